@@ -1,0 +1,11 @@
+//! Pure types and rules: no runtime, file system, network, terminal or logging in here.
+
+pub mod bundle;
+pub mod digest;
+pub mod job;
+pub mod manifest;
+pub mod media_type;
+pub mod platform;
+pub mod progress;
+pub mod reference;
+pub mod strict_json;

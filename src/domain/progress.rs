@@ -1,0 +1,115 @@
+//! The one list of things a job can say while it runs, and the one way they add up to a view.
+
+use serde::Serialize;
+
+/// What a job is doing, in the order in which jobs do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Turning references into digests.
+    Resolve,
+    /// Re-hashing what an earlier run left.
+    Rehash,
+    /// Reading blobs from the registry onto the medium.
+    Fetch,
+    /// Waiting until the medium has everything.
+    Flush,
+    /// Reading everything back from the medium itself.
+    ReadBack,
+    /// Signing.
+    Sign,
+    /// Hashing what a bundle lists.
+    Verify,
+    /// Writing into a target.
+    Import,
+    /// Asking the target for what was written.
+    Prove,
+}
+
+/// One thing a job says. All but [`Event::Bytes`] are milestones and are never dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// A phase begins; totals that are not known yet are 0.
+    Started {
+        /// The phase.
+        phase: Phase,
+        /// Items in it.
+        items: u64,
+        /// Bytes in it.
+        bytes: u64,
+    },
+    /// Bytes moved in a phase since it began; grows, except when an item starts over.
+    Bytes {
+        /// The phase.
+        phase: Phase,
+        /// Bytes so far.
+        done: u64,
+    },
+    /// An item begins.
+    Item {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// An item needs no work.
+    Skipped {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// Its bytes.
+        bytes: u64,
+        /// Why not.
+        reason: String,
+    },
+    /// An item is finished.
+    Done {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// An item failed; the job may go on.
+    Failed {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// What happened.
+        reason: String,
+    },
+    /// An attempt failed and another one follows.
+    Retry {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// What happened.
+        reason: String,
+        /// Milliseconds until then.
+        wait_ms: u64,
+    },
+    /// Something the operator should know.
+    Note {
+        /// In words.
+        text: String,
+    },
+    /// Something the operator should act on.
+    Warning {
+        /// In words.
+        text: String,
+    },
+    /// A phase is over.
+    Finished {
+        /// The phase.
+        phase: Phase,
+    },
+}

@@ -1,0 +1,3 @@
+//! Bundles on a medium: assembling, reading, verifying, comparing.
+
+pub mod read;

@@ -1,0 +1,220 @@
+//! Reads a bundle in place: its signed document as raw bytes, and any blob as one stream whether it lies in parts or not.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::domain::bundle::{Blob, BundleManifest, MANIFEST, MAX_DOCUMENT};
+use crate::domain::digest::Digest;
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::Files;
+use crate::engine::hash::Hasher;
+
+/// Why a bundle cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no bundle.
+    #[error("{} holds no bundle: there is no {MANIFEST}", path.display())]
+    NoBundle {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The document is larger than anything Airlift writes.
+    #[error("{MANIFEST} has {size} bytes, at most {MAX_DOCUMENT} are read")]
+    DocumentSize {
+        /// Its length.
+        size: u64,
+    },
+    /// A blob that is not listed.
+    #[error("the bundle does not list the blob {0}")]
+    NotListed(Digest),
+    /// A file of another length than the document says.
+    #[error("{path}: expected {expected} bytes, it has {actual}")]
+    Length {
+        /// Path inside the bundle.
+        path: String,
+        /// From the document.
+        expected: u64,
+        /// On the medium.
+        actual: u64,
+    },
+    /// Bytes that are not what the digest says.
+    #[error("{path}: expected {expected}, the bytes hash to {actual}")]
+    Content {
+        /// Path inside the bundle.
+        path: String,
+        /// From the document.
+        expected: Digest,
+        /// Computed.
+        actual: Digest,
+    },
+}
+
+impl Explain for ReadError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoBundle { .. } => Kind::Usage,
+            _ => Kind::Integrity,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoBundle { .. } => vec![
+                "give the directory NAME-SERIAL itself".to_owned(),
+                "a pack that was cut off leaves no document: run the same pack again".to_owned(),
+            ],
+            Self::Length { .. } | Self::Content { .. } => {
+                vec!["the copy on this medium is damaged or was changed: copy or pack it again".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Reads the signed document, bytes as they are, once and size-capped.
+///
+/// # Errors
+/// [`ReadError::NoBundle`], [`ReadError::DocumentSize`] or a file error.
+pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
+    let open = match files.open(root, MANIFEST) {
+        Ok(open) => open,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+            return Err(ReadError::NoBundle { path: root.to_owned() }.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if open.size > MAX_DOCUMENT {
+        return Err(ReadError::DocumentSize { size: open.size }.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(open.size).unwrap_or(0));
+    let read = open.reader.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes);
+    read.map_err(|source| FileError { operation: "read", path: root.join(MANIFEST), source })?;
+    Ok(bytes)
+}
+
+/// A bundle whose document has been read and, by its maker, verified.
+#[derive(Clone)]
+pub struct BundleReader {
+    root: PathBuf,
+    document: Arc<BundleManifest>,
+    blobs: Arc<HashMap<Digest, usize>>,
+    files: Arc<dyn Files>,
+}
+
+impl BundleReader {
+    /// Over a document that was verified; it is the caller's duty to have done so.
+    pub fn new(root: PathBuf, document: BundleManifest, files: Arc<dyn Files>) -> Self {
+        let blobs = document.blobs.iter().enumerate().map(|(at, blob)| (blob.digest.clone(), at)).collect();
+        Self { root, document: Arc::new(document), blobs: Arc::new(blobs), files }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The document.
+    pub fn document(&self) -> &BundleManifest {
+        &self.document
+    }
+
+    /// The entry of a blob, if it is listed.
+    pub fn blob(&self, digest: &Digest) -> Option<&Blob> {
+        self.blobs.get(digest).map(|at| &self.document.blobs[*at])
+    }
+
+    /// Opens a blob at a byte offset; lengths of its files are checked first, its bytes are not hashed here.
+    ///
+    /// # Errors
+    /// [`ReadError`] or a file error.
+    pub fn open(&self, digest: &Digest, offset: u64) -> Result<BlobStream> {
+        let blob = self.blob(digest).ok_or_else(|| ReadError::NotListed(digest.clone()))?;
+        let whole = blob.path.iter().map(|path| (path.as_str(), blob.size));
+        let pieces: Vec<_> =
+            whole.chain(blob.parts.iter().map(|part| (part.path.as_str(), part.size))).collect();
+        let mut skip = offset.min(blob.size);
+        let mut readers = Vec::with_capacity(pieces.len());
+        for (path, size) in pieces {
+            if skip >= size && size > 0 {
+                skip -= size;
+                continue;
+            }
+            let open = self.files.open(&self.root, path)?;
+            if open.size != size {
+                return Err(
+                    ReadError::Length { path: path.to_owned(), expected: size, actual: open.size }.into()
+                );
+            }
+            readers.push(seek(open, skip).map_err(|source| FileError {
+                operation: "read",
+                path: self.root.join(path),
+                source,
+            })?);
+            skip = 0;
+        }
+        readers.reverse();
+        Ok(BlobStream { readers, left: blob.size - offset.min(blob.size) })
+    }
+
+    /// Reads a blob whole, checking its digest; for documents, not for layers.
+    ///
+    /// # Errors
+    /// [`ReadError::Content`] where the bytes differ, or larger than `limit` bytes; a file error.
+    pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        let blob = self.blob(digest).ok_or_else(|| ReadError::NotListed(digest.clone()))?;
+        let path = blob.path.clone().unwrap_or_else(|| digest.layout_path());
+        if blob.size > limit {
+            return Err(ReadError::Length { path, expected: limit, actual: blob.size }.into());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or(0));
+        let read = self.open(digest, 0)?.read_to_end(&mut bytes);
+        read.map_err(|source| FileError { operation: "read", path: self.root.join(&path), source })?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        hasher.update(&bytes);
+        let actual = hasher.finish();
+        if actual == *digest {
+            Ok(bytes)
+        } else {
+            Err(ReadError::Content { path, expected: digest.clone(), actual }.into())
+        }
+    }
+}
+
+fn seek(open: crate::engine::files::OpenFile, skip: u64) -> io::Result<Box<dyn Read + Send>> {
+    let mut reader = open.reader;
+    if skip > 0 {
+        match open.file {
+            // `reader` shares the file's position.
+            Some(mut file) => {
+                io::Seek::seek(&mut file, io::SeekFrom::Start(skip))?;
+            }
+            None => {
+                io::copy(&mut reader.by_ref().take(skip), &mut io::sink())?;
+            }
+        }
+    }
+    Ok(reader)
+}
+
+/// A blob's bytes, its parts joined. Ends after exactly the listed length.
+pub struct BlobStream {
+    readers: Vec<Box<dyn Read + Send>>,
+    left: u64,
+}
+
+impl Read for BlobStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        while let (Some(reader), true) = (self.readers.last_mut(), wanted > 0) {
+            let got = reader.read(&mut buffer[..wanted])?;
+            if got > 0 {
+                self.left -= got as u64;
+                return Ok(got);
+            }
+            self.readers.pop();
+        }
+        if wanted > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) }
+    }
+}

@@ -1,0 +1,204 @@
+//! What can go wrong in the engine: each module has its own error, all of them know their class and the next step.
+
+use std::path::PathBuf;
+
+use crate::domain::bundle::DocumentError;
+
+/// The class of a failure; it decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// None of the others.
+    Other,
+    /// The request itself makes no sense.
+    Usage,
+    /// Some items were done, some not.
+    Partial,
+    /// Bytes are not what they should be.
+    Integrity,
+    /// No or not enough trusted signatures.
+    Trust,
+    /// Older than what was accepted before, expired, or the clock is behind.
+    Rollback,
+    /// The medium failed or cannot be written.
+    Medium,
+    /// No space, or a file-size limit.
+    Space,
+    /// Network or registry.
+    Network,
+    /// A runtime or target refused or lost an image.
+    Import,
+    /// Mirror configuration.
+    Mirror,
+    /// Survival check.
+    Survival,
+    /// Another run holds the lock.
+    Locked,
+    /// Stopped on request.
+    Interrupted,
+}
+
+/// What every engine error can say beyond its message.
+pub trait Explain: std::error::Error {
+    /// Its class.
+    fn kind(&self) -> Kind;
+
+    /// What it likely means and what to do next, most useful first; may be empty.
+    fn hints(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Any engine error; the one type that crosses the boundary to the fronts.
+#[derive(Debug)]
+pub struct EngineError(Box<dyn Explain + Send + Sync>);
+
+/// Result of an engine operation.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+impl EngineError {
+    /// Its class.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    /// What to do next.
+    pub fn hints(&self) -> Vec<String> {
+        self.0.hints()
+    }
+
+    /// The message and every cause below it, joined by `: `, each said once.
+    pub fn message(&self) -> String {
+        let mut text = self.0.to_string();
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl<E: Explain + Send + Sync + 'static> From<E> for EngineError {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+/// The job was asked to stop and did, at a point from which it can go on.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped on request")]
+pub struct Interrupted;
+
+impl Explain for Interrupted {
+    fn kind(&self) -> Kind {
+        Kind::Interrupted
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["the same command goes on from here".to_owned()]
+    }
+}
+
+/// A file operation failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {}", path.display())]
+pub struct FileError {
+    /// What was tried, as a verb: `write`, `read`, `rename`.
+    pub operation: &'static str,
+    /// On which file.
+    pub path: PathBuf,
+    /// What the kernel said.
+    #[source]
+    pub source: std::io::Error,
+}
+
+impl FileError {
+    fn errno(&self) -> Option<rustix::io::Errno> {
+        rustix::io::Errno::from_io_error(&self.source)
+    }
+}
+
+impl Explain for FileError {
+    fn kind(&self) -> Kind {
+        use rustix::io::Errno;
+        match self.errno() {
+            Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Kind::Space,
+            Some(Errno::IO | Errno::ROFS | Errno::NODEV | Errno::NXIO | Errno::NOMEDIUM) => Kind::Medium,
+            _ => Kind::Other,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        use rustix::io::Errno;
+        let hint = match self.errno() {
+            Some(Errno::NOSPC) => "free space (or inodes) on that file system; the same command then goes on",
+            Some(Errno::DQUOT) => "the quota of this user is used up; free space or use another directory",
+            Some(Errno::FBIG) => {
+                "a file-size limit (FAT's 4 GiB or ulimit -f): give --max-file-size so that blobs are split"
+            }
+            Some(Errno::ROFS) => {
+                "the file system is read-only: a write-protect switch, or mounted ro after an error (see dmesg)"
+            }
+            Some(Errno::IO) => {
+                "the device failed: see dmesg, try another port or medium; do not trust what is on it"
+            }
+            Some(Errno::NODEV | Errno::NXIO | Errno::NOMEDIUM) => "the medium is gone: was it unplugged?",
+            Some(Errno::ACCESS | Errno::PERM) => {
+                "permission denied: run as a user who may, or choose another path"
+            }
+            Some(Errno::LOOP) => {
+                "a symbolic link where a file of its own must be; links are never followed here"
+            }
+            _ => return Vec::new(),
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+impl Explain for DocumentError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Name(_) => Kind::Usage,
+            _ => Kind::Integrity,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Format { .. } => {
+                vec!["use the airlift in the bundle's airlift/bin/, or a newer one".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Explain for crate::domain::reference::ReferenceError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![
+            "references look like nginx:1.25.3, registry.example:5000/team/app:v1 or NAME@sha256:…"
+                .to_owned(),
+        ]
+    }
+}
+
+impl Explain for crate::domain::platform::PlatformError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+}

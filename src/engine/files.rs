@@ -1,0 +1,315 @@
+//! The file layer: every byte the engine writes to or reads from a medium goes through here, so that tests can make it fail.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+
+use super::error::FileError;
+
+/// Result of a file operation.
+pub type FileResult<T> = std::result::Result<T, FileError>;
+
+/// A file being written.
+pub trait OutFile: Write + Send {
+    /// Makes everything written so far durable (fsync).
+    ///
+    /// # Errors
+    /// The kernel's; after one the file must be rewritten from its source, never synced again.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// What lies in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path below the directory that was listed, with `/`.
+    pub path: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length in bytes, of a regular file.
+    pub size: u64,
+}
+
+/// Kinds of directory entries that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A link, device, FIFO or socket: never opened.
+    Other,
+}
+
+/// Room and limits of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes free for this user; nothing where the file system does not tell.
+    pub free: Option<u64>,
+    /// Inodes free; nothing where the file system does not count them.
+    pub inodes: Option<u64>,
+    /// The largest file, where it is known to be limited.
+    pub max_file: Option<u64>,
+    /// Its name, where it is one that matters: `fat`, `exfat`, `tmpfs` …
+    pub kind: &'static str,
+}
+
+/// The operations; implemented by the kernel in earnest and by fault wrappers in tests. All of them block.
+pub trait Files: Send + Sync {
+    /// Creates a file that must not be there.
+    ///
+    /// # Errors
+    /// The kernel's, with operation and path.
+    fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>>;
+    /// Opens a regular file for appending.
+    ///
+    /// # Errors
+    /// The kernel's; anything but a regular file is refused.
+    fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>>;
+    /// Opens a regular file below `root` without following a link anywhere below it.
+    ///
+    /// # Errors
+    /// The kernel's; anything but a regular file is refused.
+    fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile>;
+    /// Renames, replacing what is there.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn rename(&self, from: &Path, to: &Path) -> FileResult<()>;
+    /// Removes a file; one that is not there is no error.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn remove(&self, path: &Path) -> FileResult<()>;
+    /// Removes an empty directory; one that is not there is no error.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn remove_dir(&self, path: &Path) -> FileResult<()>;
+    /// Creates a directory and its parents.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn create_dir(&self, path: &Path) -> FileResult<()>;
+    /// Makes renames and new names in a directory durable.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn sync_dir(&self, path: &Path) -> FileResult<()>;
+    /// Everything below a directory, links not followed, sorted by path; at most `limit` entries.
+    ///
+    /// # Errors
+    /// The kernel's, or that there are more.
+    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>>;
+    /// Room and limits where `path` lies.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn space(&self, path: &Path) -> FileResult<Space>;
+}
+
+/// An opened regular file and its length.
+pub struct OpenFile {
+    /// Its bytes.
+    pub reader: Box<dyn Read + Send>,
+    /// Its length in bytes when it was opened.
+    pub size: u64,
+    /// The file itself, for reads past the page cache; absent behind a fault wrapper.
+    pub file: Option<File>,
+}
+
+/// The kernel's file systems.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealFiles;
+
+impl OutFile for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+fn at<'a, E: Into<io::Error>>(operation: &'static str, path: &'a Path) -> impl FnOnce(E) -> FileError + 'a {
+    move |source| FileError { operation, path: path.to_owned(), source: source.into() }
+}
+
+fn refuse_special(path: &Path, operation: &'static str, fd: impl AsFd) -> FileResult<u64> {
+    let stat = rustix::fs::fstat(fd).map_err(at(operation, path))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        return Err(FileError { operation, path: path.to_owned(), source });
+    }
+    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+/// Flags that neither follow a link nor hang on a FIFO.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// Opens `path` below `root`; openat2 where the kernel has it, else component by component.
+fn open_beneath(root: &Path, path: &str, flags: OFlags) -> io::Result<File> {
+    let directory =
+        rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match rustix::fs::openat2(&directory, path, flags, Mode::empty(), resolve) {
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
+        other => return Ok(File::from(other?)),
+    }
+    let mut here = directory;
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        if matches!(part, "" | "." | "..") {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if parts.peek().is_none() {
+            return Ok(File::from(rustix::fs::openat(&here, part, flags, Mode::empty())?));
+        }
+        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        here = rustix::fs::openat(&here, part, step, Mode::empty())?;
+    }
+    Err(io::ErrorKind::InvalidInput.into())
+}
+
+impl Files for RealFiles {
+    fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
+        let file = File::options().write(true).create_new(true).open(path).map_err(at("create", path))?;
+        Ok(Box::new(file))
+    }
+
+    fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(at("append to", path))?);
+        refuse_special(path, "append to", &file)?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile> {
+        let full = root.join(path);
+        let file = open_beneath(root, path, READ).map_err(at("read", &full))?;
+        let size = refuse_special(&full, "read", &file)?;
+        let reader = file.try_clone().map_err(at("read", &full))?;
+        Ok(OpenFile { reader: Box::new(reader), size, file: Some(file) })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> FileResult<()> {
+        std::fs::rename(from, to).map_err(at("rename to", to))
+    }
+
+    fn remove(&self, path: &Path) -> FileResult<()> {
+        missing_is_fine(std::fs::remove_file(path)).map_err(at("remove", path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> FileResult<()> {
+        missing_is_fine(std::fs::remove_dir(path)).map_err(at("remove directory", path))
+    }
+
+    fn create_dir(&self, path: &Path) -> FileResult<()> {
+        std::fs::create_dir_all(path).map_err(at("create directory", path))
+    }
+
+    fn sync_dir(&self, path: &Path) -> FileResult<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(at("sync directory", path))?;
+        match rustix::fs::fsync(&directory) {
+            // Some FUSE file systems cannot sync a directory and say so; their renames are not cached.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(()),
+            other => other.map_err(at("sync directory", path)),
+        }
+    }
+
+    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut todo = vec![String::new()];
+        while let Some(prefix) = todo.pop() {
+            let directory = root.join(&prefix);
+            for entry in std::fs::read_dir(&directory).map_err(at("list", &directory))? {
+                let found = entry.map_err(at("list", &directory))?;
+                let entry = describe(&found, &prefix).map_err(at("list", &directory))?;
+                if entry.kind == EntryKind::Directory {
+                    todo.push(format!("{}/", entry.path));
+                }
+                entries.push(entry);
+                if entries.len() > limit {
+                    let source = io::Error::other(format!("more than {limit} files"));
+                    return Err(FileError { operation: "list", path: root.to_owned(), source });
+                }
+            }
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    fn space(&self, path: &Path) -> FileResult<Space> {
+        let stat = rustix::fs::statfs(path).map_err(at("ask for the space of", path))?;
+        let block = u64::try_from(stat.f_bsize).unwrap_or(0);
+        let kind = kind_of(stat.f_type as u64, path);
+        let fat = (kind == "fat").then_some(u64::from(u32::MAX));
+        let rlimit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        Ok(Space {
+            // A FUSE file system may report no blocks at all: that is "unknown", not "full".
+            free: (stat.f_blocks > 0).then_some(stat.f_bavail.saturating_mul(block)),
+            inodes: (stat.f_files > 0).then_some(stat.f_ffree),
+            max_file: [fat, rlimit].into_iter().flatten().min(),
+            kind,
+        })
+    }
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn describe(entry: &std::fs::DirEntry, prefix: &str) -> io::Result<Entry> {
+    let kind = entry.file_type()?;
+    let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+    let (kind, size) = if kind.is_dir() {
+        (EntryKind::Directory, 0)
+    } else if kind.is_file() {
+        (EntryKind::File, entry.metadata()?.len())
+    } else {
+        (EntryKind::Other, 0)
+    };
+    Ok(Entry { path, kind, size })
+}
+
+/// Names a file system by its magic number (statfs(2)); FUSE ones by the mount's type.
+fn kind_of(magic: u64, path: &Path) -> &'static str {
+    match magic {
+        0x4d44 => "fat",
+        0x2011_bab0 => "exfat",
+        0x0102_1994 => "tmpfs",
+        0xef53 => "ext4",
+        0x5846_5342 => "xfs",
+        0x9123_683e => "btrfs",
+        0x6969 => "nfs",
+        0x9660 => "iso9660",
+        0x6573_5546 => fuse_kind(path),
+        _ => "other",
+    }
+}
+
+fn fuse_kind(path: &Path) -> &'static str {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let best = mounts
+        .lines()
+        .filter_map(mount_line)
+        .filter(|(at, ..)| full.starts_with(at))
+        .max_by_key(|(at, ..)| at.as_os_str().len());
+    match best {
+        Some((_, kind, source)) if kind.contains("exfat") || source.contains("exfat") => "exfat",
+        Some((_, kind, source)) if kind.contains("fat") || source.contains("fusefat") => "fat",
+        _ => "fuse",
+    }
+}
+
+/// Mount point, type and source of a line of mountinfo (proc(5)).
+fn mount_line(line: &str) -> Option<(PathBuf, &str, &str)> {
+    let (left, right) = line.split_once(" - ")?;
+    let mut right = right.split(' ');
+    let at = left.split(' ').nth(4)?.replace("\\040", " ");
+    Some((PathBuf::from(at), right.next()?, right.next()?))
+}

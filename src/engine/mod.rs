@@ -1,0 +1,7 @@
+//! The only room with network, disk and cryptography: one verb, one file, one async function.
+
+pub mod bundle;
+pub mod ctx;
+pub mod error;
+pub mod files;
+pub mod hash;

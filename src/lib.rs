@@ -1,0 +1,7 @@
+//! Airlift carries container images across an air gap; this is the map of its rooms.
+//!
+//! `domain` holds pure types and rules, `engine` does the work and knows no terminal, `cli` is a thin front
+//! over it. `failure` is what a front shows of an engine error, `actions` the one list of operations.
+
+pub mod domain;
+pub mod engine;
