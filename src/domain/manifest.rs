@@ -41,9 +41,9 @@ pub struct Descriptor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
     /// A list of manifests for several platforms.
-    Index(Index),
+    Index(Box<Index>),
     /// One image or artifact.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// An image index or Docker manifest list.
@@ -170,17 +170,17 @@ pub fn parse(bytes: &[u8], declared: Option<&str>) -> Result<Document, ManifestE
     }
     match (raw.manifests, raw.config, raw.layers) {
         (Some(manifests), None, None) if mt::is_index(&media_type) => {
-            Ok(Document::Index(Index { media_type, manifests, subject: raw.subject }))
+            Ok(Document::Index(Box::new(Index { media_type, manifests, subject: raw.subject })))
         }
         (None, Some(config), Some(layers)) if mt::is_manifest(&media_type) => {
-            Ok(Document::Manifest(Manifest {
+            Ok(Document::Manifest(Box::new(Manifest {
                 media_type,
                 config,
                 layers,
                 subject: raw.subject,
                 artifact_type: raw.artifact_type,
                 annotations: raw.annotations.unwrap_or_default(),
-            }))
+            })))
         }
         (Some(_), None, None) | (None, Some(_), Some(_)) => Err(ManifestError::MediaType {
             declared: media_type,

@@ -61,7 +61,7 @@ impl FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, PlatformError> {
         let refuse = || PlatformError { text: text.chars().take(80).collect() };
         let word = |part: &str| {
-            !part.is_empty()
+            part.starts_with(|c: char| c.is_ascii_alphanumeric())
                 && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
         let parts: Vec<&str> = text.split('/').collect();
