@@ -5,3 +5,4 @@ pub mod ctx;
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod meter;

@@ -1,3 +1,7 @@
 //! Bundles on a medium: assembling, reading, verifying, comparing.
 
+pub mod graph;
+pub mod hash_all;
+pub mod listing;
 pub mod read;
+pub mod sums;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::bundle::{Blob, BundleManifest, MANIFEST, MAX_DOCUMENT};
-use crate::domain::digest::Digest;
+use crate::domain::digest::{Digest, DigestError};
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::hash::Hasher;
@@ -25,6 +25,14 @@ pub enum ReadError {
     DocumentSize {
         /// Its length.
         size: u64,
+    },
+    /// An entry of the signed list that makes no sense.
+    #[error("{path}: {reason}")]
+    Listed {
+        /// Path inside the bundle.
+        path: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A blob that is not listed.
     #[error("the bundle does not list the blob {0}")]
@@ -94,6 +102,38 @@ pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a file of the signed list whole, checking length and hash; for `index.json` and its like.
+///
+/// # Errors
+/// [`ReadError`] or a file error.
+pub fn small_file(bundle: &BundleReader, path: &str) -> Result<Vec<u8>> {
+    let listed = bundle.document().files.iter().find(|file| file.path == path);
+    let missing = || FileError {
+        operation: "find in the signed list",
+        path: PathBuf::from(path),
+        source: io::ErrorKind::NotFound.into(),
+    };
+    let listed = listed.ok_or_else(missing)?;
+    let open = bundle.files.open(&bundle.root, path)?;
+    if open.size != listed.size || listed.size > MAX_DOCUMENT {
+        let path = path.to_owned();
+        return Err(ReadError::Length { path, expected: listed.size, actual: open.size }.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(open.size).unwrap_or(0));
+    let read = open.reader.take(listed.size).read_to_end(&mut bytes);
+    read.map_err(|source| FileError { operation: "read", path: bundle.root.join(path), source })?;
+    let actual = crate::engine::hash::sha256(&bytes);
+    if actual.hex() == listed.sha256 {
+        return Ok(bytes);
+    }
+    let expected = format!("sha256:{}", listed.sha256);
+    let path = path.to_owned();
+    Err(match expected.parse() {
+        Ok(expected) => ReadError::Content { path, expected, actual }.into(),
+        Err(error) => ReadError::Listed { path, reason: DigestError::to_string(&error) }.into(),
+    })
+}
+
 /// A bundle whose document has been read and, by its maker, verified.
 #[derive(Clone)]
 pub struct BundleReader {
@@ -118,6 +158,11 @@ impl BundleReader {
     /// The document.
     pub fn document(&self) -> &BundleManifest {
         &self.document
+    }
+
+    /// The file layer it is read through.
+    pub fn files(&self) -> &Arc<dyn Files> {
+        &self.files
     }
 
     /// The entry of a blob, if it is listed.

@@ -1,0 +1,245 @@
+//! Closes the manifest graph of a bundle from `index.json` to the last layer, hashing every document on the way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::read::BundleReader;
+use crate::domain::bundle::INDEX;
+use crate::domain::digest::Digest;
+use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::domain::media_type as mt;
+use crate::engine::error::{Explain, FileError, Kind, Result};
+
+/// The largest image configuration that is read whole, in bytes.
+pub const MAX_CONFIG: u64 = 8 * 1024 * 1024;
+/// How deep indexes may nest.
+const MAX_DEPTH: usize = 8;
+
+/// What the graph breaks.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphError {
+    /// A document that is no manifest.
+    #[error("{path}: {reason}")]
+    Document {
+        /// Digest or path.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Something points at a blob that the bundle does not list.
+    #[error("{parent} points at {child}, which is not in the bundle")]
+    Missing {
+        /// Reference or digest of the pointing document.
+        parent: String,
+        /// The blob.
+        child: Digest,
+    },
+    /// A descriptor lies about the length.
+    #[error("{parent} says that {child} has {expected} bytes, the bundle lists {actual}")]
+    Size {
+        /// Reference or digest of the pointing document.
+        parent: String,
+        /// The blob.
+        child: Digest,
+        /// From the descriptor.
+        expected: u64,
+        /// From the signed list.
+        actual: u64,
+    },
+    /// An image of the signed document that `index.json` does not carry.
+    #[error("{INDEX} has no descriptor for {reference} with {digest}")]
+    NotIndexed {
+        /// The image.
+        reference: String,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A blob that nothing points at.
+    #[error("blob {0} is listed but nothing points at it")]
+    Orphan(Digest),
+}
+
+impl Explain for GraphError {
+    fn kind(&self) -> Kind {
+        Kind::Integrity
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["the bundle is inconsistent in itself: pack it again, and tell whoever signed it".to_owned()]
+    }
+}
+
+/// A layer and what it must unpack to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerCheck {
+    /// The layer as it lies in the bundle.
+    pub layer: Descriptor,
+    /// From the image configuration.
+    pub diff_id: Digest,
+}
+
+/// What the walk found.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// Documents and configurations that were read and hashed on the way.
+    pub hashed: HashSet<Digest>,
+    /// Bytes hashed on the way.
+    pub bytes: u64,
+    /// For `--deep`: layers of images with what they unpack to.
+    pub layers: BTreeMap<Digest, LayerCheck>,
+    seen: HashSet<Digest>,
+}
+
+/// Reads `index.json` and everything it reaches but layers.
+///
+/// # Errors
+/// [`GraphError`], [`super::read::ReadError`] or a file error.
+pub fn close(bundle: &BundleReader) -> Result<Graph> {
+    let bytes = super::read::small_file(bundle, INDEX)?;
+    let index = match manifest::parse(&bytes, None) {
+        Ok(Document::Index(index)) => index,
+        Ok(Document::Manifest(_)) => return Err(document(INDEX, "it is a manifest, not an index").into()),
+        Err(error) => return Err(document(INDEX, &error.to_string()).into()),
+    };
+    check_names(bundle, &index.manifests)?;
+    let omitted: HashSet<Digest> = bundle
+        .document()
+        .images
+        .iter()
+        .flat_map(|i| &i.omitted_platforms)
+        .map(|p| p.digest.clone())
+        .collect();
+    let mut graph = Graph::default();
+    for descriptor in &index.manifests {
+        let name =
+            descriptor.annotations.get(REF_NAME).cloned().unwrap_or_else(|| descriptor.digest.to_string());
+        graph.visit(bundle, &name, descriptor, &omitted, 0)?;
+    }
+    let orphans: BTreeSet<&Digest> = bundle
+        .document()
+        .blobs
+        .iter()
+        .map(|blob| &blob.digest)
+        .filter(|digest| !graph.seen.contains(digest))
+        .collect();
+    match orphans.first() {
+        Some(orphan) => Err(GraphError::Orphan((*orphan).clone()).into()),
+        None => Ok(graph),
+    }
+}
+
+/// OCI annotation under which skopeo and podman find an image of a layout.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Annotation under which containerd names an imported image.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+fn document(path: &str, reason: &str) -> GraphError {
+    GraphError::Document { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn check_names(bundle: &BundleReader, manifests: &[Descriptor]) -> Result<()> {
+    let names: HashMap<(&str, &Digest), ()> = manifests
+        .iter()
+        .filter_map(|d| d.annotations.get(REF_NAME).map(|name| ((name.as_str(), &d.digest), ())))
+        .collect();
+    for image in &bundle.document().images {
+        let reference = image.reference.to_string();
+        if !names.contains_key(&(reference.as_str(), &image.digest)) {
+            return Err(GraphError::NotIndexed { reference, digest: image.digest.clone() }.into());
+        }
+    }
+    Ok(())
+}
+
+impl Graph {
+    fn visit(
+        &mut self,
+        bundle: &BundleReader,
+        parent: &str,
+        descriptor: &Descriptor,
+        omitted: &HashSet<Digest>,
+        depth: usize,
+    ) -> Result<()> {
+        let Some(blob) = bundle.blob(&descriptor.digest) else {
+            if depth > 0 && omitted.contains(&descriptor.digest) {
+                return Ok(());
+            }
+            return Err(
+                GraphError::Missing { parent: parent.to_owned(), child: descriptor.digest.clone() }.into()
+            );
+        };
+        if blob.size != descriptor.size {
+            return Err(GraphError::Size {
+                parent: parent.to_owned(),
+                child: descriptor.digest.clone(),
+                expected: descriptor.size,
+                actual: blob.size,
+            }
+            .into());
+        }
+        let new = self.seen.insert(descriptor.digest.clone());
+        let is_document = mt::is_index(&descriptor.media_type) || mt::is_manifest(&descriptor.media_type);
+        if !new || !is_document {
+            return Ok(());
+        }
+        if depth > MAX_DEPTH {
+            return Err(document(&descriptor.digest.to_string(), "indexes nest too deep").into());
+        }
+        let bytes = bundle.read(&descriptor.digest, MAX_MANIFEST)?;
+        self.note(&descriptor.digest, bytes.len());
+        let parsed = manifest::parse(&bytes, Some(&descriptor.media_type))
+            .map_err(|error| document(&descriptor.digest.to_string(), &error.to_string()))?;
+        let name = descriptor.digest.to_string();
+        for child in parsed.children() {
+            self.visit(bundle, &name, child, omitted, depth + 1)?;
+        }
+        match parsed {
+            Document::Manifest(image) if image.is_image() => self.check_image(bundle, &name, &image),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, digest: &Digest, bytes: usize) {
+        if self.hashed.insert(digest.clone()) {
+            self.bytes += bytes as u64;
+        }
+    }
+
+    /// One diff_id per layer, so that unpacking can be checked at all.
+    fn check_image(&mut self, bundle: &BundleReader, name: &str, image: &Manifest) -> Result<()> {
+        let bytes = bundle.read(&image.config.digest, MAX_CONFIG)?;
+        self.note(&image.config.digest, bytes.len());
+        let config = ImageConfig::parse(&bytes).map_err(|error| {
+            document(&image.config.digest.to_string(), &format!("no image configuration: {error}"))
+        })?;
+        let layers: Vec<&Descriptor> =
+            image.layers.iter().filter(|layer| mt::layer_compression(&layer.media_type).is_some()).collect();
+        if layers.is_empty() {
+            return Ok(());
+        }
+        if config.rootfs.diff_ids.len() != layers.len() {
+            let reason = format!(
+                "it has {} layers, its configuration lists {} diff_ids",
+                layers.len(),
+                config.rootfs.diff_ids.len()
+            );
+            return Err(document(name, &reason).into());
+        }
+        for (layer, diff_id) in layers.into_iter().zip(config.rootfs.diff_ids) {
+            let check = LayerCheck { layer: layer.clone(), diff_id };
+            let said = self.layers.entry(layer.digest.clone()).or_insert_with(|| check.clone());
+            if said.diff_id != check.diff_id {
+                let reason = format!(
+                    "layer {} is said to unpack to {} here and to {} by another image",
+                    layer.digest, check.diff_id, said.diff_id
+                );
+                return Err(document(name, &reason).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file error with the path inside the bundle.
+pub(crate) fn read_error(bundle: &BundleReader, path: &str, source: std::io::Error) -> FileError {
+    FileError { operation: "read", path: bundle.root().join(path), source }
+}

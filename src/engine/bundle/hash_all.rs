@@ -1,0 +1,331 @@
+//! Hashes many files at once, one thread a core, largest first, each byte read once; with what layers unpack to, if asked.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::graph::LayerCheck;
+use super::read::{BundleReader, ReadError};
+use crate::domain::bundle::Blob;
+use crate::domain::digest::{Algorithm, Digest};
+use crate::domain::media_type::{Compression, layer_compression};
+use crate::domain::progress::{Event, Phase};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Explain, Kind, Result};
+use crate::engine::hash::Hasher;
+use crate::engine::meter::Meter;
+
+/// Bytes per read; fits the second-level cache, so that hashing finds them there.
+const BUFFER: usize = 256 * 1024;
+/// A layer may unpack to this many times its length …
+const MAX_RATIO: u64 = 2048;
+/// … or to this many bytes where that is more.
+const RATIO_FLOOR: u64 = 1 << 30;
+/// Unpacking needs at most this window: 2^27 bytes.
+const MAX_WINDOW_LOG: u32 = 27;
+
+/// What one check found wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// A layer that does not unpack to what its configuration says.
+    #[error("layer {layer} unpacks to {actual}, its image configuration says {expected}")]
+    DiffId {
+        /// The layer.
+        layer: Digest,
+        /// From the configuration.
+        expected: Digest,
+        /// Computed.
+        actual: Digest,
+    },
+    /// A layer that does not unpack at all.
+    #[error("layer {layer} does not unpack: {reason}")]
+    Unpack {
+        /// The layer.
+        layer: Digest,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// More than one file is wrong.
+    #[error("{} files are damaged: {}", .0.len(), .0.join("; "))]
+    Several(Vec<String>),
+}
+
+impl Explain for HashError {
+    fn kind(&self) -> Kind {
+        Kind::Integrity
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Several(_) => {
+                vec![
+                    "the medium or the copy is damaged: copy or pack it again; do not trust this medium"
+                        .to_owned(),
+                ]
+            }
+            _ => vec!["the image itself is wrong at its source; ask whoever built it".to_owned()],
+        }
+    }
+}
+
+/// One thing to hash.
+enum Work<'a> {
+    Blob(&'a Blob, Option<&'a LayerCheck>),
+    File(&'a crate::domain::bundle::File),
+}
+
+impl Work<'_> {
+    const fn size(&self) -> u64 {
+        match self {
+            Self::Blob(blob, _) => blob.size,
+            Self::File(file) => file.size,
+        }
+    }
+}
+
+/// What is to be hashed besides every file of the list.
+pub struct HashPlan<'a> {
+    /// Blobs that were hashed already.
+    pub skip: &'a HashSet<Digest>,
+    /// Layers to unpack on the way, with `--deep`.
+    pub layers: Option<&'a BTreeMap<Digest, LayerCheck>>,
+    /// Only files, no blobs: the blobs will be hashed as they stream somewhere.
+    pub files_only: bool,
+}
+
+/// Hashes every blob, part and file that `plan` leaves. Blocks; returns the bytes hashed.
+///
+/// # Errors
+/// The error of the one damaged file, or [`HashError::Several`] with all of them.
+pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result<u64> {
+    let mut work: Vec<Work<'_>> = bundle.document().files.iter().map(Work::File).collect();
+    if !plan.files_only {
+        let blobs = bundle.document().blobs.iter().filter(|blob| !plan.skip.contains(&blob.digest));
+        work.extend(
+            blobs.map(|blob| Work::Blob(blob, plan.layers.and_then(|layers| layers.get(&blob.digest)))),
+        );
+    }
+    work.sort_by_key(|item| std::cmp::Reverse(item.size()));
+    let total = work.iter().map(Work::size).sum();
+    let meter = Meter::start(ctx, Phase::Verify, work.len() as u64, total);
+    let next = AtomicUsize::new(0);
+    let failures: Mutex<Vec<EngineError>> = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(work.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut buffer = vec![0; BUFFER];
+                while let Some(item) = work.get(next.fetch_add(1, Relaxed)) {
+                    if ctx.cancel.is_cancelled() {
+                        return;
+                    }
+                    if let Err(error) = one(bundle, item, &meter, &mut buffer) {
+                        ctx.say(Event::Failed {
+                            phase: Phase::Verify,
+                            item: name(item),
+                            reason: error.message(),
+                        });
+                        if let Ok(mut failures) = failures.lock() {
+                            failures.push(error);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    ctx.check()?;
+    let failures = failures.into_inner().unwrap_or_default();
+    match failures.len() {
+        0 => {
+            meter.finish();
+            Ok(meter.done())
+        }
+        1 => Err(failures.into_iter().next().unwrap_or_else(|| HashError::Several(Vec::new()).into())),
+        _ => Err(HashError::Several(failures.iter().map(EngineError::message).collect()).into()),
+    }
+}
+
+fn name(item: &Work<'_>) -> String {
+    match item {
+        Work::Blob(blob, _) => blob.digest.to_string(),
+        Work::File(file) => file.path.clone(),
+    }
+}
+
+fn one(bundle: &BundleReader, item: &Work<'_>, meter: &Meter, buffer: &mut [u8]) -> Result<()> {
+    match item {
+        Work::File(file) => {
+            let open = bundle.files().open(bundle.root(), &file.path)?;
+            if open.size != file.size {
+                return Err(ReadError::Length {
+                    path: file.path.clone(),
+                    expected: file.size,
+                    actual: open.size,
+                }
+                .into());
+            }
+            let actual = drain(open.reader.take(file.size), Algorithm::Sha256, meter, buffer)
+                .map_err(|source| super::graph::read_error(bundle, &file.path, source))?;
+            expect_hex(&file.path, &file.sha256, actual)
+        }
+        Work::Blob(blob, check) => {
+            let path = blob.path.clone().unwrap_or_else(|| blob.digest.to_string());
+            let stream = bundle.open(&blob.digest, 0)?;
+            let whole = hash_stream(bundle, blob, *check, stream, &path, (meter, &mut *buffer));
+            // The joined stream proves the parts; only when it fails is it worth finding out which one.
+            if whole.is_err() && !blob.parts.is_empty() {
+                parts(bundle, blob, meter, buffer)?;
+            }
+            whole
+        }
+    }
+}
+
+/// Each part by itself, so that the damaged one is named.
+fn parts(bundle: &BundleReader, blob: &Blob, meter: &Meter, buffer: &mut [u8]) -> Result<()> {
+    for part in &blob.parts {
+        let open = bundle.files().open(bundle.root(), &part.path)?;
+        if open.size != part.size {
+            return Err(ReadError::Length {
+                path: part.path.clone(),
+                expected: part.size,
+                actual: open.size,
+            }
+            .into());
+        }
+        let actual = drain(open.reader.take(part.size), Algorithm::Sha256, meter, buffer)
+            .map_err(|source| super::graph::read_error(bundle, &part.path, source))?;
+        expect_hex(&part.path, &part.sha256, actual)?;
+    }
+    Ok(())
+}
+
+fn expect_hex(path: &str, expected: &str, actual: Digest) -> Result<()> {
+    if actual.hex() == expected {
+        return Ok(());
+    }
+    match format!("sha256:{expected}").parse() {
+        Ok(expected) => Err(ReadError::Content { path: path.to_owned(), expected, actual }.into()),
+        Err(_) => {
+            Err(ReadError::Listed { path: path.to_owned(), reason: format!("{expected:?} is no sha256") }
+                .into())
+        }
+    }
+}
+
+fn hash_stream(
+    bundle: &BundleReader,
+    blob: &Blob,
+    check: Option<&LayerCheck>,
+    stream: impl Read,
+    path: &str,
+    (meter, buffer): (&Meter, &mut [u8]),
+) -> Result<()> {
+    let failed = |source| super::graph::read_error(bundle, path, source);
+    let (actual, unpacked) = match check {
+        None => (drain(stream, blob.digest.algorithm(), meter, buffer).map_err(failed)?, None),
+        Some(check) => {
+            let mut tee =
+                Tee { inner: stream, hasher: Hasher::new(blob.digest.algorithm()), meter, broken: None };
+            let unpacked = unpack(&mut tee, check, blob.size, buffer);
+            // Whatever the decoder left unread still counts for the digest.
+            let rest = io::copy(&mut tee, &mut io::sink());
+            if let Some(source) = tee.broken.take() {
+                return Err(failed(source).into());
+            }
+            rest.map_err(failed)?;
+            (tee.hasher.finish(), Some(unpacked))
+        }
+    };
+    if actual != blob.digest {
+        return Err(
+            ReadError::Content { path: path.to_owned(), expected: blob.digest.clone(), actual }.into()
+        );
+    }
+    unpacked.unwrap_or(Ok(()))
+}
+
+fn drain(
+    mut reader: impl Read,
+    algorithm: Algorithm,
+    meter: &Meter,
+    buffer: &mut [u8],
+) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(algorithm);
+    loop {
+        match reader.read(buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(got) => {
+                hasher.update(&buffer[..got]);
+                meter.add(got as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Hashes what passes through it.
+struct Tee<'a, R> {
+    inner: R,
+    hasher: Hasher,
+    meter: &'a Meter,
+    broken: Option<io::Error>,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.inner.read(buffer) {
+            Ok(got) => {
+                self.hasher.update(&buffer[..got]);
+                self.meter.add(got as u64);
+                Ok(got)
+            }
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let again = io::Error::new(error.kind(), error.to_string());
+                self.broken = Some(error);
+                Err(again)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn unpack(stream: &mut impl Read, check: &LayerCheck, size: u64, buffer: &mut [u8]) -> Result<()> {
+    let layer = check.layer.digest.clone();
+    let broken = |error: io::Error| HashError::Unpack { layer: layer.clone(), reason: error.to_string() };
+    let stream = io::BufReader::with_capacity(BUFFER, stream);
+    let mut plain: Box<dyn Read + '_> = match layer_compression(&check.layer.media_type) {
+        Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(stream)),
+        Some(Compression::Zstd) => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(stream).map_err(broken)?;
+            decoder.window_log_max(MAX_WINDOW_LOG).map_err(broken)?;
+            Box::new(decoder)
+        }
+        Some(Compression::None) | None => Box::new(stream),
+    };
+    let limit = size.saturating_mul(MAX_RATIO).max(RATIO_FLOOR);
+    let mut hasher = Hasher::new(check.diff_id.algorithm());
+    let mut total = 0u64;
+    loop {
+        let got = match plain.read(buffer) {
+            Ok(0) => break,
+            Ok(got) => got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken(error).into()),
+        };
+        total += got as u64;
+        if total > limit {
+            let reason = format!("it grows beyond {limit} bytes from {size}: a decompression bomb");
+            return Err(HashError::Unpack { layer, reason }.into());
+        }
+        hasher.update(&buffer[..got]);
+    }
+    let actual = hasher.finish();
+    if actual == check.diff_id {
+        Ok(())
+    } else {
+        Err(HashError::DiffId { layer, expected: check.diff_id.clone(), actual }.into())
+    }
+}

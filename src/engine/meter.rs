@@ -1,0 +1,65 @@
+//! Counts bytes of a phase from many threads and reports them at most ten times a second.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use super::ctx::JobCtx;
+use crate::domain::progress::{Event, Phase};
+
+/// Milliseconds between two reports.
+const INTERVAL_MS: u64 = 100;
+
+/// The bytes moved in one phase.
+pub struct Meter {
+    ctx: JobCtx,
+    phase: Phase,
+    done: AtomicU64,
+    began: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Meter {
+    /// Announces a phase of `items` with `bytes` in all.
+    pub fn start(ctx: &JobCtx, phase: Phase, items: u64, bytes: u64) -> Self {
+        ctx.say(Event::Started { phase, items, bytes });
+        Self {
+            ctx: ctx.clone(),
+            phase,
+            done: AtomicU64::new(0),
+            began: Instant::now(),
+            last_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// The phase counted here.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Bytes so far.
+    pub fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+
+    /// Counts more bytes.
+    pub fn add(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Relaxed) + bytes;
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.last_ms.load(Relaxed);
+        let due = now >= last.saturating_add(INTERVAL_MS);
+        if due && self.last_ms.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            self.ctx.say(Event::Bytes { phase: self.phase, done });
+        }
+    }
+
+    /// Takes back bytes of an item that starts over.
+    pub fn take_back(&self, bytes: u64) {
+        self.done.fetch_sub(bytes.min(self.done()), Relaxed);
+    }
+
+    /// Reports the final count and that the phase is over.
+    pub fn finish(&self) {
+        self.ctx.say(Event::Bytes { phase: self.phase, done: self.done() });
+        self.ctx.say(Event::Finished { phase: self.phase });
+    }
+}
