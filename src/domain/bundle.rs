@@ -26,6 +26,13 @@ pub const README: &str = "airlift/README.txt";
 pub const LAYOUT: &str = "oci-layout";
 /// The OCI layout index.
 pub const INDEX: &str = "index.json";
+/// `index.json` annotation: the name under which skopeo and podman find an image of a layout.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// `index.json` annotation: the name that containerd gives an imported image.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// `index.json` annotation of a carried signature or referrer index that a registry holds under a tag
+/// (`host/repository:sha256-….sig`). Not one of the two above: runtimes would try to unpack it as an image.
+pub const CARRIED_TAG: &str = "airlift.carried.tag";
 /// The largest signed document that is read, in bytes.
 pub const MAX_DOCUMENT: u64 = 64 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod job;
 pub mod manifest;
 pub mod media_type;
+pub mod plan;
 pub mod platform;
 pub mod progress;
 pub mod reference;

@@ -43,6 +43,11 @@ pub trait Explain: std::error::Error {
     /// Its class.
     fn kind(&self) -> Kind;
 
+    /// Whether the same request may well succeed a little later.
+    fn transient(&self) -> bool {
+        false
+    }
+
     /// What it likely means and what to do next, most useful first; may be empty.
     fn hints(&self) -> Vec<String> {
         Vec::new()
@@ -60,6 +65,11 @@ impl EngineError {
     /// Its class.
     pub fn kind(&self) -> Kind {
         self.0.kind()
+    }
+
+    /// Whether the same request may well succeed a little later.
+    pub fn transient(&self) -> bool {
+        self.0.transient()
     }
 
     /// What to do next.
@@ -194,6 +204,36 @@ impl Explain for crate::domain::reference::ReferenceError {
             "references look like nginx:1.25.3, registry.example:5000/team/app:v1 or NAME@sha256:…"
                 .to_owned(),
         ]
+    }
+}
+
+impl Explain for crate::domain::plan::PlanError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Size { .. } | Self::Overflow => Kind::Integrity,
+            Self::Parts { .. } | Self::FileLimit { .. } | Self::Space { .. } | Self::Inodes { .. } => {
+                Kind::Space
+            }
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Size { .. } | Self::Overflow => {
+                "the registry serves manifests that contradict each other; nothing was written"
+            }
+            Self::Parts { .. } => "give a larger --max-file-size",
+            Self::FileLimit { .. } => {
+                "raise it (ulimit -f unlimited) or give --max-file-size so that blobs are split; nothing was written"
+            }
+            Self::Space { .. } => {
+                "free space, use a larger medium, or pack fewer images or platforms; nothing was written"
+            }
+            Self::Inodes { .. } => {
+                "the file system is out of inodes: remove files or use another one; nothing was written"
+            }
+        };
+        vec![hint.to_owned()]
     }
 }
 

@@ -50,8 +50,10 @@ pub struct Space {
     pub free: Option<u64>,
     /// Inodes free; nothing where the file system does not count them.
     pub inodes: Option<u64>,
-    /// The largest file, where it is known to be limited.
+    /// The largest file that the file system holds, where it is known to be limited.
     pub max_file: Option<u64>,
+    /// The largest file that this process may write (`ulimit -f`), where limited.
+    pub process_limit: Option<u64>,
     /// Its name, where it is one that matters: `fat`, `exfat`, `tmpfs` …
     pub kind: &'static str,
 }
@@ -243,13 +245,12 @@ impl Files for RealFiles {
         let stat = rustix::fs::statfs(path).map_err(at("ask for the space of", path))?;
         let block = u64::try_from(stat.f_bsize).unwrap_or(0);
         let kind = kind_of(stat.f_type as u64, path);
-        let fat = (kind == "fat").then_some(u64::from(u32::MAX));
-        let rlimit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
         Ok(Space {
             // A FUSE file system may report no blocks at all: that is "unknown", not "full".
             free: (stat.f_blocks > 0).then_some(stat.f_bavail.saturating_mul(block)),
             inodes: (stat.f_files > 0).then_some(stat.f_ffree),
-            max_file: [fat, rlimit].into_iter().flatten().min(),
+            max_file: (kind == "fat").then_some(u64::from(u32::MAX)),
+            process_limit: rustix::process::getrlimit(rustix::process::Resource::Fsize).current,
             kind,
         })
     }

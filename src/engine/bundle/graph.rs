@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::read::BundleReader;
-use crate::domain::bundle::INDEX;
+use crate::domain::bundle::{INDEX, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
 use crate::domain::media_type as mt;
@@ -126,11 +126,6 @@ pub fn close(bundle: &BundleReader) -> Result<Graph> {
         None => Ok(graph),
     }
 }
-
-/// OCI annotation under which skopeo and podman find an image of a layout.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Annotation under which containerd names an imported image.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 fn document(path: &str, reason: &str) -> GraphError {
     GraphError::Document { path: path.to_owned(), reason: reason.to_owned() }
