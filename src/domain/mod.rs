@@ -3,10 +3,12 @@
 pub mod bundle;
 pub mod digest;
 pub mod job;
+pub mod lint;
 pub mod manifest;
 pub mod media_type;
 pub mod plan;
 pub mod platform;
 pub mod progress;
 pub mod reference;
+pub mod resolved;
 pub mod strict_json;
