@@ -5,4 +5,6 @@ pub mod ctx;
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod journal;
 pub mod meter;
+pub mod store;

@@ -4,4 +4,6 @@ pub mod graph;
 pub mod hash_all;
 pub mod listing;
 pub mod read;
+pub mod readback;
 pub mod sums;
+pub mod workdir;

@@ -1,0 +1,183 @@
+//! Finds or makes the directory of a pack: a new serial, one that was cut off, or a finished one of the same content.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use crate::domain::bundle::{self, BundleManifest, JOURNAL, MANIFEST, SIGNATURES};
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::{Entry, EntryKind, Files};
+use crate::engine::journal;
+use crate::engine::store::TEMP;
+
+/// At most this many files are looked at in an unfinished bundle.
+const MAX_ENTRIES: usize = 1_000_000;
+
+/// Why a directory cannot be worked in.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Another run works there.
+    #[error("another airlift is packing into {}", .0.display())]
+    Locked(PathBuf),
+    /// A file nobody of ours wrote.
+    #[error("{} lies in an unfinished bundle and is not airlift's", .0.display())]
+    Foreign(PathBuf),
+}
+
+impl Explain for WorkError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Locked(_) => Kind::Locked,
+            Self::Foreign(_) => Kind::Medium,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Locked(_) => vec!["wait for it, or stop it; the lock goes with the process".to_owned()],
+            Self::Foreign(_) => vec!["move it elsewhere, then run the same command again".to_owned()],
+        }
+    }
+}
+
+/// What was found in a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A pack that was cut off; its files are re-hashed.
+    Unfinished(PathBuf, u64),
+    /// A signed bundle, not verified.
+    Finished(PathBuf, u64),
+}
+
+/// Holds the destination for this process; let go when dropped, and by the kernel when the process dies.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the descriptor holds the lock")] Option<File>);
+
+/// Locks a destination against a second pack.
+///
+/// # Errors
+/// [`WorkError::Locked`] or a file error.
+pub fn lock(to: &Path) -> Result<Lock> {
+    let failed = |source| FileError { operation: "open", path: to.to_owned(), source };
+    let directory = File::open(to).map_err(failed)?;
+    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Lock(Some(directory))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(WorkError::Locked(to.to_owned()).into()),
+        // A file system without locks: two runs there are the operator's to avoid.
+        Err(_) => Ok(Lock(None)),
+    }
+}
+
+/// Everything named `<name>-<serial>` under `to` that is a bundle or was to become one, highest serial first.
+///
+/// # Errors
+/// A file error.
+pub fn find(files: &dyn Files, to: &Path, name: &str) -> Result<Vec<Found>> {
+    let failed = |source| FileError { operation: "list", path: to.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(to).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let text = entry.file_name();
+        let serial =
+            text.to_str().and_then(|text| text.strip_prefix(name)?.strip_prefix('-')?.parse::<u64>().ok());
+        let (Some(serial), Ok(kind)) = (serial, entry.file_type()) else { continue };
+        if kind.is_dir() && entry.file_name().to_str() == Some(&bundle::directory(name, serial)) {
+            found.extend(classify(files, entry.path(), serial)?);
+        }
+    }
+    found.sort_by_key(|found| std::cmp::Reverse(found.serial()));
+    Ok(found)
+}
+
+impl Found {
+    /// The serial in its name.
+    pub const fn serial(&self) -> u64 {
+        match self {
+            Self::Unfinished(_, serial) | Self::Finished(_, serial) => *serial,
+        }
+    }
+}
+
+fn classify(files: &dyn Files, path: PathBuf, serial: u64) -> Result<Option<Found>> {
+    let signed = std::fs::read_dir(path.join(SIGNATURES)).is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| super::listing::is_signature(&format!("{SIGNATURES}/{name}")))
+        })
+    });
+    let there = |name: &str| match files.open(&path, name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    };
+    if signed && there(MANIFEST)? {
+        return Ok(Some(Found::Finished(path, serial)));
+    }
+    let ours = there(JOURNAL)? || there(MANIFEST)? || only_our_skeleton(&path);
+    Ok(ours.then_some(Found::Unfinished(path, serial)))
+}
+
+/// A directory that was cut off between its creation and its journal.
+fn only_our_skeleton(path: &Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|entries| {
+        entries.flatten().all(|entry| matches!(entry.file_name().to_str(), Some("airlift" | "blobs")))
+    })
+}
+
+/// The document of a finished bundle, strictly parsed but of unverified origin.
+pub fn document_of(files: &dyn Files, path: &Path) -> Option<(BundleManifest, Vec<u8>)> {
+    let bytes = super::read::document_bytes(files, path).ok()?;
+    Some((BundleManifest::parse(&bytes).ok()?, bytes))
+}
+
+/// The id an unfinished bundle was given.
+pub fn id_of(files: &dyn Files, path: &Path) -> Option<uuid::Uuid> {
+    journal::read(files, path).map(|found| found.header.id)
+}
+
+/// Removes from an unfinished bundle what is not in `keep` (paths inside the bundle) and was ours; temp files of kept blobs stay.
+///
+/// # Errors
+/// [`WorkError::Foreign`] for a file that airlift does not write; a file error.
+pub fn clean(files: &dyn Files, root: &Path, keep: &dyn Fn(&str) -> bool) -> Result<()> {
+    let entries = files.list(root, MAX_ENTRIES)?;
+    for entry in entries.iter().filter(|entry| entry.kind != EntryKind::Directory) {
+        if !ours(entry) {
+            return Err(WorkError::Foreign(root.join(&entry.path)).into());
+        }
+    }
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
+        if !keep(entry.path.strip_suffix(TEMP).unwrap_or(&entry.path)) {
+            files.remove(&root.join(&entry.path))?;
+        }
+    }
+    Ok(())
+}
+
+fn ours(entry: &Entry) -> bool {
+    let path = entry.path.strip_suffix(TEMP).unwrap_or(&entry.path);
+    entry.kind == EntryKind::File
+        && (path.starts_with("blobs/")
+            || path.starts_with("airlift/")
+            || matches!(path, bundle::LAYOUT | bundle::INDEX))
+}
+
+/// Removes a bundle directory of which nothing is worth keeping: only empty directories and the journal. Best effort.
+pub fn remove_empty(files: &dyn Files, root: &Path) {
+    let Ok(entries) = files.list(root, MAX_ENTRIES) else { return };
+    let small = |path: &str| path == JOURNAL || path.ends_with(TEMP);
+    if entries.iter().any(|entry| entry.kind != EntryKind::Directory && !small(&entry.path)) {
+        return;
+    }
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
+        let _ = files.remove(&root.join(&entry.path));
+    }
+    for entry in entries.iter().rev().filter(|entry| entry.kind == EntryKind::Directory) {
+        let _ = files.remove_dir(&root.join(&entry.path));
+    }
+    let _ = files.remove_dir(root);
+}
