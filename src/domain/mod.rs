@@ -12,3 +12,4 @@ pub mod progress;
 pub mod reference;
 pub mod resolved;
 pub mod strict_json;
+pub mod trust;

@@ -242,3 +242,38 @@ impl Explain for crate::domain::platform::PlatformError {
         Kind::Usage
     }
 }
+
+impl Explain for crate::domain::trust::ClockRefusal {
+    fn kind(&self) -> Kind {
+        Kind::Rollback
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Behind { .. } => {
+                "set the clock of this host (date, timedatectl), then run the same command"
+            }
+            Self::Expired { .. } => "ask for a newer bundle of this name; if the clock runs ahead, set it",
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+impl Explain for crate::domain::trust::SerialRefusal {
+    fn kind(&self) -> Kind {
+        Kind::Rollback
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Rollback { .. } => {
+                "an old medium, or someone hands you old images; --allow-rollback accepts it knowingly"
+            }
+            Self::Equivocation { .. } => {
+                "two hosts sign under one name, or one of the two bundles is forged: find out which, then pack under the next serial"
+            }
+            Self::HugeJump { .. } => "ask the signer; --allow-rollback accepts it knowingly",
+        };
+        vec![hint.to_owned()]
+    }
+}

@@ -7,4 +7,5 @@ pub mod files;
 pub mod hash;
 pub mod journal;
 pub mod meter;
+pub mod sign;
 pub mod store;

@@ -1,0 +1,3 @@
+//! What the operator sets: where things lie and how they behave.
+
+pub mod paths;

@@ -1,0 +1,78 @@
+//! Where Airlift keeps its own things: trust in the configuration directory, keys and history in the data directory.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Names another configuration directory.
+pub const CONFIG_DIR: &str = "AIRLIFT_CONFIG_DIR";
+/// Names another data directory.
+pub const DATA_DIR: &str = "AIRLIFT_DATA_DIR";
+
+/// The user has no home directory and named none of the two directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no home directory to keep keys and trust in; set {CONFIG_DIR} and {DATA_DIR}")]
+pub struct NoHome;
+
+/// The two directories; nothing is created here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    config: PathBuf,
+    data: PathBuf,
+}
+
+impl Paths {
+    /// From the environment: [`CONFIG_DIR`] and [`DATA_DIR`], else the XDG directories.
+    ///
+    /// # Errors
+    /// [`NoHome`].
+    pub fn from_env() -> Result<Self, NoHome> {
+        let named =
+            |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
+        let project = directories::ProjectDirs::from("", "", "airlift");
+        let config = named(CONFIG_DIR).or_else(|| Some(project.as_ref()?.config_dir().to_owned()));
+        let data = named(DATA_DIR).or_else(|| Some(project.as_ref()?.data_dir().to_owned()));
+        Ok(Self::new(config.ok_or(NoHome)?, data.ok_or(NoHome)?))
+    }
+
+    /// Two directories as given.
+    pub const fn new(config: PathBuf, data: PathBuf) -> Self {
+        Self { config, data }
+    }
+
+    /// Configuration: `~/.config/airlift`.
+    pub fn config_dir(&self) -> &Path {
+        &self.config
+    }
+
+    /// Data: `~/.local/share/airlift`.
+    pub fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
+    /// The keys that are trusted, in the form of OpenSSH.
+    pub fn allowed_signers(&self) -> PathBuf {
+        self.config.join("allowed_signers")
+    }
+
+    /// The signing key. In the data directory: configuration is what people copy around and publish.
+    pub fn key(&self) -> PathBuf {
+        self.data.join("signing_key")
+    }
+
+    /// What was signed and accepted so far.
+    pub fn state(&self) -> PathBuf {
+        self.data.join("state")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_key_does_not_lie_in_the_configuration() {
+        let paths = Paths::new("/c".into(), "/d".into());
+        assert_eq!(paths.allowed_signers(), Path::new("/c/allowed_signers"));
+        assert!(paths.key().starts_with("/d") && paths.state().starts_with("/d"));
+    }
+}

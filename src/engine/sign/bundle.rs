@@ -1,0 +1,117 @@
+//! Signature files of a bundle: reading them all, capped, and adding one, which commits the bundle.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::check::signer_of;
+use super::keys::{fingerprint, key_id};
+use super::signer::Signer;
+use super::{MAX_SIGNATURE, MAX_SIGNATURES};
+use crate::domain::bundle::SIGNATURES;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{EntryKind, Files};
+
+/// A signature file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureFile {
+    /// Path inside the bundle.
+    pub path: String,
+    /// Its bytes, or why they were not read.
+    pub content: std::result::Result<Vec<u8>, String>,
+}
+
+/// A signature that was added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignReport {
+    /// Path inside the bundle.
+    pub path: String,
+    /// Of the key, `SHA256:…`.
+    pub fingerprint: String,
+    /// Of the key.
+    pub key_id: String,
+    /// `ssh-ed25519`, …
+    pub algorithm: String,
+    /// False where this key had signed this document before.
+    pub added: bool,
+}
+
+/// Reads every `airlift/signatures/*.sig`, at most [`MAX_SIGNATURES`] of [`MAX_SIGNATURE`] bytes. Blocks.
+///
+/// # Errors
+/// A file error of the directory; a file that cannot be read is part of the answer.
+pub fn read_signatures(files: &dyn Files, root: &Path) -> Result<Vec<SignatureFile>> {
+    let entries = match files.list(&root.join(SIGNATURES), 4 * MAX_SIGNATURES) {
+        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.path.ends_with(".sig") && !entry.path.contains('/')) {
+        if found.len() == MAX_SIGNATURES {
+            let source = std::io::Error::other(format!("more than {MAX_SIGNATURES} signatures"));
+            return Err(FileError { operation: "read", path: root.join(SIGNATURES), source }.into());
+        }
+        let path = format!("{SIGNATURES}/{}", entry.path);
+        let content = match entry.kind {
+            EntryKind::File => read_one(files, root, &path),
+            _ => Err("it is not a regular file".to_owned()),
+        };
+        found.push(SignatureFile { path, content });
+    }
+    Ok(found)
+}
+
+fn read_one(files: &dyn Files, root: &Path, path: &str) -> std::result::Result<Vec<u8>, String> {
+    let open = files.open(root, path).map_err(|error| error.source.to_string())?;
+    if open.size > MAX_SIGNATURE {
+        return Err(format!("{} bytes, at most {MAX_SIGNATURE} are read", open.size));
+    }
+    let mut bytes = Vec::new();
+    open.reader.take(MAX_SIGNATURE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// Signs `document` and writes the signature beside it, durably. The caller has verified what it signs.
+/// A signature of this key over this document that is there already is kept.
+///
+/// # Errors
+/// The signer's or a file error; nothing half-written is left.
+pub async fn sign_bundle(
+    files: Arc<dyn Files>,
+    root: &Path,
+    document: &[u8],
+    signer: &Signer,
+) -> Result<SignReport> {
+    let key = signer.public().key_data();
+    let id = key_id(key);
+    let path = format!("{SIGNATURES}/{id}.sig");
+    let mut report = SignReport {
+        path: path.clone(),
+        fingerprint: fingerprint(key),
+        key_id: id,
+        algorithm: signer.public().algorithm().to_string(),
+        added: false,
+    };
+    let there = read_one(files.as_ref(), root, &path).ok();
+    if there.is_some_and(|bytes| signer_of(document, &bytes).as_ref() == Some(key)) {
+        return Ok(report);
+    }
+    let armored = signer.sign(document).await?;
+    write(files.as_ref(), root, &path, armored.as_bytes())?;
+    report.added = true;
+    Ok(report)
+}
+
+fn write(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+    let directory = root.join(SIGNATURES);
+    files.create_dir(&directory)?;
+    super::store::replace(files, &root.join(path), bytes)?;
+    // The directory itself may be new.
+    if let Some(above) = directory.parent() {
+        files.sync_dir(above)?;
+    }
+    Ok(())
+}

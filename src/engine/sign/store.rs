@@ -1,0 +1,224 @@
+//! Changes to the trust file: a line added or taken out, everything else kept byte for byte.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use ssh_key::PublicKey;
+
+use super::allowed::{AllowedSigners, Entry};
+use super::keys::{fingerprint, suffixed};
+use super::validity;
+use crate::domain::bundle::NAMESPACE;
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::Files;
+
+/// Why the trust file was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It trusts this key already, on other terms.
+    #[error("{file}:{line} trusts {fingerprint} already, for {principals}")]
+    Already {
+        /// The trust file.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// The key.
+        fingerprint: String,
+        /// Whose it is.
+        principals: String,
+    },
+    /// Nothing fits.
+    #[error("{file} trusts no key {wanted:?}")]
+    Unknown {
+        /// The trust file.
+        file: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A name that would not survive the file.
+    #[error(
+        "principal {0:?} is not allowed: 1 to 255 printable characters without blanks, quotes, commas or patterns"
+    )]
+    Principal(String),
+    /// Never valid.
+    #[error("valid-before {before} is not after valid-after {after}")]
+    Interval {
+        /// Start.
+        after: Timestamp,
+        /// End.
+        before: Timestamp,
+    },
+}
+
+impl Explain for StoreError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Already { fingerprint, .. } => {
+                format!("to change its terms: airlift key untrust {fingerprint}, then trust it anew")
+            }
+            Self::Unknown { .. } => "airlift key list shows what is trusted".to_owned(),
+            Self::Principal(_) => "a principal looks like alice@example.com".to_owned(),
+            Self::Interval { .. } => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
+
+/// A key to be trusted.
+#[derive(Clone, Debug)]
+pub struct TrustSpec {
+    /// The key; its comment stays a comment.
+    pub key: PublicKey,
+    /// Whose it is.
+    pub principal: String,
+    /// Not valid before.
+    pub valid_after: Option<Timestamp>,
+    /// Not valid after.
+    pub valid_before: Option<Timestamp>,
+}
+
+/// What changed in the trust file.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreReport {
+    /// The trust file.
+    pub file: String,
+    /// The lines added or removed.
+    pub entries: Vec<Entry>,
+}
+
+/// Adds a line to the trust file, making the file where there is none. With `write` false only says what it would add.
+///
+/// # Errors
+/// [`StoreError`], [`super::allowed::AllowedError`] where the file cannot be read as it stands, or a file error.
+pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> Result<StoreReport> {
+    if !plain(&spec.principal) {
+        return Err(StoreError::Principal(spec.principal.chars().take(255).collect()).into());
+    }
+    if let (Some(after), Some(before)) = (spec.valid_after, spec.valid_before)
+        && before <= after
+    {
+        return Err(StoreError::Interval { after, before }.into());
+    }
+    let (mut text, known) = current(path)?;
+    if let Some(entry) = known.of(spec.key.key_data()).next() {
+        return Err(StoreError::Already {
+            file: path.display().to_string(),
+            line: entry.line,
+            fingerprint: entry.fingerprint.clone(),
+            principals: entry.principals.clone(),
+        }
+        .into());
+    }
+    let line = line(spec);
+    let added = AllowedSigners::parse(path, &line, &TimeZone::UTC)?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&line);
+    if write {
+        if let Some(directory) = path.parent() {
+            files.create_dir(directory)?;
+        }
+        rewrite(files, path, &text)?;
+    }
+    Ok(StoreReport { file: path.display().to_string(), entries: added.entries })
+}
+
+/// Takes out every line of the key named by fingerprint, key id or principals as written.
+///
+/// # Errors
+/// [`StoreError::Unknown`], [`super::allowed::AllowedError`] or a file error.
+pub fn untrust(files: &dyn Files, path: &Path, wanted: &str, write: bool) -> Result<StoreReport> {
+    let known = AllowedSigners::load(path)?;
+    let (text, _) = current(path)?;
+    let fits = |entry: &&Entry| {
+        entry.principals == wanted
+            || entry.key_id == wanted
+            || entry.fingerprint == wanted
+            || entry.fingerprint.strip_prefix("SHA256:") == Some(wanted)
+    };
+    let removed: Vec<Entry> = known.entries.iter().filter(fits).cloned().collect();
+    if removed.is_empty() {
+        return Err(
+            StoreError::Unknown { file: path.display().to_string(), wanted: wanted.to_owned() }.into()
+        );
+    }
+    let gone = |number: usize| removed.iter().any(|entry| entry.line == number + 1);
+    let kept: String = text
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(number, _)| !gone(*number))
+        .map(|(_, line)| line)
+        .collect();
+    if write {
+        rewrite(files, path, &kept)?;
+    }
+    Ok(StoreReport { file: path.display().to_string(), entries: removed })
+}
+
+fn current(path: &Path) -> Result<(String, AllowedSigners)> {
+    let known = match path.try_exists() {
+        Ok(false) => AllowedSigners { path: path.to_owned(), entries: Vec::new(), notes: Vec::new() },
+        _ => AllowedSigners::load(path)?,
+    };
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        other => other.map_err(|source| FileError { operation: "read", path: path.to_owned(), source })?,
+    };
+    Ok((text, known))
+}
+
+/// A name that is neither a pattern nor breaks a line.
+fn plain(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && !name.starts_with(['#', '!'])
+        && name
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\\' | ',' | '*' | '?'))
+}
+
+fn line(spec: &TrustSpec) -> String {
+    let mut options = vec![format!("namespaces=\"{NAMESPACE}\"")];
+    options.extend(spec.valid_after.map(|at| format!("valid-after=\"{}\"", validity::write(at))));
+    options.extend(spec.valid_before.map(|at| format!("valid-before=\"{}\"", validity::write(at))));
+    let mut key = spec.key.clone();
+    let comment: String = key.comment().chars().filter(|c| !c.is_control()).collect();
+    key.set_comment(comment);
+    let key = key.to_openssh().unwrap_or_else(|_| fingerprint(spec.key.key_data()));
+    format!("{} {} {key}\n", spec.principal, options.join(","))
+}
+
+/// Replaces a file of ours through a link (dotfiles are often links) and keeps its permissions.
+fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let permissions = std::fs::metadata(&target).map(|meta| meta.permissions()).ok();
+    replace(files, &target, text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        let set = std::fs::set_permissions(&target, permissions);
+        set.map_err(|source| FileError { operation: "set the permissions of", path: target, source })?;
+    }
+    Ok(())
+}
+
+/// Temp file beside, fsync, rename, fsync of the directory.
+pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
+    let temp = suffixed(path, ".tmp");
+    files.remove(&temp)?;
+    let mut file = files.create(&temp)?;
+    let written = std::io::Write::write_all(&mut file, bytes).and_then(|()| file.sync());
+    let written = written.map_err(|source| FileError { operation: "write", path: temp.clone(), source });
+    if let Err(error) = written.and_then(|()| files.rename(&temp, path)) {
+        drop(files.remove(&temp));
+        return Err(error.into());
+    }
+    if let Some(directory) = path.parent() {
+        files.sync_dir(directory)?;
+    }
+    Ok(())
+}
