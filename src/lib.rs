@@ -3,6 +3,10 @@
 //! `domain` holds pure types and rules, `engine` does the work and knows no terminal, `cli` is a thin front
 //! over it. `failure` is what a front shows of an engine error, `actions` the one list of operations.
 
+pub mod actions;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod failure;
+pub mod logging;

@@ -12,4 +12,5 @@ pub mod progress;
 pub mod reference;
 pub mod resolved;
 pub mod strict_json;
+pub mod text;
 pub mod trust;

@@ -1,0 +1,42 @@
+//! ACTIONS, the one list of operations: every front, help text and key map is made from it.
+
+/// How much an operation can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Danger {
+    /// Changes nothing.
+    Reads,
+    /// Writes new files or state of its own.
+    Writes,
+    /// Changes a runtime, a registry or a node.
+    Changes,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// Stable name, `noun.verb` or the verb alone.
+    pub id: &'static str,
+    /// Its title in menus.
+    pub title: &'static str,
+    /// One sentence of help.
+    pub doc: &'static str,
+    /// The subcommand that does it, words separated by a space; nothing where a screen alone has it.
+    pub subcommand: Option<&'static str>,
+    /// How much it can change.
+    pub danger: Danger,
+    /// Keys that start it on a screen.
+    pub keys: &'static [&'static str],
+}
+
+const fn command(id: &'static str, title: &'static str, doc: &'static str, danger: Danger) -> Action {
+    Action { id, title, doc, subcommand: Some(id), danger, keys: &[] }
+}
+
+/// Every operation there is. A subcommand and its row are added together; `tests/parity.rs` compares them.
+pub const ACTIONS: &[Action] =
+    &[command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads)];
+
+/// The row of an operation.
+pub fn action(id: &str) -> Option<&'static Action> {
+    ACTIONS.iter().find(|action| action.id == id)
+}

@@ -1,0 +1,107 @@
+//! The command line's grammar, and nothing else: flags that work, groups that several commands share.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::commands;
+
+/// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
+#[derive(Debug, Parser)]
+#[command(name = "airlift", version, about, max_term_width = 110, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 other, 2 usage, 3 partly done, 10 integrity, 11 trust, \
+    12 rollback, expiry or clock, 13 medium, 14 space or file-size limit, 15 network or registry, 16 import, \
+    17 mirror, 18 survival, 75 locked by another run, 130 interrupted.")]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Write one JSON document per line to stdout: a header, events, one result
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show neither progress nor notes; errors and data stay
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Show progress as plain lines, without bars
+    #[arg(long, global = true)]
+    pub plain: bool,
+    /// When to colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: Color,
+    /// Log to stderr; twice for debug, three times for trace
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that is not dumb, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands: one variant, one file under `commands/`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(commands::completions::Args),
+}
+
+impl Command {
+    /// The words that chose it, as `ACTIONS` spells them.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Completions(_) => "completions",
+        }
+    }
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Registry access")]
+pub struct RegistryArgs {
+    /// Speak plain HTTP to this host (loopback falls back by itself)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub plain_http: Vec<String>,
+    /// Do not verify the TLS certificate of this host
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub insecure: Vec<String>,
+    /// Trust the certificate authorities in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
+    /// Read credentials from this file instead of the usual ones
+    #[arg(long, value_name = "FILE")]
+    pub authfile: Option<PathBuf>,
+}
+
+/// Whom to trust, and what was accepted before.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Trust")]
+pub struct TrustArgs {
+    /// OpenSSH allowed_signers file instead of the trust store
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// How many different trusted keys must have signed
+    #[arg(long, value_name = "N")]
+    pub min_signatures: Option<u32>,
+    /// Keep the history of accepted bundles here instead of in the data directory
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Accept a bundle older than one accepted before; the history is kept
+    #[arg(long)]
+    pub allow_rollback: bool,
+}

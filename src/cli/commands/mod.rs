@@ -1,0 +1,3 @@
+//! One command, one file: its arguments, the spec it builds from them, and how its report reads.
+
+pub mod completions;

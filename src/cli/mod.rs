@@ -1,0 +1,87 @@
+//! The command line: parses, runs one command over the engine, and turns its outcome into words and an exit code.
+
+pub mod args;
+pub mod commands;
+pub mod printer;
+pub mod reporter;
+mod signals;
+pub mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command, Global};
+use self::printer::Printer;
+use self::reporter::Reporter;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Kind;
+use crate::failure::Failure;
+
+/// What every command is handed.
+pub struct Front {
+    /// Where to write.
+    pub printer: Arc<Printer>,
+    /// What jobs work with; cancelled by the first SIGINT, SIGTERM or SIGHUP.
+    pub ctx: JobCtx,
+    /// Flags of every command.
+    pub global: Global,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(refused(&error, &arguments)),
+    };
+    let printer = Arc::new(Printer::new(&cli.global));
+    let Some(command) = cli.command else {
+        printer.verbatim(&Cli::command().render_help().to_string());
+        return ExitCode::from(printer.finish(Ok(())));
+    };
+    printer.begin(command.name());
+    let outcome = start(command, cli.global, &printer);
+    ExitCode::from(printer.finish(outcome))
+}
+
+fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(), Failure> {
+    crate::logging::init(global.verbose).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Kind::Other, format!("cannot start the runtime: {error}")))?;
+    let ctx = JobCtx::new(Arc::new(Reporter::new(printer.clone())));
+    let front = Front { printer: printer.clone(), ctx, global };
+    let outcome = runtime.block_on(async {
+        signals::install(&front)?;
+        dispatch(command, &front).await
+    });
+    // A command has awaited what it started; only idle helper threads are left.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Each command's future is boxed: they are large and only one of them runs.
+async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
+    match command {
+        Command::Completions(args) => Box::pin(commands::completions::run(args, front)).await,
+    }
+}
+
+/// Help, version and usage errors: clap's words, our streams.
+fn refused(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    if !error.use_stderr() {
+        let printer = Printer::new(&Global::default());
+        printer.verbatim(&error.render().to_string());
+        return printer.finish(Ok(()));
+    }
+    let printer = Printer::new(&Global { json, ..Global::default() });
+    printer.begin("");
+    let words = error.render().to_string();
+    let words = words.trim().trim_start_matches("error: ");
+    if json { printer.finish(Err(Failure::usage(words))) } else { printer.usage(words) }
+}

@@ -1,0 +1,164 @@
+//! Untrusted text made safe to show: nothing in it can move the cursor, hide or reorder what stands beside it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Whether a character must not reach a terminal as it is: controls, bidirectional overrides, invisible ones.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with every hostile character replaced by its visible escape, `\u{1b}`.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hostile(c) {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "{}", c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// The same JSON text with hostile characters as `\u` escapes, which every reader gives back unchanged.
+pub fn shown_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_hostile) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Columns a text takes on a terminal.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// Cuts a text to at most `columns`, its middle replaced by `…`, so that both ends of a name stay readable.
+pub fn middle(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let room = columns.saturating_sub(1);
+    let tail = take(text.chars().rev(), room / 2);
+    let head = take(text.chars(), room - room / 2);
+    Cow::Owned(head.iter().chain(std::iter::once(&'…')).chain(tail.iter().rev()).collect())
+}
+
+/// Cuts a text to at most `chars` characters and says how many are left out.
+pub fn capped(text: &str, chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars) {
+        None => Cow::Borrowed(text),
+        Some((at, _)) => Cow::Owned(format!("{}… ({} more bytes)", &text[..at], text.len() - at)),
+    }
+}
+
+/// Pads a text on the right to `columns`.
+pub fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+fn take(chars: impl Iterator<Item = char>, columns: usize) -> Vec<char> {
+    let mut left = columns;
+    chars
+        .map_while(|c| {
+            left = left.checked_sub(c.width().unwrap_or(0))?;
+            Some(c)
+        })
+        .collect()
+}
+
+/// Bytes in the units people use for media: powers of 1000, three digits.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut unit = 0;
+    let mut scale: u64 = 1000;
+    // Rounded up at 999.5 so that 1000 kB is never shown.
+    while unit + 1 < UNITS.len() && count / scale >= 999 && count >= scale * 999 + scale / 2 {
+        scale *= 1000;
+        unit += 1;
+    }
+    let tenths = u64::try_from((u128::from(count) * 10 + u128::from(scale) / 2) / u128::from(scale))
+        .unwrap_or(u64::MAX);
+    if tenths < 1000 {
+        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    } else {
+        format!("{} {}", (tenths + 5) / 10, UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_characters_become_visible_and_the_rest_is_kept() {
+        for (text, safe) in [
+            ("nginx:1.25", "nginx:1.25"),
+            ("é漢字", "é漢字"),
+            ("\u{1b}]52;c;aGk=\u{7}", "\\u{1b}]52;c;aGk=\\u{7}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+            ("a\r\nb\tc", "a\\u{d}\\u{a}b\\u{9}c"),
+            ("x\u{200b}y\u{feff}", "x\\u{200b}y\\u{feff}"),
+        ] {
+            assert_eq!(shown(text), safe);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_loses_its_teeth() {
+        for text in ["\u{9b}31m", "a\u{202e}b", "\u{e0041}", "plain"] {
+            let json = serde_json::to_string(text).unwrap();
+            let safe = shown_json(&json);
+            assert!(!safe.contains(is_hostile));
+            assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_in_the_middle_by_columns() {
+        assert_eq!(middle("registry.example/a/b:1.2", 11), "regis…b:1.2");
+        assert_eq!(middle("short", 11), "short");
+        assert_eq!(width(&middle("漢字漢字漢字漢字", 7)), 7);
+        assert_eq!(capped("abcdef", 3), "abc… (3 more bytes)");
+    }
+
+    #[test]
+    fn bytes_are_shown_with_three_digits() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (99_949, "99.9 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (1_234_567_890, "1.2 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}
