@@ -8,4 +8,5 @@ pub mod hash;
 pub mod journal;
 pub mod meter;
 pub mod sign;
+pub mod state;
 pub mod store;

@@ -207,7 +207,7 @@ fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
 }
 
 /// Temp file beside, fsync, rename, fsync of the directory.
-pub(super) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
     let temp = suffixed(path, ".tmp");
     files.remove(&temp)?;
     let mut file = files.create(&temp)?;

@@ -1,0 +1,422 @@
+//! What this host signed and accepted: serials per name, the highest accepted bundle per name and key, the last time seen.
+//!
+//! Losing it is said, never fatal: without history, rollback cannot be checked.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::bundle::check_name;
+use crate::domain::digest::Digest;
+use crate::domain::strict_json;
+use crate::domain::trust::{Accepted, ClockEvidence, SerialDecision, decide_serial};
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::Files;
+
+const FORMAT: &str = "airlift-state/1";
+const FILE: &str = "state.json";
+/// Bytes of history that are read at most: some hundred thousand names.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// Why history cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another run packs under this name.
+    #[error("another run is packing {name}: it holds {}", path.display())]
+    Locked {
+        /// Name of the series.
+        name: String,
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// There is no serial left.
+    #[error("{name}: serial {last} is the last one there is")]
+    Exhausted {
+        /// Name of the series.
+        name: String,
+        /// The last serial signed.
+        last: u64,
+    },
+}
+
+impl Explain for StateError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Locked { .. } => Kind::Locked,
+            Self::Exhausted { .. } => Kind::Usage,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Locked { .. } => "wait for it, or pack under another --name",
+            Self::Exhausted { .. } => "pack under another --name",
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Document {
+    format: String,
+    last_seen: Option<Timestamp>,
+    signed: BTreeMap<String, u64>,
+    accepted: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    name: String,
+    key: String,
+    #[serde(flatten)]
+    bundle: Accepted,
+}
+
+/// The directory that holds it. Everything blocks for a moment.
+#[derive(Clone)]
+pub struct State {
+    files: Arc<dyn Files>,
+    directory: PathBuf,
+}
+
+/// History as it was read once.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    document: Document,
+    /// Why there is none, in words; absent where there is some.
+    pub problem: Option<String>,
+}
+
+/// A bundle that was verified and is accepted.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// Name of its series.
+    pub name: String,
+    /// Fingerprints of the trusted keys that signed it.
+    pub keys: Vec<String>,
+    /// Serial, digest of its document, and when it was made.
+    pub bundle: Accepted,
+    /// The time at which it was decided.
+    pub decided_at: Timestamp,
+}
+
+impl History {
+    /// What it says about the time.
+    pub fn clock(&self) -> ClockEvidence {
+        ClockEvidence {
+            last_seen: self.document.last_seen,
+            newest_accepted: self.document.accepted.iter().map(|entry| entry.bundle.created).max(),
+        }
+    }
+
+    /// The highest bundle accepted under `name` from any of these keys.
+    pub fn accepted(&self, name: &str, keys: &[String]) -> Option<&Accepted> {
+        let of = |entry: &&Entry| entry.name == name && keys.contains(&entry.key);
+        self.document.accepted.iter().filter(of).map(|entry| &entry.bundle).max_by_key(|bundle| bundle.serial)
+    }
+
+    /// How a bundle on offer relates to it.
+    pub fn decide(&self, name: &str, keys: &[String], serial: u64, digest: &Digest) -> SerialDecision {
+        decide_serial(self.accepted(name, keys), serial, digest)
+    }
+}
+
+impl State {
+    /// History in `directory`, which need not be there yet.
+    pub fn new(files: Arc<dyn Files>, directory: PathBuf) -> Self {
+        Self { files, directory }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Reads what is there. Never fails: missing or unreadable history is none, and [`History::problem`] says so.
+    pub fn read(&self) -> History {
+        match self.load() {
+            Ok(document) => History { document, problem: None },
+            Err(reason) => {
+                let problem = format!(
+                    "no history, rollback not checked: {}: {reason}",
+                    self.directory.join(FILE).display()
+                );
+                History { document: Document::default(), problem: Some(problem) }
+            }
+        }
+    }
+
+    /// Takes the next serial of `name`, at least `at_least`, until the lease is dropped. It counts as used only
+    /// after [`SerialLease::commit`], so a pack that was cut off goes on under the same serial.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] where another run has it; a name that is none; a file error.
+    pub fn lease(&self, name: &str, at_least: u64) -> Result<SerialLease> {
+        check_name(name)?;
+        let path = self.directory.join(format!("{name}.lock"));
+        let lock = self.lock_file(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::Locked { name: name.to_owned(), path }.into());
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(FileError { operation: "lock", path, source }.into());
+            }
+        }
+        let last = self.read().document.signed.get(name).copied().unwrap_or(0);
+        let next =
+            last.checked_add(1).ok_or_else(|| StateError::Exhausted { name: name.to_owned(), last })?;
+        Ok(SerialLease {
+            state: self.clone(),
+            name: name.to_owned(),
+            serial: next.max(at_least),
+            _lock: lock,
+        })
+    }
+
+    /// Records an accepted bundle for each of its keys. The highest serial stays, so does the latest time.
+    ///
+    /// # Errors
+    /// A file error, as in a read-only directory: the caller warns and goes on.
+    pub fn accept(&self, acceptance: &Acceptance) -> Result<()> {
+        self.change(|document| {
+            document.last_seen = document.last_seen.max(Some(acceptance.decided_at));
+            for key in &acceptance.keys {
+                let of = |entry: &&mut Entry| entry.name == acceptance.name && entry.key == *key;
+                match document.accepted.iter_mut().find(of) {
+                    Some(entry) if entry.bundle.serial < acceptance.bundle.serial => {
+                        entry.bundle = acceptance.bundle.clone();
+                    }
+                    Some(_) => {}
+                    None => document.accepted.push(Entry {
+                        name: acceptance.name.clone(),
+                        key: key.clone(),
+                        bundle: acceptance.bundle.clone(),
+                    }),
+                }
+            }
+        })
+    }
+
+    fn load(&self) -> std::result::Result<Document, String> {
+        let open = self.files.open(&self.directory, FILE).map_err(|error| error.source.to_string())?;
+        if open.size > MAX_FILE {
+            return Err(format!("{} bytes, at most {MAX_FILE} are read", open.size));
+        }
+        let mut bytes = Vec::new();
+        open.reader.take(MAX_FILE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let document: Document = strict_json::parse(&bytes).map_err(|error| error.to_string())?;
+        if document.format != FORMAT {
+            return Err(format!("format is {:?}, this version reads {FORMAT:?}", document.format));
+        }
+        Ok(document)
+    }
+
+    /// Reads, changes and replaces the document under the lock.
+    fn change(&self, change: impl FnOnce(&mut Document)) -> Result<()> {
+        let path = self.directory.join(FILE);
+        let lock_path = self.directory.join("state.lock");
+        let lock = self.lock_file(&lock_path)?;
+        lock.lock().map_err(|source| FileError { operation: "lock", path: lock_path, source })?;
+        let mut document = match self.load() {
+            Ok(document) => document,
+            Err(_) => {
+                // Whatever it is, somebody may want to look at it.
+                if path.symlink_metadata().is_ok() {
+                    self.files.rename(&path, &self.directory.join(format!("{FILE}.unreadable")))?;
+                }
+                Document { format: FORMAT.to_owned(), ..Document::default() }
+            }
+        };
+        let before = document.clone();
+        change(&mut document);
+        if document == before {
+            return Ok(());
+        }
+        let failed = |source: serde_json::Error| FileError {
+            operation: "write",
+            path: path.clone(),
+            source: source.into(),
+        };
+        let mut bytes = serde_json::to_vec_pretty(&document).map_err(failed)?;
+        bytes.push(b'\n');
+        super::sign::store::replace(self.files.as_ref(), &path, &bytes)
+    }
+
+    fn lock_file(&self, path: &Path) -> Result<File> {
+        self.files.create_dir(&self.directory)?;
+        let opened = File::options().create(true).truncate(false).write(true).open(path);
+        Ok(opened.map_err(|source| FileError { operation: "open lock", path: path.to_owned(), source })?)
+    }
+}
+
+/// A serial that no other run on this host will take.
+pub struct SerialLease {
+    state: State,
+    name: String,
+    serial: u64,
+    _lock: File,
+}
+
+impl SerialLease {
+    /// The serial.
+    pub const fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Records that the bundle was signed.
+    ///
+    /// # Errors
+    /// A file error: the bundle is good, but the next one may get the same serial, which must be said.
+    pub fn commit(self) -> Result<()> {
+        self.state.change(|document| {
+            let last = document.signed.entry(self.name.clone()).or_default();
+            *last = (*last).max(self.serial);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    fn state(directory: &Path) -> State {
+        State::new(Arc::new(RealFiles), directory.join("state"))
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn digest(fill: char) -> Digest {
+        format!("sha256:{}", fill.to_string().repeat(64)).parse().unwrap()
+    }
+
+    fn acceptance(serial: u64, fill: char, keys: &[&str]) -> Acceptance {
+        let created = at("2026-01-01T00:00:00Z");
+        Acceptance {
+            name: "n".into(),
+            keys: keys.iter().map(ToString::to_string).collect(),
+            bundle: Accepted { serial, digest: digest(fill), created },
+            decided_at: at("2026-02-01T00:00:00Z"),
+        }
+    }
+
+    fn keys(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn serials_grow_by_one_and_only_when_committed() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        assert_eq!(state.lease("n", 0).unwrap().serial(), 1);
+        let lease = state.lease("n", 0).unwrap();
+        assert_eq!(lease.serial(), 1);
+        assert_eq!(state.lease("n", 0).err().unwrap().kind(), Kind::Locked);
+        assert_eq!(state.lease("other", 0).unwrap().serial(), 1);
+        lease.commit().unwrap();
+        assert_eq!(state.lease("n", 0).unwrap().serial(), 2);
+        // Lost history, but a bundle of serial 7 lies there.
+        let lease = state.lease("n", 8).unwrap();
+        lease.commit().unwrap();
+        assert_eq!(state.lease("n", 0).unwrap().serial(), 9);
+        assert_eq!(state.lease("../n", 0).err().unwrap().kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn the_highest_accepted_bundle_of_any_of_its_keys_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        assert!(state.read().problem.unwrap().starts_with("no history, rollback not checked"));
+        state.accept(&acceptance(3, 'a', &["A", "B"])).unwrap();
+        state.accept(&acceptance(5, 'b', &["A"])).unwrap();
+        state.accept(&acceptance(4, 'c', &["A"])).unwrap();
+        let history = state.read();
+        assert!(history.problem.is_none());
+        for (names, serial, fill, expected) in [
+            (&["A"][..], 6, 'd', SerialDecision::Newer { from: 5 }),
+            (&["A"], 5, 'b', SerialDecision::Same),
+            (&["A"], 4, 'c', SerialDecision::Rollback { accepted: 5, offered: 4 }),
+            (&["B"], 4, 'c', SerialDecision::Newer { from: 3 }),
+            (&["B", "A"], 4, 'c', SerialDecision::Rollback { accepted: 5, offered: 4 }),
+            // A new key starts over.
+            (&["C"], 1, 'a', SerialDecision::First),
+        ] {
+            assert_eq!(
+                history.decide("n", &keys(names), serial, &digest(fill)),
+                expected,
+                "{names:?} {serial}"
+            );
+        }
+        assert_eq!(history.decide("m", &keys(&["A"]), 1, &digest('a')), SerialDecision::First);
+        assert_eq!(history.clock().last_seen, Some(at("2026-02-01T00:00:00Z")));
+        assert_eq!(history.clock().newest_accepted, Some(at("2026-01-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn the_last_time_seen_never_goes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        state.accept(&acceptance(1, 'a', &["A"])).unwrap();
+        let earlier = Acceptance { decided_at: at("2025-01-01T00:00:00Z"), ..acceptance(2, 'b', &["A"]) };
+        state.accept(&earlier).unwrap();
+        assert_eq!(state.read().clock().last_seen, Some(at("2026-02-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn history_that_cannot_be_read_is_said_kept_aside_and_begun_anew() {
+        for bad in
+            [&b""[..], b"{", b"\xff", br#"{"format":"airlift-state/2"}"#, br#"{"format":"a","format":"b"}"#]
+        {
+            let directory = tempfile::tempdir().unwrap();
+            let state = state(directory.path());
+            state.accept(&acceptance(3, 'a', &["A"])).unwrap();
+            std::fs::write(state.directory().join(FILE), bad).unwrap();
+            let history = state.read();
+            assert!(history.problem.is_some_and(|problem| problem.contains("rollback not checked")));
+            state.accept(&acceptance(2, 'a', &["A"])).unwrap();
+            assert_eq!(state.read().accepted("n", &keys(&["A"])).unwrap().serial, 2);
+            assert_eq!(std::fs::read(state.directory().join("state.json.unreadable")).unwrap(), bad);
+        }
+    }
+
+    #[test]
+    fn a_read_only_directory_is_an_error_for_the_caller_to_warn_of() {
+        // Not even root can make a directory there.
+        let state = State::new(Arc::new(RealFiles), "/proc/airlift-state".into());
+        let error = state.accept(&acceptance(1, 'a', &["A"])).unwrap_err();
+        assert!(error.message().contains("/proc/airlift-state"), "{error}");
+        assert!(state.read().problem.is_some());
+    }
+
+    #[test]
+    fn several_processes_lose_no_entry() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        std::thread::scope(|scope| {
+            for thread in 0..8u32 {
+                let state = &state;
+                scope.spawn(move || {
+                    let key = format!("K{thread}");
+                    for serial in 1..=5 {
+                        state.accept(&acceptance(serial, 'a', &[&key])).unwrap();
+                    }
+                });
+            }
+        });
+        let history = state.read();
+        for thread in 0..8u32 {
+            assert_eq!(history.accepted("n", &[format!("K{thread}")]).unwrap().serial, 5);
+        }
+    }
+}
