@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod ctx;
+pub mod demo;
 pub mod error;
 pub mod files;
 pub mod hash;
