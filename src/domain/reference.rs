@@ -23,6 +23,27 @@ pub struct Reference {
     digest: Option<Digest>,
 }
 
+/// A repository in a registry: `host/path`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repository {
+    /// The registry, with its port if one was given.
+    pub host: String,
+    /// The path in that registry: `library/nginx`.
+    pub path: String,
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.path)
+    }
+}
+
+impl From<&Reference> for Repository {
+    fn from(reference: &Reference) -> Self {
+        Self { host: reference.host.clone(), path: reference.repository.clone() }
+    }
+}
+
 /// What [`Reference::from_str`] added to a short text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Implied {
@@ -92,6 +113,11 @@ impl Reference {
     /// The repository in that registry: `library/nginx`.
     pub fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// Where it lives, without tag and digest.
+    pub fn repository_of(&self) -> Repository {
+        self.into()
     }
 
     /// `host/repository`.
@@ -197,6 +223,16 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
         }
         _ => (text, None),
     }
+}
+
+/// Whether a text is a tag by the distribution grammar.
+pub fn is_tag(text: &str) -> bool {
+    check_tag(text).is_ok()
+}
+
+/// Whether a text is the path of a repository by the distribution grammar.
+pub fn is_repository(text: &str) -> bool {
+    check_repository(text).is_ok()
 }
 
 fn check_tag(tag: &str) -> Result<(), &'static str> {

@@ -8,6 +8,7 @@ pub mod files;
 pub mod hash;
 pub mod journal;
 pub mod meter;
+pub mod registry;
 pub mod serve;
 pub mod sign;
 pub mod state;

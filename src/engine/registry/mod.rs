@@ -1,0 +1,47 @@
+//! The registry client: raw manifests, streamed blobs, lists, referrers and pushes, with rules for a hostile wire.
+//!
+//! The wire is our own on reqwest, because oci-client's `Client` takes no size caps, redirect rules, `Retry-After`
+//! or token-realm rules from outside; its types for authentication, tokens and error bodies are used as they are.
+
+mod auth;
+mod blobs;
+mod body;
+mod challenge;
+mod client;
+mod credentials;
+pub mod error;
+mod hosts;
+mod limits;
+mod manifests;
+mod push;
+mod redirect;
+mod referrers;
+mod retry;
+mod tags;
+mod tls;
+pub mod transport;
+
+use std::path::PathBuf;
+
+pub use blobs::BlobBody;
+pub use client::Registry;
+pub use error::{Problem, RegistryError, Result};
+pub use limits::Limits;
+pub use manifests::{Fetched, ManifestHead};
+pub use push::{BlobSource, FileSource, MountOutcome, Upload, UploadSession};
+pub use referrers::{Referrers, ReferrersSource};
+pub use retry::{Pause, RealPause};
+pub use transport::{HttpTransport, Transport};
+
+/// How registries are reached, as the operator said it.
+#[derive(Clone, Debug, Default)]
+pub struct RegistryOptions {
+    /// `host[:port]` of registries that speak plain HTTP.
+    pub plain_http: Vec<String>,
+    /// `host[:port]` of registries whose certificate is not verified.
+    pub insecure: Vec<String>,
+    /// PEM files of CAs to trust besides the system's.
+    pub ca: Vec<PathBuf>,
+    /// The only file to take credentials from.
+    pub authfile: Option<PathBuf>,
+}
