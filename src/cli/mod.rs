@@ -10,6 +10,7 @@ pub mod table;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -53,15 +54,26 @@ fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(),
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Kind::Other, format!("cannot start the runtime: {error}")))?;
-    let ctx = JobCtx::new(Arc::new(Reporter::new(printer.clone())));
+    let reporter = Arc::new(Reporter::new(printer.clone()));
+    let ctx = JobCtx::new(reporter.clone());
     let front = Front { printer: printer.clone(), ctx, global };
     let outcome = runtime.block_on(async {
         signals::install(&front)?;
+        tokio::spawn(tick(reporter.clone()));
         dispatch(command, &front).await
     });
+    reporter.close();
     // A command has awaited what it started; only idle helper threads are left.
     runtime.shutdown_background();
     outcome
+}
+
+async fn tick(reporter: Arc<Reporter>) {
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        beat.tick().await;
+        reporter.tick();
+    }
 }
 
 /// Each command's future is boxed: they are large and only one of them runs.

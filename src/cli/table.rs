@@ -62,7 +62,7 @@ mod tests {
             [vec!["nginx".to_owned(), "9 B".to_owned()], vec!["漢\u{1b}[2J".to_owned(), "10 MB".to_owned()]];
         assert_eq!(
             render(HEADER, &rows, None),
-            "NAME         SIZE\nnginx         9 B\n漢\\u{1b}[2J  10 MB\n"
+            "NAME          SIZE\nnginx          9 B\n漢\\u{1b}[2J  10 MB\n"
         );
     }
 

@@ -14,3 +14,4 @@ pub mod resolved;
 pub mod strict_json;
 pub mod text;
 pub mod trust;
+pub mod view;

@@ -26,6 +26,23 @@ pub enum Phase {
     Prove,
 }
 
+impl Phase {
+    /// The word for it, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Rehash => "rehash",
+            Self::Fetch => "fetch",
+            Self::Flush => "flush",
+            Self::ReadBack => "read-back",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::Import => "import",
+            Self::Prove => "prove",
+        }
+    }
+}
+
 /// One thing a job says. All but [`Event::Bytes`] are milestones and are never dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]

@@ -93,19 +93,18 @@ pub fn bytes(count: u64) -> String {
     if count < 1000 {
         return format!("{count} B");
     }
-    let mut unit = 0;
-    let mut scale: u64 = 1000;
-    // Rounded up at 999.5 so that 1000 kB is never shown.
-    while unit + 1 < UNITS.len() && count / scale >= 999 && count >= scale * 999 + scale / 2 {
+    let count = u128::from(count);
+    let (mut unit, mut scale) = (0, 1000u128);
+    // By the rounded figure, so that 1000 kB is never shown.
+    while unit + 1 < UNITS.len() && (count + scale / 2) / scale >= 1000 {
         scale *= 1000;
         unit += 1;
     }
-    let tenths = u64::try_from((u128::from(count) * 10 + u128::from(scale) / 2) / u128::from(scale))
-        .unwrap_or(u64::MAX);
+    let tenths = (count * 10 + scale / 2) / scale;
     if tenths < 1000 {
         format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     } else {
-        format!("{} {}", (tenths + 5) / 10, UNITS[unit])
+        format!("{} {}", (count + scale / 2) / scale, UNITS[unit])
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
     fn a_long_name_is_cut_in_the_middle_by_columns() {
         assert_eq!(middle("registry.example/a/b:1.2", 11), "regis…b:1.2");
         assert_eq!(middle("short", 11), "short");
-        assert_eq!(width(&middle("漢字漢字漢字漢字", 7)), 7);
+        assert_eq!(middle("漢字漢字漢字漢字", 7), "漢…字");
         assert_eq!(capped("abcdef", 3), "abc… (3 more bytes)");
     }
 
