@@ -9,6 +9,7 @@ pub mod hash;
 pub mod journal;
 pub mod meter;
 pub mod registry;
+pub mod select;
 pub mod serve;
 pub mod sign;
 pub mod state;

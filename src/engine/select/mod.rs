@@ -1,0 +1,189 @@
+//! Where lists of images come from: one file per source, each giving a [`Selection`] and hiding nothing it could not read.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::ctx::JobCtx;
+use super::error::{Explain, FileError, Kind, Result};
+use crate::domain::selection::Selection;
+
+mod guess;
+pub mod kubeadm;
+pub mod list;
+pub mod manifests;
+mod yaml;
+#[cfg(test)]
+mod yaml_tests;
+
+/// The largest list or manifest file that is read, in bytes.
+pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// One place that names images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A list file.
+    List(PathBuf),
+    /// The images of a Kubernetes version, from the tables and a `kubeadm` on PATH.
+    Kubeadm(String),
+    /// A `k3s-images.txt`.
+    K3s(PathBuf),
+    /// Kubernetes manifests: a file, or a directory with everything below it.
+    Manifests(PathBuf),
+    /// What a registry holds: `HOST`, `HOST/REPO` or `HOST/REPO:TAGGLOB`.
+    Registry(String),
+}
+
+/// Why a source gives nothing at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    /// A text after `--from` that names no source.
+    #[error(
+        "{text:?} is no source: expected kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]"
+    )]
+    Source {
+        /// As given.
+        text: String,
+    },
+    /// A file over the limit.
+    #[error("{} has {size} bytes, at most {MAX_FILE} are read", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        size: u64,
+    },
+    /// A version that is none.
+    #[error("{text:?} is no Kubernetes version: expected MAJOR.MINOR or MAJOR.MINOR.PATCH, as in 1.31.2")]
+    Version {
+        /// As given.
+        text: String,
+    },
+    /// A minor version that is in no table, and no kubeadm that knows it.
+    #[error("Kubernetes {minor} is in no table; known are {known}")]
+    UnknownMinor {
+        /// `1.99`.
+        minor: String,
+        /// The versions of the tables.
+        known: String,
+    },
+    /// The tables in this program do not parse; a fault of the build.
+    #[error("the built-in kubeadm table does not read: {0}")]
+    Table(String),
+}
+
+impl Explain for SelectError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Table(_) => Kind::Other,
+            _ => Kind::Usage,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::UnknownMinor { .. } => vec![
+                "put a kubeadm of that version on PATH, or give its output as a list:".to_owned(),
+                "kubeadm config images list --kubernetes-version vX.Y.Z > images.txt; airlift … -f images.txt"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = SelectError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, SelectError> {
+        let refuse = || SelectError::Source { text: text.chars().take(160).collect() };
+        let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or_else(refuse)?;
+        Ok(match kind {
+            "list" => Self::List(rest.into()),
+            "kubeadm" => Self::Kubeadm(rest.to_owned()),
+            "k3s" => Self::K3s(rest.into()),
+            "manifests" => Self::Manifests(rest.into()),
+            "registry" => Self::Registry(rest.to_owned()),
+            _ => return Err(refuse()),
+        })
+    }
+}
+
+/// Reads every source but [`Source::Registry`], which needs a registry client and gives nothing here.
+///
+/// # Errors
+/// A source that gives nothing at all; what is unreadable inside one is a problem in the selection.
+pub async fn gather(source: &Source, ctx: &JobCtx) -> Result<Selection> {
+    ctx.check()?;
+    match source {
+        Source::List(path) | Source::K3s(path) => {
+            let (path, files) = (path.clone(), ctx.clone());
+            blocking(move || {
+                let bytes = read_file(&files, &path)?;
+                Ok(list::parse(&bytes, &path.display().to_string()))
+            })
+            .await
+        }
+        Source::Kubeadm(version) => kubeadm::select(version, ctx).await,
+        Source::Manifests(path) => {
+            let (path, ctx) = (path.clone(), ctx.clone());
+            blocking(move || manifests::select(&path, &ctx)).await
+        }
+        Source::Registry(_) => Ok(Selection::default()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Reads a list or manifest file whole, capped; `-` is standard input.
+pub(crate) fn read_file(ctx: &JobCtx, path: &Path) -> Result<Vec<u8>> {
+    let at = |source| FileError { operation: "read", path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
+    } else {
+        // What the operator names may be a link; only what lies below a directory may not.
+        let full = std::fs::canonicalize(path).map_err(at)?;
+        let (Some(root), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str()))
+        else {
+            return Err(at(std::io::ErrorKind::IsADirectory.into()).into());
+        };
+        let open = ctx.files.open(root, name)?;
+        open.reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
+    }
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(SelectError::TooLarge { path: path.to_owned(), size: bytes.len() as u64 }.into());
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_named_by_its_kind() {
+        assert_eq!("kubeadm:1.31.2".parse::<Source>().unwrap(), Source::Kubeadm("1.31.2".into()));
+        assert_eq!("registry:h:5000/a".parse::<Source>().unwrap(), Source::Registry("h:5000/a".into()));
+        for bad in ["", "kubeadm", "kubeadm:", "helm:x", "nginx:1.25"] {
+            assert!(bad.parse::<Source>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_missing_special_or_too_large_is_named() {
+        let ctx = JobCtx::silent();
+        let dir = tempfile::tempdir().unwrap();
+        let large = dir.path().join("large");
+        std::fs::File::create(&large).unwrap().set_len(MAX_FILE + 1).unwrap();
+        for path in [dir.path().join("none"), large, dir.path().to_owned(), "/dev/zero".into()] {
+            let error = gather(&Source::List(path.clone()), &ctx).await.unwrap_err();
+            assert!(error.message().contains(&path.display().to_string()), "{error}");
+        }
+    }
+}
