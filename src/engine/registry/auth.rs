@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::body;
+use super::call::{Call, Payload, Target, answer};
 use super::challenge::{self, Challenge};
-use super::client::{Call, Core, Payload, Target, answer};
+use super::client::Core;
 use super::credentials::{Credential, CredentialFiles};
 use super::error::Problem;
 use super::redirect;

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 
 use super::Registry;
 use super::body;
-use super::client::{self, Call, Response};
+use super::call::{self, Call, Response};
 use super::error::{Problem, Result};
 use super::transport::ByteStream;
 use crate::domain::digest::Digest;
@@ -48,7 +48,7 @@ impl Registry {
             match response.status {
                 200 => return self.whole(&call, response, size),
                 206 if is_exact_range(&response.headers, offset, size) => {
-                    client::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
+                    call::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
                     let stream = body::exact(response.body, offset, size, &self.core.limits);
                     return Ok(BlobBody { start: offset, stream });
                 }
@@ -61,8 +61,8 @@ impl Registry {
     }
 
     fn whole(&self, call: &Call<'_>, response: Response, size: u64) -> Result<BlobBody> {
-        client::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
-        match client::length(&response.headers) {
+        call::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
+        match call::length(&response.headers) {
             Some(actual) if actual != size => Err(call.error(Problem::Size { expected: size, actual })),
             _ => Ok(BlobBody { start: 0, stream: body::exact(response.body, 0, size, &self.core.limits) }),
         }
@@ -88,7 +88,7 @@ impl Registry {
         let call = blob_call("ask for the blob", repo, digest);
         let call = Call { method: Method::HEAD, accept: &[200, 404], ..call };
         let response = self.call(&call).await?;
-        match (response.status, client::length(&response.headers)) {
+        match (response.status, call::length(&response.headers)) {
             (404, _) => Ok(None),
             (_, Some(size)) => Ok(Some(size)),
             (_, None) => Err(call.error(Problem::Malformed("a blob without Content-Length".to_owned()))),
@@ -116,7 +116,7 @@ fn is_exact_range(headers: &HeaderMap, offset: u64, size: u64) -> bool {
         let total = if total == "*" { size } else { total.parse().ok()? };
         Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total))
     };
-    let length = client::length(headers).is_none_or(|length| length == size - offset);
+    let length = call::length(headers).is_none_or(|length| length == size - offset);
     parse() == Some((offset, size - 1, size)) && length
 }
 

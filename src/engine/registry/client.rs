@@ -1,30 +1,24 @@
-//! One request to a registry from address to answer: base URL, authentication, redirects, retries, clear errors.
+//! The client itself: what it is made of, and how a call is repeated until it is answered, refused or given up.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-};
-use http::{HeaderMap, Method, StatusCode};
-use oci_distribution::errors::OciEnvelope;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::RegistryOptions;
 use super::auth::Auth;
-use super::body::{self, Progress};
+use super::body;
+use super::call::{Call, Failure, Response};
 use super::credentials::CredentialFiles;
-use super::error::{Answer, Problem, RegistryError, Result, clean};
+use super::error::{Problem, RegistryError, Result};
 use super::limits::Limits;
-use super::push::BlobSource;
-use super::redirect::{self, Named};
+use super::redirect::Named;
 use super::retry::{self, Pause, RealPause};
-use super::transport::{Body, ByteStream, HttpTransport, SharedTransport, Transport};
-use super::{RegistryOptions, hosts};
+use super::transport::{HttpTransport, SharedTransport, Transport};
 use crate::domain::progress::{Event, Phase};
-use crate::domain::reference::Repository;
 use crate::engine::ctx::JobCtx;
 
 /// A client for any number of registries. One for each job: it caches tokens and connections. Cheap to clone.
@@ -40,121 +34,12 @@ pub(super) struct Core {
     pub(super) transport: SharedTransport,
     pub(super) pause: Arc<dyn Pause>,
     pub(super) auth: Auth,
-    bases: Mutex<HashMap<String, Arc<OnceCell<Url>>>>,
+    pub(super) bases: Mutex<HashMap<String, Arc<OnceCell<Url>>>>,
 }
 
 struct Watch {
     ctx: JobCtx,
     phase: Phase,
-}
-
-/// What a request carries. All of it can be sent again.
-#[derive(Clone)]
-pub(super) enum Payload {
-    Empty,
-    Bytes(Bytes),
-    /// `length` bytes of a source from `offset`.
-    Source {
-        source: Arc<dyn BlobSource>,
-        offset: u64,
-        length: u64,
-    },
-}
-
-/// Where a request goes.
-pub(super) enum Target {
-    /// Under `/v2/`.
-    Path(String),
-    /// An address that the registry gave and that was checked.
-    Url(Url),
-}
-
-/// One operation on a registry, as often as it must be sent.
-pub(super) struct Call<'a> {
-    pub(super) operation: &'static str,
-    pub(super) object: String,
-    pub(super) host: &'a str,
-    pub(super) repository: &'a str,
-    pub(super) method: Method,
-    pub(super) target: Target,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) payload: Payload,
-    /// Token scopes, separated by spaces.
-    pub(super) scope: String,
-    /// Statuses that are no errors.
-    pub(super) accept: &'static [u16],
-    /// Whether a failed try may be repeated here, and not only by whoever asked.
-    pub(super) retries: bool,
-}
-
-/// An accepted answer.
-pub(super) struct Response {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: ByteStream,
-    /// From where it came at last.
-    pub(super) url: Url,
-}
-
-/// A try that failed, and how long the server asked to wait.
-pub(super) struct Failure {
-    problem: Problem,
-    retry_after: Option<Duration>,
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self { problem, retry_after: None }
-    }
-}
-
-impl<'a> Call<'a> {
-    /// A read of `/v2/<repository>/<rest>`, with the scope for pulling.
-    pub(super) fn read(operation: &'static str, repo: &'a Repository, rest: &str, object: String) -> Self {
-        Self {
-            operation,
-            object,
-            host: &repo.host,
-            repository: &repo.path,
-            method: Method::GET,
-            target: Target::Path(format!("{}/{rest}", repo.path)),
-            headers: Vec::new(),
-            payload: Payload::Empty,
-            scope: format!("repository:{}:pull", repo.path),
-            accept: &[200],
-            retries: true,
-        }
-    }
-
-    /// A change of `/v2/<repository>/<rest>`, with the scope for pushing.
-    pub(super) fn write(
-        operation: &'static str,
-        repo: &'a Repository,
-        method: Method,
-        target: Target,
-        object: String,
-    ) -> Self {
-        Self {
-            method,
-            target,
-            scope: format!("repository:{}:pull,push", repo.path),
-            ..Self::read(operation, repo, "", object)
-        }
-    }
-
-    pub(super) fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    pub(super) fn error(&self, problem: Problem) -> RegistryError {
-        RegistryError {
-            operation: self.operation,
-            object: self.object.clone(),
-            host: self.host.to_owned(),
-            problem: Box::new(problem),
-        }
-    }
 }
 
 impl Registry {
@@ -307,265 +192,5 @@ impl Registry {
     ) -> Result<Bytes> {
         let reading = async { Ok(body::read(response.body, limit, what, &self.core.limits).await?) };
         self.stoppable(reading).await.map_err(|failure: Failure| call.error(failure.problem))
-    }
-}
-
-impl Core {
-    /// One try: with the token at hand, once more with a fresh one after a 401.
-    async fn attempt(&self, call: &Call<'_>) -> std::result::Result<Response, Failure> {
-        let base = self.base(call.host).await?;
-        let first = match &call.target {
-            Target::Path(path) => base
-                .join(path)
-                .map_err(|error| Problem::Setup(format!("{path:?} makes no address: {error}")))?,
-            Target::Url(url) => url.clone(),
-        };
-        let mut ticket = self.ticket(call, &base).await?;
-        let mut response = self.follow(call, &base, first.clone(), ticket.as_ref()).await?;
-        let mut note = None;
-        if response.status == 401 && hosts::same_origin(&base, &response.url) {
-            let renewed = self.renew(call, &base, &response.headers, ticket.as_ref()).await?;
-            note = Some(renewed.note);
-            if renewed.ticket.is_some() {
-                ticket = renewed.ticket;
-                response = self.follow(call, &base, first, ticket.as_ref()).await?;
-            }
-        }
-        if call.accept.contains(&response.status) {
-            Ok(response)
-        } else {
-            Err(self.refusal(response, note).await)
-        }
-    }
-
-    /// Sends and follows redirects; the ticket goes to the registry's own origin alone.
-    pub(super) async fn follow(
-        &self,
-        call: &Call<'_>,
-        home: &Url,
-        mut url: Url,
-        ticket: Option<&HeaderValue>,
-    ) -> std::result::Result<Response, Failure> {
-        let mut method = call.method.clone();
-        let mut payload = call.payload.clone();
-        for _ in 0..=self.limits.redirects {
-            let mut headers = HeaderMap::new();
-            for (name, value) in &call.headers {
-                headers.append(name.clone(), value.clone());
-            }
-            if let Some(ticket) = ticket.filter(|_| hosts::same_origin(home, &url)) {
-                headers.insert(AUTHORIZATION, ticket.clone());
-            }
-            let response = self.send(method.clone(), &url, headers, &payload).await?;
-            let location = match response.status {
-                301 | 302 | 303 | 307 | 308 => response.headers.get(LOCATION).cloned(),
-                _ => None,
-            };
-            let Some(location) = location else { return Ok(response) };
-            let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
-            let next = redirect::check(&url, &location, &self.named).await?;
-            let keeps_method = matches!(response.status, 307 | 308) || method == Method::HEAD;
-            if !keeps_method && method != Method::GET {
-                // 301 to 303 turn a write into a GET, which is never what an upload means.
-                let target = next.path().to_owned();
-                return Err(Problem::Redirect { target, reason: "it would turn a write into a read" }.into());
-            }
-            if !keeps_method {
-                (method, payload) = (Method::GET, Payload::Empty);
-            }
-            url = next;
-        }
-        let target = clean(url.path());
-        Err(Problem::Redirect { target, reason: "too many redirects in a row" }.into())
-    }
-
-    /// One exchange on the wire.
-    pub(super) async fn send(
-        &self,
-        method: Method,
-        url: &Url,
-        mut headers: HeaderMap,
-        payload: &Payload,
-    ) -> std::result::Result<Response, Problem> {
-        let progress = Progress::new();
-        let body = match payload {
-            Payload::Empty => Body::Empty,
-            Payload::Bytes(bytes) => Body::Bytes(bytes.clone()),
-            Payload::Source { source, offset, length } => {
-                headers.insert(CONTENT_LENGTH, (*length).into());
-                let stream =
-                    source.open(*offset).await.map_err(|error| Problem::Source(error.to_string()))?;
-                Body::Stream(body::outgoing(stream, *length, &progress))
-            }
-        };
-        if matches!(payload, Payload::Empty) && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
-            headers.insert(CONTENT_LENGTH, 0.into());
-        }
-        let mut request = http::Request::new(body);
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        *request.uri_mut() = http::Uri::try_from(url.as_str())
-            .map_err(|error| Problem::Setup(format!("{} is no address: {error}", clean(url.path()))))?;
-        let streamed = matches!(payload, Payload::Source { .. });
-        let answer = self.patient(self.transport.send(request), streamed.then_some(&progress)).await;
-        let answer = match (answer, progress.failure()) {
-            (Err(_), Some(failure)) => return Err(Problem::Source(failure)),
-            (answer, _) => answer?,
-        };
-        let (parts, body) = answer.into_parts();
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, url: url.clone() })
-    }
-
-    /// Waits for the head of an answer as long as there is progress.
-    async fn patient<T>(
-        &self,
-        sending: impl Future<Output = std::result::Result<T, Problem>>,
-        progress: Option<&Arc<Progress>>,
-    ) -> std::result::Result<T, Problem> {
-        let idle = self.limits.idle;
-        let mut sending = std::pin::pin!(sending);
-        loop {
-            match tokio::time::timeout(idle, &mut sending).await {
-                Ok(outcome) => return outcome,
-                Err(_) => match progress.map(|progress| progress.idle()) {
-                    Some((quiet, true)) if quiet < self.limits.commit => {}
-                    Some((quiet, false)) if quiet < idle => {}
-                    _ => return Err(Problem::Stalled(idle)),
-                },
-            }
-        }
-    }
-
-    /// `https://host/v2/`, or `http` where the operator or the loopback rule says so.
-    async fn base(&self, host: &str) -> std::result::Result<Url, Problem> {
-        let cell = {
-            let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(bases.entry(host.to_owned()).or_default())
-        };
-        let base = cell.get_or_try_init(|| async {
-            let lower = host.to_ascii_lowercase();
-            let https = base_url("https", &lower)?;
-            let http = base_url("http", &lower)?;
-            if self.named.plain.contains(&lower) {
-                Ok(http)
-            } else if hosts::is_loopback(&lower) && hosts::port(&lower) != Some(443) {
-                self.probe(http, https).await
-            } else {
-                Ok(https)
-            }
-        });
-        base.await.cloned()
-    }
-
-    /// A loopback registry is asked once whether it speaks plain HTTP; nothing secret goes with the question.
-    async fn probe(&self, http: Url, https: Url) -> std::result::Result<Url, Problem> {
-        let ask =
-            |url: Url| async move { self.send(Method::GET, &url, HeaderMap::new(), &Payload::Empty).await };
-        let refused = match ask(http.clone()).await {
-            Ok(answer) if answer.status == 400 => {
-                // Go's servers answer so on a TLS port.
-                let text = body::read_error(answer.body, &self.limits).await;
-                if !String::from_utf8_lossy(&text).contains("HTTPS") {
-                    return Ok(http);
-                }
-                None
-            }
-            Ok(_) => return Ok(http),
-            Err(problem) => Some(problem),
-        };
-        match (ask(https.clone()).await, refused) {
-            (Ok(_) | Err(Problem::Tls { .. }), None) => Ok(https),
-            (Ok(_), Some(_)) => Ok(https),
-            (Err(Problem::Tls { reason, .. }), Some(_)) if reason != super::error::TlsReason::NotTls => {
-                Ok(https)
-            }
-            (Err(problem), None) => Err(problem),
-            (Err(_), Some(problem)) => Err(problem),
-        }
-    }
-
-    /// Turns an answer that the operation does not expect into an error.
-    async fn refusal(&self, response: Response, note: Option<String>) -> Failure {
-        let retry_after = retry::asked(&response.headers, jiff::Timestamp::now());
-        let status = response.status;
-        let text = body::read_error(response.body, &self.limits).await;
-        let answer = answer(status, &text);
-        let problem = match status {
-            404 => Problem::NotFound(answer),
-            401 | 403 => Problem::Unauthorized { answer, reason: note },
-            429 => Problem::RateLimited { answer, retry_after },
-            500.. => Problem::Server(answer),
-            _ => Problem::Refused(answer),
-        };
-        Failure { problem, retry_after }
-    }
-}
-
-fn base_url(scheme: &str, host: &str) -> std::result::Result<Url, Problem> {
-    let bad = || Problem::Setup(format!("{:?} is no registry host", clean(host)));
-    let url = Url::parse(&format!("{scheme}://{}/v2/", hosts::api_host(host))).map_err(|_| bad())?;
-    let plain = url.path() == "/v2/" && url.username().is_empty() && url.query().is_none();
-    if plain { Ok(url) } else { Err(bad()) }
-}
-
-/// The error of an answer as the registry words it.
-pub(super) fn answer(status: u16, text: &[u8]) -> Answer {
-    let reason = || StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or_default();
-    match serde_json::from_slice::<OciEnvelope>(text) {
-        Ok(OciEnvelope { errors }) if !errors.is_empty() => {
-            let code = serde_json::to_value(&errors[0].code).ok();
-            let code = code.and_then(|code| code.as_str().map(clean));
-            let words: Vec<String> = errors
-                .iter()
-                .take(4)
-                .map(|error| match &error.detail {
-                    serde_json::Value::Null => error.message.clone(),
-                    detail => format!("{} {detail}", error.message),
-                })
-                .collect();
-            Answer { status, code, message: clean(&words.join("; ")) }
-        }
-        _ => {
-            let text = String::from_utf8_lossy(text);
-            let is_words = !text.trim_start().starts_with(['<', '{']) && !text.trim().is_empty();
-            let message = if is_words { clean(&text) } else { reason().to_owned() };
-            Answer { status, code: None, message }
-        }
-    }
-}
-
-/// An answer in an encoding of its own would not have the digest that it should.
-pub(super) fn check_encoding(headers: &HeaderMap) -> std::result::Result<(), Problem> {
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"" | b"identity") => Ok(()),
-        Some(other) => Err(Problem::Malformed(format!(
-            "Content-Encoding {} was not asked for and changes the bytes",
-            clean(&String::from_utf8_lossy(other))
-        ))),
-    }
-}
-
-/// The media type of an answer, without parameters.
-pub(super) fn media_type(headers: &HeaderMap) -> String {
-    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    clean(text.split(';').next().unwrap_or_default())
-}
-
-/// `Content-Length`, if it is a number.
-pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The `Accept` of manifest requests.
-pub(super) fn accept_manifests() -> (HeaderName, HeaderValue) {
-    use crate::domain::media_type as mt;
-    let all = mt::ACCEPT_MANIFESTS.join(", ");
-    (ACCEPT, HeaderValue::from_str(&all).unwrap_or(HeaderValue::from_static("*/*")))
-}
-
-impl Failure {
-    /// Why, without the wait.
-    pub(super) fn problem(self) -> Problem {
-        self.problem
     }
 }

@@ -5,7 +5,7 @@ use http::header::HeaderValue;
 use http::{HeaderMap, Method};
 
 use super::Registry;
-use super::client::{self, Call};
+use super::call::{self, Call};
 use super::error::{Problem, Result};
 use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::reference::Repository;
@@ -39,12 +39,12 @@ impl Registry {
     /// # Errors
     /// [`Problem::Digest`] where the bytes are others; [`Problem::NotFound`] and what else a request can meet.
     pub async fn manifest(&self, repo: &Repository, selector: &str) -> Result<Fetched> {
-        let (name, value) = client::accept_manifests();
+        let (name, value) = call::accept_manifests();
         let call = manifest_call("read the manifest", repo, selector).header(name, value);
         let response = self.call(&call).await?;
-        client::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
+        call::check_encoding(&response.headers).map_err(|problem| call.error(problem))?;
         let announced = announced(&response.headers).map_err(|problem| call.error(problem))?;
-        let media_type = client::media_type(&response.headers);
+        let media_type = call::media_type(&response.headers);
         let bytes = self.body(&call, response, self.core.limits.manifest, "a manifest").await?;
         let asked: Option<Digest> = selector.parse().ok();
         let algorithm = asked.as_ref().or(announced.as_ref()).map_or(Algorithm::Sha256, Digest::algorithm);
@@ -63,7 +63,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::manifest`].
     pub async fn head_manifest(&self, repo: &Repository, selector: &str) -> Result<Option<ManifestHead>> {
-        let (name, value) = client::accept_manifests();
+        let (name, value) = call::accept_manifests();
         let call = manifest_call("ask for the manifest", repo, selector).header(name, value);
         let call = Call { method: Method::HEAD, accept: &[200, 404], ..call };
         let response = self.call(&call).await?;
@@ -79,8 +79,8 @@ impl Registry {
         }
         Ok(Some(ManifestHead {
             digest,
-            size: client::length(&response.headers),
-            media_type: client::media_type(&response.headers),
+            size: call::length(&response.headers),
+            media_type: call::media_type(&response.headers),
         }))
     }
 }

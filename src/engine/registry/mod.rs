@@ -6,6 +6,7 @@
 mod auth;
 mod blobs;
 mod body;
+mod call;
 mod challenge;
 mod client;
 mod credentials;
@@ -20,6 +21,7 @@ mod retry;
 mod tags;
 mod tls;
 pub mod transport;
+mod wire;
 
 use std::path::PathBuf;
 

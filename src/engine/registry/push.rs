@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 use tokio::io::AsyncSeekExt as _;
 use url::Url;
 
-use super::client::{Call, Payload, Response, Target};
+use super::call::{Call, Payload, Response, Target};
 use super::error::{Answer, Problem, RegistryError, Result};
 use super::manifests::{announced, digest_of, name};
 use super::{Registry, redirect};

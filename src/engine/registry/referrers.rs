@@ -3,7 +3,7 @@
 use http::header::{ACCEPT, HeaderValue};
 
 use super::Registry;
-use super::client::{Call, Target};
+use super::call::{Call, Target};
 use super::error::{Problem, Result};
 use super::manifests::Fetched;
 use super::tags::next_page;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Registry;
-use super::client::{Call, Target};
+use super::call::{Call, Target};
 use super::error::{Problem, Result, clean};
 use super::hosts;
 use crate::domain::reference::{self, Repository};
