@@ -1,0 +1,6 @@
+//! Hostile input and failing machines: what must end in its exit code with nothing lost and nothing left behind.
+
+#[cfg(test)]
+#[path = "../rig/mod.rs"]
+#[expect(dead_code, reason = "each test crate uses its own part of the rig")]
+mod rig;

@@ -1,0 +1,9 @@
+//! Tests against real components: registries, image tools, OpenSSH. Each says so when its component is missing.
+
+#[cfg(test)]
+#[path = "../rig/mod.rs"]
+#[expect(dead_code, reason = "each test crate uses its own part of the rig")]
+mod rig;
+
+#[cfg(test)]
+mod registry;
