@@ -7,3 +7,5 @@ mod rig;
 
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod serve;

@@ -22,6 +22,8 @@ use crate::engine::hash::Hasher;
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation under which containerd looks for it.
 pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// Annotation of a carried signature or referrer index that a registry holds under a tag.
+pub(super) const CARRIED_TAG: &str = "airlift.carried.tag";
 /// How deep indexes may nest.
 pub(super) const MAX_DEPTH: u8 = 8;
 const BUFFER: usize = 256 * 1024;
@@ -110,7 +112,7 @@ impl LayoutIndex {
 }
 
 fn names(annotations: &BTreeMap<String, String>) -> impl Iterator<Item = Reference> {
-    [REF_NAME, CONTAINERD_NAME].into_iter().filter_map(|key| {
+    [REF_NAME, CONTAINERD_NAME, CARRIED_TAG].into_iter().filter_map(|key| {
         let text = annotations.get(key)?;
         match Reference::parse(text) {
             Ok((reference, implied)) if !implied.host => Some(reference),
