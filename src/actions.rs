@@ -32,9 +32,36 @@ const fn command(id: &'static str, title: &'static str, doc: &'static str, dange
     Action { id, title, doc, subcommand: Some(id), danger, keys: &[] }
 }
 
+/// An operation whose subcommand is of two words.
+const fn nested(
+    (id, subcommand): (&'static str, &'static str),
+    title: &'static str,
+    doc: &'static str,
+    danger: Danger,
+) -> Action {
+    Action { id, title, doc, subcommand: Some(subcommand), danger, keys: &[] }
+}
+
 /// Every operation there is. A subcommand and its row are added together; `tests/parity.rs` compares them.
-pub const ACTIONS: &[Action] =
-    &[command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads)];
+pub const ACTIONS: &[Action] = &[
+    command("sign", "Sign a bundle", "Add a signature to a bundle", Danger::Writes),
+    nested(
+        ("key.generate", "key generate"),
+        "Make a key",
+        "Make an ed25519 key pair, protected by a passphrase",
+        Danger::Writes,
+    ),
+    nested(
+        ("key.show", "key show"),
+        "Show a key",
+        "Show the public half of a key, its fingerprint and key id",
+        Danger::Reads,
+    ),
+    nested(("key.trust", "key trust"), "Trust a key", "Trust a public key to sign bundles", Danger::Writes),
+    nested(("key.untrust", "key untrust"), "Stop trusting a key", "Stop trusting a key", Danger::Writes),
+    nested(("key.list", "key list"), "Trusted keys", "List the trusted keys", Danger::Reads),
+    command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads),
+];
 
 /// The row of an operation.
 pub fn action(id: &str) -> Option<&'static Action> {

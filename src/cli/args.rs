@@ -57,6 +57,10 @@ pub enum Color {
 /// The commands: one variant, one file under `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Add a signature to a bundle
+    Sign(commands::sign::Args),
+    /// Keys and the trust store
+    Key(commands::key::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
 }
@@ -65,6 +69,8 @@ impl Command {
     /// The words that chose it, as `ACTIONS` spells them.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Sign(_) => "sign",
+            Self::Key(args) => args.name(),
             Self::Completions(_) => "completions",
         }
     }

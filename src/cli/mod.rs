@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod keys;
 pub mod printer;
 pub mod reporter;
 mod signals;
@@ -79,6 +80,8 @@ async fn tick(reporter: Arc<Reporter>) {
 /// Each command's future is boxed: they are large and only one of them runs.
 async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
     match command {
+        Command::Key(args) => Box::pin(commands::key::run(args, front)).await,
+        Command::Sign(args) => Box::pin(commands::sign::run(args, front)).await,
         Command::Completions(args) => Box::pin(commands::completions::run(args, front)).await,
     }
 }

@@ -1,3 +1,5 @@
 //! One command, one file: its arguments, the spec it builds from them, and how its report reads.
 
 pub mod completions;
+pub mod key;
+pub mod sign;

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod allowed;
 pub mod bundle;
 pub mod check;
+pub mod countersign;
 pub mod keys;
 pub mod signer;
 pub mod store;

@@ -1,0 +1,103 @@
+//! Adds a signature to a bundle that lies on a medium; only to one whose every byte is what its document says.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::bundle::{SignReport, sign_bundle};
+use super::signer::Signer;
+use crate::domain::bundle::{BundleManifest, JOURNAL};
+use crate::engine::bundle::hash_all::{HashPlan, hash_all};
+use crate::engine::bundle::read::{BundleReader, document_bytes};
+use crate::engine::bundle::{graph, listing};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
+
+/// Why a bundle is not signed.
+#[derive(Debug, thiserror::Error)]
+pub enum CountersignError {
+    /// It is still being assembled.
+    #[error("{} is not assembled yet: its {JOURNAL} is there", path.display())]
+    Unfinished {
+        /// The bundle.
+        path: PathBuf,
+    },
+}
+
+impl Explain for CountersignError {
+    fn kind(&self) -> Kind {
+        Kind::Integrity
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["run the same pack again: it finishes the bundle and signs it".to_owned()]
+    }
+}
+
+/// A signature to be added.
+pub struct CountersignSpec {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Who signs; nothing checks the bundle only.
+    pub signer: Option<Signer>,
+}
+
+/// What was signed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountersignReport {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Its name and serial.
+    pub name: String,
+    /// Digest of the signed document.
+    pub document: crate::domain::digest::Digest,
+    /// Images in it.
+    pub images: u64,
+    /// Bytes hashed before signing.
+    pub bytes: u64,
+    /// The signature, unless only checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SignReport>,
+}
+
+/// Checks a bundle whole, then signs the very bytes of its document that were read first.
+///
+/// # Errors
+/// What is wrong with the bundle, the signer's, or a file error.
+pub async fn countersign(spec: CountersignSpec, ctx: &JobCtx) -> Result<CountersignReport> {
+    let (root, context) = (spec.bundle.clone(), ctx.clone());
+    let checked = tokio::task::spawn_blocking(move || check(root, &context)).await;
+    let (bytes, mut report) = checked.map_err(|error| FileError {
+        operation: "check",
+        path: spec.bundle.clone(),
+        source: std::io::Error::other(error),
+    })??;
+    ctx.check()?;
+    if let Some(signer) = &spec.signer {
+        report.signature = Some(sign_bundle(ctx.files.clone(), &spec.bundle, &bytes, signer).await?);
+    }
+    Ok(report)
+}
+
+fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
+    let bytes = document_bytes(ctx.files.as_ref(), &root)?;
+    if root.join(JOURNAL).symlink_metadata().is_ok() {
+        return Err(CountersignError::Unfinished { path: root }.into());
+    }
+    let document = BundleManifest::parse(&bytes).map_err(EngineError::from)?;
+    for warning in listing::check(ctx.files.as_ref(), &root, &document)? {
+        ctx.warn(warning);
+    }
+    let (name, images) = (document.directory(), document.totals.images);
+    let reader = BundleReader::new(root.clone(), document, ctx.files.clone());
+    let closed = graph::close(&reader)?;
+    let plan = HashPlan { skip: &closed.hashed, layers: None, files_only: false };
+    let hashed = hash_all(&reader, &plan, ctx)?;
+    let document = crate::engine::hash::sha256(&bytes);
+    let bytes_hashed = closed.bytes + hashed;
+    Ok((
+        bytes,
+        CountersignReport { bundle: root, name, document, images, bytes: bytes_hashed, signature: None },
+    ))
+}
