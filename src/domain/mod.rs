@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod digest;
+pub mod import;
 pub mod job;
 pub mod lint;
 pub mod lock;

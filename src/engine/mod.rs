@@ -6,6 +6,7 @@ pub mod demo;
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod import;
 pub mod journal;
 pub mod meter;
 pub mod registry;

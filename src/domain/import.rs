@@ -1,0 +1,303 @@
+//! Where a bundle can be imported to, how targets are written, and what an image is called there; nothing here touches one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use super::digest::Digest;
+use super::reference::Reference;
+
+/// The path component of a prefix that stands for the registry an image came from.
+pub const HOST_PLACEHOLDER: &str = "{host}";
+
+/// The targets of this version, as they are written on a command line.
+pub const TARGETS: [&str; 4] =
+    ["registry:[http://]HOST[:PORT][/PREFIX]", "oci:DIR", "oci-archive:FILE", "docker-archive:FILE"];
+
+/// Something that takes images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A registry over the distribution API.
+    Registry(RegistryTarget),
+    /// An OCI image layout in a directory; images there stay.
+    Layout(PathBuf),
+    /// A tar file of an OCI image layout.
+    OciArchive(PathBuf),
+    /// A tar file as `docker save` writes it.
+    DockerArchive(PathBuf),
+}
+
+/// A registry and where in it repositories go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryTarget {
+    /// Whether it was written with `http://`.
+    pub plain_http: bool,
+    /// Host, with its port if one was given.
+    pub host: String,
+    /// Path before every repository, without outer slashes; may hold [`HOST_PLACEHOLDER`] as a component. May be empty.
+    pub prefix: String,
+}
+
+/// Why a text names no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// No known word before the first colon.
+    #[error("{text:?} is not an import target: this version has {}", TARGETS.join(", "))]
+    Unknown {
+        /// The text as given, cut to 160 characters.
+        text: String,
+    },
+    /// A known word with nothing usable behind it.
+    #[error("{text:?} is not a {form}: {reason}")]
+    Malformed {
+        /// The text as given, cut to 160 characters.
+        text: String,
+        /// How such a target is written.
+        form: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Two images that would get one name in a registry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{first} and {second} would both become {name}, with different content ({first_digest} and {second_digest})"
+)]
+pub struct NameClash {
+    /// The name in the target.
+    pub name: String,
+    /// The one that comes first in the bundle.
+    pub first: Reference,
+    /// Its digest.
+    pub first_digest: Digest,
+    /// The other one.
+    pub second: Reference,
+    /// Its digest.
+    pub second_digest: Digest,
+}
+
+impl RegistryTarget {
+    /// The repository an image gets here: the prefix and its own repository; the registry it came from is dropped
+    /// unless the prefix holds [`HOST_PLACEHOLDER`], which becomes that host with `-` for what a path cannot hold.
+    pub fn repository(&self, reference: &Reference) -> String {
+        if self.prefix.is_empty() {
+            return reference.repository().to_owned();
+        }
+        let host = host_component(reference.host());
+        let prefix = self.prefix.split('/').map(|part| if part == HOST_PLACEHOLDER { &host } else { part });
+        prefix.chain([reference.repository()]).collect::<Vec<_>>().join("/")
+    }
+
+    /// Every image that would take the name of another one, later ones against the first.
+    pub fn clashes<'a>(
+        &self,
+        images: impl IntoIterator<Item = (&'a Reference, &'a Digest)>,
+    ) -> Vec<NameClash> {
+        let mut taken: BTreeMap<String, (&Reference, &Digest)> = BTreeMap::new();
+        let mut clashes = Vec::new();
+        for (reference, digest) in images {
+            let Some(tag) = reference.tag() else { continue };
+            let name = format!("{}/{}:{tag}", self.host, self.repository(reference));
+            match taken.get(&name) {
+                Some((first, first_digest)) if *first_digest != digest => clashes.push(NameClash {
+                    name,
+                    first: (*first).clone(),
+                    first_digest: (*first_digest).clone(),
+                    second: reference.clone(),
+                    second_digest: digest.clone(),
+                }),
+                Some(_) => {}
+                None => {
+                    taken.insert(name, (reference, digest));
+                }
+            }
+        }
+        clashes
+    }
+}
+
+/// A host as one component of a repository path: `quay.io`, `127.0.0.1-5000`, `1-5000` for `[::1]:5000`.
+fn host_component(host: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let mapped: String = host
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if plain(c) || c == '.' { c } else { '-' })
+        .collect();
+    mapped.trim_matches(|c| !plain(c)).to_owned()
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let cut = || text.chars().take(160).collect::<String>();
+        let Some((word, rest)) = text.split_once(':') else {
+            return Err(TargetError::Unknown { text: cut() });
+        };
+        let path = |form| {
+            if rest.is_empty() {
+                Err(TargetError::Malformed { text: cut(), form, reason: "there is no path".to_owned() })
+            } else {
+                Ok(PathBuf::from(rest))
+            }
+        };
+        match word {
+            "registry" => registry(rest).map(Self::Registry).map_err(|reason| TargetError::Malformed {
+                text: cut(),
+                form: TARGETS[0],
+                reason,
+            }),
+            "oci" => path(TARGETS[1]).map(Self::Layout),
+            "oci-archive" => path(TARGETS[2]).map(Self::OciArchive),
+            "docker-archive" => path(TARGETS[3]).map(Self::DockerArchive),
+            _ => Err(TargetError::Unknown { text: cut() }),
+        }
+    }
+}
+
+fn registry(text: &str) -> Result<RegistryTarget, String> {
+    let (plain_http, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => (false, text),
+    };
+    let (host, prefix) =
+        rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
+    if host.contains('@') {
+        return Err("credentials do not belong into a target; log in, or give --authfile".to_owned());
+    }
+    // A reference with this host and path parses exactly where a push to it can work. The port makes a bare name a host.
+    let probe_host = if host.contains(['.', ':']) { host.to_owned() } else { format!("{host}:443") };
+    let sample = prefix.replace(HOST_PLACEHOLDER, "host");
+    let whole = [probe_host.as_str(), sample.as_str(), "x"].into_iter().filter(|part| !part.is_empty());
+    let probe = whole.collect::<Vec<_>>().join("/");
+    match Reference::parse(&probe) {
+        _ if host.is_empty() => Err("there is no host".to_owned()),
+        _ if prefix.contains([':', '@']) => Err("a prefix has neither tag nor digest".to_owned()),
+        Err(error) => Err(error.reason.to_owned()),
+        Ok((reference, _)) if reference.tag() == Some("latest") => {
+            Ok(RegistryTarget { plain_http, host: host.to_owned(), prefix: prefix.to_owned() })
+        }
+        Ok(_) => Err("a prefix has neither tag nor digest".to_owned()),
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(target) => target.fmt(f),
+            Self::Layout(path) => write!(f, "oci:{}", path.display()),
+            Self::OciArchive(path) => write!(f, "oci-archive:{}", path.display()),
+            Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for RegistryTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.plain_http { "http://" } else { "" };
+        let slash = if self.prefix.is_empty() { "" } else { "/" };
+        write!(f, "registry:{scheme}{}{slash}{}", self.host, self.prefix)
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> RegistryTarget {
+        match text.parse().unwrap() {
+            Target::Registry(target) => target,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn targets_parse_and_print_as_they_were_written() {
+        for text in [
+            "registry:mirror.example",
+            "registry:mirror:5000",
+            "registry:localhost",
+            "registry:http://127.0.0.1:5000",
+            "registry:http://127.0.0.1:5000/air/gap",
+            "registry:mirror.example/{host}",
+            "registry:[::1]:5000/a",
+            "oci:/srv/images",
+            "oci:relative/dir",
+            "oci-archive:/srv/a:b.tar",
+            "docker-archive:x.tar",
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert_eq!(target("registry:https://m.example/a/").to_string(), "registry:m.example/a");
+    }
+
+    #[test]
+    fn an_unknown_target_is_answered_with_what_there_is() {
+        for text in ["containerd", "containerd:/run/x.sock", "k3s:", "mirror.example:5000", "", "OCI:x"] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(matches!(error, TargetError::Unknown { .. }), "{text:?}: {error}");
+            assert!(TARGETS.iter().all(|form| error.to_string().contains(form)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_target_says_how_it_is_written() {
+        for (text, reason) in [
+            ("registry:", "no host"),
+            ("registry:http://", "no host"),
+            ("registry:m.example/UPPER", "lower case"),
+            ("registry:m.example:99999", "port"),
+            ("registry:user:secret@m.example", "credentials"),
+            ("registry:m.example/a:b", "neither tag"),
+            ("registry:m.example/{port}", "lower-case letters"),
+            ("oci:", "no path"),
+            ("docker-archive:", "no path"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_source_host_is_dropped_unless_the_prefix_asks_for_it() {
+        for (to, image, repository) in [
+            ("registry:m.example", "nginx:1", "library/nginx"),
+            ("registry:m.example/air", "quay.io/a/b:1", "air/a/b"),
+            ("registry:m.example/{host}", "quay.io/a/b:1", "quay.io/a/b"),
+            ("registry:m.example/x/{host}/y", "127.0.0.1:5000/b:1", "x/127.0.0.1-5000/y/b"),
+            ("registry:m.example/{host}", "[::1]:5000/b:1", "1--5000/b"),
+        ] {
+            assert_eq!(target(to).repository(&image.parse().unwrap()), repository);
+        }
+    }
+
+    #[test]
+    fn one_name_for_two_contents_is_a_clash_and_one_content_under_two_names_is_none() {
+        let digest = |n: u8| Digest::sha256(&[n; 32]);
+        let images = [
+            ("docker.io/a/b:1".parse::<Reference>().unwrap(), digest(1)),
+            ("quay.io/a/b:1".parse().unwrap(), digest(2)),
+            ("quay.io/a/b:2".parse().unwrap(), digest(2)),
+            (format!("quay.io/a/b@{}", digest(3)).parse().unwrap(), digest(3)),
+            ("ghcr.io/a/b:1".parse().unwrap(), digest(1)),
+        ];
+        let pairs = || images.iter().map(|(reference, digest)| (reference, digest));
+        let clashes = target("registry:m.example").clashes(pairs());
+        assert_eq!(clashes.len(), 1);
+        assert_eq!(clashes[0].name, "m.example/a/b:1");
+        assert_eq!(clashes[0].second.host(), "quay.io");
+        assert!(target("registry:m.example/{host}").clashes(pairs()).is_empty());
+    }
+}

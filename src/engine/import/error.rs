@@ -1,0 +1,243 @@
+//! Why images do not arrive: each error names the image and the target, and says what to do about it.
+
+use std::path::PathBuf;
+
+use crate::domain::digest::Digest;
+use crate::domain::import::{NameClash, TargetError};
+use crate::engine::error::{Explain, FileError, Kind};
+use crate::engine::registry::RegistryError;
+
+/// What keeps images out of a target.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A reference given to `--only` that the bundle does not hold.
+    #[error("the bundle holds no image {reference}; it has {}", shortened(present))]
+    NotInBundle {
+        /// As asked for.
+        reference: String,
+        /// What there is.
+        present: Vec<String>,
+    },
+    /// Two images would get one name.
+    #[error(transparent)]
+    Clash(#[from] NameClash),
+    /// The target has that name for something else.
+    #[error("{target} already has {name} as {existing}, the bundle has {digest}")]
+    Conflict {
+        /// The target.
+        target: String,
+        /// The name there.
+        name: String,
+        /// What it points at there, as far as it is known.
+        existing: String,
+        /// What the bundle has.
+        digest: Digest,
+    },
+    /// The target's form cannot hold this image.
+    #[error("{image} cannot go into {target}: {reason}")]
+    Unfit {
+        /// The image.
+        image: String,
+        /// The target.
+        target: String,
+        /// What the form lacks.
+        reason: String,
+        /// The way out.
+        hint: &'static str,
+    },
+    /// A registry that does not take a manifest, with the reason as far as it can be told from outside.
+    #[error("{target} does not take {image}: {reason}")]
+    Refused {
+        /// The image.
+        image: String,
+        /// The target.
+        target: String,
+        /// What the registry likely objects to, and what it said.
+        reason: String,
+        /// The ways out, most useful first.
+        ways: Vec<String>,
+        /// What the registry said.
+        #[source]
+        source: RegistryError,
+    },
+    /// A directory that is no image layout, or one of another version.
+    #[error("{} is no image layout to add to: {reason}", path.display())]
+    NoLayout {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The target lies inside the bundle.
+    #[error("{} lies inside the bundle {}, which is never changed", path.display(), bundle.display())]
+    InsideBundle {
+        /// The target.
+        path: PathBuf,
+        /// The bundle.
+        bundle: PathBuf,
+    },
+    /// Another run writes there.
+    #[error("{} is being written by another run", path.display())]
+    Locked {
+        /// The target.
+        path: PathBuf,
+    },
+    /// Not enough room.
+    #[error("{} needs {needed} bytes more, its file system has {free} free", path.display())]
+    Space {
+        /// The target.
+        path: PathBuf,
+        /// Bytes to be written.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// A document of the bundle that contradicts the signed list.
+    #[error("{image}: {digest}: {reason}")]
+    Document {
+        /// The image.
+        image: String,
+        /// The document.
+        digest: Digest,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Read back, the target has something else.
+    #[error("{target} answers {name} with {actual} after the import, expected {expected}")]
+    Altered {
+        /// The target.
+        target: String,
+        /// The name there.
+        name: String,
+        /// What was written.
+        expected: Digest,
+        /// What came back.
+        actual: String,
+    },
+    /// A worker thread of this program panicked.
+    #[error("a defect in airlift: {0}")]
+    Defect(String),
+    /// Some images arrived, some did not.
+    #[error("{failed} of {total} images were not imported: {}", shortened(names))]
+    Partly {
+        /// How many did not arrive.
+        failed: usize,
+        /// Of how many.
+        total: usize,
+        /// Which, each with its reason.
+        names: Vec<String>,
+    },
+}
+
+fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = names.len().saturating_sub(SHOWN);
+    let list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{list} and {more} more") } else { list }
+}
+
+impl Explain for ImportError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotInBundle { .. } | Self::InsideBundle { .. } => Kind::Usage,
+            Self::Clash(_)
+            | Self::Conflict { .. }
+            | Self::Unfit { .. }
+            | Self::Refused { .. }
+            | Self::NoLayout { .. }
+            | Self::Altered { .. } => Kind::Import,
+            Self::Locked { .. } => Kind::Locked,
+            Self::Space { .. } => Kind::Space,
+            Self::Document { .. } => Kind::Integrity,
+            Self::Defect(_) => Kind::Other,
+            Self::Partly { .. } => Kind::Partial,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::NotInBundle { .. } => "airlift inspect lists the images of a bundle",
+            Self::Clash(_) => {
+                "nothing was written: keep the source registry in the name with a prefix of {host}, as in \
+                 registry:HOST/{host}, or import them apart with --only"
+            }
+            Self::Conflict { .. } => {
+                "nothing was changed: give --replace to let the bundle's image take the name, or --only to leave it out"
+            }
+            Self::Unfit { hint, .. } => hint,
+            Self::Refused { ways, .. } => return ways.clone(),
+            Self::NoLayout { .. } => "give a directory that is new, empty, or an OCI image layout",
+            Self::InsideBundle { .. } => "give a path outside the bundle",
+            Self::Locked { .. } => "wait for that run to end, then run this again",
+            Self::Space { .. } => "nothing was written: free space, or import into another place",
+            Self::Document { .. } => {
+                "the bundle is inconsistent in itself: pack it again, and tell whoever signed it"
+            }
+            Self::Altered { .. } => {
+                "the target rewrites what it is given: a pull by the bundle's digest will not find it there; use a \
+                 target that keeps manifests as they are"
+            }
+            Self::Defect(_) => "please report it with what you did; what was complete before is not affected",
+            Self::Partly { .. } => "the same command does only what is missing",
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+impl Explain for TargetError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![
+            "airlift import BUNDLE --into registry:mirror.example:5000, or --into oci:/srv/images".to_owned(),
+        ]
+    }
+}
+
+/// What can go wrong while a blob streams out of the bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The bytes on the medium are not those that were signed.
+    #[error("{image}: {path}: expected {expected}, the bytes hash to {actual}")]
+    Content {
+        /// The image being imported.
+        image: String,
+        /// Path inside the bundle.
+        path: String,
+        /// From the signed document.
+        expected: Digest,
+        /// Computed.
+        actual: Digest,
+    },
+    /// The medium could not be read.
+    #[error("{image}: the bundle cannot be read")]
+    Read {
+        /// The image being imported.
+        image: String,
+        /// Which file, and what the kernel said.
+        #[source]
+        source: FileError,
+    },
+}
+
+impl Explain for StreamError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Content { .. } => Kind::Integrity,
+            Self::Read { source, .. } => source.kind(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Content { .. } => vec![
+                "the copy on this medium is damaged or was changed: copy or pack it again".to_owned(),
+                "nothing was named after it in the target; --keep-going imports the images without it"
+                    .to_owned(),
+            ],
+            Self::Read { source, .. } => source.hints(),
+        }
+    }
+}

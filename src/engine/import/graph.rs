@@ -1,0 +1,254 @@
+//! What one image of a bundle consists of, in the order in which a target must get it: blobs, child manifests, the top one, tags.
+
+use std::collections::HashSet;
+
+use super::error::ImportError;
+use crate::domain::bundle::{CARRIED_TAG, INDEX, Image};
+use crate::domain::digest::Digest;
+use crate::domain::manifest::{self, Descriptor, Document, MAX_MANIFEST};
+use crate::domain::media_type as mt;
+use crate::domain::reference::Reference;
+use crate::engine::bundle::read::{BundleReader, small_file};
+use crate::engine::error::Result;
+
+/// How deep indexes may nest.
+const MAX_DEPTH: usize = 8;
+
+/// A blob of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    /// Its digest.
+    pub(super) digest: Digest,
+    /// Its length in bytes.
+    pub(super) size: u64,
+    /// Its type.
+    pub(super) media_type: String,
+}
+
+/// A manifest that says of itself that it belongs to another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Referrer {
+    /// The manifest.
+    pub(super) node: Node,
+    /// What it refers to.
+    pub(super) subject: Digest,
+    /// Its artifact type, or else its configuration's type.
+    pub(super) artifact_type: String,
+    /// Its annotations.
+    pub(super) annotations: std::collections::BTreeMap<String, String>,
+}
+
+/// An image and everything carried with it.
+#[derive(Clone, Debug)]
+pub(super) struct ImageGraph {
+    /// The image, as the signed document has it.
+    pub(super) image: Image,
+    /// Configurations and layers, each once.
+    pub(super) blobs: Vec<Node>,
+    /// Manifests and indexes; whatever another one points at comes before it.
+    pub(super) documents: Vec<Node>,
+    /// Manifests that an index names and the bundle leaves out.
+    pub(super) omitted: Vec<Digest>,
+    /// Tops of carried signatures and other referrers.
+    pub(super) carried: Vec<Node>,
+    /// Those of `carried` that have a subject.
+    pub(super) referrers: Vec<Referrer>,
+    /// Tags of the same repository that are carried along, with what they name.
+    pub(super) tags: Vec<(String, Node)>,
+}
+
+impl ImageGraph {
+    /// Blobs and manifests, in the order in which they are written.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.blobs.iter().chain(&self.documents)
+    }
+
+    /// Its reference as text.
+    pub(super) fn name(&self) -> String {
+        self.image.reference.to_string()
+    }
+
+    /// The top manifest.
+    pub(super) fn top(&self) -> Option<&Node> {
+        self.documents.iter().find(|node| node.digest == self.image.digest)
+    }
+
+    /// Whether this is an index with manifests left out.
+    pub(super) fn is_sparse(&self) -> bool {
+        !self.omitted.is_empty()
+    }
+}
+
+/// Reads the documents of every image that is wanted; all of them where `only` is empty. Blocks.
+///
+/// # Errors
+/// [`ImportError::NotInBundle`]; what reading the bundle can fail with.
+pub(super) fn wanted(bundle: &BundleReader, only: &[Reference]) -> Result<Vec<ImageGraph>> {
+    let images = &bundle.document().images;
+    let matches = |image: &Image, want: &Reference| {
+        image.reference == *want
+            || (want.name() == image.reference.name()
+                && want.digest() == Some(&image.digest)
+                && (want.tag().is_none() || want.tag() == image.reference.tag()))
+    };
+    if let Some(missing) = only.iter().find(|want| !images.iter().any(|image| matches(image, want))) {
+        let present = images.iter().map(|image| image.reference.to_string()).collect();
+        return Err(ImportError::NotInBundle { reference: missing.to_string(), present }.into());
+    }
+    let carried = carried_tags(bundle)?;
+    let chosen = images.iter().filter(|i| only.is_empty() || only.iter().any(|want| matches(i, want)));
+    chosen.map(|image| Walk::new(bundle, image).image(&carried)).collect()
+}
+
+/// Tags carried beside the images, from `index.json`.
+fn carried_tags(bundle: &BundleReader) -> Result<Vec<(Reference, Descriptor)>> {
+    let bytes = small_file(bundle, INDEX)?;
+    let document = manifest::parse(&bytes, None).map_err(|error| ImportError::Document {
+        image: INDEX.to_owned(),
+        digest: crate::engine::hash::sha256(&bytes),
+        reason: error.to_string(),
+    })?;
+    let Document::Index(index) = document else { return Ok(Vec::new()) };
+    let tagged = index.manifests.into_iter().filter_map(|descriptor| {
+        let reference = descriptor.annotations.get(CARRIED_TAG)?.parse::<Reference>().ok()?;
+        Some((reference, descriptor))
+    });
+    Ok(tagged.collect())
+}
+
+struct Walk<'a> {
+    bundle: &'a BundleReader,
+    graph: ImageGraph,
+    seen: HashSet<Digest>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(bundle: &'a BundleReader, image: &Image) -> Self {
+        let graph = ImageGraph {
+            image: image.clone(),
+            blobs: Vec::new(),
+            documents: Vec::new(),
+            omitted: Vec::new(),
+            carried: Vec::new(),
+            referrers: Vec::new(),
+            tags: Vec::new(),
+        };
+        Self { bundle, graph, seen: HashSet::new() }
+    }
+
+    fn image(mut self, carried: &[(Reference, Descriptor)]) -> Result<ImageGraph> {
+        let image = self.graph.image.clone();
+        self.manifest(&image.digest, &image.media_type, 0)?;
+        for (reference, descriptor) in carried {
+            if let Some(tag) = self.belongs(reference, descriptor) {
+                self.manifest(&descriptor.digest, &descriptor.media_type, 0)?;
+                let node = self.node(&descriptor.digest, &descriptor.media_type)?;
+                self.carry(node.clone());
+                self.graph.tags.push((tag, node));
+            }
+        }
+        for digest in &image.signatures {
+            let listed = self.bundle.blob(digest).map(|blob| blob.media_type.clone()).unwrap_or_default();
+            self.manifest(digest, &listed, 0)?;
+            let node = self.node(digest, &listed)?;
+            self.carry(node);
+        }
+        Ok(self.graph)
+    }
+
+    /// The tag, where a carried one is of this image: its repository, and its digest or the digest in its name.
+    fn belongs(&self, reference: &Reference, descriptor: &Descriptor) -> Option<String> {
+        let tag = reference.tag()?;
+        let named = |digest: &Digest| {
+            tag.strip_prefix(digest.algorithm().name())
+                .and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|rest| rest.starts_with(digest.hex()))
+        };
+        let of_it = self.graph.image.signatures.contains(&descriptor.digest)
+            || self.graph.documents.iter().any(|node| named(&node.digest))
+            || self.graph.omitted.iter().any(named);
+        (reference.name() == self.graph.image.reference.name() && of_it).then(|| tag.to_owned())
+    }
+
+    fn carry(&mut self, node: Node) {
+        if !self.graph.carried.contains(&node) {
+            self.graph.carried.push(node);
+        }
+    }
+
+    fn node(&self, digest: &Digest, media_type: &str) -> Result<Node> {
+        let Some(blob) = self.bundle.blob(digest) else {
+            return Err(self.broken(digest, "the bundle does not hold it".to_owned()));
+        };
+        Ok(Node { digest: digest.clone(), size: blob.size, media_type: media_type.to_owned() })
+    }
+
+    fn broken(&self, digest: &Digest, reason: String) -> crate::engine::error::EngineError {
+        ImportError::Document { image: self.graph.name(), digest: digest.clone(), reason }.into()
+    }
+
+    fn manifest(&mut self, digest: &Digest, declared: &str, depth: usize) -> Result<()> {
+        if !self.seen.insert(digest.clone()) {
+            return Ok(());
+        }
+        if depth > MAX_DEPTH {
+            return Err(self.broken(digest, "indexes nest too deep".to_owned()));
+        }
+        let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
+        let document = manifest::parse(&bytes, Some(declared))
+            .map_err(|error| self.broken(digest, error.to_string()))?;
+        let node = self.node(digest, document.media_type())?;
+        let index = matches!(document, Document::Index(_));
+        for child in document.children() {
+            self.child(digest, child, index, depth)?;
+        }
+        self.note_subject(&node, &document);
+        self.graph.documents.push(node);
+        Ok(())
+    }
+
+    fn child(&mut self, parent: &Digest, child: &Descriptor, in_index: bool, depth: usize) -> Result<()> {
+        let Some(blob) = self.bundle.blob(&child.digest) else {
+            return if in_index {
+                self.graph.omitted.push(child.digest.clone());
+                Ok(())
+            } else if child.urls.is_empty() {
+                Err(self.broken(parent, format!("it needs {}, which the bundle does not hold", child.digest)))
+            } else {
+                // A foreign layer stays where its owner keeps it.
+                Ok(())
+            };
+        };
+        if blob.size != child.size {
+            let reason =
+                format!("it says that {} has {} bytes, it has {}", child.digest, child.size, blob.size);
+            return Err(self.broken(parent, reason));
+        }
+        if mt::is_index(&child.media_type) || mt::is_manifest(&child.media_type) {
+            return self.manifest(&child.digest, &child.media_type, depth + 1);
+        }
+        if self.seen.insert(child.digest.clone()) {
+            let node = self.node(&child.digest, &child.media_type)?;
+            self.graph.blobs.push(node);
+        }
+        Ok(())
+    }
+
+    fn note_subject(&mut self, node: &Node, document: &Document) {
+        let (subject, artifact_type, annotations) = match document {
+            Document::Index(index) => (&index.subject, String::new(), Default::default()),
+            Document::Manifest(manifest) => {
+                let kind = manifest.artifact_type.as_ref().unwrap_or(&manifest.config.media_type);
+                (&manifest.subject, kind.clone(), manifest.annotations.clone())
+            }
+        };
+        if let Some(subject) = subject {
+            self.graph.referrers.push(Referrer {
+                node: node.clone(),
+                subject: subject.digest.clone(),
+                artifact_type,
+                annotations,
+            });
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Import into an OCI image layout: blobs by temp file and rename, what lies there is hashed and never believed, names last.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::ImportError;
+use super::graph::{ImageGraph, Node};
+use super::index::{Aliases, LayoutIndex, MARKER, entries};
+use super::report::Outcome;
+use super::stream::{BUFFER, VerifiedBlob, cause};
+use super::{Job, Planned, Written};
+use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
+use crate::domain::digest::Digest;
+use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::hash::Hasher;
+
+/// Suffix of files that are not finished; a later run removes them.
+const TEMP: &str = ".airlift-tmp";
+/// A layout with more files than this is not listed.
+const MAX_FILES: usize = 1_000_000;
+
+/// Says what would become of each image.
+pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
+    let index = read_index(job, dir)?;
+    let plan = images.iter().map(|image| match index.named(&image.name()) {
+        Some(there) if there.digest == image.image.digest => Planned::Skip,
+        Some(there) => Planned::taken(job, there.digest.to_string()),
+        None => Planned::Add,
+    });
+    Ok(plan.collect())
+}
+
+fn file_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_owned();
+    move |source| FileError { operation, path, source }
+}
+
+fn no_layout(dir: &Path, reason: impl Into<String>) -> ImportError {
+    ImportError::NoLayout { path: dir.to_owned(), reason: reason.into() }
+}
+
+/// Reads a file of the layout; nothing where it is not there.
+fn read_small(job: &Job, dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    let open = match job.ctx.files.open(dir, name) {
+        Ok(open) => open,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if open.size > MAX_DOCUMENT {
+        return Err(no_layout(
+            dir,
+            format!("{name} has {} bytes, at most {MAX_DOCUMENT} are read", open.size),
+        )
+        .into());
+    }
+    let mut bytes = Vec::new();
+    open.reader.take(MAX_DOCUMENT).read_to_end(&mut bytes).map_err(file_error("read", &dir.join(name)))?;
+    Ok(Some(bytes))
+}
+
+fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Marker {
+        image_layout_version: String,
+    }
+    let Some(marker) = read_small(job, dir, LAYOUT)? else {
+        let entries = match std::fs::read_dir(dir) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(file_error("list", dir)(error).into()),
+        };
+        let blobs_only = entries && read_small(job, dir, INDEX)?.is_none() && dir.join("blobs").is_dir();
+        if entries && !blobs_only {
+            return Err(no_layout(dir, "it is not empty and has no oci-layout file").into());
+        }
+        return Ok(LayoutIndex::empty());
+    };
+    match serde_json::from_slice::<Marker>(&marker) {
+        Ok(marker) if marker.image_layout_version.starts_with("1.") => {}
+        Ok(marker) => {
+            let reason = format!("imageLayoutVersion is {:?}, expected 1.x", marker.image_layout_version);
+            return Err(no_layout(dir, reason).into());
+        }
+        Err(error) => return Err(no_layout(dir, format!("oci-layout: {error}")).into()),
+    }
+    match read_small(job, dir, INDEX)? {
+        None => Ok(LayoutIndex::empty()),
+        Some(bytes) => LayoutIndex::parse(&bytes).map_err(|reason| no_layout(dir, reason).into()),
+    }
+}
+
+/// Writes. Blocks.
+pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
+    job.ctx.files.create_dir(&dir.join("blobs"))?;
+    let lock = std::fs::File::open(dir).map_err(file_error("open", dir))?;
+    if lock.try_lock().is_err() {
+        return Err(ImportError::Locked { path: dir.to_owned() }.into());
+    }
+    let mut index = read_index(job, dir)?;
+    let mut store =
+        Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories: Vec::new() };
+    store.sweep()?;
+    store.preflight(images, plan)?;
+    let mut outcomes = Vec::with_capacity(images.len());
+    for (image, planned) in images.iter().zip(plan) {
+        let outcome = match planned.refused() {
+            Some(refused) => refused,
+            None => match store.image(image) {
+                Ok(wrote) => planned.done(wrote),
+                Err(error) => job.failed(image, error)?,
+            },
+        };
+        outcomes.push(outcome);
+    }
+    store.sync()?;
+    for (image, outcome) in images.iter().zip(&outcomes) {
+        if outcome.arrived() {
+            for entry in entries(image, Aliases::WithDigest) {
+                index.put(&entry).map_err(|error| no_layout(dir, error.to_string()))?;
+            }
+        }
+    }
+    store.commit(&index)?;
+    prove(job, dir, images, &outcomes)?;
+    Ok(Written {
+        notes: vec![Vec::new(); images.len()],
+        outcomes,
+        written: store.written,
+        present: store.present,
+        ..Written::default()
+    })
+}
+
+/// Reads the names back from what lies there now.
+fn prove(job: &Job, dir: &Path, images: &[ImageGraph], outcomes: &[Outcome]) -> Result<()> {
+    let index = read_index(job, dir)?;
+    for (image, _) in images.iter().zip(outcomes).filter(|(_, outcome)| outcome.arrived()) {
+        let actual = index.named(&image.name()).map(|there| there.digest.clone());
+        if actual.as_ref() != Some(&image.image.digest) {
+            return Err(ImportError::Altered {
+                target: format!("oci:{}", dir.display()),
+                name: image.name(),
+                expected: image.image.digest.clone(),
+                actual: actual.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string()),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+struct Store<'a> {
+    job: &'a Job,
+    dir: &'a Path,
+    /// Blobs that are there and right, in this run.
+    known: HashMap<Digest, ()>,
+    written: u64,
+    present: u64,
+    directories: Vec<PathBuf>,
+}
+
+impl Store<'_> {
+    /// Removes what a run left that was cut off.
+    fn sweep(&self) -> Result<()> {
+        let blobs = self.dir.join("blobs");
+        for entry in self.job.ctx.files.list(&blobs, MAX_FILES)? {
+            if entry.path.ends_with(TEMP) {
+                self.job.ctx.files.remove(&blobs.join(&entry.path))?;
+            }
+        }
+        Ok(self.job.ctx.files.remove(&self.dir.join(format!("{INDEX}{TEMP}")))?)
+    }
+
+    fn preflight(&self, images: &[ImageGraph], plan: &[Planned]) -> Result<()> {
+        let mut counted = std::collections::HashSet::new();
+        let wanted = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
+        let absent = wanted.flat_map(|(image, _)| image.nodes()).filter(|node| {
+            counted.insert(node.digest.clone())
+                && std::fs::symlink_metadata(self.dir.join(node.digest.layout_path()))
+                    .map_or(true, |there| there.len() != node.size)
+        });
+        let needed = absent.map(|node| node.size).fold(0, u64::saturating_add);
+        match self.job.ctx.files.space(self.dir)?.free {
+            Some(free) if free < needed => {
+                Err(ImportError::Space { path: self.dir.to_owned(), needed, free }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything of one image; whether anything had to be written.
+    fn image(&mut self, image: &ImageGraph) -> Result<bool> {
+        let mut wrote = false;
+        for node in image.nodes() {
+            self.job.ctx.check()?;
+            wrote |= self.node(node, &image.name())?;
+        }
+        Ok(wrote)
+    }
+
+    fn node(&mut self, node: &Node, image: &str) -> Result<bool> {
+        if self.known.contains_key(&node.digest) {
+            return Ok(false);
+        }
+        let wrote = if self.is_right(node)? {
+            self.present += node.size;
+            self.job.meter.add(node.size);
+            false
+        } else {
+            self.write(node, image)?;
+            self.written += node.size;
+            true
+        };
+        self.known.insert(node.digest.clone(), ());
+        Ok(wrote)
+    }
+
+    fn is_right(&self, node: &Node) -> Result<bool> {
+        let path = node.digest.layout_path();
+        let open = match self.job.ctx.files.open(self.dir, &path) {
+            Ok(open) => open,
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        if open.size != node.size {
+            return Ok(false);
+        }
+        let mut hasher = Hasher::new(node.digest.algorithm());
+        let mut reader = open.reader.take(node.size);
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(hasher.finish() == node.digest),
+                Ok(got) => hasher.update(&buffer[..got]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A file that cannot be read is replaced.
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
+    fn write(&mut self, node: &Node, image: &str) -> Result<()> {
+        let path = self.dir.join(node.digest.layout_path());
+        let mut parent = path.clone();
+        parent.pop();
+        if !self.directories.contains(&parent) {
+            self.job.ctx.files.create_dir(&parent)?;
+            self.directories.push(parent);
+        }
+        let temp = path.with_extension(TEMP.trim_start_matches('.'));
+        self.job.ctx.files.remove(&temp)?;
+        let result = self.copy(node, image, &temp);
+        if let Err(error) = result {
+            // What failed is the news; a temp file that stays is swept by the next run.
+            let _ = self.job.ctx.files.remove(&temp);
+            return Err(error);
+        }
+        Ok(self.job.ctx.files.rename(&temp, &path)?)
+    }
+
+    fn copy(&self, node: &Node, image: &str, temp: &Path) -> Result<()> {
+        let mut source =
+            VerifiedBlob::open(&self.job.bundle, &node.digest, image, Some(Arc::clone(&self.job.meter)))?;
+        let mut out = self.job.ctx.files.create(temp)?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            self.job.ctx.check()?;
+            let got = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(cause(error, |error| file_error("read", temp)(error).into())),
+            };
+            out.write_all(&buffer[..got]).map_err(file_error("write", temp))?;
+        }
+        Ok(out.sync().map_err(file_error("sync", temp))?)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.directories.iter().try_for_each(|dir| self.job.ctx.files.sync_dir(dir))?;
+        Ok(self.job.ctx.files.sync_dir(&self.dir.join("blobs"))?)
+    }
+
+    /// Marker and index, each whole or not at all.
+    fn commit(&self, index: &LayoutIndex) -> Result<()> {
+        if read_small(self.job, self.dir, LAYOUT)?.is_none() {
+            self.replace(LAYOUT, MARKER)?;
+        }
+        if index.changed() {
+            let bytes = index.to_bytes().map_err(|error| no_layout(self.dir, error.to_string()))?;
+            self.replace(INDEX, &bytes)?;
+        }
+        Ok(self.job.ctx.files.sync_dir(self.dir)?)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let temp = self.dir.join(format!("{name}{TEMP}"));
+        self.job.ctx.files.remove(&temp)?;
+        let mut out = self.job.ctx.files.create(&temp)?;
+        let written = out.write_all(bytes).map_err(file_error("write", &temp));
+        let synced = written.and_then(|()| out.sync().map_err(file_error("sync", &temp)));
+        if let Err(error) = synced {
+            let _ = self.job.ctx.files.remove(&temp);
+            return Err(EngineError::from(error));
+        }
+        Ok(self.job.ctx.files.rename(&temp, &self.dir.join(name))?)
+    }
+}

@@ -1,0 +1,133 @@
+//! Import into a tar file of an OCI image layout, with the names that skopeo, podman and containerd look for.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::archive::{self, Member, There};
+use super::error::ImportError;
+use super::graph::ImageGraph;
+use super::index::{Aliases, LayoutIndex, MARKER, entries};
+use super::report::Outcome;
+use super::stream::VerifiedBlob;
+use super::{Job, Planned, Written};
+use crate::domain::bundle::{INDEX, LAYOUT};
+use crate::engine::error::{EngineError, Kind, Result};
+
+/// Says what would become of each image; an archive that is there is compared byte by byte.
+pub(super) fn plan(job: &Job, file: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
+    let all: Vec<&ImageGraph> = images.iter().collect();
+    let planned = match archive::compare(job, file, &members(file, &all)?)? {
+        There::Nothing => Planned::Add,
+        There::Same => Planned::Skip,
+        There::Other => Planned::taken(job, "another archive".to_owned()),
+    };
+    Ok(vec![planned; images.len()])
+}
+
+/// Writes. Blocks.
+pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
+    let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+    let present = super::distinct_bytes(images);
+    if plan.iter().all(|planned| matches!(planned, Planned::Skip)) {
+        job.meter.add(present);
+        return Ok(Written {
+            notes: vec![Vec::new(); images.len()],
+            outcomes,
+            written: 0,
+            present,
+            ..Written::default()
+        });
+    }
+    let written =
+        write(job, images, &mut outcomes, |chosen| archive::commit(job, file, &members(file, chosen)?))?;
+    let alone = outcomes.iter().filter(|outcome| outcome.arrived()).count() == 1;
+    let notes = outcomes.iter().map(|outcome| notes(outcome, alone)).collect();
+    Ok(Written { outcomes, notes, written, present: 0, ..Written::default() })
+}
+
+fn notes(outcome: &Outcome, alone: bool) -> Vec<String> {
+    if !outcome.arrived() {
+        return Vec::new();
+    }
+    let note = if alone {
+        "podman load takes this archive; in containerd the image has no digest name after it"
+    } else {
+        "podman load takes archives of one image only; skopeo copy oci-archive:FILE:NAME and ctr images import take this one"
+    };
+    vec![note.to_owned()]
+}
+
+/// Writes all images that are to be written; where one is damaged and the others may go on, without it.
+pub(super) fn write(
+    job: &Job,
+    images: &[ImageGraph],
+    outcomes: &mut [Outcome],
+    commit: impl Fn(&[&ImageGraph]) -> Result<u64>,
+) -> Result<u64> {
+    loop {
+        let chosen: Vec<&ImageGraph> = images
+            .iter()
+            .zip(&*outcomes)
+            .filter(|(_, outcome)| outcome.arrived())
+            .map(|(image, _)| image)
+            .collect();
+        if chosen.is_empty() {
+            return Ok(0);
+        }
+        let error = match commit(&chosen) {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        if !job.spec.keep_going || error.kind() != Kind::Integrity {
+            return Err(error);
+        }
+        let before = chosen.len();
+        for (image, outcome) in images.iter().zip(&mut *outcomes).filter(|(_, outcome)| outcome.arrived()) {
+            if let Err(error) = whole(job, image) {
+                *outcome = job.failed(image, error)?;
+            }
+        }
+        if outcomes.iter().filter(|outcome| outcome.arrived()).count() == before {
+            return Err(error);
+        }
+    }
+}
+
+/// Hashes every blob of an image.
+fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> {
+    for node in image.nodes() {
+        job.ctx.check()?;
+        let mut blob = VerifiedBlob::open(&job.bundle, &node.digest, &image.name(), None)?;
+        std::io::copy(&mut blob, &mut std::io::sink()).map_err(|error| {
+            super::stream::cause(error, |source| {
+                let path = job.bundle.root().join(node.digest.layout_path());
+                crate::engine::error::FileError { operation: "read", path, source }.into()
+            })
+        })?;
+    }
+    Ok(())
+}
+
+fn members(file: &Path, images: &[&ImageGraph]) -> Result<Vec<Member>> {
+    let broken = |error: serde_json::Error| ImportError::NoLayout {
+        path: file.to_owned(),
+        reason: format!("its index cannot be written: {error}"),
+    };
+    let aliases = if images.len() == 1 { Aliases::NameOnly } else { Aliases::WithDigest };
+    let mut index = LayoutIndex::empty();
+    for entry in images.iter().flat_map(|image| entries(image, aliases)) {
+        index.put(&entry).map_err(broken)?;
+    }
+    let mut members = vec![
+        Member::Bytes(LAYOUT.to_owned(), MARKER.to_vec()),
+        Member::Bytes(INDEX.to_owned(), index.to_bytes().map_err(broken)?),
+    ];
+    let mut seen = HashSet::new();
+    for image in images {
+        let nodes = image.documents.iter().chain(&image.blobs);
+        for node in nodes.filter(|node| seen.insert(node.digest.clone())) {
+            members.push(Member::Blob(node.digest.layout_path(), node.clone(), image.name()));
+        }
+    }
+    Ok(members)
+}

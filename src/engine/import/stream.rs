@@ -1,0 +1,105 @@
+//! A blob on its way out of the bundle: hashed as it goes by, and its last bytes are withheld unless the whole is right.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::error::StreamError;
+use crate::domain::digest::Digest;
+use crate::engine::bundle::read::{BlobStream, BundleReader, ReadError};
+use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::hash::Hasher;
+use crate::engine::meter::Meter;
+
+/// Bytes per read of a blob.
+pub(super) const BUFFER: usize = 256 * 1024;
+
+/// The bytes of one blob. A reader that gets all of them without an error got the right ones.
+pub(super) struct VerifiedBlob {
+    inner: BlobStream,
+    hasher: Option<Hasher>,
+    left: u64,
+    expected: Digest,
+    path: String,
+    image: String,
+    meter: Option<Arc<Meter>>,
+    root: std::path::PathBuf,
+}
+
+impl VerifiedBlob {
+    /// Opens a blob from its start; `image` is who it is for, in errors; bytes are counted in `meter`.
+    ///
+    /// # Errors
+    /// [`ReadError`] or a file error.
+    pub(super) fn open(
+        bundle: &BundleReader,
+        digest: &Digest,
+        image: &str,
+        meter: Option<Arc<Meter>>,
+    ) -> Result<Self> {
+        let blob = bundle.blob(digest).ok_or_else(|| ReadError::NotListed(digest.clone()))?;
+        let path = match blob.parts.as_slice() {
+            [] => digest.layout_path(),
+            [only] => only.path.clone(),
+            [first, .., last] => format!("{} to {}", first.path, last.path),
+        };
+        let mut stream = Self {
+            inner: bundle.open(digest, 0)?,
+            hasher: Some(Hasher::new(digest.algorithm())),
+            left: blob.size,
+            expected: digest.clone(),
+            path,
+            image: image.to_owned(),
+            meter,
+            root: bundle.root().to_owned(),
+        };
+        if stream.left == 0 {
+            stream.settle()?;
+        }
+        Ok(stream)
+    }
+
+    fn settle(&mut self) -> std::result::Result<(), StreamError> {
+        match self.hasher.take().map(Hasher::finish) {
+            Some(actual) if actual != self.expected => Err(StreamError::Content {
+                image: self.image.clone(),
+                path: self.path.clone(),
+                expected: self.expected.clone(),
+                actual,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Read for VerifiedBlob {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = match self.inner.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(source) => {
+                let path = self.root.join(&self.path);
+                let source = FileError { operation: "read", path, source };
+                return Err(io::Error::other(StreamError::Read { image: self.image.clone(), source }));
+            }
+            Ok(got) => got,
+        };
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..got]);
+        }
+        if let Some(meter) = &self.meter {
+            meter.add(got as u64);
+        }
+        self.left = self.left.saturating_sub(got as u64);
+        if self.left == 0 {
+            self.settle().map_err(io::Error::other)?;
+        }
+        Ok(got)
+    }
+}
+
+/// Tells what failed in a copy out of a [`VerifiedBlob`]: the stream itself, or else what `other` makes of it.
+pub(super) fn cause(error: io::Error, other: impl FnOnce(io::Error) -> EngineError) -> EngineError {
+    match error.downcast::<StreamError>() {
+        Ok(stream) => stream.into(),
+        Err(error) => other(error),
+    }
+}
