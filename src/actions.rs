@@ -60,7 +60,10 @@ pub const ACTIONS: &[Action] = &[
     nested(("key.trust", "key trust"), "Trust a key", "Trust a public key to sign bundles", Danger::Writes),
     nested(("key.untrust", "key untrust"), "Stop trusting a key", "Stop trusting a key", Danger::Writes),
     nested(("key.list", "key list"), "Trusted keys", "List the trusted keys", Danger::Reads),
+    command("inspect", "Inspect", "Show what is in a bundle, without verifying it", Danger::Reads),
+    command("diff", "Compare bundles", "Show what changes from one bundle to another", Danger::Reads),
     command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads),
+    command("man", "Manual", "Print a manual page", Danger::Reads),
 ];
 
 /// The row of an operation.

@@ -61,8 +61,14 @@ pub enum Command {
     Sign(commands::sign::Args),
     /// Keys and the trust store
     Key(commands::key::Args),
+    /// Show what is in a bundle, without verifying it
+    Inspect(commands::inspect::Args),
+    /// Show what changes from one bundle to another
+    Diff(commands::diff::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
+    /// Print a manual page
+    Man(commands::man::Args),
 }
 
 impl Command {
@@ -71,7 +77,10 @@ impl Command {
         match self {
             Self::Sign(_) => "sign",
             Self::Key(args) => args.name(),
+            Self::Inspect(_) => "inspect",
+            Self::Diff(_) => "diff",
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }

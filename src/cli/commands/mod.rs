@@ -1,5 +1,8 @@
 //! One command, one file: its arguments, the spec it builds from them, and how its report reads.
 
 pub mod completions;
+pub mod diff;
+pub mod inspect;
 pub mod key;
+pub mod man;
 pub mod sign;

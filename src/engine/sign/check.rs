@@ -283,7 +283,7 @@ fn read(bytes: &[u8]) -> Result<SshSig, String> {
 }
 
 /// The public key of an armored signature, if it signs `document` for bundles.
-pub(super) fn signer_of(document: &[u8], armored: &[u8]) -> Option<KeyData> {
+pub(in crate::engine) fn signer_of(document: &[u8], armored: &[u8]) -> Option<KeyData> {
     let signature = read(armored).ok()?;
     let key = PublicKey::from(signature.public_key().clone());
     key.verify(NAMESPACE, document, &signature).ok()?;

@@ -1,0 +1,40 @@
+//! `airlift man [COMMAND]`: the manual page of the very grammar that parses.
+
+use clap::CommandFactory;
+
+use crate::cli::Front;
+use crate::cli::args::Cli;
+use crate::engine::error::Kind;
+use crate::failure::Failure;
+
+/// Print a manual page
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The page of this command instead of the main one
+    #[arg(value_name = "COMMAND", num_args = 0..)]
+    command: Vec<String>,
+}
+
+/// Prints the page, in roff.
+///
+/// # Errors
+/// A command that is not there.
+pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
+    let mut command = Cli::command();
+    command.build();
+    for word in &args.command {
+        let Some(child) = command.find_subcommand(word) else {
+            return Err(
+                Failure::usage(format!("there is no command {word:?}")).hint("airlift --help lists them")
+            );
+        };
+        command = child.clone();
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .render(&mut page)
+        .map_err(|error| Failure::new(Kind::Other, format!("cannot render the page: {error}")))?;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    front.printer.report(&serde_json::json!({ "page": page }), |out| out.verbatim(&page));
+    Ok(())
+}
