@@ -4,3 +4,10 @@
 #[path = "../rig/mod.rs"]
 #[expect(dead_code, reason = "each test crate uses its own part of the rig")]
 mod rig;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod registry_trust;
+#[cfg(test)]
+mod registry_wire;
