@@ -169,6 +169,8 @@ fn config_text(dir: &Path, port: u16, options: &Options) -> String {
 
 fn write_certificate(dir: &Path) -> (PathBuf, PathBuf) {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("an authority's parameters");
+    // By default both certificates bear one name, and the server's then looks self-signed.
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "rig authority");
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().expect("an authority's key");
     let authority_certificate = authority.self_signed(&authority_key).expect("an authority");

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# All tests on this machine: installs the real components they need, runs them, builds the static binary and
+# runs its demo in an empty root. Needs a Rust tool chain; installs by apt when root on Debian or Ubuntu.
+# Ends with a summary, and not with 0 when anything failed or a component it found was skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+
+# command:package that the tests call by name
+components="
+  skopeo:skopeo podman:podman buildah:buildah docker-registry:docker-registry containerd:containerd ctr:containerd
+  ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils
+  strace:strace curl:curl jq:jq file:file debootstrap:debootstrap busybox:busybox-static musl-gcc:musl-tools"
+work=$PWD/target/run
+mkdir -p "$work"
+done_list=() failed=() missing=()
+
+step() { printf '\n=== %s\n' "$*"; }
+passed() { done_list+=("$1"); }
+broke() { failed+=("$1"); echo "FAILED: $1" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+is_debian() { [ -r /etc/os-release ] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release && have apt-get; }
+
+install_components() {
+  local pair packages=() package
+  PATH=$PATH:/usr/sbin:/sbin
+  for pair in $components; do have "${pair%%:*}" || packages+=("${pair##*:}"); done
+  have gcc || packages+=(gcc libc6-dev)
+  if [ ${#packages[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && is_debian; then
+      export DEBIAN_FRONTEND=noninteractive
+      apt-get update -qq || echo "apt-get update failed; trying with what is known" >&2
+      # One by one only when all at once fails, so that one unknown package does not keep the others away.
+      apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$work/apt.log" 2>&1 ||
+        for package in "${packages[@]}"; do
+          apt-get install -y -qq --no-install-recommends "$package" >>"$work/apt.log" 2>&1 ||
+            echo "cannot install $package: $(tail -n 1 "$work/apt.log")" >&2
+        done
+    else
+      echo "not root on Debian or Ubuntu; not installing: ${packages[*]}" >&2
+    fi
+  fi
+  hash -r
+  AIRLIFT_REQUIRE=
+  for pair in $components; do
+    if have "${pair%%:*}"; then AIRLIFT_REQUIRE+="${pair%%:*},"; else missing+=("${pair%%:*}"); fi
+  done
+}
+
+install_go_components() {
+  have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
+  if have crane; then
+    AIRLIFT_REQUIRE+=crane,
+  elif ! have go; then
+    missing+=(crane)
+  else
+    mkdir -p "$work/go"
+    if GOBIN=$work/go timeout 900 go install github.com/google/go-containerregistry/cmd/crane@latest >"$work/go.log" 2>&1; then
+      PATH=$PATH:$work/go
+      AIRLIFT_REQUIRE+=crane,
+    else
+      missing+=(crane)
+      echo "go cannot install crane: $(tail -n 1 "$work/go.log")" >&2
+    fi
+  fi
+}
+
+start_corpus() {
+  local name
+  for name in buildah skopeo debootstrap docker-registry busybox curl; do
+    if [ "$(id -u)" != 0 ] || ! have "$name"; then
+      missing+=(AIRLIFT_CORPUS)
+      echo "no corpus of Debian images: it needs root and $name" >&2
+      return 0
+    fi
+  done
+  trap 'tests/rig/corpus.sh down' EXIT
+  if AIRLIFT_CORPUS=$(tests/rig/corpus.sh up); then
+    export AIRLIFT_CORPUS
+    AIRLIFT_REQUIRE+=AIRLIFT_CORPUS,
+  else
+    unset AIRLIFT_CORPUS
+    missing+=(AIRLIFT_CORPUS)
+    broke "corpus of Debian images"
+  fi
+}
+
+run_tests() {
+  local line
+  export AIRLIFT_REQUIRE
+  # --nocapture is not needed: the rig writes its skips past the harness.
+  if cargo test --locked --all --no-fail-fast 2>&1 | tee "$work/test.log"; then passed "cargo test"; else broke "cargo test"; fi
+  grep -oE 'SKIPPED: .* needs [A-Za-z0-9_-]+' "$work/test.log" | sort -u >"$work/skipped" || true
+  while read -r line; do
+    case " ${missing[*]-} " in
+      *" ${line##* } "*) ;;
+      *) broke "a skip nobody expected: $line" ;;
+    esac
+  done <"$work/skipped"
+}
+
+# Sets `binary` to a static build: musl where the target can be had, else glibc linked statically.
+build_static() {
+  local arch target
+  arch=$(uname -m)
+  target=$arch-unknown-linux-musl
+  if have rustup && rustup target add "$target" >"$work/rustup.log" 2>&1; then
+    local cc=gcc
+    have musl-gcc && cc=musl-gcc
+    env "CC_${arch}_unknown_linux_musl=$cc" cargo build --locked --release --target "$target"
+  else
+    target=$arch-unknown-linux-gnu
+    echo "no musl target here; linking glibc statically" >&2
+    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target "$target"
+  fi
+  binary=$PWD/${CARGO_TARGET_DIR:-target}/$target/release/airlift
+}
+
+is_static() {
+  if have file; then
+    file -b "$binary"
+    file -b "$binary" | grep -qE 'static(ally|-pie) linked' || return 1
+  fi
+  # ldd succeeds only on what needs a loader; for a static-pie it says "statically linked".
+  local said
+  said=$(ldd "$binary" 2>&1 || true)
+  echo "ldd: $said"
+  grep -qE 'not a dynamic executable|statically linked' <<<"$said"
+}
+
+demo_in_an_empty_root() {
+  local root enter=(chroot)
+  root=$(mktemp -d "$work/root.XXXXXX")
+  mkdir -m 1777 "$root/tmp"
+  cp "$binary" "$root/airlift"
+  if [ "$(id -u)" != 0 ]; then
+    unshare -r true 2>/dev/null || { missing+=(chroot); rm -rf "$root"; echo "no chroot without root" >&2; return 0; }
+    enter=(unshare -r chroot)
+  fi
+  local code=0
+  timeout 120 env -i "${enter[@]}" "$root" /airlift demo || code=$?
+  [ "$code" != 0 ] || [ -z "$(ls -A "$root/tmp")" ] || { echo "the demo left behind: $(ls -A "$root/tmp")" >&2; code=1; }
+  rm -rf "$root"
+  return "$code"
+}
+
+summary() {
+  step "summary"
+  printf 'passed   %s\n' "${done_list[@]-nothing}"
+  [ ${#missing[@]} = 0 ] || printf 'missing  %s\n' "${missing[@]}"
+  [ ! -s "$work/skipped" ] || sed 's/^SKIPPED:/skipped /' "$work/skipped"
+  [ ${#failed[@]} = 0 ] || { printf 'FAILED   %s\n' "${failed[@]}"; exit 1; }
+}
+
+step "components"
+install_components
+install_go_components
+start_corpus
+echo "required: ${AIRLIFT_REQUIRE%,}"
+step "cargo test"
+run_tests
+step "static binary"
+if build_static; then
+  echo "$binary: $(stat -c %s "$binary") bytes"
+  if is_static; then passed "static binary"; else broke "static binary"; fi
+  step "demo in an empty root"
+  if demo_in_an_empty_root; then passed "demo in an empty root"; else broke "demo in an empty root"; fi
+else
+  broke "static build"
+fi
+summary
