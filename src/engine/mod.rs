@@ -10,6 +10,7 @@ pub mod import;
 pub mod journal;
 pub mod meter;
 pub mod registry;
+pub mod resolve;
 pub mod select;
 pub mod serve;
 pub mod sign;

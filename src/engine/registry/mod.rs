@@ -31,6 +31,7 @@ pub use error::{Problem, RegistryError, Result};
 pub use limits::Limits;
 pub use manifests::{Fetched, ManifestHead};
 pub use push::{BlobSource, FileSource, MountOutcome, Upload, UploadSession};
+pub(crate) use referrers::fallback_tag;
 pub use referrers::{Referrers, ReferrersSource};
 pub use retry::{Pause, RealPause};
 pub use transport::{HttpTransport, Transport};

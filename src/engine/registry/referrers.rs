@@ -102,7 +102,7 @@ impl Registry {
 }
 
 /// `sha256-<hex>`: the tag schema for registries without the referrers API; cut to what a tag can hold.
-pub(super) fn fallback_tag(digest: &Digest) -> String {
+pub(crate) fn fallback_tag(digest: &Digest) -> String {
     let mut tag = format!("{}-{}", digest.algorithm().name(), digest.hex());
     tag.truncate(128);
     tag

@@ -6,12 +6,15 @@ use std::str::FromStr;
 
 use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Kind, Result};
-use crate::domain::selection::Selection;
+use super::registry::Registry;
+use crate::domain::reference::Reference;
+use crate::domain::selection::{Candidate, Origin, Requests, Selection};
 
 mod guess;
 pub mod kubeadm;
 pub mod list;
 pub mod manifests;
+pub mod registry;
 mod yaml;
 #[cfg(test)]
 mod yaml_tests;
@@ -109,11 +112,11 @@ impl FromStr for Source {
     }
 }
 
-/// Reads every source but [`Source::Registry`], which needs a registry client and gives nothing here.
+/// Reads one source.
 ///
 /// # Errors
 /// A source that gives nothing at all; what is unreadable inside one is a problem in the selection.
-pub async fn gather(source: &Source, ctx: &JobCtx) -> Result<Selection> {
+pub async fn gather(source: &Source, registry: &Registry, ctx: &JobCtx) -> Result<Selection> {
     ctx.check()?;
     match source {
         Source::List(path) | Source::K3s(path) => {
@@ -129,8 +132,29 @@ pub async fn gather(source: &Source, ctx: &JobCtx) -> Result<Selection> {
             let (path, ctx) = (path.clone(), ctx.clone());
             blocking(move || manifests::select(&path, &ctx)).await
         }
-        Source::Registry(_) => Ok(Selection::default()),
+        Source::Registry(text) => registry::select(text, registry, ctx).await,
     }
+}
+
+/// The requests of a command: references as given, then every source in order; the last look at names before the network.
+///
+/// # Errors
+/// As [`gather`], and a reference given by hand that is none.
+pub async fn requests(
+    references: &[String],
+    sources: &[Source],
+    registry: &Registry,
+    ctx: &JobCtx,
+) -> Result<Requests> {
+    let mut selection = Selection::default();
+    for text in references {
+        text.parse::<Reference>()?;
+        selection.candidates.push(Candidate::sure(text, Origin::named("command line")));
+    }
+    for source in sources {
+        selection.merge(gather(source, registry, ctx).await?);
+    }
+    Ok(selection.into_requests())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -178,11 +202,12 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_is_missing_special_or_too_large_is_named() {
         let ctx = JobCtx::silent();
+        let registry = Registry::new(super::super::registry::RegistryOptions::default()).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let large = dir.path().join("large");
         std::fs::File::create(&large).unwrap().set_len(MAX_FILE + 1).unwrap();
         for path in [dir.path().join("none"), large, dir.path().to_owned(), "/dev/zero".into()] {
-            let error = gather(&Source::List(path.clone()), &ctx).await.unwrap_err();
+            let error = gather(&Source::List(path.clone()), &registry, &ctx).await.unwrap_err();
             assert!(error.message().contains(&path.display().to_string()), "{error}");
         }
     }

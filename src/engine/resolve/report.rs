@@ -1,0 +1,162 @@
+//! What a run of resolve found, as a front or a script reads it.
+
+use serde::Serialize;
+
+use super::{Outcome, Unresolved};
+use crate::domain::bundle::ImagePlatform;
+use crate::domain::digest::Digest;
+use crate::domain::lint::Finding;
+use crate::domain::lock::Change;
+use crate::domain::reference::Reference;
+use crate::domain::resolved::{ResolvedImage, distinct_blobs};
+use crate::domain::selection::{Candidate, Origin, Problem, Request, Requests};
+use crate::engine::error::Kind;
+
+/// What was resolved, what was not, and what is left to a person.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveReport {
+    /// In the order asked.
+    pub images: Vec<ImageView>,
+    /// In the order asked.
+    pub failed: Vec<FailedView>,
+    /// Texts that only look like images.
+    pub unsure: Vec<Candidate>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// What is worth saying.
+    pub notes: Vec<String>,
+    /// What changed since the lock file was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Sums.
+    pub totals: ResolveTotals,
+}
+
+/// A resolved reference, without its documents.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageView {
+    /// As it was written.
+    pub requested: String,
+    /// Where.
+    pub origin: Origin,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Its full form.
+    pub reference: Reference,
+    /// Digest of the top manifest.
+    pub digest: Digest,
+    /// Its type.
+    pub media_type: String,
+    /// When, UTC.
+    pub resolved_at: jiff::Timestamp,
+    /// What is carried.
+    pub platforms: Vec<ImagePlatform>,
+    /// What a platform filter leaves out.
+    pub omitted_platforms: Vec<ImagePlatform>,
+    /// Signatures and referrers.
+    pub signatures: Vec<Digest>,
+    /// Bytes of all of it.
+    pub bytes: u64,
+    /// What is to be said about it.
+    pub findings: Vec<Finding>,
+}
+
+/// A reference that was not resolved.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedView {
+    /// As it was written.
+    pub requested: String,
+    /// Where.
+    pub origin: Origin,
+    /// Its full form.
+    pub reference: Reference,
+    /// Class of the failure.
+    pub kind: Kind,
+    /// What happened.
+    pub reason: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+/// Sums over what was resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveTotals {
+    /// References.
+    pub images: u64,
+    /// Documents and blobs, each once.
+    pub blobs: u64,
+    /// Bytes of them, each once: what a bundle will hold.
+    pub bytes: u64,
+    /// Bytes if nothing were shared.
+    pub bytes_unshared: u64,
+}
+
+impl ResolveReport {
+    /// Over the requests and their outcomes, which are in the same order.
+    pub fn new(requests: &Requests, outcomes: &[Outcome]) -> Self {
+        let resolved: Vec<&ResolvedImage> =
+            outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+        let distinct = distinct_blobs(resolved.iter().copied());
+        let pairs = requests.wanted.iter().zip(outcomes);
+        Self {
+            images: pairs
+                .filter_map(|(request, outcome)| Some(image_view(request, outcome.as_ref().ok()?)))
+                .collect(),
+            failed: outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(failed_view).collect(),
+            unsure: requests.unsure.clone(),
+            problems: requests.problems.clone(),
+            notes: requests.notes.clone(),
+            changes: Vec::new(),
+            totals: ResolveTotals {
+                images: resolved.len() as u64,
+                blobs: distinct.len() as u64,
+                bytes: distinct.values().copied().fold(0, u64::saturating_add),
+                bytes_unshared: resolved.iter().map(|image| image.bytes()).fold(0, u64::saturating_add),
+            },
+        }
+    }
+
+    /// The class of the whole: nothing where all went well, the common class where all failed alike, else partly done.
+    pub fn failure(&self) -> Option<Kind> {
+        let first = self.failed.first().map(|failed| failed.kind);
+        match first {
+            None if self.problems.is_empty() => None,
+            Some(kind) if self.images.is_empty() && self.failed.iter().all(|failed| failed.kind == kind) => {
+                Some(kind)
+            }
+            _ => Some(Kind::Partial),
+        }
+    }
+}
+
+fn image_view(request: &Request, image: &ResolvedImage) -> ImageView {
+    ImageView {
+        requested: image.requested.clone(),
+        origin: request.origin.clone(),
+        note: request.note.clone(),
+        reference: image.reference.clone(),
+        digest: image.digest.clone(),
+        media_type: image.media_type.clone(),
+        resolved_at: image.resolved_at,
+        platforms: image.platforms.clone(),
+        omitted_platforms: image.omitted.clone(),
+        signatures: image.signatures.clone(),
+        bytes: image.bytes(),
+        findings: image.findings.clone(),
+    }
+}
+
+fn failed_view(failed: &Unresolved) -> FailedView {
+    FailedView {
+        requested: failed.request.requested.clone(),
+        origin: failed.request.origin.clone(),
+        reference: failed.request.reference.clone(),
+        kind: failed.error.kind(),
+        reason: failed.error.message(),
+        hints: failed.error.hints(),
+    }
+}
