@@ -1,0 +1,8 @@
+//! The program as a black box, in a cleared environment: what it prints where, and how it exits.
+
+#[cfg(test)]
+mod bundles;
+#[cfg(test)]
+mod frame;
+#[cfg(test)]
+mod support;
