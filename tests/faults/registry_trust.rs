@@ -7,12 +7,13 @@ use airlift::domain::progress::{Event, Phase};
 use airlift::domain::reference::Repository;
 use airlift::engine::ctx::{JobCtx, Recording};
 use airlift::engine::error::{Explain as _, Kind};
+use airlift::engine::registry::error::TlsReason;
 use airlift::engine::registry::transport::{Body, ByteStream};
-use airlift::engine::registry::{Problem, Registry, RegistryOptions, Transport};
+use airlift::engine::registry::{HttpTransport, Problem, Registry, RegistryOptions, Transport};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::hostile::{Hostile, Step, anonymous, canary_for, client, identify, reply};
+use crate::hostile::{Hostile, Step, anonymous, canary_for, client, identify, quick, reply};
 
 #[tokio::test]
 async fn authorization_does_not_follow_a_redirect_to_another_host() {
@@ -278,4 +279,14 @@ async fn a_port_where_nobody_listens_is_tried_again_and_then_named() {
     assert!(matches!(&*error.problem, Problem::Connect(_)), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
     assert_eq!(pause.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_told_from_a_bad_certificate() {
+    let server = Hostile::start(|_, _| reply(200, &[], "{}")).await;
+    let transport = HttpTransport::new(Vec::new(), &[], quick());
+    let request = http::Request::get(format!("https://{}/v2/", server.host())).body(Body::Empty).unwrap();
+    let Err(problem) = transport.send(request).await else { panic!("there is no TLS") };
+    assert!(matches!(problem, Problem::Tls { reason: TlsReason::NotTls, .. }), "{problem:?}");
+    assert!(!problem.is_retryable());
 }

@@ -8,4 +8,6 @@ mod rig;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod registry_client;
+#[cfg(test)]
 mod serve;

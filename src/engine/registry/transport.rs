@@ -125,18 +125,26 @@ impl Transport for HttpTransport {
 /// What a reqwest error means, by its chain of causes.
 fn classify(error: &reqwest::Error, has_ca: bool) -> Problem {
     let text = chain(error);
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(now) = cause {
-        if let Some(tls) = now.downcast_ref::<rustls::Error>() {
-            return Problem::Tls { text, reason: tls_reason(tls, has_ca) };
-        }
-        let inner = now.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Problem::Tls { text, reason: tls_reason(tls, has_ca) };
-        }
-        cause = now.source();
+    match find_tls(error) {
+        Some(tls) => Problem::Tls { text, reason: tls_reason(tls, has_ca) },
+        None if error.is_connect() && text.contains("dns error") => Problem::Dns(text),
+        None => Problem::Connect(text),
     }
-    if error.is_connect() && text.contains("dns error") { Problem::Dns(text) } else { Problem::Connect(text) }
+}
+
+/// The TLS error in a chain. `io::Error` hides what it wraps from `source`, and may wrap another one.
+fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(now) = next {
+        if let Some(tls) = now.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        next = match now.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => now.source(),
+        };
+    }
+    None
 }
 
 fn tls_reason(error: &rustls::Error, has_ca: bool) -> TlsReason {
