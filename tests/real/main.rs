@@ -11,3 +11,6 @@ mod registry;
 mod registry_client;
 #[cfg(test)]
 mod serve;
+
+#[cfg(test)]
+mod openssh;

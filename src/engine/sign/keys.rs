@@ -252,7 +252,7 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
         };
         return Err(format(reason.to_owned()).into());
     }
-    let key = PrivateKey::from_openssh(text.as_str()).map_err(|error| format(error.to_string()))?;
+    let key = PrivateKey::from_openssh(text.as_str()).map_err(|error| format(unread(&error)))?;
     if !key.is_encrypted() {
         return Ok(key);
     }
@@ -260,8 +260,21 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
         .passphrase(path)
         .map_err(|error| KeyError::NoPassphrase { path: path.to_owned(), reason: error.to_string() })?;
     let opened = key.decrypt(secret.expose_secret());
-    // A wrong passphrase yields rubbish; which rubbish the decoder stumbles over means nothing.
-    Ok(opened.map_err(|_| KeyError::WrongPassphrase { path: path.to_owned() })?)
+    Ok(opened.map_err(|error| match error {
+        // Its check number differs, before anything is decoded.
+        ssh_key::Error::Crypto => KeyError::WrongPassphrase { path: path.to_owned() },
+        error => format(unread(&error)),
+    })?)
+}
+
+/// ssh-key 0.6 cannot hold an ECDSA number with leading zero bytes: half of all P-521 keys, one in 256 of the others.
+fn unread(error: &ssh_key::Error) -> String {
+    match error {
+        ssh_key::Error::Encoding(_) => {
+            format!("{error} (damaged, or an ECDSA key with leading zeros, which only --agent can use)")
+        }
+        error => error.to_string(),
+    }
 }
 
 /// The public half of a key file, private (encrypted too: its public half is in clear) or `.pub`.

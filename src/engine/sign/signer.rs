@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use rsa::signature::{RandomizedSigner, SignatureEncoding};
+use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::{Algorithm, HashAlg, LineEnding, Mpint, PrivateKey, PublicKey, Signature, SshSig};
 
 use super::agent::{self, AgentError, list_agent_keys};
 use super::keys::{self, KeyError, Passphrases, fingerprint, key_id};
@@ -102,7 +104,15 @@ impl Signer {
         let algorithm = self.public().algorithm();
         let failed = |error: ssh_key::Error| crypto("sign", algorithm.as_str(), &error);
         let signature = match self {
-            Self::File(key) => key.sign(NAMESPACE, HashAlg::Sha512, document).map_err(failed)?,
+            Self::File(key) => match key.key_data() {
+                KeypairData::Rsa(pair) => {
+                    let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, document).map_err(failed)?;
+                    let raw = sign_rsa(pair, &data).map_err(failed)?;
+                    let public = key.public_key().key_data().clone();
+                    SshSig::new(public, NAMESPACE, HashAlg::Sha512, raw).map_err(failed)?
+                }
+                _ => key.sign(NAMESPACE, HashAlg::Sha512, document).map_err(failed)?,
+            },
             Self::Agent { socket, public } => {
                 let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, document).map_err(failed)?;
                 let raw = agent::sign(socket, public, &data).await?;
@@ -112,6 +122,18 @@ impl Signer {
         self.public().verify(NAMESPACE, document, &signature).map_err(failed)?;
         Ok(signature.to_pem(LineEnding::LF).map_err(failed)?)
     }
+}
+
+/// rsa-sha2-512 (RFC 8332), blinded. ssh-key's own way passes one prime twice and always fails.
+fn sign_rsa(pair: &RsaKeypair, data: &[u8]) -> ssh_key::Result<Signature> {
+    let number = |value: &Mpint| rsa::BigUint::try_from(value);
+    let primes = vec![number(&pair.private.p)?, number(&pair.private.q)?];
+    let (n, e, d) = (number(&pair.public.n)?, number(&pair.public.e)?, number(&pair.private.d)?);
+    let key = rsa::RsaPrivateKey::from_components(n, e, d, primes)?;
+    let signed = rsa::pkcs1v15::SigningKey::<ssh_key::sha2::Sha512>::new(key)
+        .try_sign_with_rng(&mut rand_core::OsRng, data)
+        .map_err(|_| ssh_key::Error::Crypto)?;
+    Signature::new(Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, signed.to_vec())
 }
 
 fn crypto(operation: &'static str, algorithm: &str, error: &ssh_key::Error) -> KeyError {
