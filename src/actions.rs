@@ -62,6 +62,12 @@ pub const ACTIONS: &[Action] = &[
     nested(("key.list", "key list"), "Trusted keys", "List the trusted keys", Danger::Reads),
     command("inspect", "Inspect", "Show what is in a bundle, without verifying it", Danger::Reads),
     command("diff", "Compare bundles", "Show what changes from one bundle to another", Danger::Reads),
+    command(
+        "verify",
+        "Verify",
+        "Verify signatures, age, file list and every byte of a bundle",
+        Danger::Reads,
+    ),
     command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads),
     command("man", "Manual", "Print a manual page", Danger::Reads),
 ];

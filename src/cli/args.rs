@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
+use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::failure::Failure;
 
 /// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
 #[derive(Debug, Parser)]
@@ -59,6 +61,8 @@ pub enum Color {
 pub enum Command {
     /// Add a signature to a bundle
     Sign(commands::sign::Args),
+    /// Verify signatures, age, file list and every byte of a bundle
+    Verify(commands::verify::Args),
     /// Keys and the trust store
     Key(commands::key::Args),
     /// Show what is in a bundle, without verifying it
@@ -76,6 +80,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sign(_) => "sign",
+            Self::Verify(_) => "verify",
             Self::Key(args) => args.name(),
             Self::Inspect(_) => "inspect",
             Self::Diff(_) => "diff",
@@ -119,4 +124,22 @@ pub struct TrustArgs {
     /// Accept a bundle older than one accepted before; the history is kept
     #[arg(long)]
     pub allow_rollback: bool,
+}
+
+impl TrustArgs {
+    /// The request to verify a bundle under these flags.
+    ///
+    /// # Errors
+    /// Usage, where there is no home directory to look for the trust store in.
+    pub fn verify_spec(&self, path: PathBuf, bytes: Bytes) -> Result<VerifySpec, Failure> {
+        Ok(VerifySpec {
+            path,
+            trust: self.trust_file()?,
+            min_signatures: self.min_signatures.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            state: self.state_directory()?,
+            deep: false,
+            allow_rollback: self.allow_rollback,
+            bytes,
+        })
+    }
 }

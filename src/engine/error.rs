@@ -277,3 +277,18 @@ impl Explain for crate::domain::trust::SerialRefusal {
         vec![hint.to_owned()]
     }
 }
+
+/// Work on another thread panicked: a defect in this program, told instead of hidden.
+#[derive(Debug, thiserror::Error)]
+#[error("a defect in airlift: {0}")]
+pub struct Panicked(pub String);
+
+impl Explain for Panicked {
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["please report it with what you did; what was committed before is not affected".to_owned()]
+    }
+}

@@ -206,6 +206,21 @@ impl BlobSink {
         self.total
     }
 
+    /// Where the blob goes.
+    pub const fn target(&self) -> &BlobTarget {
+        &self.target
+    }
+
+    /// Starts from the first byte, whatever an earlier run left. Blocks.
+    ///
+    /// # Errors
+    /// A file error.
+    pub fn fresh(files: Arc<dyn Files>, target: BlobTarget) -> Result<Self> {
+        let sink = Self::empty(files, target);
+        sink.discard()?;
+        Ok(sink)
+    }
+
     /// Forgets everything taken so far, temp files included. Blocks.
     ///
     /// # Errors

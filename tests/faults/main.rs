@@ -6,8 +6,12 @@
 mod rig;
 
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod registry_trust;
 #[cfg(test)]
 mod registry_wire;
+#[cfg(test)]
+mod store;

@@ -6,3 +6,4 @@ pub mod inspect;
 pub mod key;
 pub mod man;
 pub mod sign;
+pub mod verify;

@@ -1,11 +1,21 @@
 //! Bundles on a medium: assembling, reading, verifying, comparing.
 
+pub mod assemble;
+pub mod contents;
 pub mod diff;
+pub mod fetch;
 pub mod graph;
 pub mod hash_all;
 pub mod inspect;
 pub mod listing;
 pub mod read;
 pub mod readback;
+pub mod repeat;
 pub mod sums;
+pub mod verify;
 pub mod workdir;
+
+/// A document of ours could not be written as JSON: a defect, told as one.
+pub(crate) fn write_json(error: serde_json::Error) -> super::error::Panicked {
+    super::error::Panicked(format!("JSON cannot be written: {error}"))
+}

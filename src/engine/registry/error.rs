@@ -226,6 +226,10 @@ impl Explain for RegistryError {
         }
     }
 
+    fn transient(&self) -> bool {
+        self.is_retryable()
+    }
+
     fn hints(&self) -> Vec<String> {
         let host = &self.host;
         let hint = match &*self.problem {

@@ -1,0 +1,66 @@
+//! `airlift verify BUNDLE`: everything there is to check, in the safe order, and what was checked in words.
+
+use std::path::PathBuf;
+
+use crate::cli::Front;
+use crate::cli::args::TrustArgs;
+use crate::cli::printer::Printer;
+use crate::engine::bundle::verify::{self, Bytes, VerifyReport};
+use crate::failure::Failure;
+
+/// Verify signatures, age, file list and every byte of a bundle
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bundle's directory, NAME-SERIAL
+    bundle: PathBuf,
+    /// Unpack every layer and compare with the image configurations, too
+    #[arg(long)]
+    deep: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Verifies and prints what was checked.
+///
+/// # Errors
+/// 10 integrity, 11 trust, 12 rollback, expiry or clock.
+pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
+    let mut spec = args.trust.verify_spec(args.bundle, Bytes::All)?;
+    spec.deep = args.deep;
+    let verified = verify::verify(spec, &front.ctx).await?;
+    let report = verified.report;
+    front.printer.report(&report, |out| print(out, &report));
+    Ok(())
+}
+
+fn print(out: &Printer, report: &VerifyReport) {
+    for warning in &report.warnings {
+        out.warn(warning);
+    }
+    for missing in &report.missing {
+        out.warn(format!("not in this bundle: {} ({})", missing.reference, missing.reason));
+    }
+    let totals = report.totals;
+    out.line(format!("OK  {} serial {}  {}", report.name, report.serial, report.path.display()));
+    out.line(format!("id          {}", report.id));
+    out.line(format!("document    {}", report.document));
+    out.line(format!("created     {}", report.created));
+    out.line(format!(
+        "expires     {}",
+        report.expires.map_or_else(|| "never".to_owned(), |time| time.to_string())
+    ));
+    let needed = report.trust.required;
+    out.line(format!(
+        "signatures  {} of {needed} needed, keys different from each other",
+        report.trust.signed_by.len()
+    ));
+    for signature in &report.trust.signatures {
+        out.line(format!("            {signature}"));
+    }
+    out.line(format!("content     {} images, {} blobs, {} bytes", totals.images, totals.blobs, totals.bytes));
+    let unpacked = report.layers_unpacked.map_or_else(
+        || "layers not unpacked (--deep does)".to_owned(),
+        |layers| format!("{layers} layers unpacked and compared"),
+    );
+    out.line(format!("checked     {} bytes hashed, {unpacked}", report.bytes_hashed));
+}

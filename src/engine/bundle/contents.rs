@@ -1,0 +1,197 @@
+//! Everything in a bundle that is no blob: the layout marker, the index, the README and the program itself.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::bundle::{self, Binary, BundleManifest, File};
+use crate::domain::digest::Digest;
+use crate::domain::media_type as mt;
+use crate::domain::resolved::ResolvedImage;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::Files;
+use crate::engine::hash;
+use crate::engine::store::write_file;
+
+/// `oci-layout` (OCI image layout 1.0.0).
+pub const LAYOUT_BYTES: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// The largest program that is carried, in bytes.
+const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'a> {
+    schema_version: u8,
+    media_type: &'a str,
+    manifests: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    media_type: &'a str,
+    digest: &'a Digest,
+    size: u64,
+    annotations: std::collections::BTreeMap<&'a str, String>,
+}
+
+/// `index.json`: for each reference its top manifest under its name, then once more under `repo@digest`;
+/// carried signatures last, under a name that no runtime takes for an image.
+///
+/// # Errors
+/// The JSON writer's; none in practice.
+pub fn index_json(images: &[ResolvedImage]) -> std::result::Result<Vec<u8>, serde_json::Error> {
+    let mut manifests = Vec::new();
+    for image in images {
+        let Some(top) = image.documents.first() else { continue };
+        let mut entry = |names: &[(&'static str, String)]| {
+            manifests.push(Entry {
+                media_type: &image.media_type,
+                digest: &image.digest,
+                size: top.bytes.len() as u64,
+                annotations: names.iter().cloned().collect(),
+            });
+        };
+        let name = image.reference.to_string();
+        let pinned = image.reference.at_digest(&image.digest).to_string();
+        entry(&[(bundle::REF_NAME, name.clone()), (bundle::CONTAINERD_NAME, name.clone())]);
+        if pinned != name {
+            entry(&[(bundle::CONTAINERD_NAME, pinned)]);
+        }
+    }
+    manifests.extend(images.iter().flat_map(carried));
+    let mut bytes =
+        serde_json::to_vec_pretty(&Index { schema_version: 2, media_type: mt::OCI_INDEX, manifests })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Descriptors of signature and referrer documents; those that a registry keeps under a tag carry it.
+fn carried(image: &ResolvedImage) -> Vec<Entry<'_>> {
+    let tagged = image.extra_tags.iter().map(|(tag, digest)| (digest, Some(tag)));
+    let bare = image.signatures.iter().filter(|d| !image.extra_tags.iter().any(|(_, tagged)| tagged == *d));
+    tagged
+        .chain(bare.map(|digest| (digest, None)))
+        .filter_map(|(digest, tag)| {
+            let document = image.documents.iter().find(|document| document.digest == *digest)?;
+            let annotations =
+                tag.map(|tag| (bundle::CARRIED_TAG, format!("{}:{tag}", image.reference.name())));
+            Some(Entry {
+                media_type: &document.media_type,
+                digest: &document.digest,
+                size: document.bytes.len() as u64,
+                annotations: annotations.into_iter().collect(),
+            })
+        })
+        .collect()
+}
+
+/// The README for people on the other side.
+pub fn readme(document: &BundleManifest) -> String {
+    let expires = document.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    let example =
+        document.images.first().map_or_else(|| "REFERENCE".to_owned(), |image| image.reference.to_string());
+    let values = [
+        ("{directory}", document.directory()),
+        ("{id}", document.id.to_string()),
+        ("{name}", document.name.clone()),
+        ("{serial}", document.serial.to_string()),
+        ("{created}", document.created.to_string()),
+        ("{expires}", expires),
+        ("{images}", document.totals.images.to_string()),
+        ("{blobs}", document.totals.blobs.to_string()),
+        ("{bytes}", document.totals.bytes.to_string()),
+        ("{example}", example),
+    ];
+    let template = include_str!("../../../assets/bundle-readme.txt").to_owned();
+    values.iter().fold(template, |text, (key, value)| text.replace(key, value))
+}
+
+/// Whether the program can run on a host that shares nothing with this one: an ELF file without interpreter.
+///
+/// Reads the ELF64 header and its program headers (System V ABI, "ELF Header", "Program Header").
+pub fn is_static(program: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let number = |at: usize, length: usize| -> Option<u64> {
+        let bytes = program.get(at..at + length)?;
+        Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    };
+    // Magic, 64 bit, little endian: the two targets there are.
+    if program.get(..6) != Some(b"\x7fELF\x02\x01") {
+        return false;
+    }
+    let (Some(table), Some(size), Some(count)) = (number(32, 8), number(54, 2), number(56, 2)) else {
+        return false;
+    };
+    (0..count).all(|index| {
+        let at = usize::try_from(table + index * size).unwrap_or(usize::MAX - 8);
+        number(at, 4).is_some_and(|kind| kind != u64::from(PT_INTERP))
+    })
+}
+
+/// What became of carrying the program.
+pub enum Program {
+    /// It lies in the bundle.
+    Carried(File, Binary),
+    /// It does not, for this reason.
+    Left(String),
+}
+
+/// Copies the running program under `airlift/bin/<os>-<arch>/` if it is static.
+///
+/// # Errors
+/// A file error on the medium; that the program cannot be read is a reason, not an error.
+pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(std::env::current_exe()?)?.take(MAX_PROGRAM).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = match read() {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Program::Left(format!("this program cannot be read: {error}"))),
+    };
+    if !is_static(&bytes) {
+        let reason = "this airlift is not statically linked and may not run elsewhere: it is not carried";
+        return Ok(Program::Left(reason.to_owned()));
+    }
+    let path = format!("airlift/bin/{}-{}/airlift", std::env::consts::OS, std::env::consts::ARCH)
+        .replace("x86_64", "amd64");
+    let path = path.replace("aarch64", "arm64");
+    make_parent(&**files, root, &path)?;
+    let file = write_file(&**files, root, &path, &bytes)?;
+    let digest = hash::sha256(&bytes);
+    Ok(Program::Carried(file, Binary { path, digest }))
+}
+
+/// Creates the directory a path of the bundle lies in.
+///
+/// # Errors
+/// A file error.
+pub fn make_parent(files: &dyn Files, root: &Path, path: &str) -> std::result::Result<PathBuf, FileError> {
+    let full = root.join(path);
+    let parent = full.parent().unwrap_or(root).to_owned();
+    files.create_dir(&parent)?;
+    Ok(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_elf_file_without_interpreter_counts_as_static() {
+        assert!(!is_static(b""));
+        assert!(!is_static(b"#!/bin/sh\n"));
+        assert!(!is_static(b"\x7fELF\x02\x01"));
+        let shell = std::fs::read("/bin/sh").unwrap();
+        assert!(!is_static(&shell), "the host's shell is dynamic");
+        let mut stripped = shell.clone();
+        // No program headers: nothing that asks for an interpreter.
+        stripped[56] = 0;
+        stripped[57] = 0;
+        assert!(is_static(&stripped));
+    }
+}

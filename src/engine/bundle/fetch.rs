@@ -1,0 +1,309 @@
+//! Brings one blob onto the medium: what is there and right stays, what a neighbour has is copied, the rest streams from its registry.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::domain::plan::{Limits, PlannedBlob};
+use crate::domain::progress::{Event, Phase};
+use crate::domain::reference::Repository;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Interrupted, Kind, Result};
+use crate::engine::meter::Meter;
+use crate::engine::registry::{Registry, RegistryError};
+use crate::engine::store::{self, BlobSink, BlobTarget, Stored};
+
+/// Chunks between network and medium; each is at most what one read of the socket gives.
+const QUEUE: usize = 4;
+/// Attempts without a single new byte before a blob fails.
+const ATTEMPTS: u32 = 5;
+
+/// Where bytes came from, in bytes.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// From registries.
+    pub fetched: AtomicU64,
+    /// Found right in this bundle.
+    pub kept: AtomicU64,
+    /// Copied from bundles beside this one.
+    pub copied: AtomicU64,
+}
+
+/// Everything a fetch needs; one per pack.
+pub struct Fetcher {
+    /// The job.
+    pub ctx: JobCtx,
+    /// The client.
+    pub registry: Registry,
+    /// What [`PlannedBlob::sources`] points into.
+    pub repositories: Vec<Repository>,
+    /// The bundle.
+    pub root: PathBuf,
+    /// For the size of parts.
+    pub limits: Limits,
+    /// Directories of other bundles on this medium.
+    pub siblings: Vec<PathBuf>,
+    /// How many blobs may be on the network at once.
+    pub network: Semaphore,
+    /// Bytes of the phase.
+    pub meter: Arc<Meter>,
+    /// Where they came from.
+    pub sources: Arc<Sources>,
+}
+
+impl Fetcher {
+    /// Where a blob goes.
+    pub fn target(&self, blob: &PlannedBlob) -> BlobTarget {
+        BlobTarget {
+            root: self.root.clone(),
+            digest: blob.digest.clone(),
+            size: blob.size,
+            part: self.limits.part_size(blob.size),
+        }
+    }
+
+    /// Brings one blob onto the medium.
+    ///
+    /// # Errors
+    /// What the medium or the registry said last; [`Interrupted`].
+    pub async fn fetch(&self, blob: &PlannedBlob) -> Result<Stored> {
+        self.ctx.check()?;
+        if let Some(stored) = self.local(blob).await? {
+            return Ok(stored);
+        }
+        let item = format!("{} {}", blob.image, blob.digest.short());
+        self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
+        let (files, target) = (Arc::clone(&self.ctx.files), self.target(blob));
+        let mut sink = blocking(move || BlobSink::resume(files, target)).await?;
+        self.meter.add(sink.offset());
+        self.sources.kept.fetch_add(sink.offset(), Relaxed);
+        let mut resumed = sink.offset() > 0;
+        let mut failures = 0;
+        let mut source = 0;
+        loop {
+            let before = sink.offset();
+            let (now, outcome) = self.attempt(blob, source, sink).await?;
+            sink = now;
+            match outcome {
+                Outcome::Complete => match self.finish(sink, resumed, &item).await? {
+                    Ok(stored) => {
+                        self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
+                        return Ok(stored);
+                    }
+                    Err(again) => {
+                        resumed = false;
+                        sink = again;
+                    }
+                },
+                // The client has tried as often as it makes sense; another repository may still have it.
+                Outcome::Refused(error) if source + 1 < blob.sources.len() => {
+                    self.ctx
+                        .warn(format!("{}; trying another repository", EngineError::from(error).message()));
+                    source += 1;
+                }
+                Outcome::Refused(error) => return Err(error.into()),
+                Outcome::Cut(error) => {
+                    failures = if sink.offset() > before { 1 } else { failures + 1 };
+                    if failures >= ATTEMPTS || !self.registry.wait_to_retry(&error, failures + 1).await? {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the blob its final name. What an earlier run left may have been wrong: then once more, from the start.
+    async fn finish(
+        &self,
+        sink: BlobSink,
+        resumed: bool,
+        item: &str,
+    ) -> Result<std::result::Result<Stored, BlobSink>> {
+        let (taken, target) = (sink.offset(), sink.target().clone());
+        match blocking(move || sink.finish()).await {
+            Ok(stored) => Ok(Ok(stored)),
+            Err(error) if resumed && error.kind() == Kind::Integrity => {
+                self.meter.take_back(taken);
+                let (item, reason) = (item.to_owned(), error.message());
+                self.ctx.say(Event::Retry { phase: Phase::Fetch, item, attempt: 2, reason, wait_ms: 0 });
+                let files = Arc::clone(&self.ctx.files);
+                Ok(Err(blocking(move || BlobSink::fresh(files, target)).await?))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What needs no network: the blob itself, or a copy in a bundle beside this one.
+    async fn local(&self, blob: &PlannedBlob) -> Result<Option<Stored>> {
+        let (files, target, meter) =
+            (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
+        let (item, bytes) = (blob.digest.to_string(), blob.size);
+        let seen = AtomicU64::new(0);
+        let there = blocking(move || {
+            let found = store::existing(&*files, &target, &|bytes| {
+                seen.fetch_add(bytes, Relaxed);
+                meter.add(bytes);
+            })?;
+            if found.is_none() {
+                meter.take_back(seen.into_inner());
+            }
+            Ok(found)
+        })
+        .await?;
+        if there.is_some() {
+            self.sources.kept.fetch_add(blob.size, Relaxed);
+            let reason = "there already, hashed".to_owned();
+            self.ctx.say(Event::Skipped { phase: Phase::Fetch, item, bytes, reason });
+            return Ok(there);
+        }
+        for sibling in &self.siblings {
+            let (files, target, meter) =
+                (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
+            let sibling = sibling.clone();
+            if let Some(stored) = blocking(move || copy(&files, &sibling, target, &meter)).await? {
+                self.sources.copied.fetch_add(blob.size, Relaxed);
+                let reason = "copied from another bundle on this medium, hashed".to_owned();
+                self.ctx.say(Event::Skipped { phase: Phase::Fetch, item, bytes, reason });
+                return Ok(Some(stored));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One request: everything it brings is written, whatever happens after.
+    async fn attempt(
+        &self,
+        blob: &PlannedBlob,
+        source: usize,
+        mut sink: BlobSink,
+    ) -> Result<(BlobSink, Outcome)> {
+        let repository = blob.sources.get(source).and_then(|at| self.repositories.get(*at));
+        let (Some(repository), true) = (repository, sink.offset() < blob.size) else {
+            return Ok((sink, Outcome::Complete));
+        };
+        let _permit = self.network.acquire().await;
+        let body = tokio::select! {
+            body = self.registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
+            () = self.ctx.cancel.cancelled() => return Err(Interrupted.into()),
+        };
+        let mut body = match body {
+            Ok(body) => body,
+            Err(error) => return Ok((sink, Outcome::Refused(error))),
+        };
+        if body.start != sink.offset() {
+            self.meter.take_back(sink.offset());
+            sink = blocking(move || sink.restart()).await?;
+        }
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (meter, sources) = (Arc::clone(&self.meter), Arc::clone(&self.sources));
+        let writer = tokio::task::spawn_blocking(move || write_all(sink, receiver, &meter, &sources));
+        let mut outcome = Outcome::Complete;
+        loop {
+            let chunk = tokio::select! {
+                chunk = body.stream.next() => chunk,
+                () = self.ctx.cancel.cancelled() => break,
+            };
+            match chunk {
+                None => break,
+                // A writer that failed has gone, and says why below.
+                Some(Ok(chunk)) => {
+                    if sender.send(chunk).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(problem)) => {
+                    outcome = Outcome::Cut(Registry::blob_error(repository, &blob.digest, problem));
+                    break;
+                }
+            }
+        }
+        drop(sender);
+        let sink = joined(writer.await)?;
+        self.ctx.check()?;
+        Ok((sink, outcome))
+    }
+}
+
+/// How a request ended.
+enum Outcome {
+    /// With the last byte.
+    Complete,
+    /// Before the first byte.
+    Refused(RegistryError),
+    /// In the middle.
+    Cut(RegistryError),
+}
+
+fn write_all(
+    mut sink: BlobSink,
+    mut receiver: mpsc::Receiver<Bytes>,
+    meter: &Meter,
+    sources: &Sources,
+) -> Result<BlobSink> {
+    while let Some(chunk) = receiver.blocking_recv() {
+        if let Err(error) = sink.write(&chunk) {
+            // Nothing half-written is left on a full or failing medium.
+            let _ = sink.discard();
+            return Err(error);
+        }
+        meter.add(chunk.len() as u64);
+        sources.fetched.fetch_add(chunk.len() as u64, Relaxed);
+    }
+    Ok(sink)
+}
+
+/// Copies a blob from another bundle, hashing; nothing where it is not there, or is wrong there.
+fn copy(
+    files: &Arc<dyn crate::engine::files::Files>,
+    sibling: &std::path::Path,
+    target: BlobTarget,
+    meter: &Meter,
+) -> Result<Option<Stored>> {
+    let Ok(open) = files.open(sibling, &target.digest.layout_path()) else { return Ok(None) };
+    if open.size != target.size {
+        return Ok(None);
+    }
+    let mut sink = BlobSink::fresh(Arc::clone(files), target)?;
+    let mut reader = open.reader;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(got) => {
+                if let Err(error) = sink.write(&buffer[..got]) {
+                    let _ = sink.discard();
+                    return Err(error);
+                }
+                meter.add(got as u64);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    let taken = sink.offset();
+    match sink.finish() {
+        Ok(stored) => Ok(Some(stored)),
+        Err(error) if error.kind() == Kind::Integrity => {
+            meter.take_back(taken);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs blocking work off the runtime's threads.
+///
+/// # Errors
+/// What the work says; a panic in it becomes an error.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(outcome: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    outcome.unwrap_or_else(|error| Err(crate::engine::error::Panicked(error.to_string()).into()))
+}

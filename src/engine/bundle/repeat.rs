@@ -1,0 +1,189 @@
+//! Decides where a pack goes: on with one that was cut off, over a finished bundle of the same content, or into a new serial.
+
+use std::path::{Path, PathBuf};
+
+use super::assemble::{AssembleSpec, finished};
+use super::workdir::{self, Found};
+use crate::domain::bundle::{self, BundleManifest, Image};
+use crate::domain::plan::Limits;
+use crate::domain::resolved::ResolvedImage;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::files::Files;
+use crate::engine::state::{SerialLease, State};
+
+/// An expiry that is this close to the one asked for is the same wish on another day, in seconds.
+const SAME_EXPIRY: i64 = 24 * 3600;
+
+/// Where a pack goes.
+pub enum Place {
+    /// A directory to be filled; it may hold what an earlier run left.
+    New {
+        /// The bundle.
+        root: PathBuf,
+        /// Its serial, held until it is signed.
+        lease: SerialLease,
+        /// Its id.
+        id: uuid::Uuid,
+    },
+    /// A signed bundle of the same content: checked and mended, its document untouched.
+    Repeat {
+        /// The bundle.
+        root: PathBuf,
+        /// Its document.
+        document: Box<BundleManifest>,
+        /// The bytes that were signed.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Place {
+    /// The bundle's directory.
+    pub fn root(&self) -> &Path {
+        match self {
+            Self::New { root, .. } | Self::Repeat { root, .. } => root,
+        }
+    }
+
+    /// Its serial.
+    pub fn serial(&self) -> u64 {
+        match self {
+            Self::New { lease, .. } => lease.serial(),
+            Self::Repeat { document, .. } => document.serial,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> uuid::Uuid {
+        match self {
+            Self::New { id, .. } => *id,
+            Self::Repeat { document, .. } => document.id,
+        }
+    }
+
+    /// Whether a finished bundle is gone over once more.
+    pub const fn is_repeat(&self) -> bool {
+        matches!(self, Self::Repeat { .. })
+    }
+}
+
+/// Looks at the destination and decides.
+///
+/// # Errors
+/// A file error; that the name cannot be a directory name.
+pub fn place(spec: &AssembleSpec, limits: &Limits, state: &State, ctx: &JobCtx) -> Result<Place> {
+    bundle::check_name(&spec.name)?;
+    let found = workdir::find(&*ctx.files, &spec.to, &spec.name)?;
+    let unfinished = found.iter().find_map(|found| match found {
+        Found::Unfinished(path, serial) => Some((path.clone(), *serial)),
+        Found::Finished(..) => None,
+    });
+    let newest = finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
+    if let Some((root, serial)) = unfinished
+        && newest.as_ref().is_none_or(|(_, signed)| *signed < serial)
+    {
+        let id = workdir::id_of(&*ctx.files, &root).unwrap_or_else(uuid::Uuid::now_v7);
+        let lease = state.lease(&spec.name, serial)?;
+        let root = renumbered(spec, root, lease.serial(), ctx)?;
+        return Ok(Place::New { root, lease, id });
+    }
+    if let Some((root, _)) = &newest
+        && let Some((document, bytes)) = workdir::document_of(&*ctx.files, root)
+        && same_content(spec, limits, &document)
+        && files_right(&*ctx.files, root, &document)
+    {
+        return Ok(Place::Repeat { root: root.clone(), document: Box::new(document), bytes });
+    }
+    let mut at_least = newest.map_or(0, |(_, serial)| serial) + 1;
+    loop {
+        let lease = state.lease(&spec.name, at_least)?;
+        let root = spec.to.join(bundle::directory(&spec.name, lease.serial()));
+        if std::fs::symlink_metadata(&root).is_err() {
+            return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7() });
+        }
+        // A directory of that name that is nobody's bundle is not ours to write into.
+        at_least = lease.serial() + 1;
+    }
+}
+
+/// An unfinished bundle whose serial this host has signed meanwhile goes on under the next one.
+fn renumbered(spec: &AssembleSpec, root: PathBuf, serial: u64, ctx: &JobCtx) -> Result<PathBuf> {
+    let now = spec.to.join(bundle::directory(&spec.name, serial));
+    if now != root {
+        ctx.files.rename(&root, &now)?;
+        ctx.warn(format!(
+            "{} goes on as {}: its serial has been used meanwhile",
+            root.display(),
+            now.display()
+        ));
+    }
+    Ok(now)
+}
+
+/// Whether a finished bundle holds what is asked for now, in the same order and under the same names.
+fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest) -> bool {
+    let same_image = |(wanted, there): (&ResolvedImage, &Image)| {
+        let mut now = image(wanted);
+        now.resolved_at = there.resolved_at;
+        now == *there
+    };
+    let same_expiry = match (spec.expires, document.expires) {
+        (None, None) => true,
+        (Some(wanted), Some(there)) => (wanted.as_second() - there.as_second()).abs() <= SAME_EXPIRY,
+        _ => false,
+    };
+    let same_parts =
+        |blob: &bundle::Blob| limits.part_size(blob.size) == blob.parts.first().map(|part| part.size);
+    same_expiry
+        && document.blobs.iter().all(same_parts)
+        && document.missing.iter().map(|m| &m.reference).eq(spec.missing.iter().map(|m| &m.reference))
+        && document.tool.version == env!("CARGO_PKG_VERSION")
+        && (spec.tool || document.tool.binaries.is_empty())
+        && document.images.len() == spec.images.len()
+        && spec.images.iter().zip(&document.images).all(same_image)
+}
+
+/// Whether everything but the blobs still is what was signed; blobs are looked at later, and mended.
+fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest) -> bool {
+    let right = |path: &str, size: u64, sha256: &str| {
+        let Ok(open) = files.open(root, path) else { return false };
+        let mut bytes = Vec::new();
+        let mut reader = std::io::Read::take(open.reader, size + 1);
+        std::io::Read::read_to_end(&mut reader, &mut bytes).is_ok()
+            && bytes.len() as u64 == size
+            && crate::engine::hash::sha256(&bytes).hex() == sha256
+    };
+    document.files.iter().all(|file| right(&file.path, file.size, &file.sha256))
+}
+
+/// Other bundles on the medium, whose blobs may save the network.
+pub fn siblings(to: &Path, root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(to) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .filter(|path| path != root && path.join(bundle::MANIFEST).is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+/// The entry of a resolved image in the document.
+pub fn image(image: &ResolvedImage) -> Image {
+    let mut findings: Vec<String> = image.findings.iter().map(|finding| finding.id.id().to_owned()).collect();
+    findings.sort();
+    findings.dedup();
+    Image {
+        requested: image.requested.clone(),
+        reference: image.reference.clone(),
+        digest: image.digest.clone(),
+        media_type: image.media_type.clone(),
+        source: image.source.clone(),
+        resolved_at: jiff::Timestamp::from_second(image.resolved_at.as_second()).unwrap_or(image.resolved_at),
+        platforms: image.platforms.clone(),
+        omitted_platforms: image.omitted.clone(),
+        signatures: image.signatures.clone(),
+        findings,
+    }
+}

@@ -1,0 +1,257 @@
+//! Verifies a bundle in the one order that is safe: signatures over raw bytes, then the text, the clock, the serial, the files, every byte.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::fetch::blocking;
+use super::read::{self, BundleReader};
+use super::{graph, hash_all, listing, sums};
+use crate::domain::bundle::{BundleManifest, SUMS, Totals};
+use crate::domain::digest::Digest;
+use crate::domain::trust::{Accepted, Lifetime, SerialDecision, decide_clock};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::hash;
+use crate::engine::sign::{self, AllowedSigners, TrustPolicy, TrustReport};
+use crate::engine::state::{self, Acceptance, State};
+
+/// What to verify, and against what.
+#[derive(Clone, Debug)]
+pub struct VerifySpec {
+    /// The bundle's directory.
+    pub path: PathBuf,
+    /// The `allowed_signers` file.
+    pub trust: PathBuf,
+    /// How many different trusted keys must have signed.
+    pub min_signatures: usize,
+    /// Where accepted serials are remembered.
+    pub state: PathBuf,
+    /// Whether to unpack layers and compare with the image configurations.
+    pub deep: bool,
+    /// Whether a serial lower than one accepted before is let through, and said.
+    pub allow_rollback: bool,
+    /// How much to hash.
+    pub bytes: Bytes,
+}
+
+/// How much of a bundle is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bytes {
+    /// Every byte.
+    All,
+    /// Documents, configurations and small files; layers are left to whoever streams them somewhere and hashes on the way.
+    AllButLayers,
+}
+
+/// What was checked, and how.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    /// The bundle.
+    pub path: PathBuf,
+    /// Its id.
+    pub id: uuid::Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its serial.
+    pub serial: u64,
+    /// When it was assembled.
+    pub created: jiff::Timestamp,
+    /// When it expires.
+    pub expires: Option<jiff::Timestamp>,
+    /// Digest of the signed document.
+    pub document: Digest,
+    /// Whether everything asked for is in it.
+    pub complete: bool,
+    /// References that are missing, with the reason.
+    pub missing: Vec<crate::domain::bundle::Missing>,
+    /// Images, blobs and bytes.
+    pub totals: Totals,
+    /// The signatures, each with its verdict.
+    pub trust: TrustReport,
+    /// What is known of earlier bundles of that name, per key.
+    pub history: Vec<History>,
+    /// The time that was decided with.
+    pub decided_at: jiff::Timestamp,
+    /// Bytes hashed.
+    pub bytes_hashed: u64,
+    /// Whether layers were left to a later reader.
+    pub layers_left: bool,
+    /// Layers unpacked and compared, with `--deep`.
+    pub layers_unpacked: Option<usize>,
+    /// Whether the bytes were read past the page cache; here they never are.
+    pub cold_read: bool,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// A bundle that verified, and the report of it.
+pub struct Verified {
+    /// The report.
+    pub report: VerifyReport,
+    /// The bundle, to be read from.
+    pub bundle: BundleReader,
+}
+
+/// Verifies a bundle and remembers that it was accepted.
+///
+/// # Errors
+/// By class: trust, rollback, integrity, file errors; nothing of the bundle was used then.
+pub async fn verify(spec: VerifySpec, ctx: &JobCtx) -> Result<Verified> {
+    let job = ctx.clone();
+    blocking(move || run(&spec, &job)).await
+}
+
+fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
+    let files = &ctx.files;
+    // 1. The document, once, as raw bytes.
+    let document_bytes = read::document_bytes(&**files, &spec.path)?;
+    let document_digest = hash::sha256(&document_bytes);
+    let signatures = sign::read_signatures(&**files, &spec.path)?;
+    // 2. Signatures over exactly those bytes.
+    let state = State::new(Arc::clone(files), spec.state.clone());
+    let known = state.read();
+    let evidence = known.clock();
+    let decided_at = evidence.decision_time(ctx.clock.now());
+    let allowed = AllowedSigners::load(&spec.trust)?;
+    let policy = TrustPolicy { min_signatures: spec.min_signatures };
+    let trust = sign::verify_signatures(&document_bytes, &signatures, &allowed, policy, decided_at);
+    trust.enforce()?;
+    // 3. The text, from here on by trusted authors.
+    let document = BundleManifest::parse(&document_bytes)?;
+    // 4. Clock.
+    let lifetime = Lifetime { created: document.created, expires: document.expires };
+    decide_clock(ctx.clock.now(), evidence, lifetime)?;
+    // 5. Serial.
+    let history = history(spec, &known, &document, &document_digest, &trust)?;
+    let mut warnings = Vec::new();
+    warnings.extend(history.iter().filter_map(|history| history_warning(history, &document.name)));
+    // 6. The list of files.
+    warnings.extend(listing::check(&**files, &spec.path, &document)?);
+    // 7. Every byte.
+    let bundle = BundleReader::new(spec.path.clone(), document, Arc::clone(files));
+    let checked = check_bytes(spec, &bundle, &document_bytes, ctx)?;
+    let document = bundle.document();
+    let acceptance = Acceptance {
+        name: document.name.clone(),
+        keys: trust.signed_by.clone(),
+        bundle: Accepted {
+            serial: document.serial,
+            digest: document_digest.clone(),
+            created: document.created,
+        },
+        decided_at,
+    };
+    if let Err(error) = state.accept(&acceptance) {
+        let why = error.message();
+        warnings.push(format!("this bundle could not be remembered, a later rollback may go unseen: {why}"));
+    }
+    let report = VerifyReport {
+        path: spec.path.clone(),
+        id: document.id,
+        name: document.name.clone(),
+        serial: document.serial,
+        created: document.created,
+        expires: document.expires,
+        document: document_digest,
+        complete: document.complete,
+        missing: document.missing.clone(),
+        totals: document.totals,
+        trust,
+        history,
+        decided_at,
+        bytes_hashed: checked.bytes,
+        layers_left: spec.bytes == Bytes::AllButLayers,
+        layers_unpacked: spec.deep.then_some(checked.layers),
+        cold_read: false,
+        warnings,
+    };
+    Ok(Verified { report, bundle })
+}
+
+/// What this host knows of earlier bundles of that name, for one key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// The key.
+    pub fingerprint: String,
+    /// How the serial relates to what was accepted before.
+    #[serde(flatten)]
+    pub decision: SerialDecision,
+}
+
+fn history(
+    spec: &VerifySpec,
+    known: &state::History,
+    document: &BundleManifest,
+    digest: &Digest,
+    trust: &TrustReport,
+) -> Result<Vec<History>> {
+    let mut found = Vec::new();
+    for fingerprint in &trust.signed_by {
+        let decision =
+            known.decide(&document.name, std::slice::from_ref(fingerprint), document.serial, digest);
+        decision.enforce(&document.name, spec.allow_rollback)?;
+        found.push(History { fingerprint: fingerprint.clone(), decision });
+    }
+    Ok(found)
+}
+
+fn history_warning(history: &History, name: &str) -> Option<String> {
+    let key = &history.fingerprint;
+    match history.decision {
+        SerialDecision::First => {
+            Some(format!("no history of {name} by {key} on this host: rollback not checked"))
+        }
+        SerialDecision::Rollback { accepted, offered } => Some(format!(
+            "serial {offered} of {name} is older than {accepted}, accepted before: let through on request"
+        )),
+        SerialDecision::HugeJump { accepted, offered } => {
+            Some(format!("the serial of {name} jumps from {accepted} to {offered}: let through on request"))
+        }
+        _ => None,
+    }
+}
+
+struct Checked {
+    bytes: u64,
+    layers: usize,
+}
+
+fn check_bytes(
+    spec: &VerifySpec,
+    bundle: &BundleReader,
+    document_bytes: &[u8],
+    ctx: &JobCtx,
+) -> Result<Checked> {
+    check_sums(bundle, document_bytes)?;
+    let graph = graph::close(bundle)?;
+    let plan = hash_all::HashPlan {
+        skip: &graph.hashed,
+        layers: spec.deep.then_some(&graph.layers),
+        files_only: spec.bytes == Bytes::AllButLayers,
+    };
+    let bytes = hash_all::hash_all(bundle, &plan, ctx)?;
+    Ok(Checked { bytes: bytes + graph.bytes + document_bytes.len() as u64, layers: graph.layers.len() })
+}
+
+/// `SHA256SUMS` is not in the signed list, but it says nothing that the list does not imply.
+fn check_sums(bundle: &BundleReader, document_bytes: &[u8]) -> Result<()> {
+    let expected = sums::text(bundle.document(), document_bytes);
+    let open = bundle.files().open(bundle.root(), SUMS)?;
+    let mut actual = Vec::new();
+    let limit = expected.len() as u64 + 1;
+    std::io::Read::read_to_end(&mut std::io::Read::take(open.reader, limit), &mut actual)
+        .map_err(|source| graph::read_error(bundle, SUMS, source))?;
+    if actual == expected.as_bytes() {
+        return Ok(());
+    }
+    Err(read::ReadError::Content {
+        path: SUMS.to_owned(),
+        expected: hash::sha256(expected.as_bytes()),
+        actual: hash::sha256(&actual),
+    }
+    .into())
+}
