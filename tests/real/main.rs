@@ -6,6 +6,8 @@
 mod rig;
 
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_client;
