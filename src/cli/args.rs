@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::engine::registry::RegistryOptions;
 use crate::failure::Failure;
 
 /// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
@@ -106,6 +107,18 @@ pub struct RegistryArgs {
     /// Read credentials from this file instead of the usual ones
     #[arg(long, value_name = "FILE")]
     pub authfile: Option<PathBuf>,
+}
+
+impl RegistryArgs {
+    /// As the engine takes it.
+    pub fn options(&self) -> RegistryOptions {
+        RegistryOptions {
+            plain_http: self.plain_http.clone(),
+            insecure: self.insecure.clone(),
+            ca: self.ca.clone(),
+            authfile: self.authfile.clone(),
+        }
+    }
 }
 
 /// Whom to trust, and what was accepted before.

@@ -9,11 +9,13 @@ mod signals;
 pub mod table;
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use futures_util::FutureExt;
 
 use self::args::{Cli, Command, Global};
 use self::printer::Printer;
@@ -61,7 +63,12 @@ fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(),
     let outcome = runtime.block_on(async {
         signals::install(&front)?;
         tokio::spawn(tick(reporter.clone()));
-        dispatch(command, &front).await
+        // A bug must end in the result line and an exit code of ours, as any other failure does.
+        let run = AssertUnwindSafe(dispatch(command, &front)).catch_unwind();
+        run.await.unwrap_or_else(|_| {
+            Err(Failure::new(Kind::Other, "internal error: the command panicked")
+                .hint("this is a bug in airlift; what is above says where"))
+        })
     });
     reporter.close();
     // A command has awaited what it started; only idle helper threads are left.
