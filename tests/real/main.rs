@@ -15,4 +15,6 @@ mod registry_client;
 mod serve;
 
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod openssh;
