@@ -63,6 +63,12 @@ pub const ACTIONS: &[Action] = &[
     command("inspect", "Inspect", "Show what is in a bundle, without verifying it", Danger::Reads),
     command("diff", "Compare bundles", "Show what changes from one bundle to another", Danger::Reads),
     command(
+        "import",
+        "Import",
+        "Verify a bundle and import it into registries, layouts or archives",
+        Danger::Changes,
+    ),
+    command(
         "verify",
         "Verify",
         "Verify signatures, age, file list and every byte of a bundle",

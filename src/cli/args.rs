@@ -64,6 +64,8 @@ pub enum Command {
     Sign(commands::sign::Args),
     /// Verify signatures, age, file list and every byte of a bundle
     Verify(commands::verify::Args),
+    /// Verify a bundle and import it into registries, layouts or archives
+    Import(commands::import::Args),
     /// Keys and the trust store
     Key(commands::key::Args),
     /// Show what is in a bundle, without verifying it
@@ -82,6 +84,7 @@ impl Command {
         match self {
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
+            Self::Import(_) => "import",
             Self::Key(args) => args.name(),
             Self::Inspect(_) => "inspect",
             Self::Diff(_) => "diff",

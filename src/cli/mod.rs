@@ -92,6 +92,7 @@ async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
         Command::Inspect(args) => Box::pin(commands::inspect::run(args, front)).await,
         Command::Diff(args) => Box::pin(commands::diff::run(args, front)).await,
         Command::Man(args) => Box::pin(commands::man::run(args, front)).await,
+        Command::Import(args) => Box::pin(commands::import::run(args, front)).await,
         Command::Verify(args) => Box::pin(commands::verify::run(args, front)).await,
         Command::Completions(args) => Box::pin(commands::completions::run(args, front)).await,
     }

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod diff;
+pub mod import;
 pub mod inspect;
 pub mod key;
 pub mod man;

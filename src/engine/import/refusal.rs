@@ -73,3 +73,76 @@ fn sparse(image: &ImageGraph) -> (String, Vec<String>) {
     }));
     (reason, ways)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bundle::Image;
+    use crate::domain::digest::Digest;
+    use crate::engine::registry::error::Answer;
+
+    fn image(media_type: &str, omitted: usize) -> (ImageGraph, Node) {
+        let digest = Digest::sha256(&[1; 32]);
+        let image = Image {
+            requested: "a/b:1".to_owned(),
+            reference: "docker.io/a/b:1".parse().unwrap(),
+            digest: digest.clone(),
+            media_type: media_type.to_owned(),
+            source: "docker.io/a/b".to_owned(),
+            resolved_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            platforms: Vec::new(),
+            omitted_platforms: Vec::new(),
+            signatures: Vec::new(),
+            findings: Vec::new(),
+        };
+        let graph = ImageGraph {
+            image,
+            blobs: Vec::new(),
+            documents: Vec::new(),
+            omitted: vec![Digest::sha256(&[2; 32]); omitted],
+            carried: Vec::new(),
+            referrers: Vec::new(),
+            tags: Vec::new(),
+        };
+        (graph, Node { digest, size: 1, media_type: media_type.to_owned() })
+    }
+
+    fn refused(status: u16, code: &str, missing: bool, media_type: &str, omitted: usize) -> EngineError {
+        let answer = Answer { status, code: Some(code.to_owned()), message: "m".to_owned() };
+        let problem = if missing {
+            Problem::BlobUnknown(answer)
+        } else {
+            Problem::ManifestRefused { answer, media_type: media_type.to_owned() }
+        };
+        let (operation, host) = ("push the manifest", "m.example".to_owned());
+        let object = "m.example/a/b:1".to_owned();
+        let error = RegistryError { operation, object, host, problem: Box::new(problem) };
+        let (graph, node) = image(media_type, omitted);
+        explain(&graph, &node, "registry:m.example", error)
+    }
+
+    #[test]
+    fn r06_a_refused_schema_2_manifest_is_explained_with_the_setting_that_lets_it_in() {
+        for (status, media_type) in
+            [(415, mt::DOCKER_MANIFEST), (415, mt::DOCKER_LIST), (400, mt::DOCKER_MANIFEST)]
+        {
+            let error = refused(status, "MANIFEST_INVALID", false, media_type, 0);
+            assert!(error.message().contains("OCI manifests only"), "{error}");
+            assert!(error.message().contains("MANIFEST_INVALID"), "what it said stays: {error}");
+            assert!(error.hints()[0].contains("docker2s2"), "{:?}", error.hints());
+        }
+        let other = refused(400, "MANIFEST_INVALID", false, mt::OCI_MANIFEST, 0);
+        assert!(!other.message().contains("OCI manifests only"), "{other}");
+    }
+
+    #[test]
+    fn r04_a_refused_sparse_index_is_explained_and_a_whole_one_is_not() {
+        for (code, missing) in [("MANIFEST_BLOB_UNKNOWN", true), ("MANIFEST_INVALID", false)] {
+            let error = refused(400, code, missing, mt::OCI_INDEX, 2);
+            assert!(error.message().contains("names 2 manifests that a platform filter left out"), "{error}");
+            assert!(error.hints().join("").contains("validation.manifests.indexes.platforms"));
+            let whole = refused(400, code, missing, mt::OCI_INDEX, 0);
+            assert!(!whole.message().contains("platform filter"), "{whole}");
+        }
+    }
+}
