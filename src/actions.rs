@@ -44,6 +44,12 @@ const fn nested(
 
 /// Every operation there is. A subcommand and its row are added together; `tests/parity.rs` compares them.
 pub const ACTIONS: &[Action] = &[
+    command(
+        "resolve",
+        "Resolve images",
+        "Pin references to digests, lint their names and sum up their size",
+        Danger::Writes,
+    ),
     command("sign", "Sign a bundle", "Add a signature to a bundle", Danger::Writes),
     nested(
         ("key.generate", "key generate"),

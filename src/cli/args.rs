@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
+use crate::domain::platform::Platform;
+use crate::domain::selection::Requests;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
-use crate::engine::registry::RegistryOptions;
+use crate::engine::ctx::JobCtx;
+use crate::engine::registry::{Registry, RegistryOptions};
+use crate::engine::select::{self, Source};
 use crate::failure::Failure;
 
 /// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
@@ -60,6 +64,8 @@ pub enum Color {
 /// The commands: one variant, one file under `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Pin references to digests, lint their names and sum up their size
+    Resolve(commands::resolve::Args),
     /// Add a signature to a bundle
     Sign(commands::sign::Args),
     /// Verify signatures, age, file list and every byte of a bundle
@@ -82,6 +88,7 @@ impl Command {
     /// The words that chose it, as `ACTIONS` spells them.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Resolve(_) => "resolve",
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
             Self::Import(_) => "import",
@@ -121,6 +128,45 @@ impl RegistryArgs {
             ca: self.ca.clone(),
             authfile: self.authfile.clone(),
         }
+    }
+}
+
+/// Which images.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Images")]
+pub struct SelectArgs {
+    /// References: nginx:1.25.3, host:5000/a/b@sha256:…
+    #[arg(value_name = "REF")]
+    pub references: Vec<String>,
+    /// Read references from this list, one per line, # comments; - for standard input
+    #[arg(long = "file", short, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Take references from kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Vec<Source>,
+    /// Carry these platforms alone, as in linux/amd64; all by default
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Vec<Platform>,
+    /// Which content each reference was resolved to
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// Do not look for cosign signatures and referrers
+    #[arg(long)]
+    pub no_signatures: bool,
+}
+
+impl SelectArgs {
+    /// Everything that the sources name, each reference once.
+    ///
+    /// # Errors
+    /// Nothing asked for, or a source that cannot be read at all.
+    pub async fn requests(&self, registry: &Registry, ctx: &JobCtx) -> Result<Requests, Failure> {
+        if self.references.is_empty() && self.files.is_empty() && self.from.is_empty() {
+            return Err(Failure::usage("no image is named: give references, -f FILE or --from SOURCE"));
+        }
+        let lists = self.files.iter().cloned().map(Source::List);
+        let sources: Vec<Source> = lists.chain(self.from.iter().cloned()).collect();
+        Ok(select::requests(&self.references, &sources, registry, ctx).await?)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod hash;
 pub mod import;
 pub mod jobs;
 pub mod journal;
+pub mod lockfile;
 pub mod meter;
 pub mod registry;
 pub mod resolve;

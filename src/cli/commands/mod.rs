@@ -6,5 +6,6 @@ pub mod import;
 pub mod inspect;
 pub mod key;
 pub mod man;
+pub mod resolve;
 pub mod sign;
 pub mod verify;
