@@ -107,11 +107,11 @@ build_static() {
   if have rustup && rustup target add "$target" >"$work/rustup.log" 2>&1; then
     local cc=gcc
     have musl-gcc && cc=musl-gcc
-    env "CC_${arch}_unknown_linux_musl=$cc" cargo build --locked --release --target "$target"
+    env "CC_${arch}_unknown_linux_musl=$cc" cargo build --locked --release --target "$target" || return
   else
     target=$arch-unknown-linux-gnu
     echo "no musl target here; linking glibc statically" >&2
-    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target "$target"
+    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target "$target" || return
   fi
   binary=$PWD/${CARGO_TARGET_DIR:-target}/$target/release/airlift
 }
