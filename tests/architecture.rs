@@ -292,6 +292,7 @@ fn every_arrow_of_the_house_is_kept() {
 fn every_source_opens_with_its_job_and_suppresses_no_lint() {
     let mut sources = files_under("src").unwrap();
     sources.extend(files_under("tests").unwrap());
+    sources.extend(files_under("benches").unwrap());
     sources.retain(|file, _| file.ends_with(".rs"));
     let mute: Vec<_> =
         sources.iter().filter(|(_, text)| !opens_with_its_job(text)).map(|(file, _)| file.clone()).collect();
