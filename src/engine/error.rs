@@ -251,7 +251,7 @@ impl Explain for crate::domain::trust::ClockRefusal {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Behind { .. } => {
-                "set the clock of this host (date, timedatectl), then run the same command"
+                "set the clock of this host (date, timedatectl); if it once ran ahead, a fresh --state DIR starts without history"
             }
             Self::Expired { .. } => "ask for a newer bundle of this name; if the clock runs ahead, set it",
         };
