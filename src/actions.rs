@@ -80,6 +80,8 @@ pub const ACTIONS: &[Action] = &[
         "Verify signatures, age, file list and every byte of a bundle",
         Danger::Reads,
     ),
+    command("serve", "Serve bundles", "Serve bundles as a read-only registry", Danger::Reads),
+    command("demo", "Demonstrate", "Run the whole job on this machine with sample images", Danger::Writes),
     command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads),
     command("man", "Manual", "Print a manual page", Danger::Reads),
 ];

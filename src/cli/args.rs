@@ -78,6 +78,10 @@ pub enum Command {
     Inspect(commands::inspect::Args),
     /// Show what changes from one bundle to another
     Diff(commands::diff::Args),
+    /// Serve bundles as a read-only registry
+    Serve(commands::serve::Args),
+    /// Run the whole job on this machine with sample images
+    Demo(commands::demo::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
     /// Print a manual page
@@ -95,6 +99,8 @@ impl Command {
             Self::Key(args) => args.name(),
             Self::Inspect(_) => "inspect",
             Self::Diff(_) => "diff",
+            Self::Serve(_) => "serve",
+            Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }

@@ -9,13 +9,11 @@ mod signals;
 pub mod table;
 
 use std::ffi::OsString;
-use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use futures_util::FutureExt;
 
 use self::args::{Cli, Command, Global};
 use self::printer::Printer;
@@ -63,12 +61,7 @@ fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(),
     let outcome = runtime.block_on(async {
         signals::install(&front)?;
         tokio::spawn(tick(reporter.clone()));
-        // A bug must end in the result line and an exit code of ours, as any other failure does.
-        let run = AssertUnwindSafe(dispatch(command, &front)).catch_unwind();
-        run.await.unwrap_or_else(|_| {
-            Err(Failure::new(Kind::Other, "internal error: the command panicked")
-                .hint("this is a bug in airlift; what is above says where"))
-        })
+        dispatch(command, &front).await
     });
     reporter.close();
     // A command has awaited what it started; only idle helper threads are left.
@@ -95,6 +88,8 @@ async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
         Command::Man(args) => Box::pin(commands::man::run(args, front)).await,
         Command::Import(args) => Box::pin(commands::import::run(args, front)).await,
         Command::Verify(args) => Box::pin(commands::verify::run(args, front)).await,
+        Command::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
+        Command::Demo(args) => Box::pin(commands::demo::run(args, front)).await,
         Command::Completions(args) => Box::pin(commands::completions::run(args, front)).await,
     }
 }

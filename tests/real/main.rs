@@ -6,15 +6,14 @@
 mod rig;
 
 #[cfg(test)]
-mod import;
+mod demo;
+#[cfg(test)]
+mod openssh;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_client;
 #[cfg(test)]
 mod serve;
-
 #[cfg(test)]
-mod keys;
-#[cfg(test)]
-mod openssh;
+mod serve_bundle;

@@ -21,10 +21,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use bundle::BundleSource;
 use catalog::Catalog;
 use listen::{Counters, Limits, Server};
+use source::Source;
 use tls::TlsFiles;
 
+use super::bundle::verify::{VerifySpec, verify};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
 
@@ -174,4 +177,23 @@ pub async fn start(spec: &ListenSpec, catalog: Arc<Catalog>, ctx: &JobCtx) -> Re
     let server = Server { catalog, tls, limits: spec.limits, counters: Arc::clone(&counters) };
     let task = tokio::spawn(listen::run(listener, server, cancel.clone()));
     Ok(Running { address, tls: has_tls, counters, cancel, task })
+}
+
+/// Verifies every bundle and gathers what they hold; one that does not verify is served by nobody.
+///
+/// # Errors
+/// Those of verification, or a manifest that cannot be read.
+pub async fn open_bundles(bundles: Vec<VerifySpec>, ctx: &JobCtx) -> Result<Catalog> {
+    let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+    for spec in bundles {
+        let verified = verify(spec, ctx).await?;
+        for warning in &verified.report.warnings {
+            ctx.warn(warning.clone());
+        }
+        let files = Arc::clone(&ctx.files);
+        let source = tokio::task::spawn_blocking(move || BundleSource::new(verified.bundle, &*files));
+        sources.push(Arc::new(source.await.map_err(|error| ServeError::Worker(error.to_string()))??));
+    }
+    let catalog = tokio::task::spawn_blocking(move || Catalog::new(&sources));
+    catalog.await.map_err(|error| ServeError::Worker(error.to_string()))?
 }
