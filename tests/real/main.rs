@@ -6,6 +6,8 @@
 mod rig;
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod openssh;
