@@ -7,6 +7,7 @@ pub mod error;
 pub mod files;
 pub mod hash;
 pub mod import;
+pub mod jobs;
 pub mod journal;
 pub mod lockfile;
 pub mod meter;

@@ -119,6 +119,10 @@ async fn converse(
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         text.push(stream.read_u8().await?);
+        if text == [0x16] {
+            // A TLS handshake: answered as web servers do that speak plain HTTP on that port.
+            return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+        }
     }
     let head_text = String::from_utf8_lossy(&text).into_owned();
     let mut words = head_text.split(' ');

@@ -10,6 +10,10 @@ mod corpus;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod openssh;
 #[cfg(test)]
 mod registry;

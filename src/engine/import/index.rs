@@ -72,6 +72,14 @@ pub(super) fn entries(image: &ImageGraph, aliases: Aliases) -> Vec<Entry> {
     entries
 }
 
+/// What the operator should know of an image in a layout or an archive of one.
+pub(super) fn notes(image: &ImageGraph) -> Vec<String> {
+    let docker = mt::is_docker(&image.image.media_type);
+    let note = "a Docker schema 2 image: older skopeo and podman (seen with skopeo 1.9) look for OCI manifests only in a \
+                layout and do not find it by name there";
+    docker.then(|| note.to_owned()).into_iter().collect()
+}
+
 /// An `index.json` that was read, or a new one.
 pub(super) struct LayoutIndex {
     fields: BTreeMap<String, Box<RawValue>>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::{ImageGraph, Node};
-use super::index::{Aliases, LayoutIndex, MARKER, entries};
+use super::index::{Aliases, LayoutIndex, MARKER, entries, notes};
 use super::report::Outcome;
 use super::stream::{BUFFER, VerifiedBlob, cause};
 use super::{Job, Planned, Written};
@@ -126,7 +126,7 @@ pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planne
     store.commit(&index)?;
     prove(job, dir, images, &outcomes)?;
     Ok(Written {
-        notes: vec![Vec::new(); images.len()],
+        notes: images.iter().map(notes).collect(),
         outcomes,
         written: store.written,
         present: store.present,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::archive::{self, Member, There};
 use super::error::ImportError;
 use super::graph::ImageGraph;
-use super::index::{Aliases, LayoutIndex, MARKER, entries};
+use super::index::{self, Aliases, LayoutIndex, MARKER, entries};
 use super::report::Outcome;
 use super::stream::VerifiedBlob;
 use super::{Job, Planned, Written};
@@ -41,11 +41,11 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
     let written =
         write(job, images, &mut outcomes, |chosen| archive::commit(job, file, &members(file, chosen)?))?;
     let alone = outcomes.iter().filter(|outcome| outcome.arrived()).count() == 1;
-    let notes = outcomes.iter().map(|outcome| notes(outcome, alone)).collect();
+    let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome, alone)).collect();
     Ok(Written { outcomes, notes, written, present: 0, ..Written::default() })
 }
 
-fn notes(outcome: &Outcome, alone: bool) -> Vec<String> {
+fn notes(image: &ImageGraph, outcome: &Outcome, alone: bool) -> Vec<String> {
     if !outcome.arrived() {
         return Vec::new();
     }
@@ -54,7 +54,9 @@ fn notes(outcome: &Outcome, alone: bool) -> Vec<String> {
     } else {
         "podman load takes archives of one image only; skopeo copy oci-archive:FILE:NAME and ctr images import take this one"
     };
-    vec![note.to_owned()]
+    let mut notes = index::notes(image);
+    notes.push(note.to_owned());
+    notes
 }
 
 /// Writes all images that are to be written; where one is damaged and the others may go on, without it.

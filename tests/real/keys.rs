@@ -1,0 +1,218 @@
+//! `airlift key …` and `airlift sign` as their user sees them: what they write, refuse, and never let out.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use airlift::domain::bundle::{BundleManifest, FORMAT, File, Tool, Totals};
+use airlift::engine::bundle::sums;
+use airlift::engine::hash::sha256;
+
+use crate::openssh::{Agent, keygen, stock_key};
+use crate::rig::{TempRoot, need};
+
+const CANARY: &str = "canary-passphrase-7f3a91";
+
+/// A bundle with nothing to carry; every file of it is what its document says.
+fn bundle(root: &TempRoot) -> PathBuf {
+    let contents = [
+        ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#),
+        (
+            "index.json",
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#,
+        ),
+    ];
+    let files = contents.map(|(path, text)| {
+        root.write(Path::new("b-1").join(path), text);
+        let sha256 = sha256(text.as_bytes()).hex().to_owned();
+        File { path: path.to_owned(), size: text.len() as u64, sha256 }
+    });
+    let document = BundleManifest {
+        format: FORMAT.to_owned(),
+        id: uuid::Uuid::now_v7(),
+        name: "b".to_owned(),
+        serial: 1,
+        created: jiff::Timestamp::now(),
+        expires: None,
+        tool: Tool { version: "0".to_owned(), binaries: Vec::new() },
+        base: None,
+        complete: true,
+        missing: Vec::new(),
+        images: Vec::new(),
+        blobs: Vec::new(),
+        files: files.into(),
+        totals: Totals::default(),
+    };
+    let bytes = document.to_bytes().unwrap();
+    root.write("b-1/airlift/manifest.json", &bytes);
+    root.write("b-1/airlift/SHA256SUMS", sums::text(&document, &bytes));
+    root.join("b-1")
+}
+
+/// Runs the program with the canary as passphrase; nothing it says may hold it.
+fn run(root: &TempRoot, arguments: &[&str], code: i32) -> String {
+    let output = root.airlift().args(arguments).env("AIRLIFT_KEY_PASSPHRASE", CANARY).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(!said.contains(CANARY), "{arguments:?}: {said}");
+    said
+}
+
+fn assert_no_canary(directory: &Path) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            assert_no_canary(&entry.path());
+        } else if entry.file_type().unwrap().is_file() {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+            assert!(!found, "{} holds the passphrase", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let place = bundle.to_str().unwrap();
+    assert!(run(&root, &["sign", place], 2).contains("key generate"));
+    run(&root, &["key", "generate", "--comment", "one@here"], 0);
+    let key = root.join("home/.local/share/airlift/signing_key");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+    assert!(run(&root, &["key", "generate"], 2).contains("not replaced"));
+    let public = format!("{}.pub", key.display());
+    assert!(run(&root, &["key", "show"], 0).contains("SHA256:"));
+    run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
+    assert!(run(&root, &["key", "trust", &public], 2).contains("already"));
+    assert!(run(&root, &["key", "list"], 0).contains("one@here"));
+    assert!(run(&root, &["sign", place, "--dry-run"], 0).contains("would be signed"));
+    assert!(!bundle.join("airlift/signatures").exists());
+    assert!(run(&root, &["sign", place], 0).contains("signed by SHA256:"));
+    assert!(run(&root, &["sign", place], 0).contains("was signed already"));
+    let two = stock_key(&root, "two", ("ecdsa", "256"), "");
+    run(&root, &["sign", place, "--key", two.to_str().unwrap()], 0);
+    let signatures: Vec<_> =
+        std::fs::read_dir(bundle.join("airlift/signatures")).unwrap().flatten().collect();
+    assert_eq!(signatures.len(), 2, "{signatures:?}");
+    let document = std::fs::read(bundle.join("airlift/manifest.json")).unwrap();
+    let trust = root.join("home/.config/airlift/allowed_signers");
+    let verified = signatures.iter().filter(|signature| {
+        let file = signature.path();
+        let arguments =
+            ["-Y", "verify", "-f", trust.to_str().unwrap(), "-I", "one@here", "-n", "airlift-bundle"];
+        keygen(&[&arguments[..], &["-s", file.to_str().unwrap()]].concat(), &document, "UTC").status.success()
+    });
+    assert_eq!(verified.count(), 1, "one key is trusted, the other is not");
+    run(&root, &["key", "untrust", "one@here"], 0);
+    assert!(!run(&root, &["key", "list"], 0).contains("one@here"));
+    assert_no_canary(root.path());
+}
+
+#[test]
+fn only_a_whole_and_finished_bundle_is_signed() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let key = stock_key(&root, "key", ("ed25519", "256"), "");
+    let sign = ["sign", bundle.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let whole = std::fs::read(bundle.join("index.json")).unwrap();
+    root.write("b-1/airlift/journal", "");
+    assert!(run(&root, &sign, 10).contains("not assembled yet"));
+    std::fs::remove_file(bundle.join("airlift/journal")).unwrap();
+    root.write("b-1/index.json", String::from_utf8(whole.clone()).unwrap().replace('2', "3"));
+    assert!(run(&root, &sign, 10).contains("index.json"));
+    root.write("b-1/index.json", &whole);
+    root.write("b-1/extra", "");
+    assert!(run(&root, &sign, 10).contains("extra"));
+    std::fs::remove_file(bundle.join("extra")).unwrap();
+    assert!(!bundle.join("airlift/signatures").exists());
+    run(&root, &sign, 0);
+}
+
+#[test]
+fn private_keys_that_are_not_private_are_refused() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let place = bundle.to_str().unwrap();
+    let key = stock_key(&root, "key", ("ed25519", "256"), "another passphrase");
+    let path = key.to_str().unwrap();
+    assert!(run(&root, &["sign", place, "--key", path], 11).contains("the passphrase is wrong"));
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(run(&root, &["sign", place, "--key", path], 11).contains("chmod 600"));
+    let inside = bundle.join("airlift/key");
+    let made = run(&root, &["key", "generate", "--key", inside.to_str().unwrap()], 2);
+    assert!(made.contains("must not lie on a medium") && !inside.exists(), "{made}");
+    std::fs::rename(&key, &inside).unwrap();
+    assert!(run(&root, &["sign", place, "--key", inside.to_str().unwrap()], 2).contains("is a bundle"));
+    let pem = root.write("pem", "-----BEGIN RSA PRIVATE KEY-----\n");
+    std::fs::set_permissions(&pem, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(run(&root, &["sign", place, "--key", pem.to_str().unwrap()], 2).contains("ssh-keygen -p"));
+}
+
+#[test]
+fn without_a_terminal_and_a_passphrase_no_key_is_made() {
+    // A session of its own has no terminal to ask on, wherever the tests run.
+    let Some(setsid) = need("setsid") else { return };
+    let root = TempRoot::new();
+    let mut command = std::process::Command::new(setsid);
+    command.args(["--wait", env!("CARGO_BIN_EXE_airlift"), "key", "generate"]).env_clear();
+    let output = command.env("HOME", root.join("home")).stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("AIRLIFT_KEY_PASSPHRASE") && said.contains("--no-passphrase"), "{said}");
+    assert!(!root.join("home/.local/share/airlift/signing_key").exists());
+}
+
+#[test]
+fn the_trust_file_keeps_what_others_wrote_in_it() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let [one, two] = ["one", "two"].map(|name| stock_key(&root, name, ("ed25519", "256"), ""));
+    let line = |key: &Path| std::fs::read_to_string(format!("{}.pub", key.display())).unwrap();
+    let before = format!("# ours\r\n  boss  {}\n# end", line(&one).trim());
+    let trust = root.write("real_trust", &before);
+    let link = root.join("trust");
+    std::os::unix::fs::symlink(&trust, &link).unwrap();
+    std::fs::set_permissions(&trust, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let file = link.to_str().unwrap();
+    run(&root, &["key", "trust", line(&two).trim(), "--principal", "two@x", "--trust", file], 0);
+    let after = std::fs::read_to_string(&trust).unwrap();
+    assert!(
+        after.starts_with(&format!("{before}\ntwo@x namespaces=\"airlift-bundle\" ssh-ed25519 ")),
+        "{after}"
+    );
+    assert!(link.is_symlink());
+    assert_eq!(trust.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    run(&root, &["key", "untrust", "two@x", "--trust", file], 0);
+    assert_eq!(std::fs::read_to_string(&trust).unwrap(), format!("{before}\n"));
+    for principal in ["a b", "a,b", "*", "!a", "\"", "#", ""] {
+        run(&root, &["key", "trust", line(&two).trim(), "--principal", principal, "--trust", file], 2);
+    }
+    root.write("real_trust", "boss nonsense\n");
+    let refused = run(&root, &["key", "trust", line(&two).trim(), "--principal", "x", "--trust", file], 11);
+    assert!(refused.contains("trust:1: "), "{refused}");
+    assert_eq!(std::fs::read_to_string(&trust).unwrap(), "boss nonsense\n");
+}
+
+#[test]
+fn a_bundle_is_signed_by_a_key_in_an_agent() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let Some(agent) = Agent::start(&root) else { return };
+    let bundle = bundle(&root);
+    let key = stock_key(&root, "key", ("rsa", "2048"), "");
+    agent.add(&[key.to_str().unwrap()]);
+    std::fs::remove_file(&key).unwrap();
+    let sign = ["sign", bundle.to_str().unwrap(), "--agent"];
+    assert!(run(&root, &sign, 2).contains("SSH_AUTH_SOCK"));
+    root.airlift().args(sign).env("SSH_AUTH_SOCK", &agent.socket).assert().success();
+    root.airlift().args(["key", "trust"]).arg(format!("{}.pub", key.display())).assert().success();
+    assert_eq!(std::fs::read_dir(bundle.join("airlift/signatures")).unwrap().count(), 1);
+    let mut wrong = root.airlift();
+    wrong
+        .args(["sign", bundle.to_str().unwrap(), "--agent=SHA256:nobody"])
+        .env("SSH_AUTH_SOCK", &agent.socket);
+    let output = wrong.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
