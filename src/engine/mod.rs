@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod journal;
 pub mod lockfile;
 pub mod meter;
+pub mod pack;
 pub mod registry;
 pub mod resolve;
 pub mod select;

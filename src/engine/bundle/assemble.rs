@@ -1,40 +1,29 @@
 //! Assembles a bundle: plan, fetch into place, flush, read back, and only then sign; a second run goes on where the first stopped.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
-use super::contents::{self, Program};
-use super::fetch::{Fetcher, Sources, blocking};
-use super::readback::{self, ReadBack};
+use super::commit::{commit, finish};
+use super::pool::{fill, write_documents};
+use super::readback::ReadBack;
+use super::repeat;
 use super::workdir::{self, Found};
-use super::{repeat, sums};
-use crate::domain::bundle::{
-    self, Binary, Blob, BundleManifest, File, MANIFEST, Missing, SUMS, Tool, Totals,
-};
+use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::digest::Digest;
-use crate::domain::plan::{BlobPlan, Limits, PlannedBlob, Planner};
-use crate::domain::progress::{Event, Phase};
+use crate::domain::plan::{BlobPlan, Limits, Planner};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
-use crate::engine::files::Files;
+use crate::engine::files::{Files, Space};
 use crate::engine::journal::{Header, Journal};
-use crate::engine::meter::Meter;
 use crate::engine::registry::Registry;
-use crate::engine::sign::{self, Signer};
+use crate::engine::sign::Signer;
 use crate::engine::state::State;
-use crate::engine::store::{self, Stored};
 
-/// Blobs that may be flushed while others are on the network.
-const FLUSHING: usize = 4;
 /// Files of a bundle that are no blobs.
 const OTHER_FILES: u64 = 16;
 
@@ -58,6 +47,8 @@ pub struct AssembleSpec {
     pub tool: bool,
     /// The largest file wanted on the medium, in bytes.
     pub max_file_size: Option<u64>,
+    /// Whether an image whose blobs cannot be had is left out, and said, instead of failing the pack.
+    pub keep_going: bool,
 }
 
 /// What was assembled.
@@ -99,8 +90,8 @@ pub struct AssembleReport {
 /// The plan of the blobs and the registries they come from.
 pub(super) struct Plan {
     pub(super) blobs: BlobPlan,
-    repositories: Vec<Repository>,
-    documents: BTreeMap<Digest, (Bytes, String)>,
+    pub(super) repositories: Vec<Repository>,
+    pub(super) documents: BTreeMap<Digest, (Bytes, String)>,
 }
 
 /// Assembles and signs. The caller keeps the destination locked with [`workdir::lock`].
@@ -108,14 +99,14 @@ pub(super) struct Plan {
 /// # Errors
 /// What the medium, a registry or the key said; the bundle stays resumable.
 pub async fn assemble(
-    spec: AssembleSpec,
+    mut spec: AssembleSpec,
     registry: Registry,
     signer: &Signer,
     state: &State,
     ctx: &JobCtx,
 ) -> Result<AssembleReport> {
-    let plan = plan(&spec.images)?;
-    let limits = limits(&spec, &*ctx.files)?;
+    let mut plan = plan(&spec.images)?;
+    let limits = limits(&spec, &ctx.files.space(&spec.to)?);
     let place = repeat::place(&spec, &limits, state, ctx)?;
     preflight(&plan, &limits, &*ctx.files, place.root())?;
     let created = prepare(&place, &plan, &spec, ctx);
@@ -123,7 +114,7 @@ pub async fn assemble(
         Ok(journal) => fill(&spec, &plan, &place, (registry, limits, journal), ctx).await,
         Err(error) => Err(error),
     };
-    let (stored, sources) = match outcome {
+    let filled = match outcome {
         Ok(filled) => filled,
         Err(error) => {
             // On a medium that is full or fails, a directory with nothing worth resuming is not left behind.
@@ -136,8 +127,14 @@ pub async fn assemble(
             return Err(error);
         }
     };
-    let committed = commit(&spec, &plan, &place, stored, ctx).await?;
-    finish(place, committed, &sources, signer, ctx).await
+    if !filled.lost.is_empty() {
+        leave_out(&mut spec, filled.lost, ctx)?;
+        plan = self::plan(&spec.images)?;
+        tidy(&place, &plan, ctx)?;
+    }
+    write_documents(&plan, place.root(), ctx).await?;
+    let committed = commit(&spec, &plan, &place, filled.stored, ctx).await?;
+    finish(place, committed, &filled.sources, signer, ctx).await
 }
 
 fn plan(images: &[ResolvedImage]) -> Result<Plan> {
@@ -158,15 +155,27 @@ fn plan(images: &[ResolvedImage]) -> Result<Plan> {
     Ok(Plan { blobs: planner.finish()?, repositories, documents })
 }
 
-fn limits(spec: &AssembleSpec, files: &dyn Files) -> Result<Limits> {
-    let space = files.space(&spec.to)?;
-    Ok(Limits {
+fn limits(spec: &AssembleSpec, space: &Space) -> Limits {
+    Limits {
         wanted: spec.max_file_size,
         file_system: space.max_file,
         process: space.process_limit,
         free: space.free,
         inodes: space.inodes,
-    })
+    }
+}
+
+/// What [`assemble`] would find before its first byte: room, and how many blobs would be split.
+///
+/// # Errors
+/// That it would not fit.
+pub fn foresee(spec: &AssembleSpec, ctx: &JobCtx) -> Result<(Space, usize)> {
+    let there = spec.to.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
+    let space = ctx.files.space(there)?;
+    let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
+    preflight(&plan, &limits, &*ctx.files, &spec.to)?;
+    let split = plan.blobs.blobs.iter().filter(|blob| limits.part_size(blob.size).is_some()).count();
+    Ok((space, split))
 }
 
 /// Refuses what cannot be finished; what lies there already (right or not) needs no room.
@@ -197,19 +206,7 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
             files.create_dir(&root.join(directory))?;
         }
     }
-    let wanted: std::collections::HashSet<String> = plan
-        .blobs
-        .blobs
-        .iter()
-        .map(|blob| blob.digest.hex().to_owned())
-        .chain(plan.documents.keys().map(|digest| digest.hex().to_owned()))
-        .collect();
-    // Blobs and parts of this plan stay to be re-hashed; documents are written anew.
-    workdir::clean(files, root, &|path| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let hex = name.split('.').next().unwrap_or(name);
-        (path.starts_with("blobs/") || path.starts_with(bundle::PARTS)) && wanted.contains(hex)
-    })?;
+    tidy(place, plan, ctx)?;
     let header = Header {
         journal: "airlift-journal/1".to_owned(),
         id: place.id(),
@@ -223,6 +220,38 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
     Ok(Some(Journal::begin(files, root, &header)?))
 }
 
+/// Removes from an unfinished bundle what the plan does not hold. Blobs and parts of the plan stay, to be re-hashed.
+fn tidy(place: &repeat::Place, plan: &Plan, ctx: &JobCtx) -> Result<()> {
+    let blobs = plan.blobs.blobs.iter().map(|blob| &blob.digest);
+    let wanted: HashSet<&str> = blobs.chain(plan.documents.keys()).map(Digest::hex).collect();
+    workdir::clean(&*ctx.files, place.root(), &|path| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let hex = name.split('.').next().unwrap_or(name);
+        (path.starts_with("blobs/") || path.starts_with(bundle::PARTS)) && wanted.contains(hex)
+    })
+}
+
+/// Turns images whose blobs could not be had into missing ones.
+fn leave_out(spec: &mut AssembleSpec, lost: Vec<(Digest, EngineError)>, ctx: &JobCtx) -> Result<()> {
+    let reasons: HashMap<&Digest, String> =
+        lost.iter().map(|(digest, error)| (digest, error.message())).collect();
+    let mut kept = Vec::new();
+    for image in std::mem::take(&mut spec.images) {
+        match image.blobs.iter().find_map(|blob| reasons.get(&blob.digest)) {
+            None => kept.push(image),
+            Some(reason) => {
+                ctx.warn(format!("{} is left out: {reason}", image.reference));
+                spec.missing.push(Missing { reference: image.requested, reason: reason.clone() });
+            }
+        }
+    }
+    spec.images = kept;
+    match lost.into_iter().next() {
+        Some((_, error)) if spec.images.is_empty() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn plan_needs(plan: &Plan, spec: &AssembleSpec, directory: &str) -> bool {
     if directory == bundle::PARTS {
         return spec.max_file_size.is_some()
@@ -230,237 +259,6 @@ fn plan_needs(plan: &Plan, spec: &AssembleSpec, directory: &str) -> bool {
     }
     let digests = plan.blobs.blobs.iter().map(|blob| &blob.digest).chain(plan.documents.keys());
     digests.into_iter().any(|digest| directory.ends_with(digest.algorithm().name()))
-}
-
-/// Brings every blob and document into place, largest first, in one bounded pool.
-async fn fill(
-    spec: &AssembleSpec,
-    plan: &Plan,
-    place: &repeat::Place,
-    (registry, limits, journal): (Registry, Limits, Option<Journal>),
-    ctx: &JobCtx,
-) -> Result<(HashMap<Digest, Stored>, Arc<Sources>)> {
-    let meter = Arc::new(Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes));
-    let fetcher = Fetcher {
-        ctx: ctx.clone(),
-        registry,
-        repositories: plan.repositories.clone(),
-        root: place.root().to_owned(),
-        limits,
-        siblings: repeat::siblings(&spec.to, place.root()),
-        network: Semaphore::new(spec.jobs.max(1)),
-        meter: Arc::clone(&meter),
-        sources: Arc::new(Sources::default()),
-    };
-    let one = |blob: &PlannedBlob| {
-        let (fetcher, journal, blob) = (&fetcher, &journal, blob.clone());
-        async move {
-            let stored = fetcher.fetch(&blob).await.inspect_err(|error| {
-                let (item, reason) = (format!("{} {}", blob.image, blob.digest), error.message());
-                fetcher.ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
-            })?;
-            if let Some(journal) = journal {
-                journal.done(&blob.digest, blob.size);
-            }
-            Ok::<_, EngineError>((blob.digest, stored))
-        }
-    };
-    let stored: HashMap<Digest, Stored> = stream::iter(plan.blobs.blobs.iter().map(one))
-        .buffer_unordered(spec.jobs.max(1) + FLUSHING)
-        .try_collect()
-        .await?;
-    write_documents(plan, place.root(), ctx).await?;
-    meter.finish();
-    Ok((stored, fetcher.sources))
-}
-
-/// Last: a run that brings no layer leaves nothing worth keeping.
-async fn write_documents(plan: &Plan, root: &Path, ctx: &JobCtx) -> Result<()> {
-    let documents: Vec<(Digest, Bytes)> =
-        plan.documents.iter().map(|(digest, (bytes, _))| (digest.clone(), bytes.clone())).collect();
-    let (files, root) = (Arc::clone(&ctx.files), root.to_owned());
-    blocking(move || {
-        for (digest, bytes) in documents {
-            let size = bytes.len() as u64;
-            let target = store::BlobTarget { root: root.clone(), digest, size, part: None };
-            if store::existing(&*files, &target, &|_| {})?.is_none() {
-                let mut sink = store::BlobSink::fresh(Arc::clone(&files), target)?;
-                if let Err(error) = sink.write(&bytes) {
-                    let _ = sink.discard();
-                    return Err(error);
-                }
-                sink.finish()?;
-            }
-        }
-        Ok(())
-    })
-    .await
-}
-
-/// A bundle whose bytes are all on the medium, not signed yet.
-pub(super) struct Committed {
-    document: BundleManifest,
-    bytes: Vec<u8>,
-    read_back: Option<ReadBack>,
-}
-
-/// Writes what surrounds the blobs, makes everything durable and reads it back.
-async fn commit(
-    spec: &AssembleSpec,
-    plan: &Plan,
-    place: &repeat::Place,
-    stored: HashMap<Digest, Stored>,
-    ctx: &JobCtx,
-) -> Result<Committed> {
-    ctx.say(Event::Started { phase: Phase::Flush, items: 0, bytes: 0 });
-    let document = match place {
-        repeat::Place::Repeat { document, .. } => (**document).clone(),
-        repeat::Place::New { .. } => describe(spec, plan, place, stored, ctx)?,
-    };
-    let bytes = match place {
-        repeat::Place::Repeat { bytes, .. } => bytes.clone(),
-        repeat::Place::New { .. } => document.to_bytes().map_err(super::write_json)?,
-    };
-    let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
-    let (job, read_back, repeat) = (ctx.clone(), spec.read_back, place.is_repeat());
-    blocking(move || {
-        let sums = sums::text(&document, &bytes);
-        if !repeat {
-            store::write_file(&*files, &root, SUMS, sums.as_bytes())?;
-            store::write_file(&*files, &root, MANIFEST, &bytes)?;
-        }
-        sync_directories(&*files, &root, &document)?;
-        job.say(Event::Finished { phase: Phase::Flush });
-        job.check()?;
-        let small: [(&str, &[u8]); 2] = [(MANIFEST, &bytes), (SUMS, sums.as_bytes())];
-        let read_back =
-            if read_back { Some(readback::read_back(&root, &document, &small, &job)?) } else { None };
-        Ok(Committed { document, bytes, read_back })
-    })
-    .await
-}
-
-/// Every directory that holds a file of the bundle, the bundle's own parent last.
-fn sync_directories(files: &dyn Files, root: &Path, document: &BundleManifest) -> Result<()> {
-    let mut directories: std::collections::BTreeSet<PathBuf> = std::collections::BTreeSet::new();
-    for (path, ..) in document.all_files() {
-        directories.extend(
-            root.join(path).ancestors().skip(1).take_while(|a| a.starts_with(root)).map(Path::to_owned),
-        );
-    }
-    directories.insert(root.join(bundle::SIGNATURES));
-    for directory in directories.iter().rev() {
-        files.sync_dir(directory)?;
-    }
-    Ok(root.parent().map_or(Ok(()), |parent| files.sync_dir(parent))?)
-}
-
-/// Writes layout, index, program and README, and puts together the document.
-fn describe(
-    spec: &AssembleSpec,
-    plan: &Plan,
-    place: &repeat::Place,
-    mut stored: HashMap<Digest, Stored>,
-    ctx: &JobCtx,
-) -> Result<BundleManifest> {
-    let (files, root) = (&ctx.files, place.root());
-    let mut listed: Vec<File> =
-        vec![store::write_file(&**files, root, bundle::LAYOUT, contents::LAYOUT_BYTES)?];
-    let index = contents::index_json(&spec.images).map_err(super::write_json)?;
-    listed.push(store::write_file(&**files, root, bundle::INDEX, &index)?);
-    let mut binaries: Vec<Binary> = Vec::new();
-    if spec.tool {
-        match contents::carry_program(files, root)? {
-            Program::Carried(file, binary) => {
-                listed.push(file);
-                binaries.push(binary);
-            }
-            Program::Left(reason) => ctx.warn(reason),
-        }
-    }
-    let documents = plan.documents.iter().map(|(digest, (bytes, media_type))| Blob {
-        digest: digest.clone(),
-        size: bytes.len() as u64,
-        media_type: media_type.clone(),
-        path: Some(digest.layout_path()),
-        parts: Vec::new(),
-    });
-    let mut blobs: Vec<Blob> = documents.collect();
-    for blob in plan.blobs.blobs.iter().filter(|blob| !plan.documents.contains_key(&blob.digest)) {
-        let parts = stored.remove(&blob.digest).map(|stored| stored.parts).unwrap_or_default();
-        let path = parts.is_empty().then(|| blob.digest.layout_path());
-        let (digest, media_type) = (blob.digest.clone(), blob.media_type.clone());
-        blobs.push(Blob { digest, size: blob.size, media_type, path, parts });
-    }
-    blobs.sort_by(|a, b| a.digest.cmp(&b.digest));
-    let bytes = blobs.iter().map(|blob| blob.size).sum();
-    let mut document = BundleManifest {
-        format: bundle::FORMAT.to_owned(),
-        id: place.id(),
-        name: spec.name.clone(),
-        serial: place.serial(),
-        created: seconds(ctx.clock.now()),
-        expires: spec.expires.map(seconds),
-        tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), binaries },
-        base: None,
-        complete: spec.missing.is_empty(),
-        missing: spec.missing.clone(),
-        images: spec.images.iter().map(repeat::image).collect(),
-        totals: Totals { images: spec.images.len() as u64, blobs: blobs.len() as u64, bytes },
-        blobs,
-        files: Vec::new(),
-    };
-    listed.push(store::write_file(&**files, root, bundle::README, contents::readme(&document).as_bytes())?);
-    listed.sort_by(|a, b| a.path.cmp(&b.path));
-    document.files = listed;
-    Ok(document)
-}
-
-/// Whole seconds: what RFC 3339 readers agree on.
-fn seconds(time: jiff::Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-/// Signs, remembers the serial, reports. From here on nothing is interrupted: the signature commits the bundle.
-async fn finish(
-    place: repeat::Place,
-    committed: Committed,
-    sources: &Sources,
-    signer: &Signer,
-    ctx: &JobCtx,
-) -> Result<AssembleReport> {
-    ctx.check()?;
-    ctx.say(Event::Started { phase: Phase::Sign, items: 1, bytes: 0 });
-    let root = place.root().to_owned();
-    if !place.is_repeat() {
-        ctx.files.remove(&root.join(bundle::JOURNAL))?;
-        ctx.files.sync_dir(&root.join("airlift"))?;
-    }
-    let signed = sign::sign_bundle(Arc::clone(&ctx.files), &root, &committed.bytes, signer).await?;
-    let repeated = place.is_repeat();
-    if let repeat::Place::New { lease, .. } = place
-        && let Err(error) = lease.commit()
-    {
-        ctx.warn(format!("the serial could not be remembered on this host: {}", error.message()));
-    }
-    ctx.say(Event::Finished { phase: Phase::Sign });
-    Ok(AssembleReport {
-        id: committed.document.id,
-        name: committed.document.name.clone(),
-        serial: committed.document.serial,
-        document: crate::engine::hash::sha256(&committed.bytes),
-        repeated,
-        complete: committed.document.complete,
-        missing: committed.document.missing,
-        totals: committed.document.totals,
-        fetched_bytes: sources.fetched.load(Relaxed),
-        kept_bytes: sources.kept.load(Relaxed),
-        copied_bytes: sources.copied.load(Relaxed),
-        read_back: committed.read_back,
-        signed_by: signed.fingerprint,
-        expires: committed.document.expires,
-        path: root,
-    })
 }
 
 /// The signed ones of what was found, highest serial first.

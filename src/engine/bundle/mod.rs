@@ -1,6 +1,7 @@
 //! Bundles on a medium: assembling, reading, verifying, comparing.
 
 pub mod assemble;
+mod commit;
 pub mod contents;
 pub mod diff;
 pub mod fetch;
@@ -8,6 +9,7 @@ pub mod graph;
 pub mod hash_all;
 pub mod inspect;
 pub mod listing;
+mod pool;
 pub mod read;
 pub mod readback;
 pub mod repeat;

@@ -1,0 +1,186 @@
+//! The end of a pack: what surrounds the blobs, everything durable, read back, and the signature last.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::assemble::{AssembleReport, AssembleSpec, Plan};
+use super::contents::{self, Program};
+use super::fetch::{Sources, blocking};
+use super::readback::{self, ReadBack};
+use super::{repeat, sums};
+use crate::domain::bundle::{self, Binary, Blob, BundleManifest, File, MANIFEST, SUMS, Tool, Totals};
+use crate::domain::digest::Digest;
+use crate::domain::progress::{Event, Phase};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::files::Files;
+use crate::engine::sign::{self, Signer};
+use crate::engine::store::{self, Stored};
+
+/// A bundle whose bytes are all on the medium, not signed yet.
+pub(super) struct Committed {
+    document: BundleManifest,
+    bytes: Vec<u8>,
+    read_back: Option<ReadBack>,
+}
+
+/// Writes what surrounds the blobs, makes everything durable and reads it back.
+pub(super) async fn commit(
+    spec: &AssembleSpec,
+    plan: &Plan,
+    place: &repeat::Place,
+    stored: HashMap<Digest, Stored>,
+    ctx: &JobCtx,
+) -> Result<Committed> {
+    ctx.say(Event::Started { phase: Phase::Flush, items: 0, bytes: 0 });
+    let document = match place {
+        repeat::Place::Repeat { document, .. } => (**document).clone(),
+        repeat::Place::New { .. } => describe(spec, plan, place, stored, ctx)?,
+    };
+    let bytes = match place {
+        repeat::Place::Repeat { bytes, .. } => bytes.clone(),
+        repeat::Place::New { .. } => document.to_bytes().map_err(super::write_json)?,
+    };
+    let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
+    let (job, read_back, repeat) = (ctx.clone(), spec.read_back, place.is_repeat());
+    blocking(move || {
+        let sums = sums::text(&document, &bytes);
+        if !repeat {
+            store::write_file(&*files, &root, SUMS, sums.as_bytes())?;
+            store::write_file(&*files, &root, MANIFEST, &bytes)?;
+        }
+        sync_directories(&*files, &root, &document)?;
+        job.say(Event::Finished { phase: Phase::Flush });
+        job.check()?;
+        let small: [(&str, &[u8]); 2] = [(MANIFEST, &bytes), (SUMS, sums.as_bytes())];
+        let read_back =
+            if read_back { Some(readback::read_back(&root, &document, &small, &job)?) } else { None };
+        Ok(Committed { document, bytes, read_back })
+    })
+    .await
+}
+
+/// Every directory that holds a file of the bundle, the bundle's own parent last.
+fn sync_directories(files: &dyn Files, root: &Path, document: &BundleManifest) -> Result<()> {
+    let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
+    for (path, ..) in document.all_files() {
+        directories.extend(
+            root.join(path).ancestors().skip(1).take_while(|a| a.starts_with(root)).map(Path::to_owned),
+        );
+    }
+    directories.insert(root.join(bundle::SIGNATURES));
+    for directory in directories.iter().rev() {
+        files.sync_dir(directory)?;
+    }
+    Ok(root.parent().map_or(Ok(()), |parent| files.sync_dir(parent))?)
+}
+
+/// Writes layout, index, program and README, and puts together the document.
+fn describe(
+    spec: &AssembleSpec,
+    plan: &Plan,
+    place: &repeat::Place,
+    mut stored: HashMap<Digest, Stored>,
+    ctx: &JobCtx,
+) -> Result<BundleManifest> {
+    let (files, root) = (&ctx.files, place.root());
+    let mut listed: Vec<File> =
+        vec![store::write_file(&**files, root, bundle::LAYOUT, contents::LAYOUT_BYTES)?];
+    let index = contents::index_json(&spec.images).map_err(super::write_json)?;
+    listed.push(store::write_file(&**files, root, bundle::INDEX, &index)?);
+    let mut binaries: Vec<Binary> = Vec::new();
+    if spec.tool {
+        match contents::carry_program(files, root)? {
+            Program::Carried(file, binary) => {
+                listed.push(file);
+                binaries.push(binary);
+            }
+            Program::Left(reason) => ctx.warn(reason),
+        }
+    }
+    let documents = plan.documents.iter().map(|(digest, (bytes, media_type))| Blob {
+        digest: digest.clone(),
+        size: bytes.len() as u64,
+        media_type: media_type.clone(),
+        path: Some(digest.layout_path()),
+        parts: Vec::new(),
+    });
+    let mut blobs: Vec<Blob> = documents.collect();
+    for blob in plan.blobs.blobs.iter().filter(|blob| !plan.documents.contains_key(&blob.digest)) {
+        let parts = stored.remove(&blob.digest).map(|stored| stored.parts).unwrap_or_default();
+        let path = parts.is_empty().then(|| blob.digest.layout_path());
+        let (digest, media_type) = (blob.digest.clone(), blob.media_type.clone());
+        blobs.push(Blob { digest, size: blob.size, media_type, path, parts });
+    }
+    blobs.sort_by(|a, b| a.digest.cmp(&b.digest));
+    let bytes = blobs.iter().map(|blob| blob.size).sum();
+    let mut document = BundleManifest {
+        format: bundle::FORMAT.to_owned(),
+        id: place.id(),
+        name: spec.name.clone(),
+        serial: place.serial(),
+        created: seconds(ctx.clock.now()),
+        expires: spec.expires.map(seconds),
+        tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), binaries },
+        base: None,
+        complete: spec.missing.is_empty(),
+        missing: spec.missing.clone(),
+        images: spec.images.iter().map(repeat::image).collect(),
+        totals: Totals { images: spec.images.len() as u64, blobs: blobs.len() as u64, bytes },
+        blobs,
+        files: Vec::new(),
+    };
+    listed.push(store::write_file(&**files, root, bundle::README, contents::readme(&document).as_bytes())?);
+    listed.sort_by(|a, b| a.path.cmp(&b.path));
+    document.files = listed;
+    Ok(document)
+}
+
+/// Whole seconds: what RFC 3339 readers agree on.
+fn seconds(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Signs, remembers the serial, reports. From here on nothing is interrupted: the signature commits the bundle.
+pub(super) async fn finish(
+    place: repeat::Place,
+    committed: Committed,
+    sources: &Sources,
+    signer: &Signer,
+    ctx: &JobCtx,
+) -> Result<AssembleReport> {
+    ctx.check()?;
+    ctx.say(Event::Started { phase: Phase::Sign, items: 1, bytes: 0 });
+    let root = place.root().to_owned();
+    if !place.is_repeat() {
+        ctx.files.remove(&root.join(bundle::JOURNAL))?;
+        ctx.files.sync_dir(&root.join("airlift"))?;
+    }
+    let signed = sign::sign_bundle(Arc::clone(&ctx.files), &root, &committed.bytes, signer).await?;
+    let repeated = place.is_repeat();
+    if let repeat::Place::New { lease, .. } = place
+        && let Err(error) = lease.commit()
+    {
+        ctx.warn(format!("the serial could not be remembered on this host: {}", error.message()));
+    }
+    ctx.say(Event::Finished { phase: Phase::Sign });
+    Ok(AssembleReport {
+        id: committed.document.id,
+        name: committed.document.name.clone(),
+        serial: committed.document.serial,
+        document: crate::engine::hash::sha256(&committed.bytes),
+        repeated,
+        complete: committed.document.complete,
+        missing: committed.document.missing,
+        totals: committed.document.totals,
+        fetched_bytes: sources.fetched.load(Relaxed),
+        kept_bytes: sources.kept.load(Relaxed),
+        copied_bytes: sources.copied.load(Relaxed),
+        read_back: committed.read_back,
+        signed_by: signed.fingerprint,
+        expires: committed.document.expires,
+        path: root,
+    })
+}

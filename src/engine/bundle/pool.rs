@@ -1,0 +1,115 @@
+//! One bounded pool over the blobs of all images, largest first; and the documents after them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Semaphore;
+
+use super::assemble::{AssembleSpec, Plan};
+use super::fetch::{Fetcher, Sources, blocking};
+use super::repeat;
+use crate::domain::digest::Digest;
+use crate::domain::plan::{Limits, PlannedBlob};
+use crate::domain::progress::{Event, Phase};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Kind, Result};
+use crate::engine::journal::Journal;
+use crate::engine::meter::Meter;
+use crate::engine::registry::Registry;
+use crate::engine::store::{self, Stored};
+
+/// Blobs that may be flushed while others are on the network.
+const FLUSHING: usize = 4;
+
+/// What the pool brought.
+pub(super) struct Filled {
+    pub(super) stored: HashMap<Digest, Stored>,
+    pub(super) sources: Arc<Sources>,
+    pub(super) lost: Vec<(Digest, EngineError)>,
+}
+
+/// Brings every blob into place, largest first, in one bounded pool.
+pub(super) async fn fill(
+    spec: &AssembleSpec,
+    plan: &Plan,
+    place: &repeat::Place,
+    (registry, limits, journal): (Registry, Limits, Option<Journal>),
+    ctx: &JobCtx,
+) -> Result<Filled> {
+    let meter = Arc::new(Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes));
+    let fetcher = Fetcher {
+        ctx: ctx.clone(),
+        registry: registry.for_job(ctx, Phase::Fetch),
+        repositories: plan.repositories.clone(),
+        root: place.root().to_owned(),
+        limits,
+        siblings: repeat::siblings(&spec.to, place.root()),
+        network: Semaphore::new(spec.jobs.max(1)),
+        meter: Arc::clone(&meter),
+        sources: Arc::new(Sources::default()),
+    };
+    let one = |blob: &PlannedBlob| {
+        let (fetcher, journal, blob) = (&fetcher, &journal, blob.clone());
+        async move {
+            let outcome = fetcher.fetch(&blob).await;
+            match (&outcome, journal) {
+                (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    let (item, reason) = (format!("{} {}", blob.image, blob.digest), error.message());
+                    fetcher.ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
+                }
+            }
+            (blob.digest, outcome)
+        }
+    };
+    let mut pool =
+        stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.jobs.max(1) + FLUSHING);
+    let (mut stored, mut lost) = (HashMap::new(), Vec::new());
+    while let Some((digest, outcome)) = pool.next().await {
+        match outcome {
+            Ok(done) => {
+                stored.insert(digest, done);
+            }
+            // What one source does not have need not stop the others; a failing medium stops everything.
+            Err(error)
+                if spec.keep_going
+                    && matches!(error.kind(), Kind::Network | Kind::Integrity | Kind::Import) =>
+            {
+                lost.push((digest, error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    drop(pool);
+    if lost.is_empty() {
+        meter.finish();
+    }
+    Ok(Filled { stored, sources: fetcher.sources, lost })
+}
+
+/// Last: a run that brings no layer leaves nothing worth keeping.
+pub(super) async fn write_documents(plan: &Plan, root: &Path, ctx: &JobCtx) -> Result<()> {
+    let documents: Vec<(Digest, Bytes)> =
+        plan.documents.iter().map(|(digest, (bytes, _))| (digest.clone(), bytes.clone())).collect();
+    let (files, root) = (Arc::clone(&ctx.files), root.to_owned());
+    blocking(move || {
+        for (digest, bytes) in documents {
+            let size = bytes.len() as u64;
+            let target = store::BlobTarget { root: root.clone(), digest, size, part: None };
+            if store::existing(&*files, &target, &|_| {})?.is_none() {
+                let mut sink = store::BlobSink::fresh(Arc::clone(&files), target)?;
+                if let Err(error) = sink.write(&bytes) {
+                    let _ = sink.discard();
+                    return Err(error);
+                }
+                sink.finish()?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}

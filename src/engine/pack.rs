@@ -1,0 +1,198 @@
+//! The verb `pack`: pins what was asked for, then assembles and signs it; nothing is signed when something is missing unless that was wanted.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::bundle::assemble::{self, AssembleReport, AssembleSpec, assemble};
+use super::bundle::workdir;
+use super::ctx::JobCtx;
+use super::error::{Explain, Kind, Result};
+use super::registry::Registry;
+use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
+use super::sign::Signer;
+use super::state::State;
+use crate::domain::bundle::Missing;
+use crate::domain::lint::Rule;
+use crate::domain::platform::Platform;
+use crate::domain::selection::Requests;
+
+/// What to pack.
+#[derive(Clone, Debug)]
+pub struct PackSpec {
+    /// The references, with pins where a lock file holds them.
+    pub requests: Requests,
+    /// What to carry of multi-platform images; nothing means all of it.
+    pub platforms: Vec<Platform>,
+    /// Whether signatures and referrers travel along.
+    pub signatures: bool,
+    /// Directory on the medium in which the bundle's own is made.
+    pub to: PathBuf,
+    /// Name of the series.
+    pub name: String,
+    /// When it expires.
+    pub expires: Option<jiff::Timestamp>,
+    /// Blobs on the network at once.
+    pub jobs: usize,
+    /// Whether to read everything back from the medium before signing.
+    pub read_back: bool,
+    /// Whether to carry this program.
+    pub tool: bool,
+    /// The largest file wanted on the medium, in bytes.
+    pub max_file_size: Option<u64>,
+    /// Whether to go on without what cannot be had.
+    pub keep_going: bool,
+    /// Where serials are remembered.
+    pub state: PathBuf,
+}
+
+/// What was packed.
+#[derive(Clone, Debug, Serialize)]
+pub struct PackReport {
+    /// The bundle.
+    pub bundle: AssembleReport,
+    /// The references.
+    pub resolved: ResolveReport,
+}
+
+/// Not everything asked for can be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// References that do not resolve.
+    #[error("{} of {asked} references cannot be packed: {}", .failed.len(), .failed.join("; "))]
+    Unresolved {
+        /// How many were asked for.
+        asked: usize,
+        /// Each with its reason.
+        failed: Vec<String>,
+        /// Class of the failure, where they all share one.
+        kind: Kind,
+        /// What helps the first of them.
+        hints: Vec<String>,
+    },
+    /// Nothing was asked for.
+    #[error("there is nothing to pack: no reference was given or found")]
+    Nothing,
+}
+
+impl Explain for PackError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unresolved { kind, .. } => *kind,
+            Self::Nothing => Kind::Usage,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Unresolved { hints, .. } => {
+                let mut hints = hints.clone();
+                hints.push(
+                    "--keep-going packs the rest and marks the bundle incomplete; nothing was written"
+                        .to_owned(),
+                );
+                hints
+            }
+            Self::Nothing => vec!["name images, or give -f FILE or --from SOURCE".to_owned()],
+        }
+    }
+}
+
+/// What a pack would do.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanReport {
+    /// The references.
+    pub resolved: ResolveReport,
+    /// Kind of file system on the medium.
+    pub file_system: &'static str,
+    /// Bytes free there, where known.
+    pub free: Option<u64>,
+    /// Blobs that would be split into parts.
+    pub split: usize,
+}
+
+/// Plans without touching the medium: resolves, and refuses what would not fit.
+///
+/// # Errors
+/// As [`pack`] before its first byte.
+pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
+    let (resolved, assembly) = resolved(spec, registry, ctx).await?;
+    let (space, split) = assemble::foresee(&assembly, ctx)?;
+    Ok(PlanReport { resolved, file_system: space.kind, free: space.free, split })
+}
+
+/// Packs. The medium is touched only after everything resolved.
+///
+/// # Errors
+/// [`PackError`]; what the medium, a registry or the key said.
+pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &JobCtx) -> Result<PackReport> {
+    ctx.files.create_dir(&spec.to)?;
+    let _lock = workdir::lock(&spec.to)?;
+    let state = State::new(ctx.files.clone(), spec.state.clone());
+    let (resolved, assembly) = resolved(spec, registry, ctx).await?;
+    let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
+    Ok(PackReport { bundle, resolved })
+}
+
+async fn resolved(
+    spec: PackSpec,
+    registry: &Registry,
+    ctx: &JobCtx,
+) -> Result<(ResolveReport, AssembleSpec)> {
+    if spec.requests.wanted.is_empty() {
+        return Err(PackError::Nothing.into());
+    }
+    let wanted = ResolveSpec {
+        requests: spec.requests.wanted.clone(),
+        platforms: spec.platforms,
+        jobs: spec.jobs,
+        signatures: spec.signatures,
+    };
+    let outcomes = resolve(&wanted, registry, ctx).await?;
+    let report = ResolveReport::new(&spec.requests, &outcomes);
+    let (mut images, mut failed) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Ok(image) => images.push(image),
+            Err(unresolved) => failed.push(unresolved),
+        }
+    }
+    if !failed.is_empty() && (!spec.keep_going || images.is_empty()) {
+        return Err(unresolved(wanted.requests.len(), &failed).into());
+    }
+    let unread = spec.requests.problems.iter().map(|p| (p.origin.to_string(), p.reason.clone()));
+    let missing = failed.iter().map(|f| (f.request.requested.clone(), f.error.message())).chain(unread);
+    let assembly = AssembleSpec {
+        images,
+        missing: missing.map(|(reference, reason)| Missing { reference, reason }).collect(),
+        to: spec.to,
+        name: spec.name,
+        expires: spec.expires,
+        jobs: spec.jobs,
+        read_back: spec.read_back,
+        tool: spec.tool,
+        max_file_size: spec.max_file_size,
+        keep_going: spec.keep_going,
+    };
+    Ok((report, assembly))
+}
+
+fn unresolved(asked: usize, failed: &[Unresolved]) -> PackError {
+    let first = failed.first().map(|f| f.error.kind());
+    let common = first.filter(|kind| failed.iter().all(|f| f.error.kind() == *kind));
+    PackError::Unresolved {
+        asked,
+        failed: failed.iter().map(|f| format!("{}: {}", f.request.requested, f.error.message())).collect(),
+        kind: common.unwrap_or(Kind::Other),
+        hints: failed.first().map(|f| f.error.hints()).unwrap_or_default(),
+    }
+}
+
+impl PackReport {
+    /// Tags that moved since the lock file was written; what was pinned was packed.
+    pub fn moved(&self) -> impl Iterator<Item = &str> {
+        let findings = self.resolved.images.iter().flat_map(|image| &image.findings);
+        findings.filter(|finding| finding.id == Rule::Moved).map(|finding| finding.reason.as_str())
+    }
+}
