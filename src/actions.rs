@@ -50,6 +50,7 @@ pub const ACTIONS: &[Action] = &[
         "Pin references to digests, lint their names and sum up their size",
         Danger::Writes,
     ),
+    command("pack", "Pack a bundle", "Assemble and sign a bundle on a medium", Danger::Writes),
     command("sign", "Sign a bundle", "Add a signature to a bundle", Danger::Writes),
     nested(
         ("key.generate", "key generate"),

@@ -66,6 +66,8 @@ pub enum Color {
 pub enum Command {
     /// Pin references to digests, lint their names and sum up their size
     Resolve(commands::resolve::Args),
+    /// Assemble and sign a bundle on a medium
+    Pack(commands::pack::Args),
     /// Add a signature to a bundle
     Sign(commands::sign::Args),
     /// Verify signatures, age, file list and every byte of a bundle
@@ -93,6 +95,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Resolve(_) => "resolve",
+            Self::Pack(_) => "pack",
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
             Self::Import(_) => "import",

@@ -56,6 +56,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
     let signer = Signer::throw_away("test").unwrap();
     std::fs::create_dir(root.join("medium")).unwrap();
     let spec = AssembleSpec {
+        keep_going: false,
         images: outcomes.into_iter().map(Result::unwrap).collect(),
         missing: Vec::new(),
         to: root.join("medium"),

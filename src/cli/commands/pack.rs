@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Front;
 use crate::cli::args::{RegistryArgs, SelectArgs};
-use crate::cli::keys::SignerArgs;
+use crate::cli::keys::{SignerArgs, paths};
 use crate::cli::printer::Printer;
 use crate::domain::text;
 use crate::engine::bundle::readback::Method;
@@ -15,8 +15,10 @@ use crate::failure::Failure;
 
 /// Assemble and sign a bundle on a medium
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
-    is hashed, what is missing is fetched. The directory NAME-SERIAL is a bundle only once it is signed.")]
+#[command(
+    after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
+    is hashed, what is missing is fetched. The directory NAME-SERIAL is a bundle only once it is signed."
+)]
 pub struct Args {
     #[command(flatten)]
     select: SelectArgs,
@@ -63,15 +65,16 @@ pub struct Args {
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let registry = Registry::new(args.registry.options())?;
     let mut requests = args.select.requests(&registry, &front.ctx).await?;
-    if let Some(path) = &args.select.lock {
-        if let Some(lock) = lockfile::read(path, &front.ctx)? {
-            for request in &mut requests.wanted {
-                request.pin = lock.pin(&request.reference).cloned();
-            }
+    if let Some(path) = &args.select.lock
+        && let Some(lock) = lockfile::read(path, &front.ctx)?
+    {
+        for request in &mut requests.wanted {
+            request.pin = lock.pin(&request.reference).cloned();
         }
     }
     if !requests.problems.is_empty() && !args.keep_going {
-        let all: Vec<String> = requests.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason)).collect();
+        let all: Vec<String> =
+            requests.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason)).collect();
         return Err(Failure::partial(format!("{} places could not be read: {}", all.len(), all.join("; ")))
             .hint("mend them, or --keep-going packs what could be read and marks the bundle incomplete"));
     }
@@ -87,7 +90,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         tool: !args.no_tool,
         max_file_size: args.max_file_size,
         keep_going: args.keep_going,
-        state: crate::cli::keys::state_directory(args.state.as_ref())?,
+        state: args.state.map_or_else(|| Ok::<_, Failure>(paths()?.state()), Ok)?,
     };
     if args.dry_run {
         let report = plan(spec, &registry, &front.ctx).await?;
@@ -101,8 +104,10 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         return Ok(());
     }
     let missing = report.bundle.missing.len();
-    Err(Failure::partial(format!("the bundle is signed but incomplete: {missing} things asked for are not in it"))
-        .hint("run the same command again once they can be had; only what is missing is fetched"))
+    Err(Failure::partial(format!(
+        "the bundle is signed but incomplete: {missing} things asked for are not in it"
+    ))
+    .hint("run the same command again once they can be had; only what is missing is fetched"))
 }
 
 fn print(out: &Printer, report: &PackReport) {
@@ -175,7 +180,8 @@ impl Expiry {
         let (number, seconds) = found.ok_or_else(expected)?;
         let number: i64 = number.parse().map_err(|_| expected())?;
         let span = number.checked_mul(seconds).filter(|span| (1..=100 * 366 * 24 * 3600).contains(span));
-        span.map(Self::Seconds).ok_or_else(|| "a bundle expires between one hour and 100 years from now".to_owned())
+        span.map(Self::Seconds)
+            .ok_or_else(|| "a bundle expires between one hour and 100 years from now".to_owned())
     }
 
     fn from(self, now: jiff::Timestamp) -> jiff::Timestamp {

@@ -184,6 +184,7 @@ impl Demo {
         let began = Instant::now();
         let signer = Signer::throw_away(PRINCIPAL)?;
         let spec = AssembleSpec {
+            keep_going: false,
             images: images.to_vec(),
             missing: Vec::new(),
             to: self.at("medium"),
