@@ -16,6 +16,8 @@ mod keys;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+mod pack;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_client;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) mod registry;
+pub(crate) mod world;
 
 /// The longest anything in the rig is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
