@@ -123,6 +123,11 @@ fn the_corpus_packs_verifies_and_is_read_in_place_by_stock_tools() {
     for (reference, digest, _) in images {
         let (repository, tag) = parts(reference);
         assert_eq!(digest_at(&curl, &host, repository, tag), digest, "{reference}");
+        if tag == "v2s2" {
+            // skopeo 1.9 looks for OCI manifests alone when it reads a layout by name; the second registry
+            // and the sums above judge this one.
+            continue;
+        }
         let source = format!("oci:{}:{reference}", packed.bundle.display());
         let raw = output(Command::new(&skopeo).args(["inspect", "--raw", &source]));
         assert_eq!(airlift::engine::hash::sha256(&raw).to_string(), digest, "{reference}");
