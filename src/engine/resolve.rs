@@ -126,7 +126,7 @@ async fn image(spec: &ResolveSpec, request: &Request, session: &Session) -> Resu
     let mut findings = lint(request, Some(&top.digest));
     findings.extend(moved(request, session, &repo).await);
     if spec.signatures {
-        signatures::collect(&mut walk, &top.digest).await?;
+        signatures::collect(&mut walk, &reference.to_string(), &top.digest).await?;
     }
     let parts = walk.finish();
     Ok(ResolvedImage {

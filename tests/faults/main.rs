@@ -14,4 +14,6 @@ mod registry_trust;
 #[cfg(test)]
 mod registry_wire;
 #[cfg(test)]
+mod resolve;
+#[cfg(test)]
 mod store;

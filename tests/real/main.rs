@@ -22,6 +22,8 @@ mod registry;
 #[cfg(test)]
 mod registry_client;
 #[cfg(test)]
+mod resolve;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod serve_bundle;

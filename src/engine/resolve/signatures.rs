@@ -1,10 +1,13 @@
 //! Signatures and other artifacts that belong to an image: cosign's tags, the referrers API, and the tag that stands in for it.
+//!
+//! An image without them is still that image: where they cannot be had, it is said and the image goes on without.
 
 use super::ResolveError;
 use super::walk::Walk;
 use crate::domain::digest::Digest;
-use crate::engine::error::Result;
-use crate::engine::registry::fallback_tag;
+use crate::domain::manifest::Descriptor;
+use crate::engine::error::{EngineError, Kind, Result};
+use crate::engine::registry::{Problem, Referrers, fallback_tag};
 
 /// What cosign keeps under tags.
 const SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
@@ -14,15 +17,18 @@ const MAX_ROUNDS: usize = 3;
 const MAX_ARTIFACTS: usize = 500;
 
 /// Adds everything that refers to the top digest or to a carried platform's manifest.
-pub(super) async fn collect(walk: &mut Walk<'_>, top: &Digest) -> Result<()> {
+///
+/// A registry that refuses one way to ask is asked no more in that way for this image.
+pub(super) async fn collect(walk: &mut Walk<'_>, reference: &str, top: &Digest) -> Result<()> {
     let mut round: Vec<Digest> = vec![top.clone()];
     round.extend(walk.parts.platforms.iter().map(|platform| platform.digest.clone()).filter(|d| d != top));
+    let (mut tags, mut api) = (true, true);
     for _ in 0..MAX_ROUNDS {
         let before = walk.parts.signatures.len();
         for subject in &round {
             walk.session.ctx.check()?;
-            by_cosign_tag(walk, subject).await?;
-            by_referrers(walk, subject).await?;
+            tags = tags && by_cosign_tag(walk, reference, subject).await?;
+            api = api && by_referrers(walk, reference, subject).await?;
         }
         round = walk.parts.signatures[before..].to_vec();
         if round.is_empty() {
@@ -32,31 +38,80 @@ pub(super) async fn collect(walk: &mut Walk<'_>, top: &Digest) -> Result<()> {
     Ok(())
 }
 
-async fn by_cosign_tag(walk: &mut Walk<'_>, subject: &Digest) -> Result<()> {
+/// Whether the registry answered.
+async fn by_cosign_tag(walk: &mut Walk<'_>, reference: &str, subject: &Digest) -> Result<bool> {
     for suffix in SUFFIXES {
-        if let Some(found) = walk.session.registry.cosign_tag(walk.repo, subject, suffix).await? {
-            walk.attach(&found, None).await?;
-            add(walk, &found.digest)?;
-            let tag = format!("{}.{suffix}", fallback_tag(subject));
-            walk.parts.extra_tags.push((tag, found.digest));
+        let mark = walk.mark();
+        if let Err(error) = cosign_artifact(walk, subject, suffix).await {
+            walk.back_to(&mark);
+            without(walk, reference, "cosign's tags", error)?;
+            return Ok(false);
         }
+    }
+    Ok(true)
+}
+
+async fn cosign_artifact(walk: &mut Walk<'_>, subject: &Digest, suffix: &str) -> Result<()> {
+    if let Some(found) = walk.session.registry.cosign_tag(walk.repo, subject, suffix).await? {
+        walk.attach(&found, None).await?;
+        add(walk, &found.digest)?;
+        walk.parts.extra_tags.push((format!("{}.{suffix}", fallback_tag(subject)), found.digest));
     }
     Ok(())
 }
 
-async fn by_referrers(walk: &mut Walk<'_>, subject: &Digest) -> Result<()> {
-    let referrers = walk.session.registry.referrers(walk.repo, subject).await?;
-    // The index under the fallback tag is how such a registry is asked: it travels with what it lists.
-    if let Some(index) = &referrers.fallback {
-        walk.attach(index, None).await?;
-        walk.parts.extra_tags.push((fallback_tag(subject), index.digest.clone()));
+/// Whether the registry answered.
+async fn by_referrers(walk: &mut Walk<'_>, reference: &str, subject: &Digest) -> Result<bool> {
+    let Referrers { descriptors, fallback, .. } =
+        match walk.session.registry.referrers(walk.repo, subject).await {
+            Ok(found) => found,
+            // Some proxies answer every path they do not know with a page for people.
+            Err(error) if matches!(*error.problem, Problem::Malformed(_)) => {
+                warn(walk, reference, "referrers", &error.into());
+                return Ok(false);
+            }
+            Err(error) => {
+                without(walk, reference, "referrers", error.into())?;
+                return Ok(false);
+            }
+        };
+    let mut whole = true;
+    for descriptor in &descriptors {
+        let mark = walk.mark();
+        if let Err(error) = referrer(walk, subject, descriptor).await {
+            walk.back_to(&mark);
+            without(walk, reference, "a referrer", error)?;
+            whole = false;
+        }
     }
-    for descriptor in &referrers.descriptors {
-        let fetched = walk.child(subject, descriptor).await?;
-        walk.attach(&fetched, Some(&descriptor.media_type)).await?;
-        add(walk, &descriptor.digest)?;
+    // The index under the fallback tag is how such a registry is asked: it travels with what it lists, or,
+    // as registries refuse an index that lists what they lack, not at all.
+    if let Some(index) = fallback.filter(|_| whole) {
+        walk.attach(&index, None).await?;
+        walk.parts.extra_tags.push((fallback_tag(subject), index.digest));
     }
+    Ok(true)
+}
+
+async fn referrer(walk: &mut Walk<'_>, subject: &Digest, descriptor: &Descriptor) -> Result<()> {
+    let fetched = walk.child(subject, descriptor).await?;
+    walk.attach(&fetched, Some(&descriptor.media_type)).await?;
+    add(walk, &descriptor.digest)
+}
+
+/// Goes on without what a registry does not hand out; damage and a stop still end it.
+fn without(walk: &Walk<'_>, reference: &str, what: &str, error: EngineError) -> Result<()> {
+    if error.kind() != Kind::Network {
+        return Err(error);
+    }
+    warn(walk, reference, what, &error);
     Ok(())
+}
+
+fn warn(walk: &Walk<'_>, reference: &str, what: &str, error: &EngineError) {
+    walk.session
+        .ctx
+        .warn(format!("{reference} is carried without what {what} may hold about it: {}", error.message()));
 }
 
 fn add(walk: &mut Walk<'_>, digest: &Digest) -> Result<()> {

@@ -38,6 +38,14 @@ pub(super) struct Parts {
     pub(super) extra_tags: Vec<(String, Digest)>,
 }
 
+/// How much was found at some moment.
+pub(super) struct Mark {
+    documents: usize,
+    blobs: usize,
+    signatures: usize,
+    extra_tags: usize,
+}
+
 pub(super) struct Walk<'a> {
     pub(super) session: &'a Session,
     pub(super) repo: &'a Repository,
@@ -58,6 +66,29 @@ impl<'a> Walk<'a> {
         self.parts
     }
 
+    pub(super) fn mark(&self) -> Mark {
+        let Parts { documents, blobs, signatures, extra_tags, .. } = &self.parts;
+        Mark {
+            documents: documents.len(),
+            blobs: blobs.len(),
+            signatures: signatures.len(),
+            extra_tags: extra_tags.len(),
+        }
+    }
+
+    /// Forgets what was attached since: half of an artifact is none.
+    pub(super) fn back_to(&mut self, mark: &Mark) {
+        for document in self.parts.documents.drain(mark.documents..) {
+            self.seen.remove(&document.digest);
+            self.bytes -= document.bytes.len();
+        }
+        for blob in self.parts.blobs.drain(mark.blobs..) {
+            self.sizes.remove(&blob.digest);
+        }
+        self.parts.signatures.truncate(mark.signatures);
+        self.parts.extra_tags.truncate(mark.extra_tags);
+    }
+
     /// Takes the top document and all below it; gives its media type.
     pub(super) async fn top(&mut self, reference: &str, top: &Fetched) -> Result<String> {
         let document = self.parse(top, None)?;
@@ -68,11 +99,11 @@ impl<'a> Walk<'a> {
             Document::Manifest(manifest) => self.top_manifest(top, manifest).await?,
         };
         if !any {
-            let join = |names: Vec<String>| names.join(", ");
+            let wanted: Vec<String> = self.wanted.iter().map(ToString::to_string).collect();
             return Err(ResolveError::NoPlatform {
                 reference: reference.to_owned(),
-                wanted: join(self.wanted.iter().map(ToString::to_string).collect()),
-                available: join(self.parts.omitted.iter().map(|p| p.platform().to_string()).collect()),
+                wanted: wanted.join(", "),
+                available: self.available(),
             }
             .into());
         }
@@ -187,6 +218,15 @@ impl<'a> Walk<'a> {
                 Ok(true)
             }
         }
+    }
+
+    /// The platforms that were left out, each once.
+    fn available(&self) -> String {
+        let mut names: Vec<String> =
+            self.parts.omitted.iter().map(|platform| platform.platform().to_string()).collect();
+        names.sort();
+        names.dedup();
+        if names.is_empty() { "nothing that names a platform".to_owned() } else { names.join(", ") }
     }
 
     fn is_wanted(&self, platform: &Platform) -> bool {
