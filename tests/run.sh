@@ -129,13 +129,14 @@ is_static() {
 }
 
 demo_in_an_empty_root() {
-  local root enter=(chroot)
+  # By its full name: `env -i` looks without /usr/sbin.
+  local root enter=("$(command -v chroot)")
   root=$(mktemp -d "$work/root.XXXXXX")
   mkdir -m 1777 "$root/tmp"
   cp "$binary" "$root/airlift"
   if [ "$(id -u)" != 0 ]; then
     unshare -r true 2>/dev/null || { missing+=(chroot); rm -rf "$root"; echo "no chroot without root" >&2; return 0; }
-    enter=(unshare -r chroot)
+    enter=("$(command -v unshare)" -r "${enter[@]}")
   fi
   local code=0
   timeout 120 env -i "${enter[@]}" "$root" /airlift demo || code=$?
