@@ -118,7 +118,9 @@ async fn image(spec: &ResolveSpec, request: &Request, session: &Session) -> Resu
     session.ctx.check()?;
     let reference = &request.reference;
     let repo = reference.repository_of();
-    let selector = request.pin.as_ref().map_or_else(|| reference.selector(), ToString::to_string);
+    // A digest that was asked for is what is carried, whatever an edited lock file says.
+    let pin = request.pin.as_ref().filter(|_| reference.digest().is_none());
+    let selector = pin.map_or_else(|| reference.selector(), ToString::to_string);
     let resolved_at = session.ctx.clock.now();
     let top = session.manifest(&repo, &selector).await?;
     let mut walk = walk::Walk::new(session, &repo, &spec.platforms);

@@ -5,4 +5,6 @@ mod bundles;
 #[cfg(test)]
 mod frame;
 #[cfg(test)]
+mod resolve;
+#[cfg(test)]
 mod support;

@@ -1,25 +1,23 @@
 //! Resolving against a real registry: digests and bytes are kept, what belongs to an image is found, one failure hides no other.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use airlift::domain::digest::Digest;
 use airlift::domain::lint::Rule;
 use airlift::domain::manifest::{self, Document};
 use airlift::domain::media_type as mt;
-use airlift::domain::reference::{Reference, Repository};
 use airlift::domain::resolved::ResolvedImage;
 use airlift::domain::selection::Request;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout, Spacing};
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::hash::sha256;
-use airlift::engine::registry::{FileSource, Registry, RegistryOptions};
+use airlift::engine::registry::{Registry, RegistryOptions};
 use airlift::engine::resolve::{ResolveSpec, resolve};
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::rig::registry::DockerRegistry;
+use crate::rig::world::{World, copy_tree, push_layout};
 use crate::rig::{TempRoot, need};
 
 /// A registry and a layout whose names are of that registry; what is built there is pushed as it is.
@@ -42,40 +40,8 @@ impl Source {
         format!("{}/{rest}", self.registry.host())
     }
 
-    /// Pushes every name of the layout: blobs first, manifests from below.
     async fn push(&self) {
-        let index: Value = serde_json::from_slice(&self.file("index.json")).unwrap();
-        for descriptor in index["manifests"].as_array().unwrap() {
-            let name = descriptor["annotations"]["io.containerd.image.name"].as_str().unwrap();
-            let reference: Reference = name.parse().unwrap();
-            let digest = descriptor["digest"].as_str().unwrap().parse().unwrap();
-            self.push_one(&reference.repository_of(), &digest, &reference.selector()).await;
-        }
-    }
-
-    async fn push_one(&self, repo: &Repository, digest: &Digest, selector: &str) {
-        let bytes = self.file(&digest.layout_path());
-        let media_type = match manifest::parse(&bytes, None).unwrap() {
-            Document::Index(index) => {
-                for child in &index.manifests {
-                    Box::pin(self.push_one(repo, &child.digest, &child.digest.to_string())).await;
-                }
-                index.media_type
-            }
-            Document::Manifest(manifest) => {
-                for blob in manifest.layers.iter().chain([&manifest.config]) {
-                    let file = Arc::new(FileSource(self.layout.blob_path(&blob.digest)));
-                    self.client.push_blob(repo, &blob.digest, blob.size, file).await.unwrap();
-                }
-                manifest.media_type
-            }
-        };
-        let pushed = self.client.push_manifest(repo, selector, &media_type, bytes.into()).await.unwrap();
-        assert_eq!(pushed, *digest);
-    }
-
-    fn file(&self, path: &str) -> Vec<u8> {
-        std::fs::read(self.layout.dir().join(path)).unwrap()
+        push_layout(&self.layout).await;
     }
 
     fn bytes(&self, digest: &Digest) -> Vec<u8> {
@@ -403,28 +369,22 @@ async fn a_registry_is_listed_beyond_one_page_without_its_signature_tags() {
     let digest = source.layout.image(&name, &ImageSpec::small("x")).unwrap();
     source.layout.cosign_signature(&name, &digest).unwrap();
     source.push().await;
-    let repo = name.parse::<Reference>().unwrap().repository_of();
-    let bytes = bytes::Bytes::from(source.bytes(&digest));
-    let pushes = (0..120).map(|number| {
-        let (client, repo, bytes) = (&source.client, &repo, bytes.clone());
-        async move {
-            client.push_manifest(repo, &format!("v{number}"), mt::OCI_MANIFEST, bytes).await.unwrap();
-            // An index without children and one blob: this registry lists no repository that has none.
-            let other = Repository { host: repo.host.clone(), path: format!("many/r{number}") };
-            let blob = Arc::new(bytes::Bytes::from_static(b"x"));
-            client.push_blob(&other, &sha256(b"x"), 1, blob).await.unwrap();
-            let empty = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, mt::OCI_INDEX);
-            client.push_manifest(&other, "1", mt::OCI_INDEX, empty.into()).await.unwrap();
-        }
-    });
-    futures_util::stream::iter(pushes).buffer_unordered(16).collect::<Vec<()>>().await;
+    // Pushing hundreds of times takes its time; the registry's own files say the same.
+    let repositories = source.registry.root().join("docker/registry/v2/repositories");
+    let team = repositories.join("team/app");
+    for number in 0..120 {
+        copy_tree(&team, &repositories.join(format!("many/r{number}")));
+    }
+    for number in 0..120 {
+        copy_tree(&team.join("_manifests/tags/1"), &team.join(format!("_manifests/tags/v{number}")));
+    }
     let from = format!("registry:{}", source.registry.host());
     let (every, ctx) = (from.parse().unwrap(), JobCtx::silent());
     let all = airlift::engine::select::gather(&every, &source.client, &ctx).await.unwrap();
     let of = |start: &str| all.candidates.iter().filter(|c| c.text.contains(start)).count();
     assert_eq!((of("/many/r"), of("/team/app:v"), all.candidates.len()), (120, 120, 241));
     assert_eq!(all.problems, []);
-    assert!(all.notes[0].starts_with("1 sha256-… tags"), "{:?}", all.notes);
+    assert!(all.notes[0].starts_with("121 sha256-… tags"), "{:?}", all.notes);
     let ran = source.airlift(&["--json", "--no-signatures", "--from", &format!("{from}/team/app:v11?")]);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     let report = ran.report();
@@ -445,9 +405,34 @@ async fn r32_manifests_that_do_not_parse_are_named_and_the_rest_is_resolved_with
     source.root.write("tree/sub/broken.yaml", format!("{pod}---\na: [1\nb: {{\n"));
     let ran = source.airlift(&["--from", "manifests:tree"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let none = source.name("team/none:1");
+    assert_eq!(source.airlift(&["--from", "manifests:tree/sub", &none]).code, 3, "not 15: part was not read");
     assert!(ran.stdout.contains(&digest.to_string()), "{}", ran.stdout);
     assert!(ran.stderr.contains("tree/sub/broken.yaml:"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 resolved, 0 not resolved, 1 places could not be read"), "{}", ran.stderr);
+}
+
+#[test]
+fn pack_carries_what_the_lock_file_pins_after_the_tag_has_moved_and_says_so() {
+    let Some(world) = World::start() else { return };
+    let old = world.push(|layout, host| {
+        layout.image(&format!("{host}/team/app:late"), &ImageSpec::small("late")).unwrap();
+        layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("old")).unwrap()
+    });
+    let name = world.reference("team/app:1");
+    let refused = world.pack(&["--lock", "site.lock", &name]).code(2);
+    assert!(refused.said().contains("there is no lock file site.lock"), "{}", refused.said());
+    world.run(["resolve", "--lock", "site.lock", &name]).code(0);
+    let new = world
+        .push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("new")).unwrap());
+    let late = world.reference("team/app:late");
+    let ran = world.pack(&["--lock", "site.lock", &name, &late]).code(0);
+    let document = std::fs::read_to_string(ran.bundle().join("airlift/manifest.json")).unwrap();
+    assert!(document.contains(&old.to_string()) && !document.contains(&new.to_string()), "{document}");
+    assert!(ran.stdout.contains(&format!("{late} is not in site.lock")), "{}", ran.stdout);
+    let words =
+        world.run(["pack", "--no-tool", "--to", "medium", "--lock", "site.lock", &name, &late]).code(0);
+    assert!(words.stderr.contains(&format!("names {new} now; the lock file holds it to {old}")), "{words:?}");
 }
 
 #[test]

@@ -182,7 +182,8 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-async fn push_layout(layout: &SampleLayout) {
+/// Pushes every name of a layout to the registry that it names.
+pub(crate) async fn push_layout(layout: &SampleLayout) {
     let registry = Registry::new(RegistryOptions::default()).unwrap();
     let index: Value =
         serde_json::from_slice(&std::fs::read(layout.dir().join("index.json")).unwrap()).unwrap();

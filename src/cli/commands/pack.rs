@@ -1,11 +1,12 @@
 //! `airlift pack`: pins, fetches, signs; what the other side needs to know is what it prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Front;
 use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::keys::{SignerArgs, paths};
 use crate::cli::printer::Printer;
+use crate::domain::selection::Requests;
 use crate::domain::text;
 use crate::engine::bundle::readback::Method;
 use crate::engine::lockfile;
@@ -65,12 +66,8 @@ pub struct Args {
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let registry = Registry::new(args.registry.options())?;
     let mut requests = args.select.requests(&registry, &front.ctx).await?;
-    if let Some(path) = &args.select.lock
-        && let Some(lock) = lockfile::read(path, &front.ctx)?
-    {
-        for request in &mut requests.wanted {
-            request.pin = lock.pin(&request.reference).cloned();
-        }
+    if let Some(path) = &args.select.lock {
+        pin(&mut requests, path, front)?;
     }
     if !requests.problems.is_empty() && !args.keep_going {
         let all: Vec<String> =
@@ -108,6 +105,21 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         "the bundle is signed but incomplete: {missing} things asked for are not in it"
     ))
     .hint("run the same command again once they can be had; only what is missing is fetched"))
+}
+
+/// Holds references to what the lock file says; one that it does not list is said, as that is what a lock is for.
+fn pin(requests: &mut Requests, path: &Path, front: &Front) -> Result<(), Failure> {
+    let Some(lock) = lockfile::read(path, &front.ctx)? else {
+        let hint = "`airlift resolve --lock FILE` with the same references writes it";
+        return Err(Failure::usage(format!("there is no lock file {}", path.display())).hint(hint));
+    };
+    for request in requests.wanted.iter_mut().filter(|request| request.reference.digest().is_none()) {
+        request.pin = lock.pin(&request.reference).cloned();
+        if request.pin.is_none() {
+            front.ctx.warn(format!("{} is not in {}: its tag decides", request.reference, path.display()));
+        }
+    }
+    Ok(())
 }
 
 fn print(out: &Printer, report: &PackReport) {

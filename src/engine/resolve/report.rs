@@ -121,11 +121,16 @@ impl ResolveReport {
     }
 
     /// The class of the whole: nothing where all went well, the common class where all failed alike, else partly done.
+    /// What could not be read is never covered by it.
     pub fn failure(&self) -> Option<Kind> {
         let first = self.failed.first().map(|failed| failed.kind);
         match first {
             None if self.problems.is_empty() => None,
-            Some(kind) if self.images.is_empty() && self.failed.iter().all(|failed| failed.kind == kind) => {
+            Some(kind)
+                if self.images.is_empty()
+                    && self.problems.is_empty()
+                    && self.failed.iter().all(|failed| failed.kind == kind) =>
+            {
                 Some(kind)
             }
             _ => Some(Kind::Partial),
