@@ -119,6 +119,34 @@ async fn a_referrer_that_is_listed_but_gone_is_left_out_with_the_index_that_list
 }
 
 #[tokio::test]
+async fn r25_what_the_referrers_api_lists_is_carried_and_so_is_its_own_signature() {
+    let (mut held, digest) = Held::image();
+    let artifact = |text: &[u8]| {
+        let layer = json!({ "mediaType": "text/plain", "digest": sha256(text), "size": text.len() });
+        let empty = json!({ "mediaType": mt::OCI_EMPTY, "digest": sha256(b"{}"), "size": 2 });
+        json!({ "schemaVersion": 2, "mediaType": mt::OCI_MANIFEST, "config": empty, "layers": [layer] })
+            .to_string()
+    };
+    let sbom = artifact(b"sbom");
+    let listed = held.manifest("unused", mt::OCI_MANIFEST, sbom.as_bytes());
+    let descriptor = json!({ "mediaType": mt::OCI_MANIFEST, "digest": listed, "size": sbom.len() });
+    let index = json!({ "schemaVersion": 2, "mediaType": mt::OCI_INDEX, "manifests": [descriptor] });
+    let answer = (mt::OCI_INDEX.to_owned(), index.to_string().into_bytes());
+    held.0.insert(path("referrers", &digest.to_string()), answer);
+    let tag = format!("sha256-{}.sig", listed.hex());
+    let signature = held.manifest(&tag, mt::OCI_MANIFEST, artifact(b"signature").as_bytes());
+    let (outcome, warnings) = resolve_one(&held.serve().await).await;
+    let image = outcome.unwrap();
+    assert_eq!(image.signatures, [listed, signature.clone()]);
+    // The answer of the API is no document of the registry: only cosign's tag is one.
+    assert_eq!(image.extra_tags, [(tag, signature)]);
+    assert_eq!((image.documents.len(), warnings), (3, Vec::new()));
+    for text in [&b"sbom"[..], b"signature"] {
+        assert!(image.blobs.iter().any(|blob| blob.digest == sha256(text)));
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_signature_is_no_missing_one() {
     let (mut held, digest) = Held::image();
     let other = json!({ "mediaType": mt::OCI_MANIFEST, "digest": sha256(b"promised"), "size": 8 });
