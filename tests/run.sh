@@ -9,6 +9,7 @@ exec </dev/null
 # command:package that the tests call by name
 components="
   skopeo:skopeo podman:podman buildah:buildah docker-registry:docker-registry containerd:containerd ctr:containerd
+  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux time:time
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils
   strace:strace curl:curl jq:jq file:file debootstrap:debootstrap busybox:busybox-static musl-gcc:musl-tools"
 work=$PWD/target/run
@@ -18,7 +19,8 @@ done_list=() failed=() missing=()
 step() { printf '\n=== %s\n' "$*"; }
 passed() { done_list+=("$1"); }
 broke() { failed+=("$1"); echo "FAILED: $1" >&2; }
-have() { command -v "$1" >/dev/null 2>&1; }
+# A program, not a word of this shell as "time" is one.
+have() { type -P "$1" >/dev/null; }
 is_debian() { [ -r /etc/os-release ] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release && have apt-get; }
 
 install_components() {
@@ -42,6 +44,11 @@ install_components() {
   fi
   hash -r
   AIRLIFT_REQUIRE=
+  # Not programs: whom this runs as, and what the kernel lets it do.
+  if [ "$(id -u)" = 0 ]; then AIRLIFT_REQUIRE+=root,; else missing+=(root); fi
+  if unshare -m true 2>/dev/null; then AIRLIFT_REQUIRE+=mount,; else missing+=(mount); fi
+  grep -qw xfs /proc/filesystems || missing+=(xfs)
+  if [ -e /dev/loop-control ]; then AIRLIFT_REQUIRE+=loop,; else missing+=(loop); fi
   for pair in $components; do
     if have "${pair%%:*}"; then AIRLIFT_REQUIRE+="${pair%%:*},"; else missing+=("${pair%%:*}"); fi
   done

@@ -293,7 +293,7 @@ impl BlobSink {
     /// The directory entries are durable after [`sync_blob_dirs`].
     ///
     /// # Errors
-    /// [`StoreError`], after which the temp files are gone; or a file error.
+    /// [`StoreError`] or a file error; the temp files are gone then.
     pub fn finish(mut self) -> Result<Stored> {
         if self.total != self.target.size {
             let (digest, expected) = (self.target.digest.clone(), self.target.size);
@@ -311,21 +311,31 @@ impl BlobSink {
             self.discard()?;
             return Err(StoreError::Content { expected: self.target.digest.clone(), actual }.into());
         }
-        for (at, (path, _)) in self.pieces.iter().enumerate() {
-            let temp = self.target.root.join(format!("{path}{TEMP}"));
-            let mut out = match self.opened.get_mut(at).and_then(Option::take) {
-                Some(out) => out,
-                None => self.files.append(&temp)?,
-            };
-            out.sync().map_err(|source| FileError { operation: "sync", path: temp.clone(), source })?;
-            drop(out);
-            self.files.rename(&temp, &self.target.root.join(path))?;
+        for at in 0..self.pieces.len() {
+            if let Err(error) = self.settle(at) {
+                // After a failed fsync the cache may show bytes that the medium never got: not gone on with.
+                let _ = self.discard();
+                return Err(error);
+            }
         }
         if self.target.part.is_none() {
             return Ok(Stored { parts: Vec::new() });
         }
         let parts = self.pieces.into_iter().zip(self.sums);
         Ok(Stored { parts: parts.map(|((path, size), sha256)| File { path, size, sha256 }).collect() })
+    }
+
+    /// Makes one piece durable and gives it its final name.
+    fn settle(&mut self, at: usize) -> Result<()> {
+        let path = &self.pieces[at].0;
+        let temp = self.target.root.join(format!("{path}{TEMP}"));
+        let mut out = match self.opened.get_mut(at).and_then(Option::take) {
+            Some(out) => out,
+            None => self.files.append(&temp)?,
+        };
+        out.sync().map_err(|source| FileError { operation: "sync", path: temp.clone(), source })?;
+        drop(out);
+        Ok(self.files.rename(&temp, &self.target.root.join(path))?)
     }
 }
 

@@ -17,8 +17,14 @@ pub(crate) enum Fault {
     Sync(usize, i32),
     /// The n-th rename fails with this errno.
     Rename(usize, i32),
+    /// The n-th fsync of a directory fails with this errno.
+    SyncDir(usize, i32),
+    /// The n-th file that is created or opened for appending fails with this errno.
+    Create(usize, i32),
     /// Every write takes at most this many bytes, and every third one is interrupted first.
     Short(usize),
+    /// The file system does not say how much room there is.
+    NoFigures,
 }
 
 /// Counts operations and fails the chosen one.
@@ -33,11 +39,38 @@ struct Counts {
     writes: AtomicUsize,
     syncs: AtomicUsize,
     renames: AtomicUsize,
+    sync_dirs: AtomicUsize,
+    creates: AtomicUsize,
+}
+
+/// Whether the operation that is the next of its kind is the `chosen` one.
+fn strikes(count: &AtomicUsize, chosen: usize, errno: i32) -> io::Result<()> {
+    let number = count.fetch_add(1, SeqCst) + 1;
+    if number == chosen { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
 }
 
 impl FaultyFiles {
     pub(crate) fn new(fault: Fault) -> Self {
         Self { fault, counts: Arc::default() }
+    }
+
+    /// Whether as many operations of the chosen kind came as it takes.
+    pub(crate) fn struck(&self) -> bool {
+        let (count, chosen) = match self.fault {
+            Fault::Write(n, _) => (&self.counts.writes, n),
+            Fault::Sync(n, _) => (&self.counts.syncs, n),
+            Fault::Rename(n, _) => (&self.counts.renames, n),
+            Fault::SyncDir(n, _) => (&self.counts.sync_dirs, n),
+            Fault::Create(n, _) => (&self.counts.creates, n),
+            Fault::Short(_) | Fault::NoFigures => return true,
+        };
+        count.load(SeqCst) >= chosen
+    }
+
+    fn creating(&self, path: &Path) -> FileResult<()> {
+        let Fault::Create(n, errno) = self.fault else { return Ok(()) };
+        let failed = |source| FileError { operation: "create", path: path.to_owned(), source };
+        strikes(&self.counts.creates, n, errno).map_err(failed)
     }
 
     fn wrap(&self, inner: Box<dyn OutFile>) -> Box<dyn OutFile> {
@@ -79,10 +112,12 @@ impl OutFile for Faulty {
 
 impl Files for FaultyFiles {
     fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
+        self.creating(path)?;
         RealFiles.create(path).map(|file| self.wrap(file))
     }
 
     fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
+        self.creating(path)?;
         RealFiles.append(path).map(|file| self.wrap(file))
     }
 
@@ -115,6 +150,10 @@ impl Files for FaultyFiles {
     }
 
     fn sync_dir(&self, path: &Path) -> FileResult<()> {
+        if let Fault::SyncDir(n, errno) = self.fault {
+            let failed = |source| FileError { operation: "sync directory", path: path.to_owned(), source };
+            strikes(&self.counts.sync_dirs, n, errno).map_err(failed)?;
+        }
         RealFiles.sync_dir(path)
     }
 
@@ -123,6 +162,10 @@ impl Files for FaultyFiles {
     }
 
     fn space(&self, path: &Path) -> FileResult<Space> {
-        RealFiles.space(path)
+        let space = RealFiles.space(path)?;
+        Ok(match self.fault {
+            Fault::NoFigures => Space { free: None, inodes: None, ..space },
+            _ => space,
+        })
     }
 }

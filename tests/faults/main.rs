@@ -8,12 +8,28 @@ mod rig;
 #[cfg(test)]
 mod faulty;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod machine;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod power;
+#[cfg(test)]
+mod readback;
 #[cfg(test)]
 mod registry_trust;
 #[cfg(test)]
 mod registry_wire;
 #[cfg(test)]
 mod resolve;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod store;

@@ -31,7 +31,17 @@ pub(crate) fn need_env(variable: &str) -> Option<String> {
     value
 }
 
-fn skip(component: &str) {
+/// Whether this process is root, or a said skip as in [`need`], of a component called `root`.
+pub(crate) fn need_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skip("root");
+    }
+    root
+}
+
+/// Says that this test skips for want of `component`, or panics where that is required.
+pub(crate) fn skip(component: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     let required = std::env::var("AIRLIFT_REQUIRE").unwrap_or_default();

@@ -118,6 +118,9 @@ pub async fn assemble(
         Ok(filled) => filled,
         Err(error) => {
             // On a medium that is full or fails, a directory with nothing worth resuming is not left behind.
+            if matches!(error.kind(), Kind::Space | Kind::Medium) {
+                workdir::remove_half_written(&*ctx.files, place.root());
+            }
             if matches!(error.kind(), Kind::Space | Kind::Medium | Kind::Other) && !place.is_repeat() {
                 workdir::remove_empty(&*ctx.files, place.root());
                 if ctx.files.list(place.root(), 1).is_ok() {
@@ -186,11 +189,21 @@ fn preflight(plan: &Plan, limits: &Limits, files: &dyn Files, root: &Path) -> Re
     };
     let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest, bytes.len() as u64));
     let blobs = plan.blobs.blobs.iter().map(|blob| (&blob.digest, blob.size));
-    let to_write: Vec<(Digest, u64)> = documents
-        .chain(blobs)
-        .filter(|(digest, size)| there.get(&digest.layout_path()) != Some(size))
-        .map(|(digest, size)| (digest.clone(), size))
-        .collect();
+    let (kept, to_write): (Vec<_>, Vec<_>) =
+        documents.chain(blobs).partition(|(digest, size)| there.get(&digest.layout_path()) == Some(size));
+    let to_write: Vec<(Digest, u64)> =
+        to_write.into_iter().map(|(digest, size)| (digest.clone(), size)).collect();
+    // What an earlier run left of the others is gone on with or replaced: its room counts as free.
+    let kept: HashSet<String> = kept.into_iter().map(|(digest, _)| digest.layout_path()).collect();
+    let replaced = there.iter().filter(|(path, _)| {
+        !kept.contains(*path) && (path.starts_with("blobs/") || path.starts_with(bundle::PARTS))
+    });
+    let (count, bytes) = replaced.fold((0u64, 0u64), |(count, sum), (_, size)| (count + 1, sum + size));
+    let limits = Limits {
+        free: limits.free.map(|free| free.saturating_add(bytes)),
+        inodes: limits.inodes.map(|free| free.saturating_add(count)),
+        ..*limits
+    };
     Ok(limits.check(&to_write, OTHER_FILES)?)
 }
 

@@ -160,7 +160,11 @@ pub(super) async fn finish(
     }
     let signed = sign::sign_bundle(Arc::clone(&ctx.files), &root, &committed.bytes, signer).await?;
     let repeated = place.is_repeat();
-    if let repeat::Place::New { lease, .. } = place
+    let lease = match place {
+        repeat::Place::New { lease, .. } => Some(lease),
+        repeat::Place::Repeat { lease, .. } => lease,
+    };
+    if let Some(lease) = lease
         && let Err(error) = lease.commit()
     {
         ctx.warn(format!("the serial could not be remembered on this host: {}", error.message()));

@@ -39,6 +39,8 @@ pub(super) async fn fill(
     (registry, limits, journal): (Registry, Limits, Option<Journal>),
     ctx: &JobCtx,
 ) -> Result<Filled> {
+    // One blob that fails for good stops the others, and their writers have ended before this returns.
+    let ctx = &JobCtx { cancel: ctx.cancel.child_token(), ..ctx.clone() };
     let meter = Arc::new(Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes));
     let fetcher = Fetcher {
         ctx: ctx.clone(),
@@ -58,6 +60,7 @@ pub(super) async fn fill(
             match (&outcome, journal) {
                 (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
                 (Ok(_), None) => {}
+                (Err(error), _) if error.kind() == Kind::Interrupted => {}
                 (Err(error), _) => {
                     let (item, reason) = (format!("{} {}", blob.image, blob.digest), error.message());
                     fetcher.ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
@@ -68,7 +71,7 @@ pub(super) async fn fill(
     };
     let mut pool =
         stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.jobs.max(1) + FLUSHING);
-    let (mut stored, mut lost) = (HashMap::new(), Vec::new());
+    let (mut stored, mut lost, mut failed) = (HashMap::new(), Vec::new(), None);
     while let Some((digest, outcome)) = pool.next().await {
         match outcome {
             Ok(done) => {
@@ -81,10 +84,16 @@ pub(super) async fn fill(
             {
                 lost.push((digest, error));
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                ctx.cancel.cancel();
+                failed.get_or_insert(error);
+            }
         }
     }
     drop(pool);
+    if let Some(error) = failed {
+        return Err(error);
+    }
     if lost.is_empty() {
         meter.finish();
     }

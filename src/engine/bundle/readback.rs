@@ -30,7 +30,7 @@ const READERS: usize = 2;
 pub enum Method {
     /// O_DIRECT: from the device.
     Direct,
-    /// The file system refused O_DIRECT; the cache was dropped by advice, which proves less.
+    /// The file system refused O_DIRECT or lives in memory; the cache was dropped by advice, which proves less.
     CacheDropped,
 }
 
@@ -87,7 +87,9 @@ pub fn read_back(
     );
     let total = work.iter().map(|(_, size, _)| size).sum();
     let meter = Meter::start(ctx, Phase::ReadBack, work.len() as u64, total);
-    let (next, direct) = (AtomicUsize::new(0), AtomicBool::new(true));
+    // A file system in memory takes O_DIRECT, but has no device behind it to read from.
+    let device = ctx.files.space(root)?.kind != "tmpfs";
+    let (next, direct) = (AtomicUsize::new(0), AtomicBool::new(device));
     let bad = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..READERS.min(work.len()) {

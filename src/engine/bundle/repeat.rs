@@ -34,6 +34,8 @@ pub enum Place {
         document: Box<BundleManifest>,
         /// The bytes that were signed.
         bytes: Vec<u8>,
+        /// Its serial, where this host does not remember it: the run that signed was cut off right after.
+        lease: Option<SerialLease>,
     },
 }
 
@@ -92,7 +94,9 @@ pub fn place(spec: &AssembleSpec, limits: &Limits, state: &State, ctx: &JobCtx) 
         && same_content(spec, limits, &document)
         && files_right(&*ctx.files, root, &document)
     {
-        return Ok(Place::Repeat { root: root.clone(), document: Box::new(document), bytes });
+        let lease = state.lease(&spec.name, document.serial).ok();
+        let lease = lease.filter(|lease| lease.serial() == document.serial);
+        return Ok(Place::Repeat { root: root.clone(), document: Box::new(document), bytes, lease });
     }
     let mut at_least = newest.map_or(0, |(_, serial)| serial) + 1;
     loop {

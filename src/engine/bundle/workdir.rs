@@ -166,6 +166,14 @@ fn ours(entry: &Entry) -> bool {
             || matches!(path, bundle::LAYOUT | bundle::INDEX))
 }
 
+/// Removes the temp files of a bundle on a medium that is full or fails. Best effort.
+pub fn remove_half_written(files: &dyn Files, root: &Path) {
+    let Ok(entries) = files.list(root, MAX_ENTRIES) else { return };
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && entry.path.ends_with(TEMP)) {
+        let _ = files.remove(&root.join(&entry.path));
+    }
+}
+
 /// Removes a bundle directory of which nothing is worth keeping: only empty directories and the journal. Best effort.
 pub fn remove_empty(files: &dyn Files, root: &Path) {
     let Ok(entries) = files.list(root, MAX_ENTRIES) else { return };

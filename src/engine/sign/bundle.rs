@@ -108,10 +108,14 @@ pub async fn sign_bundle(
 fn write(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     let directory = root.join(SIGNATURES);
     files.create_dir(&directory)?;
-    super::store::replace(files, &root.join(path), bytes)?;
+    let full = root.join(path);
+    let written = super::store::replace(files, &full, bytes);
     // The directory itself may be new.
-    if let Some(above) = directory.parent() {
-        files.sync_dir(above)?;
+    let durable =
+        written.and_then(|()| Ok(directory.parent().map_or(Ok(()), |above| files.sync_dir(above))?));
+    if durable.is_err() {
+        // A signature that may not outlive a power cut must not commit the bundle now.
+        drop(files.remove(&full));
     }
-    Ok(())
+    durable
 }
