@@ -165,12 +165,17 @@ pub struct SelectArgs {
 }
 
 impl SelectArgs {
+    /// Whether nothing names an image.
+    pub const fn is_empty(&self) -> bool {
+        self.references.is_empty() && self.files.is_empty() && self.from.is_empty()
+    }
+
     /// Everything that the sources name, each reference once.
     ///
     /// # Errors
     /// Nothing asked for, or a source that cannot be read at all.
     pub async fn requests(&self, registry: &Registry, ctx: &JobCtx) -> Result<Requests, Failure> {
-        if self.references.is_empty() && self.files.is_empty() && self.from.is_empty() {
+        if self.is_empty() {
             return Err(Failure::usage("no image is named: give references, -f FILE or --from SOURCE"));
         }
         let lists = self.files.iter().cloned().map(Source::List);

@@ -1,12 +1,12 @@
 //! `airlift pack`: pins, fetches, signs; what the other side needs to know is what it prints.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::Front;
 use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::keys::{SignerArgs, paths};
 use crate::cli::printer::Printer;
-use crate::domain::selection::Requests;
+use crate::domain::selection::{Request, Requests};
 use crate::domain::text;
 use crate::engine::bundle::readback::Method;
 use crate::engine::lockfile;
@@ -65,10 +65,7 @@ pub struct Args {
 /// 3 incomplete on request, 10 integrity, 13 medium, 14 space, 15 network or registry.
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let registry = Registry::new(args.registry.options())?;
-    let mut requests = args.select.requests(&registry, &front.ctx).await?;
-    if let Some(path) = &args.select.lock {
-        pin(&mut requests, path, front)?;
-    }
+    let requests = requests(&args.select, &registry, front).await?;
     if !requests.problems.is_empty() && !args.keep_going {
         let all: Vec<String> =
             requests.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason)).collect();
@@ -107,19 +104,35 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     .hint("run the same command again once they can be had; only what is missing is fetched"))
 }
 
-/// Holds references to what the lock file says; one that it does not list is said, as that is what a lock is for.
-fn pin(requests: &mut Requests, path: &Path, front: &Front) -> Result<(), Failure> {
-    let Some(lock) = lockfile::read(path, &front.ctx)? else {
-        let hint = "`airlift resolve --lock FILE` with the same references writes it";
-        return Err(Failure::usage(format!("there is no lock file {}", path.display())).hint(hint));
+/// What is asked for, held to the content that the lock file names; without any other source, all of the lock file.
+async fn requests(select: &SelectArgs, registry: &Registry, front: &Front) -> Result<Requests, Failure> {
+    let lock = match &select.lock {
+        Some(path) => Some(lockfile::read(path, &front.ctx)?.ok_or_else(|| {
+            Failure::usage(format!("there is no lock file {}", path.display()))
+                .hint("airlift resolve REF… --lock FILE writes it")
+        })?),
+        None => None,
     };
+    let mut requests = match &lock {
+        Some(lock) if select.is_empty() => Requests {
+            wanted: lock
+                .images()
+                .iter()
+                .map(|locked| Request::parse(&locked.reference.to_string()))
+                .collect::<Result<_, _>>()?,
+            ..Requests::default()
+        },
+        _ => select.requests(registry, &front.ctx).await?,
+    };
+    let Some(lock) = lock else { return Ok(requests) };
     for request in requests.wanted.iter_mut().filter(|request| request.reference.digest().is_none()) {
         request.pin = lock.pin(&request.reference).cloned();
         if request.pin.is_none() {
-            front.ctx.warn(format!("{} is not in {}: its tag decides", request.reference, path.display()));
+            // What is not listed is said, as that is what a lock is for.
+            front.ctx.warn(format!("{} is not in the lock file: its tag decides", request.reference));
         }
     }
-    Ok(())
+    Ok(requests)
 }
 
 fn print(out: &Printer, report: &PackReport) {
