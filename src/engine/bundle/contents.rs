@@ -131,6 +131,18 @@ pub fn is_static(program: &[u8]) -> bool {
     })
 }
 
+/// Where the running program lies.
+///
+/// # Errors
+/// The kernel's, where neither `/proc` nor the name it was called by tells.
+pub fn running_program() -> std::io::Result<PathBuf> {
+    std::env::current_exe().or_else(|error| {
+        // A root without /proc: the name it was called by, if that is a path.
+        let called = std::env::args_os().next().map(PathBuf::from);
+        called.filter(|path| path.is_absolute() && path.is_file()).ok_or(error)
+    })
+}
+
 /// What became of carrying the program.
 pub enum Program {
     /// It lies in the bundle.
@@ -146,7 +158,7 @@ pub enum Program {
 pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        std::fs::File::open(std::env::current_exe()?)?.take(MAX_PROGRAM).read_to_end(&mut bytes)?;
+        std::fs::File::open(running_program()?)?.take(MAX_PROGRAM).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = match read() {

@@ -24,7 +24,7 @@ pub(super) struct Samples {
 pub(super) fn build(dir: &Path, fast: bool) -> Result<Samples> {
     let mut layout = SampleLayout::create(dir)?;
     let on = |text: &str| Platform { os: "linux".to_owned(), architecture: text.to_owned(), variant: None };
-    let program = if fast { None } else { std::env::current_exe().ok() };
+    let program = if fast { None } else { crate::engine::bundle::contents::running_program().ok() };
     let base = LayerSpec::text("etc/motd", "Carried by Airlift.\n");
     let mut layers = vec![base.clone(), LayerSpec::noise(1, 1 << 20)];
     if let Some(program) = &program {
