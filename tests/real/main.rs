@@ -27,3 +27,7 @@ mod resolve;
 mod serve;
 #[cfg(test)]
 mod serve_bundle;
+#[cfg(test)]
+mod verify_matrix;
+#[cfg(test)]
+mod verify_trust;

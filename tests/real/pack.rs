@@ -1,18 +1,73 @@
 //! `airlift pack` over a real registry, named after what hurts users of other tools.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use airlift::domain::digest::Digest;
+use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
-use serde_json::json;
+use airlift::engine::hash::sha256;
+use serde_json::{Value, json};
 
-use crate::rig::world::World;
+use crate::rig::need;
+use crate::rig::world::{Ran, World};
+
+/// Three layers that do not compress, as image `team/app:1`; their digests.
+fn world() -> Option<(World, Vec<Digest>)> {
+    let world = World::start()?;
+    let layers = world.push(|layout, host| {
+        let specs = [1, 2, 3].map(|seed| LayerSpec::noise(seed, 200_000).compressed(Compression::None));
+        layout.image(&format!("{host}/team/app:1"), &ImageSpec::new(specs.to_vec())).unwrap();
+        specs.map(|spec| layout.layer(&spec).unwrap().digest).to_vec()
+    });
+    Some((world, layers))
+}
+
+/// Paths below a directory with length, time of change and content.
+fn snapshot(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, String)> {
+    let mut found = BTreeMap::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(directory) = todo.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+            let (path, meta) = (entry.path(), entry.metadata().unwrap());
+            let content = if meta.is_dir() {
+                todo.push(path.clone());
+                String::new()
+            } else {
+                sha256(&std::fs::read(&path).unwrap()).hex().to_owned()
+            };
+            found.insert(path, (meta.len(), meta.mtime(), meta.ctime_nsec(), content));
+        }
+    }
+    found
+}
+
+fn names(root: &Path) -> Vec<String> {
+    snapshot(root).keys().map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// Makes of a finished bundle one that was cut off before it was signed.
+fn cut_off(bundle: &Path) {
+    for path in ["airlift/signatures", "airlift/manifest.json", "airlift/SHA256SUMS", "index.json"] {
+        let path = bundle.join(path);
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+    }
+    std::fs::write(bundle.join("airlift/journal"), "{").unwrap();
+}
+
+fn fetched(ran: &Ran) -> u64 {
+    ran.report()["bundle"]["fetchedBytes"].as_u64().unwrap()
+}
 
 #[test]
 fn r03_two_digests_of_one_repository_are_both_in_the_bundle() {
     let Some(world) = World::start() else { return };
     let digests = world.push(|layout, host| {
         ["1", "2"].map(|tag| {
-            let spec =
-                ImageSpec::new(vec![LayerSpec::text("etc/base", "shared"), LayerSpec::text("etc/tag", tag)]);
+            let spec = ImageSpec::new(vec![LayerSpec::text("base", "shared"), LayerSpec::text("tag", tag)]);
             layout.image(&format!("{host}/team/app:{tag}"), &spec).unwrap()
         })
     });
@@ -24,5 +79,230 @@ fn r03_two_digests_of_one_repository_are_both_in_the_bundle() {
     for digest in digests {
         assert!(bundle.join(digest.layout_path()).is_file());
         assert!(index.contains(&world.reference(&format!("team/app@{digest}"))), "{index}");
+    }
+}
+
+#[test]
+fn r04_a_platform_filter_keeps_the_digest_of_the_index() {
+    let Some(world) = World::start() else { return };
+    let index = world.push(|layout, host| {
+        let specs = ["linux/amd64", "linux/arm64"].map(|on| ImageSpec::small(on).on(on.parse().unwrap()));
+        layout.index(&format!("{host}/team/multi:1"), &specs).unwrap()
+    });
+    let bundle = world.packed(&["HOST/team/multi:1", "--platform", "linux/arm64"]);
+    let bytes = std::fs::read(bundle.join(index.layout_path())).unwrap();
+    assert_eq!(sha256(&bytes), index);
+    let listed: Value = serde_json::from_slice(&std::fs::read(bundle.join("index.json")).unwrap()).unwrap();
+    assert_eq!(listed["manifests"][0]["digest"], json!(index));
+    let document: Value =
+        serde_json::from_slice(&std::fs::read(bundle.join("airlift/manifest.json")).unwrap()).unwrap();
+    let image = &document["images"][0];
+    assert_eq!(
+        (&image["digest"], &image["omittedPlatforms"][0]["architecture"]),
+        (&json!(index), &json!("amd64"))
+    );
+    let left_out: Digest = image["omittedPlatforms"][0]["digest"].as_str().unwrap().parse().unwrap();
+    assert!(!bundle.join(left_out.layout_path()).exists());
+    world.verify(&bundle, &["--deep"]).code(0);
+    world.pack(&["HOST/team/multi:1", "--platform", "linux/s390x"]).code(2);
+}
+
+#[test]
+fn r07_every_file_name_fits_on_fat() {
+    let Some((world, _)) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1", "--max-file-size", "64K"]);
+    for name in names(&bundle) {
+        let own = name.rsplit('/').next().unwrap();
+        let plain = own.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+        assert!(plain || matches!(own, "README.txt" | "SHA256SUMS"), "{name}");
+    }
+    for name in ["a:b", "../x", "A", "", "-x", "x/y"] {
+        let said = world.pack(&["HOST/team/app:1", &format!("--name={name}")]).code(2).said();
+        assert!(said.contains("not allowed") || said.contains("a value is required"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn r08_nothing_is_written_beside_the_destination_and_lack_of_room_is_said_before_the_first_byte() {
+    let Some((world, _)) = world() else { return };
+    let tmp = world.root.join("tmp");
+    std::fs::set_permissions(&tmp, std::fs::Permissions::from_mode(0o555)).unwrap();
+    let before = names(&tmp);
+    world.packed(&["HOST/team/app:1"]);
+    assert_eq!((names(&tmp), before), (Vec::new(), Vec::new()));
+    let Some(unshare) = need("unshare") else { return };
+    // A file system of its own, too small by far.
+    let script =
+        "mount -t tmpfs -o size=256k tmpfs medium && \"$0\" \"$@\"; code=$?; ls -A medium; exit $code";
+    let pack = world.command();
+    let mut command = Command::new(unshare);
+    command
+        .args(["-rm", "sh", "-c", script])
+        .arg(pack.get_program())
+        .env_clear()
+        .current_dir(world.root.path());
+    command
+        .envs(pack.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("PATH", "/usr/bin:/bin");
+    command.args(["pack", "--no-tool", "--to", "medium", &world.reference("team/app:1")]);
+    let ran = Ran::of(command);
+    if ran.stderr.contains("unshare:") || ran.stderr.contains("mount:") {
+        return;
+    }
+    assert!(ran.stderr.contains("262") || ran.stderr.contains("free"), "{}", ran.stderr);
+    assert_eq!(ran.code(14).stdout, "");
+}
+
+#[test]
+fn r09_r11_r13_a_pack_that_was_cut_off_is_no_bundle_and_goes_on_by_range_with_nothing_left_over() {
+    let Some((world, layers)) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    cut_off(&bundle);
+    // One layer came half way, one not at all, and there is what nobody asks for any more.
+    let (half, none) = (bundle.join(layers[0].layout_path()), bundle.join(layers[1].layout_path()));
+    let bytes = std::fs::read(&half).unwrap();
+    std::fs::remove_file(&half).unwrap();
+    std::fs::write(format!("{}.tmp", half.display()), &bytes[..bytes.len() / 2]).unwrap();
+    std::fs::remove_file(&none).unwrap();
+    let stale = sha256(b"stale").layout_path();
+    for left in [format!("{stale}.tmp"), stale, "airlift/manifest.json.tmp".to_owned()] {
+        std::fs::write(bundle.join(left), "left over").unwrap();
+    }
+    let said = world.verify(&bundle, &[]).code(10).said();
+    assert!(said.contains("no bundle yet") && said.contains("run the same pack again"), "{said}");
+    let seen = world.registry.log().len();
+    let again = world.pack(&["HOST/team/app:1"]).code(0);
+    assert!(!again.bundle().join("airlift/journal").exists());
+    assert_eq!(fetched(&again), (bytes.len() - bytes.len() / 2 + bytes.len()) as u64);
+    let log = world.registry.log()[seen..].to_owned();
+    let answered = |digest: &Digest, status: &str| {
+        log.lines().any(|line| line.contains(&format!("blobs/{digest}")) && line.contains(status))
+    };
+    assert!(answered(&layers[0], "\" 206 ") && answered(&layers[1], "\" 200 "), "{log}");
+    assert!(names(&again.bundle()).iter().all(|name| !name.ends_with(".tmp")));
+    world.verify(&again.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn r12_r13_a_second_pack_fetches_nothing_and_mends_what_is_wrong() {
+    let Some((world, layers)) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let before = snapshot(&bundle);
+    let seen = world.registry.log().len();
+    let again = world.pack(&["HOST/team/app:1"]).code(0);
+    assert_eq!((again.bundle(), fetched(&again)), (bundle.clone(), 0));
+    assert_eq!(snapshot(&bundle), before);
+    assert!(!layers.iter().any(|layer| world.registry.log()[seen..].contains(&format!("blobs/{layer}"))));
+    let path = bundle.join(layers[1].layout_path());
+    let right = std::fs::read(&path).unwrap();
+    let mut wrong = right.clone();
+    wrong[100_000] ^= 1;
+    std::fs::write(&path, wrong).unwrap();
+    world.verify(&bundle, &[]).code(10);
+    let mended = world.pack(&["HOST/team/app:1"]).code(0);
+    assert_eq!((mended.bundle(), fetched(&mended)), (bundle.clone(), right.len() as u64));
+    assert_eq!(std::fs::read(&path).unwrap(), right);
+    world.verify(&bundle, &["--deep"]).code(0);
+}
+
+#[test]
+fn r14_r15_what_is_missing_commits_nothing_or_is_listed_and_a_retry_fetches_only_that() {
+    let Some((world, _)) = world() else { return };
+    let refused = world.pack(&["HOST/team/app:1", "HOST/team/later:1"]).code(15);
+    assert!(refused.said().contains("team/later:1"), "{}", refused.said());
+    assert_eq!(names(&world.medium()), Vec::<String>::new());
+    let partly = world.pack(&["HOST/team/app:1", "HOST/team/later:1", "--keep-going"]).code(3);
+    let report = partly.report();
+    assert_eq!(report["bundle"]["complete"], false);
+    let missing = world.reference("team/later:1");
+    assert_eq!(report["bundle"]["missing"][0]["reference"], json!(missing));
+    let verified = world.run([Path::new("verify"), &partly.bundle()]).code(0);
+    assert!(
+        verified.stderr.contains("not in this bundle") && verified.stderr.contains(&missing),
+        "{verified:?}"
+    );
+    let layer = world.push(|layout, host| {
+        let spec = LayerSpec::noise(9, 5_000);
+        layout.image(&format!("{host}/team/later:1"), &ImageSpec::new(vec![spec.clone()])).unwrap();
+        layout.layer(&spec).unwrap()
+    });
+    let whole = world.pack(&["HOST/team/app:1", "HOST/team/later:1"]).code(0);
+    assert_eq!(whole.report()["bundle"]["complete"], true);
+    assert!((layer.size..layer.size + 1000).contains(&fetched(&whole)), "{}", fetched(&whole));
+    world.verify(&whole.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn r25_signatures_under_tags_and_referrers_travel_with_their_image() {
+    let Some(world) = World::start() else { return };
+    let (image, signature, sbom) = world.push(|layout, host| {
+        let name = format!("{host}/team/app:1");
+        let image = layout.image(&name, &ImageSpec::small("signed")).unwrap();
+        let signature = layout.cosign_signature(&name, &image).unwrap();
+        let sbom = layout.referrer_by_tag(&name, &image, "application/spdx+json").unwrap();
+        (image, signature, sbom)
+    });
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    world.verify(&bundle, &["--deep"]).code(0);
+    let index: Value = serde_json::from_slice(&std::fs::read(bundle.join("index.json")).unwrap()).unwrap();
+    let carried: Vec<_> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|d| d["annotations"]["airlift.carried.tag"].as_str())
+        .collect();
+    for tag in [format!("sha256-{}.sig", image.hex()), format!("sha256-{}", image.hex())] {
+        let name = world.reference(&format!("team/app:{tag}"));
+        assert!(carried.contains(&name.as_str()), "{carried:?}");
+    }
+    assert!([signature, sbom].iter().all(|digest| bundle.join(digest.layout_path()).is_file()));
+    let without = world.packed(&["HOST/team/app:1", "--name", "bare", "--no-signatures"]);
+    assert!(!std::fs::read_to_string(without.join("index.json")).unwrap().contains("carried"));
+}
+
+#[test]
+fn r28_verify_changes_nothing_and_needs_no_write_access() {
+    let Some((world, _)) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let before = snapshot(&bundle);
+    world.verify(&bundle, &["--deep"]).code(0);
+    world.run([Path::new("inspect"), &bundle]).code(0);
+    assert_eq!(snapshot(&bundle), before);
+    let Some(unshare) = need("unshare") else { return };
+    let script = "mount --bind medium medium && mount -o remount,ro,bind medium && ! touch medium/x 2>/dev/null && exec \"$0\" \"$@\"";
+    let verify = world.command();
+    let mut command = Command::new(unshare);
+    command
+        .args(["-rm", "sh", "-c", script])
+        .arg(verify.get_program())
+        .env_clear()
+        .current_dir(world.root.path());
+    command
+        .envs(verify.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("PATH", "/usr/bin:/bin");
+    let ran = Ran::of({
+        command.arg("verify").arg(&bundle);
+        command
+    });
+    if !ran.stderr.contains("unshare:") && !ran.stderr.contains("mount:") {
+        assert!(ran.code(0).stdout.contains("OK  bundle serial 1"));
+    }
+    assert_eq!(snapshot(&bundle), before);
+}
+
+#[test]
+fn two_packs_into_one_directory_exclude_each_other_and_no_key_lies_on_the_medium() {
+    let Some((world, _)) = world() else { return };
+    let held = std::fs::File::open(world.medium()).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let said = world.pack(&["HOST/team/app:1"]).code(75).said();
+    assert!(said.contains("another airlift is packing"), "{said}");
+    assert_eq!(names(&world.medium()), Vec::<String>::new());
+    drop(held);
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let secret = b"PRIVATE KEY";
+    for name in names(&bundle).iter().map(|name| bundle.join(name)).filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&name).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", name.display());
     }
 }

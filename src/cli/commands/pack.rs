@@ -78,7 +78,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         signatures: !args.select.no_signatures,
         to: args.to,
         name: args.name,
-        expires: args.expires.map(|expiry| expiry.from(front.ctx.clock.now())),
+        expires: args.expires.map(|expiry| expiry.after(front.ctx.clock.now())).transpose()?,
         jobs: usize::from(args.jobs),
         read_back: !args.no_read_back,
         tool: !args.no_tool,
@@ -209,11 +209,17 @@ impl Expiry {
             .ok_or_else(|| "a bundle expires between one hour and 100 years from now".to_owned())
     }
 
-    fn from(self, now: jiff::Timestamp) -> jiff::Timestamp {
-        match self {
+    /// The time it means; a bundle that has expired when it is signed is no use to anybody.
+    fn after(self, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
+        let expires = match self {
             Self::At(time) => time,
             Self::Seconds(span) => jiff::Timestamp::from_second(now.as_second() + span).unwrap_or(now),
+        };
+        if expires > now {
+            return Ok(expires);
         }
+        Err(Failure::usage(format!("--expires {expires} is in the past, it is {now}"))
+            .hint("give a later date; if the clock of this host is wrong, set it"))
     }
 }
 

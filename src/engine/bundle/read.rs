@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::bundle::{Blob, BundleManifest, MANIFEST, MAX_DOCUMENT};
+use crate::domain::bundle::{Blob, BundleManifest, JOURNAL, MANIFEST, MAX_DOCUMENT, SIGNATURES, SUMS};
 use crate::domain::digest::{Digest, DigestError};
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::hash::Hasher;
 
@@ -19,6 +19,24 @@ pub enum ReadError {
     NoBundle {
         /// Where it was looked for.
         path: PathBuf,
+    },
+    /// There is what surrounds one.
+    #[error("missing: {MANIFEST}, the signed document, in {}", path.display())]
+    NoDocument {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There will be a bundle.
+    #[error("{} is no bundle yet: there is {JOURNAL} and no {MANIFEST}, the pack was cut off", path.display())]
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A link, a FIFO, a directory where a file must be.
+    #[error("not a regular file: {path}")]
+    Special {
+        /// Path inside the bundle.
+        path: String,
     },
     /// The document is larger than anything Airlift writes.
     #[error("{MANIFEST} has {size} bytes, at most {MAX_DOCUMENT} are read")]
@@ -73,7 +91,10 @@ impl Explain for ReadError {
                 "give the directory NAME-SERIAL itself".to_owned(),
                 "a pack that was cut off leaves no document: run the same pack again".to_owned(),
             ],
-            Self::Length { .. } | Self::Content { .. } => {
+            Self::Unfinished { .. } => {
+                vec!["run the same pack again: it goes on where it stopped, and signs at the end".to_owned()]
+            }
+            Self::Length { .. } | Self::Content { .. } | Self::NoDocument { .. } | Self::Special { .. } => {
                 vec!["the copy on this medium is damaged or was changed: copy or pack it again".to_owned()]
             }
             _ => Vec::new(),
@@ -88,10 +109,7 @@ impl Explain for ReadError {
 pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
     let open = match files.open(root, MANIFEST) {
         Ok(open) => open,
-        Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
-            return Err(ReadError::NoBundle { path: root.to_owned() }.into());
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(no_document(root, error)),
     };
     if open.size > MAX_DOCUMENT {
         return Err(ReadError::DocumentSize { size: open.size }.into());
@@ -100,6 +118,24 @@ pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
     let read = open.reader.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes);
     read.map_err(|source| FileError { operation: "read", path: root.join(MANIFEST), source })?;
     Ok(bytes)
+}
+
+/// Tells a directory that is no bundle from one that is not finished, damaged or tampered with.
+fn no_document(root: &Path, error: FileError) -> EngineError {
+    use rustix::io::Errno;
+    let there = |name: &str| root.join(name).symlink_metadata().is_ok();
+    let path = root.to_owned();
+    match error.source.kind() {
+        io::ErrorKind::NotFound if there(JOURNAL) => ReadError::Unfinished { path }.into(),
+        io::ErrorKind::NotFound if there(SIGNATURES) || there(SUMS) => ReadError::NoDocument { path }.into(),
+        io::ErrorKind::NotFound => ReadError::NoBundle { path }.into(),
+        // How the file layer refuses what is no regular file.
+        io::ErrorKind::InvalidInput => ReadError::Special { path: MANIFEST.to_owned() }.into(),
+        _ if Errno::from_io_error(&error.source) == Some(Errno::LOOP) => {
+            ReadError::Special { path: MANIFEST.to_owned() }.into()
+        }
+        _ => error.into(),
+    }
 }
 
 /// Reads a file of the signed list whole, checking length and hash; for `index.json` and its like.
