@@ -1,6 +1,6 @@
 //! The verb `pack`: pins what was asked for, then assembles and signs it; nothing is signed when something is missing unless that was wanted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ use super::bundle::assemble::{self, AssembleReport, AssembleSpec, assemble};
 use super::bundle::workdir;
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
+use super::files::Files;
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
@@ -127,12 +128,23 @@ pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<P
 /// # Errors
 /// [`PackError`]; what the medium, a registry or the key said.
 pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &JobCtx) -> Result<PackReport> {
-    ctx.files.create_dir(&spec.to)?;
+    create(&*ctx.files, &spec.to)?;
     let _lock = workdir::lock(&spec.to)?;
     let state = State::new(ctx.files.clone(), spec.state.clone());
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     Ok(PackReport { bundle, resolved })
+}
+
+/// Makes the destination, and durable what of it was not there: a bundle must not vanish with the directory it is in.
+fn create(files: &dyn Files, to: &Path) -> Result<()> {
+    let missing: Vec<&Path> = to.ancestors().take_while(|path| !path.exists()).collect();
+    files.create_dir(to)?;
+    for parent in missing.iter().filter_map(|path| path.parent()) {
+        let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        files.sync_dir(here)?;
+    }
+    Ok(())
 }
 
 async fn resolved(

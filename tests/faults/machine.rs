@@ -104,9 +104,20 @@ impl Mount {
         run(command).unwrap();
     }
 
-    /// Takes it away and mounts it anew, so that nothing in memory hides what is on the device.
-    pub(crate) fn again(&self, kind: &str) {
+    /// Mounts anew what is on the device at this moment, and nothing that only memory holds.
+    pub(crate) fn again(&mut self, kind: &str) {
+        // A copy, as another name space may keep the old one mounted, and with it what it remembers.
+        let copy = format!("{}+", self.source);
+        let mut command = Command::new("cp");
+        command.args(["--sparse=always", &self.source, &copy]);
+        run(command).unwrap();
         self.unmount();
+        std::fs::remove_file(&self.source).unwrap();
+        self.source = copy;
+        if kind == "xfs" {
+            // The same, where the old one still is there under the same id.
+            self.options = "loop,nouuid".to_owned();
+        }
         self.mount(kind).unwrap();
     }
 
