@@ -28,6 +28,8 @@ mod serve;
 #[cfg(test)]
 mod serve_bundle;
 #[cfg(test)]
+mod verify_deep;
+#[cfg(test)]
 mod verify_matrix;
 #[cfg(test)]
 mod verify_trust;
