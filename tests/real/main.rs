@@ -18,6 +18,8 @@ mod openssh;
 #[cfg(test)]
 mod pack;
 #[cfg(test)]
+mod pack_cut;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_client;

@@ -1,0 +1,122 @@
+//! Packs whose blobs lie in parts or are lost in the registry: what resumes, what is left out, what readers make of it.
+
+use std::path::{Path, PathBuf};
+
+use airlift::domain::digest::Digest;
+use airlift::domain::media_type::Compression;
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+use airlift::engine::hash::sha256;
+use serde_json::{Value, json};
+
+use crate::rig::world::World;
+
+/// An image `team/NAME:1` of one layer that does not compress; the layer.
+fn push(world: &World, name: &str, seed: u64, size: u64) -> Digest {
+    world.push(|layout, host| {
+        let spec = LayerSpec::noise(seed, size).compressed(Compression::None);
+        layout.image(&format!("{host}/team/{name}:1"), &ImageSpec::new(vec![spec.clone()])).unwrap();
+        layout.layer(&spec).unwrap().digest
+    })
+}
+
+/// Where the registry keeps a blob.
+fn stored(world: &World, blob: &Digest) -> PathBuf {
+    let (start, hex) = (&blob.hex()[..2], blob.hex());
+    world.registry.root().join(format!("docker/registry/v2/blobs/sha256/{start}/{hex}/data"))
+}
+
+#[test]
+fn r10_r13_an_interrupted_blob_in_parts_goes_on_in_the_middle_of_a_part_and_readers_join_them() {
+    let Some(world) = World::start() else { return };
+    let layer = push(&world, "app", 1, 300_000);
+    let flags = ["HOST/team/app:1", "--max-file-size", "100000"];
+    let bundle = world.packed(&flags);
+    let document: Value =
+        serde_json::from_slice(&std::fs::read(bundle.join("airlift/manifest.json")).unwrap()).unwrap();
+    let blob =
+        document["blobs"].as_array().unwrap().iter().find(|blob| blob["digest"] == json!(layer)).unwrap();
+    let parts: Vec<PathBuf> = blob["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| bundle.join(part["path"].as_str().unwrap()))
+        .collect();
+    assert_eq!(parts.len(), 4, "{parts:?}");
+    // As a kill in the second part leaves it.
+    for path in ["airlift/manifest.json", "airlift/SHA256SUMS"] {
+        std::fs::remove_file(bundle.join(path)).unwrap();
+    }
+    std::fs::remove_dir_all(bundle.join("airlift/signatures")).unwrap();
+    std::fs::write(bundle.join("airlift/journal"), "").unwrap();
+    for part in &parts[..2] {
+        std::fs::rename(part, format!("{}.tmp", part.display())).unwrap();
+    }
+    let half = std::fs::File::options().write(true).open(format!("{}.tmp", parts[1].display())).unwrap();
+    half.set_len(40_000).unwrap();
+    for part in &parts[2..] {
+        std::fs::remove_file(part).unwrap();
+    }
+    let again = world.pack(&flags).code(0);
+    let size = blob["size"].as_u64().unwrap();
+    assert_eq!(again.report()["bundle"]["fetchedBytes"].as_u64().unwrap() / 1000, (size - 140_000) / 1000);
+    let bundle = again.bundle();
+    world.verify(&bundle, &["--deep"]).code(0);
+    assert!(world.run([Path::new("inspect"), &bundle]).code(0).stdout.contains("team/app:1"));
+    let layout = world.root.join("layout");
+    let target = format!("oci:{}", layout.display());
+    world.run([Path::new("import"), &bundle, Path::new("--into"), Path::new(&target)]).code(0);
+    assert_eq!(sha256(&std::fs::read(layout.join(layer.layout_path())).unwrap()), layer);
+    let wrong = bundle.join(blob["parts"][3]["path"].as_str().unwrap());
+    std::fs::write(&wrong, vec![0; usize::try_from(wrong.metadata().unwrap().len()).unwrap()]).unwrap();
+    let target = format!("oci:{}", world.root.join("refused").display());
+    let said =
+        world.run([Path::new("import"), &bundle, Path::new("--into"), Path::new(&target)]).code(10).said();
+    assert!(said.contains(wrong.file_name().unwrap().to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn r14_r15_a_layer_that_the_registry_lost_commits_nothing_or_leaves_its_image_out() {
+    let Some(world) = World::start() else { return };
+    push(&world, "whole", 1, 50_000);
+    let lost = push(&world, "lost", 2, 60_000);
+    let (data, aside) = (stored(&world, &lost), world.root.join("aside"));
+    std::fs::rename(&data, &aside).unwrap();
+    let both = ["HOST/team/whole:1", "HOST/team/lost:1"];
+    let refused = world.pack(&both).code(15);
+    assert!(refused.result()["message"].to_string().contains(lost.hex()), "{}", refused.said());
+    let left: Vec<_> =
+        std::fs::read_dir(world.medium()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for unfinished in left {
+        world.verify(&unfinished, &[]).code(10);
+    }
+    let partly = world.pack(&[&both[..], &["--keep-going"]].concat()).code(3);
+    let report = partly.report();
+    assert_eq!(
+        (&report["bundle"]["complete"], &report["bundle"]["totals"]["images"]),
+        (&json!(false), &json!(1))
+    );
+    let missing = &report["bundle"]["missing"][0];
+    assert_eq!(missing["reference"], json!(world.reference("team/lost:1")));
+    assert!(missing["reason"].to_string().contains(lost.hex()), "{missing}");
+    world.verify(&partly.bundle(), &["--deep"]).code(0);
+    std::fs::rename(&aside, &data).unwrap();
+    let whole = world.pack(&both).code(0);
+    let fetched = whole.report()["bundle"]["fetchedBytes"].as_u64().unwrap();
+    assert!((60_000..65_000).contains(&fetched), "{fetched}");
+    world.verify(&whole.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn a_layer_that_the_registry_serves_with_a_changed_byte_is_never_packed() {
+    let Some(world) = World::start() else { return };
+    let layer = push(&world, "app", 1, 50_000);
+    let data = stored(&world, &layer);
+    let mut bytes = std::fs::read(&data).unwrap();
+    bytes[30_000] ^= 1;
+    std::fs::write(&data, &bytes).unwrap();
+    let message = world.pack(&["HOST/team/app:1"]).code(10).result()["message"].to_string();
+    for words in [layer.hex(), sha256(&bytes).hex()] {
+        assert!(message.contains(words), "{words} is not in {message}");
+    }
+}
