@@ -47,6 +47,8 @@ install_components() {
   # Not programs: whom this runs as, and what the kernel lets it do.
   if [ "$(id -u)" = 0 ]; then AIRLIFT_REQUIRE+=root,; else missing+=(root); fi
   if unshare -m true 2>/dev/null; then AIRLIFT_REQUIRE+=mount,; else missing+=(mount); fi
+  # Debian does not package it; used where it is.
+  if have kubeadm; then AIRLIFT_REQUIRE+=kubeadm,; else missing+=(kubeadm); fi
   grep -qw xfs /proc/filesystems || missing+=(xfs)
   if [ -e /dev/loop-control ]; then AIRLIFT_REQUIRE+=loop,; else missing+=(loop); fi
   for pair in $components; do
