@@ -120,3 +120,29 @@ fn a_layer_that_the_registry_serves_with_a_changed_byte_is_never_packed() {
         assert!(message.contains(words), "{words} is not in {message}");
     }
 }
+
+#[test]
+fn r14_a_second_pack_over_what_was_tampered_with_ends_in_a_bundle_that_verifies_and_signs_nothing_foreign() {
+    type Tamper<'a> = &'a dyn Fn(&Path);
+    let later = |bundle: &Path| {
+        let path = bundle.join("airlift/manifest.json");
+        let document = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, document.replacen("\"created\": \"20", "\"created\": \"19", 1)).unwrap();
+    };
+    let tampers: [(Tamper<'_>, i32); 3] = [
+        (&later, 11),
+        (&|bundle| std::fs::write(bundle.join("airlift/SHA256SUMS"), "").unwrap(), 10),
+        (&|bundle| std::fs::write(bundle.join("extra"), "").unwrap(), 10),
+    ];
+    for (tamper, code) in tampers {
+        let Some(world) = World::start() else { return };
+        push(&world, "app", 1, 5_000);
+        let bundle = world.packed(&["HOST/team/app:1"]);
+        tamper(&bundle);
+        world.verify(&bundle, &[]).code(code);
+        let again = world.packed(&["HOST/team/app:1", "--no-read-back"]);
+        assert_ne!(again, bundle);
+        world.verify(&bundle, &[]).code(code);
+        world.verify(&again, &[]).code(0);
+    }
+}

@@ -124,12 +124,13 @@ async fn requests(select: &SelectArgs, registry: &Registry, front: &Front) -> Re
         },
         _ => select.requests(registry, &front.ctx).await?,
     };
-    let Some(lock) = lock else { return Ok(requests) };
+    let (Some(lock), Some(path)) = (lock, &select.lock) else { return Ok(requests) };
     for request in requests.wanted.iter_mut().filter(|request| request.reference.digest().is_none()) {
         request.pin = lock.pin(&request.reference).cloned();
         if request.pin.is_none() {
             // What is not listed is said, as that is what a lock is for.
-            front.ctx.warn(format!("{} is not in the lock file: its tag decides", request.reference));
+            let (reference, file) = (&request.reference, path.display());
+            front.ctx.warn(format!("{reference} is not in {file}: its tag decides"));
         }
     }
     Ok(requests)

@@ -107,7 +107,7 @@ pub async fn assemble(
 ) -> Result<AssembleReport> {
     let mut plan = plan(&spec.images)?;
     let limits = limits(&spec, &ctx.files.space(&spec.to)?);
-    let place = repeat::place(&spec, &limits, state, ctx)?;
+    let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     preflight(&plan, &limits, &*ctx.files, place.root())?;
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match created {

@@ -1,15 +1,18 @@
 //! Decides where a pack goes: on with one that was cut off, over a finished bundle of the same content, or into a new serial.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::assemble::{AssembleSpec, finished};
+use super::listing;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, BundleManifest, Image};
 use crate::domain::plan::Limits;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
-use crate::engine::files::Files;
+use crate::engine::files::{Entry, EntryKind, Files};
+use crate::engine::sign::{self, Signer};
 use crate::engine::state::{SerialLease, State};
 
 /// An expiry that is this close to the one asked for is the same wish on another day, in seconds.
@@ -73,7 +76,13 @@ impl Place {
 ///
 /// # Errors
 /// A file error; that the name cannot be a directory name.
-pub fn place(spec: &AssembleSpec, limits: &Limits, state: &State, ctx: &JobCtx) -> Result<Place> {
+pub fn place(
+    spec: &AssembleSpec,
+    limits: &Limits,
+    signer: &Signer,
+    state: &State,
+    ctx: &JobCtx,
+) -> Result<Place> {
     bundle::check_name(&spec.name)?;
     let found = workdir::find(&*ctx.files, &spec.to, &spec.name)?;
     let unfinished = found.iter().find_map(|found| match found {
@@ -92,7 +101,9 @@ pub fn place(spec: &AssembleSpec, limits: &Limits, state: &State, ctx: &JobCtx) 
     if let Some((root, _)) = &newest
         && let Some((document, bytes)) = workdir::document_of(&*ctx.files, root)
         && same_content(spec, limits, &document)
-        && files_right(&*ctx.files, root, &document)
+        && files_right(&*ctx.files, root, &document, &bytes)
+        && nothing_foreign(&*ctx.files, root, &document)
+        && signed_by(&*ctx.files, root, &bytes, signer)
     {
         let lease = state.lease(&spec.name, document.serial).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
@@ -148,7 +159,7 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
 }
 
 /// Whether everything but the blobs still is what was signed; blobs are looked at later, and mended.
-fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest) -> bool {
+fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest, document_bytes: &[u8]) -> bool {
     let right = |path: &str, size: u64, sha256: &str| {
         let Ok(open) = files.open(root, path) else { return false };
         let mut bytes = Vec::new();
@@ -157,7 +168,38 @@ fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest) -> boo
             && bytes.len() as u64 == size
             && crate::engine::hash::sha256(&bytes).hex() == sha256
     };
+    let sums = super::sums::text(document, document_bytes);
+    let sums_hex = crate::engine::hash::sha256(sums.as_bytes());
     document.files.iter().all(|file| right(&file.path, file.size, &file.sha256))
+        && right(bundle::SUMS, sums.len() as u64, sums_hex.hex())
+}
+
+/// Whether nothing lies there that would keep the bundle from verifying once its blobs are mended.
+fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) -> bool {
+    let listed: HashSet<String> = document.all_files().map(|(path, ..)| path).collect();
+    let ours = |entry: &Entry| match entry.kind {
+        EntryKind::Directory => true,
+        EntryKind::Other => false,
+        EntryKind::File => {
+            let path = entry.path.as_str();
+            matches!(path, bundle::MANIFEST | bundle::SUMS)
+                || listed.contains(path)
+                || listing::is_signature(path)
+        }
+    };
+    files.list(root, listed.len() * 2 + 4096).is_ok_and(|entries| entries.iter().all(ours))
+}
+
+/// Whether this key has signed these very bytes before. A document that
+/// somebody changed on the medium is never signed by going over it once more.
+fn signed_by(files: &dyn Files, root: &Path, document_bytes: &[u8], signer: &Signer) -> bool {
+    let key = signer.public().key_data();
+    let signatures = sign::read_signatures(files, root).unwrap_or_default();
+    let is_ours = |signature: &sign::SignatureFile| {
+        let content = signature.content.as_ref().ok();
+        content.and_then(|bytes| sign::check::signer_of(document_bytes, bytes)).as_ref() == Some(key)
+    };
+    signatures.iter().any(is_ours)
 }
 
 /// Other bundles on the medium, whose blobs may save the network.
