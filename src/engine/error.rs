@@ -237,6 +237,12 @@ impl Explain for crate::domain::plan::PlanError {
     }
 }
 
+impl Explain for crate::domain::digest::DigestError {
+    fn kind(&self) -> Kind {
+        Kind::Integrity
+    }
+}
+
 impl Explain for crate::domain::platform::PlatformError {
     fn kind(&self) -> Kind {
         Kind::Usage

@@ -344,25 +344,45 @@ impl BlobSink {
 /// # Errors
 /// A file error; the temp file is gone then.
 pub fn write_file(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<File> {
-    let full = root.join(path);
+    write_stream(files, root, path, bytes)
+}
+
+/// The same from a stream, hashed on the way. Blocks.
+///
+/// # Errors
+/// A file error; the temp file is gone then.
+pub fn write_stream(files: &dyn Files, root: &Path, path: &str, source: impl Read) -> Result<File> {
     let temp = root.join(format!("{path}{TEMP}"));
     files.remove(&temp)?;
-    let written = (|| -> Result<()> {
-        let mut out = files.create(&temp)?;
-        let failed = |operation| move |source| FileError { operation, path: root.join(path), source };
-        out.write_all(bytes).map_err(failed("write"))?;
-        out.sync().map_err(failed("sync"))?;
-        files.rename(&temp, &full)?;
-        Ok(files.sync_dir(full.parent().unwrap_or(root))?)
-    })();
-    if let Err(error) = written {
+    let written = copy_durably(files, root, path, source);
+    if written.is_err() {
         // The first error is the one to tell; a temp file that cannot be removed is found by the next run.
         let _ = files.remove(&temp);
-        return Err(error);
     }
-    Ok(File {
-        path: path.to_owned(),
-        size: bytes.len() as u64,
-        sha256: super::hash::sha256(bytes).hex().to_owned(),
-    })
+    written
+}
+
+fn copy_durably(files: &dyn Files, root: &Path, path: &str, mut source: impl Read) -> Result<File> {
+    let (full, temp) = (root.join(path), root.join(format!("{path}{TEMP}")));
+    let failed = |operation| move |source| FileError { operation, path: root.join(path), source };
+    let mut out = files.create(&temp)?;
+    let (mut hasher, mut size) = (Hasher::new(Algorithm::Sha256), 0);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(got) => {
+                out.write_all(&buffer[..got]).map_err(failed("write"))?;
+                hasher.update(&buffer[..got]);
+                size += got as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed("read the source of")(error).into()),
+        }
+    }
+    out.sync().map_err(failed("sync"))?;
+    drop(out);
+    files.rename(&temp, &full)?;
+    files.sync_dir(full.parent().unwrap_or(root))?;
+    Ok(File { path: path.to_owned(), size, sha256: hasher.finish().hex().to_owned() })
 }

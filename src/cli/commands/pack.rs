@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "WHEN", value_parser = Expiry::parse)]
     expires: Option<Expiry>,
     /// Images and blobs on the network at once
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
     /// Split blobs into files of at most this size, as in 2GiB; FAT's own limit is known
     #[arg(long, value_name = "SIZE", value_parser = size)]

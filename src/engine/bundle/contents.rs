@@ -9,16 +9,16 @@ use serde::Serialize;
 use crate::domain::bundle::{self, Binary, BundleManifest, File};
 use crate::domain::digest::Digest;
 use crate::domain::media_type as mt;
+use crate::domain::platform::Platform;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::Files;
-use crate::engine::hash;
-use crate::engine::store::write_file;
+use crate::engine::store::write_stream;
 
 /// `oci-layout` (OCI image layout 1.0.0).
 pub const LAYOUT_BYTES: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-/// The largest program that is carried, in bytes.
-const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
+/// The ELF header and the program headers of any program lie in its first bytes.
+const HEADERS: u64 = 64 * 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,25 +156,25 @@ pub enum Program {
 /// # Errors
 /// A file error on the medium; that the program cannot be read is a reason, not an error.
 pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(running_program()?)?.take(MAX_PROGRAM).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    let open = || -> std::io::Result<(Vec<u8>, std::fs::File)> {
+        let mut program = std::fs::File::open(running_program()?)?;
+        let mut head = Vec::new();
+        (&mut program).take(HEADERS).read_to_end(&mut head)?;
+        Ok((head, program))
     };
-    let bytes = match read() {
-        Ok(bytes) => bytes,
+    let (head, rest) = match open() {
+        Ok(opened) => opened,
         Err(error) => return Ok(Program::Left(format!("this program cannot be read: {error}"))),
     };
-    if !is_static(&bytes) {
+    if !is_static(&head) {
         let reason = "this airlift is not statically linked and may not run elsewhere: it is not carried";
         return Ok(Program::Left(reason.to_owned()));
     }
-    let path = format!("airlift/bin/{}-{}/airlift", std::env::consts::OS, std::env::consts::ARCH)
-        .replace("x86_64", "amd64");
-    let path = path.replace("aarch64", "arm64");
+    let Platform { os, architecture, .. } = Platform::host();
+    let path = format!("airlift/bin/{os}-{architecture}/airlift");
     make_parent(&**files, root, &path)?;
-    let file = write_file(&**files, root, &path, &bytes)?;
-    let digest = hash::sha256(&bytes);
+    let file = write_stream(&**files, root, &path, head.as_slice().chain(rest))?;
+    let digest = format!("sha256:{}", file.sha256).parse()?;
     Ok(Program::Carried(file, Binary { path, digest }))
 }
 
