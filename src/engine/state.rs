@@ -188,7 +188,10 @@ impl State {
     /// A file error, as in a read-only directory: the caller warns and goes on.
     pub fn accept(&self, acceptance: &Acceptance) -> Result<()> {
         self.change(|document| {
-            document.last_seen = document.last_seen.max(Some(acceptance.decided_at));
+            let at = acceptance.decided_at;
+            if document.last_seen.is_none_or(|seen| at.duration_since(seen) > TRAIL) {
+                document.last_seen = Some(at);
+            }
             for key in &acceptance.keys {
                 let of = |entry: &&mut Entry| entry.name == acceptance.name && entry.key == *key;
                 match document.accepted.iter_mut().find(of) {
@@ -420,3 +423,6 @@ mod tests {
         }
     }
 }
+/// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
+/// would cost two fsyncs at each verification.
+const TRAIL: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
