@@ -150,8 +150,12 @@ pub struct SelectArgs {
     /// Read references from this list, one per line, # comments; - for standard input
     #[arg(long = "file", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Take references from kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]
-    #[arg(long, value_name = "SOURCE")]
+    /// Where else references come from.
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        help = "Take references from kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]"
+    )]
     pub from: Vec<Source>,
     /// Carry these platforms alone, as in linux/amd64; all by default
     #[arg(long, value_name = "OS/ARCH")]

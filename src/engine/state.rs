@@ -23,6 +23,10 @@ const FILE: &str = "state.json";
 /// Bytes of history that are read at most: some hundred thousand names.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
+/// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
+/// would cost two fsyncs at each verification.
+const TRAIL: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
 /// Why history cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -423,6 +427,3 @@ mod tests {
         }
     }
 }
-/// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
-/// would cost two fsyncs at each verification.
-const TRAIL: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);

@@ -290,7 +290,7 @@ impl BlobSink {
     }
 
     /// Checks length and digest, makes the bytes durable and gives them their final names. Blocks.
-    /// The directory entries are durable after [`sync_blob_dirs`].
+    /// The directory entries become durable when the bundle is committed.
     ///
     /// # Errors
     /// [`StoreError`] or a file error; the temp files are gone then.
