@@ -1,6 +1,7 @@
 //! The only room with network, disk and cryptography: one verb, one file, one async function.
 
 pub mod bundle;
+pub(crate) mod child;
 pub mod ctx;
 pub mod demo;
 pub mod error;

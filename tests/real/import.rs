@@ -249,7 +249,7 @@ fn stdout(program: &Path, arguments: &[&str]) -> String {
 }
 
 /// The digest that a registry has under a name, as skopeo computes it.
-fn digest_there(skopeo: &Path, name: &str) -> Option<String> {
+pub(crate) fn digest_there(skopeo: &Path, name: &str) -> Option<String> {
     let output =
         run(skopeo, &["inspect", "--raw", "--tls-verify=false", "--no-creds", &format!("docker://{name}")]);
     output.status.success().then(|| sha256(&output.stdout).to_string())

@@ -2,7 +2,6 @@
 
 #[cfg(test)]
 #[path = "../rig/mod.rs"]
-#[expect(dead_code, reason = "each test crate uses its own part of the rig")]
 mod rig;
 
 #[cfg(test)]
@@ -11,6 +10,10 @@ mod corpus;
 mod demo;
 #[cfg(test)]
 mod import;
+#[cfg(test)]
+mod import_containerd;
+#[cfg(test)]
+mod import_packed;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

@@ -28,7 +28,7 @@ fn world() -> Option<(World, Vec<Digest>)> {
 }
 
 /// Paths below a directory with length, time of change and content.
-fn snapshot(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, String)> {
+pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, String)> {
     let mut found = BTreeMap::new();
     let mut todo = vec![root.to_owned()];
     while let Some(directory) = todo.pop() {
@@ -60,7 +60,7 @@ fn cut_off(bundle: &Path) {
 }
 
 /// Runs the program where a script of the shell has mounted something; `None` after a said skip where nobody may.
-fn in_own_mounts(world: &World, script: &str, arguments: &[&str]) -> Option<Ran> {
+pub(crate) fn in_own_mounts(world: &World, script: &str, arguments: &[&str]) -> Option<Ran> {
     let unshare = need("unshare")?;
     let shell = |words: &[&OsStr]| {
         let program = world.command();

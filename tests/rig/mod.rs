@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub(crate) mod containerd;
 pub(crate) mod registry;
 pub(crate) mod world;
 

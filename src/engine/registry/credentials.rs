@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::clean;
+use super::helper;
 
 /// No auth file is larger.
 const MAX_FILE: u64 = 1 << 20;
@@ -101,48 +101,32 @@ impl CredentialFiles {
         serde_json::from_slice(&text).map(Some).map_err(|error| format!("{name} is no auth file: {error}"))
     }
 
-    /// Decodes or asks a helper, on a thread of its own: a helper that hangs must not hold the program.
     async fn run(&self, request: Request, path: &Path) -> Result<Option<Credential>, String> {
-        let (send, receive) = tokio::sync::oneshot::channel();
-        let Request { config, server, helper } = request;
-        let spawned = std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
-            let _ = send.send(get_credential_from_reader(config.as_bytes(), &server));
-        });
-        spawned.map_err(|error| format!("cannot start a thread: {error}"))?;
-        let who = helper.map_or_else(
-            || format!("the entry in {}", path.display()),
-            |helper| format!("docker-credential-{helper} (named in {})", path.display()),
-        );
-        let answer = tokio::time::timeout(self.helper, receive)
-            .await
-            .map_err(|_| format!("{who} did not answer within {} s", self.helper.as_secs_f32()))?
-            .map_err(|_| format!("{who} failed"))?;
-        match answer {
+        let (config, key) = match request {
+            Request::Entry { config, key } => (config, key),
+            Request::Helper { name, server } => {
+                let program = format!("docker-credential-{name}");
+                let answer = helper::ask(&program, &server, self.helper).await;
+                return answer.map_err(|reason| format!("{program} (named in {}) {reason}", path.display()));
+            }
+        };
+        match get_credential_from_reader(config.as_bytes(), &key) {
             Ok(DockerCredential::IdentityToken(token)) => Ok(Some(Credential::Identity(token.into()))),
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 Ok(Some(Credential::Login { user, password: password.into() }))
             }
             Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
-            Err(CredentialRetrievalError::HelperFailure { stdout, stderr, .. }) => {
-                // The helper protocol reports absence in these words, on either channel.
-                if format!("{stdout}{stderr}").to_lowercase().contains("not found") {
-                    return Ok(None);
-                }
-                Err(format!("{who} failed: {}", clean(&stderr)))
-            }
-            Err(CredentialRetrievalError::HelperCommunicationError) => {
-                Err(format!("{who} cannot be run; is it installed and on PATH?"))
-            }
-            Err(error) => Err(format!("{who}: {error}")),
+            Err(error) => Err(format!("the entry in {}: {error}", path.display())),
         }
     }
 }
 
-/// What docker_credential is asked: a configuration with exactly one way, and the key to ask for.
-struct Request {
-    config: String,
-    server: String,
-    helper: Option<String>,
+/// Where the credential is.
+enum Request {
+    /// In the file: a configuration for docker_credential with nothing but this key.
+    Entry { config: String, key: String },
+    /// With a helper.
+    Helper { name: String, server: String },
 }
 
 fn pick(file: &AuthFile, host: &str, repository: &str) -> Option<Request> {
@@ -165,7 +149,7 @@ fn pick(file: &AuthFile, host: &str, repository: &str) -> Option<Request> {
     if let Some((_, key, entry)) = best {
         let key_text = serde_json::to_string(key).ok()?;
         let config = format!(r#"{{"auths":{{{key_text}:{}}}}}"#, entry.get());
-        return Some(Request { config, server: key.clone(), helper: None });
+        return Some(Request::Entry { config, key: key.clone() });
     }
     let store = file.store.as_deref().filter(|store| is_helper(store))?;
     let server = if host == "docker.io" { "https://index.docker.io/v1/" } else { host };
@@ -173,8 +157,7 @@ fn pick(file: &AuthFile, host: &str, repository: &str) -> Option<Request> {
 }
 
 fn ask_helper(helper: &str, server: &str) -> Request {
-    let config = serde_json::json!({ "credsStore": helper }).to_string();
-    Request { config, server: server.to_owned(), helper: Some(helper.to_owned()) }
+    Request::Helper { name: helper.to_owned(), server: server.to_owned() }
 }
 
 /// A helper is named by a suffix; a path in it would run something else.

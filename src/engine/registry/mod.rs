@@ -11,6 +11,7 @@ mod challenge;
 mod client;
 mod credentials;
 pub mod error;
+mod helper;
 mod hosts;
 mod limits;
 mod manifests;

@@ -1,13 +1,13 @@
 //! The images of a Kubernetes version: from the tables of `assets/kubeadm.toml`, and from a real `kubeadm` where one is on PATH.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::SelectError;
 use crate::domain::selection::{Candidate, Origin, Selection};
+use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 
@@ -228,11 +228,8 @@ enum Real {
 
 /// Asks the kubeadm on PATH. It is killed when it takes too long or the job stops.
 async fn run_kubeadm(version: &str, ctx: &JobCtx) -> Result<Real> {
-    let mut command = tokio::process::Command::new("kubeadm");
-    command
-        .args(["config", "images", "list", "--kubernetes-version", version])
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    let mut command = child::program("kubeadm");
+    command.args(["config", "images", "list", "--kubernetes-version", version]);
     let output = tokio::select! {
         () = ctx.cancel.cancelled() => { ctx.check()?; return Ok(Real::Absent); }
         done = tokio::time::timeout(PATIENCE, command.output()) => done,
