@@ -89,7 +89,7 @@ async fn named(job: &Job, repo: &Repository, selector: &str) -> Result<Option<Di
     }
 }
 
-/// Writes.
+/// Writes: the blobs of all images before the first manifest, so that damage on the medium tags nothing at all.
 pub(super) async fn apply(
     job: &Job,
     target: &RegistryTarget,
@@ -97,24 +97,16 @@ pub(super) async fn apply(
     plan: &[Planned],
 ) -> Result<Written> {
     let push = Push { job, target, known: Mutex::default(), sums: Mutex::default() };
-    let mut written = Written { general: merged_hosts(target, images), ..Written::default() };
+    let mut settled = Vec::new();
     for (image, planned) in images.iter().zip(plan) {
-        job.ctx.check()?;
+        settled.push(push.blobs(image, planned).await?);
+    }
+    let mut written = Written { general: merged_hosts(target, images), ..Written::default() };
+    for ((image, planned), settled) in images.iter().zip(plan).zip(settled) {
         let mut notes = Vec::new();
-        let outcome = match (planned.refused(), planned) {
-            (Some(refused), _) => refused,
-            (None, Planned::Skip) => {
-                push.skip(image);
-                Outcome::Skipped
-            }
-            (None, _) => match Box::pin(push.image(image, &mut notes)).await {
-                Ok(()) => {
-                    let bytes = image.nodes().map(|node| node.size).fold(0, u64::saturating_add);
-                    job.ctx.say(Event::Done { phase: Phase::Import, item: image.name(), bytes });
-                    planned.done(true)
-                }
-                Err(error) => job.failed(image, error)?,
-            },
+        let outcome = match settled {
+            Some(outcome) => outcome,
+            None => push.name(image, planned, &mut notes).await?,
         };
         written.outcomes.push(outcome);
         written.notes.push(notes);
@@ -178,14 +170,39 @@ impl Push<'_> {
         self.job.meter.add(present);
     }
 
-    async fn image(&self, image: &ImageGraph, notes: &mut Vec<String>) -> Result<()> {
-        let repo = repository(self.target, image);
-        let name = image.name();
-        stream::iter(&image.blobs)
+    /// Uploads the blobs of an image that is to be written; the outcome where it is known already.
+    async fn blobs(&self, image: &ImageGraph, planned: &Planned) -> Result<Option<Outcome>> {
+        self.job.ctx.check()?;
+        if let Some(refused) = planned.refused() {
+            return Ok(Some(refused));
+        }
+        if matches!(planned, Planned::Skip) {
+            self.skip(image);
+            return Ok(Some(Outcome::Skipped));
+        }
+        let (repo, name) = (repository(self.target, image), image.name());
+        let sent = stream::iter(&image.blobs)
             .map(|node| self.blob(&repo, node, &name))
             .buffer_unordered(self.job.spec.jobs.max(1))
-            .try_collect::<Vec<()>>()
-            .await?;
+            .try_collect::<Vec<()>>();
+        match Box::pin(sent).await {
+            Ok(_) => Ok(None),
+            Err(error) => self.job.failed(image, error).map(Some),
+        }
+    }
+
+    /// Makes an image of blobs that are there: its manifests, the signatures, and last its name.
+    async fn name(&self, image: &ImageGraph, planned: &Planned, notes: &mut Vec<String>) -> Result<Outcome> {
+        if let Err(error) = Box::pin(self.manifests(image, notes)).await {
+            return self.job.failed(image, error);
+        }
+        let bytes = image.nodes().map(|node| node.size).fold(0, u64::saturating_add);
+        self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name(), bytes });
+        Ok(planned.done(true))
+    }
+
+    async fn manifests(&self, image: &ImageGraph, notes: &mut Vec<String>) -> Result<()> {
+        let repo = repository(self.target, image);
         for node in &image.documents {
             self.job.ctx.check()?;
             self.document(image, &repo, node, &node.digest.to_string()).await?;
