@@ -25,6 +25,8 @@ mod pack_cut;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod registry_access;
+#[cfg(test)]
 mod registry_client;
 #[cfg(test)]
 mod resolve;

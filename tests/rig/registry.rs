@@ -14,12 +14,15 @@ pub(crate) const USER: &str = "courier";
 pub(crate) const PASSWORD: &str = "open sesame";
 const PASSWORD_BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW";
 
+/// A name that is far from loopback, for those who reach the registry through a proxy.
+pub(crate) const PROXIED: &str = "registry.example";
+
 /// How the registry is set up.
 #[derive(Default, Clone)]
 pub(crate) struct Options {
     /// Asks for [`USER`] and [`PASSWORD`] by Basic authentication.
     pub(crate) auth: bool,
-    /// Serves TLS with a certificate for `localhost` and `127.0.0.1` by [`DockerRegistry::ca_file`].
+    /// Serves TLS with a certificate for `localhost`, `127.0.0.1` and [`PROXIED`] by [`DockerRegistry::ca_file`].
     pub(crate) tls: bool,
     /// Allows `DELETE`.
     pub(crate) delete: bool,
@@ -176,7 +179,7 @@ fn write_certificate(dir: &Path) -> (PathBuf, PathBuf) {
     let authority_certificate = authority.self_signed(&authority_key).expect("an authority");
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().expect("a server's key");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names = ["localhost", "127.0.0.1", PROXIED].map(str::to_owned).to_vec();
     let server = rcgen::CertificateParams::new(names).expect("a server's parameters");
     let certificate = server.signed_by(&key, &issuer).expect("a server's certificate");
     let (certificate_file, key_file) = (dir.join("server.pem"), dir.join("server.key"));
