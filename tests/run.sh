@@ -2,16 +2,20 @@
 # All tests on this machine: installs the real components they need, runs them, builds the static binary and
 # runs its demo in an empty root. Needs a Rust tool chain; installs by apt when root on Debian or Ubuntu.
 # Ends with a summary, and not with 0 when anything failed or a component it found was skipped.
+# AIRLIFT_BENCH=1 also times the static binary beside crane and skopeo; a missed figure is a failure only with
+# AIRLIFT_BENCH_STRICT=1, which is for a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
 
-# command:package that the tests call by name
+# command:package that the tests call by name, and must use where it is
 components="
-  skopeo:skopeo podman:podman buildah:buildah docker-registry:docker-registry containerd:containerd ctr:containerd
-  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux time:time
-  ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils
-  strace:strace curl:curl jq:jq file:file debootstrap:debootstrap busybox:busybox-static musl-gcc:musl-tools"
+  skopeo:skopeo podman:podman docker-registry:docker-registry containerd:containerd ctr:containerd
+  ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
+  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace"
+# the same for the corpus of Debian images and for the static build
+tools="buildah:buildah debootstrap:debootstrap busybox:busybox-static file:file musl-gcc:musl-tools"
+crane=github.com/google/go-containerregistry/cmd/crane@v0.20.3
 work=$PWD/target/run
 mkdir -p "$work"
 done_list=() failed=() missing=()
@@ -26,7 +30,7 @@ is_debian() { [ -r /etc/os-release ] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)'
 install_components() {
   local pair packages=() package
   PATH=$PATH:/usr/sbin:/sbin
-  for pair in $components; do have "${pair%%:*}" || packages+=("${pair##*:}"); done
+  for pair in $components $tools; do have "${pair%%:*}" || packages+=("${pair##*:}"); done
   have gcc || packages+=(gcc libc6-dev)
   if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && is_debian; then
@@ -43,34 +47,41 @@ install_components() {
     fi
   fi
   hash -r
-  AIRLIFT_REQUIRE=
-  # Not programs: whom this runs as, and what the kernel lets it do.
-  if [ "$(id -u)" = 0 ]; then AIRLIFT_REQUIRE+=root,; else missing+=(root); fi
-  if unshare -m true 2>/dev/null; then AIRLIFT_REQUIRE+=mount,; else missing+=(mount); fi
-  # Debian does not package it; used where it is.
-  if have kubeadm; then AIRLIFT_REQUIRE+=kubeadm,; else missing+=(kubeadm); fi
-  grep -qw xfs /proc/filesystems || missing+=(xfs)
-  if [ -e /dev/loop-control ]; then AIRLIFT_REQUIRE+=loop,; else missing+=(loop); fi
-  for pair in $components; do
-    if have "${pair%%:*}"; then AIRLIFT_REQUIRE+="${pair%%:*},"; else missing+=("${pair%%:*}"); fi
-  done
+  for pair in $tools; do have "${pair%%:*}" || missing+=("${pair%%:*}"); done
 }
 
-install_go_components() {
+require_components() {
+  local pair
+  AIRLIFT_REQUIRE=
+  for pair in $components; do require_if "${pair%%:*}" have "${pair%%:*}"; done
+  # Debian does not package it; used where it is.
+  require_if kubeadm have kubeadm
+  # Not programs: whom this runs as, and what the kernel lets it do.
+  require_if root [ "$(id -u)" = 0 ]
+  require_if mount unshare -m true
+  require_if "the right to mount in a name space of its own" unshare -rm mount -t tmpfs tmpfs "$work"
+  require_if loop [ -e /dev/loop-control ]
+  grep -qw xfs /proc/filesystems || missing+=(xfs)
+}
+
+# The tests must use the component $1 where the other words, a command, succeed; elsewhere it is missing.
+require_if() {
+  local component=$1
+  shift
+  if "$@" 2>/dev/null; then AIRLIFT_REQUIRE+=$component,; else missing+=("$component"); fi
+}
+
+# Only the bench calls it.
+install_crane() {
+  PATH=$PATH:$work/go
+  ! have crane || return 0
   have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
-  if have crane; then
-    AIRLIFT_REQUIRE+=crane,
-  elif ! have go; then
+  mkdir -p "$work/go"
+  if ! have go; then
     missing+=(crane)
-  else
-    mkdir -p "$work/go"
-    if GOBIN=$work/go timeout 900 go install github.com/google/go-containerregistry/cmd/crane@latest >"$work/go.log" 2>&1; then
-      PATH=$PATH:$work/go
-      AIRLIFT_REQUIRE+=crane,
-    else
-      missing+=(crane)
-      echo "go cannot install crane: $(tail -n 1 "$work/go.log")" >&2
-    fi
+  elif ! GOBIN=$work/go timeout 900 go install "$crane" >"$work/go.log" 2>&1; then
+    missing+=(crane)
+    echo "go cannot install crane: $(tail -n 1 "$work/go.log")" >&2
   fi
 }
 
@@ -99,13 +110,17 @@ run_tests() {
   export AIRLIFT_REQUIRE
   # --nocapture is not needed: the rig writes its skips past the harness.
   if cargo test --locked --all --no-fail-fast 2>&1 | tee "$work/test.log"; then passed "cargo test"; else broke "cargo test"; fi
-  grep -oE 'SKIPPED: .* needs [A-Za-z0-9_-]+' "$work/test.log" | sort -u >"$work/skipped" || true
+  grep -oE 'SKIPPED: .+ needs .+' "$work/test.log" | sort -u >"$work/skipped" || true
   while read -r line; do
-    case " ${missing[*]-} " in
-      *" ${line##* } "*) ;;
-      *) broke "a skip nobody expected: $line" ;;
-    esac
+    # The rest of the line: a component may have more words than one.
+    is_missing "${line#* needs }" || broke "a skip nobody expected: $line"
   done <"$work/skipped"
+}
+
+is_missing() {
+  local one
+  for one in "${missing[@]}"; do [ "$one" != "$1" ] || return 0; done
+  return 1
 }
 
 # Sets `binary` to a static build: musl where the target can be had, else glibc linked statically.
@@ -154,6 +169,17 @@ demo_in_an_empty_root() {
   return "$code"
 }
 
+bench() {
+  step "bench"
+  if [ -z "${AIRLIFT_CORPUS-}" ]; then
+    echo "no bench without the corpus" >&2
+  elif AIRLIFT_BENCH_PROGRAM=$binary cargo bench --locked --bench side_by_side; then
+    passed "bench"
+  else
+    broke "bench"
+  fi
+}
+
 summary() {
   step "summary"
   printf 'passed   %s\n' "${done_list[@]-nothing}"
@@ -164,7 +190,8 @@ summary() {
 
 step "components"
 install_components
-install_go_components
+require_components
+[ "${AIRLIFT_BENCH-}" != 1 ] || install_crane
 start_corpus
 echo "required: ${AIRLIFT_REQUIRE%,}"
 step "cargo test"
@@ -175,6 +202,7 @@ if build_static; then
   if is_static; then passed "static binary"; else broke "static binary"; fi
   step "demo in an empty root"
   if demo_in_an_empty_root; then passed "demo in an empty root"; else broke "demo in an empty root"; fi
+  [ "${AIRLIFT_BENCH-}" != 1 ] || bench
 else
   broke "static build"
 fi
