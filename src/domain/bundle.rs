@@ -66,7 +66,7 @@ pub struct BundleManifest {
     pub images: Vec<Image>,
     /// Every blob, by digest.
     pub blobs: Vec<Blob>,
-    /// Every other file but signatures and sums.
+    /// Every other file but this document and its signatures.
     pub files: Vec<File>,
     /// Sums over the lists above.
     pub totals: Totals,

@@ -106,7 +106,7 @@ pub enum ManifestError {
     #[error("not a readable manifest: {0}")]
     Json(String),
     /// Too many bytes.
-    #[error("a manifest of {size} bytes; at most {MAX_MANIFEST} are accepted")]
+    #[error("a manifest of {size} bytes; registries accept {MAX_MANIFEST}")]
     TooLarge {
         /// Bytes seen.
         size: u64,
@@ -158,7 +158,15 @@ struct Raw {
 /// # Errors
 /// [`ManifestError`], by what is wrong with it; nothing is repaired.
 pub fn parse(bytes: &[u8], declared: Option<&str>) -> Result<Document, ManifestError> {
-    if bytes.len() as u64 > MAX_MANIFEST {
+    parse_within(bytes, declared, MAX_MANIFEST)
+}
+
+/// The same for a document of another limit in bytes: the `index.json` of a layout holds more than one manifest may.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(bytes: &[u8], declared: Option<&str>, limit: u64) -> Result<Document, ManifestError> {
+    if bytes.len() as u64 > limit {
         return Err(ManifestError::TooLarge { size: bytes.len() as u64 });
     }
     let raw: Raw = strict_json::parse(bytes).map_err(|error| ManifestError::Json(error.to_string()))?;

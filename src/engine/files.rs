@@ -210,6 +210,8 @@ impl Files for RealFiles {
     }
 
     fn sync_dir(&self, path: &Path) -> FileResult<()> {
+        // The parent of a bare file name is written as nothing.
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(at("sync directory", path))?;
         match rustix::fs::fsync(&directory) {

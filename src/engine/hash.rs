@@ -39,6 +39,23 @@ impl Hasher {
     }
 }
 
+/// SHA-256 of a stream, to its end. Blocks.
+///
+/// # Errors
+/// The reader's.
+pub fn of_stream(mut reader: impl std::io::Read) -> std::io::Result<Digest> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(got) => hasher.update(&buffer[..got]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// SHA-256 of bytes at hand.
 pub fn sha256(bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::new(Algorithm::Sha256);

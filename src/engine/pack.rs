@@ -128,10 +128,15 @@ pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<P
 /// # Errors
 /// [`PackError`]; what the medium, a registry or the key said.
 pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &JobCtx) -> Result<PackReport> {
-    create(&*ctx.files, &spec.to)?;
-    let _lock = workdir::lock(&spec.to)?;
     let state = State::new(ctx.files.clone(), spec.state.clone());
+    // A destination that another run works in is said at once; one that is not there is made only when it is needed.
+    let early = if spec.to.is_dir() { Some(workdir::lock(&spec.to)?) } else { None };
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
+    create(&*ctx.files, &assembly.to)?;
+    let _lock = match early {
+        Some(lock) => lock,
+        None => workdir::lock(&assembly.to)?,
+    };
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     Ok(PackReport { bundle, resolved })
 }

@@ -25,7 +25,7 @@ fn world() -> Option<World> {
 fn look(bundle: &Path) -> Result<ReadBack, EngineError> {
     let bytes = std::fs::read(bundle.join(MANIFEST)).unwrap();
     let document = BundleManifest::parse(&bytes).unwrap();
-    read_back(bundle, &document, &[(MANIFEST, &bytes)], &JobCtx::silent())
+    read_back(bundle, &document, &bytes, &JobCtx::silent())
 }
 
 fn largest(bundle: &Path) -> Blob {

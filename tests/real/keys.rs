@@ -26,7 +26,7 @@ fn bundle(root: &TempRoot) -> PathBuf {
         let sha256 = sha256(text.as_bytes()).hex().to_owned();
         File { path: path.to_owned(), size: text.len() as u64, sha256 }
     });
-    let document = BundleManifest {
+    let mut document = BundleManifest {
         format: FORMAT.to_owned(),
         id: uuid::Uuid::now_v7(),
         name: "b".to_owned(),
@@ -42,9 +42,12 @@ fn bundle(root: &TempRoot) -> PathBuf {
         files: files.into(),
         totals: Totals::default(),
     };
+    let sums = sums::text(&document);
+    root.write("b-1/airlift/SHA256SUMS", &sums);
+    let (path, size) = ("airlift/SHA256SUMS".to_owned(), sums.len() as u64);
+    document.files.push(File { path, size, sha256: sha256(sums.as_bytes()).hex().to_owned() });
     let bytes = document.to_bytes().unwrap();
     root.write("b-1/airlift/manifest.json", &bytes);
-    root.write("b-1/airlift/SHA256SUMS", sums::text(&document, &bytes));
     root.join("b-1")
 }
 

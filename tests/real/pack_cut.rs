@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use airlift::domain::digest::Digest;
-use airlift::domain::media_type::Compression;
+use airlift::domain::media_type::{self, Compression};
 use airlift::engine::demo::layer::LayerSpec;
-use airlift::engine::demo::sample::ImageSpec;
+use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
+use airlift::engine::files::{EntryKind, Files, RealFiles};
 use airlift::engine::hash::sha256;
 use serde_json::{Value, json};
 
@@ -145,4 +146,66 @@ fn r14_a_second_pack_over_what_was_tampered_with_ends_in_a_bundle_that_verifies_
         world.verify(&bundle, &[]).code(code);
         world.verify(&again, &[]).code(0);
     }
+}
+
+#[test]
+fn r15_a_signed_bundle_that_cannot_be_mended_is_left_as_it_is() {
+    let Some(world) = World::start() else { return };
+    push(&world, "whole", 1, 50_000);
+    let lost = push(&world, "lost", 2, 60_000);
+    let both = ["HOST/team/whole:1", "HOST/team/lost:1"];
+    let bundle = world.packed(&both);
+    std::fs::remove_file(stored(&world, &lost)).unwrap();
+    let layer = bundle.join(lost.layout_path());
+    let mut bytes = std::fs::read(&layer).unwrap();
+    bytes[10_000] ^= 1;
+    std::fs::write(&layer, bytes).unwrap();
+    let before = names(&bundle);
+    for more in [&["--keep-going"][..], &[]] {
+        world.pack(&[&both[..], more].concat()).code(15);
+        let gone: Vec<_> = before.iter().filter(|path| !bundle.join(path).exists()).collect();
+        assert!(gone.iter().all(|path| path.ends_with(lost.hex())), "{gone:?}");
+        let said = world.verify(&bundle, &[]).code(10).said();
+        assert!(said.contains(lost.hex()), "{said}");
+    }
+}
+
+fn names(bundle: &Path) -> Vec<String> {
+    let entries = RealFiles.list(bundle, 1000).unwrap();
+    entries.into_iter().filter(|entry| entry.kind == EntryKind::File).map(|entry| entry.path).collect()
+}
+
+#[test]
+fn what_verify_would_refuse_is_never_signed_and_an_artifact_is_no_broken_image() {
+    let Some(world) = World::start() else { return };
+    let manifest = |layout: &mut SampleLayout, reference: &str, config: &[u8]| {
+        let layer = layout.layer(&LayerSpec::noise(7, 5_000)).unwrap();
+        let config_digest = layout.blob(config).unwrap();
+        let text = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "config": {"mediaType": media_type::OCI_CONFIG, "digest": config_digest, "size": config.len()},
+            "layers": [{
+                "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                "digest": layer.digest,
+                "size": layer.size,
+            }],
+        });
+        layout.manifest(reference, media_type::OCI_MANIFEST, text.to_string().as_bytes()).unwrap()
+    };
+    let two = format!(
+        r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["sha256:{0}","sha256:{0}"]}}}}"#,
+        "0".repeat(64)
+    );
+    let broken = world.push(|layout, host| {
+        manifest(layout, &format!("{host}/team/artifact:1"), b"{}");
+        manifest(layout, &format!("{host}/team/broken:1"), two.as_bytes())
+    });
+    let bundle = world.packed(&["HOST/team/artifact:1"]);
+    world.verify(&bundle, &[]).code(0);
+    let refused = world.pack(&["HOST/team/broken:1", "--name", "broken"]).code(10);
+    let message = refused.result()["message"].to_string();
+    assert!(message.contains(broken.hex()) && message.contains("2 diff_ids"), "{message}");
+    let signatures = world.medium().join("broken-1/airlift/signatures");
+    assert_eq!(std::fs::read_dir(signatures).map_or(0, Iterator::count), 0);
 }

@@ -68,9 +68,9 @@ impl Subject {
         format!("airlift/signatures/{}", name.to_str().unwrap())
     }
 
-    /// Every file of the signed list.
+    /// Every file of the signed list but the sums themselves.
     fn listed(&self) -> Vec<String> {
-        self.document.all_files().map(|(path, ..)| path).collect()
+        self.document.all_files().map(|(path, ..)| path).filter(|path| path != SUMS).collect()
     }
 
     /// Tampers with a copy, which must then be refused with `code` and a message that holds all words `tamper` returns.
@@ -104,7 +104,14 @@ impl Subject {
         signature.arg(self.world.trust_file()).arg("-s").arg(bundle.join(self.signature()));
         let document = std::fs::File::open(bundle.join(MANIFEST)).unwrap();
         signature.stdin(document).stdout(Stdio::null()).stderr(Stdio::null());
-        (sums.status().unwrap().success(), signature.status().unwrap().success())
+        // As the bundle's README.txt says: the signed document must mean this very list.
+        let mut tied = Command::new("sh");
+        tied.arg("-c").arg(
+            "grep -A2 '\"airlift/SHA256SUMS\"' airlift/manifest.json | \
+             grep -q \"$(sha256sum < airlift/SHA256SUMS | cut -c1-64)\"",
+        );
+        let tied = tied.current_dir(bundle).status().unwrap().success();
+        (tied && sums.status().unwrap().success(), signature.status().unwrap().success())
     }
 }
 
@@ -175,7 +182,7 @@ fn a_changed_byte_in_any_listed_file_names_it_with_expected_and_actual_and_stock
         flip(bundle, MANIFEST, 300);
         vec![subject.signature(), format!("not over these bytes of {MANIFEST}")]
     };
-    assert_eq!(subject.refused(11, not_over), (false, false));
+    assert_eq!(subject.refused(11, not_over), (true, false));
     let signature = subject.signature();
     for at in [3, 150, length(&subject.bundle.join(&signature)) - 30] {
         let told = |bundle: &Path| {
@@ -222,6 +229,26 @@ fn a_truncated_file_names_both_lengths() {
             subject.refused(code, told);
         }
     }
+}
+
+#[test]
+fn a_forged_list_of_sums_is_refused_by_us_and_by_the_stock_check() {
+    let Some(subject) = subject(&[]) else { return };
+    let forge = |bundle: &Path| {
+        let readme = bundle.join("airlift/README.txt");
+        std::fs::write(&readme, "run me\n").unwrap();
+        let list = std::fs::read_to_string(bundle.join(SUMS)).unwrap();
+        let forged: String = list
+            .lines()
+            .map(|line| {
+                let (_, path) = line.split_once("  ").unwrap();
+                format!("{}  {path}\n", sha256(&std::fs::read(bundle.join(path)).unwrap()).hex())
+            })
+            .collect();
+        std::fs::write(bundle.join(SUMS), forged).unwrap();
+        Vec::new()
+    };
+    assert_eq!(subject.refused(10, forge), (false, true));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::domain::plan::{BlobPlan, Limits, Planner};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Kind, Result};
+use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::files::{Files, Space};
 use crate::engine::journal::{Header, Journal};
 use crate::engine::registry::Registry;
@@ -131,6 +131,14 @@ pub async fn assemble(
         }
     };
     if !filled.lost.is_empty() {
+        // A signed bundle is mended or left as it is; what it lacks is never written out of it.
+        if place.is_repeat() {
+            return Err(filled
+                .lost
+                .into_iter()
+                .next()
+                .map_or_else(|| Interrupted.into(), |(_, error)| error));
+        }
         leave_out(&mut spec, filled.lost, ctx)?;
         plan = self::plan(&spec.images)?;
         tidy(&place, &plan, ctx)?;

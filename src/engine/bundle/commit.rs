@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::assemble::{AssembleReport, AssembleSpec, Plan};
 use super::contents::{self, Program};
 use super::fetch::{Sources, blocking};
+use super::read::BundleReader;
 use super::readback::{self, ReadBack};
-use super::{repeat, sums};
+use super::{graph, repeat, sums};
 use crate::domain::bundle::{self, Binary, Blob, BundleManifest, File, MANIFEST, SUMS, Tool, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Event, Phase};
@@ -46,17 +47,16 @@ pub(super) async fn commit(
     let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
     let (job, read_back, repeat) = (ctx.clone(), spec.read_back, place.is_repeat());
     blocking(move || {
-        let sums = sums::text(&document, &bytes);
+        // Nothing is signed that the other side would refuse.
+        graph::close(&BundleReader::new(root.clone(), document.clone(), Arc::clone(&files)))?;
         if !repeat {
-            store::write_file(&*files, &root, SUMS, sums.as_bytes())?;
             store::write_file(&*files, &root, MANIFEST, &bytes)?;
         }
         sync_directories(&*files, &root, &document)?;
         job.say(Event::Finished { phase: Phase::Flush });
         job.check()?;
-        let small: [(&str, &[u8]); 2] = [(MANIFEST, &bytes), (SUMS, sums.as_bytes())];
         let read_back =
-            if read_back { Some(readback::read_back(&root, &document, &small, &job)?) } else { None };
+            if read_back { Some(readback::read_back(&root, &document, &bytes, &job)?) } else { None };
         Ok(Committed { document, bytes, read_back })
     })
     .await
@@ -133,8 +133,9 @@ fn describe(
         files: Vec::new(),
     };
     listed.push(store::write_file(&**files, root, bundle::README, contents::readme(&document).as_bytes())?);
-    listed.sort_by(|a, b| a.path.cmp(&b.path));
     document.files = listed;
+    document.files.push(store::write_file(&**files, root, SUMS, sums::text(&document).as_bytes())?);
+    document.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(document)
 }
 

@@ -143,6 +143,19 @@ pub fn running_program() -> std::io::Result<PathBuf> {
     })
 }
 
+/// The first bytes of the running program, and the rest of it.
+fn open_program() -> std::io::Result<(Vec<u8>, std::fs::File)> {
+    let mut program = std::fs::File::open(running_program()?)?;
+    let mut head = Vec::new();
+    (&mut program).take(HEADERS).read_to_end(&mut head)?;
+    Ok((head, program))
+}
+
+/// Whether a pack that is asked to carry this program would do so.
+pub fn would_carry(wanted: bool) -> bool {
+    wanted && open_program().is_ok_and(|(head, _)| is_static(&head))
+}
+
 /// What became of carrying the program.
 pub enum Program {
     /// It lies in the bundle.
@@ -156,13 +169,7 @@ pub enum Program {
 /// # Errors
 /// A file error on the medium; that the program cannot be read is a reason, not an error.
 pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
-    let open = || -> std::io::Result<(Vec<u8>, std::fs::File)> {
-        let mut program = std::fs::File::open(running_program()?)?;
-        let mut head = Vec::new();
-        (&mut program).take(HEADERS).read_to_end(&mut head)?;
-        Ok((head, program))
-    };
-    let (head, rest) = match open() {
+    let (head, rest) = match open_program() {
         Ok(opened) => opened,
         Err(error) => return Ok(Program::Left(format!("this program cannot be read: {error}"))),
     };

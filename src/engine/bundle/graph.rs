@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::read::BundleReader;
-use crate::domain::bundle::{INDEX, REF_NAME};
+use crate::domain::bundle::{INDEX, MAX_DOCUMENT, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
 use crate::domain::media_type as mt;
@@ -53,6 +53,9 @@ pub enum GraphError {
         /// Its digest.
         digest: Digest,
     },
+    /// Two images that cannot both be right.
+    #[error("{0}")]
+    Contradiction(String),
     /// A blob that nothing points at.
     #[error("blob {0} is listed but nothing points at it")]
     Orphan(Digest),
@@ -86,7 +89,10 @@ pub struct Graph {
     pub bytes: u64,
     /// For `--deep`: layers of images with what they unpack to.
     pub layers: BTreeMap<Digest, LayerCheck>,
+    /// Two images that disagree about what one layer unpacks to: at least one of them lies.
+    pub contradictions: Vec<String>,
     seen: HashSet<Digest>,
+    entered: HashSet<Digest>,
 }
 
 /// Reads `index.json` and everything it reaches but layers.
@@ -95,7 +101,7 @@ pub struct Graph {
 /// [`GraphError`], [`super::read::ReadError`] or a file error.
 pub fn close(bundle: &BundleReader) -> Result<Graph> {
     let bytes = super::read::small_file(bundle, INDEX)?;
-    let index = match manifest::parse(&bytes, None) {
+    let index = match manifest::parse_within(&bytes, None, MAX_DOCUMENT) {
         Ok(Document::Index(index)) => index,
         Ok(Document::Manifest(_)) => return Err(document(INDEX, "it is a manifest, not an index").into()),
         Err(error) => return Err(document(INDEX, &error.to_string()).into()),
@@ -171,9 +177,10 @@ impl Graph {
             }
             .into());
         }
-        let new = self.seen.insert(descriptor.digest.clone());
+        self.seen.insert(descriptor.digest.clone());
         let is_document = mt::is_index(&descriptor.media_type) || mt::is_manifest(&descriptor.media_type);
-        if !new || !is_document {
+        // The same bytes may be a layer of one image and a manifest by another descriptor.
+        if !is_document || !self.entered.insert(descriptor.digest.clone()) {
             return Ok(());
         }
         if depth > MAX_DEPTH {
@@ -208,7 +215,9 @@ impl Graph {
         })?;
         let layers: Vec<&Descriptor> =
             image.layers.iter().filter(|layer| mt::layer_compression(&layer.media_type).is_some()).collect();
-        if layers.is_empty() {
+        // A configuration that names neither platform nor layers is an artifact's, whatever its type says.
+        let artifact = config.platform().is_none() && config.rootfs.diff_ids.is_empty();
+        if layers.is_empty() || artifact {
             return Ok(());
         }
         if config.rootfs.diff_ids.len() != layers.len() {
@@ -223,11 +232,10 @@ impl Graph {
             let check = LayerCheck { layer: layer.clone(), diff_id };
             let said = self.layers.entry(layer.digest.clone()).or_insert_with(|| check.clone());
             if said.diff_id != check.diff_id {
-                let reason = format!(
-                    "layer {} is said to unpack to {} here and to {} by another image",
+                self.contradictions.push(format!(
+                    "{name}: layer {} is said to unpack to {} here and to {} by another image",
                     layer.digest, check.diff_id, said.diff_id
-                );
-                return Err(document(name, &reason).into());
+                ));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use crate::domain::bundle::{BundleManifest, MANIFEST, SIGNATURES, SUMS};
+use crate::domain::bundle::{BundleManifest, MANIFEST, SIGNATURES};
 use crate::engine::error::{Explain, Kind, Result};
 use crate::engine::files::{EntryKind, Files};
 
@@ -75,7 +75,6 @@ pub fn check(files: &dyn Files, root: &Path, document: &BundleManifest) -> Resul
     let mut expected: BTreeMap<String, Option<u64>> =
         document.all_files().map(|(path, size, _)| (path, Some(size))).collect();
     expected.insert(MANIFEST.to_owned(), None);
-    expected.insert(SUMS.to_owned(), None);
     let directories = parents(expected.keys().map(String::as_str).chain([&*format!("{SIGNATURES}/x")]));
     let entries = files.list(root, expected.len() * 2 + 4096)?;
     let mut error = ListingError::default();

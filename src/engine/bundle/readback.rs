@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use rustix::fs::{Advice, OFlags};
 use serde::Serialize;
 
-use crate::domain::bundle::{BundleManifest, MANIFEST, SUMS};
+use crate::domain::bundle::{BundleManifest, MANIFEST};
 use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
@@ -61,14 +61,14 @@ impl Explain for ReadBackError {
     }
 }
 
-/// Reads every file of the document, the document and the sums, and compares. Blocks.
+/// Reads the document and every file it lists, and compares. Blocks.
 ///
 /// # Errors
 /// [`ReadBackError`] naming every file that differs; a cancel.
 pub fn read_back(
     root: &Path,
     document: &BundleManifest,
-    small: &[(&str, &[u8])],
+    document_bytes: &[u8],
     ctx: &JobCtx,
 ) -> Result<ReadBack> {
     let mut work: Vec<(String, u64, Digest)> = Vec::new();
@@ -81,10 +81,7 @@ pub fn read_back(
             work.push((file.path.clone(), file.size, digest));
         }
     }
-    debug_assert!(small.iter().all(|(path, _)| matches!(*path, MANIFEST | SUMS)));
-    work.extend(
-        small.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.len() as u64, hash::sha256(bytes))),
-    );
+    work.push((MANIFEST.to_owned(), document_bytes.len() as u64, hash::sha256(document_bytes)));
     let total = work.iter().map(|(_, size, _)| size).sum();
     let meter = Meter::start(ctx, Phase::ReadBack, work.len() as u64, total);
     // A file system in memory takes O_DIRECT, but has no device behind it to read from.

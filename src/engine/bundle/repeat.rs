@@ -99,11 +99,10 @@ pub fn place(
         return Ok(Place::New { root, lease, id });
     }
     if let Some((root, _)) = &newest
-        && let Some((document, bytes)) = workdir::document_of(&*ctx.files, root)
+        && let Some((document, bytes)) = signed_document(&*ctx.files, root, signer)
         && same_content(spec, limits, &document)
-        && files_right(&*ctx.files, root, &document, &bytes)
+        && files_right(&*ctx.files, root, &document)
         && nothing_foreign(&*ctx.files, root, &document)
-        && signed_by(&*ctx.files, root, &bytes, signer)
     {
         let lease = state.lease(&spec.name, document.serial).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
@@ -153,25 +152,21 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
         && document.blobs.iter().all(same_parts)
         && document.missing.iter().map(|m| &m.reference).eq(spec.missing.iter().map(|m| &m.reference))
         && document.tool.version == env!("CARGO_PKG_VERSION")
-        && (spec.tool || document.tool.binaries.is_empty())
+        && super::contents::would_carry(spec.tool) != document.tool.binaries.is_empty()
         && document.images.len() == spec.images.len()
         && spec.images.iter().zip(&document.images).all(same_image)
 }
 
 /// Whether everything but the blobs still is what was signed; blobs are looked at later, and mended.
-fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest, document_bytes: &[u8]) -> bool {
+fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest) -> bool {
     let right = |path: &str, size: u64, sha256: &str| {
-        let Ok(open) = files.open(root, path) else { return false };
-        let mut bytes = Vec::new();
-        let mut reader = std::io::Read::take(open.reader, size + 1);
-        std::io::Read::read_to_end(&mut reader, &mut bytes).is_ok()
-            && bytes.len() as u64 == size
-            && crate::engine::hash::sha256(&bytes).hex() == sha256
+        files.open(root, path).is_ok_and(|open| {
+            let same_size = open.size == size;
+            same_size
+                && crate::engine::hash::of_stream(open.reader).is_ok_and(|digest| digest.hex() == sha256)
+        })
     };
-    let sums = super::sums::text(document, document_bytes);
-    let sums_hex = crate::engine::hash::sha256(sums.as_bytes());
     document.files.iter().all(|file| right(&file.path, file.size, &file.sha256))
-        && right(bundle::SUMS, sums.len() as u64, sums_hex.hex())
 }
 
 /// Whether nothing lies there that would keep the bundle from verifying once its blobs are mended.
@@ -182,24 +177,25 @@ fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) ->
         EntryKind::Other => false,
         EntryKind::File => {
             let path = entry.path.as_str();
-            matches!(path, bundle::MANIFEST | bundle::SUMS)
-                || listed.contains(path)
-                || listing::is_signature(path)
+            path == bundle::MANIFEST || listed.contains(path) || listing::is_signature(path)
         }
     };
     files.list(root, listed.len() * 2 + 4096).is_ok_and(|entries| entries.iter().all(ours))
 }
 
-/// Whether this key has signed these very bytes before. A document that
-/// somebody changed on the medium is never signed by going over it once more.
-fn signed_by(files: &dyn Files, root: &Path, document_bytes: &[u8], signer: &Signer) -> bool {
+/// The document of a finished bundle, if this key has signed these very bytes before: nothing else on a medium
+/// is worth parsing, and a document that somebody changed is never signed by going over it once more.
+fn signed_document(files: &dyn Files, root: &Path, signer: &Signer) -> Option<(BundleManifest, Vec<u8>)> {
+    let bytes = super::read::document_bytes(files, root).ok()?;
     let key = signer.public().key_data();
-    let signatures = sign::read_signatures(files, root).unwrap_or_default();
     let is_ours = |signature: &sign::SignatureFile| {
         let content = signature.content.as_ref().ok();
-        content.and_then(|bytes| sign::check::signer_of(document_bytes, bytes)).as_ref() == Some(key)
+        content.and_then(|content| sign::check::signer_of(&bytes, content)).as_ref() == Some(key)
     };
-    signatures.iter().any(is_ours)
+    if !sign::read_signatures(files, root).ok()?.iter().any(is_ours) {
+        return None;
+    }
+    Some((BundleManifest::parse(&bytes).ok()?, bytes))
 }
 
 /// Other bundles on the medium, whose blobs may save the network.

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::fetch::blocking;
 use super::read::{self, BundleReader};
-use super::{graph, hash_all, listing, sums};
-use crate::domain::bundle::{BundleManifest, SUMS, Totals};
+use super::{graph, hash_all, listing};
+use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::trust::{Accepted, Lifetime, SerialDecision, decide_clock};
 use crate::engine::ctx::JobCtx;
@@ -226,8 +226,10 @@ fn check_bytes(
     document_bytes: &[u8],
     ctx: &JobCtx,
 ) -> Result<Checked> {
-    check_sums(bundle, document_bytes)?;
     let graph = graph::close(bundle)?;
+    if let (true, Some(first)) = (spec.deep, graph.contradictions.first()) {
+        return Err(graph::GraphError::Contradiction(first.clone()).into());
+    }
     let plan = hash_all::HashPlan {
         skip: &graph.hashed,
         layers: spec.deep.then_some(&graph.layers),
@@ -235,23 +237,4 @@ fn check_bytes(
     };
     let bytes = hash_all::hash_all(bundle, &plan, ctx)?;
     Ok(Checked { bytes: bytes + graph.bytes + document_bytes.len() as u64, layers: graph.layers.len() })
-}
-
-/// `SHA256SUMS` is not in the signed list, but it says nothing that the list does not imply.
-fn check_sums(bundle: &BundleReader, document_bytes: &[u8]) -> Result<()> {
-    let expected = sums::text(bundle.document(), document_bytes);
-    let open = bundle.files().open(bundle.root(), SUMS)?;
-    let mut actual = Vec::new();
-    let limit = expected.len() as u64 + 1;
-    std::io::Read::read_to_end(&mut std::io::Read::take(open.reader, limit), &mut actual)
-        .map_err(|source| graph::read_error(bundle, SUMS, source))?;
-    if actual == expected.as_bytes() {
-        return Ok(());
-    }
-    Err(read::ReadError::Content {
-        path: SUMS.to_owned(),
-        expected: hash::sha256(expected.as_bytes()),
-        actual: hash::sha256(&actual),
-    }
-    .into())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use crate::domain::bundle::{self, BundleManifest, JOURNAL, MANIFEST, SIGNATURES};
+use crate::domain::bundle::{self, JOURNAL, MANIFEST, SIGNATURES};
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Entry, EntryKind, Files};
 use crate::engine::journal;
@@ -126,12 +126,6 @@ fn only_our_skeleton(path: &Path) -> bool {
     std::fs::read_dir(path).is_ok_and(|entries| {
         entries.flatten().all(|entry| matches!(entry.file_name().to_str(), Some("airlift" | "blobs")))
     })
-}
-
-/// The document of a finished bundle, strictly parsed but of unverified origin.
-pub fn document_of(files: &dyn Files, path: &Path) -> Option<(BundleManifest, Vec<u8>)> {
-    let bytes = super::read::document_bytes(files, path).ok()?;
-    Some((BundleManifest::parse(&bytes).ok()?, bytes))
 }
 
 /// The id an unfinished bundle was given.

@@ -4,9 +4,8 @@ use std::io::Read;
 
 use super::layout::LayoutIndex;
 use super::source::{Root, Source};
-use crate::domain::bundle::INDEX;
+use crate::domain::bundle::{INDEX, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::MAX_MANIFEST;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::Files;
@@ -25,7 +24,7 @@ impl BundleSource {
     pub fn new(reader: BundleReader, files: &dyn Files) -> Result<Self> {
         let path = reader.root().join(INDEX);
         let mut bytes = Vec::new();
-        let read = files.open(reader.root(), INDEX)?.reader.take(MAX_MANIFEST).read_to_end(&mut bytes);
+        let read = files.open(reader.root(), INDEX)?.reader.take(MAX_DOCUMENT).read_to_end(&mut bytes);
         read.map_err(|source| FileError { operation: "read", path: path.clone(), source })?;
         let mut roots = LayoutIndex::parse(&path, &bytes)?.roots();
         for image in &reader.document().images {
