@@ -220,6 +220,7 @@ impl TrustArgs {
             deep: false,
             allow_rollback: self.allow_rollback,
             bytes,
+            record: true,
         })
     }
 }

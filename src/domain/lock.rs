@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::ImagePlatform;
 use super::digest::Digest;
+use super::platform::Platform;
 use super::reference::Reference;
 use super::resolved::ResolvedImage;
 
@@ -13,8 +14,7 @@ use super::resolved::ResolvedImage;
 pub const FORMAT: &str = "airlift-lock/1";
 /// The largest lock file that is read, in bytes.
 pub const MAX_LOCK: u64 = 16 * 1024 * 1024;
-const HEADER: &str =
-    "# Written by `airlift resolve --lock`; `airlift pack --lock` carries exactly this content.\n\n";
+const HEADER: &str = "# Written by `airlift resolve --lock`; `airlift pack --lock` carries exactly these images and platforms.\n\n";
 
 /// A lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,33 @@ pub struct Locked {
     pub digest: Digest,
     /// Its type.
     pub media_type: String,
+    /// The platforms that were asked for; absent where all of them were.
+    #[serde(default, with = "texts", skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<Platform>,
     /// What is carried of it.
     #[serde(default, rename = "platform", skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<ImagePlatform>,
+}
+
+/// What a lock file holds a request to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Digest of the top manifest.
+    pub digest: Digest,
+    /// The platforms to look for; nothing means all of them.
+    pub filter: Vec<Platform>,
+    /// What has to be found.
+    pub platforms: Vec<ImagePlatform>,
+}
+
+/// A platform that is asked for and not among those the lock file was made for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("locked for {} alone, {asked} is not among them", join(.only, ", "))]
+pub struct Outside {
+    /// What it is locked for.
+    pub only: Vec<Platform>,
+    /// What was asked for.
+    pub asked: Platform,
 }
 
 /// How a reference differs between two lock files.
@@ -93,13 +117,14 @@ impl Default for Lock {
 }
 
 impl Lock {
-    /// A lock over what was resolved.
-    pub fn of<'a>(images: impl IntoIterator<Item = &'a ResolvedImage>) -> Self {
+    /// A lock over what was resolved with this platform filter.
+    pub fn of<'a>(images: impl IntoIterator<Item = &'a ResolvedImage>, only: &[Platform]) -> Self {
         let entries = images.into_iter().map(|image| {
             let locked = Locked {
                 reference: image.reference.clone(),
                 digest: image.digest.clone(),
                 media_type: image.media_type.clone(),
+                only: only.to_vec(),
                 platforms: image.platforms.clone(),
             };
             (image.reference.clone(), locked)
@@ -144,8 +169,13 @@ impl Lock {
 
     /// The content a reference is held to.
     pub fn pin(&self, reference: &Reference) -> Option<&Digest> {
+        Some(&self.entry(reference)?.digest)
+    }
+
+    /// The entry of a reference.
+    pub fn entry(&self, reference: &Reference) -> Option<&Locked> {
         let at = self.images.binary_search_by(|locked| locked.reference.cmp(reference)).ok()?;
-        Some(&self.images[at].digest)
+        self.images.get(at)
     }
 
     /// Keeps the entries of `old` for references that are still wanted and could not be resolved this time.
@@ -183,6 +213,79 @@ impl Lock {
     }
 }
 
+impl Locked {
+    /// What it holds a request to, narrowed to the platforms that are asked for now.
+    ///
+    /// # Errors
+    /// One of them is not among those it was made for.
+    pub fn hold(&self, asked: &[Platform]) -> Result<Hold, Outside> {
+        let mut filter = Vec::new();
+        for platform in asked.iter().filter(|_| !self.only.is_empty()) {
+            let before = filter.len();
+            filter.extend(self.only.iter().filter_map(|only| common(only, platform)).cloned());
+            if filter.len() == before {
+                return Err(Outside { only: self.only.clone(), asked: platform.clone() });
+            }
+        }
+        if filter.is_empty() {
+            filter = if asked.is_empty() { &self.only } else { asked }.to_vec();
+        }
+        let wanted = |image: &&ImagePlatform| {
+            asked.is_empty() || filter.iter().any(|platform| platform.accepts(&image.platform()))
+        };
+        let platforms = self.platforms.iter().filter(wanted).cloned().collect();
+        Ok(Hold { digest: self.digest.clone(), filter, platforms })
+    }
+}
+
+impl Hold {
+    /// What is expected and not found, and what is found instead, in words; nothing where all is as it was.
+    pub fn differs(&self, digest: &Digest, found: &[ImagePlatform]) -> Option<(String, String)> {
+        if *digest != self.digest {
+            return Some((self.digest.to_string(), digest.to_string()));
+        }
+        let lost = self.platforms.iter().filter(|platform| !found.contains(platform));
+        let added = found.iter().filter(|platform| !self.platforms.contains(platform));
+        let (lost, added): (Vec<_>, Vec<_>) = (lost.map(words).collect(), added.map(words).collect());
+        if lost.is_empty() && added.is_empty() {
+            return None;
+        }
+        let or_nothing =
+            |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+        Some((or_nothing(lost), or_nothing(added)))
+    }
+}
+
+/// What two filters both take, which is the narrower one; nothing where they have nothing in common.
+fn common<'a>(a: &'a Platform, b: &'a Platform) -> Option<&'a Platform> {
+    let narrower = if a.variant.is_some() { a } else { b };
+    (a.accepts(b) || b.accepts(a)).then_some(narrower)
+}
+
+fn words(image: &ImagePlatform) -> String {
+    format!("{} {} of {} bytes", image.platform(), image.digest, image.size)
+}
+
+fn join(platforms: &[Platform], between: &str) -> String {
+    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// Platforms as people write them: `linux/arm/v7`.
+mod texts {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Platform;
+
+    pub(super) fn serialize<S: Serializer>(list: &[Platform], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Platform>, D::Error> {
+        let texts = Vec::<String>::deserialize(reader)?;
+        texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +301,7 @@ mod tests {
                 reference: name.parse().unwrap(),
                 digest: digest(*c),
                 media_type: crate::domain::media_type::OCI_INDEX.to_owned(),
+                only: vec!["linux/arm".parse().unwrap()],
                 platforms: vec![ImagePlatform {
                     os: "linux".into(),
                     architecture: "arm".into(),
@@ -218,6 +322,42 @@ mod tests {
         assert_eq!(Lock::parse(&text).unwrap(), written);
         assert!(text.find("nginx").unwrap() < text.find("redis").unwrap());
         assert_eq!(Lock::parse(&Lock::default().to_text().unwrap()).unwrap(), Lock::default());
+    }
+
+    #[test]
+    fn a_hold_is_narrowed_within_its_platforms_and_tells_what_differs() {
+        let entry = |os: &str, architecture: &str, variant: Option<&str>, c| ImagePlatform {
+            os: os.into(),
+            architecture: architecture.into(),
+            variant: variant.map(Into::into),
+            digest: digest(c),
+            size: 7,
+        };
+        let v6 = entry("linux", "arm", Some("v6"), '6');
+        let v7 = entry("linux", "arm", Some("v7"), '7');
+        let amd64 = entry("linux", "amd64", None, 'a');
+        let mut locked = lock(&[("a:1", 'a')]).images.remove(0);
+        locked.platforms = vec![v6.clone(), v7.clone()];
+        let hold = |locked: &Locked, asked: &[&str]| {
+            let asked: Vec<Platform> = asked.iter().map(|text| text.parse().unwrap()).collect();
+            locked.hold(&asked).map(|hold| (join(&hold.filter, " "), hold.platforms))
+        };
+        let both = vec![v6.clone(), v7.clone()];
+        assert_eq!(hold(&locked, &[]).unwrap(), ("linux/arm".to_owned(), both.clone()));
+        assert_eq!(hold(&locked, &["linux/arm/v7"]).unwrap(), ("linux/arm/v7".to_owned(), vec![v7.clone()]));
+        let outside = hold(&locked, &["linux/arm", "linux/amd64"]).unwrap_err().to_string();
+        assert!(outside.contains("locked for linux/arm alone, linux/amd64 is not"), "{outside}");
+        locked.only.clear();
+        locked.platforms.push(amd64.clone());
+        assert_eq!(hold(&locked, &["linux/amd64"]).unwrap(), ("linux/amd64".to_owned(), vec![amd64.clone()]));
+        locked.only = vec!["linux/arm/v7".parse().unwrap()];
+        assert_eq!(hold(&locked, &["linux/arm"]).unwrap().0, "linux/arm/v7");
+        let hold = locked.hold(&[]).unwrap();
+        assert_eq!(hold.differs(&digest('a'), &[amd64.clone(), v6.clone(), v7.clone()]), None);
+        assert!(hold.differs(&digest('b'), &hold.platforms).is_some());
+        let longer = ImagePlatform { size: 8, ..v7 };
+        let (expected, actual) = hold.differs(&digest('a'), &[v6, longer, amd64]).unwrap();
+        assert!(expected.contains("of 7 bytes") && actual.contains("of 8 bytes"), "{expected} {actual}");
     }
 
     #[test]

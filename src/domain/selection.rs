@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::digest::Digest;
+use super::lock::Hold;
 use super::reference::{Implied, Reference};
 
 /// Where a name was found.
@@ -111,6 +112,9 @@ pub struct Request {
     /// Content it is held to by a lock file, whatever the tag says now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<Digest>,
+    /// Everything that the lock file says of it: the platforms to carry and what has to be found.
+    #[serde(skip)]
+    pub hold: Option<Hold>,
 }
 
 impl Request {
@@ -133,6 +137,7 @@ impl Request {
             note: candidate.note.clone(),
             pull_policy: candidate.pull_policy.clone(),
             pin: None,
+            hold: None,
         })
     }
 }

@@ -29,7 +29,7 @@ pub use report::{FailedView, ImageView, ResolveReport, ResolveTotals};
 pub struct ResolveSpec {
     /// The references, each once.
     pub requests: Vec<Request>,
-    /// What to carry; empty for all platforms of each image.
+    /// What to carry; empty for all platforms of each image. A request that a lock file holds has its own.
     pub platforms: Vec<Platform>,
     /// References resolved at the same time; 0 for the default.
     pub jobs: usize,
@@ -118,13 +118,19 @@ async fn image(spec: &ResolveSpec, request: &Request, session: &Session) -> Resu
     session.ctx.check()?;
     let reference = &request.reference;
     let repo = reference.repository_of();
-    // A digest that was asked for is what is carried, whatever an edited lock file says.
+    // A digest that was asked for is what is resolved, whatever an edited lock file says; the hold then differs.
     let pin = request.pin.as_ref().filter(|_| reference.digest().is_none());
     let selector = pin.map_or_else(|| reference.selector(), ToString::to_string);
     let resolved_at = session.ctx.clock.now();
     let top = session.manifest(&repo, &selector).await?;
-    let mut walk = walk::Walk::new(session, &repo, &spec.platforms);
+    let platforms = request.hold.as_ref().map_or(&spec.platforms, |hold| &hold.filter);
+    let mut walk = walk::Walk::new(session, &repo, platforms);
     let media_type = walk.top(&reference.to_string(), &top).await?;
+    if let Some(hold) = &request.hold
+        && let Some((expected, actual)) = hold.differs(&top.digest, &walk.parts.platforms)
+    {
+        return Err(ResolveError::Locked { reference: reference.to_string(), expected, actual }.into());
+    }
     let mut findings = lint(request, Some(&top.digest));
     findings.extend(moved(request, session, &repo).await);
     if spec.signatures {

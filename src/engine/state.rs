@@ -1,6 +1,6 @@
 //! What this host signed and accepted: serials per name, the highest accepted bundle per name and key, the last time seen.
 //!
-//! Losing it is said, never fatal: without history, rollback cannot be checked.
+//! Losing it is said: without history, rollback cannot be checked. What cannot be read is never written over.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -15,10 +15,11 @@ use crate::domain::bundle::check_name;
 use crate::domain::digest::Digest;
 use crate::domain::strict_json;
 use crate::domain::trust::{Accepted, ClockEvidence, SerialDecision, decide_serial};
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 
 const FORMAT: &str = "airlift-state/1";
+const FAMILY: &str = "airlift-state/";
 const FILE: &str = "state.json";
 /// Bytes of history that are read at most: some hundred thousand names.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -46,6 +47,14 @@ pub enum StateError {
         /// The last serial signed.
         last: u64,
     },
+    /// History that is there and may be whole, but is not for this version to read.
+    #[error("cannot use {}: {reason}; it is left as it is", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What keeps it from being read.
+        reason: String,
+    },
 }
 
 impl Explain for StateError {
@@ -53,6 +62,7 @@ impl Explain for StateError {
         match self {
             Self::Locked { .. } => Kind::Locked,
             Self::Exhausted { .. } => Kind::Usage,
+            Self::Foreign { .. } => Kind::Other,
         }
     }
 
@@ -60,6 +70,7 @@ impl Explain for StateError {
         let hint = match self {
             Self::Locked { .. } => "wait for it, or pack under another --name",
             Self::Exhausted { .. } => "pack under another --name",
+            Self::Foreign { .. } => "use the airlift that wrote it, or give another directory with --state",
         };
         vec![hint.to_owned()]
     }
@@ -72,6 +83,12 @@ struct Document {
     last_seen: Option<Timestamp>,
     signed: BTreeMap<String, u64>,
     accepted: Vec<Entry>,
+}
+
+/// What every version of the document has.
+#[derive(Deserialize)]
+struct Format {
+    format: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,8 +111,18 @@ pub struct State {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     document: Document,
-    /// Why there is none, in words; absent where there is some.
+    /// Why what is there cannot be used, in words; absent where it was read or nothing was ever written.
     pub problem: Option<String>,
+}
+
+/// Why history was not read.
+enum Unread {
+    /// Nothing was ever written.
+    Missing,
+    /// It is damaged: there is nothing to be had from it.
+    Corrupt(String),
+    /// It may be whole, and must not be replaced.
+    Kept(EngineError),
 }
 
 /// A bundle that was verified and is accepted.
@@ -143,25 +170,26 @@ impl State {
         &self.directory
     }
 
-    /// Reads what is there. Never fails: missing or unreadable history is none, and [`History::problem`] says so.
+    /// Reads what is there. Never fails: missing or unreadable history is none, and [`History::problem`] tells
+    /// the one from the other.
     pub fn read(&self) -> History {
-        match self.load() {
-            Ok(document) => History { document, problem: None },
-            Err(reason) => {
-                let problem = format!(
-                    "no history, rollback not checked: {}: {reason}",
-                    self.directory.join(FILE).display()
-                );
-                History { document: Document::default(), problem: Some(problem) }
+        let problem = match self.load() {
+            Ok(document) => return History { document, problem: None },
+            Err(Unread::Missing) => None,
+            Err(Unread::Corrupt(reason)) => {
+                Some(format!("{} is damaged: {reason}", self.directory.join(FILE).display()))
             }
-        }
+            Err(Unread::Kept(error)) => Some(error.message()),
+        };
+        History { document: Document::default(), problem }
     }
 
     /// Takes the next serial of `name`, at least `at_least`, until the lease is dropped. It counts as used only
     /// after [`SerialLease::commit`], so a pack that was cut off goes on under the same serial.
     ///
     /// # Errors
-    /// [`StateError::Locked`] where another run has it; a name that is none; a file error.
+    /// [`StateError::Locked`] where another run has it; a name that is none; serials that are there and cannot be
+    /// read; a file error.
     pub fn lease(&self, name: &str, at_least: u64) -> Result<SerialLease> {
         check_name(name)?;
         let path = self.directory.join(format!("{name}.lock"));
@@ -175,7 +203,12 @@ impl State {
                 return Err(FileError { operation: "lock", path, source }.into());
             }
         }
-        let last = self.read().document.signed.get(name).copied().unwrap_or(0);
+        let document = match self.load() {
+            Ok(document) => document,
+            Err(Unread::Missing | Unread::Corrupt(_)) => Document::default(),
+            Err(Unread::Kept(error)) => return Err(error),
+        };
+        let last = document.signed.get(name).copied().unwrap_or(0);
         let next =
             last.checked_add(1).ok_or_else(|| StateError::Exhausted { name: name.to_owned(), last })?;
         Ok(SerialLease {
@@ -186,11 +219,12 @@ impl State {
         })
     }
 
-    /// Records an accepted bundle for each of its keys. The highest serial stays, so does the latest time.
+    /// Records an accepted bundle for each of its keys. The highest serial stays, so does the latest time. Gives the
+    /// place to which damaged history was moved, where there was some.
     ///
     /// # Errors
-    /// A file error, as in a read-only directory: the caller warns and goes on.
-    pub fn accept(&self, acceptance: &Acceptance) -> Result<()> {
+    /// A file error, as in a read-only directory, or history that must not be replaced: the caller warns and goes on.
+    pub fn accept(&self, acceptance: &Acceptance) -> Result<Option<PathBuf>> {
         self.change(|document| {
             let at = acceptance.decided_at;
             if document.last_seen.is_none_or(|seen| at.duration_since(seen) > TRAIL) {
@@ -213,40 +247,54 @@ impl State {
         })
     }
 
-    fn load(&self) -> std::result::Result<Document, String> {
-        let open = self.files.open(&self.directory, FILE).map_err(|error| error.source.to_string())?;
+    fn load(&self) -> std::result::Result<Document, Unread> {
+        let path = || self.directory.join(FILE);
+        let open = self.files.open(&self.directory, FILE).map_err(|error| match error.source.kind() {
+            std::io::ErrorKind::NotFound => Unread::Missing,
+            _ => Unread::Kept(error.into()),
+        })?;
+        let foreign = |reason: String| Unread::Kept(StateError::Foreign { path: path(), reason }.into());
         if open.size > MAX_FILE {
-            return Err(format!("{} bytes, at most {MAX_FILE} are read", open.size));
+            return Err(foreign(format!("it has {} bytes, at most {MAX_FILE} are read", open.size)));
         }
         let mut bytes = Vec::new();
-        open.reader.take(MAX_FILE).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        let document: Document = strict_json::parse(&bytes).map_err(|error| error.to_string())?;
+        let read = open.reader.take(MAX_FILE).read_to_end(&mut bytes);
+        read.map_err(|source| Unread::Kept(FileError { operation: "read", path: path(), source }.into()))?;
+        // A later version may have fields that this one does not know.
+        let format = serde_json::from_slice::<Format>(&bytes).map(|only| only.format).unwrap_or_default();
+        if format.starts_with(FAMILY) && format != FORMAT {
+            return Err(foreign(format!("its format is {format:.80?}, this version reads {FORMAT:?}")));
+        }
+        let document: Document =
+            strict_json::parse(&bytes).map_err(|error| Unread::Corrupt(error.to_string()))?;
         if document.format != FORMAT {
-            return Err(format!("format is {:?}, this version reads {FORMAT:?}", document.format));
+            return Err(Unread::Corrupt(format!("format is {:.80?}, expected {FORMAT:?}", document.format)));
         }
         Ok(document)
     }
 
-    /// Reads, changes and replaces the document under the lock.
-    fn change(&self, change: impl FnOnce(&mut Document)) -> Result<()> {
+    /// Reads, changes and replaces the document under the lock; gives the place of what was moved aside for it.
+    fn change(&self, change: impl FnOnce(&mut Document)) -> Result<Option<PathBuf>> {
         let path = self.directory.join(FILE);
         let lock_path = self.directory.join("state.lock");
         let lock = self.lock_file(&lock_path)?;
         lock.lock().map_err(|source| FileError { operation: "lock", path: lock_path, source })?;
-        let mut document = match self.load() {
-            Ok(document) => document,
-            Err(_) => {
-                // Whatever it is, somebody may want to look at it.
-                if path.symlink_metadata().is_ok() {
-                    self.files.rename(&path, &self.directory.join(format!("{FILE}.unreadable")))?;
-                }
-                Document { format: FORMAT.to_owned(), ..Document::default() }
+        let anew = || Document { format: FORMAT.to_owned(), ..Document::default() };
+        let (mut document, aside) = match self.load() {
+            Ok(document) => (document, None),
+            Err(Unread::Missing) => (anew(), None),
+            // Whatever it is, somebody may want to look at it.
+            Err(Unread::Corrupt(_)) => {
+                let aside = self.free_name();
+                self.files.rename(&path, &aside)?;
+                (anew(), Some(aside))
             }
+            Err(Unread::Kept(error)) => return Err(error),
         };
         let before = document.clone();
         change(&mut document);
         if document == before {
-            return Ok(());
+            return Ok(aside);
         }
         let failed = |source: serde_json::Error| FileError {
             operation: "write",
@@ -255,7 +303,19 @@ impl State {
         };
         let mut bytes = serde_json::to_vec_pretty(&document).map_err(failed)?;
         bytes.push(b'\n');
-        super::sign::store::replace(self.files.as_ref(), &path, &bytes)
+        super::sign::store::replace(self.files.as_ref(), &path, &bytes)?;
+        Ok(aside)
+    }
+
+    /// A name for damaged history that is not taken by an earlier one.
+    fn free_name(&self) -> PathBuf {
+        let mut name = self.directory.join(format!("{FILE}.unreadable"));
+        let mut number = 1u64;
+        while name.symlink_metadata().is_ok() {
+            number += 1;
+            name = self.directory.join(format!("{FILE}.unreadable-{number}"));
+        }
+        name
     }
 
     fn lock_file(&self, path: &Path) -> Result<File> {
@@ -287,7 +347,8 @@ impl SerialLease {
         self.state.change(|document| {
             let last = document.signed.entry(self.name.clone()).or_default();
             *last = (*last).max(self.serial);
-        })
+        })?;
+        Ok(())
     }
 }
 
@@ -344,7 +405,7 @@ mod tests {
     fn the_highest_accepted_bundle_of_any_of_its_keys_counts() {
         let directory = tempfile::tempdir().unwrap();
         let state = state(directory.path());
-        assert!(state.read().problem.unwrap().starts_with("no history, rollback not checked"));
+        assert_eq!(state.read().problem, None, "there never was any");
         state.accept(&acceptance(3, 'a', &["A", "B"])).unwrap();
         state.accept(&acceptance(5, 'b', &["A"])).unwrap();
         state.accept(&acceptance(4, 'c', &["A"])).unwrap();
@@ -381,20 +442,46 @@ mod tests {
     }
 
     #[test]
-    fn history_that_cannot_be_read_is_said_kept_aside_and_begun_anew() {
-        for bad in
-            [&b""[..], b"{", b"\xff", br#"{"format":"airlift-state/2"}"#, br#"{"format":"a","format":"b"}"#]
-        {
-            let directory = tempfile::tempdir().unwrap();
-            let state = state(directory.path());
+    fn damaged_history_is_said_and_each_of_it_is_kept_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        let damages = [&b""[..], b"{", b"\xff", br#"{"format":"a","format":"b"}"#, br#"{"format":"x"}"#];
+        for (number, bad) in damages.iter().enumerate() {
             state.accept(&acceptance(3, 'a', &["A"])).unwrap();
             std::fs::write(state.directory().join(FILE), bad).unwrap();
-            let history = state.read();
-            assert!(history.problem.is_some_and(|problem| problem.contains("rollback not checked")));
-            state.accept(&acceptance(2, 'a', &["A"])).unwrap();
+            assert!(state.read().problem.is_some_and(|problem| problem.contains("state.json is damaged")));
+            let aside = state.accept(&acceptance(2, 'a', &["A"])).unwrap().unwrap();
             assert_eq!(state.read().accepted("n", &keys(&["A"])).unwrap().serial, 2);
-            assert_eq!(std::fs::read(state.directory().join("state.json.unreadable")).unwrap(), bad);
+            assert_eq!(std::fs::read(&aside).unwrap(), *bad);
+            let all = std::fs::read_dir(state.directory()).unwrap();
+            let kept = all.filter(|entry| {
+                entry.as_ref().unwrap().file_name().to_string_lossy().contains(".unreadable")
+            });
+            assert_eq!(kept.count(), number + 1, "none is overwritten");
         }
+    }
+
+    #[test]
+    fn history_that_may_be_whole_is_never_replaced_and_no_serial_is_guessed() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        state.accept(&acceptance(3, 'a', &["A"])).unwrap();
+        let file = state.directory().join(FILE);
+        let newer = br#"{"format":"airlift-state/2","trail":[]}"#;
+        std::fs::write(&file, newer).unwrap();
+        for said in ["airlift-state/2", "cannot read"] {
+            let problem = state.read().problem.unwrap();
+            assert!(problem.contains("state.json") && problem.contains(said), "{problem}");
+            assert!(state.accept(&acceptance(4, 'a', &["A"])).is_err());
+            assert!(state.lease("n", 0).is_err());
+            if file.is_file() {
+                assert_eq!(std::fs::read(&file).unwrap(), newer);
+                // Not even root can open a link here.
+                std::fs::remove_file(&file).unwrap();
+                std::os::unix::fs::symlink("elsewhere", &file).unwrap();
+            }
+        }
+        assert!(file.is_symlink());
     }
 
     #[test]
@@ -403,7 +490,6 @@ mod tests {
         let state = State::new(Arc::new(RealFiles), "/proc/airlift-state".into());
         let error = state.accept(&acceptance(1, 'a', &["A"])).unwrap_err();
         assert!(error.message().contains("/proc/airlift-state"), "{error}");
-        assert!(state.read().problem.is_some());
     }
 
     #[test]

@@ -436,6 +436,48 @@ fn pack_carries_what_the_lock_file_pins_after_the_tag_has_moved_and_says_so() {
 }
 
 #[test]
+fn pack_carries_the_platforms_of_the_lock_file_and_refuses_what_differs_from_it() {
+    let Some(world) = World::start() else { return };
+    let platforms = ["linux/amd64", "linux/arm64", "linux/s390x"];
+    let images = platforms.map(|platform| ImageSpec::small(platform).on(platform.parse().unwrap()));
+    let top = world.push(|layout, host| {
+        layout.image(&format!("{host}/team/one:1"), &ImageSpec::small("one")).unwrap();
+        layout.index(&format!("{host}/team/app:1"), &images).unwrap()
+    });
+    let (tag, digest) = (world.reference("team/app:1"), world.reference(&format!("team/app@{top}")));
+    let two = ["--platform", platforms[0], "--platform", platforms[1]];
+    let one = world.reference("team/one:1");
+    let names = [&tag, &digest, &one].map(String::as_str);
+    world.run([&["resolve", "--lock", "site.lock"], &two[..], &names].concat()).code(0);
+    let carried = |more: &[&str]| -> Vec<usize> {
+        let report = world.pack(&[&["-n", "--lock", "site.lock"], more].concat()).code(0).report();
+        let images = report["resolved"]["images"].as_array().unwrap();
+        let mut counts: Vec<_> =
+            images.iter().map(|image| image["platforms"].as_array().unwrap().len()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!(carried(&[]), [1, 2, 2], "by tag and by digest alike");
+    assert_eq!(carried(&["--platform", platforms[0]]), [1, 1, 1]);
+    assert_eq!(carried(&[&tag]), [2]);
+    let outside = world.pack(&["--lock", "site.lock", "--platform", platforms[2], &tag]).code(2).said();
+    assert!(outside.contains("locked for linux/amd64, linux/arm64 alone, linux/s390x"), "{outside}");
+    let lock = std::fs::read_to_string(world.root.join("site.lock")).unwrap();
+    let size = lock.lines().find(|line| line.starts_with("size = ")).unwrap();
+    let filter = lock.lines().find(|line| line.starts_with("only = ")).unwrap();
+    for (from, to, said) in [(size, "size = 7", "of 7 bytes"), (filter, "", "found is linux/s390x")] {
+        assert_ne!(lock, lock.replace(from, to));
+        world.root.write("edited.lock", lock.replace(from, to));
+        let refused = world.pack(&["--lock", "edited.lock"]).code(10).said();
+        assert!(refused.contains("the lock file says") && refused.contains(said), "{refused}");
+    }
+    assert_eq!(
+        std::fs::read_dir(world.medium()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(),
+        0
+    );
+}
+
+#[test]
 fn a_kubeadm_on_path_is_asked_and_agrees_with_the_table_for_its_own_version() {
     let Some(kubeadm) = need("kubeadm") else { return };
     let version = std::process::Command::new(&kubeadm).args(["version", "-o", "short"]).output().unwrap();

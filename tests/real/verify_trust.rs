@@ -126,6 +126,53 @@ fn r26_the_report_says_who_signed_and_what_was_checked() {
 }
 
 #[test]
+fn a_dry_import_leaves_no_trace_in_the_history() {
+    let Some(world) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let (state, target) = (world.root.join("receiver"), format!("oci:{}", world.root.join("out").display()));
+    let import = |more: &[&str]| {
+        let mut import = world.command();
+        import.arg("import").arg(&bundle).args(["--into", &target, "--state"]).arg(&state).args(more);
+        crate::rig::world::Ran::of(import).code(0)
+    };
+    import(&["--dry-run"]);
+    assert!(!state.exists(), "nothing was written");
+    import(&[]);
+    assert!(state.join("state.json").exists());
+}
+
+#[test]
+fn history_that_is_damaged_or_of_a_later_version_is_said_and_never_thrown_away() {
+    let Some(world) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let state = world.root.join("receiver");
+    let flags = ["--state", state.to_str().unwrap()];
+    let file = state.join("state.json");
+    let warnings = || world.verify(&bundle, &flags).code(0).report()["warnings"].to_string();
+    assert!(warnings().contains("no history of bundle by"));
+    for kept in ["state.json.unreadable", "state.json.unreadable-2"] {
+        std::fs::write(&file, kept).unwrap();
+        let said = warnings();
+        assert!(said.contains("no history, rollback not checked: ") && said.contains("is damaged"), "{said}");
+        assert!(said.contains(&format!("was moved to {}", state.join(kept).display())), "{said}");
+        assert!(!said.contains("no history of bundle by"), "{said}");
+        assert_eq!(std::fs::read_to_string(state.join(kept)).unwrap(), kept);
+        assert_eq!(warnings(), "[]");
+    }
+    let newer = r#"{"format":"airlift-state/2","trail":[]}"#;
+    std::fs::write(&file, newer).unwrap();
+    let said = warnings();
+    assert!(said.contains("rollback not checked: ") && said.contains("airlift-state/2"), "{said}");
+    assert!(said.contains("could not be remembered"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), newer);
+    // Serials are not guessed, and begin anew only with a word.
+    let again = ["--name", "other", "--state", flags[1], "HOST/team/app:1"];
+    assert!(world.pack(&again).code(1).said().contains("airlift-state/2"));
+    std::fs::write(&file, "{").unwrap();
+    assert!(world.pack(&again).code(0).said().contains("no history of serials"));
+}
+
+#[test]
 fn an_older_serial_and_a_second_document_of_one_serial_are_refused() {
     let Some(world) = world() else { return };
     let old = world.packed(&["HOST/team/app:1"]);
@@ -178,6 +225,7 @@ async fn an_expired_bundle_and_a_clock_that_is_behind_are_told_apart() {
             deep: false,
             allow_rollback: false,
             bytes: Bytes::All,
+            record: true,
         };
         verify(spec, &ctx).await.map(|_| ())
     };

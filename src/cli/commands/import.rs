@@ -12,7 +12,6 @@ use crate::engine::bundle::verify::{self, Bytes};
 use crate::engine::error::EngineError;
 use crate::engine::import::report::{ImportReport, Outcome};
 use crate::engine::import::{ImportSpec, import};
-use crate::engine::registry::RegistryOptions;
 use crate::failure::Failure;
 
 /// Verify a bundle and import it into registries, layouts or archives
@@ -71,17 +70,13 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         replace: args.replace,
         dry_run: args.dry_run,
         keep_going: args.keep_going,
-        registry: RegistryOptions {
-            plain_http: args.registry.plain_http,
-            insecure: args.registry.insecure,
-            ca: args.registry.ca,
-            authfile: args.registry.authfile,
-        },
+        registry: args.registry.options(),
         jobs: usize::from(args.jobs),
     };
     // Layers are hashed as they stream into the target, so that each byte is read once.
-    let verified =
-        verify::verify(args.trust.verify_spec(args.bundle, Bytes::AllButLayers)?, &front.ctx).await?;
+    let mut verification = args.trust.verify_spec(args.bundle, Bytes::AllButLayers)?;
+    verification.record = !args.dry_run;
+    let verified = verify::verify(verification, &front.ctx).await?;
     for warning in &verified.report.warnings {
         front.printer.warn(warning);
     }

@@ -12,13 +12,17 @@ use crate::engine::bundle::readback::Method;
 use crate::engine::lockfile;
 use crate::engine::pack::{PackReport, PackSpec, PlanReport, pack, plan};
 use crate::engine::registry::Registry;
+use crate::engine::state::State;
 use crate::failure::Failure;
 
 /// Assemble and sign a bundle on a medium
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
-    is hashed, what is missing is fetched. The directory NAME-SERIAL is a bundle only once it is signed."
+    is hashed, what is missing is fetched. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
+    With --lock FILE the content and the platforms are those that `airlift resolve --lock FILE` wrote, and \
+    anything else is refused; --platform narrows them further. What FILE does not list is resolved now and said. \
+    FILE itself is only read."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -92,6 +96,9 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         return Ok(());
     }
     let signer = args.signer.signer(front).await?;
+    if let Some(problem) = State::new(front.ctx.files.clone(), spec.state.clone()).read().problem {
+        front.ctx.warn(format!("no history of serials, earlier ones may be given again: {problem}"));
+    }
     let report = pack(spec, &registry, &signer, &front.ctx).await?;
     front.printer.report(&report, |out| print(out, &report));
     if report.bundle.complete {
@@ -125,12 +132,23 @@ async fn requests(select: &SelectArgs, registry: &Registry, front: &Front) -> Re
         _ => select.requests(registry, &front.ctx).await?,
     };
     let (Some(lock), Some(path)) = (lock, &select.lock) else { return Ok(requests) };
-    for request in requests.wanted.iter_mut().filter(|request| request.reference.digest().is_none()) {
-        request.pin = lock.pin(&request.reference).cloned();
-        if request.pin.is_none() {
+    for request in &mut requests.wanted {
+        let by_digest = request.reference.digest().is_some();
+        match lock.entry(&request.reference) {
+            Some(entry) => {
+                let hold = entry.hold(&select.platform).map_err(|outside| {
+                    Failure::usage(format!("{}: {} is {outside}", path.display(), request.reference))
+                        .hint("name a platform that it is locked for, or resolve with --lock again")
+                })?;
+                request.pin = (!by_digest).then(|| hold.digest.clone());
+                request.hold = Some(hold);
+            }
             // What is not listed is said, as that is what a lock is for.
-            let (reference, file) = (&request.reference, path.display());
-            front.ctx.warn(format!("{reference} is not in {file}: its tag decides"));
+            None if !by_digest => {
+                let (reference, file) = (&request.reference, path.display());
+                front.ctx.warn(format!("{reference} is not in {file}: its tag decides"));
+            }
+            None => {}
         }
     }
     Ok(requests)

@@ -7,6 +7,7 @@ use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::lint::Severity;
 use crate::domain::lock::{Change, Lock};
+use crate::domain::platform::Platform;
 use crate::domain::text;
 use crate::engine::lockfile;
 use crate::engine::registry::Registry;
@@ -17,7 +18,8 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A lock file is compared with what the tags name now and then written anew; references that \
-    failed keep their entry. `airlift pack --lock FILE` carries what the file says, whatever the tags name by then."
+    failed keep their entry. `airlift pack --lock FILE` carries what the file says, these platforms alone, \
+    whatever the tags name by then."
 )]
 pub struct Args {
     /// What to resolve.
@@ -54,7 +56,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let outcomes = resolve(&spec, &registry, &front.ctx).await?;
     let mut report = ResolveReport::new(&requests, &outcomes);
     if let Some(path) = args.select.lock.as_deref().filter(|_| !report.images.is_empty()) {
-        let lock = lock_of(&outcomes, old.as_ref());
+        let lock = lock_of(&outcomes, &spec.platforms, old.as_ref());
         report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();
         if !args.dry_run {
             lockfile::write(path, &lock, &front.ctx)?;
@@ -67,8 +69,8 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     }
 }
 
-fn lock_of(outcomes: &[Outcome], old: Option<&Lock>) -> Lock {
-    let lock = Lock::of(outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()));
+fn lock_of(outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
+    let lock = Lock::of(outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()), platforms);
     let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     match old {
         Some(old) => lock.keeping(old, failed.map(|failed| &failed.request.reference)),

@@ -34,6 +34,8 @@ pub struct VerifySpec {
     pub allow_rollback: bool,
     /// How much to hash.
     pub bytes: Bytes,
+    /// Whether to remember that it was accepted; a dry run writes nothing.
+    pub record: bool,
 }
 
 /// How much of a bundle is hashed.
@@ -95,7 +97,7 @@ pub struct Verified {
     pub bundle: BundleReader,
 }
 
-/// Verifies a bundle and remembers that it was accepted.
+/// Verifies a bundle and, where that is wanted, remembers that it was accepted.
 ///
 /// # Errors
 /// By class: trust, rollback, integrity, file errors; nothing of the bundle was used then.
@@ -126,8 +128,7 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     decide_clock(ctx.clock.now(), evidence, lifetime)?;
     // 5. Serial.
     let history = history(spec, &known, &document, &document_digest, &trust)?;
-    let mut warnings = Vec::new();
-    warnings.extend(history.iter().filter_map(|history| history_warning(history, &document.name)));
+    let mut warnings = history_warnings(&known, &history, &document.name);
     // 6. The list of files.
     warnings.extend(listing::check(&**files, &spec.path, &document)?);
     // 7. Every byte.
@@ -144,9 +145,8 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         },
         decided_at,
     };
-    if let Err(error) = state.accept(&acceptance) {
-        let why = error.message();
-        warnings.push(format!("this bundle could not be remembered, a later rollback may go unseen: {why}"));
+    if spec.record {
+        warnings.extend(remember(&state, &acceptance));
     }
     let report = VerifyReport {
         path: spec.path.clone(),
@@ -169,6 +169,19 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         warnings,
     };
     Ok(Verified { report, bundle })
+}
+
+/// Records the acceptance; what went wrong with that, or was moved aside for it, in words.
+fn remember(state: &State, acceptance: &Acceptance) -> Option<String> {
+    match state.accept(acceptance) {
+        Ok(aside) => {
+            aside.map(|path| format!("the damaged history was moved to {}, a new one begins", path.display()))
+        }
+        Err(error) => Some(format!(
+            "this bundle could not be remembered, a later rollback may go unseen: {}",
+            error.message()
+        )),
+    }
 }
 
 /// What this host knows of earlier bundles of that name, for one key.
@@ -197,6 +210,13 @@ fn history(
         found.push(History { fingerprint: fingerprint.clone(), decision });
     }
     Ok(found)
+}
+
+fn history_warnings(known: &state::History, history: &[History], name: &str) -> Vec<String> {
+    match &known.problem {
+        Some(problem) => vec![format!("no history, rollback not checked: {problem}")],
+        None => history.iter().filter_map(|history| history_warning(history, name)).collect(),
+    }
 }
 
 fn history_warning(history: &History, name: &str) -> Option<String> {

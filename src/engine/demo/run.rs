@@ -219,6 +219,7 @@ impl Demo {
             deep: true,
             allow_rollback: false,
             bytes: Bytes::All,
+            record: true,
         }
     }
 

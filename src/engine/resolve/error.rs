@@ -64,6 +64,16 @@ pub enum ResolveError {
         /// There.
         available: String,
     },
+    /// It is not what the lock file says, although its digest may be.
+    #[error("{reference}: the lock file says {expected}, found is {actual}")]
+    Locked {
+        /// The reference.
+        reference: String,
+        /// What the lock file has and was not found.
+        expected: String,
+        /// What was found and the lock file does not have.
+        actual: String,
+    },
     /// An index that lists something that is neither image nor index.
     #[error("{object}: it lists {digest} of type {media_type:?}, which is no manifest")]
     Listed {
@@ -110,6 +120,9 @@ impl Explain for ResolveError {
                 "push the image again with a current tool (skopeo copy --format v2s2, docker 1.10 or later)"
             }
             Self::NoPlatform { .. } => "give another --platform, or none to carry all of them",
+            Self::Locked { .. } => {
+                "the lock file was edited or damaged: airlift resolve with --lock writes the entry anew"
+            }
             Self::Foreign { .. } => {
                 "push the image to a registry of yours with its foreign layers (skopeo copy does), and take it from there"
             }

@@ -102,7 +102,6 @@ impl FromStr for Source {
         let refuse = || SelectError::Source { text: text.chars().take(160).collect() };
         let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or_else(refuse)?;
         Ok(match kind {
-            "list" => Self::List(rest.into()),
             "kubeadm" => Self::Kubeadm(rest.to_owned()),
             "k3s" => Self::K3s(rest.into()),
             "manifests" => Self::Manifests(rest.into()),
@@ -194,7 +193,7 @@ mod tests {
     fn a_source_is_named_by_its_kind() {
         assert_eq!("kubeadm:1.31.2".parse::<Source>().unwrap(), Source::Kubeadm("1.31.2".into()));
         assert_eq!("registry:h:5000/a".parse::<Source>().unwrap(), Source::Registry("h:5000/a".into()));
-        for bad in ["", "kubeadm", "kubeadm:", "helm:x", "nginx:1.25"] {
+        for bad in ["", "kubeadm", "kubeadm:", "helm:x", "list:x", "nginx:1.25"] {
             assert!(bad.parse::<Source>().is_err(), "{bad:?}");
         }
     }
