@@ -4,6 +4,7 @@ pub mod bundle;
 pub(crate) mod child;
 pub mod ctx;
 pub mod demo;
+mod directory;
 pub mod error;
 pub mod files;
 pub mod hash;

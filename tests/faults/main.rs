@@ -12,6 +12,8 @@ mod full;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod machine;

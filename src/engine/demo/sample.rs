@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::layer::{self, Layer, LayerSpec};
+use crate::domain::bundle::{CONTAINERD_NAME, INDEX, LAYOUT, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::media_type as mt;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
+use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::error::{FileError, Result};
 use crate::engine::hash;
 
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// Layer type of cosign's signature payloads.
 const COSIGN_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 
@@ -118,7 +118,7 @@ impl SampleLayout {
     pub fn create(dir: &Path) -> Result<Self> {
         let blobs = dir.join("blobs/sha256");
         fs::create_dir_all(&blobs).map_err(at("create directory", &blobs))?;
-        put(&dir.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        put(&dir.join(LAYOUT), LAYOUT_BYTES)?;
         let layout = Self { dir: dir.to_owned(), descriptors: Vec::new() };
         layout.save()?;
         Ok(layout)
@@ -326,7 +326,7 @@ impl SampleLayout {
 
     fn save(&self) -> Result<()> {
         let index = json!({"schemaVersion": 2, "mediaType": mt::OCI_INDEX, "manifests": self.descriptors});
-        put(&self.dir.join("index.json"), index.to_string().as_bytes())
+        put(&self.dir.join(INDEX), index.to_string().as_bytes())
     }
 }
 

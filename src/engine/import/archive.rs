@@ -8,6 +8,7 @@ use super::Job;
 use super::error::ImportError;
 use super::graph::Node;
 use super::stream::{BUFFER, VerifiedBlob, cause};
+use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::meter::Meter;
 
@@ -54,17 +55,10 @@ fn temp_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// Compares what lies at `path` with what would be written. Blocks.
 pub(super) fn compare(job: &Job, path: &Path, members: &[Member]) -> Result<There> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let open = match job.ctx.files.open(parent_of(path), &name) {
+    let open = match job.ctx.files.open(directory::above(path), &name) {
         Ok(open) => open,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(There::Nothing),
         Err(error) => return Err(error.into()),
@@ -109,8 +103,14 @@ impl<R: Read> Write for Comparer<R> {
 
 /// Writes the archive and gives it its name; returns the bytes written. Blocks.
 pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> {
-    let parent = parent_of(path);
-    job.ctx.files.create_dir(parent)?;
+    let parent = directory::above(path);
+    directory::create(&*job.ctx.files, parent)?;
+    let locked = |path: &Path| ImportError::Locked { path: path.to_owned() };
+    let _held = directory::hold(parent)?.ok_or_else(|| locked(parent))?;
+    if !job.spec.replace && path.symlink_metadata().is_ok() {
+        // Another run made it since this one looked; nobody asked for it to be replaced.
+        return Err(locked(path).into());
+    }
     let temp = temp_of(path);
     job.ctx.files.remove(&temp)?;
     let needed = members

@@ -174,8 +174,8 @@ impl Explain for ImportError {
                 "the bundle is inconsistent in itself: pack it again, and tell whoever signed it"
             }
             Self::Altered { .. } => {
-                "the target rewrites what it is given: a pull by the bundle's digest will not find it there; use a \
-                 target that keeps manifests as they are"
+                "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \
+                 use a target that keeps manifests as they are"
             }
             Self::Defect(_) => "please report it with what you did; what was complete before is not affected",
             Self::Partly { .. } => "the same command does only what is missing",

@@ -11,9 +11,6 @@ use crate::domain::manifest::Descriptor;
 use crate::domain::media_type as mt;
 use crate::domain::strict_json;
 
-/// What marks a directory as a layout (OCI image layout, "oci-layout file").
-pub(super) const MARKER: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
-
 /// One descriptor to be in an index.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::{ImageGraph, Node};
-use super::index::{Aliases, LayoutIndex, MARKER, entries, notes};
+use super::index::{Aliases, LayoutIndex, entries, notes};
 use super::report::Outcome;
 use super::stream::{BUFFER, VerifiedBlob, cause};
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
+use crate::engine::bundle::contents::LAYOUT_BYTES;
+use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::hash::Hasher;
 
@@ -94,11 +96,8 @@ fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
 
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
-    job.ctx.files.create_dir(&dir.join("blobs"))?;
-    let lock = std::fs::File::open(dir).map_err(file_error("open", dir))?;
-    if lock.try_lock().is_err() {
-        return Err(ImportError::Locked { path: dir.to_owned() }.into());
-    }
+    directory::create(&*job.ctx.files, &dir.join("blobs"))?;
+    let _held = directory::hold(dir)?.ok_or_else(|| ImportError::Locked { path: dir.to_owned() })?;
     let mut index = read_index(job, dir)?;
     let mut store =
         Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories: Vec::new() };
@@ -205,6 +204,7 @@ impl Store<'_> {
         if self.known.contains_key(&node.digest) {
             return Ok(false);
         }
+        self.directory(node)?;
         let wrote = if self.is_right(node)? {
             self.present += node.size;
             self.job.meter.add(node.size);
@@ -216,6 +216,18 @@ impl Store<'_> {
         };
         self.known.insert(node.digest.clone(), ());
         Ok(wrote)
+    }
+
+    /// Makes the directory of a blob and notes it, to be synced even if the blob is there: the run that wrote it may
+    /// have been cut off before it came to that.
+    fn directory(&mut self, node: &Node) -> Result<()> {
+        let mut directory = self.dir.join(node.digest.layout_path());
+        directory.pop();
+        if !self.directories.contains(&directory) {
+            self.job.ctx.files.create_dir(&directory)?;
+            self.directories.push(directory);
+        }
+        Ok(())
     }
 
     fn is_right(&self, node: &Node) -> Result<bool> {
@@ -244,12 +256,6 @@ impl Store<'_> {
 
     fn write(&mut self, node: &Node, image: &str) -> Result<()> {
         let path = self.dir.join(node.digest.layout_path());
-        let mut parent = path.clone();
-        parent.pop();
-        if !self.directories.contains(&parent) {
-            self.job.ctx.files.create_dir(&parent)?;
-            self.directories.push(parent);
-        }
         let temp = path.with_extension(TEMP.trim_start_matches('.'));
         self.job.ctx.files.remove(&temp)?;
         let result = self.copy(node, image, &temp);
@@ -287,7 +293,7 @@ impl Store<'_> {
     /// Marker and index, each whole or not at all.
     fn commit(&self, index: &LayoutIndex) -> Result<()> {
         if read_small(self.job, self.dir, LAYOUT)?.is_none() {
-            self.replace(LAYOUT, MARKER)?;
+            self.replace(LAYOUT, LAYOUT_BYTES)?;
         }
         if index.changed() {
             let bytes = index.to_bytes().map_err(|error| no_layout(self.dir, error.to_string()))?;

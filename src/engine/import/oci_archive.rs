@@ -6,11 +6,12 @@ use std::path::Path;
 use super::archive::{self, Member, There};
 use super::error::ImportError;
 use super::graph::ImageGraph;
-use super::index::{self, Aliases, LayoutIndex, MARKER, entries};
+use super::index::{self, Aliases, LayoutIndex, entries};
 use super::report::Outcome;
 use super::stream::VerifiedBlob;
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT};
+use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::error::{EngineError, Kind, Result};
 
 /// Says what would become of each image; an archive that is there is compared byte by byte.
@@ -121,7 +122,7 @@ fn members(file: &Path, images: &[&ImageGraph]) -> Result<Vec<Member>> {
         index.put(&entry).map_err(broken)?;
     }
     let mut members = vec![
-        Member::Bytes(LAYOUT.to_owned(), MARKER.to_vec()),
+        Member::Bytes(LAYOUT.to_owned(), LAYOUT_BYTES.to_vec()),
         Member::Bytes(INDEX.to_owned(), index.to_bytes().map_err(broken)?),
     ];
     let mut seen = HashSet::new();

@@ -18,7 +18,7 @@ use crate::domain::manifest::MAX_MANIFEST;
 use crate::domain::media_type as mt;
 use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Repository;
-use crate::engine::error::Result;
+use crate::engine::error::{EngineError, Result};
 use crate::engine::registry::{BlobSource, MountOutcome, Problem, Referrers, ReferrersSource, Upload};
 
 /// Says what would become of each image, by asking for its name.
@@ -267,16 +267,14 @@ impl Push<'_> {
         let target = self.target.to_string();
         let pushed =
             self.job.registry.push_manifest(repo, selector, &node.media_type, Bytes::from(bytes)).await;
-        pushed.map_err(|error| match &*error.problem {
-            Problem::Digest { actual, .. } => ImportError::Altered {
-                target: target.clone(),
-                name: format!("{repo} {selector}"),
-                expected: node.digest.clone(),
-                actual: actual.to_string(),
-            }
-            .into(),
-            _ => refusal::explain(image, node, &target, error),
-        })?;
+        if let Err(error) = pushed {
+            return Err(match &*error.problem {
+                Problem::Digest { actual, .. } => {
+                    self.altered(repo, selector, &node.digest, actual.to_string()).await
+                }
+                _ => refusal::explain(image, node, &target, error),
+            });
+        }
         if by_digest {
             self.job.meter.add(node.size);
             self.sums.lock().unwrap_or_else(PoisonError::into_inner).0 += node.size;
@@ -351,26 +349,35 @@ impl Push<'_> {
 
     /// Reads the name back: the bytes there must hash to the digest in the bundle.
     async fn prove(&self, image: &ImageGraph, repo: &Repository) -> Result<()> {
-        let wanted = selector(image);
-        let altered = |actual: String| ImportError::Altered {
-            target: self.target.to_string(),
-            name: format!("{repo} {wanted}"),
-            expected: image.image.digest.clone(),
-            actual,
-        };
-        match self.job.registry.manifest(repo, &wanted).await {
-            Ok(there) if there.digest == image.image.digest => Ok(()),
-            Ok(there) => {
-                let digest = image.image.digest.to_string();
-                let by_digest = self.job.registry.head_manifest(repo, &digest).await?.is_some();
-                let found = if by_digest { "still finds it" } else { "finds nothing" };
-                Err(altered(format!("{} (a pull by the bundle's digest {found})", there.digest)).into())
-            }
+        let (wanted, expected) = (selector(image), &image.image.digest);
+        let actual = match self.job.registry.manifest(repo, &wanted).await {
+            Ok(there) if there.digest == *expected => return Ok(()),
+            Ok(there) => there.digest.to_string(),
             Err(error) => match &*error.problem {
-                Problem::Digest { actual, .. } => Err(altered(actual.to_string()).into()),
-                Problem::NotFound(_) => Err(altered("nothing".to_owned()).into()),
-                _ => Err(error.into()),
+                Problem::Digest { actual, .. } => actual.to_string(),
+                Problem::NotFound(_) => "nothing".to_owned(),
+                _ => return Err(error.into()),
             },
+        };
+        Err(self.altered(repo, &wanted, expected, actual).await)
+    }
+
+    /// That the registry has something else, and what a pull by the digest in the bundle then gives.
+    async fn altered(&self, repo: &Repository, name: &str, expected: &Digest, actual: String) -> EngineError {
+        let pinned = match self.job.registry.manifest(repo, &expected.to_string()).await {
+            Ok(_) => "still finds it",
+            Err(error) => match &*error.problem {
+                Problem::NotFound(_) => "finds nothing",
+                Problem::Digest { .. } => "is given other bytes and fails",
+                _ => "was not answered",
+            },
+        };
+        ImportError::Altered {
+            target: self.target.to_string(),
+            name: format!("{repo} {name}"),
+            expected: expected.clone(),
+            actual: format!("{actual} (a pull by the bundle's digest {pinned})"),
         }
+        .into()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::source::{Root, Source};
-use crate::domain::bundle::INDEX;
+use crate::domain::bundle::{CARRIED_TAG, CONTAINERD_NAME, INDEX, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, MAX_MANIFEST};
 use crate::domain::media_type as mt;
@@ -18,12 +18,6 @@ use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::hash::Hasher;
 
-/// Annotation under which layouts keep the name of an image.
-pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Annotation under which containerd looks for it.
-pub(super) const CONTAINERD_NAME: &str = "io.containerd.image.name";
-/// Annotation of a carried signature or referrer index that a registry holds under a tag.
-pub(super) const CARRIED_TAG: &str = "airlift.carried.tag";
 /// How deep indexes may nest.
 pub(super) const MAX_DEPTH: u8 = 8;
 const BUFFER: usize = 256 * 1024;

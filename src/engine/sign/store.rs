@@ -1,6 +1,7 @@
 //! Changes to the trust file: a line added or taken out, everything else kept byte for byte.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,6 +12,7 @@ use super::allowed::{AllowedSigners, Entry};
 use super::keys::{fingerprint, suffixed};
 use super::validity;
 use crate::domain::bundle::NAMESPACE;
+use crate::engine::directory;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 
@@ -42,6 +44,9 @@ pub enum StoreError {
         "principal {0:?} is not allowed: 1 to 255 printable characters without blanks, quotes, commas or patterns"
     )]
     Principal(String),
+    /// Another run changes a file there.
+    #[error("{} is being written to by another run", .0.display())]
+    Locked(PathBuf),
     /// Never valid.
     #[error("valid-before {before} is not after valid-after {after}")]
     Interval {
@@ -54,7 +59,10 @@ pub enum StoreError {
 
 impl Explain for StoreError {
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            Self::Locked(_) => Kind::Locked,
+            _ => Kind::Usage,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
@@ -64,6 +72,7 @@ impl Explain for StoreError {
             }
             Self::Unknown { .. } => "airlift key list shows what is trusted".to_owned(),
             Self::Principal(_) => "a principal looks like alice@example.com".to_owned(),
+            Self::Locked(_) => "wait for that run to end, then run this again".to_owned(),
             Self::Interval { .. } => return Vec::new(),
         };
         vec![hint]
@@ -105,6 +114,12 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
     {
         return Err(StoreError::Interval { after, before }.into());
     }
+    let _held = if write {
+        directory::create(files, directory::above(path))?;
+        Some(hold(&target_of(path))?)
+    } else {
+        None
+    };
     let (mut text, known) = current(path)?;
     if let Some(entry) = known.of(spec.key.key_data()).next() {
         return Err(StoreError::Already {
@@ -122,9 +137,6 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
     }
     text.push_str(&line);
     if write {
-        if let Some(directory) = path.parent() {
-            files.create_dir(directory)?;
-        }
         rewrite(files, path, &text)?;
     }
     Ok(StoreReport { file: path.display().to_string(), entries: added.entries })
@@ -135,8 +147,10 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
 /// # Errors
 /// [`StoreError::Unknown`], [`super::allowed::AllowedError`] or a file error.
 pub fn untrust(files: &dyn Files, path: &Path, wanted: &str, write: bool) -> Result<StoreReport> {
-    let known = AllowedSigners::load(path)?;
-    let (text, _) = current(path)?;
+    // Where there is no file, that is the news.
+    AllowedSigners::load(path)?;
+    let _held = if write { Some(hold(&target_of(path))?) } else { None };
+    let (text, known) = current(path)?;
     let fits = |entry: &&Entry| {
         entry.principals == wanted
             || entry.key_id == wanted
@@ -196,9 +210,9 @@ fn line(spec: &TrustSpec) -> String {
 
 /// Replaces a file of ours through a link (dotfiles are often links) and keeps its permissions.
 fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let target = target_of(path);
     let permissions = std::fs::metadata(&target).map(|meta| meta.permissions()).ok();
-    replace(files, &target, text.as_bytes())?;
+    replace_held(files, &target, text.as_bytes())?;
     if let Some(permissions) = permissions {
         let set = std::fs::set_permissions(&target, permissions);
         set.map_err(|source| FileError { operation: "set the permissions of", path: target, source })?;
@@ -206,8 +220,28 @@ fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Temp file beside, fsync, rename, fsync of the directory.
+/// Where the file itself lies.
+fn target_of(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Keeps other runs from changing this file, or another one in its directory.
+fn hold(path: &Path) -> Result<File> {
+    let directory = directory::above(path);
+    Ok(directory::hold(directory)?.ok_or_else(|| StoreError::Locked(directory.to_owned()))?)
+}
+
+/// Replaces a file, whole or not at all, also where two runs do.
+///
+/// # Errors
+/// [`StoreError::Locked`] where another run is at it, or a file error.
 pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
+    let _held = hold(path)?;
+    replace_held(files, path, bytes)
+}
+
+/// Temp file beside, fsync, rename, fsync of the directory, which the caller holds: the temp name is always the same.
+fn replace_held(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
     let temp = suffixed(path, ".tmp");
     files.remove(&temp)?;
     let mut file = files.create(&temp)?;
@@ -217,8 +251,5 @@ pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()
         drop(files.remove(&temp));
         return Err(error.into());
     }
-    if let Some(directory) = path.parent() {
-        files.sync_dir(directory)?;
-    }
-    Ok(())
+    Ok(files.sync_dir(directory::above(path))?)
 }
