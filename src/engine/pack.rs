@@ -13,7 +13,7 @@ use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
 use super::state::State;
-use crate::domain::bundle::Missing;
+use crate::domain::bundle::{Missing, check_name};
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
 use crate::domain::selection::Requests;
@@ -118,6 +118,9 @@ pub struct PlanReport {
 /// # Errors
 /// As [`pack`] before its first byte.
 pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
+    if !spec.to.is_dir() {
+        ctx.warn(format!("{} is not there: should a medium be mounted there?", spec.to.display()));
+    }
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let (space, split) = assemble::foresee(&assembly, ctx)?;
     Ok(PlanReport { resolved, file_system: space.kind, free: space.free, split })
@@ -132,7 +135,13 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     // A destination that another run works in is said at once; one that is not there is made only when it is needed.
     let early = if spec.to.is_dir() { Some(workdir::lock(&spec.to)?) } else { None };
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
-    create(&*ctx.files, &assembly.to)?;
+    if early.is_none() {
+        ctx.warn(format!(
+            "{} was not there and is made: should a medium be mounted there?",
+            assembly.to.display()
+        ));
+        create(&*ctx.files, &assembly.to)?;
+    }
     let _lock = match early {
         Some(lock) => lock,
         None => workdir::lock(&assembly.to)?,
@@ -160,6 +169,8 @@ async fn resolved(
     if spec.requests.wanted.is_empty() {
         return Err(PackError::Nothing.into());
     }
+    // Said before the network is asked for anything.
+    check_name(&spec.name)?;
     let wanted = ResolveSpec {
         requests: spec.requests.wanted.clone(),
         platforms: spec.platforms,

@@ -66,10 +66,17 @@ fn announce(out: &Printer, running: &Running, catalog: &Catalog) {
     }
     let host = catalog.hosts().into_iter().next().unwrap_or("docker.io").to_owned();
     out.note(format!("containerd, in /etc/containerd/certs.d/{host}/hosts.toml:"));
-    out.note(format!("  [host.\"{url}\"]"));
+    // Where it listens on every address, no client can ask for that one.
+    let unspecified = running.address.ip().is_unspecified();
+    let reached = if unspecified {
+        format!("THIS-HOST:{}", running.address.port())
+    } else {
+        running.address.to_string()
+    };
+    out.note(format!("  [host.\"{}\"]", url.replace(&running.address.to_string(), &reached)));
     out.note("    capabilities = [\"pull\", \"resolve\"]");
-    if let Some(reference) = catalog.references().first() {
+    if let Some(name) = catalog.example() {
         let insecure = if running.tls { "" } else { " --tls-verify=false" };
-        out.note(format!("podman, by hand: podman pull{insecure} {}/{reference}", running.address));
+        out.note(format!("podman, by hand: podman pull{insecure} {reached}/{name}"));
     }
 }

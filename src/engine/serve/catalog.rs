@@ -132,9 +132,24 @@ impl Catalog {
         self.repositories.keys().map(|(host, _)| host.as_str()).collect()
     }
 
-    /// The names to list: `host/repository`, which always resolve.
+    /// The names to list: `host/repository`, which always resolve; without a host that has a port, as the
+    /// grammar of repository names has no colon (distribution spec, "Pulling manifests").
     pub fn names(&self) -> Vec<String> {
-        self.repositories.keys().map(|(host, name)| format!("{host}/{name}")).collect()
+        let names: BTreeSet<String> =
+            self.repositories.keys().map(|(host, name)| Self::path(host, name)).collect();
+        names.into_iter().collect()
+    }
+
+    fn path(host: &str, name: &str) -> String {
+        if host.contains(':') { name.to_owned() } else { format!("{host}/{name}") }
+    }
+
+    /// What a client asks this registry for instead of the first reference: `repository:tag`, ready for `pull`.
+    pub fn example(&self) -> Option<String> {
+        self.repositories.iter().find_map(|((host, name), repository)| {
+            let tag = repository.tags.keys().find(|tag| !tag.starts_with("sha256-"))?;
+            Some(format!("{}:{tag}", Self::path(host, name)))
+        })
     }
 
     /// A manifest by tag or digest.
