@@ -11,6 +11,7 @@ use super::Front;
 use super::args::TrustArgs;
 use crate::config::paths::Paths;
 use crate::engine::error::Interrupted;
+use crate::engine::sign::keys::refuse_on_medium;
 use crate::engine::sign::{Passphrases, Signer, agent};
 use crate::failure::Failure;
 
@@ -48,6 +49,17 @@ impl SignerArgs {
         }
         let files = front.ctx.files.clone();
         asking(front, move || Ok(Signer::from_file(files.as_ref(), &path, &Prompt)?)).await
+    }
+
+    /// Refuses a key file that lies on the medium it signs for; a key in an agent lies nowhere.
+    ///
+    /// # Errors
+    /// That it does; there is no home directory.
+    pub fn keep_off(&self, medium: &Path, front: &Front) -> Result<(), Failure> {
+        if self.agent.is_some() {
+            return Ok(());
+        }
+        Ok(refuse_on_medium(front.ctx.files.as_ref(), &self.key_file()?, medium)?)
     }
 
     /// The key file: as given, else the default one.

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{Explain, FileError, Kind, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Explain, FileError, Interrupted, Kind, Result};
 use super::files::{Files, OutFile};
 use super::hash::Hasher;
 use crate::domain::bundle::{File, part_path};
@@ -84,17 +86,31 @@ impl BlobTarget {
     }
 }
 
-/// Hashes what lies under the final names. Nothing where a piece is missing; what is wrong is removed.
+/// Hashes what lies under the final names. Nothing where a piece is missing or the bytes are wrong.
+/// What is wrong stays until its replacement is renamed over it; only where there is no room for both it goes.
 ///
 /// # Errors
 /// A file error other than that a file is not there.
 pub fn existing(files: &dyn Files, target: &BlobTarget, seen: &dyn Fn(u64)) -> Result<Option<Stored>> {
+    existing_until(files, target, seen, &CancellationToken::new())
+}
+
+/// The same for a blob of any length: a cancel ends it between two reads.
+///
+/// # Errors
+/// [`Interrupted`], or a file error other than that a file is not there.
+pub fn existing_until(
+    files: &dyn Files,
+    target: &BlobTarget,
+    seen: &dyn Fn(u64),
+    cancel: &CancellationToken,
+) -> Result<Option<Stored>> {
     let mut whole = Hasher::new(target.digest.algorithm());
     let mut parts = Vec::new();
     let mut right = true;
     for (path, size) in target.pieces() {
         let mut part = target.part.map(|_| Hasher::new(Algorithm::Sha256));
-        let got = hash_into(files, &target.root, &path, size, |bytes| {
+        let got = hash_into(files, (&target.root, &path), size, cancel, |bytes| {
             whole.update(bytes);
             seen(bytes.len() as u64);
             if let Some(part) = &mut part {
@@ -110,8 +126,10 @@ pub fn existing(files: &dyn Files, target: &BlobTarget, seen: &dyn Fn(u64)) -> R
     if right && whole.finish() == target.digest {
         return Ok(Some(Stored { parts }));
     }
-    for (path, _) in target.pieces() {
-        files.remove(&target.root.join(path))?;
+    if files.space(&target.root)?.free.is_some_and(|free| free < target.size) {
+        for (path, _) in target.pieces() {
+            files.remove(&target.root.join(path))?;
+        }
     }
     Ok(None)
 }
@@ -119,9 +137,9 @@ pub fn existing(files: &dyn Files, target: &BlobTarget, seen: &dyn Fn(u64)) -> R
 /// Feeds at most `limit` bytes of a file; tells its length, or nothing where it is not there or is no regular file.
 fn hash_into(
     files: &dyn Files,
-    root: &Path,
-    path: &str,
+    (root, path): (&Path, &str),
     limit: u64,
+    cancel: &CancellationToken,
     mut feed: impl FnMut(&[u8]),
 ) -> Result<Option<u64>> {
     let open = match files.open(root, path) {
@@ -132,6 +150,9 @@ fn hash_into(
     let mut reader = open.reader.take(limit);
     let mut buffer = vec![0; BUFFER];
     loop {
+        if cancel.is_cancelled() {
+            return Err(Interrupted.into());
+        }
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(Some(open.size)),
             Ok(got) => feed(&buffer[..got]),
@@ -161,14 +182,14 @@ impl BlobSink {
     /// Goes on where an earlier run stopped: its temp files are re-hashed, not believed. Blocks.
     ///
     /// # Errors
-    /// A file error.
-    pub fn resume(files: Arc<dyn Files>, target: BlobTarget) -> Result<Self> {
+    /// A file error; [`Interrupted`], and the temp files stay as they are.
+    pub fn resume(files: Arc<dyn Files>, target: BlobTarget, cancel: &CancellationToken) -> Result<Self> {
         let mut sink = Self::empty(files, target);
         for at in 0..sink.pieces.len() {
             let (path, size) = sink.pieces[at].clone();
             let temp = format!("{path}{TEMP}");
             let (files, root) = (Arc::clone(&sink.files), sink.target.root.clone());
-            let got = hash_into(&*files, &root, &temp, size, |bytes| sink.count(bytes))?;
+            let got = hash_into(&*files, (&root, &temp), size, cancel, |bytes| sink.count(bytes))?;
             match got {
                 Some(length) if length == size => sink.close_piece(None),
                 Some(length) if length < size => {
@@ -275,7 +296,11 @@ impl BlobSink {
             let full = now.len() as u64 == size - self.in_piece;
             let mut out = match self.out.take() {
                 Some(out) => out,
-                None => self.files.create(&temp)?,
+                None => {
+                    // Of a run that was cut off while it renamed, later pieces may be there without the first.
+                    self.files.remove(&temp)?;
+                    self.files.create(&temp)?
+                }
             };
             out.write_all(now).map_err(|source| FileError { operation: "write", path: temp, source })?;
             self.count(now);

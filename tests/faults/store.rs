@@ -8,6 +8,7 @@ use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::files::{Files, RealFiles};
 use airlift::engine::hash;
 use airlift::engine::store::{self, BlobSink, BlobTarget, Stored};
+use tokio_util::sync::CancellationToken;
 
 use crate::faulty::{Fault, FaultyFiles};
 
@@ -27,7 +28,7 @@ fn target(root: &Path, part: Option<u64>) -> BlobTarget {
 }
 
 fn put(files: &Arc<dyn Files>, target: &BlobTarget) -> Result<Stored, EngineError> {
-    let mut sink = BlobSink::resume(Arc::clone(files), target.clone())?;
+    let mut sink = BlobSink::resume(Arc::clone(files), target.clone(), &CancellationToken::new())?;
     let all = bytes();
     let from = usize::try_from(sink.offset()).unwrap();
     for chunk in all[from..].chunks(4096) {
@@ -102,7 +103,8 @@ fn r13_what_an_earlier_run_wrote_is_hashed_and_gone_on_from_at_any_length() {
                 left = later;
             }
             let files: Arc<dyn Files> = Arc::new(RealFiles);
-            let sink = BlobSink::resume(Arc::clone(&files), target.clone()).unwrap();
+            let sink =
+                BlobSink::resume(Arc::clone(&files), target.clone(), &CancellationToken::new()).unwrap();
             assert_eq!(sink.offset(), cut as u64, "part {part:?}");
             drop(sink);
             let stored = put(&files, &target).unwrap();
@@ -129,17 +131,53 @@ fn a_wrong_beginning_is_found_at_the_end_and_thrown_away() {
 }
 
 #[test]
-fn r12_a_flipped_blob_under_its_final_name_is_removed_and_not_believed() {
+fn r12_a_flipped_blob_under_its_final_name_is_not_believed_and_stays_until_it_is_replaced() {
+    for part in [None, Some(7000)] {
+        let root = tempfile::tempdir().unwrap();
+        let target = target(root.path(), part);
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        put(&files, &target).unwrap();
+        let (name, _) = target.pieces().pop().unwrap();
+        let path = root.path().join(name);
+        let mut flipped = std::fs::read(&path).unwrap();
+        flipped[2000] ^= 0x40;
+        std::fs::write(&path, flipped).unwrap();
+        let damaged = read(&target);
+        assert_eq!(store::existing(&*files, &target, &|_| {}).unwrap(), None);
+        assert!(read(&target) == damaged, "nothing of it is removed before there is something better");
+        let stored = put(&files, &target).unwrap();
+        assert!(read(&target) == bytes());
+        assert_eq!(store::existing(&*files, &target, &|_| {}).unwrap(), Some(stored));
+    }
+}
+
+#[test]
+fn parts_left_by_a_run_that_was_cut_off_while_renaming_are_no_obstacle() {
+    let root = tempfile::tempdir().unwrap();
+    let target = target(root.path(), Some(7000));
+    let (third, _) = &target.pieces()[2];
+    std::fs::write(root.path().join(format!("{third}.tmp")), &bytes()[14_000..21_000]).unwrap();
+    let files: Arc<dyn Files> = Arc::new(RealFiles);
+    put(&files, &target).unwrap();
+    assert!(read(&target) == bytes());
+}
+
+#[test]
+fn a_cancel_ends_the_hashing_of_what_is_there_and_changes_nothing() {
     let root = tempfile::tempdir().unwrap();
     let target = target(root.path(), None);
     let files: Arc<dyn Files> = Arc::new(RealFiles);
     put(&files, &target).unwrap();
-    let path = root.path().join(target.digest.layout_path());
-    let mut flipped = bytes();
-    flipped[20_000] ^= 0x40;
-    std::fs::write(&path, flipped).unwrap();
-    assert_eq!(store::existing(&*files, &target, &|_| {}).unwrap(), None);
-    assert!(!path.exists());
+    let temp = root.path().join(format!("{}.tmp", target.digest.layout_path()));
+    std::fs::write(&temp, &bytes()[..5000]).unwrap();
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let found = store::existing_until(&*files, &target, &|_| {}, &cancelled);
+    assert_eq!(found.unwrap_err().kind(), Kind::Interrupted);
+    let resumed = BlobSink::resume(Arc::clone(&files), target.clone(), &cancelled);
+    assert_eq!(resumed.err().map(|error| error.kind()), Some(Kind::Interrupted));
+    assert_eq!(std::fs::read(&temp).unwrap(), &bytes()[..5000]);
+    assert!(read(&target) == bytes());
 }
 
 #[test]
@@ -149,7 +187,10 @@ fn an_empty_blob_is_a_blob() {
     let digest: Digest = hash::sha256(b"");
     let target = BlobTarget { root: root.path().to_owned(), digest, size: 0, part: None };
     let files: Arc<dyn Files> = Arc::new(RealFiles);
-    BlobSink::resume(Arc::clone(&files), target.clone()).unwrap().finish().unwrap();
+    BlobSink::resume(Arc::clone(&files), target.clone(), &CancellationToken::new())
+        .unwrap()
+        .finish()
+        .unwrap();
     assert!(store::existing(&*files, &target, &|_| {}).unwrap().is_some());
 }
 

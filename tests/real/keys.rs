@@ -128,8 +128,59 @@ fn only_a_whole_and_finished_bundle_is_signed() {
     root.write("b-1/extra", "");
     assert!(run(&root, &sign, 10).contains("extra"));
     std::fs::remove_file(bundle.join("extra")).unwrap();
+    let sums = std::fs::read_to_string(bundle.join("airlift/SHA256SUMS")).unwrap();
+    root.write("b-1/airlift/SHA256SUMS", format!("{sums}junk\n"));
+    assert!(run(&root, &sign, 10).contains("SHA256SUMS"));
+    root.write("b-1/airlift/SHA256SUMS", &sums);
+    for number in 0..4200 {
+        root.write(Path::new("b-1/crowd").join(number.to_string()), "");
+    }
+    assert!(run(&root, &sign, 10).contains("files are there"));
+    std::fs::remove_dir_all(bundle.join("crowd")).unwrap();
     assert!(!bundle.join("airlift/signatures").exists());
     run(&root, &sign, 0);
+}
+
+#[test]
+fn too_many_signatures_are_a_matter_of_trust() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let key = stock_key(&root, "key", ("ed25519", "256"), "");
+    run(&root, &["key", "trust", &format!("{}.pub", key.display())], 0);
+    run(&root, &["sign", bundle.to_str().unwrap(), "--key", key.to_str().unwrap()], 0);
+    run(&root, &["verify", bundle.to_str().unwrap()], 0);
+    for (until, said) in [(64, "more than 64 signatures"), (300, "more than 64 signatures")] {
+        for number in 0..until {
+            root.write(format!("b-1/airlift/signatures/{number:016x}.sig"), "");
+        }
+        assert!(run(&root, &["verify", bundle.to_str().unwrap()], 11).contains(said));
+    }
+}
+
+#[test]
+fn a_private_key_on_the_medium_signs_nothing() {
+    let Some(_) = need("ssh-keygen") else { return };
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let medium = root.join("medium");
+    std::fs::create_dir(&medium).unwrap();
+    let moved = medium.join("b-1");
+    std::fs::rename(&bundle, &moved).unwrap();
+    let key = stock_key(&root, "key", ("ed25519", "256"), "");
+    let on_it = medium.join("key");
+    std::fs::copy(&key, &on_it).unwrap();
+    let link = root.join("link");
+    std::os::unix::fs::symlink(&on_it, &link).unwrap();
+    for key in [&on_it, &link] {
+        let key = key.to_str().unwrap();
+        let pack = ["pack", "127.0.0.1:9/a:1", "--to", medium.to_str().unwrap(), "--key", key];
+        assert!(run(&root, &pack, 2).contains("must not lie on a medium"));
+        let sign = ["sign", moved.to_str().unwrap(), "--key", key];
+        assert!(run(&root, &sign, 2).contains("must not lie on a medium"));
+    }
+    assert!(!moved.join("airlift/signatures").exists());
+    run(&root, &["sign", moved.to_str().unwrap(), "--key", key.to_str().unwrap()], 0);
 }
 
 #[test]

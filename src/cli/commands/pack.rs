@@ -68,6 +68,7 @@ pub struct Args {
 /// # Errors
 /// 3 incomplete on request, 10 integrity, 13 medium, 14 space, 15 network or registry.
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
+    args.signer.keep_off(&args.to, front)?;
     let registry = Registry::new(args.registry.options())?;
     let requests = requests(&args.select, &registry, front).await?;
     if !requests.problems.is_empty() && !args.keep_going {

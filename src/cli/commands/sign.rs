@@ -1,6 +1,6 @@
 //! `airlift sign BUNDLE`: checks a bundle whole and adds a signature to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Front;
 use crate::cli::keys::SignerArgs;
@@ -25,6 +25,9 @@ pub struct Args {
 /// # Errors
 /// What is wrong with the bundle or the key.
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
+    if let Some(medium) = args.bundle.canonicalize().ok().as_deref().and_then(Path::parent) {
+        args.signer.keep_off(medium, front)?;
+    }
     let signer = args.signer.signer(front).await?;
     let who = crate::engine::sign::fingerprint(signer.public().key_data());
     let spec = CountersignSpec { bundle: args.bundle, signer: (!args.dry_run).then_some(signer) };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase};
@@ -78,8 +79,9 @@ impl Fetcher {
         }
         let item = format!("{} {}", blob.image, blob.digest.short());
         self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
-        let (files, target) = (Arc::clone(&self.ctx.files), self.target(blob));
-        let mut sink = blocking(move || BlobSink::resume(files, target)).await?;
+        let (files, target, cancel) =
+            (Arc::clone(&self.ctx.files), self.target(blob), self.ctx.cancel.clone());
+        let mut sink = blocking(move || BlobSink::resume(files, target, &cancel)).await?;
         self.meter.add(sink.offset());
         self.sources.kept.fetch_add(sink.offset(), Relaxed);
         let mut resumed = sink.offset() > 0;
@@ -143,12 +145,13 @@ impl Fetcher {
         let (files, target, meter) =
             (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
         let (item, bytes) = (blob.digest.to_string(), blob.size);
-        let seen = AtomicU64::new(0);
+        let (seen, cancel) = (AtomicU64::new(0), self.ctx.cancel.clone());
         let there = blocking(move || {
-            let found = store::existing(&*files, &target, &|bytes| {
+            let count = |bytes| {
                 seen.fetch_add(bytes, Relaxed);
                 meter.add(bytes);
-            })?;
+            };
+            let found = store::existing_until(&*files, &target, &count, &cancel)?;
             if found.is_none() {
                 meter.take_back(seen.into_inner());
             }
@@ -164,8 +167,9 @@ impl Fetcher {
         for sibling in &self.siblings {
             let (files, target, meter) =
                 (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
-            let sibling = sibling.clone();
-            if let Some(stored) = blocking(move || copy(&files, &sibling, target, &meter)).await? {
+            let (sibling, cancel) = (sibling.clone(), self.ctx.cancel.clone());
+            let copied = blocking(move || copy(&files, &sibling, target, &meter, &cancel)).await?;
+            if let Some(stored) = copied {
                 self.sources.copied.fetch_add(blob.size, Relaxed);
                 let reason = "copied from another bundle on this medium, hashed".to_owned();
                 self.ctx.say(Event::Skipped { phase: Phase::Fetch, item, bytes, reason });
@@ -258,11 +262,13 @@ fn write_all(
 }
 
 /// Copies a blob from another bundle, hashing; nothing where it is not there, or is wrong there.
+/// A cancel leaves the temp file, which the next run hashes before it goes on from it.
 fn copy(
     files: &Arc<dyn crate::engine::files::Files>,
     sibling: &std::path::Path,
     target: BlobTarget,
     meter: &Meter,
+    cancel: &CancellationToken,
 ) -> Result<Option<Stored>> {
     let Ok(open) = files.open(sibling, &target.digest.layout_path()) else { return Ok(None) };
     if open.size != target.size {
@@ -272,6 +278,9 @@ fn copy(
     let mut reader = open.reader;
     let mut buffer = vec![0; 256 * 1024];
     loop {
+        if cancel.is_cancelled() {
+            return Err(Interrupted.into());
+        }
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(got) => {
@@ -306,4 +315,29 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 
 fn joined<T>(outcome: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     outcome.unwrap_or_else(|error| Err(crate::engine::error::Panicked(error.to_string()).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_ends_a_copy_and_nothing_of_it_has_its_final_name() {
+        let (ctx, root) = (JobCtx::silent(), tempfile::tempdir().unwrap());
+        let (sibling, bundle) = (root.path().join("a-1"), root.path().join("a-2"));
+        for directory in [&sibling, &bundle] {
+            std::fs::create_dir_all(directory.join("blobs/sha256")).unwrap();
+        }
+        let digest = crate::engine::hash::sha256(b"a layer");
+        std::fs::write(sibling.join(digest.layout_path()), b"a layer").unwrap();
+        let target = BlobTarget { root: bundle.clone(), digest: digest.clone(), size: 7, part: None };
+        let meter = Meter::start(&ctx, Phase::Fetch, 1, 7);
+        let try_copy =
+            |cancel: &CancellationToken| copy(&ctx.files, &sibling, target.clone(), &meter, cancel);
+        ctx.cancel.cancel();
+        assert_eq!(try_copy(&ctx.cancel).unwrap_err().kind(), Kind::Interrupted);
+        assert!(!bundle.join(digest.layout_path()).exists());
+        let copied = try_copy(&CancellationToken::new()).unwrap();
+        assert_eq!(copied, Some(Stored { parts: Vec::new() }));
+    }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use tokio_util::sync::CancellationToken;
+
 use super::graph::LayerCheck;
 use super::read::{BundleReader, ReadError};
 use crate::domain::bundle::Blob;
@@ -12,7 +14,7 @@ use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::media_type::{Compression, layer_compression};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Explain, Kind, Result};
+use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
 use crate::engine::hash::Hasher;
 use crate::engine::meter::Meter;
 
@@ -120,7 +122,10 @@ pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Res
                     if ctx.cancel.is_cancelled() {
                         return;
                     }
-                    if let Err(error) = one(bundle, item, &meter, &mut buffer) {
+                    if let Err(error) = one(bundle, item, &meter, &mut buffer, &ctx.cancel) {
+                        if ctx.cancel.is_cancelled() {
+                            return;
+                        }
                         ctx.say(Event::Failed {
                             phase: Phase::Verify,
                             item: name(item),
@@ -153,7 +158,13 @@ fn name(item: &Work<'_>) -> String {
     }
 }
 
-fn one(bundle: &BundleReader, item: &Work<'_>, meter: &Meter, buffer: &mut [u8]) -> Result<()> {
+fn one(
+    bundle: &BundleReader,
+    item: &Work<'_>,
+    meter: &Meter,
+    buffer: &mut [u8],
+    cancel: &CancellationToken,
+) -> Result<()> {
     match item {
         Work::File(file) => {
             let open = bundle.files().open(bundle.root(), &file.path)?;
@@ -165,17 +176,18 @@ fn one(bundle: &BundleReader, item: &Work<'_>, meter: &Meter, buffer: &mut [u8])
                 }
                 .into());
             }
-            let actual = drain(open.reader.take(file.size), Algorithm::Sha256, meter, buffer)
+            let reader = Stoppable { inner: open.reader.take(file.size), cancel };
+            let actual = drain(reader, Algorithm::Sha256, meter, buffer)
                 .map_err(|source| super::graph::read_error(bundle, &file.path, source))?;
             expect_hex(&file.path, &file.sha256, actual)
         }
         Work::Blob(blob, check) => {
             let path = blob.path.clone().unwrap_or_else(|| blob.digest.to_string());
-            let stream = bundle.open(&blob.digest, 0)?;
+            let stream = Stoppable { inner: bundle.open(&blob.digest, 0)?, cancel };
             let whole = hash_stream(bundle, blob, *check, stream, &path, (meter, &mut *buffer));
             // The joined stream proves the parts; only when it fails is it worth finding out which one.
             if whole.is_err() && !blob.parts.is_empty() {
-                parts(bundle, blob, meter, buffer)?;
+                parts(bundle, blob, meter, buffer, cancel)?;
             }
             whole
         }
@@ -183,7 +195,13 @@ fn one(bundle: &BundleReader, item: &Work<'_>, meter: &Meter, buffer: &mut [u8])
 }
 
 /// Each part by itself, so that the damaged one is named.
-fn parts(bundle: &BundleReader, blob: &Blob, meter: &Meter, buffer: &mut [u8]) -> Result<()> {
+fn parts(
+    bundle: &BundleReader,
+    blob: &Blob,
+    meter: &Meter,
+    buffer: &mut [u8],
+    cancel: &CancellationToken,
+) -> Result<()> {
     for part in &blob.parts {
         let open = bundle.files().open(bundle.root(), &part.path)?;
         if open.size != part.size {
@@ -194,7 +212,8 @@ fn parts(bundle: &BundleReader, blob: &Blob, meter: &Meter, buffer: &mut [u8]) -
             }
             .into());
         }
-        let actual = drain(open.reader.take(part.size), Algorithm::Sha256, meter, buffer)
+        let reader = Stoppable { inner: open.reader.take(part.size), cancel };
+        let actual = drain(reader, Algorithm::Sha256, meter, buffer)
             .map_err(|source| super::graph::read_error(bundle, &part.path, source))?;
         expect_hex(&part.path, &part.sha256, actual)?;
     }
@@ -266,6 +285,21 @@ fn drain(
     }
 }
 
+/// Ends a stream with an error once the job is to stop: a single file may take hours on a slow medium.
+pub(super) struct Stoppable<'a, R> {
+    pub(super) inner: R,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other(Interrupted));
+        }
+        self.inner.read(buffer)
+    }
+}
+
 /// Hashes what passes through it.
 struct Tee<'a, R> {
     inner: R,
@@ -327,5 +361,48 @@ fn unpack(stream: &mut impl Read, check: &LayerCheck, size: u64, buffer: &mut [u
         Ok(())
     } else {
         Err(HashError::DiffId { layer, expected: check.diff_id.clone(), actual }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bundle::{BundleManifest, FORMAT, File, Tool, Totals};
+    use crate::engine::hash::sha256;
+
+    #[test]
+    fn a_cancel_ends_the_hashing_within_a_file() {
+        let (ctx, root) = (JobCtx::silent(), tempfile::tempdir().unwrap());
+        let bytes = vec![7; 3 * BUFFER];
+        let (digest, size) = (sha256(&bytes), bytes.len() as u64);
+        std::fs::create_dir_all(root.path().join("blobs/sha256")).unwrap();
+        std::fs::write(root.path().join(digest.layout_path()), &bytes).unwrap();
+        let (path, media_type) = (digest.layout_path(), String::new());
+        let file = File { path: path.clone(), size, sha256: digest.hex().to_owned() };
+        let blob = Blob { digest, size, media_type, path: Some(path), parts: Vec::new() };
+        let document = BundleManifest {
+            format: FORMAT.to_owned(),
+            id: uuid::Uuid::now_v7(),
+            name: "b".to_owned(),
+            serial: 1,
+            created: jiff::Timestamp::UNIX_EPOCH,
+            expires: None,
+            tool: Tool { version: "0".to_owned(), binaries: Vec::new() },
+            base: None,
+            complete: true,
+            missing: Vec::new(),
+            images: Vec::new(),
+            blobs: vec![blob.clone()],
+            files: vec![file.clone()],
+            totals: Totals::default(),
+        };
+        let bundle = BundleReader::new(root.path().to_owned(), document, ctx.files.clone());
+        let meter = Meter::start(&ctx, Phase::Verify, 2, 0);
+        let mut buffer = vec![0; BUFFER];
+        let mut hash = |item| one(&bundle, &item, &meter, &mut buffer, &ctx.cancel).is_ok();
+        assert!(hash(Work::File(&file)) && hash(Work::Blob(&blob, None)));
+        ctx.cancel.cancel();
+        assert!(!hash(Work::File(&file)) && !hash(Work::Blob(&blob, None)));
+        assert_eq!(meter.done(), 2 * size, "not a byte more");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use crate::domain::bundle::{BundleManifest, MANIFEST, SIGNATURES};
-use crate::engine::error::{Explain, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::{EntryKind, Files};
 
 /// How many names an error spells out.
@@ -22,6 +22,8 @@ pub struct ListingError {
     pub special: Vec<String>,
     /// Of another length: path, expected, actual, in bytes.
     pub length: Vec<(String, u64, u64)>,
+    /// So many files that they were not looked at one by one: how many may be there at most.
+    pub beyond: Option<usize>,
 }
 
 impl ListingError {
@@ -43,6 +45,9 @@ impl ListingError {
             .map(|(path, want, got)| format!("{path} (expected {want} bytes, it has {got})"))
             .collect();
         say("of another length", &lengths);
+        if let Some(most) = self.beyond {
+            lines.push(format!("more than {most} files are there, which cannot all be listed in it"));
+        }
         format!("the files differ from the signed list: {}", lines.join("; "))
     }
 }
@@ -60,7 +65,7 @@ impl Explain for ListingError {
                     .to_owned(),
             );
         }
-        if !self.extra.is_empty() || !self.special.is_empty() {
+        if !self.extra.is_empty() || !self.special.is_empty() || self.beyond.is_some() {
             hints.push("something was put into the bundle after it was signed: look at it, then remove it or copy again".to_owned());
         }
         hints
@@ -76,7 +81,13 @@ pub fn check(files: &dyn Files, root: &Path, document: &BundleManifest) -> Resul
         document.all_files().map(|(path, size, _)| (path, Some(size))).collect();
     expected.insert(MANIFEST.to_owned(), None);
     let directories = parents(expected.keys().map(String::as_str).chain([&*format!("{SIGNATURES}/x")]));
-    let entries = files.list(root, expected.len() * 2 + 4096)?;
+    let limit = expected.len() * 2 + 4096;
+    let entries = files.list(root, limit).map_err(|error| {
+        if is_beyond_limit(&error) {
+            return ListingError { beyond: Some(limit), ..ListingError::default() }.into();
+        }
+        EngineError::from(error)
+    })?;
     let mut error = ListingError::default();
     let mut warnings = Vec::new();
     for entry in entries {
@@ -111,6 +122,11 @@ pub fn check(files: &dyn Files, root: &Path, document: &BundleManifest) -> Resul
     }
 }
 
+/// Whether [`Files::list`] gave up because of its limit: the kernel's own errors have a number.
+pub(crate) fn is_beyond_limit(error: &FileError) -> bool {
+    error.source.kind() == std::io::ErrorKind::Other && error.source.raw_os_error().is_none()
+}
+
 /// `airlift/signatures/<16 hex digits>.sig`.
 pub fn is_signature(path: &str) -> bool {
     let name = path.strip_prefix(SIGNATURES).and_then(|rest| rest.strip_prefix('/'));
@@ -129,4 +145,23 @@ fn parents<'a>(paths: impl Iterator<Item = &'a str>) -> HashSet<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn only_the_limit_of_a_list_is_told_as_too_many_files() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        let list = |path: &Path, limit| RealFiles.list(path, limit);
+        assert!(is_beyond_limit(&list(directory.path(), 2).unwrap_err()));
+        assert!(list(directory.path(), 3).is_ok());
+        assert!(!is_beyond_limit(&list(&directory.path().join("none"), 3).unwrap_err()));
+        assert!(!is_beyond_limit(&list(&directory.path().join("a"), 3).unwrap_err()));
+    }
 }

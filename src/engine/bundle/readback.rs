@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use rustix::fs::{Advice, OFlags};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
+use super::hash_all::Stoppable;
 use crate::domain::bundle::{BundleManifest, MANIFEST};
 use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::progress::{Event, Phase};
@@ -95,8 +97,11 @@ pub fn read_back(
                 while let (false, Some((path, size, digest))) =
                     (ctx.cancel.is_cancelled(), work.get(next.fetch_add(1, Relaxed)))
                 {
-                    if let Err(reason) = one(&root.join(path), (*size, digest), &meter, &direct, &mut buffer)
-                    {
+                    let path_on_medium = root.join(path);
+                    let wanted = (*size, digest);
+                    let read = one(&path_on_medium, wanted, &meter, &direct, &mut buffer, &ctx.cancel);
+                    // What was cut off says nothing about the medium.
+                    if let (Err(reason), false) = (read, ctx.cancel.is_cancelled()) {
                         let text = format!("{path}: {reason}");
                         ctx.say(Event::Failed { phase: Phase::ReadBack, item: path.clone(), reason });
                         if let Ok(mut bad) = bad.lock() {
@@ -123,18 +128,20 @@ fn one(
     meter: &Meter,
     direct: &AtomicBool,
     buffer: &mut [u8],
+    cancel: &CancellationToken,
 ) -> std::result::Result<(), String> {
-    let (mut file, is_direct) = open_cold(path).map_err(|error| error.to_string())?;
+    let stoppable = |inner: File| Stoppable { inner, cancel };
+    let (file, is_direct) = open_cold(path).map_err(|error| error.to_string())?;
     if !is_direct {
         direct.store(false, Relaxed);
     }
-    let (total, actual) = match drain(&mut file, digest.algorithm(), buffer, meter) {
+    let (total, actual) = match drain(stoppable(file), digest.algorithm(), buffer, meter) {
         Ok(read) => read,
         // Opening with O_DIRECT may succeed where reading then does not.
         Err(error) if is_direct && error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
             direct.store(false, Relaxed);
-            let mut file = open_cached(path).map_err(|error| error.to_string())?;
-            drain(&mut file, digest.algorithm(), buffer, meter).map_err(|error| error.to_string())?
+            let file = open_cached(path).map_err(|error| error.to_string())?;
+            drain(stoppable(file), digest.algorithm(), buffer, meter).map_err(|error| error.to_string())?
         }
         Err(error) => return Err(error.to_string()),
     };
@@ -161,7 +168,7 @@ fn open_cached(path: &Path) -> io::Result<File> {
 }
 
 fn drain(
-    file: &mut File,
+    mut file: impl Read,
     algorithm: Algorithm,
     buffer: &mut [u8],
     meter: &Meter,
@@ -181,5 +188,27 @@ fn drain(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_ends_the_reading_within_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blob");
+        let bytes = vec![7; 3 * BUFFER];
+        std::fs::write(&path, &bytes).unwrap();
+        let (ctx, digest) = (JobCtx::silent(), hash::sha256(&bytes));
+        let meter = Meter::start(&ctx, Phase::ReadBack, 1, 0);
+        let mut buffer = vec![0; BUFFER + ALIGN];
+        let wanted = (bytes.len() as u64, &digest);
+        let mut read = |cancel| one(&path, wanted, &meter, &AtomicBool::new(true), &mut buffer, cancel);
+        assert_eq!(read(&ctx.cancel), Ok(()));
+        ctx.cancel.cancel();
+        assert_eq!(read(&ctx.cancel), Err("stopped on request".to_owned()));
+        assert_eq!(meter.done(), bytes.len() as u64, "not a byte more");
     }
 }

@@ -1,7 +1,7 @@
 //! Signature files of a bundle: reading them all, capped, and adding one, which commits the bundle.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,8 +11,29 @@ use super::keys::{fingerprint, key_id};
 use super::signer::Signer;
 use super::{MAX_SIGNATURE, MAX_SIGNATURES};
 use crate::domain::bundle::SIGNATURES;
-use crate::engine::error::{FileError, Result};
+use crate::engine::bundle::listing::is_beyond_limit;
+use crate::engine::error::{EngineError, Explain, Kind, Result};
 use crate::engine::files::{EntryKind, Files};
+
+/// So many signature files that none of them is looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: more than {most} signatures", path.display())]
+pub struct TooMany {
+    /// The directory.
+    pub path: PathBuf,
+    /// How many are read at most.
+    pub most: usize,
+}
+
+impl Explain for TooMany {
+    fn kind(&self) -> Kind {
+        Kind::Trust
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["nobody signs that often: somebody filled that directory; copy the bundle again".to_owned()]
+    }
+}
 
 /// A signature file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,17 +63,18 @@ pub struct SignReport {
 /// Reads every `airlift/signatures/*.sig`, at most [`MAX_SIGNATURES`] of [`MAX_SIGNATURE`] bytes. Blocks.
 ///
 /// # Errors
-/// A file error of the directory; a file that cannot be read is part of the answer.
+/// [`TooMany`], or a file error of the directory; a file that cannot be read is part of the answer.
 pub fn read_signatures(files: &dyn Files, root: &Path) -> Result<Vec<SignatureFile>> {
+    let too_many = || EngineError::from(TooMany { path: root.join(SIGNATURES), most: MAX_SIGNATURES });
     let entries = match files.list(&root.join(SIGNATURES), 4 * MAX_SIGNATURES) {
         Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if is_beyond_limit(&error) => return Err(too_many()),
         other => other?,
     };
     let mut found = Vec::new();
     for entry in entries.iter().filter(|entry| entry.path.ends_with(".sig") && !entry.path.contains('/')) {
         if found.len() == MAX_SIGNATURES {
-            let source = std::io::Error::other(format!("more than {MAX_SIGNATURES} signatures"));
-            return Err(FileError { operation: "read", path: root.join(SIGNATURES), source }.into());
+            return Err(too_many());
         }
         let path = format!("{SIGNATURES}/{}", entry.path);
         let content = match entry.kind {
