@@ -117,7 +117,7 @@ fn r26_the_report_says_who_signed_and_what_was_checked() {
         .filter(std::fs::Metadata::is_file)
         .map(|meta| meta.len())
         .sum();
-    let others = ["airlift/README.txt", "airlift/manifest.json"]
+    let others = ["airlift/README.txt", "airlift/SHA256SUMS", "airlift/manifest.json"]
         .map(|path| bundle.join(path).metadata().unwrap().len());
     assert_eq!(report["bytesHashed"], json!(listed + others.iter().sum::<u64>()));
     assert_eq!(report["history"][0]["serial"], "first");
