@@ -80,6 +80,14 @@ impl Journey {
         }
     }
 
+    /// How many bundles this host remembers as accepted.
+    fn accepted(&self) -> usize {
+        let history = self.world.root.join("home/.local/share/airlift/state/state.json");
+        let Ok(history) = std::fs::read(history) else { return 0 };
+        let history: serde_json::Value = serde_json::from_slice(&history).unwrap();
+        history["accepted"].as_array().map_or(0, Vec::len)
+    }
+
     /// A second copy of the medium on which a byte of [`Journey::layer`] is another, in its second part.
     fn damaged(&self) -> PathBuf {
         let copy = self.world.root.join("damaged");
@@ -133,8 +141,12 @@ fn a_byte_that_changed_after_signing_tags_nothing_and_a_good_copy_completes_the_
     let blob = format!("/v2/team/app/blobs/{}", journey.layer);
     assert_eq!(journey.far.status_of(&blob), 404, "nor is its layer there");
     assert_eq!([OLD, MULTI].map(|path| journey.there(path)), [None, None], "and no other is tagged");
+    assert_eq!(journey.accepted(), 0, "what was not imported shuts out no other bundle");
+    journey.import(&journey.bundle, &["--dry-run"]).code(0);
+    assert_eq!(journey.accepted(), 0);
     journey.import(&journey.bundle, &[]).code(0);
     journey.assert_complete();
+    assert_eq!(journey.accepted(), 1);
 }
 
 #[test]

@@ -75,17 +75,23 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     };
     // Layers are hashed as they stream into the target, so that each byte is read once.
     let mut verification = args.trust.verify_spec(args.bundle, Bytes::AllButLayers)?;
-    verification.record = !args.dry_run;
+    // Accepted is what was imported: a bundle that turns out damaged must not shut out the good one before it.
+    verification.record = false;
     let verified = verify::verify(verification, &front.ctx).await?;
     for warning in &verified.report.warnings {
         front.printer.warn(warning);
     }
-    let report = import(verified.bundle, spec, &front.ctx).await?;
+    let report = import(verified.bundle.clone(), spec, &front.ctx).await?;
     front.printer.report(&report, |out| print(out, &report));
-    match report.failure() {
-        Some(error) => Err(EngineError::from(error).into()),
-        None => Ok(()),
+    if let Some(error) = report.failure() {
+        return Err(EngineError::from(error).into());
     }
+    if !report.dry_run
+        && let Some(warning) = verified.accept()
+    {
+        front.printer.warn(warning);
+    }
+    Ok(())
 }
 
 fn print(out: &Printer, report: &ImportReport) {

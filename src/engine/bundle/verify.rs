@@ -95,6 +95,8 @@ pub struct Verified {
     pub report: VerifyReport,
     /// The bundle, to be read from.
     pub bundle: BundleReader,
+    state: State,
+    acceptance: Acceptance,
 }
 
 /// Verifies a bundle and, where that is wanted, remembers that it was accepted.
@@ -168,7 +170,15 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         cold_read: false,
         warnings,
     };
-    Ok(Verified { report, bundle })
+    Ok(Verified { report, bundle, state, acceptance })
+}
+
+impl Verified {
+    /// Remembers that the bundle was accepted, for a caller that verified without [`VerifySpec::record`] because
+    /// more had to hold first. What went wrong with that, in words.
+    pub fn accept(&self) -> Option<String> {
+        remember(&self.state, &self.acceptance)
+    }
 }
 
 /// Records the acceptance; what went wrong with that, or was moved aside for it, in words.
