@@ -215,9 +215,8 @@ impl Bench {
             packs.push((fetched, asked));
         }
         // Not a matter of speed, so no noise excuses it; the first pack shows that the counts see something.
-        // Pinning asks for one blob of an image at most, its configuration, which says the platform.
         match packs[..] {
-            [(some, _), (0, asked)] if some > 0 && asked <= IMAGES.len() as u64 => Ok(()),
+            [(some, _), (0, 0)] if some > 0 => Ok(()),
             _ => Err(format!("a second pack fetches blobs again: (bytes, requests) {packs:?}").into()),
         }
     }

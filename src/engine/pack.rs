@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bundle::assemble::{self, AssembleReport, AssembleSpec, assemble};
-use super::bundle::workdir;
+use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
 use super::files::Files;
@@ -176,6 +176,7 @@ async fn resolved(
         platforms: spec.platforms,
         jobs: spec.jobs,
         signatures: spec.signatures,
+        nearby: repeat::nearby(&spec.to),
     };
     let outcomes = resolve(&wanted, registry, ctx).await?;
     let report = ResolveReport::new(&spec.requests, &outcomes);

@@ -6,6 +6,8 @@ mod signatures;
 mod walk;
 
 use std::collections::HashMap;
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
@@ -13,7 +15,9 @@ use tokio::sync::OnceCell;
 
 use super::ctx::JobCtx;
 use super::error::{EngineError, Result};
+use super::hash::Hasher;
 use super::registry::{self, Fetched, Registry};
+use crate::domain::digest::Digest;
 use crate::domain::lint::{Finding, lint, lint_same_digest};
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
@@ -35,6 +39,8 @@ pub struct ResolveSpec {
     pub jobs: usize,
     /// Whether cosign's tags and referrers are looked for.
     pub signatures: bool,
+    /// Bundles at hand: what they hold of image configurations is hashed and taken from there.
+    pub nearby: Vec<PathBuf>,
 }
 
 /// A reference that could not be resolved.
@@ -57,7 +63,7 @@ const DEFAULT_JOBS: usize = 8;
 /// Only that the job was stopped.
 pub async fn resolve(spec: &ResolveSpec, registry: &Registry, ctx: &JobCtx) -> Result<Vec<Outcome>> {
     ctx.check()?;
-    let session = Session::new(registry.for_job(ctx, Phase::Resolve), ctx.clone());
+    let session = Session::new(registry.for_job(ctx, Phase::Resolve), ctx.clone(), spec.nearby.clone());
     ctx.say(Event::Started { phase: Phase::Resolve, items: spec.requests.len() as u64, bytes: 0 });
     let jobs = if spec.jobs == 0 { DEFAULT_JOBS } else { spec.jobs };
     let session = &session;
@@ -80,12 +86,32 @@ type Cache = HashMap<(Repository, String), Arc<OnceCell<Fetched>>>;
 pub(super) struct Session {
     registry: Registry,
     ctx: JobCtx,
+    nearby: Vec<PathBuf>,
     fetched: Mutex<Cache>,
 }
 
 impl Session {
-    fn new(registry: Registry, ctx: JobCtx) -> Self {
-        Self { registry, ctx, fetched: Mutex::default() }
+    fn new(registry: Registry, ctx: JobCtx, nearby: Vec<PathBuf>) -> Self {
+        Self { registry, ctx, nearby, fetched: Mutex::default() }
+    }
+
+    /// A small blob from a bundle at hand, if one holds these very bytes.
+    async fn at_hand(&self, digest: &Digest, size: u64) -> Option<Vec<u8>> {
+        if self.nearby.is_empty() {
+            return None;
+        }
+        let (files, nearby, digest) = (self.ctx.files.clone(), self.nearby.clone(), digest.clone());
+        let find = move || {
+            nearby.iter().find_map(|root| {
+                let open = files.open(root, &digest.layout_path()).ok().filter(|open| open.size == size)?;
+                let mut bytes = Vec::new();
+                open.reader.take(size).read_to_end(&mut bytes).ok()?;
+                let mut hasher = Hasher::new(digest.algorithm());
+                hasher.update(&bytes);
+                (hasher.finish() == digest).then_some(bytes)
+            })
+        };
+        tokio::task::spawn_blocking(find).await.ok().flatten()
     }
 
     /// A manifest by tag or digest.

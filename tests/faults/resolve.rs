@@ -62,7 +62,7 @@ fn path(what: &str, name: &str) -> String {
 async fn resolve_one(server: &Hostile) -> (Result<ResolvedImage, EngineError>, Vec<String>) {
     let (registry, _, _dir) = anonymous();
     let requests = vec![Request::parse(&format!("{}:1", server.repo())).unwrap()];
-    let spec = ResolveSpec { requests, platforms: Vec::new(), jobs: 1, signatures: true };
+    let spec = ResolveSpec { requests, platforms: Vec::new(), jobs: 1, signatures: true, nearby: Vec::new() };
     let said = Arc::new(Recording::default());
     let ctx = JobCtx::new(said.clone());
     let outcome = resolve(&spec, &registry, &ctx).await.unwrap().remove(0);

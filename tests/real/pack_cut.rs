@@ -209,3 +209,22 @@ fn what_verify_would_refuse_is_never_signed_and_an_artifact_is_no_broken_image()
     let signatures = world.medium().join("broken-1/airlift/signatures");
     assert_eq!(std::fs::read_dir(signatures).map_or(0, Iterator::count), 0);
 }
+
+#[test]
+fn r13_a_second_pack_of_a_complete_bundle_asks_the_registry_for_no_blob_at_all() {
+    let Some(world) = World::start() else { return };
+    let layer = push(&world, "app", 1, 50_000);
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let document = std::fs::read(bundle.join("airlift/manifest.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let config =
+        document["blobs"].as_array().unwrap().iter().find(|blob| blob["mediaType"] == media_type::OCI_CONFIG);
+    let config: Digest = config.unwrap()["digest"].as_str().unwrap().parse().unwrap();
+    for blob in [layer, config] {
+        std::fs::remove_file(stored(&world, &blob)).unwrap();
+    }
+    let again = world.pack(&["HOST/team/app:1"]).code(0);
+    assert_eq!(again.report()["bundle"]["fetchedBytes"], json!(0));
+    assert_eq!(again.bundle(), bundle);
+    world.verify(&bundle, &["--deep"]).code(0);
+}

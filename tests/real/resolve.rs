@@ -75,7 +75,7 @@ impl Source {
         platforms: &[&str],
     ) -> Vec<Result<ResolvedImage, EngineError>> {
         let platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
-        let spec = ResolveSpec { requests, platforms, jobs: 0, signatures: true };
+        let spec = ResolveSpec { requests, platforms, jobs: 0, signatures: true, nearby: Vec::new() };
         let outcomes = resolve(&spec, &self.client, &JobCtx::silent()).await.unwrap();
         outcomes.into_iter().map(|outcome| outcome.map_err(|failed| failed.error)).collect()
     }

@@ -52,6 +52,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         platforms: args.select.platform.clone(),
         jobs: usize::from(args.jobs),
         signatures: !args.select.no_signatures,
+        nearby: Vec::new(),
     };
     let outcomes = resolve(&spec, &registry, &front.ctx).await?;
     let mut report = ResolveReport::new(&requests, &outcomes);

@@ -200,12 +200,19 @@ fn signed_document(files: &dyn Files, root: &Path, signer: &Signer) -> Option<(B
 
 /// Other bundles on the medium, whose blobs may save the network.
 pub fn siblings(to: &Path, root: &Path) -> Vec<PathBuf> {
+    let mut found = nearby(to);
+    found.retain(|path| path != root);
+    found
+}
+
+/// Every bundle in a directory that has a document, whatever it is worth.
+pub fn nearby(to: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(to) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
-        .filter(|path| path != root && path.join(bundle::MANIFEST).is_file())
+        .filter(|path| path.join(bundle::MANIFEST).is_file())
         .collect();
     found.sort();
     found

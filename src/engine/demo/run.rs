@@ -162,7 +162,8 @@ impl Demo {
         let names = samples.images.iter().map(|(name, _)| format!("{}/{name}", source.address));
         let requests = names.map(|name| Request::parse(&name)).collect::<std::result::Result<Vec<_>, _>>()?;
         let registry = Registry::new(RegistryOptions::default())?;
-        let spec = ResolveSpec { requests, platforms: Vec::new(), jobs: 4, signatures: true };
+        let spec =
+            ResolveSpec { requests, platforms: Vec::new(), jobs: 4, signatures: true, nearby: Vec::new() };
         let outcomes = resolve(&spec, &registry, &self.ctx).await?;
         let images: Vec<ResolvedImage> =
             outcomes.into_iter().collect::<std::result::Result<_, _>>().map_err(|failed| failed.error)?;

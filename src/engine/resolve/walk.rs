@@ -324,7 +324,10 @@ impl<'a> Walk<'a> {
         if config.size > MAX_CONFIG {
             return Err(refuse(format!("it has {} bytes, at most {MAX_CONFIG} are read", config.size)).into());
         }
-        let bytes = self.session.registry.small_blob(self.repo, &config.digest, config.size).await?;
+        let bytes = match self.session.at_hand(&config.digest, config.size).await {
+            Some(bytes) => bytes.into(),
+            None => self.session.registry.small_blob(self.repo, &config.digest, config.size).await?,
+        };
         let mut hasher = Hasher::new(config.digest.algorithm());
         hasher.update(&bytes);
         let actual = hasher.finish();
