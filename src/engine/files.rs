@@ -126,9 +126,45 @@ pub struct OpenFile {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealFiles;
 
-impl OutFile for File {
+/// A file being written whose bytes are sent on their way to the device while more of them come:
+/// the fsync at the end then has little left to wait for.
+struct Draining {
+    file: File,
+    written: u64,
+    started: u64,
+}
+
+/// Bytes between two hints to the kernel.
+const DRAIN: u64 = 8 * 1024 * 1024;
+
+impl Draining {
+    fn new(file: File) -> io::Result<Self> {
+        let written = file.metadata()?.len();
+        Ok(Self { file, written, started: written })
+    }
+}
+
+impl Write for Draining {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.file.write(bytes)?;
+        self.written += taken as u64;
+        if self.written - self.started >= DRAIN {
+            // On dirty pages this advice starts their writing and drops nothing (mm/fadvise.c); a hint, no more.
+            let range = std::num::NonZeroU64::new(self.written - self.started);
+            let _ = rustix::fs::fadvise(&self.file, self.started, range, rustix::fs::Advice::DontNeed);
+            self.started = self.written;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl OutFile for Draining {
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
+        self.file.sync_all()
     }
 }
 
@@ -175,14 +211,14 @@ fn open_beneath(root: &Path, path: &str, flags: OFlags) -> io::Result<File> {
 impl Files for RealFiles {
     fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
         let file = File::options().write(true).create_new(true).open(path).map_err(at("create", path))?;
-        Ok(Box::new(file))
+        Ok(Box::new(Draining::new(file).map_err(at("create", path))?))
     }
 
     fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(at("append to", path))?);
         refuse_special(path, "append to", &file)?;
-        Ok(Box::new(file))
+        Ok(Box::new(Draining::new(file).map_err(at("append to", path))?))
     }
 
     fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile> {
