@@ -6,6 +6,7 @@ use super::SelectError;
 use crate::domain::reference::Repository;
 use crate::domain::reference::is_repository;
 use crate::domain::selection::{Candidate, Origin, Selection};
+use crate::domain::text;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::registry::Registry;
@@ -24,7 +25,7 @@ pub async fn select(text: &str, registry: &Registry, ctx: &JobCtx) -> Result<Sel
         pattern => {
             let all = registry.catalog(&wanted.host).await?;
             let pattern = pattern.as_deref().unwrap_or("*");
-            all.into_iter().filter(|path| matches(pattern, path)).collect()
+            all.into_iter().filter(|path| text::glob(pattern, path)).collect()
         }
     };
     let mut selection = Selection::default();
@@ -43,7 +44,7 @@ pub async fn select(text: &str, registry: &Registry, ctx: &JobCtx) -> Result<Sel
         match tags {
             Err(error) => selection.problem(origin, crate::engine::error::EngineError::from(error).message()),
             Ok(tags) => {
-                for tag in tags.iter().filter(|tag| matches(&wanted.tags, tag)) {
+                for tag in tags.iter().filter(|tag| text::glob(&wanted.tags, tag)) {
                     // Signatures under tags travel with the image they are about.
                     if is_artifact_tag(tag) {
                         hidden += 1;
@@ -93,33 +94,6 @@ fn is_artifact_tag(tag: &str) -> bool {
     hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Whether a pattern with `*` and `?` matches all of a text; linear, without recursion.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == b'?' || c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,10 +111,10 @@ mod tests {
             ("a*b*c", "aXbYbc", true),
             ("", "x", false),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(text::glob(pattern, text), expected, "{pattern} {text}");
         }
         let started = std::time::Instant::now();
-        assert!(!matches(&"*a".repeat(60), &"b".repeat(128)));
+        assert!(!text::glob(&"*a".repeat(60), &"b".repeat(128)));
         assert!(started.elapsed() < std::time::Duration::from_secs(1));
     }
 

@@ -10,6 +10,7 @@ use ssh_key::public::KeyData;
 
 use super::keys::{fingerprint, key_id};
 use super::validity;
+use crate::domain::text;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 
 /// Bytes of a trust file that are read at most.
@@ -309,36 +310,12 @@ pub fn matches(patterns: &str, name: &str) -> bool {
     let mut taken = false;
     for pattern in patterns.split(',') {
         match pattern.strip_prefix('!') {
-            Some(pattern) if glob(pattern.as_bytes(), name.as_bytes()) => return false,
-            None if glob(pattern.as_bytes(), name.as_bytes()) => taken = true,
+            Some(pattern) if text::glob(pattern, name) => return false,
+            None if text::glob(pattern, name) => taken = true,
             _ => {}
         }
     }
     taken
-}
-
-/// `*` and `?` only; linear in pattern times text, however many stars.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == b'?' || c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((at, from)) = star else { return false };
-                star = Some((at, from + 1));
-                p = at + 1;
-                t = from + 1;
-            }
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 #[cfg(test)]
