@@ -67,6 +67,12 @@ pub const ACTIONS: &[Action] = &[
     nested(("key.trust", "key trust"), "Trust a key", "Trust a public key to sign bundles", Danger::Writes),
     nested(("key.untrust", "key untrust"), "Stop trusting a key", "Stop trusting a key", Danger::Writes),
     nested(("key.list", "key list"), "Trusted keys", "List the trusted keys", Danger::Reads),
+    nested(
+        ("media.list", "media list"),
+        "Media",
+        "List removable media: what they are, what lies on them, why they are blocked",
+        Danger::Reads,
+    ),
     command("inspect", "Inspect", "Show what is in a bundle, without verifying it", Danger::Reads),
     command("diff", "Compare bundles", "Show what changes from one bundle to another", Danger::Reads),
     command(

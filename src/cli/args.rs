@@ -76,6 +76,8 @@ pub enum Command {
     Import(commands::import::Args),
     /// Keys and the trust store
     Key(commands::key::Args),
+    /// Removable media
+    Media(commands::media::Args),
     /// Show what is in a bundle, without verifying it
     Inspect(commands::inspect::Args),
     /// Show what changes from one bundle to another
@@ -100,6 +102,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Import(_) => "import",
             Self::Key(args) => args.name(),
+            Self::Media(args) => args.name(),
             Self::Inspect(_) => "inspect",
             Self::Diff(_) => "diff",
             Self::Serve(_) => "serve",

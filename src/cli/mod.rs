@@ -84,6 +84,7 @@ async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
         Command::Resolve(args) => Box::pin(commands::resolve::run(args, front)).await,
         Command::Pack(args) => Box::pin(commands::pack::run(args, front)).await,
         Command::Sign(args) => Box::pin(commands::sign::run(args, front)).await,
+        Command::Media(args) => Box::pin(commands::media::run(args, front)).await,
         Command::Inspect(args) => Box::pin(commands::inspect::run(args, front)).await,
         Command::Diff(args) => Box::pin(commands::diff::run(args, front)).await,
         Command::Man(args) => Box::pin(commands::man::run(args, front)).await,

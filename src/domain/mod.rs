@@ -8,6 +8,7 @@ pub mod job;
 pub mod lint;
 pub mod lock;
 pub mod manifest;
+pub mod media;
 pub mod media_type;
 pub mod plan;
 pub mod platform;

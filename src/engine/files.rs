@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 
 use super::error::FileError;
+use super::media::mounts;
 
 /// Result of a file operation.
 pub type FileResult<T> = std::result::Result<T, FileError>;
@@ -331,24 +332,13 @@ fn kind_of(magic: u64, path: &Path) -> &'static str {
 }
 
 fn fuse_kind(path: &Path) -> &'static str {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let best = mounts
-        .lines()
-        .filter_map(mount_line)
-        .filter(|(at, ..)| full.starts_with(at))
-        .max_by_key(|(at, ..)| at.as_os_str().len());
-    match best {
-        Some((_, kind, source)) if kind.contains("exfat") || source.contains("exfat") => "exfat",
-        Some((_, kind, source)) if kind.contains("fat") || source.contains("fusefat") => "fat",
-        _ => "fuse",
+    let mounts = mounts::of_this_process();
+    let Some(mount) = mounts::holding(&mounts, &full) else { return "fuse" };
+    let names = |name: &str| mount.kind.contains(name) || mount.source.to_string_lossy().contains(name);
+    match () {
+        () if names("exfat") => "exfat",
+        () if mount.kind.contains("fat") || names("fusefat") => "fat",
+        () => "fuse",
     }
-}
-
-/// Mount point, type and source of a line of mountinfo (proc(5)).
-fn mount_line(line: &str) -> Option<(PathBuf, &str, &str)> {
-    let (left, right) = line.split_once(" - ")?;
-    let mut right = right.split(' ');
-    let at = left.split(' ').nth(4)?.replace("\\040", " ");
-    Some((PathBuf::from(at), right.next()?, right.next()?))
 }

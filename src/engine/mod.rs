@@ -12,6 +12,7 @@ pub mod import;
 pub mod jobs;
 pub mod journal;
 pub mod lockfile;
+pub mod media;
 pub mod meter;
 pub mod pack;
 pub mod registry;

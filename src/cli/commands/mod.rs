@@ -7,6 +7,7 @@ pub mod import;
 pub mod inspect;
 pub mod key;
 pub mod man;
+pub mod media;
 pub mod pack;
 pub mod resolve;
 pub mod serve;

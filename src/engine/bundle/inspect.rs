@@ -9,6 +9,7 @@ use crate::domain::bundle::{Base, BundleManifest, Image, MANIFEST, Missing, Tool
 use crate::domain::digest::Digest;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
+use crate::engine::files::Files;
 use crate::engine::hash::sha256;
 use crate::engine::sign::check::signer_of;
 use crate::engine::sign::{SignatureFile, fingerprint, key_id, read_signatures};
@@ -82,16 +83,22 @@ pub async fn inspect(spec: InspectSpec, ctx: &JobCtx) -> Result<InspectReport> {
     let files = ctx.files.clone();
     let now = ctx.clock.now();
     let root = spec.bundle.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let bytes = document_bytes(files.as_ref(), &spec.bundle)?;
-        let signatures = read_signatures(files.as_ref(), &spec.bundle)?;
-        let document = BundleManifest::parse(&bytes)?;
-        Ok(report(spec, &bytes, document, &signatures, now))
-    });
+    let read = tokio::task::spawn_blocking(move || look(files.as_ref(), spec, now));
     read.await.unwrap_or_else(|error| {
         let source = std::io::Error::other(error);
         Err(FileError { operation: "read", path: root.join(MANIFEST), source }.into())
     })
+}
+
+/// The same. Blocks.
+///
+/// # Errors
+/// As [`inspect`].
+pub(crate) fn look(files: &dyn Files, spec: InspectSpec, now: jiff::Timestamp) -> Result<InspectReport> {
+    let bytes = document_bytes(files, &spec.bundle)?;
+    let signatures = read_signatures(files, &spec.bundle)?;
+    let document = BundleManifest::parse(&bytes)?;
+    Ok(report(spec, &bytes, document, &signatures, now))
 }
 
 fn report(
