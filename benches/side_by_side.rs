@@ -117,10 +117,11 @@ impl Bench {
         command
     }
 
-    fn pack(&self, host: &str, to: &Path) -> Command {
+    fn pack(&self, host: &str, to: &Path) -> Outcome<Command> {
+        fs::create_dir_all(to)?;
         let mut command = self.airlift(&["pack", "--no-read-back", "--no-tool", "--name", "bench", "--key"]);
         command.arg(self.key()).arg("--to").arg(to).args(references(host));
-        command
+        Ok(command)
     }
 
     fn packs(&self) -> Outcome<()> {
@@ -147,7 +148,7 @@ impl Bench {
         let (mut ours, mut cranes, mut skopeos, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);
         // The first round warms the registry's cache and does not count.
         for round in 0..=self.runs {
-            let run = timed(&mut self.pack(&self.host, &self.path("medium")))?;
+            let run = timed(&mut self.pack(&self.host, &self.path("medium"))?)?;
             peak = peak.max(run.peak_kib);
             if round > 0 {
                 ours.push(run.wall.as_secs_f64());
@@ -175,7 +176,7 @@ impl Bench {
     }
 
     fn verifies(&self) -> Outcome<()> {
-        self.pack(&self.host, &self.path("medium")).quiet_status()?;
+        self.pack(&self.host, &self.path("medium"))?.quiet_status()?;
         let bundle = only_entry(&self.path("medium"))?;
         let bytes = bytes_under(&bundle)?;
         let cores = thread::available_parallelism()?.get() as f64;
@@ -206,7 +207,7 @@ impl Bench {
         let mut packs = Vec::new();
         for name in ["first", "second"] {
             let (down, blobs) = (wire.down.load(Ordering::SeqCst), wire.blobs.load(Ordering::SeqCst));
-            let fetched = fetched_bytes(self.pack(&wire.host, &to).arg("--json"))?;
+            let fetched = fetched_bytes(self.pack(&wire.host, &to)?.arg("--json"))?;
             let asked = wire.blobs.load(Ordering::SeqCst) - blobs;
             let came = wire.down.load(Ordering::SeqCst) - down;
             say(&format!(

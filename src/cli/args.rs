@@ -9,6 +9,7 @@ use crate::domain::platform::Platform;
 use crate::domain::selection::Requests;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::ctx::JobCtx;
+use crate::engine::given;
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::select::{self, Source};
 use crate::failure::Failure;
@@ -133,13 +134,22 @@ pub struct RegistryArgs {
 
 impl RegistryArgs {
     /// As the engine takes it.
-    pub fn options(&self) -> RegistryOptions {
-        RegistryOptions {
+    ///
+    /// # Errors
+    /// A file that is not there: going on without its credentials would be to ask as nobody.
+    pub fn options(&self) -> Result<RegistryOptions, Failure> {
+        for file in &self.ca {
+            given::check(file, "CA file", "give a file of PEM certificates that is there")?;
+        }
+        if let Some(file) = &self.authfile {
+            given::check(file, "credentials file", "podman login --authfile FILE HOST writes one")?;
+        }
+        Ok(RegistryOptions {
             plain_http: self.plain_http.clone(),
             insecure: self.insecure.clone(),
             ca: self.ca.clone(),
             authfile: self.authfile.clone(),
-        }
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use super::Front;
 use super::args::TrustArgs;
 use crate::config::paths::Paths;
 use crate::engine::error::Interrupted;
+use crate::engine::given;
 use crate::engine::sign::keys::refuse_on_medium;
 use crate::engine::sign::{Passphrases, Signer, agent};
 use crate::failure::Failure;
@@ -77,7 +78,13 @@ impl TrustArgs {
     /// # Errors
     /// There is no home directory.
     pub fn trust_file(&self) -> Result<PathBuf, Failure> {
-        self.trust.clone().map_or_else(|| Ok(paths()?.allowed_signers()), Ok)
+        let Some(file) = self.trust.clone() else { return Ok(paths()?.allowed_signers()) };
+        given::check(
+            &file,
+            "trust file",
+            "give an OpenSSH allowed_signers file that is there, or leave --trust out",
+        )?;
+        Ok(file)
     }
 
     /// The directory of history: as given, else the one of this user.
@@ -112,6 +119,9 @@ impl Passphrases for Prompt {
 /// Nothing to ask on, an empty one, or two that differ.
 pub fn new_passphrase(key: &Path) -> Result<SecretString, Failure> {
     let refused = |error: &io::Error| {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Failure::from(Interrupted);
+        }
         Failure::usage(format!("cannot ask for a passphrase for {}: {error}", key.display())).hint(format!(
             "run it in a terminal or set {PASSPHRASE}; --no-passphrase leaves the key unprotected"
         ))

@@ -7,6 +7,7 @@ pub mod demo;
 mod directory;
 pub mod error;
 pub mod files;
+pub mod given;
 pub mod hash;
 pub mod import;
 pub mod jobs;

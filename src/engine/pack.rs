@@ -8,7 +8,6 @@ use super::bundle::assemble::{self, AssembleReport, AssembleSpec, assemble};
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
-use super::files::Files;
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
@@ -74,13 +73,19 @@ pub enum PackError {
     /// Nothing was asked for.
     #[error("there is nothing to pack: no reference was given or found")]
     Nothing,
+    /// No directory to pack to: a mount point whose medium is not there, more often than not.
+    #[error("there is no directory {}", .0.display())]
+    NoDestination(PathBuf),
+    /// Something else to pack to.
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
 }
 
 impl Explain for PackError {
     fn kind(&self) -> Kind {
         match self {
             Self::Unresolved { kind, .. } => *kind,
-            Self::Nothing => Kind::Usage,
+            Self::Nothing | Self::NoDestination(_) | Self::NotADirectory(_) => Kind::Usage,
         }
     }
 
@@ -95,6 +100,14 @@ impl Explain for PackError {
                 hints
             }
             Self::Nothing => vec!["name images, or give -f FILE or --from SOURCE".to_owned()],
+            Self::NoDestination(path) => vec![
+                "is the medium mounted? nothing is made here, so that a bundle never lands beside it"
+                    .to_owned(),
+                format!("where a plain directory is meant: mkdir -p {}", path.display()),
+            ],
+            Self::NotADirectory(_) => {
+                vec!["give the directory of a mounted medium, or any other directory".to_owned()]
+            }
         }
     }
 }
@@ -113,14 +126,12 @@ pub struct PlanReport {
     pub split: usize,
 }
 
-/// Plans without touching the medium: resolves, and refuses what would not fit.
+/// Plans without touching the medium: resolves, and refuses what would not fit or has no place to go.
 ///
 /// # Errors
 /// As [`pack`] before its first byte.
 pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
-    if !spec.to.is_dir() {
-        ctx.warn(format!("{} is not there: should a medium be mounted there?", spec.to.display()));
-    }
+    destination(&spec.to)?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let (space, split) = assemble::foresee(&assembly, ctx)?;
     Ok(PlanReport { resolved, file_system: space.kind, free: space.free, split })
@@ -132,33 +143,31 @@ pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<P
 /// [`PackError`]; what the medium, a registry or the key said.
 pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &JobCtx) -> Result<PackReport> {
     let state = State::new(ctx.files.clone(), spec.state.clone());
-    // A destination that another run works in is said at once; one that is not there is made only when it is needed.
-    let early = if spec.to.is_dir() { Some(workdir::lock(&spec.to)?) } else { None };
+    destination(&spec.to)?;
+    // A destination that another run works in is said at once.
+    let _lock = workdir::lock(&spec.to)?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
-    if early.is_none() {
-        ctx.warn(format!(
-            "{} was not there and is made: should a medium be mounted there?",
-            assembly.to.display()
-        ));
-        create(&*ctx.files, &assembly.to)?;
-    }
-    let _lock = match early {
-        Some(lock) => lock,
-        None => workdir::lock(&assembly.to)?,
-    };
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     Ok(PackReport { bundle, resolved })
 }
 
-/// Makes the destination, and durable what of it was not there: a bundle must not vanish with the directory it is in.
-fn create(files: &dyn Files, to: &Path) -> Result<()> {
-    let missing: Vec<&Path> = to.ancestors().take_while(|path| !path.exists()).collect();
-    files.create_dir(to)?;
-    for parent in missing.iter().filter_map(|path| path.parent()) {
-        let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        files.sync_dir(here)?;
+/// Refuses a destination that is no directory: made by us, it could be where the medium is not.
+///
+/// # Errors
+/// [`PackError::NoDestination`], [`PackError::NotADirectory`].
+pub fn destination(to: &Path) -> std::result::Result<(), PackError> {
+    match std::fs::metadata(to) {
+        Ok(meta) if meta.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(PackError::NoDestination(to.to_owned()))
+        }
+        Ok(_) => Err(PackError::NotADirectory(to.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(PackError::NotADirectory(to.to_owned()))
+        }
+        // The kernel's words come with the first use.
+        Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 async fn resolved(

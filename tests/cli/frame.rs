@@ -80,7 +80,7 @@ fn json_failures_carry_kind_exit_message_and_hints() {
     assert_eq!(last["ok"], false);
     assert_eq!(last["exit"], 2);
     assert_eq!(last["kind"], "usage");
-    assert!(last["message"].as_str().unwrap().contains("nothing holds no bundle"), "{last}");
+    assert!(last["message"].as_str().unwrap().contains("there is no nothing"), "{last}");
     assert!(!last["hints"].as_array().unwrap().is_empty());
     assert_eq!(ran.stderr, "");
     let ran = run(home.path(), &["--json", "fly"]);
@@ -91,9 +91,10 @@ fn json_failures_carry_kind_exit_message_and_hints() {
 #[test]
 fn failures_are_what_then_hints() {
     let home = tempdir().unwrap();
-    let ran = run(home.path(), &["inspect", "nothing"]);
+    std::fs::create_dir(home.path().join("empty")).unwrap();
+    let ran = run(home.path(), &["inspect", "empty"]);
     insta::assert_snapshot!(ran.stderr, @r"
-    airlift: error: nothing holds no bundle: there is no airlift/manifest.json
+    airlift: error: empty holds no bundle: there is no airlift/manifest.json
       hint: give the directory NAME-SERIAL itself
       hint: a pack that was cut off leaves no document: run the same pack again
     ");

@@ -5,6 +5,8 @@ mod bundles;
 #[cfg(test)]
 mod frame;
 #[cfg(test)]
+mod given;
+#[cfg(test)]
 mod resolve;
 #[cfg(test)]
 mod support;

@@ -125,6 +125,7 @@ fn r08_a_medium_too_small_is_refused_with_figures_before_the_first_byte() {
 fn what_a_cut_off_pack_wrote_counts_as_room_for_the_next() {
     let Some(world) = world(&[5 << 20]) else { return };
     let elsewhere = world.root.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
     let state = world.root.join("other-state");
     let to = ["--to", elsewhere.to_str().unwrap(), "--state", state.to_str().unwrap()];
     let mut command = world.command();

@@ -91,11 +91,11 @@ fn the_directories_made_for_a_bundle_are_durable_as_well() {
     let Some(world) = World::start() else { return };
     world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
     let mut pack = world.command();
-    pack.args(["pack", "--no-tool", "--to", "medium/new/deep"]).arg(world.reference("team/app:1"));
+    pack.args(["pack", "--no-tool", "--to", "medium"]).arg(world.reference("team/app:1"));
     let log = world.root.join("log");
     Ran::of(under(&strace, &["-f", "-y", "-e", "trace=fsync", "-o", log.to_str().unwrap()], &pack)).code(0);
     let log = std::fs::read_to_string(log).unwrap();
-    for directory in ["medium", "medium/new", "medium/new/deep", "medium/new/deep/bundle-1"] {
+    for directory in ["medium", "medium/bundle-1", "medium/bundle-1/blobs/sha256"] {
         let synced = format!("{}>) = 0", world.root.join(directory).display());
         assert!(log.contains(&synced), "{directory} is not in {log}");
     }

@@ -41,6 +41,7 @@ impl Packed {
         root.airlift().args(["key", "generate", "--no-passphrase", "--key"]).arg(&key).assert().success();
         let public = fs::read_to_string(root.join("key.pub")).unwrap();
         root.write("allowed_signers", format!("courier {public}"));
+        fs::create_dir(root.join("medium")).unwrap();
         let references = images.iter().map(|image| format!("{host}/library/{image}"));
         let mut pack = root.airlift();
         pack.args(["pack", "--no-tool", "--name", "corpus", "--to"]).arg(root.join("medium"));

@@ -23,6 +23,8 @@ mod pack;
 #[cfg(test)]
 mod pack_cut;
 #[cfg(test)]
+mod prompt;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_access;

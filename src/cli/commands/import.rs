@@ -70,7 +70,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         replace: args.replace,
         dry_run: args.dry_run,
         keep_going: args.keep_going,
-        registry: args.registry.options(),
+        registry: args.registry.options()?,
         jobs: usize::from(args.jobs),
     };
     // Layers are hashed as they stream into the target, so that each byte is read once.

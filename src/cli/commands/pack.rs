@@ -10,7 +10,7 @@ use crate::domain::selection::{Request, Requests};
 use crate::domain::text;
 use crate::engine::bundle::readback::Method;
 use crate::engine::lockfile;
-use crate::engine::pack::{PackReport, PackSpec, PlanReport, pack, plan};
+use crate::engine::pack::{self, PackReport, PackSpec, PlanReport};
 use crate::engine::registry::Registry;
 use crate::engine::state::State;
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ use crate::failure::Failure;
 pub struct Args {
     #[command(flatten)]
     select: SelectArgs,
-    /// Directory on the medium; the bundle gets its own inside it, NAME-SERIAL
+    /// Directory on the medium, which must be there; the bundle gets its own inside it, NAME-SERIAL
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     /// Name of the series of bundles
@@ -68,8 +68,10 @@ pub struct Args {
 /// # Errors
 /// 3 incomplete on request, 10 integrity, 13 medium, 14 space, 15 network or registry.
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
+    // Before the network and before anybody types a passphrase.
+    pack::destination(&args.to)?;
     args.signer.keep_off(&args.to, front)?;
-    let registry = Registry::new(args.registry.options())?;
+    let registry = Registry::new(args.registry.options()?)?;
     let requests = requests(&args.select, &registry, front).await?;
     if !requests.problems.is_empty() && !args.keep_going {
         let all: Vec<String> =
@@ -92,7 +94,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         state: args.state.map_or_else(|| Ok::<_, Failure>(paths()?.state()), Ok)?,
     };
     if args.dry_run {
-        let report = plan(spec, &registry, &front.ctx).await?;
+        let report = pack::plan(spec, &registry, &front.ctx).await?;
         front.printer.report(&report, |out| print_plan(out, &report));
         return Ok(());
     }
@@ -100,7 +102,7 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     if let Some(problem) = State::new(front.ctx.files.clone(), spec.state.clone()).read().problem {
         front.ctx.warn(format!("no history of serials, earlier ones may be given again: {problem}"));
     }
-    let report = pack(spec, &registry, &signer, &front.ctx).await?;
+    let report = pack::pack(spec, &registry, &signer, &front.ctx).await?;
     front.printer.report(&report, |out| print(out, &report));
     if report.bundle.complete {
         return Ok(());

@@ -41,7 +41,7 @@ pub struct Args {
 /// # Errors
 /// Partly done where something failed or could not be read; the class of the failures where all failed alike.
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let registry = Registry::new(args.registry.options())?;
+    let registry = Registry::new(args.registry.options()?)?;
     let requests = args.select.requests(&registry, &front.ctx).await?;
     let old = match &args.select.lock {
         Some(path) => lockfile::read(path, &front.ctx)?,

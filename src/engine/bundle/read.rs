@@ -14,6 +14,12 @@ use crate::engine::hash::Hasher;
 /// Why a bundle cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// There is nothing at all.
+    #[error("there is no {}", path.display())]
+    NoPath {
+        /// As given.
+        path: PathBuf,
+    },
     /// There is no bundle.
     #[error("{} holds no bundle: there is no {MANIFEST}", path.display())]
     NoBundle {
@@ -80,13 +86,19 @@ pub enum ReadError {
 impl Explain for ReadError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoBundle { .. } => Kind::Usage,
+            Self::NoPath { .. } | Self::NoBundle { .. } => Kind::Usage,
             _ => Kind::Integrity,
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::NoPath { .. } => {
+                vec![
+                    "is the medium mounted? give the directory NAME-SERIAL on it, as pack printed it"
+                        .to_owned(),
+                ]
+            }
             Self::NoBundle { .. } => vec![
                 "give the directory NAME-SERIAL itself".to_owned(),
                 "a pack that was cut off leaves no document: run the same pack again".to_owned(),
@@ -126,6 +138,7 @@ fn no_document(root: &Path, error: FileError) -> EngineError {
     let there = |name: &str| root.join(name).symlink_metadata().is_ok();
     let path = root.to_owned();
     match error.source.kind() {
+        io::ErrorKind::NotFound if !root.exists() => ReadError::NoPath { path }.into(),
         io::ErrorKind::NotFound if there(JOURNAL) => ReadError::Unfinished { path }.into(),
         io::ErrorKind::NotFound if there(SIGNATURES) || there(SUMS) => ReadError::NoDocument { path }.into(),
         io::ErrorKind::NotFound => ReadError::NoBundle { path }.into(),

@@ -57,7 +57,7 @@ fn read_below(ctx: &JobCtx, root: &Path, path: &str) -> Result<Vec<u8>> {
     let open = ctx.files.open(root, path)?;
     let full = root.join(path);
     if open.size > super::MAX_FILE {
-        return Err(SelectError::TooLarge { path: full, size: open.size }.into());
+        return Err(SelectError::TooLarge { path: full }.into());
     }
     let mut bytes = Vec::new();
     open.reader

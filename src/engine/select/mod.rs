@@ -1,11 +1,13 @@
 //! Where lists of images come from: one file per source, each giving a [`Selection`] and hiding nothing it could not read.
 
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::ctx::JobCtx;
-use super::error::{Explain, FileError, Kind, Result};
+use super::error::{Explain, FileError, Interrupted, Kind, Result};
+use super::given;
 use super::registry::Registry;
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Candidate, Origin, Requests, Selection};
@@ -49,12 +51,10 @@ pub enum SelectError {
         text: String,
     },
     /// A file over the limit.
-    #[error("{} has {size} bytes, at most {MAX_FILE} are read", path.display())]
+    #[error("{} has more than the {MAX_FILE} bytes that are read at most", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its length.
-        size: u64,
     },
     /// A version that is none.
     #[error("{text:?} is no Kubernetes version: expected MAJOR.MINOR or MAJOR.MINOR.PATCH, as in 1.31.2")]
@@ -119,17 +119,17 @@ pub async fn gather(source: &Source, registry: &Registry, ctx: &JobCtx) -> Resul
     ctx.check()?;
     match source {
         Source::List(path) | Source::K3s(path) => {
-            let (path, files) = (path.clone(), ctx.clone());
-            blocking(move || {
-                let bytes = read_file(&files, &path)?;
+            let (path, job) = (path.clone(), ctx.clone());
+            blocking(ctx, move || {
+                let bytes = read_file(&job, &path)?;
                 Ok(list::parse(&bytes, &path.display().to_string()))
             })
             .await
         }
         Source::Kubeadm(version) => kubeadm::select(version, ctx).await,
         Source::Manifests(path) => {
-            let (path, ctx) = (path.clone(), ctx.clone());
-            blocking(move || manifests::select(&path, &ctx)).await
+            let (path, job) = (path.clone(), ctx.clone());
+            blocking(ctx, move || manifests::select(&path, &job)).await
         }
         Source::Registry(text) => registry::select(text, registry, ctx).await,
     }
@@ -156,33 +156,48 @@ pub async fn requests(
     Ok(selection.into_requests())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+/// Runs reading apart from the runtime's threads; a pipe that nobody writes to does not keep the job from stopping.
+async fn blocking<T: Send + 'static>(
+    ctx: &JobCtx,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::select! {
+        done = tokio::task::spawn_blocking(work) => match done {
+            Ok(result) => result,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        },
+        () = ctx.cancel.cancelled() => Err(Interrupted.into()),
     }
 }
 
-/// Reads a list or manifest file whole, capped; `-` is standard input.
+/// Reads a list or manifest file whole, capped; `-` is standard input, and a pipe is read to its end.
 pub(crate) fn read_file(ctx: &JobCtx, path: &Path) -> Result<Vec<u8>> {
     let at = |source| FileError { operation: "read", path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
-    } else {
-        // What the operator names may be a link; only what lies below a directory may not.
-        let full = std::fs::canonicalize(path).map_err(at)?;
-        let (Some(root), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str()))
-        else {
-            return Err(at(std::io::ErrorKind::IsADirectory.into()).into());
-        };
-        let open = ctx.files.open(root, name)?;
-        open.reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
-    }
+    open(ctx, path)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(SelectError::TooLarge { path: path.to_owned(), size: bytes.len() as u64 }.into());
+        return Err(SelectError::TooLarge { path: path.to_owned() }.into());
     }
     Ok(bytes)
+}
+
+fn open(ctx: &JobCtx, path: &Path) -> Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    given::check(path, "list or manifest file", "give a file that is there, or - for standard input")?;
+    let at = |source| FileError { operation: "read", path: path.to_owned(), source };
+    let kind = std::fs::metadata(path).map_err(at)?.file_type();
+    if kind.is_fifo() || kind.is_char_device() {
+        // As a shell hands over the output of a command: it has no name of its own below a directory.
+        return Ok(Box::new(std::fs::File::open(path).map_err(at)?));
+    }
+    // What the operator names may be a link; only what lies below a directory may not.
+    let full = std::fs::canonicalize(path).map_err(at)?;
+    let (Some(root), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str())) else {
+        return Err(at(std::io::ErrorKind::InvalidFilename.into()).into());
+    };
+    Ok(ctx.files.open(root, name)?.reader)
 }
 
 #[cfg(test)]
@@ -208,6 +223,27 @@ mod tests {
         for path in [dir.path().join("none"), large, dir.path().to_owned(), "/dev/zero".into()] {
             let error = gather(&Source::List(path.clone()), &registry, &ctx).await.unwrap_err();
             assert!(error.message().contains(&path.display().to_string()), "{error}");
+            assert_eq!(error.kind(), Kind::Usage, "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_list_comes_through_a_pipe_and_one_that_never_comes_can_be_stopped() {
+        let ctx = JobCtx::silent();
+        let registry = Registry::new(super::super::registry::RegistryOptions::default()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let node = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, node, 0o600.into(), 0).unwrap();
+        let source = Source::List(pipe.clone());
+        let writer = std::thread::spawn(move || std::fs::write(pipe, "nginx:1\nredis:7\n").unwrap());
+        assert_eq!(gather(&source, &registry, &ctx).await.unwrap().candidates.len(), 2);
+        writer.join().unwrap();
+        // Nobody writes this time; the reader is let go at the end, so that the runtime can end too.
+        let Source::List(pipe) = &source else { unreachable!() };
+        let (waiting, stop) = (gather(&source, &registry, &ctx), ctx.cancel.clone());
+        let (stopped, ()) = tokio::join!(waiting, async move { stop.cancel() });
+        std::fs::File::options().read(true).write(true).open(pipe).unwrap();
+        assert_eq!(stopped.unwrap_err().kind(), Kind::Interrupted);
     }
 }

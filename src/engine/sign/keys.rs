@@ -13,8 +13,9 @@ use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::domain::bundle::MANIFEST;
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Interrupted, Kind, Result};
 use crate::engine::files::Files;
+use crate::engine::given;
 
 /// Bytes of a key file that are read at most; a 16384-bit RSA key has 12 KiB.
 const MAX_KEY: u64 = 64 * 1024;
@@ -256,9 +257,10 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
     if !key.is_encrypted() {
         return Ok(key);
     }
-    let secret = passphrases
-        .passphrase(path)
-        .map_err(|error| KeyError::NoPassphrase { path: path.to_owned(), reason: error.to_string() })?;
+    let secret = passphrases.passphrase(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => EngineError::from(Interrupted),
+        _ => KeyError::NoPassphrase { path: path.to_owned(), reason: error.to_string() }.into(),
+    })?;
     let opened = key.decrypt(secret.expose_secret());
     Ok(opened.map_err(|error| match error {
         // Its check number differs, before anything is decoded.
@@ -312,6 +314,7 @@ pub fn parse_public(text: &str) -> std::result::Result<PublicKey, KeyError> {
 }
 
 fn read_key(path: &Path, expected: &'static str) -> Result<Zeroizing<String>> {
+    given::check(path, "key file", "airlift key generate makes a key; --key FILE names another one")?;
     let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
     let format =
         |reason: &str| KeyError::Format { path: path.to_owned(), expected, reason: reason.to_owned() };

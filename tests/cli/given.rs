@@ -1,0 +1,66 @@
+//! What is given and is not there: each is a usage error with the thing's name and a way out, before anything is asked of the network.
+
+use std::fs;
+use std::process::Command;
+
+use tempfile::tempdir;
+
+use crate::support::run;
+
+#[test]
+fn what_is_not_there_is_named_with_a_way_out() {
+    let home = tempdir().unwrap();
+    fs::create_dir_all(home.path().join("medium/empty")).unwrap();
+    fs::write(home.path().join("file"), "").unwrap();
+    // A host that nobody asks: the exit code would be that of the network.
+    let image = "127.0.0.1:9/a:1";
+    for (words, said, hint) in [
+        (&["resolve", "-f", "none.txt"][..], "there is no list or manifest file none.txt", "standard input"),
+        (&["resolve", "--from", "k3s:none"], "there is no list or manifest file none", "standard input"),
+        (&["resolve", "--from", "manifests:none"], "there is no list or manifest file none", "give a file"),
+        (&["resolve", "-f", "medium"], "medium is a directory, expected a list", "give a file"),
+        (&["resolve", image, "--ca", "none.pem"], "there is no CA file none.pem", "PEM"),
+        (&["resolve", image, "--authfile", "none.json"], "there is no credentials file none.json", "login"),
+        (&["pack", image, "--to", "medium", "--lock", "none.lock"], "no lock file none.lock", "--lock"),
+        (&["pack", image, "--to", "medium", "--key", "none"], "there is no key file none", "key generate"),
+        (&["pack", image, "--to", "medium"], "there is no signing key", "key generate"),
+        (&["pack", image, "--to", "none", "--key", "file"], "there is no directory none", "mounted"),
+        (&["pack", image, "--to", "none", "--dry-run"], "there is no directory none", "mkdir -p none"),
+        (&["pack", image, "--to", "file", "--dry-run"], "file is not a directory", "directory of a mounted"),
+        (&["sign", "medium/empty", "--key", "none"], "there is no key file none", "key generate"),
+        (&["key", "show", "--key", "none"], "there is no key file none", "key generate"),
+        (&["key", "trust", "none.pub"], "there is no key file none.pub", "key generate"),
+        (&["verify", "medium/empty", "--trust", "none"], "there is no trust file none", "allowed_signers"),
+        (&["import", "medium/empty", "--trust", "none", "--into", "oci:x"], "no trust file none", "--trust"),
+        (&["verify", "none"], "there is no none", "is the medium mounted"),
+        (&["inspect", "none"], "there is no none", "is the medium mounted"),
+        (&["diff", "none", "none"], "there is no none", "is the medium mounted"),
+        (&["serve", "none"], "there is no none", "is the medium mounted"),
+        (&["import", "none", "--into", "oci:x"], "there is no none", "is the medium mounted"),
+        (&["verify", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
+    ] {
+        let ran = run(home.path(), words);
+        assert_eq!(ran.code, 2, "{words:?}: {}", ran.stderr);
+        let (what, hints) =
+            ran.stderr.split_once("hint:").unwrap_or_else(|| panic!("{words:?}: {}", ran.stderr));
+        assert!(what.contains(said), "{words:?}: {}", ran.stderr);
+        assert!(hints.contains(hint), "{words:?}: {}", ran.stderr);
+    }
+    assert_eq!(fs::read_dir(home.path().join("medium")).unwrap().count(), 1);
+    assert!(!home.path().join("none").exists() && !home.path().join("x").exists());
+}
+
+#[test]
+fn a_list_is_read_from_what_a_shell_hands_over() {
+    let home = tempdir().unwrap();
+    let script = "exec \"$0\" resolve --from k3s:<(echo 'not//a name') -f <(echo 'nor//this') --json";
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .arg(assert_cmd::cargo::cargo_bin!("airlift"))
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("not//a name") && said.contains("nor//this"), "{said}");
+}
