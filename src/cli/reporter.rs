@@ -16,6 +16,34 @@ const BEAT: Duration = Duration::from_millis(100);
 /// Without bars, a progress line comes at most this often.
 const LINE: Duration = Duration::from_secs(5);
 
+/// Tries that fail alike within this time make one line.
+const FOLD: Duration = Duration::from_millis(500);
+
+/// Tries that failed alike and are not said yet.
+struct Failing {
+    since: Duration,
+    /// The registry.
+    host: String,
+    reason: String,
+    /// The first of the things asked for.
+    item: String,
+    requests: u64,
+    /// The highest that comes next.
+    attempt: u32,
+    wait_ms: u64,
+}
+
+impl Failing {
+    fn line(&self) -> String {
+        let wait = self.wait_ms.div_ceil(1000);
+        let (reason, attempt) = (&self.reason, self.attempt);
+        match self.requests {
+            1 => format!("{}: {reason}; attempt {attempt} in {wait} s", self.item),
+            n => format!("{}: {reason} ({n} requests); attempt {attempt} in up to {wait} s", self.host),
+        }
+    }
+}
+
 /// Reports one job.
 pub struct Reporter {
     printer: Arc<Printer>,
@@ -29,6 +57,7 @@ struct State {
     bar: Option<ProgressBar>,
     counted: Option<Duration>,
     line: Option<Duration>,
+    failing: Option<Failing>,
 }
 
 impl Reporter {
@@ -41,6 +70,9 @@ impl Reporter {
     pub fn tick(&self) {
         let mut state = self.state();
         let at = self.began.elapsed();
+        if state.failing.as_ref().is_some_and(|failing| at.saturating_sub(failing.since) >= FOLD) {
+            self.say_failing(&mut state);
+        }
         let Some(current) = state.view.current() else { return };
         let line = current.line(at);
         if let Some(bar) = &state.bar {
@@ -53,8 +85,31 @@ impl Reporter {
 
     /// Takes bars away; what remains is said in lines.
     pub fn close(&self) {
-        if let Some(bar) = self.state().bar.take() {
+        let mut state = self.state();
+        self.say_failing(&mut state);
+        if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
+        }
+    }
+
+    /// Says the tries that were held back to be said together.
+    fn say_failing(&self, state: &mut State) {
+        if let Some(failing) = state.failing.take() {
+            self.printer.note(failing.line());
+        }
+    }
+
+    fn failing(&self, state: &mut State, next: Failing) {
+        match &mut state.failing {
+            Some(held) if held.host == next.host && held.reason == next.reason => {
+                held.requests += 1;
+                held.attempt = held.attempt.max(next.attempt);
+                held.wait_ms = held.wait_ms.max(next.wait_ms);
+            }
+            _ => {
+                self.say_failing(state);
+                state.failing = Some(next);
+            }
         }
     }
 
@@ -83,6 +138,10 @@ impl Reporter {
     }
 
     fn show(&self, state: &mut State, event: &Event, at: Duration) {
+        // In the order in which it happened.
+        if matches!(event, Event::Finished { .. } | Event::Warning { .. } | Event::Failed { .. }) {
+            self.say_failing(state);
+        }
         match event {
             Event::Started { phase, .. } => {
                 let phase = state.view.phases.iter().rfind(|view| view.phase == *phase).cloned();
@@ -102,8 +161,11 @@ impl Reporter {
             Event::Warning { text } => self.printer.warn(text),
             Event::Failed { item, reason, .. } => self.printer.warn(format!("{item}: {reason}")),
             Event::Retry { item, attempt, reason, wait_ms, .. } => {
-                let wait = wait_ms.div_ceil(1000);
-                self.printer.note(format!("{item}: {reason}; attempt {attempt} in {wait} s"));
+                let host = item.split_once('/').map_or(item.as_str(), |(host, _)| host).to_owned();
+                let (item, reason) = (item.clone(), reason.clone());
+                let (attempt, wait_ms) = (*attempt, *wait_ms);
+                let next = Failing { since: at, host, reason, item, requests: 1, attempt, wait_ms };
+                self.failing(state, next);
             }
             Event::Bytes { .. } | Event::Done { .. } | Event::Skipped { .. } | Event::Item { .. } => {
                 if let (Some(bar), Some(current)) = (&state.bar, state.view.current()) {
@@ -130,5 +192,37 @@ impl Report for Reporter {
         if !self.printer.is_json() {
             self.show(&mut state, &event, at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Global;
+    use crate::domain::progress::Phase;
+
+    fn retry(reporter: &Reporter, item: &str, reason: &str, attempt: u32) -> Option<String> {
+        let (item, reason) = (item.to_owned(), reason.to_owned());
+        let wait_ms = u64::from(attempt) * 1000;
+        reporter.event(Event::Retry { phase: Phase::Fetch, item, attempt, reason, wait_ms });
+        reporter.state().failing.as_ref().map(Failing::line)
+    }
+
+    #[test]
+    fn tries_that_fail_alike_are_one_line_with_a_count() {
+        let global = Global { quiet: true, ..Global::default() };
+        let reporter = Reporter::new(Arc::new(Printer::new(&global)));
+        let one = retry(&reporter, "h:5000/a:1", "refused", 2);
+        assert_eq!(one.unwrap(), "h:5000/a:1: refused; attempt 2 in 2 s");
+        retry(&reporter, "h:5000/b:1", "refused", 2);
+        let three = retry(&reporter, "h:5000/c:1", "refused", 3);
+        assert_eq!(three.unwrap(), "h:5000: refused (3 requests); attempt 3 in up to 3 s");
+        // Another host, and another reason, are said apart.
+        let other = retry(&reporter, "g/a:1", "refused", 2);
+        assert_eq!(other.unwrap(), "g/a:1: refused; attempt 2 in 2 s");
+        let other = retry(&reporter, "g/a:1", "500", 2);
+        assert_eq!(other.unwrap(), "g/a:1: 500; attempt 2 in 2 s");
+        reporter.close();
+        assert!(reporter.state().failing.is_none());
     }
 }

@@ -136,6 +136,39 @@ fn r06_an_oci_only_registry_is_explained_with_the_setting_that_lets_schema_2_in(
 }
 
 #[test]
+fn an_import_that_ends_early_says_which_images_are_in_which_target() {
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| {
+        layout.image(&format!("{host}/team/a:1"), &ImageSpec::small("a")).unwrap();
+        layout.image(&format!("{host}/team/b:1"), &ImageSpec::small("b")).unwrap()
+    });
+    let bundle = world.packed(&["HOST/team/a:1", "HOST/team/b:1"]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let held = Mutex::default();
+    let server = runtime.block_on(Hostile::start(move |seen, _| {
+        if seen.method == "PUT" && seen.path.ends_with("/team/b/manifests/1") {
+            return reply(403, &[], "");
+        }
+        // What is OCI already stays as it is there.
+        answer(Habit::ConvertsSilently, &held, seen)
+    }));
+    let registry = format!("registry:http://{}", server.host());
+    let (first, last) = (world.root.join("first"), world.root.join("last"));
+    let mut command = import(&world, &bundle, &format!("oci:{}", first.display()));
+    command.args(["--into", &registry, "--into", &format!("oci:{}", last.display())]);
+    let ran = Ran::of(command).code(15);
+    let (a, b) = (world.reference("team/a:1"), world.reference("team/b:1"));
+    for line in [
+        format!("oci:{}: all images are in it", first.display()),
+        format!("{registry}: in it: {a}; not in it: {b}"),
+        format!("oci:{}: none of the images is in it: {a}, {b}", last.display()),
+    ] {
+        assert!(ran.said().contains(&line), "{line:?} is not in {}", ran.said());
+    }
+    assert!(!last.exists());
+}
+
+#[test]
 fn a_target_another_run_writes_to_is_left_alone_and_then_written_whole() {
     let Some((world, bundle, _)) = packed() else { return };
     for (kind, name, temp) in [

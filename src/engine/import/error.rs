@@ -129,7 +129,7 @@ pub enum ImportError {
     },
 }
 
-fn shortened(names: &[String]) -> String {
+pub(super) fn shortened(names: &[String]) -> String {
     const SHOWN: usize = 20;
     let more = names.len().saturating_sub(SHOWN);
     let list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -13,6 +13,7 @@ use super::stream::{BUFFER, VerifiedBlob, cause};
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
+use crate::domain::import::Target;
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
@@ -123,6 +124,9 @@ pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planne
         }
     }
     store.commit(&index)?;
+    for (image, _) in images.iter().zip(&outcomes).filter(|(_, outcome)| outcome.arrived()) {
+        job.arrived.note(&Target::Layout(dir.to_owned()).to_string(), &image.name());
+    }
     prove(job, dir, images, &outcomes)?;
     Ok(Written {
         notes: images.iter().map(notes).collect(),

@@ -11,6 +11,7 @@ mod refusal;
 mod registry;
 pub mod report;
 mod source;
+mod stopped;
 mod stream;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::engine::registry::{Registry, RegistryOptions};
 use error::ImportError;
 use graph::ImageGraph;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
+use stopped::{Arrived, Stopped};
 
 /// What to import, and where to.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ struct Job {
     ctx: JobCtx,
     meter: Arc<Meter>,
     registry: Registry,
+    arrived: Arc<Arrived>,
 }
 
 /// What is to become of an image in a target.
@@ -148,21 +151,48 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
     let items = images.len() * spec.targets.len();
     let registry = Registry::new(reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
-    let job = Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry };
+    let job =
+        Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry, arrived: Arc::default() };
     let mut plans = Vec::new();
     for target in &spec.targets {
-        let plan = plan(&job, target, &images).await?;
+        let plan = plan(&job, target, &images).await.map_err(unwritten)?;
         refuse_conflicts(&job, target, &images, &plan)?;
         plans.push(plan);
     }
+    for (target, plan) in spec.targets.iter().zip(&plans) {
+        let there = images.iter().zip(plan).filter(|(_, planned)| matches!(planned, Planned::Skip));
+        there.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
+    }
     let mut targets = Vec::new();
     for (target, plan) in spec.targets.iter().zip(plans) {
-        let written = if spec.dry_run { preview(&plan) } else { apply(&job, target, &images, plan).await? };
-        targets.push(report(target, &images, written));
+        let written = if spec.dry_run {
+            preview(&plan)
+        } else {
+            apply(&job, target, &images, plan).await.map_err(|error| stopped(&job, &images, &error))?
+        };
+        let target = report(target, &images, written);
+        let arrived = target.images.iter().zip(images.iter()).filter(|(row, _)| row.outcome.arrived());
+        arrived.for_each(|(_, image)| job.arrived.note(&target.target.to_string(), &image.name()));
+        targets.push(target);
     }
     job.meter.finish();
     let document = job.bundle.document();
     Ok(ImportReport { bundle: document.id, name: document.directory(), dry_run: spec.dry_run, targets })
+}
+
+/// An error that came before the first byte, and says so.
+fn unwritten(error: EngineError) -> EngineError {
+    if error.hints().iter().any(|hint| hint.contains("nothing was ")) {
+        return error;
+    }
+    Stopped::new(&error, ["nothing was written to any target".to_owned()]).into()
+}
+
+/// The error that ended the writing, with what each target has by then.
+fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
+    let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
+    let lines = job.spec.targets.iter().map(|target| job.arrived.standing(&target.to_string(), &names));
+    Stopped::new(error, lines).into()
 }
 
 /// The options with every target that was written with `http://`.

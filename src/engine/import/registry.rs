@@ -196,6 +196,7 @@ impl Push<'_> {
         if let Err(error) = Box::pin(self.manifests(image, notes)).await {
             return self.job.failed(image, error);
         }
+        self.job.arrived.note(&self.target.to_string(), &image.name());
         let bytes = image.nodes().map(|node| node.size).fold(0, u64::saturating_add);
         self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name(), bytes });
         Ok(planned.done(true))
