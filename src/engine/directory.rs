@@ -1,11 +1,9 @@
 //! Directories that are written into: made so that they outlive a power cut, and held by one run at a time.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::error::FileError;
-use super::files::{FileResult, Files};
+use super::files::{FileResult, Files, Held};
 
 /// How long a lock is waited for: small changes are over by then, and a child that is about to exec has let go of it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,28 +22,27 @@ pub(crate) fn above(path: &Path) -> &Path {
 /// # Errors
 /// The kernel's.
 pub(crate) fn create(files: &dyn Files, directory: &Path) -> FileResult<()> {
-    let missing: Vec<&Path> = directory
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && path.symlink_metadata().is_err())
-        .collect();
+    let mut missing = Vec::new();
+    for path in directory.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
+        if files.stat(path)?.is_some() {
+            break;
+        }
+        missing.push(path);
+    }
     files.create_dir(directory)?;
     missing.into_iter().try_for_each(|made| files.sync_dir(above(made)))
 }
 
-/// Holds a directory until the file is dropped; nothing where another run has it.
+/// Holds a directory until the lock is dropped; nothing where another run has it.
 ///
 /// # Errors
 /// The kernel's, as where its file system has no locks.
-pub(crate) fn hold(directory: &Path) -> FileResult<Option<File>> {
-    let failed = |operation| move |source| FileError { operation, path: directory.to_owned(), source };
-    let held = File::open(directory).map_err(failed("open"))?;
+pub(crate) fn hold(files: &dyn Files, directory: &Path) -> FileResult<Option<Held>> {
     let start = Instant::now();
     loop {
-        match held.try_lock() {
-            Ok(()) => return Ok(Some(held)),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= PATIENCE => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-            Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
+        match files.lock_dir(directory)? {
+            None if start.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            other => return Ok(other),
         }
     }
 }

@@ -135,7 +135,7 @@ pub struct FileError {
 
 impl FileError {
     fn errno(&self) -> Option<rustix::io::Errno> {
-        rustix::io::Errno::from_io_error(&self.source)
+        super::files::errno(&self.source)
     }
 }
 
@@ -145,6 +145,8 @@ impl Explain for FileError {
         match self.errno() {
             Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Kind::Space,
             Some(Errno::IO | Errno::ROFS | Errno::NODEV | Errno::NXIO | Errno::NOMEDIUM) => Kind::Medium,
+            // The file was longer when it was opened.
+            _ if self.source.kind() == std::io::ErrorKind::UnexpectedEof => Kind::Medium,
             _ => Kind::Other,
         }
     }
@@ -169,6 +171,9 @@ impl Explain for FileError {
             }
             Some(Errno::LOOP) => {
                 "a symbolic link where a file of its own must be; links are never followed here"
+            }
+            _ if self.source.kind() == std::io::ErrorKind::UnexpectedEof => {
+                "the file ends before its own length: the device or another program cut it off"
             }
             _ => return Vec::new(),
         };

@@ -1,14 +1,16 @@
 //! The file layer: every byte the engine writes to or reads from a medium goes through here, so that tests can make it fail.
 
+mod kernel;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use super::error::FileError;
-use super::media::mounts;
+
+pub use kernel::RealFiles;
 
 /// Result of a file operation.
 pub type FileResult<T> = std::result::Result<T, FileError>;
@@ -27,6 +29,15 @@ pub trait OutFile: Write + Send {
 pub struct Entry {
     /// Path below the directory that was listed, with `/`.
     pub path: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length in bytes, of a regular file.
+    pub size: u64,
+}
+
+/// What lies at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
     /// What it is.
     pub kind: EntryKind,
     /// Length in bytes, of a regular file.
@@ -76,6 +87,28 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// The kernel's; anything but a regular file is refused.
     fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile>;
+    /// Opens a regular file as [`Files::open`] does, to be read from its device and not from memory: with `direct` by
+    /// `O_DIRECT`, whose reads want memory aligned to 4096 bytes and lengths that are multiples of it; else after
+    /// the page cache was asked to let go of it, which proves less.
+    ///
+    /// # Errors
+    /// The kernel's; [`refuses_direct`] tells where it is the file system that cannot do it. Reads may say so as well.
+    fn open_cold(&self, root: &Path, path: &str, direct: bool) -> FileResult<OpenFile>;
+    /// What lies at a path, a link not followed; nothing where there is nothing.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn stat(&self, path: &Path) -> FileResult<Option<Stat>>;
+    /// Locks a directory for this process; nothing where another one has it.
+    ///
+    /// # Errors
+    /// The kernel's, as where its file system has no locks.
+    fn lock_dir(&self, path: &Path) -> FileResult<Option<Held>>;
+    /// The same with a file of its own, which is made where it is not there and stays.
+    ///
+    /// # Errors
+    /// As [`Files::lock_dir`].
+    fn lock_file(&self, path: &Path) -> FileResult<Option<Held>>;
     /// Renames, replacing what is there.
     ///
     /// # Errors
@@ -101,11 +134,32 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// The kernel's.
     fn sync_dir(&self, path: &Path) -> FileResult<()>;
-    /// Everything below a directory, links not followed, sorted by path; at most `limit` entries.
+    /// What lies in a directory itself, in no order; at most `limit` entries.
     ///
     /// # Errors
     /// The kernel's, or that there are more.
-    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>>;
+    fn entries(&self, directory: &Path, limit: usize) -> FileResult<Vec<Entry>>;
+    /// Everything below a directory, links not followed, sorted by path; at most `limit` entries.
+    ///
+    /// # Errors
+    /// As [`Files::entries`], naming the directory that fails.
+    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>> {
+        let mut found = Vec::new();
+        let mut todo = vec![String::new()];
+        while let Some(prefix) = todo.pop() {
+            // A path that is joined with nothing would end with a slash.
+            let directory: PathBuf = root.components().chain(Path::new(&prefix).components()).collect();
+            for entry in self.entries(&directory, limit - found.len())? {
+                let path = format!("{prefix}{}", entry.path);
+                if entry.kind == EntryKind::Directory {
+                    todo.push(format!("{path}/"));
+                }
+                found.push(Entry { path, ..entry });
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
     /// Room and limits where `path` lies.
     ///
     /// # Errors
@@ -123,222 +177,47 @@ pub struct OpenFile {
     pub file: Option<File>,
 }
 
-/// The kernel's file systems.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealFiles;
+/// A lock, let go of when it is dropped, and by the kernel when the process dies.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "the descriptor holds the lock")] File);
 
-/// A file being written whose bytes are sent on their way to the device while more of them come:
-/// the fsync at the end then has little left to wait for.
-struct Draining {
-    file: File,
-    written: u64,
-    started: u64,
+/// The kernel's number of an error, also of one that says [`AtByte`].
+pub fn errno(error: &io::Error) -> Option<Errno> {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<AtByte>());
+    Errno::from_io_error(inner.map_or(error, |at| &at.source))
 }
 
-/// Bytes between two hints to the kernel.
-const DRAIN: u64 = 8 * 1024 * 1024;
-
-impl Draining {
-    fn new(file: File) -> io::Result<Self> {
-        let written = file.metadata()?.len();
-        Ok(Self { file, written, started: written })
-    }
+/// Whether the file system cannot read past the page cache.
+pub fn refuses_direct(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::INVAL | Errno::OPNOTSUPP))
 }
 
-impl Write for Draining {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.file.write(bytes)?;
-        self.written += taken as u64;
-        if self.written - self.started >= DRAIN {
-            // On dirty pages this advice starts their writing and drops nothing (mm/fadvise.c); a hint, no more.
-            let range = std::num::NonZeroU64::new(self.written - self.started);
-            let _ = rustix::fs::fadvise(&self.file, self.started, range, rustix::fs::Advice::DontNeed);
-            self.started = self.written;
-        }
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+/// A read that failed in the middle of a file.
+#[derive(Debug, thiserror::Error)]
+#[error("at byte {offset}")]
+pub struct AtByte {
+    /// How many bytes were read before it.
+    pub offset: u64,
+    /// What the kernel said.
+    #[source]
+    pub source: io::Error,
 }
 
-impl OutFile for Draining {
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_all()
+/// Says where in a file a read failed. What is no failure of the device keeps its form.
+pub fn at_byte(offset: u64, source: io::Error) -> io::Error {
+    if source.raw_os_error().is_none() || source.kind() == io::ErrorKind::Interrupted {
+        return source;
     }
+    io::Error::new(source.kind(), AtByte { offset, source })
 }
 
-fn at<'a, E: Into<io::Error>>(operation: &'static str, path: &'a Path) -> impl FnOnce(E) -> FileError + 'a {
-    move |source| FileError { operation, path: path.to_owned(), source: source.into() }
-}
-
-fn refuse_special(path: &Path, operation: &'static str, fd: impl AsFd) -> FileResult<u64> {
-    let stat = rustix::fs::fstat(fd).map_err(at(operation, path))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
-        return Err(FileError { operation, path: path.to_owned(), source });
-    }
-    Ok(u64::try_from(stat.st_size).unwrap_or(0))
-}
-
-/// Flags that neither follow a link nor hang on a FIFO.
-const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-
-/// Opens `path` below `root`; openat2 where the kernel has it, else component by component.
-fn open_beneath(root: &Path, path: &str, flags: OFlags) -> io::Result<File> {
-    let directory =
-        rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    match rustix::fs::openat2(&directory, path, flags, Mode::empty(), resolve) {
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
-        other => return Ok(File::from(other?)),
-    }
-    let mut here = directory;
-    let mut parts = path.split('/').peekable();
-    while let Some(part) = parts.next() {
-        if matches!(part, "" | "." | "..") {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        if parts.peek().is_none() {
-            return Ok(File::from(rustix::fs::openat(&here, part, flags, Mode::empty())?));
-        }
-        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        here = rustix::fs::openat(&here, part, step, Mode::empty())?;
-    }
-    Err(io::ErrorKind::InvalidInput.into())
-}
-
-impl Files for RealFiles {
-    fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
-        let file = File::options().write(true).create_new(true).open(path).map_err(at("create", path))?;
-        Ok(Box::new(Draining::new(file).map_err(at("create", path))?))
-    }
-
-    fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(at("append to", path))?);
-        refuse_special(path, "append to", &file)?;
-        Ok(Box::new(Draining::new(file).map_err(at("append to", path))?))
-    }
-
-    fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile> {
-        let full = root.join(path);
-        let file = open_beneath(root, path, READ).map_err(at("read", &full))?;
-        let size = refuse_special(&full, "read", &file)?;
-        let reader = file.try_clone().map_err(at("read", &full))?;
-        Ok(OpenFile { reader: Box::new(reader), size, file: Some(file) })
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> FileResult<()> {
-        std::fs::rename(from, to).map_err(at("rename to", to))
-    }
-
-    fn remove(&self, path: &Path) -> FileResult<()> {
-        missing_is_fine(std::fs::remove_file(path)).map_err(at("remove", path))
-    }
-
-    fn remove_dir(&self, path: &Path) -> FileResult<()> {
-        missing_is_fine(std::fs::remove_dir(path)).map_err(at("remove directory", path))
-    }
-
-    fn create_dir(&self, path: &Path) -> FileResult<()> {
-        std::fs::create_dir_all(path).map_err(at("create directory", path))
-    }
-
-    fn sync_dir(&self, path: &Path) -> FileResult<()> {
-        // The parent of a bare file name is written as nothing.
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(at("sync directory", path))?;
-        match rustix::fs::fsync(&directory) {
-            // Some FUSE file systems cannot sync a directory and say so; their renames are not cached.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(()),
-            other => other.map_err(at("sync directory", path)),
-        }
-    }
-
-    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut todo = vec![String::new()];
-        while let Some(prefix) = todo.pop() {
-            let directory = root.join(&prefix);
-            for entry in std::fs::read_dir(&directory).map_err(at("list", &directory))? {
-                let found = entry.map_err(at("list", &directory))?;
-                let entry = describe(&found, &prefix).map_err(at("list", &directory))?;
-                if entry.kind == EntryKind::Directory {
-                    todo.push(format!("{}/", entry.path));
-                }
-                entries.push(entry);
-                if entries.len() > limit {
-                    let source = io::Error::other(format!("more than {limit} files"));
-                    return Err(FileError { operation: "list", path: root.to_owned(), source });
-                }
-            }
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
-    }
-
-    fn space(&self, path: &Path) -> FileResult<Space> {
-        let stat = rustix::fs::statfs(path).map_err(at("ask for the space of", path))?;
-        let block = u64::try_from(stat.f_bsize).unwrap_or(0);
-        let kind = kind_of(stat.f_type as u64, path);
-        Ok(Space {
-            // A FUSE file system may report no blocks at all: that is "unknown", not "full".
-            free: (stat.f_blocks > 0).then_some(stat.f_bavail.saturating_mul(block)),
-            inodes: (stat.f_files > 0).then_some(stat.f_ffree),
-            max_file: (kind == "fat").then_some(u64::from(u32::MAX)),
-            process_limit: rustix::process::getrlimit(rustix::process::Resource::Fsize).current,
-            kind,
-        })
-    }
-}
-
-fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-fn describe(entry: &std::fs::DirEntry, prefix: &str) -> io::Result<Entry> {
-    let kind = entry.file_type()?;
-    let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-    let (kind, size) = if kind.is_dir() {
-        (EntryKind::Directory, 0)
-    } else if kind.is_file() {
-        (EntryKind::File, entry.metadata()?.len())
-    } else {
-        (EntryKind::Other, 0)
-    };
-    Ok(Entry { path, kind, size })
-}
-
-/// Names a file system by its magic number (statfs(2)); FUSE ones by the mount's type.
-fn kind_of(magic: u64, path: &Path) -> &'static str {
-    match magic {
-        0x4d44 => "fat",
-        0x2011_bab0 => "exfat",
-        0x0102_1994 => "tmpfs",
-        0xef53 => "ext4",
-        0x5846_5342 => "xfs",
-        0x9123_683e => "btrfs",
-        0x6969 => "nfs",
-        0x9660 => "iso9660",
-        0x6573_5546 => fuse_kind(path),
-        _ => "other",
-    }
-}
-
-fn fuse_kind(path: &Path) -> &'static str {
-    let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mounts = mounts::of_this_process();
-    let Some(mount) = mounts::holding(&mounts, &full) else { return "fuse" };
-    let names = |name: &str| mount.kind.contains(name) || mount.source.to_string_lossy().contains(name);
-    match () {
-        () if names("exfat") => "exfat",
-        () if mount.kind.contains("fat") || names("fusefat") => "fat",
-        () => "fuse",
-    }
+/// Reads a file to its end, at most `limit` bytes.
+///
+/// # Errors
+/// The kernel's, with the place.
+pub fn read_whole(open: OpenFile, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(open.size.min(limit)).unwrap_or(0));
+    let read = open.reader.take(limit).read_to_end(&mut bytes);
+    read.map_err(|error| at_byte(bytes.len() as u64, error))?;
+    Ok(bytes)
 }

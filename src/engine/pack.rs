@@ -145,7 +145,7 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     let state = State::new(ctx.files.clone(), spec.state.clone());
     destination(&spec.to)?;
     // A destination that another run works in is said at once.
-    let _lock = workdir::lock(&spec.to)?;
+    let _lock = workdir::lock(&*ctx.files, &spec.to)?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     Ok(PackReport { bundle, resolved })
@@ -185,7 +185,7 @@ async fn resolved(
         platforms: spec.platforms,
         jobs: spec.jobs,
         signatures: spec.signatures,
-        nearby: repeat::nearby(&spec.to),
+        nearby: repeat::nearby(&*ctx.files, &spec.to)?,
     };
     let outcomes = resolve(&wanted, registry, ctx).await?;
     let report = ResolveReport::new(&spec.requests, &outcomes);

@@ -3,8 +3,6 @@
 //! Losing it is said: without history, rollback cannot be checked. What cannot be read is never written over.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::strict_json;
 use crate::domain::trust::{Accepted, ClockEvidence, SerialDecision, decide_serial};
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
-use crate::engine::files::Files;
+use crate::engine::files::{Files, Held, read_whole};
 
 const FORMAT: &str = "airlift-state/1";
 const FAMILY: &str = "airlift-state/";
@@ -27,6 +25,8 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
 /// would cost two fsyncs at each verification.
 const TRAIL: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+/// Between two attempts at a lock.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Why history cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -193,16 +193,10 @@ impl State {
     pub fn lease(&self, name: &str, at_least: u64) -> Result<SerialLease> {
         check_name(name)?;
         let path = self.directory.join(format!("{name}.lock"));
-        let lock = self.lock_file(&path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StateError::Locked { name: name.to_owned(), path }.into());
-            }
-            Err(TryLockError::Error(source)) => {
-                return Err(FileError { operation: "lock", path, source }.into());
-            }
-        }
+        self.files.create_dir(&self.directory)?;
+        let Some(lock) = self.files.lock_file(&path)? else {
+            return Err(StateError::Locked { name: name.to_owned(), path }.into());
+        };
         let document = match self.load() {
             Ok(document) => document,
             Err(Unread::Missing | Unread::Corrupt(_)) => Document::default(),
@@ -257,9 +251,8 @@ impl State {
         if open.size > MAX_FILE {
             return Err(foreign(format!("it has {} bytes, at most {MAX_FILE} are read", open.size)));
         }
-        let mut bytes = Vec::new();
-        let read = open.reader.take(MAX_FILE).read_to_end(&mut bytes);
-        read.map_err(|source| Unread::Kept(FileError { operation: "read", path: path(), source }.into()))?;
+        let bytes = read_whole(open, MAX_FILE)
+            .map_err(|source| Unread::Kept(FileError { operation: "read", path: path(), source }.into()))?;
         // A later version may have fields that this one does not know.
         let format = serde_json::from_slice::<Format>(&bytes).map(|only| only.format).unwrap_or_default();
         if format.starts_with(FAMILY) && format != FORMAT {
@@ -277,15 +270,21 @@ impl State {
     fn change(&self, change: impl FnOnce(&mut Document)) -> Result<Option<PathBuf>> {
         let path = self.directory.join(FILE);
         let lock_path = self.directory.join("state.lock");
-        let lock = self.lock_file(&lock_path)?;
-        lock.lock().map_err(|source| FileError { operation: "lock", path: lock_path, source })?;
+        self.files.create_dir(&self.directory)?;
+        // Held for milliseconds at a time, by any number of runs: waited for without end.
+        let _lock = loop {
+            match self.files.lock_file(&lock_path)? {
+                Some(held) => break held,
+                None => std::thread::sleep(PAUSE),
+            }
+        };
         let anew = || Document { format: FORMAT.to_owned(), ..Document::default() };
         let (mut document, aside) = match self.load() {
             Ok(document) => (document, None),
             Err(Unread::Missing) => (anew(), None),
             // Whatever it is, somebody may want to look at it.
             Err(Unread::Corrupt(_)) => {
-                let aside = self.free_name();
+                let aside = self.free_name()?;
                 self.files.rename(&path, &aside)?;
                 (anew(), Some(aside))
             }
@@ -308,20 +307,14 @@ impl State {
     }
 
     /// A name for damaged history that is not taken by an earlier one.
-    fn free_name(&self) -> PathBuf {
+    fn free_name(&self) -> Result<PathBuf> {
         let mut name = self.directory.join(format!("{FILE}.unreadable"));
         let mut number = 1u64;
-        while name.symlink_metadata().is_ok() {
+        while self.files.stat(&name)?.is_some() {
             number += 1;
             name = self.directory.join(format!("{FILE}.unreadable-{number}"));
         }
-        name
-    }
-
-    fn lock_file(&self, path: &Path) -> Result<File> {
-        self.files.create_dir(&self.directory)?;
-        let opened = File::options().create(true).truncate(false).write(true).open(path);
-        Ok(opened.map_err(|source| FileError { operation: "open lock", path: path.to_owned(), source })?)
+        Ok(name)
     }
 }
 
@@ -330,7 +323,7 @@ pub struct SerialLease {
     state: State,
     name: String,
     serial: u64,
-    _lock: File,
+    _lock: Held,
 }
 
 impl SerialLease {

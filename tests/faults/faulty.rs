@@ -1,12 +1,12 @@
 //! A file layer over the real one that fails at the place a test chooses.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use airlift::engine::error::FileError;
-use airlift::engine::files::{Entry, FileResult, Files, OpenFile, OutFile, RealFiles, Space};
+use airlift::engine::files::{Entry, FileResult, Files, Held, OpenFile, OutFile, RealFiles, Space, Stat};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,24 @@ pub(crate) enum Fault {
     Short(usize),
     /// The file system does not say how much room there is.
     NoFigures,
+    /// Reading fails from this byte on with this errno.
+    Read(u64, i32),
+    /// Reading from the device fails from this byte on with this errno; what memory holds is fine.
+    ReadCold(u64, i32),
+    /// Files end at this byte, though they say that they are longer.
+    End(u64),
+    /// Files are listed and cannot be found when they are opened.
+    Vanish,
+    /// Listing fails with this errno.
+    List(i32),
 }
 
 /// Counts operations and fails the chosen one.
 #[derive(Debug)]
 pub(crate) struct FaultyFiles {
     fault: Fault,
+    /// What the paths end with that reading and listing fail at; all where it is empty.
+    only: String,
     counts: Arc<Counts>,
 }
 
@@ -41,6 +53,7 @@ struct Counts {
     renames: AtomicUsize,
     sync_dirs: AtomicUsize,
     creates: AtomicUsize,
+    reads: AtomicUsize,
 }
 
 /// Whether the operation that is the next of its kind is the `chosen` one.
@@ -51,7 +64,38 @@ fn strikes(count: &AtomicUsize, chosen: usize, errno: i32) -> io::Result<()> {
 
 impl FaultyFiles {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, counts: Arc::default() }
+        Self { fault, only: String::new(), counts: Arc::default() }
+    }
+
+    /// A fault of reading or listing at paths that end with `end`.
+    pub(crate) fn at(fault: Fault, end: &str) -> Arc<Self> {
+        Arc::new(Self { only: end.to_owned(), ..Self::new(fault) })
+    }
+
+    /// Whether the fault is of this kind of operation and at this path; notes that it struck.
+    fn hits(&self, path: &Path, of_kind: bool) -> bool {
+        let hit = of_kind && path.to_string_lossy().ends_with(&self.only);
+        self.counts.reads.fetch_add(usize::from(hit), SeqCst);
+        hit
+    }
+
+    fn open_faulty(&self, path: &Path, opened: FileResult<OpenFile>) -> FileResult<OpenFile> {
+        let failed =
+            |kind: io::ErrorKind| FileError { operation: "read", path: path.to_owned(), source: kind.into() };
+        if self.hits(path, self.fault == Fault::Vanish) {
+            return Err(failed(io::ErrorKind::NotFound));
+        }
+        let open = opened?;
+        let (left, errno) = match self.fault {
+            Fault::Read(at, errno) | Fault::ReadCold(at, errno) => (at, Some(errno)),
+            Fault::End(at) => (at, None),
+            _ => return Ok(open),
+        };
+        if !self.hits(path, true) {
+            return Ok(open);
+        }
+        let reader = FaultyReader { inner: open.reader, left, errno };
+        Ok(OpenFile { reader: Box::new(reader), size: open.size, file: None })
     }
 
     /// Whether as many operations of the chosen kind came as it takes.
@@ -63,6 +107,9 @@ impl FaultyFiles {
             Fault::SyncDir(n, _) => (&self.counts.sync_dirs, n),
             Fault::Create(n, _) => (&self.counts.creates, n),
             Fault::Short(_) | Fault::NoFigures => return true,
+            Fault::Read(..) | Fault::ReadCold(..) | Fault::End(_) | Fault::Vanish | Fault::List(_) => {
+                (&self.counts.reads, 1)
+            }
         };
         count.load(SeqCst) >= chosen
     }
@@ -75,6 +122,25 @@ impl FaultyFiles {
 
     fn wrap(&self, inner: Box<dyn OutFile>) -> Box<dyn OutFile> {
         Box::new(Faulty { inner, fault: self.fault, counts: Arc::clone(&self.counts) })
+    }
+}
+
+/// Gives the bytes up to the place of the fault.
+struct FaultyReader {
+    inner: Box<dyn Read + Send>,
+    left: u64,
+    errno: Option<i32>,
+}
+
+impl Read for FaultyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap().min(buffer.len());
+        if most == 0 {
+            return self.errno.map_or(Ok(0), |errno| Err(io::Error::from_raw_os_error(errno)));
+        }
+        let got = self.inner.read(&mut buffer[..most])?;
+        self.left -= got as u64;
+        Ok(got)
     }
 }
 
@@ -122,7 +188,27 @@ impl Files for FaultyFiles {
     }
 
     fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile> {
-        RealFiles.open(root, path)
+        let opened = RealFiles.open(root, path);
+        if matches!(self.fault, Fault::ReadCold(..)) {
+            return opened;
+        }
+        self.open_faulty(&root.join(path), opened)
+    }
+
+    fn open_cold(&self, root: &Path, path: &str, direct: bool) -> FileResult<OpenFile> {
+        self.open_faulty(&root.join(path), RealFiles.open_cold(root, path, direct))
+    }
+
+    fn stat(&self, path: &Path) -> FileResult<Option<Stat>> {
+        RealFiles.stat(path)
+    }
+
+    fn lock_dir(&self, path: &Path) -> FileResult<Option<Held>> {
+        RealFiles.lock_dir(path)
+    }
+
+    fn lock_file(&self, path: &Path) -> FileResult<Option<Held>> {
+        RealFiles.lock_file(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> FileResult<()> {
@@ -157,8 +243,15 @@ impl Files for FaultyFiles {
         RealFiles.sync_dir(path)
     }
 
-    fn list(&self, root: &Path, limit: usize) -> FileResult<Vec<Entry>> {
-        RealFiles.list(root, limit)
+    fn entries(&self, directory: &Path, limit: usize) -> FileResult<Vec<Entry>> {
+        match self.fault {
+            Fault::List(errno) if self.hits(directory, true) => Err(FileError {
+                operation: "list",
+                path: directory.to_owned(),
+                source: io::Error::from_raw_os_error(errno),
+            }),
+            _ => RealFiles.entries(directory, limit),
+        }
     }
 
     fn space(&self, path: &Path) -> FileResult<Space> {

@@ -46,7 +46,7 @@ fn pack_command(world: &World, more: &[&str]) -> std::process::Command {
 }
 
 /// Packs inside this process, over a file layer that fails.
-fn pack_through(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, EngineError> {
+pub(crate) fn pack_through(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, EngineError> {
     let mut outcome = None;
     // A program that another test starts has the lock too, between its fork and its exec.
     wait_until("the medium is not locked", || {

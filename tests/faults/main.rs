@@ -26,6 +26,8 @@ mod power;
 #[cfg(test)]
 mod readback;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod registry_trust;
 #[cfg(test)]
 mod registry_wire;

@@ -108,7 +108,7 @@ pub async fn assemble(
     let mut plan = plan(&spec.images)?;
     let limits = limits(&spec, &ctx.files.space(&spec.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
-    preflight(&plan, &limits, &*ctx.files, place.root())?;
+    preflight(&plan, &limits, &there(&*ctx.files, place.root())?)?;
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match created {
         Ok(journal) => fill(&spec, &plan, &place, (registry, limits, journal), ctx).await,
@@ -123,7 +123,7 @@ pub async fn assemble(
             }
             if matches!(error.kind(), Kind::Space | Kind::Medium | Kind::Other) && !place.is_repeat() {
                 workdir::remove_empty(&*ctx.files, place.root());
-                if ctx.files.list(place.root(), 1).is_ok() {
+                if ctx.files.stat(place.root()).is_ok_and(|there| there.is_some()) {
                     ctx.warn(format!("finished blobs stay in {} for the next run", place.root().display()));
                 }
             }
@@ -184,17 +184,21 @@ pub fn foresee(spec: &AssembleSpec, ctx: &JobCtx) -> Result<(Space, usize)> {
     let there = spec.to.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
     let space = ctx.files.space(there)?;
     let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
-    preflight(&plan, &limits, &*ctx.files, &spec.to)?;
+    preflight(&plan, &limits, &HashMap::new())?;
     let split = plan.blobs.blobs.iter().filter(|blob| limits.part_size(blob.size).is_some()).count();
     Ok((space, split))
 }
 
+/// What an earlier run left: paths inside the bundle and lengths.
+fn there(files: &dyn Files, root: &Path) -> Result<HashMap<String, u64>> {
+    match files.list(root, workdir::MAX_ENTRIES) {
+        Err(error) if workdir::nothing_to_list(&error) => Ok(HashMap::new()),
+        entries => Ok(entries?.into_iter().map(|entry| (entry.path, entry.size)).collect()),
+    }
+}
+
 /// Refuses what cannot be finished; what lies there already (right or not) needs no room.
-fn preflight(plan: &Plan, limits: &Limits, files: &dyn Files, root: &Path) -> Result<()> {
-    let there: HashMap<String, u64> = match files.list(root, 1_000_000) {
-        Ok(entries) => entries.into_iter().map(|entry| (entry.path, entry.size)).collect(),
-        Err(_) => HashMap::new(),
-    };
+fn preflight(plan: &Plan, limits: &Limits, there: &HashMap<String, u64>) -> Result<()> {
     let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest, bytes.len() as u64));
     let blobs = plan.blobs.blobs.iter().map(|blob| (&blob.digest, blob.size));
     let (kept, to_write): (Vec<_>, Vec<_>) =

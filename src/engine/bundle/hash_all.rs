@@ -15,6 +15,7 @@ use crate::domain::media_type::{Compression, layer_compression};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
+use crate::engine::files::at_byte;
 use crate::engine::hash::Hasher;
 use crate::engine::meter::Meter;
 
@@ -49,18 +50,26 @@ pub enum HashError {
         reason: String,
     },
     /// More than one file is wrong.
-    #[error("{} files are damaged: {}", .0.len(), .0.join("; "))]
-    Several(Vec<String>),
+    #[error("{} files are damaged: {}", .reasons.len(), .reasons.join("; "))]
+    Several {
+        /// Each with what is wrong.
+        reasons: Vec<String>,
+        /// Whether the device failed to read one of them.
+        unreadable: bool,
+    },
 }
 
 impl Explain for HashError {
     fn kind(&self) -> Kind {
-        Kind::Integrity
+        match self {
+            Self::Several { unreadable: true, .. } => Kind::Medium,
+            _ => Kind::Integrity,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Several(_) => {
+            Self::Several { .. } => {
                 vec![
                     "the medium or the copy is damaged: copy or pack it again; do not trust this medium"
                         .to_owned(),
@@ -140,14 +149,18 @@ pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Res
         }
     });
     ctx.check()?;
-    let failures = failures.into_inner().unwrap_or_default();
+    let mut failures = failures.into_inner().unwrap_or_default();
     match failures.len() {
         0 => {
             meter.finish();
             Ok(meter.done())
         }
-        1 => Err(failures.into_iter().next().unwrap_or_else(|| HashError::Several(Vec::new()).into())),
-        _ => Err(HashError::Several(failures.iter().map(EngineError::message).collect()).into()),
+        1 => Err(failures.swap_remove(0)),
+        _ => {
+            let unreadable = failures.iter().any(|error| error.kind() == Kind::Medium);
+            let reasons = failures.iter().map(EngineError::message).collect();
+            Err(HashError::Several { reasons, unreadable }.into())
+        }
     }
 }
 
@@ -167,15 +180,7 @@ fn one(
 ) -> Result<()> {
     match item {
         Work::File(file) => {
-            let open = bundle.files().open(bundle.root(), &file.path)?;
-            if open.size != file.size {
-                return Err(ReadError::Length {
-                    path: file.path.clone(),
-                    expected: file.size,
-                    actual: open.size,
-                }
-                .into());
-            }
+            let open = bundle.open_listed(&file.path, file.size)?;
             let reader = Stoppable { inner: open.reader.take(file.size), cancel };
             let actual = drain(reader, Algorithm::Sha256, meter, buffer)
                 .map_err(|source| super::graph::read_error(bundle, &file.path, source))?;
@@ -203,15 +208,7 @@ fn parts(
     cancel: &CancellationToken,
 ) -> Result<()> {
     for part in &blob.parts {
-        let open = bundle.files().open(bundle.root(), &part.path)?;
-        if open.size != part.size {
-            return Err(ReadError::Length {
-                path: part.path.clone(),
-                expected: part.size,
-                actual: open.size,
-            }
-            .into());
-        }
+        let open = bundle.open_listed(&part.path, part.size)?;
         let reader = Stoppable { inner: open.reader.take(part.size), cancel };
         let actual = drain(reader, Algorithm::Sha256, meter, buffer)
             .map_err(|source| super::graph::read_error(bundle, &part.path, source))?;
@@ -272,15 +269,17 @@ fn drain(
     buffer: &mut [u8],
 ) -> io::Result<Digest> {
     let mut hasher = Hasher::new(algorithm);
+    let mut read = 0;
     loop {
         match reader.read(buffer) {
             Ok(0) => return Ok(hasher.finish()),
             Ok(got) => {
                 hasher.update(&buffer[..got]);
+                read += got as u64;
                 meter.add(got as u64);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(at_byte(read, error)),
         }
     }
 }

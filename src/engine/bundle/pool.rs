@@ -48,7 +48,7 @@ pub(super) async fn fill(
         repositories: plan.repositories.clone(),
         root: place.root().to_owned(),
         limits,
-        siblings: repeat::siblings(&spec.to, place.root()),
+        siblings: repeat::siblings(&*ctx.files, &spec.to, place.root())?,
         network: Semaphore::new(spec.jobs.max(1)),
         meter: Arc::clone(&meter),
         sources: Arc::new(Sources::default()),

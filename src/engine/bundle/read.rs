@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::domain::bundle::{Blob, BundleManifest, JOURNAL, MANIFEST, MAX_DOCUMENT, SIGNATURES, SUMS};
 use crate::domain::digest::{Digest, DigestError};
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
-use crate::engine::files::Files;
+use crate::engine::files::{Files, OpenFile, at_byte, read_whole};
 use crate::engine::hash::Hasher;
 
 /// Why a bundle cannot be read.
@@ -61,6 +61,12 @@ pub enum ReadError {
     /// A blob that is not listed.
     #[error("the bundle does not list the blob {0}")]
     NotListed(Digest),
+    /// A file that was there a moment ago.
+    #[error("{path} is in the signed list and not there")]
+    Gone {
+        /// Path inside the bundle.
+        path: String,
+    },
     /// A file of another length than the document says.
     #[error("{path}: expected {expected} bytes, it has {actual}")]
     Length {
@@ -106,6 +112,7 @@ impl Explain for ReadError {
             Self::Unfinished { .. } => {
                 vec!["run the same pack again: it goes on where it stopped, and signs at the end".to_owned()]
             }
+            Self::Gone { .. } => vec!["was the medium unplugged? else the copy is incomplete".to_owned()],
             Self::Length { .. } | Self::Content { .. } | Self::NoDocument { .. } | Self::Special { .. } => {
                 vec!["the copy on this medium is damaged or was changed: copy or pack it again".to_owned()]
             }
@@ -121,21 +128,19 @@ impl Explain for ReadError {
 pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
     let open = match files.open(root, MANIFEST) {
         Ok(open) => open,
-        Err(error) => return Err(no_document(root, error)),
+        Err(error) => return Err(no_document(files, root, error)),
     };
     if open.size > MAX_DOCUMENT {
         return Err(ReadError::DocumentSize { size: open.size }.into());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(open.size).unwrap_or(0));
-    let read = open.reader.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes);
-    read.map_err(|source| FileError { operation: "read", path: root.join(MANIFEST), source })?;
-    Ok(bytes)
+    let bytes = read_whole(open, MAX_DOCUMENT + 1);
+    Ok(bytes.map_err(|source| FileError { operation: "read", path: root.join(MANIFEST), source })?)
 }
 
 /// Tells a directory that is no bundle from one that is not finished, damaged or tampered with.
-fn no_document(root: &Path, error: FileError) -> EngineError {
+fn no_document(files: &dyn Files, root: &Path, error: FileError) -> EngineError {
     use rustix::io::Errno;
-    let there = |name: &str| root.join(name).symlink_metadata().is_ok();
+    let there = |name: &str| files.stat(&root.join(name)).is_ok_and(|stat| stat.is_some());
     let path = root.to_owned();
     match error.source.kind() {
         io::ErrorKind::NotFound if !root.exists() => ReadError::NoPath { path }.into(),
@@ -163,14 +168,14 @@ pub fn small_file(bundle: &BundleReader, path: &str) -> Result<Vec<u8>> {
         source: io::ErrorKind::NotFound.into(),
     };
     let listed = listed.ok_or_else(missing)?;
-    let open = bundle.files.open(&bundle.root, path)?;
-    if open.size != listed.size || listed.size > MAX_DOCUMENT {
+    if listed.size > MAX_DOCUMENT {
         let path = path.to_owned();
-        return Err(ReadError::Length { path, expected: listed.size, actual: open.size }.into());
+        return Err(ReadError::Length { path, expected: MAX_DOCUMENT, actual: listed.size }.into());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(open.size).unwrap_or(0));
-    let read = open.reader.take(listed.size).read_to_end(&mut bytes);
-    read.map_err(|source| FileError { operation: "read", path: bundle.root.join(path), source })?;
+    let open = bundle.open_listed(path, listed.size)?;
+    let bytes = read_whole(open, listed.size);
+    let bytes =
+        bytes.map_err(|source| FileError { operation: "read", path: bundle.root.join(path), source })?;
     let actual = crate::engine::hash::sha256(&bytes);
     if actual.hex() == listed.sha256 {
         return Ok(bytes);
@@ -219,6 +224,23 @@ impl BundleReader {
         self.blobs.get(digest).map(|at| &self.document.blobs[*at])
     }
 
+    /// Opens a file of the signed list that must have so many bytes.
+    ///
+    /// # Errors
+    /// [`ReadError::Gone`], [`ReadError::Length`] or a file error.
+    pub fn open_listed(&self, path: &str, size: u64) -> Result<OpenFile> {
+        let open = match self.files.open(&self.root, path) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+                return Err(ReadError::Gone { path: path.to_owned() }.into());
+            }
+            other => other?,
+        };
+        if open.size == size {
+            return Ok(open);
+        }
+        Err(ReadError::Length { path: path.to_owned(), expected: size, actual: open.size }.into())
+    }
+
     /// Opens a blob at a byte offset; lengths of its files are checked first, its bytes are not hashed here.
     ///
     /// # Errors
@@ -235,12 +257,7 @@ impl BundleReader {
                 skip -= size;
                 continue;
             }
-            let open = self.files.open(&self.root, path)?;
-            if open.size != size {
-                return Err(
-                    ReadError::Length { path: path.to_owned(), expected: size, actual: open.size }.into()
-                );
-            }
+            let open = self.open_listed(path, size)?;
             readers.push(seek(open, skip).map_err(|source| FileError {
                 operation: "read",
                 path: self.root.join(path),
@@ -249,7 +266,7 @@ impl BundleReader {
             skip = 0;
         }
         readers.reverse();
-        Ok(BlobStream { readers, left: blob.size - offset.min(blob.size) })
+        Ok(BlobStream { readers, size: blob.size, left: blob.size - offset.min(blob.size) })
     }
 
     /// Reads a blob whole, checking its digest; for documents, not for layers.
@@ -276,7 +293,7 @@ impl BundleReader {
     }
 }
 
-fn seek(open: crate::engine::files::OpenFile, skip: u64) -> io::Result<Box<dyn Read + Send>> {
+fn seek(open: OpenFile, skip: u64) -> io::Result<Box<dyn Read + Send>> {
     let mut reader = open.reader;
     if skip > 0 {
         match open.file {
@@ -295,6 +312,7 @@ fn seek(open: crate::engine::files::OpenFile, skip: u64) -> io::Result<Box<dyn R
 /// A blob's bytes, its parts joined. Ends after exactly the listed length.
 pub struct BlobStream {
     readers: Vec<Box<dyn Read + Send>>,
+    size: u64,
     left: u64,
 }
 
@@ -302,7 +320,8 @@ impl Read for BlobStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         while let (Some(reader), true) = (self.readers.last_mut(), wanted > 0) {
-            let got = reader.read(&mut buffer[..wanted])?;
+            let got =
+                reader.read(&mut buffer[..wanted]).map_err(|error| at_byte(self.size - self.left, error))?;
             if got > 0 {
                 self.left -= got as u64;
                 return Ok(got);

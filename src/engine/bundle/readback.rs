@@ -1,21 +1,19 @@
 //! Reads a bundle back from the medium itself, past the page cache: a stick that lies about what it kept shows only here.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use rustix::fs::{Advice, OFlags};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::hash_all::Stoppable;
 use crate::domain::bundle::{BundleManifest, MANIFEST};
 use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{Explain, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
+use crate::engine::files::{FileResult, at_byte, refuses_direct};
 use crate::engine::hash::{self, Hasher};
 use crate::engine::meter::Meter;
 
@@ -97,12 +95,15 @@ pub fn read_back(
                 while let (false, Some((path, size, digest))) =
                     (ctx.cancel.is_cancelled(), work.get(next.fetch_add(1, Relaxed)))
                 {
-                    let path_on_medium = root.join(path);
-                    let wanted = (*size, digest);
-                    let read = one(&path_on_medium, wanted, &meter, &direct, &mut buffer, &ctx.cancel);
+                    let file = Wanted { root, path, size: *size, digest };
+                    let read = file.read((ctx, &meter), &direct, &mut buffer);
                     // What was cut off says nothing about the medium.
                     if let (Err(reason), false) = (read, ctx.cancel.is_cancelled()) {
-                        let text = format!("{path}: {reason}");
+                        let text = if reason.contains(path.as_str()) {
+                            reason.clone()
+                        } else {
+                            format!("{path}: {reason}")
+                        };
                         ctx.say(Event::Failed { phase: Phase::ReadBack, item: path.clone(), reason });
                         if let Ok(mut bad) = bad.lock() {
                             bad.push(text);
@@ -122,49 +123,55 @@ pub fn read_back(
     Ok(ReadBack { bytes: total, method })
 }
 
-fn one(
-    path: &Path,
-    (size, digest): (u64, &Digest),
-    meter: &Meter,
-    direct: &AtomicBool,
-    buffer: &mut [u8],
-    cancel: &CancellationToken,
-) -> std::result::Result<(), String> {
-    let stoppable = |inner: File| Stoppable { inner, cancel };
-    let (file, is_direct) = open_cold(path).map_err(|error| error.to_string())?;
-    if !is_direct {
-        direct.store(false, Relaxed);
-    }
-    let (total, actual) = match drain(stoppable(file), digest.algorithm(), buffer, meter) {
-        Ok(read) => read,
-        // Opening with O_DIRECT may succeed where reading then does not.
-        Err(error) if is_direct && error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
-            direct.store(false, Relaxed);
-            let file = open_cached(path).map_err(|error| error.to_string())?;
-            drain(stoppable(file), digest.algorithm(), buffer, meter).map_err(|error| error.to_string())?
+/// A file and what it must hold.
+struct Wanted<'a> {
+    root: &'a Path,
+    path: &'a str,
+    size: u64,
+    digest: &'a Digest,
+}
+
+impl Wanted<'_> {
+    /// Reads it past the page cache where that can be had, and notes in `direct` where it cannot; says what is wrong.
+    fn read(
+        &self,
+        job: (&JobCtx, &Meter),
+        direct: &AtomicBool,
+        buffer: &mut [u8],
+    ) -> std::result::Result<(), String> {
+        let said = |error: FileError| EngineError::from(error).message();
+        let (total, actual) = match self.attempt(job, true, buffer) {
+            // Opening with O_DIRECT may succeed where reading then does not.
+            Err(error) if refuses_direct(&error.source) => {
+                direct.store(false, Relaxed);
+                self.attempt(job, false, buffer).map_err(said)?
+            }
+            other => other.map_err(said)?,
+        };
+        if total != self.size {
+            return Err(format!("wrote {} bytes, read back {total}", self.size));
         }
-        Err(error) => return Err(error.to_string()),
-    };
-    if total != size {
-        return Err(format!("wrote {size} bytes, read back {total}"));
+        if actual == *self.digest {
+            Ok(())
+        } else {
+            Err(format!("wrote {}, read back {actual}", self.digest))
+        }
     }
-    if actual == *digest { Ok(()) } else { Err(format!("wrote {digest}, read back {actual}")) }
-}
 
-fn open_cold(path: &Path) -> io::Result<(File, bool)> {
-    let flags = OFlags::RDONLY | OFlags::DIRECT | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
-        Ok(fd) => Ok((File::from(fd), true)),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::OPNOTSUPP) => Ok((open_cached(path)?, false)),
-        Err(error) => Err(error.into()),
+    fn attempt(
+        &self,
+        (ctx, meter): (&JobCtx, &Meter),
+        direct: bool,
+        buffer: &mut [u8],
+    ) -> FileResult<(u64, Digest)> {
+        let open = ctx.files.open_cold(self.root, self.path, direct)?;
+        let reader = Stoppable { inner: open.reader, cancel: &ctx.cancel };
+        drain(reader, self.digest.algorithm(), buffer, meter).map_err(|source| FileError {
+            operation: "read back",
+            path: self.root.join(self.path),
+            source,
+        })
     }
-}
-
-fn open_cached(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    // Advice only: what stays in the cache is read from there, and the report says so.
-    let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
-    Ok(file)
 }
 
 fn drain(
@@ -186,7 +193,10 @@ fn drain(
                 meter.add(got as u64);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                meter.take_back(total);
+                return Err(at_byte(total, error));
+            }
         }
     }
 }
@@ -198,17 +208,16 @@ mod tests {
     #[test]
     fn a_cancel_ends_the_reading_within_a_file() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("blob");
         let bytes = vec![7; 3 * BUFFER];
-        std::fs::write(&path, &bytes).unwrap();
+        std::fs::write(directory.path().join("blob"), &bytes).unwrap();
         let (ctx, digest) = (JobCtx::silent(), hash::sha256(&bytes));
         let meter = Meter::start(&ctx, Phase::ReadBack, 1, 0);
         let mut buffer = vec![0; BUFFER + ALIGN];
-        let wanted = (bytes.len() as u64, &digest);
-        let mut read = |cancel| one(&path, wanted, &meter, &AtomicBool::new(true), &mut buffer, cancel);
-        assert_eq!(read(&ctx.cancel), Ok(()));
+        let file = Wanted { root: directory.path(), path: "blob", size: bytes.len() as u64, digest: &digest };
+        let mut read = || file.read((&ctx, &meter), &AtomicBool::new(true), &mut buffer);
+        assert_eq!(read(), Ok(()));
         ctx.cancel.cancel();
-        assert_eq!(read(&ctx.cancel), Err("stopped on request".to_owned()));
+        assert!(read().unwrap_err().contains("stopped on request"));
         assert_eq!(meter.done(), bytes.len() as u64, "not a byte more");
     }
 }

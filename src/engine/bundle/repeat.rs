@@ -17,6 +17,8 @@ use crate::engine::state::{SerialLease, State};
 
 /// An expiry that is this close to the one asked for is the same wish on another day, in seconds.
 const SAME_EXPIRY: i64 = 24 * 3600;
+/// At most this many names are looked at beside a bundle.
+const MAX_NEARBY: usize = 1_000_000;
 
 /// Where a pack goes.
 pub enum Place {
@@ -102,7 +104,7 @@ pub fn place(
         && let Some((document, bytes)) = signed_document(&*ctx.files, root, signer)
         && same_content(spec, limits, &document)
         && files_right(&*ctx.files, root, &document)
-        && nothing_foreign(&*ctx.files, root, &document)
+        && nothing_foreign(&*ctx.files, root, &document)?
     {
         let lease = state.lease(&spec.name, document.serial).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
@@ -112,7 +114,7 @@ pub fn place(
     loop {
         let lease = state.lease(&spec.name, at_least)?;
         let root = spec.to.join(bundle::directory(&spec.name, lease.serial()));
-        if std::fs::symlink_metadata(&root).is_err() {
+        if ctx.files.stat(&root)?.is_none() {
             return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7() });
         }
         // A directory of that name that is nobody's bundle is not ours to write into.
@@ -170,7 +172,7 @@ fn files_right(files: &dyn Files, root: &Path, document: &BundleManifest) -> boo
 }
 
 /// Whether nothing lies there that would keep the bundle from verifying once its blobs are mended.
-fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) -> bool {
+fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) -> Result<bool> {
     let listed: HashSet<String> = document.all_files().map(|(path, ..)| path).collect();
     let ours = |entry: &Entry| match entry.kind {
         EntryKind::Directory => true,
@@ -180,7 +182,10 @@ fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) ->
             path == bundle::MANIFEST || listed.contains(path) || listing::is_signature(path)
         }
     };
-    files.list(root, listed.len() * 2 + 4096).is_ok_and(|entries| entries.iter().all(ours))
+    match files.list(root, listed.len() * 2 + 4096) {
+        Err(error) if listing::is_beyond_limit(&error) => Ok(false),
+        entries => Ok(entries?.iter().all(ours)),
+    }
 }
 
 /// The document of a finished bundle, if this key has signed these very bytes before: nothing else on a medium
@@ -199,23 +204,34 @@ fn signed_document(files: &dyn Files, root: &Path, signer: &Signer) -> Option<(B
 }
 
 /// Other bundles on the medium, whose blobs may save the network.
-pub fn siblings(to: &Path, root: &Path) -> Vec<PathBuf> {
-    let mut found = nearby(to);
+///
+/// # Errors
+/// A file error.
+pub fn siblings(files: &dyn Files, to: &Path, root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = nearby(files, to)?;
     found.retain(|path| path != root);
-    found
+    Ok(found)
 }
 
 /// Every bundle in a directory that has a document, whatever it is worth.
-pub fn nearby(to: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(to) else { return Vec::new() };
-    let mut found: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .filter(|path| path.join(bundle::MANIFEST).is_file())
-        .collect();
+///
+/// # Errors
+/// A file error, but for a directory that is not there.
+pub fn nearby(files: &dyn Files, to: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match files.entries(to, MAX_NEARBY) {
+        Err(error) if workdir::nothing_to_list(&error) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
+        let path = to.join(entry.path);
+        // What cannot be looked at is no help, and no harm.
+        if files.stat(&path.join(bundle::MANIFEST)).is_ok_and(|stat| stat.is_some()) {
+            found.push(path);
+        }
+    }
     found.sort();
-    found
+    Ok(found)
 }
 
 /// The entry of a resolved image in the document.

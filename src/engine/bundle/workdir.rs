@@ -1,19 +1,16 @@
 //! Finds or makes the directory of a pack: a new serial, one that was cut off, or a finished one of the same content.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
-
 use crate::domain::bundle::{self, JOURNAL, MANIFEST, SIGNATURES};
 use crate::engine::error::{Explain, FileError, Kind, Result};
-use crate::engine::files::{Entry, EntryKind, Files};
+use crate::engine::files::{Entry, EntryKind, Files, Held};
 use crate::engine::journal;
 use crate::engine::store::TEMP;
 
 /// At most this many files are looked at in an unfinished bundle.
-const MAX_ENTRIES: usize = 1_000_000;
+pub(super) const MAX_ENTRIES: usize = 1_000_000;
 
 /// Why a directory cannot be worked in.
 #[derive(Debug, thiserror::Error)]
@@ -53,20 +50,19 @@ pub enum Found {
 
 /// Holds the destination for this process; let go when dropped, and by the kernel when the process dies.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the descriptor holds the lock")] Option<File>);
+pub struct Lock(#[expect(dead_code, reason = "it is let go when dropped")] Option<Held>);
 
 /// Locks a destination against a second pack.
 ///
 /// # Errors
 /// [`WorkError::Locked`] or a file error.
-pub fn lock(to: &Path) -> Result<Lock> {
-    let failed = |source| FileError { operation: "open", path: to.to_owned(), source };
-    let directory = File::open(to).map_err(failed)?;
-    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock(Some(directory))),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(WorkError::Locked(to.to_owned()).into()),
+pub fn lock(files: &dyn Files, to: &Path) -> Result<Lock> {
+    match files.lock_dir(to) {
+        Ok(Some(held)) => Ok(Lock(Some(held))),
+        Ok(None) => Err(WorkError::Locked(to.to_owned()).into()),
         // A file system without locks: two runs there are the operator's to avoid.
-        Err(_) => Ok(Lock(None)),
+        Err(error) if error.operation == "lock" => Ok(Lock(None)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -75,16 +71,15 @@ pub fn lock(to: &Path) -> Result<Lock> {
 /// # Errors
 /// A file error.
 pub fn find(files: &dyn Files, to: &Path, name: &str) -> Result<Vec<Found>> {
-    let failed = |source| FileError { operation: "list", path: to.to_owned(), source };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(to).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let text = entry.file_name();
+    for entry in files.entries(to, MAX_ENTRIES)? {
         let serial =
-            text.to_str().and_then(|text| text.strip_prefix(name)?.strip_prefix('-')?.parse::<u64>().ok());
-        let (Some(serial), Ok(kind)) = (serial, entry.file_type()) else { continue };
-        if kind.is_dir() && entry.file_name().to_str() == Some(&bundle::directory(name, serial)) {
-            found.extend(classify(files, entry.path(), serial)?);
+            entry.path.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')?.parse::<u64>().ok());
+        let Some(serial) = serial.filter(|serial| entry.path == bundle::directory(name, *serial)) else {
+            continue;
+        };
+        if entry.kind == EntryKind::Directory {
+            found.extend(classify(files, to.join(entry.path), serial)?);
         }
     }
     found.sort_by_key(|found| std::cmp::Reverse(found.serial()));
@@ -101,14 +96,13 @@ impl Found {
 }
 
 fn classify(files: &dyn Files, path: PathBuf, serial: u64) -> Result<Option<Found>> {
-    let signed = std::fs::read_dir(path.join(SIGNATURES)).is_ok_and(|entries| {
-        entries.flatten().any(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| super::listing::is_signature(&format!("{SIGNATURES}/{name}")))
-        })
-    });
+    // A signed bundle must not be taken for an unfinished one, which is cleaned, because it cannot be read.
+    let signatures = match files.entries(&path.join(SIGNATURES), MAX_ENTRIES) {
+        Err(error) if nothing_to_list(&error) => Vec::new(),
+        other => other?,
+    };
+    let signed =
+        signatures.iter().any(|entry| super::listing::is_signature(&format!("{SIGNATURES}/{}", entry.path)));
     let there = |name: &str| match files.open(&path, name) {
         Ok(_) => Ok(true),
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -117,15 +111,19 @@ fn classify(files: &dyn Files, path: PathBuf, serial: u64) -> Result<Option<Foun
     if signed && there(MANIFEST)? {
         return Ok(Some(Found::Finished(path, serial)));
     }
-    let ours = there(JOURNAL)? || there(MANIFEST)? || only_our_skeleton(&path);
+    let ours = there(JOURNAL)? || there(MANIFEST)? || only_our_skeleton(files, &path)?;
     Ok(ours.then_some(Found::Unfinished(path, serial)))
 }
 
 /// A directory that was cut off between its creation and its journal.
-fn only_our_skeleton(path: &Path) -> bool {
-    std::fs::read_dir(path).is_ok_and(|entries| {
-        entries.flatten().all(|entry| matches!(entry.file_name().to_str(), Some("airlift" | "blobs")))
-    })
+fn only_our_skeleton(files: &dyn Files, path: &Path) -> Result<bool> {
+    let entries = files.entries(path, MAX_ENTRIES)?;
+    Ok(entries.iter().all(|entry| matches!(entry.path.as_str(), "airlift" | "blobs")))
+}
+
+/// That there is no directory, and not that it cannot be read.
+pub(super) fn nothing_to_list(error: &FileError) -> bool {
+    matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The id an unfinished bundle was given.

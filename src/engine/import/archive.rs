@@ -106,8 +106,8 @@ pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> 
     let parent = directory::above(path);
     directory::create(&*job.ctx.files, parent)?;
     let locked = |path: &Path| ImportError::Locked { path: path.to_owned() };
-    let _held = directory::hold(parent)?.ok_or_else(|| locked(parent))?;
-    if !job.spec.replace && path.symlink_metadata().is_ok() {
+    let _held = directory::hold(&*job.ctx.files, parent)?.ok_or_else(|| locked(parent))?;
+    if !job.spec.replace && job.ctx.files.stat(path)?.is_some() {
         // Another run made it since this one looked; nobody asked for it to be replaced.
         return Err(locked(path).into());
     }

@@ -17,6 +17,7 @@ use crate::domain::import::Target;
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::files::{Entry, EntryKind, read_whole};
 use crate::engine::hash::Hasher;
 
 /// Suffix of files that are not finished; a later run removes them.
@@ -58,9 +59,7 @@ fn read_small(job: &Job, dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
         )
         .into());
     }
-    let mut bytes = Vec::new();
-    open.reader.take(MAX_DOCUMENT).read_to_end(&mut bytes).map_err(file_error("read", &dir.join(name)))?;
-    Ok(Some(bytes))
+    Ok(Some(read_whole(open, MAX_DOCUMENT).map_err(file_error("read", &dir.join(name)))?))
 }
 
 fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
@@ -70,13 +69,13 @@ fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
         image_layout_version: String,
     }
     let Some(marker) = read_small(job, dir, LAYOUT)? else {
-        let entries = match std::fs::read_dir(dir) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(file_error("list", dir)(error).into()),
+        let entries = match job.ctx.files.entries(dir, MAX_FILES) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
         };
-        let blobs_only = entries && read_small(job, dir, INDEX)?.is_none() && dir.join("blobs").is_dir();
-        if entries && !blobs_only {
+        let is_blobs = |entry: &Entry| entry.path == "blobs" && entry.kind == EntryKind::Directory;
+        let blobs_only = entries.iter().any(is_blobs) && read_small(job, dir, INDEX)?.is_none();
+        if !entries.is_empty() && !blobs_only {
             return Err(no_layout(dir, "it is not empty and has no oci-layout file").into());
         }
         return Ok(LayoutIndex::empty());
@@ -98,7 +97,8 @@ fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
     directory::create(&*job.ctx.files, &dir.join("blobs"))?;
-    let _held = directory::hold(dir)?.ok_or_else(|| ImportError::Locked { path: dir.to_owned() })?;
+    let _held =
+        directory::hold(&*job.ctx.files, dir)?.ok_or_else(|| ImportError::Locked { path: dir.to_owned() })?;
     let mut index = read_index(job, dir)?;
     let mut store =
         Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories: Vec::new() };
@@ -180,12 +180,14 @@ impl Store<'_> {
     fn preflight(&self, images: &[ImageGraph], plan: &[Planned]) -> Result<()> {
         let mut counted = std::collections::HashSet::new();
         let wanted = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
-        let absent = wanted.flat_map(|(image, _)| image.nodes()).filter(|node| {
-            counted.insert(node.digest.clone())
-                && std::fs::symlink_metadata(self.dir.join(node.digest.layout_path()))
-                    .map_or(true, |there| there.len() != node.size)
-        });
-        let needed = absent.map(|node| node.size).fold(0, u64::saturating_add);
+        let mut needed = 0u64;
+        for node in wanted.flat_map(|(image, _)| image.nodes()) {
+            if counted.insert(node.digest.clone()) {
+                let there = self.job.ctx.files.stat(&self.dir.join(node.digest.layout_path()))?;
+                let absent = there.is_none_or(|there| there.size != node.size);
+                needed = needed.saturating_add(if absent { node.size } else { 0 });
+            }
+        }
         match self.job.ctx.files.space(self.dir)?.free {
             Some(free) if free < needed => {
                 Err(ImportError::Space { path: self.dir.to_owned(), needed, free }.into())

@@ -82,7 +82,7 @@ pub async fn countersign(spec: CountersignSpec, ctx: &JobCtx) -> Result<Counters
 
 fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
     let bytes = document_bytes(ctx.files.as_ref(), &root)?;
-    if root.join(JOURNAL).symlink_metadata().is_ok() {
+    if ctx.files.stat(&root.join(JOURNAL))?.is_some() {
         return Err(CountersignError::Unfinished { path: root }.into());
     }
     let document = BundleManifest::parse(&bytes).map_err(EngineError::from)?;

@@ -1,6 +1,5 @@
 //! Changes to the trust file: a line added or taken out, everything else kept byte for byte.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use super::validity;
 use crate::domain::bundle::NAMESPACE;
 use crate::engine::directory;
 use crate::engine::error::{Explain, FileError, Kind, Result};
-use crate::engine::files::Files;
+use crate::engine::files::{Files, Held};
 
 /// Why the trust file was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +115,7 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
     }
     let _held = if write {
         directory::create(files, directory::above(path))?;
-        Some(hold(&target_of(path))?)
+        Some(hold(files, &target_of(path))?)
     } else {
         None
     };
@@ -149,7 +148,7 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
 pub fn untrust(files: &dyn Files, path: &Path, wanted: &str, write: bool) -> Result<StoreReport> {
     // Where there is no file, that is the news.
     AllowedSigners::load(path)?;
-    let _held = if write { Some(hold(&target_of(path))?) } else { None };
+    let _held = if write { Some(hold(files, &target_of(path))?) } else { None };
     let (text, known) = current(path)?;
     let fits = |entry: &&Entry| {
         entry.principals == wanted
@@ -226,9 +225,9 @@ fn target_of(path: &Path) -> PathBuf {
 }
 
 /// Keeps other runs from changing this file, or another one in its directory.
-fn hold(path: &Path) -> Result<File> {
+fn hold(files: &dyn Files, path: &Path) -> Result<Held> {
     let directory = directory::above(path);
-    Ok(directory::hold(directory)?.ok_or_else(|| StoreError::Locked(directory.to_owned()))?)
+    Ok(directory::hold(files, directory)?.ok_or_else(|| StoreError::Locked(directory.to_owned()))?)
 }
 
 /// Replaces a file, whole or not at all, also where two runs do.
@@ -236,7 +235,7 @@ fn hold(path: &Path) -> Result<File> {
 /// # Errors
 /// [`StoreError::Locked`] where another run is at it, or a file error.
 pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
-    let _held = hold(path)?;
+    let _held = hold(files, path)?;
     replace_held(files, path, bytes)
 }
 
