@@ -42,7 +42,7 @@ const fn nested(
     Action { id, title, doc, subcommand: Some(subcommand), danger, keys: &[] }
 }
 
-/// Every operation there is. A subcommand and its row are added together; `tests/parity.rs` compares them.
+/// Every operation there is. A subcommand and its row are added together; `tests/parity/` compares them.
 pub const ACTIONS: &[Action] = &[
     command(
         "resolve",

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
+use crate::config::paths::NoHome;
+use crate::domain::job::Places;
 use crate::domain::platform::Platform;
-use crate::domain::selection::Requests;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
-use crate::engine::ctx::JobCtx;
 use crate::engine::given;
-use crate::engine::registry::{Registry, RegistryOptions};
-use crate::engine::select::{self, Source};
+use crate::engine::registry::RegistryOptions;
+use crate::engine::select::Source;
+use crate::engine::spec::{Images, JobSpec};
 use crate::failure::Failure;
 
 /// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
@@ -93,7 +94,45 @@ pub enum Command {
     Man(commands::man::Args),
 }
 
+/// What a command comes to.
+#[derive(Debug)]
+pub enum Work {
+    /// A job.
+    Job(JobSpec),
+    /// A look at media.
+    Media(commands::media::Args),
+    /// A registry.
+    Serve(commands::serve::Args),
+    /// A document.
+    Completions(commands::completions::Args),
+    /// Another one.
+    Man(commands::man::Args),
+}
+
 impl Command {
+    /// The job it starts, or what else it is for.
+    ///
+    /// # Errors
+    /// Arguments that make no sense; there is no home directory to look for what was not given.
+    pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
+        let spec = match self {
+            Self::Resolve(args) => args.spec(),
+            Self::Pack(args) => args.spec(places),
+            Self::Sign(args) => args.spec(places),
+            Self::Verify(args) => args.spec(places),
+            Self::Import(args) => args.spec(places),
+            Self::Key(args) => args.spec(places),
+            Self::Inspect(args) => args.spec(),
+            Self::Diff(args) => args.spec(),
+            Self::Demo(args) => args.spec(),
+            Self::Media(args) => return Ok(Work::Media(args)),
+            Self::Serve(args) => return Ok(Work::Serve(args)),
+            Self::Completions(args) => return Ok(Work::Completions(args)),
+            Self::Man(args) => return Ok(Work::Man(args)),
+        };
+        spec.map(Work::Job)
+    }
+
     /// The words that chose it, as `ACTIONS` spells them.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -134,22 +173,13 @@ pub struct RegistryArgs {
 
 impl RegistryArgs {
     /// As the engine takes it.
-    ///
-    /// # Errors
-    /// A file that is not there: going on without its credentials would be to ask as nobody.
-    pub fn options(&self) -> Result<RegistryOptions, Failure> {
-        for file in &self.ca {
-            given::check(file, "CA file", "give a file of PEM certificates that is there")?;
-        }
-        if let Some(file) = &self.authfile {
-            given::check(file, "credentials file", "podman login --authfile FILE HOST writes one")?;
-        }
-        Ok(RegistryOptions {
+    pub fn options(&self) -> RegistryOptions {
+        RegistryOptions {
             plain_http: self.plain_http.clone(),
             insecure: self.insecure.clone(),
             ca: self.ca.clone(),
             authfile: self.authfile.clone(),
-        })
+        }
     }
 }
 
@@ -182,22 +212,16 @@ pub struct SelectArgs {
 }
 
 impl SelectArgs {
-    /// Whether nothing names an image.
-    pub const fn is_empty(&self) -> bool {
-        self.references.is_empty() && self.files.is_empty() && self.from.is_empty()
-    }
-
-    /// Everything that the sources name, each reference once.
-    ///
-    /// # Errors
-    /// Nothing asked for, or a source that cannot be read at all.
-    pub async fn requests(&self, registry: &Registry, ctx: &JobCtx) -> Result<Requests, Failure> {
-        if self.is_empty() {
-            return Err(Failure::usage("no image is named: give references, -f FILE or --from SOURCE"));
-        }
-        let lists = self.files.iter().cloned().map(Source::List);
-        let sources: Vec<Source> = lists.chain(self.from.iter().cloned()).collect();
-        Ok(select::requests(&self.references, &sources, registry, ctx).await?)
+    /// As the engine takes it, and the lock file.
+    pub fn images(self) -> (Images, Option<PathBuf>) {
+        let lists = self.files.into_iter().map(Source::List);
+        let images = Images {
+            references: self.references,
+            sources: lists.chain(self.from).collect(),
+            platforms: self.platform,
+            signatures: !self.no_signatures,
+        };
+        (images, self.lock)
     }
 }
 
@@ -223,17 +247,39 @@ impl TrustArgs {
     /// The request to verify a bundle under these flags.
     ///
     /// # Errors
-    /// Usage, where there is no home directory to look for the trust store in.
-    pub fn verify_spec(&self, path: PathBuf, bytes: Bytes) -> Result<VerifySpec, Failure> {
+    /// Usage, where there is no home directory to look for the trust store in, or the one that is given is not there.
+    pub fn verify_spec(
+        &self,
+        path: PathBuf,
+        bytes: Bytes,
+        places: Option<&Places>,
+    ) -> Result<VerifySpec, Failure> {
+        if let Some(file) = &self.trust {
+            let hint = "give an OpenSSH allowed_signers file that is there, or leave --trust out";
+            given::check(file, "trust file", hint)?;
+        }
         Ok(VerifySpec {
             path,
-            trust: self.trust_file()?,
+            trust: given_or(self.trust.clone(), places, |places| &places.trust)?,
             min_signatures: self.min_signatures.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            state: self.state_directory()?,
+            state: given_or(self.state.clone(), places, |places| &places.state)?,
             deep: false,
             allow_rollback: self.allow_rollback,
             bytes,
             record: true,
         })
     }
+}
+
+/// A path as it was given, else the default one.
+///
+/// # Errors
+/// There is no home directory.
+pub fn given_or(
+    given: Option<PathBuf>,
+    places: Option<&Places>,
+    default: impl FnOnce(&Places) -> &PathBuf,
+) -> Result<PathBuf, Failure> {
+    let default = || places.map(|places| default(places).clone());
+    given.or_else(default).ok_or_else(|| Failure::usage(NoHome.to_string()))
 }

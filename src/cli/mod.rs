@@ -15,11 +15,16 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use self::args::{Cli, Command, Global};
+use self::args::{Cli, Command, Global, Work};
+use self::keys::Prompt;
 use self::printer::Printer;
 use self::reporter::Reporter;
+use crate::config::paths::Paths;
+use crate::domain::job::Places;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::Kind;
+use crate::engine::error::{Interrupted, Kind};
+use crate::engine::jobs::{End, JobManager};
+use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::failure::Failure;
 
 /// What every command is handed.
@@ -77,22 +82,46 @@ async fn tick(reporter: Arc<Reporter>) {
     }
 }
 
-/// Each command's future is boxed: they are large and only one of them runs.
 async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
-    match command {
-        Command::Key(args) => Box::pin(commands::key::run(args, front)).await,
-        Command::Resolve(args) => Box::pin(commands::resolve::run(args, front)).await,
-        Command::Pack(args) => Box::pin(commands::pack::run(args, front)).await,
-        Command::Sign(args) => Box::pin(commands::sign::run(args, front)).await,
-        Command::Media(args) => Box::pin(commands::media::run(args, front)).await,
-        Command::Inspect(args) => Box::pin(commands::inspect::run(args, front)).await,
-        Command::Diff(args) => Box::pin(commands::diff::run(args, front)).await,
-        Command::Man(args) => Box::pin(commands::man::run(args, front)).await,
-        Command::Import(args) => Box::pin(commands::import::run(args, front)).await,
-        Command::Verify(args) => Box::pin(commands::verify::run(args, front)).await,
-        Command::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
-        Command::Demo(args) => Box::pin(commands::demo::run(args, front)).await,
-        Command::Completions(args) => Box::pin(commands::completions::run(args, front)).await,
+    match command.work(front.places().as_ref())? {
+        Work::Job(spec) => front.job(spec).await,
+        Work::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
+        Work::Media(args) => Box::pin(commands::media::run(args, front)).await,
+        Work::Man(args) => commands::man::run(args, front).await,
+        Work::Completions(args) => commands::completions::run(args, front).await,
+    }
+}
+
+impl Front {
+    /// Where things lie when nothing else is said; nothing where there is no home directory.
+    pub fn places(&self) -> Option<Places> {
+        Paths::from_env().ok().map(|paths| paths.places())
+    }
+
+    /// Runs a job, shows its report, and fails where that is no whole success.
+    ///
+    /// # Errors
+    /// What the job failed with, or its verdict.
+    pub async fn job(&self, spec: JobSpec) -> Result<(), Failure> {
+        let report = self.run(spec).await?;
+        self.printer.report(&report, |out| commands::show(&report, out));
+        report.verdict().map_or(Ok(()), |verdict| Err(verdict.into()))
+    }
+
+    /// Runs a job to its report.
+    ///
+    /// # Errors
+    /// What it failed with; a panic in it too.
+    pub async fn run(&self, spec: JobSpec) -> Result<JobReport, Failure> {
+        let prompt = Arc::new(Prompt::default());
+        let job = JobManager::new().start_spec(spec, Host { passphrases: prompt.clone() }, &self.ctx);
+        let end = job.end().await;
+        prompt.give_back();
+        match end {
+            End::Succeeded(report) => Ok(report),
+            End::Failed(error) => Err(error.into()),
+            End::Cancelled { .. } => Err(Interrupted.into()),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::domain::job::Places;
+
 /// Names another configuration directory.
 pub const CONFIG_DIR: &str = "AIRLIFT_CONFIG_DIR";
 /// Names another data directory.
@@ -37,6 +39,11 @@ impl Paths {
     /// Two directories as given.
     pub const fn new(config: PathBuf, data: PathBuf) -> Self {
         Self { config, data }
+    }
+
+    /// What a job takes where nothing else is said.
+    pub fn places(&self) -> Places {
+        Places { key: self.key(), trust: self.allowed_signers(), state: self.state() }
     }
 
     /// Configuration: `~/.config/airlift`.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::reference::Reference;
@@ -203,6 +203,12 @@ impl fmt::Display for RegistryTarget {
         let scheme = if self.plain_http { "http://" } else { "" };
         let slash = if self.prefix.is_empty() { "" } else { "/" };
         write!(f, "registry:{scheme}{}{slash}{}", self.host, self.prefix)
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Identity of a running job.
+//! Identity of a running job, and where its things lie when nothing else is said.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -12,4 +13,15 @@ impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "job {}", self.0)
     }
+}
+
+/// What a command takes where no option says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The private signing key.
+    pub key: PathBuf,
+    /// The keys that are trusted.
+    pub trust: PathBuf,
+    /// What was signed and accepted so far.
+    pub state: PathBuf,
 }

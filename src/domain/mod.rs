@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod diff;
 pub mod digest;
+pub mod expiry;
 pub mod import;
 pub mod job;
 pub mod lint;
@@ -16,6 +17,7 @@ pub mod progress;
 pub mod reference;
 pub mod resolved;
 pub mod selection;
+pub mod shell;
 pub mod strict_json;
 pub mod text;
 pub mod trust;

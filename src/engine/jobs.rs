@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ctx::{JobCtx, Report};
 use super::error::{EngineError, Explain, Kind, Result};
+use super::spec::{self, Host, JobReport, JobSpec};
 use crate::domain::job::JobId;
 use crate::domain::progress::Event;
 use crate::domain::view::JobView;
@@ -101,8 +102,14 @@ impl JobManager {
         Self::default()
     }
 
-    /// Starts `work` on the current runtime, with the clock and files of `ctx`, its own reporter, and a cancel
-    /// token that follows the one of `ctx`.
+    /// Starts a job from its spec; see [`JobManager::start`].
+    pub fn start_spec(&self, spec: JobSpec, host: Host, ctx: &JobCtx) -> Job<JobReport> {
+        let title = spec.title();
+        self.start(&title, ctx, move |ctx| spec::run(spec, host, ctx))
+    }
+
+    /// Starts `work` on the current runtime, with the clock and files of `ctx`, a reporter that tells the one of
+    /// `ctx` too, and a cancel token that follows the one of `ctx`.
     pub fn start<R, W, F>(&self, title: &str, ctx: &JobCtx, work: W) -> Job<R>
     where
         R: Send + 'static,
@@ -115,6 +122,7 @@ impl JobManager {
         let cancel = ctx.cancel.child_token();
         let reporter = Arc::new(Reporter {
             began: Instant::now(),
+            outer: ctx.reporter.clone(),
             milestone,
             publish,
             state: Mutex::new((JobView::default(), None)),
@@ -184,6 +192,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Reporter {
     began: Instant,
+    /// Whoever started the job listens too.
+    outer: Arc<dyn Report>,
     milestone: mpsc::UnboundedSender<Event>,
     publish: watch::Sender<Arc<JobView>>,
     state: Mutex<(JobView, Option<Duration>)>,
@@ -200,10 +210,11 @@ impl Report for Reporter {
             *published = Some(at);
             self.publish.send_replace(Arc::new(view.clone()));
         }
+        // Both under the lock, so that they keep the order of the snapshots.
         if !bytes {
-            // Sent under the lock, so that milestones keep the order of the snapshots.
-            let _ = self.milestone.send(event);
+            let _ = self.milestone.send(event.clone());
         }
+        self.outer.event(event);
     }
 }
 

@@ -21,5 +21,6 @@ pub mod resolve;
 pub mod select;
 pub mod serve;
 pub mod sign;
+pub mod spec;
 pub mod state;
 pub mod store;

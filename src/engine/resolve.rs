@@ -67,8 +67,9 @@ pub async fn resolve(spec: &ResolveSpec, registry: &Registry, ctx: &JobCtx) -> R
     ctx.say(Event::Started { phase: Phase::Resolve, items: spec.requests.len() as u64, bytes: 0 });
     let jobs = if spec.jobs == 0 { DEFAULT_JOBS } else { spec.jobs };
     let session = &session;
-    let mut outcomes: Vec<Outcome> = futures_util::stream::iter(&spec.requests)
-        .map(|request| async move { Box::pin(resolve_one(spec, request, session)).await })
+    // Owned, so that the future of the whole is `Send` for any lifetime.
+    let mut outcomes: Vec<Outcome> = futures_util::stream::iter(spec.requests.iter().cloned())
+        .map(|request| async move { Box::pin(resolve_one(spec, &request, session)).await })
         .buffered(jobs)
         .collect()
         .await;

@@ -23,7 +23,7 @@ fn an_empty_list_a_missing_one_and_an_unknown_source_are_told_apart() {
     std::fs::write(home.path().join("empty"), "# nothing\n").unwrap();
     for (words, code, said) in [
         (&["-f", "empty"][..], 3, "empty: the list names no image"),
-        (&["-f", "none"], 1, "cannot read none"),
+        (&["-f", "none"], 2, "file none"),
         (&["--from", "helm:chart"], 2, "helm:chart"),
         (&["--from", "kubeadm:1.99.0"], 2, "1.99"),
         (&["Nginx"], 2, "Nginx"),

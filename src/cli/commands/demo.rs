@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
-use crate::engine::demo::run::{DemoSpec, run as demonstrate};
+use crate::cli::printer::Printer;
+use crate::engine::demo::run::{DemoReport, DemoSpec};
+use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
 /// Run the whole job on this machine with sample images
@@ -17,20 +18,23 @@ pub struct Args {
     fast: bool,
 }
 
-/// Demonstrates and prints the report.
-///
-/// # Errors
-/// Those of the verbs, where one of them does not do what it should.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let report = demonstrate(DemoSpec { keep: args.keep, fast: args.fast }, &front.ctx).await?;
-    front.printer.report(&report, |out| {
-        for step in &report.steps {
-            out.line(format!("ok  {:<16} {:>6} ms  {}", step.title, step.millis, step.proved));
-        }
-        out.line(format!("everything held, in {} ms", report.millis));
-        if let Some(bundle) = &report.bundle {
-            out.line(format!("bundle: {}", bundle.display()));
-        }
-    });
-    Ok(())
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn spec(self) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::Demo(DemoSpec { keep: self.keep, fast: self.fast }))
+    }
+}
+
+/// What each step proved.
+pub(super) fn show(report: &DemoReport, out: &Printer) {
+    for step in &report.steps {
+        out.line(format!("ok  {:<16} {:>6} ms  {}", step.title, step.millis, step.proved));
+    }
+    out.line(format!("everything held, in {} ms", report.millis));
+    if let Some(bundle) = &report.bundle {
+        out.line(format!("bundle: {}", bundle.display()));
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
 use crate::cli::printer::Printer;
 use crate::domain::diff::{Change, Sum};
 use crate::domain::text;
-use crate::engine::bundle::diff::{DiffReport, DiffSpec, compare};
+use crate::engine::bundle::diff::{DiffReport, DiffSpec};
+use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
 /// Show what changes from one bundle to another
@@ -20,17 +20,18 @@ pub struct Args {
     second: PathBuf,
 }
 
-/// Shows it.
-///
-/// # Errors
-/// See [`compare`].
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let report = compare(DiffSpec { first: args.first, second: args.second }, &front.ctx).await?;
-    front.printer.report(&report, |out| show(&report, out));
-    Ok(())
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn spec(self) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::Diff(DiffSpec { first: self.first, second: self.second }))
+    }
 }
 
-fn show(report: &DiffReport, out: &Printer) {
+/// What changes.
+pub(super) fn show(report: &DiffReport, out: &Printer) {
     let diff = &report.diff;
     out.line(format!("{} -> {}  (neither is verified)", report.first, report.second));
     for entry in &diff.removed {

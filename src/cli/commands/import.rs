@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
 use crate::cli::args::{RegistryArgs, TrustArgs};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::import::Target;
+use crate::domain::job::Places;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
-use crate::engine::bundle::verify::{self, Bytes};
+use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::error::EngineError;
+use crate::engine::import::ImportSpec;
 use crate::engine::import::report::{ImportReport, Outcome};
-use crate::engine::import::{ImportSpec, import};
+use crate::engine::spec::{ImportJob, JobSpec};
 use crate::failure::Failure;
 
 /// Verify a bundle and import it into registries, layouts or archives
@@ -40,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     keep_going: bool,
     /// Uploads at once
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, value_name = "N", default_value_t = ImportJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
     #[command(flatten)]
     registry: RegistryArgs,
@@ -48,53 +49,39 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// Verifies, imports and lists.
-///
-/// # Errors
-/// 3 partly done, 10 integrity, 11 trust, 12 rollback, 14 space, 15 network, 16 import.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let mut targets: Vec<Target> = Vec::new();
-    for text in &args.into {
-        let target: Target = text.parse().map_err(EngineError::from)?;
-        if targets.contains(&target) {
-            return Err(Failure::usage(format!("{target} is given twice")));
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// A target, reference or platform that is none; there is no home directory to look for the trust store in.
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let mut targets: Vec<Target> = Vec::new();
+        for text in &self.into {
+            let target: Target = text.parse().map_err(EngineError::from)?;
+            if targets.contains(&target) {
+                return Err(Failure::usage(format!("{target} is given twice")));
+            }
+            targets.push(target);
         }
-        targets.push(target);
+        let only = self.only.iter().map(|text| text.parse::<Reference>()).collect::<Result<_, _>>();
+        let platform = self.platform.as_deref().map(str::parse::<Platform>).transpose();
+        let import = ImportSpec {
+            targets,
+            only: only.map_err(EngineError::from)?,
+            platform: platform.map_err(EngineError::from)?,
+            replace: self.replace,
+            dry_run: self.dry_run,
+            keep_going: self.keep_going,
+            registry: self.registry.options(),
+            jobs: usize::from(self.jobs),
+        };
+        let verify = self.trust.verify_spec(self.bundle, Bytes::AllButLayers, places)?;
+        Ok(JobSpec::Import(ImportJob { verify: VerifySpec { record: false, ..verify }, import }))
     }
-    let only = args.only.iter().map(|text| text.parse::<Reference>()).collect::<Result<_, _>>();
-    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose();
-    let spec = ImportSpec {
-        targets,
-        only: only.map_err(EngineError::from)?,
-        platform: platform.map_err(EngineError::from)?,
-        replace: args.replace,
-        dry_run: args.dry_run,
-        keep_going: args.keep_going,
-        registry: args.registry.options()?,
-        jobs: usize::from(args.jobs),
-    };
-    // Layers are hashed as they stream into the target, so that each byte is read once.
-    let mut verification = args.trust.verify_spec(args.bundle, Bytes::AllButLayers)?;
-    // Accepted is what was imported: a bundle that turns out damaged must not shut out the good one before it.
-    verification.record = false;
-    let verified = verify::verify(verification, &front.ctx).await?;
-    for warning in &verified.report.warnings {
-        front.printer.warn(warning);
-    }
-    let report = import(verified.bundle.clone(), spec, &front.ctx).await?;
-    front.printer.report(&report, |out| print(out, &report));
-    if let Some(error) = report.failure() {
-        return Err(EngineError::from(error).into());
-    }
-    if !report.dry_run
-        && let Some(warning) = verified.accept()
-    {
-        front.printer.warn(warning);
-    }
-    Ok(())
 }
 
-fn print(out: &Printer, report: &ImportReport) {
+/// What became of each image in each target.
+pub(super) fn show(report: &ImportReport, out: &Printer) {
     for target in &report.targets {
         let rows: Vec<Vec<String>> = target
             .images

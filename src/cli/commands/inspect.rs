@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
 use crate::domain::bundle::Image;
 use crate::domain::text;
-use crate::engine::bundle::inspect::{InspectReport, InspectSpec, Signature, inspect};
+use crate::engine::bundle::inspect::{InspectReport, InspectSpec, Signature};
+use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
 /// Show what is in a bundle, without verifying it
@@ -17,17 +17,18 @@ pub struct Args {
     bundle: PathBuf,
 }
 
-/// Shows it.
-///
-/// # Errors
-/// See [`inspect`].
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let report = inspect(InspectSpec { bundle: args.bundle }, &front.ctx).await?;
-    front.printer.report(&report, |out| show(&report, out));
-    Ok(())
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn spec(self) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::Inspect(InspectSpec { bundle: self.bundle }))
+    }
 }
 
-fn show(report: &InspectReport, out: &Printer) {
+/// What the bundle says of itself.
+pub(super) fn show(report: &InspectReport, out: &Printer) {
     out.line(format!("bundle      {}-{}  (NOT VERIFIED: run airlift verify)", report.name, report.serial));
     out.line(format!("id          {}", report.id));
     out.line(format!("document    {}", report.manifest_digest));

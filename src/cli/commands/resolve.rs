@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::Front;
 use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::lint::Severity;
-use crate::domain::lock::{Change, Lock};
-use crate::domain::platform::Platform;
+use crate::domain::lock::Change;
 use crate::domain::text;
-use crate::engine::lockfile;
-use crate::engine::registry::Registry;
-use crate::engine::resolve::{ImageView, Outcome, ResolveReport, ResolveSpec, resolve};
+use crate::engine::resolve::{ImageView, ResolveReport};
+use crate::engine::spec::{JobSpec, ResolveJob};
 use crate::failure::Failure;
 
 /// Pin references to digests, lint their names and sum up their size
@@ -29,70 +26,28 @@ pub struct Args {
     #[command(flatten)]
     registry: RegistryArgs,
     /// References resolved at the same time
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = ResolveJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
     /// Leave the lock file as it is
     #[arg(long, short = 'n', requires = "lock")]
     dry_run: bool,
 }
 
-/// Resolves and shows.
-///
-/// # Errors
-/// Partly done where something failed or could not be read; the class of the failures where all failed alike.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let registry = Registry::new(args.registry.options()?)?;
-    let requests = args.select.requests(&registry, &front.ctx).await?;
-    let old = match &args.select.lock {
-        Some(path) => lockfile::read(path, &front.ctx)?,
-        None => None,
-    };
-    let spec = ResolveSpec {
-        requests: requests.wanted.clone(),
-        platforms: args.select.platform.clone(),
-        jobs: usize::from(args.jobs),
-        signatures: !args.select.no_signatures,
-        nearby: Vec::new(),
-    };
-    let outcomes = resolve(&spec, &registry, &front.ctx).await?;
-    let mut report = ResolveReport::new(&requests, &outcomes);
-    if let Some(path) = args.select.lock.as_deref().filter(|_| !report.images.is_empty()) {
-        let lock = lock_of(&outcomes, &spec.platforms, old.as_ref());
-        report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();
-        if !args.dry_run {
-            lockfile::write(path, &lock, &front.ctx)?;
-        }
-    }
-    front.printer.report(&report, |out| show(&report, out));
-    match report.failure() {
-        None => Ok(()),
-        Some(kind) => Err(failure(&report, kind)),
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn spec(self) -> Result<JobSpec, Failure> {
+        let write_lock = self.select.lock.is_some() && !self.dry_run;
+        let (images, lock) = self.select.images();
+        let (jobs, registry) = (usize::from(self.jobs), self.registry.options());
+        Ok(JobSpec::Resolve(ResolveJob { images, lock, write_lock, jobs, registry }))
     }
 }
 
-fn lock_of(outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
-    let lock = Lock::of(outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()), platforms);
-    let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    match old {
-        Some(old) => lock.keeping(old, failed.map(|failed| &failed.request.reference)),
-        None => lock,
-    }
-}
-
-fn failure(report: &ResolveReport, kind: crate::engine::error::Kind) -> Failure {
-    let (done, failed, unread) = (report.images.len(), report.failed.len(), report.problems.len());
-    let mut words = format!("{done} resolved, {failed} not resolved");
-    if unread > 0 {
-        words.push_str(&format!(", {unread} places could not be read"));
-    }
-    let mut failure = Failure::new(kind, words);
-    if let Some(first) = report.failed.first() {
-        failure.hints.clone_from(&first.hints);
-    }
-    failure
-}
-
-fn show(report: &ResolveReport, out: &Printer) {
+/// What was resolved, as a table, and what is to be said of it.
+pub(super) fn show(report: &ResolveReport, out: &Printer) {
     let rows: Vec<Vec<String>> = report.images.iter().map(row).collect();
     if !rows.is_empty() {
         let header = [

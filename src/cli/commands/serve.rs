@@ -42,10 +42,11 @@ pub struct Args {
 pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let tls = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| TlsFiles { certificate, key });
     let spec = ListenSpec { address: args.listen, tls, limits: Limits::default() };
+    let places = front.places();
     let bundles = args
         .bundles
         .into_iter()
-        .map(|path| args.trust.verify_spec(path, Bytes::All))
+        .map(|path| args.trust.verify_spec(path, Bytes::All, places.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     let catalog = Arc::new(serve::open_bundles(bundles, &front.ctx).await?);
     let running = serve::start(&spec, Arc::clone(&catalog), &front.ctx).await?;

@@ -1,10 +1,12 @@
 //! `airlift sign BUNDLE`: checks a bundle whole and adds a signature to it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::cli::Front;
 use crate::cli::keys::SignerArgs;
-use crate::engine::sign::countersign::{CountersignSpec, countersign};
+use crate::cli::printer::Printer;
+use crate::domain::job::Places;
+use crate::engine::sign::countersign::CountersignReport;
+use crate::engine::spec::{JobSpec, SignJob};
 use crate::failure::Failure;
 
 /// Add a signature to a bundle
@@ -20,24 +22,24 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// Signs.
-///
-/// # Errors
-/// What is wrong with the bundle or the key.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    if let Some(medium) = args.bundle.canonicalize().ok().as_deref().and_then(Path::parent) {
-        args.signer.keep_off(medium, front)?;
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// There is no home directory to look for the key in.
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let (bundle, dry_run) = (self.bundle, self.dry_run);
+        Ok(JobSpec::Sign(SignJob { bundle, signer: self.signer.spec(places)?, dry_run }))
     }
-    let signer = args.signer.signer(front).await?;
-    let who = crate::engine::sign::fingerprint(signer.public().key_data());
-    let spec = CountersignSpec { bundle: args.bundle, signer: (!args.dry_run).then_some(signer) };
-    let report = countersign(spec, &front.ctx).await?;
-    front.printer.report(&report, |out| match &report.signature {
-        Some(signature) => {
-            let done = if signature.added { "signed" } else { "was signed already" };
-            out.line(format!("{} {done} by {}: {}", report.name, signature.fingerprint, signature.path));
-        }
-        None => out.line(format!("{} verifies and would be signed by {who}", report.name)),
-    });
-    Ok(())
+}
+
+/// Who signed, or would.
+pub(super) fn show(report: &CountersignReport, out: &Printer) {
+    if let Some(signature) = &report.signature {
+        let done = if signature.added { "signed" } else { "was signed already" };
+        out.line(format!("{} {done} by {}: {}", report.name, signature.fingerprint, signature.path));
+    }
+    if let Some(who) = &report.would_sign {
+        out.line(format!("{} verifies and would be signed by {who}", report.name));
+    }
 }

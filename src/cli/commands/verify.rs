@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
 use crate::cli::args::TrustArgs;
 use crate::cli::printer::Printer;
-use crate::engine::bundle::verify::{self, Bytes, VerifyReport};
+use crate::domain::job::Places;
+use crate::engine::bundle::verify::{Bytes, VerifyReport, VerifySpec};
+use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
 /// Verify signatures, age, file list and every byte of a bundle
@@ -20,20 +21,19 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// Verifies and prints what was checked.
-///
-/// # Errors
-/// 10 integrity, 11 trust, 12 rollback, expiry or clock.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    let mut spec = args.trust.verify_spec(args.bundle, Bytes::All)?;
-    spec.deep = args.deep;
-    let verified = verify::verify(spec, &front.ctx).await?;
-    let report = verified.report;
-    front.printer.report(&report, |out| print(out, &report));
-    Ok(())
+impl Args {
+    /// The job.
+    ///
+    /// # Errors
+    /// There is no home directory to look for the trust store in.
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let spec = self.trust.verify_spec(self.bundle, Bytes::All, places)?;
+        Ok(JobSpec::Verify(VerifySpec { deep: self.deep, ..spec }))
+    }
 }
 
-fn print(out: &Printer, report: &VerifyReport) {
+/// What was checked.
+pub(super) fn show(report: &VerifyReport, out: &Printer) {
     for warning in &report.warnings {
         out.warn(warning);
     }

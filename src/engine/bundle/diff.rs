@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::read::document_bytes;
 use crate::domain::bundle::{BundleManifest, MANIFEST};
@@ -11,7 +11,8 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 
 /// Which bundles to compare.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DiffSpec {
     /// The first, in general the older one.
     pub first: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::read::document_bytes;
 use crate::domain::bundle::{Base, BundleManifest, Image, MANIFEST, Missing, Tool, Totals};
@@ -15,7 +15,8 @@ use crate::engine::sign::check::signer_of;
 use crate::engine::sign::{SignatureFile, fingerprint, key_id, read_signatures};
 
 /// Which bundle to look into.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InspectSpec {
     /// Its directory.
     pub bundle: PathBuf,

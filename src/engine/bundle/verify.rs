@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::fetch::blocking;
 use super::read::{self, BundleReader};
@@ -18,7 +18,8 @@ use crate::engine::sign::{self, AllowedSigners, TrustPolicy, TrustReport};
 use crate::engine::state::{self, Acceptance, State};
 
 /// What to verify, and against what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerifySpec {
     /// The bundle's directory.
     pub path: PathBuf,
@@ -39,7 +40,8 @@ pub struct VerifySpec {
 }
 
 /// How much of a bundle is hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Bytes {
     /// Every byte.
     All,

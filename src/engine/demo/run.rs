@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::DemoError;
 use super::images::{self, Samples};
@@ -37,7 +37,8 @@ use crate::engine::state::State;
 const PRINCIPAL: &str = "demo@airlift";
 
 /// How to demonstrate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DemoSpec {
     /// Where everything is kept; nothing means a private directory that is removed.
     pub keep: Option<PathBuf>,

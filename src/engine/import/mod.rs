@@ -17,6 +17,8 @@ mod stream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
@@ -33,7 +35,8 @@ use report::{ImageReport, ImportReport, Outcome, TargetReport};
 use stopped::{Arrived, Stopped};
 
 /// What to import, and where to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImportSpec {
     /// Where to; at least one, none twice.
     pub targets: Vec<Target>,

@@ -181,8 +181,10 @@ impl Push<'_> {
             return Ok(Some(Outcome::Skipped));
         }
         let (repo, name) = (repository(self.target, image), image.name());
-        let sent = stream::iter(&image.blobs)
-            .map(|node| self.blob(&repo, node, &name))
+        let (repo, name) = (&repo, &name);
+        // Owned, so that the future of the whole is `Send` for any lifetime.
+        let sent = stream::iter(image.blobs.iter().cloned())
+            .map(|node| async move { self.blob(repo, &node, name).await })
             .buffer_unordered(self.job.spec.jobs.max(1))
             .try_collect::<Vec<()>>();
         match Box::pin(sent).await {

@@ -26,6 +26,8 @@ mod wire;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 pub use blobs::BlobBody;
 pub use client::Registry;
 pub use error::{Problem, RegistryError, Result};
@@ -38,7 +40,8 @@ pub use retry::{Pause, RealPause};
 pub use transport::{HttpTransport, Transport};
 
 /// How registries are reached, as the operator said it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegistryOptions {
     /// `host[:port]` of registries that speak plain HTTP.
     pub plain_http: Vec<String>,

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 use tokio::io::AsyncSeekExt as _;
 use url::Url;
 
-use super::call::{Call, Payload, Response, Target};
+use super::call::{Call, Payload, Target};
 use super::error::{Answer, Problem, RegistryError, Result};
 use super::manifests::{announced, digest_of, name};
 use super::{Registry, redirect};
@@ -104,7 +104,7 @@ impl Registry {
         let response = self.call(&call).await?;
         match response.status {
             201 => Ok(MountOutcome::Mounted),
-            _ => self.session(&call, &response).await.map(MountOutcome::Session),
+            _ => self.session(&call, &response.headers, &response.url).await.map(MountOutcome::Session),
         }
     }
 
@@ -206,17 +206,17 @@ impl Registry {
         let path = Target::Path(format!("{}/blobs/uploads/", job.repo.path));
         let call = job.call("open an upload for", Method::POST, path, &[202]);
         let response = self.call(&call).await?;
-        self.session(&call, &response).await
+        self.session(&call, &response.headers, &response.url).await
     }
 
-    async fn session(&self, call: &Call<'_>, response: &Response) -> Result<UploadSession> {
-        let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    async fn session(&self, call: &Call<'_>, headers: &HeaderMap, from: &Url) -> Result<UploadSession> {
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let location = location
             .ok_or_else(|| call.error(Problem::Malformed("an upload without Location".to_owned())))?;
-        let url = redirect::upload(&response.url, location, &self.core.named)
+        let url = redirect::upload(from, location, &self.core.named)
             .await
             .map_err(|problem| call.error(problem))?;
-        Ok(UploadSession { url, min_chunk: number(&response.headers, "oci-chunk-min-length").unwrap_or(0) })
+        Ok(UploadSession { url, min_chunk: number(headers, "oci-chunk-min-length").unwrap_or(0) })
     }
 
     /// Sends one chunk from `at`; returns the session to go on with and the offset that the registry confirms.
@@ -233,7 +233,7 @@ impl Registry {
         call.payload = Payload::Source { source: Arc::clone(&job.source), offset: at, length };
         let response = self.call(&call).await?;
         let next = match response.headers.contains_key(LOCATION) {
-            true => self.session(&call, &response).await?,
+            true => self.session(&call, &response.headers, &response.url).await?,
             false => session.clone(),
         };
         match confirmed(&response.headers) {
@@ -254,7 +254,7 @@ impl Registry {
         match self.call(&call).await {
             Ok(response) => {
                 let next = match response.headers.contains_key(LOCATION) {
-                    true => self.session(&call, &response).await?,
+                    true => self.session(&call, &response.headers, &response.url).await?,
                     false => session,
                 };
                 match confirmed(&response.headers) {

@@ -5,6 +5,8 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Interrupted, Kind, Result};
 use super::given;
@@ -25,7 +27,8 @@ mod yaml_tests;
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// One place that names images.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// A list file.
     List(PathBuf),

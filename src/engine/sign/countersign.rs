@@ -59,6 +59,9 @@ pub struct CountersignReport {
     /// The signature, unless only checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<SignReport>,
+    /// Fingerprint of the key that would sign, where the bundle was only checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_sign: Option<String>,
 }
 
 /// Checks a bundle whole, then signs the very bytes of its document that were read first.
@@ -98,6 +101,14 @@ fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
     let bytes_hashed = closed.bytes + hashed;
     Ok((
         bytes,
-        CountersignReport { bundle: root, name, document, images, bytes: bytes_hashed, signature: None },
+        CountersignReport {
+            bundle: root,
+            name,
+            document,
+            images,
+            bytes: bytes_hashed,
+            signature: None,
+            would_sign: None,
+        },
     ))
 }

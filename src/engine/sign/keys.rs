@@ -27,6 +27,15 @@ pub trait Passphrases: Send + Sync {
     /// # Errors
     /// There is nobody to ask, or the terminal's.
     fn passphrase(&self, key: &Path) -> std::io::Result<SecretString>;
+
+    /// Asks for the passphrase of a key that is about to be made; may block on a terminal.
+    ///
+    /// # Errors
+    /// There is nobody to ask, it is empty, or asked twice it differs.
+    fn new_passphrase(&self, key: &Path) -> Result<SecretString> {
+        let reason = "there is nobody to ask for a new one".to_owned();
+        Err(KeyError::NoPassphrase { path: key.to_owned(), reason }.into())
+    }
 }
 
 /// Nobody to ask.
@@ -48,6 +57,12 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// A comment that would break the line of the public key.
+    #[error("--comment holds a control character")]
+    Comment,
+    /// A public key without a name to trust it under.
+    #[error("the key does not say whose it is")]
+    Nobodys,
     /// A private key must not travel with the bundle.
     #[error("{}: a private key must not lie on a medium ({reason})", path.display())]
     OnMedium {
@@ -109,9 +124,12 @@ pub enum KeyError {
 impl Explain for KeyError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Exists { .. } | Self::OnMedium { .. } | Self::Format { .. } | Self::Text { .. } => {
-                Kind::Usage
-            }
+            Self::Exists { .. }
+            | Self::Comment
+            | Self::Nobodys
+            | Self::OnMedium { .. }
+            | Self::Format { .. }
+            | Self::Text { .. } => Kind::Usage,
             Self::NoPassphrase { .. } | Self::WrongPassphrase { .. } => Kind::Trust,
             Self::Mode { .. } => Kind::Trust,
             Self::Crypto { .. } => Kind::Other,
@@ -124,6 +142,7 @@ impl Explain for KeyError {
                 "a key that is gone cannot be had back: move it away first, or give another path with --key"
                     .to_owned()
             }
+            Self::Nobodys => "give --principal NAME".to_owned(),
             Self::OnMedium { .. } => {
                 "keep the key on this host, or in an ssh-agent or security key (--agent)".to_owned()
             }
@@ -140,7 +159,7 @@ impl Explain for KeyError {
             Self::NoPassphrase { .. } => {
                 "run it in a terminal, set AIRLIFT_KEY_PASSPHRASE, or use --agent".to_owned()
             }
-            Self::WrongPassphrase { .. } | Self::Crypto { .. } => return Vec::new(),
+            Self::WrongPassphrase { .. } | Self::Crypto { .. } | Self::Comment => return Vec::new(),
         };
         vec![hint]
     }

@@ -1,11 +1,12 @@
 //! `airlift key …`: the keys of this user, and the keys that are trusted.
 
-mod own;
-mod trusted;
+pub(super) mod own;
+pub(super) mod trusted;
 
 use clap::Subcommand;
 
-use crate::cli::Front;
+use crate::domain::job::Places;
+use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
 /// Keys and the trust store
@@ -40,18 +41,18 @@ impl Args {
             Command::List(_) => "key list",
         }
     }
-}
 
-/// Does one of them.
-///
-/// # Errors
-/// The key's or the trust file's.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    match args.command {
-        Command::Generate(args) => own::generate(args, front).await,
-        Command::Show(args) => own::show(&args, front).await,
-        Command::Trust(args) => trusted::trust(&args, front),
-        Command::Untrust(args) => trusted::untrust(&args, front),
-        Command::List(args) => trusted::list(&args, front),
+    /// The job.
+    ///
+    /// # Errors
+    /// There is no home directory to look for the key or the trust store in.
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        match self.command {
+            Command::Generate(args) => args.spec(places),
+            Command::Show(args) => args.spec(places),
+            Command::Trust(args) => args.spec(places),
+            Command::Untrust(args) => args.spec(places),
+            Command::List(args) => args.spec(places),
+        }
     }
 }

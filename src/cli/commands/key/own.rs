@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::cli::Front;
-use crate::cli::keys::{SignerArgs, asking, new_passphrase, paths};
+use crate::cli::args::given_or;
+use crate::cli::keys::SignerArgs;
 use crate::cli::printer::Printer;
-use crate::engine::sign::agent;
-use crate::engine::sign::keys::{self, GenerateSpec, KeyReport};
+use crate::domain::job::Places;
+use crate::engine::sign::keys::KeyReport;
+use crate::engine::spec::{JobSpec, KeyGenerateJob, KeyPlan, KeyShowJob};
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
@@ -25,32 +26,15 @@ pub(super) struct Generate {
     dry_run: bool,
 }
 
-pub(super) async fn generate(args: Generate, front: &Front) -> Result<(), Failure> {
-    let path = args.key.map_or_else(|| Ok::<_, Failure>(paths()?.key()), Ok)?;
-    if path.symlink_metadata().is_ok() {
-        return Err(keys::KeyError::Exists { path }.into());
+impl Generate {
+    pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::KeyGenerate(KeyGenerateJob {
+            path: given_or(self.key, places, |places| &places.key)?,
+            comment: self.comment.unwrap_or_else(comment),
+            protected: !self.no_passphrase,
+            dry_run: self.dry_run,
+        }))
     }
-    if args.dry_run {
-        front.printer.report(&serde_json::json!({ "path": path }), |out| {
-            out.line(format!("would write {} and {0}.pub", path.display()));
-        });
-        return Ok(());
-    }
-    let comment = args.comment.unwrap_or_else(comment);
-    if comment.chars().any(char::is_control) {
-        return Err(Failure::usage("--comment holds a control character"));
-    }
-    let (files, protect) = (front.ctx.files.clone(), !args.no_passphrase);
-    let report = asking(front, move || {
-        let passphrase = if protect { Some(new_passphrase(&path)?) } else { None };
-        Ok(keys::generate(files.as_ref(), &GenerateSpec { path, comment, passphrase })?)
-    })
-    .await?;
-    front.printer.report(&report, |out| {
-        show_key(out, &report);
-        out.note("hand the public key to whoever verifies, and tell them its fingerprint on another way");
-    });
-    Ok(())
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,24 +43,25 @@ pub(super) struct Show {
     key: SignerArgs,
 }
 
-pub(super) async fn show(args: &Show, front: &Front) -> Result<(), Failure> {
-    let reports = if args.key.agent.is_some() {
-        let held = agent::list_agent_keys(&agent::socket()?).await?;
-        let wanted = args.key.agent.as_deref().unwrap_or_default();
-        let reports = held.iter().map(|key| (key.comment() == wanted, KeyReport::of(key, None)));
-        let fits = |named: bool, report: &KeyReport| {
-            named || wanted.is_empty() || report.fingerprint == wanted || report.key_id == wanted
-        };
-        reports.filter(|(named, report)| fits(*named, report)).map(|(_, report)| report).collect()
-    } else {
-        let path = args.key.key_file()?;
-        vec![KeyReport::of(&keys::load_public(&path)?, Some(path))]
-    };
-    front.printer.report(&reports, |out| reports.iter().for_each(|report| show_key(out, report)));
-    Ok(())
+impl Show {
+    pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::KeyShow(KeyShowJob { key: self.key.spec(places)? }))
+    }
 }
 
-fn show_key(out: &Printer, report: &KeyReport) {
+/// Where a key would be written.
+pub(in crate::cli::commands) fn show_plan(plan: &KeyPlan, out: &Printer) {
+    out.line(format!("would write {} and {0}.pub", plan.path.display()));
+}
+
+/// A key that was made.
+pub(in crate::cli::commands) fn show_made(report: &KeyReport, out: &Printer) {
+    show_key(report, out);
+    out.note("hand the public key to whoever verifies, and tell them its fingerprint on another way");
+}
+
+/// A key's public half.
+pub(in crate::cli::commands) fn show_key(report: &KeyReport, out: &Printer) {
     if let Some(path) = &report.path {
         out.line(format!("key          {}", path.display()));
     }

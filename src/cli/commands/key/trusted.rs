@@ -1,17 +1,17 @@
 //! `airlift key trust`, `untrust` and `list`: the trust store.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::Front;
-use crate::cli::keys::paths;
+use crate::cli::args::given_or;
 use crate::cli::printer::{Align, Printer};
+use crate::domain::job::Places;
 use crate::engine::sign::AllowedSigners;
-use crate::engine::sign::allowed::{AllowedError, Entry};
-use crate::engine::sign::store::{self, TrustSpec};
-use crate::engine::sign::{keys, validity};
+use crate::engine::sign::allowed::Entry;
+use crate::engine::sign::validity;
+use crate::engine::spec::{JobSpec, KeyListJob, KeyTrustJob, KeyUntrustJob, TrustChange};
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
@@ -22,8 +22,8 @@ struct File {
 }
 
 impl File {
-    fn path(&self) -> Result<PathBuf, Failure> {
-        self.trust.clone().map_or_else(|| Ok(paths()?.allowed_signers()), Ok)
+    fn path(self, places: Option<&Places>) -> Result<PathBuf, Failure> {
+        given_or(self.trust, places, |places| &places.trust)
     }
 }
 
@@ -53,24 +53,17 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "expected YYYYMMDD[HHMM[SS]][Z] after 1970, as in 20271231Z".to_owned())
 }
 
-pub(super) fn trust(args: &Trust, front: &Front) -> Result<(), Failure> {
-    let written_out = args.key.starts_with(['s', 'e']) && args.key.trim().contains([' ', '\t']);
-    let key = if written_out && !Path::new(&args.key).exists() {
-        keys::parse_public(&args.key)?
-    } else {
-        keys::load_public(Path::new(&args.key))?
-    };
-    let principal = match &args.principal {
-        Some(principal) => principal.clone(),
-        None if !key.comment().is_empty() && !key.comment().contains(' ') => key.comment().to_owned(),
-        None => return Err(Failure::usage("the key does not say whose it is").hint("give --principal NAME")),
-    };
-    let (valid_after, valid_before) = (args.valid_after, args.valid_before);
-    let spec = TrustSpec { key, principal, valid_after, valid_before };
-    let report = store::trust(front.ctx.files.as_ref(), &args.file.path()?, &spec, !args.dry_run)?;
-    let done = if args.dry_run { "would trust" } else { "trusts" };
-    front.printer.report(&report, |out| say(out, &report.entries, &report.file, done));
-    Ok(())
+impl Trust {
+    pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        Ok(JobSpec::KeyTrust(KeyTrustJob {
+            key: self.key,
+            principal: self.principal,
+            valid_after: self.valid_after,
+            valid_before: self.valid_before,
+            file: self.file.path(places)?,
+            dry_run: self.dry_run,
+        }))
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,15 +78,26 @@ pub(super) struct Untrust {
     dry_run: bool,
 }
 
-pub(super) fn untrust(args: &Untrust, front: &Front) -> Result<(), Failure> {
-    let report = store::untrust(front.ctx.files.as_ref(), &args.file.path()?, &args.key, !args.dry_run)?;
-    let done = if args.dry_run { "would no longer trust" } else { "no longer trusts" };
-    front.printer.report(&report, |out| say(out, &report.entries, &report.file, done));
-    Ok(())
+impl Untrust {
+    pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let (key, file, dry_run) = (self.key, self.file.path(places)?, self.dry_run);
+        Ok(JobSpec::KeyUntrust(KeyUntrustJob { key, file, dry_run }))
+    }
 }
 
-fn say(out: &Printer, entries: &[Entry], file: &str, done: &str) {
-    for entry in entries {
+/// What was added to the trust store.
+pub(in crate::cli::commands) fn show_trusted(report: &TrustChange, out: &Printer) {
+    say(report, if report.dry_run { "would trust" } else { "trusts" }, out);
+}
+
+/// What was removed from it.
+pub(in crate::cli::commands) fn show_untrusted(report: &TrustChange, out: &Printer) {
+    say(report, if report.dry_run { "would no longer trust" } else { "no longer trusts" }, out);
+}
+
+fn say(report: &TrustChange, done: &str, out: &Printer) {
+    let file = &report.change.file;
+    for entry in &report.change.entries {
         let (principals, fingerprint) = (&entry.principals, &entry.fingerprint);
         out.line(format!("{file} {done} {principals} {fingerprint}{}", validity_of(entry)));
     }
@@ -105,22 +109,19 @@ pub(super) struct List {
     file: File,
 }
 
-pub(super) fn list(args: &List, front: &Front) -> Result<(), Failure> {
-    let path = args.file.path()?;
-    let signers = if args.file.trust.is_none() && !path.exists() {
-        front.printer.note(AllowedError::Missing { path: path.clone() }.to_string());
-        AllowedSigners { path, entries: Vec::new(), notes: Vec::new() }
-    } else {
-        AllowedSigners::load(&path)?
-    };
-    front.printer.report(&signers, |out| {
-        signers.notes.iter().for_each(|note| out.warn(note));
-        let header =
-            ["PRINCIPAL", "FINGERPRINT", "KEY ID", "TYPE", "VALID"].map(|title| (title, Align::Left));
-        let rows: Vec<_> = signers.entries.iter().map(row).collect();
-        out.table(&header, &rows);
-    });
-    Ok(())
+impl List {
+    pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let required = self.file.trust.is_some();
+        Ok(JobSpec::KeyList(KeyListJob { file: self.file.path(places)?, required }))
+    }
+}
+
+/// What is trusted.
+pub(in crate::cli::commands) fn show_list(signers: &AllowedSigners, out: &Printer) {
+    signers.notes.iter().for_each(|note| out.warn(note));
+    let header = ["PRINCIPAL", "FINGERPRINT", "KEY ID", "TYPE", "VALID"].map(|title| (title, Align::Left));
+    let rows: Vec<_> = signers.entries.iter().map(row).collect();
+    out.table(&header, &rows);
 }
 
 fn row(entry: &Entry) -> Vec<String> {

@@ -6,6 +6,9 @@ use airlift::actions::ACTIONS;
 use airlift::cli::args::Cli;
 use clap::CommandFactory;
 
+#[cfg(test)]
+mod jobs;
+
 fn leaves(command: &clap::Command, prefix: &str, found: &mut BTreeMap<String, String>) {
     for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
         let name = format!("{prefix}{}", child.get_name());

@@ -1,0 +1,229 @@
+//! The command line that starts the same job, without what it would take by itself.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Images, ImportJob, JobSpec, KeyGenerateJob, KeyListJob, KeyShowJob, KeyTrustJob, KeyUntrustJob, PackJob,
+    ResolveJob, SignJob, SignerSpec,
+};
+use crate::domain::job::Places;
+use crate::engine::bundle::verify::VerifySpec;
+use crate::engine::demo::run::DemoSpec;
+use crate::engine::registry::RegistryOptions;
+use crate::engine::select::Source;
+use crate::engine::sign::validity;
+
+impl JobSpec {
+    /// The words of `airlift …` that start this job where `places` are the defaults. A path that is not UTF-8 is
+    /// shown, not kept.
+    pub fn command_line(&self, places: &Places) -> Vec<String> {
+        let mut words = Words { places, options: Vec::new(), names: Vec::new() };
+        match self {
+            Self::Resolve(job) => words.resolve(job),
+            Self::Pack(job) => words.pack(job),
+            Self::Verify(spec) => words.verify(spec),
+            Self::Sign(job) => words.sign(job),
+            Self::Import(job) => words.import(job),
+            Self::Inspect(spec) => words.name(&spec.bundle),
+            Self::Diff(spec) => [&spec.first, &spec.second].into_iter().for_each(|path| words.name(path)),
+            Self::Demo(spec) => words.demo(spec),
+            Self::KeyGenerate(job) => words.key_generate(job),
+            Self::KeyShow(KeyShowJob { key }) => words.signer(key),
+            Self::KeyTrust(job) => words.key_trust(job),
+            Self::KeyUntrust(job) => words.key_untrust(job),
+            Self::KeyList(KeyListJob { file, required }) => {
+                if *required {
+                    words.path("--trust", file);
+                }
+            }
+        }
+        words.line(self.subcommand())
+    }
+}
+
+/// Options first, then names: behind `--` where one looks like an option.
+struct Words<'a> {
+    places: &'a Places,
+    options: Vec<String>,
+    names: Vec<String>,
+}
+
+impl Words<'_> {
+    fn line(self, subcommand: &str) -> Vec<String> {
+        let mut line: Vec<String> = vec!["airlift".to_owned()];
+        line.extend(subcommand.split(' ').map(str::to_owned));
+        line.extend(self.options);
+        if self.names.iter().any(|name| name.starts_with('-')) {
+            line.push("--".to_owned());
+        }
+        line.extend(self.names);
+        line
+    }
+
+    fn flag(&mut self, option: &str, given: bool) {
+        if given {
+            self.options.push(option.to_owned());
+        }
+    }
+
+    fn value(&mut self, option: &str, value: impl ToString) {
+        let value = value.to_string();
+        if value.starts_with('-') && value != "-" {
+            self.options.push(format!("{option}={value}"));
+        } else {
+            self.options.extend([option.to_owned(), value]);
+        }
+    }
+
+    fn other(&mut self, option: &str, value: usize, default: u8) {
+        if value != usize::from(default) {
+            self.value(option, value);
+        }
+    }
+
+    fn path(&mut self, option: &str, path: &Path) {
+        self.value(option, path.display());
+    }
+
+    fn unless(&mut self, option: &str, path: &PathBuf, default: &PathBuf) {
+        if path != default {
+            self.path(option, path);
+        }
+    }
+
+    fn name(&mut self, path: &Path) {
+        self.names.push(path.display().to_string());
+    }
+
+    fn images(&mut self, images: &Images, lock: Option<&Path>) {
+        for source in &images.sources {
+            match source {
+                Source::List(path) => self.path("--file", path),
+                Source::Kubeadm(version) => self.value("--from", format!("kubeadm:{version}")),
+                Source::K3s(path) => self.value("--from", format!("k3s:{}", path.display())),
+                Source::Manifests(path) => self.value("--from", format!("manifests:{}", path.display())),
+                Source::Registry(place) => self.value("--from", format!("registry:{place}")),
+            }
+        }
+        images.platforms.iter().for_each(|platform| self.value("--platform", platform));
+        if let Some(lock) = lock {
+            self.path("--lock", lock);
+        }
+        self.flag("--no-signatures", !images.signatures);
+        self.names.extend(images.references.iter().cloned());
+    }
+
+    fn registry(&mut self, options: &RegistryOptions) {
+        options.plain_http.iter().for_each(|host| self.value("--plain-http", host));
+        options.insecure.iter().for_each(|host| self.value("--insecure", host));
+        options.ca.iter().for_each(|path| self.path("--ca", path));
+        if let Some(path) = &options.authfile {
+            self.path("--authfile", path);
+        }
+    }
+
+    fn signer(&mut self, signer: &SignerSpec) {
+        match signer {
+            SignerSpec::Key(path) => self.unless("--key", path, &self.places.key.clone()),
+            SignerSpec::Agent(None) => self.flag("--agent", true),
+            SignerSpec::Agent(Some(selector)) => self.options.push(format!("--agent={selector}")),
+        }
+    }
+
+    fn trust(&mut self, spec: &VerifySpec) {
+        self.unless("--trust", &spec.trust, &self.places.trust.clone());
+        self.other("--min-signatures", spec.min_signatures, 1);
+        self.unless("--state", &spec.state, &self.places.state.clone());
+        self.flag("--allow-rollback", spec.allow_rollback);
+        self.name(&spec.path);
+    }
+
+    fn resolve(&mut self, job: &ResolveJob) {
+        self.images(&job.images, job.lock.as_deref());
+        self.registry(&job.registry);
+        self.other("--jobs", job.jobs, ResolveJob::JOBS);
+        self.flag("--dry-run", job.lock.is_some() && !job.write_lock);
+    }
+
+    fn pack(&mut self, job: &PackJob) {
+        self.images(&job.images, job.lock.as_deref());
+        self.path("--to", &job.to);
+        if job.name != PackJob::NAME {
+            self.value("--name", &job.name);
+        }
+        if let Some(expires) = job.expires {
+            self.value("--expires", expires);
+        }
+        self.other("--jobs", job.jobs, PackJob::JOBS);
+        if let Some(bytes) = job.max_file_size {
+            self.value("--max-file-size", bytes);
+        }
+        self.flag("--no-read-back", !job.read_back);
+        self.flag("--no-tool", !job.tool);
+        self.flag("--keep-going", job.keep_going);
+        self.flag("--dry-run", job.dry_run);
+        self.unless("--state", &job.state, &self.places.state.clone());
+        self.signer(&job.signer);
+        self.registry(&job.registry);
+    }
+
+    fn verify(&mut self, spec: &VerifySpec) {
+        self.flag("--deep", spec.deep);
+        self.trust(spec);
+    }
+
+    fn sign(&mut self, job: &SignJob) {
+        self.signer(&job.signer);
+        self.flag("--dry-run", job.dry_run);
+        self.name(&job.bundle);
+    }
+
+    fn import(&mut self, job: &ImportJob) {
+        let spec = &job.import;
+        spec.targets.iter().for_each(|target| self.value("--into", target));
+        spec.only.iter().for_each(|reference| self.value("--only", reference));
+        if let Some(platform) = &spec.platform {
+            self.value("--platform", platform);
+        }
+        self.flag("--replace", spec.replace);
+        self.flag("--dry-run", spec.dry_run);
+        self.flag("--keep-going", spec.keep_going);
+        self.other("--jobs", spec.jobs, ImportJob::JOBS);
+        self.registry(&spec.registry);
+        self.trust(&job.verify);
+    }
+
+    fn demo(&mut self, spec: &DemoSpec) {
+        if let Some(path) = &spec.keep {
+            self.path("--keep", path);
+        }
+        self.flag("--fast", spec.fast);
+    }
+
+    fn key_generate(&mut self, job: &KeyGenerateJob) {
+        self.unless("--key", &job.path, &self.places.key.clone());
+        self.value("--comment", &job.comment);
+        self.flag("--no-passphrase", !job.protected);
+        self.flag("--dry-run", job.dry_run);
+    }
+
+    fn key_trust(&mut self, job: &KeyTrustJob) {
+        if let Some(principal) = &job.principal {
+            self.value("--principal", principal);
+        }
+        for (option, time) in [("--valid-after", job.valid_after), ("--valid-before", job.valid_before)] {
+            if let Some(time) = time {
+                self.value(option, validity::write(time));
+            }
+        }
+        self.unless("--trust", &job.file, &self.places.trust.clone());
+        self.flag("--dry-run", job.dry_run);
+        self.names.push(job.key.clone());
+    }
+
+    fn key_untrust(&mut self, job: &KeyUntrustJob) {
+        self.unless("--trust", &job.file, &self.places.trust.clone());
+        self.flag("--dry-run", job.dry_run);
+        self.names.push(job.key.clone());
+    }
+}

@@ -1,0 +1,159 @@
+//! The jobs around keys: making one, showing one, and what the trust store holds.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::run::asking;
+use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
+use crate::domain::progress::Event;
+use crate::engine::bundle::fetch::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::sign::allowed::AllowedError;
+use crate::engine::sign::keys::{self, GenerateSpec, KeyReport};
+use crate::engine::sign::store::{self, TrustSpec};
+use crate::engine::sign::{AllowedSigners, KeyError, agent};
+
+/// A key to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyGenerateJob {
+    /// The private key file; the public one gets `.pub`.
+    pub path: PathBuf,
+    /// Goes into the public key.
+    pub comment: String,
+    /// Whether a passphrase is asked for.
+    pub protected: bool,
+    /// Whether to say only where it would be written.
+    pub dry_run: bool,
+}
+
+/// A key to be shown: its public half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyShowJob {
+    /// Which; of an agent without a selector, all.
+    pub key: SignerSpec,
+}
+
+/// A key to be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyTrustJob {
+    /// A public key file, or the key itself.
+    pub key: String,
+    /// Whose it is; the comment of the key where it is one word.
+    pub principal: Option<String>,
+    /// Not valid before.
+    pub valid_after: Option<Timestamp>,
+    /// Not valid after.
+    pub valid_before: Option<Timestamp>,
+    /// The trust file.
+    pub file: PathBuf,
+    /// Whether to say only what would be added.
+    pub dry_run: bool,
+}
+
+/// A key that is not to be trusted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyUntrustJob {
+    /// Fingerprint, key id, or principal as it is listed.
+    pub key: String,
+    /// The trust file.
+    pub file: PathBuf,
+    /// Whether to say only what would be removed.
+    pub dry_run: bool,
+}
+
+/// A trust file to be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyListJob {
+    /// The trust file.
+    pub file: PathBuf,
+    /// Whether it has to be there; else nothing is trusted yet.
+    pub required: bool,
+}
+
+pub(super) async fn generate(job: KeyGenerateJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> {
+    let path = job.path;
+    if path.symlink_metadata().is_ok() {
+        return Err(KeyError::Exists { path }.into());
+    }
+    if job.dry_run {
+        return Ok(JobReport::KeyPlan(KeyPlan { path }));
+    }
+    let comment = job.comment;
+    if comment.chars().any(char::is_control) {
+        return Err(KeyError::Comment.into());
+    }
+    let (files, passphrases) = (Arc::clone(&ctx.files), Arc::clone(&host.passphrases));
+    let report = asking(ctx, move || {
+        let passphrase = if job.protected { Some(passphrases.new_passphrase(&path)?) } else { None };
+        keys::generate(&*files, &GenerateSpec { path, comment, passphrase })
+    });
+    Ok(JobReport::Key(report.await?))
+}
+
+pub(super) async fn show(job: KeyShowJob) -> Result<JobReport> {
+    let selector = match job.key {
+        SignerSpec::Key(path) => {
+            return Ok(JobReport::Keys(vec![KeyReport::of(&keys::load_public(&path)?, Some(path))]));
+        }
+        SignerSpec::Agent(selector) => selector.unwrap_or_default(),
+    };
+    let held = agent::list_agent_keys(&agent::socket()?).await?;
+    let reports = held.iter().map(|key| (key.comment() == selector, KeyReport::of(key, None)));
+    let fits = |named: bool, report: &KeyReport| {
+        named || selector.is_empty() || report.fingerprint == selector || report.key_id == selector
+    };
+    let fitting = reports.filter(|(named, report)| fits(*named, report));
+    Ok(JobReport::Keys(fitting.map(|(_, report)| report).collect()))
+}
+
+pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
+    let files = Arc::clone(&ctx.files);
+    blocking(move || {
+        let written_out = job.key.starts_with(['s', 'e']) && job.key.trim().contains([' ', '\t']);
+        let path = Path::new(&job.key);
+        let key = if written_out && !path.exists() {
+            keys::parse_public(&job.key)?
+        } else {
+            keys::load_public(path)?
+        };
+        let principal = match job.principal {
+            Some(principal) => principal,
+            None if !key.comment().is_empty() && !key.comment().contains(' ') => key.comment().to_owned(),
+            None => return Err(KeyError::Nobodys.into()),
+        };
+        let (valid_after, valid_before) = (job.valid_after, job.valid_before);
+        let spec = TrustSpec { key, principal, valid_after, valid_before };
+        let change = store::trust(&*files, &job.file, &spec, !job.dry_run)?;
+        Ok(JobReport::Trusted(TrustChange { change, dry_run: job.dry_run }))
+    })
+    .await
+}
+
+pub(super) async fn untrust(job: KeyUntrustJob, ctx: &JobCtx) -> Result<JobReport> {
+    let files = Arc::clone(&ctx.files);
+    blocking(move || {
+        let change = store::untrust(&*files, &job.file, &job.key, !job.dry_run)?;
+        Ok(JobReport::Untrusted(TrustChange { change, dry_run: job.dry_run }))
+    })
+    .await
+}
+
+pub(super) async fn list(job: KeyListJob, ctx: &JobCtx) -> Result<JobReport> {
+    let path = job.file;
+    if !job.required && !path.exists() {
+        let text = AllowedError::Missing { path: path.clone() }.to_string();
+        ctx.say(Event::Note { text });
+        let signers = AllowedSigners { path, entries: Vec::new(), notes: Vec::new() };
+        return Ok(JobReport::TrustList(signers));
+    }
+    Ok(JobReport::TrustList(blocking(move || AllowedSigners::load(&path)).await?))
+}

@@ -1,0 +1,316 @@
+//! What a front can start: each job as plain data, so that a command line, a screen and a record say the same thing.
+
+mod command;
+mod images;
+mod key;
+mod run;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use images::{Images, ImagesError};
+pub use key::{KeyGenerateJob, KeyListJob, KeyShowJob, KeyTrustJob, KeyUntrustJob};
+pub use run::run;
+
+use super::bundle::diff::{DiffReport, DiffSpec};
+use super::bundle::inspect::{InspectReport, InspectSpec};
+use super::bundle::verify::{VerifyReport, VerifySpec};
+use super::demo::run::{DemoReport, DemoSpec};
+use super::error::{Explain, Kind};
+use super::import::ImportSpec;
+use super::import::report::ImportReport;
+use super::pack::{PackReport, PlanReport};
+use super::registry::RegistryOptions;
+use super::resolve::ResolveReport;
+use super::sign::countersign::CountersignReport;
+use super::sign::keys::KeyReport;
+use super::sign::store::StoreReport;
+use super::sign::{AllowedSigners, Passphrases};
+use crate::domain::expiry::Expiry;
+
+/// A job to be started. Never holds a secret; files are named, not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobSpec {
+    /// Pin references and keep a lock file.
+    Resolve(ResolveJob),
+    /// Assemble and sign a bundle, or plan it.
+    Pack(PackJob),
+    /// Check a bundle.
+    Verify(VerifySpec),
+    /// Add a signature.
+    Sign(SignJob),
+    /// Verify and import.
+    Import(ImportJob),
+    /// Show what is in a bundle.
+    Inspect(InspectSpec),
+    /// Compare two bundles.
+    Diff(DiffSpec),
+    /// Run everything on this machine.
+    Demo(DemoSpec),
+    /// Make a key.
+    KeyGenerate(KeyGenerateJob),
+    /// Show a key.
+    KeyShow(KeyShowJob),
+    /// Trust a key.
+    KeyTrust(KeyTrustJob),
+    /// Stop trusting one.
+    KeyUntrust(KeyUntrustJob),
+    /// List what is trusted.
+    KeyList(KeyListJob),
+}
+
+/// What to resolve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResolveJob {
+    /// Which images.
+    pub images: Images,
+    /// The lock file to compare with.
+    pub lock: Option<PathBuf>,
+    /// Whether the lock file is written anew; false without one.
+    pub write_lock: bool,
+    /// References resolved at the same time.
+    pub jobs: usize,
+    /// How registries are reached.
+    pub registry: RegistryOptions,
+}
+
+impl ResolveJob {
+    /// References resolved at the same time where nothing is said.
+    pub const JOBS: u8 = 8;
+}
+
+/// What to pack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PackJob {
+    /// Which images; none at all takes everything in the lock file.
+    pub images: Images,
+    /// The lock file that holds them to their content; only read.
+    pub lock: Option<PathBuf>,
+    /// Directory on the medium in which the bundle's own is made.
+    pub to: PathBuf,
+    /// Name of the series.
+    pub name: String,
+    /// When it expires.
+    pub expires: Option<Expiry>,
+    /// Images and blobs on the network at once.
+    pub jobs: usize,
+    /// Whether to read everything back from the medium before signing.
+    pub read_back: bool,
+    /// Whether to carry this program.
+    pub tool: bool,
+    /// The largest file wanted on the medium, in bytes.
+    pub max_file_size: Option<u64>,
+    /// Whether to go on without what cannot be had.
+    pub keep_going: bool,
+    /// Where serials, and what is under way, are remembered.
+    pub state: PathBuf,
+    /// Who signs.
+    pub signer: SignerSpec,
+    /// How registries are reached.
+    pub registry: RegistryOptions,
+    /// Whether to plan only and write nothing.
+    pub dry_run: bool,
+}
+
+impl PackJob {
+    /// Images and blobs on the network at once where nothing is said.
+    pub const JOBS: u8 = 6;
+    /// Name of the series where nothing is said.
+    pub const NAME: &'static str = "bundle";
+}
+
+/// What signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignerSpec {
+    /// A private key file.
+    Key(PathBuf),
+    /// A key in the ssh-agent: the only one, or the one of this fingerprint, key id or comment.
+    Agent(Option<String>),
+}
+
+/// A signature to be added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignJob {
+    /// Directory of the bundle.
+    pub bundle: PathBuf,
+    /// Who signs.
+    pub signer: SignerSpec,
+    /// Whether to check the bundle and sign nothing.
+    pub dry_run: bool,
+}
+
+/// An import, and the verification before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportJob {
+    /// The bundle and whom to trust. How much is hashed and what is remembered is decided by the import.
+    pub verify: VerifySpec,
+    /// Where to, and which images.
+    pub import: ImportSpec,
+}
+
+impl ImportJob {
+    /// Uploads at once where nothing is said.
+    pub const JOBS: u8 = 4;
+}
+
+/// What a front lends to a job while it runs.
+#[derive(Clone)]
+pub struct Host {
+    /// Asks for passphrases.
+    pub passphrases: Arc<dyn Passphrases>,
+}
+
+/// What came of a job; as JSON it is the report of its own kind.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum JobReport {
+    /// Of [`JobSpec::Resolve`].
+    Resolve(ResolveReport),
+    /// Of [`JobSpec::Pack`] that only plans.
+    Plan(PlanReport),
+    /// Of [`JobSpec::Pack`].
+    Pack(PackReport),
+    /// Of [`JobSpec::Verify`].
+    Verify(VerifyReport),
+    /// Of [`JobSpec::Sign`].
+    Sign(CountersignReport),
+    /// Of [`JobSpec::Import`].
+    Import(ImportReport),
+    /// Of [`JobSpec::Inspect`].
+    Inspect(InspectReport),
+    /// Of [`JobSpec::Diff`].
+    Diff(DiffReport),
+    /// Of [`JobSpec::Demo`].
+    Demo(DemoReport),
+    /// Of [`JobSpec::KeyGenerate`] that makes nothing.
+    KeyPlan(KeyPlan),
+    /// Of [`JobSpec::KeyGenerate`].
+    Key(KeyReport),
+    /// Of [`JobSpec::KeyShow`].
+    Keys(Vec<KeyReport>),
+    /// Of [`JobSpec::KeyTrust`].
+    Trusted(TrustChange),
+    /// Of [`JobSpec::KeyUntrust`].
+    Untrusted(TrustChange),
+    /// Of [`JobSpec::KeyList`].
+    TrustList(AllowedSigners),
+}
+
+/// Where a key would be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyPlan {
+    /// The private key file.
+    pub path: PathBuf,
+}
+
+/// A change of the trust store.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrustChange {
+    /// The lines.
+    #[serde(flatten)]
+    pub change: StoreReport,
+    /// Whether it was only said and nothing written.
+    #[serde(skip)]
+    pub dry_run: bool,
+}
+
+/// Why a job whose report is there did not do all of what it was for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Verdict {
+    /// Its class.
+    pub kind: Kind,
+    /// What is missing.
+    pub words: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl Explain for Verdict {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+}
+
+impl JobSpec {
+    /// The subcommand that starts it, as `ACTIONS` spells it.
+    pub const fn subcommand(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "resolve",
+            Self::Pack(_) => "pack",
+            Self::Verify(_) => "verify",
+            Self::Sign(_) => "sign",
+            Self::Import(_) => "import",
+            Self::Inspect(_) => "inspect",
+            Self::Diff(_) => "diff",
+            Self::Demo(_) => "demo",
+            Self::KeyGenerate(_) => "key generate",
+            Self::KeyShow(_) => "key show",
+            Self::KeyTrust(_) => "key trust",
+            Self::KeyUntrust(_) => "key untrust",
+            Self::KeyList(_) => "key list",
+        }
+    }
+
+    /// What it is called while it runs: its verb and what it is about.
+    pub fn title(&self) -> String {
+        let about = match self {
+            Self::Pack(job) => format!("{} into {}", job.name, job.to.display()),
+            Self::Verify(spec) => spec.path.display().to_string(),
+            Self::Sign(job) => job.bundle.display().to_string(),
+            Self::Import(job) => job.verify.path.display().to_string(),
+            Self::Inspect(spec) => spec.bundle.display().to_string(),
+            Self::Diff(spec) => format!("{} {}", spec.first.display(), spec.second.display()),
+            _ => return self.subcommand().to_owned(),
+        };
+        format!("{} {about}", self.subcommand())
+    }
+}
+
+impl JobReport {
+    /// What keeps it from being a whole success; both fronts show the report first, then this.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Resolve(report) => report.failure().map(|kind| unresolved(report, kind)),
+            Self::Pack(report) if !report.bundle.complete => Some(Verdict {
+                kind: Kind::Partial,
+                words: format!(
+                    "the bundle is signed but incomplete: {} things asked for are not in it",
+                    report.bundle.missing.len()
+                ),
+                hints: vec![
+                    "run the same command again once they can be had; only what is missing is fetched"
+                        .to_owned(),
+                ],
+            }),
+            Self::Import(report) => report.failure().map(|error| Verdict {
+                kind: error.kind(),
+                words: error.to_string(),
+                hints: error.hints(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn unresolved(report: &ResolveReport, kind: Kind) -> Verdict {
+    let (done, failed, unread) = (report.images.len(), report.failed.len(), report.problems.len());
+    let mut words = format!("{done} resolved, {failed} not resolved");
+    if unread > 0 {
+        words.push_str(&format!(", {unread} places could not be read"));
+    }
+    let hints = report.failed.first().map(|first| first.hints.clone()).unwrap_or_default();
+    Verdict { kind, words, hints }
+}

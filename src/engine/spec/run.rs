@@ -1,0 +1,231 @@
+//! Runs a job from its spec: what a front says goes in, what came of it comes out; whatever can be refused early is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::images::{ImagesError, lock_of};
+use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, SignerSpec, key};
+use crate::domain::expiry::ExpiryError;
+use crate::domain::lock::Lock;
+use crate::domain::platform::Platform;
+use crate::domain::selection::Requests;
+use crate::engine::bundle::diff::compare;
+use crate::engine::bundle::fetch::blocking;
+use crate::engine::bundle::inspect::inspect;
+use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
+use crate::engine::ctx::JobCtx;
+use crate::engine::demo;
+use crate::engine::error::{Explain, Interrupted, Kind, Result};
+use crate::engine::given;
+use crate::engine::import::import;
+use crate::engine::import::report::ImportReport;
+use crate::engine::lockfile;
+use crate::engine::pack::{self, PackSpec};
+use crate::engine::registry::{Registry, RegistryOptions};
+use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
+use crate::engine::sign::countersign::{CountersignReport, CountersignSpec, countersign};
+use crate::engine::sign::keys::refuse_on_medium;
+use crate::engine::sign::{Signer, agent, fingerprint};
+use crate::engine::state::State;
+
+impl Explain for ExpiryError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Past { .. } => {
+                vec!["give a later date; if the clock of this host is wrong, set it".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Runs a job to its end. Each one's future is boxed: they are large and only one of them runs.
+///
+/// # Errors
+/// What keeps it from giving a report; what keeps the report from being a whole success is in [`JobReport::verdict`].
+pub async fn run(spec: JobSpec, host: Host, ctx: JobCtx) -> Result<JobReport> {
+    let done: BoxFuture<'_, Result<JobReport>> = match spec {
+        JobSpec::Resolve(job) => Box::pin(async { resolve_job(job, &ctx).await.map(JobReport::Resolve) }),
+        JobSpec::Pack(job) => Box::pin(pack_job(job, &host, &ctx)),
+        JobSpec::Verify(spec) => Box::pin(async { Ok(JobReport::Verify(verify(spec, &ctx).await?.report)) }),
+        JobSpec::Sign(job) => Box::pin(async { sign_job(job, &host, &ctx).await.map(JobReport::Sign) }),
+        JobSpec::Import(job) => Box::pin(async { import_job(job, &ctx).await.map(JobReport::Import) }),
+        JobSpec::Inspect(spec) => Box::pin(async { inspect(spec, &ctx).await.map(JobReport::Inspect) }),
+        JobSpec::Diff(spec) => Box::pin(async { compare(spec, &ctx).await.map(JobReport::Diff) }),
+        JobSpec::Demo(spec) => Box::pin(async { demo::run::run(spec, &ctx).await.map(JobReport::Demo) }),
+        JobSpec::KeyGenerate(job) => Box::pin(key::generate(job, &host, &ctx)),
+        JobSpec::KeyShow(job) => Box::pin(key::show(job)),
+        JobSpec::KeyTrust(job) => Box::pin(key::trust(job, &ctx)),
+        JobSpec::KeyUntrust(job) => Box::pin(key::untrust(job, &ctx)),
+        JobSpec::KeyList(job) => Box::pin(key::list(job, &ctx)),
+    };
+    done.await
+}
+
+fn registry(options: RegistryOptions) -> Result<Registry> {
+    check_files(&options)?;
+    Ok(Registry::new(options)?)
+}
+
+/// Going on without credentials that were named would be to ask as nobody.
+fn check_files(options: &RegistryOptions) -> Result<()> {
+    for file in &options.ca {
+        given::check(file, "CA file", "give a file of PEM certificates that is there")?;
+    }
+    if let Some(file) = &options.authfile {
+        given::check(file, "credentials file", "podman login --authfile FILE HOST writes one")?;
+    }
+    Ok(())
+}
+
+async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
+    let registry = registry(job.registry)?;
+    let requests = job.images.requests(&registry, ctx).await?;
+    let old = match job.lock.clone() {
+        Some(path) => {
+            let ctx = ctx.clone();
+            blocking(move || lockfile::read(&path, &ctx)).await?
+        }
+        None => None,
+    };
+    let spec = ResolveSpec {
+        requests: requests.wanted.clone(),
+        platforms: job.images.platforms,
+        jobs: job.jobs,
+        signatures: job.images.signatures,
+        nearby: Vec::new(),
+    };
+    let outcomes = resolve(&spec, &registry, ctx).await?;
+    let mut report = ResolveReport::new(&requests, &outcomes);
+    if let Some(path) = job.lock.filter(|_| !report.images.is_empty()) {
+        let lock = new_lock(&outcomes, &spec.platforms, old.as_ref());
+        report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();
+        if job.write_lock {
+            let ctx = ctx.clone();
+            blocking(move || lockfile::write(&path, &lock, &ctx)).await?;
+        }
+    }
+    Ok(report)
+}
+
+/// References that failed keep the entry they had.
+fn new_lock(outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
+    let lock = Lock::of(outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()), platforms);
+    let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    match old {
+        Some(old) => lock.keeping(old, failed.map(|failed| &failed.request.reference)),
+        None => lock,
+    }
+}
+
+/// What needs no network comes first: the key's place and passphrase, the expiry, the lock file.
+async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> {
+    pack::destination(&job.to)?;
+    keep_off(&job.signer, &job.to, ctx)?;
+    if job.images.is_empty() && job.lock.is_none() {
+        return Err(ImagesError::Nothing.into());
+    }
+    let expires = job.expires.map(|expiry| expiry.after(ctx.clock.now())).transpose()?;
+    let lock = match job.lock.clone() {
+        Some(path) => Some(lock_of(path, ctx).await?),
+        None => None,
+    };
+    let registry = registry(job.registry.clone())?;
+    let signer = if job.dry_run { None } else { Some(open(&job.signer, host, ctx).await?) };
+    let requests = job.images.held(lock, &registry, ctx).await?;
+    refuse_unread(&requests, job.keep_going)?;
+    let spec = PackSpec {
+        requests,
+        platforms: job.images.platforms,
+        signatures: job.images.signatures,
+        to: job.to,
+        name: job.name,
+        expires,
+        jobs: job.jobs,
+        read_back: job.read_back,
+        tool: job.tool,
+        max_file_size: job.max_file_size,
+        keep_going: job.keep_going,
+        state: job.state,
+    };
+    let Some(signer) = signer else {
+        return Ok(JobReport::Plan(pack::plan(spec, &registry, ctx).await?));
+    };
+    if let Some(problem) = State::new(ctx.files.clone(), spec.state.clone()).read().problem {
+        ctx.warn(format!("no history of serials, earlier ones may be given again: {problem}"));
+    }
+    Ok(JobReport::Pack(pack::pack(spec, &registry, &signer, ctx).await?))
+}
+
+fn refuse_unread(requests: &Requests, keep_going: bool) -> Result<()> {
+    if requests.problems.is_empty() || keep_going {
+        return Ok(());
+    }
+    let problems = requests.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason));
+    Err(ImagesError::Unread(problems.collect()).into())
+}
+
+async fn sign_job(job: SignJob, host: &Host, ctx: &JobCtx) -> Result<CountersignReport> {
+    if let Some(medium) = job.bundle.canonicalize().ok().as_deref().and_then(Path::parent) {
+        keep_off(&job.signer, medium, ctx)?;
+    }
+    let signer = open(&job.signer, host, ctx).await?;
+    let would_sign = job.dry_run.then(|| fingerprint(signer.public().key_data()));
+    let spec = CountersignSpec { bundle: job.bundle, signer: (!job.dry_run).then_some(signer) };
+    Ok(CountersignReport { would_sign, ..countersign(spec, ctx).await? })
+}
+
+/// Layers are hashed as they stream into the target, so that each byte is read once. Accepted is what was imported:
+/// a bundle that turns out damaged must not shut out the good one before it.
+async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
+    check_files(&job.import.registry)?;
+    let verification = VerifySpec { bytes: Bytes::AllButLayers, record: false, ..job.verify };
+    let verified = verify(verification, ctx).await?;
+    verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
+    let report = import(verified.bundle.clone(), job.import, ctx).await?;
+    if report.failure().is_none()
+        && !report.dry_run
+        && let Some(warning) = verified.accept()
+    {
+        ctx.warn(warning);
+    }
+    Ok(report)
+}
+
+/// Refuses a key file that lies on the medium it signs for; a key in an agent lies nowhere.
+fn keep_off(signer: &SignerSpec, medium: &Path, ctx: &JobCtx) -> Result<()> {
+    match signer {
+        SignerSpec::Key(path) => refuse_on_medium(&*ctx.files, path, medium),
+        SignerSpec::Agent(_) => Ok(()),
+    }
+}
+
+/// Opens the key, asking for its passphrase where it has one. A cancel ends the wait for an answer.
+async fn open(signer: &SignerSpec, host: &Host, ctx: &JobCtx) -> Result<Signer> {
+    let path = match signer {
+        SignerSpec::Agent(selector) => {
+            return Signer::from_agent(&agent::socket()?, selector.as_deref()).await;
+        }
+        SignerSpec::Key(path) => path.clone(),
+    };
+    given::check(&path, "signing key", "airlift key generate makes one; --key FILE or --agent use another")?;
+    let (files, passphrases) = (Arc::clone(&ctx.files), Arc::clone(&host.passphrases));
+    asking(ctx, move || Signer::from_file(&*files, &path, &*passphrases)).await
+}
+
+/// Runs something that may wait for a person. A cancel ends the wait; the thread goes on until it is answered.
+pub(super) async fn asking<T: Send + 'static>(
+    ctx: &JobCtx,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::select! {
+        done = blocking(work) => done,
+        () = ctx.cancel.cancelled() => Err(Interrupted.into()),
+    }
+}

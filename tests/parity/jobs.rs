@@ -1,0 +1,230 @@
+//! A job's command line starts that very job, and so does its record.
+
+use airlift::actions::ACTIONS;
+use airlift::cli::args::{Cli, Work};
+use airlift::domain::job::Places;
+use airlift::engine::bundle::diff::DiffSpec;
+use airlift::engine::bundle::inspect::InspectSpec;
+use airlift::engine::bundle::verify::{Bytes, VerifySpec};
+use airlift::engine::demo::run::DemoSpec;
+use airlift::engine::import::ImportSpec;
+use airlift::engine::registry::RegistryOptions;
+use airlift::engine::select::Source;
+use airlift::engine::spec::{
+    Images, ImportJob, JobSpec, KeyGenerateJob, KeyListJob, KeyShowJob, KeyTrustJob, KeyUntrustJob, PackJob,
+    ResolveJob, SignJob, SignerSpec,
+};
+use clap::Parser;
+
+fn places() -> Places {
+    Places { key: "/home/a/key".into(), trust: "/home/a/trust".into(), state: "/home/a/state".into() }
+}
+
+fn started_by(words: &[String]) -> JobSpec {
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    match cli.command.unwrap().work(Some(&places())).unwrap() {
+        Work::Job(spec) => spec,
+        other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+fn verify_of(path: &str) -> VerifySpec {
+    let Places { trust, state, .. } = places();
+    VerifySpec {
+        path: path.into(),
+        trust,
+        min_signatures: 1,
+        state,
+        deep: false,
+        allow_rollback: false,
+        bytes: Bytes::All,
+        record: true,
+    }
+}
+
+fn registry() -> RegistryOptions {
+    RegistryOptions {
+        plain_http: vec!["a:80".to_owned(), "b".to_owned()],
+        insecure: vec!["c:1".to_owned()],
+        ca: vec!["-ca.pem".into(), "/x y/ca.pem".into()],
+        authfile: Some("/auth.json".into()),
+    }
+}
+
+fn images() -> Images {
+    Images {
+        references: vec!["nginx:1.25".to_owned(), "-odd".to_owned()],
+        sources: vec![
+            Source::List("-".into()),
+            Source::List("/l ist".into()),
+            Source::Kubeadm("1.31.2".to_owned()),
+            Source::K3s("k3s-images.txt".into()),
+            Source::Manifests("-manifests".into()),
+            Source::Registry("h:5000/a:1.*".to_owned()),
+        ],
+        platforms: vec!["linux/amd64".parse().unwrap(), "linux/arm/v7".parse().unwrap()],
+        signatures: false,
+    }
+}
+
+fn pack() -> PackJob {
+    PackJob {
+        images: Images { references: vec!["a:1".to_owned()], signatures: true, ..Images::default() },
+        lock: None,
+        to: "/media/stick".into(),
+        name: PackJob::NAME.to_owned(),
+        expires: None,
+        jobs: PackJob::JOBS.into(),
+        read_back: true,
+        tool: true,
+        max_file_size: None,
+        keep_going: false,
+        state: places().state,
+        signer: SignerSpec::Key(places().key),
+        registry: RegistryOptions::default(),
+        dry_run: false,
+    }
+}
+
+fn packs() -> Vec<JobSpec> {
+    let resolve = ResolveJob {
+        images: Images { signatures: true, ..Images::default() },
+        lock: None,
+        write_lock: false,
+        jobs: ResolveJob::JOBS.into(),
+        registry: RegistryOptions::default(),
+    };
+    let full = ResolveJob {
+        images: images(),
+        lock: Some("-l.lock".into()),
+        write_lock: true,
+        jobs: 3,
+        registry: registry(),
+    };
+    let mut packed = vec![pack(); 4];
+    packed[1] = PackJob {
+        images: images(),
+        lock: Some("air.lock".into()),
+        name: "site".to_owned(),
+        expires: Some("90d".parse().unwrap()),
+        jobs: 2,
+        read_back: false,
+        tool: false,
+        max_file_size: Some(1 << 31),
+        keep_going: true,
+        state: "/s".into(),
+        signer: SignerSpec::Agent(Some("-o me".to_owned())),
+        registry: registry(),
+        dry_run: true,
+        ..pack()
+    };
+    packed[2].signer = SignerSpec::Agent(None);
+    packed[3].signer = SignerSpec::Key("-k".into());
+    packed[3].expires = Some("2027-02-18T12:30:00Z".parse().unwrap());
+    let resolves = [resolve, ResolveJob { write_lock: false, ..full.clone() }, full];
+    resolves.into_iter().map(JobSpec::Resolve).chain(packed.into_iter().map(JobSpec::Pack)).collect()
+}
+
+fn verifications() -> Vec<JobSpec> {
+    let strict = VerifySpec {
+        trust: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
+        min_signatures: 2,
+        state: "/s".into(),
+        deep: true,
+        allow_rollback: true,
+        ..verify_of("-bundle")
+    };
+    let job = |signer, dry_run| JobSpec::Sign(SignJob { bundle: "/b-1".into(), signer, dry_run });
+    let import = |verify: VerifySpec, import| {
+        let verify = VerifySpec { deep: false, bytes: Bytes::AllButLayers, record: false, ..verify };
+        JobSpec::Import(ImportJob { verify, import })
+    };
+    let one = ImportSpec {
+        targets: vec!["oci:/srv/i".parse().unwrap()],
+        only: Vec::new(),
+        platform: None,
+        replace: false,
+        dry_run: false,
+        keep_going: false,
+        registry: RegistryOptions::default(),
+        jobs: ImportJob::JOBS.into(),
+    };
+    let all = ImportSpec {
+        targets: vec!["registry:http://m:5000/{host}".parse().unwrap(), "docker-archive:-x".parse().unwrap()],
+        only: vec!["nginx:1".parse().unwrap()],
+        platform: Some("linux/arm64".parse().unwrap()),
+        replace: true,
+        dry_run: true,
+        keep_going: true,
+        registry: registry(),
+        jobs: 9,
+    };
+    vec![
+        JobSpec::Verify(verify_of("/b-1")),
+        JobSpec::Verify(strict.clone()),
+        job(SignerSpec::Key(places().key), false),
+        job(SignerSpec::Agent(None), true),
+        import(verify_of("/b-1"), one),
+        import(strict, all),
+        JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
+        JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
+        JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),
+        JobSpec::Demo(DemoSpec { keep: None, fast: false }),
+    ]
+}
+
+fn keys() -> Vec<JobSpec> {
+    let generate = |path: &str, protected| {
+        let comment = "a@b".to_owned();
+        JobSpec::KeyGenerate(KeyGenerateJob { path: path.into(), comment, protected, dry_run: !protected })
+    };
+    let trust = |principal: Option<&str>, file: &str| {
+        JobSpec::KeyTrust(KeyTrustJob {
+            key: "ssh-ed25519 AAAA a".to_owned(),
+            principal: principal.map(str::to_owned),
+            valid_after: principal.map(|_| "2026-01-01T00:00:00Z".parse().unwrap()),
+            valid_before: principal.map(|_| "2027-01-01T12:13:14Z".parse().unwrap()),
+            file: file.into(),
+            dry_run: principal.is_some(),
+        })
+    };
+    let untrust = |file: &str| {
+        JobSpec::KeyUntrust(KeyUntrustJob { key: "SHA256:x".to_owned(), file: file.into(), dry_run: false })
+    };
+    let list = |file: &str, required| JobSpec::KeyList(KeyListJob { file: file.into(), required });
+    vec![
+        generate("/home/a/key", true),
+        generate("k", false),
+        JobSpec::KeyShow(KeyShowJob { key: SignerSpec::Agent(Some("x".to_owned())) }),
+        trust(None, "/home/a/trust"),
+        trust(Some("ann"), "t"),
+        untrust("/home/a/trust"),
+        untrust("t"),
+        list("/home/a/trust", false),
+        list("t", true),
+    ]
+}
+
+#[test]
+fn the_command_line_of_a_job_starts_that_very_job_and_so_does_its_record() {
+    let mut subcommands = std::collections::BTreeSet::new();
+    for spec in packs().into_iter().chain(verifications()).chain(keys()) {
+        assert_eq!(started_by(&spec.command_line(&places())), spec);
+        let record = serde_json::to_vec(&spec).unwrap();
+        assert_eq!(serde_json::from_slice::<JobSpec>(&record).unwrap(), spec);
+        let action = ACTIONS.iter().find(|action| action.subcommand == Some(spec.subcommand()));
+        assert!(action.is_some(), "{}", spec.subcommand());
+        subcommands.insert(spec.subcommand());
+    }
+    let no_job = ["media list", "serve", "completions", "man"];
+    let all = ACTIONS.iter().filter_map(|action| action.subcommand).filter(|name| !no_job.contains(name));
+    assert_eq!(subcommands, all.collect());
+}
+
+#[test]
+fn what_is_taken_by_itself_is_not_in_the_command_line() {
+    let words = JobSpec::Pack(pack()).command_line(&places());
+    assert_eq!(words, ["airlift", "pack", "--to", "/media/stick", "a:1"]);
+    let words = JobSpec::Verify(verify_of("/b-1")).command_line(&places());
+    assert_eq!(words, ["airlift", "verify", "/b-1"]);
+}
