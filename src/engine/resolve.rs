@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
+use futures_util::future::try_join;
 use tokio::sync::OnceCell;
 
 use super::ctx::JobCtx;
@@ -152,16 +153,24 @@ async fn image(spec: &ResolveSpec, request: &Request, session: &Session) -> Resu
     let top = session.manifest(&repo, &selector).await?;
     let platforms = request.hold.as_ref().map_or(&spec.platforms, |hold| &hold.filter);
     let mut walk = walk::Walk::new(session, &repo, platforms);
-    let media_type = walk.top(&reference.to_string(), &top).await?;
+    let name = reference.to_string();
+    // Neither needs the other: what refers to the image is asked for while its own documents are fetched.
+    let asking = async {
+        if !spec.signatures {
+            return Ok(None);
+        }
+        Ok(Some(signatures::ask(session, &repo, &top.digest, (true, true)).await))
+    };
+    let (media_type, asked) = try_join(Box::pin(walk.top(&name, &top)), Box::pin(asking)).await?;
     if let Some(hold) = &request.hold
         && let Some((expected, actual)) = hold.differs(&top.digest, &walk.parts.platforms)
     {
-        return Err(ResolveError::Locked { reference: reference.to_string(), expected, actual }.into());
+        return Err(ResolveError::Locked { reference: name, expected, actual }.into());
     }
     let mut findings = lint(request, Some(&top.digest));
     findings.extend(moved(request, session, &repo).await);
-    if spec.signatures {
-        signatures::collect(&mut walk, &reference.to_string(), &top.digest).await?;
+    if let Some(asked) = asked {
+        signatures::collect(&mut walk, &name, (&top.digest, asked)).await?;
     }
     let parts = walk.finish();
     Ok(ResolvedImage {

@@ -3,10 +3,13 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{Explain, FileError, Interrupted, Kind, Result};
+use super::error::{Explain, FileError, Interrupted, Kind, Panicked, Result};
 use super::files::{Files, OutFile};
 use super::hash::Hasher;
 use crate::domain::bundle::{File, part_path};
@@ -16,6 +19,10 @@ use crate::domain::digest::{Algorithm, Digest};
 pub const TEMP: &str = ".tmp";
 /// Bytes per read when hashing what is there.
 const BUFFER: usize = 256 * 1024;
+/// From this many bytes on a thread beside the writing one is worth its start.
+const BESIDE: u64 = 4 * 1024 * 1024;
+/// Chunks by which hashing may lag behind writing.
+const LAG: usize = 2;
 
 /// A blob's bytes are not what its digest says.
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +196,10 @@ impl BlobSink {
             let (path, size) = sink.pieces[at].clone();
             let temp = format!("{path}{TEMP}");
             let (files, root) = (Arc::clone(&sink.files), sink.target.root.clone());
-            let got = hash_into(&*files, (&root, &temp), size, cancel, |bytes| sink.count(bytes))?;
+            let got = hash_into(&*files, (&root, &temp), size, cancel, |bytes| {
+                sink.whole.update(bytes);
+                sink.count(bytes);
+            })?;
             match got {
                 Some(length) if length == size => sink.close_piece(None),
                 Some(length) if length < size => {
@@ -262,8 +272,8 @@ impl BlobSink {
         Ok(())
     }
 
+    /// All but the hash of the whole.
     fn count(&mut self, bytes: &[u8]) {
-        self.whole.update(bytes);
         if self.target.part.is_some() {
             self.part.update(bytes);
         }
@@ -283,7 +293,51 @@ impl BlobSink {
     ///
     /// # Errors
     /// A file error, or [`StoreError::Length`] at the first byte too many.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.put(bytes)?;
+        self.whole.update(bytes);
+        Ok(())
+    }
+
+    /// Takes chunks as long as there are more, and tells the length of each. What is large is hashed on one thread
+    /// while another writes it: both take about as long, and the last blob of a pack has the cores for itself. Blocks.
+    ///
+    /// # Errors
+    /// As [`BlobSink::write`], and that no thread is to be had; after an error there is only [`BlobSink::discard`].
+    pub fn write_all(&mut self, mut chunks: impl Iterator<Item = Bytes>, seen: impl Fn(u64)) -> Result<()> {
+        if self.target.size - self.total < BESIDE {
+            return chunks.try_for_each(|chunk| {
+                self.write(&chunk)?;
+                seen(chunk.len() as u64);
+                Ok(())
+            });
+        }
+        let mut whole = self.whole.clone();
+        let (beside, written) = sync_channel::<Bytes>(LAG);
+        thread::scope(|scope| {
+            let hash = move || {
+                written.iter().for_each(|chunk| whole.update(&chunk));
+                whole
+            };
+            let hashing = thread::Builder::new().spawn_scoped(scope, hash).map_err(|source| {
+                let path = self.target.root.join(self.target.digest.layout_path());
+                FileError { operation: "start a thread that hashes", path, source }
+            })?;
+            let outcome = chunks.try_for_each(|chunk| {
+                // Nobody takes it only after a panic, which is told below.
+                let _ = beside.send(chunk.clone());
+                self.put(&chunk)?;
+                seen(chunk.len() as u64);
+                Ok(())
+            });
+            drop(beside);
+            self.whole = hashing.join().map_err(|_| Panicked("hashing a blob".to_owned()))?;
+            outcome
+        })
+    }
+
+    /// Writes the next bytes, without the hash of the whole.
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let Some((path, size)) = self.pieces.get(self.at) else {
                 let actual = self.total + bytes.len() as u64;

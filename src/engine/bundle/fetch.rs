@@ -249,14 +249,15 @@ fn write_all(
     meter: &Meter,
     sources: &Sources,
 ) -> Result<BlobSink> {
-    while let Some(chunk) = receiver.blocking_recv() {
-        if let Err(error) = sink.write(&chunk) {
-            // Nothing half-written is left on a full or failing medium.
-            let _ = sink.discard();
-            return Err(error);
-        }
-        meter.add(chunk.len() as u64);
-        sources.fetched.fetch_add(chunk.len() as u64, Relaxed);
+    let chunks = std::iter::from_fn(|| receiver.blocking_recv());
+    let seen = |bytes| {
+        meter.add(bytes);
+        sources.fetched.fetch_add(bytes, Relaxed);
+    };
+    if let Err(error) = sink.write_all(chunks, seen) {
+        // Nothing half-written is left on a full or failing medium.
+        let _ = sink.discard();
+        return Err(error);
     }
     Ok(sink)
 }
