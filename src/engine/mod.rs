@@ -1,5 +1,6 @@
 //! The only room with network, disk and cryptography: one verb, one file, one async function.
 
+mod blocking;
 pub mod bundle;
 pub(crate) mod child;
 pub mod ctx;

@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::assemble::{AssembleReport, AssembleSpec, Plan};
 use super::contents::{self, Program};
-use super::fetch::{Sources, blocking};
+use super::fetch::Sources;
 use super::read::BundleReader;
 use super::readback::{self, ReadBack};
 use super::{graph, repeat, sums};
 use crate::domain::bundle::{self, Binary, Blob, BundleManifest, File, MANIFEST, SUMS, Tool, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Event, Phase};
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::files::Files;

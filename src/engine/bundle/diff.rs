@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::read::document_bytes;
-use crate::domain::bundle::{BundleManifest, MANIFEST};
+use crate::domain::bundle::BundleManifest;
 use crate::domain::diff::{Diff, diff};
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{FileError, Result};
+use crate::engine::error::Result;
 
 /// Which bundles to compare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +42,7 @@ pub struct DiffReport {
 /// No bundle there, a document that breaks a rule of the format, a file error.
 pub async fn compare(spec: DiffSpec, ctx: &JobCtx) -> Result<DiffReport> {
     let files = ctx.files.clone();
-    let root = spec.first.clone();
-    let read = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let first = BundleManifest::parse(&document_bytes(files.as_ref(), &spec.first)?)?;
         let second = BundleManifest::parse(&document_bytes(files.as_ref(), &spec.second)?)?;
         Ok(DiffReport {
@@ -51,9 +51,6 @@ pub async fn compare(spec: DiffSpec, ctx: &JobCtx) -> Result<DiffReport> {
             verified: false,
             diff: diff(&first, &second),
         })
-    });
-    read.await.unwrap_or_else(|error| {
-        let source = std::io::Error::other(error);
-        Err(FileError { operation: "read", path: root.join(MANIFEST), source }.into())
     })
+    .await
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Repository;
+use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
@@ -304,18 +305,6 @@ fn copy(
         }
         Err(error) => Err(error),
     }
-}
-
-/// Runs blocking work off the runtime's threads.
-///
-/// # Errors
-/// What the work says; a panic in it becomes an error.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    joined(tokio::task::spawn_blocking(work).await)
-}
-
-fn joined<T>(outcome: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    outcome.unwrap_or_else(|error| Err(crate::engine::error::Panicked(error.to_string()).into()))
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::read::document_bytes;
-use crate::domain::bundle::{Base, BundleManifest, Image, MANIFEST, Missing, Tool, Totals};
+use crate::domain::bundle::{Base, BundleManifest, Image, Missing, Tool, Totals};
 use crate::domain::digest::Digest;
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{FileError, Result};
+use crate::engine::error::Result;
 use crate::engine::files::Files;
 use crate::engine::hash::sha256;
 use crate::engine::sign::check::signer_of;
@@ -83,12 +84,7 @@ pub struct Signature {
 pub async fn inspect(spec: InspectSpec, ctx: &JobCtx) -> Result<InspectReport> {
     let files = ctx.files.clone();
     let now = ctx.clock.now();
-    let root = spec.bundle.clone();
-    let read = tokio::task::spawn_blocking(move || look(files.as_ref(), spec, now));
-    read.await.unwrap_or_else(|error| {
-        let source = std::io::Error::other(error);
-        Err(FileError { operation: "read", path: root.join(MANIFEST), source }.into())
-    })
+    blocking(move || look(files.as_ref(), spec, now)).await
 }
 
 /// The same. Blocks.

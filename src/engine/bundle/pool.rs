@@ -9,11 +9,12 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::assemble::{AssembleSpec, Plan};
-use super::fetch::{Fetcher, Sources, blocking};
+use super::fetch::{Fetcher, Sources};
 use super::repeat;
 use crate::domain::digest::Digest;
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase};
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::journal::Journal;

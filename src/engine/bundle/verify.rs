@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fetch::blocking;
 use super::read::{self, BundleReader};
 use super::{graph, hash_all, listing};
 use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::trust::{Accepted, Lifetime, SerialDecision, decide_clock};
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::hash;

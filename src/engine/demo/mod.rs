@@ -49,9 +49,6 @@ pub enum DemoError {
         /// What happened instead.
         actual: String,
     },
-    /// A worker thread died.
-    #[error("a worker of the demonstration ended early: {0}")]
-    Worker(String),
     /// A step did less than it should have.
     #[error("{what}: expected {expected}, got {actual}")]
     Count {

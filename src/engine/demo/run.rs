@@ -16,6 +16,7 @@ use crate::domain::progress::Event;
 use crate::domain::reference::Reference;
 use crate::domain::resolved::ResolvedImage;
 use crate::domain::selection::Request;
+use crate::engine::blocking::blocking;
 use crate::engine::bundle::assemble::{AssembleReport, AssembleSpec, assemble};
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
@@ -139,7 +140,7 @@ impl Demo {
     async fn build(&mut self) -> Result<Samples> {
         let began = Instant::now();
         let (dir, fast) = (self.at("source"), self.fast);
-        let samples = blocking(move || images::build(&dir, fast)).await??;
+        let samples = blocking(move || images::build(&dir, fast)).await?;
         let count = samples.images.len();
         self.proved("sample images", began, format!("{count} images built, one of them for two platforms"));
         Ok(samples)
@@ -152,7 +153,7 @@ impl Demo {
             let source: Arc<dyn Source> = Arc::new(LayoutSource::open(&path, files)?);
             Catalog::new(&[source])
         })
-        .await??;
+        .await?;
         let running = start(&ListenSpec::loopback(), Arc::new(catalog), &self.ctx).await?;
         self.proved("source registry", began, format!("listens on {}", running.url()));
         Ok(running)
@@ -273,7 +274,7 @@ impl Demo {
             let source: Arc<dyn Source> = Arc::new(LayoutSource::open(&target, files)?);
             Catalog::new(&[source])
         })
-        .await??;
+        .await?;
         for image in &bundle.document().images {
             let (name, selector) = (image.reference.name(), image.reference.selector());
             let found = catalog.manifest(None, &name, &selector);
@@ -296,7 +297,7 @@ impl Demo {
             let source: Arc<dyn Source> = Arc::new(BundleSource::new(reader, &*files)?);
             Catalog::new(&[source])
         })
-        .await??;
+        .await?;
         let running = start(&ListenSpec::loopback(), Arc::new(catalog), &self.ctx).await?;
         let puller = Puller::new()?;
         let (mut documents, mut blobs, mut bytes) = (0, 0, 0);
@@ -327,7 +328,7 @@ impl Demo {
             bundle.document().blobs.iter().filter(|blob| blob.path.is_some()).max_by_key(|blob| blob.size);
         let Some(Blob { path: Some(path), size, .. }) = largest.cloned() else { return Ok(()) };
         let (from, to, file) = (bundle.root().to_owned(), copy.clone(), path.clone());
-        blocking(move || super::damage::copy(&from, &to, &file, size / 2)).await??;
+        blocking(move || super::damage::copy(&from, &to, &file, size / 2)).await?;
         let outcome = verify(self.verify_spec(&copy, &self.at("allowed_signers")), &self.ctx).await;
         refused("a bundle with one changed byte", Kind::Integrity, outcome.map(drop))?;
         self.proved("damage", began, format!("one byte of {size} changed in a copy of {path}: refused"));
@@ -369,9 +370,4 @@ fn refused(what: &str, expected: Kind, outcome: Result<()>) -> Result<()> {
         Ok(()) => "it was accepted".to_owned(),
     };
     Err(EngineError::from(DemoError::NotRefused { what: what.to_owned(), expected, actual }))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| DemoError::Worker(error.to_string()).into())
 }

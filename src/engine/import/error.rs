@@ -114,9 +114,6 @@ pub enum ImportError {
         /// What came back.
         actual: String,
     },
-    /// A worker thread of this program panicked.
-    #[error("a defect in airlift: {0}")]
-    Defect(String),
     /// Some images arrived, some did not.
     #[error("{failed} of {total} images were not imported: {}", shortened(names))]
     Partly {
@@ -149,7 +146,6 @@ impl Explain for ImportError {
             Self::Locked { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
             Self::Document { .. } => Kind::Integrity,
-            Self::Defect(_) => Kind::Other,
             Self::Partly { .. } => Kind::Partial,
         }
     }
@@ -177,7 +173,6 @@ impl Explain for ImportError {
                 "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \
                  use a target that keeps manifests as they are"
             }
-            Self::Defect(_) => "please report it with what you did; what was complete before is not affected",
             Self::Partly { .. } => "the same command does only what is missing",
         };
         vec![hint.to_owned()]

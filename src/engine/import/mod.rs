@@ -23,6 +23,7 @@ use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Reference;
+use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
@@ -207,13 +208,6 @@ fn reached(spec: &ImportSpec) -> RegistryOptions {
     });
     options.plain_http.extend(plain);
     options
-}
-
-/// Runs blocking work apart from the runtime's threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(ImportError::Defect(error.to_string()).into()))
 }
 
 async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Planned>> {

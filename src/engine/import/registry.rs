@@ -18,6 +18,7 @@ use crate::domain::manifest::MAX_MANIFEST;
 use crate::domain::media_type as mt;
 use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Repository;
+use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::registry::{BlobSource, MountOutcome, Problem, Referrers, ReferrersSource, Upload};
 
@@ -266,7 +267,7 @@ impl Push<'_> {
             return Ok(());
         }
         let (bundle, digest) = (self.job.bundle.clone(), node.digest.clone());
-        let bytes = super::blocking(move || bundle.read(&digest, MAX_MANIFEST)).await?;
+        let bytes = blocking(move || bundle.read(&digest, MAX_MANIFEST)).await?;
         let target = self.target.to_string();
         let pushed =
             self.job.registry.push_manifest(repo, selector, &node.media_type, Bytes::from(bytes)).await;

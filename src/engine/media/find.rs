@@ -12,8 +12,9 @@ use super::{bundles, superblock, udev};
 use crate::domain::media::{
     Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
 };
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{FileError, Panicked, Result};
+use crate::engine::error::{FileError, Result};
 
 /// Where the kernel and udev tell of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +103,6 @@ pub async fn list(spec: ListSpec, ctx: &JobCtx) -> Result<MediaReport> {
 pub async fn place_of(path: PathBuf, spec: ListSpec, ctx: &JobCtx) -> Result<Place> {
     let ctx = ctx.clone();
     blocking(move || Survey::new(&spec, &ctx).place(&path)).await
-}
-
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Panicked(error.to_string()).into()))
 }
 
 /// The tables of one moment.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::blocking::blocking as apart;
 use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Interrupted, Kind, Result};
 use super::given;
@@ -165,10 +166,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::select! {
-        done = tokio::task::spawn_blocking(work) => match done {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        },
+        done = apart(work) => done,
         () = ctx.cancel.cancelled() => Err(Interrupted.into()),
     }
 }

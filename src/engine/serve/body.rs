@@ -8,6 +8,7 @@ use futures_util::stream;
 
 use super::catalog::Found;
 use super::request::Span;
+use crate::engine::blocking::blocking;
 use crate::engine::error::Result;
 
 const PIECE: usize = 256 * 1024;
@@ -18,7 +19,7 @@ const PIECE: usize = 256 * 1024;
 /// That the content could not be opened: nothing was sent yet, so the answer can still say so.
 pub async fn open(found: Found, span: Span) -> Result<Body> {
     let label = found.digest.to_string();
-    let reader = blocking(move || found.source.open(&found.digest, span.start)).await??;
+    let reader = blocking(move || found.source.open(&found.digest, span.start)).await?;
     let pieces = stream::try_unfold(State { reader, left: span.length, label }, next_piece);
     Ok(Body::from_stream(pieces))
 }
@@ -45,11 +46,4 @@ fn read_piece(mut state: State) -> io::Result<(Bytes, State)> {
     state.reader.read_exact(&mut piece)?;
     state.left -= wanted as u64;
     Ok((piece.into(), state))
-}
-
-/// Runs blocking work away from the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| super::ServeError::Worker(error.to_string()).into())
 }

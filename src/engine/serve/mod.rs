@@ -27,6 +27,7 @@ use listen::{Counters, Limits, Server};
 use source::Source;
 use tls::TlsFiles;
 
+use super::blocking::blocking;
 use super::bundle::verify::{VerifySpec, verify};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
@@ -191,9 +192,7 @@ pub async fn open_bundles(bundles: Vec<VerifySpec>, ctx: &JobCtx) -> Result<Cata
             ctx.warn(warning.clone());
         }
         let files = Arc::clone(&ctx.files);
-        let source = tokio::task::spawn_blocking(move || BundleSource::new(verified.bundle, &*files));
-        sources.push(Arc::new(source.await.map_err(|error| ServeError::Worker(error.to_string()))??));
+        sources.push(Arc::new(blocking(move || BundleSource::new(verified.bundle, &*files)).await?));
     }
-    let catalog = tokio::task::spawn_blocking(move || Catalog::new(&sources));
-    catalog.await.map_err(|error| ServeError::Worker(error.to_string()))?
+    blocking(move || Catalog::new(&sources)).await
 }

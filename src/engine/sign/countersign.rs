@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::bundle::{SignReport, sign_bundle};
 use super::signer::Signer;
 use crate::domain::bundle::{BundleManifest, JOURNAL};
+use crate::engine::blocking::blocking;
 use crate::engine::bundle::hash_all::{HashPlan, hash_all};
 use crate::engine::bundle::read::{BundleReader, document_bytes};
 use crate::engine::bundle::{graph, listing};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, Kind, Result};
 
 /// Why a bundle is not signed.
 #[derive(Debug, thiserror::Error)]
@@ -70,12 +71,7 @@ pub struct CountersignReport {
 /// What is wrong with the bundle, the signer's, or a file error.
 pub async fn countersign(spec: CountersignSpec, ctx: &JobCtx) -> Result<CountersignReport> {
     let (root, context) = (spec.bundle.clone(), ctx.clone());
-    let checked = tokio::task::spawn_blocking(move || check(root, &context)).await;
-    let (bytes, mut report) = checked.map_err(|error| FileError {
-        operation: "check",
-        path: spec.bundle.clone(),
-        source: std::io::Error::other(error),
-    })??;
+    let (bytes, mut report) = blocking(move || check(root, &context)).await?;
     ctx.check()?;
     if let Some(signer) = &spec.signer {
         report.signature = Some(sign_bundle(ctx.files.clone(), &spec.bundle, &bytes, signer).await?);

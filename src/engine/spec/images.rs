@@ -8,7 +8,7 @@ use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Request, Requests};
-use crate::engine::bundle::fetch::blocking;
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, Kind, Result};
 use crate::engine::lockfile;

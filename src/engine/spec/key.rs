@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::run::asking;
 use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
 use crate::domain::progress::Event;
-use crate::engine::bundle::fetch::blocking;
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::sign::allowed::AllowedError;
