@@ -2,25 +2,20 @@
 //!
 //! Losing it is said: without history, rollback cannot be checked. What cannot be read is never written over.
 
-use std::collections::BTreeMap;
+mod history;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::domain::bundle::check_name;
-use crate::domain::digest::Digest;
-use crate::domain::strict_json;
-use crate::domain::trust::{Accepted, ClockEvidence, SerialDecision, decide_serial};
-use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
-use crate::engine::files::{Files, Held, read_whole};
+use crate::domain::trust::Accepted;
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::{Files, Held};
 
-const FORMAT: &str = "airlift-state/1";
-const FAMILY: &str = "airlift-state/";
-const FILE: &str = "state.json";
-/// Bytes of history that are read at most: some hundred thousand names.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
+pub use history::History;
+use history::{Document, Entry, FILE, FORMAT, Unread};
 
 /// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
 /// would cost two fsyncs at each verification.
@@ -76,53 +71,11 @@ impl Explain for StateError {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Document {
-    format: String,
-    last_seen: Option<Timestamp>,
-    signed: BTreeMap<String, u64>,
-    accepted: Vec<Entry>,
-}
-
-/// What every version of the document has.
-#[derive(Deserialize)]
-struct Format {
-    format: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    name: String,
-    key: String,
-    #[serde(flatten)]
-    bundle: Accepted,
-}
-
 /// The directory that holds it. Everything blocks for a moment.
 #[derive(Clone)]
 pub struct State {
     files: Arc<dyn Files>,
     directory: PathBuf,
-}
-
-/// History as it was read once.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    document: Document,
-    /// Why what is there cannot be used, in words; absent where it was read or nothing was ever written.
-    pub problem: Option<String>,
-}
-
-/// Why history was not read.
-enum Unread {
-    /// Nothing was ever written.
-    Missing,
-    /// It is damaged: there is nothing to be had from it.
-    Corrupt(String),
-    /// It may be whole, and must not be replaced.
-    Kept(EngineError),
 }
 
 /// A bundle that was verified and is accepted.
@@ -136,27 +89,6 @@ pub struct Acceptance {
     pub bundle: Accepted,
     /// The time at which it was decided.
     pub decided_at: Timestamp,
-}
-
-impl History {
-    /// What it says about the time.
-    pub fn clock(&self) -> ClockEvidence {
-        ClockEvidence {
-            last_seen: self.document.last_seen,
-            newest_accepted: self.document.accepted.iter().map(|entry| entry.bundle.created).max(),
-        }
-    }
-
-    /// The highest bundle accepted under `name` from any of these keys.
-    pub fn accepted(&self, name: &str, keys: &[String]) -> Option<&Accepted> {
-        let of = |entry: &&Entry| entry.name == name && keys.contains(&entry.key);
-        self.document.accepted.iter().filter(of).map(|entry| &entry.bundle).max_by_key(|bundle| bundle.serial)
-    }
-
-    /// How a bundle on offer relates to it.
-    pub fn decide(&self, name: &str, keys: &[String], serial: u64, digest: &Digest) -> SerialDecision {
-        decide_serial(self.accepted(name, keys), serial, digest)
-    }
 }
 
 impl State {
@@ -173,7 +105,7 @@ impl State {
     /// Reads what is there. Never fails: missing or unreadable history is none, and [`History::problem`] tells
     /// the one from the other.
     pub fn read(&self) -> History {
-        let problem = match self.load() {
+        let problem = match history::load(&*self.files, &self.directory) {
             Ok(document) => return History { document, problem: None },
             Err(Unread::Missing) => None,
             Err(Unread::Corrupt(reason)) => {
@@ -197,7 +129,7 @@ impl State {
         let Some(lock) = self.files.lock_file(&path)? else {
             return Err(StateError::Locked { name: name.to_owned(), path }.into());
         };
-        let document = match self.load() {
+        let document = match history::load(&*self.files, &self.directory) {
             Ok(document) => document,
             Err(Unread::Missing | Unread::Corrupt(_)) => Document::default(),
             Err(Unread::Kept(error)) => return Err(error),
@@ -241,31 +173,6 @@ impl State {
         })
     }
 
-    fn load(&self) -> std::result::Result<Document, Unread> {
-        let path = || self.directory.join(FILE);
-        let open = self.files.open(&self.directory, FILE).map_err(|error| match error.source.kind() {
-            std::io::ErrorKind::NotFound => Unread::Missing,
-            _ => Unread::Kept(error.into()),
-        })?;
-        let foreign = |reason: String| Unread::Kept(StateError::Foreign { path: path(), reason }.into());
-        if open.size > MAX_FILE {
-            return Err(foreign(format!("it has {} bytes, at most {MAX_FILE} are read", open.size)));
-        }
-        let bytes = read_whole(open, MAX_FILE)
-            .map_err(|source| Unread::Kept(FileError { operation: "read", path: path(), source }.into()))?;
-        // A later version may have fields that this one does not know.
-        let format = serde_json::from_slice::<Format>(&bytes).map(|only| only.format).unwrap_or_default();
-        if format.starts_with(FAMILY) && format != FORMAT {
-            return Err(foreign(format!("its format is {format:.80?}, this version reads {FORMAT:?}")));
-        }
-        let document: Document =
-            strict_json::parse(&bytes).map_err(|error| Unread::Corrupt(error.to_string()))?;
-        if document.format != FORMAT {
-            return Err(Unread::Corrupt(format!("format is {:.80?}, expected {FORMAT:?}", document.format)));
-        }
-        Ok(document)
-    }
-
     /// Reads, changes and replaces the document under the lock; gives the place of what was moved aside for it.
     fn change(&self, change: impl FnOnce(&mut Document)) -> Result<Option<PathBuf>> {
         let path = self.directory.join(FILE);
@@ -279,7 +186,7 @@ impl State {
             }
         };
         let anew = || Document { format: FORMAT.to_owned(), ..Document::default() };
-        let (mut document, aside) = match self.load() {
+        let (mut document, aside) = match history::load(&*self.files, &self.directory) {
             Ok(document) => (document, None),
             Err(Unread::Missing) => (anew(), None),
             // Whatever it is, somebody may want to look at it.
@@ -348,6 +255,8 @@ impl SerialLease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::digest::Digest;
+    use crate::domain::trust::SerialDecision;
     use crate::engine::files::RealFiles;
 
     fn state(directory: &Path) -> State {

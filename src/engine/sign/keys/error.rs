@@ -1,0 +1,122 @@
+//! Why a key cannot be used or written, with the way out.
+
+use std::path::PathBuf;
+
+use crate::engine::error::{Explain, Kind};
+
+/// Why a key cannot be used or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A file that must not be replaced.
+    #[error("{} is there already and is not replaced", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A comment that would break the line of the public key.
+    #[error("--comment holds a control character")]
+    Comment,
+    /// A public key without a name to trust it under.
+    #[error("the key does not say whose it is")]
+    Nobodys,
+    /// A private key must not travel with the bundle.
+    #[error("{}: a private key must not lie on a medium ({reason})", path.display())]
+    OnMedium {
+        /// The key file.
+        path: PathBuf,
+        /// How that is known.
+        reason: String,
+    },
+    /// Others may read it.
+    #[error("{}: expected mode 0600, it is {mode:04o}: others can read this private key", path.display())]
+    Mode {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not a key, or not of a form that is read.
+    #[error("{} is not an OpenSSH {expected} key: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// `private` or `public`.
+        expected: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A public key given as text.
+    #[error("not an OpenSSH public key: {reason}")]
+    Text {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The passphrase could not be had.
+    #[error("{} is protected by a passphrase: {reason}", path.display())]
+    NoPassphrase {
+        /// The key file.
+        path: PathBuf,
+        /// Why it could not be had.
+        reason: String,
+    },
+    /// The passphrase does not open it.
+    #[error("{}: the passphrase is wrong", path.display())]
+    WrongPassphrase {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The cryptographic library refused.
+    #[error("cannot {operation} with a key of type {algorithm}: {reason}")]
+    Crypto {
+        /// `generate`, `encrypt`, `sign`.
+        operation: &'static str,
+        /// Type of the key.
+        algorithm: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl Explain for KeyError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Exists { .. }
+            | Self::Comment
+            | Self::Nobodys
+            | Self::OnMedium { .. }
+            | Self::Format { .. }
+            | Self::Text { .. } => Kind::Usage,
+            Self::NoPassphrase { .. } | Self::WrongPassphrase { .. } => Kind::Trust,
+            Self::Mode { .. } => Kind::Trust,
+            Self::Crypto { .. } => Kind::Other,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Exists { .. } => {
+                "a key that is gone cannot be had back: move it away first, or give another path with --key"
+                    .to_owned()
+            }
+            Self::Nobodys => "give --principal NAME".to_owned(),
+            Self::OnMedium { .. } => {
+                "keep the key on this host, or in an ssh-agent or security key (--agent)".to_owned()
+            }
+            Self::Mode { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Format { path, expected: "private", reason } if reason.contains("PEM") => {
+                format!("ssh-keygen -p -f {} rewrites it in the OpenSSH form", path.display())
+            }
+            Self::Format { expected: "private", .. } => {
+                "give the private key file, or --agent for a key that lives in an ssh-agent".to_owned()
+            }
+            Self::Format { .. } | Self::Text { .. } => {
+                "a public key looks like: ssh-ed25519 AAAA… comment".to_owned()
+            }
+            Self::NoPassphrase { .. } => {
+                "run it in a terminal, set AIRLIFT_KEY_PASSPHRASE, or use --agent".to_owned()
+            }
+            Self::WrongPassphrase { .. } | Self::Crypto { .. } | Self::Comment => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
