@@ -11,89 +11,218 @@ pub enum Danger {
     Changes,
 }
 
+/// Where in the workstation an operation is had; its keys hold there, and the screen's come before those of all screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// On the command line alone.
+    Shell,
+    /// On every screen.
+    Global,
+    /// On every screen with a list.
+    List,
+    /// While a job is or was there.
+    Job,
+    /// The start screen.
+    Start,
+    /// Connected, step 1.
+    Images,
+    /// Connected, step 2.
+    Resolve,
+    /// Connected, step 3.
+    Media,
+    /// Connected, step 4.
+    Assemble,
+    /// The last step of both sides.
+    Report,
+    /// Air-gapped, step 1.
+    Bundle,
+    /// Air-gapped, step 2.
+    Check,
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Action {
-    /// Stable name, `noun.verb` or the verb alone.
+    /// Its row.
+    pub name: Act,
+    /// Stable name, `noun.verb` or the verb alone; what a key map calls it by.
     pub id: &'static str,
-    /// Its title in menus.
+    /// Where it is had.
+    pub scope: Scope,
+    /// Keys that start it there unless the user maps others.
+    pub keys: &'static [&'static str],
+    /// How much it can change.
+    pub danger: Danger,
+    /// The subcommand that does it, words separated by a space; nothing where it only moves about on a screen.
+    pub subcommand: Option<&'static str>,
+    /// Its title in menus; the first word is what a footer has room for.
     pub title: &'static str,
     /// One sentence of help.
     pub doc: &'static str,
-    /// The subcommand that does it, words separated by a space; nothing where a screen alone has it.
-    pub subcommand: Option<&'static str>,
-    /// How much it can change.
-    pub danger: Danger,
-    /// Keys that start it on a screen.
-    pub keys: &'static [&'static str],
 }
 
-const fn command(id: &'static str, title: &'static str, doc: &'static str, danger: Danger) -> Action {
-    Action { id, title, doc, subcommand: Some(id), danger, keys: &[] }
+macro_rules! actions {
+    ($($name:ident $scope:ident $id:literal $keys:tt $danger:ident $subcommand:tt $title:literal $doc:literal;)*) => {
+        /// The operations by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Act {
+            $(#[doc = $doc] $name,)*
+        }
+
+        /// Every operation there is. A subcommand and its row are added together; `tests/parity.rs` compares them.
+        pub const ACTIONS: &[Action] = &[
+            $(Action {
+                name: Act::$name,
+                id: $id,
+                scope: Scope::$scope,
+                keys: &$keys,
+                danger: Danger::$danger,
+                subcommand: actions!(@subcommand $subcommand),
+                title: $title,
+                doc: $doc,
+            },)*
+        ];
+    };
+    (@subcommand -) => { None };
+    (@subcommand $words:literal) => { Some($words) };
 }
 
-/// An operation whose subcommand is of two words.
-const fn nested(
-    (id, subcommand): (&'static str, &'static str),
-    title: &'static str,
-    doc: &'static str,
-    danger: Danger,
-) -> Action {
-    Action { id, title, doc, subcommand: Some(subcommand), danger, keys: &[] }
+actions! {
+    // Every screen.
+    Help Global "help" ["?", "F1"] Reads - "help" "Search all that can be done here, and do it";
+    Palette Global "palette" [":"] Reads - "commands" "Find any operation by its name";
+    Logs Global "logs" ["l"] Reads - "logs" "What happened so far: scroll, search, save";
+    ShellCommand Global "command" ["y"] Reads - "command" "Show and copy the command that does the same";
+    Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor";
+    Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";
+    Quit Global "quit" ["q"] Reads - "quit" "Leave; a running job is asked about";
+    Redraw Global "redraw" ["Ctrl-L"] Reads - "redraw" "Draw the whole screen anew";
+    Basic Global "basic" ["F4", "Ctrl-T"] Reads - "basic/rich" "Switch between plain ASCII and box characters";
+    Theme Global "theme" ["F2"] Reads - "theme" "Choose the colours";
+    Mouse Global "mouse" ["F3"] Reads - "mouse" "Let the mouse scroll and choose, or leave it to the terminal";
+    Step1 Global "step.1" ["1"] Reads - "step 1" "Go to step 1";
+    Step2 Global "step.2" ["2"] Reads - "step 2" "Go to step 2";
+    Step3 Global "step.3" ["3"] Reads - "step 3" "Go to step 3";
+    Step4 Global "step.4" ["4"] Reads - "step 4" "Go to step 4";
+    Step5 Global "step.5" ["5"] Reads - "step 5" "Go to step 5";
+    StepStart Global "step.start" ["0"] Reads - "start" "Go to the start screen";
+
+    // Lists.
+    Up List "list.up" ["Up", "k"] Reads - "up" "Up one row";
+    Down List "list.down" ["Down", "j"] Reads - "down" "Down one row";
+    PageUp List "list.page-up" ["PageUp"] Reads - "page up" "Up one page";
+    PageDown List "list.page-down" ["PageDown"] Reads - "page down" "Down one page";
+    First List "list.first" ["Home", "g"] Reads - "first" "To the first row";
+    Last List "list.last" ["End", "G"] Reads - "last" "To the last row";
+    Filter List "list.filter" ["/"] Reads - "filter" "Show the rows that contain some words; Esc shows all again";
+    Mark List "list.mark" ["Space"] Reads - "mark" "Mark the row, or take its mark away";
+    MarkAll List "list.mark-all" ["a"] Reads - "all" "Mark all rows that are shown; again takes the marks away";
+    Invert List "list.invert" ["i"] Reads - "invert" "Mark what is not marked of the rows that are shown, and the other way round";
+
+    // Jobs.
+    Retry Job "job.retry" ["r"] Reads - "retry failed" "Do again only what failed";
+    Pause Job "job.pause" ["p"] Reads - "pause" "Pause the job, or go on with it";
+    Stop Job "job.stop" ["x"] Reads - "stop" "Stop the job at a safe point; what is done is kept";
+
+    // Start.
+    Go Start "start.go" ["Enter"] Reads - "go" "Do what the row under the cursor says";
+    Connected Start "start.connected" ["b"] Reads - "build media" "Work at the connected side: pick, verify, assemble";
+    AirGapped Start "start.air-gapped" ["g"] Reads - "air gap" "Work at the disconnected side: open and verify a bundle";
+    Resume Start "start.resume" ["R"] Reads - "resume" "Go on with the job that was interrupted";
+    Forget Start "start.forget" ["D"] Writes - "drop" "Forget an interrupted job; its files stay";
+    KeyGenerate Start "key.generate" ["K"] Writes "key generate" "key" "Make an ed25519 key pair, protected by a passphrase";
+
+    // Connected.
+    ImagesGo Images "images.go" ["Enter"] Reads - "fix" "Apply the fix of the finding under the cursor, or show the details";
+    ImagesAdd Images "images.add" ["n", "Insert"] Reads - "new" "Type or paste references";
+    ImagesLoad Images "images.load" ["f"] Reads - "file" "Take references from a list file";
+    ImagesKubeadm Images "images.kubeadm" ["k"] Reads - "kubeadm" "Take the images of a Kubernetes version";
+    ImagesManifests Images "images.manifests" ["m"] Reads - "manifests" "Take the images that YAML files name";
+    ImagesBrowse Images "images.browse" ["b"] Reads - "browse" "Look through a registry: repositories, then tags";
+    ImagesPlatforms Images "images.platforms" ["t"] Reads - "platforms" "Choose which platforms are carried";
+    ImagesDetails Images "images.details" ["d"] Reads - "details" "Show all that is known of the image";
+    ImagesRemove Images "images.remove" ["Delete", "D"] Reads - "drop" "Take the marked images, or this one, off the list";
+    ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Bring back what was dropped last";
+    ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
+    ImagesNext Images "images.next" ["v"] Reads - "verify" "Go on: resolve and verify what is listed";
+    Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Pin references to digests, lint their names and sum up their size";
+    ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Write the digests into the list, so that no tag can move any more";
+    ResolveDetails Resolve "resolve.details" ["o", "d"] Reads - "details" "Show digests expected and got, signatures and the reason of a failure";
+    ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Go on and choose the medium";
+    MediaChoose Media "media.choose" ["Enter"] Reads - "choose" "Assemble on this medium";
+    MediaDirectory Media "media.directory" ["o", "n"] Reads - "directory" "Assemble in any other directory";
+    MediaMount Media "media.mount" ["m"] Changes - "mount" "Mount the medium, or unmount it";
+    MediaList Media "media.list" ["w"] Reads "media list" "re-scan" "List removable media: what they are, what lies on them, why they are blocked";
+    MediaCheck Media "media.check" ["t"] Writes - "test" "Check in free space alone whether a medium holds what it promises";
+    Pack Assemble "pack" ["Enter"] Writes "pack" "start" "Assemble and sign a bundle on a medium";
+    AssembleEdit Assemble "assemble.edit" ["e"] Reads - "edit" "Change name, expiry, read-back or the carried program";
+    AssembleKey Assemble "assemble.key" ["k"] Reads - "key" "Choose the key that signs: a file, or one held by ssh-agent";
+    AssembleSpace Assemble "assemble.plan" ["v"] Reads - "plan" "Work out the plan anew";
+    AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Go on to the report";
+
+    // Air-gapped.
+    BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Verify this bundle";
+    BundlePath Bundle "bundle.path" ["o", "n"] Reads - "path" "Open a bundle in any directory";
+    BundleScan Bundle "bundle.scan" ["w"] Reads - "re-scan" "Look for bundles on all media again";
+    Inspect Bundle "inspect" ["d"] Reads "inspect" "details" "Show what is in a bundle, without verifying it";
+    Verify Check "verify" ["v"] Reads "verify" "verify" "Verify signatures, age, file list and every byte of a bundle";
+    KeyTrust Check "key.trust" ["K"] Writes "key trust" "trust" "Trust a public key to sign bundles";
+    CheckDeep Check "check.deep" ["s"] Reads - "strict" "Unpack layers too and compare them with the image configurations";
+    CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
+    CheckDetails Check "check.details" ["d"] Reads - "details" "Show the whole of the row under the cursor";
+    CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on to the report";
+
+    // Report.
+    ReportWrite Report "report.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
+    Sign Report "sign" ["k"] Writes "sign" "sign again" "Add a signature to a bundle";
+    MediaEject Report "media.eject" ["E"] Writes - "eject" "Bring everything onto the medium, unmount it and switch it off";
+    Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";
+    ReportNew Report "report.new" ["n"] Reads - "new" "Begin with another bundle";
+
+    // The command line alone.
+    KeyShow Shell "key.show" [] Reads "key show" "Show a key" "Show the public half of a key, its fingerprint and key id";
+    KeyUntrust Shell "key.untrust" [] Writes "key untrust" "Stop trusting a key" "Stop trusting a key";
+    KeyList Shell "key.list" [] Reads "key list" "Trusted keys" "List the trusted keys";
+    Import Shell "import" [] Changes "import" "Import" "Verify a bundle and import it into registries, layouts or archives";
+    Serve Shell "serve" [] Reads "serve" "Serve bundles" "Serve bundles as a read-only registry";
+    Demo Shell "demo" [] Writes "demo" "Demonstrate" "Run the whole job on this machine with sample images";
+    Completions Shell "completions" [] Reads "completions" "Shell completions" "Print a completion script for a shell";
+    Man Shell "man" [] Reads "man" "Manual" "Print a manual page";
 }
 
-/// Every operation there is. A subcommand and its row are added together; `tests/parity/` compares them.
-pub const ACTIONS: &[Action] = &[
-    command(
-        "resolve",
-        "Resolve images",
-        "Pin references to digests, lint their names and sum up their size",
-        Danger::Writes,
-    ),
-    command("pack", "Pack a bundle", "Assemble and sign a bundle on a medium", Danger::Writes),
-    command("sign", "Sign a bundle", "Add a signature to a bundle", Danger::Writes),
-    nested(
-        ("key.generate", "key generate"),
-        "Make a key",
-        "Make an ed25519 key pair, protected by a passphrase",
-        Danger::Writes,
-    ),
-    nested(
-        ("key.show", "key show"),
-        "Show a key",
-        "Show the public half of a key, its fingerprint and key id",
-        Danger::Reads,
-    ),
-    nested(("key.trust", "key trust"), "Trust a key", "Trust a public key to sign bundles", Danger::Writes),
-    nested(("key.untrust", "key untrust"), "Stop trusting a key", "Stop trusting a key", Danger::Writes),
-    nested(("key.list", "key list"), "Trusted keys", "List the trusted keys", Danger::Reads),
-    nested(
-        ("media.list", "media list"),
-        "Media",
-        "List removable media: what they are, what lies on them, why they are blocked",
-        Danger::Reads,
-    ),
-    command("inspect", "Inspect", "Show what is in a bundle, without verifying it", Danger::Reads),
-    command("diff", "Compare bundles", "Show what changes from one bundle to another", Danger::Reads),
-    command(
-        "import",
-        "Import",
-        "Verify a bundle and import it into registries, layouts or archives",
-        Danger::Changes,
-    ),
-    command(
-        "verify",
-        "Verify",
-        "Verify signatures, age, file list and every byte of a bundle",
-        Danger::Reads,
-    ),
-    command("serve", "Serve bundles", "Serve bundles as a read-only registry", Danger::Reads),
-    command("demo", "Demonstrate", "Run the whole job on this machine with sample images", Danger::Writes),
-    command("completions", "Shell completions", "Print a completion script for a shell", Danger::Reads),
-    command("man", "Manual", "Print a manual page", Danger::Reads),
-];
+impl Act {
+    /// Its row.
+    pub const fn row(self) -> &'static Action {
+        &ACTIONS[self as usize]
+    }
 
-/// The row of an operation.
-pub fn action(id: &str) -> Option<&'static Action> {
-    ACTIONS.iter().find(|action| action.id == id)
+    /// The operation of that stable name.
+    pub fn by_id(id: &str) -> Option<Self> {
+        ACTIONS.iter().find(|action| action.id == id).map(|action| action.name)
+    }
+
+    /// Everything of one scope, in the order of the table.
+    pub fn of(scope: Scope) -> impl Iterator<Item = &'static Action> {
+        ACTIONS.iter().filter(move |action| action.scope == scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_found_by_its_name_and_by_its_id() {
+        for action in ACTIONS {
+            assert_eq!(action.name.row().id, action.id);
+            assert_eq!(Act::by_id(action.id), Some(action.name));
+        }
+    }
+
+    #[test]
+    fn every_operation_that_changes_something_elsewhere_has_a_command() {
+        for action in ACTIONS.iter().filter(|action| action.danger == Danger::Changes) {
+            assert!(action.subcommand.is_some() || action.name == Act::MediaMount, "{}", action.id);
+        }
+    }
 }

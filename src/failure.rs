@@ -38,6 +38,26 @@ impl Failure {
         self
     }
 
+    /// The word for its class.
+    pub const fn class(&self) -> &'static str {
+        match self.kind {
+            Kind::Other => "other",
+            Kind::Usage => "usage",
+            Kind::Partial => "partly done",
+            Kind::Integrity => "integrity",
+            Kind::Trust => "trust",
+            Kind::Rollback => "rollback, expiry or clock",
+            Kind::Medium => "medium",
+            Kind::Space => "space or file-size limit",
+            Kind::Network => "network or registry",
+            Kind::Import => "import",
+            Kind::Mirror => "mirror",
+            Kind::Survival => "survival",
+            Kind::Locked => "locked by another run",
+            Kind::Interrupted => "interrupted",
+        }
+    }
+
     /// The exit code of its class.
     pub const fn exit(&self) -> u8 {
         exit_code(self.kind)

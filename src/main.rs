@@ -2,10 +2,18 @@
 
 use std::process::ExitCode;
 
+use airlift::cli::Outcome;
+
 fn main() -> ExitCode {
     // Keys and passphrases pass through this memory: no core dumps, no tracing by others. Best effort.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    airlift::cli::main()
+    match airlift::cli::main() {
+        Outcome::Ended(code) => code,
+        Outcome::Workstation(options) => match airlift::tui::main(&options) {
+            Ok(code) => code,
+            Err(failure) => airlift::cli::refused(failure),
+        },
+    }
 }
 
 #[cfg(target_env = "musl")]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
+use crate::config::options::Options;
 use crate::config::paths::NoHome;
 use crate::domain::job::Places;
 use crate::domain::platform::Platform;
@@ -46,9 +47,35 @@ pub struct Global {
     /// When to colour
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: Color,
+    /// Read this configuration file instead of the usual one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The workstation's colours: default, light, high-contrast, mono, or one of your own
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// The workstation draws in ASCII alone
+    #[arg(long)]
+    pub ascii: bool,
     /// Log to stderr; twice for debug, three times for trace
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Global {
+    /// The flags that concern the workstation.
+    pub fn options(self) -> Options {
+        Options {
+            theme: self.theme,
+            ascii: self.ascii,
+            color: match self.color {
+                Color::Auto => None,
+                Color::Always => Some(true),
+                Color::Never => Some(false),
+            },
+            config: self.config,
+            plain: self.plain,
+        }
+    }
 }
 
 /// When to colour.

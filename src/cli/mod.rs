@@ -13,12 +13,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use self::args::{Cli, Command, Global, Work};
 use self::keys::Prompt;
 use self::printer::Printer;
 use self::reporter::Reporter;
+use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::job::Places;
 use crate::engine::ctx::JobCtx;
@@ -37,21 +38,34 @@ pub struct Front {
     pub global: Global,
 }
 
-/// The whole program.
-pub fn main() -> ExitCode {
+/// What the command line came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A command ran; this is how it ended.
+    Ended(ExitCode),
+    /// No command was given: the operator wants the workstation.
+    Workstation(Options),
+}
+
+/// Says why the workstation does not start; its exit code.
+pub fn refused(failure: Failure) -> ExitCode {
+    ExitCode::from(Printer::new(&Global::default()).finish(Err(failure)))
+}
+
+/// Parses and, where a command is given, runs it.
+pub fn main() -> Outcome {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(refused(&error, &arguments)),
+        Err(error) => return Outcome::Ended(ExitCode::from(unparsed(&error, &arguments))),
+    };
+    let Some(command) = cli.command else {
+        return Outcome::Workstation(cli.global.options());
     };
     let printer = Arc::new(Printer::new(&cli.global));
-    let Some(command) = cli.command else {
-        printer.verbatim(&Cli::command().render_help().to_string());
-        return ExitCode::from(printer.finish(Ok(())));
-    };
     printer.begin(command.name());
     let outcome = start(command, cli.global, &printer);
-    ExitCode::from(printer.finish(outcome))
+    Outcome::Ended(ExitCode::from(printer.finish(outcome)))
 }
 
 fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(), Failure> {
@@ -126,7 +140,7 @@ impl Front {
 }
 
 /// Help, version and usage errors: clap's words, our streams.
-fn refused(error: &clap::Error, arguments: &[OsString]) -> u8 {
+fn unparsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     if !error.use_stderr() {
         let printer = Printer::new(&Global::default());

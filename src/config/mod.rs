@@ -1,3 +1,8 @@
-//! What the operator sets: where things lie and how they behave.
+//! What the operator sets: where things lie, how they look and which keys they have.
 
+pub mod file;
+pub mod key;
+pub mod keymap;
+pub mod options;
 pub mod paths;
+pub mod theme;

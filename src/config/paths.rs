@@ -56,6 +56,16 @@ impl Paths {
         &self.data
     }
 
+    /// What the operator set.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// What the workstation keeps from one run to the next: its list and what it resolved to.
+    pub fn work(&self) -> PathBuf {
+        self.data.join("work")
+    }
+
     /// The keys that are trusted, in the form of OpenSSH.
     pub fn allowed_signers(&self) -> PathBuf {
         self.config.join("allowed_signers")

@@ -10,6 +10,7 @@ pub mod error;
 pub mod files;
 pub mod given;
 pub mod hash;
+pub mod host;
 pub mod import;
 pub mod jobs;
 pub mod journal;

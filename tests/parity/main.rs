@@ -34,7 +34,8 @@ fn actions_and_subcommands_are_the_same_set() {
 #[test]
 fn action_ids_and_keys_are_unique() {
     let mut ids: Vec<_> = ACTIONS.iter().map(|action| action.id).collect();
-    let mut keys: Vec<_> = ACTIONS.iter().flat_map(|action| action.keys).collect();
+    let mut keys: Vec<_> =
+        ACTIONS.iter().flat_map(|action| action.keys.iter().map(|key| (action.scope, *key))).collect();
     let counts = (ids.len(), keys.len());
     ids.sort_unstable();
     ids.dedup();

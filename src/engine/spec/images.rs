@@ -81,7 +81,7 @@ impl Images {
     }
 
     /// Everything that is named, each reference once.
-    pub(super) async fn requests(&self, registry: &Registry, ctx: &JobCtx) -> Result<Requests> {
+    pub async fn requests(&self, registry: &Registry, ctx: &JobCtx) -> Result<Requests> {
         if self.is_empty() {
             return Err(ImagesError::Nothing.into());
         }

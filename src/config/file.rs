@@ -1,0 +1,135 @@
+//! The configuration file: sparse, nothing in it is needed, nothing unknown in it is passed over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::keymap::{Keymap, KeymapError};
+
+/// Bytes of a configuration or theme file that are read at most.
+const MAX: u64 = 1 << 20;
+
+/// What the operator set; the default where nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// A built-in theme, or the name of `themes/NAME.toml` beside this file.
+    pub theme: Option<String>,
+    /// ASCII alone, whatever the terminal says it can.
+    pub ascii: Option<bool>,
+    /// Whether the mouse is listened to from the start.
+    pub mouse: bool,
+    /// Operation id → its keys.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// It is larger than any configuration.
+    #[error("{}: expected at most {MAX} bytes, found {size}", .path.display())]
+    Size {
+        /// Which.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
+    /// Not TOML, or with something unknown in it.
+    #[error("{}: {reason}", .path.display())]
+    Syntax {
+        /// Which.
+        path: PathBuf,
+        /// The parser's words, with the line.
+        reason: String,
+    },
+    /// Its key map.
+    #[error("{}: {source}", .path.display())]
+    Keys {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeymapError,
+    },
+}
+
+impl Config {
+    /// The file at `path`; the default where it is not there, unless it was named.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(path: &Path, named: bool) -> Result<(Self, Keymap), ConfigError> {
+        let config = match text(path) {
+            Ok(text) => Self::parse(path, &text)?,
+            Err(ConfigError::Read { source, .. })
+                if !named && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Self::default()
+            }
+            Err(error) => return Err(error),
+        };
+        let keys = Keymap::new(&config.keys)
+            .map_err(|source| ConfigError::Keys { path: path.to_owned(), source })?;
+        Ok((config, keys))
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text)
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), reason: error.to_string() })
+    }
+}
+
+/// The text of a small file.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::Size`].
+pub fn text(path: &Path) -> Result<String, ConfigError> {
+    let read = |source| ConfigError::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(read)?.len();
+    if size > MAX {
+        return Err(ConfigError::Size { path: path.to_owned(), size });
+    }
+    std::fs::read_to_string(path).map_err(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<(Config, Keymap), ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path, true)
+    }
+
+    #[test]
+    fn an_empty_or_missing_file_is_the_default() {
+        assert_eq!(load("").unwrap().0, Config::default());
+        assert_eq!(Config::load(Path::new("/nonexistent/config.toml"), false).unwrap().0, Config::default());
+        assert!(Config::load(Path::new("/nonexistent/config.toml"), true).is_err());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_line() {
+        let error = load("theme = \"mono\"\ncolour = \"red\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("colour"), "{error}");
+        let error = load("[keys]\nquitt = [\"Q\"]\n").unwrap_err().to_string();
+        assert!(error.contains("did you mean \"quit\""), "{error}");
+    }
+
+    #[test]
+    fn one_line_changes_one_thing() {
+        let (config, keys) = load("theme = \"light\"\n[keys]\nquit = [\"Q\"]\n").unwrap();
+        assert_eq!(config.theme.as_deref(), Some("light"));
+        assert_eq!(keys.keys(crate::actions::Act::Quit).len(), 1);
+    }
+}

@@ -1,0 +1,168 @@
+//! The key map: the keys of ACTIONS with the user's sparse changes, looked up by scope, without two meanings for one key.
+
+use std::collections::BTreeMap;
+
+use super::key::{Key, NotAKey};
+use crate::actions::{ACTIONS, Act, Scope};
+
+/// Which key does what, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keymap {
+    by_key: BTreeMap<(Scope, Key), Act>,
+    by_act: BTreeMap<Act, Vec<Key>>,
+}
+
+/// A key map that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeymapError {
+    /// An id that no operation has.
+    #[error("keys: there is no operation {id:?}{}", .nearest.as_ref().map_or(String::new(), |id| format!("; did you mean {id:?}?")))]
+    Unknown {
+        /// As written.
+        id: String,
+        /// One that is spelt nearly so.
+        nearest: Option<&'static str>,
+    },
+    /// An operation of the command line has no screen and so no keys.
+    #[error("keys: {0:?} is had on the command line alone")]
+    Shell(&'static str),
+    /// A text that is no key.
+    #[error("keys: {id}: {source}")]
+    Key {
+        /// Of the operation.
+        id: &'static str,
+        /// The text.
+        source: NotAKey,
+    },
+    /// A key with two meanings in one place.
+    #[error("keys: {key} would mean both {first} and {second}; give one of them another key")]
+    Twice {
+        /// The key.
+        key: Key,
+        /// One id.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// An operation without which there is no way out or no help.
+    #[error("keys: {0} needs at least one key")]
+    Needed(&'static str),
+}
+
+/// What always has a key: help, the way back, the way out and the palette that finds all others.
+const NEEDED: &[Act] = &[Act::Help, Act::Back, Act::Quit, Act::Palette];
+
+impl Keymap {
+    /// The keys of ACTIONS with `changes` laid over: id → all keys it has then; no key takes it off.
+    ///
+    /// # Errors
+    /// [`KeymapError`].
+    pub fn new(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
+        let mut changed: BTreeMap<Act, &Vec<String>> = BTreeMap::new();
+        for (id, keys) in changes {
+            let act = Act::by_id(id)
+                .ok_or_else(|| KeymapError::Unknown { id: id.clone(), nearest: nearest(id) })?;
+            if act.row().scope == Scope::Shell {
+                return Err(KeymapError::Shell(act.row().id));
+            }
+            changed.insert(act, keys);
+        }
+        let mut map = Self { by_key: BTreeMap::new(), by_act: BTreeMap::new() };
+        for action in ACTIONS.iter().filter(|action| action.scope != Scope::Shell) {
+            match changed.get(&action.name) {
+                Some(keys) => map.bind(action.name, keys.iter().map(String::as_str))?,
+                None => map.bind(action.name, action.keys.iter().copied())?,
+            }
+        }
+        match NEEDED.iter().find(|act| map.keys(**act).is_empty()) {
+            Some(act) => Err(KeymapError::Needed(act.row().id)),
+            None => Ok(map),
+        }
+    }
+
+    fn bind<'a>(&mut self, act: Act, keys: impl Iterator<Item = &'a str>) -> Result<(), KeymapError> {
+        let row = act.row();
+        for text in keys {
+            let key: Key = text.parse().map_err(|source| KeymapError::Key { id: row.id, source })?;
+            if let Some(other) = self.by_key.insert((row.scope, key), act).filter(|other| *other != act) {
+                return Err(KeymapError::Twice { key, first: other.row().id, second: row.id });
+            }
+            let bound = self.by_act.entry(act).or_default();
+            if !bound.contains(&key) {
+                bound.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a key means, asked of the scopes in order: the nearest first.
+    pub fn find(&self, scopes: &[Scope], key: Key) -> Option<Act> {
+        scopes.iter().find_map(|scope| self.by_key.get(&(*scope, key)).copied())
+    }
+
+    /// The keys of an operation, the first of them for footers.
+    pub fn keys(&self, act: Act) -> &[Key] {
+        self.by_act.get(&act).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The id that shares the longest begin, where that is at least half of it.
+fn nearest(id: &str) -> Option<&'static str> {
+    let shared = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let best = ACTIONS.iter().map(|action| action.id).max_by_key(|other| shared(other))?;
+    (shared(best) * 2 >= id.len().max(1)).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(rows: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        let keys = |keys: &&[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+        rows.iter().map(|(id, list)| ((*id).to_owned(), keys(list))).collect()
+    }
+
+    #[test]
+    fn the_keys_of_the_table_are_sound_and_every_one_is_reached() {
+        let map = Keymap::new(&BTreeMap::new()).unwrap();
+        for action in ACTIONS.iter().filter(|action| action.scope != Scope::Shell) {
+            assert!(!action.keys.is_empty(), "{} has no key", action.id);
+            for key in map.keys(action.name) {
+                assert_eq!(map.find(&[action.scope], *key), Some(action.name));
+            }
+        }
+    }
+
+    #[test]
+    fn a_screens_key_comes_before_the_same_key_of_all_screens() {
+        let map = Keymap::new(&BTreeMap::new()).unwrap();
+        let k = Key::char('k');
+        assert_eq!(map.find(&[Scope::Images, Scope::List, Scope::Global], k), Some(Act::ImagesKubeadm));
+        assert_eq!(map.find(&[Scope::Media, Scope::List, Scope::Global], k), Some(Act::Up));
+    }
+
+    #[test]
+    fn a_change_replaces_the_keys_of_its_operation_alone() {
+        let map = Keymap::new(&changes(&[("quit", &["Q"])])).unwrap();
+        assert_eq!(map.find(&[Scope::Global], Key::char('q')), None);
+        assert_eq!(map.find(&[Scope::Global], Key::char('Q')), Some(Act::Quit));
+        assert_eq!(map.keys(Act::Help).len(), 2);
+    }
+
+    #[test]
+    fn unsound_changes_are_refused_with_their_names() {
+        let refused = |rows: &[(&str, &[&str])]| Keymap::new(&changes(rows)).unwrap_err().to_string();
+        assert_eq!(
+            refused(&[("quitt", &["Q"])]),
+            "keys: there is no operation \"quitt\"; did you mean \"quit\"?"
+        );
+        assert_eq!(refused(&[("zzz", &[])]), "keys: there is no operation \"zzz\"");
+        assert_eq!(refused(&[("serve", &["S"])]), "keys: \"serve\" is had on the command line alone");
+        assert!(refused(&[("quit", &["Hyper-q"])]).starts_with("keys: quit: \"Hyper-q\" is not a key"));
+        assert_eq!(
+            refused(&[("quit", &["l"])]),
+            "keys: l would mean both logs and quit; give one of them another key"
+        );
+        assert_eq!(refused(&[("help", &[])]), "keys: help needs at least one key");
+    }
+}

@@ -1,0 +1,18 @@
+//! How the workstation was asked to start: what the command line says about it, before any file is read.
+
+use std::path::PathBuf;
+
+/// The flags that concern the workstation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A theme's name.
+    pub theme: Option<String>,
+    /// ASCII alone.
+    pub ascii: bool,
+    /// Colours: always, never, or as the terminal has them.
+    pub color: Option<bool>,
+    /// The configuration file, instead of the usual one.
+    pub config: Option<PathBuf>,
+    /// Numbered prompts on plain lines instead of screens.
+    pub plain: bool,
+}

@@ -1,0 +1,189 @@
+//! Offers a list to choose from: filtered as one types, one row or several marked ones.
+
+use std::collections::BTreeSet;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Answer, Question, Reply};
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::widgets::list::{List, Move};
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::{edit, line, popup};
+
+/// A row that can be chosen.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name.
+    pub name: String,
+    /// What is to be said about it.
+    pub note: String,
+}
+
+impl Item {
+    /// A row with a note.
+    pub fn new(name: impl Into<String>, note: impl Into<String>) -> Self {
+        Self { name: name.into(), note: note.into() }
+    }
+}
+
+/// A list to choose from.
+#[derive(Debug)]
+pub struct Choose {
+    /// Who asks.
+    pub question: Question,
+    title: String,
+    items: Vec<Item>,
+    list: List,
+    marked: Option<BTreeSet<usize>>,
+    empty: String,
+}
+
+impl Choose {
+    /// One of these; the cursor stands on the first.
+    pub fn new(question: impl Into<Question>, title: &str, items: Vec<Item>) -> Self {
+        let mut choose = Self {
+            question: question.into(),
+            title: title.to_owned(),
+            items,
+            list: List::default(),
+            marked: None,
+            empty: "nothing here".to_owned(),
+        };
+        choose.refresh();
+        choose
+    }
+
+    /// Several can be marked; these are from the start.
+    #[must_use]
+    pub fn several(mut self, marked: impl IntoIterator<Item = usize>) -> Self {
+        self.marked = Some(marked.into_iter().collect());
+        self
+    }
+
+    /// With the cursor on this row.
+    #[must_use]
+    pub fn at(mut self, row: usize) -> Self {
+        self.list.select(row);
+        self
+    }
+
+    /// What is said where there is nothing to choose.
+    #[must_use]
+    pub fn or_say(mut self, words: &str) -> Self {
+        words.clone_into(&mut self.empty);
+        self
+    }
+
+    fn refresh(&mut self) {
+        let items = &self.items;
+        self.list.refresh(items.len(), |row| format!("{} {}", items[row].name, items[row].note).into());
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.list.filter, text);
+        self.refresh();
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        match key.code {
+            Code::Esc if self.list.clear_filter() => self.refresh(),
+            Code::Esc => return Reply::Closed,
+            Code::Up => self.list.go(Move::Up),
+            Code::Down => self.list.go(Move::Down),
+            Code::PageUp => self.list.go(Move::PageUp),
+            Code::PageDown => self.list.go(Move::PageDown),
+            Code::Home => self.list.go(Move::First),
+            Code::End => self.list.go(Move::Last),
+            Code::Char(' ') if self.marked.is_some() => self.mark(),
+            Code::Enter => return self.entered(),
+            _ => {
+                if edit::key(&mut self.list.filter, key) {
+                    self.refresh();
+                }
+            }
+        }
+        Reply::Stay
+    }
+
+    fn mark(&mut self) {
+        if let (Some(marked), Some(row)) = (&mut self.marked, self.list.row())
+            && !marked.remove(&row)
+        {
+            marked.insert(row);
+        }
+        self.list.go(Move::Down);
+    }
+
+    fn entered(&self) -> Reply {
+        let rows: Vec<usize> = match (&self.marked, self.list.row()) {
+            // Where several can be marked, what is marked counts and the cursor alone does not.
+            (Some(marked), _) => marked.iter().copied().collect(),
+            (None, Some(row)) => vec![row],
+            (None, None) => return Reply::Stay,
+        };
+        Reply::Answered(self.question, Answer::Rows(rows))
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(7);
+        let size =
+            (area.width.saturating_sub(4).min(100), rows.clamp(9, area.height.saturating_sub(2).max(9)));
+        let inner = popup::popup(&self.title, size, area, look, buffer);
+        edit::draw(&self.list.filter, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
+        let body = Rect { height: inner.height.saturating_sub(3), ..line::below(inner, 1) };
+        if self.items.is_empty() {
+            line::words(&self.empty, look.style(Role::Dim), line::row(body, 1), buffer);
+        }
+        let marked = |row: usize| self.marked.as_ref().is_some_and(|marked| marked.contains(&row));
+        let row = |row: usize| Row {
+            marked: marked(row),
+            values: vec![
+                Value::plain(self.items[row].name.clone()),
+                Value::styled(self.items[row].note.clone(), Role::Dim),
+            ],
+        };
+        let notes = self.items.iter().any(|item| !item.note.is_empty());
+        let one = [Column::left("type to filter", 0)];
+        let two = [Column::left("type to filter", 0), Column::left("", 0)];
+        table(if notes { &two } else { &one }, &self.list, row, body, look, buffer);
+        let mark = if self.marked.is_some() { "Space mark   " } else { "" };
+        let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
+        let words = format!("{mark}Enter take   Esc leave{count}");
+        line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Act;
+
+    fn choose() -> Choose {
+        let items = ["default", "light", "mono"].iter().map(|name| Item::new(*name, "")).collect();
+        Choose::new(Act::Theme, "Theme", items)
+    }
+
+    fn rows(reply: Reply) -> Vec<usize> {
+        let Reply::Answered(_, Answer::Rows(rows)) = reply else { panic!("no rows: {reply:?}") };
+        rows
+    }
+
+    #[test]
+    fn typing_filters_and_enter_takes_the_row_under_the_cursor() {
+        let mut choose = choose();
+        "mo".chars().for_each(|c| drop(choose.key(Key::char(c))));
+        assert_eq!(rows(choose.key(Key::plain(Code::Enter))), [2]);
+    }
+
+    #[test]
+    fn marks_survive_the_filter() {
+        let mut choose = choose().several([0]);
+        "mono".chars().for_each(|c| drop(choose.key(Key::char(c))));
+        choose.key(Key::char(' '));
+        assert!(matches!(choose.key(Key::plain(Code::Esc)), Reply::Stay));
+        assert_eq!(rows(choose.key(Key::plain(Code::Enter))), [0, 2]);
+    }
+}

@@ -1,0 +1,184 @@
+//! Asks before something that cannot be taken back: Cancel is where one stands, and the worst things want a name typed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget, Wrap};
+
+use super::{Answer, Question, Reply};
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::domain::text;
+use crate::widgets::look::Look;
+use crate::widgets::{edit, line, popup};
+
+/// A question of yes or no.
+#[derive(Debug)]
+pub struct Confirm {
+    /// Who asks.
+    pub question: Question,
+    title: String,
+    words: Vec<String>,
+    buttons: Vec<String>,
+    at: usize,
+    name: Option<(String, tui_input::Input)>,
+    refused: bool,
+}
+
+impl Confirm {
+    /// Asks under a title; `words` are the plan, a paragraph each, `yes` the word on the button.
+    pub fn new(question: impl Into<Question>, title: &str, words: Vec<String>, yes: &str) -> Self {
+        Self {
+            question: question.into(),
+            title: title.to_owned(),
+            words,
+            buttons: vec!["Cancel".to_owned(), yes.to_owned()],
+            at: 0,
+            name: None,
+            refused: false,
+        }
+    }
+
+    /// With further buttons; the answer is then the number of the button, from 0 for the first after Cancel.
+    #[must_use]
+    pub fn or(mut self, button: &str) -> Self {
+        self.buttons.push(button.to_owned());
+        self
+    }
+
+    /// Wants this name typed before it answers.
+    #[must_use]
+    pub fn typed(mut self, name: &str) -> Self {
+        self.name = Some((name.to_owned(), tui_input::Input::default()));
+        self
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some((_, input)) = &mut self.name {
+            edit::paste(input, text);
+        }
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        self.refused = false;
+        match key.code {
+            Code::Esc => return Reply::Closed,
+            Code::Left | Code::BackTab | Code::Up => self.at = self.at.saturating_sub(1),
+            Code::Right | Code::Tab | Code::Down => self.at = (self.at + 1).min(self.buttons.len() - 1),
+            Code::Enter => return self.entered(),
+            _ => match &mut self.name {
+                Some((_, input)) => {
+                    edit::key(input, key);
+                }
+                None => self.letter(key),
+            },
+        }
+        Reply::Stay
+    }
+
+    /// A button is chosen by its first letter too; Enter is still needed.
+    fn letter(&mut self, key: Key) {
+        let Code::Char(c) = key.code else { return };
+        let begins =
+            |button: &String| button.chars().next().is_some_and(|first| first.eq_ignore_ascii_case(&c));
+        if let Some(at) = self.buttons.iter().position(begins) {
+            self.at = at;
+        }
+    }
+
+    fn entered(&mut self) -> Reply {
+        if self.at == 0 && self.name.is_none() {
+            return Reply::Closed;
+        }
+        if let Some((name, input)) = &self.name {
+            // Where a name is typed in full, that is the choice.
+            if input.value().trim() != name {
+                self.refused = true;
+                return Reply::Stay;
+            }
+            return Reply::Answered(self.question, Answer::Yes);
+        }
+        let answer = if self.buttons.len() > 2 { Answer::Rows(vec![self.at - 1]) } else { Answer::Yes };
+        Reply::Answered(self.question, answer)
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let columns = 70.min(area.width.saturating_sub(4)).max(1);
+        let words: Vec<Line<'_>> =
+            self.words.iter().map(|words| Line::raw(text::shown(words).into_owned())).collect();
+        let paragraph = Paragraph::new(words).wrap(Wrap { trim: true });
+        let folded: usize =
+            self.words.iter().map(|words| 1 + text::width(words) / usize::from(columns - 2)).sum();
+        let text_rows = u16::try_from(folded).unwrap_or(12).min(area.height.saturating_sub(8));
+        let rows = text_rows + 4 + if self.name.is_some() { 3 } else { 0 };
+        let inner = popup::popup(&self.title, (columns + 2, rows + 1), area, look, buffer);
+        paragraph
+            .style(look.style(Role::Text))
+            .render(Rect { height: text_rows.min(inner.height), ..inner }, buffer);
+        let mut at = text_rows + 1;
+        if let Some((name, input)) = &self.name {
+            let ask = format!("Type {name} to go on:");
+            let role = if self.refused { Role::Fail } else { Role::Warn };
+            let ask = if self.refused { format!("x That is not it. {ask}") } else { ask };
+            line::words(&ask, look.style(role), line::row(inner, at), buffer);
+            edit::draw(input, false, line::row(inner, at + 1), look, buffer);
+            at += 3;
+        }
+        self.buttons(line::row(inner, at), look, buffer);
+    }
+
+    fn buttons(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let mut spans = Vec::new();
+        for (at, button) in self.buttons.iter().enumerate() {
+            if self.name.is_some() {
+                break;
+            }
+            let (words, role) = if at == self.at {
+                (format!(">[ {button} ]"), Role::Selected)
+            } else {
+                (format!(" [ {button} ]"), Role::Text)
+            };
+            spans.push(Span::styled(words, look.style(role)));
+            spans.push(Span::raw("  "));
+        }
+        if self.name.is_some() {
+            spans.push(Span::styled("Enter when it is typed   Esc cancel", look.style(Role::Dim)));
+        }
+        Line::from(spans).render(area, buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Act;
+
+    const ENTER: Key = Key::plain(Code::Enter);
+
+    #[test]
+    fn enter_alone_changes_nothing() {
+        let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
+        assert!(matches!(confirm.key(ENTER), Reply::Closed));
+        let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
+        confirm.key(Key::char('s'));
+        assert!(matches!(confirm.key(ENTER), Reply::Answered(_, Answer::Yes)));
+    }
+
+    #[test]
+    fn a_name_must_be_typed_in_full() {
+        let mut confirm = Confirm::new(Act::CheckOverride, "Override", vec![], "x").typed("ab");
+        confirm.key(Key::char('a'));
+        assert!(matches!(confirm.key(ENTER), Reply::Stay));
+        confirm.key(Key::char('b'));
+        assert!(matches!(confirm.key(ENTER), Reply::Answered(_, Answer::Yes)));
+    }
+
+    #[test]
+    fn of_several_buttons_the_answer_says_which() {
+        let mut confirm = Confirm::new(Act::Quit, "Quit", vec![], "Keep running").or("Stop safely");
+        confirm.key(Key::plain(Code::Right));
+        confirm.key(Key::plain(Code::Right));
+        let Reply::Answered(_, Answer::Rows(rows)) = confirm.key(ENTER) else { panic!() };
+        assert_eq!(rows, [1]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Help and the palette: every operation with its keys, found by a few letters, done by Enter.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::Reply;
+use crate::actions::Act;
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::widgets::list::{List, Move};
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::{edit, line, popup};
+
+/// One operation, as it is offered.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which.
+    pub act: Act,
+    /// Its keys, joined.
+    pub keys: String,
+    /// Why it cannot be done now.
+    pub why_not: Option<String>,
+}
+
+/// A list of operations to search.
+#[derive(Debug)]
+pub struct Finder {
+    title: String,
+    entries: Vec<Entry>,
+    shown: Vec<usize>,
+    typed: tui_input::Input,
+    list: List,
+    refused: Option<String>,
+}
+
+impl Finder {
+    /// Over these operations.
+    pub fn new(title: &str, entries: Vec<Entry>) -> Self {
+        let mut finder = Self {
+            title: title.to_owned(),
+            entries,
+            shown: Vec::new(),
+            typed: tui_input::Input::default(),
+            list: List::default(),
+            refused: None,
+        };
+        finder.refresh();
+        finder
+    }
+
+    fn refresh(&mut self) {
+        let pattern = Pattern::parse(self.typed.value(), CaseMatching::Ignore, Normalization::Smart);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut scored: Vec<(u32, usize)> = Vec::new();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let row = entry.act.row();
+            let words = format!("{} {} {} {}", row.title, row.id, row.doc, entry.keys);
+            let mut buffer = Vec::new();
+            if let Some(score) = pattern.score(Utf32Str::new(&words, &mut buffer), &mut matcher) {
+                scored.push((score, at));
+            }
+        }
+        scored.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
+        self.shown = scored.into_iter().map(|(_, at)| at).collect();
+        self.list.refresh(self.shown.len(), |_| "".into());
+        self.list.go(Move::First);
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.typed, text);
+        self.refresh();
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        self.refused = None;
+        match key.code {
+            Code::Esc => return Reply::Closed,
+            Code::Up => self.list.go(Move::Up),
+            Code::Down => self.list.go(Move::Down),
+            Code::PageUp => self.list.go(Move::PageUp),
+            Code::PageDown => self.list.go(Move::PageDown),
+            Code::Enter => {
+                let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
+                match entry {
+                    Some(Entry { why_not: Some(reason), .. }) => self.refused = Some(reason.clone()),
+                    Some(entry) => return Reply::Do(entry.act),
+                    None => {}
+                }
+            }
+            _ => {
+                if edit::key(&mut self.typed, key) {
+                    self.refresh();
+                }
+            }
+        }
+        Reply::Stay
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
+        let inner = popup::popup(&self.title, size, area, look, buffer);
+        edit::draw(&self.typed, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
+        let columns = [Column::left("KEY", 12), Column::left("WHAT", 14), Column::left("", 0)];
+        let row = |row: usize| {
+            let entry = &self.entries[self.shown[row]];
+            let role = if entry.why_not.is_some() { Role::Dim } else { Role::Text };
+            let values = vec![
+                Value::styled(
+                    entry.keys.clone(),
+                    if entry.why_not.is_some() { Role::Dim } else { Role::Key },
+                ),
+                Value::styled(entry.act.row().title, role),
+                Value::styled(entry.act.row().doc, role),
+            ];
+            Row { marked: false, values }
+        };
+        let body = Rect { height: inner.height.saturating_sub(5), ..line::below(inner, 1) };
+        table(&columns, &self.list, row, body, look, buffer);
+        let foot = inner.height.saturating_sub(3);
+        let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
+        match (&self.refused, entry) {
+            (Some(reason), _) => {
+                line::words(&format!("x {reason}"), look.style(Role::Warn), line::row(inner, foot), buffer);
+            }
+            (None, Some(entry)) => {
+                line::words(entry.act.row().doc, look.style(Role::Text), line::row(inner, foot), buffer);
+            }
+            (None, None) => {
+                line::words("nothing is called so", look.style(Role::Dim), line::row(inner, foot), buffer)
+            }
+        }
+        let words = "type to search   Enter do it   Esc close";
+        line::words(words, look.style(Role::Dim), line::row(inner, foot + 2), buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(act: Act, why_not: Option<&str>) -> Entry {
+        Entry { act, keys: act.row().keys.join(" "), why_not: why_not.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_few_letters_find_an_operation_and_enter_does_it() {
+        let mut finder = Finder::new("Help", vec![entry(Act::Quit, None), entry(Act::ImagesKubeadm, None)]);
+        "kubead".chars().for_each(|c| drop(finder.key(Key::char(c))));
+        assert!(matches!(finder.key(Key::plain(Code::Enter)), Reply::Do(Act::ImagesKubeadm)));
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_why_instead() {
+        let mut finder = Finder::new("Help", vec![entry(Act::Pack, Some("no medium is chosen"))]);
+        assert!(matches!(finder.key(Key::plain(Code::Enter)), Reply::Stay));
+        assert_eq!(finder.refused.as_deref(), Some("no medium is chosen"));
+    }
+}

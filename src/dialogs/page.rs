@@ -1,0 +1,133 @@
+//! Text to read: scrolled, searched, nothing to answer.
+
+use std::cell::Cell;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::Reply;
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::domain::text;
+use crate::widgets::look::Look;
+use crate::widgets::{line, popup};
+
+/// A page.
+#[derive(Debug)]
+pub struct Page {
+    title: String,
+    lines: Vec<(String, Role)>,
+    from: Cell<usize>,
+    copy: Option<String>,
+}
+
+impl Page {
+    /// A page of lines.
+    pub fn new(title: &str, lines: Vec<(String, Role)>) -> Self {
+        Self { title: title.to_owned(), lines, from: Cell::new(0), copy: None }
+    }
+
+    /// A page of plain lines.
+    pub fn plain(title: &str, lines: impl IntoIterator<Item = String>) -> Self {
+        Self::new(title, lines.into_iter().map(|line| (line, Role::Text)).collect())
+    }
+
+    /// With a text that `c` copies.
+    #[must_use]
+    pub fn copying(mut self, text: String) -> Self {
+        self.copy = Some(text);
+        self
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        let from = self.from.get();
+        self.from.set(match key.code {
+            Code::Esc | Code::Enter | Code::Char('q') => return Reply::Closed,
+            Code::Char('c') => return self.copy.clone().map_or(Reply::Stay, Reply::Copy),
+            Code::Up | Code::Char('k') => from.saturating_sub(1),
+            Code::Down | Code::Char('j') => from + 1,
+            Code::PageUp => from.saturating_sub(10),
+            Code::PageDown | Code::Char(' ') => from + 10,
+            Code::Home | Code::Char('g') => 0,
+            Code::End | Code::Char('G') => usize::MAX,
+            _ => from,
+        });
+        Reply::Stay
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let columns = area.width.saturating_sub(4).min(110);
+        let folded = self.folded(usize::from(columns.saturating_sub(4)).max(1));
+        let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let rows = wanted.min(area.height.saturating_sub(2));
+        let inner = popup::popup(&self.title, (columns, rows), area, look, buffer);
+        let body = Rect { height: inner.height.saturating_sub(2), ..inner };
+        let room = usize::from(body.height);
+        let from = self.from.get().min(folded.len().saturating_sub(room));
+        self.from.set(from);
+        for (at, (words, role)) in (0u16..).zip(folded.iter().skip(from).take(room)) {
+            Line::styled(words.clone(), look.style(*role)).render(line::row(body, at), buffer);
+        }
+        let more = if folded.len() > room {
+            format!("   {}/{} lines", from + room, folded.len())
+        } else {
+            String::new()
+        };
+        let copy = if self.copy.is_some() { "   c copy" } else { "" };
+        let words = format!("Esc close{copy}{more}");
+        line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
+    }
+
+    fn folded(&self, columns: usize) -> Vec<(String, Role)> {
+        let fold = |(words, role): &(String, Role)| {
+            wrap(&text::shown(words), columns).into_iter().map(|piece| (piece, *role)).collect::<Vec<_>>()
+        };
+        self.lines.iter().flat_map(fold).collect()
+    }
+}
+
+/// Folds at blanks where there are some, else anywhere; continued lines stand two cells in.
+pub fn wrap(words: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    for word in words.split_inclusive(' ') {
+        let mut word = word.to_owned();
+        if text::width(&current) + text::width(word.trim_end()) > columns && !current.trim().is_empty() {
+            lines.push(std::mem::replace(&mut current, "  ".to_owned()));
+        }
+        while text::width(&current) + text::width(word.trim_end()) > columns {
+            let room = columns.saturating_sub(text::width(&current)).max(1);
+            let mut used = 0;
+            let cut = word.char_indices().find(|(_, c)| {
+                used += text::width(c.encode_utf8(&mut [0; 4]));
+                used > room
+            });
+            let Some((at, _)) = cut.filter(|(at, _)| *at > 0) else { break };
+            let rest = word.split_off(at);
+            current.push_str(&word);
+            lines.push(std::mem::replace(&mut current, "  ".to_owned()));
+            word = rest;
+        }
+        current.push_str(&word);
+    }
+    lines.push(current.trim_end().to_owned());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_folded_and_none_is_lost() {
+        assert_eq!(wrap("one two three", 8), ["one two ", "  three"]);
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let lines = wrap(&digest, 40);
+        assert!(lines.iter().all(|line| text::width(line) <= 40));
+        assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), digest);
+        assert_eq!(wrap("", 10), [""]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Asks for a passphrase: masked, kept in memory that is wiped, never shown, never in a log.
+
+use std::fmt;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use secrecy::SecretString;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Answer, Question, Reply};
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::widgets::look::Look;
+use crate::widgets::{line, popup};
+
+/// Bytes that are reserved at once, so that growing leaves no copies behind.
+const ROOM: usize = 1024;
+
+/// A passphrase to type, maybe twice.
+pub struct Secret {
+    /// Who asks.
+    pub question: Question,
+    title: String,
+    what: String,
+    typed: Zeroizing<String>,
+    first: Option<Zeroizing<String>>,
+    twice: bool,
+    refused: Option<&'static str>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("question", &self.question).finish_non_exhaustive()
+    }
+}
+
+impl Secret {
+    /// For a key that has one.
+    pub fn new(question: impl Into<Question>, title: &str, what: &str) -> Self {
+        Self {
+            question: question.into(),
+            title: title.to_owned(),
+            what: what.to_owned(),
+            typed: Zeroizing::new(String::with_capacity(ROOM)),
+            first: None,
+            twice: false,
+            refused: None,
+        }
+    }
+
+    /// For a key that is to get one: typed twice.
+    #[must_use]
+    pub const fn twice(mut self) -> Self {
+        self.twice = true;
+        self
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        text.trim_end_matches(['\n', '\r']).chars().for_each(|c| self.push(c));
+    }
+
+    fn push(&mut self, c: char) {
+        if self.typed.len() + c.len_utf8() <= ROOM {
+            self.typed.push(c);
+        }
+        self.refused = None;
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        match (key.ctrl, key.code) {
+            (_, Code::Esc) => return Reply::Closed,
+            (false, Code::Char(c)) => self.push(c),
+            (_, Code::Backspace) | (true, Code::Char('h')) => {
+                self.typed.pop();
+            }
+            (true, Code::Char('u')) => self.typed.zeroize(),
+            (_, Code::Enter) => return self.entered(),
+            _ => {}
+        }
+        Reply::Stay
+    }
+
+    fn entered(&mut self) -> Reply {
+        if self.typed.is_empty() {
+            self.refused = Some("nothing is typed yet");
+            return Reply::Stay;
+        }
+        let typed = std::mem::replace(&mut self.typed, Zeroizing::new(String::with_capacity(ROOM)));
+        match (self.twice, self.first.take()) {
+            (true, None) => {
+                self.first = Some(typed);
+                Reply::Stay
+            }
+            (true, Some(first)) if *first != *typed => {
+                self.refused = Some("the two differ; type it again, twice");
+                Reply::Stay
+            }
+            _ => Reply::Answered(self.question, Answer::Secret(SecretString::from(typed.as_str()))),
+        }
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
+        line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
+        let prompt = if self.first.is_some() { "The same again:" } else { "Passphrase:" };
+        line::words(prompt, look.style(Role::Dim), line::row(inner, 2), buffer);
+        let stars = "*".repeat(self.typed.chars().count().min(usize::from(inner.width).saturating_sub(2)));
+        line::words(&format!("{stars}_"), look.style(Role::Input), line::row(inner, 3), buffer);
+        if let Some(reason) = self.refused {
+            line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 4), buffer);
+        }
+        line::words("Enter take it   Esc leave", look.style(Role::Dim), line::row(inner, 6), buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::actions::Act;
+    use crate::config::theme::{Depth, Theme};
+
+    fn typed(secret: &mut Secret, text: &str) -> Reply {
+        text.chars().for_each(|c| drop(secret.key(Key::char(c))));
+        secret.key(Key::plain(Code::Enter))
+    }
+
+    #[test]
+    fn a_new_passphrase_is_typed_twice_and_must_be_the_same() {
+        let mut secret = Secret::new(Act::KeyGenerate, "Key", "").twice();
+        assert!(matches!(typed(&mut secret, "abc"), Reply::Stay));
+        assert!(matches!(typed(&mut secret, "abd"), Reply::Stay));
+        assert!(secret.refused.is_some());
+        typed(&mut secret, "abc");
+        let Reply::Answered(_, Answer::Secret(given)) = typed(&mut secret, "abc") else { panic!() };
+        assert_eq!(given.expose_secret(), "abc");
+    }
+
+    #[test]
+    fn what_is_typed_is_never_drawn_nor_debugged() {
+        let mut secret = Secret::new(Act::Pack, "Key", "signing_key");
+        "hunter2".chars().for_each(|c| drop(secret.key(Key::char(c))));
+        let look = Look { theme: Theme::built_in("mono").unwrap(), depth: Depth::None, unicode: true };
+        let area = Rect::new(0, 0, 80, 24);
+        let mut buffer = Buffer::empty(area);
+        secret.draw(area, &look, &mut buffer);
+        let drawn: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+        assert!(drawn.contains("*******_") && !drawn.contains("hunter2"));
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+}

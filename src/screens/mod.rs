@@ -1,0 +1,17 @@
+//! The screens of the workstation, one file for one step.
+
+mod images;
+mod start;
+
+use std::collections::BTreeMap;
+
+use crate::tui::model::Place;
+use crate::tui::screen::Screen;
+
+/// Every screen at its place.
+pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
+    let mut screens: BTreeMap<Place, Box<dyn Screen + Send>> = BTreeMap::new();
+    screens.insert(Place::Start, Box::<start::Start>::default());
+    screens.insert(Place::Images, Box::<images::Images>::default());
+    screens
+}

@@ -1,0 +1,286 @@
+//! The workstation's state machine: a message in, the state changed, effects out; pure, so that tests drive it by keys.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::job;
+use super::keys;
+use super::model::{Model, Place};
+use super::msg::{Effect, Found, Level, Msg};
+use super::screen::{Cx, Screen, Todo};
+use crate::actions::{Act, Scope};
+use crate::config::keymap::Keymap;
+use crate::dialogs::{Answer, Confirm, Dialog, Question, Reply, Secret};
+use crate::screens;
+use crate::widgets::look::Look;
+
+/// For how long words stay in the status row at least.
+const WORDS: Duration = Duration::from_secs(6);
+/// Below this nothing can be operated: columns, rows.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// The workstation.
+pub struct App {
+    /// The state that screens share.
+    pub model: Model,
+    /// How it looks.
+    pub look: Look,
+    /// The themes there are besides the built-in ones.
+    pub themes: Vec<crate::config::theme::Theme>,
+    pub(super) keymap: Keymap,
+    pub(super) screens: BTreeMap<Place, Box<dyn Screen + Send>>,
+    pub(super) dialogs: Vec<Dialog>,
+    pub(super) words: Option<(String, Duration)>,
+    pub(super) size: (u16, u16),
+    pub(super) interrupts: u8,
+    pub(super) mouse: bool,
+    pub(super) waiting: bool,
+    terminated: bool,
+    pub(super) todo: Todo,
+}
+
+impl App {
+    /// At the start screen.
+    pub fn new(model: Model, look: Look, keymap: Keymap, size: (u16, u16)) -> Self {
+        Self {
+            model,
+            look,
+            themes: Vec::new(),
+            keymap,
+            screens: screens::all(),
+            dialogs: Vec::new(),
+            words: None,
+            size,
+            interrupts: 0,
+            mouse: false,
+            waiting: false,
+            terminated: false,
+            todo: Todo::default(),
+        }
+    }
+
+    /// What is to be done before the first message.
+    pub fn begin(&mut self) -> Vec<Effect> {
+        self.todo.effects.push_back(Effect::Ask(super::msg::Query::Host));
+        self.on_screen(|screen, cx| screen.entered(cx));
+        self.settle()
+    }
+
+    /// Takes a message that came at `at` since the start and `now` by the clock.
+    pub fn update(&mut self, at: Duration, now: jiff::Timestamp, msg: Msg) -> Vec<Effect> {
+        self.model.at = at;
+        self.model.now = now;
+        if self.words.as_ref().is_some_and(|(_, until)| *until <= at) {
+            self.words = None;
+        }
+        match msg {
+            Msg::Key(key) => self.key(key),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Click(row) => self.click(row),
+            Msg::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                self.todo.effects.push_back(Effect::Redraw);
+            }
+            Msg::Tick => {}
+            Msg::Job(id, view) => job::goes_on(&mut self.model, id, view),
+            Msg::Said(level, words) => self.model.note(level, words),
+            Msg::Ended(id, ended) => self.job_ended(id, ended),
+            Msg::Found(found) => self.found(&found),
+            Msg::NeedsPassphrase(key) => {
+                self.waiting = true;
+                let what = format!("for {}", key.display());
+                self.dialogs.push(Secret::new(Act::Pack, "Passphrase of the signing key", &what).into());
+            }
+            Msg::Interrupt => self.interrupt(),
+            Msg::Terminate => {
+                self.terminated = true;
+                self.leave();
+            }
+        }
+        self.settle()
+    }
+
+    /// Columns and rows.
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Whether a signal made it leave.
+    pub const fn was_terminated(&self) -> bool {
+        self.terminated
+    }
+
+    /// Whether something on the screen changes by time alone.
+    pub fn moves(&self) -> bool {
+        self.words.is_some() || self.model.running().is_some_and(|job| !job.paused)
+    }
+
+    /// The screen one is at.
+    pub(super) fn screen(&self) -> Option<&(dyn Screen + Send)> {
+        self.screens.get(&self.model.place).map(|screen| &**screen)
+    }
+
+    /// Lets the screen one is at do something.
+    pub(super) fn on_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &mut Cx<'_>) -> T) -> Option<T> {
+        let screen = self.screens.get_mut(&self.model.place)?;
+        let mut cx = Cx { model: &mut self.model, todo: &mut self.todo };
+        Some(work(&mut **screen, &mut cx))
+    }
+
+    /// Says something in the status row, for a while.
+    pub(super) fn say(&mut self, words: impl Into<String>) {
+        self.words = Some((words.into(), self.model.at + WORDS));
+    }
+
+    /// The scopes in which keys are looked up, nearest first.
+    pub(super) fn scopes(&self) -> Vec<Scope> {
+        let mut scopes = self.screen().map_or_else(Vec::new, |screen| screen.scopes().to_vec());
+        scopes.push(Scope::Global);
+        scopes
+    }
+
+    /// Why an operation cannot be done now.
+    pub(super) fn why_not(&self, act: Act) -> Option<String> {
+        match act.row().scope {
+            Scope::Global => keys::why_not(&self.model, act),
+            Scope::Job => job::why_not(&self.model, act),
+            Scope::List => None,
+            _ => self.screen()?.why_not(act, &self.model),
+        }
+    }
+
+    fn found(&mut self, found: &Found) {
+        match found {
+            Found::Host(facts) => self.model.host = Some(facts.clone()),
+            Found::Failed(_, failure) => {
+                self.model.note(Level::Fail, &failure.message);
+                self.dialogs.push(super::words::failure_page("That did not work", failure).into());
+            }
+            Found::Saved(path) => {
+                self.model.note(Level::Info, format!("written: {}", path.display()));
+                self.say(format!("written: {}", path.display()));
+            }
+            Found::NotSaved(path, failure) => {
+                self.model.note(Level::Fail, &failure.message);
+                let title = format!("{} was not written", path.display());
+                self.dialogs.push(super::words::failure_page(&title, failure).into());
+            }
+            _ => {}
+        }
+        self.on_screen(|screen, cx| screen.found(found, cx));
+    }
+
+    fn job_ended(&mut self, id: crate::domain::job::JobId, ended: super::msg::Ended) {
+        let Some(act) = job::ended(&mut self.model, id, ended) else { return };
+        if self.waiting {
+            // The question went with the job.
+            self.waiting = false;
+            self.dialogs.retain(
+                |dialog| !matches!(dialog, Dialog::Secret(secret) if secret.question.act == Act::Pack),
+            );
+        }
+        let places: Vec<Place> = self.screens.keys().copied().collect();
+        for place in places {
+            if let Some(screen) = self.screens.get_mut(&place) {
+                screen.ended(act, &mut Cx { model: &mut self.model, todo: &mut self.todo });
+            }
+        }
+    }
+
+    /// Ctrl-C: the first asks, the second stops the job safely and leaves.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupts += 1;
+        match self.model.running() {
+            Some(_) if self.interrupts == 1 => {
+                self.say("Ctrl-C again stops the job at a safe point and leaves");
+            }
+            _ if self.interrupts == 1 => self.say("q leaves; so does Ctrl-C again"),
+            _ => self.leave(),
+        }
+    }
+
+    /// Stops what runs at a safe point and leaves; the loop waits for the job's end.
+    pub(super) fn leave(&mut self) {
+        if let Some(id) = job::stop(&mut self.model) {
+            self.todo.effects.push_back(Effect::Cancel(id));
+        }
+        self.todo.effects.push_back(Effect::Quit);
+    }
+
+    /// Hands a dialog's answer to whoever asked.
+    pub(super) fn reply(&mut self, question: Option<Question>, reply: Reply) {
+        match reply {
+            Reply::Stay => {}
+            Reply::Closed => {
+                self.dialogs.pop();
+                if self.waiting && question.is_some_and(|question| question.act == Act::Pack) {
+                    self.waiting = false;
+                    self.todo.effects.push_back(Effect::Passphrase(None));
+                }
+            }
+            Reply::Copy(text) => self.copy(text),
+            Reply::Do(act) => {
+                self.dialogs.pop();
+                self.act(act);
+            }
+            Reply::Answered(question, answer) => {
+                self.dialogs.pop();
+                self.answered(question, answer);
+            }
+        }
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer) {
+        match (question.act, answer) {
+            (Act::Pack, Answer::Secret(secret)) if self.waiting => {
+                self.waiting = false;
+                self.todo.effects.push_back(Effect::Passphrase(Some(secret)));
+            }
+            (act, answer) if act.row().scope == Scope::Global || act.row().scope == Scope::Job => {
+                self.answered_here(act, &answer);
+            }
+            (_, answer) => {
+                self.on_screen(|screen, cx| screen.answered(question, answer, cx));
+            }
+        }
+    }
+
+    pub(super) fn confirm_stop(&mut self) {
+        let words = vec![
+            "The job stops at the next safe point. What is done is kept; the same job goes on from there."
+                .to_owned(),
+            "Nothing is signed by a job that was stopped.".to_owned(),
+        ];
+        self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());
+    }
+
+    /// Carries out what an update gathered.
+    fn settle(&mut self) -> Vec<Effect> {
+        for _ in 0..8 {
+            let Some(place) = self.todo.place.take() else { break };
+            self.go(place);
+        }
+        let dialogs = std::mem::take(&mut self.todo.dialogs);
+        self.dialogs.extend(dialogs);
+        if let Some(words) = self.todo.words.take() {
+            self.say(words);
+        }
+        if let Some(screen) = self.screens.get_mut(&self.model.place) {
+            screen.sync(&self.model);
+        }
+        let effects: Vec<Effect> = self.todo.effects.drain(..).collect();
+        for effect in &effects {
+            if let Effect::Start(act, spec) = effect {
+                job::started(&mut self.model, *act, spec);
+            }
+        }
+        effects
+    }
+
+    pub(super) fn go(&mut self, place: Place) {
+        if place != self.model.place {
+            self.model.place = place;
+            self.on_screen(|screen, cx| screen.entered(cx));
+        }
+    }
+}

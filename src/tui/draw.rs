@@ -1,0 +1,136 @@
+//! One frame: header, stepper, the screen, status row and footer, dialogs above; always from the state alone.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::app::{App, SMALLEST};
+use super::model::Model;
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::domain::text;
+use crate::widgets::footer::{Hint, footer};
+use crate::widgets::header::{HeaderProps, header};
+use crate::widgets::look::Look;
+use crate::widgets::stepper::stepper;
+use crate::widgets::{edit, fold, line};
+
+/// The row of the screen in which its content begins.
+const TOP: u16 = 3;
+/// The row of the screen in which the first row of a list stands that is its whole content.
+pub(super) const LIST_TOP: u16 = TOP + 1;
+
+impl App {
+    /// Draws everything.
+    pub fn draw(&self, buffer: &mut Buffer) {
+        let area = buffer.area;
+        buffer.set_style(area, self.look.style(Role::Text));
+        if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+            too_small(area, &self.model, &self.look, buffer);
+        } else {
+            self.draw_all(area, buffer);
+        }
+        fold::fold(buffer, self.look.unicode);
+    }
+
+    fn draw_all(&self, area: Rect, buffer: &mut Buffer) {
+        let look = &self.look;
+        header(&self.header(), line::row(area, 0), look, buffer);
+        if let (Some(side), Some(number)) = (self.model.place.side(), self.model.place.number()) {
+            let steps: Vec<_> =
+                side.steps().iter().map(|(place, name)| (*name, self.model.state(*place))).collect();
+            stepper(&steps, number, line::row(area, 1), look, buffer);
+        } else {
+            let words = " Container images across an air gap: picked, pinned, signed, verified";
+            line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
+        }
+        line::rule(line::row(area, 2), look, buffer);
+        let body = Rect { height: area.height - TOP - 3, ..line::below(area, TOP) };
+        if let Some(screen) = self.screen() {
+            screen.draw(&self.model, look, body, buffer);
+        }
+        line::rule(line::row(area, area.height - 3), look, buffer);
+        self.status(line::row(area, area.height - 2), buffer);
+        footer(&self.hints(), line::row(area, area.height - 1), look, buffer);
+        let inside = Rect { height: area.height - 1, ..area };
+        for dialog in &self.dialogs {
+            dialog.draw(inside, look, buffer);
+        }
+    }
+
+    /// What was said last, else the filter, else what the screen has to say.
+    fn status(&self, area: Rect, buffer: &mut Buffer) {
+        let look = &self.look;
+        let list = self.screen().and_then(|screen| screen.view());
+        if let Some(list) = list.filter(|list| list.typing || !list.filter.value().is_empty()) {
+            let count = list.count().unwrap_or_default();
+            let lead = format!(" filter {count}: ");
+            line::words(&lead, look.style(Role::Title), area, buffer);
+            let used = u16::try_from(text::width(&lead)).unwrap_or(0).min(area.width);
+            let room = Rect { x: area.x + used, width: (area.width - used).min(40), ..area };
+            if list.typing {
+                edit::draw(&list.filter, false, room, look, buffer);
+            } else {
+                line::words(
+                    &format!("{}   Esc shows all", list.filter.value()),
+                    look.style(Role::Match),
+                    room,
+                    buffer,
+                );
+            }
+            return;
+        }
+        let words = match (&self.words, self.screen()) {
+            (Some((words, _)), _) => words.clone(),
+            (None, Some(screen)) => screen.status(&self.model),
+            (None, None) => String::new(),
+        };
+        line::words(&format!(" {words}"), look.style(Role::Text), area, buffer);
+    }
+
+    pub(super) fn hints(&self) -> Vec<Hint> {
+        let wanted = self.screen().map_or_else(Vec::new, |screen| screen.footer(&self.model));
+        let hint = |act: Act| {
+            let key = self.keymap.keys(act).first()?.to_string();
+            Some(Hint { key, word: act.row().title.to_owned(), enabled: self.why_not(act).is_none() })
+        };
+        std::iter::once(Act::Help).chain(wanted).filter_map(hint).take(crate::widgets::footer::MOST).collect()
+    }
+
+    fn header(&self) -> HeaderProps {
+        let model = &self.model;
+        let side = model.place.side();
+        let step = match (side, model.place.number()) {
+            (Some(side), Some(number)) => {
+                let steps = side.steps();
+                format!(
+                    "step {}/{} {}",
+                    number + 1,
+                    steps.len(),
+                    steps.get(number).map_or("", |(_, name)| name)
+                )
+            }
+            _ => String::new(),
+        };
+        let host = model.host.as_deref();
+        HeaderProps {
+            side: side.map_or("", |side| side.word()).to_owned(),
+            host: host.map_or_else(String::new, |host| host.name.clone()),
+            step,
+            medium: model.medium_words(),
+            key: model.key_words(),
+            network: host.map_or_else(String::new, |host| host.network_words()),
+        }
+    }
+}
+
+/// What there is when there is no room; a job goes on meanwhile.
+fn too_small(area: Rect, model: &Model, look: &Look, buffer: &mut Buffer) {
+    let (columns, rows) = SMALLEST;
+    let words = format!("too small: need {columns}x{rows}, now {}x{}", area.width, area.height);
+    line::words(&words, look.style(Role::Warn), line::row(area, 0), buffer);
+    if let Some(job) = model.running() {
+        let at = model.at.saturating_sub(job.began);
+        let phase = job.view.current().map_or_else(|| job.spec.title(), |phase| phase.line(at));
+        line::words(&phase, look.style(Role::Text), line::row(area, 1), buffer);
+    }
+}

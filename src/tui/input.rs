@@ -1,0 +1,75 @@
+//! From the terminal's events to messages.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+
+use super::msg::Msg;
+use crate::config::key::{Code, Key};
+
+/// The message of an event; nothing for those that say nothing to us.
+pub fn message(event: Event) -> Option<Msg> {
+    match event {
+        Event::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Msg::Key),
+        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
+        Event::Mouse(event) => match event.kind {
+            MouseEventKind::ScrollUp => Some(Msg::Key(Key::plain(Code::Up))),
+            MouseEventKind::ScrollDown => Some(Msg::Key(Key::plain(Code::Down))),
+            MouseEventKind::Down(_) => Some(Msg::Click(event.row)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn key(event: KeyEvent) -> Option<Key> {
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    let code = match event.code {
+        KeyCode::Char(c) if ctrl => Code::Char(c.to_ascii_lowercase()),
+        KeyCode::Char(c) => Code::Char(c),
+        KeyCode::F(number) => Code::F(number),
+        KeyCode::Enter => Code::Enter,
+        KeyCode::Esc => Code::Esc,
+        KeyCode::Tab => Code::Tab,
+        KeyCode::BackTab => Code::BackTab,
+        KeyCode::Backspace => Code::Backspace,
+        KeyCode::Delete => Code::Delete,
+        KeyCode::Insert => Code::Insert,
+        KeyCode::Up => Code::Up,
+        KeyCode::Down => Code::Down,
+        KeyCode::Left => Code::Left,
+        KeyCode::Right => Code::Right,
+        KeyCode::Home => Code::Home,
+        KeyCode::End => Code::End,
+        KeyCode::PageUp => Code::PageUp,
+        KeyCode::PageDown => Code::PageDown,
+        _ => return None,
+    };
+    Some(Key { ctrl, alt: event.modifiers.contains(KeyModifiers::ALT), code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pressed(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
+        match message(Event::Key(KeyEvent::new(code, modifiers))) {
+            Some(Msg::Key(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn keys_are_the_ones_that_maps_name() {
+        for (code, modifiers, name) in [
+            (KeyCode::Char('L'), KeyModifiers::CONTROL, "Ctrl-L"),
+            (KeyCode::Char('P'), KeyModifiers::SHIFT, "P"),
+            (KeyCode::Char(' '), KeyModifiers::NONE, "Space"),
+            (KeyCode::F(4), KeyModifiers::NONE, "F4"),
+            (KeyCode::BackTab, KeyModifiers::SHIFT, "Shift-Tab"),
+            (KeyCode::Char('x'), KeyModifiers::ALT, "Alt-x"),
+        ] {
+            assert_eq!(pressed(code, modifiers), name.parse().ok(), "{name}");
+        }
+        assert_eq!(pressed(KeyCode::Null, KeyModifiers::NONE), None);
+    }
+}

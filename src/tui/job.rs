@@ -1,0 +1,78 @@
+//! The one job that runs: how its messages change the state, and what can be asked of it.
+
+use std::sync::Arc;
+
+use super::model::{JobState, Model};
+use super::msg::{Ended, Level};
+use crate::actions::Act;
+use crate::domain::job::JobId;
+use crate::domain::view::JobView;
+use crate::engine::spec::JobSpec;
+
+/// A job was asked for.
+pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
+    model.note(Level::Info, format!("started: {}", model.settings.shell(spec)));
+    model.job = Some(JobState {
+        id: None,
+        act,
+        spec: spec.clone(),
+        view: Arc::new(JobView::default()),
+        began: model.at,
+        paused: false,
+        stopping: false,
+        ended: None,
+    });
+}
+
+/// A job has a new view.
+pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) {
+    if let Some(job) = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id)) {
+        job.id = Some(id);
+        job.view = view;
+    }
+}
+
+/// A job ended; the operation it belonged to.
+pub(super) fn ended(model: &mut Model, id: JobId, ended: Ended) -> Option<Act> {
+    let job = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id))?;
+    job.id = Some(id);
+    let (act, title) = (job.act, job.spec.title());
+    let (level, words) = match &ended {
+        Ended::Succeeded(report) => match report.verdict() {
+            None => (Level::Info, format!("done: {title}")),
+            Some(verdict) => (Level::Warn, format!("{title}: {verdict}")),
+        },
+        Ended::Failed(failure) => (Level::Fail, format!("{title}: {}", failure.message)),
+        Ended::Cancelled => (Level::Warn, format!("stopped: {title}")),
+    };
+    job.ended = Some(ended);
+    model.note(level, words);
+    Some(act)
+}
+
+/// Asks the job to stop; its number, where it has one yet.
+pub(super) fn stop(model: &mut Model) -> Option<JobId> {
+    let job = model.job.as_mut().filter(|job| job.running())?;
+    job.stopping = true;
+    job.id
+}
+
+/// Pauses the job, or lets it go on.
+pub(super) fn pause(model: &mut Model) -> Option<(JobId, bool)> {
+    let job = model.job.as_mut().filter(|job| job.running())?;
+    let id = job.id?;
+    job.paused = !job.paused;
+    Some((id, job.paused))
+}
+
+/// Why an operation on jobs cannot be done now.
+pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
+    let running = model.running();
+    let reason = match act {
+        Act::Pause | Act::Stop if running.is_none() => "no job is running",
+        Act::Stop if running.is_some_and(|job| job.stopping) => "it is stopping already",
+        Act::Retry if running.is_some() => "the job is still running",
+        _ => return None,
+    };
+    Some(reason.to_owned())
+}

@@ -1,0 +1,311 @@
+//! What keys do: to the dialog on top, to the filter one types in, else to the screen, by the key map.
+
+use super::app::App;
+use super::model::{Model, Place, Side};
+use super::msg::Effect;
+use super::screen::Mark;
+use super::{job, words};
+use crate::actions::{Act, Scope};
+use crate::config::key::{Code, Key};
+use crate::config::theme::{BUILT_IN, Theme};
+use crate::dialogs::choose::Item;
+use crate::dialogs::finder::Entry;
+use crate::dialogs::{Answer, Choose, Confirm, Dialog, Finder, Page};
+use crate::widgets::edit;
+use crate::widgets::list::Move;
+
+impl App {
+    pub(super) fn key(&mut self, key: Key) {
+        if key == Key::ctrl('c') {
+            return self.interrupt();
+        }
+        self.interrupts = 0;
+        if key == Key::ctrl('l') {
+            return self.act(Act::Redraw);
+        }
+        if let Some(dialog) = self.dialogs.last_mut() {
+            let question = dialog.question();
+            let reply = dialog.key(key);
+            return self.reply(question, reply);
+        }
+        if self.filter_key(key) {
+            return;
+        }
+        match self.keymap.find(&self.scopes(), key) {
+            Some(act) => self.act(act),
+            None => self.say(format!("{key} does nothing here; ? shows what does")),
+        }
+    }
+
+    pub(super) fn paste(&mut self, pasted: &str) {
+        if let Some(dialog) = self.dialogs.last_mut() {
+            return dialog.paste(pasted);
+        }
+        let typing = self.on_screen(|screen, _| {
+            let list = screen.list().filter(|list| list.typing);
+            list.map(|list| edit::paste(&mut list.filter, pasted)).is_some()
+        });
+        if typing == Some(true) {
+            return;
+        }
+        if self.model.place != Place::Images {
+            return self.say("pasted text is taken on the Images screen, in filters and in dialogs");
+        }
+        let added = self.model.picked.add_lines(pasted);
+        if added.added > 0 {
+            self.model.changed(Place::Images);
+        }
+        let report = words::added(&added);
+        if let Some(page) = words::refused_page(&added) {
+            self.dialogs.push(page.into());
+        }
+        self.say(report);
+    }
+
+    pub(super) fn click(&mut self, row: u16) {
+        let top = super::draw::LIST_TOP;
+        if let (true, Some(at)) = (self.dialogs.is_empty(), row.checked_sub(top)) {
+            self.on_screen(|screen, _| screen.list().map(|list| list.click(usize::from(at))));
+        }
+    }
+
+    /// While a filter is typed its keys go there; the cursor still moves.
+    fn filter_key(&mut self, key: Key) -> bool {
+        let typed = self.on_screen(|screen, _| {
+            let list = screen.list().filter(|list| list.typing)?;
+            match key.code {
+                Code::Enter => list.typing = false,
+                Code::Esc => drop(list.clear_filter()),
+                Code::Up => list.go(Move::Up),
+                Code::Down => list.go(Move::Down),
+                Code::PageUp => list.go(Move::PageUp),
+                Code::PageDown => list.go(Move::PageDown),
+                _ => drop(edit::key(&mut list.filter, key)),
+            }
+            Some(())
+        });
+        typed.flatten().is_some()
+    }
+
+    pub(super) fn act(&mut self, act: Act) {
+        if let Some(reason) = self.why_not(act) {
+            return self.say(format!("not now: {reason}"));
+        }
+        match act.row().scope {
+            Scope::Global => self.global(act),
+            Scope::List => self.in_list(act),
+            Scope::Job => self.on_job(act),
+            _ => {
+                self.on_screen(|screen, cx| screen.act(act, cx));
+            }
+        }
+    }
+
+    fn in_list(&mut self, act: Act) {
+        let mark = match act {
+            Act::Mark => Some(Mark::Toggle),
+            Act::MarkAll => Some(Mark::All),
+            Act::Invert => Some(Mark::Invert),
+            _ => None,
+        };
+        self.on_screen(|screen, cx| {
+            if let Some(mark) = mark {
+                screen.mark(mark, cx.model);
+            }
+            let Some(list) = screen.list() else { return };
+            match act {
+                Act::Up => list.go(Move::Up),
+                Act::Down | Act::Mark => list.go(Move::Down),
+                Act::PageUp => list.go(Move::PageUp),
+                Act::PageDown => list.go(Move::PageDown),
+                Act::First => list.go(Move::First),
+                Act::Last => list.go(Move::Last),
+                Act::Filter => list.typing = true,
+                _ => {}
+            }
+        });
+    }
+
+    fn on_job(&mut self, act: Act) {
+        match act {
+            Act::Pause => {
+                if let Some((id, paused)) = job::pause(&mut self.model) {
+                    self.todo.effects.push_back(Effect::Pause(id, paused));
+                }
+            }
+            Act::Stop => self.confirm_stop(),
+            Act::Retry => {
+                self.on_screen(|screen, cx| screen.act(Act::Retry, cx));
+            }
+            _ => {}
+        }
+    }
+
+    fn global(&mut self, act: Act) {
+        match act {
+            Act::Help => self.finder("Help: what can be done here", false),
+            Act::Palette => self.finder("Commands", true),
+            Act::Logs => self.dialogs.push(words::log_page(&self.model.log)),
+            Act::ShellCommand => self.shell_command(),
+            Act::Copy => match self.screen().and_then(|screen| screen.value(&self.model)) {
+                Some(value) => self.copy(value),
+                None => self.say("there is nothing to copy here"),
+            },
+            Act::Back => self.back(),
+            Act::Quit => self.quit(),
+            Act::Redraw => self.todo.effects.push_back(Effect::Redraw),
+            Act::Basic => {
+                self.look.unicode = !self.look.unicode;
+                self.todo.effects.push_back(Effect::Redraw);
+            }
+            Act::Theme => self.choose_theme(),
+            Act::Mouse => {
+                self.mouse = !self.mouse;
+                self.say(if self.mouse {
+                    "the mouse scrolls and chooses"
+                } else {
+                    "the mouse is the terminal's"
+                });
+                self.todo.effects.push_back(Effect::Mouse(self.mouse));
+            }
+            Act::StepStart => self.go(Place::Start),
+            Act::Step1 => self.step(0),
+            Act::Step2 => self.step(1),
+            Act::Step3 => self.step(2),
+            Act::Step4 => self.step(3),
+            Act::Step5 => self.step(4),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, number: usize) {
+        let side = self.model.place.side().unwrap_or(Side::Connected);
+        if let Some((place, _)) = side.steps().get(number) {
+            self.go(*place);
+        }
+    }
+
+    fn back(&mut self) {
+        let cleared = self.on_screen(|screen, _| screen.list().is_some_and(|list| list.clear_filter()));
+        if cleared == Some(true) {
+            return;
+        }
+        match self.model.place.before() {
+            Some(place) => self.go(place),
+            None => self.say("this is the start; q leaves"),
+        }
+    }
+
+    fn quit(&mut self) {
+        if self.model.running().is_none() {
+            return self.leave();
+        }
+        let words = vec![
+            "A job is running. Stopped at a safe point it keeps what is done, and the start screen offers to go on with \
+             it."
+                .to_owned(),
+        ];
+        self.dialogs
+            .push(Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave").into());
+    }
+
+    pub(super) fn answered_here(&mut self, act: Act, answer: &Answer) {
+        match (act, answer) {
+            (Act::Quit, Answer::Yes) => self.leave(),
+            (Act::Stop, Answer::Yes) => {
+                if let Some(id) = job::stop(&mut self.model) {
+                    self.todo.effects.push_back(Effect::Cancel(id));
+                }
+            }
+            (Act::Theme, Answer::Rows(rows)) => {
+                let theme = rows.first().and_then(|row| self.all_themes().into_iter().nth(*row));
+                if let Some(theme) = theme {
+                    self.say(format!(
+                        "theme {}; theme = \"{}\" in config.toml keeps it",
+                        theme.name, theme.name
+                    ));
+                    self.look.theme = theme;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn all_themes(&self) -> Vec<Theme> {
+        let built_in = BUILT_IN.iter().filter_map(|(name, _)| Theme::built_in(name).ok());
+        built_in.chain(self.themes.iter().cloned()).collect()
+    }
+
+    fn choose_theme(&mut self) {
+        let themes = self.all_themes();
+        let at = themes.iter().position(|theme| *theme == self.look.theme).unwrap_or(0);
+        let items = themes.into_iter().map(|theme| Item::new(theme.name, theme.doc)).collect();
+        self.dialogs.push(Choose::new(Act::Theme, "Theme", items).at(at).into());
+    }
+
+    pub(super) fn copy(&mut self, value: String) {
+        self.say(format!("copied, where the terminal lets us: {value}"));
+        self.todo.effects.push_back(Effect::Copy(value));
+    }
+
+    fn shell_command(&mut self) {
+        let Some(job) = self.screen().and_then(|screen| screen.job(&self.model)) else {
+            return self.say("nothing is to be run here yet");
+        };
+        let command = self.model.settings.shell(&job);
+        let lines = [
+            "The same on a shell:".to_owned(),
+            String::new(),
+            command.clone(),
+            String::new(),
+            "c copies it where the terminal takes OSC 52.".to_owned(),
+        ];
+        self.dialogs.push(Page::plain("Command", lines).copying(command).into());
+    }
+
+    fn finder(&mut self, title: &str, all: bool) {
+        let mut entries: Vec<Entry> = Vec::new();
+        for scope in self.scopes() {
+            let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
+            entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
+        }
+        if !all {
+            // Help is about the screen; moving between steps is in the palette.
+            entries.retain(|entry| {
+                !matches!(entry.act, Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5)
+            });
+        }
+        self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
+    }
+
+    /// Whether an operation is there at all, on this side.
+    fn here(&self, act: Act) -> bool {
+        let steps = self.model.place.side().map_or(0, |side| side.steps().len());
+        let number =
+            [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5].iter().position(|step| *step == act);
+        number.is_none_or(|number| number < steps)
+    }
+
+    fn entry(&self, act: Act) -> Entry {
+        let keys: Vec<String> = self.keymap.keys(act).iter().map(Key::to_string).collect();
+        Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
+    }
+}
+
+/// Why an operation of all screens cannot be done now.
+pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
+    let side = model.place.side();
+    let number = match act {
+        Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5 if side.is_none() => {
+            return Some("choose a side first: b or g".to_owned());
+        }
+        Act::Step1 => 0,
+        Act::Step2 => 1,
+        Act::Step3 => 2,
+        Act::Step4 => 3,
+        Act::Step5 => 4,
+        _ => return None,
+    };
+    let steps = side.map_or(0, |side| side.steps().len());
+    (number >= steps).then(|| format!("this side has {} steps", steps))
+}

@@ -1,0 +1,79 @@
+//! What happened so far, in lines; the oldest are forgotten first.
+
+use std::collections::VecDeque;
+
+use super::msg::Level;
+
+/// Lines that are kept.
+const MOST: usize = 5000;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, UTC.
+    pub at: jiff::Timestamp,
+    /// Its weight.
+    pub level: Level,
+    /// In words.
+    pub words: String,
+}
+
+/// The log.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    lines: VecDeque<Line>,
+    lost: usize,
+}
+
+impl Log {
+    /// Adds a line.
+    pub fn add(&mut self, at: jiff::Timestamp, level: Level, words: impl Into<String>) {
+        if self.lines.len() >= MOST {
+            self.lines.pop_front();
+            self.lost += 1;
+        }
+        self.lines.push_back(Line { at, level, words: words.into() });
+    }
+
+    /// The lines, oldest first.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        self.lines.iter()
+    }
+
+    /// How many were forgotten.
+    pub const fn lost(&self) -> usize {
+        self.lost
+    }
+
+    /// As a text to save.
+    pub fn text(&self) -> String {
+        let line = |line: &Line| format!("{} {} {}\n", line.at, line.level.word(), line.words);
+        self.lines.iter().map(line).collect()
+    }
+}
+
+impl Level {
+    /// The word for it, of four letters.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "WARN",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_lines_go_first_and_are_counted() {
+        let mut log = Log::default();
+        for number in 0..MOST + 3 {
+            log.add(jiff::Timestamp::UNIX_EPOCH, Level::Info, number.to_string());
+        }
+        assert_eq!((log.lines().count(), log.lost()), (MOST, 3));
+        assert!(log.text().starts_with("1970-01-01T00:00:00Z info 3\n"));
+    }
+}

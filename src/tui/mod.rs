@@ -1,0 +1,251 @@
+//! The workstation: takes the terminal, then turns events into messages, messages into state, state into frames.
+
+pub mod app;
+pub mod backend;
+pub mod detect;
+mod draw;
+pub mod effects;
+pub mod input;
+mod job;
+mod keys;
+pub mod log;
+pub mod model;
+pub mod msg;
+pub mod picked;
+pub mod screen;
+pub mod terminal;
+pub mod words;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use crossterm::event::EventStream;
+use futures_util::StreamExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use self::app::App;
+use self::detect::{Caps, Env, detect};
+use self::effects::Runner;
+use self::model::{Model, Settings};
+use self::msg::{Effect, Msg};
+use self::terminal::{Taken, measure};
+use crate::config::file::{Config, text};
+use crate::config::keymap::Keymap;
+use crate::config::options::Options;
+use crate::config::paths::Paths;
+use crate::config::theme::{Depth, Theme};
+use crate::engine::ctx::JobCtx;
+use crate::engine::registry::RegistryOptions;
+use crate::failure::{Failure, exit_code};
+use crate::widgets::look::Look;
+
+/// While something moves, the clock on the screen goes on this often.
+const TICK: Duration = Duration::from_millis(250);
+/// Messages that are taken in before a frame is drawn at the latest.
+const BATCH: usize = 256;
+/// OSC 52 of more than this is dropped by many terminals.
+const CLIPBOARD: usize = 70_000;
+
+/// The whole workstation.
+///
+/// # Errors
+/// It cannot start; the terminal is as it was.
+pub fn main(options: &Options) -> Result<ExitCode, Failure> {
+    let env = Env::read();
+    let caps = detect(&env);
+    if options.plain || !caps.screen || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(
+            Failure::usage("the workstation needs a terminal").hint("airlift --help lists the commands")
+        );
+    }
+    let set_up = set_up(options, caps)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("cannot start the runtime: {error}")))?;
+    let left = runtime.block_on(run(set_up, &env));
+    terminal::give_back();
+    runtime.shutdown_background();
+    left.map_err(|error| Failure::usage(format!("the terminal failed: {error}")))
+}
+
+struct SetUp {
+    settings: Settings,
+    look: Look,
+    keymap: Keymap,
+    themes: Vec<Theme>,
+    mouse: bool,
+}
+
+fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
+    let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
+    let paths = Paths::from_env().map_err(|error| usage(&error))?;
+    let file = options.config.clone().unwrap_or_else(|| paths.config_file());
+    let (config, keymap) = Config::load(&file, options.config.is_some()).map_err(|error| usage(&error))?;
+    let themes = own_themes(&paths)?;
+    let name = options.theme.clone().or(config.theme).unwrap_or_else(|| "default".to_owned());
+    let own = themes.iter().find(|theme| theme.name == name).cloned();
+    let theme = own.map_or_else(|| Theme::built_in(&name).map_err(|error| usage(&error)), Ok)?;
+    let depth = match options.color {
+        Some(false) => Depth::None,
+        Some(true) if caps.depth == Depth::None => Depth::Sixteen,
+        _ => caps.depth,
+    };
+    let unicode = caps.unicode && !options.ascii && !config.ascii.unwrap_or(false);
+    Ok(SetUp {
+        settings: Settings { paths, registry: RegistryOptions::default(), open: Vec::new() },
+        look: Look { theme, depth, unicode },
+        keymap,
+        themes,
+        mouse: config.mouse,
+    })
+}
+
+/// The themes of the user, beside the configuration file.
+fn own_themes(paths: &Paths) -> Result<Vec<Theme>, Failure> {
+    let Ok(entries) = std::fs::read_dir(paths.config_dir().join("themes")) else { return Ok(Vec::new()) };
+    let mut themes = Vec::new();
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+    {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = text(&path).map_err(|error| Failure::usage(error.to_string()))?;
+        themes.push(Theme::parse(&name, &text).map_err(|error| Failure::usage(error.to_string()))?);
+    }
+    themes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(themes)
+}
+
+async fn run(set_up: SetUp, env: &Env) -> io::Result<ExitCode> {
+    let (tell, told) = unbounded_channel();
+    let runner = Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent());
+    let signals: [(SignalKind, fn() -> Msg); 3] = [
+        (SignalKind::terminate(), || Msg::Terminate),
+        (SignalKind::hangup(), || Msg::Terminate),
+        (SignalKind::interrupt(), || Msg::Interrupt),
+    ];
+    for (kind, msg) in signals {
+        let (mut stream, tell) = (signal(kind)?, tell.clone());
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                let _ = tell.send(msg());
+            }
+        });
+    }
+    let model = Model::new(set_up.settings, jiff::Timestamp::now());
+    let mut app = App::new(model, set_up.look, set_up.keymap, measure(env));
+    app.themes = set_up.themes;
+    let screen = Taken::take(env)?;
+    let mut workstation = Loop { app, runner, screen, began: Instant::now(), leaving: false, lost: false };
+    let mut first = workstation.app.begin();
+    if set_up.mouse {
+        first.push(Effect::Mouse(true));
+    }
+    workstation.effects(first);
+    workstation.turn(told, env).await;
+    let stopped = workstation.lost || workstation.app.was_terminated();
+    let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
+    Ok(ExitCode::from(code))
+}
+
+struct Loop {
+    app: App,
+    runner: Runner,
+    screen: Taken,
+    began: Instant,
+    leaving: bool,
+    /// The terminal is gone: nothing is drawn any more.
+    lost: bool,
+}
+
+impl Loop {
+    async fn turn(&mut self, mut told: UnboundedReceiver<Msg>, env: &Env) {
+        let mut events = EventStream::new();
+        let mut listening = true;
+        self.frame();
+        while !self.over() {
+            let moves = self.app.moves();
+            let msg = tokio::select! {
+                biased;
+                event = events.next(), if listening => match event {
+                    Some(Ok(event)) => input::message(event),
+                    // The line is cut: the job is stopped safely, then we leave.
+                    Some(Err(_)) | None => {
+                        (listening, self.lost) = (false, true);
+                        Some(Msg::Terminate)
+                    }
+                },
+                msg = told.recv() => msg,
+                () = tokio::time::sleep(TICK), if moves => Some(Msg::Tick),
+            };
+            let Some(msg) = msg else { continue };
+            self.take(msg, env);
+            for _ in 0..BATCH {
+                let Ok(msg) = told.try_recv() else { break };
+                self.take(msg, env);
+            }
+            self.frame();
+        }
+    }
+
+    /// Left only when nothing runs any more.
+    fn over(&self) -> bool {
+        self.leaving && self.app.model.running().is_none()
+    }
+
+    fn take(&mut self, msg: Msg, env: &Env) {
+        let msg = match msg {
+            Msg::Resize(..) => {
+                let (columns, rows) = measure(env);
+                self.lost |= self.screen.resize((columns, rows)).is_err();
+                Msg::Resize(columns, rows)
+            }
+            msg => msg,
+        };
+        let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
+        self.effects(effects);
+    }
+
+    fn frame(&mut self) {
+        if !self.lost {
+            let app = &self.app;
+            self.lost = self.screen.draw(|buffer| app.draw(buffer)).is_err();
+        }
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Start(_, spec) => self.runner.start(*spec),
+                Effect::Cancel(id) => self.runner.cancel(id),
+                Effect::Pause(id, paused) => self.runner.pause(id, paused),
+                Effect::Ask(query) => self.runner.ask(query),
+                Effect::Passphrase(secret) => self.runner.answer(secret),
+                Effect::Save(path, text) => self.runner.save(path, text),
+                Effect::Copy(text) => self.copy(&text),
+                Effect::Mouse(on) => {
+                    let bytes: &[u8] = if on { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
+                    self.lost |= self.screen.raw(bytes).is_err();
+                }
+                Effect::Redraw => {
+                    let size = self.app.size();
+                    self.lost |= self.screen.resize(size).is_err();
+                }
+                Effect::Quit => self.leaving = true,
+            }
+        }
+    }
+
+    /// By OSC 52; terminals that do not know it pass over it.
+    fn copy(&mut self, text: &str) {
+        if text.len() <= CLIPBOARD {
+            let coded = base64::engine::general_purpose::STANDARD.encode(text);
+            self.lost |= self.screen.raw(format!("\x1b]52;c;{coded}\x07").as_bytes()).is_err();
+        }
+    }
+}

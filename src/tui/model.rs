@@ -1,0 +1,286 @@
+//! The state of the workstation apart from the lists of its screens: what was picked, found, done and is under way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::log::Log;
+use super::msg::{Ended, Level};
+use crate::actions::Act;
+use crate::config::paths::Paths;
+use crate::domain::job::{JobId, Places};
+use crate::domain::shell::shell_words;
+use crate::domain::view::JobView;
+use crate::engine::host::HostFacts;
+use crate::engine::registry::RegistryOptions;
+use crate::engine::spec::JobSpec;
+use crate::widgets::stepper::StepState;
+
+pub use super::picked::Picked;
+
+/// Where one is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// The start screen.
+    #[default]
+    Start,
+    /// Connected, 1.
+    Images,
+    /// Connected, 2.
+    Resolve,
+    /// Connected, 3.
+    Media,
+    /// Connected, 4.
+    Assemble,
+    /// Connected, 5.
+    Report,
+    /// Air-gapped, 1.
+    Bundle,
+    /// Air-gapped, 2.
+    Check,
+    /// Air-gapped, 3.
+    Checked,
+}
+
+/// Which side of the gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where there is a network and a medium is made.
+    Connected,
+    /// Where a medium is read.
+    AirGapped,
+}
+
+/// The steps of the connected side.
+pub const CONNECTED: [(Place, &str); 5] = [
+    (Place::Images, "Images"),
+    (Place::Resolve, "Verify"),
+    (Place::Media, "Media"),
+    (Place::Assemble, "Assemble"),
+    (Place::Report, "Report"),
+];
+
+/// The steps of the air-gapped side.
+pub const AIR_GAPPED: [(Place, &str); 3] =
+    [(Place::Bundle, "Bundle"), (Place::Check, "Verify"), (Place::Checked, "Report")];
+
+impl Side {
+    /// Its steps.
+    pub const fn steps(self) -> &'static [(Place, &'static str)] {
+        match self {
+            Self::Connected => &CONNECTED,
+            Self::AirGapped => &AIR_GAPPED,
+        }
+    }
+
+    /// The word in the header.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connected => "CONNECTED",
+            Self::AirGapped => "AIR-GAPPED",
+        }
+    }
+}
+
+impl Place {
+    /// Its side; the start screen has none.
+    pub fn side(self) -> Option<Side> {
+        let within = |side: Side| side.steps().iter().any(|(place, _)| *place == self);
+        [Side::Connected, Side::AirGapped].into_iter().find(|side| within(*side))
+    }
+
+    /// Its number among the steps of its side, from 0.
+    pub fn number(self) -> Option<usize> {
+        self.side()?.steps().iter().position(|(place, _)| *place == self)
+    }
+
+    /// The step before it; the start screen before the first.
+    pub fn before(self) -> Option<Self> {
+        let (side, number) = (self.side()?, self.number()?);
+        Some(
+            number
+                .checked_sub(1)
+                .and_then(|before| side.steps().get(before))
+                .map_or(Self::Start, |(place, _)| *place),
+        )
+    }
+}
+
+/// The job that runs, or ran last.
+#[derive(Clone, Debug)]
+pub struct JobState {
+    /// Its number, from its first message on.
+    pub id: Option<JobId>,
+    /// The operation it belongs to.
+    pub act: Act,
+    /// What it does; for doing it again.
+    pub spec: JobSpec,
+    /// Its latest view.
+    pub view: Arc<JobView>,
+    /// When it was started, since the workstation was.
+    pub began: Duration,
+    /// Whether it stands still on request.
+    pub paused: bool,
+    /// Whether it was asked to stop.
+    pub stopping: bool,
+    /// How it ended.
+    pub ended: Option<Ended>,
+}
+
+impl JobState {
+    /// Whether it still runs.
+    pub const fn running(&self) -> bool {
+        self.ended.is_none()
+    }
+}
+
+/// What does not change while the workstation runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where keys, trust and state lie.
+    pub paths: Paths,
+    /// How registries are reached.
+    pub registry: RegistryOptions,
+    /// The first lists and references, as given on the command line.
+    pub open: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Where a command looks that is told nothing else.
+    pub fn places(&self) -> Places {
+        let paths = &self.paths;
+        Places { key: paths.key(), trust: paths.allowed_signers(), state: paths.state() }
+    }
+
+    /// The command that does the same as a job.
+    pub fn shell(&self, job: &JobSpec) -> String {
+        shell_words(&job.command_line(&self.places()))
+    }
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct Model {
+    /// What does not change.
+    pub settings: Settings,
+    /// Where one is.
+    pub place: Place,
+    /// Since the workstation was started.
+    pub at: Duration,
+    /// The time of day.
+    pub now: jiff::Timestamp,
+    /// What this host is; nothing until it was looked at.
+    pub host: Option<Arc<HostFacts>>,
+    /// The connected side's work.
+    pub picked: Picked,
+    /// How the steps of both sides stand.
+    states: [StepState; 9],
+    /// The job that runs, or ran last.
+    pub job: Option<JobState>,
+    /// What happened.
+    pub log: Log,
+}
+
+impl Model {
+    /// Nothing done yet.
+    pub fn new(settings: Settings, now: jiff::Timestamp) -> Self {
+        Self {
+            settings,
+            place: Place::Start,
+            at: Duration::ZERO,
+            now,
+            host: None,
+            picked: Picked::default(),
+            states: [StepState::Todo; 9],
+            job: None,
+            log: Log::default(),
+        }
+    }
+
+    /// How a step stands.
+    pub fn state(&self, place: Place) -> StepState {
+        if self.running_at() == Some(place) { StepState::Running } else { self.states[place as usize] }
+    }
+
+    /// A step has another state now.
+    pub const fn set_state(&mut self, place: Place, state: StepState) {
+        self.states[place as usize] = state;
+    }
+
+    /// A step was changed: the later ones that were done no longer hold.
+    pub fn changed(&mut self, place: Place) {
+        let Some(side) = place.side() else { return };
+        let later = side.steps().iter().skip_while(|(step, _)| *step != place).skip(1);
+        for (step, _) in later {
+            let state = &mut self.states[*step as usize];
+            if *state != StepState::Todo {
+                *state = StepState::Stale;
+            }
+        }
+    }
+
+    /// The job that runs.
+    pub fn running(&self) -> Option<&JobState> {
+        self.job.as_ref().filter(|job| job.running())
+    }
+
+    /// The last job of an operation, running or ended.
+    pub fn job_of(&self, act: Act) -> Option<&JobState> {
+        self.job.as_ref().filter(|job| job.act == act)
+    }
+
+    /// The chosen medium in two words, for the header.
+    pub fn medium_words(&self) -> String {
+        String::new()
+    }
+
+    /// The tail of the signing key's id, for the header.
+    pub fn key_words(&self) -> String {
+        let key = self.host.as_ref().and_then(|host| host.key.as_ref());
+        key.map_or_else(String::new, |key| format!("key {}", key.id.chars().take(4).collect::<String>()))
+    }
+
+    fn running_at(&self) -> Option<Place> {
+        match self.running()?.act {
+            Act::Resolve => Some(Place::Resolve),
+            Act::Pack => Some(Place::Assemble),
+            Act::MediaCheck => Some(Place::Media),
+            Act::Verify => Some(Place::Check),
+            Act::Sign | Act::Diff | Act::MediaEject => Some(Place::Report),
+            _ => None,
+        }
+    }
+
+    /// Adds a line to the log.
+    pub fn note(&mut self, level: Level, words: impl Into<String>) {
+        self.log.add(self.now, level, words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_makes_later_steps_stale_and_never_silently_wrong() {
+        let paths = Paths::new("/c".into(), "/d".into());
+        let settings = Settings { paths, registry: RegistryOptions::default(), open: Vec::new() };
+        let mut model = Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
+        model.set_state(Place::Images, StepState::Ok);
+        model.set_state(Place::Resolve, StepState::Warn);
+        model.set_state(Place::Bundle, StepState::Ok);
+        model.changed(Place::Images);
+        assert_eq!(model.state(Place::Images), StepState::Ok);
+        assert_eq!(model.state(Place::Resolve), StepState::Stale);
+        assert_eq!(model.state(Place::Media), StepState::Todo);
+        assert_eq!(model.state(Place::Bundle), StepState::Ok);
+    }
+
+    #[test]
+    fn every_step_has_a_side_a_number_and_one_before_it() {
+        assert_eq!(Place::Media.side(), Some(Side::Connected));
+        assert_eq!((Place::Media.number(), Place::Media.before()), (Some(2), Some(Place::Resolve)));
+        assert_eq!((Place::Bundle.number(), Place::Bundle.before()), (Some(0), Some(Place::Start)));
+        assert_eq!((Place::Start.side(), Place::Start.before()), (None, None));
+    }
+}

@@ -1,0 +1,124 @@
+//! What the workstation is told and what it asks for: the only ways in and out of its state.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::actions::Act;
+use crate::config::key::Key;
+use crate::domain::job::JobId;
+use crate::domain::reference::Repository;
+use crate::domain::selection::Requests;
+use crate::domain::view::JobView;
+use crate::engine::host::HostFacts;
+use crate::engine::spec::{Images, JobReport, JobSpec};
+use crate::failure::Failure;
+
+/// Something that happened outside.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// A row was clicked, counted from the top.
+    Click(u16),
+    /// The terminal has another size: columns, rows.
+    Resize(u16, u16),
+    /// Time passed while something moves.
+    Tick,
+    /// A job goes on.
+    Job(JobId, Arc<JobView>),
+    /// A job said something for the log.
+    Said(Level, String),
+    /// A job is over.
+    Ended(JobId, Ended),
+    /// A query was answered.
+    Found(Found),
+    /// A job needs the passphrase of this key.
+    NeedsPassphrase(PathBuf),
+    /// SIGTERM or SIGHUP came: leave, with the terminal as it was.
+    Terminate,
+    /// Ctrl-C as a signal.
+    Interrupt,
+}
+
+/// Weight of a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What was done.
+    Info,
+    /// What should be acted on.
+    Warn,
+    /// What failed.
+    Fail,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// With its report.
+    Succeeded(Arc<JobReport>),
+    /// With a failure.
+    Failed(Failure),
+    /// On request; it can be gone on with.
+    Cancelled,
+}
+
+/// A question to the host, the network or a file; it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// What this host is, has and was interrupted at.
+    Host,
+    /// What these sources name.
+    Select(Images),
+    /// The repositories of a registry: HOST[:PORT].
+    Repositories(String),
+    /// The tags of a repository.
+    Tags(Repository),
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The answer to [`Query::Host`].
+    Host(Arc<HostFacts>),
+    /// The answer to [`Query::Select`]; the operation that asked comes back with it.
+    Selected(Box<Requests>),
+    /// The answer to [`Query::Repositories`].
+    Repositories(String, Result<Vec<String>, Failure>),
+    /// The answer to [`Query::Tags`].
+    Tags(Repository, Result<Vec<String>, Failure>),
+    /// A query that failed as a whole.
+    Failed(Query, Failure),
+    /// A file was written.
+    Saved(PathBuf),
+    /// A file was not written.
+    NotSaved(PathBuf, Failure),
+}
+
+/// Something to be done outside.
+#[derive(Debug)]
+pub enum Effect {
+    /// Start a job for an operation.
+    Start(Act, Box<JobSpec>),
+    /// Stop a job at a safe point.
+    Cancel(JobId),
+    /// Pause a job, or let it go on.
+    Pause(JobId, bool),
+    /// Ask something.
+    Ask(Query),
+    /// Hand a passphrase to the job that waits for it; nothing where the operator would not.
+    Passphrase(Option<SecretString>),
+    /// Write a small file.
+    Save(PathBuf, String),
+    /// Put text into the terminal's clipboard.
+    Copy(String),
+    /// Listen to the mouse or not.
+    Mouse(bool),
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}

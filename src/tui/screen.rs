@@ -1,0 +1,134 @@
+//! What a screen is: keys it has, what they do to the model, and how the model looks; it never touches the outside.
+
+use std::collections::VecDeque;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::model::{Model, Place};
+use super::msg::{Effect, Found};
+use crate::actions::{Act, Scope};
+use crate::dialogs::{Answer, Dialog, Question};
+use crate::engine::spec::JobSpec;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+
+/// What an update wants done, gathered while it runs.
+#[derive(Debug, Default)]
+pub struct Todo {
+    /// Outside, in order.
+    pub effects: VecDeque<Effect>,
+    /// Dialogs to open, the last one on top.
+    pub dialogs: Vec<Dialog>,
+    /// Where to go.
+    pub place: Option<Place>,
+    /// What to say in the status row.
+    pub words: Option<String>,
+}
+
+/// The model, and the means to have things done.
+pub struct Cx<'a> {
+    /// The state of everything but the screens' own lists.
+    pub model: &'a mut Model,
+    /// What is to be done.
+    pub todo: &'a mut Todo,
+}
+
+impl Cx<'_> {
+    /// Has something done outside.
+    pub fn effect(&mut self, effect: Effect) {
+        self.todo.effects.push_back(effect);
+    }
+
+    /// Starts a job for an operation; the model shows it as running from its first message on.
+    pub fn start(&mut self, act: Act, spec: JobSpec) {
+        self.effect(Effect::Start(act, Box::new(spec)));
+    }
+
+    /// Opens a dialog.
+    pub fn open(&mut self, dialog: impl Into<Dialog>) {
+        self.todo.dialogs.push(dialog.into());
+    }
+
+    /// Goes to another screen.
+    pub fn go(&mut self, place: Place) {
+        self.todo.place = Some(place);
+    }
+
+    /// Says something in the status row.
+    pub fn say(&mut self, words: impl Into<String>) {
+        self.todo.words = Some(words.into());
+    }
+}
+
+/// A change of marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Of the row under the cursor.
+    Toggle,
+    /// Of all rows that are shown: marked, or unmarked where all are.
+    All,
+    /// Of all rows that are shown: the other way round.
+    Invert,
+}
+
+/// One screen.
+pub trait Screen {
+    /// Where its keys are looked up, nearest first; `Scope::Global` is added by itself.
+    fn scopes(&self) -> &'static [Scope];
+
+    /// The operations of its footer, the most needed first; help is added before them. Up to five are shown.
+    fn footer(&self, model: &Model) -> Vec<Act>;
+
+    /// Why an operation cannot be done now; `None` where it can.
+    fn why_not(&self, act: Act, model: &Model) -> Option<String>;
+
+    /// Does an operation of its own scope; false where it is none of its.
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool;
+
+    /// An answer to one of its dialogs.
+    fn answered(&mut self, _question: Question, _answer: Answer, _cx: &mut Cx<'_>) {}
+
+    /// Something was found out; the model knows already.
+    fn found(&mut self, _found: &Found, _cx: &mut Cx<'_>) {}
+
+    /// A job of the operation `act` ended; the model has its outcome.
+    fn ended(&mut self, _act: Act, _cx: &mut Cx<'_>) {}
+
+    /// Called when the screen comes to be shown.
+    fn entered(&mut self, _cx: &mut Cx<'_>) {}
+
+    /// Takes over what changed in the model, after every update.
+    fn sync(&mut self, _model: &Model) {}
+
+    /// Its list, where it has one.
+    fn list(&mut self) -> Option<&mut List> {
+        None
+    }
+
+    /// The same list, to look at.
+    fn view(&self) -> Option<&List> {
+        None
+    }
+
+    /// Marks rows of its list.
+    fn mark(&mut self, _mark: Mark, _model: &mut Model) {}
+
+    /// The command that does what the screen would do.
+    fn job(&self, _model: &Model) -> Option<JobSpec> {
+        None
+    }
+
+    /// What `c` copies.
+    fn value(&self, _model: &Model) -> Option<String> {
+        None
+    }
+
+    /// Words for the status row when nothing else is said there.
+    fn status(&self, _model: &Model) -> String {
+        String::new()
+    }
+
+    /// Draws itself.
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer);
+}

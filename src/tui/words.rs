@@ -1,0 +1,63 @@
+//! Pages and sentences that several screens share: failures with their next step, the log, what adding did.
+
+use super::log::Log;
+use super::msg::Level;
+use super::picked::Added;
+use crate::config::theme::Role;
+use crate::dialogs::{Dialog, Page};
+use crate::failure::Failure;
+
+/// What failed, why, and what to do next, as lines with their look.
+pub fn failure(failure: &Failure) -> Vec<(String, Role)> {
+    let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
+    lines.extend(failure.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+    lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
+    lines
+}
+
+/// A failure as a page; `c` copies it.
+pub fn failure_page(title: &str, failed: &Failure) -> Page {
+    let lines = failure(failed);
+    let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+    let text = text.join("\n");
+    Page::new(title, lines).copying(text)
+}
+
+/// The log, the newest line first.
+pub(super) fn log_page(log: &Log) -> Dialog {
+    let role = |level: Level| match level {
+        Level::Info => Role::Text,
+        Level::Warn => Role::Warn,
+        Level::Fail => Role::Fail,
+    };
+    let line = |line: &super::log::Line| {
+        let time = line.at.strftime("%H:%M:%SZ");
+        (format!("{time} {}  {}", line.level.word(), line.words), role(line.level))
+    };
+    let mut lines: Vec<(String, Role)> = log.lines().rev().map(line).collect();
+    if log.lost() > 0 {
+        lines.push((format!("{} older lines are forgotten", log.lost()), Role::Dim));
+    }
+    if lines.is_empty() {
+        lines.push(("nothing happened yet".to_owned(), Role::Dim));
+    }
+    Page::new("Log, newest first", lines).copying(log.text()).into()
+}
+
+/// What adding references did, in a sentence.
+pub fn added(added: &Added) -> String {
+    let mut words = format!("{} added", added.added);
+    if added.known > 0 {
+        words.push_str(&format!(", {} there already", added.known));
+    }
+    if !added.refused.is_empty() {
+        words.push_str(&format!(", {} refused", added.refused.len()));
+    }
+    words
+}
+
+/// The references that were refused, where there are some.
+pub fn refused_page(added: &Added) -> Option<Page> {
+    let lines = added.refused.iter().map(|reason| (format!("x {reason}"), Role::Fail));
+    (!added.refused.is_empty()).then(|| Page::new("These are no references", lines.collect()))
+}

@@ -1,0 +1,190 @@
+//! State of any list: cursor, filter and the rows that pass it; the rows themselves belong to others.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use tui_input::Input;
+
+/// A list's view state. Rows are known by their number in the data it shows.
+#[derive(Debug, Default)]
+pub struct List {
+    visible: Vec<usize>,
+    cursor: usize,
+    all: usize,
+    /// What is typed to filter by.
+    pub filter: Input,
+    /// Whether keys go into the filter.
+    pub typing: bool,
+    offset: Cell<usize>,
+    page: Cell<usize>,
+}
+
+/// A move of the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// One row.
+    Up,
+    /// One row.
+    Down,
+    /// As many rows as are shown.
+    PageUp,
+    /// As many rows as are shown.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+impl List {
+    /// Takes over how many rows there are and which pass the filter; the cursor stays on its row where it can.
+    pub fn refresh<'a>(&mut self, count: usize, words: impl Fn(usize) -> Cow<'a, str>) {
+        let before = self.row();
+        self.all = count;
+        self.visible.clear();
+        let wanted: Vec<String> = self.filter.value().split_whitespace().map(str::to_lowercase).collect();
+        if wanted.is_empty() {
+            self.visible.extend(0..count);
+        } else {
+            let passes = |row: &usize| {
+                let words = words(*row).to_lowercase();
+                wanted.iter().all(|wanted| words.contains(wanted.as_str()))
+            };
+            self.visible.extend((0..count).filter(passes));
+        }
+        let kept = before.and_then(|row| self.visible.binary_search(&row).ok());
+        self.cursor = kept.unwrap_or(self.cursor).min(self.visible.len().saturating_sub(1));
+    }
+
+    /// The row under the cursor.
+    pub fn row(&self) -> Option<usize> {
+        self.visible.get(self.cursor).copied()
+    }
+
+    /// Puts the cursor on a row, where it is shown.
+    pub fn select(&mut self, row: usize) {
+        if let Ok(at) = self.visible.binary_search(&row) {
+            self.cursor = at;
+        }
+    }
+
+    /// The rows that pass the filter.
+    pub fn visible(&self) -> &[usize] {
+        &self.visible
+    }
+
+    /// Moves the cursor.
+    pub fn go(&mut self, how: Move) {
+        let last = self.visible.len().saturating_sub(1);
+        let page = self.page.get().max(1);
+        self.cursor = match how {
+            Move::Up => self.cursor.saturating_sub(1),
+            Move::Down => self.cursor + 1,
+            Move::PageUp => self.cursor.saturating_sub(page),
+            Move::PageDown => self.cursor + page,
+            Move::First => 0,
+            Move::Last => last,
+        }
+        .min(last);
+    }
+
+    /// Puts the cursor on the row that is drawn `at` rows below the first one.
+    pub fn click(&mut self, at: usize) {
+        let at = self.offset.get() + at;
+        if at < self.visible.len() && at < self.offset.get() + self.page.get() {
+            self.cursor = at;
+        }
+    }
+
+    /// Takes the filter away; false where there was none.
+    pub fn clear_filter(&mut self) -> bool {
+        let was = self.typing || !self.filter.value().is_empty();
+        self.typing = false;
+        self.filter.reset();
+        was
+    }
+
+    /// As in `12/340`, while a filter is there.
+    pub fn count(&self) -> Option<String> {
+        let filtered = self.typing || !self.filter.value().is_empty();
+        filtered.then(|| format!("{}/{}", self.visible.len(), self.all))
+    }
+
+    /// The rows to draw in `height` rows, and which of them is under the cursor. Remembers the place, so that the
+    /// list moves only when the cursor would leave it.
+    pub fn window(&self, height: usize) -> (&[usize], usize) {
+        self.page.set(height);
+        let last_start = self.visible.len().saturating_sub(height);
+        let lowest = (self.cursor + 1).saturating_sub(height);
+        let offset = self.offset.get().clamp(lowest, self.cursor.max(lowest)).min(last_start);
+        self.offset.set(offset);
+        let end = (offset + height).min(self.visible.len());
+        (&self.visible[offset..end], self.cursor.saturating_sub(offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 5] = ["nginx:1.25", "redis:7", "nginx:1.27", "busybox", "etcd"];
+
+    fn list(filter: &str) -> List {
+        let mut list = List { filter: Input::new(filter.to_owned()), ..List::default() };
+        list.refresh(NAMES.len(), |row| NAMES[row].into());
+        list
+    }
+
+    #[test]
+    fn a_filter_keeps_the_rows_with_all_words_and_counts_them() {
+        let list = list("NGINX 27");
+        assert_eq!((list.visible(), list.count().as_deref()), (&[2][..], Some("1/5")));
+    }
+
+    #[test]
+    fn the_cursor_stays_on_its_row_when_the_filter_changes() {
+        let mut list = list("");
+        list.go(Move::Down);
+        list.go(Move::Down);
+        list.filter = Input::new("nginx".to_owned());
+        list.refresh(NAMES.len(), |row| NAMES[row].into());
+        assert_eq!(list.row(), Some(2));
+        assert!(list.clear_filter() && !list.clear_filter());
+        list.refresh(NAMES.len(), |row| NAMES[row].into());
+        assert_eq!(list.row(), Some(2));
+    }
+
+    #[test]
+    fn moves_stop_at_the_ends_and_an_empty_list_has_no_row() {
+        let mut list = list("");
+        list.window(2);
+        for (how, row) in [
+            (Move::Up, 0),
+            (Move::PageDown, 2),
+            (Move::Last, 4),
+            (Move::Down, 4),
+            (Move::PageUp, 2),
+            (Move::First, 0),
+        ] {
+            list.go(how);
+            assert_eq!(list.row(), Some(row), "{how:?}");
+        }
+        list.refresh(0, |_| "".into());
+        list.go(Move::Last);
+        assert_eq!(list.row(), None);
+        assert!(list.window(5).0.is_empty());
+    }
+
+    #[test]
+    fn the_window_moves_only_when_the_cursor_would_leave_it() {
+        let mut list = list("");
+        assert_eq!(list.window(3), (&[0, 1, 2][..], 0));
+        list.go(Move::Last);
+        assert_eq!(list.window(3), (&[2, 3, 4][..], 2));
+        list.go(Move::Up);
+        assert_eq!(list.window(3), (&[2, 3, 4][..], 1));
+        list.go(Move::First);
+        assert_eq!(list.window(3), (&[0, 1, 2][..], 0));
+        assert_eq!(list.window(0).0.len(), 0);
+    }
+}

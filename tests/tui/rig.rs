@@ -1,0 +1,181 @@
+//! Drives the state machine by key names and pictures its frames as text, with the looks of cells beside them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlift::config::keymap::Keymap;
+use airlift::config::paths::Paths;
+use airlift::config::theme::{Depth, Theme};
+use airlift::engine::host::HostFacts;
+use airlift::engine::registry::RegistryOptions;
+use airlift::tui::app::App;
+use airlift::tui::model::{Model, Settings};
+use airlift::tui::msg::{Effect, Found, Msg};
+use airlift::widgets::look::Look;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+/// A workstation without a terminal, at a time that stands still unless it is moved.
+pub(crate) struct Desk {
+    pub(crate) app: App,
+    at: Duration,
+    /// What was asked of the outside since it was last looked at.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Desk {
+    /// Just started on a host with a network and without a key.
+    pub(crate) fn new() -> Self {
+        let mut desk = Self::bare();
+        desk.tell(Msg::Found(Found::Host(Arc::new(host()))));
+        desk
+    }
+
+    /// Just started; nothing is known of the host yet.
+    pub(crate) fn bare() -> Self {
+        let settings = Settings {
+            paths: Paths::new("/home/op/.config/airlift".into(), "/home/op/.local/share/airlift".into()),
+            registry: RegistryOptions::default(),
+            open: Vec::new(),
+        };
+        let look = Look { theme: Theme::built_in("default").unwrap(), depth: Depth::Sixteen, unicode: true };
+        let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+        let mut app = App::new(Model::new(settings, now()), look, keymap, (80, 24));
+        let effects = app.begin();
+        Self { app, at: Duration::ZERO, effects }
+    }
+
+    /// Presses keys by name, `n Enter Ctrl-L`; a name that is no key is typed letter by letter.
+    pub(crate) fn keys(&mut self, names: &str) -> &mut Self {
+        for name in names.split_whitespace() {
+            match name.parse() {
+                Ok(key) => self.tell(Msg::Key(key)),
+                Err(_) => self.typed(name),
+            };
+        }
+        self
+    }
+
+    /// Types text, blanks and all.
+    pub(crate) fn typed(&mut self, text: &str) -> &mut Self {
+        for c in text.chars() {
+            self.tell(Msg::Key(airlift::config::key::Key::char(c)));
+        }
+        self
+    }
+
+    /// Hands over a message; effects are kept.
+    pub(crate) fn tell(&mut self, msg: Msg) -> &mut Self {
+        let effects = self.app.update(self.at, now(), msg);
+        self.effects.extend(effects);
+        self
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, seconds: u64) -> &mut Self {
+        self.at += Duration::from_secs(seconds);
+        self.tell(Msg::Tick)
+    }
+
+    /// The frame at a size.
+    pub(crate) fn frame(&mut self, columns: u16, rows: u16) -> Buffer {
+        self.tell(Msg::Resize(columns, rows));
+        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        self.app.draw(&mut buffer);
+        buffer
+    }
+
+    /// The text of the frame at 80 by 24.
+    pub(crate) fn screen(&mut self) -> String {
+        text(&self.frame(80, 24))
+    }
+
+    /// Everything a snapshot holds: the default look at both sizes, ASCII, and the looks of cells in default and mono.
+    pub(crate) fn picture(&mut self) -> String {
+        let mut picture = String::new();
+        let mut add = |title: &str, body: String| picture.push_str(&format!("=== {title}\n{body}"));
+        add("80x24", text(&self.frame(80, 24)));
+        add("looks, default", looks(&self.frame(80, 24)));
+        self.app.look.theme = Theme::built_in("mono").unwrap();
+        add("looks, mono", looks(&self.frame(80, 24)));
+        self.app.look.theme = Theme::built_in("default").unwrap();
+        add("100x30", text(&self.frame(100, 30)));
+        self.app.look.unicode = false;
+        let ascii = text(&self.frame(80, 24));
+        assert!(ascii.is_ascii(), "{ascii}");
+        add("80x24, ASCII", ascii);
+        self.app.look.unicode = true;
+        picture
+    }
+}
+
+/// 2026-11-21, twelve o'clock UTC.
+pub(crate) fn now() -> jiff::Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// A jump host.
+pub(crate) fn host() -> HostFacts {
+    HostFacts {
+        name: "jump01".into(),
+        interfaces: vec!["eth0".into()],
+        default_route: true,
+        ..HostFacts::default()
+    }
+}
+
+/// The letters of a frame, a line each, without blanks at their ends.
+pub(crate) fn text(buffer: &Buffer) -> String {
+    let row = |cells: &[Cell]| {
+        let letters: String = cells.iter().map(Cell::symbol).collect();
+        format!("{}\n", letters.trim_end())
+    };
+    buffer.content.chunks(usize::from(buffer.area.width)).map(row).collect()
+}
+
+/// Where cells look other than plain: `row: from-to look`, a line for each row that has some.
+pub(crate) fn looks(buffer: &Buffer) -> String {
+    let mut all = String::new();
+    for (at, cells) in buffer.content.chunks(usize::from(buffer.area.width)).enumerate() {
+        let mut runs: Vec<(usize, usize, String)> = Vec::new();
+        for (column, cell) in cells.iter().enumerate() {
+            let look = look(cell);
+            match runs.last_mut() {
+                Some((_, to, before)) if *before == look => *to = column,
+                _ => runs.push((column, column, look)),
+            }
+        }
+        let runs: Vec<String> = runs
+            .into_iter()
+            .filter(|(_, _, look)| !look.is_empty())
+            .map(|(from, to, look)| format!("{from}-{to} {look}"))
+            .collect();
+        if !runs.is_empty() {
+            all.push_str(&format!("{at:>2}: {}\n", runs.join(", ")));
+        }
+    }
+    all
+}
+
+fn look(cell: &Cell) -> String {
+    let mut words = Vec::new();
+    for (modifier, word) in [
+        (Modifier::BOLD, "bold"),
+        (Modifier::DIM, "dim"),
+        (Modifier::UNDERLINED, "underline"),
+        (Modifier::REVERSED, "reverse"),
+    ] {
+        if cell.modifier.contains(modifier) {
+            words.push(word.to_owned());
+        }
+    }
+    if cell.fg != Color::Reset {
+        words.push(format!("{:?}", cell.fg).to_lowercase());
+    }
+    if cell.bg != Color::Reset {
+        words.push(format!("on-{:?}", cell.bg).to_lowercase());
+    }
+    words.join("+")
+}
