@@ -12,7 +12,8 @@ exec </dev/null
 components="
   skopeo:skopeo podman:podman docker-registry:docker-registry containerd:containerd ctr:containerd
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
-  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace"
+  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace
+  mkfs.vfat:dosfstools mkfs.exfat:exfatprogs fusefat:fusefat mount.exfat-fuse:exfat-fuse"
 # the same for the corpus of Debian images and for the static build
 tools="buildah:buildah debootstrap:debootstrap busybox:busybox-static file:file musl-gcc:musl-tools"
 crane=github.com/google/go-containerregistry/cmd/crane@v0.20.3
@@ -61,6 +62,7 @@ require_components() {
   require_if mount unshare -m true
   require_if "the right to mount in a name space of its own" unshare -rm mount -t tmpfs tmpfs "$work"
   require_if loop [ -e /dev/loop-control ]
+  require_if fuse [ -e /dev/fuse ]
   grep -qw xfs /proc/filesystems || missing+=(xfs)
 }
 

@@ -67,7 +67,12 @@ impl Journal {
         let mut line = serde_json::to_vec(header).unwrap_or_default();
         line.push(b'\n');
         super::store::write_file(files, root, JOURNAL, &line)?;
-        Ok(Self(Mutex::new(Some(files.append(&root.join(JOURNAL))?))))
+        let out = match files.append(&root.join(JOURNAL)) {
+            // Some FUSE file systems refuse to append; what it would note is only a help to the next run.
+            Err(error) if super::files::errno(&error.source) == Some(rustix::io::Errno::PERM) => None,
+            other => Some(other?),
+        };
+        Ok(Self(Mutex::new(out)))
     }
 
     /// Notes a finished blob. Best effort: what is not noted is re-hashed all the same.

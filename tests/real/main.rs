@@ -9,6 +9,8 @@ mod corpus;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod fat;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod import_containerd;

@@ -1,7 +1,7 @@
 //! The file layer of the kernel: nothing follows a link below a root, hangs on a FIFO or believes a failed fsync.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -261,6 +261,15 @@ fn fuse_kind(path: &Path) -> &'static str {
     match () {
         () if names("exfat") => "exfat",
         () if mount.kind.contains("fat") || names("fusefat") => "fat",
+        // Of a driver for a block device only the device is known.
+        () if mount.kind == "fuseblk" && is_exfat(&mount.source) => "exfat",
         () => "fuse",
     }
+}
+
+/// Whether a device that may be read here begins as exFAT does (exFAT specification, 3.1.2, FileSystemName).
+fn is_exfat(device: &Path) -> bool {
+    let mut start = [0; 11];
+    let read = File::open(device).and_then(|mut device| device.read_exact(&mut start));
+    device.starts_with("/dev") && read.is_ok() && start.ends_with(b"EXFAT   ")
 }
