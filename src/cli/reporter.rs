@@ -167,7 +167,12 @@ impl Reporter {
                 let next = Failing { since: at, host, reason, item, requests: 1, attempt, wait_ms };
                 self.failing(state, next);
             }
-            Event::Bytes { .. } | Event::Done { .. } | Event::Skipped { .. } | Event::Item { .. } => {
+            Event::Planned { .. } => {}
+            Event::Bytes { .. }
+            | Event::Done { .. }
+            | Event::Skipped { .. }
+            | Event::Item { .. }
+            | Event::Paused { .. } => {
                 if let (Some(bar), Some(current)) = (&state.bar, state.view.current()) {
                     bar.set_position(current.percent().unwrap_or(0).into());
                     bar.set_message(current.line(at));

@@ -43,6 +43,15 @@ impl Phase {
     }
 }
 
+/// One thing that a phase will go through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedItem {
+    /// Reference, blob or path; the name it has in every later event.
+    pub item: String,
+    /// Its bytes; 0 where unknown.
+    pub bytes: u64,
+}
+
 /// One thing a job says. All but [`Event::Bytes`] are milestones and are never dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -62,6 +71,18 @@ pub enum Event {
         phase: Phase,
         /// Bytes so far.
         done: u64,
+    },
+    /// What a phase will go through, largest or first asked first; at most so many as a view lists.
+    Planned {
+        /// The phase.
+        phase: Phase,
+        /// The items.
+        items: Vec<PlannedItem>,
+    },
+    /// The job was paused, or goes on.
+    Paused {
+        /// Whether it stands still now.
+        paused: bool,
     },
     /// An item begins.
     Item {

@@ -1,56 +1,40 @@
 //! The one reducer: what a job has said so far, added up to a view that any front can draw.
 
+mod items;
+mod phase;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::progress::{Event, Phase};
-use super::text;
+
+pub use items::{ItemState, ItemView, Items, MAX_ITEMS};
+pub use phase::PhaseView;
 
 /// With no byte moved for this long, a phase is called stalled.
 pub const STALL: Duration = Duration::from_secs(5);
-
-/// One phase of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PhaseView {
-    /// Which.
-    pub phase: Phase,
-    /// Items in it; 0 where unknown.
-    pub items: u64,
-    /// Items finished or skipped.
-    pub items_done: u64,
-    /// Items that needed no work.
-    pub skipped: u64,
-    /// Their bytes.
-    pub skipped_bytes: u64,
-    /// Items that failed.
-    pub failed: u64,
-    /// Bytes in it; 0 where unknown.
-    pub bytes: u64,
-    /// Bytes to show: the most there ever were, so that it never goes back.
-    pub shown: u64,
-    /// Whether it is over.
-    pub finished: bool,
-    #[serde(skip)]
-    counted: u64,
-    #[serde(skip)]
-    began: Duration,
-    #[serde(skip)]
-    moved: Duration,
-    #[serde(skip)]
-    ended: Duration,
-}
+/// At most this many warnings are kept; the others are only counted.
+pub const MAX_WARNINGS: usize = 1000;
 
 /// A job, from its events; times are since it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct JobView {
     /// Its phases, in the order in which they began.
     pub phases: Vec<PhaseView>,
+    /// What they work on.
+    pub items: Items,
     /// Attempts that had to be repeated.
     pub retries: u64,
     /// Warnings, in words.
     pub warnings: Vec<String>,
+    /// How many there are beyond those.
+    pub unkept_warnings: u64,
+    /// What it said last, in words.
+    pub note: Option<String>,
+    /// Whether it is paused.
+    pub paused: bool,
 }
 
 impl JobView {
@@ -59,27 +43,67 @@ impl JobView {
         match event {
             Event::Started { phase, items, bytes } => {
                 self.phases.retain(|view| view.phase != *phase || view.finished);
-                self.phases.push(PhaseView::new(*phase, *items, *bytes, at));
+                self.items.forget(*phase);
+                let mut view = PhaseView::new(*phase, *items, *bytes, at);
+                view.rest(self.paused, at);
+                self.phases.push(view);
             }
+            Event::Finished { phase } => self.change(*phase, |view| view.finish(at)),
             Event::Bytes { phase, done } => self.change(*phase, |view| view.count(*done, at)),
-            Event::Done { phase, .. } => self.change(*phase, |view| {
-                view.items_done += 1;
-                view.moved = at;
+            Event::Paused { paused } => {
+                self.paused = *paused;
+                let under_way = self.phases.iter_mut().filter(|view| !view.finished);
+                under_way.for_each(|view| view.rest(*paused, at));
+            }
+            Event::Note { text } => self.note = Some(text.clone()),
+            Event::Warning { text } if self.warnings.len() < MAX_WARNINGS => self.warnings.push(text.clone()),
+            Event::Warning { .. } => self.unkept_warnings += 1,
+            _ => self.apply_to_items(event, at),
+        }
+    }
+
+    fn apply_to_items(&mut self, event: &Event, at: Duration) {
+        match event {
+            Event::Planned { phase, items } => {
+                for planned in items {
+                    self.items.change(*phase, &planned.item, |view| view.bytes = planned.bytes);
+                }
+            }
+            Event::Item { phase, item, bytes } => self.items.change(*phase, item, |view| {
+                (view.state, view.bytes) = (ItemState::Running, *bytes);
             }),
-            Event::Skipped { phase, bytes, .. } => self.change(*phase, |view| {
-                view.items_done += 1;
-                view.skipped += 1;
-                view.skipped_bytes += bytes;
-                view.moved = at;
-            }),
-            Event::Failed { phase, .. } => self.change(*phase, |view| view.failed += 1),
-            Event::Finished { phase } => self.change(*phase, |view| {
-                view.finished = true;
-                view.ended = at;
-            }),
-            Event::Retry { .. } => self.retries += 1,
-            Event::Warning { text } => self.warnings.push(text.clone()),
-            Event::Item { .. } | Event::Note { .. } => {}
+            Event::Done { phase, item, bytes } => {
+                self.items.change(*phase, item, |view| {
+                    (view.state, view.bytes, view.note) = (ItemState::Done, *bytes, None);
+                });
+                self.change(*phase, |view| view.done(at));
+            }
+            Event::Skipped { phase, item, bytes, reason } => {
+                self.items.change(*phase, item, |view| {
+                    (view.state, view.bytes) = (ItemState::Skipped, *bytes);
+                    view.note = Some(reason.clone());
+                });
+                self.change(*phase, |view| {
+                    view.done(at);
+                    view.skipped += 1;
+                    view.skipped_bytes += bytes;
+                });
+            }
+            Event::Failed { phase, item, reason } => {
+                self.items.change(*phase, item, |view| {
+                    (view.state, view.note) = (ItemState::Failed, Some(reason.clone()));
+                });
+                self.change(*phase, |view| view.failed += 1);
+            }
+            Event::Retry { phase, item, reason, .. } => {
+                self.items.change(*phase, item, |view| {
+                    (view.state, view.note) = (ItemState::Running, Some(reason.clone()));
+                    view.retries += 1;
+                });
+                self.change(*phase, |view| view.retries += 1);
+                self.retries += 1;
+            }
+            _ => {}
         }
     }
 
@@ -95,91 +119,10 @@ impl JobView {
     }
 }
 
-impl PhaseView {
-    const fn new(phase: Phase, items: u64, bytes: u64, at: Duration) -> Self {
-        Self {
-            phase,
-            items,
-            items_done: 0,
-            skipped: 0,
-            skipped_bytes: 0,
-            failed: 0,
-            bytes,
-            shown: 0,
-            finished: false,
-            counted: 0,
-            began: at,
-            moved: at,
-            ended: at,
-        }
-    }
-
-    fn count(&mut self, done: u64, at: Duration) {
-        if done != self.counted {
-            self.moved = at;
-        }
-        self.counted = done;
-        self.shown = self.shown.max(done);
-    }
-
-    /// Percent of its bytes, or of its items where it has no bytes; below 100 until it is over.
-    pub fn percent(&self) -> Option<u8> {
-        if self.finished {
-            return Some(100);
-        }
-        let (done, all) =
-            if self.bytes > 0 { (self.shown, self.bytes) } else { (self.items_done, self.items) };
-        let percent = (u128::from(done) * 100).checked_div(u128::from(all))?;
-        Some(u8::try_from(percent).unwrap_or(99).min(99))
-    }
-
-    /// For how long nothing has moved, once that is longer than [`STALL`].
-    pub fn stalled(&self, at: Duration) -> Option<Duration> {
-        let still = at.saturating_sub(self.moved);
-        (!self.finished && self.bytes > 0 && still >= STALL).then_some(still)
-    }
-
-    /// Bytes a second since it began.
-    pub fn rate(&self, at: Duration) -> u64 {
-        let until = if self.finished { self.ended } else { at };
-        let millis = until.saturating_sub(self.began).as_millis().max(1);
-        u64::try_from(u128::from(self.shown) * 1000 / millis).unwrap_or(u64::MAX)
-    }
-
-    /// One line of words: how far it is or how it ended.
-    pub fn line(&self, at: Duration) -> String {
-        let mut words = Vec::new();
-        match self.percent() {
-            _ if self.finished => words.push("done".to_owned()),
-            Some(percent) => words.push(format!("{percent} %")),
-            None => words.push("under way".to_owned()),
-        }
-        if self.finished && self.shown > 0 {
-            words.push(text::bytes(self.shown));
-        } else if self.bytes > 0 && !self.finished {
-            words.push(format!("{} of {}", text::bytes(self.shown), text::bytes(self.bytes)));
-        }
-        if self.items > 0 && self.items_done > 0 {
-            words.push(format!("{} of {} items", self.items_done, self.items));
-        }
-        if self.skipped > 0 {
-            words.push(format!("{} skipped ({})", self.skipped, text::bytes(self.skipped_bytes)));
-        }
-        if self.failed > 0 {
-            words.push(format!("{} failed", self.failed));
-        }
-        match self.stalled(at) {
-            Some(still) => words.push(format!("stalled {} s", still.as_secs())),
-            None if self.shown > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
-            None => {}
-        }
-        format!("{}: {}", self.phase.name(), words.join(" · "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::progress::PlannedItem;
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -248,5 +191,118 @@ mod tests {
         let line = job.current().unwrap().line(s(1));
         assert_eq!(line, "fetch: 0 % · 0 B of 1.0 kB · 1 of 2 items · 1 skipped (400 B) · 1 failed");
         assert_eq!(job.retries, 1);
+    }
+
+    fn item(state: ItemState, bytes: u64, retries: u32, note: Option<&str>) -> ItemView {
+        let (phase, name) = (Phase::Fetch, "a".to_owned());
+        ItemView { phase, name, state, bytes, retries, note: note.map(str::to_owned) }
+    }
+
+    #[test]
+    fn an_item_waits_runs_is_tried_again_and_ends() {
+        use ItemState::*;
+        let phase = Phase::Fetch;
+        let name = || "a".to_owned();
+        let planned = PlannedItem { item: name(), bytes: 7 };
+        let retry =
+            |attempt| Event::Retry { phase, item: name(), attempt, reason: "reset".into(), wait_ms: 1 };
+        let mut job = started(7);
+        for (event, expected) in [
+            (Event::Planned { phase, items: vec![planned] }, item(Waiting, 7, 0, None)),
+            (Event::Item { phase, item: name(), bytes: 7 }, item(Running, 7, 0, None)),
+            (retry(2), item(Running, 7, 1, Some("reset"))),
+            (retry(3), item(Running, 7, 2, Some("reset"))),
+            (Event::Failed { phase, item: name(), reason: "gone".into() }, item(Failed, 7, 2, Some("gone"))),
+            (Event::Done { phase, item: name(), bytes: 7 }, item(Done, 7, 2, None)),
+            (
+                Event::Skipped { phase, item: name(), bytes: 7, reason: "there".into() },
+                item(Skipped, 7, 2, Some("there")),
+            ),
+        ] {
+            job.apply(&event, s(1));
+            assert_eq!(*job.items.list[0], expected, "{event:?}");
+            assert_eq!(job.items.list.len(), 1);
+        }
+        assert_eq!((job.retries, job.phases[0].retries), (2, 2));
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_a_failure_finds_room_in_it() {
+        let phase = Phase::Fetch;
+        let mut job = started(0);
+        for at in 0..MAX_ITEMS + 10 {
+            job.apply(&Event::Done { phase, item: at.to_string(), bytes: 1 }, s(1));
+        }
+        assert_eq!((job.items.list.len(), job.items.unlisted), (MAX_ITEMS, 10));
+        let reason = "gone".to_owned();
+        job.apply(&Event::Failed { phase, item: "late".into(), reason: reason.clone() }, s(1));
+        assert_eq!((job.items.list.len(), job.items.count(phase, ItemState::Failed)), (MAX_ITEMS, 1));
+        job.apply(&Event::Failed { phase, item: "late".into(), reason }, s(1));
+        assert_eq!((job.items.unlisted, job.phases[0].failed), (11, 2));
+        for _ in 0..MAX_WARNINGS + 1 {
+            job.apply(&Event::Warning { text: "w".into() }, s(1));
+        }
+        assert_eq!((job.warnings.len(), job.unkept_warnings), (MAX_WARNINGS, 1));
+        job.apply(&Event::Started { phase, items: 1, bytes: 1 }, s(2));
+        assert!(job.items.list.is_empty());
+    }
+
+    #[test]
+    fn the_current_rate_is_that_of_the_last_seconds() {
+        let mut job = started(100_000);
+        for second in 1..=10 {
+            bytes(&mut job, second * 1000, s(second));
+        }
+        let phase = job.current().unwrap();
+        assert_eq!((phase.current_rate(s(10)), phase.rate(s(10))), (1000, 1000));
+        for tenth in 1..=50 {
+            bytes(&mut job, 10_000 + tenth * 400, s(10) + Duration::from_millis(tenth * 100));
+        }
+        let phase = job.current().unwrap();
+        assert_eq!((phase.current_rate(s(15)), phase.rate(s(15))), (4000, 2000));
+        assert_eq!((phase.current_rate(s(18)), phase.current_rate(s(20))), (1600, 0));
+        let idle = started(10);
+        assert_eq!(idle.current().unwrap().current_rate(s(3)), 0);
+    }
+
+    #[test]
+    fn the_time_left_is_told_once_it_is_more_than_a_guess() {
+        for (done, at, expected) in [
+            (100, 1, None),
+            (200, 1, Some(49)),
+            (100, 9, None),
+            (100, 10, Some(990)),
+            (5000, 50, Some(50)),
+            (0, 60, None),
+        ] {
+            let mut job = started(10_000);
+            for second in 1..=at {
+                bytes(&mut job, done * second / at, s(second));
+            }
+            let left = job.current().unwrap().remaining(s(at));
+            assert_eq!(left, expected.map(s), "{done} of 10000 after {at} s");
+        }
+        let mut job = started(10_000);
+        bytes(&mut job, 5000, s(20));
+        assert_eq!(job.current().unwrap().remaining(s(26)), None, "stalled");
+        assert_eq!(started(0).current().unwrap().remaining(s(60)), None, "no end known");
+    }
+
+    #[test]
+    fn a_pause_is_no_stall_and_takes_no_time() {
+        let mut job = started(10_000);
+        for second in 1..=10 {
+            bytes(&mut job, second * 100, s(second));
+        }
+        job.apply(&Event::Paused { paused: true }, s(10));
+        let phase = job.current().unwrap();
+        assert!(job.paused && phase.stalled(s(600)).is_none() && phase.remaining(s(600)).is_none());
+        assert_eq!((phase.rate(s(600)), phase.current_rate(s(600))), (100, 0));
+        assert_eq!(phase.line(s(600)), "fetch: 10 % · 1.0 kB of 10.0 kB · paused");
+        job.apply(&Event::Paused { paused: false }, s(610));
+        bytes(&mut job, 1100, s(611));
+        let phase = job.current().unwrap();
+        assert_eq!((phase.rate(s(611)), phase.current_rate(s(611)), phase.left()), (100, 100, 8900));
+        assert_eq!(phase.remaining(s(611)), Some(s(89)));
     }
 }

@@ -1,0 +1,217 @@
+//! One phase of a job: how far, how fast, how long still; nothing it shows ever goes back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::STALL;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+
+/// The current rate is that of so many last seconds.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Two counts this close together are one.
+const GRAIN: Duration = Duration::from_millis(100);
+/// Before so long, and before so many percent, the time that is left is anybody's guess.
+const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED_PERCENT: u64 = 2;
+
+/// One phase of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseView {
+    /// Which.
+    pub phase: Phase,
+    /// Items in it; 0 where unknown.
+    pub items: u64,
+    /// Items finished or skipped.
+    pub items_done: u64,
+    /// Items that needed no work.
+    pub skipped: u64,
+    /// Their bytes.
+    pub skipped_bytes: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// Attempts that had to be repeated.
+    pub retries: u64,
+    /// Bytes in it; 0 where unknown.
+    pub bytes: u64,
+    /// Bytes to show: the most there ever were, so that it never goes back.
+    pub shown: u64,
+    /// Whether it is over.
+    pub finished: bool,
+    #[serde(skip)]
+    counted: u64,
+    #[serde(skip)]
+    began: Duration,
+    #[serde(skip)]
+    moved: Duration,
+    #[serde(skip)]
+    ended: Duration,
+    /// Time spent paused, and since when it is.
+    #[serde(skip)]
+    rested: Duration,
+    #[serde(skip)]
+    resting: Option<Duration>,
+    /// Counts of the last [`WINDOW`], oldest first.
+    #[serde(skip)]
+    counts: VecDeque<(Duration, u64)>,
+}
+
+impl PhaseView {
+    pub(super) fn new(phase: Phase, items: u64, bytes: u64, at: Duration) -> Self {
+        Self {
+            phase,
+            items,
+            items_done: 0,
+            skipped: 0,
+            skipped_bytes: 0,
+            failed: 0,
+            retries: 0,
+            bytes,
+            shown: 0,
+            finished: false,
+            counted: 0,
+            began: at,
+            moved: at,
+            ended: at,
+            rested: Duration::ZERO,
+            resting: None,
+            counts: VecDeque::from([(at, 0)]),
+        }
+    }
+
+    pub(super) fn count(&mut self, done: u64, at: Duration) {
+        if done != self.counted {
+            self.moved = at;
+        }
+        self.counted = done;
+        self.shown = self.shown.max(done);
+        // The first one is where it began, and stays.
+        match self.counts.iter_mut().skip(1).next_back() {
+            Some((last, count)) if at.saturating_sub(*last) < GRAIN => *count = done,
+            _ => self.counts.push_back((at, done)),
+        }
+        // The one before the window stays: what came since then came within it.
+        while self.counts.get(1).is_some_and(|(next, _)| at.saturating_sub(*next) >= WINDOW) {
+            self.counts.pop_front();
+        }
+    }
+
+    pub(super) fn done(&mut self, at: Duration) {
+        self.items_done += 1;
+        self.moved = at;
+    }
+
+    pub(super) fn finish(&mut self, at: Duration) {
+        self.rest(false, at);
+        self.finished = true;
+        self.ended = at;
+    }
+
+    /// Begins or ends a pause: it is no stall, and no time in which bytes could have moved.
+    pub(super) fn rest(&mut self, paused: bool, at: Duration) {
+        match (paused, self.resting) {
+            (true, None) => self.resting = Some(at),
+            (false, Some(since)) => {
+                self.rested += at.saturating_sub(since);
+                self.resting = None;
+                self.moved = at;
+                self.counts = VecDeque::from([(at, self.counted)]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Percent of its bytes, or of its items where it has no bytes; below 100 until it is over.
+    pub fn percent(&self) -> Option<u8> {
+        if self.finished {
+            return Some(100);
+        }
+        let (done, all) =
+            if self.bytes > 0 { (self.shown, self.bytes) } else { (self.items_done, self.items) };
+        let percent = (u128::from(done) * 100).checked_div(u128::from(all))?;
+        Some(u8::try_from(percent).unwrap_or(99).min(99))
+    }
+
+    /// Bytes that are still to come; in a flush, what the medium has not taken yet.
+    pub const fn left(&self) -> u64 {
+        self.bytes.saturating_sub(self.shown)
+    }
+
+    /// For how long nothing has moved, once that is longer than [`STALL`].
+    pub fn stalled(&self, at: Duration) -> Option<Duration> {
+        let still = at.saturating_sub(self.moved);
+        (!self.finished && self.resting.is_none() && self.bytes > 0 && still >= STALL).then_some(still)
+    }
+
+    /// Bytes a second since it began, pauses not counted.
+    pub fn rate(&self, at: Duration) -> u64 {
+        per_second(self.shown, self.worked(at))
+    }
+
+    /// Bytes a second over the last few seconds; nothing moves in a pause or after the end.
+    pub fn current_rate(&self, at: Duration) -> u64 {
+        if self.finished || self.resting.is_some() {
+            return 0;
+        }
+        let from = at.saturating_sub(WINDOW);
+        let before = self.counts.iter().rev().find(|(time, _)| *time <= from).or_else(|| self.counts.front());
+        let Some((time, count)) = before else { return 0 };
+        per_second(self.counted.saturating_sub(*count), at.saturating_sub((*time).max(from)))
+    }
+
+    /// How long it still takes at a rate between the current one and that of the whole phase; nothing while that
+    /// would be a guess: before ten seconds or two percent, paused, stalled, or without a known end.
+    pub fn remaining(&self, at: Duration) -> Option<Duration> {
+        let settled = self.worked(at) >= SETTLED
+            || u128::from(self.shown) * 100 >= u128::from(self.bytes) * u128::from(SETTLED_PERCENT);
+        let idle = self.finished || self.resting.is_some() || self.stalled(at).is_some();
+        let rate = self.rate(at).midpoint(self.current_rate(at));
+        if self.bytes == 0 || self.shown == 0 || !settled || idle || rate == 0 {
+            return None;
+        }
+        Some(Duration::from_secs(self.left().div_ceil(rate)))
+    }
+
+    fn worked(&self, at: Duration) -> Duration {
+        let until = if self.finished { self.ended } else { self.resting.unwrap_or(at) };
+        until.saturating_sub(self.began).saturating_sub(self.rested)
+    }
+
+    /// One line of words: how far it is or how it ended.
+    pub fn line(&self, at: Duration) -> String {
+        let mut words = Vec::new();
+        match self.percent() {
+            _ if self.finished => words.push("done".to_owned()),
+            Some(percent) => words.push(format!("{percent} %")),
+            None => words.push("under way".to_owned()),
+        }
+        if self.finished && self.shown > 0 {
+            words.push(text::bytes(self.shown));
+        } else if self.bytes > 0 && !self.finished {
+            words.push(format!("{} of {}", text::bytes(self.shown), text::bytes(self.bytes)));
+        }
+        if self.items > 0 && self.items_done > 0 {
+            words.push(format!("{} of {} items", self.items_done, self.items));
+        }
+        if self.skipped > 0 {
+            words.push(format!("{} skipped ({})", self.skipped, text::bytes(self.skipped_bytes)));
+        }
+        if self.failed > 0 {
+            words.push(format!("{} failed", self.failed));
+        }
+        match self.stalled(at) {
+            _ if self.resting.is_some() => words.push("paused".to_owned()),
+            Some(still) => words.push(format!("stalled {} s", still.as_secs())),
+            None if self.shown > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
+            None => {}
+        }
+        format!("{}: {}", self.phase.name(), words.join(" · "))
+    }
+}
+
+fn per_second(bytes: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(bytes) * 1000 / time.as_millis().max(1)).unwrap_or(u64::MAX)
+}
