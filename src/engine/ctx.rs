@@ -1,8 +1,11 @@
-//! What every job is handed: where to report, when to stop, the clock and the file layer.
+//! What every job is handed: where to report, when to stop or stand still, the clock and the file layer.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Interrupted, Result};
@@ -68,6 +71,33 @@ impl Clock for FixedClock {
     }
 }
 
+/// Lets a job stand still between two chunks. All clones are one switch.
+#[derive(Clone, Debug)]
+pub struct PauseSwitch(Arc<watch::Sender<bool>>);
+
+impl Default for PauseSwitch {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl PauseSwitch {
+    /// Pauses or lets go on; false where that is so already.
+    pub fn set(&self, paused: bool) -> bool {
+        self.0.send_if_modified(|now| std::mem::replace(now, paused) != paused)
+    }
+
+    /// Whether the job is to stand still.
+    pub fn is_paused(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn released(&self) {
+        // The sender is this switch's own, so it does not go away meanwhile.
+        let _ = self.0.subscribe().wait_for(|paused| !paused).await;
+    }
+}
+
 /// What a job works with. Cheap to clone.
 #[derive(Clone)]
 pub struct JobCtx {
@@ -75,6 +105,8 @@ pub struct JobCtx {
     pub reporter: Arc<dyn Report>,
     /// Cancelled when the job should stop at the next safe point.
     pub cancel: CancellationToken,
+    /// Set while the job should stand still.
+    pub pause: PauseSwitch,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The file layer.
@@ -92,6 +124,7 @@ impl JobCtx {
         Self {
             reporter,
             cancel: CancellationToken::new(),
+            pause: PauseSwitch::default(),
             clock: Arc::new(SystemClock),
             files: Arc::new(RealFiles),
         }
@@ -113,5 +146,75 @@ impl JobCtx {
     /// [`Interrupted`].
     pub fn check(&self) -> Result<()> {
         if self.cancel.is_cancelled() { Err(Interrupted.into()) } else { Ok(()) }
+    }
+
+    /// To be called between two chunks: waits while the job is paused, and fails when it was asked to stop.
+    ///
+    /// # Errors
+    /// [`Interrupted`], also out of a pause.
+    pub async fn pause_point(&self) -> Result<()> {
+        if self.pause.is_paused() {
+            tokio::select! {
+                () = self.pause.released() => {}
+                () = self.cancel.cancelled() => {}
+            }
+        }
+        self.check()
+    }
+
+    /// The same on a thread that may block, inside or outside of the runtime.
+    ///
+    /// # Errors
+    /// As [`JobCtx::pause_point`].
+    pub fn pause_point_blocking(&self) -> Result<()> {
+        if self.pause.is_paused() { wait(self.pause_point()) } else { self.check() }
+    }
+}
+
+/// Parks this thread until the future is done.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_paused_job_stands_still_until_it_is_let_go_or_stopped() {
+        let ctx = JobCtx::silent();
+        assert!(ctx.pause.set(true) && !ctx.pause.set(true));
+        let blocked = {
+            let ctx = ctx.clone();
+            thread::spawn(move || ctx.pause_point_blocking())
+        };
+        let waiting = tokio::spawn({
+            let ctx = ctx.clone();
+            async move { ctx.pause_point().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished() && !blocked.is_finished());
+        ctx.pause.set(false);
+        assert!(waiting.await.unwrap().is_ok() && blocked.join().unwrap().is_ok());
+        ctx.pause.set(true);
+        let blocked = {
+            let ctx = ctx.clone();
+            thread::spawn(move || ctx.pause_point_blocking())
+        };
+        ctx.cancel.cancel();
+        assert!(ctx.pause_point().await.is_err() && blocked.join().unwrap().is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::ctx::{JobCtx, Report};
+use super::ctx::{JobCtx, PauseSwitch, Report};
 use super::error::{EngineError, Explain, Kind, Result};
 use super::spec::{self, Host, JobReport, JobSpec};
 use crate::domain::job::JobId;
@@ -79,6 +79,8 @@ pub struct Running {
     pub id: JobId,
     /// Its title.
     pub title: String,
+    /// Whether it was paused.
+    pub paused: bool,
     /// Its latest snapshot.
     pub view: Arc<JobView>,
 }
@@ -86,6 +88,8 @@ pub struct Running {
 struct Entry {
     title: String,
     cancel: CancellationToken,
+    pause: PauseSwitch,
+    reporter: Arc<Reporter>,
     view: watch::Receiver<Arc<JobView>>,
 }
 
@@ -127,9 +131,19 @@ impl JobManager {
             publish,
             state: Mutex::new((JobView::default(), None)),
         });
-        let job =
-            JobCtx { reporter, cancel: cancel.clone(), clock: ctx.clock.clone(), files: ctx.files.clone() };
-        let entry = Entry { title: title.to_owned(), cancel: cancel.clone(), view: view.clone() };
+        let job = JobCtx {
+            reporter: reporter.clone(),
+            cancel: cancel.clone(),
+            pause: PauseSwitch::default(),
+            ..ctx.clone()
+        };
+        let entry = Entry {
+            title: title.to_owned(),
+            cancel: cancel.clone(),
+            pause: job.pause.clone(),
+            reporter,
+            view: view.clone(),
+        };
         lock(&self.running).insert(id, entry);
         let (ended, end) = oneshot::channel();
         let task = tokio::spawn(work(job));
@@ -149,11 +163,20 @@ impl JobManager {
         lock(&self.running).get(&id).map(|entry| entry.cancel.cancel()).is_some()
     }
 
+    /// Lets a job stand still at its next pause point, or go on; false where it has ended or that is so already.
+    pub fn pause(&self, id: JobId, paused: bool) -> bool {
+        let running = lock(&self.running);
+        let Some(entry) = running.get(&id).filter(|entry| entry.pause.set(paused)) else { return false };
+        entry.reporter.event(Event::Paused { paused });
+        true
+    }
+
     /// The jobs that run, by number.
     pub fn running(&self) -> Vec<Running> {
         let view = |(id, entry): (&JobId, &Entry)| Running {
             id: *id,
             title: entry.title.clone(),
+            paused: entry.pause.is_paused(),
             view: entry.view.borrow().clone(),
         };
         lock(&self.running).iter().map(view).collect()

@@ -21,10 +21,11 @@ use super::registry::{self, Fetched, Registry};
 use crate::domain::digest::Digest;
 use crate::domain::lint::{Finding, lint, lint_same_digest};
 use crate::domain::platform::Platform;
-use crate::domain::progress::{Event, Phase};
+use crate::domain::progress::{Event, Phase, PlannedItem};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
 use crate::domain::selection::Request;
+use crate::domain::view::MAX_ITEMS;
 
 pub use error::ResolveError;
 pub use report::{FailedView, ImageView, ResolveReport, ResolveTotals};
@@ -66,6 +67,9 @@ pub async fn resolve(spec: &ResolveSpec, registry: &Registry, ctx: &JobCtx) -> R
     ctx.check()?;
     let session = Session::new(registry.for_job(ctx, Phase::Resolve), ctx.clone(), spec.nearby.clone());
     ctx.say(Event::Started { phase: Phase::Resolve, items: spec.requests.len() as u64, bytes: 0 });
+    let planned = |request: &Request| PlannedItem { item: request.reference.to_string(), bytes: 0 };
+    let items = spec.requests.iter().take(MAX_ITEMS).map(planned).collect();
+    ctx.say(Event::Planned { phase: Phase::Resolve, items });
     let jobs = if spec.jobs == 0 { DEFAULT_JOBS } else { spec.jobs };
     let session = &session;
     // Owned, so that the future of the whole is `Send` for any lifetime.
@@ -143,7 +147,7 @@ async fn resolve_one(spec: &ResolveSpec, request: &Request, session: &Session) -
 }
 
 async fn image(spec: &ResolveSpec, request: &Request, session: &Session) -> Result<ResolvedImage> {
-    session.ctx.check()?;
+    session.ctx.pause_point().await?;
     let reference = &request.reference;
     let repo = reference.repository_of();
     // A digest that was asked for is what is resolved, whatever an edited lock file says; the hold then differs.

@@ -22,6 +22,8 @@ mod memory;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod power;
 #[cfg(test)]
 mod readback;

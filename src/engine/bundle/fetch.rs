@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase};
@@ -74,23 +73,28 @@ impl Fetcher {
     /// # Errors
     /// What the medium or the registry said last; [`Interrupted`].
     pub async fn fetch(&self, blob: &PlannedBlob) -> Result<Stored> {
-        self.ctx.check()?;
+        self.ctx.pause_point().await?;
         if let Some(stored) = self.local(blob).await? {
             return Ok(stored);
         }
-        let item = format!("{} {}", blob.image, blob.digest.short());
-        self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
+        let item = item_name(blob);
         let (files, target, cancel) =
             (Arc::clone(&self.ctx.files), self.target(blob), self.ctx.cancel.clone());
         let mut sink = blocking(move || BlobSink::resume(files, target, &cancel)).await?;
         self.meter.add(sink.offset());
         self.sources.kept.fetch_add(sink.offset(), Relaxed);
+        let registry = self.registry.for_item(&item);
         let mut resumed = sink.offset() > 0;
         let mut failures = 0;
-        let mut source = 0;
+        let (mut source, mut begun) = (0, false);
         loop {
             let before = sink.offset();
-            let (now, outcome) = self.attempt(blob, source, sink).await?;
+            let permit = self.network.acquire().await;
+            if !std::mem::replace(&mut begun, true) {
+                self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
+            }
+            let (now, outcome) = self.attempt(blob, source, sink, &registry).await?;
+            drop(permit);
             sink = now;
             match outcome {
                 Outcome::Complete => match self.finish(sink, resumed, &item).await? {
@@ -112,7 +116,7 @@ impl Fetcher {
                 Outcome::Refused(error) => return Err(error.into()),
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
-                    if failures >= ATTEMPTS || !self.registry.wait_to_retry(&error, failures + 1).await? {
+                    if failures >= ATTEMPTS || !registry.wait_to_retry(&error, failures + 1).await? {
                         return Err(error.into());
                     }
                 }
@@ -145,14 +149,16 @@ impl Fetcher {
     async fn local(&self, blob: &PlannedBlob) -> Result<Option<Stored>> {
         let (files, target, meter) =
             (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
-        let (item, bytes) = (blob.digest.to_string(), blob.size);
-        let (seen, cancel) = (AtomicU64::new(0), self.ctx.cancel.clone());
+        let (item, bytes) = (item_name(blob), blob.size);
+        let (seen, ctx) = (AtomicU64::new(0), self.ctx.clone());
         let there = blocking(move || {
             let count = |bytes| {
                 seen.fetch_add(bytes, Relaxed);
                 meter.add(bytes);
+                // A cancel is seen before the next read.
+                let _ = ctx.pause_point_blocking();
             };
-            let found = store::existing_until(&*files, &target, &count, &cancel)?;
+            let found = store::existing_until(&*files, &target, &count, &ctx.cancel)?;
             if found.is_none() {
                 meter.take_back(seen.into_inner());
             }
@@ -166,10 +172,9 @@ impl Fetcher {
             return Ok(there);
         }
         for sibling in &self.siblings {
-            let (files, target, meter) =
-                (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
-            let (sibling, cancel) = (sibling.clone(), self.ctx.cancel.clone());
-            let copied = blocking(move || copy(&files, &sibling, target, &meter, &cancel)).await?;
+            let (target, meter) = (self.target(blob), Arc::clone(&self.meter));
+            let (sibling, ctx) = (sibling.clone(), self.ctx.clone());
+            let copied = blocking(move || copy(&sibling, target, &meter, &ctx)).await?;
             if let Some(stored) = copied {
                 self.sources.copied.fetch_add(blob.size, Relaxed);
                 let reason = "copied from another bundle on this medium, hashed".to_owned();
@@ -186,14 +191,14 @@ impl Fetcher {
         blob: &PlannedBlob,
         source: usize,
         mut sink: BlobSink,
+        registry: &Registry,
     ) -> Result<(BlobSink, Outcome)> {
         let repository = blob.sources.get(source).and_then(|at| self.repositories.get(*at));
         let (Some(repository), true) = (repository, sink.offset() < blob.size) else {
             return Ok((sink, Outcome::Complete));
         };
-        let _permit = self.network.acquire().await;
         let body = tokio::select! {
-            body = self.registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
+            body = registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
             () = self.ctx.cancel.cancelled() => return Err(Interrupted.into()),
         };
         let mut body = match body {
@@ -209,6 +214,10 @@ impl Fetcher {
         let writer = tokio::task::spawn_blocking(move || write_all(sink, receiver, &meter, &sources));
         let mut outcome = Outcome::Complete;
         loop {
+            // A registry that hangs up meanwhile is asked for the rest, as after any other cut.
+            if self.ctx.pause_point().await.is_err() {
+                break;
+            }
             let chunk = tokio::select! {
                 chunk = body.stream.next() => chunk,
                 () = self.ctx.cancel.cancelled() => break,
@@ -232,6 +241,11 @@ impl Fetcher {
         self.ctx.check()?;
         Ok((sink, outcome))
     }
+}
+
+/// What a blob is called in everything that is said of it.
+pub(super) fn item_name(blob: &PlannedBlob) -> String {
+    format!("{} {}", blob.image, blob.digest.short())
 }
 
 /// How a request ended.
@@ -266,12 +280,12 @@ fn write_all(
 /// Copies a blob from another bundle, hashing; nothing where it is not there, or is wrong there.
 /// A cancel leaves the temp file, which the next run hashes before it goes on from it.
 fn copy(
-    files: &Arc<dyn crate::engine::files::Files>,
     sibling: &std::path::Path,
     target: BlobTarget,
     meter: &Meter,
-    cancel: &CancellationToken,
+    ctx: &JobCtx,
 ) -> Result<Option<Stored>> {
+    let files = &ctx.files;
     let Ok(open) = files.open(sibling, &target.digest.layout_path()) else { return Ok(None) };
     if open.size != target.size {
         return Ok(None);
@@ -280,9 +294,7 @@ fn copy(
     let mut reader = open.reader;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        if cancel.is_cancelled() {
-            return Err(Interrupted.into());
-        }
+        ctx.pause_point_blocking()?;
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(got) => {
@@ -322,12 +334,11 @@ mod tests {
         std::fs::write(sibling.join(digest.layout_path()), b"a layer").unwrap();
         let target = BlobTarget { root: bundle.clone(), digest: digest.clone(), size: 7, part: None };
         let meter = Meter::start(&ctx, Phase::Fetch, 1, 7);
-        let try_copy =
-            |cancel: &CancellationToken| copy(&ctx.files, &sibling, target.clone(), &meter, cancel);
+        let try_copy = |ctx: &JobCtx| copy(&sibling, target.clone(), &meter, ctx);
         ctx.cancel.cancel();
-        assert_eq!(try_copy(&ctx.cancel).unwrap_err().kind(), Kind::Interrupted);
+        assert_eq!(try_copy(&ctx).unwrap_err().kind(), Kind::Interrupted);
         assert!(!bundle.join(digest.layout_path()).exists());
-        let copied = try_copy(&CancellationToken::new()).unwrap();
+        let copied = try_copy(&JobCtx::silent()).unwrap();
         assert_eq!(copied, Some(Stored { parts: Vec::new() }));
     }
 }

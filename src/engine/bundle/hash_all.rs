@@ -5,8 +5,6 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use tokio_util::sync::CancellationToken;
-
 use super::graph::LayerCheck;
 use super::read::{BundleReader, ReadError};
 use crate::domain::bundle::Blob;
@@ -131,7 +129,7 @@ pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Res
                     if ctx.cancel.is_cancelled() {
                         return;
                     }
-                    if let Err(error) = one(bundle, item, &meter, &mut buffer, &ctx.cancel) {
+                    if let Err(error) = one(bundle, item, &meter, &mut buffer, ctx) {
                         if ctx.cancel.is_cancelled() {
                             return;
                         }
@@ -171,28 +169,22 @@ fn name(item: &Work<'_>) -> String {
     }
 }
 
-fn one(
-    bundle: &BundleReader,
-    item: &Work<'_>,
-    meter: &Meter,
-    buffer: &mut [u8],
-    cancel: &CancellationToken,
-) -> Result<()> {
+fn one(bundle: &BundleReader, item: &Work<'_>, meter: &Meter, buffer: &mut [u8], ctx: &JobCtx) -> Result<()> {
     match item {
         Work::File(file) => {
             let open = bundle.open_listed(&file.path, file.size)?;
-            let reader = Stoppable { inner: open.reader.take(file.size), cancel };
+            let reader = Stoppable { inner: open.reader.take(file.size), ctx };
             let actual = drain(reader, Algorithm::Sha256, meter, buffer)
                 .map_err(|source| super::graph::read_error(bundle, &file.path, source))?;
             expect_hex(&file.path, &file.sha256, actual)
         }
         Work::Blob(blob, check) => {
             let path = blob.path.clone().unwrap_or_else(|| blob.digest.to_string());
-            let stream = Stoppable { inner: bundle.open(&blob.digest, 0)?, cancel };
+            let stream = Stoppable { inner: bundle.open(&blob.digest, 0)?, ctx };
             let whole = hash_stream(bundle, blob, *check, stream, &path, (meter, &mut *buffer));
             // The joined stream proves the parts; only when it fails is it worth finding out which one.
             if whole.is_err() && !blob.parts.is_empty() {
-                parts(bundle, blob, meter, buffer, cancel)?;
+                parts(bundle, blob, meter, buffer, ctx)?;
             }
             whole
         }
@@ -200,16 +192,10 @@ fn one(
 }
 
 /// Each part by itself, so that the damaged one is named.
-fn parts(
-    bundle: &BundleReader,
-    blob: &Blob,
-    meter: &Meter,
-    buffer: &mut [u8],
-    cancel: &CancellationToken,
-) -> Result<()> {
+fn parts(bundle: &BundleReader, blob: &Blob, meter: &Meter, buffer: &mut [u8], ctx: &JobCtx) -> Result<()> {
     for part in &blob.parts {
         let open = bundle.open_listed(&part.path, part.size)?;
-        let reader = Stoppable { inner: open.reader.take(part.size), cancel };
+        let reader = Stoppable { inner: open.reader.take(part.size), ctx };
         let actual = drain(reader, Algorithm::Sha256, meter, buffer)
             .map_err(|source| super::graph::read_error(bundle, &part.path, source))?;
         expect_hex(&part.path, &part.sha256, actual)?;
@@ -284,15 +270,16 @@ fn drain(
     }
 }
 
-/// Ends a stream with an error once the job is to stop: a single file may take hours on a slow medium.
+/// Lets a stream stand still while the job is paused, and ends it with an error once it is to stop: a single file may
+/// take hours on a slow medium.
 pub(super) struct Stoppable<'a, R> {
     pub(super) inner: R,
-    pub(super) cancel: &'a CancellationToken,
+    pub(super) ctx: &'a JobCtx,
 }
 
 impl<R: Read> Read for Stoppable<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cancel.is_cancelled() {
+        if self.ctx.pause_point_blocking().is_err() {
             return Err(io::Error::other(Interrupted));
         }
         self.inner.read(buffer)
@@ -398,7 +385,7 @@ mod tests {
         let bundle = BundleReader::new(root.path().to_owned(), document, ctx.files.clone());
         let meter = Meter::start(&ctx, Phase::Verify, 2, 0);
         let mut buffer = vec![0; BUFFER];
-        let mut hash = |item| one(&bundle, &item, &meter, &mut buffer, &ctx.cancel).is_ok();
+        let mut hash = |item| one(&bundle, &item, &meter, &mut buffer, &ctx).is_ok();
         assert!(hash(Work::File(&file)) && hash(Work::Blob(&blob, None)));
         ctx.cancel.cancel();
         assert!(!hash(Work::File(&file)) && !hash(Work::Blob(&blob, None)));

@@ -9,11 +9,12 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::assemble::{AssembleSpec, Plan};
-use super::fetch::{Fetcher, Sources};
+use super::fetch::{Fetcher, Sources, item_name};
 use super::repeat;
 use crate::domain::digest::Digest;
 use crate::domain::plan::{Limits, PlannedBlob};
-use crate::domain::progress::{Event, Phase};
+use crate::domain::progress::{Event, Phase, PlannedItem};
+use crate::domain::view::MAX_ITEMS;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
@@ -32,6 +33,15 @@ pub(super) struct Filled {
     pub(super) lost: Vec<(Digest, EngineError)>,
 }
 
+/// Begins the phase, and tells what it will go through.
+fn announce(plan: &Plan, ctx: &JobCtx) -> Meter {
+    let meter = Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes);
+    let planned = |blob: &PlannedBlob| PlannedItem { item: item_name(blob), bytes: blob.size };
+    let items = plan.blobs.blobs.iter().take(MAX_ITEMS).map(planned).collect();
+    ctx.say(Event::Planned { phase: Phase::Fetch, items });
+    meter
+}
+
 /// Brings every blob into place, largest first, in one bounded pool.
 pub(super) async fn fill(
     spec: &AssembleSpec,
@@ -42,7 +52,7 @@ pub(super) async fn fill(
 ) -> Result<Filled> {
     // One blob that fails for good stops the others, and their writers have ended before this returns.
     let ctx = &JobCtx { cancel: ctx.cancel.child_token(), ..ctx.clone() };
-    let meter = Arc::new(Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes));
+    let meter = Arc::new(announce(plan, ctx));
     let fetcher = Fetcher {
         ctx: ctx.clone(),
         registry: registry.for_job(ctx, Phase::Fetch),
@@ -63,7 +73,7 @@ pub(super) async fn fill(
                 (Ok(_), None) => {}
                 (Err(error), _) if error.kind() == Kind::Interrupted => {}
                 (Err(error), _) => {
-                    let (item, reason) = (format!("{} {}", blob.image, blob.digest), error.message());
+                    let (item, reason) = (item_name(&blob), error.message());
                     fetcher.ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
                 }
             }

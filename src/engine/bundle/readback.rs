@@ -165,7 +165,7 @@ impl Wanted<'_> {
         buffer: &mut [u8],
     ) -> FileResult<(u64, Digest)> {
         let open = ctx.files.open_cold(self.root, self.path, direct)?;
-        let reader = Stoppable { inner: open.reader, cancel: &ctx.cancel };
+        let reader = Stoppable { inner: open.reader, ctx };
         drain(reader, self.digest.algorithm(), buffer, meter).map_err(|source| FileError {
             operation: "read back",
             path: self.root.join(self.path),

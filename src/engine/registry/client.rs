@@ -40,6 +40,8 @@ pub(super) struct Core {
 struct Watch {
     ctx: JobCtx,
     phase: Phase,
+    /// What the tries are for, where the caller has a name for it.
+    item: Option<String>,
 }
 
 impl Registry {
@@ -103,8 +105,17 @@ impl Registry {
     /// The same client (shared tokens and connections), reporting retries of `phase` to a job and stopping with it.
     #[must_use]
     pub fn for_job(&self, ctx: &JobCtx, phase: Phase) -> Self {
-        let watch = Watch { ctx: ctx.clone(), phase };
+        let watch = Watch { ctx: ctx.clone(), phase, item: None };
         Self { core: Arc::clone(&self.core), watch: Some(Arc::new(watch)) }
+    }
+
+    /// The same client, whose repeated tries are reported as those for `item`.
+    pub fn for_item(&self, item: &str) -> Self {
+        let named = |watch: &Arc<Watch>| {
+            let (ctx, phase) = (watch.ctx.clone(), watch.phase);
+            Arc::new(Watch { ctx, phase, item: Some(item.to_owned()) })
+        };
+        Self { core: Arc::clone(&self.core), watch: self.watch.as_ref().map(named) }
     }
 
     /// Waits before try number `attempt` (from 2) after `error`, and reports it; for whoever resumes a blob.
@@ -155,7 +166,7 @@ impl Registry {
         if let Some(watch) = &self.watch {
             watch.ctx.say(Event::Retry {
                 phase: watch.phase,
-                item: item.to_owned(),
+                item: watch.item.as_deref().unwrap_or(item).to_owned(),
                 attempt,
                 reason: problem.to_string(),
                 wait_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
