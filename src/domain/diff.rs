@@ -69,6 +69,14 @@ impl Sum {
     }
 }
 
+impl Diff {
+    /// In one line: how many references of which kind.
+    pub fn line(&self) -> String {
+        let (added, removed, changed) = (self.added.len(), self.removed.len(), self.changed.len());
+        format!("{added} added, {removed} removed, {changed} changed, {} the same", self.unchanged)
+    }
+}
+
 /// Compares two bundles; references are sorted.
 pub fn diff(first: &BundleManifest, second: &BundleManifest) -> Diff {
     let (old, new) = (by_reference(first), by_reference(second));

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::bundle::assemble::{self, AssembleReport, AssembleSpec, assemble};
+use super::blocking::blocking;
+use super::bundle::assemble::{AssembleReport, AssembleSpec, assemble};
+use super::bundle::foresee::{Foreseen, foresee};
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
@@ -118,12 +120,13 @@ impl Explain for PackError {
 pub struct PlanReport {
     /// The references.
     pub resolved: ResolveReport,
-    /// Kind of file system on the medium.
-    pub file_system: &'static str,
-    /// Bytes free there, where known.
-    pub free: Option<u64>,
-    /// Blobs that would be split into parts.
-    pub split: usize,
+    /// What is not going to be in it, where it is packed without.
+    pub missing: Vec<Missing>,
+    /// When it expires.
+    pub expires: Option<jiff::Timestamp>,
+    /// Where it goes.
+    #[serde(flatten)]
+    pub place: Foreseen,
 }
 
 /// Plans without touching the medium: resolves, and refuses what would not fit or has no place to go.
@@ -132,9 +135,12 @@ pub struct PlanReport {
 /// As [`pack`] before its first byte.
 pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
     destination(&spec.to)?;
+    let state = State::new(ctx.files.clone(), spec.state.clone());
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
-    let (space, split) = assemble::foresee(&assembly, ctx)?;
-    Ok(PlanReport { resolved, file_system: space.kind, free: space.free, split })
+    let (missing, expires) = (assembly.missing.clone(), assembly.expires);
+    let ctx = ctx.clone();
+    let place = blocking(move || foresee(&assembly, &state, &ctx)).await?;
+    Ok(PlanReport { resolved, missing, expires, place })
 }
 
 /// Packs. The medium is touched only after everything resolved.

@@ -43,13 +43,7 @@ pub(super) fn show(report: &DiffReport, out: &Printer) {
     for change in &diff.changed {
         out.line(format!("~ {}", changed(change)));
     }
-    out.line(format!(
-        "{} added, {} removed, {} changed, {} the same",
-        diff.added.len(),
-        diff.removed.len(),
-        diff.changed.len(),
-        diff.unchanged
-    ));
+    out.line(diff.line());
     out.line(format!("blobs: new {}, gone {}, shared {}", sum(diff.new), sum(diff.gone), sum(diff.shared)));
 }
 

@@ -129,15 +129,30 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     for image in &plan.resolved.images {
         out.line(format!("{}  {}  {}", image.reference, image.digest, text::bytes(image.bytes)));
     }
-    let free = plan.free.map_or_else(|| "unknown".to_owned(), text::bytes);
+    let place = &plan.place;
+    for missing in &plan.missing {
+        out.warn(format!("missing: {}: {}", missing.reference, missing.reason));
+    }
+    let free = place.free.map_or_else(|| "unknown".to_owned(), text::bytes);
+    let totals = plan.resolved.totals;
     out.note(format!(
         "{} images, {} blobs, {} on {} ({free} free), {} of them in parts; nothing was written",
-        plan.resolved.totals.images,
-        plan.resolved.totals.blobs,
-        text::bytes(plan.resolved.totals.bytes),
-        plan.file_system,
-        plan.split
+        totals.images,
+        totals.blobs,
+        text::bytes(totals.bytes),
+        place.file_system,
+        place.split
     ));
+    let how = if place.goes_on { "goes on with" } else { "would become" };
+    let left = text::bytes(place.to_write);
+    out.note(format!("{how} {}, {left} to write", place.path.display()));
+    if let Some(changes) = place.previous.as_ref().and_then(|previous| previous.changes.as_ref()) {
+        out.note(format!(
+            "since serial {}: {}",
+            place.previous.as_ref().map_or(0, |p| p.serial),
+            changes.line()
+        ));
+    }
 }
 
 /// A size in bytes, with K, M, G or KiB, MiB, GiB, all of them powers of 1024.

@@ -83,6 +83,8 @@ pub struct AssembleReport {
     pub read_back: Option<ReadBack>,
     /// Fingerprint of the key that signed.
     pub signed_by: String,
+    /// Its id: the name of its signature file.
+    pub key_id: String,
     /// When it expires.
     pub expires: Option<jiff::Timestamp>,
 }
@@ -148,7 +150,7 @@ pub async fn assemble(
     finish(place, committed, &filled.sources, signer, ctx).await
 }
 
-fn plan(images: &[ResolvedImage]) -> Result<Plan> {
+pub(super) fn plan(images: &[ResolvedImage]) -> Result<Plan> {
     let mut planner = Planner::default();
     let mut repositories = Vec::new();
     let mut documents = BTreeMap::new();
@@ -166,7 +168,7 @@ fn plan(images: &[ResolvedImage]) -> Result<Plan> {
     Ok(Plan { blobs: planner.finish()?, repositories, documents })
 }
 
-fn limits(spec: &AssembleSpec, space: &Space) -> Limits {
+pub(super) fn limits(spec: &AssembleSpec, space: &Space) -> Limits {
     Limits {
         wanted: spec.max_file_size,
         file_system: space.max_file,
@@ -176,21 +178,8 @@ fn limits(spec: &AssembleSpec, space: &Space) -> Limits {
     }
 }
 
-/// What [`assemble`] would find before its first byte: room, and how many blobs would be split.
-///
-/// # Errors
-/// That it would not fit.
-pub fn foresee(spec: &AssembleSpec, ctx: &JobCtx) -> Result<(Space, usize)> {
-    let there = spec.to.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
-    let space = ctx.files.space(there)?;
-    let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
-    preflight(&plan, &limits, &HashMap::new())?;
-    let split = plan.blobs.blobs.iter().filter(|blob| limits.part_size(blob.size).is_some()).count();
-    Ok((space, split))
-}
-
 /// What an earlier run left: paths inside the bundle and lengths.
-fn there(files: &dyn Files, root: &Path) -> Result<HashMap<String, u64>> {
+pub(super) fn there(files: &dyn Files, root: &Path) -> Result<HashMap<String, u64>> {
     match files.list(root, workdir::MAX_ENTRIES) {
         Err(error) if workdir::nothing_to_list(&error) => Ok(HashMap::new()),
         entries => Ok(entries?.into_iter().map(|entry| (entry.path, entry.size)).collect()),
@@ -198,7 +187,7 @@ fn there(files: &dyn Files, root: &Path) -> Result<HashMap<String, u64>> {
 }
 
 /// Refuses what cannot be finished; what lies there already (right or not) needs no room.
-fn preflight(plan: &Plan, limits: &Limits, there: &HashMap<String, u64>) -> Result<()> {
+pub(super) fn preflight(plan: &Plan, limits: &Limits, there: &HashMap<String, u64>) -> Result<()> {
     let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest, bytes.len() as u64));
     let blobs = plan.blobs.blobs.iter().map(|blob| (&blob.digest, blob.size));
     let (kept, to_write): (Vec<_>, Vec<_>) =

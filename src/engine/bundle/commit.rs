@@ -186,6 +186,7 @@ pub(super) async fn finish(
         copied_bytes: sources.copied.load(Relaxed),
         read_back: committed.read_back,
         signed_by: signed.fingerprint,
+        key_id: signed.key_id,
         expires: committed.document.expires,
         path: root,
     })

@@ -5,6 +5,7 @@ mod commit;
 pub mod contents;
 pub mod diff;
 pub mod fetch;
+pub mod foresee;
 pub mod graph;
 pub mod hash_all;
 pub mod inspect;

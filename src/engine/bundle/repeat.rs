@@ -87,14 +87,8 @@ pub fn place(
 ) -> Result<Place> {
     bundle::check_name(&spec.name)?;
     let found = workdir::find(&*ctx.files, &spec.to, &spec.name)?;
-    let unfinished = found.iter().find_map(|found| match found {
-        Found::Unfinished(path, serial) => Some((path.clone(), *serial)),
-        Found::Finished(..) => None,
-    });
     let newest = finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
-    if let Some((root, serial)) = unfinished
-        && newest.as_ref().is_none_or(|(_, signed)| *signed < serial)
-    {
+    if let Some((root, serial)) = unfinished(&found) {
         let id = workdir::id_of(&*ctx.files, &root).unwrap_or_else(uuid::Uuid::now_v7);
         let lease = state.lease(&spec.name, serial)?;
         let root = renumbered(spec, root, lease.serial(), ctx)?;
@@ -120,6 +114,16 @@ pub fn place(
         // A directory of that name that is nobody's bundle is not ours to write into.
         at_least = lease.serial() + 1;
     }
+}
+
+/// The bundle that was cut off and is gone on with: one that is newer than every signed one.
+pub(super) fn unfinished(found: &[Found]) -> Option<(PathBuf, u64)> {
+    let cut_off = found.iter().find_map(|found| match found {
+        Found::Unfinished(path, serial) => Some((path.clone(), *serial)),
+        Found::Finished(..) => None,
+    });
+    let newest = finished(found).next().map(|(_, serial)| serial);
+    cut_off.filter(|(_, serial)| newest.is_none_or(|signed| signed < *serial))
 }
 
 /// An unfinished bundle whose serial this host has signed meanwhile goes on under the next one.

@@ -62,6 +62,11 @@ pub(super) enum Unread {
 }
 
 impl History {
+    /// The last serial of `name` that was signed here.
+    pub fn last_signed(&self, name: &str) -> Option<u64> {
+        self.document.signed.get(name).copied()
+    }
+
     /// What it says about the time.
     pub fn clock(&self) -> ClockEvidence {
         ClockEvidence {

@@ -1,0 +1,157 @@
+//! What a pack would find and make before its first byte: room, serial, what is gone on with, what changes. Writes nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, there};
+use super::read::document_bytes;
+use super::repeat;
+use super::workdir;
+use crate::domain::bundle::{self, Blob, BundleManifest, Tool, Totals};
+use crate::domain::diff::{Diff, diff};
+use crate::domain::digest::Digest;
+use crate::domain::plan::Limits;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::state::State;
+
+/// What a pack would find and make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Foreseen {
+    /// Kind of file system on the medium.
+    pub file_system: &'static str,
+    /// Bytes free there, where known.
+    pub free: Option<u64>,
+    /// Blobs that would be split into parts.
+    pub split: usize,
+    /// Files that hold blobs and documents, parts counted one by one.
+    pub files: u64,
+    /// Bytes that are still to be written; what lies there already is hashed, not believed.
+    pub to_write: u64,
+    /// Directory of the bundle.
+    pub path: PathBuf,
+    /// Its serial.
+    pub serial: u64,
+    /// Whether a run that was cut off is gone on with.
+    pub goes_on: bool,
+    /// The last serial that this host signed under that name.
+    pub last_signed: Option<u64>,
+    /// The newest signed bundle of that name in the same place.
+    pub previous: Option<Previous>,
+}
+
+/// A signed bundle of the same name; not verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Previous {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Its serial.
+    pub serial: u64,
+    /// What changes from it; nothing where its document cannot be read.
+    pub changes: Option<Diff>,
+}
+
+/// Looks ahead of [`super::assemble::assemble`].
+///
+/// # Errors
+/// That it would not fit; a file error.
+pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Foreseen> {
+    let files = &*ctx.files;
+    bundle::check_name(&spec.name)?;
+    let space = files.space(&spec.to)?;
+    let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
+    let found = workdir::find(files, &spec.to, &spec.name)?;
+    let newest = super::assemble::finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
+    let last_signed = state.read().last_signed(&spec.name);
+    let next = last_signed.map_or(1, |last| last.saturating_add(1));
+    let unfinished = repeat::unfinished(&found);
+    let lies_there = unfinished.as_ref().map(|(root, _)| there(files, root)).transpose()?.unwrap_or_default();
+    preflight(&plan, &limits, &lies_there)?;
+    let serial = match &unfinished {
+        Some((_, serial)) => next.max(*serial),
+        None => free_serial(spec, next.max(newest.as_ref().map_or(0, |(_, serial)| *serial) + 1), ctx)?,
+    };
+    let blobs = sizes(&plan);
+    let parts = |size: u64| limits.part_size(size).map_or(1, |part| size.div_ceil(part));
+    Ok(Foreseen {
+        file_system: space.kind,
+        free: space.free,
+        split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
+        files: blobs.values().map(|size| parts(*size)).sum(),
+        to_write: to_write(&blobs, &lies_there, &limits),
+        path: spec.to.join(bundle::directory(&spec.name, serial)),
+        serial,
+        goes_on: unfinished.is_some(),
+        last_signed,
+        previous: newest.map(|(path, serial)| previous(path, serial, spec, &plan, ctx)),
+    })
+}
+
+/// The first serial from `at_least` whose directory nobody has taken.
+fn free_serial(spec: &AssembleSpec, at_least: u64, ctx: &JobCtx) -> Result<u64> {
+    let mut serial = at_least;
+    while ctx.files.stat(&spec.to.join(bundle::directory(&spec.name, serial)))?.is_some() {
+        serial += 1;
+    }
+    Ok(serial)
+}
+
+fn sizes(plan: &Plan) -> HashMap<Digest, u64> {
+    let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest.clone(), bytes.len() as u64));
+    documents.chain(plan.blobs.blobs.iter().map(|blob| (blob.digest.clone(), blob.size))).collect()
+}
+
+fn to_write(blobs: &HashMap<Digest, u64>, there: &HashMap<String, u64>, limits: &Limits) -> u64 {
+    let lies_there = |digest: &Digest, size: u64| match limits.part_size(size) {
+        None => there.get(&digest.layout_path()) == Some(&size),
+        Some(part) => {
+            let parts = usize::try_from(size.div_ceil(part)).unwrap_or(usize::MAX);
+            let held =
+                (0..parts).map(|part| there.get(&bundle::part_path(digest, part)).copied().unwrap_or(0));
+            held.sum::<u64>() == size
+        }
+    };
+    let missing = blobs.iter().filter(|(digest, size)| !lies_there(digest, **size));
+    missing.map(|(_, size)| *size).fold(0, u64::saturating_add)
+}
+
+fn previous(path: PathBuf, serial: u64, spec: &AssembleSpec, plan: &Plan, ctx: &JobCtx) -> Previous {
+    let changes = document(&path, ctx).map(|before| diff(&before, &planned(spec, plan, serial)));
+    Previous { path, serial, changes }
+}
+
+/// Read, not verified: it only tells what is likely to be new.
+fn document(path: &Path, ctx: &JobCtx) -> Option<BundleManifest> {
+    BundleManifest::parse(&document_bytes(&*ctx.files, path).ok()?).ok()
+}
+
+/// The document as far as a comparison looks at it.
+fn planned(spec: &AssembleSpec, plan: &Plan, serial: u64) -> BundleManifest {
+    let blob = |(digest, size): (Digest, u64)| Blob {
+        path: Some(digest.layout_path()),
+        digest,
+        size,
+        media_type: String::new(),
+        parts: Vec::new(),
+    };
+    BundleManifest {
+        format: bundle::FORMAT.to_owned(),
+        id: uuid::Uuid::nil(),
+        name: spec.name.clone(),
+        serial,
+        created: jiff::Timestamp::UNIX_EPOCH,
+        expires: spec.expires,
+        tool: Tool { version: String::new(), binaries: Vec::new() },
+        base: None,
+        complete: spec.missing.is_empty(),
+        missing: spec.missing.clone(),
+        images: spec.images.iter().map(repeat::image).collect(),
+        blobs: sizes(plan).into_iter().map(blob).collect(),
+        files: Vec::new(),
+        totals: Totals::default(),
+    }
+}
