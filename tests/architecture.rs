@@ -45,6 +45,27 @@ const OUTSIDE: &[&str] = &[
 const FORBIDDEN: &[(&str, &[&[&str]])] =
     &[("engine", &[TERMINAL]), ("domain", &[TERMINAL, OUTSIDE]), ("actions", &[TERMINAL, OUTSIDE])];
 
+/// Where the engine may use the file systems of the host past its file layer, and for what; faults of everything else
+/// can be injected. A name that ends with `/` stands for all below it.
+const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
+    ("src/engine/files.rs", "the layer's own types"),
+    ("src/engine/files/kernel.rs", "the layer over the kernel"),
+    ("src/engine/given.rs", "what the operator names, links followed"),
+    ("src/engine/spec/", "what the operator names, links followed"),
+    ("src/engine/pack.rs", "the destination as the operator names it, links followed"),
+    ("src/engine/select/mod.rs", "pipes that the operator names"),
+    ("src/engine/sign/keys", "private keys: modes, and names that are never replaced"),
+    ("src/engine/sign/store.rs", "the mode of the trust file"),
+    ("src/engine/registry/", "what the operator configured: CA files, credentials; files that are pushed"),
+    ("src/engine/host.rs", "tables of the kernel, sockets of runtimes"),
+    ("src/engine/media/", "tables of the kernel and first bytes of devices"),
+    ("src/engine/bundle/contents.rs", "the running program"),
+    ("src/engine/demo/", "samples that it makes and damages"),
+];
+const FILE_SYSTEMS: &[&str] = &["std::fs", "tokio::fs", "rustix::fs"];
+/// Methods of paths that ask the file system; those that only resolve a name are none.
+const ASKING: &[&str] = &[".symlink_metadata()", ".exists()", ".try_exists()", ".read_dir()", ".read_link()"];
+
 /// Path inside the repository → text.
 type Files = BTreeMap<String, String>;
 
@@ -173,6 +194,20 @@ fn broken_arrows(file: &str, text: &str) -> Vec<String> {
     broken
 }
 
+/// What the engine's own code does past the file layer, outside the places that may.
+fn past_the_file_layer(file: &str, text: &str) -> Vec<String> {
+    let named = |(place, _): &(&str, &str)| file.starts_with(place);
+    if room(file) != "engine" || PAST_THE_FILE_LAYER.iter().any(named) {
+        return Vec::new();
+    }
+    let text = without_tests(text).join("\n");
+    let below = |path: &str, prefix: &str| path == prefix || path.starts_with(&format!("{prefix}::"));
+    let paths = paths(&text).into_iter().filter(|path| FILE_SYSTEMS.iter().any(|prefix| below(path, prefix)));
+    let dense: String = code(&text).split_whitespace().collect();
+    let methods = ASKING.iter().filter(|method| dense.contains(**method)).map(ToString::to_string);
+    paths.chain(methods).map(|what| format!("{file}: {what} is past the file layer")).collect()
+}
+
 fn opens_with_its_job(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     first.strip_prefix("//! ").is_some_and(|job| !job.trim().is_empty())
@@ -184,18 +219,22 @@ fn suppresses_a_lint(text: &str) -> bool {
 }
 
 /// Lines outside `#[cfg(test)] mod … { … }` at the left margin.
-fn lines_without_tests(text: &str) -> usize {
+fn without_tests(text: &str) -> Vec<&str> {
     let mut lines = text.lines().peekable();
-    let mut count = 0;
+    let mut kept = Vec::new();
     while let Some(line) = lines.next() {
         let opens = |next: &&str| next.starts_with("mod ") && next.ends_with('{');
         if line == "#[cfg(test)]" && lines.peek().is_some_and(opens) {
             lines.by_ref().find(|line| *line == "}");
         } else {
-            count += 1;
+            kept.push(line);
         }
     }
-    count
+    kept
+}
+
+fn lines_without_tests(text: &str) -> usize {
+    without_tests(text).len()
 }
 
 fn limit(file: &str) -> usize {
@@ -286,6 +325,40 @@ fn every_arrow_of_the_house_is_kept() {
     let sources = files_under("src").unwrap();
     let broken: Vec<_> = sources.iter().flat_map(|(file, text)| broken_arrows(file, text)).collect();
     assert_none("arrows broken", &broken);
+}
+
+#[test]
+fn the_engine_reads_and_writes_through_its_file_layer() {
+    let sources = files_under("src").unwrap();
+    let past: Vec<_> = sources.iter().flat_map(|(file, text)| past_the_file_layer(file, text)).collect();
+    assert_none("past the file layer", &past);
+    let idle = PAST_THE_FILE_LAYER.iter().filter(|(place, _)| {
+        let asks = |text: &str| FILE_SYSTEMS.iter().chain(ASKING).any(|what| text.contains(what));
+        !sources.iter().any(|(file, text)| file.starts_with(place) && asks(text))
+    });
+    assert_none(
+        "exceptions that nothing needs",
+        &idle.map(|(place, _)| (*place).to_owned()).collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn a_way_past_the_file_layer_is_seen() {
+    for text in [
+        "use std::fs::File;",
+        "use std::{fs, io};",
+        "fn f() { std::fs::read(a) }",
+        "use rustix::fs::{Mode, OFlags};",
+        "fn f() { tokio::fs::read(a).await }",
+        "fn f() { path\n    .symlink_metadata()\n    .is_ok() }",
+        "fn f() { a.join(b).exists() }",
+    ] {
+        assert!(!past_the_file_layer("src/engine/bundle/a.rs", text).is_empty(), "{text}");
+        assert_none(text, &past_the_file_layer("src/cli/a.rs", text));
+        assert_none(text, &past_the_file_layer("src/engine/demo/a.rs", text));
+    }
+    let fine = "use super::files::Files; // std::fs\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
+    assert_none("fine", &past_the_file_layer("src/engine/bundle/a.rs", fine));
 }
 
 #[test]

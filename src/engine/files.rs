@@ -211,6 +211,19 @@ pub fn at_byte(offset: u64, source: io::Error) -> io::Error {
     io::Error::new(source.kind(), AtByte { offset, source })
 }
 
+/// Opens a file that the operator names: the name may be a link, and what it leads to is a regular file.
+///
+/// # Errors
+/// The kernel's.
+pub fn open_named(files: &dyn Files, path: &Path) -> FileResult<OpenFile> {
+    let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
+    let full = path.canonicalize().map_err(failed)?;
+    match (full.parent(), full.file_name().and_then(|name| name.to_str())) {
+        (Some(root), Some(name)) => files.open(root, name),
+        _ => Err(failed(io::ErrorKind::InvalidFilename.into())),
+    }
+}
+
 /// Reads a file to its end, at most `limit` bytes.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::files::RealFiles;
 use super::sign::keys::load_public;
 use super::sign::{AllowedSigners, fingerprint, key_id};
 
@@ -72,7 +73,7 @@ pub fn look(spec: &HostSpec) -> HostFacts {
         Err(problem) => facts.problems.push(problem),
     }
     if spec.trust.exists() {
-        match AllowedSigners::load(&spec.trust) {
+        match AllowedSigners::load(&RealFiles, &spec.trust) {
             Ok(trusted) => facts.trusted = trusted.entries.len(),
             Err(error) => facts.problems.push(error.message()),
         }

@@ -143,7 +143,9 @@ fn no_document(files: &dyn Files, root: &Path, error: FileError) -> EngineError 
     let there = |name: &str| files.stat(&root.join(name)).is_ok_and(|stat| stat.is_some());
     let path = root.to_owned();
     match error.source.kind() {
-        io::ErrorKind::NotFound if !root.exists() => ReadError::NoPath { path }.into(),
+        io::ErrorKind::NotFound if files.stat(root).is_ok_and(|stat| stat.is_none()) => {
+            ReadError::NoPath { path }.into()
+        }
         io::ErrorKind::NotFound if there(JOURNAL) => ReadError::Unfinished { path }.into(),
         io::ErrorKind::NotFound if there(SIGNATURES) || there(SUMS) => ReadError::NoDocument { path }.into(),
         io::ErrorKind::NotFound => ReadError::NoBundle { path }.into(),

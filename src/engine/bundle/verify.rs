@@ -121,7 +121,7 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     let known = state.read();
     let evidence = known.clock();
     let decided_at = evidence.decision_time(ctx.clock.now());
-    let allowed = AllowedSigners::load(&spec.trust)?;
+    let allowed = AllowedSigners::load(&**files, &spec.trust)?;
     let policy = TrustPolicy { min_signatures: spec.min_signatures };
     let trust = sign::verify_signatures(&document_bytes, &signatures, &allowed, policy, decided_at);
     trust.enforce()?;

@@ -308,7 +308,7 @@ fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
     let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path)) = target else {
         return Ok(());
     };
-    let root = std::fs::canonicalize(bundle.root()).unwrap_or_else(|_| bundle.root().to_owned());
+    let root = bundle.root().canonicalize().unwrap_or_else(|_| bundle.root().to_owned());
     if existing_part(path).starts_with(&root) {
         return Err(ImportError::InsideBundle { path: path.clone(), bundle: bundle.root().to_owned() }.into());
     }
@@ -318,6 +318,6 @@ fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
 /// The nearest directory above `path` (or itself) that exists, without links.
 fn existing_part(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let found = absolute.ancestors().find_map(|above| std::fs::canonicalize(above).ok());
+    let found = absolute.ancestors().find_map(|above| above.canonicalize().ok());
     found.unwrap_or(absolute)
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blocking::blocking as apart;
 use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Interrupted, Kind, Result};
+use super::files::open_named;
 use super::given;
 use super::registry::Registry;
 use crate::domain::reference::Reference;
@@ -193,12 +194,7 @@ fn open(ctx: &JobCtx, path: &Path) -> Result<Box<dyn Read>> {
         // As a shell hands over the output of a command: it has no name of its own below a directory.
         return Ok(Box::new(std::fs::File::open(path).map_err(at)?));
     }
-    // What the operator names may be a link; only what lies below a directory may not.
-    let full = std::fs::canonicalize(path).map_err(at)?;
-    let (Some(root), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str())) else {
-        return Err(at(std::io::ErrorKind::InvalidFilename.into()).into());
-    };
-    Ok(ctx.files.open(root, name)?.reader)
+    Ok(open_named(&*ctx.files, path)?.reader)
 }
 
 #[cfg(test)]

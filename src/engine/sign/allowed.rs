@@ -1,5 +1,6 @@
 //! The trust file: OpenSSH's `allowed_signers`, read as ssh-keygen(1) reads it, but whole or not at all.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use super::keys::{fingerprint, key_id};
 use super::validity;
 use crate::domain::text;
 use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::{Files, open_named, read_whole};
 
 /// Bytes of a trust file that are read at most.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -109,24 +111,45 @@ impl AllowedSigners {
     ///
     /// # Errors
     /// [`AllowedError`] or a file error.
-    pub fn load(path: &Path) -> Result<Self> {
-        let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
-        let meta = match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(AllowedError::Missing { path: path.to_owned() }.into());
-            }
-            other => other.map_err(failed)?,
-        };
-        let file = |reason: &str| AllowedError::File { path: path.to_owned(), reason: reason.to_owned() };
-        if !meta.is_file() || meta.len() > MAX_FILE {
-            return Err(file("expected a regular file of at most 4 MiB").into());
-        }
-        let text = String::from_utf8(std::fs::read(path).map_err(failed)?);
-        let text = text.map_err(|_| file("expected UTF-8 text"))?;
+    pub fn load(files: &dyn Files, path: &Path) -> Result<Self> {
+        Ok(Self::parse_here(path, &Self::text(files, path)?)?)
+    }
+
+    /// Reads the text of a trust file of this host.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(super) fn parse_here(path: &Path, text: &str) -> std::result::Result<Self, AllowedError> {
         // To find the system's zone means to read its whole database; most files have no time in them.
         let zone =
             if text.to_ascii_lowercase().contains("valid-") { TimeZone::system() } else { TimeZone::UTC };
-        Ok(Self::parse(path, &text, &zone)?)
+        Self::parse(path, text, &zone)
+    }
+
+    /// The text of a trust file.
+    ///
+    /// # Errors
+    /// As [`Self::load`], but for its lines.
+    pub(super) fn text(files: &dyn Files, path: &Path) -> Result<String> {
+        let file = |reason: &str| AllowedError::File { path: path.to_owned(), reason: reason.to_owned() };
+        let special = || file("expected a regular file of at most 4 MiB");
+        let open = match open_named(files, path) {
+            Err(error) => match error.source.kind() {
+                io::ErrorKind::NotFound => {
+                    return Err(AllowedError::Missing { path: path.to_owned() }.into());
+                }
+                // How the file layer refuses what is no regular file.
+                io::ErrorKind::InvalidInput => return Err(special().into()),
+                _ => return Err(error.into()),
+            },
+            Ok(open) => open,
+        };
+        if open.size > MAX_FILE {
+            return Err(special().into());
+        }
+        let bytes = read_whole(open, MAX_FILE);
+        let bytes = bytes.map_err(|source| FileError { operation: "read", path: path.to_owned(), source })?;
+        Ok(String::from_utf8(bytes).map_err(|_| file("expected UTF-8 text"))?)
     }
 
     /// Reads the text of a trust file; `zone` is for times without `Z`.

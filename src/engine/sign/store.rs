@@ -119,7 +119,7 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
     } else {
         None
     };
-    let (mut text, known) = current(path)?;
+    let (mut text, known) = current(files, path)?;
     if let Some(entry) = known.of(spec.key.key_data()).next() {
         return Err(StoreError::Already {
             file: path.display().to_string(),
@@ -147,9 +147,9 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
 /// [`StoreError::Unknown`], [`super::allowed::AllowedError`] or a file error.
 pub fn untrust(files: &dyn Files, path: &Path, wanted: &str, write: bool) -> Result<StoreReport> {
     // Where there is no file, that is the news.
-    AllowedSigners::load(path)?;
+    AllowedSigners::load(files, path)?;
     let _held = if write { Some(hold(files, &target_of(path))?) } else { None };
-    let (text, known) = current(path)?;
+    let (text, known) = current(files, path)?;
     let fits = |entry: &&Entry| {
         entry.principals == wanted
             || entry.key_id == wanted
@@ -175,15 +175,12 @@ pub fn untrust(files: &dyn Files, path: &Path, wanted: &str, write: bool) -> Res
     Ok(StoreReport { file: path.display().to_string(), entries: removed })
 }
 
-fn current(path: &Path) -> Result<(String, AllowedSigners)> {
-    let known = match path.try_exists() {
-        Ok(false) => AllowedSigners { path: path.to_owned(), entries: Vec::new(), notes: Vec::new() },
-        _ => AllowedSigners::load(path)?,
+fn current(files: &dyn Files, path: &Path) -> Result<(String, AllowedSigners)> {
+    let text = match files.stat(&target_of(path))? {
+        None => String::new(),
+        Some(_) => AllowedSigners::text(files, path)?,
     };
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        other => other.map_err(|source| FileError { operation: "read", path: path.to_owned(), source })?,
-    };
+    let known = AllowedSigners::parse_here(path, &text)?;
     Ok((text, known))
 }
 

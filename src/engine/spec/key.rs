@@ -155,5 +155,6 @@ pub(super) async fn list(job: KeyListJob, ctx: &JobCtx) -> Result<JobReport> {
         let signers = AllowedSigners { path, entries: Vec::new(), notes: Vec::new() };
         return Ok(JobReport::TrustList(signers));
     }
-    Ok(JobReport::TrustList(blocking(move || AllowedSigners::load(&path)).await?))
+    let files = Arc::clone(&ctx.files);
+    Ok(JobReport::TrustList(blocking(move || AllowedSigners::load(&*files, &path)).await?))
 }
