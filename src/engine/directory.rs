@@ -1,6 +1,6 @@
 //! Directories that are written into: made so that they outlive a power cut, and held by one run at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::{FileResult, Files, Held};
@@ -15,6 +15,13 @@ pub(crate) fn above(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// `path` with `suffix` after its whole name.
+pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Makes a directory, and durable what of it was not there: a file must not vanish with the directory it is in.

@@ -9,6 +9,7 @@ use std::thread;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::directory;
 use super::error::{Explain, FileError, Interrupted, Kind, Panicked, Result};
 use super::files::{Files, OutFile};
 use super::hash::Hasher;
@@ -418,10 +419,10 @@ impl BlobSink {
     }
 }
 
-/// Writes a small file atomically: temp beside it, fsync, rename, fsync of the directory. Blocks.
+/// Writes a file of a bundle, whole or not at all. Blocks.
 ///
 /// # Errors
-/// A file error; the temp file is gone then.
+/// As [`replace`].
 pub fn write_file(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<File> {
     write_stream(files, root, path, bytes)
 }
@@ -429,39 +430,59 @@ pub fn write_file(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> R
 /// The same from a stream, hashed on the way. Blocks.
 ///
 /// # Errors
-/// A file error; the temp file is gone then.
+/// As [`replace`].
 pub fn write_stream(files: &dyn Files, root: &Path, path: &str, source: impl Read) -> Result<File> {
-    let temp = root.join(format!("{path}{TEMP}"));
-    files.remove(&temp)?;
-    let written = copy_durably(files, root, path, source);
+    let full = root.join(path);
+    let mut source = Hashed { inner: source, hasher: Hasher::new(Algorithm::Sha256), size: 0 };
+    replace(files, (&directory::suffixed(&full, TEMP), &full), &mut source)?;
+    Ok(File { path: path.to_owned(), size: source.size, sha256: source.hasher.finish().hex().to_owned() })
+}
+
+/// Puts the bytes of a stream under a name, whole or not at all: a temp file beside it, fsync, rename, fsync of the
+/// directory. Whoever calls it sees to it that no other run uses the same temp file. Blocks.
+///
+/// # Errors
+/// A file error; the temp file is gone then.
+pub fn replace(files: &dyn Files, (temp, path): (&Path, &Path), source: impl Read) -> Result<()> {
+    files.remove(temp)?;
+    let written = copy_durably(files, (temp, path), source);
     if written.is_err() {
         // The first error is the one to tell; a temp file that cannot be removed is found by the next run.
-        let _ = files.remove(&temp);
+        let _ = files.remove(temp);
     }
     written
 }
 
-fn copy_durably(files: &dyn Files, root: &Path, path: &str, mut source: impl Read) -> Result<File> {
-    let (full, temp) = (root.join(path), root.join(format!("{path}{TEMP}")));
-    let failed = |operation| move |source| FileError { operation, path: root.join(path), source };
-    let mut out = files.create(&temp)?;
-    let (mut hasher, mut size) = (Hasher::new(Algorithm::Sha256), 0);
+fn copy_durably(files: &dyn Files, (temp, path): (&Path, &Path), mut source: impl Read) -> Result<()> {
+    let failed = |operation| move |source| FileError { operation, path: path.to_owned(), source };
+    let mut out = files.create(temp)?;
     let mut buffer = vec![0; BUFFER];
     loop {
         match source.read(&mut buffer) {
             Ok(0) => break,
-            Ok(got) => {
-                out.write_all(&buffer[..got]).map_err(failed("write"))?;
-                hasher.update(&buffer[..got]);
-                size += got as u64;
-            }
+            Ok(got) => out.write_all(&buffer[..got]).map_err(failed("write"))?,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed("read the source of")(error).into()),
         }
     }
     out.sync().map_err(failed("sync"))?;
     drop(out);
-    files.rename(&temp, &full)?;
-    files.sync_dir(full.parent().unwrap_or(root))?;
-    Ok(File { path: path.to_owned(), size, sha256: hasher.finish().hex().to_owned() })
+    files.rename(temp, path)?;
+    Ok(files.sync_dir(directory::above(path))?)
+}
+
+/// Hashes and counts what is read through it.
+struct Hashed<R> {
+    inner: R,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..got]);
+        self.size += got as u64;
+        Ok(got)
+    }
 }

@@ -1,7 +1,7 @@
 //! A tar file that appears whole or not at all: written beside its final name, synced, renamed; an equal one is recognised.
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Job;
@@ -47,12 +47,6 @@ pub(super) enum There {
 
 fn file_error(operation: &'static str, path: &Path, source: io::Error) -> EngineError {
     FileError { operation, path: path.to_owned(), source }.into()
-}
-
-fn temp_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(TEMP);
-    path.with_file_name(name)
 }
 
 /// Compares what lies at `path` with what would be written. Blocks.
@@ -111,7 +105,7 @@ pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> 
         // Another run made it since this one looked; nobody asked for it to be replaced.
         return Err(locked(path).into());
     }
-    let temp = temp_of(path);
+    let temp = directory::suffixed(path, TEMP);
     job.ctx.files.remove(&temp)?;
     let needed = members
         .iter()

@@ -16,9 +16,10 @@ use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::directory;
-use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Entry, EntryKind, read_whole};
 use crate::engine::hash::Hasher;
+use crate::engine::store;
 
 /// Suffix of files that are not finished; a later run removes them.
 const TEMP: &str = ".airlift-tmp";
@@ -309,15 +310,7 @@ impl Store<'_> {
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let temp = self.dir.join(format!("{name}{TEMP}"));
-        self.job.ctx.files.remove(&temp)?;
-        let mut out = self.job.ctx.files.create(&temp)?;
-        let written = out.write_all(bytes).map_err(file_error("write", &temp));
-        let synced = written.and_then(|()| out.sync().map_err(file_error("sync", &temp)));
-        if let Err(error) = synced {
-            let _ = self.job.ctx.files.remove(&temp);
-            return Err(EngineError::from(error));
-        }
-        Ok(self.job.ctx.files.rename(&temp, &self.dir.join(name))?)
+        let path = self.dir.join(name);
+        store::replace(&*self.job.ctx.files, (&directory::suffixed(&path, TEMP), &path), bytes)
     }
 }

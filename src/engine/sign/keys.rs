@@ -15,6 +15,7 @@ use ssh_key::public::KeyData;
 use ssh_key::{HashAlg, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
+use crate::engine::directory::suffixed;
 use crate::engine::error::{EngineError, FileError, Interrupted, Result};
 use crate::engine::files::Files;
 use crate::engine::given;
@@ -192,11 +193,4 @@ fn read_key(path: &Path, expected: &'static str) -> Result<Zeroizing<String>> {
         return Err(KeyError::Mode { path: path.to_owned(), mode: meta.mode() & 0o7777 }.into());
     }
     Ok(text)
-}
-
-/// `path` with `suffix` after its whole name.
-pub(super) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -8,12 +8,13 @@ use serde::Serialize;
 use ssh_key::PublicKey;
 
 use super::allowed::{AllowedSigners, Entry};
-use super::keys::{fingerprint, suffixed};
+use super::keys::fingerprint;
 use super::validity;
 use crate::domain::bundle::NAMESPACE;
 use crate::engine::directory;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, Held};
+use crate::engine::store;
 
 /// Why the trust file was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -236,16 +237,7 @@ pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()
     replace_held(files, path, bytes)
 }
 
-/// Temp file beside, fsync, rename, fsync of the directory, which the caller holds: the temp name is always the same.
+/// The same in a directory that the caller holds: the temp name is always the same.
 fn replace_held(files: &dyn Files, path: &Path, bytes: &[u8]) -> Result<()> {
-    let temp = suffixed(path, ".tmp");
-    files.remove(&temp)?;
-    let mut file = files.create(&temp)?;
-    let written = std::io::Write::write_all(&mut file, bytes).and_then(|()| file.sync());
-    let written = written.map_err(|source| FileError { operation: "write", path: temp.clone(), source });
-    if let Err(error) = written.and_then(|()| files.rename(&temp, path)) {
-        drop(files.remove(&temp));
-        return Err(error.into());
-    }
-    Ok(files.sync_dir(directory::above(path))?)
+    store::replace(files, (&directory::suffixed(path, store::TEMP), path), bytes)
 }

@@ -9,8 +9,8 @@ use rustix::fs::{CWD, RenameFlags};
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
-use super::{KeyError, KeyReport, place, suffixed};
-use crate::engine::directory;
+use super::{KeyError, KeyReport, place};
+use crate::engine::directory::{self, suffixed};
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::Files;
 
