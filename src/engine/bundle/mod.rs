@@ -15,6 +15,7 @@ pub mod read;
 pub mod readback;
 pub mod repeat;
 pub mod sums;
+pub mod unfinished;
 pub mod verify;
 pub mod workdir;
 

@@ -71,18 +71,33 @@ pub fn lock(files: &dyn Files, to: &Path) -> Result<Lock> {
 /// # Errors
 /// A file error.
 pub fn find(files: &dyn Files, to: &Path, name: &str) -> Result<Vec<Found>> {
+    let of_name = find_all(files, to, &|series| series == name)?;
+    Ok(of_name.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The same for every name that is `wanted`, each with its name.
+///
+/// # Errors
+/// A file error.
+pub(super) fn find_all(
+    files: &dyn Files,
+    to: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(String, Found)>> {
     let mut found = Vec::new();
-    for entry in files.entries(to, MAX_ENTRIES)? {
-        let serial =
-            entry.path.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')?.parse::<u64>().ok());
-        let Some(serial) = serial.filter(|serial| entry.path == bundle::directory(name, *serial)) else {
+    for entry in files.entries(to, MAX_ENTRIES)?.into_iter().filter(|e| e.kind == EntryKind::Directory) {
+        let Some((name, serial)) = entry.path.rsplit_once('-') else { continue };
+        let Some(serial) =
+            serial.parse().ok().filter(|serial| entry.path == bundle::directory(name, *serial))
+        else {
             continue;
         };
-        if entry.kind == EntryKind::Directory {
-            found.extend(classify(files, to.join(entry.path), serial)?);
+        if wanted(name) && bundle::check_name(name).is_ok() {
+            let one = classify(files, to.join(&entry.path), serial)?;
+            found.extend(one.map(|one| (name.to_owned(), one)));
         }
     }
-    found.sort_by_key(|found| std::cmp::Reverse(found.serial()));
+    found.sort_by(|(a, one), (b, other)| a.cmp(b).then(other.serial().cmp(&one.serial())));
     Ok(found)
 }
 

@@ -1,0 +1,153 @@
+//! Packs that were cut off: what they were about and how far they came by their journals; a hint, nothing of it is proof.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::workdir::{self, Found};
+use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::files::Files;
+use crate::engine::journal;
+
+/// How much of something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// So much.
+    pub done: u64,
+    /// Of so much.
+    pub total: u64,
+}
+
+/// A bundle that was begun and never signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unfinished {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Name of its series.
+    pub name: String,
+    /// Its serial.
+    pub serial: u64,
+    /// When its last run began.
+    pub begun: jiff::Timestamp,
+    /// References asked for.
+    pub images: u64,
+    /// Blobs that are complete.
+    pub blobs: Share,
+    /// Their bytes; a blob that was cut off in the middle goes on too and is not counted.
+    pub bytes: Share,
+    /// Whether a pack under this name goes on with it: nothing later of that name is signed or begun.
+    pub resumable: bool,
+}
+
+/// Bundles under a destination that were begun and not signed, by name, highest serial first. One that another run is
+/// packing at this moment is among them.
+///
+/// # Errors
+/// A file error: the destination cannot be listed.
+pub async fn find_interrupted(destination: PathBuf, ctx: &JobCtx) -> Result<Vec<Unfinished>> {
+    let files = ctx.files.clone();
+    blocking(move || find(&*files, &destination)).await
+}
+
+fn find(files: &dyn Files, destination: &Path) -> Result<Vec<Unfinished>> {
+    let mut unfinished = Vec::new();
+    let mut newest = String::new();
+    for (name, found) in workdir::find_all(files, destination, &|_| true)? {
+        // The first of each name has its highest serial.
+        let resumable = newest != name;
+        newest.clone_from(&name);
+        let Found::Unfinished(path, serial) = found else { continue };
+        // Without a journal there is nothing to tell of it.
+        let Some(told) = journal::read(files, &path) else { continue };
+        let share = |done: u64, total| Share { done: done.min(total), total };
+        unfinished.push(Unfinished {
+            path,
+            name,
+            serial,
+            begun: told.header.begun,
+            images: told.header.images,
+            blobs: share(told.blobs, told.header.blobs),
+            bytes: share(told.bytes, told.header.bytes),
+            resumable,
+        });
+    }
+    Ok(unfinished)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bundle::{JOURNAL, MANIFEST, SIGNATURES};
+    use crate::engine::files::RealFiles;
+    use crate::engine::hash::sha256;
+    use crate::engine::journal::{Header, Journal};
+
+    fn begin(to: &Path, directory: &str, done: &[u64]) {
+        let root = to.join(directory);
+        std::fs::create_dir_all(root.join("airlift")).unwrap();
+        let (name, serial) = directory.rsplit_once('-').unwrap();
+        let header = Header {
+            journal: "airlift-journal/1".to_owned(),
+            id: uuid::Uuid::now_v7(),
+            name: name.to_owned(),
+            serial: serial.parse().unwrap(),
+            begun: jiff::Timestamp::UNIX_EPOCH,
+            images: 2,
+            blobs: 3,
+            bytes: 600,
+        };
+        let journal = Journal::begin(&RealFiles, &root, &header).unwrap();
+        for size in done {
+            journal.done(&sha256(&size.to_le_bytes()), *size);
+        }
+    }
+
+    fn sign(to: &Path, directory: &str) {
+        let root = to.join(directory);
+        std::fs::create_dir_all(root.join(SIGNATURES)).unwrap();
+        std::fs::write(root.join(MANIFEST), "{}").unwrap();
+        std::fs::write(root.join(SIGNATURES).join("0123456789abcdef.sig"), "").unwrap();
+    }
+
+    #[tokio::test]
+    async fn packs_that_were_cut_off_are_told_with_how_far_they_came() {
+        let to = tempfile::tempdir().unwrap();
+        let (to, ctx) = (to.path(), JobCtx::silent());
+        assert_eq!(find_interrupted(to.to_owned(), &ctx).await.unwrap(), []);
+        begin(to, "team-a-4", &[100, 200]);
+        begin(to, "other-9", &[]);
+        begin(to, "old-1", &[100]);
+        sign(to, "old-2");
+        sign(to, "done-7");
+        // A journal that makes no sense, one that counts too much, and directories that are nobody's bundle.
+        begin(to, "bad-1", &[]);
+        std::fs::write(to.join("bad-1").join(JOURNAL), "\u{1b}[2J").unwrap();
+        begin(to, "much-1", &[u64::MAX, 5, 5, 5]);
+        begin(to, "-1", &[]);
+        begin(to, "zero-01", &[]);
+        std::fs::create_dir(to.join("photos")).unwrap();
+        let found = find_interrupted(to.to_owned(), &ctx).await.unwrap();
+        let told: Vec<_> = found
+            .iter()
+            .map(|one| (&*one.name, one.serial, one.blobs.done, one.bytes.done, one.resumable))
+            .collect();
+        let expected = [
+            ("much", 1, 3, 600, true),
+            ("old", 1, 1, 100, false),
+            ("other", 9, 0, 0, true),
+            ("team-a", 4, 2, 300, true),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(found[3].bytes.total, 600);
+        assert_eq!(found[3].path, to.join("team-a-4"));
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_is_not_there_is_said() {
+        let error = find_interrupted("/nonexistent/medium".into(), &JobCtx::silent()).await.unwrap_err();
+        assert!(error.message().contains("/nonexistent/medium"), "{error}");
+    }
+}
