@@ -142,7 +142,7 @@ actions! {
     ImagesPlatforms Images "images.platforms" ["t"] Reads - "platforms" "Choose which platforms are carried";
     ImagesDetails Images "images.details" ["d"] Reads - "details" "Show all that is known of the image";
     ImagesRemove Images "images.remove" ["Delete", "D"] Reads - "drop" "Take the marked images, or this one, off the list";
-    ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Bring back what was dropped last";
+    ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Take back the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
     ImagesNext Images "images.next" ["v"] Reads - "verify" "Go on: resolve and verify what is listed";
     Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Pin references to digests, lint their names and sum up their size";

@@ -36,6 +36,9 @@ pub struct Choose {
     pub question: Question,
     title: String,
     items: Vec<Item>,
+    /// What is filtered: names and notes in lower case, made once.
+    lower: Vec<String>,
+    notes: bool,
     list: List,
     marked: Option<BTreeSet<usize>>,
     empty: String,
@@ -47,6 +50,8 @@ impl Choose {
         let mut choose = Self {
             question: question.into(),
             title: title.to_owned(),
+            lower: items.iter().map(|item| format!("{} {}", item.name, item.note).to_lowercase()).collect(),
+            notes: items.iter().any(|item| !item.note.is_empty()),
             items,
             list: List::default(),
             marked: None,
@@ -78,8 +83,8 @@ impl Choose {
     }
 
     fn refresh(&mut self) {
-        let items = &self.items;
-        self.list.refresh(items.len(), |row| format!("{} {}", items[row].name, items[row].note).into());
+        let lower = &self.lower;
+        self.list.narrow(lower.len(), |row| &lower[row]);
     }
 
     pub(super) fn paste(&mut self, text: &str) {
@@ -145,13 +150,14 @@ impl Choose {
                 Value::styled(self.items[row].note.clone(), Role::Dim),
             ],
         };
-        let notes = self.items.iter().any(|item| !item.note.is_empty());
         let one = [Column::left("type to filter", 0)];
         let two = [Column::left("type to filter", 0), Column::left("", 0)];
-        table(if notes { &two } else { &one }, &self.list, row, body, look, buffer);
+        table(if self.notes { &two } else { &one }, &self.list, row, body, look, buffer);
         let mark = if self.marked.is_some() { "Space mark   " } else { "" };
         let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
-        let words = format!("{mark}Enter take   Esc leave{count}");
+        let marked = self.marked.as_ref().filter(|marked| !marked.is_empty());
+        let marked = marked.map_or(String::new(), |marked| format!("   {} marked", marked.len()));
+        let words = format!("{mark}Enter take   Esc leave{marked}{count}");
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
     }
 }

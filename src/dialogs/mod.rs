@@ -5,7 +5,11 @@ pub mod confirm;
 pub mod finder;
 pub mod input;
 pub mod page;
+pub mod path;
 pub mod secret;
+pub mod wait;
+
+use std::path::PathBuf;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +24,9 @@ pub use confirm::Confirm;
 pub use finder::Finder;
 pub use input::Input;
 pub use page::Page;
+pub use path::Path;
 pub use secret::Secret;
+pub use wait::Wait;
 
 /// What an answer is about: the operation that asked, and which of its questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub enum Answer {
     Rows(Vec<usize>),
     /// A passphrase.
     Secret(SecretString),
+    /// A file or a directory.
+    Path(PathBuf),
 }
 
 /// What a key did to a dialog.
@@ -78,6 +86,10 @@ pub enum Dialog {
     Secret(Secret),
     /// Text to read.
     Page(Page),
+    /// A file or a directory.
+    Path(Path),
+    /// An answer that is on its way.
+    Wait(Wait),
     /// Operations to search and do.
     Finder(Finder),
 }
@@ -91,6 +103,8 @@ impl Dialog {
             Self::Choose(dialog) => dialog.key(key),
             Self::Secret(dialog) => dialog.key(key),
             Self::Page(dialog) => dialog.key(key),
+            Self::Path(dialog) => dialog.key(key),
+            Self::Wait(dialog) => dialog.key(key),
             Self::Finder(dialog) => dialog.key(key),
         }
     }
@@ -103,7 +117,8 @@ impl Dialog {
             Self::Choose(dialog) => dialog.paste(text),
             Self::Secret(dialog) => dialog.paste(text),
             Self::Finder(dialog) => dialog.paste(text),
-            Self::Page(_) => {}
+            Self::Path(dialog) => dialog.paste(text),
+            Self::Page(_) | Self::Wait(_) => {}
         }
     }
 
@@ -114,6 +129,8 @@ impl Dialog {
             Self::Confirm(dialog) => Some(dialog.question),
             Self::Choose(dialog) => Some(dialog.question),
             Self::Secret(dialog) => Some(dialog.question),
+            Self::Path(dialog) => Some(dialog.question),
+            Self::Wait(dialog) => Some(dialog.question),
             Self::Page(_) | Self::Finder(_) => None,
         }
     }
@@ -126,6 +143,8 @@ impl Dialog {
             Self::Choose(dialog) => dialog.draw(area, look, buffer),
             Self::Secret(dialog) => dialog.draw(area, look, buffer),
             Self::Page(dialog) => dialog.draw(area, look, buffer),
+            Self::Path(dialog) => dialog.draw(area, look, buffer),
+            Self::Wait(dialog) => dialog.draw(area, look, buffer),
             Self::Finder(dialog) => dialog.draw(area, look, buffer),
         }
     }
@@ -141,4 +160,4 @@ macro_rules! into_dialog {
     };
 }
 
-into_dialog! { Input Confirm Choose Secret Page Finder }
+into_dialog! { Input Confirm Choose Secret Page Path Wait Finder }

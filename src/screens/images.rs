@@ -60,9 +60,10 @@ impl Screen for Images {
                 cx.say(format!("{count} dropped; u brings them back"));
             }
             Act::ImagesUndo => {
-                let count = cx.model.picked.undo();
-                cx.model.changed(Place::Images);
-                cx.say(format!("{count} brought back"));
+                if let Some(words) = cx.model.picked.undo() {
+                    cx.model.changed(Place::Images);
+                    cx.say(format!("taken back: {words}"));
+                }
             }
             _ => return false,
         }

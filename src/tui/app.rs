@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::answers::Asked;
 use super::job;
+use super::keep::Keeper;
 use super::keys;
 use super::model::{Model, Place};
-use super::msg::{Effect, Found, Level, Msg};
+use super::msg::{Effect, Msg, Query};
 use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
@@ -36,6 +38,8 @@ pub struct App {
     pub(super) mouse: bool,
     pub(super) waiting: bool,
     terminated: bool,
+    pub(super) asked: Asked,
+    pub(super) keeper: Keeper,
     pub(super) todo: Todo,
 }
 
@@ -55,13 +59,16 @@ impl App {
             mouse: false,
             waiting: false,
             terminated: false,
+            asked: Asked::default(),
+            keeper: Keeper::default(),
             todo: Todo::default(),
         }
     }
 
     /// What is to be done before the first message.
     pub fn begin(&mut self) -> Vec<Effect> {
-        self.todo.effects.push_back(Effect::Ask(super::msg::Query::Host));
+        let queries = [Query::Last, Query::Host, Query::Media];
+        self.todo.effects.extend(queries.map(Effect::Ask));
         self.on_screen(|screen, cx| screen.entered(cx));
         self.settle()
     }
@@ -82,7 +89,11 @@ impl App {
                 self.todo.effects.push_back(Effect::Redraw);
             }
             Msg::Tick => {}
-            Msg::Job(id, view) => job::goes_on(&mut self.model, id, view),
+            Msg::Job(id, view) => {
+                if job::goes_on(&mut self.model, id, view) {
+                    self.todo.effects.push_back(Effect::Cancel(id));
+                }
+            }
             Msg::Said(level, words) => self.model.note(level, words),
             Msg::Ended(id, ended) => self.job_ended(id, ended),
             Msg::Found(found) => self.found(&found),
@@ -90,6 +101,12 @@ impl App {
                 self.waiting = true;
                 let what = format!("for {}", key.display());
                 self.dialogs.push(Secret::new(Act::Pack, "Passphrase of the signing key", &what).into());
+            }
+            Msg::NeedsNewPassphrase(key) => {
+                self.waiting = true;
+                let what = format!("protects {}", key.display());
+                let secret = Secret::new(Act::Pack, "A passphrase for the new key", &what);
+                self.dialogs.push(secret.twice().into());
             }
             Msg::Interrupt => self.interrupt(),
             Msg::Terminate => {
@@ -112,7 +129,11 @@ impl App {
 
     /// Whether something on the screen changes by time alone.
     pub fn moves(&self) -> bool {
-        self.words.is_some() || self.model.running().is_some_and(|job| !job.paused)
+        let waits = self.dialogs.iter().any(|dialog| matches!(dialog, Dialog::Wait(_)));
+        waits
+            || self.keeper.waits()
+            || self.words.is_some()
+            || self.model.running().is_some_and(|job| !job.paused)
     }
 
     /// The screen one is at.
@@ -147,27 +168,6 @@ impl App {
             Scope::List => None,
             _ => self.screen()?.why_not(act, &self.model),
         }
-    }
-
-    fn found(&mut self, found: &Found) {
-        match found {
-            Found::Host(facts) => self.model.host = Some(facts.clone()),
-            Found::Failed(_, failure) => {
-                self.model.note(Level::Fail, &failure.message);
-                self.dialogs.push(super::words::failure_page("That did not work", failure).into());
-            }
-            Found::Saved(path) => {
-                self.model.note(Level::Info, format!("written: {}", path.display()));
-                self.say(format!("written: {}", path.display()));
-            }
-            Found::NotSaved(path, failure) => {
-                self.model.note(Level::Fail, &failure.message);
-                let title = format!("{} was not written", path.display());
-                self.dialogs.push(super::words::failure_page(&title, failure).into());
-            }
-            _ => {}
-        }
-        self.on_screen(|screen, cx| screen.found(found, cx));
     }
 
     fn job_ended(&mut self, id: crate::domain::job::JobId, ended: super::msg::Ended) {
@@ -213,6 +213,7 @@ impl App {
             Reply::Stay => {}
             Reply::Closed => {
                 self.dialogs.pop();
+                self.left(question);
                 if self.waiting && question.is_some_and(|question| question.act == Act::Pack) {
                     self.waiting = false;
                     self.todo.effects.push_back(Effect::Passphrase(None));
@@ -260,14 +261,14 @@ impl App {
             let Some(place) = self.todo.place.take() else { break };
             self.go(place);
         }
-        let dialogs = std::mem::take(&mut self.todo.dialogs);
-        self.dialogs.extend(dialogs);
+        self.tend_dialogs();
         if let Some(words) = self.todo.words.take() {
             self.say(words);
         }
         if let Some(screen) = self.screens.get_mut(&self.model.place) {
             screen.sync(&self.model);
         }
+        self.keep();
         let effects: Vec<Effect> = self.todo.effects.drain(..).collect();
         for effect in &effects {
             if let Effect::Start(act, spec) = effect {

@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
-use secrecy::SecretString;
-use tokio::sync::mpsc::UnboundedSender;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
+use super::find::find;
 use super::model::Settings;
 use super::msg::{Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
 use crate::domain::progress::Event;
 use crate::engine::ctx::JobCtx;
-use crate::engine::host::{HostSpec, look};
+use crate::engine::error::{EngineError, Interrupted};
 use crate::engine::jobs::{End, Job, JobManager};
-use crate::engine::registry::Registry;
-use crate::engine::sign::Passphrases;
-use crate::engine::spec::{Host, Images, JobReport, JobSpec};
+use crate::engine::sign::{KeyError, Passphrases};
+use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::failure::Failure;
 
 /// A job's view is passed on at most this often.
@@ -32,12 +34,25 @@ pub struct Runner {
     jobs: JobManager,
     ctx: JobCtx,
     asked: Arc<Mutex<Option<blocking::Sender<Option<SecretString>>>>>,
+    asking: Arc<Mutex<Vec<(Query, AbortHandle)>>>,
+    writes: UnboundedSender<Write>,
+}
+
+/// What is done in the order in which it was asked for.
+enum Write {
+    /// A small file is written.
+    File(PathBuf, String),
+    /// Everything before this is written.
+    Done(oneshot::Sender<()>),
 }
 
 impl Runner {
     /// Over the channel to the state machine.
     pub fn new(tell: UnboundedSender<Msg>, settings: Settings, ctx: JobCtx) -> Self {
-        Self { tell, settings, jobs: JobManager::new(), ctx, asked: Arc::default() }
+        let (writes, wanted) = unbounded_channel();
+        tokio::spawn(write_all(wanted, tell.clone(), ctx.files.clone()));
+        let (asked, asking) = (Arc::default(), Arc::default());
+        Self { tell, settings, jobs: JobManager::new(), ctx, asked, asking, writes }
     }
 
     fn say(&self, msg: Msg) {
@@ -45,12 +60,18 @@ impl Runner {
         let _ = self.tell.send(msg);
     }
 
-    /// Starts a job; its views, milestones and its one end come as messages.
+    /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
+    /// end come as messages.
     pub fn start(&self, spec: JobSpec) {
-        let host = Host { passphrases: Arc::new(self.clone()) };
-        let job = self.jobs.start_spec(spec, host, &self.ctx);
+        let (done, written) = oneshot::channel();
+        let _ = self.writes.send(Write::Done(done));
         let runner = self.clone();
-        tokio::spawn(async move { runner.follow(job).await });
+        tokio::spawn(async move {
+            let _ = written.await;
+            let host = Host { passphrases: Arc::new(runner.clone()) };
+            let job = runner.jobs.start_spec(spec, host, &runner.ctx);
+            runner.follow(job).await;
+        });
     }
 
     async fn follow(&self, mut job: Job<JobReport>) {
@@ -121,57 +142,53 @@ impl Runner {
 
     /// Answers a query, in time.
     pub fn ask(&self, query: Query) {
-        let runner = self.clone();
-        tokio::spawn(async move {
-            match runner.find(&query).await {
+        let (runner, asked) = (self.clone(), query.clone());
+        let answer = tokio::spawn(async move {
+            match find(&query, &runner.settings, &runner.ctx).await {
                 Ok(found) => runner.say(Msg::Found(found)),
                 Err(failure) => runner.say(Msg::Found(Found::Failed(query, failure))),
             }
         });
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.retain(|(_, answer)| !answer.is_finished());
+        asking.push((asked, answer.abort_handle()));
     }
 
-    async fn find(&self, query: &Query) -> Result<Found, Failure> {
-        Ok(match query {
-            Query::Host => {
-                let paths = &self.settings.paths;
-                let spec = HostSpec { root: "/".into(), key: paths.key(), trust: paths.allowed_signers() };
-                Found::Host(Arc::new(off(move || look(&spec)).await?))
-            }
-            Query::Select(images) => Found::Selected(Box::new(self.select(images).await?)),
-            Query::Repositories(host) => {
-                let found = async { Ok(self.registry()?.catalog(host).await?) };
-                Found::Repositories(host.clone(), found.await)
-            }
-            Query::Tags(repository) => {
-                let found = async { Ok(self.registry()?.tags(repository).await?) };
-                Found::Tags(repository.clone(), found.await)
-            }
-        })
-    }
-
-    fn registry(&self) -> Result<Registry, Failure> {
-        Ok(Registry::new(self.settings.registry.clone())?)
-    }
-
-    async fn select(&self, images: &Images) -> Result<crate::domain::selection::Requests, Failure> {
-        Ok(images.requests(&self.registry()?, &self.ctx).await?)
+    /// Waits no longer for the answer to a query.
+    pub fn leave(&self, query: &Query) {
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.iter().filter(|(asked, _)| asked == query).for_each(|(_, answer)| answer.abort());
     }
 
     /// Writes a small file: beside it first, then in its place.
     pub fn save(&self, path: PathBuf, text: String) {
-        let runner = self.clone();
-        tokio::spawn(async move {
-            let (files, place) = (runner.ctx.files.clone(), path.clone());
-            let written = off(move || write(&*files, &place, text.as_bytes())).await.and_then(|done| done);
-            runner.say(Msg::Found(match written {
-                Ok(()) => Found::Saved(path),
-                Err(failure) => Found::NotSaved(path, failure),
-            }));
-        });
+        let _ = self.writes.send(Write::File(path, text));
     }
 }
 
-fn write(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8]) -> Result<(), Failure> {
+/// Writes one file after the other, so that the last text of a file is the one that stays.
+async fn write_all(
+    mut wanted: UnboundedReceiver<Write>,
+    tell: UnboundedSender<Msg>,
+    files: Arc<dyn crate::engine::files::Files>,
+) {
+    while let Some(write) = wanted.recv().await {
+        match write {
+            Write::Done(done) => drop(done.send(())),
+            Write::File(path, text) => {
+                let (files, place) = (files.clone(), path.clone());
+                let written = off(move || write_file(&*files, &place, text.as_bytes())).await;
+                let found = match written.and_then(|done| done) {
+                    Ok(()) => Found::Saved(path),
+                    Err(failure) => Found::NotSaved(path, failure),
+                };
+                let _ = tell.send(Msg::Found(found));
+            }
+        }
+    }
+}
+
+fn write_file(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8]) -> Result<(), Failure> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
     else {
         return Err(Failure::usage(format!("{} names no file", path.display())));
@@ -182,21 +199,37 @@ fn write(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8]) -> R
 }
 
 /// Runs something that blocks.
-async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::new(crate::engine::error::Kind::Other, error.to_string()))
 }
 
-impl Passphrases for Runner {
-    fn passphrase(&self, key: &Path) -> std::io::Result<SecretString> {
+impl Runner {
+    /// Waits for what the operator types.
+    fn typed(&self, question: Msg) -> std::io::Result<SecretString> {
         if let Ok(given) = std::env::var(PASSPHRASE) {
             return Ok(SecretString::from(given));
         }
         let (answer, answered) = blocking::channel();
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        self.say(Msg::NeedsPassphrase(key.to_owned()));
+        self.say(question);
         let secret = answered.recv().ok().flatten();
         secret.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::Interrupted, "no passphrase was given"))
+    }
+}
+
+impl Passphrases for Runner {
+    fn passphrase(&self, key: &Path) -> std::io::Result<SecretString> {
+        self.typed(Msg::NeedsPassphrase(key.to_owned()))
+    }
+
+    fn new_passphrase(&self, key: &Path) -> Result<SecretString, EngineError> {
+        let secret = self.typed(Msg::NeedsNewPassphrase(key.to_owned())).map_err(|_| Interrupted)?;
+        if secret.expose_secret().is_empty() {
+            let reason = format!("{PASSPHRASE} is set to nothing");
+            return Err(KeyError::NoPassphrase { path: key.to_owned(), reason }.into());
+        }
+        Ok(secret)
     }
 }

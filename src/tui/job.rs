@@ -24,12 +24,13 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
     });
 }
 
-/// A job has a new view.
-pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) {
-    if let Some(job) = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id)) {
-        job.id = Some(id);
+/// A job has a new view; whether it was to be stopped before it had a number.
+pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> bool {
+    let job = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id));
+    job.is_some_and(|job| {
         job.view = view;
-    }
+        job.id.replace(id).is_none() && job.stopping
+    })
 }
 
 /// A job ended; the operation it belonged to.

@@ -1,12 +1,15 @@
 //! The workstation: takes the terminal, then turns events into messages, messages into state, state into frames.
 
+mod answers;
 pub mod app;
 pub mod backend;
 pub mod detect;
 mod draw;
 pub mod effects;
+mod find;
 pub mod input;
 mod job;
+mod keep;
 mod keys;
 pub mod log;
 pub mod model;
@@ -96,7 +99,7 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     };
     let unicode = caps.unicode && !options.ascii && !config.ascii.unwrap_or(false);
     Ok(SetUp {
-        settings: Settings { paths, registry: RegistryOptions::default(), open: Vec::new() },
+        settings: Settings { paths, registry: RegistryOptions::default(), home: std::env::home_dir() },
         look: Look { theme, depth, unicode },
         keymap,
         themes,
@@ -225,6 +228,7 @@ impl Loop {
                 Effect::Cancel(id) => self.runner.cancel(id),
                 Effect::Pause(id, paused) => self.runner.pause(id, paused),
                 Effect::Ask(query) => self.runner.ask(query),
+                Effect::Leave(query) => self.runner.leave(&query),
                 Effect::Passphrase(secret) => self.runner.answer(secret),
                 Effect::Save(path, text) => self.runner.save(path, text),
                 Effect::Copy(text) => self.copy(&text),

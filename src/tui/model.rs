@@ -12,6 +12,7 @@ use crate::domain::job::{JobId, Places};
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
+use crate::engine::media::MediaReport;
 use crate::engine::registry::RegistryOptions;
 use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
@@ -141,8 +142,8 @@ pub struct Settings {
     pub paths: Paths,
     /// How registries are reached.
     pub registry: RegistryOptions,
-    /// The first lists and references, as given on the command line.
-    pub open: Vec<PathBuf>,
+    /// What `~` stands for in paths that are typed.
+    pub home: Option<PathBuf>,
 }
 
 impl Settings {
@@ -150,6 +151,16 @@ impl Settings {
     pub fn places(&self) -> Places {
         let paths = &self.paths;
         Places { key: paths.key(), trust: paths.allowed_signers(), state: paths.state() }
+    }
+
+    /// The list that is worked on.
+    pub fn list_file(&self) -> PathBuf {
+        self.paths.work().join("images.txt")
+    }
+
+    /// What was pinned of it.
+    pub fn lock_file(&self) -> PathBuf {
+        self.paths.work().join("images.lock")
     }
 
     /// The command that does the same as a job.
@@ -171,6 +182,8 @@ pub struct Model {
     pub now: jiff::Timestamp,
     /// What this host is; nothing until it was looked at.
     pub host: Option<Arc<HostFacts>>,
+    /// The media of this host; nothing until they were looked for.
+    pub media: Option<Arc<MediaReport>>,
     /// The connected side's work.
     pub picked: Picked,
     /// How the steps of both sides stand.
@@ -190,6 +203,7 @@ impl Model {
             at: Duration::ZERO,
             now,
             host: None,
+            media: None,
             picked: Picked::default(),
             states: [StepState::Todo; 9],
             job: None,
@@ -264,7 +278,7 @@ mod tests {
     #[test]
     fn a_change_makes_later_steps_stale_and_never_silently_wrong() {
         let paths = Paths::new("/c".into(), "/d".into());
-        let settings = Settings { paths, registry: RegistryOptions::default(), open: Vec::new() };
+        let settings = Settings { paths, registry: RegistryOptions::default(), home: None };
         let mut model = Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
         model.set_state(Place::Images, StepState::Ok);
         model.set_state(Place::Resolve, StepState::Warn);

@@ -7,11 +7,14 @@ use secrecy::SecretString;
 
 use crate::actions::Act;
 use crate::config::key::Key;
+use crate::dialogs::path::Entry;
+use crate::domain::digest::Digest;
 use crate::domain::job::JobId;
-use crate::domain::reference::Repository;
+use crate::domain::reference::{Reference, Repository};
 use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
+use crate::engine::media::MediaReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
 
@@ -38,6 +41,8 @@ pub enum Msg {
     Found(Found),
     /// A job needs the passphrase of this key.
     NeedsPassphrase(PathBuf),
+    /// A job makes this key and needs a passphrase for it.
+    NeedsNewPassphrase(PathBuf),
     /// SIGTERM or SIGHUP came: leave, with the terminal as it was.
     Terminate,
     /// Ctrl-C as a signal.
@@ -77,6 +82,14 @@ pub enum Query {
     Repositories(String),
     /// The tags of a repository.
     Tags(Repository),
+    /// The content that a reference names now.
+    Digest(Reference),
+    /// The media of this host and the bundles on them.
+    Media,
+    /// What lies in a directory.
+    Entries(PathBuf),
+    /// The list of the last time.
+    Last,
 }
 
 /// What was found.
@@ -84,12 +97,20 @@ pub enum Query {
 pub enum Found {
     /// The answer to [`Query::Host`].
     Host(Arc<HostFacts>),
-    /// The answer to [`Query::Select`]; the operation that asked comes back with it.
-    Selected(Box<Requests>),
+    /// The answer to [`Query::Select`].
+    Selected(Images, Box<Requests>),
     /// The answer to [`Query::Repositories`].
     Repositories(String, Result<Vec<String>, Failure>),
     /// The answer to [`Query::Tags`].
     Tags(Repository, Result<Vec<String>, Failure>),
+    /// The answer to [`Query::Digest`].
+    Digest(Reference, Result<Digest, Failure>),
+    /// The answer to [`Query::Media`].
+    Media(Arc<MediaReport>),
+    /// The answer to [`Query::Entries`], sorted by name.
+    Entries(PathBuf, Result<Vec<Entry>, String>),
+    /// The answer to [`Query::Last`]: its text, and when it was written.
+    Last(String, jiff::Timestamp),
     /// A query that failed as a whole.
     Failed(Query, Failure),
     /// A file was written.
@@ -109,6 +130,8 @@ pub enum Effect {
     Pause(JobId, bool),
     /// Ask something.
     Ask(Query),
+    /// Wait no longer for the answer.
+    Leave(Query),
     /// Hand a passphrase to the job that waits for it; nothing where the operator would not.
     Passphrase(Option<SecretString>),
     /// Write a small file.

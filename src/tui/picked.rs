@@ -1,13 +1,13 @@
 //! What was picked on the connected side: references with their findings, what came of resolving them, and where they go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
 
 use crate::domain::lint::{Finding, lint};
 use crate::domain::platform::Platform;
-use crate::domain::reference::ReferenceError;
+use crate::domain::reference::{Reference, ReferenceError};
 use crate::domain::selection::Request;
-use crate::engine::resolve::{FailedView, ImageView};
+use crate::engine::resolve::{FailedView, ImageView, ResolveTotals};
 
 /// What is known of one reference after it was asked for.
 #[derive(Clone, Debug)]
@@ -31,19 +31,30 @@ pub struct Image {
     pub marked: bool,
 }
 
+/// Changes of the list that can be taken back.
+const HISTORY: usize = 20;
+/// Begins the line of a kept list that names its platforms.
+const PLATFORMS: &str = "# platforms:";
+
 /// The list and what belongs to it.
 #[derive(Clone, Debug, Default)]
 pub struct Picked {
     /// The images, each reference once, in the order in which they were added.
     pub images: Vec<Image>,
-    /// What was dropped last, to bring it back.
-    dropped: Vec<(usize, Image)>,
+    /// The list before its last changes, and what each of them was.
+    history: VecDeque<(String, Vec<Image>)>,
+    /// Goes up with every change of what is to be carried.
+    revision: u64,
     /// What is carried of multi-platform images; nothing means all of it.
-    pub platforms: Vec<Platform>,
+    platforms: Vec<Platform>,
     /// What came of resolving, by full reference.
     pub checked: BTreeMap<String, Checked>,
+    /// The sums over all that was resolved, each blob counted once; nothing until all of the list was.
+    pub totals: Option<ResolveTotals>,
     /// The file the list came from or was saved to.
     pub file: Option<PathBuf>,
+    /// How many images were there from last time, and when that was.
+    pub restored: Option<(usize, jiff::Timestamp)>,
 }
 
 /// What adding did.
@@ -58,78 +69,158 @@ pub struct Added {
 }
 
 impl Picked {
-    /// Adds a reference unless it is there; whether it was added.
-    pub fn add(&mut self, request: Request) -> bool {
-        if self.images.iter().any(|image| image.request.reference == request.reference) {
-            return false;
-        }
-        let findings = lint(&request, None);
-        self.images.push(Image { request, findings, marked: false });
-        true
-    }
-
-    /// Adds everything that lines of text name; blank lines and comments are passed over.
-    pub fn add_lines(&mut self, text: &str) -> Added {
+    /// Adds references unless they are there.
+    pub fn add_all(&mut self, requests: impl IntoIterator<Item = Request>) -> Added {
         let mut outcome = Added::default();
-        for word in text
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default())
-            .flat_map(str::split_whitespace)
-        {
-            match Request::parse(word).map(|request| self.add(request)) {
-                Ok(true) => outcome.added += 1,
-                Ok(false) => outcome.known += 1,
-                Err(error) => outcome.refused.push(error.to_string()),
+        let mut known: HashSet<Reference> = self.references();
+        let mut fresh = Vec::new();
+        for request in requests {
+            if !known.insert(request.reference.clone()) {
+                outcome.known += 1;
+                continue;
             }
+            let findings = lint(&request, None);
+            fresh.push(Image { request, findings, marked: false });
+        }
+        outcome.added = fresh.len();
+        if outcome.added > 0 {
+            self.remember(format!("{} added", outcome.added));
+            self.images.extend(fresh);
         }
         outcome
     }
 
-    /// Writes another reference into a row, as a fix does.
+    /// Adds everything that lines of text name; blank lines and comments are passed over.
+    pub fn add_lines(&mut self, text: &str) -> Added {
+        let words = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default())
+            .flat_map(str::split_whitespace);
+        let (mut requests, mut refused) = (Vec::new(), Vec::new());
+        for word in words {
+            match Request::parse(word) {
+                Ok(request) => requests.push(request),
+                Err(error) => refused.push(error.to_string()),
+            }
+        }
+        Added { refused, ..self.add_all(requests) }
+    }
+
+    /// Takes over a list as [`Picked::text`] writes it; how many images it added.
+    pub fn restore(&mut self, text: &str) -> usize {
+        if let Some(line) = text.lines().find_map(|line| line.strip_prefix(PLATFORMS)) {
+            self.platforms = line.split(',').filter_map(|word| word.trim().parse().ok()).collect();
+        }
+        let added = self.add_lines(text).added;
+        self.history.clear();
+        added
+    }
+
+    /// Writes another reference into a row, as a fix does; false where that reference has a row already, which is
+    /// then the one that stays.
     ///
     /// # Errors
     /// The text is no reference.
-    pub fn rewrite(&mut self, row: usize, text: &str) -> Result<(), ReferenceError> {
+    pub fn rewrite(&mut self, row: usize, text: &str) -> Result<bool, ReferenceError> {
         let mut request = Request::parse(text)?;
+        let Some(before) = self.images.get(row).map(|image| image.request.clone()) else { return Ok(true) };
+        self.remember(format!("{} is back", before.requested));
+        let same = |image: &Image| image.request.reference == request.reference;
+        if self.images.iter().enumerate().any(|(at, image)| at != row && same(image)) {
+            self.images.remove(row);
+            return Ok(false);
+        }
+        request.origin = before.origin;
+        request.note = before.note;
+        request.pull_policy = before.pull_policy;
         if let Some(image) = self.images.get_mut(row) {
-            request.origin = image.request.origin.clone();
-            request.note.clone_from(&image.request.note);
             image.findings = lint(&request, None);
             image.request = request;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes the marked rows off the list, or this one where none is marked; how many.
     pub fn drop_rows(&mut self, row: Option<usize>) -> usize {
         let any = self.images.iter().any(|image| image.marked);
         let goes = |at: usize, image: &Image| if any { image.marked } else { Some(at) == row };
-        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.images)
-            .into_iter()
-            .enumerate()
-            .partition(|(at, image)| goes(*at, image));
-        self.images = kept.into_iter().map(|(_, image)| image).collect();
-        let count = gone.len();
+        let count = self.images.iter().enumerate().filter(|(at, image)| goes(*at, image)).count();
         if count > 0 {
-            self.dropped = gone;
+            self.remember(format!("{count} brought back"));
+            let all = std::mem::take(&mut self.images).into_iter().enumerate();
+            self.images = all.filter(|(at, image)| !goes(*at, image)).map(|(_, image)| image).collect();
         }
         count
     }
 
-    /// Brings back what was dropped last; how many.
-    pub fn undo(&mut self) -> usize {
-        let back = std::mem::take(&mut self.dropped);
-        let count = back.len();
-        for (at, image) in back {
-            self.images.insert(at.min(self.images.len()), image);
+    /// Takes back the last change of the list; what that did, in words.
+    pub fn undo(&mut self) -> Option<String> {
+        let (words, images) = self.history.pop_back()?;
+        self.images = images;
+        self.changed();
+        Some(words)
+    }
+
+    fn remember(&mut self, words: String) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
         }
-        count
+        self.history.push_back((words, self.images.clone()));
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.revision += 1;
+        self.totals = None;
+    }
+
+    fn references(&self) -> HashSet<Reference> {
+        self.images.iter().map(|image| image.request.reference.clone()).collect()
+    }
+
+    /// Goes up with every change of what is to be carried.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is carried of multi-platform images; nothing means all of it.
+    pub fn platforms(&self) -> &[Platform] {
+        &self.platforms
+    }
+
+    /// Carries other platforms.
+    pub fn set_platforms(&mut self, platforms: Vec<Platform>) {
+        if self.platforms != platforms {
+            self.platforms = platforms;
+            self.checked.clear();
+            self.changed();
+        }
+    }
+
+    /// What is carried, in words.
+    pub fn platform_words(&self) -> String {
+        if self.platforms.is_empty() {
+            return "all platforms".to_owned();
+        }
+        self.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What came of resolving a row.
+    pub fn checked_of(&self, image: &Image) -> Option<&Checked> {
+        self.checked.get(&image.request.reference.to_string())
     }
 
     /// The list as a list file.
     pub fn text(&self) -> String {
-        let line = |image: &Image| format!("{}\n", image.request.requested);
-        self.images.iter().map(line).collect()
+        let mut text = String::new();
+        if !self.platforms.is_empty() {
+            text.push_str(&format!("{PLATFORMS} {}\n", self.platform_words()));
+        }
+        for image in &self.images {
+            text.push_str(&image.request.requested);
+            text.push('\n');
+        }
+        text
     }
 
     /// How many rows are marked.
@@ -166,10 +257,44 @@ mod tests {
         picked.images[3].marked = true;
         assert_eq!(picked.drop_rows(Some(0)), 2);
         assert_eq!(picked.text(), "a:1\nc:1\n");
-        assert_eq!((picked.undo(), picked.undo()), (2, 0));
+        assert_eq!(picked.undo().as_deref(), Some("2 brought back"));
         assert_eq!(picked.text(), "a:1\nb:1\nc:1\nd:1\n");
         picked.images.iter_mut().for_each(|image| image.marked = false);
         picked.drop_rows(Some(0));
         assert_eq!(picked.text(), "b:1\nc:1\nd:1\n");
+    }
+
+    #[test]
+    fn a_fix_can_be_taken_back_and_never_makes_a_name_twice() {
+        let mut picked = picked("nginx:1.25.3 docker.io/library/redis:7.0.1 redis:7.0.2");
+        let before = picked.revision();
+        assert!(picked.rewrite(0, "docker.io/library/nginx:1.25.3").unwrap());
+        assert!(picked.images[0].findings.iter().all(|finding| finding.fix.is_none()));
+        assert!(!picked.rewrite(2, "docker.io/library/redis:7.0.1").unwrap());
+        assert_eq!(picked.images.len(), 2);
+        assert!(picked.rewrite(0, "NO:x").is_err());
+        picked.undo();
+        picked.undo();
+        assert_eq!(picked.text(), "nginx:1.25.3\ndocker.io/library/redis:7.0.1\nredis:7.0.2\n");
+        assert!(picked.revision() > before);
+    }
+
+    #[test]
+    fn a_kept_list_comes_back_with_its_platforms() {
+        let mut first = picked("nginx:1.25.3 redis:7.0.1");
+        first.set_platforms(vec!["linux/arm64".parse().unwrap(), "linux/arm/v7".parse().unwrap()]);
+        let mut second = Picked::default();
+        assert_eq!(second.restore(&first.text()), 2);
+        assert_eq!(second.text(), first.text());
+        assert_eq!((second.platform_words().as_str(), second.undo()), ("linux/arm64, linux/arm/v7", None));
+    }
+
+    #[test]
+    fn many_are_added_at_once() {
+        let lines: String =
+            (0..20_000).map(|tag| format!("registry.example.com/team/app:1.0.{tag}\n")).collect();
+        let mut picked = Picked::default();
+        assert_eq!(picked.add_lines(&lines).added, 20_000);
+        assert_eq!(picked.add_lines(&lines).known, 20_000);
     }
 }

@@ -6,9 +6,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::model::{Model, Place};
-use super::msg::{Effect, Found};
+use super::msg::{Effect, Found, Query};
 use crate::actions::{Act, Scope};
-use crate::dialogs::{Answer, Dialog, Question};
+use crate::dialogs::{Answer, Dialog, Question, Wait};
 use crate::engine::spec::JobSpec;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -24,6 +24,10 @@ pub struct Todo {
     pub place: Option<Place>,
     /// What to say in the status row.
     pub words: Option<String>,
+    /// Questions whose dialogs are to go.
+    pub closed: Vec<Question>,
+    /// Queries that a dialog waits for.
+    pub waited: Vec<(Question, Query)>,
 }
 
 /// The model, and the means to have things done.
@@ -48,6 +52,18 @@ impl Cx<'_> {
     /// Opens a dialog.
     pub fn open(&mut self, dialog: impl Into<Dialog>) {
         self.todo.dialogs.push(dialog.into());
+    }
+
+    /// Asks something and says so until the answer comes; Esc gives it up.
+    pub fn wait(&mut self, question: impl Into<Question>, title: &str, what: &str, query: Query) {
+        let question = question.into();
+        self.open(Wait::new(question, title, what));
+        self.todo.waited.push((question, query));
+    }
+
+    /// Closes the dialogs that are open for a question.
+    pub fn close(&mut self, question: impl Into<Question>) {
+        self.todo.closed.push(question.into());
     }
 
     /// Goes to another screen.
@@ -88,6 +104,9 @@ pub trait Screen {
 
     /// An answer to one of its dialogs.
     fn answered(&mut self, _question: Question, _answer: Answer, _cx: &mut Cx<'_>) {}
+
+    /// One of its dialogs was closed without an answer.
+    fn closed(&mut self, _question: Question, _cx: &mut Cx<'_>) {}
 
     /// Something was found out; the model knows already.
     fn found(&mut self, _found: &Found, _cx: &mut Cx<'_>) {}

@@ -11,6 +11,8 @@ pub struct List {
     visible: Vec<usize>,
     cursor: usize,
     all: usize,
+    /// What was filtered by the last time; kept by [`List::narrow`] alone.
+    before: Vec<String>,
     /// What is typed to filter by.
     pub filter: Input,
     /// Whether keys go into the filter.
@@ -39,19 +41,44 @@ pub enum Move {
 impl List {
     /// Takes over how many rows there are and which pass the filter; the cursor stays on its row where it can.
     pub fn refresh<'a>(&mut self, count: usize, words: impl Fn(usize) -> Cow<'a, str>) {
+        let wanted = self.wanted();
+        let passes = |row: &usize| {
+            let words = words(*row).to_lowercase();
+            wanted.iter().all(|wanted| words.contains(wanted.as_str()))
+        };
+        let rows: Vec<usize> = match wanted.is_empty() {
+            true => (0..count).collect(),
+            false => (0..count).filter(passes).collect(),
+        };
+        self.show(count, rows);
+    }
+
+    /// The same over rows that do not change and whose words are in lower case already: where more is typed, only
+    /// those are looked at that passed before.
+    pub fn narrow<'a>(&mut self, count: usize, words: impl Fn(usize) -> &'a str) {
+        let wanted = self.wanted();
+        let passes = |row: &usize| wanted.iter().all(|wanted| words(*row).contains(wanted.as_str()));
+        let within = |old: &String| wanted.iter().any(|new| new.contains(old.as_str()));
+        let rows: Vec<usize> =
+            if self.all == count && !self.before.is_empty() && self.before.iter().all(within) {
+                self.visible.iter().copied().filter(passes).collect()
+            } else if wanted.is_empty() {
+                (0..count).collect()
+            } else {
+                (0..count).filter(passes).collect()
+            };
+        self.show(count, rows);
+        self.before = wanted;
+    }
+
+    fn wanted(&self) -> Vec<String> {
+        self.filter.value().split_whitespace().map(str::to_lowercase).collect()
+    }
+
+    fn show(&mut self, count: usize, rows: Vec<usize>) {
         let before = self.row();
         self.all = count;
-        self.visible.clear();
-        let wanted: Vec<String> = self.filter.value().split_whitespace().map(str::to_lowercase).collect();
-        if wanted.is_empty() {
-            self.visible.extend(0..count);
-        } else {
-            let passes = |row: &usize| {
-                let words = words(*row).to_lowercase();
-                wanted.iter().all(|wanted| words.contains(wanted.as_str()))
-            };
-            self.visible.extend((0..count).filter(passes));
-        }
+        self.visible = rows;
         let kept = before.and_then(|row| self.visible.binary_search(&row).ok());
         self.cursor = kept.unwrap_or(self.cursor).min(self.visible.len().saturating_sub(1));
     }
@@ -152,6 +179,27 @@ mod tests {
         assert!(list.clear_filter() && !list.clear_filter());
         list.refresh(NAMES.len(), |row| NAMES[row].into());
         assert_eq!(list.row(), Some(2));
+    }
+
+    #[test]
+    fn what_is_typed_on_is_looked_for_only_where_it_was_found_before() {
+        let tags: Vec<String> = (0..20_000).map(|tag| format!("v1.{}.{}", tag / 100, tag % 100)).collect();
+        let mut list = List::default();
+        let looks = |list: &mut List, filter: &str| {
+            let seen = std::cell::Cell::new(0);
+            list.filter = Input::new(filter.to_owned());
+            list.narrow(tags.len(), |row| {
+                seen.set(seen.get() + 1);
+                &tags[row]
+            });
+            (seen.get(), list.visible().len())
+        };
+        assert_eq!(looks(&mut list, ""), (0, 20_000));
+        assert_eq!(looks(&mut list, "v1.19"), (20_000, 1_100));
+        assert_eq!(looks(&mut list, "v1.199"), (1_100, 100));
+        assert_eq!(looks(&mut list, "v1.199.7"), (100, 11));
+        assert_eq!(looks(&mut list, "v1.19"), (20_000, 1_100), "less is typed: all may pass again");
+        assert_eq!(looks(&mut list, ""), (0, 20_000));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Desk {
         let settings = Settings {
             paths: Paths::new("/home/op/.config/airlift".into(), "/home/op/.local/share/airlift".into()),
             registry: RegistryOptions::default(),
-            open: Vec::new(),
+            home: Some("/home/op".into()),
         };
         let look = Look { theme: Theme::built_in("default").unwrap(), depth: Depth::Sixteen, unicode: true };
         let keymap = Keymap::new(&BTreeMap::new()).unwrap();

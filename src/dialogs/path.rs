@@ -1,0 +1,414 @@
+//! Asks for a file or a directory: typed, completed by Tab, or walked to with the arrows; answers with one that fits.
+
+use std::path::{Path as FsPath, PathBuf};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Answer, Question, Reply};
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::widgets::list::{List, Move};
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::{edit, line, popup};
+
+/// What lies in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory; links are followed.
+    pub directory: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A file that is there.
+    File,
+    /// A file, there or not.
+    NewFile,
+    /// A directory that is there.
+    Directory,
+    /// Either, there.
+    Any,
+}
+
+/// A path to type.
+#[derive(Debug)]
+pub struct Path {
+    /// Who asks.
+    pub question: Question,
+    title: String,
+    help: String,
+    wanted: Wanted,
+    line: tui_input::Input,
+    home: Option<PathBuf>,
+    /// The directory that is listed and what is in it, or why that cannot be told.
+    listed: Option<(PathBuf, Result<Vec<Entry>, String>)>,
+    asked: Option<PathBuf>,
+    matching: Vec<Entry>,
+    list: List,
+    /// Whether the cursor was moved among the entries.
+    walking: bool,
+    refused: Option<String>,
+}
+
+impl Path {
+    /// Asks under a title, with a sentence on what is expected.
+    pub fn new(question: impl Into<Question>, title: &str, help: &str, wanted: Wanted) -> Self {
+        Self {
+            question: question.into(),
+            title: title.to_owned(),
+            help: help.to_owned(),
+            wanted,
+            line: tui_input::Input::default(),
+            home: None,
+            listed: None,
+            asked: None,
+            matching: Vec::new(),
+            list: List::default(),
+            walking: false,
+            refused: None,
+        }
+    }
+
+    /// Begins with this path.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.line = tui_input::Input::new(path.to_owned());
+        self
+    }
+
+    /// What `~` stands for.
+    pub fn set_home(&mut self, home: Option<&FsPath>) {
+        if self.home.as_deref() != home {
+            self.home = home.map(FsPath::to_owned);
+        }
+    }
+
+    /// The directory whose entries are needed and were not asked for yet.
+    pub fn wants(&mut self) -> Option<PathBuf> {
+        let directory = self.split().0;
+        if self.asked.as_ref() == Some(&directory) {
+            return None;
+        }
+        self.asked = Some(directory.clone());
+        Some(directory)
+    }
+
+    /// The entries of a directory came.
+    pub fn found(&mut self, directory: &FsPath, entries: &Result<Vec<Entry>, String>) {
+        if self.split().0 == directory {
+            self.listed = Some((directory.to_owned(), entries.clone()));
+            self.refresh();
+        }
+    }
+
+    /// The directory that the line is in, and the beginning of a name in it.
+    fn split(&self) -> (PathBuf, String) {
+        let text = self.line.value();
+        let (directory, name) = match text.rfind('/') {
+            Some(at) => (&text[..=at], &text[at + 1..]),
+            None if text == "~" => ("~/", ""),
+            None => ("", text),
+        };
+        let directory = if directory.is_empty() { PathBuf::from(".") } else { self.expand(directory) };
+        (directory, name.to_owned())
+    }
+
+    fn expand(&self, text: &str) -> PathBuf {
+        match (text.strip_prefix('~'), &self.home) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                home.join(rest.trim_start_matches('/'))
+            }
+            _ => PathBuf::from(text),
+        }
+    }
+
+    fn refresh(&mut self) {
+        let (directory, begin) = self.split();
+        let entries = match &self.listed {
+            Some((listed, Ok(entries))) if *listed == directory => entries.as_slice(),
+            _ => &[],
+        };
+        let only_directories = self.wanted == Wanted::Directory;
+        let fits = |entry: &&Entry| {
+            entry.name.starts_with(&begin)
+                && (begin.starts_with('.') || !entry.name.starts_with('.'))
+                && (entry.directory || !only_directories)
+        };
+        self.matching = entries.iter().filter(fits).cloned().collect();
+        self.list.refresh(self.matching.len(), |_| "".into());
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.line, text.trim());
+        self.typed();
+    }
+
+    fn typed(&mut self) {
+        self.walking = false;
+        self.refused = None;
+        self.refresh();
+        self.list.go(Move::First);
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Reply {
+        match key.code {
+            Code::Esc => return Reply::Closed,
+            Code::Tab => self.complete(),
+            Code::Up | Code::Down | Code::PageUp | Code::PageDown => self.walk(key.code),
+            Code::Right if self.walking => self.take_entry(),
+            Code::Enter => return self.entered(),
+            _ => {
+                if edit::key(&mut self.line, key) {
+                    self.typed();
+                }
+            }
+        }
+        Reply::Stay
+    }
+
+    fn walk(&mut self, code: Code) {
+        if !self.walking {
+            // The first step goes onto the list, not past its first row.
+            self.walking = !self.matching.is_empty();
+            return;
+        }
+        self.list.go(match code {
+            Code::Up => Move::Up,
+            Code::Down => Move::Down,
+            Code::PageUp => Move::PageUp,
+            _ => Move::PageDown,
+        });
+    }
+
+    /// Writes into the line what all matching names begin with.
+    fn complete(&mut self) {
+        if self.walking {
+            return self.take_entry();
+        }
+        let Some(first) = self.matching.first() else { return };
+        let mut common = first.name.clone();
+        for entry in &self.matching {
+            while !entry.name.starts_with(&common) {
+                common.pop();
+            }
+        }
+        if let [only] = self.matching.as_slice() {
+            common = name_of(only);
+        }
+        self.put(&common);
+    }
+
+    /// Writes the entry under the cursor into the line.
+    fn take_entry(&mut self) {
+        if let Some(entry) = self.list.row().and_then(|row| self.matching.get(row)) {
+            let name = name_of(entry);
+            self.put(&name);
+        }
+    }
+
+    fn put(&mut self, name: &str) {
+        let text = self.line.value();
+        let kept = text.rfind('/').map_or(if text == "~" { "~/" } else { "" }, |at| &text[..=at]);
+        self.line = tui_input::Input::new(format!("{kept}{name}"));
+        self.typed();
+    }
+
+    fn entered(&mut self) -> Reply {
+        if self.walking {
+            let file = self.list.row().and_then(|row| self.matching.get(row)).is_some_and(|e| !e.directory);
+            self.take_entry();
+            if !file {
+                return Reply::Stay;
+            }
+        }
+        let text = self.line.value().trim().to_owned();
+        if text.is_empty() {
+            self.refused = Some("nothing is typed yet".to_owned());
+            return Reply::Stay;
+        }
+        match self.judge(&text) {
+            Ok(true) => return Reply::Answered(self.question, Answer::Path(self.expand(&text))),
+            Ok(false) => {
+                self.line = tui_input::Input::new(format!("{}/", text.trim_end_matches('/')));
+                self.typed();
+            }
+            Err(reason) => self.refused = Some(reason),
+        }
+        Reply::Stay
+    }
+
+    /// Whether the path fits; false where it is a directory to go into first. What is not known yet is let through:
+    /// whoever asked will say what is wrong with it.
+    fn judge(&self, text: &str) -> Result<bool, String> {
+        let (directory, name) = self.split();
+        let known = match &self.listed {
+            Some((listed, Ok(entries))) if *listed == directory => Some(entries),
+            Some((listed, Err(reason))) if *listed == directory => return Err(reason.clone()),
+            _ => None,
+        };
+        let whole = name.is_empty() || matches!(name.as_str(), "." | "..");
+        let entry = known.and_then(|entries| entries.iter().find(|entry| entry.name == name));
+        let is_directory = whole || entry.is_some_and(|entry| entry.directory);
+        match (self.wanted, is_directory) {
+            (Wanted::Directory | Wanted::Any, true) => Ok(true),
+            (Wanted::File | Wanted::NewFile, true) => {
+                if text.ends_with('/') {
+                    Err("name a file in it".to_owned())
+                } else {
+                    Ok(false)
+                }
+            }
+            (Wanted::NewFile, false) => Ok(true),
+            (_, false) if known.is_some() && entry.is_none() => {
+                Err("there is nothing of that name".to_owned())
+            }
+            (Wanted::Directory, false) if entry.is_some() => Err("that is a file, no directory".to_owned()),
+            _ => Ok(true),
+        }
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
+        let inner = popup::popup(&self.title, size, area, look, buffer);
+        line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
+        edit::draw(&self.line, false, line::row(inner, 1), look, buffer);
+        let foot = inner.height.saturating_sub(1);
+        let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };
+        let title = if self.wanted == Wanted::Directory { "directories there" } else { "what lies there" };
+        let row = |row: usize| Row { marked: false, values: vec![entry_value(&self.matching[row])] };
+        if self.walking {
+            table(&[Column::left(title, 0)], &self.list, row, body, look, buffer);
+        } else {
+            self.unwalked(title, body, look, buffer);
+        }
+        let reason = match (&self.refused, &self.listed) {
+            (Some(reason), _) | (None, Some((_, Err(reason)))) => Some(reason),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            let words = format!("x {reason}");
+            line::words(&words, look.style(Role::Fail), line::row(inner, foot.saturating_sub(1)), buffer);
+        }
+        let words = "Enter take it   Tab complete   Down walk   Esc leave";
+        line::words(words, look.style(Role::Dim), line::row(inner, foot), buffer);
+    }
+
+    /// The entries without a cursor: it is in the line.
+    fn unwalked(&self, title: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
+        line::words(&format!("   {title}"), look.style(Role::Dim), line::row(area, 0), buffer);
+        let body = line::below(area, 1);
+        let rows = self.list.window(usize::from(body.height)).0;
+        for (at, row) in (0u16..).zip(rows) {
+            let value = entry_value(&self.matching[*row]);
+            line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
+        }
+        if self.matching.is_empty() {
+            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
+            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
+        }
+    }
+}
+
+fn name_of(entry: &Entry) -> String {
+    if entry.directory { format!("{}/", entry.name) } else { entry.name.clone() }
+}
+
+fn entry_value(entry: &Entry) -> Value {
+    Value::styled(name_of(entry), if entry.directory { Role::Key } else { Role::Text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Act;
+
+    const ENTER: Key = Key::plain(Code::Enter);
+    const TAB: Key = Key::plain(Code::Tab);
+    const DOWN: Key = Key::plain(Code::Down);
+
+    fn entry(name: &str) -> Entry {
+        Entry { name: name.trim_end_matches('/').to_owned(), directory: name.ends_with('/') }
+    }
+
+    fn open(at: &str, wanted: Wanted, names: &[&str]) -> Path {
+        let mut path = Path::new(Act::ImagesLoad, "List", "", wanted).at(at);
+        path.set_home(Some(FsPath::new("/home/op")));
+        answer(&mut path, names);
+        path
+    }
+
+    fn answer(path: &mut Path, names: &[&str]) {
+        let directory = path.wants().unwrap();
+        path.found(&directory, &Ok(names.iter().map(|name| entry(name)).collect()));
+        assert_eq!(path.wants(), None, "asked once");
+    }
+
+    fn taken(reply: Reply) -> Option<String> {
+        match reply {
+            Reply::Answered(_, Answer::Path(path)) => Some(path.display().to_string()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn tab_completes_what_is_common_and_goes_into_a_directory() {
+        let mut path = open("/srv/im", Wanted::File, &["images-a.txt", "images-b.txt", "lists/", ".hidden"]);
+        path.key(TAB);
+        assert_eq!(path.line.value(), "/srv/images-");
+        let mut path = open("/srv/l", Wanted::File, &["images-a.txt", "lists/"]);
+        path.key(TAB);
+        assert_eq!(path.line.value(), "/srv/lists/");
+        answer(&mut path, &["x.txt"]);
+        assert_eq!(path.matching.len(), 1);
+    }
+
+    #[test]
+    fn a_home_directory_is_written_out_in_the_answer() {
+        let mut path = open("~/web.txt", Wanted::File, &["web.txt"]);
+        assert_eq!(path.asked.as_deref(), Some(FsPath::new("/home/op/")));
+        assert_eq!(taken(path.key(ENTER)).as_deref(), Some("/home/op/web.txt"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_reason() {
+        for (wanted, text, taken_as, reason) in [
+            (Wanted::File, "/a/none.txt", None, Some("there is nothing of that name")),
+            (Wanted::File, "/a/", None, Some("name a file in it")),
+            (Wanted::File, "/a/x.txt", Some("/a/x.txt"), None),
+            (Wanted::NewFile, "/a/none.txt", Some("/a/none.txt"), None),
+            (Wanted::Directory, "/a/x.txt", None, Some("that is a file, no directory")),
+            (Wanted::Directory, "/a/", Some("/a/"), None),
+            (Wanted::Any, "/a/sub", Some("/a/sub"), None),
+        ] {
+            let mut path = open(text, wanted, &["x.txt", "sub/"]);
+            assert_eq!(taken(path.key(ENTER)).as_deref(), taken_as, "{wanted:?} {text}");
+            assert_eq!(path.refused.as_deref(), reason, "{wanted:?} {text}");
+        }
+        // Enter on a directory where a file is wanted goes into it.
+        let mut path = open("/a/sub", Wanted::File, &["sub/"]);
+        assert!(taken(path.key(ENTER)).is_none());
+        assert_eq!(path.line.value(), "/a/sub/");
+    }
+
+    #[test]
+    fn the_arrows_walk_and_enter_takes_the_file_under_the_cursor() {
+        let mut path = open("/a/", Wanted::File, &["one.txt", "two.txt"]);
+        path.key(DOWN);
+        path.key(DOWN);
+        assert_eq!(taken(path.key(ENTER)).as_deref(), Some("/a/two.txt"));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_says_why() {
+        let mut path = Path::new(Act::ImagesLoad, "List", "", Wanted::File).at("/root/x");
+        let directory = path.wants().unwrap();
+        path.found(&directory, &Err("permission denied".to_owned()));
+        assert!(taken(path.key(ENTER)).is_none());
+        assert_eq!(path.refused.as_deref(), Some("permission denied"));
+    }
+}

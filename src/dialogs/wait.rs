@@ -1,0 +1,62 @@
+//! Says what is being waited for and for how long; Esc gives it up.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Question, Reply};
+use crate::config::key::{Code, Key};
+use crate::config::theme::Role;
+use crate::widgets::look::Look;
+use crate::widgets::{line, popup};
+
+/// From then on it is said that it takes long.
+const LONG: Duration = Duration::from_secs(5);
+
+/// An answer that is on its way.
+#[derive(Debug)]
+pub struct Wait {
+    /// Who asked.
+    pub question: Question,
+    title: String,
+    what: String,
+    began: Option<Duration>,
+    at: Duration,
+}
+
+impl Wait {
+    /// For an answer; `what` says whom was asked for what.
+    pub fn new(question: impl Into<Question>, title: &str, what: &str) -> Self {
+        Self {
+            question: question.into(),
+            title: title.to_owned(),
+            what: what.to_owned(),
+            began: None,
+            at: Duration::ZERO,
+        }
+    }
+
+    /// Time goes on; the first time is when the waiting began.
+    pub fn clock(&mut self, at: Duration) {
+        self.began.get_or_insert(at);
+        self.at = at;
+    }
+
+    pub(super) fn key(&self, key: Key) -> Reply {
+        if key.code == Code::Esc { Reply::Closed } else { Reply::Stay }
+    }
+
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let inner = popup::popup(&self.title, (72, 7), area, look, buffer);
+        line::words(&self.what, look.style(Role::Text), line::row(inner, 1), buffer);
+        let waited = self.at.saturating_sub(self.began.unwrap_or(self.at));
+        let (words, role) = if waited < LONG {
+            (format!("{} s", waited.as_secs()), Role::Dim)
+        } else {
+            (format!("no answer for {} s", waited.as_secs()), Role::Warn)
+        };
+        line::words(&words, look.style(role), line::row(inner, 2), buffer);
+        line::words("Esc give up", look.style(Role::Dim), line::row(inner, 4), buffer);
+    }
+}

@@ -1,0 +1,62 @@
+//! Keeps the list of images from one run to the next: written when one leaves it, before a job, and after a pause.
+
+use std::time::Duration;
+
+use super::app::App;
+use super::model::Place;
+use super::msg::Effect;
+
+/// Without a change for so long, the list is written.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What of the list was written.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    kept: u64,
+    /// The state that is not written yet, and when it came to be.
+    pending: Option<(u64, Duration)>,
+}
+
+impl Keeper {
+    /// Whether something is still to be written.
+    pub(super) const fn waits(&self) -> bool {
+        self.pending.is_some()
+    }
+}
+
+impl App {
+    /// The list of the last time came.
+    pub(super) fn restore(&mut self, text: &str, written: jiff::Timestamp) {
+        let untouched = self.model.picked.revision() == self.keeper.kept;
+        let added = self.model.picked.restore(text);
+        if untouched {
+            self.keeper.kept = self.model.picked.revision();
+        }
+        if added > 0 {
+            self.model.picked.restored = Some((added, written));
+        }
+    }
+
+    /// Writes the list where that is due; before everything else that is to be done outside.
+    pub(super) fn keep(&mut self) {
+        let now = self.model.picked.revision();
+        if now == self.keeper.kept {
+            self.keeper.pending = None;
+            return;
+        }
+        let since = match self.keeper.pending {
+            Some((revision, since)) if revision == now => since,
+            _ => self.model.at,
+        };
+        self.keeper.pending = Some((now, since));
+        let goes = |effect: &Effect| matches!(effect, Effect::Start(..) | Effect::Quit);
+        let due = self.model.at.saturating_sub(since) >= PAUSE
+            || self.model.place != Place::Images
+            || self.todo.effects.iter().any(goes);
+        if due {
+            let path = self.model.settings.list_file();
+            self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
+            self.keeper = Keeper { kept: now, pending: None };
+        }
+    }
+}
