@@ -1,0 +1,205 @@
+//! A pseudo-terminal with the program in it: keys are written as a terminal sends them, the screen is read as one shows it.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+/// The longest anything is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the program is started.
+pub(crate) struct Setting<'a> {
+    /// Where its configuration and data are.
+    pub(crate) home: &'a Path,
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    /// `TERM`.
+    pub(crate) term: &'a str,
+    /// Further variables.
+    pub(crate) env: &'a [(&'a str, &'a str)],
+    /// Its arguments.
+    pub(crate) args: &'a [&'a str],
+}
+
+impl<'a> Setting<'a> {
+    /// 80 by 24, a terminal of today.
+    pub(crate) fn new(home: &'a Path) -> Self {
+        Self { home, size: (80, 24), term: "xterm-256color", env: &[], args: &[] }
+    }
+}
+
+/// The program in its terminal.
+pub(crate) struct Console {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+    /// Every byte it wrote.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Console {
+    /// Starts the program.
+    pub(crate) fn start(setting: &Setting<'_>) -> Self {
+        let (columns, rows) = setting.size;
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_airlift"));
+        command.env_clear();
+        command.env("PATH", std::env::var("PATH").unwrap());
+        command.env("HOME", setting.home);
+        command.env("LANG", "C.UTF-8");
+        command.env("TERM", setting.term);
+        command.cwd(setting.home);
+        command.args(setting.args);
+        setting.env.iter().for_each(|(name, value)| command.env(name, value));
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (send, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 65536];
+            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+                if send.send(buffer[..read].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        // A line that reports no size is drawn on as one of 80 by 24.
+        let (rows, columns) = if rows == 0 || columns == 0 { (24, 80) } else { (rows, columns) };
+        Self {
+            child,
+            keys: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            output,
+            parser: vt100::Parser::new(rows, columns, 0),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Presses keys by name: `b n Enter Ctrl-L`; what is no name is typed as it stands.
+    pub(crate) fn keys(&mut self, names: &str) -> &mut Self {
+        for name in names.split_whitespace() {
+            let bytes: Vec<u8> = match name {
+                "Enter" => b"\r".to_vec(),
+                "Esc" => b"\x1b".to_vec(),
+                "Space" => b" ".to_vec(),
+                "Tab" => b"\t".to_vec(),
+                "Up" => b"\x1b[A".to_vec(),
+                "Down" => b"\x1b[B".to_vec(),
+                "Right" => b"\x1b[C".to_vec(),
+                "Left" => b"\x1b[D".to_vec(),
+                "F2" => b"\x1bOQ".to_vec(),
+                "F4" => b"\x1bOS".to_vec(),
+                _ => match name.strip_prefix("Ctrl-").and_then(|rest| rest.bytes().next()) {
+                    Some(letter) => vec![letter & 0x1f],
+                    None => name.as_bytes().to_vec(),
+                },
+            };
+            self.send(&bytes);
+            // A terminal's user does not press Esc and the next key in the same microsecond.
+            if name == "Esc" {
+                self.settle();
+            }
+        }
+        self
+    }
+
+    /// Pastes text, as terminals with bracketed paste do.
+    pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
+        self.send(format!("\x1b[200~{text}\x1b[201~").as_bytes());
+        self
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.keys.write_all(bytes).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Changes the size of the terminal.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.master.resize(size).unwrap();
+        self.parser.screen_mut().set_size(rows, columns);
+    }
+
+    /// The screen as text.
+    pub(crate) fn screen(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// The state of the terminal.
+    pub(crate) fn terminal(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
+    /// Takes in what was written, waiting up to `patience` for the first of it; false when nothing comes any more.
+    fn take(&mut self, patience: Duration) -> Result<(), RecvTimeoutError> {
+        let first = self.output.recv_timeout(patience)?;
+        self.parser.process(&first);
+        self.bytes.extend(first);
+        while let Ok(more) = self.output.try_recv() {
+            self.parser.process(&more);
+            self.bytes.extend(more);
+        }
+        Ok(())
+    }
+
+    /// Takes in what comes until nothing came for a moment.
+    pub(crate) fn settle(&mut self) {
+        while self.take(Duration::from_millis(80)).is_ok() {}
+    }
+
+    /// Waits until the screen shows `text`.
+    pub(crate) fn wait(&mut self, text: &str) -> &mut Self {
+        self.wait_for(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen is as `condition` wants; panics with the screen when it never is.
+    pub(crate) fn wait_for(&mut self, what: &str, condition: impl Fn(&str) -> bool) -> &mut Self {
+        let start = Instant::now();
+        while !condition(&self.screen()) {
+            let gone = self.take(Duration::from_millis(200)) == Err(RecvTimeoutError::Disconnected);
+            let late = start.elapsed() > PATIENCE;
+            assert!(!gone && !late, "waited in vain for {what:?}; the screen is\n{}", self.screen());
+        }
+        self
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end and takes in all it wrote.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            let more = self.take(Duration::from_millis(50));
+            let status = self.child.try_wait().unwrap();
+            if let (Some(status), Err(RecvTimeoutError::Disconnected)) = (status, more) {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end; the screen is\n{}", self.screen());
+        }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What the workstation does to a terminal, and that it gives it back.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::console::{Console, Setting};
+use crate::rig::TempRoot;
+
+/// What was switched on, and is off again.
+fn given_back(console: &Console) {
+    let terminal = console.terminal();
+    assert!(!terminal.alternate_screen(), "still on the other screen");
+    assert!(!terminal.bracketed_paste(), "pasted text is still bracketed");
+    assert!(!terminal.hide_cursor(), "the cursor is still hidden");
+    assert!(console.bytes.ends_with(b"\x1b[?25h\x1b[?1049l"), "something was drawn after it was given back");
+}
+
+#[test]
+fn it_starts_and_q_gives_the_terminal_back() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media");
+    assert!(console.terminal().alternate_screen() && console.terminal().bracketed_paste());
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    given_back(&console);
+}
+
+#[test]
+fn signals_give_the_terminal_back_and_end_as_interrupted() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let root = TempRoot::new();
+        let mut console = Console::start(&Setting::new(root.path()));
+        console.wait("Build media");
+        console.signal(signal);
+        assert_eq!(console.end().exit_code(), 130, "{signal:?}");
+        given_back(&console);
+    }
+}
+
+#[test]
+fn a_line_that_reports_no_size_is_drawn_on_as_80_by_24() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting { size: (0, 0), ..Setting::new(root.path()) });
+    console.wait("Build media").wait("? help");
+}
+
+#[test]
+fn too_little_room_is_said_and_room_again_brings_the_screen_back() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media");
+    console.resize(40, 10);
+    console.wait("too small: need 60x16, now 40x10");
+    console.resize(100, 30);
+    console.wait("Build media").wait("? help");
+}
+
+#[test]
+fn old_terminals_get_ascii_and_no_colours_and_the_console_the_eight() {
+    for (term, ascii, colours) in
+        [("vt100", true, false), ("linux", false, true), ("xterm-256color", false, true)]
+    {
+        let root = TempRoot::new();
+        let mut console = Console::start(&Setting { term, ..Setting::new(root.path()) });
+        console.wait("Build media").keys("q");
+        console.end();
+        assert_eq!(console.bytes.is_ascii(), ascii, "{term}");
+        let text = String::from_utf8_lossy(&console.bytes);
+        assert!(!text.contains("38;5") && !text.contains("48;5"), "{term}");
+        assert_eq!(text.contains(";36m"), colours, "{term}");
+    }
+}
+
+#[test]
+fn no_color_takes_the_colours_and_leaves_bold_and_reverse() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting { env: &[("NO_COLOR", "1")], ..Setting::new(root.path()) });
+    console.wait("Build media").keys("q");
+    console.end();
+    let text = String::from_utf8_lossy(&console.bytes);
+    assert!(text.contains("\x1b[0;7m") && text.contains("\x1b[0;1m"), "{text:?}");
+    assert!((30..38).chain(90..98).all(|code| !text.contains(&format!(";{code}m"))), "{text:?}");
+}
+
+#[test]
+fn hostile_names_reach_the_terminal_as_letters_at_most() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").keys("b").wait("Nothing is picked");
+    console.paste("evil\u{1b}]52;c;aGk=\u{7}name:1\nregistry.example.com/\u{202e}x:1\nnginx:1.25.3\n");
+    console.wait("These are no references").keys("Esc").wait("nginx:1.25.3").keys("q");
+    console.end();
+    let text = String::from_utf8_lossy(&console.bytes);
+    assert!(!text.contains("\x1b]52") && !text.contains('\u{202e}') && !text.contains('\u{7}'));
+}
+
+#[test]
+fn idle_it_draws_nothing_and_wakes_up_for_nothing() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("net ");
+    console.settle();
+    let (drawn, woken) = (console.bytes.len(), wake_ups(console.pid()));
+    // The one place where time itself is the condition: nothing may happen in it.
+    std::thread::sleep(Duration::from_secs(3));
+    console.settle();
+    assert_eq!(console.bytes.len(), drawn, "it drew while nothing happened");
+    assert!(
+        wake_ups(console.pid()) - woken <= 2,
+        "it woke up {} times in 3 s",
+        wake_ups(console.pid()) - woken
+    );
+}
+
+/// How often all threads of a process gave up the processor and came back.
+fn wake_ups(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let count = |task: std::fs::DirEntry| -> u64 {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    };
+    tasks.map(|task| count(task.unwrap())).sum()
+}
