@@ -1,5 +1,7 @@
 //! Runs jobs in the background: each has an id, a cancel token, its milestones in order, a snapshot, and exactly one end.
 
+pub mod record;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,10 @@
 //! Runs a job from its spec: what a front says goes in, what came of it comes out; whatever can be refused early is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::images::{ImagesError, lock_of};
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, SignerSpec, key};
@@ -21,6 +22,7 @@ use crate::engine::error::{Explain, Interrupted, Kind, Result};
 use crate::engine::given;
 use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
+use crate::engine::jobs::record::{self, Recorded};
 use crate::engine::lockfile;
 use crate::engine::pack::{self, PackSpec};
 use crate::engine::registry::{Registry, RegistryOptions};
@@ -138,9 +140,46 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     };
     let registry = registry(job.registry.clone())?;
     let signer = if job.dry_run { None } else { Some(open(&job.signer, host, ctx).await?) };
-    let requests = job.images.held(lock, &registry, ctx).await?;
+    let Some(signer) = signer else {
+        let spec = pack_spec(job, (expires, lock), &registry, ctx).await?;
+        return Ok(JobReport::Plan(pack::plan(spec, &registry, ctx).await?));
+    };
+    let recorded = recorded(&job, ctx).await;
+    let outcome = signed(job, (expires, lock), (&registry, &signer), ctx).await;
+    let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted);
+    if let Some(recorded) = recorded.filter(|_| !goes_on)
+        && let Err(error) = recorded.end(ctx)
+    {
+        ctx.warn(format!("what was under way stays recorded: {}", error.message()));
+    }
+    outcome
+}
+
+/// The expiry and the lock file, both read already.
+type Settled = (Option<Timestamp>, Option<(PathBuf, Lock)>);
+
+async fn signed(
+    job: PackJob,
+    settled: Settled,
+    (registry, signer): (&Registry, &Signer),
+    ctx: &JobCtx,
+) -> Result<JobReport> {
+    let spec = pack_spec(job, settled, registry, ctx).await?;
+    if let Some(problem) = State::new(ctx.files.clone(), spec.state.clone()).read().problem {
+        ctx.warn(format!("no history of serials, earlier ones may be given again: {problem}"));
+    }
+    Ok(JobReport::Pack(pack::pack(spec, registry, signer, ctx).await?))
+}
+
+async fn pack_spec(
+    job: PackJob,
+    (expires, lock): Settled,
+    registry: &Registry,
+    ctx: &JobCtx,
+) -> Result<PackSpec> {
+    let requests = job.images.held(lock, registry, ctx).await?;
     refuse_unread(&requests, job.keep_going)?;
-    let spec = PackSpec {
+    Ok(PackSpec {
         requests,
         platforms: job.images.platforms,
         signatures: job.images.signatures,
@@ -153,14 +192,19 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         max_file_size: job.max_file_size,
         keep_going: job.keep_going,
         state: job.state,
-    };
-    let Some(signer) = signer else {
-        return Ok(JobReport::Plan(pack::plan(spec, &registry, ctx).await?));
-    };
-    if let Some(problem) = State::new(ctx.files.clone(), spec.state.clone()).read().problem {
-        ctx.warn(format!("no history of serials, earlier ones may be given again: {problem}"));
+    })
+}
+
+/// A pack goes on without a record: only the offer to resume it is lost, and that is said.
+async fn recorded(job: &PackJob, ctx: &JobCtx) -> Option<Recorded> {
+    let (job, context) = (job.clone(), ctx.clone());
+    match blocking(move || record::begin(&job, &context)).await {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            ctx.warn(format!("if this is cut off, it will not be offered again: {}", error.message()));
+            None
+        }
     }
-    Ok(JobReport::Pack(pack::pack(spec, &registry, &signer, ctx).await?))
 }
 
 fn refuse_unread(requests: &Requests, keep_going: bool) -> Result<()> {

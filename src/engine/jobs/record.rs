@@ -1,0 +1,287 @@
+//! Records of packs under way, so that one that was killed can be offered again: its spec in a file that is locked while it runs.
+//!
+//! A record is removed when its pack ends, well or not; it stays where the process dies or is told to stop.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::strict_json;
+use crate::engine::bundle::workdir::{self, Found};
+use crate::engine::ctx::JobCtx;
+use crate::engine::directory;
+use crate::engine::error::{FileError, Result};
+use crate::engine::select::Source;
+use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
+
+const FORMAT: &str = "airlift-job/1";
+/// Below the directory of history.
+const DIRECTORY: &str = "jobs";
+const SUFFIX: &str = ".json";
+/// Bytes of one record that are read at most: some ten thousand references.
+const MAX_RECORD: u64 = 4 * 1024 * 1024;
+/// Records that are looked at, at most.
+const MAX_RECORDS: usize = 256;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Record {
+    format: String,
+    started: Timestamp,
+    /// For people: the lock on the file tells whether it runs.
+    pid: u32,
+    spec: JobSpec,
+}
+
+/// A job whose process is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterruptedJob {
+    /// Of its record.
+    pub id: Uuid,
+    /// When it was started.
+    pub started: Timestamp,
+    /// What to start again; its paths are absolute.
+    pub spec: JobSpec,
+    /// The unfinished bundle, where the medium is there.
+    pub bundle: Option<PathBuf>,
+}
+
+/// What the records say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Latest first.
+    pub jobs: Vec<InterruptedJob>,
+    /// Records that cannot be read, each with the reason; they are left as they are.
+    pub damaged: Vec<String>,
+}
+
+/// The record of a pack under way. Dropped without [`Recorded::end`], it stays.
+#[derive(Debug)]
+pub struct Recorded {
+    path: PathBuf,
+    #[expect(dead_code, reason = "the descriptor holds the lock")]
+    file: File,
+}
+
+impl Recorded {
+    /// Removes it: there is nothing to go on with.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn end(self, ctx: &JobCtx) -> Result<()> {
+        Ok(ctx.files.remove(&self.path)?)
+    }
+}
+
+/// Records a pack, in place of what is left of earlier ones to the same place. Nothing where it could not be started
+/// again: a list that came through a pipe is gone. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub fn begin(job: &PackJob, ctx: &JobCtx) -> Result<Option<Recorded>> {
+    let piped = |source: &Source| matches!(source, Source::List(path) | Source::K3s(path) if !path.is_file());
+    if job.images.sources.iter().any(piped) {
+        return Ok(None);
+    }
+    let directory = job.state.join(DIRECTORY);
+    directory::create(&*ctx.files, &directory)?;
+    let job = absolute(job.clone());
+    for old in interrupted(&job.state, ctx).jobs {
+        if let JobSpec::Pack(earlier) = &old.spec
+            && (&earlier.to, &earlier.name) == (&job.to, &job.name)
+        {
+            forget(&job.state, old.id, ctx)?;
+        }
+    }
+    let path = directory.join(format!("{}{SUFFIX}", Uuid::now_v7()));
+    let started = ctx.clock.now();
+    let record =
+        Record { format: FORMAT.to_owned(), started, pid: std::process::id(), spec: JobSpec::Pack(job) };
+    Ok(Some(Recorded { file: write(&directory, &path, &record)?, path }))
+}
+
+/// Under its name only once it is whole and locked. The lock stays with the file through the rename.
+fn write(directory: &Path, path: &Path, record: &Record) -> Result<File> {
+    let failed = |operation| move |source| FileError { operation, path: path.to_owned(), source };
+    let bytes = serde_json::to_vec(record).map_err(|error| failed("write")(error.into()))?;
+    let mut temp = tempfile::NamedTempFile::new_in(directory).map_err(failed("create"))?;
+    if let Err(TryLockError::Error(source)) = temp.as_file().try_lock() {
+        return Err(failed("lock")(source).into());
+    }
+    temp.write_all(&bytes).and_then(|()| temp.as_file().sync_all()).map_err(failed("write"))?;
+    let file = temp.persist_noclobber(path).map_err(|error| failed("rename to")(error.error))?;
+    File::open(directory).and_then(|held| held.sync_all()).map_err(failed("sync"))?;
+    Ok(file)
+}
+
+/// The packs that were killed or told to stop, from the records below a directory of history. Blocks.
+pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
+    let mut found = Interrupted::default();
+    let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return found };
+    for entry in entries.flatten().take(MAX_RECORDS) {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<Uuid>().ok());
+        let Some(id) = id else { continue };
+        match read(&entry.path()) {
+            Ok(Some(record)) => found.jobs.push(InterruptedJob {
+                id,
+                started: record.started,
+                bundle: bundle(&record.spec, ctx),
+                spec: record.spec,
+            }),
+            Ok(None) => {}
+            Err(reason) => found.damaged.push(format!("{}: {reason}", entry.path().display())),
+        }
+    }
+    found.jobs.sort_by_key(|job| std::cmp::Reverse((job.started, job.id)));
+    found.damaged.sort();
+    found
+}
+
+/// Removes a record. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
+    Ok(ctx.files.remove(&state.join(DIRECTORY).join(format!("{id}{SUFFIX}")))?)
+}
+
+/// Nothing where its process runs or has just removed it.
+fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err("it is no regular file".to_owned());
+    }
+    match file.try_lock_shared() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error.to_string()),
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_RECORD + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_RECORD {
+        return Err(format!("it has more than {MAX_RECORD} bytes"));
+    }
+    let record: Record = strict_json::parse(&bytes).map_err(|error| error.to_string())?;
+    if record.format != FORMAT {
+        return Err(format!("format is {:?}, this version reads {FORMAT:?}", record.format));
+    }
+    Ok(Some(record))
+}
+
+fn bundle(spec: &JobSpec, ctx: &JobCtx) -> Option<PathBuf> {
+    let JobSpec::Pack(job) = spec else { return None };
+    let found = workdir::find(&*ctx.files, &job.to, &job.name).ok()?;
+    found.into_iter().find_map(|found| match found {
+        Found::Unfinished(path, _) => Some(path),
+        Found::Finished(..) => None,
+    })
+}
+
+/// The same job for whoever stands in another directory.
+fn absolute(mut job: PackJob) -> PackJob {
+    let full = |path: &mut PathBuf| {
+        if let Ok(absolute) = std::path::absolute(&*path) {
+            *path = absolute;
+        }
+    };
+    for source in &mut job.images.sources {
+        if let Source::List(path) | Source::K3s(path) | Source::Manifests(path) = source {
+            full(path);
+        }
+    }
+    if let SignerSpec::Key(path) = &mut job.signer {
+        full(path);
+    }
+    [&mut job.to, &mut job.state].into_iter().for_each(full);
+    job.lock.iter_mut().chain(&mut job.registry.ca).chain(&mut job.registry.authfile).for_each(full);
+    job
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::registry::RegistryOptions;
+    use crate::engine::spec::Images;
+
+    fn job(state: &Path, name: &str) -> PackJob {
+        PackJob {
+            images: Images { references: vec!["a:1".to_owned()], ..Images::default() },
+            lock: Some("air.lock".into()),
+            to: "medium".into(),
+            name: name.to_owned(),
+            expires: None,
+            jobs: 6,
+            read_back: true,
+            tool: true,
+            max_file_size: None,
+            keep_going: false,
+            state: state.to_owned(),
+            signer: SignerSpec::Agent(None),
+            registry: RegistryOptions::default(),
+            dry_run: false,
+        }
+    }
+
+    #[test]
+    fn a_record_lists_once_its_process_has_let_go_and_a_pack_to_the_same_place_takes_it_over() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let begin = |name: &str| begin(&job(state.path(), name), &ctx).unwrap().unwrap();
+        let listed = || interrupted(state.path(), &ctx);
+        let (first, other) = (begin("site"), begin("other"));
+        assert_eq!(listed(), Interrupted::default(), "both run");
+        drop(first);
+        let jobs = listed().jobs;
+        assert_eq!(jobs.len(), 1);
+        let JobSpec::Pack(kept) = &jobs[0].spec else { panic!("{jobs:?}") };
+        assert_eq!((kept.name.as_str(), kept.to.is_absolute()), ("site", true));
+        assert!(kept.lock.as_ref().unwrap().is_absolute() && jobs[0].bundle.is_none());
+        let again = begin("site");
+        assert!(listed().jobs.is_empty());
+        again.end(&ctx).unwrap();
+        drop(other);
+        let jobs = listed().jobs;
+        assert_eq!(jobs.len(), 1);
+        forget(state.path(), jobs[0].id, &ctx).unwrap();
+        assert_eq!(std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_and_hides_no_other() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        drop(begin(&job(state.path(), "site"), &ctx).unwrap());
+        let whole = interrupted(state.path(), &ctx).jobs[0].id;
+        let directory = state.path().join(DIRECTORY);
+        let text = std::fs::read_to_string(directory.join(format!("{whole}{SUFFIX}"))).unwrap();
+        let twice = text.replacen('{', "{\"pid\":1,", 1);
+        let newer = text.replace(FORMAT, "airlift-job/9");
+        let unknown = text.replacen('{', "{\"more\":1,", 1);
+        for (at, damage) in [&text[..text.len() / 2], &twice, &newer, &unknown, ""].into_iter().enumerate() {
+            std::fs::write(directory.join(format!("{}{SUFFIX}", Uuid::from_u128(at as u128))), damage)
+                .unwrap();
+        }
+        std::os::unix::fs::symlink("/dev/zero", directory.join(format!("{}{SUFFIX}", Uuid::max()))).unwrap();
+        std::fs::write(directory.join("notes.txt"), "").unwrap();
+        let found = interrupted(state.path(), &ctx);
+        assert_eq!((found.jobs.len(), found.damaged.len()), (1, 6), "{found:?}");
+        assert!(found.damaged.iter().all(|line| line.contains(SUFFIX)));
+    }
+
+    #[test]
+    fn a_list_from_a_pipe_leaves_no_record() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let mut piped = job(state.path(), "site");
+        piped.images.sources.push(Source::List("-".into()));
+        assert!(begin(&piped, &ctx).unwrap().is_none());
+        assert_eq!(interrupted(state.path(), &ctx), Interrupted::default());
+    }
+}
