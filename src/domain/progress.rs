@@ -43,6 +43,45 @@ impl Phase {
     }
 }
 
+/// What a verification checks, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// The signed document could be read.
+    Document,
+    /// Enough different trusted keys signed exactly its bytes.
+    Signatures,
+    /// The clock is not behind and the bundle not expired.
+    Clock,
+    /// The serial is not behind what was accepted before.
+    Serial,
+    /// The files are those of the signed list.
+    Files,
+    /// Everything the index reaches is there and fits.
+    Graph,
+    /// Every byte has the digest it should have.
+    Bytes,
+}
+
+impl Check {
+    /// All, in order.
+    pub const ALL: [Self; 7] =
+        [Self::Document, Self::Signatures, Self::Clock, Self::Serial, Self::Files, Self::Graph, Self::Bytes];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Signatures => "signatures",
+            Self::Clock => "clock",
+            Self::Serial => "rollback",
+            Self::Files => "file list",
+            Self::Graph => "manifests",
+            Self::Bytes => "every byte",
+        }
+    }
+}
+
 /// One thing that a phase will go through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlannedItem {
@@ -134,6 +173,13 @@ pub enum Event {
         reason: String,
         /// Milliseconds until then.
         wait_ms: u64,
+    },
+    /// A check of a verification held.
+    Passed {
+        /// Which.
+        check: Check,
+        /// What was found, in words.
+        words: String,
     },
     /// Something the operator should know.
     Note {

@@ -202,6 +202,21 @@ pub enum SerialRefusal {
     },
 }
 
+impl std::fmt::Display for SerialDecision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::First => f.write_str("the first one of that name and key here: no history to compare with"),
+            Self::Newer { from } => write!(f, "newer than the last accepted one, {from}"),
+            Self::Same => f.write_str("the same one as accepted before"),
+            Self::Rollback { accepted, offered } => {
+                write!(f, "ROLLBACK: {offered} after {accepted} was accepted")
+            }
+            Self::Equivocation { of, .. } => write!(f, "TWO DIFFERENT bundles of serial {of}"),
+            Self::HugeJump { accepted, offered } => write!(f, "a jump from {accepted} to {offered}"),
+        }
+    }
+}
+
 impl SerialDecision {
     /// Whether the bundle may be used. `allow_rollback` lets a lower serial or a huge jump through, but never
     /// two documents under one serial.

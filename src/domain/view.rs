@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::progress::{Event, Phase};
+use super::progress::{Check, Event, Phase};
 
 pub use items::{ItemState, ItemView, Items, MAX_ITEMS};
 pub use phase::PhaseView;
@@ -25,6 +25,8 @@ pub struct JobView {
     pub phases: Vec<PhaseView>,
     /// What they work on.
     pub items: Items,
+    /// What a verification found to hold, in words.
+    pub passed: Vec<(Check, String)>,
     /// Attempts that had to be repeated.
     pub retries: u64,
     /// Warnings, in words.
@@ -55,6 +57,7 @@ impl JobView {
                 let under_way = self.phases.iter_mut().filter(|view| !view.finished);
                 under_way.for_each(|view| view.rest(*paused, at));
             }
+            Event::Passed { check, words } => self.passed.push((*check, words.clone())),
             Event::Note { text } => self.note = Some(text.clone()),
             Event::Warning { text } if self.warnings.len() < MAX_WARNINGS => self.warnings.push(text.clone()),
             Event::Warning { .. } => self.unkept_warnings += 1,

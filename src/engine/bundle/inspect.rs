@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use ssh_key::PublicKey;
 
 use super::read::document_bytes;
 use crate::domain::bundle::{Base, BundleManifest, Image, Missing, Tool, Totals};
@@ -73,6 +74,8 @@ pub struct Signature {
     pub fingerprint: Option<String>,
     /// Of that key.
     pub key_id: Option<String>,
+    /// That key as OpenSSH writes it, for `airlift key trust` once its fingerprint was confirmed by its owner.
+    pub public_key: Option<String>,
     /// Why it counts for nothing.
     pub fault: Option<String>,
 }
@@ -98,7 +101,7 @@ pub(crate) fn look(files: &dyn Files, spec: InspectSpec, now: jiff::Timestamp) -
     Ok(report(spec, &bytes, document, &signatures, now))
 }
 
-fn report(
+pub(super) fn report(
     spec: InspectSpec,
     bytes: &[u8],
     document: BundleManifest,
@@ -137,6 +140,7 @@ fn signature(file: &SignatureFile, document: &[u8]) -> Signature {
         path: file.path.clone(),
         fingerprint: key.as_ref().map(fingerprint),
         key_id: key.as_ref().map(key_id),
+        public_key: key.and_then(|key| PublicKey::from(key).to_openssh().ok()),
         fault,
     }
 }

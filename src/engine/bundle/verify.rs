@@ -9,6 +9,8 @@ use super::read::{self, BundleReader};
 use super::{graph, hash_all, listing};
 use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
+use crate::domain::progress::{Check, Event};
+use crate::domain::text;
 use crate::domain::trust::{Accepted, Lifetime, SerialDecision, decide_clock};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -116,6 +118,8 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     let document_bytes = read::document_bytes(&**files, &spec.path)?;
     let document_digest = hash::sha256(&document_bytes);
     let signatures = sign::read_signatures(&**files, &spec.path)?;
+    let passed = |check, words| ctx.say(Event::Passed { check, words });
+    passed(Check::Document, format!("{}, {document_digest}", text::bytes(document_bytes.len() as u64)));
     // 2. Signatures over exactly those bytes.
     let state = State::new(Arc::clone(files), spec.state.clone());
     let known = state.read();
@@ -125,30 +129,26 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     let policy = TrustPolicy { min_signatures: spec.min_signatures };
     let trust = sign::verify_signatures(&document_bytes, &signatures, &allowed, policy, decided_at);
     trust.enforce()?;
+    passed(Check::Signatures, signed_words(&trust));
     // 3. The text, from here on by trusted authors.
     let document = BundleManifest::parse(&document_bytes)?;
     // 4. Clock.
     let lifetime = Lifetime { created: document.created, expires: document.expires };
     decide_clock(ctx.clock.now(), evidence, lifetime)?;
+    passed(Check::Clock, clock_words(decided_at, lifetime));
     // 5. Serial.
     let history = history(spec, &known, &document, &document_digest, &trust)?;
     let mut warnings = history_warnings(&known, &history, &document.name);
+    passed(Check::Serial, serial_words(&known, &history));
     // 6. The list of files.
     warnings.extend(listing::check(&**files, &spec.path, &document)?);
+    let count = document.all_files().count();
+    passed(Check::Files, format!("{count} files as listed, none missing, none extra"));
     // 7. Every byte.
     let bundle = BundleReader::new(spec.path.clone(), document, Arc::clone(files));
     let checked = check_bytes(spec, &bundle, &document_bytes, ctx)?;
     let document = bundle.document();
-    let acceptance = Acceptance {
-        name: document.name.clone(),
-        keys: trust.signed_by.clone(),
-        bundle: Accepted {
-            serial: document.serial,
-            digest: document_digest.clone(),
-            created: document.created,
-        },
-        decided_at,
-    };
+    let acceptance = acceptance(document, &document_digest, &trust, decided_at);
     if spec.record {
         warnings.extend(remember(&state, &acceptance));
     }
@@ -173,6 +173,16 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         warnings,
     };
     Ok(Verified { report, bundle, state, acceptance })
+}
+
+fn acceptance(
+    document: &BundleManifest,
+    digest: &Digest,
+    trust: &TrustReport,
+    decided_at: jiff::Timestamp,
+) -> Acceptance {
+    let bundle = Accepted { serial: document.serial, digest: digest.clone(), created: document.created };
+    Acceptance { name: document.name.clone(), keys: trust.signed_by.clone(), bundle, decided_at }
 }
 
 impl Verified {
@@ -262,11 +272,46 @@ fn check_bytes(
     if let (true, Some(first)) = (spec.deep, graph.contradictions.first()) {
         return Err(graph::GraphError::Contradiction(first.clone()).into());
     }
+    let documents = graph.hashed.len();
+    let words = format!("{documents} manifests and configurations, closed down to the last layer");
+    ctx.say(Event::Passed { check: Check::Graph, words });
     let plan = hash_all::HashPlan {
         skip: &graph.hashed,
         layers: spec.deep.then_some(&graph.layers),
         files_only: spec.bytes == Bytes::AllButLayers,
     };
     let bytes = hash_all::hash_all(bundle, &plan, ctx)?;
-    Ok(Checked { bytes: bytes + graph.bytes + document_bytes.len() as u64, layers: graph.layers.len() })
+    let bytes = bytes + graph.bytes + document_bytes.len() as u64;
+    let layers = match (spec.bytes, spec.deep) {
+        (Bytes::AllButLayers, _) => "; layers are left to their reader",
+        (Bytes::All, true) => "; layers unpacked and compared",
+        (Bytes::All, false) => "",
+    };
+    let words = format!("{} hashed{layers}", text::bytes(bytes));
+    ctx.say(Event::Passed { check: Check::Bytes, words });
+    Ok(Checked { bytes, layers: graph.layers.len() })
+}
+
+fn signed_words(trust: &TrustReport) -> String {
+    let good = trust.signatures.iter().filter_map(|signature| match &signature.outcome {
+        sign::Outcome::Good { principals } => {
+            Some(format!("{principals} {}", signature.fingerprint.as_deref().unwrap_or_default()))
+        }
+        _ => None,
+    });
+    let good: Vec<String> = good.collect();
+    format!("{} of {} needed: {}", trust.signed_by.len(), trust.required, good.join(", "))
+}
+
+fn clock_words(decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {
+    let expires = lifetime.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    format!("decided at {decided_at:.0}, expires {expires}")
+}
+
+fn serial_words(known: &state::History, history: &[History]) -> String {
+    if known.problem.is_some() {
+        return "not checked: the history of this host cannot be read".to_owned();
+    }
+    let words: Vec<String> = history.iter().map(|history| history.decision.to_string()).collect();
+    words.join(", ")
 }
