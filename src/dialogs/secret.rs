@@ -25,7 +25,7 @@ pub struct Secret {
     typed: Zeroizing<String>,
     first: Option<Zeroizing<String>>,
     twice: bool,
-    refused: Option<&'static str>,
+    refused: Option<String>,
 }
 
 impl fmt::Debug for Secret {
@@ -52,6 +52,13 @@ impl Secret {
     #[must_use]
     pub const fn twice(mut self) -> Self {
         self.twice = true;
+        self
+    }
+
+    /// After a passphrase that was wrong.
+    #[must_use]
+    pub fn refused(mut self, reason: &str) -> Self {
+        self.refused = Some(reason.to_owned());
         self
     }
 
@@ -82,7 +89,7 @@ impl Secret {
 
     fn entered(&mut self) -> Reply {
         if self.typed.is_empty() {
-            self.refused = Some("nothing is typed yet");
+            self.refused = Some("nothing is typed yet".to_owned());
             return Reply::Stay;
         }
         let typed = std::mem::replace(&mut self.typed, Zeroizing::new(String::with_capacity(ROOM)));
@@ -92,7 +99,7 @@ impl Secret {
                 Reply::Stay
             }
             (true, Some(first)) if *first != *typed => {
-                self.refused = Some("the two differ; type it again, twice");
+                self.refused = Some("the two differ; type it again, twice".to_owned());
                 Reply::Stay
             }
             _ => Reply::Answered(self.question, Answer::Secret(SecretString::from(typed.as_str()))),
@@ -106,7 +113,7 @@ impl Secret {
         line::words(prompt, look.style(Role::Dim), line::row(inner, 2), buffer);
         let stars = "*".repeat(self.typed.chars().count().min(usize::from(inner.width).saturating_sub(2)));
         line::words(&format!("{stars}_"), look.style(Role::Input), line::row(inner, 3), buffer);
-        if let Some(reason) = self.refused {
+        if let Some(reason) = &self.refused {
             line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 4), buffer);
         }
         line::words("Enter take it   Esc leave", look.style(Role::Dim), line::row(inner, 6), buffer);

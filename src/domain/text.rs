@@ -108,6 +108,27 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// A span of time in its two largest units.
+pub fn span(time: std::time::Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest} s"),
+        // Nobody counts seconds of what takes that long.
+        (0, 10..) => format!("{minutes} min"),
+        (0, _) if rest == 0 => format!("{minutes} min"),
+        (0, _) => format!("{minutes} min {rest} s"),
+        (_, 0) => format!("{hours} h"),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// Long digits in groups, to be read aloud and compared: blanks between every `size` characters.
+pub fn groups(digits: &str, size: usize) -> String {
+    let letters: Vec<char> = digits.chars().collect();
+    letters.chunks(size.max(1)).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a pattern with `*` and `?` matches all of a text; linear in pattern times text, however many stars.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
@@ -168,6 +189,27 @@ mod tests {
         assert_eq!(middle("short", 11), "short");
         assert_eq!(middle("漢字漢字漢字漢字", 7), "漢…字");
         assert_eq!(capped("abcdef", 3), "abc… (3 more bytes)");
+    }
+
+    #[test]
+    fn spans_are_as_fine_as_they_are_short() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (80, "1 min 20 s"),
+            (601, "10 min"),
+            (3600, "1 h"),
+            (5025, "1 h 23 min"),
+        ] {
+            assert_eq!(span(std::time::Duration::from_secs(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn digits_are_grouped_and_none_is_lost() {
+        assert_eq!(groups("9c41aa00ff", 4), "9c41 aa00 ff");
+        assert_eq!((groups("", 4).as_str(), groups("ab", 0).as_str()), ("", "a b"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The screens of the workstation, one file for one step.
 
+mod assemble;
 mod images;
+mod signer;
 mod start;
 
 use std::collections::BTreeMap;
@@ -13,5 +15,6 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     let mut screens: BTreeMap<Place, Box<dyn Screen + Send>> = BTreeMap::new();
     screens.insert(Place::Start, Box::<start::Start>::default());
     screens.insert(Place::Images, Box::<images::Images>::default());
+    screens.insert(Place::Assemble, Box::<assemble::Assemble>::default());
     screens
 }

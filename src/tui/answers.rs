@@ -108,6 +108,8 @@ impl Found {
             Self::Tags(repository, _) => Query::Tags(repository.clone()),
             Self::Digest(reference, _) => Query::Digest(reference.clone()),
             Self::Entries(directory, _) => Query::Entries(directory.clone()),
+            Self::AgentKeys(_) => Query::AgentKeys,
+            Self::PublicKey(path, _) => Query::PublicKey(path.clone()),
             Self::Failed(query, _) => query.clone(),
             Self::Saved(_) | Self::NotSaved(..) => return None,
         })

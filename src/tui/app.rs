@@ -12,7 +12,7 @@ use super::msg::{Effect, Msg, Query};
 use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
-use crate::dialogs::{Answer, Confirm, Dialog, Question, Reply, Secret};
+use crate::dialogs::{Answer, Confirm, Dialog, Question, Reply};
 use crate::screens;
 use crate::widgets::look::Look;
 
@@ -97,16 +97,13 @@ impl App {
             Msg::Said(level, words) => self.model.note(level, words),
             Msg::Ended(id, ended) => self.job_ended(id, ended),
             Msg::Found(found) => self.found(&found),
-            Msg::NeedsPassphrase(key) => {
+            Msg::NeedsPassphrase { key, wrong } => {
                 self.waiting = true;
-                let what = format!("for {}", key.display());
-                self.dialogs.push(Secret::new(Act::Pack, "Passphrase of the signing key", &what).into());
+                self.dialogs.push(super::words::passphrase(&key, wrong).into());
             }
             Msg::NeedsNewPassphrase(key) => {
                 self.waiting = true;
-                let what = format!("protects {}", key.display());
-                let secret = Secret::new(Act::Pack, "A passphrase for the new key", &what);
-                self.dialogs.push(secret.twice().into());
+                self.dialogs.push(super::words::new_passphrase(&key).into());
             }
             Msg::Interrupt => self.interrupt(),
             Msg::Terminate => {
@@ -172,6 +169,7 @@ impl App {
 
     fn job_ended(&mut self, id: crate::domain::job::JobId, ended: super::msg::Ended) {
         let Some(act) = job::ended(&mut self.model, id, ended) else { return };
+        self.model.assembled();
         if self.waiting {
             // The question went with the job.
             self.waiting = false;

@@ -15,7 +15,7 @@ use super::msg::{Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
 use crate::domain::progress::Event;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Interrupted};
+use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::{End, Job, JobManager};
 use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
@@ -25,6 +25,8 @@ use crate::failure::Failure;
 const BEAT: Duration = Duration::from_millis(50);
 /// Holds a passphrase for hosts without a terminal.
 const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
+/// How often a passphrase is asked for.
+pub const ATTEMPTS: u32 = 3;
 
 /// Does things outside.
 #[derive(Clone)]
@@ -99,6 +101,8 @@ impl Runner {
         self.say(Msg::Job(id, job.view.borrow().clone()));
         let ended = match job.end().await {
             End::Succeeded(report) => Ended::Succeeded(Arc::new(report)),
+            // Whoever would not give a passphrase wants it stopped.
+            End::Failed(error) if error.kind() == Kind::Interrupted => Ended::Cancelled,
             End::Failed(error) => Ended::Failed(error.into()),
             End::Cancelled { .. } => Ended::Cancelled,
         };
@@ -129,7 +133,7 @@ impl Runner {
 
     /// Pauses a job or lets it go on.
     pub fn pause(&self, id: JobId, paused: bool) {
-        tracing::debug!(%id, paused, "asked to pause");
+        self.jobs.pause(id, paused);
     }
 
     /// Answers the job that waits for a passphrase.
@@ -200,9 +204,7 @@ fn write_file(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8])
 
 /// Runs something that blocks.
 pub(super) async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Failure::new(crate::engine::error::Kind::Other, error.to_string()))
+    tokio::task::spawn_blocking(work).await.map_err(|error| Failure::new(Kind::Other, error.to_string()))
 }
 
 impl Runner {
@@ -221,7 +223,12 @@ impl Runner {
 
 impl Passphrases for Runner {
     fn passphrase(&self, key: &Path) -> std::io::Result<SecretString> {
-        self.typed(Msg::NeedsPassphrase(key.to_owned()))
+        self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong: 0 })
+    }
+
+    fn again(&self, key: &Path, wrong: u32) -> Option<std::io::Result<SecretString>> {
+        let asked = std::env::var_os(PASSPHRASE).is_none() && wrong < ATTEMPTS;
+        asked.then(|| self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong }))
     }
 
     fn new_passphrase(&self, key: &Path) -> Result<SecretString, EngineError> {

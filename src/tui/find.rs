@@ -15,6 +15,8 @@ use crate::engine::error::{EngineError, Kind};
 use crate::engine::host::{HostSpec, look};
 use crate::engine::media;
 use crate::engine::registry::Registry;
+use crate::engine::sign::agent;
+use crate::engine::sign::keys::{KeyReport, load_public};
 use crate::failure::Failure;
 
 /// Entries of a directory that are listed at most.
@@ -56,12 +58,23 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let (place, found) = (directory.clone(), directory.clone());
             Found::Entries(found, off(move || entries(&place)).await?)
         }
+        Query::AgentKeys => Found::AgentKeys(agent_keys().await),
+        Query::PublicKey(path) => {
+            let file = path.clone();
+            let public = off(move || load_public(&file)).await??;
+            Found::PublicKey(path.clone(), Box::new(KeyReport::of(&public, Some(path.clone()))))
+        }
         Query::Last => {
             let path = settings.list_file();
             let (text, written) = off(move || last(&path)).await??;
             Found::Last(text, written)
         }
     })
+}
+
+async fn agent_keys() -> Result<Vec<KeyReport>, Failure> {
+    let held = agent::list_agent_keys(&agent::socket()?).await?;
+    Ok(held.iter().map(|key| KeyReport::of(key, None)).collect())
 }
 
 /// Read and hashed here, as a bare claim is not worth pinning.

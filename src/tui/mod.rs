@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod app;
+pub mod assembly;
 pub mod backend;
 pub mod detect;
 mod draw;

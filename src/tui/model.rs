@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assembly::Assembly;
 use super::log::Log;
 use super::msg::{Ended, Level};
 use crate::actions::Act;
@@ -186,6 +187,8 @@ pub struct Model {
     pub media: Option<Arc<MediaReport>>,
     /// The connected side's work.
     pub picked: Picked,
+    /// How the bundle is to be made.
+    pub assembly: Assembly,
     /// How the steps of both sides stand.
     states: [StepState; 9],
     /// The job that runs, or ran last.
@@ -205,6 +208,7 @@ impl Model {
             host: None,
             media: None,
             picked: Picked::default(),
+            assembly: Assembly::default(),
             states: [StepState::Todo; 9],
             job: None,
             log: Log::default(),
@@ -224,6 +228,9 @@ impl Model {
     /// A step was changed: the later ones that were done no longer hold.
     pub fn changed(&mut self, place: Place) {
         let Some(side) = place.side() else { return };
+        if matches!(place, Place::Images | Place::Resolve | Place::Media) {
+            self.assembly.outdate();
+        }
         let later = side.steps().iter().skip_while(|(step, _)| *step != place).skip(1);
         for (step, _) in later {
             let state = &mut self.states[*step as usize];
@@ -245,13 +252,14 @@ impl Model {
 
     /// The chosen medium in two words, for the header.
     pub fn medium_words(&self) -> String {
-        String::new()
+        self.assembly.to.as_ref().map_or_else(String::new, |to| to.words.clone())
     }
 
     /// The tail of the signing key's id, for the header.
     pub fn key_words(&self) -> String {
-        let key = self.host.as_ref().and_then(|host| host.key.as_ref());
-        key.map_or_else(String::new, |key| format!("key {}", key.id.chars().take(4).collect::<String>()))
+        let default = || Some(&self.host.as_ref()?.key.as_ref()?.id);
+        let id = self.assembly.key.as_ref().map(|key| &key.public.key_id).or_else(default);
+        id.map_or_else(String::new, |id| format!("key {}", id.chars().take(4).collect::<String>()))
     }
 
     fn running_at(&self) -> Option<Place> {

@@ -15,6 +15,7 @@ use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
 use crate::engine::media::MediaReport;
+use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
 
@@ -39,8 +40,13 @@ pub enum Msg {
     Ended(JobId, Ended),
     /// A query was answered.
     Found(Found),
-    /// A job needs the passphrase of this key.
-    NeedsPassphrase(PathBuf),
+    /// A job needs a passphrase.
+    NeedsPassphrase {
+        /// Of this key file.
+        key: PathBuf,
+        /// How many were wrong already.
+        wrong: u32,
+    },
     /// A job makes this key and needs a passphrase for it.
     NeedsNewPassphrase(PathBuf),
     /// SIGTERM or SIGHUP came: leave, with the terminal as it was.
@@ -90,6 +96,10 @@ pub enum Query {
     Entries(PathBuf),
     /// The list of the last time.
     Last,
+    /// The keys that the ssh-agent holds.
+    AgentKeys,
+    /// The public half of a key file.
+    PublicKey(PathBuf),
 }
 
 /// What was found.
@@ -111,6 +121,10 @@ pub enum Found {
     Entries(PathBuf, Result<Vec<Entry>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.
     Last(String, jiff::Timestamp),
+    /// The answer to [`Query::AgentKeys`].
+    AgentKeys(Result<Vec<KeyReport>, Failure>),
+    /// The answer to [`Query::PublicKey`].
+    PublicKey(PathBuf, Box<KeyReport>),
     /// A query that failed as a whole.
     Failed(Query, Failure),
     /// A file was written.

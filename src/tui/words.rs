@@ -1,10 +1,14 @@
 //! Pages and sentences that several screens share: failures with their next step, the log, what adding did.
 
+use std::path::Path;
+
+use super::effects::ATTEMPTS;
 use super::log::Log;
 use super::msg::Level;
 use super::picked::Added;
+use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::dialogs::{Dialog, Page};
+use crate::dialogs::{Dialog, Page, Secret};
 use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
@@ -42,6 +46,23 @@ pub(super) fn log_page(log: &Log) -> Dialog {
         lines.push(("nothing happened yet".to_owned(), Role::Dim));
     }
     Page::new("Log, newest first", lines).copying(log.text()).into()
+}
+
+/// Asks for the passphrase of a signing key; after a wrong one it says so, and how often it still asks.
+pub(super) fn passphrase(key: &Path, wrong: u32) -> Secret {
+    let what = format!("for {}", key.display());
+    let asked = Secret::new(Act::Pack, "Passphrase of the signing key", &what);
+    match ATTEMPTS.saturating_sub(wrong) {
+        _ if wrong == 0 => asked,
+        1 => asked.refused("that is not it; this is the last try"),
+        left => asked.refused(&format!("that is not it; {left} more tries")),
+    }
+}
+
+/// Asks for the passphrase of a key that is being made.
+pub(super) fn new_passphrase(key: &Path) -> Secret {
+    let what = format!("protects {}", key.display());
+    Secret::new(Act::Pack, "A passphrase for the new key", &what).twice()
 }
 
 /// What adding references did, in a sentence.

@@ -8,6 +8,7 @@ pub mod header;
 pub mod line;
 pub mod list;
 pub mod look;
+pub mod phases;
 pub mod popup;
 pub mod stepper;
 pub mod table;

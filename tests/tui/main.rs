@@ -1,7 +1,11 @@
 //! Screens and dialogs, driven by keys and drawn in memory: what is seen, at every size and in every look.
 
 #[cfg(test)]
+mod assemble;
+#[cfg(test)]
 mod images;
+#[cfg(test)]
+mod made;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

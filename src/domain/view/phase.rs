@@ -175,7 +175,13 @@ impl PhaseView {
         Some(Duration::from_secs(self.left().div_ceil(rate)))
     }
 
-    fn worked(&self, at: Duration) -> Duration {
+    /// Whether it stands still on request.
+    pub const fn is_paused(&self) -> bool {
+        self.resting.is_some()
+    }
+
+    /// How long it took or takes, pauses not counted.
+    pub fn worked(&self, at: Duration) -> Duration {
         let until = if self.finished { self.ended } else { self.resting.unwrap_or(at) };
         until.saturating_sub(self.began).saturating_sub(self.rested)
     }

@@ -35,6 +35,11 @@ pub trait Passphrases: Send + Sync {
     /// There is nobody to ask, or the terminal's.
     fn passphrase(&self, key: &Path) -> std::io::Result<SecretString>;
 
+    /// Asks once more after so many that were wrong; nothing where it is not asked again.
+    fn again(&self, _key: &Path, _wrong: u32) -> Option<std::io::Result<SecretString>> {
+        None
+    }
+
     /// Asks for the passphrase of a key that is about to be made; may block on a terminal.
     ///
     /// # Errors
@@ -117,16 +122,24 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
     if !key.is_encrypted() {
         return Ok(key);
     }
-    let secret = passphrases.passphrase(path).map_err(|error| match error.kind() {
+    let unasked = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::Interrupted => EngineError::from(Interrupted),
         _ => KeyError::NoPassphrase { path: path.to_owned(), reason: error.to_string() }.into(),
-    })?;
-    let opened = key.decrypt(secret.expose_secret());
-    Ok(opened.map_err(|error| match error {
-        // Its check number differs, before anything is decoded.
-        ssh_key::Error::Crypto => KeyError::WrongPassphrase { path: path.to_owned() },
-        error => format(unread(&error)),
-    })?)
+    };
+    let mut secret = passphrases.passphrase(path).map_err(unasked)?;
+    let mut wrong = 0;
+    loop {
+        match key.decrypt(secret.expose_secret()) {
+            Ok(key) => return Ok(key),
+            // Its check number differs, before anything is decoded.
+            Err(ssh_key::Error::Crypto) => wrong += 1,
+            Err(error) => return Err(format(unread(&error)).into()),
+        }
+        let Some(next) = passphrases.again(path, wrong) else {
+            return Err(KeyError::WrongPassphrase { path: path.to_owned() }.into());
+        };
+        secret = next.map_err(unasked)?;
+    }
 }
 
 /// ssh-key 0.6 cannot hold an ECDSA number with leading zero bytes: half of all P-521 keys, one in 256 of the others.

@@ -115,7 +115,10 @@ impl Explain for KeyError {
             Self::NoPassphrase { .. } => {
                 "run it in a terminal, set AIRLIFT_KEY_PASSPHRASE, or use --agent".to_owned()
             }
-            Self::WrongPassphrase { .. } | Self::Crypto { .. } | Self::Comment => return Vec::new(),
+            Self::WrongPassphrase { path } => {
+                format!("ssh-keygen -y -f {} tells which one opens it; nothing was signed", path.display())
+            }
+            Self::Crypto { .. } | Self::Comment => return Vec::new(),
         };
         vec![hint]
     }

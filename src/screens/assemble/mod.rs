@@ -1,0 +1,358 @@
+//! Assemble and sign: the plan first, one question, then every phase of the run until the signature is written.
+
+mod plan;
+mod run;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::plan::{draw, facts, paragraphs, settings};
+use self::run::{RunView, counts, order, searched};
+use super::signer::{AskKey, Choice};
+use crate::actions::{Act, Scope};
+use crate::config::theme::Role;
+use crate::dialogs::choose::Item;
+use crate::dialogs::page::wrap;
+use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
+use crate::domain::bundle::check_name;
+use crate::domain::expiry::Expiry;
+use crate::domain::text;
+use crate::engine::spec::JobSpec;
+use crate::tui::model::{JobState, Model, Place};
+use crate::tui::msg::{Ended, Found};
+use crate::tui::screen::{Cx, Screen};
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+
+/// What can be changed, in the order in which it is offered.
+const EDITS: [&str; 5] = [
+    "Name of the series",
+    "Expires",
+    "Read back before signing",
+    "Carry this program",
+    "Allow an incomplete bundle",
+];
+
+/// The screen.
+#[derive(Debug)]
+pub(super) struct Assemble {
+    list: List,
+    order: Vec<usize>,
+    key: AskKey,
+}
+
+impl Default for Assemble {
+    fn default() -> Self {
+        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey) }
+    }
+}
+
+/// The pack that is shown: the one that runs, else the one that ended.
+fn shown(model: &Model) -> Option<&JobState> {
+    let running = model.running().filter(|job| job.act == Act::Pack);
+    running.or_else(|| model.assembly.run.as_ref().map(|run| &run.job))
+}
+
+/// Whether the last run is worth doing again, and why not otherwise.
+fn again(model: &Model) -> Result<JobSpec, &'static str> {
+    let run = model.assembly.run.as_ref().ok_or("nothing was run yet; Enter starts")?;
+    match &run.job.ended {
+        Some(Ended::Succeeded(report)) if report.verdict().is_none() => Err("nothing failed"),
+        _ => Ok(run.job.spec.clone()),
+    }
+}
+
+impl Assemble {
+    /// Works the plan out where that can be done and was not done yet.
+    fn plan(cx: &mut Cx<'_>) {
+        let idle = cx.model.running().is_none() && cx.model.not_ready().is_none();
+        let Some(job) = cx.model.pack_job(true).filter(|_| idle && cx.model.assembly.run.is_none()) else {
+            return;
+        };
+        if cx.model.assembly.plan.as_ref().is_none_or(|plan| plan.job != job) {
+            cx.start(Act::AssembleSpace, JobSpec::Pack(job));
+        }
+    }
+
+    /// A setting was changed: what was planned or run is about something else.
+    fn changed(cx: &mut Cx<'_>) {
+        cx.model.assembly.outdate();
+        Self::plan(cx);
+    }
+
+    fn start(cx: &mut Cx<'_>) {
+        let ended = cx.model.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
+        match ended {
+            Some(Ended::Succeeded(_)) => return cx.go(Place::Report),
+            // The question was answered when it was started first.
+            Some(Ended::Cancelled | Ended::Failed(_)) => return Self::retry(cx),
+            None => {}
+        }
+        match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
+            Some(Ok(_)) => {
+                let words = paragraphs(cx.model);
+                cx.open(Confirm::new(Act::Pack, "Assemble and sign this?", words, "Start"));
+            }
+            Some(Err(failure)) => {
+                let page = words::failure_page("It cannot be packed like this", failure);
+                cx.open(page);
+            }
+            None => Self::plan(cx),
+        }
+    }
+
+    fn retry(cx: &mut Cx<'_>) {
+        match again(cx.model) {
+            Ok(spec) => cx.start(Act::Pack, spec),
+            Err(reason) => cx.say(reason),
+        }
+    }
+
+    fn edit(cx: &mut Cx<'_>, at: usize) {
+        let Some(job) = cx.model.pack_job(true) else {
+            return cx.say("choose a medium first; 3 leads there");
+        };
+        let items = EDITS.iter().zip(settings(&job)).map(|(name, value)| Item::new(*name, value)).collect();
+        cx.open(Choose::new(Act::AssembleEdit, "Change", items).at(at));
+    }
+
+    fn edit_row(cx: &mut Cx<'_>, row: usize) {
+        let assembly = &mut cx.model.assembly;
+        match row {
+            0 => {
+                let help = "Letters, digits, dots, dashes and underscores; the directory is NAME-SERIAL.";
+                let question = Question { act: Act::AssembleEdit, part: 1 };
+                let check = |text: &str| check_name(text.trim()).map_err(|error| error.to_string());
+                let input = Input::new(question, "Name of the series", help).with(&assembly.name);
+                return cx.open(input.checked(check));
+            }
+            1 => {
+                let help = "A span as in 90d, 12w or 36h, a date as in 2027-02-18, or never.";
+                let question = Question { act: Act::AssembleEdit, part: 2 };
+                let check = |text: &str| expiry(text).map(drop);
+                let now = assembly.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string());
+                return cx.open(Input::new(question, "Expires", help).with(&now).checked(check));
+            }
+            2 => assembly.read_back = !assembly.read_back,
+            3 => assembly.tool = !assembly.tool,
+            4 => assembly.keep_going = !assembly.keep_going,
+            _ => return,
+        }
+        Self::changed(cx);
+        Self::edit(cx, row);
+    }
+
+    fn choose_key(cx: &mut Cx<'_>, choice: Option<Choice>) {
+        let key = match choice {
+            None => return,
+            Some(Choice::Default) => None,
+            Some(Choice::Other(key)) => Some(*key),
+        };
+        cx.model.assembly.key = key;
+        Self::changed(cx);
+    }
+}
+
+/// An expiry as it is typed.
+fn expiry(text: &str) -> Result<Option<Expiry>, String> {
+    match text.trim() {
+        "never" | "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error: crate::domain::expiry::ExpiryError| error.to_string()),
+    }
+}
+
+impl Screen for Assemble {
+    fn scopes(&self) -> &'static [Scope] {
+        &[Scope::Assemble, Scope::Job, Scope::List]
+    }
+
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        match shown(model) {
+            Some(job) if job.running() => vec![Act::Pause, Act::Stop, Act::Filter, Act::Logs, Act::Back],
+            Some(JobState { ended: Some(Ended::Succeeded(_)), .. }) => {
+                vec![Act::AssembleNext, Act::Filter, Act::Logs, Act::AssembleSpace, Act::Back]
+            }
+            Some(JobState { ended: Some(Ended::Cancelled), .. }) => {
+                vec![Act::Pack, Act::AssembleSpace, Act::AssembleEdit, Act::Logs, Act::Back]
+            }
+            Some(_) => vec![Act::Retry, Act::AssembleSpace, Act::AssembleEdit, Act::Logs, Act::Back],
+            None => vec![Act::Pack, Act::AssembleEdit, Act::AssembleKey, Act::AssembleSpace, Act::Back],
+        }
+    }
+
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let running = model.running().map(|job| format!("{} is running", job.spec.title()));
+        let ended = model.assembly.run.is_some();
+        match act {
+            Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
+                Some("the plan is being worked out".to_owned())
+            }
+            Act::Pack if ended => running,
+            Act::Pack if model.not_ready().is_none() && !model.has_key() => {
+                Some("there is no key to sign with: k chooses one; 0, then K makes one".to_owned())
+            }
+            Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
+            Act::AssembleEdit | Act::AssembleKey => running,
+            Act::AssembleNext if model.assembly.packed().is_none() => {
+                Some("nothing is packed yet".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+        match act {
+            Act::Pack => Self::start(cx),
+            Act::Retry => Self::retry(cx),
+            Act::AssembleSpace => Self::changed(cx),
+            Act::AssembleEdit => Self::edit(cx, 0),
+            Act::AssembleKey => self.key.ask(cx),
+            Act::AssembleNext => cx.go(Place::Report),
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        let choice = self.key.answered(question, &answer, cx);
+        Self::choose_key(cx, choice);
+        match (question.act, question.part, answer) {
+            (Act::Pack, 0, Answer::Yes) => {
+                if let Some(job) = cx.model.pack_job(false) {
+                    cx.start(Act::Pack, JobSpec::Pack(job));
+                }
+            }
+            (Act::AssembleEdit, 0, Answer::Rows(rows)) => {
+                if let Some(row) = rows.first() {
+                    Self::edit_row(cx, *row);
+                }
+            }
+            (Act::AssembleEdit, 1, Answer::Text(name)) => {
+                name.trim().clone_into(&mut cx.model.assembly.name);
+                Self::changed(cx);
+            }
+            (Act::AssembleEdit, 2, Answer::Text(text)) => {
+                cx.model.assembly.expires = expiry(&text).unwrap_or_default();
+                Self::changed(cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        let choice = self.key.found(found, cx);
+        Self::choose_key(cx, choice);
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        match act {
+            // What was pinned is another thing now, whatever the settings are.
+            Act::Resolve => cx.model.assembly.outdate(),
+            // Settings may have changed meanwhile.
+            Act::AssembleSpace if cx.model.place == Place::Assemble => {
+                let stopped = matches!(
+                    cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
+                    Some(Ended::Cancelled)
+                );
+                if !stopped {
+                    Self::plan(cx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        Self::plan(cx);
+    }
+
+    fn sync(&mut self, model: &Model) {
+        let view = shown(model).map(|job| &job.view);
+        self.order = view.map_or_else(Vec::new, |view| order(view));
+        let (order, list) = (&self.order, &mut self.list);
+        list.refresh(order.len(), |row| {
+            let item = order.get(row).and_then(|at| view?.items.list.get(*at));
+            item.map_or_else(String::new, |item| searched(item)).into()
+        });
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        Some(&mut self.list)
+    }
+
+    fn view(&self) -> Option<&List> {
+        Some(&self.list)
+    }
+
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        match shown(model) {
+            Some(job) => Some(job.spec.clone()),
+            None => model.pack_job(false).map(JobSpec::Pack),
+        }
+    }
+
+    fn value(&self, model: &Model) -> Option<String> {
+        let job = shown(model);
+        let at = job.and_then(|_| self.list.row()).and_then(|row| self.order.get(row));
+        match (job, at) {
+            (Some(job), Some(at)) => job.view.items.list.get(*at).map(|item| item.name.clone()),
+            _ => model.key_facts().map(|(fingerprint, _)| fingerprint),
+        }
+    }
+
+    fn status(&self, model: &Model) -> String {
+        match shown(model) {
+            Some(job) => counts(&job.view),
+            None => match (model.not_ready(), &model.assembly.plan) {
+                (Some(reason), _) => reason,
+                (None, Some(plan)) if plan.outcome.is_ok() => "Enter asks once more, then starts".to_owned(),
+                (None, Some(_)) => "this cannot be packed; v works it out anew".to_owned(),
+                (None, None) => "working out the plan ...".to_owned(),
+            },
+        }
+    }
+
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+        if let Some(job) = shown(model) {
+            let ended = model.assembly.run.as_ref().filter(|_| !job.running());
+            let at = ended.map_or_else(|| model.at.saturating_sub(job.began), |run| run.took);
+            let run = RunView { job, at, order: &self.order, list: &self.list };
+            return run.draw(model, look, area, buffer);
+        }
+        let used = draw(&facts(model), line::below(area, 1), look, buffer);
+        let below = line::below(area, used + 2);
+        let lines = outlook(model, usize::from(area.width).saturating_sub(6));
+        for (at, (words, role)) in (0u16..).zip(lines) {
+            line::words(&format!("   {words}"), look.style(role), line::row(below, at), buffer);
+        }
+    }
+}
+
+/// Below the plan: what is in its way, why it cannot be done, or that it can.
+fn outlook(model: &Model, columns: usize) -> Vec<(String, Role)> {
+    let lines = match (model.not_ready(), &model.assembly.plan) {
+        (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
+        (None, Some(plan)) => match &plan.outcome {
+            Ok(_) if model.has_key() => {
+                vec![("+ all of this can be done: Enter starts".to_owned(), Role::Ok)]
+            }
+            Ok(_) => vec![("! there is no key to sign with".to_owned(), Role::Warn)],
+            Err(failure) => {
+                words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty()).collect()
+            }
+        },
+        (None, None) if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
+            vec![(
+                "working out the plan: asking the registries, looking at the medium ...".to_owned(),
+                Role::Dim,
+            )]
+        }
+        (None, None) => vec![("v works out the plan".to_owned(), Role::Dim)],
+    };
+    let fold = |(words, role): (String, Role)| {
+        wrap(&text::shown(&words), columns).into_iter().map(move |piece| (piece, role)).collect::<Vec<_>>()
+    };
+    lines.into_iter().flat_map(fold).collect()
+}

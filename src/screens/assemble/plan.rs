@@ -1,0 +1,215 @@
+//! The plan of a pack in words: the same ones on the screen and in the question before the start.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::config::theme::Role;
+use crate::dialogs::page::wrap;
+use crate::domain::text;
+use crate::engine::bundle::foresee::Foreseen;
+use crate::engine::pack::PlanReport;
+use crate::engine::spec::PackJob;
+use crate::tui::model::Model;
+use crate::widgets::line;
+use crate::widgets::look::Look;
+
+/// Cells of the names in front.
+const NAME: u16 = 14;
+
+/// One row: a name, words and their look.
+pub(super) type Fact = (&'static str, String, Role);
+
+/// What is known of the bundle before and after it is planned.
+pub(super) fn facts(model: &Model) -> Vec<Fact> {
+    let plan = model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok());
+    let mut facts = Vec::new();
+    match plan {
+        Some(plan) => planned(plan, model, &mut facts),
+        None => {
+            let to = model.assembly.to.as_ref().map_or_else(
+                || ("not chosen yet; 3 leads there".to_owned(), Role::Warn),
+                |to| (to.to.display().to_string(), Role::Text),
+            );
+            facts.push(("name", model.assembly.name.clone(), Role::Text));
+            facts.push(("images", format!("{} on the list", model.picked.images.len()), Role::Text));
+            facts.push(("goes to", to.0, to.1));
+        }
+    }
+    facts.push(expires(plan, model));
+    facts.push(key(model));
+    facts.push(read_back(model.assembly.read_back));
+    facts.push(match model.assembly.tool {
+        true => ("program", "airlift itself is carried for the other side".to_owned(), Role::Text),
+        false => ("program", "not carried".to_owned(), Role::Text),
+    });
+    if model.assembly.keep_going {
+        let words = "! what cannot be had is left out, and the bundle marked incomplete".to_owned();
+        facts.push(("incomplete", words, Role::Warn));
+    }
+    facts
+}
+
+fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
+    let (place, totals) = (&plan.place, plan.resolved.totals);
+    let name = place.path.file_name().unwrap_or_default().to_string_lossy();
+    let serial = match place.last_signed {
+        _ if place.goes_on => format!("serial {}, goes on where a run was cut off", place.serial),
+        Some(last) => format!("serial {} (signed here last: {last})", place.serial),
+        None => format!("serial {}, the first of that name from this host", place.serial),
+    };
+    facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
+    facts.push(("images", format!("{} images, {} blobs", totals.images, totals.blobs), Role::Text));
+    let (size, parts) = (text::bytes(totals.bytes), parts(place));
+    facts.push((
+        "size",
+        format!("{size} in {} files{parts}{}", place.files, there(totals.bytes, place)),
+        Role::Text,
+    ));
+    if let Some(rate) = model.assembly.rate.filter(|rate| *rate > 0) {
+        facts.push(("time", time(place.to_write, rate, model.assembly.read_back), Role::Text));
+    }
+    facts.push(("goes to", destination(place), Role::Text));
+    facts.push(("before it", previous(place), Role::Text));
+    for missing in &plan.missing {
+        facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
+    }
+}
+
+fn parts(place: &Foreseen) -> String {
+    match place.split {
+        0 => String::new(),
+        1 => ", one blob in parts".to_owned(),
+        split => format!(", {split} blobs in parts"),
+    }
+}
+
+fn there(all: u64, place: &Foreseen) -> String {
+    match all.saturating_sub(place.to_write) {
+        0 => String::new(),
+        there => format!("; {} lie there already", text::bytes(there)),
+    }
+}
+
+/// Reading back takes about as long as it took to write, as nothing else is known.
+fn time(bytes: u64, rate: u64, read_back: bool) -> String {
+    let span = text::span(std::time::Duration::from_secs(bytes.div_ceil(rate)));
+    let more = if read_back { ", then read back" } else { "" };
+    format!("about {span} at {}/s as measured last time{more}", text::bytes(rate))
+}
+
+fn destination(place: &Foreseen) -> String {
+    let parent = place.path.parent().unwrap_or(&place.path).display();
+    let free = place.free.map_or_else(
+        || "free space not known".to_owned(),
+        |free| {
+            format!("{} free, {} after", text::bytes(free), text::bytes(free.saturating_sub(place.to_write)))
+        },
+    );
+    format!("{parent} ({}, {free})", place.file_system)
+}
+
+fn previous(place: &Foreseen) -> String {
+    let Some(previous) = &place.previous else { return "no bundle of that name on this medium".to_owned() };
+    match &previous.changes {
+        Some(diff) => {
+            let new = text::bytes(diff.new.bytes);
+            format!("serial {}: {}; {new} new", previous.serial, diff.line())
+        }
+        None => format!("serial {}, which cannot be read", previous.serial),
+    }
+}
+
+fn expires(plan: Option<&PlanReport>, model: &Model) -> Fact {
+    let words = match (plan.and_then(|plan| plan.expires), model.assembly.expires) {
+        (Some(time), Some(asked)) => format!("{} ({asked})", time.strftime("%Y-%m-%d %H:%MZ")),
+        (_, Some(asked)) => asked.to_string(),
+        _ => "never; e sets it".to_owned(),
+    };
+    ("expires", words, Role::Text)
+}
+
+fn key(model: &Model) -> Fact {
+    match model.key_facts() {
+        Some((fingerprint, place)) => ("signed by", format!("{fingerprint}  {place}"), Role::Text),
+        None => ("signed by", "! no key yet: k chooses one; 0, then K makes one".to_owned(), Role::Warn),
+    }
+}
+
+fn read_back(wanted: bool) -> Fact {
+    if wanted {
+        ("read back", "every byte from the medium itself, before it is signed".to_owned(), Role::Text)
+    } else {
+        let words = "! no: what the medium really keeps stays unknown".to_owned();
+        ("read back", words, Role::Warn)
+    }
+}
+
+/// The plan as the question before the start holds it, a paragraph each.
+pub(super) fn paragraphs(model: &Model) -> Vec<String> {
+    facts(model).into_iter().map(|(name, words, _)| format!("{name}: {words}")).collect()
+}
+
+/// What a change of settings is offered as, in the order of [`super::EDITS`].
+pub(super) fn settings(job: &PackJob) -> [String; 5] {
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    [
+        job.name.clone(),
+        job.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
+        yes(job.read_back),
+        yes(job.tool),
+        yes(job.keep_going),
+    ]
+}
+
+/// Draws rows of facts; long words go on below. Gives the rows it took.
+pub(super) fn draw(facts: &[Fact], area: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
+    let mut at = 0;
+    for (name, words, role) in facts {
+        line::words(&format!("   {name}"), look.style(Role::Dim), line::row(area, at), buffer);
+        let room = area.width.saturating_sub(NAME + 3);
+        for piece in wrap(&text::shown(words), usize::from(room)) {
+            let place = line::row(area, at);
+            let indented = Rect { x: place.x + (NAME + 3).min(place.width), width: room, ..place };
+            line::words(piece.trim_start(), look.style(*role), indented, buffer);
+            at += 1;
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Foreseen {
+        Foreseen {
+            file_system: "ext4",
+            free: Some(100_000_000_000),
+            split: 0,
+            files: 10,
+            to_write: 60_000_000_000,
+            path: "/media/stick/bundle-7".into(),
+            serial: 7,
+            goes_on: false,
+            last_signed: Some(6),
+            previous: None,
+        }
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_bytes_still_to_be_written() {
+        assert_eq!(
+            time(60_000_000_000, 40_000_000, true),
+            "about 25 min at 40.0 MB/s as measured last time, then read back"
+        );
+    }
+
+    #[test]
+    fn the_medium_is_told_with_what_stays_free() {
+        assert_eq!(destination(&place()), "/media/stick (ext4, 100 GB free, 40.0 GB after)");
+        let unknown = Foreseen { free: None, ..place() };
+        assert_eq!(destination(&unknown), "/media/stick (ext4, free space not known)");
+        assert_eq!(there(70_000_000_000, &place()), "; 10.0 GB lie there already");
+        assert_eq!(parts(&Foreseen { split: 3, ..place() }), ", 3 blobs in parts");
+    }
+}

@@ -1,0 +1,129 @@
+//! Which key signs: the default file, any other file, or a key that ssh-agent holds; asked the same way wherever one signs.
+
+use crate::actions::Act;
+use crate::dialogs::choose::Item;
+use crate::dialogs::path::Wanted;
+use crate::dialogs::{Answer, Choose, Path, Question};
+use crate::engine::sign::keys::KeyReport;
+use crate::engine::spec::SignerSpec;
+use crate::failure::Failure;
+use crate::tui::assembly::ChosenKey;
+use crate::tui::model::Model;
+use crate::tui::msg::{Effect, Found, Query};
+use crate::tui::screen::Cx;
+use crate::tui::words;
+
+/// Rows before those of the agent.
+const FILES: usize = 2;
+
+/// What was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The key of the data directory.
+    Default,
+    /// Another one.
+    Other(Box<ChosenKey>),
+}
+
+/// Asks for a key for one operation, whose questions it may use from part 10 on.
+#[derive(Debug)]
+pub(super) struct AskKey {
+    act: Act,
+    asked: bool,
+    held: Result<Vec<KeyReport>, Failure>,
+}
+
+impl AskKey {
+    /// For an operation.
+    pub(super) const fn new(act: Act) -> Self {
+        Self { act, asked: false, held: Ok(Vec::new()) }
+    }
+
+    const fn question(&self, part: u8) -> Question {
+        Question { act: self.act, part: 10 + part }
+    }
+
+    /// Begins: the agent is asked first what it holds.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_>) {
+        self.asked = true;
+        let what = "asking ssh-agent which keys it holds";
+        cx.wait(self.question(2), "Which key signs?", what, Query::AgentKeys);
+    }
+
+    /// Takes what was found out; gives the key once it is known.
+    pub(super) fn found(&mut self, found: &Found, cx: &mut Cx<'_>) -> Option<Choice> {
+        match found {
+            Found::AgentKeys(held) if self.asked => {
+                self.held.clone_from(held);
+                let items = items(cx.model, held);
+                cx.open(Choose::new(self.question(0), "Which key signs?", items));
+                None
+            }
+            Found::PublicKey(path, public) if self.asked => {
+                self.asked = false;
+                let signer = SignerSpec::Key(path.clone());
+                Some(Choice::Other(Box::new(ChosenKey { signer, public: (**public).clone() })))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes an answer to one of its questions; gives the key once it is known.
+    pub(super) fn answered(
+        &mut self,
+        question: Question,
+        answer: &Answer,
+        cx: &mut Cx<'_>,
+    ) -> Option<Choice> {
+        if question == self.question(1)
+            && let Answer::Path(path) = answer
+        {
+            cx.effect(Effect::Ask(Query::PublicKey(path.clone())));
+            return None;
+        }
+        let row = match answer {
+            Answer::Rows(rows) if question == self.question(0) => *rows.first()?,
+            _ => return None,
+        };
+        if row == 0 {
+            self.asked = false;
+            return Some(Choice::Default);
+        }
+        if row == 1 {
+            let help = "An OpenSSH private key. It must not lie on the medium it signs for.";
+            cx.open(Path::new(self.question(1), "Key file", help, Wanted::File).at("~/.ssh/"));
+            return None;
+        }
+        self.asked = false;
+        match &self.held {
+            Ok(held) => {
+                let public = held.get(row - FILES)?.clone();
+                let signer = SignerSpec::Agent(Some(public.fingerprint.clone()));
+                Some(Choice::Other(Box::new(ChosenKey { signer, public })))
+            }
+            Err(failure) => {
+                cx.open(words::failure_page("ssh-agent", failure));
+                None
+            }
+        }
+    }
+}
+
+fn items(model: &Model, held: &Result<Vec<KeyReport>, Failure>) -> Vec<Item> {
+    let default = model.host.as_ref().and_then(|host| host.key.as_ref());
+    let path = model.settings.paths.key();
+    let note = default.map_or_else(
+        || format!("none yet at {}; 0 then K makes it", path.display()),
+        |key| format!("{} {}", key.id, key.path.display()),
+    );
+    let mut items =
+        vec![Item::new("the key of this host", note), Item::new("another file", "its path is asked for")];
+    match held {
+        Ok(held) => items.extend(held.iter().map(|key| {
+            let comment = key.public.splitn(3, ' ').nth(2).unwrap_or_default();
+            Item::new(format!("ssh-agent {}", key.key_id), format!("{} {comment}", key.algorithm))
+        })),
+        Err(failure) => items.push(Item::new("ssh-agent", failure.message.clone())),
+    }
+    items
+}

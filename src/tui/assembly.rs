@@ -1,0 +1,247 @@
+//! How the bundle is to be made: where to, under which name, by whose key; the plan of it, its run, and what came of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::model::{JobState, Model, Place};
+use super::msg::Ended;
+use super::picked::Checked;
+use crate::domain::expiry::Expiry;
+use crate::domain::progress::Phase;
+use crate::engine::pack::{PackReport, PlanReport};
+use crate::engine::select::Source;
+use crate::engine::sign::keys::KeyReport;
+use crate::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
+use crate::failure::Failure;
+use crate::widgets::stepper::StepState;
+
+/// Fewer fetched bytes than this say nothing about the rate of the next run.
+const MEASURED: u64 = 16 << 20;
+
+/// Where the bundle goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The directory in which the bundle's own is made.
+    pub to: PathBuf,
+    /// Two words for the header, as in `KINGSTON ..7F2A`; the directory's name for a directory.
+    pub words: String,
+}
+
+/// A key other than the default one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenKey {
+    /// How a job is told.
+    pub signer: SignerSpec,
+    /// Its public half.
+    pub public: KeyReport,
+}
+
+/// What a pack would do, as far as that was worked out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was planned.
+    pub job: PackJob,
+    /// What it would do, or why it cannot be done.
+    pub outcome: Result<Box<PlanReport>, Failure>,
+}
+
+/// A pack that ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The job with its last view and its end.
+    pub job: JobState,
+    /// How long it took.
+    pub took: Duration,
+    /// The plan it began with.
+    pub plan: Option<Box<PlanReport>>,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Assembly {
+    /// Where to.
+    pub to: Option<Destination>,
+    /// Name of the series.
+    pub name: String,
+    /// When it expires.
+    pub expires: Option<Expiry>,
+    /// Whether everything is read back before it is signed.
+    pub read_back: bool,
+    /// Whether this program is carried.
+    pub tool: bool,
+    /// Whether what cannot be had is left out, instead of failing.
+    pub keep_going: bool,
+    /// Who signs; nothing is the default key.
+    pub key: Option<ChosenKey>,
+    /// The plan.
+    pub plan: Option<Plan>,
+    /// The last run, as long as it is about what is chosen now.
+    pub run: Option<Run>,
+    /// Bytes a second that the last fetch came with.
+    pub rate: Option<u64>,
+}
+
+impl Default for Assembly {
+    fn default() -> Self {
+        Self {
+            to: None,
+            name: PackJob::NAME.to_owned(),
+            expires: None,
+            read_back: true,
+            tool: true,
+            keep_going: false,
+            key: None,
+            plan: None,
+            run: None,
+            rate: None,
+        }
+    }
+}
+
+impl Assembly {
+    /// Something that the plan stands on has changed.
+    pub fn outdate(&mut self) {
+        self.plan = None;
+        self.run = None;
+    }
+
+    /// What the last run made.
+    pub fn packed(&self) -> Option<&PackReport> {
+        match &self.run.as_ref()?.job.ended {
+            Some(Ended::Succeeded(report)) => match &**report {
+                JobReport::Pack(report) => Some(report),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Model {
+    /// Goes to another place from now on.
+    pub fn choose_destination(&mut self, to: Option<Destination>) {
+        if self.assembly.to != to {
+            self.assembly.to = to;
+            self.changed(Place::Media);
+        }
+    }
+
+    /// The job as it is chosen now; nothing without a place to go.
+    pub fn pack_job(&self, dry_run: bool) -> Option<PackJob> {
+        let (assembly, paths) = (&self.assembly, &self.settings.paths);
+        let to = assembly.to.as_ref()?.to.clone();
+        // With the list beside the lock, what did not resolve is tried once more and recorded as missing.
+        let list = Source::List(self.settings.list_file());
+        let sources = if self.unresolved() > 0 { vec![list] } else { Vec::new() };
+        let key = assembly.key.as_ref().map(|key| key.signer.clone());
+        Some(PackJob {
+            images: Images { sources, signatures: true, ..Images::default() },
+            lock: Some(self.settings.lock_file()),
+            to,
+            name: assembly.name.clone(),
+            expires: assembly.expires,
+            jobs: PackJob::JOBS.into(),
+            read_back: assembly.read_back,
+            tool: assembly.tool,
+            max_file_size: None,
+            keep_going: assembly.keep_going,
+            state: paths.state(),
+            signer: key.unwrap_or_else(|| SignerSpec::Key(paths.key())),
+            registry: self.settings.registry.clone(),
+            dry_run,
+        })
+    }
+
+    /// How many references of the list did not resolve.
+    pub fn unresolved(&self) -> usize {
+        let images = self.picked.images.iter();
+        let checked =
+            images.filter_map(|image| self.picked.checked.get(&image.request.reference.to_string()));
+        checked.filter(|checked| matches!(checked, Checked::Failed(_))).count()
+    }
+
+    /// Why nothing can be planned yet.
+    pub fn not_ready(&self) -> Option<String> {
+        let failed = self.unresolved();
+        let reason = match self.state(Place::Resolve) {
+            _ if self.picked.images.is_empty() => "the list is empty; 1 leads to it",
+            StepState::Todo => "the list is not verified yet; 2 leads there",
+            StepState::Stale => "the list was changed since it was verified; 2 leads there",
+            StepState::Running => "the list is being verified",
+            _ if failed > 0 && !self.assembly.keep_going => {
+                return Some(format!(
+                    "{failed} references failed: 2 to mend or drop them, e to allow an incomplete bundle"
+                ));
+            }
+            _ if self.assembly.to.is_none() => "no medium is chosen; 3 leads there",
+            _ => return None,
+        };
+        Some(reason.to_owned())
+    }
+
+    /// Whether there is a key to sign with.
+    pub fn has_key(&self) -> bool {
+        self.assembly.key.is_some() || self.host.as_ref().is_none_or(|host| host.key.is_some())
+    }
+
+    /// Fingerprint of the key that signs, and where it is.
+    pub fn key_facts(&self) -> Option<(String, String)> {
+        if let Some(ChosenKey { signer, public }) = &self.assembly.key {
+            let place = match signer {
+                SignerSpec::Key(path) => path.display().to_string(),
+                SignerSpec::Agent(_) => "held by ssh-agent".to_owned(),
+            };
+            return Some((public.fingerprint.clone(), place));
+        }
+        let key = self.host.as_ref()?.key.as_ref()?;
+        Some((key.fingerprint.clone(), key.path.display().to_string()))
+    }
+
+    /// A plan or a pack ended.
+    pub(super) fn assembled(&mut self) {
+        let Some(job) = self.job.clone() else { return };
+        let JobSpec::Pack(spec) = &job.spec else { return };
+        if spec.dry_run {
+            self.assembly.plan = planned(spec, job.ended);
+            return;
+        }
+        let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
+        let measured =
+            job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.shown > MEASURED);
+        let took = self.at.saturating_sub(job.began);
+        if let Some(fetch) = measured.filter(|fetch| fetch.finished) {
+            self.assembly.rate = Some(fetch.rate(took));
+        }
+        self.changed(Place::Assemble);
+        self.assembly.run = Some(Run { job, took, plan });
+        let (state, report) = match &self.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref()) {
+            Some(Ended::Succeeded(_)) => {
+                let good = self
+                    .assembly
+                    .packed()
+                    .is_some_and(|packed| packed.bundle.complete && packed.bundle.read_back.is_some());
+                let state = if good { StepState::Ok } else { StepState::Warn };
+                (state, Some(state))
+            }
+            Some(Ended::Failed(_)) => (StepState::Failed, None),
+            _ => (StepState::Warn, None),
+        };
+        self.set_state(Place::Assemble, state);
+        if let Some(report) = report {
+            self.set_state(Place::Report, report);
+        }
+    }
+}
+
+fn planned(spec: &PackJob, ended: Option<Ended>) -> Option<Plan> {
+    let outcome = match ended? {
+        Ended::Succeeded(report) => match Arc::unwrap_or_clone(report) {
+            JobReport::Plan(plan) => Ok(Box::new(plan)),
+            _ => return None,
+        },
+        Ended::Failed(failure) => Err(failure),
+        Ended::Cancelled => return None,
+    };
+    Some(Plan { job: spec.clone(), outcome })
+}

@@ -1,0 +1,210 @@
+//! A phase of a job in one row: how far, how fast and how long still, or how it ended; the most needed words first.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::bar::bar;
+use super::look::Look;
+use crate::config::theme::Role;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+use crate::domain::view::PhaseView;
+
+/// Cells of the name in front.
+const NAME: usize = 12;
+
+/// How the job stands that a phase belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs.
+    Running,
+    /// It was stopped.
+    Stopped,
+    /// It failed.
+    Failed,
+    /// It ended well.
+    Done,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseRow<'a> {
+    /// What the phase is called here.
+    pub name: &'a str,
+    /// The phase, once it has begun.
+    pub view: Option<&'a PhaseView>,
+    /// What is said of it before that.
+    pub before: &'a str,
+    /// Since the job began.
+    pub at: Duration,
+    /// How the job stands.
+    pub standing: Standing,
+}
+
+/// Draws one row; of the words as many as there is room for.
+pub fn phase(row: &PhaseRow<'_>, area: Rect, look: &Look, buffer: &mut Buffer) {
+    let Some(view) = row.view else {
+        let words = format!(" {}{}", text::padded(row.name, NAME), row.before);
+        return super::line::words(&words, look.style(Role::Dim), area, buffer);
+    };
+    let width = usize::from(area.width);
+    let columns = (12 + width.saturating_sub(80) / 4).min(30).min(width / 4);
+    let mut spans = vec![Span::raw(format!(" {}", text::padded(row.name, NAME)))];
+    let (done, all) = filled(view);
+    spans.push(Span::styled(bar(done, all, columns), look.style(Role::Bar)));
+    let mut left = width.saturating_sub(1 + NAME + columns);
+    for (words, role) in pieces(view, row.at, row.standing) {
+        let needed = text::width(&words) + 2;
+        if needed > left {
+            break;
+        }
+        left -= needed;
+        spans.push(Span::styled(format!("  {words}"), look.style(role)));
+    }
+    Line::from(spans).render(super::line::row(area, 0), buffer);
+}
+
+/// Full only where the phase is over.
+fn filled(view: &PhaseView) -> (u64, u64) {
+    let percent = view.percent().unwrap_or(0);
+    (u64::from(percent), 100)
+}
+
+fn pieces(view: &PhaseView, at: Duration, standing: Standing) -> Vec<(String, Role)> {
+    let mut pieces = Vec::new();
+    match (view.finished, standing) {
+        (true, _) => ended(view, at, &mut pieces),
+        (false, Standing::Running | Standing::Done) => under_way(view, at, &mut pieces),
+        (false, Standing::Stopped) => pieces.push(("! stopped".to_owned(), Role::Warn)),
+        (false, Standing::Failed) => pieces.push(("x FAILED".to_owned(), Role::Fail)),
+    }
+    if !view.finished && standing != Standing::Running && view.bytes > 0 {
+        pieces.push((format!("at {}", amount(view.shown, view.bytes)), Role::Text));
+    }
+    if view.items > 0 && !view.finished {
+        pieces.push((format!("{}/{} items", view.items_done, view.items), Role::Text));
+    }
+    if view.retries > 0 {
+        let word = if view.retries == 1 { "retry" } else { "retries" };
+        pieces.push((format!("{} {word}", view.retries), Role::Warn));
+    }
+    pieces
+}
+
+fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
+    match view.failed {
+        0 => pieces.push(("+ ok".to_owned(), Role::Ok)),
+        failed => pieces.push((format!("x {failed} failed"), Role::Fail)),
+    }
+    if view.shown > 0 {
+        pieces.push((text::bytes(view.shown), Role::Text));
+        pieces.push((format!("avg {}/s", text::bytes(view.rate(at))), Role::Text));
+    }
+    pieces.push((format!("took {}", text::span(view.worked(at))), Role::Text));
+    if view.skipped > 0 {
+        pieces.push((format!("{} there already", text::bytes(view.skipped_bytes)), Role::Text));
+    }
+}
+
+fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
+    if view.failed > 0 {
+        pieces.push((format!("x {} failed", view.failed), Role::Fail));
+    }
+    if let Some(percent) = view.percent().filter(|_| view.bytes > 0 || view.items > 0) {
+        pieces.push((format!("{percent:>2} %"), Role::Text));
+    } else {
+        pieces.push(("under way".to_owned(), Role::Text));
+    }
+    if view.bytes > 0 && view.phase == Phase::Flush {
+        pieces.push((format!("dirty {}", text::bytes(view.left())), Role::Text));
+    } else if view.bytes > 0 {
+        pieces.push((amount(view.shown, view.bytes), Role::Text));
+    }
+    if view.is_paused() {
+        pieces.push(("! paused".to_owned(), Role::Warn));
+        return;
+    }
+    if let Some(still) = view.stalled(at) {
+        pieces.push((format!("! stalled {}", text::span(still)), Role::Warn));
+    } else if view.bytes > 0 {
+        pieces.push((format!("{}/s", text::bytes(view.current_rate(at))), Role::Text));
+    }
+    if let Some(left) = view.remaining(at) {
+        pieces.push((format!("ETA {}", soon(left)), Role::Text));
+    }
+    if view.shown > 0 {
+        pieces.push((format!("avg {}/s", text::bytes(view.rate(at))), Role::Text));
+    }
+}
+
+/// The time that is left: in seconds only where one waits for it.
+fn soon(left: Duration) -> String {
+    let seconds = left.as_secs();
+    if seconds < 600 { format!("{}:{:02}", seconds / 60, seconds % 60) } else { text::span(left) }
+}
+
+/// As in `24.9/61.2 GB`; both units where they differ.
+fn amount(done: u64, all: u64) -> String {
+    let (done, all) = (text::bytes(done), text::bytes(all));
+    match (done.split_once(' '), all.split_once(' ')) {
+        (Some((figure, unit)), Some((_, same))) if unit == same => format!("{figure}/{all}"),
+        _ => format!("{done}/{all}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::progress::Event;
+    use crate::domain::view::JobView;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn words(job: &JobView, at: u64, standing: Standing) -> String {
+        let pieces = pieces(&job.phases[0], s(at), standing);
+        pieces.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn a_row_says_what_matters_at_each_moment() {
+        let phase = Phase::ReadBack;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 10, bytes: 10_000_000_000 }, s(0));
+        assert_eq!(words(&job, 1, Standing::Running), " 0 % | 0 B/10.0 GB | 0 B/s | 0/10 items");
+        for second in 1..=20 {
+            job.apply(&Event::Bytes { phase, done: second * 100_000_000 }, s(second));
+        }
+        assert_eq!(
+            words(&job, 20, Standing::Running),
+            "20 % | 2.0/10.0 GB | 100 MB/s | ETA 1:20 | avg 100 MB/s | 0/10 items"
+        );
+        assert_eq!(
+            words(&job, 32, Standing::Running),
+            "20 % | 2.0/10.0 GB | ! stalled 12 s | avg 62.5 MB/s | 0/10 items"
+        );
+        assert_eq!(words(&job, 32, Standing::Failed), "x FAILED | at 2.0/10.0 GB | 0/10 items");
+        assert_eq!(words(&job, 32, Standing::Stopped), "! stopped | at 2.0/10.0 GB | 0/10 items");
+        job.apply(&Event::Paused { paused: true }, s(32));
+        assert_eq!(words(&job, 60, Standing::Running), "20 % | 2.0/10.0 GB | ! paused | 0/10 items");
+        job.apply(&Event::Paused { paused: false }, s(60));
+        job.apply(&Event::Bytes { phase, done: 10_000_000_000 }, s(128));
+        assert!(words(&job, 128, Standing::Running).starts_with("99 % | 10.0/10.0 GB"));
+        job.apply(&Event::Finished { phase }, s(128));
+        assert_eq!(words(&job, 500, Standing::Done), "+ ok | 10.0 GB | avg 100 MB/s | took 1 min 40 s");
+    }
+
+    #[test]
+    fn a_flush_tells_what_memory_still_holds() {
+        let phase = Phase::Flush;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 0, bytes: 900_000_000 }, s(0));
+        job.apply(&Event::Bytes { phase, done: 600_000_000 }, s(2));
+        assert!(words(&job, 2, Standing::Running).starts_with("66 % | dirty 300 MB | 300 MB/s"));
+    }
+}

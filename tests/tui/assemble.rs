@@ -1,0 +1,380 @@
+//! Assemble and sign: the plan, the question, every phase of the run, and each way in which it can end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlift::domain::job::JobId;
+use airlift::domain::progress::{Event, Phase, PlannedItem};
+use airlift::domain::view::JobView;
+use airlift::engine::error::Kind;
+use airlift::engine::sign::keys::KeyReport;
+use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::widgets::stepper::StepState;
+
+use crate::made::{FINGERPRINT, digest, done, incomplete, packed, plan, ready};
+use crate::rig::Desk;
+
+fn pack_of(effect: &Effect) -> Option<&PackJob> {
+    match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Pack(job) => Some(job),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The jobs that were started since this was looked at last.
+fn started(desk: &mut Desk) -> Vec<PackJob> {
+    let jobs = desk.effects.iter().filter_map(pack_of).cloned().collect();
+    desk.effects.clear();
+    jobs
+}
+
+fn planned() -> Desk {
+    let mut desk = ready();
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
+    desk
+}
+
+fn running() -> Desk {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter s Enter");
+    assert_eq!(started(&mut desk).len(), 1);
+    desk
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn blob(image: &str, n: u8) -> String {
+    format!("{image} {}", digest(n).short())
+}
+
+const SIZE: u64 = 61_200_000_000;
+
+/// As far as the end of a phase, each taking what it takes.
+fn view_until(last: Phase) -> JobView {
+    let mut view = JobView::default();
+    let mut at = 0;
+    let mut say = |view: &mut JobView, event: Event, seconds: u64| {
+        at += seconds;
+        view.apply(&event, s(at));
+    };
+    for (phase, bytes, seconds) in [
+        (Phase::Resolve, 0, 2),
+        (Phase::Fetch, SIZE, 1500),
+        (Phase::Flush, 0, 38),
+        (Phase::ReadBack, SIZE, 700),
+        (Phase::Sign, 0, 1),
+    ] {
+        say(&mut view, Event::Started { phase, items: if bytes > 0 { 41 } else { 0 }, bytes }, 0);
+        if phase == last {
+            break;
+        }
+        say(&mut view, Event::Bytes { phase, done: bytes }, seconds);
+        say(&mut view, Event::Finished { phase }, 0);
+    }
+    view
+}
+
+fn fetching() -> JobView {
+    let mut view = view_until(Phase::Fetch);
+    let phase = Phase::Fetch;
+    let item = |item: String, bytes| PlannedItem { item, bytes };
+    let (nginx, redis, etcd) = (
+        blob("docker.io/library/nginx:1.25.3", 1),
+        blob("docker.io/library/redis:7.0.1", 2),
+        blob("registry.k8s.io/etcd:3.5.12", 3),
+    );
+    let items = vec![
+        item(nginx.clone(), 30_100_000),
+        item(redis.clone(), 71_200_000),
+        item(etcd.clone(), 2_100_000),
+        item(blob("registry.k8s.io/etcd:3.5.12", 4), 1_000),
+    ];
+    view.apply(&Event::Planned { phase, items }, s(2));
+    view.apply(&Event::Done { phase, item: redis, bytes: 71_200_000 }, s(3));
+    view.apply(&Event::Item { phase, item: nginx.clone(), bytes: 30_100_000 }, s(3));
+    view.apply(
+        &Event::Retry { phase, item: nginx, attempt: 2, reason: "connection reset".into(), wait_ms: 500 },
+        s(4),
+    );
+    let reason = "there already, hashed".into();
+    view.apply(&Event::Skipped { phase, item: etcd, bytes: 2_100_000, reason }, s(4));
+    for second in 1..=60u64 {
+        view.apply(&Event::Bytes { phase, done: second * 400_000_000 }, s(2 + second));
+    }
+    view
+}
+
+fn show(desk: &mut Desk, view: JobView, seconds: u64) {
+    desk.tell(Msg::Job(JobId(2), Arc::new(view)));
+    desk.wait(seconds);
+}
+
+#[test]
+fn what_is_missing_before_a_plan_can_be_made_is_said_and_nothing_is_started() {
+    let mut desk = Desk::new();
+    desk.keys("b 4");
+    assert!(desk.screen().contains("! the list is empty; 1 leads to it"));
+    desk.keys("Enter");
+    assert!(desk.screen().contains("not now: the list is empty"));
+    assert!(started(&mut desk).is_empty());
+    let mut desk = ready();
+    desk.app.model.set_state(Place::Resolve, StepState::Stale);
+    assert!(desk.keys("3 4").screen().contains("changed since it was verified; 2 leads there"));
+}
+
+#[test]
+fn the_plan_is_worked_out_by_itself_as_the_command_would_without_writing() {
+    let mut desk = ready();
+    let jobs = started(&mut desk);
+    assert_eq!(jobs.len(), 1);
+    assert!(jobs[0].dry_run && jobs[0].images.is_empty());
+    assert_eq!(jobs[0].lock.as_deref(), Some("/home/op/.local/share/airlift/work/images.lock".as_ref()));
+    assert!(desk.screen().contains("working out the plan"));
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn the_time_is_told_once_a_rate_was_measured() {
+    let mut desk = planned();
+    assert!(!desk.screen().contains("about"));
+    desk.app.model.assembly.rate = Some(41_000_000);
+    assert!(desk.screen().contains("about 24 min at 41.0 MB/s as measured last time"));
+}
+
+#[test]
+fn a_plan_that_does_not_fit_says_why_and_does_not_start() {
+    let mut desk = ready();
+    let failure = Failure::new(Kind::Space, "64260000000 bytes are needed, 16000000000 are free")
+        .hint("choose a larger medium, or take images off the list");
+    desk.tell(Msg::Ended(JobId(1), Ended::Failed(failure)));
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter Esc");
+    assert!(started(&mut desk).is_empty());
+}
+
+#[test]
+fn without_a_key_nothing_starts_and_the_way_to_one_is_named() {
+    let mut desk = planned();
+    desk.tell(Msg::Found(Found::Host(Arc::new(crate::rig::host()))));
+    assert!(desk.screen().contains("no key yet: k chooses one"));
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.screen().contains("not now: there is no key to sign with"));
+    assert!(started(&mut desk).is_empty());
+}
+
+#[test]
+fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert!(started(&mut desk).is_empty());
+    desk.keys("Enter Right Enter");
+    let jobs = started(&mut desk);
+    assert!(jobs.len() == 1 && !jobs[0].dry_run);
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Running);
+}
+
+#[test]
+fn settings_are_changed_and_the_plan_is_made_anew() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("e");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter Ctrl-U").typed("site a").keys("Enter");
+    assert!(desk.screen().contains("Name of the series"), "a name that is none stays in the dialog");
+    desk.keys("Ctrl-U").typed("site").keys("Enter");
+    let jobs = started(&mut desk);
+    assert_eq!((jobs.len(), jobs[0].name.as_str()), (1, "site"));
+    desk.tell(Msg::Ended(JobId(3), done(JobReport::Plan(plan()))));
+    desk.keys("e Down Enter Ctrl-U").typed("90d").keys("Enter");
+    assert_eq!(started(&mut desk)[0].expires, Some("90d".parse().unwrap()));
+    desk.tell(Msg::Ended(JobId(4), done(JobReport::Plan(plan()))));
+    desk.keys("e Down Down Enter Esc");
+    assert!(!started(&mut desk)[0].read_back);
+    assert!(desk.screen().contains("! no: what the medium really keeps stays unknown"));
+}
+
+#[test]
+fn the_key_is_one_of_this_host_another_file_or_one_of_the_agent() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("k");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::AgentKeys))));
+    let held = KeyReport {
+        path: None,
+        public: "ssh-ed25519 AAAAC3Nz ops@jump01".into(),
+        fingerprint: "SHA256:AgentKey".into(),
+        key_id: "77aa00112233bbcc".into(),
+        algorithm: "ssh-ed25519".into(),
+    };
+    desk.tell(Msg::Found(Found::AgentKeys(Ok(vec![held]))));
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Down Down Enter");
+    let jobs = started(&mut desk);
+    assert_eq!(jobs[0].signer, SignerSpec::Agent(Some("SHA256:AgentKey".into())));
+    assert!(desk.screen().contains("SHA256:AgentKey  held by ssh-agent"));
+    assert_eq!(desk.app.model.key_words(), "key 77aa");
+}
+
+#[test]
+fn where_no_agent_runs_that_is_said_with_the_next_step() {
+    let mut desk = planned();
+    desk.keys("k");
+    let none = Failure::usage("there is no ssh-agent: SSH_AUTH_SOCK is not set").hint("ssh-add KEY");
+    desk.tell(Msg::Found(Found::AgentKeys(Err(none))));
+    desk.keys("Down Down Enter");
+    assert!(desk.screen().contains("next: ssh-add KEY"));
+    desk.keys("Esc k");
+    desk.tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.effects.clear();
+    desk.keys("Down Enter Ctrl-U").typed("/keys/ops");
+    let entry = airlift::dialogs::path::Entry { name: "ops".into(), directory: false };
+    desk.tell(Msg::Found(Found::Entries("/keys/".into(), Ok(vec![entry]))));
+    desk.keys("Enter");
+    assert!(
+        matches!(desk.effects.last(), Some(Effect::Ask(Query::PublicKey(path))) if path.as_os_str() == "/keys/ops")
+    );
+}
+
+#[test]
+fn a_passphrase_is_asked_for_again_when_it_was_wrong_and_esc_hands_over_nothing() {
+    let mut desk = running();
+    let key = || "/home/op/.local/share/airlift/signing_key".into();
+    desk.tell(Msg::NeedsPassphrase { key: key(), wrong: 0 });
+    desk.typed("hunter2");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert!(matches!(desk.effects.last(), Some(Effect::Passphrase(Some(_)))));
+    desk.tell(Msg::NeedsPassphrase { key: key(), wrong: 1 });
+    assert!(desk.screen().contains("that is not it; 2 more tries"));
+    desk.typed("x").keys("Enter");
+    desk.tell(Msg::NeedsPassphrase { key: key(), wrong: 2 });
+    assert!(desk.screen().contains("that is not it; this is the last try"));
+    desk.keys("Esc");
+    assert!(matches!(desk.effects.last(), Some(Effect::Passphrase(None))));
+    desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
+    assert!(desk.screen().contains("! stopped; what is done is kept and nothing was signed. Enter goes on"));
+}
+
+#[test]
+fn a_fetch_shows_how_far_how_fast_and_every_item() {
+    let mut desk = running();
+    show(&mut desk, fetching(), 62);
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("/ etcd Enter");
+    assert!(desk.screen().contains("filter 2/4"));
+}
+
+#[test]
+fn a_flush_and_a_cold_read_back_are_rows_of_their_own() {
+    let mut desk = running();
+    let mut view = view_until(Phase::ReadBack);
+    for second in 1..=60u64 {
+        view.apply(&Event::Bytes { phase: Phase::ReadBack, done: second * 88_000_000 }, s(1540 + second));
+    }
+    let reason = "sha256 differs at byte 172032".into();
+    view.apply(&Event::Failed { phase: Phase::ReadBack, item: "blobs/sha256/03ab".into(), reason }, s(1600));
+    show(&mut desk, view, 1600);
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_stall_is_said_with_its_seconds_and_a_pause_is_none() {
+    let mut desk = running();
+    show(&mut desk, fetching(), 74);
+    assert!(desk.screen().contains("! stalled 12 s"), "{}", desk.screen());
+    desk.effects.clear();
+    desk.keys("p");
+    assert!(matches!(desk.effects.as_slice(), [Effect::Pause(JobId(2), true)]));
+    let mut view = fetching();
+    view.apply(&Event::Paused { paused: true }, s(74));
+    show(&mut desk, view, 60);
+    let screen = desk.screen();
+    assert!(screen.contains("! paused; p goes on") && !screen.contains("stalled"), "{screen}");
+}
+
+#[test]
+fn a_stop_is_asked_about_and_enter_goes_on_from_there() {
+    let mut desk = running();
+    show(&mut desk, fetching(), 62);
+    desk.effects.clear();
+    desk.keys("x s Enter");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(2)))));
+    assert!(desk.screen().contains("stopping at the next safe point"));
+    desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert_eq!(started(&mut desk).len(), 1);
+}
+
+#[test]
+fn a_failure_stays_on_the_screen_with_its_meaning_and_the_next_step() {
+    let mut desk = running();
+    let mut view = fetching();
+    let item = blob("docker.io/library/nginx:1.25.3", 1);
+    view.apply(&Event::Failed { phase: Phase::Fetch, item, reason: "gave up after 5 tries".into() }, s(62));
+    show(&mut desk, view, 62);
+    let failure = Failure::new(
+        Kind::Network,
+        "docker.io/library/nginx: GET blob sha256:0101010101: connection reset by peer, 5 tries",
+    )
+    .hint("the registry or a proxy between cut the line: is it reachable? curl -I https://registry-1.docker.io/v2/");
+    desk.tell(Msg::Ended(JobId(2), Ended::Failed(failure)));
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("r");
+    assert_eq!(started(&mut desk).len(), 1);
+}
+
+#[test]
+fn done_is_said_only_at_the_end_and_enter_leads_to_the_report() {
+    let mut desk = running();
+    show(&mut desk, view_until(Phase::Sign), 2240);
+    assert!(!desk.screen().contains("+ OK"));
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Ok);
+    assert_eq!(desk.app.model.assembly.rate, Some(40_800_000));
+    desk.keys("r");
+    assert!(desk.screen().contains("nothing failed"));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Report);
+    assert!(desk.app.model.key_facts().unwrap().0 == FINGERPRINT);
+}
+
+#[test]
+fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
+    let mut desk = running();
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(incomplete()))));
+    assert!(desk.screen().contains("! WARN  the bundle is signed but incomplete"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Warn);
+    desk.effects.clear();
+    desk.keys("r");
+    assert_eq!(started(&mut desk).len(), 1);
+}
+
+#[test]
+fn a_change_of_an_earlier_step_takes_plan_and_run_away() {
+    let mut desk = running();
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
+    desk.keys("1");
+    desk.tell(Msg::Paste("busybox:1.36\n".into()));
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Stale);
+    assert!(desk.app.model.assembly.run.is_none());
+}
