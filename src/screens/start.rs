@@ -156,14 +156,14 @@ fn facts(model: &Model) -> Vec<(&'static str, String, Role)> {
         ("runtimes", runtimes, Role::Text),
         ("signing key", key.0, key.1),
         ("trusted", format!("{} keys", host.trusted), Role::Text),
-        ("clock", clock(model.now), Role::Text),
+        ("clock", clock(model.now, &model.settings.zone), Role::Text),
     ];
     facts.extend(host.problems.iter().map(|problem| ("WARN", problem.clone(), Role::Warn)));
     facts
 }
 
 /// UTC, and what a wall clock here would show.
-fn clock(now: jiff::Timestamp) -> String {
-    let local = now.to_zoned(jiff::tz::TimeZone::system());
+fn clock(now: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    let local = now.to_zoned(zone.clone());
     format!("{} = {}", now.strftime("%Y-%m-%dT%H:%MZ"), local.strftime("%H:%M %Z"))
 }

@@ -100,7 +100,12 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     };
     let unicode = caps.unicode && !options.ascii && !config.ascii.unwrap_or(false);
     Ok(SetUp {
-        settings: Settings { paths, registry: RegistryOptions::default(), home: std::env::home_dir() },
+        settings: Settings {
+            paths,
+            registry: RegistryOptions::default(),
+            home: std::env::home_dir(),
+            zone: jiff::tz::TimeZone::system(),
+        },
         look: Look { theme, depth, unicode },
         keymap,
         themes,

@@ -145,6 +145,8 @@ pub struct Settings {
     pub registry: RegistryOptions,
     /// What `~` stands for in paths that are typed.
     pub home: Option<PathBuf>,
+    /// Of the clock on the wall.
+    pub zone: jiff::tz::TimeZone,
 }
 
 impl Settings {
@@ -286,7 +288,8 @@ mod tests {
     #[test]
     fn a_change_makes_later_steps_stale_and_never_silently_wrong() {
         let paths = Paths::new("/c".into(), "/d".into());
-        let settings = Settings { paths, registry: RegistryOptions::default(), home: None };
+        let zone = jiff::tz::TimeZone::UTC;
+        let settings = Settings { paths, registry: RegistryOptions::default(), home: None, zone };
         let mut model = Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
         model.set_state(Place::Images, StepState::Ok);
         model.set_state(Place::Resolve, StepState::Warn);

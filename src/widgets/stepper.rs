@@ -52,19 +52,24 @@ impl StepState {
     }
 }
 
-/// Draws the steps in one row; the current one stands in brackets. Names are shortened where the row is narrow.
+/// Draws the steps in one row; the current one stands in brackets. Where the row is narrow, what is still to do is left
+/// without a word, and then names are shortened.
 pub fn stepper(steps: &[(&str, StepState)], current: usize, area: Rect, look: &Look, buffer: &mut Buffer) {
-    let words = |short: bool| -> Vec<String> {
+    let words = |bare: bool, short: bool| -> Vec<String> {
         let one = |(at, (name, state)): (usize, &(&str, StepState))| {
-            let name: String =
-                if short && at != current { name.chars().take(4).collect() } else { (*name).to_owned() };
-            format!("{} {name} {}", at + 1, state.word())
+            let letters = if short && at != current { 4 } else { usize::MAX };
+            let name: String = name.chars().take(letters).collect();
+            let word = if bare && *state == StepState::Todo { "" } else { state.word() };
+            format!("{} {name} {word}", at + 1).trim_end().to_owned()
         };
         steps.iter().enumerate().map(one).collect()
     };
-    let width = |all: &[String]| all.iter().map(|words| text::width(words) + 3).sum::<usize>() + 2;
-    let long = words(false);
-    let all = if width(&long) <= usize::from(area.width) { long } else { words(true) };
+    // Of each one: a separator or the brackets.
+    let fits = |all: &[String]| {
+        all.iter().map(|words| text::width(words) + 3).sum::<usize>() <= usize::from(area.width)
+    };
+    let forms = [words(false, false), words(true, false)].into_iter().find(|all| fits(all));
+    let all = forms.unwrap_or_else(|| words(true, true));
     let mut spans = vec![Span::raw(" ")];
     for (at, (words, (_, state))) in all.iter().zip(steps).enumerate() {
         if at > 0 {

@@ -7,6 +7,10 @@ mod images;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
+mod pictures;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod svg;

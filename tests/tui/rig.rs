@@ -39,6 +39,7 @@ impl Desk {
             paths: Paths::new("/home/op/.config/airlift".into(), "/home/op/.local/share/airlift".into()),
             registry: RegistryOptions::default(),
             home: Some("/home/op".into()),
+            zone: jiff::tz::TimeZone::UTC,
         };
         let look = Look { theme: Theme::built_in("default").unwrap(), depth: Depth::Sixteen, unicode: true };
         let keymap = Keymap::new(&BTreeMap::new()).unwrap();
