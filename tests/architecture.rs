@@ -313,7 +313,23 @@ fn unreached(files: &Files) -> Vec<String> {
             }
         }
     }
-    files.keys().filter(|file| !reached.contains(file)).cloned().collect()
+    let is_left = |file: &&String| !reached.contains(file) && !is_taken(file, files);
+    files.keys().filter(is_left).cloned().collect()
+}
+
+/// Whether a file is a snapshot of insta's that the test it is named for takes: `snapshots/CRATE__MODULE__TEST[-N].snap`.
+fn is_taken(file: &str, files: &Files) -> bool {
+    let Some(stem) = file.strip_suffix(".snap").filter(|_| parent(file).ends_with("/snapshots")) else {
+        return false;
+    };
+    let test = stem.rsplit("__").next().unwrap_or(stem);
+    let test = match test.rsplit_once('-') {
+        Some((test, number)) if number.parse::<u32>().is_ok() => test,
+        _ => test,
+    };
+    let source = files[file].lines().find_map(|line| line.strip_prefix("source: "));
+    let text = source.and_then(|source| files.get(source));
+    text.is_some_and(|text| text.contains(&format!("fn {test}()")) && text.contains("assert_snapshot!"))
 }
 
 fn assert_none(what: &str, found: &[String]) {
@@ -459,7 +475,7 @@ fn a_long_file_is_seen_and_its_tests_do_not_count() {
 #[test]
 fn a_file_nothing_leads_to_is_seen() {
     let files: Files = [
-        ("tests/cli/main.rs", "#[path = \"../rig/mod.rs\"]\nmod rig;\nmod pack;\n// mod left;"),
+        ("tests/cli/main.rs", "#[path = \"../rig/mod.rs\"]\nmod rig;\nmod pack;\nmod seen;\n// mod left;"),
         ("tests/cli/pack.rs", "mod deep;\nconst A: &str = include_str!(\"../fixtures/list.txt\");"),
         ("tests/cli/pack/deep.rs", ""),
         ("tests/cli/left.rs", ""),
@@ -472,11 +488,20 @@ fn a_file_nothing_leads_to_is_seen() {
         ("tests/fixtures/stray.txt", ""),
         ("tests/solo.rs", ""),
         ("tests/attic/old.rs", ""),
+        ("tests/cli/snapshots/cli__pack__seen.snap", "---\nsource: tests/cli/seen.rs\n---\n"),
+        ("tests/cli/snapshots/cli__seen__shown-2.snap", "---\nsource: tests/cli/seen.rs\n---\n"),
+        ("tests/cli/seen.rs", "fn shown() { insta::assert_snapshot!(a) }"),
     ]
     .map(|(file, text)| (file.to_owned(), text.to_owned()))
     .into();
     assert_eq!(
         unreached(&files),
-        ["tests/attic/old.rs", "tests/cli/left.rs", "tests/fixtures/stray.txt", "tests/rig/stray.sh"]
+        [
+            "tests/attic/old.rs",
+            "tests/cli/left.rs",
+            "tests/cli/snapshots/cli__pack__seen.snap",
+            "tests/fixtures/stray.txt",
+            "tests/rig/stray.sh"
+        ]
     );
 }

@@ -273,15 +273,14 @@ fn a_passphrase_is_asked_for_again_when_it_was_wrong_and_esc_hands_over_nothing(
 
 #[test]
 fn a_fetch_shows_how_far_how_fast_and_every_item() {
-    let mut desk = running();
-    show(&mut desk, fetching(), 62);
+    let mut desk = under_way();
     insta::assert_snapshot!(desk.picture());
     desk.keys("/ etcd Enter");
     assert!(desk.screen().contains("filter 2/4"));
 }
 
-#[test]
-fn a_flush_and_a_cold_read_back_are_rows_of_their_own() {
+/// In the cold read-back, and one file differs.
+pub(crate) fn reading_back() -> Desk {
     let mut desk = running();
     let mut view = view_until(Phase::ReadBack);
     for second in 1..=60u64 {
@@ -290,7 +289,19 @@ fn a_flush_and_a_cold_read_back_are_rows_of_their_own() {
     let reason = "sha256 differs at byte 172032".into();
     view.apply(&Event::Failed { phase: Phase::ReadBack, item: "blobs/sha256/03ab".into(), reason }, s(1600));
     show(&mut desk, view, 1600);
-    insta::assert_snapshot!(desk.picture());
+    desk
+}
+
+#[test]
+fn a_flush_and_a_cold_read_back_are_rows_of_their_own() {
+    insta::assert_snapshot!(reading_back().picture());
+}
+
+/// In the middle of the fetch.
+pub(crate) fn under_way() -> Desk {
+    let mut desk = running();
+    show(&mut desk, fetching(), 62);
+    desk
 }
 
 #[test]

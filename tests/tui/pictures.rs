@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use airlift::tui::msg::Msg;
 
+use crate::assemble;
 use crate::rig::Desk;
 use crate::svg::svg;
 
@@ -17,6 +18,7 @@ type Picture = (&'static str, &'static str, fn() -> Desk);
 const PICTURES: &[Picture] = &[
     ("start", "Start: what this host is, and two doors", Desk::new),
     ("images", "Images: the list of what is to be carried, with findings", images),
+    ("assemble", "Assemble and sign: every phase by itself, and each item", assemble::under_way),
 ];
 
 fn images() -> Desk {
