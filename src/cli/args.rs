@@ -127,7 +127,7 @@ pub enum Work {
     /// A job.
     Job(JobSpec),
     /// A look at media.
-    Media(commands::media::Args),
+    MediaList(commands::media::list::List),
     /// A registry.
     Serve(commands::serve::Args),
     /// A document.
@@ -152,7 +152,7 @@ impl Command {
             Self::Inspect(args) => args.spec(),
             Self::Diff(args) => args.spec(),
             Self::Demo(args) => args.spec(),
-            Self::Media(args) => return Ok(Work::Media(args)),
+            Self::Media(args) => return Ok(args.work()),
             Self::Serve(args) => return Ok(Work::Serve(args)),
             Self::Completions(args) => return Ok(Work::Completions(args)),
             Self::Man(args) => return Ok(Work::Man(args)),

@@ -13,6 +13,7 @@ pub mod media;
 pub mod media_type;
 pub mod plan;
 pub mod platform;
+pub mod probe;
 pub mod progress;
 pub mod reference;
 pub mod resolved;

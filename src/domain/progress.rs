@@ -6,6 +6,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// Marking free space of a medium.
+    Probe,
     /// Turning references into digests.
     Resolve,
     /// Re-hashing what an earlier run left.
@@ -30,6 +32,7 @@ impl Phase {
     /// The word for it, as in JSON.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Probe => "probe",
             Self::Resolve => "resolve",
             Self::Rehash => "rehash",
             Self::Fetch => "fetch",

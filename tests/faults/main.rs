@@ -18,6 +18,8 @@ mod kill;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod network;

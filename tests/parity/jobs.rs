@@ -8,6 +8,7 @@ use airlift::engine::bundle::inspect::InspectSpec;
 use airlift::engine::bundle::verify::{Bytes, VerifySpec};
 use airlift::engine::demo::run::DemoSpec;
 use airlift::engine::import::ImportSpec;
+use airlift::engine::media::{CheckSpec, EjectSpec, MountSpec};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::select::Source;
 use airlift::engine::spec::{
@@ -205,10 +206,23 @@ fn keys() -> Vec<JobSpec> {
     ]
 }
 
+fn media() -> Vec<JobSpec> {
+    let check = |path: &str, dry_run| JobSpec::MediaCheck(CheckSpec { path: path.into(), dry_run });
+    let eject = |verified: Option<&str>, flag| {
+        let verified = verified.map(str::to_owned);
+        JobSpec::MediaEject(EjectSpec { path: "/media/stick".into(), verified, detach: flag, dry_run: flag })
+    };
+    let mount = |unmount| JobSpec::MediaMount(MountSpec { device: "/dev/sdb1".into(), unmount });
+    let mounts = [mount(false), mount(true)];
+    let rest =
+        [check("/media/stick", false), check("-x", true), eject(None, false), eject(Some("-cold"), true)];
+    mounts.into_iter().chain(rest).collect()
+}
+
 #[test]
 fn the_command_line_of_a_job_starts_that_very_job_and_so_does_its_record() {
     let mut subcommands = std::collections::BTreeSet::new();
-    for spec in packs().into_iter().chain(verifications()).chain(keys()) {
+    for spec in packs().into_iter().chain(verifications()).chain(keys()).chain(media()) {
         assert_eq!(started_by(&spec.command_line(&places())), spec);
         let record = serde_json::to_vec(&spec).unwrap();
         assert_eq!(serde_json::from_slice::<JobSpec>(&record).unwrap(), spec);

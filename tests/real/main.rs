@@ -39,6 +39,8 @@ mod serve;
 #[cfg(test)]
 mod serve_bundle;
 #[cfg(test)]
+mod udisks;
+#[cfg(test)]
 mod verify_deep;
 #[cfg(test)]
 mod verify_matrix;

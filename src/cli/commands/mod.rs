@@ -35,5 +35,8 @@ pub(super) fn show(report: &JobReport, out: &Printer) {
         JobReport::Trusted(report) => key::trusted::show_trusted(report, out),
         JobReport::Untrusted(report) => key::trusted::show_untrusted(report, out),
         JobReport::TrustList(signers) => key::trusted::show_list(signers, out),
+        JobReport::MediaCheck(report) => media::show_check(report, out),
+        JobReport::MediaMount(report) => media::show_mount(report, out),
+        JobReport::MediaEject(report) => media::show_eject(report, out),
     }
 }

@@ -127,7 +127,8 @@ impl Files for RealFiles {
             // Advice only: what stays in the cache is read from there.
             let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
         }
-        Ok(OpenFile { reader: Box::new(file), size, file: None })
+        let reader = file.try_clone().map_err(at("read", &full))?;
+        Ok(OpenFile { reader: Box::new(reader), size, file: Some(file) })
     }
 
     fn stat(&self, path: &Path) -> FileResult<Option<Stat>> {

@@ -1,10 +1,23 @@
-//! Media: which devices there are and what lies on them. Nothing here changes what is on a medium.
+//! Media: which devices there are and what lies on them, whether they keep what is written, and how they are let go.
 
 mod bundles;
+mod busy;
+pub mod check;
+pub mod eject;
+mod error;
 pub mod find;
+mod marks;
+mod mount;
 pub(crate) mod mounts;
 mod superblock;
 mod sysfs;
 mod udev;
+mod udisks;
+mod watch;
 
+pub use check::{CheckReport, CheckSpec, check};
+pub use eject::{EjectReport, EjectSpec, Truth, eject};
+pub use error::MediaError;
 pub use find::{Host, ListSpec, MediaReport, Place, list, place_of};
+pub use mount::{MountReport, MountSpec, mount};
+pub use watch::Watch;

@@ -9,6 +9,7 @@ use super::{
 use crate::domain::job::Places;
 use crate::engine::bundle::verify::VerifySpec;
 use crate::engine::demo::run::DemoSpec;
+use crate::engine::media::EjectSpec;
 use crate::engine::registry::RegistryOptions;
 use crate::engine::select::Source;
 use crate::engine::sign::validity;
@@ -36,6 +37,15 @@ impl JobSpec {
                     words.path("--trust", file);
                 }
             }
+            Self::MediaCheck(spec) => {
+                words.flag("--dry-run", spec.dry_run);
+                words.name(&spec.path);
+            }
+            Self::MediaMount(spec) => {
+                words.flag("--unmount", spec.unmount);
+                words.name(&spec.device);
+            }
+            Self::MediaEject(spec) => words.eject(spec),
         }
         words.line(self.subcommand())
     }
@@ -58,6 +68,15 @@ impl Words<'_> {
         }
         line.extend(self.names);
         line
+    }
+
+    fn eject(&mut self, spec: &EjectSpec) {
+        if let Some(how) = &spec.verified {
+            self.value("--verified", how);
+        }
+        self.flag("--detach", spec.detach);
+        self.flag("--dry-run", spec.dry_run);
+        self.name(&spec.path);
     }
 
     fn flag(&mut self, option: &str, given: bool) {

@@ -21,6 +21,8 @@ use super::demo::run::{DemoReport, DemoSpec};
 use super::error::{Explain, Kind};
 use super::import::ImportSpec;
 use super::import::report::ImportReport;
+use super::media::check::Found;
+use super::media::{CheckReport, CheckSpec, EjectReport, EjectSpec, MountReport, MountSpec};
 use super::pack::{PackReport, PlanReport};
 use super::registry::RegistryOptions;
 use super::resolve::ResolveReport;
@@ -29,6 +31,7 @@ use super::sign::keys::KeyReport;
 use super::sign::store::StoreReport;
 use super::sign::{AllowedSigners, Passphrases};
 use crate::domain::expiry::Expiry;
+use crate::domain::probe::MARK;
 
 /// A job to be started. Never holds a secret; files are named, not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,12 @@ pub enum JobSpec {
     KeyUntrust(KeyUntrustJob),
     /// List what is trusted.
     KeyList(KeyListJob),
+    /// Find out whether a medium keeps what is written.
+    MediaCheck(CheckSpec),
+    /// Mount a volume, or unmount it.
+    MediaMount(MountSpec),
+    /// Make a medium safe to take out.
+    MediaEject(EjectSpec),
 }
 
 /// What to resolve.
@@ -202,6 +211,12 @@ pub enum JobReport {
     Untrusted(TrustChange),
     /// Of [`JobSpec::KeyList`].
     TrustList(AllowedSigners),
+    /// Of [`JobSpec::MediaCheck`].
+    MediaCheck(CheckReport),
+    /// Of [`JobSpec::MediaMount`].
+    MediaMount(MountReport),
+    /// Of [`JobSpec::MediaEject`].
+    MediaEject(EjectReport),
 }
 
 /// Where a key would be written.
@@ -261,6 +276,9 @@ impl JobSpec {
             Self::KeyTrust(_) => "key trust",
             Self::KeyUntrust(_) => "key untrust",
             Self::KeyList(_) => "key list",
+            Self::MediaCheck(_) => "media check",
+            Self::MediaMount(_) => "media mount",
+            Self::MediaEject(_) => "media eject",
         }
     }
 
@@ -273,6 +291,9 @@ impl JobSpec {
             Self::Import(job) => job.verify.path.display().to_string(),
             Self::Inspect(spec) => spec.bundle.display().to_string(),
             Self::Diff(spec) => format!("{} {}", spec.first.display(), spec.second.display()),
+            Self::MediaCheck(spec) => spec.path.display().to_string(),
+            Self::MediaMount(spec) => spec.device.display().to_string(),
+            Self::MediaEject(spec) => spec.path.display().to_string(),
             _ => return self.subcommand().to_owned(),
         };
         format!("{} {about}", self.subcommand())
@@ -300,9 +321,29 @@ impl JobReport {
                 words: error.to_string(),
                 hints: error.hints(),
             }),
+            Self::MediaCheck(report) => report.found.as_ref().and_then(spoilt),
+            Self::MediaEject(report) if !report.dry_run && !report.synced.holds => Some(Verdict {
+                kind: Kind::Medium,
+                words: format!("what was written may not be on the medium: {}", report.synced.words),
+                hints: vec![
+                    "do not use what was written last; see dmesg, and pack onto another medium".to_owned(),
+                ],
+            }),
             _ => None,
         }
     }
+}
+
+fn spoilt(found: &Found) -> Option<Verdict> {
+    let (all, marks) = (found.spoilt.all(), found.bytes / MARK as u64);
+    (all > 0).then(|| Verdict {
+        kind: Kind::Medium,
+        words: format!("the medium did not keep what was written: {all} of {marks} marks did not come back"),
+        hints: vec![
+            "a failing stick, or a fake one that is smaller than it says: do not use it".to_owned(),
+            "what was on it before may be damaged too, by this or by earlier writes".to_owned(),
+        ],
+    })
 }
 
 fn unresolved(report: &ResolveReport, kind: Kind) -> Verdict {

@@ -24,6 +24,7 @@ use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
 use crate::engine::jobs::record::{self, Recorded};
 use crate::engine::lockfile;
+use crate::engine::media;
 use crate::engine::pack::{self, PackSpec};
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
@@ -66,6 +67,15 @@ pub async fn run(spec: JobSpec, host: Host, ctx: JobCtx) -> Result<JobReport> {
         JobSpec::KeyTrust(job) => Box::pin(key::trust(job, &ctx)),
         JobSpec::KeyUntrust(job) => Box::pin(key::untrust(job, &ctx)),
         JobSpec::KeyList(job) => Box::pin(key::list(job, &ctx)),
+        JobSpec::MediaCheck(spec) => {
+            Box::pin(async { media::check(spec, &ctx).await.map(JobReport::MediaCheck) })
+        }
+        JobSpec::MediaMount(spec) => {
+            Box::pin(async { media::mount(spec, &ctx).await.map(JobReport::MediaMount) })
+        }
+        JobSpec::MediaEject(spec) => {
+            Box::pin(async { media::eject(spec, &ctx).await.map(JobReport::MediaEject) })
+        }
     };
     done.await
 }

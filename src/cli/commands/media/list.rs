@@ -1,8 +1,6 @@
-//! `airlift media …`: which media there are, what lies on them, and why they cannot be used.
+//! `airlift media list [PATH]`: which media there are, what lies on them, and why they cannot be used.
 
 use std::path::PathBuf;
-
-use clap::Subcommand;
 
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
@@ -12,57 +10,30 @@ use crate::domain::text;
 use crate::engine::media::{ListSpec, MediaReport, Place, list, place_of};
 use crate::failure::Failure;
 
-/// Removable media
+/// The query `media list`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List removable media: what they are, what lies on them, why they are blocked
-    List(List),
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
+pub struct List {
     /// Tell of what lies under this path alone, which can be any directory
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
 }
 
-impl Args {
-    /// The words that chose it.
-    pub const fn name(&self) -> &'static str {
-        match self.command {
-            Command::List(_) => "media list",
-        }
-    }
-}
-
-/// Does one of them.
+/// Lists media, or tells what lies under a path.
 ///
 /// # Errors
-/// The medium's.
-pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
-    match args.command {
-        Command::List(List { path: None }) => {
-            let report = list(query(), &front.ctx).await?;
-            front.printer.report(&report, |out| show(&report, out));
-        }
-        Command::List(List { path: Some(path) }) => {
-            let place = place_of(path, query(), &front.ctx).await?;
-            front.printer.report(&place, |out| show_place(&place, out));
-        }
+/// The path's.
+pub async fn run(args: List, front: &Front) -> Result<(), Failure> {
+    // No medium that holds this user's key or history is one to write to.
+    let own = Paths::from_env().map(|paths| vec![paths.data_dir().to_owned()]);
+    let spec = ListSpec { sources: own.unwrap_or_default(), bundles: true, ..ListSpec::default() };
+    if let Some(path) = args.path {
+        let place = place_of(path, spec, &front.ctx).await?;
+        front.printer.report(&place, |out| show_place(&place, out));
+    } else {
+        let report = list(spec, &front.ctx).await?;
+        front.printer.report(&report, |out| show(&report, out));
     }
     Ok(())
-}
-
-/// No medium that holds this user's key or history is one to write to.
-fn query() -> ListSpec {
-    let own = Paths::from_env().map(|paths| vec![paths.data_dir().to_owned()]);
-    ListSpec { sources: own.unwrap_or_default(), bundles: true, ..ListSpec::default() }
 }
 
 fn show(report: &MediaReport, out: &Printer) {

@@ -1,0 +1,49 @@
+//! `airlift media eject PATH`: lets a medium go, and tells apart what is true of it.
+
+use std::path::PathBuf;
+
+use crate::cli::printer::Printer;
+use crate::engine::media::{EjectReport, EjectSpec, Truth};
+use crate::engine::spec::JobSpec;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Eject {
+    /// A device, a mount point, or anything on the medium
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// How what was written was read back, to be told in the report
+    #[arg(long, value_name = "HOW")]
+    verified: Option<String>,
+    /// Without udisks2, let the kernel take the device away; it comes back when it is plugged in again
+    #[arg(long)]
+    detach: bool,
+    /// Tell what would be unmounted, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Eject {
+    pub(super) fn spec(self) -> JobSpec {
+        let Self { path, verified, detach, dry_run } = self;
+        JobSpec::MediaEject(EjectSpec { path, verified, detach, dry_run })
+    }
+}
+
+/// The three truths, then one line that says no more than they do.
+pub(in crate::cli::commands) fn show(report: &EjectReport, out: &Printer) {
+    let medium = &report.medium;
+    out.line(format!("medium       {} {}", medium.device.display(), medium.short_name()));
+    let word = if report.dry_run { "would unmount" } else { "unmounted    " };
+    report.unmounted.iter().for_each(|point| out.line(format!("{word} {}", point.display())));
+    if report.dry_run {
+        return;
+    }
+    let truth = |name: &str, truth: &Truth| {
+        let word = if truth.holds { "yes" } else { "NO" };
+        out.line(format!("{name:<12} {word}: {}", truth.words));
+    };
+    truth("synced", &report.synced);
+    truth("verified", &report.verified);
+    truth("powered off", &report.powered_off);
+    out.line(report.line());
+}

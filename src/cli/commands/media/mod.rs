@@ -1,0 +1,55 @@
+//! `airlift media …`: which media there are, whether they keep what is written, and how they are let go.
+
+mod check;
+mod eject;
+pub mod list;
+mod mount;
+
+use clap::Subcommand;
+
+pub(super) use check::show as show_check;
+pub(super) use eject::show as show_eject;
+pub(super) use mount::show as show_mount;
+
+use crate::cli::args::Work;
+
+/// Removable media
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List removable media: what they are, what lies on them, why they are blocked
+    List(list::List),
+    /// Check in free space alone whether a medium holds what it promises
+    Check(check::Check),
+    /// Mount the medium, or unmount it
+    Mount(mount::Mount),
+    /// Bring everything onto the medium, unmount it and switch it off
+    Eject(eject::Eject),
+}
+
+impl Args {
+    /// The words that chose it.
+    pub const fn name(&self) -> &'static str {
+        match self.command {
+            Command::List(_) => "media list",
+            Command::Check(_) => "media check",
+            Command::Mount(_) => "media mount",
+            Command::Eject(_) => "media eject",
+        }
+    }
+
+    /// The job, or the query.
+    pub fn work(self) -> Work {
+        match self.command {
+            Command::List(args) => Work::MediaList(args),
+            Command::Check(args) => Work::Job(args.spec()),
+            Command::Mount(args) => Work::Job(args.spec()),
+            Command::Eject(args) => Work::Job(args.spec()),
+        }
+    }
+}

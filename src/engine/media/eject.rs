@@ -1,0 +1,201 @@
+//! The verb `media eject`: makes a medium safe to take out, and tells apart what is true: synced, verified, powered off.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::MediaError;
+use super::find::{ListSpec, list, place_of};
+use super::mount::{is_root, release};
+use super::udisks::Udisks;
+use crate::domain::media::{Blocked, Medium};
+use crate::domain::progress::{Event, Phase};
+use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{FileError, Result};
+
+/// How often the bytes that memory still holds are told while they are written.
+const BEAT: Duration = Duration::from_millis(200);
+
+/// What to eject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EjectSpec {
+    /// A device, a mount point, or anything on the medium.
+    pub path: PathBuf,
+    /// How what was written was read back from the medium, by the word of who asks; nothing where it was not.
+    pub verified: Option<String>,
+    /// Whether the kernel may take the device away where udisks2 does not run.
+    pub detach: bool,
+    /// Whether to tell only what would be unmounted.
+    pub dry_run: bool,
+}
+
+/// One truth about a medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// Whether it holds.
+    pub holds: bool,
+    /// How it is known, or why it does not hold.
+    pub words: String,
+}
+
+/// What came of it; three truths, each for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EjectReport {
+    /// The medium, as it was before.
+    pub medium: Medium,
+    /// Whether the device took everything that was written.
+    pub synced: Truth,
+    /// Whether it was read back.
+    pub verified: Truth,
+    /// Whether it has no power any more.
+    pub powered_off: Truth,
+    /// Where it was mounted.
+    pub unmounted: Vec<PathBuf>,
+    /// Whether nothing was done.
+    pub dry_run: bool,
+}
+
+impl EjectReport {
+    /// One line that never says more than is true.
+    pub fn line(&self) -> String {
+        let word = |truth: &Truth, name: &str| match truth.holds {
+            true => format!("{name} ({})", truth.words),
+            false => format!("NOT {name} ({})", truth.words),
+        };
+        let truths = [
+            word(&self.synced, "synced"),
+            word(&self.verified, "verified"),
+            word(&self.powered_off, "powered off"),
+        ];
+        let safe = if self.synced.holds { "Safe to remove" } else { "NOT safe to rely on" };
+        format!("{safe}: {}", truths.join(", "))
+    }
+}
+
+/// Syncs, unmounts and powers off.
+///
+/// # Errors
+/// The system's disk or no medium at all, files in use, no way to unmount, a file error. A sync that failed is no
+/// error but a truth that does not hold: what is there is unmounted nevertheless.
+pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
+    let medium = target(&spec.path, ctx).await?;
+    if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
+        return Err(MediaError::Blocked { path: medium.device, why }.into());
+    }
+    let mounted: Vec<(PathBuf, PathBuf)> = medium
+        .volumes
+        .iter()
+        .flat_map(|volume| volume.mount_points.iter().map(|point| (volume.device.clone(), point.clone())))
+        .collect();
+    if spec.dry_run {
+        let undone = || Truth { holds: false, words: "nothing was done".to_owned() };
+        let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
+        let (synced, verified, powered_off) = (undone(), undone(), undone());
+        return Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: true });
+    }
+    let synced = sync(mounted.iter().map(|(_, point)| point.clone()).collect(), ctx).await?;
+    for (device, point) in mounted.iter().rev() {
+        ctx.check()?;
+        release(device, point).await?;
+    }
+    let verified = spec.verified.map_or_else(
+        || Truth { holds: false, words: "not read back here; airlift verify BUNDLE does".to_owned() },
+        |words| Truth { holds: true, words },
+    );
+    let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
+    let powered_off = power_off(&medium, spec.detach).await?;
+    Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
+}
+
+/// The medium that a path names or lies on.
+async fn target(path: &Path, ctx: &JobCtx) -> Result<Medium> {
+    let missing = || MediaError::NoMedium { path: path.to_owned() };
+    let named = path.to_owned();
+    let Some(full) = blocking(move || Ok(named.canonicalize().ok())).await? else {
+        return Err(missing().into());
+    };
+    if full.starts_with("/dev") {
+        let media = list(ListSpec::default(), ctx).await?.media;
+        let is_named = |medium: &Medium| {
+            medium.device == full || medium.volumes.iter().any(|volume| volume.device == full)
+        };
+        return Ok(media.into_iter().find(is_named).ok_or_else(missing)?);
+    }
+    Ok(place_of(full, ListSpec::default(), ctx).await?.medium.ok_or_else(missing)?)
+}
+
+/// Waits for each file system to have written everything, and tells meanwhile how much memory still holds.
+async fn sync(points: Vec<PathBuf>, ctx: &JobCtx) -> Result<Truth> {
+    if points.is_empty() {
+        return Ok(Truth { holds: true, words: "nothing of it is mounted".to_owned() });
+    }
+    let at_first = blocking(|| Ok(unwritten())).await?;
+    ctx.say(Event::Started { phase: Phase::Flush, items: points.len() as u64, bytes: at_first });
+    let mut work = tokio::task::spawn_blocking(move || points.iter().find_map(|point| sync_one(point).err()));
+    let failed = loop {
+        tokio::select! {
+            failed = &mut work => break failed.unwrap_or(None),
+            () = tokio::time::sleep(BEAT) => {
+                let left = blocking(|| Ok(unwritten())).await?;
+                ctx.say(Event::Bytes { phase: Phase::Flush, done: at_first.saturating_sub(left) });
+            }
+        }
+    };
+    ctx.say(Event::Finished { phase: Phase::Flush });
+    Ok(match failed {
+        None => Truth { holds: true, words: "the device says that it has everything".to_owned() },
+        Some(error) => {
+            Truth { holds: false, words: crate::engine::error::EngineError::from(error).message() }
+        }
+    })
+}
+
+fn sync_one(point: &Path) -> std::result::Result<(), FileError> {
+    let failed = |source| FileError { operation: "sync", path: point.to_owned(), source };
+    let top = File::open(point).map_err(failed)?;
+    rustix::fs::syncfs(&top).map_err(|errno| failed(errno.into()))
+}
+
+/// Bytes that memory holds for all devices of this host and that are not written yet (proc(5), meminfo).
+fn unwritten() -> u64 {
+    let table = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kibibytes = |line: &str| {
+        let (name, rest) = line.split_once(':')?;
+        let figure = rest.split_whitespace().next()?.parse::<u64>().ok()?;
+        ["Dirty", "Writeback"].contains(&name).then_some(figure)
+    };
+    table.lines().filter_map(kibibytes).sum::<u64>() * 1024
+}
+
+async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
+    let stays = |words: String| Truth { holds: false, words };
+    if let Some(udisks) = Udisks::connect().await {
+        return Ok(match udisks.power_off(&medium.device).await {
+            Ok(true) => Truth { holds: true, words: "by udisks2".to_owned() },
+            Ok(false) => stays("unmounted; this drive cannot be powered off".to_owned()),
+            Err(reason) => stays(format!("unmounted; udisks2: {reason}")),
+        });
+    }
+    if !detach {
+        return Ok(stays("unmounted, not powered off: udisks2 does not run here".to_owned()));
+    }
+    if !is_root() {
+        return Ok(stays("unmounted; only root can detach a device".to_owned()));
+    }
+    let switch = Path::new("/sys/block").join(&medium.name).join("device/delete");
+    let wrote = blocking(move || {
+        Ok(std::fs::OpenOptions::new()
+            .write(true)
+            .open(switch)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"1")))
+    });
+    Ok(match wrote.await? {
+        Ok(()) => Truth { holds: true, words: "detached by the kernel".to_owned() },
+        Err(error) => stays(format!("unmounted; the kernel cannot detach it: {error}")),
+    })
+}

@@ -1,0 +1,110 @@
+//! What can go wrong with a medium that is no file error.
+
+use std::path::PathBuf;
+
+use crate::domain::media::Blocked;
+use crate::domain::text;
+use crate::engine::error::{Explain, Kind};
+
+/// Why something cannot be done with a medium.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The path lies in memory, on a network, or is no device that is there.
+    #[error("{} is on no medium: it lies in memory, on a network, or is no device", path.display())]
+    NoMedium {
+        /// As given.
+        path: PathBuf,
+    },
+    /// It must not be touched, or cannot be.
+    #[error("{}: {why}", path.display())]
+    Blocked {
+        /// The device or directory.
+        path: PathBuf,
+        /// Why.
+        why: Blocked,
+    },
+    /// Too little is free to tell anything.
+    #[error("{}: {} are free, too little for a capacity check", path.display(), text::bytes(*free))]
+    NoRoom {
+        /// The directory.
+        path: PathBuf,
+        /// Bytes.
+        free: u64,
+    },
+    /// Another check is under way there.
+    #[error("another check is under way in {}", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Files on it are in use.
+    #[error("{} is in use{}", point.display(), holders_text(holders))]
+    Busy {
+        /// The mount point.
+        point: PathBuf,
+        /// By what: name, process id and path; what this user may see.
+        holders: Vec<String>,
+    },
+    /// It needs udisks2, or root.
+    #[error("cannot {what}: udisks2 does not run here{}", if *root { "" } else { ", and this user is not root" })]
+    NoUdisks {
+        /// What was to be done.
+        what: String,
+        /// The command that does it.
+        command: String,
+        /// Whether this user is root.
+        root: bool,
+    },
+    /// udisks2 said no.
+    #[error("udisks2 cannot {what}: {reason}")]
+    Udisks {
+        /// What was to be done.
+        what: String,
+        /// In its words.
+        reason: String,
+        /// The command that tries again.
+        command: String,
+    },
+}
+
+fn holders_text(holders: &[String]) -> String {
+    if holders.is_empty() { String::new() } else { format!(": {}", holders.join("; ")) }
+}
+
+impl Explain for MediaError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoMedium { .. } => Kind::Usage,
+            Self::NoRoom { .. } | Self::Blocked { why: Blocked::TooSmall { .. }, .. } => Kind::Space,
+            Self::Locked { .. } => Kind::Locked,
+            Self::Blocked { .. } | Self::Busy { .. } | Self::NoUdisks { .. } | Self::Udisks { .. } => {
+                Kind::Medium
+            }
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
+            Self::Blocked { why, .. } => match why {
+                Blocked::System { .. } | Blocked::Source { .. } => "choose another medium".to_owned(),
+                Blocked::NotMounted => {
+                    "mount it first: udisksctl mount -b DEVICE, or mount DEVICE DIRECTORY".to_owned()
+                }
+                Blocked::MountedReadOnly | Blocked::WriteProtected => {
+                    "a write-protect switch, or mounted read-only after an error: see dmesg".to_owned()
+                }
+                Blocked::NotWritable => "run as a user who may write there".to_owned(),
+                _ => "airlift media list says what lies on it".to_owned(),
+            },
+            Self::NoRoom { .. } => "free some space, or use an empty medium".to_owned(),
+            Self::Locked { .. } => "wait until it is over".to_owned(),
+            Self::Busy { holders, .. } if holders.is_empty() => {
+                "close what uses it; as root, this command says who it is".to_owned()
+            }
+            Self::Busy { .. } => "close what uses it and try again; do not pull it out yet".to_owned(),
+            Self::NoUdisks { command, .. } | Self::Udisks { command, .. } => format!("as root: {command}"),
+        };
+        vec![hint]
+    }
+}
