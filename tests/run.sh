@@ -56,8 +56,9 @@ require_components() {
   local pair
   AIRLIFT_REQUIRE=
   for pair in $components; do require_if "${pair%%:*}" have "${pair%%:*}"; done
-  # Debian does not package it; used where it is.
+  # Debian does not package them; used where they are.
   require_if kubeadm have kubeadm
+  require_if helm have helm
   # Not programs: whom this runs as, and what the kernel lets it do.
   require_if root [ "$(id -u)" = 0 ]
   require_if mount unshare -m true

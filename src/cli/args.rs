@@ -224,7 +224,7 @@ pub struct SelectArgs {
     #[arg(
         long,
         value_name = "SOURCE",
-        help = "Take references from kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]"
+        help = "Take references from kubeadm:VERSION, k3s:FILE, manifests:PATH, chart:PATH or registry:HOST[/REPO[:TAGS]]"
     )]
     pub from: Vec<Source>,
     /// Carry these platforms alone, as in linux/amd64; all by default

@@ -21,6 +21,9 @@ const HEADER: &str = "# Written by `airlift resolve --lock`; `airlift pack --loc
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     format: String,
+    /// What was asked for and is not in here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unresolved: Vec<String>,
     #[serde(default, rename = "image")]
     images: Vec<Locked>,
 }
@@ -112,7 +115,7 @@ pub enum LockError {
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { format: FORMAT.to_owned(), images: Vec::new() }
+        Self { format: FORMAT.to_owned(), unresolved: Vec::new(), images: Vec::new() }
     }
 }
 
@@ -190,6 +193,20 @@ impl Lock {
             }
         }
         self
+    }
+
+    /// Notes what was asked for and could not be resolved, nor is held by an entry of old.
+    #[must_use]
+    pub fn lacking(mut self, unresolved: impl IntoIterator<Item = String>) -> Self {
+        self.unresolved.extend(unresolved);
+        self.unresolved.sort();
+        self.unresolved.dedup();
+        self
+    }
+
+    /// What was asked for and is not in here: such a file is not the whole of what was wanted.
+    pub fn unresolved(&self) -> &[String] {
+        &self.unresolved
     }
 
     /// What differs from an older lock, by reference.

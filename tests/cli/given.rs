@@ -18,6 +18,17 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["resolve", "-f", "none.txt"][..], "there is no list or manifest file none.txt", "standard input"),
         (&["resolve", "--from", "k3s:none"], "there is no list or manifest file none", "standard input"),
         (&["resolve", "--from", "manifests:none"], "there is no list or manifest file none", "give a file"),
+        (
+            &["resolve", "--from", "k3s:v1.31.2+k3s1"],
+            "the images of k3s v1.31.2+k3s1",
+            "v1.31.2%2Bk3s1/k3s-images.txt",
+        ),
+        (&["resolve", "--from", "chart:none"], "there is no chart none", "archive"),
+        (
+            &["resolve", "--from", "chart:medium"],
+            "needs helm, which is not on PATH",
+            "manifests:rendered.yaml",
+        ),
         (&["resolve", "-f", "medium"], "medium is a directory, expected a list", "give a file"),
         (&["resolve", image, "--ca", "none.pem"], "there is no CA file none.pem", "PEM"),
         (&["resolve", image, "--authfile", "none.json"], "there is no credentials file none.json", "login"),

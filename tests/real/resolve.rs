@@ -492,3 +492,38 @@ fn a_kubeadm_on_path_is_asked_and_agrees_with_the_table_for_its_own_version() {
     assert!(differs.is_none() || selection.candidates.iter().any(|c| c.assumed), "{differs:?}");
     assert!(!selection.notes.iter().any(|note| note.contains("gave no list")), "{:?}", selection.notes);
 }
+
+#[test]
+fn a_lock_file_without_all_that_was_asked_for_says_so_and_is_not_packed_as_the_whole() {
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
+    let (name, lost) = (world.reference("team/app:1"), world.reference("team/lost:1"));
+    assert_ne!(world.run(["resolve", "--lock", "site.lock", &name, &lost]).exit, Some(0));
+    let lock = std::fs::read_to_string(world.root.join("site.lock")).unwrap();
+    assert!(lock.contains(&format!("unresolved = [\"{lost}\"]")), "{lock}");
+    let refused = world.pack(&["--lock", "site.lock"]).code(3);
+    assert!(refused.said().contains(&format!("it was written without {lost}")), "{}", refused.said());
+    assert!(refused.said().contains("--keep-going"), "{}", refused.said());
+    assert_eq!(std::fs::read_dir(world.medium()).unwrap().count(), 0);
+    let knowingly = world.pack(&["--lock", "site.lock", "--keep-going"]).code(3);
+    assert!(knowingly.report()["bundle"]["missing"].to_string().contains(&lost), "{}", knowingly.said());
+    // Whole again once it can be had.
+    world.push(|layout, host| layout.image(&format!("{host}/team/lost:1"), &ImageSpec::small("b")).unwrap());
+    world.run(["resolve", "--lock", "site.lock", &name, &lost]).code(0);
+    world.pack(&["--lock", "site.lock", "--name", "whole"]).code(0);
+}
+
+#[test]
+fn a_chart_is_rendered_by_helm_and_its_images_are_found() {
+    let Some(helm) = crate::rig::need("helm") else { return };
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
+    world.root.write("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n");
+    world.root.write("chart/values.yaml", format!("image: {}\n", world.reference("team/app:1")));
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: '{{ .Values.image }}'}]}\n";
+    world.root.write("chart/templates/pod.yaml", pod);
+    let mut command = world.command();
+    command.args(["resolve", "--from", "chart:chart"]).env("PATH", helm.parent().unwrap());
+    let ran = crate::rig::world::Ran::of(command).code(0);
+    assert!(ran.stdout.contains("team/app:1"), "{}", ran.said());
+}

@@ -67,7 +67,7 @@ fn read_below(ctx: &JobCtx, root: &Path, path: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn scan_bytes(bytes: &[u8], name: &str, selection: &mut Selection) {
+pub(super) fn scan_bytes(bytes: &[u8], name: &str, selection: &mut Selection) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => yaml::scan(text, name, selection),

@@ -16,6 +16,7 @@ use super::registry::Registry;
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Candidate, Origin, Requests, Selection};
 
+mod chart;
 mod guess;
 pub mod kubeadm;
 pub mod list;
@@ -40,6 +41,8 @@ pub enum Source {
     K3s(PathBuf),
     /// Kubernetes manifests: a file, or a directory with everything below it.
     Manifests(PathBuf),
+    /// A Helm chart with its default values, as `helm template` renders it: a directory or an archive.
+    Chart(PathBuf),
     /// What a registry holds: `HOST`, `HOST/REPO` or `HOST/REPO:TAGGLOB`.
     Registry(String),
 }
@@ -49,7 +52,7 @@ pub enum Source {
 pub enum SelectError {
     /// A text after `--from` that names no source.
     #[error(
-        "{text:?} is no source: expected kubeadm:VERSION, k3s:FILE, manifests:PATH or registry:HOST[/REPO[:TAGS]]"
+        "{text:?} is no source: expected kubeadm:VERSION, k3s:FILE, manifests:PATH, chart:PATH or registry:HOST[/REPO[:TAGS]]"
     )]
     Source {
         /// As given.
@@ -75,6 +78,26 @@ pub enum SelectError {
         /// The versions of the tables.
         known: String,
     },
+    /// A release of k3s, whose images no table has.
+    #[error("the images of k3s {version} are in no table, and there is no file of that name")]
+    K3sVersion {
+        /// As given.
+        version: String,
+    },
+    /// A chart that nothing here renders.
+    #[error("chart:{} needs helm, which is not on PATH", path.display())]
+    NoHelm {
+        /// The chart.
+        path: PathBuf,
+    },
+    /// A chart that helm does not render.
+    #[error("helm template {}: {reason}", path.display())]
+    Chart {
+        /// The chart.
+        path: PathBuf,
+        /// What it said.
+        reason: String,
+    },
     /// The tables in this program do not parse; a fault of the build.
     #[error("the built-in kubeadm table does not read: {0}")]
     Table(String),
@@ -95,6 +118,18 @@ impl Explain for SelectError {
                 "kubeadm config images list --kubernetes-version vX.Y.Z > images.txt; airlift … -f images.txt"
                     .to_owned(),
             ],
+            Self::K3sVersion { version } => vec![
+                "each release of k3s has its list among its files; fetch it and give it as k3s:k3s-images.txt:".to_owned(),
+                format!(
+                    "https://github.com/k3s-io/k3s/releases/download/{}/k3s-images.txt",
+                    version.replace('+', "%2B")
+                ),
+            ],
+            Self::NoHelm { path } | Self::Chart { path, .. } => vec![format!(
+                "render it where helm is, with the values that the site uses, and give the result: \
+                 helm template NAME {} -f values.yaml > rendered.yaml; --from manifests:rendered.yaml",
+                path.display()
+            )],
             _ => Vec::new(),
         }
     }
@@ -110,6 +145,7 @@ impl FromStr for Source {
             "kubeadm" => Self::Kubeadm(rest.to_owned()),
             "k3s" => Self::K3s(rest.into()),
             "manifests" => Self::Manifests(rest.into()),
+            "chart" => Self::Chart(rest.into()),
             "registry" => Self::Registry(rest.to_owned()),
             _ => return Err(refuse()),
         })
@@ -123,6 +159,9 @@ impl FromStr for Source {
 pub async fn gather(source: &Source, registry: &Registry, ctx: &JobCtx) -> Result<Selection> {
     ctx.check()?;
     match source {
+        Source::K3s(path) if is_version(path) && !path.exists() => {
+            Err(SelectError::K3sVersion { version: path.display().to_string() }.into())
+        }
         Source::List(path) | Source::K3s(path) => {
             let (path, job) = (path.clone(), ctx.clone());
             blocking(ctx, move || {
@@ -136,8 +175,16 @@ pub async fn gather(source: &Source, registry: &Registry, ctx: &JobCtx) -> Resul
             let (path, job) = (path.clone(), ctx.clone());
             blocking(ctx, move || manifests::select(&path, &job)).await
         }
+        Source::Chart(path) => chart::select(path, ctx).await,
         Source::Registry(text) => registry::select(text, registry, ctx).await,
     }
+}
+
+/// `1.31`, `v1.31.2+k3s1`: a release of k3s and not a file of ours.
+fn is_version(path: &Path) -> bool {
+    let text = path.to_str().unwrap_or_default();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains('/') && !text.ends_with(".txt")
 }
 
 /// The requests of a command: references as given, then every source in order; the last look at names before the network.

@@ -121,6 +121,7 @@ impl Words<'_> {
                 Source::Kubeadm(version) => self.value("--from", format!("kubeadm:{version}")),
                 Source::K3s(path) => self.value("--from", format!("k3s:{}", path.display())),
                 Source::Manifests(path) => self.value("--from", format!("manifests:{}", path.display())),
+                Source::Chart(path) => self.value("--from", format!("chart:{}", path.display())),
                 Source::Registry(place) => self.value("--from", format!("registry:{place}")),
             }
         }

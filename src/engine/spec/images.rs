@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
-use crate::domain::selection::{Request, Requests};
+use crate::domain::selection::{Origin, Problem, Request, Requests};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, Kind, Result};
@@ -96,7 +96,7 @@ impl Images {
         ctx: &JobCtx,
     ) -> Result<Requests> {
         let mut requests = match &lock {
-            Some((_, lock)) if self.is_empty() => all_of(lock)?,
+            Some((path, lock)) if self.is_empty() => all_of(lock, path)?,
             _ => self.requests(registry, ctx).await?,
         };
         if let Some((path, lock)) = lock {
@@ -118,10 +118,15 @@ pub(super) async fn lock_of(path: PathBuf, ctx: &JobCtx) -> Result<(PathBuf, Loc
     .await
 }
 
-fn all_of(lock: &Lock) -> Result<Requests> {
+/// All that a lock file has; what it lacks is a problem, so that it is not taken for the whole.
+fn all_of(lock: &Lock, path: &Path) -> Result<Requests> {
     let references = lock.images().iter().map(|locked| locked.reference.to_string());
     let wanted = references.map(|text| Request::parse(&text)).collect::<std::result::Result<_, _>>()?;
-    Ok(Requests { wanted, ..Requests::default() })
+    let lacking = lock.unresolved().iter().map(|missing| Problem {
+        origin: Origin::named(path.display().to_string()),
+        reason: format!("it was written without {missing}; resolve --lock again"),
+    });
+    Ok(Requests { wanted, problems: lacking.collect(), ..Requests::default() })
 }
 
 fn hold(request: &mut Request, lock: &Lock, path: &Path, asked: &[Platform], ctx: &JobCtx) -> Result<()> {

@@ -11,6 +11,7 @@ use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, S
 use crate::domain::expiry::ExpiryError;
 use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
+use crate::domain::reference::Reference;
 use crate::domain::selection::Requests;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::diff::compare;
@@ -116,7 +117,7 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     let outcomes = resolve(&spec, &registry, ctx).await?;
     let mut report = ResolveReport::new(&requests, &outcomes);
     if let Some(path) = job.lock.filter(|_| !report.images.is_empty()) {
-        let lock = new_lock(&outcomes, &spec.platforms, old.as_ref());
+        let lock = new_lock(&requests, &outcomes, &spec.platforms, old.as_ref());
         report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();
         if job.write_lock {
             let ctx = ctx.clone();
@@ -126,14 +127,22 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     Ok(report)
 }
 
-/// References that failed keep the entry they had.
-fn new_lock(outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
-    let lock = Lock::of(outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()), platforms);
-    let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    match old {
-        Some(old) => lock.keeping(old, failed.map(|failed| &failed.request.reference)),
-        None => lock,
+/// References that failed keep the entry they had; without one, the file says that they are not in it.
+fn new_lock(requests: &Requests, outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
+    let resolved = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok());
+    let failed: Vec<&Reference> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.as_ref().err())
+        .map(|failed| &failed.request.reference)
+        .collect();
+    let mut lock = Lock::of(resolved, platforms);
+    if let Some(old) = old {
+        lock = lock.keeping(old, failed.iter().copied());
     }
+    let lost = failed.into_iter().filter(|reference| lock.entry(reference).is_none());
+    let lost: Vec<String> = lost.map(ToString::to_string).collect();
+    let unread = requests.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.reason));
+    lock.lacking(lost.into_iter().chain(unread))
 }
 
 /// What needs no network comes first: the key's place and passphrase, the expiry, the lock file.
