@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures_util::future::join;
 use serde::Serialize;
 
 use super::commit::{commit, finish};
+use super::contents::{self, Program};
 use super::pool::{fill, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
@@ -16,6 +18,7 @@ use crate::domain::digest::Digest;
 use crate::domain::plan::{BlobPlan, Limits, Planner};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::files::{Files, Space};
@@ -145,9 +148,20 @@ pub async fn assemble(
         plan = self::plan(&spec.images)?;
         tidy(&place, &plan, ctx)?;
     }
-    write_documents(&plan, place.root(), ctx).await?;
-    let committed = commit(&spec, &plan, &place, filled.stored, ctx).await?;
+    let (documents, program) =
+        join(write_documents(&plan, place.root(), ctx), carry(&spec, &place, ctx)).await;
+    documents?;
+    let committed = commit(&spec, &plan, &place, (filled.stored, program?), ctx).await?;
     finish(place, committed, &filled.sources, signer, ctx).await
+}
+
+/// Copies this program into a new bundle, where that is wanted.
+async fn carry(spec: &AssembleSpec, place: &repeat::Place, ctx: &JobCtx) -> Result<Option<Program>> {
+    if !spec.tool || place.is_repeat() {
+        return Ok(None);
+    }
+    let (files, root) = (ctx.files.clone(), place.root().to_owned());
+    blocking(move || contents::carry_program(&files, &root).map(Some)).await
 }
 
 pub(super) fn plan(images: &[ResolvedImage]) -> Result<Plan> {

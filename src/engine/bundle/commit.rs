@@ -33,13 +33,13 @@ pub(super) async fn commit(
     spec: &AssembleSpec,
     plan: &Plan,
     place: &repeat::Place,
-    stored: HashMap<Digest, Stored>,
+    brought: (HashMap<Digest, Stored>, Option<Program>),
     ctx: &JobCtx,
 ) -> Result<Committed> {
     ctx.say(Event::Started { phase: Phase::Flush, items: 0, bytes: 0 });
     let document = match place {
         repeat::Place::Repeat { document, .. } => (**document).clone(),
-        repeat::Place::New { .. } => describe(spec, plan, place, stored, ctx)?,
+        repeat::Place::New { .. } => describe(spec, plan, place, brought, ctx)?,
     };
     let bytes = match place {
         repeat::Place::Repeat { bytes, .. } => bytes.clone(),
@@ -78,12 +78,12 @@ fn sync_directories(files: &dyn Files, root: &Path, document: &BundleManifest) -
     Ok(root.parent().map_or(Ok(()), |parent| files.sync_dir(parent))?)
 }
 
-/// Writes layout, index, program and README, and puts together the document.
+/// Writes layout, index and README, and puts together the document.
 fn describe(
     spec: &AssembleSpec,
     plan: &Plan,
     place: &repeat::Place,
-    mut stored: HashMap<Digest, Stored>,
+    (mut stored, program): (HashMap<Digest, Stored>, Option<Program>),
     ctx: &JobCtx,
 ) -> Result<BundleManifest> {
     let (files, root) = (&ctx.files, place.root());
@@ -92,14 +92,13 @@ fn describe(
     let index = contents::index_json(&spec.images).map_err(super::write_json)?;
     listed.push(store::write_file(&**files, root, bundle::INDEX, &index)?);
     let mut binaries: Vec<Binary> = Vec::new();
-    if spec.tool {
-        match contents::carry_program(files, root)? {
-            Program::Carried(file, binary) => {
-                listed.push(file);
-                binaries.push(binary);
-            }
-            Program::Left(reason) => ctx.warn(reason),
+    match program {
+        Some(Program::Carried(file, binary)) => {
+            listed.push(file);
+            binaries.push(binary);
         }
+        Some(Program::Left(reason)) => ctx.warn(reason),
+        None => {}
     }
     let documents = plan.documents.iter().map(|(digest, (bytes, media_type))| Blob {
         digest: digest.clone(),

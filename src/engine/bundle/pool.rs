@@ -18,6 +18,7 @@ use crate::domain::view::MAX_ITEMS;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
+use crate::engine::files::Files;
 use crate::engine::journal::Journal;
 use crate::engine::meter::Meter;
 use crate::engine::registry::Registry;
@@ -111,25 +112,27 @@ pub(super) async fn fill(
     Ok(Filled { stored, sources: fetcher.sources, lost })
 }
 
-/// Last: a run that brings no layer leaves nothing worth keeping.
+/// Last: a run that brings no layer leaves nothing worth keeping. Several at a time, as each waits for its flush.
 pub(super) async fn write_documents(plan: &Plan, root: &Path, ctx: &JobCtx) -> Result<()> {
-    let documents: Vec<(Digest, Bytes)> =
-        plan.documents.iter().map(|(digest, (bytes, _))| (digest.clone(), bytes.clone())).collect();
-    let (files, root) = (Arc::clone(&ctx.files), root.to_owned());
-    blocking(move || {
-        for (digest, bytes) in documents {
-            let size = bytes.len() as u64;
-            let target = store::BlobTarget { root: root.clone(), digest, size, part: None };
-            if store::existing(&*files, &target, &|_| {})?.is_none() {
-                let mut sink = store::BlobSink::fresh(Arc::clone(&files), target)?;
-                if let Err(error) = sink.write(&bytes) {
-                    let _ = sink.discard();
-                    return Err(error);
-                }
-                sink.finish()?;
-            }
-        }
-        Ok(())
-    })
-    .await
+    let one = |(digest, (bytes, _)): (&Digest, &(Bytes, String))| {
+        let (files, bytes) = (Arc::clone(&ctx.files), bytes.clone());
+        let size = bytes.len() as u64;
+        let target = store::BlobTarget { root: root.to_owned(), digest: digest.clone(), size, part: None };
+        blocking(move || write_document(files, target, &bytes))
+    };
+    let writing = stream::iter(plan.documents.iter().map(one)).buffer_unordered(FLUSHING);
+    // All of them: no writer goes on after an error is told.
+    writing.collect::<Vec<_>>().await.into_iter().collect()
+}
+
+fn write_document(files: Arc<dyn Files>, target: store::BlobTarget, bytes: &[u8]) -> Result<()> {
+    if store::existing(&*files, &target, &|_| {})?.is_some() {
+        return Ok(());
+    }
+    let mut sink = store::BlobSink::fresh(files, target)?;
+    if let Err(error) = sink.write(bytes) {
+        let _ = sink.discard();
+        return Err(error);
+    }
+    sink.finish().map(drop)
 }
