@@ -60,6 +60,7 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/host.rs", "tables of the kernel, sockets of runtimes"),
     ("src/engine/media/", "tables of the kernel and first bytes of devices"),
     ("src/engine/bundle/contents.rs", "the running program"),
+    ("src/engine/jobs/record.rs", "a lock that stays with its file through a rename"),
     ("src/engine/demo/", "samples that it makes and damages"),
 ];
 const FILE_SYSTEMS: &[&str] = &["std::fs", "tokio::fs", "rustix::fs"];

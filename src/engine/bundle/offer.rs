@@ -13,6 +13,7 @@ use crate::domain::trust::SerialDecision;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
+use crate::engine::files::EntryKind;
 use crate::engine::media::{self, ListSpec};
 use crate::engine::sign::{AllowedSigners, TrustPolicy, TrustReport, read_signatures, verify_signatures};
 use crate::engine::state::State;
@@ -112,7 +113,7 @@ fn said(path: &Path, spec: &OfferSpec, ctx: &JobCtx) -> Result<Said> {
     let signatures = read_signatures(files, path)?;
     let document = BundleManifest::parse(&bytes)?;
     let mut problems = Vec::new();
-    let allowed = if spec.trust.exists() {
+    let allowed = if files.stat(&spec.trust)?.is_some() {
         AllowedSigners::load(files, &spec.trust).map_err(|error| problems.push(error.message())).ok()
     } else {
         None
@@ -125,8 +126,10 @@ fn said(path: &Path, spec: &OfferSpec, ctx: &JobCtx) -> Result<Said> {
     let trust = verify_signatures(&bytes, &signatures, &allowed, TrustPolicy::default(), at);
     let parts: Vec<&str> =
         document.blobs.iter().flat_map(|blob| &blob.parts).map(|part| &*part.path).collect();
-    let there =
-        parts.iter().filter(|part| path.join(part).symlink_metadata().is_ok_and(|meta| meta.is_file()));
+    let is_file = |part: &&&str| {
+        files.stat(&path.join(part)).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == EntryKind::File))
+    };
+    let there = parts.iter().filter(is_file);
     let parts = (parts.len(), there.count());
     let report = report(InspectSpec { bundle: path.to_owned() }, &bytes, document, &signatures, now);
     let serial = (!trust.signed_by.is_empty())
