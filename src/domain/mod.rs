@@ -18,6 +18,7 @@ pub mod progress;
 pub mod reference;
 pub mod resolved;
 pub mod selection;
+pub mod sheet;
 pub mod shell;
 pub mod strict_json;
 pub mod text;

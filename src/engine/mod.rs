@@ -22,6 +22,7 @@ pub mod registry;
 pub mod resolve;
 pub mod select;
 pub mod serve;
+pub mod sheet;
 pub mod sign;
 pub mod spec;
 pub mod state;

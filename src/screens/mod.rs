@@ -2,6 +2,8 @@
 
 mod assemble;
 mod images;
+mod report;
+mod sheet;
 mod signer;
 mod start;
 
@@ -16,5 +18,6 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     screens.insert(Place::Start, Box::<start::Start>::default());
     screens.insert(Place::Images, Box::<images::Images>::default());
     screens.insert(Place::Assemble, Box::<assemble::Assemble>::default());
+    screens.insert(Place::Report, Box::<report::Report>::default());
     screens
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use super::model::{JobState, Model, Place};
 use super::msg::Ended;
-use super::picked::Checked;
+use super::picked;
 use crate::domain::expiry::Expiry;
 use crate::domain::progress::Phase;
+use crate::domain::sheet::{Checked, Grade, Sheet};
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::select::Source;
+use crate::engine::sheet::{self, PackedFacts};
+use crate::engine::sign::SignReport;
+use crate::engine::sign::countersign::CountersignReport;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
 use crate::failure::Failure;
@@ -57,6 +61,36 @@ pub struct Run {
     pub plan: Option<Box<PlanReport>>,
 }
 
+/// A bundle that was made, and what was done with it since.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The report of the job.
+    pub packed: Box<PackReport>,
+    /// What was warned of on the way.
+    pub warnings: Vec<String>,
+    /// When it was done.
+    pub at: jiff::Timestamp,
+    /// Signatures that were added since.
+    pub signatures: Vec<SignReport>,
+    /// What happened to the medium since.
+    pub medium: Vec<Checked>,
+    /// The bundle of that name before it.
+    pub previous: Option<PathBuf>,
+}
+
+impl Made {
+    /// The report to print.
+    pub fn sheet(&self) -> Sheet {
+        sheet::packed(&PackedFacts {
+            report: &self.packed,
+            warnings: &self.warnings,
+            signatures: &self.signatures,
+            medium: &self.medium,
+            made: self.at,
+        })
+    }
+}
+
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Assembly {
@@ -80,6 +114,8 @@ pub struct Assembly {
     pub run: Option<Run>,
     /// Bytes a second that the last fetch came with.
     pub rate: Option<u64>,
+    /// What was made last.
+    pub made: Option<Made>,
 }
 
 impl Default for Assembly {
@@ -95,6 +131,7 @@ impl Default for Assembly {
             plan: None,
             run: None,
             rate: None,
+            made: None,
         }
     }
 }
@@ -105,10 +142,12 @@ impl Assembly {
         self.plan = None;
         self.run = None;
     }
+}
 
-    /// What the last run made.
-    pub fn packed(&self) -> Option<&PackReport> {
-        match &self.run.as_ref()?.job.ended {
+impl Run {
+    /// What it made.
+    fn packed(&self) -> Option<&PackReport> {
+        match &self.job.ended {
             Some(Ended::Succeeded(report)) => match &**report {
                 JobReport::Pack(report) => Some(report),
                 _ => None,
@@ -158,7 +197,7 @@ impl Model {
         let images = self.picked.images.iter();
         let checked =
             images.filter_map(|image| self.picked.checked.get(&image.request.reference.to_string()));
-        checked.filter(|checked| matches!(checked, Checked::Failed(_))).count()
+        checked.filter(|checked| matches!(checked, picked::Checked::Failed(_))).count()
     }
 
     /// Why nothing can be planned yet.
@@ -214,23 +253,49 @@ impl Model {
             self.assembly.rate = Some(fetch.rate(took));
         }
         self.changed(Place::Assemble);
-        self.assembly.run = Some(Run { job, took, plan });
-        let (state, report) = match &self.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref()) {
-            Some(Ended::Succeeded(_)) => {
-                let good = self
-                    .assembly
-                    .packed()
-                    .is_some_and(|packed| packed.bundle.complete && packed.bundle.read_back.is_some());
-                let state = if good { StepState::Ok } else { StepState::Warn };
-                (state, Some(state))
-            }
-            Some(Ended::Failed(_)) => (StepState::Failed, None),
-            _ => (StepState::Warn, None),
+        let run = Run { job, took, plan };
+        let made = run.packed().map(|packed| made(&run, packed, self.now));
+        let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);
+        let state = match (&run.job.ended, good) {
+            (Some(Ended::Succeeded(_)), true) => StepState::Ok,
+            (Some(Ended::Failed(_)), _) => StepState::Failed,
+            _ => StepState::Warn,
         };
         self.set_state(Place::Assemble, state);
-        if let Some(report) = report {
-            self.set_state(Place::Report, report);
+        if made.is_some() {
+            self.set_state(Place::Report, state);
+            self.assembly.made = made;
         }
+        self.assembly.run = Some(run);
+    }
+
+    /// A signature was added to what was made.
+    pub fn countersigned(&mut self, report: &CountersignReport) {
+        if let (Some(made), Some(signature)) = (&mut self.assembly.made, &report.signature) {
+            made.signatures.retain(|known| known.key_id != signature.key_id);
+            made.signatures.push(signature.clone());
+        }
+    }
+
+    /// Another bundle is begun with: key and measured rate stay, everything else is as at first.
+    pub fn begin_anew(&mut self) {
+        let (key, rate) = (self.assembly.key.take(), self.assembly.rate);
+        self.assembly = Assembly { key, rate, ..Assembly::default() };
+        for (place, _) in super::model::CONNECTED.iter().skip(2) {
+            self.set_state(*place, StepState::Todo);
+        }
+    }
+}
+
+fn made(run: &Run, packed: &PackReport, at: jiff::Timestamp) -> Made {
+    let previous = run.plan.as_ref().and_then(|plan| plan.place.previous.as_ref());
+    Made {
+        packed: Box::new(packed.clone()),
+        warnings: run.job.view.warnings.clone(),
+        at,
+        signatures: Vec::new(),
+        medium: Vec::new(),
+        previous: previous.map(|previous| previous.path.clone()).filter(|path| *path != packed.bundle.path),
     }
 }
 

@@ -244,7 +244,11 @@ impl App {
     }
 
     pub(super) fn copy(&mut self, value: String) {
-        self.say(format!("copied, where the terminal lets us: {value}"));
+        let what = match value.trim_end().lines().count() {
+            0 | 1 => value.clone(),
+            lines => format!("{lines} lines"),
+        };
+        self.say(format!("copied, where the terminal lets us: {what}"));
         self.todo.effects.push_back(Effect::Copy(value));
     }
 

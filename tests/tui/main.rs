@@ -9,6 +9,8 @@ mod made;
 #[cfg(test)]
 mod pictures;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod start;

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 
 use crate::cli::printer::Printer;
-use crate::domain::diff::{Change, Sum};
-use crate::domain::text;
 use crate::engine::bundle::diff::{DiffReport, DiffSpec};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
@@ -32,33 +30,5 @@ impl Args {
 
 /// What changes.
 pub(super) fn show(report: &DiffReport, out: &Printer) {
-    let diff = &report.diff;
-    out.line(format!("{} -> {}  (neither is verified)", report.first, report.second));
-    for entry in &diff.removed {
-        out.line(format!("- {} {}", entry.reference, entry.digest));
-    }
-    for entry in &diff.added {
-        out.line(format!("+ {} {}", entry.reference, entry.digest));
-    }
-    for change in &diff.changed {
-        out.line(format!("~ {}", changed(change)));
-    }
-    out.line(diff.line());
-    out.line(format!("blobs: new {}, gone {}, shared {}", sum(diff.new), sum(diff.gone), sum(diff.shared)));
-}
-
-fn changed(change: &Change) -> String {
-    let mut words = vec![change.reference.clone()];
-    if change.from == change.to {
-        words.push(format!("{} (same digest)", change.to));
-    } else {
-        words.push(format!("{} -> {}", change.from, change.to));
-    }
-    words.extend(change.platforms_removed.iter().map(|platform| format!("-{platform}")));
-    words.extend(change.platforms_added.iter().map(|platform| format!("+{platform}")));
-    words.join(" ")
-}
-
-fn sum(sum: Sum) -> String {
-    format!("{} ({})", sum.blobs, text::bytes(sum.bytes))
+    report.lines().into_iter().for_each(|line| out.line(line));
 }

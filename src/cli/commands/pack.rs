@@ -8,7 +8,6 @@ use crate::cli::printer::Printer;
 use crate::domain::expiry::Expiry;
 use crate::domain::job::Places;
 use crate::domain::text;
-use crate::engine::bundle::readback::Method;
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::failure::Failure;
@@ -109,13 +108,7 @@ pub(super) fn show(report: &PackReport, out: &Printer) {
         text::bytes(bundle.copied_bytes)
     ));
     out.note(match bundle.read_back {
-        Some(read) if read.method == Method::Direct => {
-            format!("read back from the medium itself (direct I/O): {}", text::bytes(read.bytes))
-        }
-        Some(read) => format!(
-            "read back {}; this file system refuses direct I/O, so part of it may have come from memory",
-            text::bytes(read.bytes)
-        ),
+        Some(read) => read.to_string(),
         None => "not read back: what the medium really kept is not known".to_owned(),
     });
     out.note(format!("signed by {}", bundle.signed_by));

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::read::document_bytes;
 use crate::domain::bundle::BundleManifest;
-use crate::domain::diff::{Diff, diff};
+use crate::domain::diff::{Change, Diff, Sum, diff};
+use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -34,6 +35,37 @@ pub struct DiffReport {
     /// What differs.
     #[serde(flatten)]
     pub diff: Diff,
+}
+
+impl DiffReport {
+    /// In words, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let diff = &self.diff;
+        let mut lines = vec![format!("{} -> {}  (neither is verified)", self.first, self.second)];
+        lines.extend(diff.removed.iter().map(|entry| format!("- {} {}", entry.reference, entry.digest)));
+        lines.extend(diff.added.iter().map(|entry| format!("+ {} {}", entry.reference, entry.digest)));
+        lines.extend(diff.changed.iter().map(|change| format!("~ {}", changed(change))));
+        lines.push(diff.line());
+        let (new, gone, shared) = (sum(diff.new), sum(diff.gone), sum(diff.shared));
+        lines.push(format!("blobs: new {new}, gone {gone}, shared {shared}"));
+        lines
+    }
+}
+
+fn changed(change: &Change) -> String {
+    let mut words = vec![change.reference.clone()];
+    if change.from == change.to {
+        words.push(format!("{} (same digest)", change.to));
+    } else {
+        words.push(format!("{} -> {}", change.from, change.to));
+    }
+    words.extend(change.platforms_removed.iter().map(|platform| format!("-{platform}")));
+    words.extend(change.platforms_added.iter().map(|platform| format!("+{platform}")));
+    words.join(" ")
+}
+
+fn sum(sum: Sum) -> String {
+    format!("{} ({})", sum.blobs, text::bytes(sum.bytes))
 }
 
 /// Reads both documents and compares them.

@@ -11,6 +11,7 @@ use super::hash_all::Stoppable;
 use crate::domain::bundle::{BundleManifest, MANIFEST};
 use crate::domain::digest::{Algorithm, Digest};
 use crate::domain::progress::{Event, Phase};
+use crate::domain::text;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::{FileResult, at_byte, refuses_direct};
@@ -41,6 +42,19 @@ pub struct ReadBack {
     pub bytes: u64,
     /// How.
     pub method: Method,
+}
+
+impl std::fmt::Display for ReadBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = text::bytes(self.bytes);
+        match self.method {
+            Method::Direct => write!(f, "read back from the medium itself (direct I/O): {bytes}"),
+            Method::CacheDropped => write!(
+                f,
+                "read back {bytes}; this file system refuses direct I/O, so part of it may have come from memory"
+            ),
+        }
+    }
 }
 
 /// The medium does not hold what was written.

@@ -195,9 +195,7 @@ impl Screen for Assemble {
             }
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
-            Act::AssembleNext if model.assembly.packed().is_none() => {
-                Some("nothing is packed yet".to_owned())
-            }
+            Act::AssembleNext if model.assembly.made.is_none() => Some("nothing is packed yet".to_owned()),
             _ => None,
         }
     }

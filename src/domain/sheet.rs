@@ -1,0 +1,287 @@
+//! The report on a bundle as one would print it: what it is, who signed, what was checked and how, and what comes next.
+
+mod render;
+
+use serde::{Serialize, Serializer};
+
+use super::bundle::{Missing, Totals};
+use super::digest::Digest;
+use super::text;
+
+/// What the JSON form begins with.
+pub const FORMAT: &str = "airlift-report/1";
+/// Characters in a group of digits, to be read aloud.
+const GROUP: usize = 8;
+
+/// How good something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grade {
+    /// Neither.
+    Plain,
+    /// As it should be.
+    Ok,
+    /// To be known.
+    Warn,
+    /// Not as it should be.
+    Fail,
+}
+
+impl Grade {
+    /// A sign before the words, so that colour is never the only one.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Ok => "+ ",
+            Self::Warn => "! ",
+            Self::Fail => "x ",
+        }
+    }
+}
+
+/// What was done with the bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// It was assembled and signed.
+    Packed,
+    /// It was verified.
+    Verified,
+}
+
+/// A key that signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signed {
+    /// `SHA256:…`.
+    pub fingerprint: String,
+    /// Name of its signature file.
+    pub key_id: String,
+    /// Whose it is, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// One thing that was looked at, or was not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// What.
+    pub what: &'static str,
+    /// Whether that is well.
+    pub grade: Grade,
+    /// How it was looked at, and how far.
+    pub how: String,
+}
+
+/// Something to type next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What for.
+    pub what: &'static str,
+    /// One line of a shell.
+    pub command: String,
+}
+
+/// An image of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Carried {
+    /// Its full reference.
+    pub reference: String,
+    /// Of its top manifest.
+    pub digest: Digest,
+    /// Its bytes, shared ones counted again.
+    pub bytes: u64,
+    /// What is carried of it.
+    pub platforms: Vec<String>,
+}
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sheet {
+    /// [`FORMAT`].
+    pub format: &'static str,
+    /// What was done.
+    pub deed: Deed,
+    /// When this was said, UTC.
+    pub made: jiff::Timestamp,
+    /// Version of the program.
+    pub version: &'static str,
+    /// How it went.
+    pub grade: Grade,
+    /// The same in a sentence.
+    pub verdict: String,
+    /// Name of the series.
+    pub name: String,
+    /// Serial.
+    pub serial: u64,
+    /// `<name>-<serial>`.
+    pub directory: String,
+    /// Where it lies.
+    pub path: String,
+    /// Id.
+    #[serde(serialize_with = "as_text")]
+    pub id: uuid::Uuid,
+    /// Digest of the signed document.
+    pub document: Digest,
+    /// When it was assembled, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<jiff::Timestamp>,
+    /// When it expires.
+    pub expires: Option<jiff::Timestamp>,
+    /// Images, blobs and bytes.
+    pub totals: Totals,
+    /// Where its bytes came from, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Who signed.
+    pub signatures: Vec<Signed>,
+    /// What was checked, and what was not.
+    pub checked: Vec<Checked>,
+    /// What happened to the medium afterwards.
+    pub medium: Vec<Checked>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// What was asked for and is not in it.
+    pub missing: Vec<Missing>,
+    /// What to do next, on the other side.
+    pub next: Vec<Step>,
+    /// The images, where they are known.
+    pub images: Vec<Carried>,
+}
+
+fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// One row of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// In front; empty where it goes on from the row above.
+    pub label: String,
+    /// The words.
+    pub words: String,
+    /// How good that is.
+    pub grade: Grade,
+    /// What is worth copying of it, where that is not the words.
+    pub value: Option<String>,
+    /// Whether it is something to type.
+    pub command: bool,
+}
+
+impl Fact {
+    fn new(label: impl Into<String>, words: impl Into<String>) -> Self {
+        let (label, words) = (label.into(), words.into());
+        Self { label, words, grade: Grade::Plain, value: None, command: false }
+    }
+
+    fn graded(self, grade: Grade) -> Self {
+        Self { grade, ..self }
+    }
+
+    fn valued(self, value: &str) -> Self {
+        Self { value: Some(value.to_owned()), ..self }
+    }
+}
+
+/// Rows under one heading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The heading.
+    pub title: &'static str,
+    /// The rows.
+    pub facts: Vec<Fact>,
+}
+
+impl Sheet {
+    /// Everything in the order in which it is read; sections with nothing in them are left out.
+    pub fn sections(&self) -> Vec<Section> {
+        let section = |title, facts| Section { title, facts };
+        let mut sections = vec![
+            section("Bundle", self.about()),
+            section("To carry on paper, apart from the medium", self.paper()),
+            section("Checked", self.checked.iter().map(checked).collect()),
+            section("Medium", self.medium.iter().map(checked).collect()),
+            section("To be known", self.to_be_known()),
+            section(
+                match self.deed {
+                    Deed::Packed => "On the other side",
+                    Deed::Verified => "Next",
+                },
+                self.next.iter().flat_map(step).collect(),
+            ),
+            section("Images", self.images.iter().flat_map(carried).collect()),
+        ];
+        sections.retain(|section| !section.facts.is_empty());
+        sections
+    }
+
+    fn about(&self) -> Vec<Fact> {
+        let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let totals = self.totals;
+        let (images, blobs, bytes) = (totals.images, totals.blobs, text::bytes(totals.bytes));
+        let mut facts = vec![
+            Fact::new("name", format!("{}  serial {}", self.name, self.serial)).valued(&self.directory),
+            Fact::new("id", self.id.to_string()),
+            Fact::new("lies in", self.path.clone()),
+            Fact::new("content", format!("{images} images, {blobs} blobs, {bytes} ({} bytes)", totals.bytes)),
+        ];
+        facts.extend(self.origin.iter().map(|origin| Fact::new("came from", origin.clone())));
+        facts.extend(self.created.map(|created| Fact::new("created", time(created))));
+        facts.push(Fact::new("expires", self.expires.map_or_else(|| "never".to_owned(), time)));
+        facts.push(Fact::new("document", self.document.to_string()));
+        for signed in &self.signatures {
+            let who = signed.who.as_ref().map_or_else(String::new, |who| format!(" ({who})"));
+            let words = format!("{}{who}", signed.fingerprint);
+            facts.push(Fact::new("signed by", words).valued(&signed.fingerprint));
+        }
+        facts
+    }
+
+    fn paper(&self) -> Vec<Fact> {
+        let document = self.document.to_string();
+        let groups = text::groups(self.document.hex(), GROUP);
+        let mut facts = two_rows(self.document.algorithm().name(), &groups, &document);
+        for signed in &self.signatures {
+            let digits = signed.fingerprint.strip_prefix("SHA256:").unwrap_or(&signed.fingerprint);
+            facts.extend(two_rows("key", &text::groups(digits, GROUP), &signed.fingerprint));
+        }
+        facts
+    }
+
+    fn to_be_known(&self) -> Vec<Fact> {
+        let missing = self.missing.iter().map(|missing| {
+            Fact::new("missing", format!("{}: {}", missing.reference, missing.reason)).graded(Grade::Warn)
+        });
+        let warnings =
+            self.warnings.iter().map(|words| Fact::new("warning", words.clone()).graded(Grade::Warn));
+        missing.chain(warnings).collect()
+    }
+}
+
+/// Groups in rows of four, as one reads them.
+fn two_rows(label: &str, groups: &str, value: &str) -> Vec<Fact> {
+    let groups: Vec<&str> = groups.split(' ').collect();
+    let row = |(at, row): (usize, &[&str])| {
+        Fact::new(if at == 0 { label } else { "" }, row.join(" ")).valued(value)
+    };
+    groups.chunks(4).enumerate().map(row).collect()
+}
+
+fn checked(checked: &Checked) -> Fact {
+    Fact::new(checked.what, checked.how.clone()).graded(checked.grade)
+}
+
+fn step(step: &Step) -> [Fact; 2] {
+    let command = Fact { command: true, ..Fact::new("", step.command.clone()) };
+    [Fact::new(step.what, String::new()), command]
+}
+
+fn carried(image: &Carried) -> [Fact; 2] {
+    let platforms = image.platforms.join(" ");
+    let (reference, digest) = (image.reference.clone(), image.digest.to_string());
+    [
+        Fact::new("", format!("{reference}  {}  {platforms}", text::bytes(image.bytes))).valued(&reference),
+        Fact::new("", format!("  {digest}")).valued(&digest),
+    ]
+}

@@ -1,0 +1,249 @@
+//! Makes the printable report of what a job reports: of a bundle that was packed, and of one that was verified.
+
+use super::bundle::readback::Method;
+use super::bundle::verify::{History, VerifyReport};
+use super::pack::PackReport;
+use super::sign::{Outcome, SignReport};
+use crate::domain::bundle::directory;
+use crate::domain::sheet::{Carried, Checked, Deed, FORMAT, Grade, Sheet, Signed, Step};
+use crate::domain::shell::shell_words;
+use crate::domain::text;
+
+/// What a report on a packed bundle is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedFacts<'a> {
+    /// What was packed.
+    pub report: &'a PackReport,
+    /// What was warned of on the way.
+    pub warnings: &'a [String],
+    /// Signatures that were added since.
+    pub signatures: &'a [SignReport],
+    /// What happened to the medium since.
+    pub medium: &'a [Checked],
+    /// When this is said.
+    pub made: jiff::Timestamp,
+}
+
+/// The report on a bundle that was packed.
+pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
+    let bundle = &facts.report.bundle;
+    let name = directory(&bundle.name, bundle.serial);
+    let (read_back, verdict) = (read_back(facts.report), verdict(facts.report, &name));
+    let first = Signed { fingerprint: bundle.signed_by.clone(), key_id: bundle.key_id.clone(), who: None };
+    let added = facts.signatures.iter().filter(|added| added.fingerprint != first.fingerprint);
+    let mut signatures = vec![first.clone()];
+    signatures.extend(added.map(|added| Signed {
+        fingerprint: added.fingerprint.clone(),
+        key_id: added.key_id.clone(),
+        who: None,
+    }));
+    let mut warnings: Vec<String> = facts.warnings.to_vec();
+    warnings.extend(
+        facts.report.moved().filter(|moved| !facts.warnings.iter().any(|w| w == moved)).map(str::to_owned),
+    );
+    let signed =
+        format!("{} of this bundle's document, each checked after it was made", count(signatures.len()));
+    Sheet {
+        format: FORMAT,
+        deed: Deed::Packed,
+        made: facts.made,
+        version: env!("CARGO_PKG_VERSION"),
+        grade: verdict.0.max(if warnings.is_empty() { Grade::Ok } else { Grade::Warn }),
+        verdict: verdict.1,
+        name: bundle.name.clone(),
+        serial: bundle.serial,
+        path: bundle.path.display().to_string(),
+        id: bundle.id,
+        document: bundle.document.clone(),
+        created: None,
+        expires: bundle.expires,
+        totals: bundle.totals,
+        origin: Some(format!(
+            "{} fetched, {} there already, {} copied from beside",
+            text::bytes(bundle.fetched_bytes),
+            text::bytes(bundle.kept_bytes),
+            text::bytes(bundle.copied_bytes)
+        )),
+        checked: vec![
+            Checked {
+                what: "digests",
+                grade: Grade::Ok,
+                how: "every blob hashed while it was written".to_owned(),
+            },
+            read_back,
+            Checked { what: "signatures", grade: Grade::Ok, how: signed },
+        ],
+        signatures,
+        medium: facts.medium.to_vec(),
+        warnings,
+        missing: bundle.missing.clone(),
+        next: other_side(&name, &first.key_id),
+        images: images(facts.report),
+        directory: name,
+    }
+}
+
+fn count(signatures: usize) -> String {
+    if signatures == 1 { "1 signature".to_owned() } else { format!("{signatures} signatures") }
+}
+
+fn verdict(report: &PackReport, name: &str) -> (Grade, String) {
+    let bundle = &report.bundle;
+    let done = if bundle.repeated { "was there already, gone over again" } else { "is assembled" };
+    match (bundle.complete, bundle.read_back) {
+        (false, _) => {
+            let missing = bundle.missing.len();
+            (Grade::Warn, format!("{name} is signed but incomplete: {missing} missing"))
+        }
+        (true, None) => (Grade::Warn, format!("{name} {done} and signed, but it was not read back")),
+        (true, Some(read)) if read.method == Method::CacheDropped => (
+            Grade::Warn,
+            format!("{name} {done}, read back and signed; part of it may have come from memory"),
+        ),
+        (true, Some(_)) => (Grade::Ok, format!("{name} {done}, read back from the medium and signed")),
+    }
+}
+
+fn read_back(report: &PackReport) -> Checked {
+    let (grade, how) = match report.bundle.read_back {
+        Some(read) => (if read.method == Method::Direct { Grade::Ok } else { Grade::Warn }, read.to_string()),
+        None => (Grade::Warn, "not read back: what the medium really kept is not known".to_owned()),
+    };
+    Checked { what: "read back", grade, how }
+}
+
+/// What has to be typed where the bundle arrives; `MOUNT` is for whoever types it.
+fn other_side(name: &str, key_id: &str) -> Vec<Step> {
+    let place = format!("MOUNT/{name}");
+    let airlift = |verb: &str, more: &[&str]| {
+        let mut words = vec!["airlift".to_owned(), verb.to_owned(), place.clone()];
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        shell_words(&words)
+    };
+    let stock = format!(
+        "ssh-keygen -Y verify -f allowed_signers -I PRINCIPAL -n airlift-bundle -s airlift/signatures/{key_id}.sig < \
+         airlift/manifest.json"
+    );
+    let list = "grep -A2 '\"airlift/SHA256SUMS\"' airlift/manifest.json | grep \"$(sha256sum < airlift/SHA256SUMS | \
+                cut -c1-64)\"";
+    let step = |what, command: String| Step { what, command };
+    vec![
+        step(
+            "Once per key: trust it, and compare its fingerprint with the one on paper",
+            "airlift key trust PUBLIC_KEY_FILE".to_owned(),
+        ),
+        step("Verify signatures, age, serial, file list and every byte", airlift("verify", &[])),
+        step("Or with OpenSSH and coreutils alone, before anything of it is run", format!("cd {place}")),
+        step("the signature", stock),
+        step("that the signed document means this list (prints one line)", list.to_owned()),
+        step("every file", "sha256sum -c airlift/SHA256SUMS".to_owned()),
+        step("Import it", airlift("import", &["--into", "registry:HOST:PORT"])),
+        step("Or serve it as a registry", airlift("serve", &["--listen", "127.0.0.1:5000"])),
+    ]
+}
+
+fn images(report: &PackReport) -> Vec<Carried> {
+    let left_out =
+        |requested: &str| report.bundle.missing.iter().any(|missing| missing.reference == requested);
+    let carried = report.resolved.images.iter().filter(|image| !left_out(&image.requested));
+    carried
+        .map(|image| Carried {
+            reference: image.reference.to_string(),
+            digest: image.digest.clone(),
+            bytes: image.bytes,
+            platforms: image.platforms.iter().map(|platform| platform.platform().to_string()).collect(),
+        })
+        .collect()
+}
+
+/// The report on a bundle that was verified; `made` is when this is said.
+pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
+    let name = directory(&report.name, report.serial);
+    let (grade, verdict) = match (report.complete, report.warnings.is_empty()) {
+        (false, _) => {
+            let missing = report.missing.len();
+            (Grade::Warn, format!("{name} is what was signed, and incomplete: {missing} missing"))
+        }
+        (true, false) => (Grade::Warn, format!("{name} is what was signed; see what is to be known")),
+        (true, true) => (Grade::Ok, format!("{name} is what was signed, every byte of it")),
+    };
+    let place = report.path.display().to_string();
+    let airlift = |verb: &str, more: &[&str]| {
+        let mut words = vec!["airlift".to_owned(), verb.to_owned(), place.clone()];
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        shell_words(&words)
+    };
+    Sheet {
+        format: FORMAT,
+        deed: Deed::Verified,
+        made,
+        version: env!("CARGO_PKG_VERSION"),
+        grade,
+        verdict,
+        name: report.name.clone(),
+        serial: report.serial,
+        directory: name,
+        path: report.path.display().to_string(),
+        id: report.id,
+        document: report.document.clone(),
+        created: Some(report.created),
+        expires: report.expires,
+        totals: report.totals,
+        origin: None,
+        signatures: signers(report),
+        checked: looked_at(report),
+        medium: Vec::new(),
+        warnings: report.warnings.clone(),
+        missing: report.missing.clone(),
+        next: vec![
+            Step { what: "Import it", command: airlift("import", &["--into", "registry:HOST:PORT"]) },
+            Step {
+                what: "Or serve it as a registry",
+                command: airlift("serve", &["--listen", "127.0.0.1:5000"]),
+            },
+        ],
+        images: Vec::new(),
+    }
+}
+
+fn signers(report: &VerifyReport) -> Vec<Signed> {
+    let good = report.trust.signatures.iter().filter_map(|signature| match &signature.outcome {
+        Outcome::Good { principals } => Some(Signed {
+            fingerprint: signature.fingerprint.clone()?,
+            key_id: signature.key_id.clone()?,
+            who: Some(principals.to_string()),
+        }),
+        _ => None,
+    });
+    good.collect()
+}
+
+fn looked_at(report: &VerifyReport) -> Vec<Checked> {
+    let (signed, needed) = (report.trust.signed_by.len(), report.trust.required);
+    let known = |history: &History| !matches!(history.decision, crate::domain::trust::SerialDecision::First);
+    let with_history = !report.history.is_empty() && report.history.iter().all(known);
+    let ok = |what, how| Checked { what, grade: Grade::Ok, how };
+    let left = if report.layers_left {
+        "all but layers, which are hashed as they are imported"
+    } else {
+        "every byte"
+    };
+    let cold = if report.cold_read { "read past the cache" } else { "read through the cache" };
+    vec![
+        ok("signatures", format!("{signed} of {needed} needed, by keys different from each other")),
+        ok("clock", format!("decided at {}", report.decided_at.strftime("%Y-%m-%d %H:%M:%SZ"))),
+        if with_history {
+            ok("serial", "not older than what was accepted before".to_owned())
+        } else {
+            let how = "no history on this host: rollback could not be checked".to_owned();
+            Checked { what: "serial", grade: Grade::Warn, how }
+        },
+        ok("bytes", format!("{} hashed ({left}), {cold}", text::bytes(report.bytes_hashed))),
+        match report.layers_unpacked {
+            Some(layers) => ok("layers", format!("{layers} unpacked and compared with the configurations")),
+            None => {
+                Checked { what: "layers", grade: Grade::Plain, how: "not unpacked; --deep does".to_owned() }
+            }
+        },
+    ]
+}

@@ -1,0 +1,224 @@
+//! Report: what was made, who signed, what was checked and how, and what the other side types; and what is still to be done.
+
+use std::path::{Path as FsPath, PathBuf};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::sheet::{SheetView, role, save};
+use super::signer::{AskKey, Choice};
+use crate::actions::{Act, Scope};
+use crate::config::theme::Role;
+use crate::dialogs::path::Wanted;
+use crate::dialogs::{Answer, Confirm, Page, Path, Question};
+use crate::domain::sheet::Sheet;
+use crate::engine::bundle::diff::DiffSpec;
+use crate::engine::spec::{JobReport, JobSpec, SignJob, SignerSpec};
+use crate::tui::assembly::Made;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Ended, Found};
+use crate::tui::screen::{Cx, Screen};
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+use crate::widgets::phases::{PhaseRow, Standing, phase};
+
+/// The screen.
+#[derive(Debug)]
+pub(super) struct Report {
+    view: SheetView,
+    sheet: Option<Sheet>,
+    key: AskKey,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { view: SheetView::default(), sheet: None, key: AskKey::new(Act::Sign) }
+    }
+}
+
+fn bundle(made: &Made) -> PathBuf {
+    made.packed.bundle.path.clone()
+}
+
+impl Report {
+    fn write(cx: &mut Cx<'_>) {
+        let Some(made) = &cx.model.assembly.made else { return };
+        let beside = bundle(made).parent().unwrap_or(FsPath::new("/")).display().to_string();
+        let help = "As txt, md and json; never into the signed bundle itself.";
+        let at = format!("{}/", beside.trim_end_matches('/'));
+        cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::Directory).at(&at));
+    }
+
+    fn save(&self, directory: &FsPath, cx: &mut Cx<'_>) {
+        let Some(sheet) = &self.sheet else { return };
+        match save(sheet, directory) {
+            Ok(effects) => effects.into_iter().for_each(|effect| cx.effect(effect)),
+            Err(failure) => cx.open(words::failure_page("The report was not saved", &failure)),
+        }
+    }
+
+    fn compare(cx: &mut Cx<'_>) {
+        let Some(made) = &cx.model.assembly.made else { return };
+        let beside = bundle(made).parent().unwrap_or(FsPath::new("/")).to_owned();
+        let at = made
+            .previous
+            .clone()
+            .map_or_else(|| format!("{}/", beside.display()), |path| path.display().to_string());
+        let help = "The bundle to compare with, NAME-SERIAL; neither is verified for that.";
+        cx.open(Path::new(Act::Diff, "Compare with", help, Wanted::Directory).at(&at));
+    }
+
+    fn sign(cx: &mut Cx<'_>, choice: Option<Choice>) {
+        let Some(made) = &cx.model.assembly.made else { return };
+        let signer = match choice {
+            None => return,
+            Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
+            Some(Choice::Other(key)) => key.signer,
+        };
+        cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle: bundle(made), signer, dry_run: false }));
+    }
+
+    fn anew(cx: &mut Cx<'_>, keep_list: bool) {
+        if !keep_list {
+            cx.model.picked.images.iter_mut().for_each(|image| image.marked = true);
+            let count = cx.model.picked.drop_rows(None);
+            cx.say(format!("{count} references dropped; u brings them back"));
+        }
+        cx.model.begin_anew();
+        cx.go(Place::Images);
+    }
+}
+
+impl Screen for Report {
+    fn scopes(&self) -> &'static [Scope] {
+        &[Scope::Report, Scope::List]
+    }
+
+    fn footer(&self, _: &Model) -> Vec<Act> {
+        vec![Act::ReportWrite, Act::Copy, Act::Sign, Act::Diff, Act::ReportNew]
+    }
+
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let running = model.running().map(|job| format!("{} is running", job.spec.title()));
+        let nothing =
+            model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
+        match act {
+            Act::ReportWrite => nothing,
+            Act::Sign | Act::Diff => nothing.or(running),
+            Act::ReportNew => running,
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+        match act {
+            Act::ReportWrite => Self::write(cx),
+            Act::Diff => Self::compare(cx),
+            Act::Sign => self.key.ask(cx),
+            Act::ReportNew => {
+                let words = vec![
+                    "Settings, medium and report of this bundle are put aside; what is on the medium stays."
+                        .to_owned(),
+                ];
+                let confirm = Confirm::new(Act::ReportNew, "Begin with another bundle?", words, "Same list");
+                cx.open(confirm.or("Empty list"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        let choice = self.key.answered(question, &answer, cx);
+        Self::sign(cx, choice);
+        match (question.act, answer) {
+            (Act::ReportWrite, Answer::Path(directory)) => self.save(&directory, cx),
+            (Act::Diff, Answer::Path(first)) => {
+                if let Some(second) = cx.model.assembly.made.as_ref().map(bundle) {
+                    cx.start(Act::Diff, JobSpec::Diff(DiffSpec { first, second }));
+                }
+            }
+            (Act::ReportNew, Answer::Rows(rows)) => Self::anew(cx, rows.first() == Some(&0)),
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        let choice = self.key.found(found, cx);
+        Self::sign(cx, choice);
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
+        match (act, ended) {
+            (Act::Sign | Act::Diff, Some(Ended::Failed(failure))) => {
+                cx.open(words::failure_page("That did not work", &failure));
+            }
+            (Act::Sign, Some(Ended::Succeeded(report))) => {
+                if let JobReport::Sign(report) = &*report {
+                    cx.model.countersigned(report);
+                    let added = report.signature.as_ref().is_some_and(|signature| signature.added);
+                    cx.say(if added { "signed once more" } else { "this key has signed it before" });
+                }
+            }
+            (Act::Diff, Some(Ended::Succeeded(report))) => {
+                if let JobReport::Diff(report) = &*report {
+                    let lines = report.lines();
+                    cx.open(Page::plain("What changes", lines.clone()).copying(lines.join("\n")));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sync(&mut self, model: &Model) {
+        self.sheet = model.assembly.made.as_ref().map(Made::sheet);
+        self.view.sync(self.sheet.as_ref());
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        Some(&mut self.view.list)
+    }
+
+    fn view(&self) -> Option<&List> {
+        Some(&self.view.list)
+    }
+
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        model.pack_job(false).map(JobSpec::Pack)
+    }
+
+    /// The value of the row; on a row without one, the whole report.
+    fn value(&self, _: &Model) -> Option<String> {
+        self.view.value().or_else(|| self.sheet.as_ref().map(Sheet::text))
+    }
+
+    fn status(&self, model: &Model) -> String {
+        match &model.assembly.made {
+            Some(_) => "c copies the row under the cursor; on a heading, the whole report".to_owned(),
+            None => "nothing is packed yet".to_owned(),
+        }
+    }
+
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+        let Some(sheet) = &self.sheet else {
+            let words = "   Nothing is packed yet. 4 leads to where it is.";
+            return line::words(words, look.style(Role::Text), line::row(area, 1), buffer);
+        };
+        let verdict = format!(" {}", sheet.verdict_line());
+        line::words(&verdict, look.style(role(sheet.grade)), line::row(area, 0), buffer);
+        let mut top = 1;
+        if let Some(job) = model.running() {
+            let at = model.at.saturating_sub(job.began);
+            let view = job.view.current();
+            let name = view.map_or(job.spec.subcommand(), |view| view.phase.name());
+            let row = PhaseRow { name, view, before: "begins", at, standing: Standing::Running };
+            phase(&row, line::row(area, top), look, buffer);
+            top += 1;
+        }
+        line::rule(line::row(area, top), look, buffer);
+        self.view.draw(line::below(area, top + 1), look, buffer);
+    }
+}

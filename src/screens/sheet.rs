@@ -1,0 +1,140 @@
+//! A report on the screen: its rows folded into lines, one under the cursor; saved the same way on both sides of the gap.
+
+use std::path::{Path, PathBuf};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line as Cells, Span};
+use ratatui::widgets::Widget;
+
+use crate::config::theme::Role;
+use crate::dialogs::page::wrap;
+use crate::domain::sheet::{Fact, Grade, Sheet};
+use crate::domain::text;
+use crate::failure::Failure;
+use crate::tui::msg::Effect;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+
+/// Cells of the labels.
+const LABEL: usize = 12;
+/// Words are folded to this, whatever room there is: a report reads the same everywhere.
+const WORDS: usize = 60;
+
+/// The look of a grade.
+pub(super) const fn role(grade: Grade) -> Role {
+    match grade {
+        Grade::Plain => Role::Text,
+        Grade::Ok => Role::Ok,
+        Grade::Warn => Role::Warn,
+        Grade::Fail => Role::Fail,
+    }
+}
+
+/// One line.
+#[derive(Debug)]
+struct Line {
+    label: String,
+    words: String,
+    role: Role,
+    value: String,
+}
+
+/// The rows of a report and where one is in them.
+#[derive(Debug, Default)]
+pub(super) struct SheetView {
+    /// The list.
+    pub(super) list: List,
+    lines: Vec<Line>,
+}
+
+impl SheetView {
+    /// Takes over what the report says now.
+    pub(super) fn sync(&mut self, sheet: Option<&Sheet>) {
+        self.lines = sheet.map_or_else(Vec::new, lines);
+        let lines = &self.lines;
+        self.list.refresh(lines.len(), |row| format!("{} {}", lines[row].label, lines[row].words).into());
+    }
+
+    /// What is worth copying of the row under the cursor.
+    pub(super) fn value(&self) -> Option<String> {
+        let line = self.lines.get(self.list.row()?)?;
+        (!line.value.is_empty()).then(|| line.value.clone())
+    }
+
+    /// Draws as many rows as there is room for.
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let (rows, cursor) = self.list.window(usize::from(area.height));
+        for (at, number) in (0u16..).zip(rows) {
+            let Some(row) = self.lines.get(*number) else { continue };
+            let place = line::row(area, at);
+            let selected = usize::from(at) == cursor;
+            if selected {
+                buffer.set_style(place, look.style(Role::Selected));
+            }
+            let style = |role: Role| look.style(if selected { Role::Selected } else { role });
+            let label = text::padded(&row.label, if row.label.is_empty() { 0 } else { LABEL + 1 });
+            let room = usize::from(area.width).saturating_sub(3 + text::width(&label));
+            Cells::from(vec![
+                Span::styled(if selected { ">  " } else { "   " }, style(Role::Text)),
+                Span::styled(label, style(Role::Dim)),
+                Span::styled(line::fit(&row.words, room), style(row.role)),
+            ])
+            .render(place, buffer);
+        }
+    }
+}
+
+fn lines(sheet: &Sheet) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (at, section) in sheet.sections().into_iter().enumerate() {
+        let plain = |words: String, role| Line { label: String::new(), words, role, value: String::new() };
+        if at > 0 {
+            lines.push(plain(String::new(), Role::Text));
+        }
+        lines.push(plain(section.title.to_owned(), Role::Title));
+        section.facts.iter().for_each(|fact| fold(fact, &mut lines));
+    }
+    lines
+}
+
+fn fold(fact: &Fact, lines: &mut Vec<Line>) {
+    let value = fact.value.clone().unwrap_or_else(|| fact.words.clone());
+    if fact.words.is_empty() {
+        let words = fact.label.clone();
+        lines.push(Line { label: String::new(), words, role: Role::Dim, value });
+        return;
+    }
+    // What has no label beside it has its room too.
+    let bare = fact.command || (fact.label.is_empty() && fact.value.is_none());
+    let columns = if bare { WORDS + LABEL + 1 } else { WORDS };
+    let role = if fact.command { Role::Key } else { role(fact.grade) };
+    let words = format!("{}{}", fact.grade.sign(), text::shown(&fact.words));
+    for (at, words) in wrap(&words, columns).into_iter().enumerate() {
+        let label = match (bare, at) {
+            (true, _) => String::new(),
+            (false, 0) if !fact.label.is_empty() => fact.label.clone(),
+            (false, _) => " ".to_owned(),
+        };
+        lines.push(Line { label, words, role, value: value.clone() });
+    }
+}
+
+/// The files a report is saved as, in a directory.
+///
+/// # Errors
+/// The directory lies in the bundle: a signed directory stays as it was signed.
+pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Vec<Effect>, Failure> {
+    if directory.starts_with(&sheet.path) {
+        let words = format!("{} lies in the bundle: nothing is added to what is signed", directory.display());
+        return Err(Failure::usage(words).hint("the directory above it is a good place"));
+    }
+    let path = |end: &str| -> PathBuf { directory.join(format!("{}-report.{end}", sheet.directory)) };
+    let json = sheet.json().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(vec![
+        Effect::Save(path("json"), json),
+        Effect::Save(path("md"), sheet.markdown()),
+        Effect::Save(path("txt"), sheet.text()),
+    ])
+}

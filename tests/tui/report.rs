@@ -1,0 +1,231 @@
+//! Report: what was made and how sure that is; saved, copied, signed once more, compared, and left for another bundle.
+
+use airlift::dialogs::path::Entry;
+use airlift::domain::diff::Diff;
+use airlift::domain::job::JobId;
+use airlift::engine::bundle::diff::DiffReport;
+use airlift::engine::bundle::readback::Method;
+use airlift::engine::pack::PackReport;
+use airlift::engine::sign::SignReport;
+use airlift::engine::sign::countersign::CountersignReport;
+use airlift::engine::spec::{JobReport, JobSpec, SignerSpec};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg};
+use airlift::widgets::stepper::StepState;
+
+use crate::made::{FINGERPRINT, digest, done, incomplete, packed, plan, ready};
+use crate::rig::Desk;
+
+/// A workstation that has packed, at the report.
+fn reported(report: PackReport) -> Desk {
+    let mut desk = ready();
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
+    desk.keys("Enter s Enter");
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(report))));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Report);
+    desk.effects.clear();
+    desk.wait(10);
+    desk
+}
+
+fn saved(desk: &Desk) -> Vec<(String, String)> {
+    let save = |effect: &Effect| match effect {
+        Effect::Save(path, text) => Some((path.display().to_string(), text.clone())),
+        _ => None,
+    };
+    desk.effects.iter().filter_map(save).collect()
+}
+
+/// The directory beside the bundle, as the dialog asks for it.
+fn listed(desk: &mut Desk) {
+    let entry = Entry { name: "bundle-42".into(), directory: true };
+    desk.tell(Msg::Found(Found::Entries("/media/op/KINGSTON/".into(), Ok(vec![entry]))));
+}
+
+#[test]
+fn before_anything_is_packed_it_says_where_that_is_done() {
+    let mut desk = Desk::new();
+    desk.keys("b 5");
+    assert!(desk.screen().contains("Nothing is packed yet. 4 leads to where it is."));
+    assert!(desk.keys("w").screen().contains("not now: nothing is packed yet"));
+}
+
+#[test]
+fn a_bundle_that_is_well_is_told_with_everything_that_was_checked() {
+    let mut desk = reported(packed());
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(desk.app.model.state(Place::Report), StepState::Ok);
+    desk.keys("End PageUp");
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn an_incomplete_bundle_names_what_is_missing() {
+    let mut desk = reported(incomplete());
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(desk.app.model.state(Place::Report), StepState::Warn);
+}
+
+#[test]
+fn what_was_not_read_back_or_not_from_the_medium_itself_is_no_plain_ok() {
+    let mut report = packed();
+    report.bundle.read_back = None;
+    let screen = reported(report).screen();
+    assert!(
+        screen.contains("! WARN  bundle-42 is assembled and signed, but it was not read back"),
+        "{screen}"
+    );
+    let mut report = packed();
+    if let Some(read) = &mut report.bundle.read_back {
+        read.method = Method::CacheDropped;
+    }
+    let mut desk = reported(report);
+    assert!(desk.screen().contains("part of it may have come from memory"));
+    desk.keys("/ refuses Enter");
+    assert!(desk.screen().contains("! read back 61.2 GB; this file system refuses"), "{}", desk.screen());
+}
+
+#[test]
+fn it_is_saved_as_text_markdown_and_json_beside_the_bundle() {
+    let mut desk = reported(packed());
+    desk.keys("w");
+    listed(&mut desk);
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    let files = saved(&desk);
+    let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "/media/op/KINGSTON/bundle-42-report.json",
+            "/media/op/KINGSTON/bundle-42-report.md",
+            "/media/op/KINGSTON/bundle-42-report.txt"
+        ]
+    );
+    let json: serde_json::Value = serde_json::from_str(&files[0].1).unwrap();
+    assert_eq!((json["serial"].as_u64(), json["grade"].as_str()), (Some(42), Some("ok")));
+    assert!(files[1].1.starts_with("# Airlift report: bundle-42"));
+    for needle in [FINGERPRINT, &digest(0x9c).to_string(), "airlift verify MOUNT/bundle-42", "sha256sum -c"] {
+        assert!(files[2].1.contains(needle), "{needle} in {}", files[2].1);
+    }
+    desk.tell(Msg::Found(Found::Saved("/media/op/KINGSTON/bundle-42-report.txt".into())));
+    assert!(desk.screen().contains("written: /media/op/KINGSTON/bundle-42-report.txt"));
+}
+
+#[test]
+fn nothing_is_ever_saved_into_the_signed_directory() {
+    let mut desk = reported(packed());
+    desk.keys("w");
+    listed(&mut desk);
+    desk.typed("bundle-42").keys("Enter");
+    assert!(desk.screen().contains("lies in the bundle"), "{}", desk.screen());
+    assert!(saved(&desk).is_empty());
+}
+
+#[test]
+fn the_row_under_the_cursor_is_copied_whole_and_a_heading_copies_the_report() {
+    let mut desk = reported(packed());
+    desk.keys("c");
+    let copied = |desk: &mut Desk| match desk.effects.pop() {
+        Some(Effect::Copy(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(copied(&mut desk).starts_with("Airlift report: bundle-42\n====="));
+    desk.keys("/ document Enter c");
+    assert_eq!(copied(&mut desk), digest(0x9c).to_string());
+}
+
+#[test]
+fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
+    let mut desk = reported(packed());
+    desk.keys("k");
+    let none = Failure::usage("there is no ssh-agent: SSH_AUTH_SOCK is not set");
+    desk.tell(Msg::Found(Found::AgentKeys(Err(none))));
+    desk.effects.clear();
+    desk.keys("Enter");
+    let job = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Sign(job) => Some(job.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let job = job.unwrap();
+    assert_eq!(job.bundle.display().to_string(), "/media/op/KINGSTON/bundle-42");
+    assert!(matches!(job.signer, SignerSpec::Key(_)) && !job.dry_run);
+    let signature = SignReport {
+        path: "airlift/signatures/77aa00112233bbcc.sig".into(),
+        fingerprint: "SHA256:SecondKey".into(),
+        key_id: "77aa00112233bbcc".into(),
+        algorithm: "ssh-ed25519".into(),
+        added: true,
+    };
+    let report = CountersignReport {
+        bundle: "/media/op/KINGSTON/bundle-42".into(),
+        name: "bundle-42".into(),
+        document: digest(0x9c),
+        images: 3,
+        bytes: 61_200_000_000,
+        signature: Some(signature),
+        would_sign: None,
+    };
+    desk.tell(Msg::Ended(JobId(3), done(JobReport::Sign(report))));
+    let screen = desk.screen();
+    assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
+    assert!(screen.contains("signed once more"));
+}
+
+#[test]
+fn a_signature_that_failed_says_why() {
+    let mut desk = reported(packed());
+    desk.keys("k");
+    desk.tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.keys("Enter");
+    let failure = Failure::usage("no key").hint("make one");
+    desk.tell(Msg::Ended(JobId(3), Ended::Failed(failure)));
+    assert!(desk.screen().contains("x FAIL  no key") && desk.screen().contains("next: make one"));
+}
+
+#[test]
+fn it_is_compared_with_the_bundle_before_it() {
+    let mut desk = reported(packed());
+    desk.keys("d");
+    assert!(desk.screen().contains("/media/op/KINGSTON/bundle-41"), "{}", desk.screen());
+    let entry = Entry { name: "bundle-41".into(), directory: true };
+    desk.tell(Msg::Found(Found::Entries("/media/op/KINGSTON/".into(), Ok(vec![entry]))));
+    desk.effects.clear();
+    desk.keys("Enter");
+    let started = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Diff(spec) => Some((spec.first.clone(), spec.second.clone())),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (first, second) = started.unwrap();
+    assert_eq!(first.file_name().unwrap(), "bundle-41");
+    assert_eq!(second.file_name().unwrap(), "bundle-42");
+    let diff = plan().place.previous.unwrap().changes.unwrap();
+    let report = DiffReport { first: "bundle-41".into(), second: "bundle-42".into(), verified: false, diff };
+    desk.tell(Msg::Ended(JobId(3), done(JobReport::Diff(report))));
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(Diff::default().line(), "0 added, 0 removed, 0 changed, 0 the same");
+}
+
+#[test]
+fn another_bundle_is_begun_with_the_same_list_or_an_empty_one() {
+    let mut desk = reported(packed());
+    desk.keys("n");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Report, "Cancel is where one stands");
+    desk.keys("n Right Enter");
+    assert_eq!((desk.app.model.place, desk.app.model.picked.images.len()), (Place::Images, 3));
+    assert!(desk.app.model.assembly.made.is_none() && desk.app.model.assembly.to.is_none());
+    assert_eq!(desk.app.model.state(Place::Report), StepState::Todo);
+    let mut desk = reported(packed());
+    desk.keys("n Right Right Enter");
+    assert!(desk.app.model.picked.images.is_empty());
+}
