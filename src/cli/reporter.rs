@@ -167,7 +167,7 @@ impl Reporter {
                 let next = Failing { since: at, host, reason, item, requests: 1, attempt, wait_ms };
                 self.failing(state, next);
             }
-            Event::Planned { .. } | Event::Passed { .. } => {}
+            Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } => {}
             Event::Bytes { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::resolved::ImageView;
+
 /// What a job is doing, in the order in which jobs do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -154,6 +156,11 @@ pub enum Event {
         item: String,
         /// Its bytes.
         bytes: u64,
+    },
+    /// A reference was resolved; [`Event::Done`] follows.
+    Resolved {
+        /// To what.
+        image: Box<ImageView>,
     },
     /// An item failed; the job may go on.
     Failed {

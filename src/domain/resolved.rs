@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::bundle::ImagePlatform;
 use super::digest::Digest;
 use super::lint::Finding;
 use super::manifest::Descriptor;
 use super::reference::Reference;
+use super::selection::{Origin, Request};
 
 /// A manifest or index as the registry sent it; the bytes hash to the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,4 +74,59 @@ pub fn distinct_blobs<'a>(images: impl IntoIterator<Item = &'a ResolvedImage>) -
         }
     }
     sizes
+}
+
+/// A resolved reference, without its documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageView {
+    /// As it was written.
+    pub requested: String,
+    /// Where.
+    pub origin: Origin,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Its full form.
+    pub reference: Reference,
+    /// Digest of the top manifest.
+    pub digest: Digest,
+    /// Its type.
+    pub media_type: String,
+    /// When, UTC.
+    pub resolved_at: jiff::Timestamp,
+    /// What is carried.
+    pub platforms: Vec<ImagePlatform>,
+    /// What a platform filter leaves out.
+    pub omitted_platforms: Vec<ImagePlatform>,
+    /// Signatures and referrers.
+    pub signatures: Vec<Digest>,
+    /// Bytes of all of it.
+    pub bytes: u64,
+    /// What is to be said about it.
+    pub findings: Vec<Finding>,
+    /// Every document and blob with its length in bytes, to sum up what several images share.
+    #[serde(skip)]
+    pub contents: Vec<(Digest, u64)>,
+}
+
+impl ImageView {
+    /// Of what a request resolved to.
+    pub fn of(request: &Request, image: &ResolvedImage) -> Self {
+        Self {
+            requested: image.requested.clone(),
+            origin: request.origin.clone(),
+            note: request.note.clone(),
+            reference: image.reference.clone(),
+            digest: image.digest.clone(),
+            media_type: image.media_type.clone(),
+            resolved_at: image.resolved_at,
+            platforms: image.platforms.clone(),
+            omitted_platforms: image.omitted.clone(),
+            signatures: image.signatures.clone(),
+            bytes: image.bytes(),
+            findings: image.findings.clone(),
+            contents: distinct_blobs([image]).into_iter().collect(),
+        }
+    }
 }

@@ -23,12 +23,12 @@ use crate::domain::lint::{Finding, lint, lint_same_digest};
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase, PlannedItem};
 use crate::domain::reference::Repository;
-use crate::domain::resolved::ResolvedImage;
+use crate::domain::resolved::{ImageView, ResolvedImage};
 use crate::domain::selection::Request;
 use crate::domain::view::MAX_ITEMS;
 
 pub use error::ResolveError;
-pub use report::{FailedView, ImageView, ResolveReport, ResolveTotals};
+pub use report::{FailedView, ResolveReport, ResolveTotals};
 
 /// What to resolve.
 #[derive(Clone, Debug, Default)]
@@ -136,6 +136,8 @@ async fn resolve_one(spec: &ResolveSpec, request: &Request, session: &Session) -
     session.ctx.say(Event::Item { phase: Phase::Resolve, item: item.clone(), bytes: 0 });
     match image(spec, request, session).await {
         Ok(image) => {
+            let view = Box::new(ImageView::of(request, &image));
+            session.ctx.say(Event::Resolved { image: view });
             session.ctx.say(Event::Done { phase: Phase::Resolve, item, bytes: image.bytes() });
             Ok(image)
         }

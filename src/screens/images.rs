@@ -95,17 +95,11 @@ impl Screen for Images {
     }
 
     fn mark(&mut self, mark: Mark, model: &mut Model) {
-        let images = &mut model.picked.images;
         let rows: Vec<usize> = match mark {
             Mark::Toggle => self.list.row().into_iter().collect(),
             Mark::All | Mark::Invert => self.list.visible().to_vec(),
         };
-        let all = rows.iter().all(|row| images.get(*row).is_some_and(|image| image.marked));
-        for row in rows {
-            if let Some(image) = images.get_mut(row) {
-                image.marked = if mark == Mark::All { !all } else { !image.marked };
-            }
-        }
+        model.picked.mark(&rows, mark);
     }
 
     fn value(&self, model: &Model) -> Option<String> {

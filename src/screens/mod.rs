@@ -4,6 +4,7 @@ mod assemble;
 mod images;
 mod report;
 mod sheet;
+mod resolve;
 mod signer;
 mod start;
 
@@ -17,6 +18,7 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     let mut screens: BTreeMap<Place, Box<dyn Screen + Send>> = BTreeMap::new();
     screens.insert(Place::Start, Box::<start::Start>::default());
     screens.insert(Place::Images, Box::<images::Images>::default());
+    screens.insert(Place::Resolve, Box::<resolve::Resolve>::default());
     screens.insert(Place::Assemble, Box::<assemble::Assemble>::default());
     screens.insert(Place::Report, Box::<report::Report>::default());
     screens

@@ -94,6 +94,7 @@ impl App {
                     self.todo.effects.push_back(Effect::Cancel(id));
                 }
             }
+            Msg::Milestone(id, event) => job::heard(&mut self.model, id, &event),
             Msg::Said(level, words) => self.model.note(level, words),
             Msg::Ended(id, ended) => self.job_ended(id, ended),
             Msg::Found(found) => self.found(&found),
@@ -161,8 +162,7 @@ impl App {
     pub(super) fn why_not(&self, act: Act) -> Option<String> {
         match act.row().scope {
             Scope::Global => keys::why_not(&self.model, act),
-            Scope::Job => job::why_not(&self.model, act),
-            Scope::List => None,
+            Scope::Job => job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model)),
             _ => self.screen()?.why_not(act, &self.model),
         }
     }

@@ -13,7 +13,7 @@ use super::find::find;
 use super::model::Settings;
 use super::msg::{Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
-use crate::domain::progress::Event;
+use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::{End, Job, JobManager};
@@ -82,7 +82,7 @@ impl Runner {
         loop {
             tokio::select! {
                 event = job.milestones.recv() => match event {
-                    Some(event) => self.said(&event),
+                    Some(event) => self.said(id, event),
                     None => break,
                 },
                 changed = job.view.changed() => {
@@ -96,7 +96,7 @@ impl Runner {
             }
         }
         while let Ok(event) = job.milestones.try_recv() {
-            self.said(&event);
+            self.said(id, event);
         }
         self.say(Msg::Job(id, job.view.borrow().clone()));
         let ended = match job.end().await {
@@ -110,8 +110,8 @@ impl Runner {
         self.say(Msg::Ended(id, ended));
     }
 
-    fn said(&self, event: &Event) {
-        let (level, words) = match event {
+    fn said(&self, id: JobId, event: Event) {
+        let (level, words) = match &event {
             Event::Note { text } => (Level::Info, text.clone()),
             Event::Warning { text } => (Level::Warn, text.clone()),
             Event::Failed { item, reason, .. } => (Level::Fail, format!("{item}: {reason}")),
@@ -120,9 +120,16 @@ impl Runner {
             }
             Event::Started { phase, .. } => (Level::Info, format!("{} begins", phase.name())),
             Event::Finished { phase } => (Level::Info, format!("{} is over", phase.name())),
+            Event::Resolved { image } => (Level::Info, format!("{}: {}", image.reference, image.digest)),
+            Event::Item { phase: Phase::Resolve, .. } => {
+                return self.say(Msg::Milestone(id, Box::new(event)));
+            }
             _ => return,
         };
         self.say(Msg::Said(level, words));
+        if matches!(event, Event::Resolved { .. } | Event::Failed { phase: Phase::Resolve, .. }) {
+            self.say(Msg::Milestone(id, Box::new(event)));
+        }
     }
 
     /// Asks a job to stop.

@@ -6,6 +6,7 @@ use super::model::{JobState, Model};
 use super::msg::{Ended, Level};
 use crate::actions::Act;
 use crate::domain::job::JobId;
+use crate::domain::progress::Event;
 use crate::domain::view::JobView;
 use crate::engine::spec::JobSpec;
 
@@ -31,6 +32,14 @@ pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> bool 
         job.view = view;
         job.id.replace(id).is_none() && job.stopping
     })
+}
+
+/// A job says what became of one of its items.
+pub(super) fn heard(model: &mut Model, id: JobId, event: &Event) {
+    let own = model.running().is_some_and(|job| job.act == Act::Resolve && job.id == Some(id));
+    if own {
+        model.picked.checked.heard(event);
+    }
 }
 
 /// A job ended; the operation it belonged to.

@@ -4,6 +4,7 @@ mod answers;
 pub mod app;
 pub mod assembly;
 pub mod backend;
+pub mod checked;
 pub mod detect;
 mod draw;
 pub mod effects;

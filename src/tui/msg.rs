@@ -10,6 +10,7 @@ use crate::config::key::Key;
 use crate::dialogs::path::Entry;
 use crate::domain::digest::Digest;
 use crate::domain::job::JobId;
+use crate::domain::progress::Event;
 use crate::domain::reference::{Reference, Repository};
 use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
@@ -34,6 +35,8 @@ pub enum Msg {
     Tick,
     /// A job goes on.
     Job(JobId, Arc<JobView>),
+    /// A job says what became of one of its items.
+    Milestone(JobId, Box<Event>),
     /// A job said something for the log.
     Said(Level, String),
     /// A job is over.

@@ -9,6 +9,7 @@ use super::picked::Added;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Dialog, Page, Secret};
+use crate::domain::digest::Digest;
 use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
@@ -25,6 +26,21 @@ pub fn failure_page(title: &str, failed: &Failure) -> Page {
     let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let text = text.join("\n");
     Page::new(title, lines).copying(text)
+}
+
+/// As in `1 image` and `3 images`.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A digest in groups of eight letters, to be compared by eye or read aloud.
+pub fn grouped(digest: &Digest) -> Vec<String> {
+    let text = digest.to_string();
+    let (name, hex) = text.split_once(':').unwrap_or(("", &text));
+    let letters: Vec<char> = hex.chars().collect();
+    let groups: Vec<String> = letters.chunks(8).map(|group| group.iter().collect()).collect();
+    let lines = groups.chunks(4).map(|groups| groups.join(" "));
+    std::iter::once(format!("{name}:")).chain(lines).collect()
 }
 
 /// The log, the newest line first.

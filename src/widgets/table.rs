@@ -73,7 +73,8 @@ pub struct Row {
     pub values: Vec<Value>,
 }
 
-/// Draws the heading and as many rows as there is room for; `row` is asked for those alone.
+/// Draws the heading and as many rows as there is room for; `row` is asked for those alone. Where a row has fewer values
+/// than there are columns, its last one has the room of all that follow.
 pub fn table(
     columns: &[Column],
     list: &List,
@@ -103,7 +104,8 @@ pub fn table(
             (false, true) => Some(look.style(Role::Marked)),
             (false, false) => None,
         };
-        let values = columns.iter().zip(&shown).zip(&row.values).filter_map(|((column, width), value)| {
+        let widths = spread(&shown, row.values.len());
+        let values = columns.iter().zip(&widths).zip(&row.values).filter_map(|((column, width), value)| {
             let words = cell(&value.words, usize::from((*width)?), column.right);
             Some((words, base.unwrap_or_else(|| look.style(value.role))))
         });
@@ -132,6 +134,16 @@ fn cell(words: &str, width: usize, right: bool) -> String {
     } else {
         text::padded(&fitted, width)
     }
+}
+
+/// The cells of the first `count` columns, the last of them with the room of all that follow.
+fn spread(shown: &[Option<u16>], count: usize) -> Vec<Option<u16>> {
+    let mut widths = shown.to_vec();
+    if let (Some(last), true) = (count.checked_sub(1), count < shown.len()) {
+        let more: u16 = shown[count..].iter().flatten().map(|width| width + 2).sum();
+        widths[last] = Some(shown[last].map_or(more.saturating_sub(2), |width| width + more));
+    }
+    widths
 }
 
 /// The cells of each column, two between them; nothing for those that are left out.

@@ -92,6 +92,7 @@ fn packs() -> Vec<JobSpec> {
         images: Images { signatures: true, ..Images::default() },
         lock: None,
         write_lock: false,
+        keep: false,
         jobs: ResolveJob::JOBS.into(),
         registry: RegistryOptions::default(),
     };
@@ -99,6 +100,7 @@ fn packs() -> Vec<JobSpec> {
         images: images(),
         lock: Some("-l.lock".into()),
         write_lock: true,
+        keep: true,
         jobs: 3,
         registry: registry(),
     };

@@ -343,6 +343,14 @@ async fn a_lock_file_is_written_and_what_moved_came_and_went_is_told_against_it(
     assert_eq!(ran.report()["changes"].as_array().unwrap().len(), 1, "{}", ran.stdout);
     let after = std::fs::read_to_string(&file).unwrap();
     assert!(after.contains(&second.to_string()) && !after.contains(&first.to_string()), "{after}");
+    // Only one is asked for again: the entries of the others stay, and none of them is told to be gone.
+    let third = source.layout.image(&a, &ImageSpec::small("a3")).unwrap();
+    source.push().await;
+    let ran = source.airlift(&["--json", "--lock", "airlift.lock", "--keep", &a]);
+    assert_eq!((ran.code, ran.report()["changes"].as_array().unwrap().len()), (0, 1), "{}", ran.stdout);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, after.replace(&second.to_string(), &third.to_string()));
+    assert!(kept.contains(&gone), "what could not be had is still said to be lacking: {kept}");
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod pictures;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod resolve;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod start;

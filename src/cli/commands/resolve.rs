@@ -6,8 +6,9 @@ use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::lint::Severity;
 use crate::domain::lock::Change;
+use crate::domain::resolved::ImageView;
 use crate::domain::text;
-use crate::engine::resolve::{ImageView, ResolveReport};
+use crate::engine::resolve::ResolveReport;
 use crate::engine::spec::{JobSpec, ResolveJob};
 use crate::failure::Failure;
 
@@ -28,6 +29,9 @@ pub struct Args {
     /// References resolved at the same time
     #[arg(long, value_name = "N", default_value_t = ResolveJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// Resolve anew only what is named here; all other entries of the lock file stay
+    #[arg(long, requires = "lock")]
+    keep: bool,
     /// Leave the lock file as it is
     #[arg(long, short = 'n', requires = "lock")]
     dry_run: bool,
@@ -41,8 +45,8 @@ impl Args {
     pub fn spec(self) -> Result<JobSpec, Failure> {
         let write_lock = self.select.lock.is_some() && !self.dry_run;
         let (images, lock) = self.select.images();
-        let (jobs, registry) = (usize::from(self.jobs), self.registry.options());
-        Ok(JobSpec::Resolve(ResolveJob { images, lock, write_lock, jobs, registry }))
+        let (jobs, keep, registry) = (usize::from(self.jobs), self.keep, self.registry.options());
+        Ok(JobSpec::Resolve(ResolveJob { images, lock, write_lock, keep, jobs, registry }))
     }
 }
 

@@ -3,13 +3,10 @@
 use serde::Serialize;
 
 use super::{Outcome, Unresolved};
-use crate::domain::bundle::ImagePlatform;
-use crate::domain::digest::Digest;
-use crate::domain::lint::Finding;
 use crate::domain::lock::Change;
 use crate::domain::reference::Reference;
-use crate::domain::resolved::{ResolvedImage, distinct_blobs};
-use crate::domain::selection::{Candidate, Origin, Problem, Request, Requests};
+use crate::domain::resolved::{ImageView, ResolvedImage, distinct_blobs};
+use crate::domain::selection::{Candidate, Origin, Problem, Requests};
 use crate::engine::error::Kind;
 
 /// What was resolved, what was not, and what is left to a person.
@@ -31,37 +28,6 @@ pub struct ResolveReport {
     pub changes: Vec<Change>,
     /// Sums.
     pub totals: ResolveTotals,
-}
-
-/// A resolved reference, without its documents.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ImageView {
-    /// As it was written.
-    pub requested: String,
-    /// Where.
-    pub origin: Origin,
-    /// What it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// Its full form.
-    pub reference: Reference,
-    /// Digest of the top manifest.
-    pub digest: Digest,
-    /// Its type.
-    pub media_type: String,
-    /// When, UTC.
-    pub resolved_at: jiff::Timestamp,
-    /// What is carried.
-    pub platforms: Vec<ImagePlatform>,
-    /// What a platform filter leaves out.
-    pub omitted_platforms: Vec<ImagePlatform>,
-    /// Signatures and referrers.
-    pub signatures: Vec<Digest>,
-    /// Bytes of all of it.
-    pub bytes: u64,
-    /// What is to be said about it.
-    pub findings: Vec<Finding>,
 }
 
 /// A reference that was not resolved.
@@ -104,7 +70,7 @@ impl ResolveReport {
         let pairs = requests.wanted.iter().zip(outcomes);
         Self {
             images: pairs
-                .filter_map(|(request, outcome)| Some(image_view(request, outcome.as_ref().ok()?)))
+                .filter_map(|(request, outcome)| Some(ImageView::of(request, outcome.as_ref().ok()?)))
                 .collect(),
             failed: outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(failed_view).collect(),
             unsure: requests.unsure.clone(),
@@ -135,23 +101,6 @@ impl ResolveReport {
             }
             _ => Some(Kind::Partial),
         }
-    }
-}
-
-fn image_view(request: &Request, image: &ResolvedImage) -> ImageView {
-    ImageView {
-        requested: image.requested.clone(),
-        origin: request.origin.clone(),
-        note: request.note.clone(),
-        reference: image.reference.clone(),
-        digest: image.digest.clone(),
-        media_type: image.media_type.clone(),
-        resolved_at: image.resolved_at,
-        platforms: image.platforms.clone(),
-        omitted_platforms: image.omitted.clone(),
-        signatures: image.signatures.clone(),
-        bytes: image.bytes(),
-        findings: image.findings.clone(),
     }
 }
 

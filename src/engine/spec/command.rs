@@ -162,6 +162,7 @@ impl Words<'_> {
         self.images(&job.images, job.lock.as_deref());
         self.registry(&job.registry);
         self.other("--jobs", job.jobs, ResolveJob::JOBS);
+        self.flag("--keep", job.keep);
         self.flag("--dry-run", job.lock.is_some() && !job.write_lock);
     }
 

@@ -81,6 +81,8 @@ pub struct ResolveJob {
     pub lock: Option<PathBuf>,
     /// Whether the lock file is written anew; false without one.
     pub write_lock: bool,
+    /// Whether the lock file keeps its entries for what is not asked for here.
+    pub keep: bool,
     /// References resolved at the same time.
     pub jobs: usize,
     /// How registries are reached.

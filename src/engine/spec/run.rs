@@ -1,5 +1,6 @@
 //! Runs a job from its spec: what a front says goes in, what came of it comes out; whatever can be refused early is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -117,7 +118,7 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     let outcomes = resolve(&spec, &registry, ctx).await?;
     let mut report = ResolveReport::new(&requests, &outcomes);
     if let Some(path) = job.lock.filter(|_| !report.images.is_empty()) {
-        let lock = new_lock(&requests, &outcomes, &spec.platforms, old.as_ref());
+        let lock = new_lock(&requests, &outcomes, &spec.platforms, old.as_ref().map(|old| (old, job.keep)));
         report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();
         if job.write_lock {
             let ctx = ctx.clone();
@@ -127,8 +128,14 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     Ok(report)
 }
 
-/// References that failed keep the entry they had; without one, the file says that they are not in it.
-fn new_lock(requests: &Requests, outcomes: &[Outcome], platforms: &[Platform], old: Option<&Lock>) -> Lock {
+/// References that failed keep the entry they had; without one, the file says that they are not in it. Where others
+/// are to be kept, the file says of what was not asked for now what it said before.
+fn new_lock(
+    requests: &Requests,
+    outcomes: &[Outcome],
+    platforms: &[Platform],
+    old: Option<(&Lock, bool)>,
+) -> Lock {
     let resolved = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok());
     let failed: Vec<&Reference> = outcomes
         .iter()
@@ -136,13 +143,20 @@ fn new_lock(requests: &Requests, outcomes: &[Outcome], platforms: &[Platform], o
         .map(|failed| &failed.request.reference)
         .collect();
     let mut lock = Lock::of(resolved, platforms);
-    if let Some(old) = old {
+    let mut unasked = Vec::new();
+    if let Some((old, keep)) = old {
         lock = lock.keeping(old, failed.iter().copied());
+        if keep {
+            lock = lock.keeping(old, old.images().iter().map(|locked| &locked.reference));
+            let asked: BTreeSet<String> =
+                requests.wanted.iter().map(|request| request.reference.to_string()).collect();
+            unasked.extend(old.unresolved().iter().filter(|lost| !asked.contains(*lost)).cloned());
+        }
     }
     let lost = failed.into_iter().filter(|reference| lock.entry(reference).is_none());
     let lost: Vec<String> = lost.map(ToString::to_string).collect();
     let unread = requests.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.reason));
-    lock.lacking(lost.into_iter().chain(unread))
+    lock.lacking(lost.into_iter().chain(unread).chain(unasked))
 }
 
 /// What needs no network comes first: the key's place and passphrase, the expiry, the lock file.

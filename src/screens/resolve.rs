@@ -1,0 +1,289 @@
+//! Verify: asks the registries for everything on the list, shows what each tag names as it comes, and retries what failed.
+
+mod rows;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::actions::{Act, Scope};
+use crate::dialogs::{Answer, Confirm, Question};
+use crate::domain::text;
+use crate::engine::select::Source;
+use crate::engine::spec::{Images, JobReport, JobSpec, ResolveJob};
+use crate::tui::checked::Checked;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Effect, Ended, Found};
+use crate::tui::picked::Picked;
+use crate::tui::screen::{Cx, Mark, Screen};
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+use crate::widgets::stepper::StepState;
+use crate::widgets::table::table;
+
+/// The screen.
+#[derive(Debug, Default)]
+pub(super) struct Resolve {
+    list: List,
+    /// Rows of the picked list in the order in which they are shown: what failed first.
+    order: Vec<usize>,
+}
+
+/// Writes the list down and starts to verify it.
+pub(super) fn start(cx: &mut Cx<'_>) {
+    let job = whole(cx.model);
+    let (path, text) = (cx.model.settings.list_file(), cx.model.picked.text());
+    cx.model.picked.begin_all();
+    cx.effect(Effect::Save(path, text));
+    cx.start(Act::Resolve, job);
+}
+
+/// The job over the whole list.
+fn whole(model: &Model) -> JobSpec {
+    let list = Source::List(model.settings.list_file());
+    JobSpec::Resolve(job(model, Images { sources: vec![list], ..Images::default() }, false))
+}
+
+fn job(model: &Model, images: Images, keep: bool) -> ResolveJob {
+    let platforms = model.picked.platforms().to_vec();
+    ResolveJob {
+        images: Images { platforms, signatures: true, ..images },
+        lock: Some(model.settings.lock_file()),
+        write_lock: true,
+        keep,
+        jobs: ResolveJob::JOBS.into(),
+        registry: model.settings.registry.clone(),
+    }
+}
+
+/// How the step stands once nothing runs.
+fn standing(picked: &Picked) -> StepState {
+    let counts = picked.checked.counts();
+    match () {
+        () if !picked.is_current() => StepState::Stale,
+        () if picked.has_unaccepted() => StepState::Failed,
+        () if counts.ok + counts.failed < picked.images.len() => StepState::Todo,
+        () if counts.failed + counts.warn > 0 => StepState::Warn,
+        () => StepState::Ok,
+    }
+}
+
+impl Resolve {
+    /// The row of the picked list under the cursor.
+    fn row(&self) -> Option<usize> {
+        self.order.get(self.list.row()?).copied()
+    }
+
+    fn retry(cx: &mut Cx<'_>) {
+        let references = cx.model.picked.begin_failed();
+        let job = job(cx.model, Images { references, ..Images::default() }, true);
+        cx.start(Act::Resolve, JobSpec::Resolve(job));
+    }
+
+    fn pin(cx: &mut Cx<'_>) {
+        let pins = cx.model.picked.pins();
+        let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
+        let words = vec![
+            format!("{} will have the digest beside the tag, as in", words::count(pins.len(), "reference")),
+            text::middle(&example, 64).into_owned(),
+            "From then on no tag can move. Runtimes go by the digest alone: a pod that names only the tag does not \
+             find such an image on the other side."
+                .to_owned(),
+            "The lock file holds every tag to its digest for this bundle anyway.".to_owned(),
+        ];
+        cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", words, "Pin"));
+    }
+
+    fn next(cx: &mut Cx<'_>) {
+        if !cx.model.picked.has_unaccepted() {
+            return cx.go(Place::Media);
+        }
+        let failed: Vec<&str> = cx.model.picked.checked.failed().collect();
+        let count = failed.len();
+        let mut words = vec![format!("The bundle will lack {}, and say so:", words::count(count, "image"))];
+        words.extend(failed.iter().take(5).map(|reference| format!("x {reference}")));
+        if count > 5 {
+            words.push(format!("and {} more", count - 5));
+        }
+        let title = format!("Go on without {} that failed?", words::count(count, "image"));
+        cx.open(Confirm::new(Act::ResolveNext, &title, words, "Go on without them"));
+    }
+}
+
+impl Screen for Resolve {
+    fn scopes(&self) -> &'static [Scope] {
+        &[Scope::Resolve, Scope::Job, Scope::List]
+    }
+
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        let failed = model.picked.checked.counts().failed > 0;
+        match model.running() {
+            Some(_) => vec![Act::Stop, Act::ResolveDetails, Act::Logs, Act::Back],
+            None if !model.picked.is_current() => vec![Act::Resolve, Act::ResolveDetails, Act::Back],
+            None if failed => {
+                vec![Act::Retry, Act::ResolveNext, Act::ResolveDetails, Act::Resolve, Act::Back]
+            }
+            None => vec![Act::ResolveNext, Act::ResolveDetails, Act::ResolvePin, Act::Resolve, Act::Back],
+        }
+    }
+
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let picked = &model.picked;
+        let running = || model.running().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
+        match act {
+            Act::Resolve if picked.images.is_empty() => Some("the list is empty: 1 goes there".to_owned()),
+            Act::Resolve => running(),
+            Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),
+            Act::Retry if !picked.is_current() => {
+                Some("the list was changed since: v verifies all of it".to_owned())
+            }
+            Act::ResolvePin => running().or_else(|| {
+                picked.pins().is_empty().then(|| "no tag is resolved that has no digest yet".to_owned())
+            }),
+            Act::ResolveDetails => self.row().is_none().then(|| "there is no row".to_owned()),
+            // What failed is asked about instead.
+            Act::ResolveNext => running().or_else(|| match picked.unready() {
+                Some(_)
+                    if picked.is_current() && picked.has_unaccepted() && picked.checked.counts().ok > 0 =>
+                {
+                    None
+                }
+                Some(_) if !picked.images.is_empty() && !picked.is_current() => {
+                    Some("the list as it is now is not verified: v does that".to_owned())
+                }
+                other => other,
+            }),
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+        match act {
+            Act::Resolve => start(cx),
+            Act::Retry => Self::retry(cx),
+            Act::ResolvePin => Self::pin(cx),
+            Act::ResolveNext => Self::next(cx),
+            Act::ResolveDetails => {
+                if let Some(row) = self.row() {
+                    cx.open(rows::details(&cx.model.picked, row));
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        match (question.act, answer) {
+            (Act::ResolvePin, Answer::Yes) => {
+                let count = cx.model.picked.pin();
+                cx.model.changed(Place::Images);
+                cx.say(format!("{count} pinned; v verifies the list as it is now"));
+            }
+            (Act::ResolveNext, Answer::Yes) => {
+                cx.model.picked.accept_failed();
+                cx.model.assembly.keep_going = true;
+                cx.model.set_state(Place::Resolve, standing(&cx.model.picked));
+                cx.go(Place::Media);
+            }
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if matches!(found, Found::NotSaved(path, _) if *path == cx.model.settings.list_file()) {
+            cx.model.picked.unwritten();
+        }
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        if act != Act::Resolve {
+            return;
+        }
+        let ended = cx.model.job_of(Act::Resolve).and_then(|job| job.ended.clone());
+        let picked = &mut cx.model.picked;
+        match ended {
+            Some(Ended::Succeeded(report)) => {
+                if let JobReport::Resolve(report) = &*report {
+                    picked.finish(report);
+                }
+                let state = standing(picked);
+                cx.model.set_state(Place::Resolve, state);
+                cx.model.changed(Place::Resolve);
+            }
+            Some(Ended::Failed(failure)) => {
+                picked.checked.stopped();
+                cx.model.set_state(Place::Resolve, StepState::Failed);
+                cx.open(words::failure_page("Verifying could not go on", &failure));
+            }
+            Some(Ended::Cancelled) | None => {
+                picked.checked.stopped();
+                cx.model.set_state(Place::Resolve, StepState::Todo);
+            }
+        }
+    }
+
+    fn sync(&mut self, model: &Model) {
+        let picked = &model.picked;
+        let before = (self.list.row() != Some(0)).then(|| self.row()).flatten();
+        self.order = (0..picked.images.len()).collect();
+        self.order.sort_by_key(|row| !matches!(picked.checked(*row), Some(Checked::Failed(_))));
+        let order = &self.order;
+        self.list.refresh(order.len(), |row| rows::searched(picked, order[row]).into());
+        // The cursor stays on its image, wherever that comes to stand; at the top it stays at the top.
+        if let Some(at) = before.and_then(|row| order.iter().position(|other| *other == row)) {
+            self.list.select(at);
+        }
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        Some(&mut self.list)
+    }
+
+    fn view(&self) -> Option<&List> {
+        Some(&self.list)
+    }
+
+    fn mark(&mut self, mark: Mark, model: &mut Model) {
+        let rows: Vec<usize> = match mark {
+            Mark::Toggle => self.row().into_iter().collect(),
+            Mark::All | Mark::Invert => self.list.visible().iter().map(|at| self.order[*at]).collect(),
+        };
+        model.picked.mark(&rows, mark);
+    }
+
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        (!model.picked.images.is_empty()).then(|| whole(model))
+    }
+
+    fn value(&self, model: &Model) -> Option<String> {
+        let row = self.row()?;
+        match model.picked.checked(row) {
+            Some(Checked::Ok(image)) => Some(image.reference.pinned(&image.digest).to_string()),
+            _ => Some(model.picked.images.get(row)?.request.reference.to_string()),
+        }
+    }
+
+    fn status(&self, model: &Model) -> String {
+        match model.picked.marked() {
+            0 => String::new(),
+            marked => format!("{marked} marked: P pins these alone"),
+        }
+    }
+
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+        let below = if area.height >= 16 { 5 } else { 3 }.min(area.height);
+        let top = Rect { height: area.height - below, ..area };
+        let row = |row: usize| rows::row(&model.picked, self.order[row]);
+        table(rows::COLUMNS, &self.list, row, top, look, buffer);
+        let foot = line::below(area, area.height - below);
+        let (words, role) = rows::summary(model, usize::from(area.width));
+        line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
+        let Some(row) = self.row() else { return };
+        let lines = rows::about(&model.picked, row, usize::from(area.width.saturating_sub(4)));
+        for (at, (words, role)) in (1..below).zip(lines) {
+            line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
+        }
+    }
+}

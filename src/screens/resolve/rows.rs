@@ -1,0 +1,256 @@
+//! What the Verify screen says of one reference, in a row, in the lines below the table and on a page; and of them all.
+
+use crate::config::theme::Role;
+use crate::dialogs::{Page, page};
+use crate::domain::bundle::ImagePlatform;
+use crate::domain::lint::{Finding, Severity};
+use crate::domain::media_type as mt;
+use crate::domain::resolved::ImageView;
+use crate::domain::text;
+use crate::failure::exit_code;
+use crate::tui::checked::{Checked, Miss, Outcomes};
+use crate::tui::model::Model;
+use crate::tui::picked::{Image, Picked};
+use crate::tui::words::{count, grouped};
+use crate::widgets::bar::bar;
+use crate::widgets::table::{Column, Row, Value};
+
+/// The table; a failure's reason takes the room of everything behind the reference.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::left("STATE", 5),
+    Column::left("REFERENCE", 0),
+    Column::left("DIGEST", 12),
+    Column::left("TYPE", 12).from(96),
+    Column::left("PLATFORMS", 11).from(96),
+    Column::right("SIGS", 4).from(70),
+    Column::right("SIZE", 8),
+];
+
+/// What is typed to filter by is looked for in this.
+pub(super) fn searched(picked: &Picked, row: usize) -> String {
+    let Some(image) = picked.images.get(row) else { return String::new() };
+    let (state, _) = state(&picked.checked, picked.checked(row));
+    let reason = match picked.checked(row) {
+        Some(Checked::Failed(miss)) => miss.reason.as_str(),
+        Some(Checked::Ok(image)) => &image.media_type,
+        _ => "",
+    };
+    format!("{state} {} {} {reason}", image.request.requested, image.request.reference)
+}
+
+fn state(outcomes: &Outcomes, checked: Option<&Checked>) -> (&'static str, Role) {
+    match checked {
+        None => ("wait", Role::Dim),
+        Some(Checked::Running) => ("run", Role::Current),
+        Some(Checked::Failed(_)) => ("FAIL", Role::Fail),
+        Some(Checked::Ok(image)) if outcomes.is_warned(image) => ("warn", Role::Warn),
+        Some(Checked::Ok(_)) => ("ok", Role::Ok),
+    }
+}
+
+/// A row of the table.
+pub(super) fn row(picked: &Picked, row: usize) -> Row {
+    let Some(image) = picked.images.get(row) else { return Row { marked: false, values: Vec::new() } };
+    let checked = picked.checked(row);
+    let (state, role) = state(&picked.checked, checked);
+    let name = Value::plain(image.request.reference.to_string());
+    let mut values = vec![Value::styled(state, role), name];
+    match checked {
+        Some(Checked::Failed(miss)) => values.push(Value::styled(reason(image, miss), Role::Fail)),
+        Some(Checked::Ok(image)) => values.extend(found(&picked.checked, image)),
+        _ => {}
+    }
+    Row { marked: image.marked, values }
+}
+
+/// Why it failed, without saying again of what.
+fn reason<'a>(image: &Image, miss: &'a Miss) -> &'a str {
+    let rest = miss.reason.strip_prefix(&image.request.reference.to_string());
+    rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&miss.reason)
+}
+
+fn found(outcomes: &Outcomes, image: &ImageView) -> [Value; 5] {
+    let moved = outcomes.moved_from(&image.reference.to_string()).is_some();
+    let signatures = image.signatures.len();
+    [
+        Value::styled(image.digest.short(), if moved { Role::Warn } else { Role::Text }),
+        Value::plain(kind(&image.media_type)),
+        Value::plain(platforms(image)),
+        if signatures == 0 { Value::styled("none", Role::Dim) } else { Value::plain(signatures.to_string()) },
+        Value::plain(text::bytes(image.bytes)),
+    ]
+}
+
+/// Of a manifest's type, in two words.
+fn kind(media_type: &str) -> &'static str {
+    match media_type {
+        mt::OCI_INDEX => "OCI index",
+        mt::OCI_MANIFEST => "OCI image",
+        mt::DOCKER_LIST => "Docker list",
+        mt::DOCKER_MANIFEST => "Docker image",
+        _ => "other",
+    }
+}
+
+fn platforms(image: &ImageView) -> String {
+    match (image.platforms.as_slice(), image.omitted_platforms.len()) {
+        ([], _) => "-".to_owned(),
+        ([one], 0) => one.platform().to_string(),
+        (all, 0) => all.len().to_string(),
+        (all, omitted) => format!("{} of {}", all.len(), all.len() + omitted),
+    }
+}
+
+/// How all of them stand.
+pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
+    let picked = &model.picked;
+    let (counts, all) = (picked.checked.counts(), picked.images.len());
+    let verifying = model.running().is_some_and(|job| job.act == crate::actions::Act::Resolve);
+    let failed = if counts.failed > 0 { format!("   {} FAILED", counts.failed) } else { String::new() };
+    let bytes = text::bytes(picked.checked.bytes());
+    if verifying {
+        let done = counts.ok + counts.failed;
+        let bar = bar(done as u64, all as u64, 22.min(columns / 3));
+        return (format!("{bar} {done}/{all} answered{failed}   {bytes} so far"), Role::Current);
+    }
+    let words = match () {
+        () if all == 0 => return ("Nothing is picked yet: 1 goes to the list".to_owned(), Role::Warn),
+        () if counts.ok + counts.failed == 0 => {
+            let what = count(all, "reference");
+            return (format!("Nothing is verified yet of {what}: v asks the registries"), Role::Warn);
+        }
+        () if !picked.is_current() => {
+            return (
+                "! The list was changed since it was verified: v verifies it as it is now".to_owned(),
+                Role::Warn,
+            );
+        }
+        () if counts.ok + counts.failed < all => {
+            format!("! Stopped: {} of {all} answered{failed}: v begins anew", counts.ok + counts.failed)
+        }
+        () => format!("{} verified{failed}   {bytes} to carry, each blob once", counts.ok),
+    };
+    let warned = if counts.warn > 0 { format!("   {} to look at", counts.warn) } else { String::new() };
+    let role = match counts {
+        _ if picked.has_unaccepted() => Role::Fail,
+        counts if counts.failed + counts.warn > 0 => Role::Warn,
+        _ => Role::Ok,
+    };
+    (words + &warned, role)
+}
+
+/// What is to be known first of a reference, in a few lines.
+pub(super) fn about(picked: &Picked, row: usize, columns: usize) -> Vec<(String, Role)> {
+    let Some(image) = picked.images.get(row) else { return Vec::new() };
+    match picked.checked(row) {
+        Some(Checked::Failed(miss)) => {
+            let folded = page::wrap(&text::shown(reason(image, miss)), columns);
+            let mut lines: Vec<(String, Role)> =
+                folded.into_iter().take(2).map(|line| (line, Role::Fail)).collect();
+            let hint = miss.view.as_ref().and_then(|view| view.hints.first());
+            lines.extend(hint.map(|hint| (format!("next: {hint}"), Role::Text)));
+            lines
+        }
+        Some(Checked::Ok(found)) => {
+            let mut lines = vec![(content(found), Role::Text)];
+            if let Some(from) = picked.checked.moved_from(&found.reference.to_string()) {
+                let words = format!("! moved: {} before, {} now", from.short(), found.digest.short());
+                lines.push((words, Role::Warn));
+            }
+            let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
+            lines.extend(weighty.map(|finding| (finding_words(finding), Role::Warn)));
+            lines.push((signed(found), Role::Dim));
+            lines
+        }
+        Some(Checked::Running) => {
+            vec![(format!("{} is being asked for", image.request.reference), Role::Dim)]
+        }
+        None => vec![(format!("{} was not asked for yet", image.request.reference), Role::Dim)],
+    }
+}
+
+fn content(image: &ImageView) -> String {
+    let names: Vec<String> = image.platforms.iter().map(|platform| platform.platform().to_string()).collect();
+    let left = match image.omitted_platforms.len() {
+        0 => String::new(),
+        left => format!("; {} left out", count(left, "platform")),
+    };
+    let names = if names.is_empty() { "no platform named".to_owned() } else { names.join(", ") };
+    format!("{} {}: {names}{left}", kind(&image.media_type), image.digest.short())
+}
+
+fn signed(image: &ImageView) -> String {
+    match image.signatures.len() {
+        0 => "no signature was found beside it".to_owned(),
+        found => format!(
+            "{} found beside it; carried along, not judged here",
+            count(found, "signature or referrer")
+        ),
+    }
+}
+
+fn finding_words(finding: &Finding) -> String {
+    format!("! {}: {}", finding.id, finding.reason)
+}
+
+/// All that is known of a reference.
+pub(super) fn details(picked: &Picked, row: usize) -> Page {
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    if let Some(image) = picked.images.get(row) {
+        lines.push((image.request.reference.to_string(), Role::Title));
+        lines.push((format!("written as {}, {}", image.request.requested, image.request.origin), Role::Dim));
+        if let Some(note) = &image.request.note {
+            lines.push((format!("for {note}"), Role::Dim));
+        }
+        lines.push((String::new(), Role::Text));
+    }
+    match picked.checked(row) {
+        Some(Checked::Ok(image)) => resolved(&picked.checked, image, &mut lines),
+        Some(Checked::Failed(miss)) => missed(miss, &mut lines),
+        Some(Checked::Running) => lines.push(("run   it is being asked for".to_owned(), Role::Current)),
+        None => lines.push(("wait  it was not asked for yet".to_owned(), Role::Dim)),
+    }
+    let copied: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+    let copied = copied.join("\n");
+    Page::new("Details", lines).copying(copied)
+}
+
+fn missed(miss: &Miss, lines: &mut Vec<(String, Role)>) {
+    lines.push((format!("x FAIL  {}", miss.reason), Role::Fail));
+    let Some(view) = &miss.view else { return };
+    lines.push((String::new(), Role::Text));
+    lines.extend(view.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+    lines.push((format!("class: exit code {}", exit_code(view.kind)), Role::Dim));
+}
+
+fn resolved(outcomes: &Outcomes, image: &ImageView, lines: &mut Vec<(String, Role)>) {
+    let moved = outcomes.moved_from(&image.reference.to_string());
+    lines.push(("digest, full".to_owned(), Role::Dim));
+    lines.push((image.digest.to_string(), Role::Text));
+    lines.push(("and in groups, to compare by eye".to_owned(), Role::Dim));
+    lines.extend(grouped(&image.digest).into_iter().map(|line| (format!("  {line}"), Role::Text)));
+    if let Some(from) = moved {
+        lines.push(("! moved: the lock file had this one before".to_owned(), Role::Warn));
+        lines.extend(grouped(from).into_iter().map(|line| (format!("  {line}"), Role::Warn)));
+    }
+    lines.push((String::new(), Role::Text));
+    lines.push((format!("type      {} ({})", kind(&image.media_type), image.media_type), Role::Text));
+    lines.push((format!("size      {} ({} bytes)", text::bytes(image.bytes), image.bytes), Role::Text));
+    lines.push((format!("resolved  {}", image.resolved_at.strftime("%Y-%m-%dT%H:%M:%SZ")), Role::Text));
+    let platform = |word: &str, platform: &ImagePlatform| {
+        let (name, size) = (platform.platform().to_string(), text::bytes(platform.size));
+        [format!("{word}  {name:<16} {size}"), format!("  {}", platform.digest)]
+    };
+    let carried = image.platforms.iter().flat_map(|one| platform("carried ", one));
+    lines.extend(carried.map(|line| (line, Role::Text)));
+    let omitted = image.omitted_platforms.iter().flat_map(|one| platform("left out", one));
+    lines.extend(omitted.map(|line| (line, Role::Dim)));
+    lines.push((String::new(), Role::Text));
+    lines.push((signed(image), Role::Text));
+    lines.extend(image.signatures.iter().map(|digest| (format!("  {digest}"), Role::Dim)));
+    for finding in &image.findings {
+        let role = if finding.severity == Severity::Info { Role::Dim } else { Role::Warn };
+        lines.push((finding_words(finding), role));
+        lines.extend(finding.fix.as_ref().map(|fix| (format!("  write {fix}"), Role::Text)));
+    }
+}

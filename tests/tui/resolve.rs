@@ -1,0 +1,377 @@
+//! The Verify step: rows that fill as answers come, failures first, retry, pins, going on without what failed.
+
+use std::sync::Arc;
+
+use airlift::domain::bundle::ImagePlatform;
+use airlift::domain::digest::Digest;
+use airlift::domain::job::JobId;
+use airlift::domain::lint::lint;
+use airlift::domain::lock::Change;
+use airlift::domain::media_type::{DOCKER_MANIFEST, OCI_INDEX};
+use airlift::domain::progress::{Event, Phase};
+use airlift::domain::resolved::ImageView;
+use airlift::domain::selection::{Origin, Request};
+use airlift::domain::view::JobView;
+use airlift::engine::error::Kind;
+use airlift::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
+use airlift::engine::spec::{JobReport, JobSpec, ResolveJob};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg};
+use airlift::widgets::stepper::StepState;
+
+use crate::rig::Desk;
+
+const JOB: JobId = JobId(1);
+const ETCD: &str = "registry.k8s.io/etcd:3.5.12-0";
+const NGINX: &str = "docker.io/library/nginx:1.25.3";
+const APP: &str = "registry.example.com:5000/team/app:1.0.4";
+
+fn digest(c: char) -> Digest {
+    format!("sha256:{}", c.to_string().repeat(64)).parse().unwrap()
+}
+
+fn platform(architecture: &str, c: char) -> ImagePlatform {
+    ImagePlatform {
+        os: "linux".into(),
+        architecture: architecture.into(),
+        variant: None,
+        digest: digest(c),
+        size: 30_000_000,
+    }
+}
+
+fn image(name: &str, c: char) -> ImageView {
+    let request = Request::parse(name).unwrap();
+    ImageView {
+        requested: name.to_owned(),
+        origin: Origin::named("list"),
+        note: None,
+        findings: lint(&request, Some(&digest(c))),
+        reference: request.reference,
+        digest: digest(c),
+        media_type: OCI_INDEX.to_owned(),
+        resolved_at: crate::rig::now(),
+        platforms: vec![platform("amd64", c), platform("arm64", c)],
+        omitted_platforms: vec![platform("s390x", c)],
+        signatures: vec![digest('5')],
+        bytes: 60_001_000,
+        contents: vec![(digest(c), 60_000_000), (digest('0'), 1000)],
+    }
+}
+
+fn plain(name: &str, c: char) -> ImageView {
+    ImageView {
+        media_type: DOCKER_MANIFEST.to_owned(),
+        platforms: vec![platform("amd64", c)],
+        omitted_platforms: Vec::new(),
+        signatures: Vec::new(),
+        ..image(name, c)
+    }
+}
+
+fn miss(name: &str) -> FailedView {
+    FailedView {
+        requested: name.to_owned(),
+        origin: Origin::named("list"),
+        reference: name.parse().unwrap(),
+        kind: Kind::Network,
+        reason: format!(
+            "{name}: registry.k8s.io answered 404 Not Found: manifest unknown, expected a manifest"
+        ),
+        hints: vec![
+            "look at the tags there are: airlift resolve --from registry:registry.k8s.io/etcd".to_owned(),
+        ],
+    }
+}
+
+fn report(images: Vec<ImageView>, failed: Vec<FailedView>, changes: Vec<Change>) -> Ended {
+    let totals = ResolveTotals::default();
+    let (unsure, problems, notes) = (Vec::new(), Vec::new(), Vec::new());
+    let report = ResolveReport { images, failed, unsure, problems, notes, changes, totals };
+    Ended::Succeeded(Arc::new(JobReport::Resolve(report)))
+}
+
+/// At the Verify step with three references.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("b").tell(Msg::Paste(format!("{ETCD}\n{NGINX}\n{APP}\n"))).keys("2").wait(10);
+    desk.effects.clear();
+    desk
+}
+
+fn item(name: &str) -> Event {
+    Event::Item { phase: Phase::Resolve, item: name.to_owned(), bytes: 0 }
+}
+
+fn failed(name: &str) -> Event {
+    Event::Failed { phase: Phase::Resolve, item: name.to_owned(), reason: miss(name).reason }
+}
+
+fn said(desk: &mut Desk, events: impl IntoIterator<Item = Event>) {
+    for event in events {
+        desk.tell(Msg::Milestone(JOB, Box::new(event)));
+    }
+}
+
+/// The one job that was asked for since this was asked last, and what was written into the list before it.
+fn started(desk: &mut Desk) -> (ResolveJob, Option<String>) {
+    let mut written = None;
+    let mut jobs = Vec::new();
+    for effect in std::mem::take(&mut desk.effects) {
+        match effect {
+            Effect::Save(path, text) if jobs.is_empty() => {
+                assert_eq!(path.to_str(), Some("/home/op/.local/share/airlift/work/images.txt"));
+                written = Some(text);
+            }
+            Effect::Start(_, spec) => jobs.push(*spec),
+            _ => {}
+        }
+    }
+    let [JobSpec::Resolve(job)] = jobs.as_slice() else { panic!("{jobs:?}") };
+    desk.tell(Msg::Job(JOB, Arc::new(JobView::default())));
+    (job.clone(), written)
+}
+
+fn ended(desk: &mut Desk, ended: Ended) {
+    desk.tell(Msg::Ended(JOB, ended)).wait(10);
+}
+
+/// Verified, of which one failed.
+fn one_failed() -> Desk {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b')], vec![miss(APP)], vec![]));
+    desk
+}
+
+/// Verified, all of it well.
+fn all_well() -> Desk {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let images = vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')];
+    ended(&mut desk, report(images, vec![], vec![]));
+    desk
+}
+
+#[test]
+fn before_it_is_started_it_says_how() {
+    insta::assert_snapshot!(desk().picture());
+    let mut empty = Desk::new();
+    empty.keys("b 2");
+    assert!(empty.screen().contains("Nothing is picked yet: 1 goes to the list"));
+    assert!(empty.keys("v").screen().contains("not now: the list is empty"));
+}
+
+#[test]
+fn the_list_is_written_down_before_the_job_that_reads_it_starts() {
+    let mut desk = desk();
+    desk.keys("v");
+    let (job, text) = started(&mut desk);
+    assert_eq!(text.as_deref(), Some(format!("{ETCD}\n{NGINX}\n{APP}\n").as_str()));
+    assert!(job.write_lock && !job.keep && job.images.signatures && job.images.references.is_empty());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Running);
+    desk.keys("y");
+    let screen = desk.screen().replace('│', "").split_whitespace().collect::<String>();
+    assert!(
+        screen.contains("airliftresolve--file/home/op/.local/share/airlift/work/images.txt--lock"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn rows_fill_as_answers_come_and_failures_stand_first() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    said(&mut desk, [item(ETCD), item(NGINX), Event::Resolved { image: Box::new(image(ETCD, 'a')) }]);
+    let screen = desk.screen();
+    assert!(screen.contains("1/3 answered"), "{screen}");
+    assert!(
+        screen.contains("run    docker.io/library/nginx:1.25.3")
+            && screen.contains("wait   registry.example")
+    );
+    said(&mut desk, [item(APP), failed(APP)]);
+    insta::assert_snapshot!(desk.picture());
+    let first = desk.screen().lines().nth(4).unwrap().to_owned();
+    assert!(first.contains("FAIL") && first.contains("team/app"), "{first}");
+}
+
+#[test]
+fn a_list_that_cannot_be_written_is_not_taken_for_the_verified_one() {
+    let mut desk = desk();
+    desk.keys("v");
+    let (_, text) = started(&mut desk);
+    assert!(text.is_some());
+    let failure = Failure::new(Kind::Space, "cannot write images.txt: no space left").hint("make room");
+    desk.tell(Msg::Found(Found::NotSaved(desk.app.model.settings.list_file(), failure)));
+    assert!(desk.screen().contains("no space left"), "{}", desk.screen());
+    desk.keys("Esc");
+    ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')], vec![], vec![]));
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+}
+
+#[test]
+fn a_job_that_fails_as_a_whole_says_why_and_what_to_do_next() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let failure = Failure::new(Kind::Space, "cannot write images.lock: no space left").hint("make room");
+    ended(&mut desk, Ended::Failed(failure));
+    let screen = desk.screen();
+    assert!(screen.contains("no space left") && screen.contains("exit code 14"), "{screen}");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Failed);
+}
+
+#[test]
+fn a_stopped_job_keeps_what_was_answered_and_does_not_let_one_go_on() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    said(&mut desk, [item(ETCD), item(NGINX), Event::Resolved { image: Box::new(image(ETCD, 'a')) }]);
+    desk.keys("x s Enter");
+    assert!(matches!(desk.effects.as_slice(), [Effect::Cancel(JOB)]));
+    ended(&mut desk, Ended::Cancelled);
+    let screen = desk.screen();
+    assert!(screen.contains("Stopped: 1 of 3 answered"), "{screen}");
+    assert!(desk.keys("Enter").screen().contains("did not get to its end"));
+}
+
+#[test]
+fn only_what_failed_is_asked_for_again_and_the_lock_keeps_the_rest() {
+    let mut desk = one_failed();
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Failed);
+    desk.keys("r");
+    let (job, text) = started(&mut desk);
+    assert_eq!((job.images.references.as_slice(), text), (&[APP.to_owned()][..], None));
+    assert!(job.images.sources.is_empty() && job.keep && job.write_lock);
+    said(&mut desk, [item(APP), Event::Resolved { image: Box::new(plain(APP, 'c')) }]);
+    ended(&mut desk, report(vec![plain(APP, 'c')], vec![], vec![]));
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    let screen = desk.screen();
+    assert!(screen.contains("3 verified   180 MB to carry"), "{screen}");
+    assert!(desk.keys("r").screen().contains("not now: nothing failed"));
+}
+
+#[test]
+fn going_on_without_what_failed_is_asked_first() {
+    let mut desk = one_failed();
+    desk.keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Resolve, "Enter alone changes nothing");
+    assert!(desk.app.model.picked.unready().unwrap().contains("1 failed: see step 2"));
+    desk.keys("Enter g Enter");
+    assert_eq!(desk.app.model.place, Place::Media);
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
+    assert!(desk.app.model.picked.unready().is_none() && desk.app.model.assembly.keep_going);
+}
+
+#[test]
+fn all_well_leads_on_and_what_moved_is_told() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let moved = Change::Moved { reference: NGINX.parse().unwrap(), from: digest('e'), to: digest('b') };
+    let images = vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')];
+    ended(&mut desk, report(images, vec![], vec![moved]));
+    desk.keys("Down");
+    insta::assert_snapshot!(desk.picture());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Media);
+}
+
+#[test]
+fn details_show_full_digests_in_groups() {
+    let mut desk = all_well();
+    desk.keys("o");
+    insta::assert_snapshot!(desk.picture());
+    let mut desk = one_failed();
+    desk.keys("d");
+    insta::assert_snapshot!("details_of_a_failure_say_what_to_do_next", desk.picture());
+}
+
+#[test]
+fn pins_are_asked_about_and_make_the_list_another_one() {
+    let mut desk = all_well();
+    desk.keys("P");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Right Enter");
+    let first = desk.app.model.picked.images[0].request.reference.to_string();
+    assert_eq!(first, format!("{ETCD}@{}", digest('a')));
+    assert!(
+        desk.app
+            .model
+            .picked
+            .images
+            .iter()
+            .all(|image| image.findings.iter().all(|f| f.id.id() != "no-digest"))
+    );
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert!(desk.wait(10).screen().contains("The list was changed since"), "{}", desk.screen());
+    assert!(desk.keys("Enter").screen().contains("is not verified: v does that"));
+}
+
+#[test]
+fn marked_rows_alone_are_pinned() {
+    let mut desk = all_well();
+    desk.keys("Down Space P p Enter");
+    let pinned: Vec<bool> =
+        desk.app.model.picked.images.iter().map(|image| image.request.reference.digest().is_some()).collect();
+    assert_eq!(pinned, [false, true, false]);
+}
+
+#[test]
+fn a_list_changed_meanwhile_is_never_taken_for_the_verified_one() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    desk.keys("1").tell(Msg::Paste("redis:7.2.4\n".into())).keys("2");
+    ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')], vec![], vec![]));
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert!(desk.screen().contains("The list was changed since it was verified"));
+    assert!(desk.keys("Enter").screen().contains("v does that"));
+    assert!(desk.keys("v").effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+}
+
+#[test]
+fn rows_are_filtered_by_state_and_by_name() {
+    let mut desk = one_failed();
+    desk.keys("/ fail Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("filter 1/3") && !screen.contains("nginx"), "{screen}");
+    desk.keys("Esc");
+    assert!(desk.screen().contains("nginx"));
+}
+
+#[test]
+fn long_and_hostile_answers_neither_move_the_layout_nor_pass_through() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let reason = format!("\u{1b}]52;c;aGk=\u{7}\u{202e}{}", "long ".repeat(200));
+    let event = Event::Failed { phase: Phase::Resolve, item: APP.to_owned(), reason: reason.clone() };
+    said(&mut desk, [event]);
+    let failed = FailedView { reason, ..miss(APP) };
+    let odd = ImageView { media_type: "\u{1b}[31mx".to_owned(), ..image(ETCD, 'a') };
+    ended(&mut desk, report(vec![odd, image(NGINX, 'b')], vec![failed], vec![]));
+    for keys in ["", "o", "Esc Down o"] {
+        let screen = desk.keys(keys).screen();
+        assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
+        assert!(!screen.contains('\u{202e}') && screen.lines().all(|line| line.chars().count() <= 80));
+    }
+}
+
+#[test]
+fn sixty_by_sixteen_is_enough_and_footers_stay_short() {
+    for mut desk in [desk(), one_failed(), all_well()] {
+        let screen = crate::rig::text(&desk.frame(60, 16));
+        assert!(screen.contains(":1.25.3") && screen.contains("? help"), "{screen}");
+        let footer = desk.screen().lines().last().unwrap().to_owned();
+        assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
+    }
+}
