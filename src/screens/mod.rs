@@ -2,9 +2,10 @@
 
 mod assemble;
 mod images;
+mod media;
 mod report;
-mod sheet;
 mod resolve;
+mod sheet;
 mod signer;
 mod start;
 
@@ -18,6 +19,7 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     let mut screens: BTreeMap<Place, Box<dyn Screen + Send>> = BTreeMap::new();
     screens.insert(Place::Start, Box::<start::Start>::default());
     screens.insert(Place::Images, Box::<images::Images>::default());
+    screens.insert(Place::Media, Box::<media::Media>::default());
     screens.insert(Place::Resolve, Box::<resolve::Resolve>::default());
     screens.insert(Place::Assemble, Box::<assemble::Assemble>::default());
     screens.insert(Place::Report, Box::<report::Report>::default());

@@ -3,7 +3,11 @@
 use super::app::App;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
+use crate::actions::Act;
 use crate::dialogs::{Dialog, Question};
+use crate::engine::error::Kind;
+use crate::engine::spec::{JobSpec, PackJob};
+use crate::failure::Failure;
 
 /// Queries that a dialog waits for, and those that were given up.
 #[derive(Debug, Default)]
@@ -27,7 +31,13 @@ impl App {
         }
         match found {
             Found::Host(facts) => self.model.host = Some(facts.clone()),
-            Found::Media(report) => self.model.media = Some(report.clone()),
+            Found::Media(report) => {
+                self.model.media = Some(report.clone());
+                if let Some(words) = self.model.media_seen() {
+                    self.say(words);
+                }
+            }
+            Found::Place(path, place) => self.start_where(path, place),
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {
@@ -53,6 +63,23 @@ impl App {
             _ => {}
         }
         self.on_screen(|screen, cx| screen.found(found, cx));
+    }
+
+    /// What lies under the destination was looked at once more: the job that waits for that starts, or it is said why not.
+    fn start_where(&mut self, path: &std::path::Path, place: &crate::engine::media::Place) {
+        let own = |job: &PackJob| job.to == path;
+        let Some(job) = self.model.due.take_if(|job| own(job)) else { return };
+        let chosen = self.model.chosen.as_ref().filter(|chosen| chosen.path == path);
+        match chosen.and_then(|chosen| chosen.differs_from(place)) {
+            None => self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(job)))),
+            Some(reason) => {
+                self.model.note(Level::Fail, &reason);
+                let failure = Failure::new(Kind::Medium, reason);
+                let failure = failure
+                    .hint("nothing was written; put the medium back, or choose another one: 3 leads there");
+                self.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
+            }
+        }
     }
 
     /// A dialog was closed without an answer: what it waited for is given up.
@@ -102,6 +129,7 @@ impl Found {
         Some(match self {
             Self::Host(_) => Query::Host,
             Self::Media(_) => Query::Media,
+            Self::Place(path, _) => Query::Place(path.clone()),
             Self::Last(..) => Query::Last,
             Self::Selected(images, _) => Query::Select(images.clone()),
             Self::Repositories(host, _) => Query::Repositories(host.clone()),

@@ -202,6 +202,9 @@ impl Model {
 
     /// Why nothing can be planned yet.
     pub fn not_ready(&self) -> Option<String> {
+        if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
+            return Some(format!("{gone}; 3 leads to the media"));
+        }
         let failed = self.unresolved();
         let reason = match self.state(Place::Resolve) {
             _ if self.picked.images.is_empty() => "the list is empty; 1 leads to it",

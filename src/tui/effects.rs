@@ -17,6 +17,7 @@ use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::{End, Job, JobManager};
+use crate::engine::media::Watch;
 use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::failure::Failure;
@@ -74,6 +75,26 @@ impl Runner {
             let job = runner.jobs.start_spec(spec, host, &runner.ctx);
             runner.follow(job).await;
         });
+    }
+
+    /// Looks at the media again whenever the kernel tells of a change, as long as the workstation is there.
+    pub async fn watch_media(&self) {
+        let mut watch = match Watch::start() {
+            Ok(watch) => watch,
+            Err(error) => {
+                let words = format!("media are not watched ({error}): w on the Media screen looks again");
+                return self.say(Msg::Said(Level::Warn, words));
+            }
+        };
+        if let Some(reason) = watch.slow() {
+            let words =
+                format!("the kernel tells nothing of media ({reason}): they are looked at every two seconds");
+            self.say(Msg::Said(Level::Info, words));
+        }
+        loop {
+            watch.changed().await;
+            self.ask(Query::Media);
+        }
     }
 
     async fn follow(&self, mut job: Job<JobReport>) {

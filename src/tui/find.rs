@@ -33,10 +33,10 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let spec = HostSpec { root: "/".into(), key: paths.key(), trust: paths.allowed_signers() };
             Found::Host(Arc::new(off(move || look(&spec)).await?))
         }
-        Query::Media => {
-            let sources = vec![settings.paths.data_dir().to_owned()];
-            let spec = media::ListSpec { sources, bundles: true, ..media::ListSpec::default() };
-            Found::Media(Arc::new(media::list(spec, ctx).await?))
+        Query::Media => Found::Media(Arc::new(media::list(looking(settings), ctx).await?)),
+        Query::Place(path) => {
+            let place = media::place_of(path.clone(), looking(settings), ctx).await?;
+            Found::Place(path.clone(), Box::new(place))
         }
         Query::Select(images) => {
             let requests = images.requests(&registry()?, ctx).await?;
@@ -70,6 +70,12 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             Found::Last(text, written)
         }
     })
+}
+
+/// No medium that holds this user's key or history is one to write to.
+fn looking(settings: &Settings) -> media::ListSpec {
+    let sources = vec![settings.paths.data_dir().to_owned()];
+    media::ListSpec { sources, bundles: true, ..media::ListSpec::default() }
 }
 
 async fn agent_keys() -> Result<Vec<KeyReport>, Failure> {

@@ -14,6 +14,7 @@ mod job;
 mod keep;
 mod keys;
 pub mod log;
+pub mod medium;
 pub mod model;
 pub mod msg;
 pub mod picked;
@@ -134,6 +135,8 @@ fn own_themes(paths: &Paths) -> Result<Vec<Theme>, Failure> {
 async fn run(set_up: SetUp, env: &Env) -> io::Result<ExitCode> {
     let (tell, told) = unbounded_channel();
     let runner = Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent());
+    let watching = runner.clone();
+    tokio::spawn(async move { watching.watch_media().await });
     let signals: [(SignalKind, fn() -> Msg); 3] = [
         (SignalKind::terminate(), || Msg::Terminate),
         (SignalKind::hangup(), || Msg::Terminate),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::assembly::Assembly;
 use super::log::Log;
+use super::medium::Chosen;
 use super::msg::{Ended, Level};
 use crate::actions::Act;
 use crate::config::paths::Paths;
@@ -13,9 +14,9 @@ use crate::domain::job::{JobId, Places};
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
-use crate::engine::media::MediaReport;
+use crate::engine::media::{self, MediaReport};
 use crate::engine::registry::RegistryOptions;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobSpec, PackJob};
 use crate::widgets::stepper::StepState;
 
 pub use super::picked::Picked;
@@ -187,6 +188,12 @@ pub struct Model {
     pub host: Option<Arc<HostFacts>>,
     /// The media of this host; nothing until they were looked for.
     pub media: Option<Arc<MediaReport>>,
+    /// What the bundle goes to.
+    pub chosen: Option<Chosen>,
+    /// A directory that may be chosen next.
+    pub looked_at: Option<Box<media::Place>>,
+    /// A pack that starts once its destination was looked at again.
+    pub(super) due: Option<PackJob>,
     /// The connected side's work.
     pub picked: Picked,
     /// How the bundle is to be made.
@@ -209,6 +216,9 @@ impl Model {
             now,
             host: None,
             media: None,
+            chosen: None,
+            looked_at: None,
+            due: None,
             picked: Picked::default(),
             assembly: Assembly::default(),
             states: [StepState::Todo; 9],
@@ -268,7 +278,7 @@ impl Model {
         match self.running()?.act {
             Act::Resolve => Some(Place::Resolve),
             Act::Pack => Some(Place::Assemble),
-            Act::MediaCheck => Some(Place::Media),
+            Act::MediaCheck | Act::MediaMount => Some(Place::Media),
             Act::Verify => Some(Place::Check),
             Act::Sign | Act::Diff | Act::MediaEject => Some(Place::Report),
             _ => None,

@@ -15,7 +15,7 @@ use crate::domain::reference::{Reference, Repository};
 use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
-use crate::engine::media::MediaReport;
+use crate::engine::media::{MediaReport, Place};
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
@@ -95,6 +95,8 @@ pub enum Query {
     Digest(Reference),
     /// The media of this host and the bundles on them.
     Media,
+    /// What lies under a directory.
+    Place(PathBuf),
     /// What lies in a directory.
     Entries(PathBuf),
     /// The list of the last time.
@@ -120,6 +122,8 @@ pub enum Found {
     Digest(Reference, Result<Digest, Failure>),
     /// The answer to [`Query::Media`].
     Media(Arc<MediaReport>),
+    /// The answer to [`Query::Place`].
+    Place(PathBuf, Box<Place>),
     /// The answer to [`Query::Entries`], sorted by name.
     Entries(PathBuf, Result<Vec<Entry>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.

@@ -9,7 +9,7 @@ use super::model::{Model, Place};
 use super::msg::{Effect, Found, Query};
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Dialog, Question, Wait};
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobSpec, PackJob};
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 
@@ -47,6 +47,15 @@ impl Cx<'_> {
     /// Starts a job for an operation; the model shows it as running from its first message on.
     pub fn start(&mut self, act: Act, spec: JobSpec) {
         self.effect(Effect::Start(act, Box::new(spec)));
+    }
+
+    /// Starts a pack once its destination is seen to be what was chosen.
+    pub fn start_pack(&mut self, job: PackJob) {
+        if self.model.chosen.is_none() {
+            return self.start(Act::Pack, JobSpec::Pack(job));
+        }
+        self.effect(Effect::Ask(Query::Place(job.to.clone())));
+        self.model.due = Some(job);
     }
 
     /// Opens a dialog.

@@ -7,6 +7,8 @@ mod images;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod pictures;
 #[cfg(test)]
 mod report;

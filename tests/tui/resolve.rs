@@ -147,7 +147,7 @@ fn one_failed() -> Desk {
 }
 
 /// Verified, all of it well.
-fn all_well() -> Desk {
+pub(crate) fn all_well() -> Desk {
     let mut desk = desk();
     desk.keys("v");
     started(&mut desk);
@@ -271,7 +271,7 @@ fn going_on_without_what_failed_is_asked_first() {
 }
 
 #[test]
-fn all_well_leads_on_and_what_moved_is_told() {
+pub(crate) fn all_well_leads_on_and_what_moved_is_told() {
     let mut desk = desk();
     desk.keys("v");
     started(&mut desk);

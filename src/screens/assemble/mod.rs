@@ -219,7 +219,7 @@ impl Screen for Assemble {
         match (question.act, question.part, answer) {
             (Act::Pack, 0, Answer::Yes) => {
                 if let Some(job) = cx.model.pack_job(false) {
-                    cx.start(Act::Pack, JobSpec::Pack(job));
+                    cx.start_pack(job);
                 }
             }
             (Act::AssembleEdit, 0, Answer::Rows(rows)) => {

@@ -1,0 +1,307 @@
+//! Media: what the bundle can go to, as it is plugged in and out; why something cannot be chosen; whether it keeps its word.
+
+mod rows;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::rows::{Line, Tested};
+use crate::actions::{Act, Scope};
+use crate::config::theme::Role;
+use crate::dialogs::path::Wanted;
+use crate::dialogs::{Answer, Confirm, Page, Path, Question};
+use crate::domain::media::{Blocked, Medium, Volume};
+use crate::domain::probe::ProbePlan;
+use crate::domain::text;
+use crate::engine::media::{CheckSpec, MountSpec};
+use crate::engine::spec::{JobReport, JobSpec};
+use crate::tui::medium::Chosen;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Effect, Ended, Found, Query};
+use crate::tui::screen::{Cx, Screen};
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+use crate::widgets::table::table;
+
+/// The screen.
+#[derive(Debug, Default)]
+pub(super) struct Media {
+    list: List,
+    lines: Vec<Line>,
+    /// Which device each of them is.
+    names: Vec<rows::Name>,
+    /// What checks of this session found.
+    tested: Vec<Tested>,
+    /// A directory was asked for and is being looked at.
+    asked: Option<std::path::PathBuf>,
+}
+
+impl Media {
+    fn line(&self) -> Option<Line> {
+        self.lines.get(self.list.row()?).copied()
+    }
+
+    fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
+        self.line()?.of(model)
+    }
+
+    /// Why the row under the cursor cannot be chosen.
+    fn unfit(&self, model: &Model) -> Option<String> {
+        let Some((medium, volume)) = self.medium(model) else {
+            return Some("there is no medium: plug one in, or o takes any directory".to_owned());
+        };
+        let why = match volume {
+            Some(volume) => medium.blocked_for(volume, model.needed()),
+            None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
+        };
+        why.map(|why| match why {
+            Blocked::NotMounted => "it is not mounted: m mounts it".to_owned(),
+            why => why.to_string(),
+        })
+    }
+
+    fn choose(&self, cx: &mut Cx<'_>) {
+        let chosen = self.medium(cx.model).and_then(|(medium, volume)| Chosen::volume(medium, volume?));
+        if let Some(chosen) = chosen {
+            cx.say(format!("{} it is: {}", chosen.words(), chosen.path.display()));
+            cx.model.choose(chosen);
+            cx.go(Place::Assemble);
+        }
+    }
+
+    fn mount(&self, model: &Model) -> Option<JobSpec> {
+        let (_, volume) = self.medium(model)?;
+        let volume = volume?;
+        let unmount = !volume.mount_points.is_empty();
+        Some(JobSpec::MediaMount(MountSpec { device: volume.device.clone(), unmount }))
+    }
+
+    fn why_no_mount(&self, model: &Model) -> Option<String> {
+        let Some((medium, volume)) = self.medium(model) else { return Some("there is no medium".to_owned()) };
+        match (&medium.blocked, volume.and_then(|volume| volume.blocked.as_ref())) {
+            (Some(why @ (Blocked::System { .. } | Blocked::NoMedium)), _) => Some(why.to_string()),
+            (_, Some(why @ (Blocked::NoFileSystem | Blocked::Locked))) => Some(why.to_string()),
+            _ => volume.is_none().then(|| Blocked::NoFileSystem.to_string()),
+        }
+    }
+
+    fn check(&self, model: &Model) -> Option<JobSpec> {
+        let path = self.medium(model)?.1?.mount_point()?.to_owned();
+        Some(JobSpec::MediaCheck(CheckSpec { path, dry_run: false }))
+    }
+
+    fn ask_check(&self, cx: &mut Cx<'_>) {
+        let Some((medium, Some(volume))) = self.medium(cx.model) else { return };
+        let largest = volume.file_system.as_ref().and_then(|kind| kind.max_file());
+        let plan = volume.free.and_then(|free| ProbePlan::new(free, None, largest));
+        let Some(plan) = plan else { return cx.say("too little is free there to tell anything") };
+        let (bytes, spread) = (text::bytes(plan.bytes()), text::bytes(plan.spread()));
+        let place = volume.mount_point().map(|point| point.display().to_string()).unwrap_or_default();
+        let words = vec![
+            format!("{}, {}, {} at {place}", medium.short_name(), text::bytes(medium.size), volume.device.display()),
+            format!(
+                "Writes {bytes} of marks into free space alone, spread over {spread}; reads them back from the device \
+                 and removes them. Three minutes of writing at most."
+            ),
+            "Files that are there are not touched. A fake that is smaller than it says can lose what lies on it, as it \
+             does with everything that is written to it."
+                .to_owned(),
+        ];
+        cx.open(Confirm::new(Act::MediaCheck, "Test whether it keeps what is written?", words, "Test"));
+    }
+
+    /// A directory that was asked for was looked at.
+    fn directory(place: &crate::engine::media::Place, cx: &mut Cx<'_>) {
+        let source = place.medium.as_ref().and_then(|medium| medium.blocked.clone());
+        let refused = match source {
+            _ if place.read_only => Some(Blocked::MountedReadOnly),
+            _ if !place.writable => Some(Blocked::NotWritable),
+            Some(why @ Blocked::Source { .. }) => Some(why),
+            _ => None,
+        };
+        if let Some(why) = refused {
+            let lines = rows::place(place, cx.model.needed());
+            let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(lines).collect();
+            return cx.open(Page::new("That directory cannot be chosen", lines));
+        }
+        let words: Vec<String> =
+            rows::place(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
+        cx.open(Confirm::new(rows::TAKE, "Assemble in this directory?", words, "Take it"));
+    }
+}
+
+impl Screen for Media {
+    fn scopes(&self) -> &'static [Scope] {
+        &[Scope::Media, Scope::Job, Scope::List]
+    }
+
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        match model.running() {
+            Some(_) => vec![Act::Stop, Act::Logs, Act::Back],
+            None if self.lines.is_empty() => vec![Act::MediaDirectory, Act::MediaList, Act::Back],
+            None => vec![Act::MediaChoose, Act::MediaDirectory, Act::MediaMount, Act::MediaCheck, Act::Back],
+        }
+    }
+
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let running = || model.running().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
+        match act {
+            Act::MediaChoose => running().or_else(|| self.unfit(model)),
+            Act::MediaDirectory => running(),
+            Act::MediaMount => running().or_else(|| self.why_no_mount(model)),
+            Act::MediaCheck => running().or_else(|| match self.unfit(model) {
+                None if self.check(model).is_none() => Some("it is not mounted: m mounts it".to_owned()),
+                // Too small for the bundle is no reason not to test.
+                Some(_)
+                    if self.medium(model).is_some_and(|(medium, volume)| {
+                        volume.is_some_and(|volume| medium.blocked_for(volume, 0).is_none())
+                    }) =>
+                {
+                    None
+                }
+                other => other,
+            }),
+            Act::Retry => Some("nothing failed here that could be done again".to_owned()),
+            Act::Mark | Act::MarkAll | Act::Invert => {
+                Some("one medium is chosen, by Enter; nothing is marked here".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+        match act {
+            Act::MediaChoose => self.choose(cx),
+            Act::MediaDirectory => {
+                let help = "Any directory that is there; what it lies on is shown before it is taken.";
+                cx.open(Path::new(Act::MediaDirectory, "Assemble in a directory", help, Wanted::Directory));
+            }
+            Act::MediaMount => {
+                if let Some(job) = self.mount(cx.model) {
+                    cx.start(Act::MediaMount, job);
+                }
+            }
+            Act::MediaList => {
+                cx.effect(Effect::Ask(Query::Media));
+                cx.say("looking at all media again; they come and go by themselves, too");
+            }
+            Act::MediaCheck => self.ask_check(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        match (question, answer) {
+            (Question { act: Act::MediaDirectory, part: 0 }, Answer::Path(path)) => {
+                self.asked = Some(path.clone());
+                cx.effect(Effect::Ask(Query::Place(path)));
+            }
+            (question, Answer::Yes) if question == rows::TAKE => {
+                if let Some(place) = cx.model.looked_at.take() {
+                    cx.model.choose(Chosen::directory(&place));
+                    cx.go(Place::Assemble);
+                }
+            }
+            (Question { act: Act::MediaCheck, .. }, Answer::Yes) => {
+                if let Some(job) = self.check(cx.model) {
+                    cx.start(Act::MediaCheck, job);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if let Found::Place(path, place) = found
+            && self.asked.as_ref() == Some(path)
+        {
+            self.asked = None;
+            cx.model.looked_at = Some(place.clone());
+            Self::directory(place, cx);
+        }
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        if !matches!(act, Act::MediaCheck | Act::MediaMount) {
+            return;
+        }
+        let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
+        match ended {
+            Some(Ended::Succeeded(report)) => match &*report {
+                JobReport::MediaCheck(report) => {
+                    let tested = Tested::new(report, cx.model);
+                    cx.open(Page::new("What the test found", rows::found(report)));
+                    self.tested.retain(|other| !other.is_about(&tested));
+                    self.tested.push(tested);
+                }
+                JobReport::MediaMount(report) => cx.say(match &report.mount_point {
+                    Some(point) => format!("{} is mounted at {}", report.device.display(), point.display()),
+                    None => format!("{} is unmounted", report.device.display()),
+                }),
+                _ => {}
+            },
+            Some(Ended::Failed(failure)) => cx.open(words::failure_page("That did not work", &failure)),
+            Some(Ended::Cancelled) => cx.say("stopped; the marks are removed"),
+            None => {}
+        }
+        cx.effect(Effect::Ask(Query::Media));
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        if cx.model.media.is_none() {
+            cx.effect(Effect::Ask(Query::Media));
+        }
+    }
+
+    fn sync(&mut self, model: &Model) {
+        let before = self.list.row().and_then(|row| self.names.get(row).cloned());
+        self.lines = rows::lines(model);
+        self.names = self.lines.iter().map(|line| line.name(model)).collect();
+        let lines = &self.lines;
+        self.list.refresh(lines.len(), |row| lines[row].searched(model).into());
+        // The cursor stays on its device when others come and go.
+        if let Some(at) = before.and_then(|before| self.names.iter().position(|name| *name == before)) {
+            self.list.select(at);
+        }
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        Some(&mut self.list)
+    }
+
+    fn view(&self) -> Option<&List> {
+        Some(&self.list)
+    }
+
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        self.check(model).or_else(|| self.mount(model))
+    }
+
+    fn value(&self, model: &Model) -> Option<String> {
+        let (medium, volume) = self.medium(model)?;
+        let path =
+            volume.map_or(&medium.device, |volume| volume.mount_points.first().unwrap_or(&volume.device));
+        Some(path.display().to_string())
+    }
+
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+        let below = if area.height >= 16 { 6 } else { 4 }.min(area.height);
+        let top = Rect { height: area.height - below, ..area };
+        if self.lines.is_empty() {
+            rows::empty(model, look, top, buffer);
+        } else {
+            let row = |row: usize| self.lines[row].row(model);
+            table(rows::COLUMNS, &self.list, row, top, look, buffer);
+        }
+        let foot = line::below(area, area.height - below);
+        let (words, role) = rows::summary(model);
+        line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
+        let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
+        for (at, (words, role)) in (1..below).zip(lines) {
+            line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
+        }
+    }
+}

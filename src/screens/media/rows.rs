@@ -1,0 +1,333 @@
+//! What the Media screen says of a device: in a row, in the lines below the table, and of what a test found.
+
+use std::path::PathBuf;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::Question;
+use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
+use crate::domain::text;
+use crate::engine::bundle::readback::Method;
+use crate::engine::media::{CheckReport, Place};
+use crate::tui::medium::fits;
+use crate::tui::model::Model;
+use crate::tui::words::count;
+use crate::widgets::line;
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value};
+
+/// The question after a directory was looked at.
+pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
+
+/// The table; the reason why something cannot be chosen takes the room of all behind the size.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::left("DEVICE", 9),
+    Column::left("MODEL", 0),
+    Column::left("BUS", 6).from(90),
+    Column::right("SIZE", 8),
+    Column::left("FILES", 8),
+    Column::right("FREE", 8),
+    Column::left("FITS", 10),
+];
+
+/// A row: a medium of those that were found, and one of its volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    medium: usize,
+    volume: Option<usize>,
+}
+
+/// Device and insertion of a row.
+pub(super) type Name = Option<(PathBuf, Option<u64>)>;
+
+/// What a test found, and of which insertion of which medium.
+#[derive(Debug)]
+pub(super) struct Tested {
+    medium: Option<Medium>,
+    path: PathBuf,
+    report: CheckReport,
+}
+
+impl Tested {
+    pub(super) fn new(report: &CheckReport, model: &Model) -> Self {
+        let media = model.media.iter().flat_map(|report| &report.media);
+        let holds =
+            |medium: &&Medium| medium.volumes.iter().any(|volume| volume.mount_points.contains(&report.path));
+        Self { medium: media.clone().find(holds).cloned(), path: report.path.clone(), report: report.clone() }
+    }
+
+    pub(super) fn is_about(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+
+    fn is_of(&self, medium: &Medium, volume: &Volume) -> bool {
+        let same = self.medium.as_ref().is_some_and(|earlier| medium.is_still(earlier));
+        same && volume.mount_points.contains(&self.path)
+    }
+}
+
+/// Every row there is.
+pub(super) fn lines(model: &Model) -> Vec<Line> {
+    let media = model.media.iter().flat_map(|report| &report.media).enumerate();
+    let of = |(medium, found): (usize, &Medium)| -> Vec<Line> {
+        if found.volumes.is_empty() {
+            return vec![Line { medium, volume: None }];
+        }
+        (0..found.volumes.len()).map(|volume| Line { medium, volume: Some(volume) }).collect()
+    };
+    let mut lines: Vec<Line> = media.flat_map(of).collect();
+    // What can be chosen, or could be once it is mounted, comes first.
+    lines.sort_by_key(|line| match line.of(model) {
+        Some((medium, Some(volume))) => (medium.blocked.is_some(), volume.blocked.is_some()),
+        _ => (true, true),
+    });
+    lines
+}
+
+impl Line {
+    pub(super) fn of(self, model: &Model) -> Option<(&Medium, Option<&Volume>)> {
+        let medium = model.media.as_ref()?.media.get(self.medium)?;
+        Some((medium, self.volume.and_then(|volume| medium.volumes.get(volume))))
+    }
+
+    /// Which device it is; another insertion is another one.
+    pub(super) fn name(self, model: &Model) -> Name {
+        let (medium, volume) = self.of(model)?;
+        Some((volume.map_or(&medium.device, |volume| &volume.device).clone(), medium.sequence))
+    }
+
+    pub(super) fn searched(self, model: &Model) -> String {
+        let Some((medium, volume)) = self.of(model) else { return String::new() };
+        let label = volume.and_then(|volume| volume.label.as_deref()).unwrap_or_default();
+        let device = volume.map_or(&medium.device, |volume| &volume.device);
+        format!("{} {} {label} {}", device.display(), title(medium), medium.bus.name())
+    }
+
+    pub(super) fn row(self, model: &Model) -> Row {
+        let Some((medium, volume)) = self.of(model) else { return Row { marked: false, values: Vec::new() } };
+        let device = volume.map_or(&medium.device, |volume| &volume.device);
+        let short = device.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let size = volume.map_or(medium.size, |volume| volume.size);
+        let needed = model.needed();
+        let mut values = vec![
+            Value::plain(short),
+            Value::plain(title(medium)),
+            Value::plain(medium.bus.name()),
+            Value::plain(text::bytes(size)),
+        ];
+        let blocked = match volume {
+            Some(volume) => medium.blocked_for(volume, 0),
+            None => medium.blocked.clone(),
+        };
+        match (blocked, volume) {
+            (Some(why), _) => values.push(Value::styled(format!("x {why}"), Role::Dim)),
+            (None, None) => values.push(Value::styled("x nothing that files could be written to", Role::Dim)),
+            (None, Some(volume)) => {
+                values.push(Value::plain(files(volume.file_system.as_ref())));
+                values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
+                values.push(match fits(needed, volume.free) {
+                    _ if needed == 0 => Value::styled("-", Role::Dim),
+                    Some((true, words)) => Value::styled(words, Role::Ok),
+                    Some((false, words)) => Value::styled(words, Role::Fail),
+                    None => Value::styled("not told", Role::Dim),
+                });
+            }
+        }
+        Row { marked: is_chosen(model, medium, volume), values }
+    }
+
+    /// What is to be known of it, in a few lines.
+    pub(super) fn about(self, model: &Model, tested: &[Tested]) -> Vec<(String, Role)> {
+        let Some((medium, volume)) = self.of(model) else { return Vec::new() };
+        let mut lines = vec![(identity(medium, volume), Role::Text)];
+        if let Some(volume) = volume {
+            let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
+            lines.extend(tested.map(|tested| verdict(&tested.report)));
+            lines.extend(volume.limits.map(|limits| (limits.to_owned(), Role::Warn)));
+            lines.extend(bundles(&volume.bundles));
+        }
+        lines.extend(medium.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
+        lines
+    }
+}
+
+fn is_chosen(model: &Model, medium: &Medium, volume: Option<&Volume>) -> bool {
+    let Some(chosen) = &model.chosen else { return false };
+    let same = chosen.medium.as_ref().is_some_and(|earlier| medium.is_still(earlier));
+    same && volume.is_some_and(|volume| volume.device == chosen.device)
+}
+
+/// Maker, model and the tail of the serial; a file for a device that is one.
+fn title(medium: &Medium) -> String {
+    match (&medium.model, &medium.file) {
+        (None, Some(file)) => file.display().to_string(),
+        _ => medium.short_name(),
+    }
+}
+
+fn files(kind: Option<&FileSystem>) -> String {
+    kind.map_or("?", FileSystem::name).to_owned()
+}
+
+fn identity(medium: &Medium, volume: Option<&Volume>) -> String {
+    let serial = medium.serial.as_ref().map_or_else(String::new, |serial| format!(", serial {serial}"));
+    let label = volume.and_then(|volume| volume.label.as_ref());
+    let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));
+    let place = volume.and_then(Volume::mount_point);
+    let place = place.map_or_else(|| "not mounted".to_owned(), |point| format!("at {}", point.display()));
+    format!("{}{label} {place}, {} {}{serial}", title(medium), medium.bus.name(), text::bytes(medium.size))
+}
+
+fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
+    let first = found.first()?;
+    let name = match &first.words {
+        Some(words) => format!(
+            "{}-{}, {}",
+            words.name,
+            words.serial,
+            count(usize::try_from(words.images).unwrap_or(0), "image")
+        ),
+        None => first.path.display().to_string(),
+    };
+    let more = if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
+    Some((format!("holds {}: {name}{more}; by their own word", count(found.len(), "bundle")), Role::Text))
+}
+
+/// How they stand.
+pub(super) fn summary(model: &Model) -> (String, Role) {
+    if let Some(job) = model.running().filter(|job| matches!(job.act, Act::MediaCheck | Act::MediaMount)) {
+        let at = model.at.saturating_sub(job.began);
+        let phase = job.view.current().map_or_else(|| "begins".to_owned(), |phase| phase.line(at));
+        return (format!("{}: {phase}", job.spec.title()), Role::Current);
+    }
+    if let Some(chosen) = &model.chosen {
+        return match &chosen.gone {
+            Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
+            None => {
+                let fits = fits(model.needed(), chosen.free).filter(|_| model.needed() > 0);
+                let fits = fits.map_or_else(String::new, |(_, words)| format!("   fits: {words}"));
+                (format!("chosen: {} at {}{fits}", chosen.words(), chosen.path.display()), Role::Ok)
+            }
+        };
+    }
+    let needed = match model.needed() {
+        0 => "how much is to be carried is known after step 2".to_owned(),
+        needed => format!("{} to carry", text::bytes(needed)),
+    };
+    (format!("{needed}; nothing is chosen yet"), Role::Dim)
+}
+
+/// Says what to do where there is no medium.
+pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let lines: &[(&str, &str)] = match &model.media {
+        None => &[("", "Looking for media ...")],
+        Some(_) => &[
+            ("", "No removable medium is here. Plug one in: it appears by itself."),
+            ("", ""),
+            ("o", "takes any directory instead"),
+            ("w", "looks again"),
+        ],
+    };
+    for (at, (key, words)) in (1u16..).zip(lines) {
+        let place = line::row(area, at);
+        line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
+        let indent = if key.is_empty() { 3 } else { 7 };
+        let indented = Rect { x: place.x + indent, width: place.width.saturating_sub(indent), ..place };
+        line::words(words, look.style(Role::Text), indented, buffer);
+    }
+}
+
+/// What lies under a directory.
+pub(super) fn place(place: &Place, needed: u64) -> Vec<(String, Role)> {
+    let mut lines = vec![
+        (place.path.display().to_string(), Role::Text),
+        (
+            format!(
+                "on {} ({}), mounted at {}",
+                place.source.display(),
+                place.file_system.name(),
+                place.mount_point.display()
+            ),
+            Role::Text,
+        ),
+    ];
+    match &place.medium {
+        Some(medium) => {
+            let (name, bus, size) = (title(medium), medium.bus.name(), text::bytes(medium.size));
+            lines.push((format!("medium: {name}, {bus}, {size}"), Role::Text));
+            let why = medium
+                .blocked
+                .as_ref()
+                .map(|why| (format!("! {why}: it cannot be carried away"), Role::Warn));
+            lines.extend(why);
+        }
+        None => lines.push(("! on no medium: memory or a network".to_owned(), Role::Warn)),
+    }
+    lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
+    let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
+    let fits = fits(needed, place.free).filter(|_| needed > 0);
+    let fits = fits.map_or_else(String::new, |(_, words)| format!("; fits: {words}"));
+    lines.push((format!("free: {free}{fits}"), Role::Text));
+    lines.extend(bundles(&place.bundles));
+    lines
+}
+
+/// A test in one line.
+fn verdict(report: &CheckReport) -> (String, Role) {
+    let Some(found) = &report.found else { return ("not tested".to_owned(), Role::Dim) };
+    let (bytes, spread) = (text::bytes(found.bytes), text::bytes(found.spread));
+    if found.is_good() {
+        let rates =
+            format!("{}/s written, {}/s read", text::bytes(found.write_rate), text::bytes(found.read_rate));
+        (format!("+ tested: kept {bytes} of marks spread over {spread}; {rates}"), Role::Ok)
+    } else {
+        let lost = found.spoilt.all();
+        (format!("x tested: {lost} marks did not come back: do not use it"), Role::Fail)
+    }
+}
+
+/// A test in full, with what it proves and what not.
+pub(super) fn found(report: &CheckReport) -> Vec<(String, Role)> {
+    let mut lines = vec![verdict(report), (String::new(), Role::Text)];
+    let Some(found) = &report.found else { return lines };
+    lines.push((
+        format!(
+            "marked  {}, spread over {} of free space",
+            text::bytes(found.bytes),
+            text::bytes(found.spread)
+        ),
+        Role::Text,
+    ));
+    let how = match found.method {
+        Method::Direct => "from the device (direct I/O)",
+        Method::CacheDropped => "after dropping the cache, which proves less than direct I/O",
+    };
+    lines.push((format!("read    {how}"), Role::Text));
+    let spoilt = found.spoilt;
+    if !found.is_good() {
+        let words = format!(
+            "{} lost, {} damaged, {} overwritten by others",
+            spoilt.lost, spoilt.damaged, spoilt.another
+        );
+        lines.push((format!("marks   {words}"), Role::Fail));
+        if spoilt.another > 0 {
+            let words = "the device starts over at its real end: it is smaller than it says";
+            lines.push((format!("x fake  {words}"), Role::Fail));
+        }
+        lines.push((
+            "next: use another medium; what is on this one may be damaged, too".to_owned(),
+            Role::Text,
+        ));
+    }
+    if !found.whole {
+        let words =
+            "! not all of the free space was reached: no room could be reserved, or time or room ran out";
+        lines.push((words.to_owned(), Role::Warn));
+    }
+    let words = "Space between the marks, and space that is taken, was not looked at.";
+    lines.push((words.to_owned(), Role::Dim));
+    lines
+}

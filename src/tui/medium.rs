@@ -1,0 +1,262 @@
+//! What the bundle goes to: the medium that was chosen, whether it is still there, and how full it gets.
+
+use std::path::PathBuf;
+
+use super::assembly::Destination;
+use super::model::{Model, Place};
+use super::msg::Level;
+use crate::domain::media::{Medium, Volume};
+use crate::engine::media;
+use crate::widgets::stepper::StepState;
+
+/// What was chosen, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The directory in which the bundle's own is made.
+    pub path: PathBuf,
+    /// Where its file system is mounted.
+    pub mount_point: PathBuf,
+    /// What is mounted there.
+    pub device: PathBuf,
+    /// The device that carries it; nothing for memory or a network.
+    pub medium: Option<Medium>,
+    /// Bytes free then.
+    pub free: Option<u64>,
+    /// Whether any directory was typed, instead of a medium taken from the list.
+    pub typed: bool,
+    /// Why it is not what it was; nothing while it is.
+    pub gone: Option<String>,
+}
+
+impl Chosen {
+    /// A volume that is mounted.
+    pub fn volume(medium: &Medium, volume: &Volume) -> Option<Self> {
+        let point = volume.mount_point()?.to_owned();
+        Some(Self {
+            path: point.clone(),
+            mount_point: point,
+            device: volume.device.clone(),
+            medium: Some(medium.clone()),
+            free: volume.free,
+            typed: false,
+            gone: None,
+        })
+    }
+
+    /// A directory that was typed.
+    pub fn directory(place: &media::Place) -> Self {
+        Self {
+            path: place.path.clone(),
+            mount_point: place.mount_point.clone(),
+            device: place.source.clone(),
+            medium: place.medium.clone(),
+            free: place.free,
+            typed: true,
+            gone: None,
+        }
+    }
+
+    /// Two words for the header.
+    pub fn words(&self) -> String {
+        match &self.medium {
+            Some(medium) if medium.removable || !self.typed => medium.short_name(),
+            _ => self
+                .path
+                .file_name()
+                .map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Why it is not what it was, by the media there are now.
+    pub fn differs(&self, media: &[Medium]) -> Option<String> {
+        let earlier = self.medium.as_ref()?;
+        let name = earlier.short_name();
+        let Some(now) = media.iter().find(|medium| medium.is_still(earlier)) else {
+            return Some(match media.iter().find(|medium| medium.name == earlier.name) {
+                Some(other) => format!("{name} is gone; {} is in its place", other.short_name()),
+                None => format!("{name} is gone"),
+            });
+        };
+        let volume = now.volumes.iter().find(|volume| volume.device == self.device);
+        match volume {
+            // What is built upon a device, as LVM is, has no volume of its own here.
+            None if self.typed => None,
+            None => Some(format!("{name} has no {} any more", self.device.display())),
+            Some(volume) if !volume.mount_points.contains(&self.mount_point) => {
+                Some(format!("{name} is not mounted at {} any more", self.mount_point.display()))
+            }
+            Some(volume) if volume.read_only => Some(format!("{name} is mounted read-only now")),
+            Some(_) => None,
+        }
+    }
+
+    /// Why it is not what is at its path now.
+    pub fn differs_from(&self, now: &media::Place) -> Option<String> {
+        let name = self.words();
+        let identity = |medium: &Option<Medium>| {
+            medium.as_ref().map_or_else(|| "no medium".to_owned(), Medium::short_name)
+        };
+        let same = match (&self.medium, &now.medium) {
+            (Some(earlier), Some(now)) => now.is_still(earlier),
+            (None, None) => true,
+            _ => false,
+        };
+        match () {
+            () if !same => {
+                Some(format!("{} lies on {} now, not on {name}", self.path.display(), identity(&now.medium)))
+            }
+            () if now.mount_point != self.mount_point => Some(format!(
+                "{} is under {} now, it was under {}",
+                self.path.display(),
+                now.mount_point.display(),
+                self.mount_point.display()
+            )),
+            () if now.read_only => Some(format!("{name} is mounted read-only now")),
+            () => None,
+        }
+    }
+}
+
+/// Whether so many bytes fit, in words: `yes, 62 %`.
+pub fn fits(needed: u64, free: Option<u64>) -> Option<(bool, String)> {
+    let free = free?;
+    let percent = (u128::from(needed) * 100).div_ceil(u128::from(free.max(1)));
+    Some(if needed <= free {
+        (true, format!("yes, {percent} %"))
+    } else {
+        (false, format!("no, {percent} %"))
+    })
+}
+
+impl Model {
+    /// Bytes that are to be carried, as far as that is known.
+    pub const fn needed(&self) -> u64 {
+        self.picked.checked.bytes()
+    }
+
+    /// The bundle goes there from now on.
+    pub fn choose(&mut self, chosen: Chosen) {
+        let words = chosen.words();
+        self.choose_destination(Some(Destination { to: chosen.path.clone(), words }));
+        let system = chosen.typed && chosen.medium.as_ref().is_some_and(|medium| medium.blocked.is_some());
+        self.set_state(Place::Media, if system { StepState::Warn } else { StepState::Ok });
+        self.chosen = Some(chosen);
+    }
+
+    /// The media there are were looked at again: says so where the chosen one is not what it was, or is back.
+    pub(super) fn media_seen(&mut self) -> Option<String> {
+        let media = self.media.clone()?;
+        let chosen = self.chosen.as_ref()?;
+        let gone = chosen.differs(&media.media);
+        if gone == chosen.gone {
+            return None;
+        }
+        let words = gone.clone().unwrap_or_else(|| format!("{} is back", chosen.words()));
+        let (level, state) =
+            if gone.is_some() { (Level::Fail, StepState::Failed) } else { (Level::Info, StepState::Ok) };
+        if let Some(chosen) = &mut self.chosen {
+            chosen.gone = gone;
+        }
+        self.changed(Place::Media);
+        self.set_state(Place::Media, state);
+        self.note(level, &words);
+        Some(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::media::{Bus, FileSystem};
+
+    fn stick(sequence: u64, points: &[&str]) -> Medium {
+        let volume = Volume {
+            device: "/dev/sdb1".into(),
+            size: 1000,
+            file_system: Some(FileSystem::Fat),
+            label: None,
+            mount_points: points.iter().map(PathBuf::from).collect(),
+            read_only: false,
+            writable: Some(true),
+            free: Some(900),
+            limits: None,
+            bundles: Vec::new(),
+            blocked: None,
+        };
+        Medium {
+            name: "sdb".to_owned(),
+            device: "/dev/sdb".into(),
+            model: Some("KINGSTON".to_owned()),
+            serial: Some("AA007F2A".to_owned()),
+            bus: Bus::Usb,
+            removable: true,
+            read_only: false,
+            size: 1000,
+            sequence: Some(sequence),
+            file: None,
+            volumes: vec![volume],
+            blocked: None,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_chosen_medium_is_the_same_only_in_its_slot_and_at_its_place() {
+        let medium = stick(7, &["/media/a"]);
+        let chosen = Chosen::volume(&medium, &medium.volumes[0]).unwrap();
+        assert_eq!(chosen.words(), "KINGSTON ..7F2A");
+        for (media, expected) in [
+            (vec![medium.clone()], None),
+            (vec![], Some("KINGSTON ..7F2A is gone")),
+            (vec![stick(8, &["/media/a"])], Some("KINGSTON ..7F2A is gone; KINGSTON ..7F2A is in its place")),
+            (vec![stick(7, &[])], Some("KINGSTON ..7F2A is not mounted at /media/a any more")),
+            (vec![stick(7, &["/x", "/media/a"])], None),
+        ] {
+            assert_eq!(chosen.differs(&media).as_deref(), expected);
+        }
+        let mut read_only = stick(7, &["/media/a"]);
+        read_only.volumes[0].read_only = true;
+        assert!(chosen.differs(&[read_only]).unwrap().contains("read-only now"));
+        assert!(Chosen::volume(&medium, &stick(7, &[]).volumes[0]).is_none());
+    }
+
+    #[test]
+    fn what_lies_under_the_path_now_is_compared_with_what_was_chosen() {
+        let medium = stick(7, &["/media/a"]);
+        let chosen = Chosen::volume(&medium, &medium.volumes[0]).unwrap();
+        let place = |medium: Option<Medium>, point: &str| media::Place {
+            path: "/media/a".into(),
+            mount_point: point.into(),
+            source: "/dev/sdb1".into(),
+            file_system: FileSystem::Fat,
+            limits: None,
+            read_only: false,
+            writable: true,
+            free: Some(1),
+            bundles: Vec::new(),
+            medium,
+        };
+        assert_eq!(chosen.differs_from(&place(Some(medium.clone()), "/media/a")), None);
+        // Unmounted meanwhile, the directory that is left lies on the system's disk.
+        let words = chosen.differs_from(&place(None, "/")).unwrap();
+        assert!(
+            words.starts_with("/media/a lies on") && words.ends_with("not on KINGSTON ..7F2A"),
+            "{words}"
+        );
+        assert!(chosen.differs_from(&place(Some(stick(8, &["/media/a"])), "/media/a")).is_some());
+        assert!(
+            chosen.differs_from(&place(Some(medium.clone()), "/media")).unwrap().contains("it was under")
+        );
+        let read_only = media::Place { read_only: true, ..place(Some(medium), "/media/a") };
+        assert!(chosen.differs_from(&read_only).unwrap().contains("read-only now"));
+    }
+
+    #[test]
+    fn how_full_it_gets_is_rounded_up() {
+        assert_eq!(fits(62, Some(100)), Some((true, "yes, 62 %".to_owned())));
+        assert_eq!(fits(1, Some(1_000_000)), Some((true, "yes, 1 %".to_owned())));
+        assert_eq!(fits(0, Some(0)), Some((true, "yes, 0 %".to_owned())));
+        assert_eq!(fits(3_000, Some(1_000)), Some((false, "no, 300 %".to_owned())));
+        assert_eq!(fits(1, None), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! The Media step: media that come and go, why some cannot be chosen, directories, mounting, the test, and a medium that vanishes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use airlift::domain::job::JobId;
+use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
+use airlift::domain::probe::ProbePlan;
+use airlift::domain::progress::{Event, Phase};
+use airlift::domain::view::JobView;
+use airlift::engine::bundle::readback::Method;
+use airlift::engine::error::Kind;
+use airlift::engine::media::check::{Found as Checked, Spoilt};
+use airlift::engine::media::{CheckReport, MediaReport, MountReport, Place as Lies};
+use airlift::engine::spec::{JobReport, JobSpec};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::widgets::stepper::StepState;
+
+use crate::rig::Desk;
+
+const JOB: JobId = JobId(1);
+
+fn volume(device: &str, point: Option<&str>) -> Volume {
+    let file_system = Some(FileSystem::Fat);
+    let mut volume = Volume {
+        device: device.into(),
+        size: 30_900_000_000,
+        limits: file_system.as_ref().and_then(FileSystem::limits),
+        file_system,
+        label: Some("CARGO".to_owned()),
+        mount_points: point.map(PathBuf::from).into_iter().collect(),
+        read_only: false,
+        writable: point.map(|_| true),
+        free: point.map(|_| 29_000_000_000),
+        bundles: Vec::new(),
+        blocked: None,
+    };
+    volume.blocked = volume.blocked_for(0);
+    volume
+}
+
+/// A stick, as its `insertion`th one.
+fn stick(insertion: u64, point: Option<&str>) -> Medium {
+    Medium {
+        name: "sdb".to_owned(),
+        device: "/dev/sdb".into(),
+        model: Some("Kingston DataTraveler".to_owned()),
+        serial: Some("AA00000000007F2A".to_owned()),
+        bus: Bus::Usb,
+        removable: true,
+        read_only: false,
+        size: 31_000_000_000,
+        sequence: Some(insertion),
+        file: None,
+        volumes: vec![volume("/dev/sdb1", point)],
+        blocked: None,
+        notes: Vec::new(),
+    }
+}
+
+fn system_disk() -> Medium {
+    let holds = vec!["/".to_owned(), "/boot".to_owned()];
+    Medium {
+        name: "nvme0n1".to_owned(),
+        device: "/dev/nvme0n1".into(),
+        model: Some("Samsung 980".to_owned()),
+        serial: Some("S64DNX0R".to_owned()),
+        bus: Bus::Nvme,
+        removable: false,
+        size: 500_000_000_000,
+        volumes: vec![Volume {
+            file_system: Some(FileSystem::Ext),
+            label: None,
+            ..volume("/dev/nvme0n1p2", Some("/"))
+        }],
+        blocked: Some(Blocked::System { holds }),
+        ..stick(1, None)
+    }
+}
+
+fn read_only() -> Medium {
+    let mut volume = Volume { read_only: true, label: None, ..volume("/dev/sdc1", Some("/media/op/OLD")) };
+    volume.blocked = volume.blocked_for(0);
+    Medium { name: "sdc".to_owned(), device: "/dev/sdc".into(), volumes: vec![volume], ..stick(3, None) }
+}
+
+fn carrying() -> Medium {
+    let words = BundleWords {
+        id: "01932f6a-7c00-7000-8000-000000000000".parse().unwrap(),
+        name: "site".to_owned(),
+        serial: 41,
+        created: crate::rig::now(),
+        expires: None,
+        images: 38,
+        bytes: 61_200_000_000,
+        signatures: 1,
+        complete: true,
+    };
+    let bundle = FoundBundle {
+        path: "/media/op/CARGO/site-41".into(),
+        verified: false,
+        words: Some(words),
+        fault: None,
+    };
+    let mut stick = stick(7, Some("/media/op/CARGO"));
+    stick.volumes[0].bundles = vec![bundle];
+    stick
+}
+
+fn seen(desk: &mut Desk, media: Vec<Medium>) {
+    desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media }))));
+}
+
+fn desk(media: Vec<Medium>) -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("b 3");
+    seen(&mut desk, media);
+    desk.wait(10).effects.clear();
+    desk
+}
+
+/// The list is verified: 180 MB are to be carried.
+fn verified(media: Vec<Medium>) -> Desk {
+    let mut desk = crate::resolve::all_well();
+    desk.keys("3");
+    seen(&mut desk, media);
+    desk.wait(10).effects.clear();
+    desk
+}
+
+/// The plan that Assemble began by itself is over.
+fn planned(desk: &mut Desk) {
+    desk.tell(Msg::Job(JobId(2), Arc::new(JobView::default())));
+    desk.tell(Msg::Ended(JobId(2), Ended::Cancelled)).wait(10);
+    desk.effects.clear();
+}
+
+fn job(desk: &mut Desk) -> JobSpec {
+    let effects = std::mem::take(&mut desk.effects);
+    let mut jobs = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Start(_, spec) => Some(*spec),
+        _ => None,
+    });
+    let (Some(spec), None) = (jobs.next(), jobs.next()) else { panic!("not one job") };
+    let mut view = JobView::default();
+    view.apply(&Event::Started { phase: Phase::Probe, items: 0, bytes: 2000 }, std::time::Duration::ZERO);
+    desk.tell(Msg::Job(JOB, Arc::new(view)));
+    spec
+}
+
+fn ended(desk: &mut Desk, ended: Ended) {
+    desk.tell(Msg::Ended(JOB, ended));
+}
+
+fn report(spoilt: Spoilt) -> CheckReport {
+    let plan = ProbePlan::new(29_000_000_000, None, None).unwrap();
+    let found = Checked {
+        bytes: plan.bytes(),
+        spread: plan.spread(),
+        whole: true,
+        method: Method::Direct,
+        write_rate: 11_000_000,
+        read_rate: 88_000_000,
+        spoilt,
+        first: None,
+    };
+    CheckReport {
+        path: "/media/op/CARGO".into(),
+        device: Some("/dev/sdb".into()),
+        free: 29_000_000_000,
+        plan,
+        found: Some(found),
+    }
+}
+
+fn lies(path: &str, medium: Option<Medium>) -> Box<Lies> {
+    Box::new(Lies {
+        path: path.into(),
+        mount_point: "/".into(),
+        source: "/dev/nvme0n1p2".into(),
+        file_system: FileSystem::Ext,
+        limits: None,
+        read_only: false,
+        writable: true,
+        free: Some(200_000_000_000),
+        bundles: Vec::new(),
+        medium,
+    })
+}
+
+#[test]
+fn without_media_it_says_what_to_do_and_they_appear_by_themselves() {
+    let mut desk = desk(vec![]);
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.keys("Enter").screen().contains("not now: there is no medium"));
+    seen(&mut desk, vec![stick(7, Some("/media/op/CARGO"))]);
+    assert!(desk.screen().contains(">  sdb1       Kingston"), "{}", desk.screen());
+    seen(&mut desk, vec![]);
+    assert!(desk.screen().contains("Plug one in: it appears by itself"));
+    assert!(Desk::new().keys("b 3").screen().contains("Looking for media"));
+}
+
+#[test]
+fn media_are_listed_with_why_some_cannot_be_chosen() {
+    let mut desk = verified(vec![carrying(), read_only(), system_disk()]);
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.keys("Down Enter").screen().contains("not now: mounted read-only"));
+    assert!(desk.keys("Down Enter").screen().contains("not now: system disk: it holds /, /boot"));
+    assert!(desk.keys("m").screen().contains("not now: system disk"));
+    assert!(desk.keys("t").screen().contains("not now: system disk"));
+    assert!(desk.effects.iter().all(|effect| matches!(effect, Effect::Redraw)), "{:?}", desk.effects);
+}
+
+#[test]
+fn a_chosen_medium_is_in_the_header_and_leads_on() {
+    let mut desk = verified(vec![carrying(), system_disk()]);
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Assemble);
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
+    let to = desk.app.model.assembly.to.clone().unwrap();
+    assert_eq!(to.to.to_str(), Some("/media/op/CARGO"));
+    assert!(desk.screen().lines().next().unwrap().contains("Kingston DataTraveler ..7F2A"));
+    planned(&mut desk);
+    desk.keys("3").wait(10);
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn what_does_not_fit_is_not_chosen() {
+    let mut small = stick(7, Some("/media/op/CARGO"));
+    small.volumes[0].free = Some(100_000_000);
+    let mut desk = verified(vec![small]);
+    let screen = desk.screen();
+    assert!(screen.contains("no, 181 %"), "{screen}");
+    assert!(desk.keys("Enter").screen().contains("not now: too small: 180 MB needed, 100 MB free"));
+}
+
+#[test]
+fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
+    let mut desk = verified(vec![carrying()]);
+    desk.keys("Enter");
+    desk.app.model.set_state(Place::Assemble, StepState::Ok);
+    seen(&mut desk, vec![]);
+    assert!(desk.screen().contains("Kingston DataTraveler ..7F2A is gone"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Failed);
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Stale);
+    assert!(desk.app.model.not_ready().unwrap().contains("is gone"));
+    planned(&mut desk);
+    desk.keys("3").wait(10);
+    insta::assert_snapshot!(desk.picture());
+    // The same stick, plugged in again, is not known to be what it was.
+    seen(&mut desk, vec![stick(8, Some("/media/op/CARGO"))]);
+    assert!(desk.app.model.not_ready().unwrap().contains("is in its place"));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
+    assert!(desk.app.model.not_ready().is_none_or(|reason| !reason.contains("gone")));
+}
+
+#[test]
+fn an_unmounted_medium_is_mounted_and_what_cannot_be_done_names_the_command() {
+    let mut desk = desk(vec![stick(7, None)]);
+    assert!(desk.screen().contains("x not mounted"), "{}", desk.screen());
+    assert!(desk.keys("Enter").screen().contains("not now: it is not mounted: m mounts it"));
+    desk.effects.clear();
+    desk.keys("m");
+    let JobSpec::MediaMount(spec) = job(&mut desk) else { panic!() };
+    assert_eq!((spec.device.to_str(), spec.unmount), (Some("/dev/sdb1"), false));
+    let failure = Failure::new(Kind::Medium, "cannot mount /dev/sdb1: udisks2 does not run here")
+        .hint("as root: mount /dev/sdb1 /mnt");
+    ended(&mut desk, Ended::Failed(failure));
+    assert!(desk.screen().contains("next: as root: mount /dev/sdb1 /mnt"), "{}", desk.screen());
+    desk.keys("Esc m");
+    job(&mut desk);
+    let mounted = MountReport { device: "/dev/sdb1".into(), mount_point: Some("/run/media/op/CARGO".into()) };
+    ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaMount(mounted))));
+    assert!(desk.screen().contains("/dev/sdb1 is mounted at /run/media/op/CARGO"));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Media))));
+    seen(&mut desk, vec![stick(7, Some("/run/media/op/CARGO"))]);
+    desk.effects.clear();
+    desk.keys("m");
+    let JobSpec::MediaMount(spec) = job(&mut desk) else { panic!() };
+    assert!(spec.unmount);
+}
+
+#[test]
+fn a_test_is_asked_about_with_its_plan_and_its_result_stays_on_the_row() {
+    let mut desk = verified(vec![carrying()]);
+    desk.keys("t");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert!(desk.effects.iter().all(|effect| matches!(effect, Effect::Redraw)), "Enter alone starts nothing");
+    desk.keys("t t Enter");
+    let JobSpec::MediaCheck(spec) = job(&mut desk) else { panic!() };
+    assert_eq!((spec.path.to_str(), spec.dry_run), (Some("/media/op/CARGO"), false));
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Running);
+    assert!(desk.screen().contains("media check /media/op/CARGO: probe: 0 %"), "{}", desk.screen());
+    ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaCheck(report(Spoilt::default())))));
+    desk.keys("Esc").wait(10);
+    assert!(desk.screen().contains("+ tested: kept"), "{}", desk.screen());
+    seen(&mut desk, vec![stick(8, Some("/media/op/CARGO"))]);
+    assert!(!desk.screen().contains("tested: kept"), "another insertion was not tested");
+}
+
+#[test]
+fn a_fake_is_called_one() {
+    let mut desk = verified(vec![carrying()]);
+    desk.keys("t t Enter");
+    job(&mut desk);
+    let spoilt = Spoilt { lost: 3, damaged: 0, another: 412 };
+    ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaCheck(report(spoilt)))));
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn any_directory_is_looked_at_before_it_is_taken() {
+    let mut desk = verified(vec![]);
+    desk.keys("o").typed("/srv/out");
+    let entries = vec![airlift::dialogs::path::Entry { name: "out".into(), directory: true }];
+    desk.tell(Msg::Found(Found::Entries("/srv/".into(), Ok(entries))));
+    desk.keys("Enter");
+    let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::Place(path)) if path.to_str() == Some("/srv/out"));
+    assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+    desk.tell(Msg::Found(Found::Place("/srv/out".into(), lies("/srv/out", Some(system_disk())))));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Right Enter");
+    assert_eq!(desk.app.model.assembly.to.as_ref().unwrap().words, "out");
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Warn, "it cannot be carried away");
+    planned(&mut desk);
+    desk.keys("3 o").typed("/srv/ro");
+    desk.tell(Msg::Found(Found::Entries(
+        "/srv/".into(),
+        Ok(vec![airlift::dialogs::path::Entry { name: "ro".into(), directory: true }]),
+    )));
+    desk.keys("Enter");
+    let refused = Box::new(Lies { read_only: true, ..*lies("/srv/ro", None) });
+    desk.tell(Msg::Found(Found::Place("/srv/ro".into(), refused)));
+    assert!(desk.screen().contains("x mounted read-only"), "{}", desk.screen());
+}
+
+#[test]
+fn the_cursor_stays_on_its_device_when_others_come() {
+    let mut desk = desk(vec![stick(7, Some("/media/op/CARGO")), system_disk()]);
+    desk.keys("Down");
+    seen(&mut desk, vec![stick(7, Some("/media/op/CARGO")), read_only(), system_disk()]);
+    let row = desk.screen().lines().find(|line| line.starts_with('>')).unwrap().to_owned();
+    assert!(row.contains("nvme0n1p2"), "{row}");
+}
+
+#[test]
+fn nothing_is_marked_here_and_the_keys_say_so() {
+    let mut desk = desk(vec![stick(7, Some("/media/op/CARGO"))]);
+    assert!(desk.keys("Space").screen().contains("nothing is marked here"));
+    assert!(desk.keys("r").screen().contains("nothing failed here"));
+    let footer = desk.screen().lines().last().unwrap().to_owned();
+    assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
+}
+
+#[test]
+fn hostile_names_neither_move_the_layout_nor_pass_through() {
+    let hostile = format!("\u{1b}]52;c;aGk=\u{7}\u{202e}{}", "x".repeat(300));
+    let mut stick = stick(7, Some("/media/op/CARGO"));
+    stick.model = Some(hostile.clone());
+    stick.serial = Some(hostile.clone());
+    stick.volumes[0].label = Some(hostile.clone());
+    stick.volumes[0].mount_points = vec![format!("/media/{hostile}").into()];
+    stick.volumes[0].file_system = Some(FileSystem::Other(hostile));
+    let mut desk = verified(vec![stick]);
+    for keys in ["", "t", "Esc Enter", "3"] {
+        for (columns, rows) in [(80, 24), (60, 16)] {
+            desk.keys(keys);
+            let screen = crate::rig::text(&desk.frame(columns, rows));
+            assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
+            assert!(!screen.contains('\u{202e}'), "{screen:?}");
+            assert!(screen.lines().all(|line| line.chars().count() <= usize::from(columns)));
+        }
+    }
+}
