@@ -41,6 +41,7 @@ pub struct Choose {
     notes: bool,
     list: List,
     marked: Option<BTreeSet<usize>>,
+    or_cursor: bool,
     empty: String,
 }
 
@@ -55,6 +56,7 @@ impl Choose {
             items,
             list: List::default(),
             marked: None,
+            or_cursor: false,
             empty: "nothing here".to_owned(),
         };
         choose.refresh();
@@ -65,6 +67,13 @@ impl Choose {
     #[must_use]
     pub fn several(mut self, marked: impl IntoIterator<Item = usize>) -> Self {
         self.marked = Some(marked.into_iter().collect());
+        self
+    }
+
+    /// Where none is marked, the row under the cursor is the one that is meant.
+    #[must_use]
+    pub const fn or_cursor(mut self) -> Self {
+        self.or_cursor = true;
         self
     }
 
@@ -124,6 +133,7 @@ impl Choose {
 
     fn entered(&self) -> Reply {
         let rows: Vec<usize> = match (&self.marked, self.list.row()) {
+            (Some(marked), Some(row)) if marked.is_empty() && self.or_cursor => vec![row],
             // Where several can be marked, what is marked counts and the cursor alone does not.
             (Some(marked), _) => marked.iter().copied().collect(),
             (None, Some(row)) => vec![row],

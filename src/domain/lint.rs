@@ -136,6 +136,11 @@ fn mutability(tag: &str) -> Mutability {
     }
 }
 
+/// Whether a tag is likely to name other content tomorrow: it is meant to move, or follows a major version.
+pub fn moves(tag: &str) -> bool {
+    matches!(mutability(tag), Mutability::Moving | Mutability::Major)
+}
+
 /// Findings about a name. `digest` is what it resolved to, where that is known: it makes the fix exact.
 pub fn lint(request: &Request, digest: Option<&Digest>) -> Vec<Finding> {
     let mut found = name_findings(request);

@@ -1,28 +1,60 @@
-//! Images: the list of what is to be carried, with what the names alone tell, and every way to fill it.
+//! Images: the list of what is to be carried, every way to fill it, and what is to be done about each name.
+
+mod browse;
+mod details;
+mod fix;
+mod load;
+mod platforms;
+mod tags;
+mod view;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::actions::{Act, Scope};
-use crate::config::theme::Role;
-use crate::dialogs::{Answer, Input, Question};
-use crate::domain::lint::Severity;
+use crate::dialogs::path::Wanted;
+use crate::dialogs::{Answer, Input, Path, Question};
+use crate::engine::spec::JobSpec;
 use crate::tui::model::{Model, Place};
-use crate::tui::picked::Image;
+use crate::tui::msg::{Effect, Found};
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
-use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
 
 /// The screen.
 #[derive(Debug, Default)]
 pub(super) struct Images {
     list: List,
+    load: load::Load,
+    browse: browse::Browse,
+    fix: fix::Fix,
+    platforms: platforms::Platforms,
 }
 
-const COLUMNS: &[Column] = &[Column::left("REFERENCE", 0), Column::left("FINDING", 0).from(70)];
+impl Images {
+    fn save(cx: &mut Cx<'_>) {
+        let file = cx.model.picked.file.as_ref();
+        let at = file.map_or_else(|| "images.txt".to_owned(), |file| file.display().to_string());
+        let help = "One reference in a line; -f FILE takes it on a shell.";
+        cx.open(Path::new(Act::ImagesSave, "Save the list as", help, Wanted::NewFile).at(&at));
+    }
+
+    fn details(&self, cx: &mut Cx<'_>) {
+        let picked = &cx.model.picked;
+        if let Some(image) = self.list.row().and_then(|row| picked.images.get(row)) {
+            let page = details::page(image, picked.checked_of(image));
+            cx.open(page);
+        }
+    }
+
+    fn undo(&mut self, cx: &mut Cx<'_>) {
+        if let Some(words) = cx.model.picked.undo() {
+            cx.model.changed(Place::Images);
+            cx.say(format!("taken back: {words}"));
+        }
+    }
+}
 
 impl Screen for Images {
     fn scopes(&self) -> &'static [Scope] {
@@ -30,54 +62,113 @@ impl Screen for Images {
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
-        if model.picked.images.is_empty() {
-            vec![Act::ImagesAdd, Act::Back]
-        } else {
-            vec![Act::ImagesGo, Act::ImagesAdd, Act::Mark, Act::ImagesRemove, Act::Back]
+        let images = &model.picked.images;
+        if images.is_empty() {
+            return vec![Act::ImagesAdd, Act::ImagesLoad, Act::ImagesKubeadm, Act::ImagesBrowse, Act::Back];
         }
+        let fixed = self.list.row().and_then(|row| images.get(row)).and_then(fix::first);
+        let first = if fixed.is_some() { Act::ImagesGo } else { Act::ImagesDetails };
+        vec![first, Act::ImagesAdd, Act::Mark, Act::ImagesNext, Act::Back]
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let empty = model.picked.images.is_empty();
         match act {
-            Act::ImagesGo | Act::ImagesRemove | Act::ImagesSave | Act::ImagesNext if empty => {
+            Act::ImagesGo | Act::ImagesDetails | Act::ImagesRemove | Act::ImagesSave | Act::ImagesNext
+                if empty =>
+            {
                 Some("the list is empty; n adds a reference".to_owned())
             }
+            Act::ImagesGo | Act::ImagesDetails if self.list.row().is_none() => {
+                Some("no row passes the filter; Esc shows all".to_owned())
+            }
+            Act::ImagesRemove if self.list.row().is_none() && model.picked.marked() == 0 => {
+                Some("no row passes the filter; Esc shows all".to_owned())
+            }
+            Act::ImagesUndo if !model.picked.can_undo() => Some("nothing was changed yet".to_owned()),
             _ => None,
         }
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
         match act {
+            Act::ImagesGo => {
+                if !self.fix.begin(&mut self.list, cx) {
+                    self.details(cx);
+                }
+            }
             Act::ImagesAdd => {
                 let help =
                     "As in nginx:1.25.3 or host:5000/team/app@sha256:...; several at once by pasting lines.";
                 cx.open(Input::new(Act::ImagesAdd, "Add references", help));
             }
+            Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests => self.load.begin(act, cx),
+            Act::ImagesBrowse => self.browse.begin(cx),
+            Act::ImagesPlatforms => self.platforms.begin(cx),
+            Act::ImagesDetails => self.details(cx),
             Act::ImagesRemove => {
                 let count = cx.model.picked.drop_rows(self.list.row());
                 cx.model.changed(Place::Images);
-                cx.say(format!("{count} dropped; u brings them back"));
+                cx.say(format!("{} dropped; u takes that back", words::count(count, "image")));
             }
-            Act::ImagesUndo => {
-                if let Some(words) = cx.model.picked.undo() {
-                    cx.model.changed(Place::Images);
-                    cx.say(format!("taken back: {words}"));
-                }
-            }
+            Act::ImagesUndo => self.undo(cx),
+            Act::ImagesSave => Self::save(cx),
+            Act::ImagesNext => cx.go(Place::Resolve),
             _ => return false,
         }
         true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
-        if let (Act::ImagesAdd, Answer::Text(text)) = (question.act, answer) {
-            let added = cx.model.picked.add_lines(&text);
-            cx.model.changed(Place::Images);
-            cx.say(words::added(&added));
-            if let Some(page) = words::refused_page(&added) {
-                cx.open(page);
+        match (question.act, answer) {
+            (Act::ImagesAdd, Answer::Text(text)) => {
+                let added = cx.model.picked.add_lines(&text);
+                if added.added > 0 {
+                    cx.model.changed(Place::Images);
+                }
+                cx.say(words::added(&added));
+                if let Some(page) = words::refused_page(&added) {
+                    cx.open(page);
+                }
             }
+            (Act::ImagesSave, Answer::Path(path)) => {
+                let text = cx.model.picked.text();
+                cx.model.picked.file = Some(path.clone());
+                cx.effect(Effect::Save(path, text));
+            }
+            (Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests, answer) => {
+                self.load.answered(question, answer, cx);
+            }
+            (Act::ImagesBrowse, answer) => self.browse.answered(question, answer, cx),
+            (Act::ImagesPlatforms, answer) => self.platforms.answered(question, answer, cx),
+            (Act::ImagesGo, answer) => self.fix.answered(question, &answer, &mut self.list, cx),
+            _ => {}
+        }
+    }
+
+    fn closed(&mut self, question: Question, cx: &mut Cx<'_>) {
+        match question.act {
+            Act::ImagesBrowse => self.browse.closed(question, cx),
+            Act::ImagesGo => self.fix.closed(),
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if let Found::Selected(images, requests) = found {
+            self.load.selected(images, requests, cx);
+        }
+        self.browse.found(found, cx);
+        self.fix.found(found, &mut self.list, cx);
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        if let Some((count, written)) = cx.model.picked.restored.take() {
+            let count = words::count(count, "image");
+            cx.say(format!(
+                "{count} from last time, {}; n adds, D drops",
+                written.strftime("%Y-%m-%d %H:%MZ")
+            ));
         }
     }
 
@@ -102,45 +193,19 @@ impl Screen for Images {
         model.picked.mark(&rows, mark);
     }
 
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        (!model.picked.images.is_empty()).then(|| super::resolve::whole(model))
+    }
+
     fn value(&self, model: &Model) -> Option<String> {
         Some(model.picked.images.get(self.list.row()?)?.request.reference.to_string())
     }
 
     fn status(&self, model: &Model) -> String {
-        let (all, marked) = (model.picked.images.len(), model.picked.marked());
-        if marked > 0 { format!("{all} images, {marked} marked") } else { format!("{all} images") }
+        view::status(model)
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        if model.picked.images.is_empty() {
-            return empty(look, area, buffer);
-        }
-        let row = |row: usize| row_of(&model.picked.images[row]);
-        table(COLUMNS, &self.list, row, area, look, buffer);
-    }
-}
-
-fn row_of(image: &Image) -> Row {
-    let finding = image.findings.iter().find(|finding| finding.severity != Severity::Info);
-    let finding = finding.map_or_else(
-        || Value::styled("ok", Role::Ok),
-        |finding| Value::styled(format!("! {}: {}", finding.id, finding.reason), Role::Warn),
-    );
-    Row { marked: image.marked, values: vec![Value::plain(image.request.requested.clone()), finding] }
-}
-
-/// An empty list teaches the ways to fill it.
-fn empty(look: &Look, area: Rect, buffer: &mut Buffer) {
-    let lines = [
-        ("", "Nothing is picked yet. To begin:"),
-        ("", ""),
-        ("n", "type a reference, as in nginx:1.25.3"),
-        ("", "or paste lines of them right here"),
-    ];
-    for (at, (key, words)) in (1u16..).zip(lines) {
-        let place = line::row(area, at);
-        line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
-        let indented = Rect { x: place.x + 7, width: place.width.saturating_sub(7), ..place };
-        line::words(words, look.style(Role::Text), indented, buffer);
+        view::draw(&self.list, model, look, area, buffer);
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn start(cx: &mut Cx<'_>) {
 }
 
 /// The job over the whole list.
-fn whole(model: &Model) -> JobSpec {
+pub(super) fn whole(model: &Model) -> JobSpec {
     let list = Source::List(model.settings.list_file());
     JobSpec::Resolve(job(model, Images { sources: vec![list], ..Images::default() }, false))
 }

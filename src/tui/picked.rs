@@ -165,6 +165,11 @@ impl Picked {
         Some(words)
     }
 
+    /// Whether there is a change to take back.
+    pub fn can_undo(&self) -> bool {
+        !self.history.is_empty()
+    }
+
     fn remember(&mut self, words: String) {
         if self.history.len() == HISTORY {
             self.history.pop_front();

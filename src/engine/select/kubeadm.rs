@@ -122,6 +122,15 @@ pub async fn select(text: &str, ctx: &JobCtx) -> Result<Selection> {
 }
 
 /// The table's images and the patch they are for.
+/// The newest known patch of each minor version in the table, the newest minor first.
+///
+/// # Errors
+/// [`SelectError::Table`].
+pub fn known() -> std::result::Result<Vec<String>, SelectError> {
+    let table: Table = toml::from_str(TABLE).map_err(|error| SelectError::Table(error.to_string()))?;
+    Ok(table.minor.iter().rev().map(|minor| format!("{}.{}", minor.version, minor.patch)).collect())
+}
+
 fn from_table(table: &Table, version: &Version) -> std::result::Result<(Selection, u32), SelectError> {
     let Some(minor) = table.minor.iter().find(|minor| minor.version == version.minor) else {
         let known: Vec<&str> = table.minor.iter().map(|minor| minor.version.as_str()).collect();
@@ -348,6 +357,13 @@ mod tests {
             let (selection, _) = listed(&minor.version);
             assert_eq!(selection.into_requests().problems, []);
         }
+    }
+
+    #[test]
+    fn the_versions_on_offer_are_full_ones_the_newest_first() {
+        let known = known().unwrap();
+        assert_eq!((known[0].as_str(), known.len()), ("1.36.3", table().minor.len()));
+        assert!(known.iter().all(|version| !listed(version).0.candidates[0].assumed), "{known:?}");
     }
 
     #[test]

@@ -1,0 +1,189 @@
+//! What is done about a finding: another name, a tag that stays, or the digest that the tag names now.
+
+use crate::actions::Act;
+use crate::dialogs::choose::Item;
+use crate::dialogs::{Answer, Choose, Question};
+use crate::domain::lint::{Finding, Rule, Severity, moves};
+use crate::domain::reference::Reference;
+use crate::tui::checked::Checked;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Found, Query};
+use crate::tui::picked::{Image, Picked};
+use crate::tui::screen::Cx;
+use crate::tui::words;
+use crate::widgets::list::List;
+
+use super::tags;
+
+const ASK_TAGS: Question = Question { act: Act::ImagesGo, part: 0 };
+const TAG: Question = Question { act: Act::ImagesGo, part: 1 };
+const ASK_DIGEST: Question = Question { act: Act::ImagesGo, part: 2 };
+
+/// What can be done about a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Write this instead.
+    Rewrite(String),
+    /// Choose a tag that stays, or pin the content.
+    Settle,
+}
+
+/// The findings of a row that are worth a person's time, the first one to be seen to first.
+pub(super) fn findings(image: &Image) -> Vec<&Finding> {
+    image.findings.iter().filter(|finding| finding.severity != Severity::Info).collect()
+}
+
+/// What can be done about a finding here.
+pub(super) fn remedy(finding: &Finding) -> Option<Remedy> {
+    match finding.id {
+        Rule::ShortName | Rule::MissingLibrary | Rule::LookupMismatch => {
+            finding.fix.clone().map(Remedy::Rewrite)
+        }
+        Rule::DefaultTag | Rule::MutableTag => Some(Remedy::Settle),
+        _ => None,
+    }
+}
+
+/// What Enter does to a row.
+pub(super) fn first(image: &Image) -> Option<Remedy> {
+    findings(image).into_iter().find_map(remedy)
+}
+
+/// The row that is being seen to, and the tags that are offered for it.
+#[derive(Debug, Default)]
+pub(super) struct Fix {
+    reference: Option<Reference>,
+    tags: Vec<String>,
+}
+
+impl Fix {
+    /// Sees to a row; false where nothing can be done about it.
+    pub(super) fn begin(&mut self, list: &mut List, cx: &mut Cx<'_>) -> bool {
+        let Some(row) = list.row() else { return false };
+        let Some(image) = cx.model.picked.images.get(row) else { return false };
+        let reference = image.request.reference.clone();
+        match first(image) {
+            None => return false,
+            Some(Remedy::Rewrite(text)) => rewrite(row, &text, list, cx),
+            Some(Remedy::Settle) => {
+                let repository = reference.repository_of();
+                let what = format!("asking for the tags of {repository}");
+                cx.wait(ASK_TAGS, "A tag that stays", &what, Query::Tags(repository));
+                self.reference = Some(reference);
+            }
+        }
+        true
+    }
+
+    /// It was left.
+    pub(super) fn closed(&mut self) {
+        self.reference = None;
+    }
+
+    pub(super) fn found(&mut self, found: &Found, list: &mut List, cx: &mut Cx<'_>) {
+        let Some(reference) = self.reference.clone() else { return };
+        match found {
+            Found::Tags(repository, Ok(tags)) if *repository == reference.repository_of() => {
+                let own = reference.tag().unwrap_or_default();
+                self.tags = tags::newest_first(tags);
+                self.tags.retain(|tag| tag != own);
+                // Those that stay come first.
+                self.tags.sort_by_key(|tag| moves(tag));
+                let note = |tag: &String| if moves(tag) { "moves, too" } else { "" };
+                let pin = Item::new(format!("pin what {own} names now"), "by its digest");
+                let items = self.tags.iter().map(|tag| Item::new(tag.as_str(), note(tag)));
+                let title = format!("Instead of {}:{own}", reference.name());
+                cx.open(Choose::new(TAG, &title, std::iter::once(pin).chain(items).collect()));
+            }
+            Found::Tags(repository, Err(failure)) if *repository == reference.repository_of() => {
+                cx.open(words::failure_page("The tags could not be listed", failure));
+            }
+            Found::Digest(asked, Ok(digest)) if *asked == reference => {
+                let text = reference.pinned(digest).to_string();
+                self.write(&text, list, cx);
+            }
+            Found::Digest(asked, Err(failure)) if *asked == reference => {
+                cx.open(words::failure_page("The digest could not be asked for", failure));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn answered(&mut self, question: Question, answer: &Answer, list: &mut List, cx: &mut Cx<'_>) {
+        let (TAG, Answer::Rows(rows), Some(reference)) = (question, answer, self.reference.clone()) else {
+            return;
+        };
+        match rows.first() {
+            Some(0) => match known_digest(&cx.model.picked, &reference) {
+                Some(text) => self.write(&text, list, cx),
+                None => {
+                    let what = format!("asking what {reference} names now");
+                    cx.wait(ASK_DIGEST, "Pin the digest", &what, Query::Digest(reference));
+                }
+            },
+            Some(row) => {
+                let tag = self.tags.get(row - 1).and_then(|tag| reference.with_tag(tag).ok());
+                if let Some(tagged) = tag {
+                    self.write(&tagged.to_string(), list, cx);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn write(&mut self, text: &str, list: &mut List, cx: &mut Cx<'_>) {
+        let images = &cx.model.picked.images;
+        let row = images.iter().position(|image| Some(&image.request.reference) == self.reference.as_ref());
+        self.reference = None;
+        if let Some(row) = row {
+            rewrite(row, text, list, cx);
+        }
+    }
+}
+
+fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {
+    match picked.checked.get(&reference.to_string())? {
+        Checked::Ok(view) => Some(reference.pinned(&view.digest).to_string()),
+        _ => None,
+    }
+}
+
+fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
+    match cx.model.picked.rewrite(row, text) {
+        Ok(true) => cx.say(format!("{text} it is now; u takes it back")),
+        Ok(false) => cx.say(format!("{text} was on the list already, one row of it stays; u takes it back")),
+        Err(error) => return cx.say(error.to_string()),
+    }
+    cx.model.changed(Place::Images);
+    list.select(next(row, list.visible(), cx.model));
+}
+
+/// The row to be seen to next: the same while something is to be done about it, else the next one of those shown.
+fn next(row: usize, shown: &[usize], model: &Model) -> usize {
+    let picked = &model.picked;
+    let open = |row: usize| picked.images.get(row).is_some_and(|image| first(image).is_some());
+    let (before, after): (Vec<usize>, Vec<usize>) = shown.iter().partition(|shown| **shown < row);
+    after.into_iter().chain(before).find(|row| open(*row)).unwrap_or(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::selection::Request;
+
+    #[test]
+    fn each_finding_has_the_remedy_that_a_person_would_choose() {
+        for (text, expected) in [
+            ("nginx:1.25.3", Some(Remedy::Rewrite("docker.io/library/nginx:1.25.3".into()))),
+            ("index.docker.io/team/app:1.2.3", Some(Remedy::Rewrite("docker.io/team/app:1.2.3".into()))),
+            ("quay.io/a/b", Some(Remedy::Settle)),
+            ("quay.io/a/b:latest", Some(Remedy::Settle)),
+            ("quay.io/a/b:v1", Some(Remedy::Settle)),
+            ("quay.io/a/b:v1.2.3", None),
+        ] {
+            let mut picked = Picked::default();
+            picked.add_all([Request::parse(text).unwrap()]);
+            assert_eq!(first(&picked.images[0]), expected, "{text}");
+        }
+    }
+}

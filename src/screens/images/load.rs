@@ -1,0 +1,144 @@
+//! Filling the list from elsewhere: list files, Kubernetes versions, manifests; what only looks like an image is offered.
+
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::choose::Item;
+use crate::dialogs::path::Wanted;
+use crate::dialogs::{Answer, Choose, Input, Page, Path, Question};
+use crate::domain::selection::{Candidate, Requests};
+use crate::engine::select::{Source, kubeadm};
+use crate::engine::spec::Images;
+use crate::tui::model::Place;
+use crate::tui::msg::Query;
+use crate::tui::screen::Cx;
+use crate::tui::words;
+
+const LIST: Question = Question { act: Act::ImagesLoad, part: 0 };
+const VERSION: Question = Question { act: Act::ImagesKubeadm, part: 0 };
+const OTHER_VERSION: Question = Question { act: Act::ImagesKubeadm, part: 1 };
+const MANIFESTS: Question = Question { act: Act::ImagesManifests, part: 0 };
+const UNSURE: Question = Question { act: Act::ImagesManifests, part: 1 };
+/// The part of each that waits for the answer.
+const ASKED: u8 = 9;
+
+/// What a person has to decide on.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    versions: Vec<String>,
+    unsure: Vec<Candidate>,
+}
+
+impl Load {
+    /// Asks where to load from.
+    pub(super) fn begin(&mut self, act: Act, cx: &mut Cx<'_>) {
+        match act {
+            Act::ImagesLoad => {
+                let help = "One reference in a line; # begins a comment.";
+                cx.open(Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(cx)));
+            }
+            Act::ImagesManifests => {
+                let help = "A YAML or JSON file, or a directory with everything below it.";
+                cx.open(Path::new(MANIFESTS, "Images of manifests", help, Wanted::Any).at(&beside(cx)));
+            }
+            _ => {
+                self.versions = kubeadm::known().unwrap_or_default();
+                let mut items: Vec<Item> = self
+                    .versions
+                    .iter()
+                    .map(|version| Item::new(version.as_str(), "newest patch in the table"))
+                    .collect();
+                items.push(Item::new("another version ...", "to be typed"));
+                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items));
+            }
+        }
+    }
+
+    pub(super) fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        match (question, answer) {
+            (LIST, Answer::Path(path)) => ask(Act::ImagesLoad, Source::List(path), cx),
+            (MANIFESTS, Answer::Path(path)) => ask(Act::ImagesManifests, Source::Manifests(path), cx),
+            (VERSION, Answer::Rows(rows)) => match rows.first().and_then(|row| self.versions.get(*row)) {
+                Some(version) => ask(Act::ImagesKubeadm, Source::Kubeadm(version.clone()), cx),
+                None => {
+                    let help = "As in 1.31 or v1.31.2. A kubeadm of that version on PATH is asked, too.";
+                    cx.open(Input::new(OTHER_VERSION, "Images of which Kubernetes?", help));
+                }
+            },
+            (OTHER_VERSION, Answer::Text(text)) => {
+                ask(Act::ImagesKubeadm, Source::Kubeadm(text.trim().to_owned()), cx);
+            }
+            (UNSURE, Answer::Rows(rows)) => {
+                let chosen = rows.iter().filter_map(|row| self.unsure.get(*row));
+                let lines: Vec<&str> = chosen.map(|candidate| candidate.text.as_str()).collect();
+                let added = cx.model.picked.add_lines(&lines.join("\n"));
+                cx.model.changed(Place::Images);
+                cx.say(words::added(&added));
+                self.unsure.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// What a source named came.
+    pub(super) fn selected(&mut self, images: &Images, requests: &Requests, cx: &mut Cx<'_>) {
+        let was_empty = cx.model.picked.images.is_empty();
+        let added = cx.model.picked.add_all(requests.wanted.iter().cloned());
+        if added.added > 0 {
+            cx.model.changed(Place::Images);
+        }
+        if let ([Source::List(path)], true) = (images.sources.as_slice(), was_empty) {
+            cx.model.picked.file = Some(path.clone());
+        }
+        let mut report = words::added(&added);
+        if !requests.unsure.is_empty() {
+            report.push_str(&format!(", {} unsure", requests.unsure.len()));
+            self.unsure.clone_from(&requests.unsure);
+            cx.open(unsure(&self.unsure));
+        }
+        cx.say(report);
+        if let Some(page) = remarks(requests) {
+            cx.open(page);
+        }
+    }
+}
+
+/// Where the list lies that was loaded last.
+fn beside(cx: &Cx<'_>) -> String {
+    let directory = cx.model.picked.file.as_ref().and_then(|file| file.parent());
+    directory
+        .filter(|path| !path.as_os_str().is_empty())
+        .map_or_else(String::new, |path| format!("{}/", path.display()))
+}
+
+fn ask(act: Act, source: Source, cx: &mut Cx<'_>) {
+    let what = match &source {
+        Source::List(path) | Source::Manifests(path) | Source::K3s(path) => {
+            format!("reading {}", path.display())
+        }
+        Source::Kubeadm(version) => format!("looking up Kubernetes {version}"),
+        Source::Registry(place) => format!("asking {place}"),
+    };
+    let images = Images { sources: vec![source], signatures: true, ..Images::default() };
+    cx.wait(Question { act, part: ASKED }, "Looking", &what, Query::Select(images));
+}
+
+fn unsure(candidates: &[Candidate]) -> Choose {
+    let item = |candidate: &Candidate| {
+        let note = candidate.note.as_deref().map_or_else(String::new, |note| format!("  {note}"));
+        Item::new(candidate.text.as_str(), format!("{}{note}", candidate.origin))
+    };
+    let items = candidates.iter().map(item).collect();
+    Choose::new(UNSURE, "These only look like images: mark those that are", items).several([])
+}
+
+/// What could not be read, and what is worth knowing.
+fn remarks(requests: &Requests) -> Option<Page> {
+    let problems = requests.problems.iter().map(|p| (format!("x {}: {}", p.origin, p.reason), Role::Fail));
+    let notes = requests.notes.iter().map(|note| (format!("- {note}"), Role::Text));
+    let lines: Vec<_> = problems.chain(notes).collect();
+    let title = match requests.problems.len() {
+        0 => "Worth knowing".to_owned(),
+        count => format!("{count} could not be read"),
+    };
+    (!lines.is_empty()).then(|| Page::new(&title, lines))
+}

@@ -1,0 +1,162 @@
+//! How the list looks: rows, what is to be said about the one under the cursor, and what an empty list teaches.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::fix::{self, Remedy};
+use crate::config::theme::Role;
+use crate::dialogs::page::wrap;
+use crate::domain::lint::Severity;
+use crate::domain::resolved::ImageView;
+use crate::domain::text;
+use crate::tui::checked::Checked;
+use crate::tui::model::Model;
+use crate::tui::picked::{Image, Picked};
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value, table};
+
+const COLUMNS: &[Column] = &[
+    Column::left("REFERENCE", 0),
+    Column::left("PLATFORMS", 9).from(70),
+    Column::right("SIZE", 8),
+    Column::left("FINDING", 18),
+];
+/// Rows below the table, about the image under the cursor.
+const FOOT: u16 = 4;
+
+/// Draws the list.
+pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let picked = &model.picked;
+    if picked.images.is_empty() {
+        return empty(look, area, buffer);
+    }
+    let body = Rect { height: area.height.saturating_sub(FOOT), ..area };
+    let row = |row: usize| row_of(&picked.images[row], picked);
+    table(COLUMNS, list, row, body, look, buffer);
+    let Some(image) = list.row().and_then(|row| picked.images.get(row)) else {
+        let words = "   nothing passes the filter; Esc shows all";
+        return line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
+    };
+    let foot = line::below(area, body.height + 1);
+    let columns = usize::from(area.width.saturating_sub(2));
+    for (at, (words, role)) in (0u16..).zip(about(image, picked, columns)) {
+        line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
+    }
+}
+
+fn row_of(image: &Image, picked: &Picked) -> Row {
+    let (platforms, size) = match picked.checked_of(image) {
+        Some(Checked::Ok(view)) => (platforms(view), text::bytes(view.bytes)),
+        Some(Checked::Running) => ("...".to_owned(), "...".to_owned()),
+        Some(Checked::Failed(_)) | None => ("-".to_owned(), "-".to_owned()),
+    };
+    let values = vec![
+        Value::plain(image.request.requested.clone()),
+        Value::styled(platforms, Role::Text),
+        Value::styled(size, Role::Text),
+        finding(image, picked),
+    ];
+    Row { marked: image.marked, values }
+}
+
+/// As in `amd64`, or `amd64 +3`.
+fn platforms(view: &ImageView) -> String {
+    let mut names = view.platforms.iter().map(|platform| platform.architecture.as_str());
+    match (names.next(), names.count()) {
+        (None, _) => "-".to_owned(),
+        (Some(first), 0) => first.to_owned(),
+        (Some(first), more) => format!("{first} +{more}"),
+    }
+}
+
+fn finding(image: &Image, picked: &Picked) -> Value {
+    let checked = picked.checked_of(image);
+    if matches!(checked, Some(Checked::Failed(_))) {
+        return Value::styled("x FAIL", Role::Fail);
+    }
+    let found = fix::findings(image);
+    match (found.first(), checked) {
+        (Some(first), _) => {
+            let more = if found.len() > 1 { format!(" +{}", found.len() - 1) } else { String::new() };
+            let (mark, role) = match first.severity {
+                Severity::Error => ('x', Role::Fail),
+                _ => ('!', Role::Warn),
+            };
+            Value::styled(format!("{mark} {}{more}", first.id), role)
+        }
+        (None, Some(Checked::Ok(_))) => Value::styled("+ ok", Role::Ok),
+        (None, _) => Value::styled("name ok", Role::Dim),
+    }
+}
+
+/// Up to three lines on the row under the cursor: what is wrong, why, and what Enter does about it.
+fn about(image: &Image, picked: &Picked, columns: usize) -> Vec<(String, Role)> {
+    if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
+        let words = format!("x FAIL  {}", miss.reason);
+        return wrap(&text::shown(&words), columns)
+            .into_iter()
+            .take(3)
+            .map(|words| (words, Role::Fail))
+            .collect();
+    }
+    let Some(first) = fix::findings(image).into_iter().next() else {
+        let note = image.request.note.as_ref().map_or_else(String::new, |note| format!("   for: {note}"));
+        let words = format!("from {}{note}   d details", image.request.origin);
+        return vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
+    };
+    let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
+    let reason = format!("! {}: {}", first.id, first.reason);
+    let mut lines: Vec<(String, Role)> =
+        wrap(&text::shown(&reason), columns).into_iter().take(2).map(|words| (words, role)).collect();
+    lines.push(match fix::first(image) {
+        Some(Remedy::Rewrite(name)) => (format!("Enter writes {name}"), Role::Text),
+        Some(Remedy::Settle) => ("Enter offers tags that stay, or pins the digest".to_owned(), Role::Text),
+        None => ("d details say what to do about it".to_owned(), Role::Text),
+    });
+    lines
+}
+
+/// The list in numbers.
+pub(super) fn status(model: &Model) -> String {
+    let picked = &model.picked;
+    if picked.images.is_empty() {
+        return format!("no images; {}", picked.platform_words());
+    }
+    let mut words = vec![crate::tui::words::count(picked.images.len(), "image")];
+    if picked.marked() > 0 {
+        words.push(format!("{} marked", picked.marked()));
+    }
+    let open = picked.images.iter().filter(|image| fix::first(image).is_some()).count();
+    if open > 0 {
+        words.push(format!("{open} to fix"));
+    }
+    if picked.checked.bytes() > 0 {
+        words.push(format!("{} in all, shared blobs counted once", text::bytes(picked.checked.bytes())));
+    }
+    words.push(picked.platform_words());
+    words.join(", ")
+}
+
+/// An empty list teaches the ways to fill it.
+fn empty(look: &Look, area: Rect, buffer: &mut Buffer) {
+    let lines = [
+        ("", "Nothing is picked yet. Ways to begin:"),
+        ("", ""),
+        ("n", "type a reference, as in nginx:1.25.3; or paste lines of them right here"),
+        ("f", "load a list file, one reference in a line"),
+        ("k", "the images of a Kubernetes version, as kubeadm needs them"),
+        ("m", "the images that Kubernetes manifests name: a file, or a directory"),
+        ("b", "browse a registry: repositories, then tags"),
+        ("", ""),
+        ("t", "choose platforms; all that an image offers are carried otherwise"),
+    ];
+    for (at, (key, words)) in (1u16..).zip(lines) {
+        let place = line::row(area, at);
+        line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
+        let indent = if key.is_empty() { 3 } else { 7 };
+        let indented = Rect { x: place.x + indent, width: place.width.saturating_sub(indent), ..place };
+        line::words(words, look.style(Role::Text), indented, buffer);
+    }
+}
