@@ -1,13 +1,22 @@
-//! Start: what this host is, which side that suggests and why, and the ways in.
+//! Start: what was interrupted, what this host is, which side that suggests and why, and the ways in.
+
+mod facts;
+mod suggest;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
-use crate::engine::host::HostFacts;
+use crate::dialogs::{Answer, Confirm, Page, Question};
+use crate::engine::error::Kind;
+use crate::engine::sign::keys::KeyReport;
+use crate::engine::spec::{JobReport, JobSpec, KeyGenerateJob};
 use crate::tui::model::{Model, Place, Side};
+use crate::tui::msg::{Effect, Ended, Query};
+use crate::tui::resume::Cut;
 use crate::tui::screen::{Cx, Screen};
+use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -18,54 +27,86 @@ use crate::widgets::table::{Column, Row, Value, table};
 pub(super) struct Start {
     list: List,
     doors: Vec<Door>,
-    /// Whether the cursor was put on what is suggested.
+    /// Whether the cursor was put on what is to be done first.
     placed: bool,
+    /// The interrupted pack that is asked about.
+    forgetting: Option<uuid::Uuid>,
 }
 
-/// A way in.
+/// A row: something that can be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Door {
     act: Act,
-    name: &'static str,
+    name: String,
     note: String,
 }
 
-/// The side this host seems to be on, and why.
-fn suggested(host: &HostFacts) -> (Side, String) {
-    if host.default_route {
-        (Side::Connected, format!("suggested: a network is up ({})", host.interfaces.join(", ")))
-    } else if host.runtimes.is_empty() {
-        (Side::AirGapped, "suggested: no network leads away from here".to_owned())
-    } else {
-        (
-            Side::AirGapped,
-            format!("suggested: no network leads away from here, {} runs", host.runtimes.join(", ")),
-        )
-    }
+fn cuts(model: &Model) -> &[Cut] {
+    model.interrupted.as_ref().map_or(&[], |cuts| cuts.packs.as_slice())
 }
 
 fn doors(model: &Model) -> Vec<Door> {
-    let suggestion = model.host.as_deref().map(suggested);
-    let note = |side: Side, else_say: &str| match &suggestion {
-        Some((suggested, why)) if *suggested == side => why.clone(),
-        _ => else_say.to_owned(),
+    let door = |act, name: &str, note| Door { act, name: name.to_owned(), note };
+    let mut doors: Vec<Door> =
+        cuts(model).iter().map(|cut| door(Act::Resume, &cut.title(), cut.words())).collect();
+    let suggestion = model.host.as_deref().map(|host| suggest::side(host, model.media.as_deref()));
+    let note = |side: Side, else_say: String| match &suggestion {
+        Some((suggested, why)) if *suggested == side => format!("suggested: {why}"),
+        _ => else_say,
     };
-    let connected = Door {
-        act: Act::Connected,
-        name: "Build media (connected side)",
-        note: note(Side::Connected, "pick, verify, assemble and sign"),
+    let listed = match model.picked.images.len() {
+        0 => "pick, verify, assemble and sign".to_owned(),
+        count => format!("{} on the list", words::count(count, "image")),
     };
-    let gap = Door {
-        act: Act::AirGapped,
-        name: "Open a bundle (air-gapped side)",
-        note: note(Side::AirGapped, "verify what a medium carries"),
-    };
-    let mut doors = vec![connected, gap];
+    doors.push(door(Act::Connected, "Build media (connected side)", note(Side::Connected, listed)));
+    let verify = "verify what a medium carries".to_owned();
+    doors.push(door(Act::AirGapped, "Open a bundle (air-gapped side)", note(Side::AirGapped, verify)));
     if model.host.as_ref().is_some_and(|host| host.key.is_none()) {
         let note = "none yet; a bundle is signed with one".to_owned();
-        doors.push(Door { act: Act::KeyGenerate, name: "Make a signing key", note });
+        doors.push(door(Act::KeyGenerate, "Make a signing key", note));
     }
     doors
+}
+
+impl Start {
+    /// The interrupted pack under the cursor, else the latest.
+    fn cut<'a>(&self, model: &'a Model) -> Option<&'a Cut> {
+        let cuts = cuts(model);
+        self.list.row().and_then(|row| cuts.get(row)).or_else(|| cuts.first())
+    }
+
+    fn resume(&self, cx: &mut Cx<'_>) {
+        let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
+        if let JobSpec::Pack(job) = &spec {
+            cx.model.adopt(job);
+        }
+        cx.start(Act::Pack, spec);
+        cx.go(Place::Assemble);
+    }
+
+    fn ask_to_forget(&mut self, cx: &mut Cx<'_>) {
+        let Some(cut) = self.cut(cx.model) else { return };
+        let name = cut.title().replacen("Resume ", "", 1);
+        let mut plan = vec![
+            format!("It is not offered again: {name}, {}.", cut.full_words()),
+            "Its files stay. The same pack, begun anew, goes on with them.".to_owned(),
+        ];
+        if let Some(progress) = &cut.progress {
+            plan.push(format!("To be rid of them, remove {}", progress.path.display()));
+        }
+        let confirm = Confirm::new(Act::Forget, "Forget the interrupted pack?", plan, "Forget it");
+        self.forgetting = Some(cut.job.id);
+        cx.open(confirm);
+    }
+
+    fn make_key(cx: &mut Cx<'_>) {
+        let host = cx.model.host.as_ref().map_or("", |host| host.name.as_str());
+        let comment: String = host.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+        let path = cx.model.settings.paths.key();
+        let job =
+            KeyGenerateJob { path, comment: format!("airlift@{comment}"), protected: true, dry_run: false };
+        cx.start(Act::KeyGenerate, JobSpec::KeyGenerate(job));
+    }
 }
 
 impl Screen for Start {
@@ -73,17 +114,29 @@ impl Screen for Start {
         &[Scope::Start, Scope::List]
     }
 
-    fn footer(&self, _: &Model) -> Vec<Act> {
-        vec![Act::Go, Act::Connected, Act::AirGapped, Act::Palette, Act::Quit]
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        if cuts(model).is_empty() {
+            return vec![Act::Go, Act::Connected, Act::AirGapped, Act::Palette, Act::Quit];
+        }
+        vec![Act::Resume, Act::Forget, Act::Connected, Act::AirGapped, Act::Quit]
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let running = || {
+            let job = model.running()?;
+            Some(format!(
+                "one job runs at a time, and that is {}: x on its screen stops it",
+                job.spec.title()
+            ))
+        };
         match act {
-            Act::KeyGenerate => {
-                let key = model.host.as_ref()?.key.as_ref()?;
-                Some(format!("there is one already: {}", key.path.display()))
-            }
-            Act::Resume | Act::Forget => Some("no job was interrupted".to_owned()),
+            Act::KeyGenerate => match model.host.as_ref().map(|host| &host.key) {
+                None => Some("the host is still looked at".to_owned()),
+                Some(Some(key)) => Some(format!("there is one already: {}", key.path.display())),
+                Some(None) => running(),
+            },
+            Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
+            Act::Resume => running(),
             _ => None,
         }
     }
@@ -92,26 +145,74 @@ impl Screen for Start {
         match act {
             Act::Go => {
                 let door = self.list.row().and_then(|row| self.doors.get(row)).map(|door| door.act);
-                return door.is_some_and(|act| self.act(act, cx));
+                let Some(act) = door else { return false };
+                if let Some(reason) = self.why_not(act, cx.model) {
+                    cx.say(format!("not now: {reason}"));
+                    return true;
+                }
+                return self.act(act, cx);
             }
             Act::Connected => cx.go(Place::Images),
             Act::AirGapped => cx.go(Place::Bundle),
+            Act::Resume => self.resume(cx),
+            Act::Forget => self.ask_to_forget(cx),
+            Act::KeyGenerate => Self::make_key(cx),
             _ => return false,
         }
         true
     }
 
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        if let (Act::Forget, Answer::Yes, Some(id)) = (question.act, answer, self.forgetting.take()) {
+            cx.effect(Effect::Forget(id));
+        }
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
+        match (act, ended) {
+            (Act::KeyGenerate, Some(Ended::Succeeded(report))) => {
+                cx.effect(Effect::Ask(Query::Host));
+                if let JobReport::Key(report) = &*report {
+                    cx.open(key_page(report));
+                }
+            }
+            (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {
+                cx.open(words::failure_page("No key was made", &failure));
+            }
+            (Act::KeyGenerate, _) => cx.say("no key was made"),
+            (Act::Pack, _) => cx.effect(Effect::Ask(Query::Interrupted)),
+            _ => {}
+        }
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        for query in [Query::Host, Query::Media, Query::Interrupted] {
+            cx.effect(Effect::Ask(query));
+        }
+    }
+
     fn sync(&mut self, model: &Model) {
         self.doors = doors(model);
         let doors = &self.doors;
-        self.list.refresh(doors.len(), |row| doors[row].name.into());
-        if let (false, Some(host)) = (self.placed, &model.host) {
+        self.list.refresh(doors.len(), |row| doors[row].name.as_str().into());
+        // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
+        if let (false, Some(host), Some(_), Some(_)) =
+            (self.placed, &model.host, &model.media, &model.interrupted)
+        {
             self.placed = true;
-            self.list.select(usize::from(suggested(host).0 == Side::AirGapped));
+            let wanted = match suggest::side(host, model.media.as_deref()).0 {
+                _ if !cuts(model).is_empty() => Act::Resume,
+                Side::Connected => Act::Connected,
+                Side::AirGapped => Act::AirGapped,
+            };
+            let row = self.doors.iter().position(|door| door.act == wanted);
+            self.list.select(row.unwrap_or_default());
         }
     }
 
     fn list(&mut self) -> Option<&mut List> {
+        self.placed = true;
         Some(&mut self.list)
     }
 
@@ -119,51 +220,56 @@ impl Screen for Start {
         Some(&self.list)
     }
 
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        let row = self.list.row()?;
+        cuts(model).get(row).map(|cut| cut.job.spec.clone())
+    }
+
+    fn value(&self, model: &Model) -> Option<String> {
+        model.host.as_ref()?.key.as_ref().map(|key| key.fingerprint.clone())
+    }
+
+    fn status(&self, model: &Model) -> String {
+        let row = self.list.row().and_then(|row| cuts(model).get(row));
+        row.map_or_else(String::new, Cut::full_words)
+    }
+
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let columns = [Column::left("WHAT", 32), Column::left("", 0)];
-        let row = |row: usize| Row {
-            marked: false,
-            values: vec![
-                Value::plain(self.doors[row].name),
-                Value::styled(self.doors[row].note.clone(), Role::Dim),
-            ],
+        let row = |row: usize| {
+            let door = &self.doors[row];
+            let role = if door.act == Act::Resume { Role::Warn } else { Role::Dim };
+            Row {
+                marked: false,
+                values: vec![Value::plain(door.name.clone()), Value::styled(door.note.clone(), role)],
+            }
         };
         let rows = u16::try_from(self.doors.len()).unwrap_or(u16::MAX).saturating_add(1);
-        table(&columns, &self.list, row, Rect { height: rows.min(area.height), ..area }, look, buffer);
-        let below = line::below(area, rows + 1);
-        for (at, (name, words, role)) in (0u16..).zip(facts(model)) {
-            let place = line::row(below, at);
-            line::words(&format!("   {name}"), look.style(Role::Dim), place, buffer);
-            let indented =
-                Rect { x: place.x + 16.min(place.width), width: place.width.saturating_sub(16), ..place };
-            line::words(&words, look.style(role), indented, buffer);
-        }
+        let rows = rows.min(area.height);
+        table(&columns, &self.list, row, Rect { height: rows, ..area }, look, buffer);
+        facts::draw(model, look, line::below(area, rows + 1), buffer);
     }
 }
 
-fn facts(model: &Model) -> Vec<(&'static str, String, Role)> {
-    let Some(host) = model.host.as_deref() else {
-        return vec![("host", "looking around ...".to_owned(), Role::Dim)];
-    };
-    let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
-    let key = match &host.key {
-        Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),
-        None => ("none: K makes one".to_owned(), Role::Warn),
-    };
-    let mut facts = vec![
-        ("host", host.name.clone(), Role::Text),
-        ("network", host.network_words(), Role::Text),
-        ("runtimes", runtimes, Role::Text),
-        ("signing key", key.0, key.1),
-        ("trusted", format!("{} keys", host.trusted), Role::Text),
-        ("clock", clock(model.now, &model.settings.zone), Role::Text),
+/// What was made, and what has to be carried on paper.
+fn key_page(report: &KeyReport) -> Page {
+    let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let lines = [
+        ("+ ok  the key pair is made", Role::Ok),
+        ("", Role::Text),
+        (&format!("private      {path}"), Role::Text),
+        (&format!("public       {path}.pub"), Role::Text),
+        (&format!("fingerprint  {}", report.fingerprint), Role::Title),
+        (&format!("key id       {}", report.key_id), Role::Text),
+        ("", Role::Text),
+        (
+            "Hand the public key to whoever verifies, and tell them the fingerprint on another way:",
+            Role::Text,
+        ),
+        ("on paper, or over the telephone. On their side: airlift key trust FILE.pub", Role::Text),
+        ("", Role::Text),
+        (&report.public, Role::Dim),
     ];
-    facts.extend(host.problems.iter().map(|problem| ("WARN", problem.clone(), Role::Warn)));
-    facts
-}
-
-/// UTC, and what a wall clock here would show.
-fn clock(now: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
-    let local = now.to_zoned(zone.clone());
-    format!("{} = {}", now.strftime("%Y-%m-%dT%H:%MZ"), local.strftime("%H:%M %Z"))
+    let lines = lines.into_iter().map(|(words, role)| (words.to_owned(), role)).collect();
+    Page::new("A signing key", lines).copying(report.public.clone())
 }

@@ -38,6 +38,7 @@ impl App {
                 }
             }
             Found::Place(path, place) => self.start_where(path, place),
+            Found::Interrupted(cuts) => self.model.interrupted = Some(cuts.clone()),
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {
@@ -131,6 +132,7 @@ impl Found {
             Self::Media(_) => Query::Media,
             Self::Place(path, _) => Query::Place(path.clone()),
             Self::Last(..) => Query::Last,
+            Self::Interrupted(_) => Query::Interrupted,
             Self::Selected(images, _) => Query::Select(images.clone()),
             Self::Repositories(host, _) => Query::Repositories(host.clone()),
             Self::Tags(repository, _) => Query::Tags(repository.clone()),

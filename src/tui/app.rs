@@ -67,8 +67,7 @@ impl App {
 
     /// What is to be done before the first message.
     pub fn begin(&mut self) -> Vec<Effect> {
-        let queries = [Query::Last, Query::Host, Query::Media];
-        self.todo.effects.extend(queries.map(Effect::Ask));
+        self.todo.effects.push_back(Effect::Ask(Query::Last));
         self.on_screen(|screen, cx| screen.entered(cx));
         self.settle()
     }

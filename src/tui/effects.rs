@@ -16,6 +16,7 @@ use crate::domain::job::JobId;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind};
+use crate::engine::jobs::record;
 use crate::engine::jobs::{End, Job, JobManager};
 use crate::engine::media::Watch;
 use crate::engine::sign::{KeyError, Passphrases};
@@ -184,6 +185,18 @@ impl Runner {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         asking.retain(|(_, answer)| !answer.is_finished());
         asking.push((asked, answer.abort_handle()));
+    }
+
+    /// Offers a job no longer that was cut off; what is left to offer comes as an answer.
+    pub fn forget(&self, id: uuid::Uuid) {
+        let (runner, ctx, state) = (self.clone(), self.ctx.clone(), self.settings.paths.state());
+        tokio::spawn(async move {
+            let gone = off(move || record::forget(&state, id, &ctx).map_err(Failure::from)).await;
+            match gone.and_then(|gone| gone) {
+                Ok(()) => runner.ask(Query::Interrupted),
+                Err(failure) => runner.say(Msg::Found(Found::Failed(Query::Interrupted, failure))),
+            }
+        });
     }
 
     /// Waits no longer for the answer to a query.

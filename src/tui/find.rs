@@ -64,6 +64,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let public = off(move || load_public(&file)).await??;
             Found::PublicKey(path.clone(), Box::new(KeyReport::of(&public, Some(path.clone()))))
         }
+        Query::Interrupted => Found::Interrupted(Arc::new(super::resume::find(settings, ctx).await?)),
         Query::Last => {
             let path = settings.list_file();
             let (text, written) = off(move || last(&path)).await??;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::app::App;
 use super::model::Place;
 use super::msg::Effect;
+use super::picked::{Image, Picked};
+use crate::domain::lint::Severity;
+use crate::widgets::stepper::StepState;
 
 /// Without a change for so long, the list is written.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -13,6 +16,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
     kept: u64,
+    /// The state that the step's word is about.
+    judged: Option<u64>,
     /// The state that is not written yet, and when it came to be.
     pending: Option<(u64, Duration)>,
 }
@@ -40,6 +45,10 @@ impl App {
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
         let now = self.model.picked.revision();
+        if self.keeper.judged != Some(now) {
+            self.keeper.judged = Some(now);
+            self.model.set_state(Place::Images, standing(&self.model.picked));
+        }
         if now == self.keeper.kept {
             self.keeper.pending = None;
             return;
@@ -56,7 +65,17 @@ impl App {
         if due {
             let path = self.model.settings.list_file();
             self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
-            self.keeper = Keeper { kept: now, pending: None };
+            (self.keeper.kept, self.keeper.pending) = (now, None);
         }
+    }
+}
+
+/// How the step stands: by the names alone, as the next one asks the registries.
+fn standing(picked: &Picked) -> StepState {
+    let warned = |image: &Image| image.findings.iter().any(|finding| finding.severity != Severity::Info);
+    match picked.images.as_slice() {
+        [] => StepState::Todo,
+        images if images.iter().any(warned) => StepState::Warn,
+        _ => StepState::Ok,
     }
 }

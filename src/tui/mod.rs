@@ -18,6 +18,7 @@ pub mod medium;
 pub mod model;
 pub mod msg;
 pub mod picked;
+pub mod resume;
 pub mod screen;
 pub mod terminal;
 pub mod words;
@@ -240,6 +241,7 @@ impl Loop {
                 Effect::Ask(query) => self.runner.ask(query),
                 Effect::Leave(query) => self.runner.leave(&query),
                 Effect::Passphrase(secret) => self.runner.answer(secret),
+                Effect::Forget(id) => self.runner.forget(id),
                 Effect::Save(path, text) => self.runner.save(path, text),
                 Effect::Copy(text) => self.copy(&text),
                 Effect::Mouse(on) => {

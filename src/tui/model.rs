@@ -8,6 +8,7 @@ use super::assembly::Assembly;
 use super::log::Log;
 use super::medium::Chosen;
 use super::msg::{Ended, Level};
+use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::paths::Paths;
 use crate::domain::job::{JobId, Places};
@@ -194,6 +195,8 @@ pub struct Model {
     pub looked_at: Option<Box<media::Place>>,
     /// A pack that starts once its destination was looked at again.
     pub(super) due: Option<PackJob>,
+    /// Packs that were cut off; nothing until they were looked for.
+    pub interrupted: Option<Arc<Cuts>>,
     /// The connected side's work.
     pub picked: Picked,
     /// How the bundle is to be made.
@@ -219,6 +222,7 @@ impl Model {
             chosen: None,
             looked_at: None,
             due: None,
+            interrupted: None,
             picked: Picked::default(),
             assembly: Assembly::default(),
             states: [StepState::Todo; 9],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::key::Key;
 use crate::dialogs::path::Entry;
@@ -101,6 +102,8 @@ pub enum Query {
     Entries(PathBuf),
     /// The list of the last time.
     Last,
+    /// Packs that were cut off.
+    Interrupted,
     /// The keys that the ssh-agent holds.
     AgentKeys,
     /// The public half of a key file.
@@ -132,6 +135,8 @@ pub enum Found {
     AgentKeys(Result<Vec<KeyReport>, Failure>),
     /// The answer to [`Query::PublicKey`].
     PublicKey(PathBuf, Box<KeyReport>),
+    /// The answer to [`Query::Interrupted`].
+    Interrupted(Arc<Cuts>),
     /// A query that failed as a whole.
     Failed(Query, Failure),
     /// A file was written.
@@ -155,6 +160,8 @@ pub enum Effect {
     Leave(Query),
     /// Hand a passphrase to the job that waits for it; nothing where the operator would not.
     Passphrase(Option<SecretString>),
+    /// Offer a job no longer that was cut off; its files stay.
+    Forget(uuid::Uuid),
     /// Write a small file.
     Save(PathBuf, String),
     /// Put text into the terminal's clipboard.

@@ -8,7 +8,7 @@ use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
 use crate::domain::platform::Platform;
 use crate::domain::reference::{Reference, ReferenceError};
-use crate::domain::selection::Request;
+use crate::domain::selection::{Origin, Request};
 use crate::engine::resolve::{ResolveReport, ResolveTotals};
 
 pub use super::checked::Checked;
@@ -103,7 +103,7 @@ impl Picked {
         let (mut requests, mut refused) = (Vec::new(), Vec::new());
         for word in words {
             match Request::parse(word) {
-                Ok(request) => requests.push(request),
+                Ok(request) => requests.push(Request { origin: Origin::named("typed here"), ..request }),
                 Err(error) => refused.push(error.to_string()),
             }
         }

@@ -1,13 +1,60 @@
-//! The list of images.
+//! The list of images: every way to fill it, what is done about findings, and how it is kept.
 
-use airlift::tui::msg::Msg;
+use airlift::domain::reference::Repository;
+use airlift::domain::selection::{Candidate, Origin, Problem, Request, Requests};
+use airlift::engine::error::Kind;
+use airlift::engine::select::Source;
+use airlift::engine::spec::Images;
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Found, Msg, Query};
 
 use crate::rig::Desk;
+
+const HOST: &str = "registry.example.com:5000";
 
 fn desk() -> Desk {
     let mut desk = Desk::new();
     desk.keys("b");
     desk
+}
+
+fn pasted(lines: &str) -> Desk {
+    let mut desk = desk();
+    desk.tell(Msg::Paste(lines.into())).wait(10);
+    desk
+}
+
+/// What was asked for last, of what a dialog waits for.
+fn asked(desk: &mut Desk) -> Query {
+    let effects = std::mem::take(&mut desk.effects);
+    let asked = effects.into_iter().rev().find_map(|effect| match effect {
+        Effect::Ask(query) => Some(query),
+        _ => None,
+    });
+    asked.expect("nothing was asked")
+}
+
+fn kept(desk: &mut Desk) -> Vec<String> {
+    let effects = std::mem::take(&mut desk.effects);
+    let kept = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Save(path, text) if path.ends_with("work/images.txt") => Some(text),
+        _ => None,
+    });
+    kept.collect()
+}
+
+fn repository(path: &str) -> Repository {
+    Repository { host: HOST.into(), path: path.into() }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn refused() -> Failure {
+    Failure::new(Kind::Network, format!("cannot list the repositories of {HOST}: 401 Unauthorized"))
+        .hint(format!("log in to {HOST} (podman login, docker login) or give --authfile FILE"))
 }
 
 #[test]
@@ -20,28 +67,270 @@ fn pasted_lines_are_added_and_what_is_no_reference_is_named() {
     let mut desk = desk();
     desk.tell(Msg::Paste("nginx:1.25.3\nregistry.example.com:5000/team/app:1.0\nUPPER:x\n".into()));
     assert!(desk.screen().contains("These are no references"));
+    insta::assert_snapshot!("refused_lines", desk.picture());
     desk.keys("Esc");
     insta::assert_snapshot!(desk.picture());
 }
 
 #[test]
 fn marks_survive_a_filter() {
-    let mut desk = desk();
-    desk.tell(Msg::Paste("nginx:1.25.3\nredis:7.0.1\nnginx:1.27.0\n".into()));
-    desk.keys("/ nginx Enter a Esc");
+    let mut desk = pasted("nginx:1.25.3\nredis:7.0.1\nnginx:1.27.0\n");
+    desk.keys("/ nginx Enter a");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Esc");
     assert_eq!(desk.app.model.picked.marked(), 2);
     assert!(desk.wait(10).screen().contains("3 images, 2 marked"));
+    desk.keys("D");
+    assert_eq!(desk.app.model.picked.text(), "redis:7.0.1\n");
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), "nginx:1.25.3\nredis:7.0.1\nnginx:1.27.0\n");
 }
 
 #[test]
 fn hostile_and_endless_names_neither_move_the_layout_nor_pass_through() {
     let mut desk = desk();
-    let long = format!("registry.example.com/{}:1", "a/".repeat(100) + "b");
-    desk.tell(Msg::Paste(format!("{long}\n")));
+    let long = format!("registry.example.com/{}:{}", "a/".repeat(85) + "b", "v1.0.".repeat(22));
+    assert!(long.len() > 300);
+    desk.tell(Msg::Paste(format!("{}\n", long.trim_end_matches('.'))));
+    assert_eq!(desk.app.model.picked.images.len(), 1);
     desk.tell(Msg::Paste("evil\u{1b}]52;c;aGk=\u{7}\n\u{202e}gnp:1\n".into()));
-    let screen = desk.screen();
-    assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
-    assert!(!screen.contains('\u{202e}'));
+    for keys in ["", "Esc", "d"] {
+        let screen = desk.keys(keys).screen();
+        assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
+        assert!(!screen.contains('\u{202e}'));
+        assert!(screen.lines().all(|line| line.chars().count() <= 80));
+    }
+}
+
+#[test]
+fn five_hundred_references_are_listed_and_filtered() {
+    let lines: String = (0..500).map(|at| format!("{HOST}/team/app-{at}:1.0.{at}\n")).collect();
+    let mut desk = pasted(&lines);
+    desk.keys("G");
+    assert!(desk.screen().contains("500 images, all platforms"));
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.keys("/ app-49").screen().contains("filter 11/500: app-49"));
+}
+
+#[test]
+fn enter_qualifies_a_name_and_goes_on_to_the_next_finding() {
+    let mut desk = pasted("quay.io/a/b:v1.2.3\nnginx:1.25.3\nredis:7.0.1\n");
+    desk.keys("Down Enter");
+    assert!(desk.screen().contains("docker.io/library/nginx:1.25.3 it is now"));
+    desk.keys("Enter");
+    let text = "quay.io/a/b:v1.2.3\ndocker.io/library/nginx:1.25.3\ndocker.io/library/redis:7.0.1\n";
+    assert_eq!(desk.app.model.picked.text(), text);
+    assert!(!desk.wait(10).screen().contains("to fix"));
+    desk.keys("u u");
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nnginx:1.25.3\nredis:7.0.1\n");
+}
+
+#[test]
+fn a_tag_that_moves_gives_way_to_one_that_stays_or_to_the_digest() {
+    let mut desk = pasted(&format!("{HOST}/team/app:latest\n{HOST}/team/db:latest\n"));
+    desk.keys("Enter");
+    assert_eq!(asked(&mut desk), Query::Tags(repository("team/app")));
+    let tags = strings(&["1.9.0", "1.10.2", "1", "latest", "stable"]);
+    desk.tell(Msg::Found(Found::Tags(repository("team/app"), Ok(tags.clone()))));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Down Enter Enter");
+    assert_eq!(desk.app.model.picked.images[0].request.requested, format!("{HOST}/team/app:1.10.2"));
+    assert_eq!(asked(&mut desk), Query::Tags(repository("team/db")));
+    desk.tell(Msg::Found(Found::Tags(repository("team/db"), Ok(tags)))).keys("Enter");
+    let reference = format!("{HOST}/team/db:latest").parse().unwrap();
+    assert_eq!(asked(&mut desk), Query::Digest(reference));
+    let reference = format!("{HOST}/team/db:latest").parse().unwrap();
+    let digest: airlift::domain::digest::Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+    desk.tell(Msg::Found(Found::Digest(reference, Ok(digest.clone()))));
+    assert_eq!(desk.app.model.picked.images[1].request.requested, format!("{HOST}/team/db:latest@{digest}"));
+}
+
+#[test]
+fn details_say_all_that_is_known() {
+    let mut desk = pasted("nginx\n");
+    desk.keys("d");
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_list_file_is_found_by_completion_and_what_it_names_is_added() {
+    let mut desk = desk();
+    desk.keys("f");
+    assert_eq!(asked(&mut desk), Query::Entries(".".into()));
+    let entry = |name: &str, directory| airlift::dialogs::path::Entry { name: name.into(), directory };
+    let entries = vec![entry("charts", true), entry("web-images.txt", false), entry("web-old.txt", false)];
+    desk.tell(Msg::Found(Found::Entries(".".into(), Ok(entries))));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("w Tab i Tab Enter");
+    let images = Images {
+        sources: vec![Source::List("web-images.txt".into())],
+        signatures: true,
+        ..Images::default()
+    };
+    assert_eq!(asked(&mut desk), Query::Select(images.clone()));
+    let requests = Requests {
+        wanted: vec![Request::parse("quay.io/a/b:v1.2.3").unwrap()],
+        problems: vec![Problem {
+            origin: Origin::line("web-images.txt", 2),
+            reason: "\"UPPER:x\" is not an image reference".into(),
+        }],
+        ..Requests::default()
+    };
+    desk.tell(Msg::Found(Found::Selected(images, Box::new(requests))));
+    assert!(desk.screen().contains("1 could not be read"));
+    assert!(desk.keys("Esc").screen().contains("1 added"));
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\n");
+}
+
+#[test]
+fn the_images_of_a_kubernetes_version_are_a_choice_away() {
+    let mut desk = desk();
+    desk.keys("k");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    let Query::Select(images) = asked(&mut desk) else { panic!() };
+    assert_eq!(images.sources, [Source::Kubeadm("1.36.3".into())]);
+    desk.keys("Esc k another Enter").typed("1.31").keys("Enter");
+    let Query::Select(images) = asked(&mut desk) else { panic!() };
+    assert_eq!(images.sources, [Source::Kubeadm("1.31".into())]);
+}
+
+#[test]
+fn what_only_looks_like_an_image_in_manifests_is_offered_and_never_taken_by_itself() {
+    let mut desk = desk();
+    desk.keys("m").typed("/srv/charts/").keys("Enter");
+    let Query::Select(images) = asked(&mut desk) else { panic!() };
+    assert_eq!(images.sources, [Source::Manifests("/srv/charts/".into())]);
+    let guess = |text: &str, line| {
+        Candidate::unsure(text, Origin::line("/srv/charts/app.yaml", line), "an argument of a container")
+    };
+    let requests = Requests {
+        wanted: vec![Request::parse("quay.io/a/b:v1.2.3").unwrap()],
+        unsure: vec![guess("quay.io/a/init:v1.0.0", 14), guess("redis:6379", 31)],
+        ..Requests::default()
+    };
+    desk.tell(Msg::Found(Found::Selected(images, Box::new(requests))));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Space Enter");
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nquay.io/a/init:v1.0.0\n");
+}
+
+#[test]
+fn a_registry_is_browsed_down_to_its_tags() {
+    let mut desk = desk();
+    desk.keys("b");
+    insta::assert_snapshot!("browse_place", desk.picture());
+    desk.typed(HOST).keys("Enter");
+    assert_eq!(asked(&mut desk), Query::Repositories(HOST.into()));
+    desk.wait(0).wait(7);
+    insta::assert_snapshot!("browse_waiting", desk.picture());
+    let repositories = strings(&["infra/proxy", "team/app", "team/db"]);
+    desk.tell(Msg::Found(Found::Repositories(HOST.into(), Ok(repositories))));
+    insta::assert_snapshot!("browse_repositories", desk.picture());
+    desk.typed("app").keys("Enter");
+    assert_eq!(asked(&mut desk), Query::Tags(repository("team/app")));
+    let tags = strings(&["1.9.0", "1.10.2", "latest", "1.10.1"]);
+    desk.tell(Msg::Found(Found::Tags(repository("team/app"), Ok(tags))));
+    desk.keys("Space Space");
+    insta::assert_snapshot!("browse_tags", desk.picture());
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), format!("{HOST}/team/app:1.10.2\n{HOST}/team/app:1.10.1\n"));
+}
+
+#[test]
+fn a_registry_that_refuses_is_explained_and_one_that_is_slow_is_left() {
+    let mut desk = desk();
+    desk.keys("b").typed(HOST).keys("Enter");
+    desk.tell(Msg::Found(Found::Repositories(HOST.into(), Err(refused()))));
+    insta::assert_snapshot!(desk.picture());
+    // Behind the reason waits the question, with what helps written already.
+    desk.keys("Esc").typed("team/app").keys("Enter");
+    assert_eq!(asked(&mut desk), Query::Tags(repository("team/app")));
     desk.keys("Esc");
-    assert!(desk.screen().lines().all(|line| line.chars().count() <= 80));
+    let left = std::mem::take(&mut desk.effects);
+    assert!(left.iter().any(|effect| matches!(effect, Effect::Leave(Query::Tags(_)))), "{left:?}");
+    // The answer that comes all the same finds nobody.
+    desk.tell(Msg::Found(Found::Tags(repository("team/app"), Ok(strings(&["1.0.0"])))));
+    assert!(!desk.screen().contains("tags of"));
+    assert!(desk.app.model.picked.images.is_empty());
+}
+
+#[test]
+fn twenty_thousand_tags_are_filtered_as_one_types() {
+    let mut desk = desk();
+    desk.keys("b").typed(&format!("{HOST}/team/app")).keys("Enter");
+    let tags: Vec<String> = (0..20_000).map(|tag| format!("v1.{}.{}", tag / 100, tag % 100)).collect();
+    desk.tell(Msg::Found(Found::Tags(repository("team/app"), Ok(tags))));
+    let screen = desk.screen();
+    assert!(screen.contains("20000 tags of") && screen.contains("v1.199.99"), "{screen}");
+    let screen = desk.typed("1.199.7").screen();
+    assert!(screen.contains("11/20000"), "{screen}");
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), format!("{HOST}/team/app:v1.199.79\n"));
+}
+
+#[test]
+fn platforms_are_marked_or_typed() {
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    desk.keys("t Space Down");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("End Space Enter").typed("linux/loong64").keys("Enter");
+    let words = "linux/amd64, linux/loong64";
+    assert_eq!(desk.app.model.picked.platform_words(), words);
+    assert!(desk.wait(10).screen().contains(words));
+    // An earlier choice is marked when one comes back.
+    assert!(desk.keys("t").screen().contains("2 marked"));
+}
+
+#[test]
+fn the_list_is_saved_where_one_says() {
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    desk.keys("s");
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Ctrl-U").typed("/tmp/web.txt").keys("Enter");
+    let saved = desk.effects.iter().any(|effect| {
+        matches!(effect, Effect::Save(path, text)
+            if path.ends_with("web.txt") && text == "quay.io/a/b:v1.2.3\n")
+    });
+    assert!(saved, "{:?}", desk.effects);
+}
+
+#[test]
+fn the_list_is_kept_after_a_pause_on_leaving_and_before_a_job() {
+    let mut desk = desk();
+    desk.tell(Msg::Paste("a:1.0.0\n".into()));
+    desk.effects.clear();
+    desk.tell(Msg::Paste("b:1.0.0\n".into()));
+    assert!(kept(&mut desk).is_empty() && desk.app.moves());
+    assert_eq!(kept(desk.wait(2)), ["a:1.0.0\nb:1.0.0\n"]);
+    assert!(kept(desk.wait(2)).is_empty(), "once");
+    desk.keys("D");
+    assert_eq!(kept(desk.keys("0")), ["b:1.0.0\n"], "on leaving");
+    desk.keys("b D");
+    let effects = std::mem::take(&mut desk.keys("q").effects);
+    let at = |wanted: fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
+    let (save, quit) = (at(|e| matches!(e, Effect::Save(..))), at(|e| matches!(e, Effect::Quit)));
+    assert!(save < quit);
+}
+
+#[test]
+fn the_list_of_the_last_time_is_there_again() {
+    let mut desk = Desk::new();
+    let text = "# platforms: linux/arm64\nquay.io/a/b:v1.2.3\nquay.io/a/c:v1.2.3\n";
+    desk.tell(Msg::Found(Found::Last(text.into(), "2026-11-20T09:30:00Z".parse().unwrap())));
+    assert!(desk.screen().contains("2 images on the list") || desk.screen().contains("suggested"));
+    let screen = desk.keys("b").screen();
+    assert!(screen.contains("2 images from last time, 2026-11-20 09:30Z; n adds, D drops"), "{screen}");
+    assert!(kept(desk.wait(10)).is_empty(), "what was read is not written again");
+    assert_eq!(desk.app.model.picked.platform_words(), "linux/arm64");
+}
+
+#[test]
+fn v_goes_on_to_verify_once_something_is_listed() {
+    let mut desk = desk();
+    assert!(desk.keys("v").screen().contains("not now: the list is empty"));
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    desk.keys("v");
+    assert_eq!(desk.app.model.place, Place::Resolve);
 }

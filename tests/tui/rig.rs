@@ -8,6 +8,7 @@ use airlift::config::keymap::Keymap;
 use airlift::config::paths::Paths;
 use airlift::config::theme::{Depth, Theme};
 use airlift::engine::host::HostFacts;
+use airlift::engine::media::MediaReport;
 use airlift::engine::registry::RegistryOptions;
 use airlift::tui::app::App;
 use airlift::tui::model::{Model, Settings};
@@ -26,10 +27,12 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Just started on a host with a network and without a key.
+    /// Just started on a host with a network, without a key or media, where nothing was interrupted.
     pub(crate) fn new() -> Self {
         let mut desk = Self::bare();
         desk.tell(Msg::Found(Found::Host(Arc::new(host()))));
+        desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: Vec::new() }))));
+        desk.tell(Msg::Found(Found::Interrupted(Arc::default())));
         desk
     }
 

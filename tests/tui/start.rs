@@ -1,8 +1,239 @@
 //! The start screen, and what every screen has: help, palette, themes, leaving, too little room.
 
-use airlift::tui::msg::{Effect, Msg};
+use std::sync::Arc;
 
-use crate::rig::{Desk, text};
+use airlift::actions::Act;
+use airlift::domain::job::JobId;
+use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
+use airlift::engine::bundle::unfinished::{Share, Unfinished};
+use airlift::engine::error::Kind;
+use airlift::engine::host::{HostFacts, KeyFacts};
+use airlift::engine::jobs::record::InterruptedJob;
+use airlift::engine::media::MediaReport;
+use airlift::engine::registry::RegistryOptions;
+use airlift::engine::sign::keys::KeyReport;
+use airlift::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::tui::resume::{Cut, Cuts};
+
+use crate::rig::{Desk, host, text};
+
+fn pack() -> JobSpec {
+    let data = "/home/op/.local/share/airlift";
+    JobSpec::Pack(PackJob {
+        images: Images { signatures: true, ..Images::default() },
+        lock: Some(format!("{data}/work/images.lock").into()),
+        to: "/media/op/AIRGAP".into(),
+        name: "web".into(),
+        expires: None,
+        jobs: PackJob::JOBS.into(),
+        read_back: true,
+        tool: false,
+        max_file_size: None,
+        keep_going: false,
+        state: format!("{data}/state").into(),
+        signer: SignerSpec::Key(format!("{data}/signing_key").into()),
+        registry: RegistryOptions::default(),
+        dry_run: false,
+    })
+}
+
+fn cut(spec: JobSpec) -> Cut {
+    let started = "2026-11-21T10:14:00Z".parse().unwrap();
+    let path: std::path::PathBuf = "/media/op/AIRGAP/web-42".into();
+    let progress = Unfinished {
+        path: path.clone(),
+        name: "web".into(),
+        serial: 42,
+        begun: started,
+        images: 38,
+        blobs: Share { done: 312, total: 340 },
+        bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
+        resumable: true,
+    };
+    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, bundle: Some(path) };
+    Cut { job, progress: Some(progress) }
+}
+
+fn stick() -> Medium {
+    let words = BundleWords {
+        id: uuid::Uuid::nil(),
+        name: "web".into(),
+        serial: 41,
+        created: jiff::Timestamp::UNIX_EPOCH,
+        expires: None,
+        images: 38,
+        bytes: 61_200_000_000,
+        signatures: 1,
+        complete: true,
+    };
+    let bundle = FoundBundle {
+        path: "/media/op/AIRGAP/web-41".into(),
+        verified: false,
+        words: Some(words),
+        fault: None,
+    };
+    let volume = Volume {
+        device: "/dev/sdb1".into(),
+        size: 128_000_000_000,
+        file_system: Some(FileSystem::Ext),
+        label: Some("AIRGAP".into()),
+        mount_points: vec!["/media/op/AIRGAP".into()],
+        read_only: false,
+        writable: Some(true),
+        free: Some(64_000_000_000),
+        limits: None,
+        bundles: vec![bundle],
+        blocked: None,
+    };
+    Medium {
+        name: "sdb".into(),
+        device: "/dev/sdb".into(),
+        model: Some("KINGSTON DataTraveler".into()),
+        serial: Some("00117F2A".into()),
+        bus: Bus::Usb,
+        removable: true,
+        read_only: false,
+        size: 128_000_000_000,
+        sequence: Some(3),
+        file: None,
+        volumes: vec![volume],
+        blocked: None,
+        notes: Vec::new(),
+    }
+}
+
+/// A host with a key, two media and nothing else to do.
+fn at_work() -> Desk {
+    let mut desk = Desk::new();
+    let key = KeyFacts {
+        path: "/home/op/.local/share/airlift/signing_key".into(),
+        fingerprint: "SHA256:Zq3vM0xM6m7oJcJd3o0rA7m0cD1n2b3c4d5e6f7g8h9".into(),
+        id: "9c41d2e0a7b35f18".into(),
+    };
+    let runtimes = vec!["containerd".into(), "docker".into()];
+    desk.tell(Msg::Found(Found::Host(Arc::new(HostFacts {
+        key: Some(key),
+        trusted: 2,
+        runtimes,
+        ..host()
+    }))));
+    let holds = vec!["/".into()];
+    let system = Medium {
+        name: "nvme0n1".into(),
+        model: Some("Samsung SSD".into()),
+        volumes: Vec::new(),
+        blocked: Some(Blocked::System { holds }),
+        ..stick()
+    };
+    desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: vec![stick(), system] }))));
+    desk
+}
+
+fn interrupted() -> Desk {
+    let mut desk = at_work();
+    let cuts = Cuts { packs: vec![cut(pack())], damaged: Vec::new() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    desk
+}
+
+fn started(desk: &Desk) -> Option<(&Act, &JobSpec)> {
+    desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(act, spec) => Some((act, &**spec)),
+        _ => None,
+    })
+}
+
+#[test]
+fn keys_trust_media_and_the_bundles_on_them_are_told_and_the_system_disk_is_not() {
+    insta::assert_snapshot!(at_work().picture());
+}
+
+#[test]
+fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
+    let mut desk = interrupted();
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Home Enter");
+    assert_eq!(started(&desk), Some((&Act::Pack, &pack())));
+    assert_eq!(desk.app.model.place, Place::Assemble);
+    let to = desk.app.model.assembly.to.as_ref().unwrap();
+    assert_eq!(
+        (to.to.to_str(), to.words.as_str()),
+        (Some("/media/op/AIRGAP"), "KINGSTON DataTraveler ..7F2A")
+    );
+    assert_eq!((desk.app.model.assembly.name.as_str(), desk.app.model.assembly.tool), ("web", false));
+    // Only one job at a time.
+    desk.effects.clear();
+    assert!(desk.keys("0 R").screen().contains("not now: one job runs at a time"));
+    assert_eq!(started(&desk), None);
+}
+
+#[test]
+fn forgetting_a_pack_is_asked_about_first() {
+    let mut desk = interrupted();
+    desk.keys("D");
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.effects.is_empty(), "Cancel is where one stands");
+    desk.keys("D Right Enter");
+    assert!(matches!(desk.effects.as_slice(), [Effect::Forget(id)] if id.as_u128() == 7));
+    desk.tell(Msg::Found(Found::Interrupted(Arc::default())));
+    assert!(desk.keys("R").screen().contains("not now: no job was interrupted"));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_a_warning() {
+    let mut desk = at_work();
+    let cuts = Cuts { packs: Vec::new(), damaged: vec!["/x/7.json: expected value".into()] };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    assert!(desk.screen().contains("a record of a job: /x/7.json: expected value"));
+}
+
+#[test]
+fn a_signing_key_is_made_with_a_passphrase_typed_twice() {
+    let mut desk = Desk::new();
+    desk.effects.clear();
+    desk.keys("K");
+    let path = "/home/op/.local/share/airlift/signing_key";
+    let Some((Act::KeyGenerate, JobSpec::KeyGenerate(job))) = started(&desk) else {
+        panic!("{:?}", desk.effects)
+    };
+    assert!(job.protected && job.path.to_str() == Some(path) && job.comment == "airlift@jump01");
+    desk.tell(Msg::NeedsNewPassphrase(path.into()));
+    insta::assert_snapshot!("new_passphrase", desk.picture());
+    desk.effects.clear();
+    desk.typed("hunter2").keys("Enter").typed("hunter3").keys("Enter");
+    assert!(desk.effects.is_empty() && desk.screen().contains("differ"));
+    desk.typed("hunter2").keys("Enter").typed("hunter2").keys("Enter");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Passphrase(Some(_)))));
+    let report = KeyReport {
+        path: Some(path.into()),
+        public: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd1 airlift@jump01".into(),
+        fingerprint: "SHA256:Zq3vM0xM6m7oJcJd3o0rA7m0cD1n2b3c4d5e6f7g8h9".into(),
+        key_id: "9c41d2e0a7b35f18".into(),
+        algorithm: "ssh-ed25519".into(),
+    };
+    desk.effects.clear();
+    desk.tell(Msg::Ended(JobId(1), Ended::Succeeded(Arc::new(JobReport::Key(report)))));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Host))));
+    insta::assert_snapshot!("key_made", desk.picture());
+}
+
+#[test]
+fn no_key_is_made_without_a_passphrase_and_one_that_is_there_stays() {
+    let mut desk = Desk::new();
+    desk.keys("K").tell(Msg::NeedsNewPassphrase("/x/signing_key".into()));
+    desk.keys("Esc");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Passphrase(None))));
+    let failure = Failure::new(Kind::Interrupted, "interrupted");
+    desk.tell(Msg::Ended(JobId(1), Ended::Failed(failure)));
+    assert!(desk.screen().contains("no key was made"));
+    assert!(at_work().keys("K").screen().contains("not now: there is one already"));
+}
 
 #[test]
 fn it_says_what_the_host_is_and_which_side_that_suggests() {

@@ -6,7 +6,7 @@ use crate::actions::Act;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Input, Page, Question};
 use crate::domain::reference::{Reference, Repository};
-use crate::domain::selection::Request;
+use crate::domain::selection::{Origin, Request};
 use crate::tui::model::Place;
 use crate::tui::msg::{Found, Query};
 use crate::tui::screen::Cx;
@@ -100,7 +100,9 @@ impl Browse {
     fn take(&mut self, rows: &[usize], cx: &mut Cx<'_>) {
         let Some(repository) = self.repository.take() else { return };
         let tags = rows.iter().filter_map(|row| self.tags.get(*row));
-        let requests = tags.filter_map(|tag| Request::parse(&format!("{repository}:{tag}")).ok());
+        let origin = Origin::named(format!("browsing {}", repository.host));
+        let parsed = tags.filter_map(|tag| Request::parse(&format!("{repository}:{tag}")).ok());
+        let requests = parsed.map(|request| Request { origin: origin.clone(), ..request });
         let added = cx.model.picked.add_all(requests);
         if added.added > 0 {
             cx.model.changed(Place::Images);

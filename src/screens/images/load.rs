@@ -112,7 +112,7 @@ fn beside(cx: &Cx<'_>) -> String {
 
 fn ask(act: Act, source: Source, cx: &mut Cx<'_>) {
     let what = match &source {
-        Source::List(path) | Source::Manifests(path) | Source::K3s(path) => {
+        Source::List(path) | Source::Manifests(path) | Source::K3s(path) | Source::Chart(path) => {
             format!("reading {}", path.display())
         }
         Source::Kubeadm(version) => format!("looking up Kubernetes {version}"),

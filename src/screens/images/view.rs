@@ -23,8 +23,12 @@ const COLUMNS: &[Column] = &[
     Column::right("SIZE", 8),
     Column::left("FINDING", 18),
 ];
-/// Rows below the table, about the image under the cursor.
-const FOOT: u16 = 4;
+/// Rows below the table, about the image under the cursor: one blank, the rest words.
+const FOOT: u16 = 5;
+/// The same where there is little room.
+const LOW_FOOT: u16 = 4;
+/// Rows from which on there is room.
+const ROOM: u16 = 14;
 
 /// Draws the list.
 pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
@@ -32,7 +36,8 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     if picked.images.is_empty() {
         return empty(look, area, buffer);
     }
-    let body = Rect { height: area.height.saturating_sub(FOOT), ..area };
+    let foot = if area.height < ROOM { LOW_FOOT } else { FOOT };
+    let body = Rect { height: area.height.saturating_sub(foot), ..area };
     let row = |row: usize| row_of(&picked.images[row], picked);
     table(COLUMNS, list, row, body, look, buffer);
     let Some(image) = list.row().and_then(|row| picked.images.get(row)) else {
@@ -41,7 +46,7 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     };
     let foot = line::below(area, body.height + 1);
     let columns = usize::from(area.width.saturating_sub(2));
-    for (at, (words, role)) in (0u16..).zip(about(image, picked, columns)) {
+    for (at, (words, role)) in (0u16..).zip(about(image, picked, columns, usize::from(foot.height))) {
         line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
     }
 }
@@ -91,13 +96,13 @@ fn finding(image: &Image, picked: &Picked) -> Value {
     }
 }
 
-/// Up to three lines on the row under the cursor: what is wrong, why, and what Enter does about it.
-fn about(image: &Image, picked: &Picked, columns: usize) -> Vec<(String, Role)> {
+/// Lines on the row under the cursor: what is wrong, why, and what Enter does about it.
+fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(String, Role)> {
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
         let words = format!("x FAIL  {}", miss.reason);
         return wrap(&text::shown(&words), columns)
             .into_iter()
-            .take(3)
+            .take(rows)
             .map(|words| (words, Role::Fail))
             .collect();
     }
@@ -108,8 +113,11 @@ fn about(image: &Image, picked: &Picked, columns: usize) -> Vec<(String, Role)> 
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
     let reason = format!("! {}: {}", first.id, first.reason);
-    let mut lines: Vec<(String, Role)> =
-        wrap(&text::shown(&reason), columns).into_iter().take(2).map(|words| (words, role)).collect();
+    let mut lines: Vec<(String, Role)> = wrap(&text::shown(&reason), columns)
+        .into_iter()
+        .take(rows.saturating_sub(1))
+        .map(|words| (words, role))
+        .collect();
     lines.push(match fix::first(image) {
         Some(Remedy::Rewrite(name)) => (format!("Enter writes {name}"), Role::Text),
         Some(Remedy::Settle) => ("Enter offers tags that stay, or pins the digest".to_owned(), Role::Text),
@@ -154,7 +162,9 @@ fn empty(look: &Look, area: Rect, buffer: &mut Buffer) {
     ];
     for (at, (key, words)) in (1u16..).zip(lines) {
         let place = line::row(area, at);
-        line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
+        if !key.is_empty() {
+            line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
+        }
         let indent = if key.is_empty() { 3 } else { 7 };
         let indented = Rect { x: place.x + indent, width: place.width.saturating_sub(indent), ..place };
         line::words(words, look.style(Role::Text), indented, buffer);

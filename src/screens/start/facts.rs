@@ -1,0 +1,108 @@
+//! What this host is, in a few rows: network, runtimes, keys, media and what lies on them, the clock.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::config::theme::Role;
+use crate::domain::media::{Blocked, Medium};
+use crate::domain::text;
+use crate::tui::model::Model;
+use crate::widgets::line;
+use crate::widgets::look::Look;
+
+/// Media that are listed at most; the screen for them has all.
+const MEDIA: usize = 3;
+
+type Fact = (&'static str, String, Role);
+
+/// Draws them.
+pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    for (at, (name, words, role)) in (0u16..).zip(facts(model)) {
+        let place = line::row(area, at);
+        line::words(&format!("   {name}"), look.style(Role::Dim), place, buffer);
+        let indented =
+            Rect { x: place.x + 16.min(place.width), width: place.width.saturating_sub(16), ..place };
+        line::words(&words, look.style(role), indented, buffer);
+    }
+}
+
+fn facts(model: &Model) -> Vec<Fact> {
+    let Some(host) = model.host.as_deref() else {
+        return vec![("host", "looking around ...".to_owned(), Role::Dim)];
+    };
+    // What is wrong comes first, so that a low screen does not cut it off.
+    let mut facts: Vec<Fact> =
+        host.problems.iter().map(|problem| ("! WARN", problem.clone(), Role::Warn)).collect();
+    let damaged = model.interrupted.iter().flat_map(|cuts| &cuts.damaged);
+    facts.extend(damaged.map(|words| ("! WARN", format!("a record of a job: {words}"), Role::Warn)));
+    let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
+    let key = match &host.key {
+        Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),
+        None => ("none: K makes one".to_owned(), Role::Warn),
+    };
+    let trusted = match host.trusted {
+        0 => "no key yet: bundles of others cannot be verified before one is".to_owned(),
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    };
+    facts.extend([
+        ("host", host.name.clone(), Role::Text),
+        ("network", host.network_words(), Role::Text),
+        ("runtimes", runtimes, Role::Text),
+        ("signing key", key.0, key.1),
+        ("trusted", trusted, Role::Text),
+        ("clock", clock(model.now, &model.settings.zone), Role::Text),
+    ]);
+    facts.extend(media(model));
+    facts
+}
+
+fn media(model: &Model) -> Vec<Fact> {
+    let Some(report) = model.media.as_deref() else {
+        return vec![("media", "looking ...".to_owned(), Role::Dim)];
+    };
+    let system =
+        |medium: &Medium| matches!(medium.blocked, Some(Blocked::System { .. } | Blocked::Source { .. }));
+    let wanted = |medium: &&Medium| !system(medium) && medium.blocked != Some(Blocked::NoMedium);
+    let media: Vec<&Medium> = report.media.iter().filter(wanted).collect();
+    if media.is_empty() {
+        return vec![(
+            "media",
+            "none found: plug one in, or choose a directory later".to_owned(),
+            Role::Text,
+        )];
+    }
+    let name = |at: usize| if at == 0 { "media" } else { "" };
+    let mut facts: Vec<Fact> = media
+        .iter()
+        .take(MEDIA)
+        .enumerate()
+        .map(|(at, medium)| (name(at), medium_words(medium), Role::Text))
+        .collect();
+    if media.len() > MEDIA {
+        facts.push(("", format!("and {} more", media.len() - MEDIA), Role::Dim));
+    }
+    facts
+}
+
+/// As in `KINGSTON ..7F2A  62.0 GB, 40.1 GB free; bundle web 42`.
+fn medium_words(medium: &Medium) -> String {
+    let free: Option<u64> = medium.volumes.iter().filter_map(|volume| volume.free).max();
+    let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
+    let mut words = format!("{}  {}{free}", medium.short_name(), text::bytes(medium.size));
+    let blocked = medium.blocked.as_ref().map(ToString::to_string);
+    words.extend(blocked.map(|reason| format!("; {reason}")));
+    let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
+    let told = bundles.filter_map(|bundle| bundle.words.as_ref());
+    let told: Vec<String> = told.map(|bundle| format!("{} {}", bundle.name, bundle.serial)).collect();
+    if !told.is_empty() {
+        words.push_str(&format!("; bundle {}", told.join(", ")));
+    }
+    words
+}
+
+/// UTC, and what a wall clock here would show.
+fn clock(now: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    let local = now.to_zoned(zone.clone());
+    format!("{} = {}", now.strftime("%Y-%m-%dT%H:%MZ"), local.strftime("%H:%M %Z"))
+}

@@ -1,0 +1,124 @@
+//! Packs that were cut off: found by their records and journals, and gone on with as if they had been planned here.
+
+use std::path::{Path, PathBuf};
+
+use super::assembly::Destination;
+use super::effects::off;
+use super::medium::Chosen;
+use super::model::{Model, Settings};
+use crate::domain::text;
+use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
+use crate::engine::ctx::JobCtx;
+use crate::engine::jobs::record::{InterruptedJob, interrupted};
+use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
+use crate::failure::Failure;
+
+/// A pack that was cut off.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    /// What to start again.
+    pub job: InterruptedJob,
+    /// How far it came; nothing where the medium is not there, or nothing was written yet.
+    pub progress: Option<Unfinished>,
+}
+
+/// What was found of them.
+#[derive(Clone, Debug, Default)]
+pub struct Cuts {
+    /// Latest first.
+    pub packs: Vec<Cut>,
+    /// Records that cannot be read, with the reason.
+    pub damaged: Vec<String>,
+}
+
+impl Cut {
+    /// The pack itself.
+    pub const fn pack(&self) -> Option<&PackJob> {
+        match &self.job.spec {
+            JobSpec::Pack(job) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// As in `Resume bundle web 42`.
+    pub fn title(&self) -> String {
+        let name = self.pack().map_or("", |job| job.name.as_str());
+        match &self.progress {
+            Some(progress) => format!("Resume bundle {name} {}", progress.serial),
+            None => format!("Resume bundle {name}"),
+        }
+    }
+
+    /// How far it came and when it began.
+    pub fn words(&self) -> String {
+        let came = match &self.progress {
+            Some(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
+            None => "its medium is not there".to_owned(),
+        };
+        format!("{came}, begun {}", self.job.started.strftime("%m-%d %H:%MZ"))
+    }
+
+    /// The same with all of the date, and where it lies.
+    pub fn full_words(&self) -> String {
+        let to = self.pack().map(|job| job.to.display().to_string()).unwrap_or_default();
+        let began = self.job.started.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let came = match &self.progress {
+            Some(progress) => {
+                let (blobs, bytes) = (progress.blobs, progress.bytes);
+                let bytes = format!("{} of {}", text::bytes(bytes.done), text::bytes(bytes.total));
+                format!("{}/{} blobs ({bytes}) in {to}", blobs.done, blobs.total)
+            }
+            None => format!("nothing of it is in {to} now: plug the medium in, or it begins anew"),
+        };
+        format!("begun {began}; {came}")
+    }
+}
+
+/// Looks for them.
+pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Failure> {
+    let (state, own) = (settings.paths.state(), ctx.clone());
+    let found = off(move || interrupted(&state, &own)).await?;
+    let mut cuts = Cuts { packs: Vec::new(), damaged: found.damaged };
+    for job in found.jobs {
+        let JobSpec::Pack(pack) = &job.spec else { continue };
+        // A medium that is not plugged in has nothing to tell.
+        let there = find_interrupted(pack.to.clone(), ctx).await.unwrap_or_default();
+        let own = |one: &Unfinished| one.resumable && one.name == pack.name;
+        cuts.packs.push(Cut { progress: there.into_iter().find(own), job });
+    }
+    Ok(cuts)
+}
+
+impl Model {
+    /// Chooses everything as a pack has it that is to be gone on with.
+    pub fn adopt(&mut self, job: &PackJob) {
+        match self.carrier_of(&job.to) {
+            Some(chosen) => self.choose(chosen),
+            None => {
+                let name = job.to.file_name().unwrap_or(job.to.as_os_str());
+                let words = name.to_string_lossy().into_owned();
+                self.choose_destination(Some(Destination { to: job.to.clone(), words }));
+            }
+        }
+        let default_key = job.signer == SignerSpec::Key(self.settings.paths.key());
+        let assembly = &mut self.assembly;
+        assembly.outdate();
+        assembly.name.clone_from(&job.name);
+        assembly.expires = job.expires;
+        (assembly.read_back, assembly.tool, assembly.keep_going) = (job.read_back, job.tool, job.keep_going);
+        if default_key || assembly.key.as_ref().is_some_and(|key| key.signer != job.signer) {
+            assembly.key = None;
+        }
+    }
+
+    /// The medium that a directory lies on, where it is one that can be chosen.
+    fn carrier_of(&self, directory: &Path) -> Option<Chosen> {
+        let mut media = self.media.iter().flat_map(|report| &report.media);
+        let holds = |at: &PathBuf| directory.starts_with(at) && at.as_path() != Path::new("/");
+        let chosen = media.find_map(|medium| {
+            let volume = medium.volumes.iter().find(|volume| volume.mount_points.iter().any(holds))?;
+            Chosen::volume(medium, volume)
+        })?;
+        Some(Chosen { path: directory.to_owned(), ..chosen })
+    }
+}
