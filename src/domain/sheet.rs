@@ -198,10 +198,10 @@ impl Sheet {
     pub fn sections(&self) -> Vec<Section> {
         let section = |title, facts| Section { title, facts };
         let mut sections = vec![
+            section("Medium", self.medium.iter().map(checked).collect()),
             section("Bundle", self.about()),
             section("To carry on paper, apart from the medium", self.paper()),
             section("Checked", self.checked.iter().map(checked).collect()),
-            section("Medium", self.medium.iter().map(checked).collect()),
             section("To be known", self.to_be_known()),
             section(
                 match self.deed {

@@ -43,13 +43,14 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
     );
     let signed =
         format!("{} of this bundle's document, each checked after it was made", count(signatures.len()));
+    let (grade, verdict) = worst(verdict, facts.medium, &warnings);
     Sheet {
         format: FORMAT,
         deed: Deed::Packed,
         made: facts.made,
         version: env!("CARGO_PKG_VERSION"),
-        grade: verdict.0.max(if warnings.is_empty() { Grade::Ok } else { Grade::Warn }),
-        verdict: verdict.1,
+        grade,
+        verdict,
         name: bundle.name.clone(),
         serial: bundle.serial,
         path: bundle.path.display().to_string(),
@@ -81,6 +82,14 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
         images: images(facts.report),
         directory: name,
     }
+}
+
+/// The verdict with what came after the pack taken in.
+fn worst((grade, words): (Grade, String), medium: &[Checked], warnings: &[String]) -> (Grade, String) {
+    if medium.iter().any(|truth| truth.grade == Grade::Fail) {
+        return (Grade::Fail, format!("{words}; but the medium did not take everything"));
+    }
+    (if warnings.is_empty() { grade } else { grade.max(Grade::Warn) }, words)
 }
 
 fn count(signatures: usize) -> String {

@@ -13,6 +13,8 @@ use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Page, Path, Question};
 use crate::domain::sheet::Sheet;
 use crate::engine::bundle::diff::DiffSpec;
+use crate::engine::bundle::readback::Method;
+use crate::engine::media::EjectSpec;
 use crate::engine::spec::{JobReport, JobSpec, SignJob, SignerSpec};
 use crate::tui::assembly::Made;
 use crate::tui::model::{Model, Place};
@@ -20,7 +22,7 @@ use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 use crate::widgets::line;
-use crate::widgets::list::List;
+use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
 use crate::widgets::phases::{PhaseRow, Standing, phase};
 
@@ -42,10 +44,39 @@ fn bundle(made: &Made) -> PathBuf {
     made.packed.bundle.path.clone()
 }
 
+/// Why the bundle cannot be reached any more.
+fn ejected(model: &Model) -> Option<String> {
+    let gone = model.assembly.made.as_ref().is_some_and(|made| !made.medium.is_empty());
+    gone.then(|| "the medium was let go; n begins with another bundle".to_owned())
+}
+
+/// What ejecting does, and what is known before it.
+fn before_eject(made: &Made) -> Vec<String> {
+    let read = made.packed.bundle.read_back.map_or_else(
+        || "It was NOT read back: what it really kept is not known.".to_owned(),
+        |read| format!("It was {read}."),
+    );
+    vec!["Everything is brought onto the medium, then it is unmounted and switched off.".to_owned(), read]
+}
+
 impl Report {
+    fn eject(cx: &mut Cx<'_>) {
+        let Some(made) = &cx.model.assembly.made else { return };
+        // What may have come from memory is no proof of what the medium keeps.
+        let direct = made.packed.bundle.read_back.filter(|read| read.method == Method::Direct);
+        let verified = direct.map(|read| read.to_string());
+        let spec = EjectSpec { path: bundle(made), verified, detach: false, dry_run: false };
+        cx.start(Act::MediaEject, JobSpec::MediaEject(spec));
+    }
+
     fn write(cx: &mut Cx<'_>) {
         let Some(made) = &cx.model.assembly.made else { return };
-        let beside = bundle(made).parent().unwrap_or(FsPath::new("/")).display().to_string();
+        // Beside the bundle, as long as it can be reached.
+        let beside = match ejected(cx.model) {
+            None => bundle(made).parent().unwrap_or(FsPath::new("/")).to_owned(),
+            Some(_) => cx.model.settings.home.clone().unwrap_or_else(|| cx.model.settings.paths.work()),
+        };
+        let beside = beside.display().to_string();
         let help = "As txt, md and json; never into the signed bundle itself.";
         let at = format!("{}/", beside.trim_end_matches('/'));
         cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::Directory).at(&at));
@@ -97,7 +128,7 @@ impl Screen for Report {
     }
 
     fn footer(&self, _: &Model) -> Vec<Act> {
-        vec![Act::ReportWrite, Act::Copy, Act::Sign, Act::Diff, Act::ReportNew]
+        vec![Act::ReportWrite, Act::MediaEject, Act::Sign, Act::Diff, Act::ReportNew]
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
@@ -106,7 +137,7 @@ impl Screen for Report {
             model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
         match act {
             Act::ReportWrite => nothing,
-            Act::Sign | Act::Diff => nothing.or(running),
+            Act::Sign | Act::Diff | Act::MediaEject => nothing.or(running).or_else(|| ejected(model)),
             Act::ReportNew => running,
             _ => None,
         }
@@ -117,6 +148,12 @@ impl Screen for Report {
             Act::ReportWrite => Self::write(cx),
             Act::Diff => Self::compare(cx),
             Act::Sign => self.key.ask(cx),
+            Act::MediaEject => {
+                if let Some(made) = &cx.model.assembly.made {
+                    let words = before_eject(made);
+                    cx.open(Confirm::new(Act::MediaEject, "Let go of the medium?", words, "Eject"));
+                }
+            }
             Act::ReportNew => {
                 let words = vec![
                     "Settings, medium and report of this bundle are put aside; what is on the medium stays."
@@ -140,6 +177,7 @@ impl Screen for Report {
                     cx.start(Act::Diff, JobSpec::Diff(DiffSpec { first, second }));
                 }
             }
+            (Act::MediaEject, Answer::Yes) => Self::eject(cx),
             (Act::ReportNew, Answer::Rows(rows)) => Self::anew(cx, rows.first() == Some(&0)),
             _ => {}
         }
@@ -153,7 +191,7 @@ impl Screen for Report {
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
         let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
         match (act, ended) {
-            (Act::Sign | Act::Diff, Some(Ended::Failed(failure))) => {
+            (Act::Sign | Act::Diff | Act::MediaEject, Some(Ended::Failed(failure))) => {
                 cx.open(words::failure_page("That did not work", &failure));
             }
             (Act::Sign, Some(Ended::Succeeded(report))) => {
@@ -161,6 +199,13 @@ impl Screen for Report {
                     cx.model.countersigned(report);
                     let added = report.signature.as_ref().is_some_and(|signature| signature.added);
                     cx.say(if added { "signed once more" } else { "this key has signed it before" });
+                }
+            }
+            (Act::MediaEject, Some(Ended::Succeeded(report))) => {
+                if let JobReport::MediaEject(report) = &*report {
+                    cx.model.ejected(report);
+                    cx.say(report.line());
+                    self.view.list.go(Move::First);
                 }
             }
             (Act::Diff, Some(Ended::Succeeded(report))) => {

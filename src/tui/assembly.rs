@@ -10,6 +10,7 @@ use super::picked;
 use crate::domain::expiry::Expiry;
 use crate::domain::progress::Phase;
 use crate::domain::sheet::{Checked, Grade, Sheet};
+use crate::engine::media::{EjectReport, Truth};
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::select::Source;
 use crate::engine::sheet::{self, PackedFacts};
@@ -278,6 +279,22 @@ impl Model {
             made.signatures.retain(|known| known.key_id != signature.key_id);
             made.signatures.push(signature.clone());
         }
+    }
+
+    /// The medium was let go.
+    pub fn ejected(&mut self, report: &EjectReport) {
+        let Some(made) = &mut self.assembly.made else { return };
+        let truths = [
+            ("synced", &report.synced, Grade::Fail),
+            ("verified", &report.verified, Grade::Warn),
+            ("powered off", &report.powered_off, Grade::Warn),
+        ];
+        let truth = |(what, truth, otherwise): (&'static str, &Truth, Grade)| Checked {
+            what,
+            grade: if truth.holds { Grade::Ok } else { otherwise },
+            how: if truth.holds { truth.words.clone() } else { format!("NO: {}", truth.words) },
+        };
+        made.medium = truths.into_iter().map(truth).collect();
     }
 
     /// Another bundle is begun with: key and measured rate stay, everything else is as at first.

@@ -3,8 +3,10 @@
 use airlift::dialogs::path::Entry;
 use airlift::domain::diff::Diff;
 use airlift::domain::job::JobId;
+use airlift::domain::media::{Bus, Medium};
 use airlift::engine::bundle::diff::DiffReport;
 use airlift::engine::bundle::readback::Method;
+use airlift::engine::media::{EjectReport, Truth};
 use airlift::engine::pack::PackReport;
 use airlift::engine::sign::SignReport;
 use airlift::engine::sign::countersign::CountersignReport;
@@ -212,6 +214,82 @@ fn it_is_compared_with_the_bundle_before_it() {
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Diff(report))));
     insta::assert_snapshot!(desk.picture());
     assert_eq!(Diff::default().line(), "0 added, 0 removed, 0 changed, 0 the same");
+}
+
+fn truth(holds: bool, words: &str) -> Truth {
+    Truth { holds, words: words.to_owned() }
+}
+
+fn ejected(synced: Truth, verified: Truth, powered_off: Truth) -> JobReport {
+    let medium = Medium {
+        name: "sdb".to_owned(),
+        device: "/dev/sdb".into(),
+        model: Some("KINGSTON".to_owned()),
+        serial: Some("AA007F2A".to_owned()),
+        bus: Bus::Usb,
+        removable: true,
+        read_only: false,
+        size: 128_000_000_000,
+        sequence: Some(7),
+        file: None,
+        volumes: Vec::new(),
+        blocked: None,
+        notes: Vec::new(),
+    };
+    let unmounted = vec!["/media/op/KINGSTON".into()];
+    JobReport::MediaEject(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
+}
+
+#[test]
+fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
+    let mut desk = reported(packed());
+    desk.keys("E");
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.effects.is_empty(), "Cancel is where one stands");
+    desk.keys("E e Enter");
+    let spec = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::MediaEject(spec) => Some(spec.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let verified = spec.unwrap().verified.unwrap();
+    assert_eq!(verified, "read back from the medium itself (direct I/O): 61.2 GB");
+    let synced = truth(true, "the device says that it has everything");
+    let off = truth(false, "unmounted, not powered off: udisks2 does not run here");
+    desk.tell(Msg::Ended(JobId(3), done(ejected(synced, truth(true, &verified), off))));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("k");
+    assert!(desk.screen().contains("not now: the medium was let go"));
+    desk.keys("w");
+    assert!(desk.screen().contains("/home/op/"), "the report is saved where it can be");
+}
+
+#[test]
+fn a_medium_that_was_not_read_back_is_never_told_as_verified() {
+    let mut report = packed();
+    report.bundle.read_back = None;
+    let mut desk = reported(report);
+    desk.keys("E");
+    assert!(desk.screen().contains("It was NOT read back"));
+    desk.effects.clear();
+    desk.keys("e Enter");
+    let told = desk.effects.iter().any(|effect| match effect {
+        Effect::Start(_, spec) => matches!(&**spec, JobSpec::MediaEject(spec) if spec.verified.is_none()),
+        _ => false,
+    });
+    assert!(told);
+    let not = truth(false, "not read back here; airlift verify BUNDLE does");
+    desk.tell(Msg::Ended(
+        JobId(3),
+        done(ejected(truth(false, "cannot sync: EIO"), not, truth(true, "by udisks2"))),
+    ));
+    let screen = desk.screen();
+    assert!(screen.contains("synced       x NO: cannot sync: EIO"), "{screen}");
+    assert!(screen.contains("verified     ! NO: not read back here"), "{screen}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::files::Files;
+use crate::engine::media::flush;
 use crate::engine::sign::{self, Signer};
 use crate::engine::store::{self, Stored};
 
@@ -36,7 +37,6 @@ pub(super) async fn commit(
     brought: (HashMap<Digest, Stored>, Option<Program>),
     ctx: &JobCtx,
 ) -> Result<Committed> {
-    ctx.say(Event::Started { phase: Phase::Flush, items: 0, bytes: 0 });
     let document = match place {
         repeat::Place::Repeat { document, .. } => (**document).clone(),
         repeat::Place::New { .. } => describe(spec, plan, place, brought, ctx)?,
@@ -47,15 +47,18 @@ pub(super) async fn commit(
     };
     let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
     let (job, read_back, repeat) = (ctx.clone(), spec.read_back, place.is_repeat());
-    blocking(move || {
+    let flushed = flush(ctx, 0, move || {
         // Nothing is signed that the other side would refuse.
         graph::close(&BundleReader::new(root.clone(), document.clone(), Arc::clone(&files)))?;
         if !repeat {
             store::write_file(&*files, &root, MANIFEST, &bytes)?;
         }
         sync_directories(&*files, &root, &document)?;
-        job.say(Event::Finished { phase: Phase::Flush });
-        job.check()?;
+        Ok((root, document, bytes))
+    });
+    let (root, document, bytes) = flushed.await?;
+    blocking(move || {
+        job.pause_point_blocking()?;
         let read_back =
             if read_back { Some(readback::read_back(&root, &document, &bytes, &job)?) } else { None };
         Ok(Committed { document, bytes, read_back })

@@ -2,22 +2,18 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::MediaError;
 use super::find::{ListSpec, list, place_of};
+use super::flush::flush;
 use super::mount::{is_root, release};
 use super::udisks::Udisks;
 use crate::domain::media::{Blocked, Medium};
-use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
-
-/// How often the bytes that memory still holds are told while they are written.
-const BEAT: Duration = Duration::from_millis(200);
 
 /// What to eject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,24 +125,13 @@ async fn target(path: &Path, ctx: &JobCtx) -> Result<Medium> {
     Ok(place_of(full, ListSpec::default(), ctx).await?.medium.ok_or_else(missing)?)
 }
 
-/// Waits for each file system to have written everything, and tells meanwhile how much memory still holds.
+/// Waits for each file system to have written everything.
 async fn sync(points: Vec<PathBuf>, ctx: &JobCtx) -> Result<Truth> {
     if points.is_empty() {
         return Ok(Truth { holds: true, words: "nothing of it is mounted".to_owned() });
     }
-    let at_first = blocking(|| Ok(unwritten())).await?;
-    ctx.say(Event::Started { phase: Phase::Flush, items: points.len() as u64, bytes: at_first });
-    let mut work = tokio::task::spawn_blocking(move || points.iter().find_map(|point| sync_one(point).err()));
-    let failed = loop {
-        tokio::select! {
-            failed = &mut work => break failed.unwrap_or(None),
-            () = tokio::time::sleep(BEAT) => {
-                let left = blocking(|| Ok(unwritten())).await?;
-                ctx.say(Event::Bytes { phase: Phase::Flush, done: at_first.saturating_sub(left) });
-            }
-        }
-    };
-    ctx.say(Event::Finished { phase: Phase::Flush });
+    let items = points.len() as u64;
+    let failed = flush(ctx, items, move || Ok(points.iter().find_map(|point| sync_one(point).err()))).await?;
     Ok(match failed {
         None => Truth { holds: true, words: "the device says that it has everything".to_owned() },
         Some(error) => {
@@ -159,17 +144,6 @@ fn sync_one(point: &Path) -> std::result::Result<(), FileError> {
     let failed = |source| FileError { operation: "sync", path: point.to_owned(), source };
     let top = File::open(point).map_err(failed)?;
     rustix::fs::syncfs(&top).map_err(|errno| failed(errno.into()))
-}
-
-/// Bytes that memory holds for all devices of this host and that are not written yet (proc(5), meminfo).
-fn unwritten() -> u64 {
-    let table = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kibibytes = |line: &str| {
-        let (name, rest) = line.split_once(':')?;
-        let figure = rest.split_whitespace().next()?.parse::<u64>().ok()?;
-        ["Dirty", "Writeback"].contains(&name).then_some(figure)
-    };
-    table.lines().filter_map(kibibytes).sum::<u64>() * 1024
 }
 
 async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
