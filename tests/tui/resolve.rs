@@ -290,9 +290,13 @@ fn details_show_full_digests_in_groups() {
     let mut desk = all_well();
     desk.keys("o");
     insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn details_of_a_failure_say_what_to_do_next() {
     let mut desk = one_failed();
     desk.keys("d");
-    insta::assert_snapshot!("details_of_a_failure_say_what_to_do_next", desk.picture());
+    insta::assert_snapshot!(desk.picture());
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Line {
     /// What is to be known of it, in a few lines.
     pub(super) fn about(self, model: &Model, tested: &[Tested]) -> Vec<(String, Role)> {
         let Some((medium, volume)) = self.of(model) else { return Vec::new() };
-        let mut lines = vec![(identity(medium, volume), Role::Text)];
+        let mut lines = vec![(identity(medium, volume), Role::Text), (whereabouts(volume), Role::Text)];
         if let Some(volume) = volume {
             let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
             lines.extend(tested.map(|tested| verdict(&tested.report)));
@@ -176,9 +176,14 @@ fn identity(medium: &Medium, volume: Option<&Volume>) -> String {
     let serial = medium.serial.as_ref().map_or_else(String::new, |serial| format!(", serial {serial}"));
     let label = volume.and_then(|volume| volume.label.as_ref());
     let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));
-    let place = volume.and_then(Volume::mount_point);
-    let place = place.map_or_else(|| "not mounted".to_owned(), |point| format!("at {}", point.display()));
-    format!("{}{label} {place}, {} {}{serial}", title(medium), medium.bus.name(), text::bytes(medium.size))
+    format!("{}{label}, {} {}{serial}", title(medium), medium.bus.name(), text::bytes(medium.size))
+}
+
+fn whereabouts(volume: Option<&Volume>) -> String {
+    match volume.and_then(Volume::mount_point) {
+        Some(point) => format!("mounted at {}", point.display()),
+        None => "not mounted".to_owned(),
+    }
 }
 
 fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
