@@ -199,7 +199,7 @@ fn without_media_it_says_what_to_do_and_they_appear_by_themselves() {
     assert!(desk.screen().contains(">  sdb1       Kingston"), "{}", desk.screen());
     seen(&mut desk, vec![]);
     assert!(desk.screen().contains("Plug one in: it appears by itself"));
-    assert!(Desk::new().keys("b 3").screen().contains("Looking for media"));
+    assert!(Desk::bare().keys("b 3").screen().contains("Looking for media"));
 }
 
 #[test]
