@@ -5,4 +5,5 @@ pub mod key;
 pub mod keymap;
 pub mod options;
 pub mod paths;
+pub mod surroundings;
 pub mod theme;

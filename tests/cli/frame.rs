@@ -189,7 +189,10 @@ fn every_command_has_a_manual_page() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(ran.stdout.contains(".SH NAME"));
     }
-    assert!(run(home.path(), &["man"]).stdout.contains("Exit codes"));
+    let main = run(home.path(), &["man"]).stdout;
+    for words in ["Exit codes", ".SH ENVIRONMENT", "AIRLIFT_KEY_PASSPHRASE", ".SH FILES", "allowed_signers"] {
+        assert!(main.contains(words), "{words}");
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! `airlift man [COMMAND]`: the manual page of the very grammar that parses.
+//! `airlift man [COMMAND]`: the manual page of the very grammar that parses, and what of its surroundings it heeds.
+
+use std::io::Write;
 
 use clap::CommandFactory;
 
 use crate::cli::Front;
 use crate::cli::args::Cli;
+use crate::config::surroundings::{ENVIRONMENT, FILES};
 use crate::engine::error::Kind;
 use crate::failure::Failure;
 
@@ -33,8 +36,20 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
         .render(&mut page)
+        .and_then(|()| page.write_all(surroundings().as_bytes()))
         .map_err(|error| Failure::new(Kind::Other, format!("cannot render the page: {error}")))?;
     let page = String::from_utf8_lossy(&page).into_owned();
     front.printer.report(&serde_json::json!({ "page": page }), |out| out.verbatim(&page));
     Ok(())
+}
+
+/// The sections that clap does not know, in roff.
+fn surroundings() -> String {
+    let escaped = |words: &str| words.replace('\\', "\\\\").replace('-', "\\-");
+    let section = |title: &str, rows: &[(&str, &str)]| {
+        let row =
+            |(name, words): &(&str, &str)| format!(".TP\n\\fB{}\\fR\n{}\n", escaped(name), escaped(words));
+        format!(".SH {title}\n{}", rows.iter().map(row).collect::<String>())
+    };
+    section("ENVIRONMENT", ENVIRONMENT) + &section("FILES", FILES)
 }
