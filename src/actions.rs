@@ -38,6 +38,8 @@ pub enum Scope {
     Bundle,
     /// Air-gapped, step 2.
     Check,
+    /// Air-gapped, step 3.
+    Checked,
 }
 
 /// One operation.
@@ -171,6 +173,8 @@ actions! {
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d"] Reads - "details" "Show the whole of the row under the cursor";
     CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on to the report";
+    CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
+    CheckedNew Checked "checked.new" ["n"] Reads - "another" "Go on with another bundle";
 
     // Report.
     ReportWrite Report "report.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";

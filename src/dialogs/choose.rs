@@ -96,6 +96,21 @@ impl Choose {
         self.list.narrow(lower.len(), |row| &lower[row]);
     }
 
+    /// Whether several can be marked.
+    pub const fn is_several(&self) -> bool {
+        self.marked.is_some()
+    }
+
+    /// How many rows are shown.
+    pub fn rows(&self) -> usize {
+        self.list.visible().len()
+    }
+
+    /// Shows a number before each row.
+    pub const fn number_rows(&mut self) {
+        self.list.numbered = true;
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         edit::paste(&mut self.list.filter, text);
         self.refresh();

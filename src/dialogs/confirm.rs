@@ -53,6 +53,11 @@ impl Confirm {
         self
     }
 
+    /// How many answers there are beside Cancel; nothing where a name is to be typed.
+    pub fn answers(&self) -> Option<usize> {
+        self.name.is_none().then(|| self.buttons.len() - 1)
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         if let Some((_, input)) = &mut self.name {
             edit::paste(input, text);

@@ -69,6 +69,16 @@ impl Finder {
         self.list.go(Move::First);
     }
 
+    /// How many rows are shown.
+    pub const fn rows(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// Shows a number before each row.
+    pub const fn number_rows(&mut self) {
+        self.list.numbered = true;
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         edit::paste(&mut self.typed, text);
         self.refresh();

@@ -1,7 +1,11 @@
 //! The screens of the workstation, one file for one step.
 
 mod assemble;
+mod bundle;
+mod check;
+mod checked;
 mod images;
+mod inspected;
 mod media;
 mod report;
 mod resolve;
@@ -23,5 +27,8 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     screens.insert(Place::Resolve, Box::<resolve::Resolve>::default());
     screens.insert(Place::Assemble, Box::<assemble::Assemble>::default());
     screens.insert(Place::Report, Box::<report::Report>::default());
+    screens.insert(Place::Bundle, Box::<bundle::Bundle>::default());
+    screens.insert(Place::Check, Box::<check::Check>::default());
+    screens.insert(Place::Checked, Box::<checked::Report>::default());
     screens
 }

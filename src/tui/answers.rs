@@ -39,6 +39,7 @@ impl App {
             }
             Found::Place(path, place) => self.start_where(path, place),
             Found::Interrupted(cuts) => self.model.interrupted = Some(cuts.clone()),
+            Found::Bundles(_, offers) => self.model.gap.offers = Some(offers.clone()),
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {
@@ -141,6 +142,7 @@ impl Found {
             Self::AgentKeys(_) => Query::AgentKeys,
             Self::PublicKey(path, _) => Query::PublicKey(path.clone()),
             Self::Failed(query, _) => query.clone(),
+            Self::Bundles(given, _) => Query::Bundles(given.clone()),
             Self::Saved(_) | Self::NotSaved(..) => return None,
         })
     }

@@ -32,6 +32,15 @@ impl App {
         fold::fold(buffer, self.look.unicode);
     }
 
+    /// Draws the dialog on top alone where there is one, else the screen: what is to be read on plain lines.
+    pub(super) fn draw_plain(&self, buffer: &mut Buffer) {
+        match self.dialogs.last() {
+            Some(dialog) => dialog.draw(buffer.area, &self.look, buffer),
+            None => self.draw_all(buffer.area, buffer),
+        }
+        fold::fold(buffer, false);
+    }
+
     fn draw_all(&self, area: Rect, buffer: &mut Buffer) {
         let look = &self.look;
         header(&self.header(), line::row(area, 0), look, buffer);

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::find::find;
 use super::model::Settings;
-use super::msg::{Ended, Found, Level, Msg, Query};
+use super::msg::{Effect, Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
@@ -62,6 +62,22 @@ impl Runner {
     fn say(&self, msg: Msg) {
         // Nobody listens any more once the workstation is left.
         let _ = self.tell.send(msg);
+    }
+
+    /// Does what is asked for; gives back what is the terminal's to do.
+    pub fn carry_out(&self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Start(_, spec) => self.start(*spec),
+            Effect::Cancel(id) => self.cancel(id),
+            Effect::Pause(id, paused) => self.pause(id, paused),
+            Effect::Ask(query) => self.ask(query),
+            Effect::Leave(query) => self.leave(&query),
+            Effect::Passphrase(secret) => self.answer(secret),
+            Effect::Forget(id) => self.forget(id),
+            Effect::Save(path, text) => self.save(path, text),
+            effect => return Some(effect),
+        }
+        None
     }
 
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one

@@ -10,6 +10,7 @@ use super::msg::{Found, Query};
 use crate::dialogs::path::Entry;
 use crate::domain::digest::Digest;
 use crate::domain::reference::Reference;
+use crate::engine::bundle::offer::{OfferSpec, offers};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::host::{HostSpec, look};
@@ -37,6 +38,12 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
         Query::Place(path) => {
             let place = media::place_of(path.clone(), looking(settings), ctx).await?;
             Found::Place(path.clone(), Box::new(place))
+        }
+        Query::Bundles(given) => {
+            let places = settings.places();
+            let media = media::ListSpec { bundles: true, ..media::ListSpec::default() };
+            let spec = OfferSpec { given: given.clone(), media, trust: places.trust, state: places.state };
+            Found::Bundles(given.clone(), Arc::new(offers(spec, ctx).await?))
         }
         Query::Select(images) => {
             let requests = images.requests(&registry()?, ctx).await?;

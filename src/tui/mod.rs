@@ -9,6 +9,7 @@ pub mod detect;
 mod draw;
 pub mod effects;
 mod find;
+pub mod gap;
 pub mod input;
 mod job;
 mod keep;
@@ -18,6 +19,7 @@ pub mod medium;
 pub mod model;
 pub mod msg;
 pub mod picked;
+mod plain;
 pub mod resume;
 pub mod screen;
 pub mod terminal;
@@ -63,18 +65,22 @@ const CLIPBOARD: usize = 70_000;
 pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     let env = Env::read();
     let caps = detect(&env);
-    if options.plain || !caps.screen || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(
-            Failure::usage("the workstation needs a terminal").hint("airlift --help lists the commands")
-        );
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !options.plain && !terminal {
+        return Err(Failure::usage("the workstation needs a terminal")
+            .hint("airlift --help lists the commands")
+            .hint("airlift --plain asks on plain lines, also through a pipe"));
     }
+    let plain = options.plain || !caps.screen;
     let set_up = set_up(options, caps)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::usage(format!("cannot start the runtime: {error}")))?;
-    let left = runtime.block_on(run(set_up, &env));
-    terminal::give_back();
+    let left = runtime.block_on(run(set_up, &env, plain));
+    if !plain {
+        terminal::give_back();
+    }
     runtime.shutdown_background();
     left.map_err(|error| Failure::usage(format!("the terminal failed: {error}")))
 }
@@ -133,7 +139,7 @@ fn own_themes(paths: &Paths) -> Result<Vec<Theme>, Failure> {
     Ok(themes)
 }
 
-async fn run(set_up: SetUp, env: &Env) -> io::Result<ExitCode> {
+async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     let (tell, told) = unbounded_channel();
     let runner = Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent());
     let watching = runner.clone();
@@ -154,6 +160,11 @@ async fn run(set_up: SetUp, env: &Env) -> io::Result<ExitCode> {
     let model = Model::new(set_up.settings, jiff::Timestamp::now());
     let mut app = App::new(model, set_up.look, set_up.keymap, measure(env));
     app.themes = set_up.themes;
+    if plain {
+        app.look = Look { depth: Depth::None, unicode: false, ..app.look };
+        let left = plain::run(app, runner, told).await;
+        return Ok(ExitCode::from(if left { 0 } else { exit_code(crate::engine::error::Kind::Interrupted) }));
+    }
     let screen = Taken::take(env)?;
     let mut workstation = Loop { app, runner, screen, began: Instant::now(), leaving: false, lost: false };
     let mut first = workstation.app.begin();
@@ -234,15 +245,8 @@ impl Loop {
 
     fn effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            let Some(effect) = self.runner.carry_out(effect) else { continue };
             match effect {
-                Effect::Start(_, spec) => self.runner.start(*spec),
-                Effect::Cancel(id) => self.runner.cancel(id),
-                Effect::Pause(id, paused) => self.runner.pause(id, paused),
-                Effect::Ask(query) => self.runner.ask(query),
-                Effect::Leave(query) => self.runner.leave(&query),
-                Effect::Passphrase(secret) => self.runner.answer(secret),
-                Effect::Forget(id) => self.runner.forget(id),
-                Effect::Save(path, text) => self.runner.save(path, text),
                 Effect::Copy(text) => self.copy(&text),
                 Effect::Mouse(on) => {
                     let bytes: &[u8] = if on { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
@@ -253,6 +257,7 @@ impl Loop {
                     self.lost |= self.screen.resize(size).is_err();
                 }
                 Effect::Quit => self.leaving = true,
+                _ => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::assembly::Assembly;
+use super::gap::Gap;
 use super::log::Log;
 use super::medium::Chosen;
 use super::msg::{Ended, Level};
@@ -201,6 +202,8 @@ pub struct Model {
     pub picked: Picked,
     /// How the bundle is to be made.
     pub assembly: Assembly,
+    /// The air-gapped side's work.
+    pub gap: Gap,
     /// How the steps of both sides stand.
     states: [StepState; 9],
     /// The job that runs, or ran last.
@@ -225,6 +228,7 @@ impl Model {
             interrupted: None,
             picked: Picked::default(),
             assembly: Assembly::default(),
+            gap: Gap::default(),
             states: [StepState::Todo; 9],
             job: None,
             log: Log::default(),

@@ -15,6 +15,7 @@ use crate::domain::progress::Event;
 use crate::domain::reference::{Reference, Repository};
 use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
+use crate::engine::bundle::offer::Offer;
 use crate::engine::host::HostFacts;
 use crate::engine::media::{MediaReport, Place};
 use crate::engine::sign::keys::KeyReport;
@@ -98,6 +99,8 @@ pub enum Query {
     Media,
     /// What lies under a directory.
     Place(PathBuf),
+    /// The bundles on media and in these directories.
+    Bundles(Vec<PathBuf>),
     /// What lies in a directory.
     Entries(PathBuf),
     /// The list of the last time.
@@ -127,6 +130,8 @@ pub enum Found {
     Media(Arc<MediaReport>),
     /// The answer to [`Query::Place`].
     Place(PathBuf, Box<Place>),
+    /// The answer to [`Query::Bundles`].
+    Bundles(Vec<PathBuf>, Arc<Vec<Offer>>),
     /// The answer to [`Query::Entries`], sorted by name.
     Entries(PathBuf, Result<Vec<Entry>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.

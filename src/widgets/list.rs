@@ -17,6 +17,8 @@ pub struct List {
     pub filter: Input,
     /// Whether keys go into the filter.
     pub typing: bool,
+    /// Whether rows are shown with their numbers, to be chosen by them.
+    pub numbered: bool,
     offset: Cell<usize>,
     page: Cell<usize>,
 }
@@ -121,6 +123,20 @@ impl List {
         if at < self.visible.len() && at < self.offset.get() + self.page.get() {
             self.cursor = at;
         }
+    }
+
+    /// Puts the cursor on the row of that number among those that pass, from 0; false where there is none.
+    pub const fn nth(&mut self, number: usize) -> bool {
+        let there = number < self.visible.len();
+        if there {
+            self.cursor = number;
+        }
+        there
+    }
+
+    /// The number, from 1, of the first row that [`List::window`] gave last.
+    pub const fn first_number(&self) -> usize {
+        self.offset.get() + 1
     }
 
     /// Takes the filter away; false where there was none.

@@ -2,6 +2,7 @@
 
 pub mod bar;
 pub mod edit;
+pub mod facts;
 pub mod fold;
 pub mod footer;
 pub mod header;

@@ -12,6 +12,9 @@ use super::look::Look;
 use crate::config::theme::Role;
 use crate::domain::text;
 
+/// Room for the number of a row and its lead.
+const NUMBERED: &str = "        ";
+
 /// One column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
@@ -83,11 +86,12 @@ pub fn table(
     look: &Look,
     buffer: &mut Buffer,
 ) {
-    let shown = widths(columns, area.width.saturating_sub(3));
+    let indent = if list.numbered { NUMBERED } else { "   " };
+    let shown = widths(columns, area.width.saturating_sub(u16::try_from(indent.len()).unwrap_or(3)));
     let title = |(column, width): (&Column, &Option<u16>)| {
         Some((cell(column.title, usize::from((*width)?), column.right), look.style(Role::Dim)))
     };
-    draw("   ", columns.iter().zip(&shown).filter_map(title), line::row(area, 0), buffer);
+    draw(indent, columns.iter().zip(&shown).filter_map(title), line::row(area, 0), buffer);
     let body = line::below(area, 1);
     let (rows, cursor) = list.window(usize::from(body.height));
     for (at, number) in (0u16..).zip(rows) {
@@ -98,6 +102,10 @@ pub fn table(
             (true, false) => ">  ",
             (false, true) => " * ",
             (false, false) => "   ",
+        };
+        let lead = match list.numbered {
+            true => format!("{:>4} {lead}", list.first_number() + usize::from(at)),
+            false => lead.to_owned(),
         };
         let base = match (selected, row.marked) {
             (true, _) => Some(look.style(Role::Selected)),
@@ -113,7 +121,7 @@ pub fn table(
         if let Some(style) = base.filter(|_| selected) {
             buffer.set_style(place, style);
         }
-        draw(lead, values, place, buffer);
+        draw(&lead, values, place, buffer);
     }
 }
 

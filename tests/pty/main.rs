@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 #[path = "../rig/mod.rs"]
 #[expect(dead_code, reason = "each crate of tests uses its part of the rig")]
 mod rig;

@@ -3,11 +3,19 @@
 #[cfg(test)]
 mod assemble;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
+mod check;
+#[cfg(test)]
 mod images;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
 mod media;
+#[cfg(test)]
+mod offers;
 #[cfg(test)]
 mod pictures;
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl Desk {
             home: Some("/home/op".into()),
             zone: jiff::tz::TimeZone::UTC,
         };
+        Self::with(settings)
+    }
+
+    /// Just started with these settings; nothing is known of the host yet.
+    pub(crate) fn with(settings: Settings) -> Self {
         let look = Look { theme: Theme::built_in("default").unwrap(), depth: Depth::Sixteen, unicode: true };
         let keymap = Keymap::new(&BTreeMap::new()).unwrap();
         let mut app = App::new(Model::new(settings, now()), look, keymap, (80, 24));

@@ -66,7 +66,7 @@ pub struct Said {
 pub async fn offers(spec: OfferSpec, ctx: &JobCtx) -> Result<Vec<Offer>> {
     let report = media::list(spec.media.clone(), ctx).await?;
     let mut places: Vec<(PathBuf, Option<String>)> = Vec::new();
-    for medium in report.media.iter().filter(|medium| medium.removable) {
+    for medium in &report.media {
         let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
         places.extend(bundles.map(|bundle| (bundle.path.clone(), Some(medium.short_name()))));
     }

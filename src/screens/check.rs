@@ -1,0 +1,275 @@
+//! Verify: a bundle against trust, clock, history and every byte, as a list that fills in the order in which it is checked.
+
+mod pin;
+mod rows;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::rows::{Line, lines};
+use super::bundle::scan;
+use crate::actions::{Act, Scope};
+use crate::config::theme::Role;
+use crate::dialogs::{Answer, Confirm, Question};
+use crate::domain::progress::Phase;
+use crate::domain::text;
+use crate::engine::spec::JobSpec;
+use crate::tui::gap::Checked;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Ended, Found};
+use crate::tui::screen::{Cx, Screen};
+use crate::widgets::facts::teach;
+use crate::widgets::line;
+use crate::widgets::list::List;
+use crate::widgets::look::Look;
+use crate::widgets::phases::{PhaseRow, Standing, phase};
+use crate::widgets::stepper::StepState;
+use crate::widgets::table::{Column, Row, Value, table};
+
+const COLUMNS: &[Column] = &[Column::left("STATE", 7), Column::left("WHAT", 0), Column::right("SIZE", 9)];
+
+/// The screen.
+#[derive(Debug, Default)]
+pub(super) struct Check {
+    list: List,
+    lines: Vec<Line>,
+    pinning: pin::Pinning,
+}
+
+impl Check {
+    fn line(&self) -> Option<&Line> {
+        self.lines.get(self.list.row()?)
+    }
+
+    fn verify(&mut self, cx: &mut Cx<'_>) {
+        if let Some(job) = self.job(cx.model) {
+            cx.start(Act::Verify, job);
+        }
+    }
+
+    fn verified(cx: &mut Cx<'_>) {
+        let at = cx.model.now;
+        let Some(job) = cx.model.job_of(Act::Verify) else { return };
+        let (Some(ended), JobSpec::Verify(spec)) = (job.ended.clone(), job.spec.clone()) else { return };
+        let state = match &ended {
+            Ended::Succeeded(_) if rows::warnings(&ended) => StepState::Warn,
+            Ended::Succeeded(_) => StepState::Ok,
+            Ended::Failed(_) => StepState::Failed,
+            Ended::Cancelled => StepState::Todo,
+        };
+        let view = job.view.clone();
+        cx.model.changed(Place::Check);
+        cx.model.set_state(Place::Check, state);
+        cx.model.gap.checked = Some(Checked { ended, view, at, spec });
+        // What was accepted is history now.
+        scan(cx);
+    }
+}
+
+impl Screen for Check {
+    fn scopes(&self) -> &'static [Scope] {
+        &[Scope::Check, Scope::Job, Scope::List]
+    }
+
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        if model.running().is_some() {
+            return vec![Act::CheckDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back];
+        }
+        let over = model.gap.checked.is_some();
+        let mut footer = vec![if over { Act::CheckNext } else { Act::Verify }];
+        if model.gap.rollback().is_some() {
+            footer.push(Act::CheckOverride);
+        } else if pin::wanted(model) {
+            footer.push(Act::KeyTrust);
+        } else {
+            footer.push(Act::CheckDeep);
+        }
+        footer.extend([Act::CheckDetails, if over { Act::Verify } else { Act::ShellCommand }, Act::Back]);
+        footer
+    }
+
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        let gap = &model.gap;
+        let reason = match act {
+            Act::Verify | Act::CheckOverride | Act::KeyTrust if model.running().is_some() => {
+                "a job is running; x stops it"
+            }
+            _ if gap.chosen.is_none() => "no bundle is chosen; 1 shows what there is",
+            Act::CheckOverride if gap.rollback().is_none() => {
+                "the serial is fine; expiry and signatures are never overridden"
+            }
+            Act::KeyTrust => return pin::why_not(model),
+            Act::CheckNext if gap.checked.is_none() => "nothing was verified yet; v does it",
+            _ => return None,
+        };
+        Some(reason.to_owned())
+    }
+
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+        match act {
+            Act::Verify | Act::Retry => self.verify(cx),
+            Act::CheckDeep => {
+                let deep = &mut cx.model.gap.deep;
+                *deep = !*deep;
+                let words =
+                    if *deep { "layers are unpacked and compared, too" } else { "layers are only hashed" };
+                cx.say(format!("{words}; v verifies"));
+            }
+            Act::CheckOverride => ask_override(cx),
+            Act::KeyTrust => pin::ask(cx),
+            Act::CheckDetails => {
+                if let Some(line) = self.line() {
+                    cx.open(rows::page(line, cx.model));
+                }
+            }
+            Act::CheckNext => cx.go(Place::Checked),
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
+        match (question.act, answer) {
+            (Act::CheckOverride, Answer::Yes) => {
+                cx.model.gap.overridden = true;
+                self.verify(cx);
+            }
+            (Act::KeyTrust, Answer::Text(text)) => self.pinning.answered(question.part, &text, cx),
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if matches!(found, Found::Media(_)) {
+            scan(cx);
+        }
+    }
+
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        match act {
+            Act::Verify => {
+                Self::verified(cx);
+                self.lines = lines(cx.model);
+                let failed = self.lines.iter().position(|line| line.role == Role::Fail);
+                self.list.select(failed.unwrap_or(0));
+            }
+            Act::KeyTrust if self.pinning.ended(cx) => self.verify(cx),
+            _ => {}
+        }
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        scan(cx);
+    }
+
+    fn sync(&mut self, model: &Model) {
+        self.lines = lines(model);
+        let lines = &self.lines;
+        self.list.refresh(lines.len(), |row| format!("{} {}", lines[row].state, lines[row].words()).into());
+    }
+
+    fn list(&mut self) -> Option<&mut List> {
+        Some(&mut self.list)
+    }
+
+    fn view(&self) -> Option<&List> {
+        Some(&self.list)
+    }
+
+    fn job(&self, model: &Model) -> Option<JobSpec> {
+        model.gap.spec(&model.settings).map(JobSpec::Verify)
+    }
+
+    fn value(&self, model: &Model) -> Option<String> {
+        match self.line() {
+            Some(Line { copy: Some(copy), .. }) => Some(copy.clone()),
+            _ => Some(model.gap.chosen.as_ref()?.display().to_string()),
+        }
+    }
+
+    fn status(&self, model: &Model) -> String {
+        let deep = if model.gap.deep { "; strict: layers are unpacked, too" } else { "" };
+        let words = match (&model.gap.checked, model.running()) {
+            (_, Some(job)) if job.stopping => "stopping at a safe point ...",
+            (_, Some(job)) if job.paused => "paused; p goes on",
+            (_, Some(_)) => "verifying; nothing of the bundle is used until all of it holds",
+            (Some(_), None) => "Enter shows the report",
+            (None, None) => "nothing of this bundle is verified yet",
+        };
+        format!("{words}{deep}")
+    }
+
+    fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+        if model.gap.chosen.is_none() {
+            let lines = [("", "No bundle is chosen."), ("", ""), ("1", "shows the bundles that are here")];
+            return teach(&lines, area, look, buffer);
+        }
+        let mut top = 0;
+        for (words, role) in heading(model) {
+            line::words(&format!(" {words}"), look.style(role), line::row(area, top), buffer);
+            top += 1;
+        }
+        if let Some(job) = model.running().filter(|job| job.act == Act::Verify) {
+            let row = PhaseRow {
+                name: "verify",
+                view: job.view.phases.iter().rfind(|phase| phase.phase == Phase::Verify),
+                before: "document, signatures, clock and history come first",
+                at: model.at.saturating_sub(job.began),
+                standing: Standing::Running,
+            };
+            phase(&row, line::row(area, 1), look, buffer);
+        }
+        let row = |row: usize| {
+            let line = &self.lines[row];
+            let (state, words) = (Value::styled(line.state, line.role), Value::plain(line.words()));
+            let values = vec![state, words, Value::plain(&line.size)];
+            Row { marked: false, values }
+        };
+        table(COLUMNS, &self.list, row, line::below(area, top), look, buffer);
+    }
+}
+
+fn ask_override(cx: &mut Cx<'_>) {
+    let (Some(reason), Some(said)) = (cx.model.gap.rollback(), cx.model.gap.said()) else { return };
+    let id = said.report.id.to_string();
+    let name = id.rsplit('-').next().unwrap_or_default().to_owned();
+    let words = vec![
+        format!("{}-{}: {reason}.", said.report.name, said.report.serial),
+        "An older bundle brings back images with faults that were mended since. Let it through only if \
+         somebody in charge wants exactly this one."
+            .to_owned(),
+        format!(
+            "Its id is {id}. That it was let through is kept in the report. Signatures, expiry and every byte are checked all the same."
+        ),
+    ];
+    let confirm = Confirm::new(Act::CheckOverride, "Let an older bundle through?", words, "Verify");
+    cx.open(confirm.typed(&name));
+}
+
+/// What stands above the list: the bundle, how it goes, and the keys that are not trusted.
+fn heading(model: &Model) -> Vec<(String, Role)> {
+    let gap = &model.gap;
+    let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
+    let mut lines = Vec::new();
+    match gap.said() {
+        Some(said) => {
+            let report = &said.report;
+            let (images, size) = (report.totals.images, text::bytes(report.totals.bytes));
+            lines.push((
+                format!("{}-{}  {images} images  {size}  {path}", report.name, report.serial),
+                Role::Title,
+            ));
+        }
+        None => lines.push((path, Role::Title)),
+    }
+    if model.running().is_some_and(|job| job.act == Act::Verify) {
+        // The row of the phase stands there.
+        lines.push((String::new(), Role::Text));
+    } else if let Some(checked) = &gap.checked {
+        lines.extend(rows::verdict(checked));
+    } else {
+        lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
+    }
+    lines.push((String::new(), Role::Text));
+    lines
+}

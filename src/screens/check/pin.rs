@@ -1,0 +1,144 @@
+//! Trusting a first key: shown in full, compared with paper by typing how its fingerprint ends, then kept as a trusted one.
+
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::{Input, Page, Question};
+use crate::engine::bundle::inspect::Signature;
+use crate::engine::sign::Outcome;
+use crate::engine::spec::{JobSpec, KeyTrustJob};
+use crate::tui::model::Model;
+use crate::tui::msg::{Effect, Ended, Query};
+use crate::tui::screen::Cx;
+use crate::tui::words;
+
+/// Characters of a fingerprint that are typed.
+const TYPED: usize = 8;
+const FINGERPRINT: Question = Question { act: Act::KeyTrust, part: 0 };
+const PRINCIPAL: Question = Question { act: Act::KeyTrust, part: 1 };
+
+/// How far the pinning is.
+#[derive(Debug, Default)]
+pub(super) struct Pinning {
+    /// The public key whose fingerprint was typed.
+    key: Option<String>,
+    /// Whether it is being written down.
+    writing: bool,
+}
+
+/// The keys that signed the chosen bundle and are not trusted.
+fn unknown(model: &Model) -> Vec<&Signature> {
+    let Some(said) = model.gap.said() else { return Vec::new() };
+    let unknown = said.trust.signatures.iter().filter(|judged| judged.outcome == Outcome::UnknownKey);
+    let files: Vec<&str> = unknown.map(|judged| &*judged.file).collect();
+    said.report
+        .signatures
+        .iter()
+        .filter(|one| files.contains(&&*one.path) && one.public_key.is_some())
+        .collect()
+}
+
+/// Whether no trusted key signed, and a key could be trusted.
+pub(super) fn wanted(model: &Model) -> bool {
+    model.gap.said().is_some_and(|said| said.trust.signed_by.is_empty()) && !unknown(model).is_empty()
+}
+
+pub(super) fn why_not(model: &Model) -> Option<String> {
+    unknown(model).is_empty().then(|| "every key that signed this bundle is trusted already".to_owned())
+}
+
+/// What is to be said of the keys while none is trusted.
+pub(super) fn words(model: &Model) -> Vec<String> {
+    if !wanted(model) {
+        return Vec::new();
+    }
+    let mut lines = vec!["! No key that is trusted here signed this bundle. It was signed by:".to_owned()];
+    for signature in unknown(model) {
+        lines.push(format!("    {}", signature.fingerprint.as_deref().unwrap_or_default()));
+    }
+    lines.push("  Compare it with paper, not with what the medium says. K trusts it.".to_owned());
+    lines
+}
+
+/// Asks for the end of the fingerprint.
+pub(super) fn ask(cx: &mut Cx<'_>) {
+    let known: Vec<&str> =
+        unknown(cx.model).into_iter().filter_map(|signature| signature.fingerprint.as_deref()).collect();
+    let help = format!(
+        "Signed by {}. From the paper that its signer gave you, type the last {TYPED} characters of the \
+         fingerprint; capitals count.",
+        known.join(" and ")
+    );
+    cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help));
+}
+
+impl Pinning {
+    pub(super) fn answered(&mut self, part: u8, text: &str, cx: &mut Cx<'_>) {
+        let typed = text.trim();
+        if part == PRINCIPAL.part {
+            return self.trust(typed, cx);
+        }
+        let fits = |signature: &&Signature| {
+            let fingerprint = signature.fingerprint.as_deref().unwrap_or_default();
+            typed.chars().count() >= TYPED && fingerprint.ends_with(typed)
+        };
+        match unknown(cx.model).into_iter().find(fits).and_then(|signature| signature.public_key.clone()) {
+            Some(key) => {
+                self.key = Some(key);
+                let help = "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
+                cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help));
+            }
+            None => cx.open(differs(cx.model, typed)),
+        }
+    }
+
+    fn trust(&mut self, principal: &str, cx: &mut Cx<'_>) {
+        let Some(key) = self.key.take() else { return };
+        let job = KeyTrustJob {
+            key,
+            principal: Some(principal.to_owned()),
+            valid_after: None,
+            valid_before: None,
+            file: cx.model.settings.places().trust,
+            dry_run: false,
+        };
+        self.writing = true;
+        cx.start(Act::KeyTrust, JobSpec::KeyTrust(job));
+    }
+
+    /// The key was written down, or not; whether to verify now.
+    pub(super) fn ended(&mut self, cx: &mut Cx<'_>) -> bool {
+        if !std::mem::take(&mut self.writing) {
+            return false;
+        }
+        cx.effect(Effect::Ask(Query::Host));
+        match cx.model.job_of(Act::KeyTrust).and_then(|job| job.ended.clone()) {
+            Some(Ended::Succeeded(_)) => true,
+            Some(Ended::Failed(failure)) => {
+                cx.open(words::failure_page("The key is not trusted", &failure));
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+fn differs(model: &Model, typed: &str) -> Page {
+    let mut lines = vec![
+        (
+            "x Nothing was trusted: what was typed is not how a fingerprint of this bundle ends.".to_owned(),
+            Role::Fail,
+        ),
+        (format!("typed: {typed}"), Role::Text),
+    ];
+    for signature in unknown(model) {
+        lines.push((
+            format!("signed by: {}", signature.fingerprint.as_deref().unwrap_or_default()),
+            Role::Text,
+        ));
+    }
+    lines.extend([
+        (String::new(), Role::Text),
+        (format!("It takes all {TYPED} characters, capitals and all. If the paper is right and this differs, somebody else signed: do not use this bundle, ask its signer."), Role::Text),
+    ]);
+    Page::new("Not the same key", lines)
+}

@@ -1,0 +1,212 @@
+//! The rows of the verification: its checks in their order, what is damaged, and every image with what came of it.
+
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::Page;
+use crate::domain::bundle::Image;
+use crate::domain::progress::Check;
+use crate::domain::text;
+use crate::domain::view::{ItemState, JobView};
+use crate::engine::spec::JobReport;
+use crate::tui::gap::Checked;
+use crate::tui::model::Model;
+use crate::tui::msg::Ended;
+use crate::tui::words;
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// The word for how it stands.
+    pub(super) state: &'static str,
+    /// Its look.
+    pub(super) role: Role,
+    /// What it is about.
+    pub(super) what: String,
+    /// What was found.
+    pub(super) note: String,
+    /// Its bytes, where they matter.
+    pub(super) size: String,
+    /// More of it, for its page.
+    more: Vec<String>,
+    /// What `c` copies of it.
+    pub(super) copy: Option<String>,
+}
+
+impl Line {
+    fn new(state: &'static str, role: Role, what: impl Into<String>, note: impl Into<String>) -> Self {
+        Self {
+            state,
+            role,
+            what: what.into(),
+            note: note.into(),
+            size: String::new(),
+            more: Vec::new(),
+            copy: None,
+        }
+    }
+
+    /// What it is about and what was found, in one cell.
+    pub(super) fn words(&self) -> String {
+        match (self.what.as_str(), self.note.as_str()) {
+            (what, "") => what.to_owned(),
+            // The reason names the file.
+            (what, note) if note.contains(what) => note.to_owned(),
+            (what, note) => format!("{} {note}", text::padded(what, 11)),
+        }
+    }
+}
+
+/// All rows, failures before what is well.
+pub(super) fn lines(model: &Model) -> Vec<Line> {
+    let running = model.running().filter(|job| job.act == Act::Verify);
+    let (view, ended) = match (running, &model.gap.checked) {
+        (Some(job), _) => (Some(&*job.view), None),
+        (None, Some(checked)) => (Some(&*checked.view), Some(&checked.ended)),
+        (None, None) => (None, None),
+    };
+    let mut lines = checks(view, ended, running.is_some());
+    if lines.iter().all(|line| line.state == "todo") {
+        foresee(model, &mut lines);
+    }
+    if let Some(view) = view {
+        let bad = view.items.list.iter().filter(|item| item.state == ItemState::Failed);
+        lines.extend(bad.map(|item| {
+            let reason = item.note.clone().unwrap_or_default();
+            Line {
+                copy: Some(item.name.clone()),
+                ..Line::new("x FAIL", Role::Fail, item.name.clone(), reason)
+            }
+        }));
+    }
+    let images = model.gap.said().map_or(&[][..], |said| &said.report.images);
+    lines.extend(images.iter().map(|image| image_line(image, ended)));
+    lines
+}
+
+fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut open = true;
+    for check in Check::ALL {
+        let passed = view.and_then(|view| view.passed.iter().find(|(passed, _)| *passed == check));
+        let line = match (passed, ended) {
+            (Some((_, words)), _) => Line::new("ok", Role::Ok, check.name(), words),
+            (None, Some(Ended::Failed(failure))) if std::mem::take(&mut open) => {
+                let failed = Line::new("x FAIL", Role::Fail, check.name(), &failure.message);
+                Line { copy: Some(failure.message.clone()), ..failed }
+            }
+            (None, Some(Ended::Cancelled)) if std::mem::take(&mut open) => {
+                Line::new("stopped", Role::Warn, check.name(), "on request; v begins anew")
+            }
+            (None, None) if running && std::mem::take(&mut open) => {
+                Line::new("run", Role::Current, check.name(), "...")
+            }
+            (None, Some(_)) => Line::new("-", Role::Dim, check.name(), "not reached"),
+            (None, None) => Line::new("todo", Role::Dim, check.name(), about(check)),
+        };
+        lines.push(line);
+    }
+    lines
+}
+
+const fn about(check: Check) -> &'static str {
+    match check {
+        Check::Document => "airlift/manifest.json, read once",
+        Check::Signatures => "over exactly those bytes, by trusted keys",
+        Check::Clock => "neither behind nor past the expiry",
+        Check::Serial => "not older than what was accepted before",
+        Check::Files => "nothing missing, nothing added",
+        Check::Graph => "every image closed down to its last layer",
+        Check::Bytes => "hashed and compared",
+    }
+}
+
+/// What is known to stand in the way before it is checked.
+fn foresee(model: &Model, lines: &mut [Line]) {
+    let Some(said) = model.gap.said() else { return };
+    let mut warn = |check: Check, note: String| {
+        if let Some(line) = lines.iter_mut().find(|line| line.what == check.name()) {
+            (line.state, line.role, line.note) = ("! todo", Role::Warn, note);
+        }
+    };
+    if said.trust.signed_by.is_empty() {
+        let note = match said.trust.signatures.len() {
+            0 => "the bundle is not signed: it is incomplete".to_owned(),
+            _ => "by no key that is trusted here; K trusts one".to_owned(),
+        };
+        warn(Check::Signatures, note);
+    }
+    if let Some(expires) = said.report.expires.filter(|expires| *expires < model.now) {
+        warn(Check::Clock, format!("expired {expires:.0}"));
+    }
+    if let Some(reason) = model.gap.rollback() {
+        let let_through = if model.gap.overridden { "let through on request" } else { "O lets it through" };
+        warn(Check::Serial, format!("{reason}; {let_through}"));
+    }
+}
+
+fn image_line(image: &Image, ended: Option<&Ended>) -> Line {
+    let (state, role) = match ended {
+        Some(Ended::Succeeded(_)) => ("ok", Role::Ok),
+        Some(_) => ("-", Role::Dim),
+        None => ("todo", Role::Dim),
+    };
+    let platforms: Vec<String> = image.platforms.iter().map(|one| one.platform().to_string()).collect();
+    let size: u64 = image.platforms.iter().fold(0, |sum, one| sum.saturating_add(one.size));
+    let mut line = Line::new(state, role, image.reference.to_string(), "");
+    line.size = text::bytes(size);
+    line.more = vec![
+        format!("digest    {}", image.digest),
+        format!("type      {}", image.media_type),
+        format!("source    {}, resolved {:.0}", image.source, image.resolved_at),
+        format!("carried   {}", platforms.join(", ")),
+    ];
+    if !image.omitted_platforms.is_empty() {
+        let omitted = image.omitted_platforms.iter().map(|one| one.platform().to_string());
+        line.more.push(format!("left out  {}", omitted.collect::<Vec<_>>().join(", ")));
+    }
+    if !image.signatures.is_empty() {
+        line.more.push(format!("carries   {} signatures and referrers", image.signatures.len()));
+    }
+    line.more.extend(image.findings.iter().map(|finding| format!("finding   {finding}")));
+    line.copy = Some(image.digest.to_string());
+    line
+}
+
+/// A row in full.
+pub(super) fn page(line: &Line, model: &Model) -> Page {
+    let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
+    if let (Some(Ended::Failed(failure)), Role::Fail) = (ended, line.role)
+        && line.note == failure.message
+    {
+        return words::failure_page(&format!("{} failed", line.what), failure);
+    }
+    let mut lines =
+        vec![(format!("{}  {}", line.state, line.what), Role::Title), (line.note.clone(), line.role)];
+    lines.extend(line.more.iter().map(|words| (words.clone(), Role::Text)));
+    let copy = line.copy.clone().unwrap_or_else(|| line.note.clone());
+    Page::new("Details", lines).copying(copy)
+}
+
+/// The verdict, and the next step where it is bad.
+pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
+    let one = |words: &str, role| vec![(words.to_owned(), role)];
+    match &checked.ended {
+        Ended::Succeeded(_) if warnings(&checked.ended) => {
+            one("OK  verified, with warnings: Enter shows them", Role::Ok)
+        }
+        Ended::Succeeded(_) => one("OK  verified: every check held", Role::Ok),
+        Ended::Cancelled => one("stopped: nothing is known of this bundle", Role::Warn),
+        Ended::Failed(failure) => {
+            let mut lines =
+                one(&format!("x REFUSED ({}): nothing of it may be used", failure.class()), Role::Fail);
+            lines.extend(failure.hints.first().map(|next| (format!("  {next}"), Role::Text)));
+            lines
+        }
+    }
+}
+
+/// Whether a verification that succeeded has something to warn of.
+pub(super) fn warnings(ended: &Ended) -> bool {
+    let Ended::Succeeded(report) = ended else { return false };
+    matches!(&**report, JobReport::Verify(report) if !report.warnings.is_empty() || !report.complete)
+}

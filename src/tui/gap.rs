@@ -1,0 +1,94 @@
+//! The air-gapped side's work: the bundles on offer, the one that is chosen, and what came of verifying it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::domain::trust::SerialDecision;
+use crate::domain::view::JobView;
+use crate::engine::bundle::offer::{Offer, Said};
+use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::tui::model::Settings;
+use crate::tui::msg::Ended;
+
+/// What the side works with.
+#[derive(Clone, Debug, Default)]
+pub struct Gap {
+    /// The bundles that were found; nothing until they were looked for.
+    pub offers: Option<Arc<Vec<Offer>>>,
+    /// Directories that the operator named.
+    pub given: Vec<PathBuf>,
+    /// The bundle that is worked on.
+    pub chosen: Option<PathBuf>,
+    /// Whether layers are unpacked, too.
+    pub deep: bool,
+    /// Whether an older serial was let through, by its id typed in.
+    pub overridden: bool,
+    /// The last verification of the chosen bundle.
+    pub checked: Option<Checked>,
+}
+
+/// A verification that is over.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// How it ended.
+    pub ended: Ended,
+    /// What it had said until then.
+    pub view: Arc<JobView>,
+    /// When it ended, by this host's clock.
+    pub at: jiff::Timestamp,
+    /// How it was asked for.
+    pub spec: VerifySpec,
+}
+
+impl Gap {
+    /// The bundles there are.
+    pub fn list(&self) -> &[Offer] {
+        self.offers.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// The chosen one, while it is on offer.
+    pub fn offer(&self) -> Option<&Offer> {
+        let chosen = self.chosen.as_ref()?;
+        self.list().iter().find(|offer| offer.path == *chosen)
+    }
+
+    /// What the chosen one says of itself.
+    pub fn said(&self) -> Option<&Said> {
+        self.offer()?.said.as_deref().ok()
+    }
+
+    /// Works on another bundle, or on the same one anew; whether it is another one.
+    pub fn choose(&mut self, path: PathBuf) -> bool {
+        let another = self.chosen.as_ref() != Some(&path);
+        if another {
+            (self.overridden, self.checked) = (false, None);
+            self.chosen = Some(path);
+        }
+        another
+    }
+
+    /// Why the chosen bundle would be refused for its serial, where typing its id lets it through.
+    pub fn rollback(&self) -> Option<String> {
+        match self.said()?.serial.as_ref()? {
+            decision @ (SerialDecision::Rollback { .. } | SerialDecision::HugeJump { .. }) => {
+                Some(decision.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// The verification that is to be started.
+    pub fn spec(&self, settings: &Settings) -> Option<VerifySpec> {
+        let places = settings.places();
+        Some(VerifySpec {
+            path: self.chosen.clone()?,
+            trust: places.trust,
+            min_signatures: 1,
+            state: places.state,
+            deep: self.deep,
+            allow_rollback: self.overridden,
+            bytes: Bytes::All,
+            record: true,
+        })
+    }
+}

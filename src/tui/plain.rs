@@ -1,0 +1,339 @@
+//! The workstation on plain lines: what a screen would show as text, rows and operations by number or key, answers as lines.
+//!
+//! The state machine, the jobs and the key map are those of the screens. No escape sequence is ever written, so that
+//! screen readers, `expect` and the oldest serial line can follow.
+
+mod answer;
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use self::answer::{Prompt, Typed, typed};
+use super::app::App;
+use super::effects::Runner;
+use super::msg::{Effect, Level, Msg};
+use crate::config::key::{Code, Key};
+use crate::dialogs::Dialog;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+
+/// Columns and rows that a state is drawn in.
+const STATE: (u16, u16) = (80, 44);
+/// Columns and rows that a dialog is drawn in: pages are printed whole.
+const DIALOG: (u16, u16) = (80, 400);
+/// With nothing new for this long a changed state is printed.
+const QUIET: Duration = Duration::from_millis(150);
+/// Leaves what is open.
+const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
+/// A job that goes on is told of this often.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Runs it on standard input and output until it is left; false where it was stopped from outside.
+pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Msg>) -> bool {
+    let mut plain = Plain {
+        app,
+        runner,
+        began: Instant::now(),
+        leaving: false,
+        lost: false,
+        shown: String::new(),
+        phase: None,
+        hidden: None,
+    };
+    let first = plain.app.begin();
+    plain.effects(first);
+    plain.turn(&mut told, lines()).await;
+    !(plain.lost || plain.app.was_terminated())
+}
+
+/// The lines of standard input as they come; the channel closes at its end.
+fn lines() -> UnboundedReceiver<String> {
+    let (send, lines) = unbounded_channel();
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut line = Vec::new();
+        while let Ok(1..) = input.read_until(b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            line.clear();
+            if send.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+struct Plain {
+    app: App,
+    runner: Runner,
+    began: Instant,
+    leaving: bool,
+    lost: bool,
+    /// What was printed last.
+    shown: String,
+    /// The phase that was told of last, and when.
+    phase: Option<(Phase, Instant)>,
+    /// While a passphrase is typed.
+    hidden: Option<Hidden>,
+}
+
+impl Plain {
+    async fn turn(&mut self, told: &mut UnboundedReceiver<Msg>, mut lines: UnboundedReceiver<String>) {
+        let mut listening = true;
+        self.state(true);
+        while !(self.leaving && self.app.model.running().is_none()) {
+            tokio::select! {
+                line = lines.recv(), if listening => match line {
+                    Some(line) => self.line(&line),
+                    // Whoever typed is gone: the job is stopped safely, then we leave.
+                    None => {
+                        (listening, self.lost) = (false, !self.leaving);
+                        self.take(Msg::Terminate);
+                    }
+                },
+                Some(msg) = told.recv() => self.take(msg),
+                () = tokio::time::sleep(QUIET) => {
+                    self.take(Msg::Tick);
+                    self.state(false);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, msg: Msg) {
+        match &msg {
+            Msg::Said(Level::Warn | Level::Fail, words) => self.print(&format!("! {words}\n")),
+            Msg::Ended(..) => self.phase = None,
+            _ => {}
+        }
+        let job = matches!(msg, Msg::Job(..) | Msg::Tick);
+        let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
+        self.effects(effects);
+        if job {
+            self.progress();
+        }
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match self.runner.carry_out(effect) {
+                Some(Effect::Copy(text)) => self.print(&format!("{text}\n")),
+                Some(Effect::Quit) => self.leaving = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// A line was typed.
+    fn line(&mut self, line: &str) {
+        self.hidden = None;
+        let prompt = self.app.prompt();
+        match typed(&prompt, line) {
+            Typed::Messages(messages) => {
+                messages.into_iter().for_each(|msg| self.take(msg));
+                // A name that is not typed right leaves the question open.
+                if prompt == Prompt::Name && self.app.prompt() == prompt {
+                    self.take(ESC);
+                    self.print("x that is not it; nothing was done\n");
+                }
+            }
+            Typed::Row(row) => self.app.select_row(row),
+            Typed::Nothing(words) => self.print(&format!("{words}\n")),
+        }
+        self.shown.clear();
+    }
+
+    /// How a job goes on: at each phase, and every now and then.
+    fn progress(&mut self) {
+        let Some(job) = self.app.model.running() else { return };
+        let Some(view) = job.view.current() else { return };
+        let due = self.phase.is_none_or(|(phase, at)| phase != view.phase || at.elapsed() >= PROGRESS);
+        if due {
+            let line = format!("... {}\n", view.line(self.app.model.at.saturating_sub(job.began)));
+            self.phase = Some((view.phase, Instant::now()));
+            self.print(&line);
+        }
+    }
+
+    /// Prints where one is and what can be done, where that is new. A job that runs is told of by its progress.
+    fn state(&mut self, first: bool) {
+        if self.leaving {
+            return;
+        }
+        let page = self.app.reads();
+        let steady = self.app.plain_text(false);
+        let busy = self.app.model.running().is_some() && !self.app.asks() && !self.shown.is_empty();
+        if !first && (steady == self.shown || (busy && !page)) {
+            return;
+        }
+        self.shown = steady;
+        let text = self.app.plain_text(true);
+        self.print(&format!("\n{text}"));
+        if page {
+            // It is read: nothing of it has to be answered.
+            self.take(ESC);
+            self.shown.clear();
+            return;
+        }
+        if self.app.prompt() == Prompt::Secret {
+            self.hidden = Hidden::begin();
+        }
+        self.print("airlift> ");
+    }
+
+    fn print(&mut self, words: &str) {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(ascii(words).as_bytes()).and_then(|()| out.flush());
+        if written.is_err() && !self.lost {
+            (self.lost, self.leaving) = (true, true);
+            let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), Msg::Terminate);
+            drop(out);
+            self.effects(effects);
+        }
+    }
+}
+
+/// Nothing but printable ASCII and line ends.
+fn ascii(words: &str) -> String {
+    let one = |c: char| match c {
+        '\n' | ' '..='~' => c,
+        '·' => ',',
+        _ => '?',
+    };
+    words.chars().map(one).collect()
+}
+
+impl App {
+    /// What is asked for now.
+    fn prompt(&self) -> Prompt {
+        match self.dialogs.last() {
+            Some(Dialog::Input(_) | Dialog::Path(_)) => Prompt::Line,
+            Some(Dialog::Confirm(confirm)) => match confirm.answers() {
+                None => Prompt::Name,
+                Some(buttons) => Prompt::Confirm(buttons),
+            },
+            Some(Dialog::Choose(choose)) if choose.is_several() => Prompt::Several(choose.rows()),
+            Some(Dialog::Choose(choose)) => Prompt::One(choose.rows()),
+            Some(Dialog::Finder(finder)) => Prompt::One(finder.rows()),
+            Some(Dialog::Secret(_)) => Prompt::Secret,
+            Some(Dialog::Page(_) | Dialog::Wait(_)) => Prompt::Wait,
+            None => {
+                let list = self.screen().and_then(|screen| screen.view());
+                if list.is_some_and(|list| list.typing) {
+                    return Prompt::Filter;
+                }
+                let keys = self.hints().into_iter().map(|hint| hint.key).collect();
+                Prompt::Screen(list.map_or(0, |list| list.visible().len()), keys)
+            }
+        }
+    }
+
+    /// Whether a dialog waits for an answer.
+    fn asks(&self) -> bool {
+        !self.dialogs.is_empty()
+    }
+
+    /// Whether a page is to be read.
+    fn reads(&self) -> bool {
+        matches!(self.dialogs.last(), Some(Dialog::Page(_)))
+    }
+
+    /// Puts the cursor on a row of those that are shown.
+    fn select_row(&mut self, row: usize) {
+        self.on_screen(|screen, _| screen.list().map(|list| list.nth(row)));
+    }
+
+    /// The state as lines; `whole` with what comes and goes by itself, and with the operations.
+    fn plain_text(&mut self, whole: bool) -> String {
+        match self.dialogs.last_mut() {
+            Some(Dialog::Choose(choose)) => choose.number_rows(),
+            Some(Dialog::Finder(finder)) => finder.number_rows(),
+            Some(_) => {}
+            None => drop(self.on_screen(|screen, _| screen.list().map(|list| list.numbered = true))),
+        }
+        let (columns, rows) = if self.asks() { DIALOG } else { STATE };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        self.draw_plain(&mut buffer);
+        let mut lines: Vec<String> = buffer
+            .content
+            .chunks(usize::from(columns))
+            .map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>())
+            .collect();
+        if !self.asks() {
+            // The footer is said as a menu; what the status row says may go by itself.
+            lines.truncate(lines.len() - if whole { 1 } else { 2 });
+        }
+        let mut text: String = lines.iter().filter_map(|line| unframed(line)).collect();
+        if whole {
+            text.push_str(&self.menu());
+        }
+        text
+    }
+
+    /// What can be typed now.
+    fn menu(&self) -> String {
+        let words = match self.prompt() {
+            Prompt::Screen(rows, _) => {
+                let number = |at: usize| rows + at + 1;
+                let hint = |(at, hint): (usize, crate::widgets::footer::Hint)| {
+                    format!("{:>4}  {:<6} {}\n", number(at), hint.key, hint.word)
+                };
+                let all: String = self.hints().into_iter().enumerate().map(hint).collect();
+                return format!("Type a number or a key, then Enter:\n{all}");
+            }
+            Prompt::Filter => "Type words to filter by, or esc.",
+            Prompt::Line => "Type a line; nothing takes what stands there; esc leaves.",
+            Prompt::Name => "Type the name in full; nothing leaves it.",
+            Prompt::Confirm(1) => "Type yes to do it; anything else leaves it.",
+            Prompt::Confirm(_) => {
+                "Type yes or the number of the answer, from 1 after Cancel; anything else leaves it."
+            }
+            Prompt::One(_) => "Type a number, or words to filter by; nothing leaves.",
+            Prompt::Several(_) => "Type numbers to mark or unmark, nothing to take them, esc to leave.",
+            Prompt::Secret => "Type it; it is not shown. Ctrl-D leaves.",
+            Prompt::Wait => return String::new(),
+        };
+        format!("{words}\n")
+    }
+}
+
+/// A line of a frame without what frames it; nothing where nothing is left.
+fn unframed(line: &str) -> Option<String> {
+    let line = line.trim_end();
+    let bare = line.trim();
+    if bare.starts_with('+') && bare.ends_with('+') {
+        let title = bare.trim_matches(['+', '-', ' ']);
+        return (!title.is_empty()).then(|| format!("-- {title}\n"));
+    }
+    let inside = bare.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')).map(str::trim_end);
+    let words = inside.unwrap_or(line);
+    (!words.chars().all(|c| c == '-' || c == ' ')).then(|| format!("{}\n", text::shown(words)))
+}
+
+/// Hides what is typed while it is there.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> Option<Self> {
+        let input = io::stdin();
+        if !input.is_terminal() {
+            return None;
+        }
+        let before = tcgetattr(&input).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&input, OptionalActions::Now, &quiet).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}

@@ -1,0 +1,68 @@
+//! The workstation on plain lines: a terminal without a cursor gets numbered prompts and not one escape sequence.
+
+use crate::console::{Console, Setting};
+use crate::rig::TempRoot;
+
+/// So tall that nothing scrolls away.
+const TALL: (u16, u16) = (80, 400);
+
+fn say(console: &mut Console, line: &str) {
+    console.keys(&format!("{line} Enter"));
+}
+
+fn clean(console: &Console) {
+    assert!(!console.bytes.contains(&0x1b), "{}", String::from_utf8_lossy(&console.bytes));
+}
+
+#[test]
+fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting { term: "dumb", size: TALL, ..Setting::new(root.path()) });
+    console.wait("Build media").wait("Type a number or a key, then Enter:").wait("airlift> ");
+    say(&mut console, "b");
+    console.wait("step 1/5 Images");
+    say(&mut console, "n");
+    console.wait("-- Add references");
+    say(&mut console, "nginx:1.25.3");
+    console.wait("1 >  nginx:1.25.3");
+    say(&mut console, "registry.example.com/team/app:1.0");
+    console.wait("2    registry.example.com/team/app:1.0");
+    say(&mut console, "2");
+    console.wait("2 >  registry.example.com/team/app:1.0");
+    say(&mut console, "esc");
+    console.settle();
+    say(&mut console, "q");
+    assert_eq!(console.end().exit_code(), 0);
+    clean(&console);
+}
+
+#[test]
+fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() {
+    let root = TempRoot::new();
+    let kept = root.join("kept");
+    root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
+    let mut console =
+        Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
+    console.wait("airlift> ");
+    say(&mut console, "g");
+    console.wait("step 1/3 Bundle");
+    say(&mut console, "o");
+    console.wait("-- Open a directory");
+    say(&mut console, &kept.join("medium").display().to_string());
+    console.wait("1 >  demo-1");
+    say(&mut console, "enter");
+    console.wait("No key that is trusted here signed this bundle");
+    let screen = console.screen();
+    let fingerprint = screen.split_whitespace().rfind(|word| word.starts_with("SHA256:")).unwrap().to_owned();
+    say(&mut console, "K");
+    console.wait("-- Trust a key: is it the one on paper?");
+    say(&mut console, &fingerprint[fingerprint.len() - 8..]);
+    console.wait("-- Trust a key: its owner");
+    say(&mut console, "release@example.com");
+    console.wait("OK  verified");
+    say(&mut console, "enter");
+    console.wait("step 3/3 Report").wait("verified, with something to know");
+    say(&mut console, "q");
+    assert_eq!(console.end().exit_code(), 0);
+    clean(&console);
+}

@@ -1,0 +1,62 @@
+//! Bundles on media: what is listed, what is said of it, and that nothing of it is called verified.
+
+use airlift::domain::trust::SerialDecision;
+use airlift::tui::msg::{Effect, Query};
+
+use crate::offers::{found, offer, standing};
+use crate::rig::Desk;
+
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("g");
+    desk
+}
+
+#[test]
+fn without_a_bundle_it_teaches_what_to_do() {
+    let mut desk = desk();
+    assert!(desk.screen().contains("Looking for bundles"));
+    desk.tell(found(vec![]));
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn bundles_are_listed_with_what_this_host_makes_of_them() {
+    let mut desk = desk();
+    desk.tell(found(standing()));
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_bundle_that_cannot_be_read_says_why_and_is_not_opened() {
+    let mut desk = desk();
+    let mut broken = offer(42, Some(SerialDecision::First));
+    broken.said = Err("cannot read airlift/manifest.json: Input/output error".to_owned());
+    desk.tell(found(vec![broken]));
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("not now: cannot read airlift/manifest.json"), "{screen}");
+    assert!(screen.contains("step 1/3 Bundle"), "{screen}");
+}
+
+#[test]
+fn a_directory_is_looked_through_and_so_are_all_media_again() {
+    let mut desk = desk();
+    desk.keys("o");
+    desk.typed("/srv/transfer").keys("Enter");
+    let asked = |desk: &Desk, wanted: &Query| {
+        desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(query) if query == wanted))
+    };
+    assert!(asked(&desk, &Query::Bundles(vec!["/srv/transfer".into()])));
+    desk.effects.clear();
+    desk.keys("w");
+    assert!(asked(&desk, &Query::Media));
+    assert!(asked(&desk, &Query::Bundles(vec!["/srv/transfer".into()])));
+}
+
+#[test]
+fn what_a_bundle_says_of_itself_is_a_job_that_the_shell_does_too() {
+    let mut desk = desk();
+    desk.tell(found(standing()));
+    let screen = desk.keys("y").screen();
+    assert!(screen.contains("airlift inspect /media/op/KINGSTON/site-42"), "{screen}");
+}

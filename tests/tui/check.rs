@@ -1,0 +1,183 @@
+//! Verifying a bundle: the list that fills, what stands in the way, pinning a first key, and real bundles good and bad.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlift::domain::job::JobId;
+use airlift::domain::progress::{Check, Event, Phase};
+use airlift::domain::trust::SerialDecision;
+use airlift::domain::view::JobView;
+use airlift::engine::error::Kind;
+use airlift::failure::Failure;
+use airlift::tui::msg::{Effect, Ended, Msg};
+
+use crate::live::Live;
+use crate::offers::{expired, found, offer};
+use crate::rig::{Desk, now};
+
+fn desk(decision: Option<SerialDecision>) -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![offer(42, decision)]));
+    desk.keys("Enter");
+    desk
+}
+
+fn newer() -> Option<SerialDecision> {
+    Some(SerialDecision::Newer { from: 41 })
+}
+
+fn view(passed: usize, failed: bool) -> Msg {
+    let mut view = JobView::default();
+    let at = Duration::ZERO;
+    for check in &Check::ALL[..passed] {
+        view.apply(
+            &Event::Passed { check: *check, words: format!("{} is as it should be", check.name()) },
+            at,
+        );
+    }
+    let phase = Phase::Verify;
+    if passed == Check::ALL.len() - 1 {
+        view.apply(&Event::Started { phase, items: 14, bytes: 61_200_000_000 }, at);
+        view.apply(&Event::Bytes { phase, done: 24_900_000_000 }, Duration::from_secs(200));
+        if failed {
+            let item = format!("sha256:{}", "ab".repeat(32));
+            let reason = "blobs/sha256/abab: expected sha256:abab, the bytes hash to sha256:cdcd".to_owned();
+            view.apply(&Event::Failed { phase, item, reason }, Duration::from_secs(201));
+        }
+    }
+    Msg::Job(JobId(1), Arc::new(view))
+}
+
+fn failed(kind: Kind, message: &str, hint: &str) -> Msg {
+    Msg::Ended(JobId(1), Ended::Failed(Failure::new(kind, message).hint(hint)))
+}
+
+#[test]
+fn without_a_bundle_it_says_where_there_are_some() {
+    let mut desk = Desk::new();
+    assert!(desk.keys("g 2").screen().contains("No bundle is chosen"));
+    assert!(desk.keys("v").screen().contains("not now: no bundle is chosen"));
+}
+
+#[test]
+fn what_will_be_checked_stands_there_before_it_is() {
+    insta::assert_snapshot!(desk(newer()).picture());
+}
+
+#[test]
+fn the_list_fills_while_the_bytes_are_read() {
+    let mut desk = desk(newer());
+    desk.keys("v").tell(view(6, false));
+    desk.wait(210);
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_damaged_file_stands_above_the_images_and_says_what_it_should_be() {
+    let mut desk = desk(newer());
+    desk.keys("v").tell(view(6, true));
+    desk.tell(failed(
+        Kind::Integrity,
+        "blobs/sha256/abab: expected sha256:abab, the bytes hash to sha256:cdcd",
+        "the medium or the copy is damaged: copy or pack it again; do not trust this medium",
+    ));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("d");
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_key_that_is_not_trusted_is_shown_in_full() {
+    let mut desk = desk(None);
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("K");
+    insta::assert_snapshot!(desk.picture());
+    desk.typed("qv8aLuE4").keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+}
+
+#[test]
+fn an_older_bundle_is_let_through_only_by_typing_its_id() {
+    let mut desk = desk(Some(SerialDecision::Rollback { accepted: 43, offered: 42 }));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("O");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert!(desk.app.model.running().is_none());
+    desk.typed("5e1f20c47f2a").keys("Enter");
+    assert!(desk.app.model.running().is_some() && desk.app.model.gap.overridden);
+}
+
+#[test]
+fn an_expired_bundle_is_foreseen_and_nothing_overrides_it() {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![expired(42)])).keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("expired 2026-11-20T00:00:00Z"), "{screen}");
+    assert!(desk.keys("O").screen().contains("expiry and signatures are never overridden"));
+}
+
+#[test]
+fn a_real_bundle_by_an_unknown_key_is_pinned_verified_and_remembered() {
+    let mut live = Live::at(now());
+    let bundle = live.kept("medium/demo-1");
+    live.open(&bundle);
+    let fingerprint = live.fingerprint();
+    assert!(live.desk.screen().contains(&fingerprint));
+    live.desk.keys("K").typed(&fingerprint[fingerprint.len() - 8..]).keys("Enter");
+    live.desk.typed("release@example.com");
+    live.job("Enter");
+    let verified = |desk: &Desk| desk.app.model.gap.checked.is_some();
+    live.until("it is verified", verified);
+    let screen = live.desk.screen();
+    assert!(screen.contains("OK  verified") && !screen.contains(" todo   "), "{screen}");
+    let trusted = std::fs::read_to_string(live.desk.app.model.settings.places().trust).unwrap();
+    assert!(trusted.contains("release@example.com") && trusted.contains("ssh-ed25519"), "{trusted}");
+    live.desk.keys("Esc");
+    live.until("it is known as accepted", |desk| {
+        let said = desk.app.model.gap.said();
+        said.is_some_and(|said| said.serial == Some(SerialDecision::Same))
+    });
+}
+
+#[test]
+fn a_real_bundle_with_a_changed_byte_names_the_file() {
+    let mut live = Live::at(now());
+    live.trust();
+    let bundle = live.kept("damaged");
+    live.open(&bundle);
+    live.job("v");
+    let screen = live.desk.screen();
+    assert!(screen.contains("x REFUSED (integrity)") && screen.contains("blobs/sha256/"), "{screen}");
+    assert!(!screen.contains(" ok     docker.io"), "{screen}");
+    assert!(live.desk.keys("Enter").screen().contains("step 2/3") || live.desk.screen().contains("step 3/3"));
+}
+
+#[test]
+fn a_real_older_bundle_is_refused_and_then_let_through_with_a_word_in_the_report() {
+    let mut live = Live::at(now());
+    live.trust();
+    let bundle = live.kept("medium/demo-1");
+    live.open(&bundle);
+    live.accepted(9);
+    live.job("v");
+    let screen = live.desk.screen();
+    assert!(screen.contains("x REFUSED (rollback") && screen.contains("serial 9"), "{screen}");
+    live.until("the history is known", |desk| desk.app.model.gap.rollback().is_some());
+    let id = live.desk.app.model.gap.said().unwrap().report.id.to_string();
+    live.desk.keys("O").typed(id.rsplit('-').next().unwrap());
+    live.job("Enter");
+    assert!(live.desk.screen().contains("OK  verified, with warnings"), "{}", live.desk.screen());
+}
+
+#[test]
+fn a_clock_that_is_behind_is_called_that_and_not_expired() {
+    let mut live = Live::at("2020-01-01T00:00:00Z".parse().unwrap());
+    live.trust();
+    let bundle = live.kept("medium/demo-1");
+    live.open(&bundle);
+    live.job("v");
+    let screen = live.desk.screen();
+    assert!(screen.contains("clock is behind"), "{screen}");
+}

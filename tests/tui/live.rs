@@ -1,0 +1,130 @@
+//! A workstation whose effects are really carried out: real queries and jobs over real bundles, made once by the demonstration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airlift::config::paths::Paths;
+use airlift::domain::trust::Accepted;
+use airlift::engine::ctx::{FixedClock, JobCtx};
+use airlift::engine::demo::run::{DemoSpec, run};
+use airlift::engine::registry::RegistryOptions;
+use airlift::engine::state::{Acceptance, State};
+use airlift::tui::effects::Runner;
+use airlift::tui::model::Settings;
+use airlift::tui::msg::{Effect, Msg};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::rig::{Desk, now};
+
+/// For how long something may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host on the air-gapped side, and a medium with a bundle.
+pub(crate) struct Live {
+    pub(crate) desk: Desk,
+    runtime: Runtime,
+    runner: Runner,
+    told: UnboundedReceiver<Msg>,
+    dir: TempDir,
+}
+
+impl Live {
+    /// At the screen of bundles, with a clock that stands at `clock`.
+    pub(crate) fn at(clock: jiff::Timestamp) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let made = JobCtx { clock: Arc::new(FixedClock(now())), ..JobCtx::silent() };
+        let spec = DemoSpec { keep: Some(dir.path().join("kept")), fast: true };
+        runtime.block_on(run(spec, &made)).unwrap();
+        let settings = Settings {
+            paths: Paths::new(dir.path().join("config"), dir.path().join("data")),
+            registry: RegistryOptions::default(),
+            home: None,
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let (tell, told) = unbounded_channel();
+        let ctx = JobCtx { clock: Arc::new(FixedClock(clock)), ..JobCtx::silent() };
+        let inside = runtime.enter();
+        let runner = Runner::new(tell, settings.clone(), ctx);
+        let desk = Desk::with(settings);
+        drop(inside);
+        let mut live = Self { desk, runtime, runner, told, dir };
+        live.until("the host is known", |desk| desk.app.model.host.is_some());
+        live.desk.keys("g");
+        live.until("media were looked through", |desk| desk.app.model.gap.offers.is_some());
+        live
+    }
+
+    /// A bundle of the demonstration: `medium/demo-1` or `damaged`.
+    pub(crate) fn kept(&self, name: &str) -> PathBuf {
+        self.dir.path().join("kept").join(name)
+    }
+
+    /// Opens a directory, and the bundle in it.
+    pub(crate) fn open(&mut self, path: &Path) {
+        self.desk.keys("o").typed(&path.display().to_string()).keys("Enter");
+        self.until("the bundle is listed", |desk| !desk.app.model.gap.list().is_empty());
+        self.desk.keys("Enter");
+        assert!(self.desk.screen().contains("step 2/3 Verify"), "{}", self.desk.screen());
+    }
+
+    /// Presses keys that start a job, and waits for its end.
+    pub(crate) fn job(&mut self, keys: &str) {
+        self.desk.keys(keys);
+        self.until("the job is over", |desk| desk.app.model.running().is_none());
+    }
+
+    /// Trusts the key of the demonstration beforehand.
+    pub(crate) fn trust(&self) {
+        std::fs::create_dir_all(self.dir.path().join("config")).unwrap();
+        std::fs::copy(self.kept("allowed_signers"), self.dir.path().join("config/allowed_signers")).unwrap();
+    }
+
+    /// This host accepted a bundle of that serial before.
+    pub(crate) fn accepted(&self, serial: u64) {
+        let said = self.desk.app.model.gap.list().first().unwrap().said.as_ref().unwrap();
+        let key = said.report.signatures[0].fingerprint.clone().unwrap();
+        let bundle = Accepted { serial, digest: said.report.manifest_digest.clone(), created: now() };
+        let name = said.report.name.clone();
+        let acceptance = Acceptance { name, keys: vec![key], bundle, decided_at: now() };
+        let files = JobCtx::silent().files;
+        State::new(files, self.desk.app.model.settings.places().state).accept(&acceptance).unwrap();
+    }
+
+    /// The fingerprint of the one key that signed.
+    pub(crate) fn fingerprint(&self) -> String {
+        let said = self.desk.app.model.gap.said().unwrap();
+        said.report.signatures[0].fingerprint.clone().unwrap()
+    }
+
+    /// Carries out what is asked for and takes in what comes of it, until something is so.
+    pub(crate) fn until(&mut self, what: &str, so: impl Fn(&Desk) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        self.carry_out();
+        while !so(&self.desk) {
+            let left = end.saturating_duration_since(Instant::now());
+            let told = &mut self.told;
+            let msg = self.runtime.block_on(async { tokio::time::timeout(left, told.recv()).await });
+            match msg {
+                Ok(Some(msg)) => drop(self.desk.tell(msg)),
+                _ => panic!("waited in vain until {what}:\n{}", self.desk.screen()),
+            }
+            self.carry_out();
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let _inside = self.runtime.enter();
+        for effect in std::mem::take(&mut self.desk.effects) {
+            match effect {
+                Effect::Start(_, spec) => self.runner.start(*spec),
+                Effect::Ask(query) => self.runner.ask(query),
+                Effect::Save(path, text) => self.runner.save(path, text),
+                _ => {}
+            }
+        }
+    }
+}
