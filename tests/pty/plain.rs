@@ -10,6 +10,11 @@ fn say(console: &mut Console, line: &str) {
     console.keys(&format!("{line} Enter"));
 }
 
+/// Whether a line is the row of that number, about `name`.
+fn row(line: &str, number: &str, name: &str) -> bool {
+    line.split_whitespace().next() == Some(number) && line.contains(name)
+}
+
 fn clean(console: &Console) {
     assert!(!console.bytes.contains(&0x1b), "{}", String::from_utf8_lossy(&console.bytes));
 }
@@ -26,9 +31,12 @@ fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
     say(&mut console, "nginx:1.25.3");
     console.wait("1 >  nginx:1.25.3");
     say(&mut console, "registry.example.com/team/app:1.0");
-    console.wait("2    registry.example.com/team/app:1.0");
-    say(&mut console, "2");
-    console.wait("2 >  registry.example.com/team/app:1.0");
+    console.wait_for("a second row", |screen| screen.lines().any(|line| row(line, "2", "app:1.0")));
+    say(&mut console, "1");
+    console.wait_for("the cursor on the first", |screen| {
+        let last = screen.lines().rfind(|line| row(line, "1", "nginx:1.25.3"));
+        screen.contains("airlift> 1") && last.is_some_and(|line| line.contains("1 >"))
+    });
     say(&mut console, "esc");
     console.settle();
     say(&mut console, "q");
