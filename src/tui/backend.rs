@@ -15,6 +15,8 @@ pub struct Ansi<W: Write> {
     size: Size,
     pen: Pen,
     at: Option<Position>,
+    /// Asked for with every frame; told to the terminal once.
+    hidden: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +29,14 @@ struct Pen {
 impl<W: Write> Ansi<W> {
     /// Over a writer, with the size to draw in.
     pub fn new(out: W, (width, height): (u16, u16)) -> Self {
-        Self { out, frame: Vec::new(), size: Size { width, height }, pen: Pen::default(), at: None }
+        Self {
+            out,
+            frame: Vec::new(),
+            size: Size { width, height },
+            pen: Pen::default(),
+            at: None,
+            hidden: false,
+        }
     }
 
     /// Takes over another size.
@@ -122,11 +131,14 @@ impl<W: Write> Backend for Ansi<W> {
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
-        self.put("\x1b[?25l");
+        if !std::mem::replace(&mut self.hidden, true) {
+            self.put("\x1b[?25l");
+        }
         Ok(())
     }
 
     fn show_cursor(&mut self) -> io::Result<()> {
+        self.hidden = false;
         self.put("\x1b[?25h");
         Ok(())
     }
@@ -171,6 +183,9 @@ impl<W: Write> Backend for Ansi<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
         let frame = std::mem::take(&mut self.frame);
         self.out.write_all(&frame)?;
         self.out.flush()?;
