@@ -330,7 +330,10 @@ fn is_taken(file: &str, files: &Files) -> bool {
     };
     let source = files[file].lines().find_map(|line| line.strip_prefix("source: "));
     let text = source.and_then(|source| files.get(source));
-    text.is_some_and(|text| text.contains(&format!("fn {test}()")) && text.contains("assert_snapshot!"))
+    // By the name of the test, or by one that it gives.
+    let takes =
+        |text: &String| text.contains(&format!("fn {test}()")) || text.contains(&format!("\"{test}\""));
+    text.is_some_and(|text| takes(text) && text.contains("assert_snapshot!"))
 }
 
 fn assert_none(what: &str, found: &[String]) {
@@ -491,7 +494,11 @@ fn a_file_nothing_leads_to_is_seen() {
         ("tests/attic/old.rs", ""),
         ("tests/cli/snapshots/cli__pack__seen.snap", "---\nsource: tests/cli/seen.rs\n---\n"),
         ("tests/cli/snapshots/cli__seen__shown-2.snap", "---\nsource: tests/cli/seen.rs\n---\n"),
-        ("tests/cli/seen.rs", "fn shown() { insta::assert_snapshot!(a) }"),
+        ("tests/cli/snapshots/cli__seen__named.snap", "---\nsource: tests/cli/seen.rs\n---\n"),
+        (
+            "tests/cli/seen.rs",
+            "fn shown() { insta::assert_snapshot!(a); insta::assert_snapshot!(\"named\", b) }",
+        ),
     ]
     .map(|(file, text)| (file.to_owned(), text.to_owned()))
     .into();

@@ -2,7 +2,7 @@
 # All tests on this machine: installs the real components they need, runs them, builds the static binary and
 # runs its demo in an empty root. Needs a Rust tool chain; installs by apt when root on Debian or Ubuntu.
 # Ends with a summary, and not with 0 when anything failed or a component it found was skipped.
-# AIRLIFT_BENCH=1 also times the static binary beside crane and skopeo; a missed figure is a failure only with
+# AIRLIFT_BENCH=1 also times the static binary: its workstation, and packs beside crane and skopeo; a missed figure is a failure only with
 # AIRLIFT_BENCH_STRICT=1, which is for a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -175,13 +175,16 @@ demo_in_an_empty_root() {
 
 bench() {
   step "bench"
+  bench_of workstation
   if [ -z "${AIRLIFT_CORPUS-}" ]; then
-    echo "no bench without the corpus" >&2
-  elif AIRLIFT_BENCH_PROGRAM=$binary cargo bench --locked --bench side_by_side; then
-    passed "bench"
+    echo "nothing beside crane and skopeo without the corpus" >&2
   else
-    broke "bench"
+    bench_of side_by_side
   fi
+}
+
+bench_of() {
+  if AIRLIFT_BENCH_PROGRAM=$binary cargo bench --locked --bench "$1"; then passed "bench $1"; else broke "bench $1"; fi
 }
 
 summary() {

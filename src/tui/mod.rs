@@ -55,6 +55,8 @@ use crate::widgets::look::Look;
 const TICK: Duration = Duration::from_millis(250);
 /// Messages that are taken in before a frame is drawn at the latest.
 const BATCH: usize = 256;
+/// How much less than keys everything else wants the processor (setpriority(2)).
+const NICE: i32 = 5;
 /// OSC 52 of more than this is dropped by many terminals.
 const CLIPBOARD: usize = 70_000;
 
@@ -75,6 +77,7 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     let set_up = set_up(options, caps)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(stand_back)
         .build()
         .map_err(|error| Failure::usage(format!("cannot start the runtime: {error}")))?;
     let left = runtime.block_on(run(set_up, &env, plain));
@@ -83,6 +86,12 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     }
     runtime.shutdown_background();
     left.map_err(|error| Failure::usage(format!("the terminal failed: {error}")))
+}
+
+/// Jobs leave the processor to the thread that answers keys, which is not one of the runtime's.
+fn stand_back() {
+    // Refused nowhere; and were it, keys would only be answered later.
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 struct SetUp {

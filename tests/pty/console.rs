@@ -1,5 +1,7 @@
 //! A pseudo-terminal with the program in it: keys are written as a terminal sends them, the screen is read as one shows it.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -22,12 +24,14 @@ pub(crate) struct Setting<'a> {
     pub(crate) env: &'a [(&'a str, &'a str)],
     /// Its arguments.
     pub(crate) args: &'a [&'a str],
+    /// Another build of the program than the one of these tests.
+    pub(crate) program: Option<&'a OsStr>,
 }
 
 impl<'a> Setting<'a> {
     /// 80 by 24, a terminal of today.
     pub(crate) fn new(home: &'a Path) -> Self {
-        Self { home, size: (80, 24), term: "xterm-256color", env: &[], args: &[] }
+        Self { home, size: (80, 24), term: "xterm-256color", env: &[], args: &[], program: None }
     }
 }
 
@@ -36,7 +40,7 @@ pub(crate) struct Console {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
-    output: Receiver<Vec<u8>>,
+    output: Receiver<(Instant, Vec<u8>)>,
     parser: vt100::Parser,
     /// Every byte it wrote.
     pub(crate) bytes: Vec<u8>,
@@ -48,7 +52,8 @@ impl Console {
         let (columns, rows) = setting.size;
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_airlift"));
+        let mut command =
+            CommandBuilder::new(setting.program.unwrap_or(env!("CARGO_BIN_EXE_airlift").as_ref()));
         command.env_clear();
         command.env("PATH", std::env::var("PATH").unwrap());
         command.env("HOME", setting.home);
@@ -62,9 +67,11 @@ impl Console {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (send, output) = channel();
         std::thread::spawn(move || {
+            // When something came is to be known even on a busy machine; as anyone but root this changes nothing.
+            let _ = rustix::process::setpriority_process(None, -10);
             let mut buffer = vec![0; 65536];
             while let Ok(read @ 1..) = reader.read(&mut buffer) {
-                if send.send(buffer[..read].to_vec()).is_err() {
+                if send.send((Instant::now(), buffer[..read].to_vec())).is_err() {
                     break;
                 }
             }
@@ -89,29 +96,34 @@ impl Console {
     /// Presses keys by name: `b n Enter Ctrl-L`; what is no name is typed as it stands.
     pub(crate) fn keys(&mut self, names: &str) -> &mut Self {
         for name in names.split_whitespace() {
-            let bytes: Vec<u8> = match name {
-                "Enter" => b"\r".to_vec(),
-                "Esc" => b"\x1b".to_vec(),
-                "Space" => b" ".to_vec(),
-                "Tab" => b"\t".to_vec(),
-                "Up" => b"\x1b[A".to_vec(),
-                "Down" => b"\x1b[B".to_vec(),
-                "Right" => b"\x1b[C".to_vec(),
-                "Left" => b"\x1b[D".to_vec(),
-                "F2" => b"\x1bOQ".to_vec(),
-                "F4" => b"\x1bOS".to_vec(),
-                _ => match name.strip_prefix("Ctrl-").and_then(|rest| rest.bytes().next()) {
-                    Some(letter) => vec![letter & 0x1f],
-                    None => name.as_bytes().to_vec(),
-                },
-            };
-            self.send(&bytes);
+            self.press(name);
             // A terminal's user does not press Esc and the next key in the same microsecond.
             if name == "Esc" {
                 self.settle();
             }
         }
         self
+    }
+
+    fn press(&mut self, name: &str) {
+        let bytes: Vec<u8> = match name {
+            "Enter" => b"\r".to_vec(),
+            "Esc" => b"\x1b".to_vec(),
+            "Space" => b" ".to_vec(),
+            "Tab" => b"\t".to_vec(),
+            "Up" => b"\x1b[A".to_vec(),
+            "Down" => b"\x1b[B".to_vec(),
+            "Right" => b"\x1b[C".to_vec(),
+            "Left" => b"\x1b[D".to_vec(),
+            "Backspace" => b"\x7f".to_vec(),
+            "F2" => b"\x1bOQ".to_vec(),
+            "F4" => b"\x1bOS".to_vec(),
+            _ => match name.strip_prefix("Ctrl-").and_then(|rest| rest.bytes().next()) {
+                Some(letter) => vec![letter & 0x1f],
+                None => name.as_bytes().to_vec(),
+            },
+        };
+        self.send(&bytes);
     }
 
     /// Pastes text, as terminals with bracketed paste do.
@@ -142,21 +154,63 @@ impl Console {
         self.parser.screen()
     }
 
-    /// Takes in what was written, waiting up to `patience` for the first of it; false when nothing comes any more.
-    fn take(&mut self, patience: Duration) -> Result<(), RecvTimeoutError> {
-        let first = self.output.recv_timeout(patience)?;
-        self.parser.process(&first);
-        self.bytes.extend(first);
-        while let Ok(more) = self.output.try_recv() {
-            self.parser.process(&more);
-            self.bytes.extend(more);
+    /// Takes in what was written at once, waiting up to `patience` for it; when it came.
+    fn take(&mut self, patience: Duration) -> Result<Instant, RecvTimeoutError> {
+        let (when, bytes) = self.output.recv_timeout(patience)?;
+        self.parser.process(&bytes);
+        self.bytes.extend(bytes);
+        Ok(when)
+    }
+
+    /// Presses one key; how long it took until the screen was as `condition` wants.
+    pub(crate) fn timed(&mut self, key: &str, condition: impl Fn(&vt100::Screen) -> bool) -> Duration {
+        while self.take(Duration::ZERO).is_ok() {}
+        assert!(!condition(self.terminal()), "{key} changes nothing; the screen is\n{}", self.screen());
+        let start = Instant::now();
+        self.press(key);
+        self.came(condition) - start
+    }
+
+    /// When what made the screen as `condition` wants came in.
+    pub(crate) fn came(&mut self, condition: impl Fn(&vt100::Screen) -> bool) -> Instant {
+        loop {
+            let came = self.take(PATIENCE);
+            let when = came.unwrap_or_else(|_| panic!("waited in vain; the screen is\n{}", self.screen()));
+            if condition(self.terminal()) {
+                return when;
+            }
         }
-        Ok(())
+    }
+
+    /// How often each thread of the process gave up the processor and came back, by its number.
+    pub(crate) fn wake_ups(&self) -> BTreeMap<OsString, u64> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let count = |task: std::fs::DirEntry| {
+            let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            (task.file_name(), line.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
+        };
+        tasks.map(|task| count(task.unwrap())).collect()
+    }
+
+    /// How often threads came back since; those that ended meanwhile are left out.
+    pub(crate) fn woken_since(&self, before: &BTreeMap<OsString, u64>) -> u64 {
+        let now = self.wake_ups();
+        now.iter().map(|(thread, count)| count - before.get(thread).unwrap_or(&0)).sum()
     }
 
     /// Takes in what comes until nothing came for a moment.
     pub(crate) fn settle(&mut self) {
         while self.take(Duration::from_millis(80)).is_ok() {}
+    }
+
+    /// Takes in what comes for a while.
+    pub(crate) fn watch(&mut self, span: Duration) {
+        let start = Instant::now();
+        while let Some(left) = span.checked_sub(start.elapsed()) {
+            // Nothing came in the rest of it.
+            let _ = self.take(left);
+        }
     }
 
     /// Waits until the screen shows `text`.

@@ -112,20 +112,9 @@ fn idle_it_draws_nothing_and_wakes_up_for_nothing() {
 /// Bytes drawn and wake-ups in a span in which no key is pressed.
 fn quiet_span(console: &mut Console) -> (usize, u64) {
     console.settle();
-    let (drawn, woken) = (console.bytes.len(), wake_ups(console.pid()));
+    let (drawn, woken) = (console.bytes.len(), console.wake_ups());
     // The one place where time itself is the condition: nothing may happen in it.
     std::thread::sleep(Duration::from_secs(2));
     console.settle();
-    (console.bytes.len() - drawn, wake_ups(console.pid()) - woken)
-}
-
-/// How often all threads of a process gave up the processor and came back.
-fn wake_ups(pid: u32) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let count = |task: std::fs::DirEntry| -> u64 {
-        let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
-    };
-    tasks.map(|task| count(task.unwrap())).sum()
+    (console.bytes.len() - drawn, console.woken_since(&woken))
 }

@@ -58,23 +58,8 @@ impl DockerRegistry {
         let port = free_port();
         let config = dir.path().join("config.yml");
         fs::write(&config, config_text(dir.path(), port, options)).expect("the registry's configuration");
-        let log = fs::File::create(dir.path().join("log")).expect("the registry's log");
-        let child = Command::new(program)
-            .arg("serve")
-            .arg(&config)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle of the log"))
-            .stderr(log)
-            .spawn()
-            .expect("docker-registry runs");
-        let mut registry = Self { child, port, dir };
-        let mut ended = false;
-        wait_until("docker-registry listens or ends", || {
-            ended = registry.child.try_wait().expect("the state of docker-registry").is_some();
-            ended || listens(registry.child.id(), port)
-        });
-        if ended {
+        let mut registry = Self { child: run(program, dir.path()), port, dir };
+        if !registry.comes_up() {
             assert!(registry.log().contains("address already in use"), "docker-registry: {}", registry.log());
             return None;
         }
@@ -83,6 +68,29 @@ impl DockerRegistry {
             assert_eq!(status, if options.auth { 401 } else { 200 }, "docker-registry: {}", registry.log());
         }
         Some(registry)
+    }
+
+    /// Waits until it listens; false when it has ended.
+    fn comes_up(&mut self) -> bool {
+        let mut ended = false;
+        wait_until("docker-registry listens or ends", || {
+            ended = self.child.try_wait().expect("the state of docker-registry").is_some();
+            ended || listens(self.child.id(), self.port)
+        });
+        !ended
+    }
+
+    /// Ends it in the middle of whatever it does; what it stored stays.
+    pub(crate) fn die(&mut self) {
+        self.child.kill().expect("docker-registry is killed");
+        self.child.wait().expect("its end is taken note of");
+    }
+
+    /// Starts it again after [`DockerRegistry::die`], where it was and with what it stored.
+    pub(crate) fn come_back(&mut self) {
+        let program = need("docker-registry").expect("it was there before");
+        self.child = run(&program, self.dir.path());
+        assert!(self.comes_up(), "docker-registry: {}", self.log());
     }
 
     /// `127.0.0.1:PORT`, as it stands in a reference.
@@ -125,6 +133,21 @@ impl Drop for DockerRegistry {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Starts the program on the configuration in `dir`; what it says is added to the log there.
+fn run(program: &Path, dir: &Path) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log"));
+    let log = log.expect("the registry's log");
+    Command::new(program)
+        .arg("serve")
+        .arg(dir.join("config.yml"))
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle of the log"))
+        .stderr(log)
+        .spawn()
+        .expect("docker-registry runs")
 }
 
 /// A loopback port nobody listens on at this moment.

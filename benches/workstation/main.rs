@@ -1,0 +1,228 @@
+//! Times the workstation in a pseudo-terminal: its first frame, from a key to its frame, and what it does while idle.
+//!
+//! `cargo bench --bench workstation`; `AIRLIFT_BENCH_PROGRAM` names the program, which should be the static release
+//! build. `AIRLIFT_CORPUS=HOST:PORT` says where the images are that are packed meanwhile; without it some of noise are
+//! made and served by `docker-registry`. What is wanted and not had says `MISSED`, and ends with an error where
+//! `AIRLIFT_BENCH_STRICT=1`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "as in a test: where something is not as it should be, there is nothing to measure"
+)]
+
+#[path = "../../tests/pty/console.rs"]
+#[expect(dead_code, reason = "the bench uses its part of it")]
+mod console;
+#[path = "../../tests/rig/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the bench uses its part of the rig, and not its tests")]
+mod rig;
+#[path = "../../tests/pty/steps.rs"]
+mod steps;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+use console::{Console, Setting};
+use rig::TempRoot;
+use rig::world::World;
+
+/// From the start of the process to its first frame.
+const FIRST_FRAME: f64 = 50.0;
+/// From a key to its frame, of all but one in a hundred.
+const KEY: f64 = 16.0;
+
+fn main() -> ExitCode {
+    let bench = Bench { program: std::env::var_os("AIRLIFT_BENCH_PROGRAM").filter(|name| !name.is_empty()) };
+    let missed = [
+        bench.first_frame(),
+        bench.idle(),
+        bench.many_references(),
+        bench.many_tags(),
+        bench.pack_under_way(),
+    ];
+    let strict = std::env::var("AIRLIFT_BENCH_STRICT").is_ok_and(|strict| strict == "1");
+    let missed = missed.into_iter().filter(|kept| !kept).count();
+    if missed > 0 && strict {
+        say(&format!("{missed} of what is wanted was MISSED"));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn say(line: &str) {
+    // A closed stdout ends the interest in the figures, not the run.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+struct Bench {
+    /// The program to time where it is not the one built along with this.
+    program: Option<OsString>,
+}
+
+impl Bench {
+    fn start(&self, home: &Path) -> Console {
+        Console::start(&Setting { program: self.program.as_deref(), ..Setting::new(home) })
+    }
+
+    fn first_frame(&self) -> bool {
+        let mut times = Vec::new();
+        for _ in 0..30 {
+            let root = TempRoot::new();
+            let start = Instant::now();
+            let mut console = self.start(root.path());
+            times.push(console.came(|screen| screen.contents().contains("? help")) - start);
+            console.keys("q");
+            console.end();
+        }
+        judge("first frame after exec", &times, FIRST_FRAME)
+    }
+
+    fn idle(&self) -> bool {
+        let root = TempRoot::new();
+        let mut console = self.start(root.path());
+        console.wait("net ");
+        console.settle();
+        let (drawn, woken) = (console.bytes.len(), console.wake_ups());
+        std::thread::sleep(Duration::from_secs(10));
+        console.settle();
+        let (drawn, woken) = (console.bytes.len() - drawn, console.woken_since(&woken));
+        let kept = drawn == 0 && woken <= 2;
+        let verdict = if kept { "wanted: none" } else { "wanted: none: MISSED" };
+        say(&format!("  idle for 10 s: {drawn} bytes drawn, {woken} wake-ups ({verdict})"));
+        kept
+    }
+
+    fn many_references(&self) -> bool {
+        let root = TempRoot::new();
+        let mut console = self.start(root.path());
+        console.wait("? help").keys("b").wait("Nothing is picked");
+        let lines: String = (0..500).map(|n| format!("registry.example/team/app-{n:03}:1.{n}\n")).collect();
+        console.paste(&lines).wait("500 images");
+        let mut times = moves(&mut console, 200);
+        console.keys("/").wait("filter");
+        for _ in 0..20 {
+            for typed in ["app-4", "app-49"] {
+                let (last, all) = (typed.chars().last().unwrap().to_string(), format!(": {typed}"));
+                if typed == "app-4" {
+                    console.keys("app-").wait(": app-");
+                }
+                times.push(console.timed(&last, |screen| screen.contents().contains(&all)));
+            }
+            console.keys("Ctrl-U").wait_for("nothing typed", |screen| !screen.contains("app-49 "));
+        }
+        judge("key to frame, 500 references", &times, KEY)
+    }
+
+    fn many_tags(&self) -> bool {
+        let Some(world) = World::start() else { return false };
+        world.push(|layout, host| {
+            layout.image(&format!("{host}/team/app:0"), &ImageSpec::small("a")).unwrap()
+        });
+        // As 20,000 pushes would leave them.
+        let tags = world.registry.root().join("docker/registry/v2/repositories/team/app/_manifests/tags");
+        let link = std::fs::read(tags.join("0/current/link")).unwrap();
+        for n in 1..20_000 {
+            let current = tags.join(format!("1.{}.{}", n / 100, n % 100)).join("current");
+            std::fs::create_dir_all(&current).unwrap();
+            std::fs::write(current.join("link"), &link).unwrap();
+        }
+        let mut console = self.start(&world.root.join("home"));
+        console.wait("? help").keys("b").wait("Nothing is picked");
+        console.keys("b").wait("Browse a registry").keys(&world.reference("team/app")).keys("Enter");
+        console.wait("20000 tags");
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            for key in ["1", ".", "7", "Down", "Up", "Backspace", "Backspace", "Backspace"] {
+                let before = console.screen();
+                times.push(console.timed(key, |screen| screen.contents() != before));
+            }
+        }
+        judge("key to frame, 20,000 tags", &times, KEY)
+    }
+
+    fn pack_under_way(&self) -> bool {
+        let Some(world) = World::start() else { return false };
+        let references = images(&world);
+        let mut times = Vec::new();
+        // Twice, each onto an empty medium.
+        for _ in 0..2 {
+            let mut console = self.start(&world.root.join("home"));
+            steps::pick(&mut console, &references);
+            steps::verify(&mut console);
+            steps::choose(&mut console, &world.medium());
+            steps::assemble(&mut console);
+            while !console.screen().contains("Assemble ok") {
+                console.watch(Duration::from_millis(7));
+                // The palette is above whatever else changes.
+                times.push(console.timed(":", |screen| screen.contents().contains("Commands")));
+                times.push(console.timed("z", |screen| screen.contents().contains(": z")));
+                times.push(console.timed("Esc", |screen| !screen.contents().contains("Commands")));
+            }
+            console.keys("q");
+            console.end();
+            for made in std::fs::read_dir(world.medium()).unwrap() {
+                std::fs::remove_dir_all(made.unwrap().path()).unwrap();
+            }
+            std::fs::remove_dir_all(world.root.join("home/.local/share/airlift/work")).unwrap();
+        }
+        judge("key to frame while a pack runs", &times, KEY)
+    }
+}
+
+/// What is packed: the corpus, or images of noise in the world's own registry.
+fn images(world: &World) -> Vec<String> {
+    if let Ok(host) = std::env::var("AIRLIFT_CORPUS") {
+        let names =
+            ["debian:12", "python:3.11", "nginx:1.22", "redis:7.0", "postgres:15", "node:18", "gcc:12"];
+        return names.iter().map(|name| format!("{host}/library/{name}")).collect();
+    }
+    let names: Vec<String> = (1..=6).map(|n| format!("noise/app-{n}:1.{n}")).collect();
+    world.push(|layout, host| {
+        for (seed, name) in (0..).zip(&names) {
+            let layers = (1..=4).map(|layer| LayerSpec::noise(seed * 10 + layer, 40_000_000)).collect();
+            layout.image(&format!("{host}/{name}"), &ImageSpec::new(layers)).unwrap();
+        }
+    });
+    names.iter().map(|name| world.reference(name)).collect()
+}
+
+/// Goes down and up again in a list; how long each key took.
+fn moves(console: &mut Console, count: usize) -> Vec<Duration> {
+    let chosen = |screen: &vt100::Screen| -> Option<u16> {
+        (3..20).find(|row| screen.contents_between(*row, 0, *row, 1) == ">")
+    };
+    let mut down = true;
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let before = chosen(console.terminal()).expect("a row is chosen");
+        let turn = if down { before >= 15 } else { before <= 5 };
+        down ^= turn;
+        let wanted = if down { before + 1 } else { before - 1 };
+        let key = if down { "Down" } else { "Up" };
+        times.push(console.timed(key, |screen| chosen(screen) == Some(wanted)));
+    }
+    times
+}
+
+/// Says median, 99th percentile and most of `times`; the percentile is held to `wanted` milliseconds.
+fn judge(name: &str, times: &[Duration], wanted: f64) -> bool {
+    let mut sorted: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |share: usize| sorted[(sorted.len() * share).div_ceil(100).max(1) - 1];
+    let kept = at(99) <= wanted;
+    say(&format!(
+        "  {name}: median {:.1} ms, p99 {:.1} ms, most {:.1} ms of {} (wanted p99 <= {wanted} ms{})",
+        at(50),
+        at(99),
+        at(100),
+        sorted.len(),
+        if kept { "" } else { ": MISSED" }
+    ));
+    kept
+}

@@ -1,0 +1,205 @@
+//! From a list of names to a signed bundle that verifies, in a real terminal against a real registry, with what can happen on the way.
+
+use std::path::PathBuf;
+
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+
+use crate::console::{Console, Setting};
+use crate::line::Line;
+use crate::machine::Mount;
+use crate::rig::fuse::{EXFAT, FAT, Medium};
+use crate::rig::need_env;
+use crate::rig::world::World;
+use crate::steps;
+
+/// An operator's host with a registry behind a line that can be slow.
+struct Journey {
+    world: World,
+    line: Line,
+}
+
+impl Journey {
+    /// Nothing after a said skip when `docker-registry` is missing.
+    fn new() -> Option<Self> {
+        let world = World::start()?;
+        world.push(|layout, host| {
+            for n in 1..=3 {
+                let layers = vec![LayerSpec::noise(n, 6_000_000), LayerSpec::text("name", &n.to_string())];
+                layout.image(&format!("{host}/team/app-{n}:1.{n}"), &ImageSpec::new(layers)).unwrap();
+            }
+        });
+        let line = Line::to(world.registry.host());
+        Some(Self { world, line })
+    }
+
+    fn start(&self) -> Console {
+        Console::start(&Setting::new(&self.world.root.join("home")))
+    }
+
+    fn references(&self) -> Vec<String> {
+        (1..=3).map(|n| format!("{}/team/app-{n}:1.{n}", self.line.host)).collect()
+    }
+
+    /// The one bundle on the medium.
+    fn bundle(&self) -> PathBuf {
+        self.world.medium().join("bundle-1")
+    }
+}
+
+/// Until the signature is written, then out of the workstation.
+fn finish(console: &mut Console) {
+    console.wait("Assemble ok").keys("5").wait("step 5/5 Report");
+    leave(console);
+}
+
+fn leave(console: &mut Console) {
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+}
+
+#[test]
+fn a_list_becomes_a_signed_bundle_that_verifies() {
+    let Some(journey) = Journey::new() else { return };
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    steps::assemble(&mut console);
+    finish(&mut console);
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn the_corpus_becomes_a_signed_bundle_that_verifies() {
+    let Some(host) = need_env("AIRLIFT_CORPUS") else { return };
+    let Some(world) = World::start() else { return };
+    let names = ["debian:12", "python:3.11", "nginx:1.22", "redis:7.0", "busybox:1.35", "busybox:v2s2"];
+    let list: String = names.iter().map(|name| format!("{host}/library/{name}\n")).collect();
+    world.root.write("home/images.txt", list);
+    let mut console = Console::start(&Setting::new(&world.root.join("home")));
+    console.wait("Build media").keys("b").wait("step 1/5 Images").keys("f").wait("Esc");
+    console.keys("Ctrl-U ~/images.txt Enter").wait("6 images");
+    steps::verify(&mut console);
+    steps::choose(&mut console, &world.medium());
+    steps::assemble(&mut console);
+    finish(&mut console);
+    world.verify(&world.medium().join("bundle-1"), &[]).code(0);
+}
+
+#[test]
+fn a_registry_that_dies_in_the_middle_and_comes_back_costs_no_more_than_the_wait() {
+    let Some(mut journey) = Journey::new() else { return };
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    journey.line.slow(1_000_000);
+    steps::assemble(&mut console);
+    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+    journey.world.registry.die();
+    console.wait("try 2");
+    journey.world.registry.come_back();
+    journey.line.fast();
+    finish(&mut console);
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn a_registry_that_stays_away_fails_with_its_name_and_retry_goes_on() {
+    let Some(mut journey) = Journey::new() else { return };
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    journey.line.slow(1_000_000);
+    steps::assemble(&mut console);
+    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+    journey.world.registry.die();
+    console.wait("Assemble FAILED").wait(&journey.line.host);
+    journey.world.registry.come_back();
+    journey.line.fast();
+    console.keys("r");
+    finish(&mut console);
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn a_bad_reference_is_named_and_the_rest_goes_on_without_it() {
+    let Some(journey) = Journey::new() else { return };
+    let mut console = journey.start();
+    let mut references = journey.references();
+    references.insert(1, format!("{}/team/nothing:1.0", journey.line.host));
+    steps::pick(&mut console, &references);
+    steps::verify(&mut console);
+    console.wait("FAIL").keys("Enter").wait("Go on without").keys("g Enter").wait("step 3/5 Media");
+    steps::choose(&mut console, &journey.world.medium());
+    steps::assemble(&mut console);
+    console
+        .wait("Assemble warn")
+        .wait("incomplete")
+        .keys("5")
+        .wait("step 5/5 Report")
+        .wait("team/nothing:1.0");
+    leave(&mut console);
+    let verified = journey.world.verify(&journey.bundle(), &["--deep"]).code(3);
+    assert!(verified.said().contains("team/nothing:1.0"), "{}", verified.said());
+}
+
+#[test]
+fn a_pack_that_was_killed_is_resumed_from_the_start_screen() {
+    let Some(journey) = Journey::new() else { return };
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    journey.line.slow(1_000_000);
+    steps::assemble(&mut console);
+    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+    console.signal(rustix::process::Signal::KILL);
+    assert!(!console.end().success());
+    assert!(!journey.bundle().join("airlift/bundle.json.sig").exists());
+    journey.line.fast();
+    let mut console = journey.start();
+    console.wait("interrupted").keys("R").wait("step 4/5 Assemble");
+    finish(&mut console);
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+/// The whole way onto a file system that is mounted on the medium's directory.
+fn onto_the_medium(journey: &Journey, references: &[String], kind: &str) {
+    let mut console = journey.start();
+    steps::pick(&mut console, references);
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    console.wait(kind);
+    steps::assemble(&mut console);
+    finish(&mut console);
+}
+
+#[test]
+fn a_loop_device_with_ext4_is_a_medium() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(mut mount) = Mount::image(&journey.world.medium(), "ext4", 64) else { return };
+    onto_the_medium(&journey, &journey.references(), "(ext4");
+    mount.again("ext4");
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn fat_and_exfat_through_fuse_are_media() {
+    for (kind, shown) in [(FAT, "(fat"), (EXFAT, "(exfat")] {
+        let Some(journey) = Journey::new() else { return };
+        let Some(medium) = Medium::new(kind, &journey.world.medium()) else { continue };
+        // One image: fusefat loses the names of files once ten in a directory begin alike.
+        onto_the_medium(&journey, &journey.references()[..1], shown);
+        medium.again();
+        journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+    }
+}
+
+/// How far the screen says the fetch is, in percent.
+fn fetched(screen: &str) -> Option<u32> {
+    let line = screen.lines().find(|line| line.trim_start().starts_with("fetch"))?;
+    line.split(" %").next()?.split_whitespace().last()?.parse().ok()
+}

@@ -1,0 +1,42 @@
+//! The way through the connected side, key by key as an operator goes it.
+
+use std::path::Path;
+
+use crate::console::Console;
+
+/// What is said as soon as the plan can be started.
+const PLANNED: &str = "Enter asks once more, then starts";
+
+/// From the start screen to a list of images.
+pub(crate) fn pick(console: &mut Console, references: &[String]) {
+    console.wait("Build media").keys("b").wait("step 1/5 Images");
+    console.paste(&format!("{}\n", references.join("\n")));
+    console.wait(&format!("{} image", references.len()));
+}
+
+/// Asks the registries for all of it and waits until nothing runs any more.
+pub(crate) fn verify(console: &mut Console) {
+    console.keys("2").wait("step 2/5 Verify").keys("v");
+    console.wait_for("everything was asked for", |screen| {
+        screen.contains("[2 Verify ok]")
+            || screen.contains("[2 Verify warn]")
+            || screen.contains("[2 Verify FAILED]")
+    });
+}
+
+/// Chooses a directory to assemble in.
+pub(crate) fn choose(console: &mut Console, directory: &Path) {
+    console.keys("3").wait("step 3/5 Media").keys("o");
+    console.wait("directory").keys("Ctrl-U").keys(directory.to_str().unwrap()).keys("Enter");
+    console.wait("Take it").keys("t Enter");
+    console.wait("step 4/5 Assemble");
+}
+
+/// Has the plan worked out, without carrying the program that these tests are built with, and starts it.
+pub(crate) fn assemble(console: &mut Console) {
+    console.keys("4").wait("step 4/5 Assemble").wait(PLANNED);
+    console.keys("e").wait("Carry this program").keys("Down Down Down Enter").wait("no").keys("Esc");
+    console.wait(PLANNED);
+    console.keys("Enter").wait("Assemble and sign this?").keys("s Enter");
+    console.wait("Assemble running");
+}
