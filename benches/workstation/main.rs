@@ -103,7 +103,7 @@ impl Bench {
         let mut console = self.start(root.path());
         console.wait("? help").keys("b").wait("Nothing is picked");
         let lines: String = (0..500).map(|n| format!("registry.example/team/app-{n:03}:1.{n}\n")).collect();
-        console.paste(&lines).wait("500 images");
+        console.paste(&lines).wait("500 added");
         let mut times = moves(&mut console, 200);
         console.keys("/").wait("filter");
         for _ in 0..20 {

@@ -11,7 +11,7 @@ const PLANNED: &str = "Enter asks once more, then starts";
 pub(crate) fn pick(console: &mut Console, references: &[String]) {
     console.wait("Build media").keys("b").wait("step 1/5 Images");
     console.paste(&format!("{}\n", references.join("\n")));
-    console.wait(&format!("{} image", references.len()));
+    console.wait(&format!("{} added", references.len()));
 }
 
 /// Asks the registries for all of it and waits until nothing runs any more.
