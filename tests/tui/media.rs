@@ -202,9 +202,14 @@ fn without_media_it_says_what_to_do_and_they_appear_by_themselves() {
     assert!(Desk::bare().keys("b 3").screen().contains("Looking for media"));
 }
 
+/// One to choose and two that cannot be chosen.
+pub(crate) fn three() -> Desk {
+    verified(vec![carrying(), read_only(), system_disk()])
+}
+
 #[test]
 fn media_are_listed_with_why_some_cannot_be_chosen() {
-    let mut desk = verified(vec![carrying(), read_only(), system_disk()]);
+    let mut desk = three();
     insta::assert_snapshot!(desk.picture());
     assert!(desk.keys("Down Enter").screen().contains("not now: mounted read-only"));
     assert!(desk.keys("Down Enter").screen().contains("not now: system disk: it holds /, /boot"));

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use airlift::tui::msg::Msg;
 
-use crate::assemble;
 use crate::rig::Desk;
 use crate::svg::svg;
+use crate::{assemble, media, report, resolve};
 
 /// File name without its ending, title, and how to get there.
 type Picture = (&'static str, &'static str, fn() -> Desk);
@@ -18,7 +18,10 @@ type Picture = (&'static str, &'static str, fn() -> Desk);
 const PICTURES: &[Picture] = &[
     ("start", "Start: what this host is, and two doors", Desk::new),
     ("images", "Images: the list of what is to be carried, with findings", images),
+    ("verify", "Verify: what each tag names now; what failed stands first", resolve::one_failed),
+    ("media", "Media: what is plugged in, and why some cannot be chosen", media::three),
     ("assemble", "Assemble and sign: every phase by itself, and each item", assemble::under_way),
+    ("report", "Report: the verdict, and what is carried on paper", report::well),
 ];
 
 fn images() -> Desk {

@@ -54,9 +54,14 @@ fn before_anything_is_packed_it_says_where_that_is_done() {
     assert!(desk.keys("w").screen().contains("not now: nothing is packed yet"));
 }
 
+/// The report of one that is well.
+pub(crate) fn well() -> Desk {
+    reported(packed())
+}
+
 #[test]
 fn a_bundle_that_is_well_is_told_with_everything_that_was_checked() {
-    let mut desk = reported(packed());
+    let mut desk = well();
     insta::assert_snapshot!(desk.picture());
     assert_eq!(desk.app.model.state(Place::Report), StepState::Ok);
     desk.keys("End PageUp");

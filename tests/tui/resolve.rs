@@ -138,7 +138,7 @@ fn ended(desk: &mut Desk, ended: Ended) {
 }
 
 /// Verified, of which one failed.
-fn one_failed() -> Desk {
+pub(crate) fn one_failed() -> Desk {
     let mut desk = desk();
     desk.keys("v");
     started(&mut desk);
