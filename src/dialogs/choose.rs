@@ -42,6 +42,7 @@ pub struct Choose {
     list: List,
     marked: Option<BTreeSet<usize>>,
     or_cursor: bool,
+    or_typed: bool,
     empty: String,
 }
 
@@ -57,6 +58,7 @@ impl Choose {
             list: List::default(),
             marked: None,
             or_cursor: false,
+            or_typed: false,
             empty: "nothing here".to_owned(),
         };
         choose.refresh();
@@ -67,6 +69,13 @@ impl Choose {
     #[must_use]
     pub fn several(mut self, marked: impl IntoIterator<Item = usize>) -> Self {
         self.marked = Some(marked.into_iter().collect());
+        self
+    }
+
+    /// What is typed is an answer of its own, where no row has it.
+    #[must_use]
+    pub const fn or_typed(mut self) -> Self {
+        self.or_typed = true;
         self
     }
 
@@ -152,6 +161,10 @@ impl Choose {
             // Where several can be marked, what is marked counts and the cursor alone does not.
             (Some(marked), _) => marked.iter().copied().collect(),
             (None, Some(row)) => vec![row],
+            (None, None) if self.or_typed => {
+                let typed = self.list.filter.value().trim().to_owned();
+                return Reply::Answered(self.question, Answer::Text(typed));
+            }
             (None, None) => return Reply::Stay,
         };
         Reply::Answered(self.question, Answer::Rows(rows))
@@ -207,6 +220,14 @@ mod tests {
         let mut choose = choose();
         "mo".chars().for_each(|c| drop(choose.key(Key::char(c))));
         assert_eq!(rows(choose.key(Key::plain(Code::Enter))), [2]);
+    }
+
+    #[test]
+    fn what_no_row_has_can_be_an_answer_of_its_own() {
+        let mut choose = choose().or_typed();
+        "v1.31.2".chars().for_each(|c| drop(choose.key(Key::char(c))));
+        let Reply::Answered(_, Answer::Text(typed)) = choose.key(Key::plain(Code::Enter)) else { panic!() };
+        assert_eq!(typed, "v1.31.2");
     }
 
     #[test]

@@ -58,6 +58,11 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
+    if place.goes_on && model.assembly.run.is_none() {
+        let words =
+            "! what was cut off there becomes this list; e gives this one a name of its own".to_owned();
+        facts.push(("", words, Role::Warn));
+    }
     facts.push(("images", format!("{} images, {} blobs", totals.images, totals.blobs), Role::Text));
     let (size, parts) = (text::bytes(totals.bytes), parts(place));
     facts.push((

@@ -48,8 +48,9 @@ pub(super) fn order(view: &JobView) -> Vec<usize> {
 }
 
 /// The word and look of an item's state.
-const fn word(state: ItemState) -> (&'static str, Role) {
+const fn word(state: ItemState, running: bool) -> (&'static str, Role) {
     match state {
+        ItemState::Running if !running => ("! cut", Role::Warn),
         ItemState::Failed => ("x FAIL", Role::Fail),
         ItemState::Running => ("> run", Role::Text),
         ItemState::Done => ("+ ok", Role::Ok),
@@ -58,9 +59,17 @@ const fn word(state: ItemState) -> (&'static str, Role) {
     }
 }
 
+/// An item's name in `room` columns: repository and tag tell more than the registry's host, which goes first.
+fn told(name: &str, room: usize) -> String {
+    match name.split_once('/') {
+        Some((host, rest)) if text::width(name) > room && host.contains(['.', ':']) => rest.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
 /// What a filter looks at.
 pub(super) fn searched(item: &ItemView) -> String {
-    format!("{} {} {}", word(item.state).0, item.name, item.note.as_deref().unwrap_or_default())
+    format!("{} {} {}", word(item.state, true).0, item.name, item.note.as_deref().unwrap_or_default())
 }
 
 /// How many items stand how, in one line.
@@ -235,10 +244,13 @@ impl RunView<'_> {
             return;
         }
         let list = &self.job.view.items.list;
+        let columns = self.columns(area.width);
+        let taken: u16 = columns.iter().map(|column| column.width + 2).sum();
+        let room = usize::from(area.width.saturating_sub(taken + 3));
         let row = |row: usize| {
             let item = self.order.get(row).and_then(|at| list.get(*at));
             let values = item.map_or_else(Vec::new, |item| {
-                let (state, role) = word(item.state);
+                let (state, role) = word(item.state, self.job.running());
                 let size = if item.bytes > 0 { text::bytes(item.bytes) } else { String::new() };
                 let mut note = item.note.clone().unwrap_or_default();
                 if item.retries > 0 && item.state == ItemState::Running {
@@ -247,14 +259,14 @@ impl RunView<'_> {
                 let note_role = if item.state == ItemState::Failed { Role::Fail } else { Role::Dim };
                 vec![
                     Value::styled(state, role),
-                    Value::plain(item.name.clone()),
+                    Value::plain(told(&item.name, room)),
                     Value::plain(size),
                     Value::styled(note, note_role),
                 ]
             });
             Row { marked: false, values }
         };
-        table(&self.columns(area.width), self.list, row, area, look, buffer);
+        table(&columns, self.list, row, area, look, buffer);
     }
 }
 
@@ -277,7 +289,7 @@ fn succeeded(report: &JobReport) -> Vec<(String, Role)> {
         lines = vec![(format!("! WARN  {verdict}"), Role::Warn)];
         lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
     }
-    lines.push(("Enter shows the report".to_owned(), Role::Text));
+    lines.push(("Enter or n shows the report".to_owned(), Role::Text));
     lines
 }
 

@@ -61,14 +61,21 @@ pub(super) fn words(model: &Model) -> Vec<String> {
 
 /// Asks for the end of the fingerprint.
 pub(super) fn ask(cx: &mut Cx<'_>) {
-    let known: Vec<&str> =
-        unknown(cx.model).into_iter().filter_map(|signature| signature.fingerprint.as_deref()).collect();
+    // The fingerprint is not shown here again: what is typed has to come from somewhere else.
     let help = format!(
-        "Signed by {}. From the paper that its signer gave you, type the last {TYPED} characters of the \
-         fingerprint; capitals count.",
-        known.join(" and ")
+        "From the paper that its signer gave you, never from the medium: type the last {TYPED} characters of the \
+         fingerprint; capitals count."
     );
     cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help));
+}
+
+/// A slip of the finger is no owner: the name stands in every report from then on.
+fn owner(text: &str) -> Result<(), String> {
+    match text.trim() {
+        short if short.chars().count() < 3 => Err("a name or address, of three letters at least".to_owned()),
+        words if words.contains(char::is_whitespace) => Err("one word, without blanks".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 impl Pinning {
@@ -85,7 +92,7 @@ impl Pinning {
             Some(key) => {
                 self.key = Some(key);
                 let help = "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
-                cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help));
+                cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).checked(owner));
             }
             None => cx.open(differs(cx.model, typed)),
         }

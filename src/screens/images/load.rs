@@ -48,7 +48,7 @@ impl Load {
                     .map(|version| Item::new(version.as_str(), "newest patch in the table"))
                     .collect();
                 items.push(Item::new("another version ...", "to be typed"));
-                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items));
+                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items).or_typed());
             }
         }
     }
@@ -64,7 +64,7 @@ impl Load {
                     cx.open(Input::new(OTHER_VERSION, "Images of which Kubernetes?", help));
                 }
             },
-            (OTHER_VERSION, Answer::Text(text)) => {
+            (VERSION | OTHER_VERSION, Answer::Text(text)) => {
                 ask(Act::ImagesKubeadm, Source::Kubeadm(text.trim().to_owned()), cx);
             }
             (UNSURE, Answer::Rows(rows)) => {
