@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 #[path = "../rig/mod.rs"]
+#[expect(dead_code, reason = "each crate of tests uses its own part of the rig")]
 mod rig;
 
 #[cfg(test)]

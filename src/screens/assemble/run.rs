@@ -59,12 +59,15 @@ const fn word(state: ItemState, running: bool) -> (&'static str, Role) {
     }
 }
 
-/// An item's name in `room` columns: repository and tag tell more than the registry's host, which goes first.
-fn told(name: &str, room: usize) -> String {
-    match name.split_once('/') {
-        Some((host, rest)) if text::width(name) > room && host.contains(['.', ':']) => rest.to_owned(),
-        _ => name.to_owned(),
+/// An item's name in `room` columns: what stands last in it tells most, so host and path go first.
+fn told(name: &str, room: usize) -> &str {
+    let mut rest = name;
+    while text::width(rest) > room
+        && let Some((_, shorter)) = rest.split_once('/')
+    {
+        rest = shorter;
     }
+    rest
 }
 
 /// What a filter looks at.
