@@ -1,5 +1,7 @@
 //! Answers to queries: which screen or dialog gets them, and what becomes of those that nobody waits for any more.
 
+use std::collections::VecDeque;
+
 use super::app::App;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
@@ -16,9 +18,18 @@ pub(super) struct Asked {
     left: Vec<Query>,
 }
 
+/// What nobody asked for this moment waits while something is typed or to be decided: no key lands where it was not meant.
+#[derive(Debug, Default)]
+pub(super) struct Later {
+    dialogs: VecDeque<Dialog>,
+    /// Whether what this update opens comes by itself.
+    pub(super) unasked: bool,
+}
+
 impl App {
     /// Hands an answer on.
     pub(super) fn found(&mut self, found: &Found) {
+        self.later.unasked = true;
         if let Some(query) = found.query() {
             if let Some(at) = self.asked.left.iter().position(|left| *left == query) {
                 self.asked.left.swap_remove(at);
@@ -48,9 +59,14 @@ impl App {
                 }
             }
             Found::Last(text, written) => self.restore(text, *written),
+            // These are asked by themselves, again and again.
+            Found::Failed(Query::Media | Query::Host, failure) => {
+                self.model.note(Level::Fail, &failure.message);
+                self.say(format!("{}; l shows the log", failure.message));
+            }
             Found::Failed(_, failure) => {
                 self.model.note(Level::Fail, &failure.message);
-                self.dialogs.push(words::failure_page("That did not work", failure).into());
+                self.todo.dialogs.push(words::failure_page("That did not work", failure).into());
             }
             // What is kept by itself is not worth a word each time.
             Found::Saved(path) if !path.starts_with(self.model.settings.paths.work()) => {
@@ -60,7 +76,7 @@ impl App {
             Found::NotSaved(path, failure) => {
                 self.model.note(Level::Fail, &failure.message);
                 let title = format!("{} was not written", path.display());
-                self.dialogs.push(words::failure_page(&title, failure).into());
+                self.todo.dialogs.push(words::failure_page(&title, failure).into());
             }
             _ => {}
         }
@@ -79,7 +95,7 @@ impl App {
                 let failure = Failure::new(Kind::Medium, reason);
                 let failure = failure
                     .hint("nothing was written; put the medium back, or choose another one: 3 leads there");
-                self.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
+                self.todo.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
             }
         }
     }
@@ -97,6 +113,28 @@ impl App {
 
     fn close(&mut self, question: Question) {
         self.dialogs.retain(|dialog| dialog.question() != Some(question));
+        self.later.dialogs.retain(|dialog| dialog.question() != Some(question));
+    }
+
+    /// Whether something is being typed or decided.
+    fn is_answered(&self) -> bool {
+        let typed = |dialog: &Dialog| {
+            matches!(dialog, Dialog::Secret(_) | Dialog::Input(_) | Dialog::Confirm(_) | Dialog::Path(_))
+        };
+        self.dialogs.iter().any(typed)
+    }
+
+    /// Opens what an update opened; what came by itself only where no key of another dialog can land in it.
+    fn open_dialogs(&mut self) {
+        let opened = std::mem::take(&mut self.todo.dialogs);
+        if std::mem::take(&mut self.later.unasked) && self.is_answered() {
+            self.later.dialogs.extend(opened);
+        } else {
+            self.dialogs.extend(opened);
+        }
+        if self.dialogs.is_empty() {
+            self.dialogs.extend(self.later.dialogs.pop_front());
+        }
     }
 
     /// Closes and opens what an update asked for; tells the time to those that show it, and asks for what they need.
@@ -104,8 +142,7 @@ impl App {
         for question in std::mem::take(&mut self.todo.closed) {
             self.close(question);
         }
-        let opened = std::mem::take(&mut self.todo.dialogs);
-        self.dialogs.extend(opened);
+        self.open_dialogs();
         for (question, query) in std::mem::take(&mut self.todo.waited) {
             self.asked.left.retain(|left| *left != query);
             self.asked.waited.push((question, query.clone()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::answers::Asked;
+use super::answers::{Asked, Later};
 use super::job;
 use super::keep::Keeper;
 use super::keys;
@@ -32,6 +32,7 @@ pub struct App {
     pub(super) keymap: Keymap,
     pub(super) screens: BTreeMap<Place, Box<dyn Screen + Send>>,
     pub(super) dialogs: Vec<Dialog>,
+    pub(super) later: Later,
     pub(super) words: Option<(String, Duration)>,
     pub(super) size: (u16, u16),
     pub(super) interrupts: u8,
@@ -53,6 +54,7 @@ impl App {
             keymap,
             screens: screens::all(),
             dialogs: Vec::new(),
+            later: Later::default(),
             words: None,
             size,
             interrupts: 0,
@@ -176,6 +178,7 @@ impl App {
                 |dialog| !matches!(dialog, Dialog::Secret(secret) if secret.question.act == Act::Pack),
             );
         }
+        self.later.unasked = true;
         let places: Vec<Place> = self.screens.keys().copied().collect();
         for place in places {
             if let Some(screen) = self.screens.get_mut(&place) {
@@ -277,6 +280,12 @@ impl App {
 
     pub(super) fn go(&mut self, place: Place) {
         if place != self.model.place {
+            // A plan is only worth waiting for where it is shown.
+            let plans = |job: &super::model::JobState| job.act == Act::AssembleSpace && !job.stopping;
+            if self.model.place == Place::Assemble && self.model.running().is_some_and(plans) {
+                let stopped = job::stop(&mut self.model).map(Effect::Cancel);
+                self.todo.effects.extend(stopped);
+            }
             self.model.place = place;
             self.on_screen(|screen, cx| screen.entered(cx));
         }

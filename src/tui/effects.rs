@@ -39,7 +39,47 @@ pub struct Runner {
     ctx: JobCtx,
     asked: Arc<Mutex<Option<blocking::Sender<Option<SecretString>>>>>,
     asking: Arc<Mutex<Vec<(Query, AbortHandle)>>>,
+    turns: Arc<Mutex<Turns>>,
     writes: UnboundedSender<Write>,
+}
+
+/// Queries of which one of a kind is under way at a time, and the latest that was asked for meanwhile.
+#[derive(Default)]
+pub(super) struct Turns([Turn; 2]);
+
+#[derive(Default)]
+struct Turn {
+    busy: bool,
+    next: Option<Query>,
+}
+
+impl Turns {
+    const fn of(query: &Query) -> Option<usize> {
+        match query {
+            Query::Media => Some(0),
+            Query::Bundles(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The query, where it is to begin now.
+    fn begin(&mut self, query: Query) -> Option<Query> {
+        let turn = self.0.get_mut(Self::of(&query)?)?;
+        if turn.busy {
+            turn.next = Some(query);
+            return None;
+        }
+        turn.busy = true;
+        Some(query)
+    }
+
+    /// A query was answered; the next of its kind.
+    fn done(&mut self, query: &Query) -> Option<Query> {
+        let turn = self.0.get_mut(Self::of(query)?)?;
+        let next = turn.next.take();
+        turn.busy = next.is_some();
+        next
+    }
 }
 
 /// What is done in the order in which it was asked for.
@@ -55,8 +95,8 @@ impl Runner {
     pub fn new(tell: UnboundedSender<Msg>, settings: Settings, ctx: JobCtx) -> Self {
         let (writes, wanted) = unbounded_channel();
         tokio::spawn(write_all(wanted, tell.clone(), ctx.files.clone()));
-        let (asked, asking) = (Arc::default(), Arc::default());
-        Self { tell, settings, jobs: JobManager::new(), ctx, asked, asking, writes }
+        let (asked, asking, turns) = (Arc::default(), Arc::default(), Arc::default());
+        Self { tell, settings, jobs: JobManager::new(), ctx, asked, asking, turns, writes }
     }
 
     fn say(&self, msg: Msg) {
@@ -189,15 +229,29 @@ impl Runner {
         }
     }
 
-    /// Answers a query, in time.
+    async fn find(&self, query: Query) {
+        match find(&query, &self.settings, &self.ctx).await {
+            Ok(found) => self.say(Msg::Found(found)),
+            Err(failure) => self.say(Msg::Found(Found::Failed(query, failure))),
+        }
+    }
+
+    /// Answers a query, in time. Surveys of media are made one after the other: no older one overtakes a later one.
     pub fn ask(&self, query: Query) {
+        if Turns::of(&query).is_some() {
+            let begun = self.turns.lock().unwrap_or_else(PoisonError::into_inner).begin(query);
+            let runner = self.clone();
+            tokio::spawn(async move {
+                let mut next = begun;
+                while let Some(query) = next {
+                    runner.find(query.clone()).await;
+                    next = runner.turns.lock().unwrap_or_else(PoisonError::into_inner).done(&query);
+                }
+            });
+            return;
+        }
         let (runner, asked) = (self.clone(), query.clone());
-        let answer = tokio::spawn(async move {
-            match find(&query, &runner.settings, &runner.ctx).await {
-                Ok(found) => runner.say(Msg::Found(found)),
-                Err(failure) => runner.say(Msg::Found(Found::Failed(query, failure))),
-            }
-        });
+        let answer = tokio::spawn(async move { runner.find(query).await });
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         asking.retain(|(_, answer)| !answer.is_finished());
         asking.push((asked, answer.abort_handle()));
@@ -295,5 +349,26 @@ impl Passphrases for Runner {
             return Err(KeyError::NoPassphrase { path: key.to_owned(), reason }.into());
         }
         Ok(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_survey_of_a_kind_is_under_way_and_the_latest_that_was_asked_for_follows() {
+        let mut turns = Turns::default();
+        let bundles = |path: &str| Query::Bundles(vec![path.into()]);
+        assert_eq!(turns.begin(Query::Media), Some(Query::Media));
+        assert_eq!(turns.begin(Query::Media), None);
+        assert_eq!(turns.begin(bundles("/a")), Some(bundles("/a")));
+        assert_eq!(turns.begin(bundles("/b")), None);
+        assert_eq!(turns.begin(bundles("/c")), None);
+        assert_eq!(turns.done(&Query::Media), Some(Query::Media));
+        assert_eq!(turns.done(&Query::Media), None);
+        assert_eq!(turns.begin(Query::Media), Some(Query::Media));
+        assert_eq!(turns.done(&bundles("/a")), Some(bundles("/c")));
+        assert_eq!(turns.done(&bundles("/c")), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::config::key::{Code, Key};
 pub fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Msg::Key),
-        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Paste(text) => Some(Msg::Paste(text.into())),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
         Event::Mouse(event) => match event.kind {
             MouseEventKind::ScrollUp => Some(Msg::Key(Key::plain(Code::Up))),

@@ -1,9 +1,12 @@
 //! What the workstation is told and what it asks for: the only ways in and out of its state.
 
+use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use super::resume::Cuts;
 use crate::actions::Act;
@@ -22,13 +25,42 @@ use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
 
+/// Text that was pasted; it may be a passphrase, so it is never shown by `Debug` and wiped when it is dropped.
+pub struct Pasted(Zeroizing<String>);
+
+impl fmt::Debug for Pasted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pasted(..)")
+    }
+}
+
+impl Deref for Pasted {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Pasted {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Pasted {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
 /// Something that happened outside.
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
     Key(Key),
     /// Text was pasted.
-    Paste(String),
+    Paste(Pasted),
     /// A row was clicked, counted from the top.
     Click(u16),
     /// The terminal has another size: columns, rows.
@@ -177,4 +209,15 @@ pub enum Effect {
     Redraw,
     /// Leave.
     Quit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_pasted_is_never_debugged() {
+        let msg = Msg::Paste("hunter2".into());
+        assert!(!format!("{msg:?}").contains("hunter2"));
+    }
 }

@@ -6,12 +6,15 @@
 mod answer;
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use zeroize::{Zeroize, Zeroizing};
 
 use self::answer::{Prompt, Typed, typed};
 use super::app::App;
@@ -28,6 +31,10 @@ const STATE: (u16, u16) = (80, 44);
 const DIALOG: (u16, u16) = (80, 400);
 /// With nothing new for this long a changed state is printed.
 const QUIET: Duration = Duration::from_millis(150);
+/// While something changes by time alone it is looked at this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Bytes of a line that are reserved at once, so that a passphrase leaves no copies behind.
+const LINE: usize = 1024;
 /// Leaves what is open.
 const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
 /// A job that goes on is told of this often.
@@ -44,22 +51,30 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
         shown: String::new(),
         phase: None,
         hidden: None,
+        secret: Arc::default(),
     };
     let first = plain.app.begin();
     plain.effects(first);
-    plain.turn(&mut told, lines()).await;
+    let lines = lines(plain.secret.clone());
+    plain.turn(&mut told, lines).await;
     !(plain.lost || plain.app.was_terminated())
 }
 
-/// The lines of standard input as they come; the channel closes at its end.
-fn lines() -> UnboundedReceiver<String> {
+/// The lines of standard input as they come; the channel closes at its end. Where a passphrase is typed on a terminal,
+/// its end is an empty line, once.
+fn lines(secret: Arc<AtomicBool>) -> UnboundedReceiver<Zeroizing<String>> {
     let (send, lines) = unbounded_channel();
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
-        let mut line = Vec::new();
-        while let Ok(1..) = input.read_until(b'\n', &mut line) {
-            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-            line.clear();
+        let terminal = input.is_terminal();
+        let mut line = Zeroizing::new(Vec::with_capacity(LINE));
+        while let Ok(length) = input.read_until(b'\n', &mut line) {
+            if length == 0 && !(terminal && secret.swap(false, SeqCst)) {
+                return;
+            }
+            let text =
+                Zeroizing::new(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned());
+            line.zeroize();
             if send.send(text).is_err() {
                 return;
             }
@@ -80,12 +95,20 @@ struct Plain {
     phase: Option<(Phase, Instant)>,
     /// While a passphrase is typed.
     hidden: Option<Hidden>,
+    /// Whether that is so, for the thread that reads.
+    secret: Arc<AtomicBool>,
 }
 
 impl Plain {
-    async fn turn(&mut self, told: &mut UnboundedReceiver<Msg>, mut lines: UnboundedReceiver<String>) {
+    async fn turn(
+        &mut self,
+        told: &mut UnboundedReceiver<Msg>,
+        mut lines: UnboundedReceiver<Zeroizing<String>>,
+    ) {
         let mut listening = true;
         self.state(true);
+        // Only what came, or what moves by itself, is worth waking up for.
+        let mut due = Some(Instant::now() + QUIET);
         while !(self.leaving && self.app.model.running().is_none()) {
             tokio::select! {
                 line = lines.recv(), if listening => match line {
@@ -97,11 +120,14 @@ impl Plain {
                     }
                 },
                 Some(msg) = told.recv() => self.take(msg),
-                () = tokio::time::sleep(QUIET) => {
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.take(Msg::Tick);
                     self.state(false);
+                    due = self.app.moves().then(|| Instant::now() + TICK);
+                    continue;
                 }
             }
+            due = Some(Instant::now() + QUIET);
         }
     }
 
@@ -111,9 +137,13 @@ impl Plain {
             Msg::Ended(..) => self.phase = None,
             _ => {}
         }
+        let interrupted = matches!(msg, Msg::Interrupt);
         let job = matches!(msg, Msg::Job(..) | Msg::Tick);
         let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
         self.effects(effects);
+        if let (true, Some((words, _))) = (interrupted, self.app.words.clone()) {
+            self.print(&format!("\n! {words}\n"));
+        }
         if job {
             self.progress();
         }
@@ -132,6 +162,7 @@ impl Plain {
     /// A line was typed.
     fn line(&mut self, line: &str) {
         self.hidden = None;
+        self.secret.store(false, SeqCst);
         let prompt = self.app.prompt();
         match typed(&prompt, line) {
             Typed::Messages(messages) => {
@@ -173,8 +204,8 @@ impl Plain {
         }
         self.shown = steady;
         let text = self.app.plain_text(true);
-        self.print(&format!("\n{text}"));
         if page {
+            self.print(&format!("\n{text}"));
             // It is read: nothing of it has to be answered.
             self.take(ESC);
             self.shown.clear();
@@ -182,8 +213,10 @@ impl Plain {
         }
         if self.app.prompt() == Prompt::Secret {
             self.hidden = Hidden::begin();
+            self.secret.store(true, SeqCst);
         }
-        self.print("airlift> ");
+        // At once, so that what is typed meanwhile never comes between.
+        self.print(&format!("\n{text}airlift> "));
     }
 
     fn print(&mut self, words: &str) {
@@ -295,7 +328,7 @@ impl App {
             }
             Prompt::One(_) => "Type a number, or words to filter by; nothing leaves.",
             Prompt::Several(_) => "Type numbers to mark or unmark, nothing to take them, esc to leave.",
-            Prompt::Secret => "Type it; it is not shown. Ctrl-D leaves.",
+            Prompt::Secret => "Type it; it is not shown. An empty line leaves, as does Ctrl-D.",
             Prompt::Wait => return String::new(),
         };
         format!("{words}\n")

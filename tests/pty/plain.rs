@@ -7,6 +7,8 @@ use crate::rig::TempRoot;
 const TALL: (u16, u16) = (80, 400);
 
 fn say(console: &mut Console, line: &str) {
+    // Never into what is still being printed.
+    console.wait_for("a prompt", |screen| screen.trim_end().ends_with("airlift>"));
     console.keys(&format!("{line} Enter"));
 }
 
@@ -32,11 +34,13 @@ fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
     console.wait("1 >  nginx:1.25.3");
     say(&mut console, "registry.example.com/team/app:1.0");
     console.wait_for("a second row", |screen| screen.lines().any(|line| row(line, "2", "app:1.0")));
-    say(&mut console, "1");
-    console.wait_for("the cursor on the first", |screen| {
-        let last = screen.lines().rfind(|line| row(line, "1", "nginx:1.25.3"));
-        screen.contains("airlift> 1") && last.is_some_and(|line| line.contains("1 >"))
-    });
+    for (number, name) in [("2", "app:1.0"), ("1", "nginx:1.25.3")] {
+        say(&mut console, number);
+        console.wait_for("the cursor on that row", |screen| {
+            let last = screen.lines().rfind(|line| row(line, number, name));
+            last.is_some_and(|line| line.contains(&format!("{number} >")))
+        });
+    }
     say(&mut console, "esc");
     console.settle();
     say(&mut console, "q");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlift::actions::Act;
 use airlift::domain::job::JobId;
 use airlift::domain::progress::{Event, Phase, PlannedItem};
 use airlift::domain::view::JobView;
@@ -388,4 +389,24 @@ fn a_change_of_an_earlier_step_takes_plan_and_run_away() {
     desk.tell(Msg::Paste("busybox:1.36\n".into()));
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Stale);
     assert!(desk.app.model.assembly.run.is_none());
+}
+
+#[test]
+fn a_plan_that_is_left_stops_and_media_can_be_chosen_meanwhile() {
+    let mut desk = ready();
+    let running = |desk: &Desk| desk.app.model.running().is_some();
+    desk.tell(Msg::Job(JobId(1), std::sync::Arc::default()));
+    assert!(running(&desk));
+    desk.effects.clear();
+    desk.keys("3");
+    assert!(
+        desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(1)))),
+        "{:?}",
+        desk.effects
+    );
+    assert!(desk.keys("o").screen().contains("Assemble in a directory"), "{}", desk.screen());
+    desk.keys("Esc 4").effects.clear();
+    desk.tell(Msg::Ended(JobId(1), Ended::Cancelled));
+    let planned = |effect: &Effect| matches!(effect, Effect::Start(Act::AssembleSpace, _));
+    assert!(desk.effects.iter().any(planned), "{:?}", desk.effects);
 }

@@ -91,7 +91,7 @@ fn hostile_and_endless_names_neither_move_the_layout_nor_pass_through() {
     let mut desk = desk();
     let long = format!("registry.example.com/{}:{}", "a/".repeat(85) + "b", "v1.0.".repeat(22));
     assert!(long.len() > 300);
-    desk.tell(Msg::Paste(format!("{}\n", long.trim_end_matches('.'))));
+    desk.tell(Msg::Paste(format!("{}\n", long.trim_end_matches('.')).into()));
     assert_eq!(desk.app.model.picked.images.len(), 1);
     desk.tell(Msg::Paste("evil\u{1b}]52;c;aGk=\u{7}\n\u{202e}gnp:1\n".into()));
     for keys in ["", "Esc", "d"] {

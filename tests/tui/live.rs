@@ -12,7 +12,7 @@ use airlift::engine::registry::RegistryOptions;
 use airlift::engine::state::{Acceptance, State};
 use airlift::tui::effects::Runner;
 use airlift::tui::model::Settings;
-use airlift::tui::msg::{Effect, Msg};
+use airlift::tui::msg::Msg;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -116,15 +116,57 @@ impl Live {
         }
     }
 
+    /// The same, until words are on the screen.
+    pub(crate) fn until_seen(&mut self, words: &str) {
+        let end = Instant::now() + PATIENCE;
+        self.carry_out();
+        while !self.desk.screen().contains(words) {
+            let left = end.saturating_duration_since(Instant::now());
+            let told = &mut self.told;
+            let msg = self.runtime.block_on(async { tokio::time::timeout(left, told.recv()).await });
+            match msg {
+                Ok(Some(msg)) => drop(self.desk.tell(msg)),
+                _ => panic!("waited in vain for {words}:\n{}", self.desk.screen()),
+            }
+            self.carry_out();
+        }
+    }
+
     fn carry_out(&mut self) {
         let _inside = self.runtime.enter();
         for effect in std::mem::take(&mut self.desk.effects) {
-            match effect {
-                Effect::Start(_, spec) => self.runner.start(*spec),
-                Effect::Ask(query) => self.runner.ask(query),
-                Effect::Save(path, text) => self.runner.save(path, text),
-                _ => {}
-            }
+            // What is left is the terminal's, and there is none.
+            drop(self.runner.carry_out(effect));
         }
     }
+}
+
+#[test]
+fn a_job_is_stopped_while_it_waits_for_a_passphrase() {
+    let mut live = Live::at(now());
+    live.desk.keys("0 K");
+    live.until("a passphrase is asked for", |desk| {
+        desk.app.model.running().is_some_and(|job| job.id.is_some())
+    });
+    live.until_seen("Passphrase:");
+    live.desk.typed("half").keys("Ctrl-C Ctrl-C");
+    live.until("the job is over", |desk| desk.app.model.running().is_none());
+    let key = live.desk.app.model.settings.paths.key();
+    assert!(!key.exists());
+}
+
+#[test]
+fn a_passphrase_is_typed_or_refused_and_the_job_hears_of_it() {
+    let mut live = Live::at(now());
+    live.desk.keys("0 K");
+    live.until_seen("Passphrase:");
+    live.desk.keys("Esc");
+    live.until("the job is over", |desk| desk.app.model.running().is_none());
+    let key = live.desk.app.model.settings.paths.key();
+    assert!(!key.exists());
+    live.desk.keys("K");
+    live.until_seen("Passphrase:");
+    live.desk.typed("hunter2").keys("Enter").typed("hunter2").keys("Enter");
+    live.until("the job is over", |desk| desk.app.model.running().is_none());
+    assert!(key.exists());
 }

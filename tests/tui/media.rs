@@ -382,3 +382,21 @@ fn hostile_names_neither_move_the_layout_nor_pass_through() {
         }
     }
 }
+
+#[test]
+fn a_failure_that_comes_by_itself_takes_no_key_of_what_is_typed() {
+    let mut desk = Desk::new();
+    desk.keys("b 3 o").typed("/mn");
+    let failure = || Failure::new(Kind::Medium, "the list of media cannot be read");
+    desk.tell(Msg::Found(Found::Failed(Query::Media, failure())));
+    desk.tell(Msg::Found(Found::Failed(Query::Place("/srv".into()), failure())));
+    desk.typed("t").tell(Msg::Found(Found::Entries("/".into(), Ok(Vec::new()))));
+    let screen = desk.screen();
+    assert!(screen.contains("/mnt") && !screen.contains("That did not work"), "{screen}");
+    desk.keys("Esc");
+    assert!(desk.screen().contains("That did not work"), "{}", desk.screen());
+    desk.keys("Esc").tell(Msg::Found(Found::Failed(Query::Media, failure())));
+    let screen = desk.screen();
+    assert!(screen.contains("the list of media cannot be read; l shows the log"), "{screen}");
+    assert!(!screen.contains("That did not work"), "{screen}");
+}

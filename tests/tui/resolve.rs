@@ -95,7 +95,7 @@ fn report(images: Vec<ImageView>, failed: Vec<FailedView>, changes: Vec<Change>)
 /// At the Verify step with three references.
 fn desk() -> Desk {
     let mut desk = Desk::new();
-    desk.keys("b").tell(Msg::Paste(format!("{ETCD}\n{NGINX}\n{APP}\n"))).keys("2").wait(10);
+    desk.keys("b").tell(Msg::Paste(format!("{ETCD}\n{NGINX}\n{APP}\n").into())).keys("2").wait(10);
     desk.effects.clear();
     desk
 }

@@ -41,11 +41,13 @@ pub(super) struct Assemble {
     list: List,
     order: Vec<usize>,
     key: AskKey,
+    /// Whether one came back while a plan that was left still stops.
+    back: bool,
 }
 
 impl Default for Assemble {
     fn default() -> Self {
-        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey) }
+        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey), back: false }
     }
 }
 
@@ -254,7 +256,7 @@ impl Screen for Assemble {
                     cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
                     Some(Ended::Cancelled)
                 );
-                if !stopped {
+                if !stopped || std::mem::take(&mut self.back) {
                     Self::plan(cx);
                 }
             }
@@ -263,6 +265,7 @@ impl Screen for Assemble {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
+        self.back = cx.model.running().is_some_and(|job| job.act == Act::AssembleSpace && job.stopping);
         Self::plan(cx);
     }
 

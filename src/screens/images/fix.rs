@@ -96,6 +96,7 @@ impl Fix {
                 cx.open(Choose::new(TAG, &title, std::iter::once(pin).chain(items).collect()));
             }
             Found::Tags(repository, Err(failure)) if *repository == reference.repository_of() => {
+                self.reference = None;
                 cx.open(words::failure_page("The tags could not be listed", failure));
             }
             Found::Digest(asked, Ok(digest)) if *asked == reference => {
@@ -103,6 +104,7 @@ impl Fix {
                 self.write(&text, list, cx);
             }
             Found::Digest(asked, Err(failure)) if *asked == reference => {
+                self.reference = None;
                 cx.open(words::failure_page("The digest could not be asked for", failure));
             }
             _ => {}

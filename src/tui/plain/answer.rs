@@ -52,7 +52,8 @@ fn replaced(line: &str) -> Typed {
     Typed::Messages(clear.into_iter().chain(typed).chain([key(Code::Enter)]).collect())
 }
 
-/// What a line means at a prompt. `esc` leaves every one of them.
+/// What a line means at a prompt. `esc` leaves every one of them but that of a passphrase, which may be just that word:
+/// an empty line does.
 pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
     let word = line.trim();
     if word.eq_ignore_ascii_case("esc") && *prompt != Prompt::Secret {
@@ -79,7 +80,8 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         },
         Prompt::Several(_) if word.is_empty() => keys([Code::Enter]),
         Prompt::Several(rows) => several(word, *rows),
-        Prompt::Secret => Typed::Messages(vec![Msg::Paste(line.to_owned()), key(Code::Enter)]),
+        Prompt::Secret if line.is_empty() => keys([Code::Esc]),
+        Prompt::Secret => Typed::Messages(vec![Msg::Paste(line.into()), key(Code::Enter)]),
         Prompt::Wait => Typed::Nothing("still waiting; esc gives it up".to_owned()),
     }
 }
@@ -125,7 +127,7 @@ fn on_screen(word: &str, number: Option<usize>, rows: usize, acts: &[String]) ->
             let named: String = first.to_uppercase().chain(word.chars().skip(1)).collect();
             match named.parse::<Key>() {
                 Ok(key) => Typed::Messages(vec![Msg::Key(key)]),
-                Err(_) => Typed::Messages(vec![Msg::Paste(word.to_owned())]),
+                Err(_) => Typed::Messages(vec![Msg::Paste(word.into())]),
             }
         }
     }
@@ -138,7 +140,7 @@ mod tests {
     fn said(prompt: &Prompt, line: &str) -> String {
         let one = |msg: Msg| match msg {
             Msg::Key(key) => key.to_string(),
-            Msg::Paste(text) => format!("paste({text})"),
+            Msg::Paste(text) => format!("paste({})", &*text),
             other => format!("{other:?}"),
         };
         match typed(prompt, line) {
@@ -175,6 +177,7 @@ mod tests {
             (&Prompt::Several(3), "", "Enter"),
             (&Prompt::Several(3), "1 7", "rows are 1 to 3"),
             (&Prompt::Secret, " esc", "paste( esc) Enter"),
+            (&Prompt::Secret, "", "Esc"),
             (&Prompt::Wait, "x", "still waiting; esc gives it up"),
         ] {
             assert_eq!(said(prompt, line), expected, "{prompt:?} {line:?}");
