@@ -190,7 +190,15 @@ fn every_command_has_a_manual_page() {
         assert!(ran.stdout.contains(".SH NAME"));
     }
     let main = run(home.path(), &["man"]).stdout;
-    for words in ["Exit codes", ".SH ENVIRONMENT", "AIRLIFT_KEY_PASSPHRASE", ".SH FILES", "allowed_signers"] {
+    for words in [
+        "Exit codes",
+        ".SH KEYS OF THE WORKSTATION",
+        "key.generate",
+        ".SH ENVIRONMENT",
+        "AIRLIFT_KEY_PASSPHRASE",
+        ".SH FILES",
+        "allowed_signers",
+    ] {
         assert!(main.contains(words), "{words}");
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::CommandFactory;
 
+use crate::actions::{ACTIONS, Scope};
 use crate::cli::Front;
 use crate::cli::args::Cli;
 use crate::config::surroundings::{ENVIRONMENT, FILES};
@@ -51,5 +52,13 @@ fn surroundings() -> String {
             |(name, words): &(&str, &str)| format!(".TP\n\\fB{}\\fR\n{}\n", escaped(name), escaped(words));
         format!(".SH {title}\n{}", rows.iter().map(row).collect::<String>())
     };
-    section("ENVIRONMENT", ENVIRONMENT) + &section("FILES", FILES)
+    let keys: Vec<(String, &str)> = ACTIONS
+        .iter()
+        .filter(|action| action.scope != Scope::Shell)
+        .map(|action| (format!("{}  {}", action.keys.join(" "), action.id), action.doc))
+        .collect();
+    let keys: Vec<(&str, &str)> = keys.iter().map(|(name, doc)| (name.as_str(), *doc)).collect();
+    section("KEYS OF THE WORKSTATION", &keys)
+        + &section("ENVIRONMENT", ENVIRONMENT)
+        + &section("FILES", FILES)
 }
