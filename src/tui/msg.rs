@@ -121,7 +121,7 @@ pub enum Query {
     Host,
     /// What these sources name.
     Select(Images),
-    /// The repositories of a registry: HOST[:PORT].
+    /// The repositories of a registry, `HOST[:PORT]`.
     Repositories(String),
     /// The tags of a repository.
     Tags(Repository),
