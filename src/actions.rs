@@ -20,8 +20,12 @@ pub enum Scope {
     Global,
     /// On every screen with a list.
     List,
+    /// On screens with a list whose rows are marked.
+    Marks,
     /// While a job is or was there.
     Job,
+    /// Where what failed can be done again by itself.
+    Failed,
     /// The start screen.
     Start,
     /// Connected, step 1.
@@ -117,12 +121,12 @@ actions! {
     First List "list.first" ["Home", "g"] Reads - "first" "To the first row";
     Last List "list.last" ["End", "G"] Reads - "last" "To the last row";
     Filter List "list.filter" ["/"] Reads - "filter" "Show the rows that contain some words; Esc shows all again";
-    Mark List "list.mark" ["Space"] Reads - "mark" "Mark the row, or take its mark away";
-    MarkAll List "list.mark-all" ["a"] Reads - "all" "Mark all rows that are shown; again takes the marks away";
-    Invert List "list.invert" ["i"] Reads - "invert" "Mark what is not marked of the rows that are shown, and the other way round";
+    Mark Marks "list.mark" ["Space"] Reads - "mark" "Mark the row, or take its mark away";
+    MarkAll Marks "list.mark-all" ["a"] Reads - "all" "Mark all rows that are shown; again takes the marks away";
+    Invert Marks "list.invert" ["i"] Reads - "invert" "Mark what is not marked of the rows that are shown, and the other way round";
 
     // Jobs.
-    Retry Job "job.retry" ["r"] Reads - "retry failed" "Do again only what failed";
+    Retry Failed "job.retry" ["r"] Reads - "retry failed" "Do again only what failed";
     Pause Job "job.pause" ["p"] Reads - "pause" "Pause the job, or go on with it";
     Stop Job "job.stop" ["x"] Reads - "stop" "Stop the job at a safe point; what is done is kept";
 

@@ -1,6 +1,6 @@
 //! Text to read: scrolled, searched, nothing to answer.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,13 +20,24 @@ pub struct Page {
     title: String,
     lines: Vec<(String, Role)>,
     from: Cell<usize>,
+    /// The lowest place to begin at, once it was drawn.
+    last: Cell<Option<usize>>,
+    /// The columns it was folded for, and the lines then.
+    folded: RefCell<(usize, Vec<(String, Role)>)>,
     copy: Option<String>,
 }
 
 impl Page {
     /// A page of lines.
     pub fn new(title: &str, lines: Vec<(String, Role)>) -> Self {
-        Self { title: title.to_owned(), lines, from: Cell::new(0), copy: None }
+        Self {
+            title: title.to_owned(),
+            lines,
+            from: Cell::new(0),
+            last: Cell::new(None),
+            folded: RefCell::default(),
+            copy: None,
+        }
     }
 
     /// A page of plain lines.
@@ -43,29 +54,34 @@ impl Page {
 
     pub(super) fn key(&mut self, key: Key) -> Reply {
         let from = self.from.get();
-        self.from.set(match key.code {
+        let to = match key.code {
             Code::Esc | Code::Enter | Code::Char('q') => return Reply::Closed,
             Code::Char('c') => return self.copy.clone().map_or(Reply::Stay, Reply::Copy),
             Code::Up | Code::Char('k') => from.saturating_sub(1),
-            Code::Down | Code::Char('j') => from + 1,
+            Code::Down | Code::Char('j') => from.saturating_add(1),
             Code::PageUp => from.saturating_sub(10),
-            Code::PageDown | Code::Char(' ') => from + 10,
+            Code::PageDown | Code::Char(' ') => from.saturating_add(10),
             Code::Home | Code::Char('g') => 0,
             Code::End | Code::Char('G') => usize::MAX,
             _ => from,
-        });
+        };
+        // Where it was folded last; before that, there is at least a row for each line.
+        self.from.set(to.min(self.last.get().unwrap_or(self.lines.len())));
         Reply::Stay
     }
 
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
         let columns = area.width.saturating_sub(4).min(110);
-        let folded = self.folded(usize::from(columns.saturating_sub(4)).max(1));
+        self.fold(usize::from(columns.saturating_sub(4)).max(1));
+        let (_, folded) = &*self.folded.borrow();
         let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX).saturating_add(4);
         let rows = wanted.min(area.height.saturating_sub(2));
         let inner = popup::popup(&self.title, (columns, rows), area, look, buffer);
         let body = Rect { height: inner.height.saturating_sub(2), ..inner };
         let room = usize::from(body.height);
-        let from = self.from.get().min(folded.len().saturating_sub(room));
+        let last = folded.len().saturating_sub(room);
+        self.last.set(Some(last));
+        let from = self.from.get().min(last);
         self.from.set(from);
         for (at, (words, role)) in (0u16..).zip(folded.iter().skip(from).take(room)) {
             Line::styled(words.clone(), look.style(*role)).render(line::row(body, at), buffer);
@@ -80,11 +96,17 @@ impl Page {
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
     }
 
-    fn folded(&self, columns: usize) -> Vec<(String, Role)> {
+    /// Folds the lines where they were not folded for as many columns before.
+    fn fold(&self, columns: usize) {
+        let (before, folded) = &mut *self.folded.borrow_mut();
+        if *before == columns {
+            return;
+        }
+        *before = columns;
         let fold = |(words, role): &(String, Role)| {
             wrap(&text::shown(words), columns).into_iter().map(|piece| (piece, *role)).collect::<Vec<_>>()
         };
-        self.lines.iter().flat_map(fold).collect()
+        *folded = self.lines.iter().flat_map(fold).collect();
     }
 }
 
@@ -129,5 +151,26 @@ mod tests {
         assert!(lines.iter().all(|line| text::width(line) <= 40));
         assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), digest);
         assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn the_end_is_gone_to_and_left_again_also_before_it_was_drawn() {
+        let mut page = Page::plain("Log", (0..40).map(|number| number.to_string()));
+        for key in [Key::char('G'), Key::char('j'), Key::plain(Code::PageDown), Key::char('k')] {
+            page.key(key);
+        }
+        assert_eq!(page.from.get(), 39);
+        let area = Rect::new(0, 0, 60, 16);
+        let look = Look {
+            theme: crate::config::theme::Theme::built_in("mono").unwrap(),
+            depth: crate::config::theme::Depth::None,
+            unicode: true,
+        };
+        page.draw(area, &look, &mut Buffer::empty(area));
+        let last = page.from.get();
+        page.key(Key::char('j'));
+        assert_eq!(page.from.get(), last);
+        page.key(Key::char('k'));
+        assert_eq!(page.from.get(), last - 1);
     }
 }

@@ -107,7 +107,7 @@ impl Screen for Check {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
         match act {
-            Act::Verify | Act::Retry => self.verify(cx),
+            Act::Verify => self.verify(cx),
             Act::CheckDeep => {
                 let deep = &mut cx.model.gap.deep;
                 *deep = !*deep;

@@ -58,7 +58,7 @@ impl Images {
 
 impl Screen for Images {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Images, Scope::List]
+        &[Scope::Images, Scope::List, Scope::Marks]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {

@@ -165,10 +165,6 @@ impl Screen for Media {
                 }
                 other => other,
             }),
-            Act::Retry => Some("nothing failed here that could be done again".to_owned()),
-            Act::Mark | Act::MarkAll | Act::Invert => {
-                Some("one medium is chosen, by Enter; nothing is marked here".to_owned())
-            }
             _ => None,
         }
     }

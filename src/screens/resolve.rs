@@ -113,7 +113,7 @@ impl Resolve {
 
 impl Screen for Resolve {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Resolve, Scope::Job, Scope::List]
+        &[Scope::Resolve, Scope::Job, Scope::Failed, Scope::List, Scope::Marks]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {

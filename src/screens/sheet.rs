@@ -65,7 +65,7 @@ impl SheetView {
 
     /// Draws as many rows as there is room for.
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let (rows, cursor) = self.list.window(usize::from(area.height));
+        let (rows, cursor) = self.list.window_in(area);
         for (at, number) in (0u16..).zip(rows) {
             let Some(row) = self.lines.get(*number) else { continue };
             let place = line::row(area, at);

@@ -163,7 +163,9 @@ impl App {
     pub(super) fn why_not(&self, act: Act) -> Option<String> {
         match act.row().scope {
             Scope::Global => keys::why_not(&self.model, act),
-            Scope::Job => job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model)),
+            Scope::Job | Scope::Failed => {
+                job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model))
+            }
             _ => self.screen()?.why_not(act, &self.model),
         }
     }

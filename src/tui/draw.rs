@@ -16,8 +16,6 @@ use crate::widgets::{edit, fold, line};
 
 /// The row of the screen in which its content begins.
 const TOP: u16 = 3;
-/// The row of the screen in which the first row of a list stands that is its whole content.
-pub(super) const LIST_TOP: u16 = TOP + 1;
 
 impl App {
     /// Draws everything.

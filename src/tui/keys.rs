@@ -63,9 +63,8 @@ impl App {
     }
 
     pub(super) fn click(&mut self, row: u16) {
-        let top = super::draw::LIST_TOP;
-        if let (true, Some(at)) = (self.dialogs.is_empty(), row.checked_sub(top)) {
-            self.on_screen(|screen, _| screen.list().map(|list| list.click(usize::from(at))));
+        if self.dialogs.is_empty() {
+            self.on_screen(|screen, _| screen.list().map(|list| list.click(row)));
         }
     }
 
@@ -93,7 +92,7 @@ impl App {
         }
         match act.row().scope {
             Scope::Global => self.global(act),
-            Scope::List => self.in_list(act),
+            Scope::List | Scope::Marks => self.in_list(act),
             Scope::Job => self.on_job(act),
             _ => {
                 self.on_screen(|screen, cx| screen.act(act, cx));
@@ -134,9 +133,6 @@ impl App {
                 }
             }
             Act::Stop => self.confirm_stop(),
-            Act::Retry => {
-                self.on_screen(|screen, cx| screen.act(Act::Retry, cx));
-            }
             _ => {}
         }
     }

@@ -178,6 +178,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     let mut workstation = Loop { app, runner, screen, began: Instant::now(), leaving: false, lost: false };
     let mut first = workstation.app.begin();
     if set_up.mouse {
+        workstation.app.mouse = true;
         first.push(Effect::Mouse(true));
     }
     workstation.effects(first);

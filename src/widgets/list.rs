@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use ratatui::layout::Rect;
 use tui_input::Input;
 
 /// A list's view state. Rows are known by their number in the data it shows.
@@ -19,6 +20,8 @@ pub struct List {
     pub typing: bool,
     /// Whether rows are shown with their numbers, to be chosen by them.
     pub numbered: bool,
+    /// The row of the screen in which its first row was drawn.
+    top: Cell<u16>,
     offset: Cell<usize>,
     page: Cell<usize>,
 }
@@ -117,10 +120,14 @@ impl List {
         .min(last);
     }
 
-    /// Puts the cursor on the row that is drawn `at` rows below the first one.
-    pub fn click(&mut self, at: usize) {
+    /// Puts the cursor on the row that is drawn in that row of the screen.
+    pub fn click(&mut self, row: u16) {
+        let Some(at) = row.checked_sub(self.top.get()).map(usize::from).filter(|at| *at < self.page.get())
+        else {
+            return;
+        };
         let at = self.offset.get() + at;
-        if at < self.visible.len() && at < self.offset.get() + self.page.get() {
+        if at < self.visible.len() {
             self.cursor = at;
         }
     }
@@ -151,6 +158,12 @@ impl List {
     pub fn count(&self) -> Option<String> {
         let filtered = self.typing || !self.filter.value().is_empty();
         filtered.then(|| format!("{}/{}", self.visible.len(), self.all))
+    }
+
+    /// The same as [`List::window`] for a place on the screen, where clicks find its rows from then on.
+    pub fn window_in(&self, area: Rect) -> (&[usize], usize) {
+        self.top.set(area.y);
+        self.window(usize::from(area.height))
     }
 
     /// The rows to draw in `height` rows, and which of them is under the cursor. Remembers the place, so that the

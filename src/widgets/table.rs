@@ -93,7 +93,7 @@ pub fn table(
     };
     draw(indent, columns.iter().zip(&shown).filter_map(title), line::row(area, 0), buffer);
     let body = line::below(area, 1);
-    let (rows, cursor) = list.window(usize::from(body.height));
+    let (rows, cursor) = list.window_in(body);
     for (at, number) in (0u16..).zip(rows) {
         let row = row(*number);
         let selected = usize::from(at) == cursor;

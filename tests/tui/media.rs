@@ -354,10 +354,10 @@ fn the_cursor_stays_on_its_device_when_others_come() {
 }
 
 #[test]
-fn nothing_is_marked_here_and_the_keys_say_so() {
+fn nothing_is_marked_or_retried_here_and_the_keys_say_so() {
     let mut desk = desk(vec![stick(7, Some("/media/op/CARGO"))]);
-    assert!(desk.keys("Space").screen().contains("nothing is marked here"));
-    assert!(desk.keys("r").screen().contains("nothing failed here"));
+    assert!(desk.keys("Space").screen().contains("Space does nothing here"));
+    assert!(desk.keys("r").screen().contains("r does nothing here"));
     let footer = desk.screen().lines().last().unwrap().to_owned();
     assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
 }

@@ -101,8 +101,23 @@ impl Desk {
         text(&self.frame(80, 24))
     }
 
+    /// Draws every size there may be: none panics, and the smallest one to work in keeps its way to the help.
+    fn frames_of_all_sizes(&mut self) {
+        for (columns, rows) in [(1, 1), (1, 60), (200, 1), (59, 15), (59, 60), (200, 15), (200, 60)] {
+            self.frame(columns, rows);
+        }
+        for (columns, rows) in [(60, 16), (80, 24), (200, 60)] {
+            let frame = text(&self.frame(columns, rows));
+            let footer = frame.lines().last().unwrap_or_default();
+            assert!(footer.starts_with(" ? help"), "{columns}x{rows}: {footer:?}");
+            let hints = footer.trim().split("  ").filter(|hint| !hint.trim().is_empty()).count();
+            assert!(hints <= 6, "{columns}x{rows}: {hints} keys in {footer:?}");
+        }
+    }
+
     /// Everything a snapshot holds: the default look at both sizes, ASCII, and the looks of cells in default and mono.
     pub(crate) fn picture(&mut self) -> String {
+        self.frames_of_all_sizes();
         let mut picture = String::new();
         let mut add = |title: &str, body: String| picture.push_str(&format!("=== {title}\n{body}"));
         add("80x24", text(&self.frame(80, 24)));

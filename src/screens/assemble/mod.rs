@@ -167,7 +167,7 @@ fn expiry(text: &str) -> Result<Option<Expiry>, String> {
 
 impl Screen for Assemble {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Assemble, Scope::Job, Scope::List]
+        &[Scope::Assemble, Scope::Job, Scope::Failed, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
