@@ -53,8 +53,6 @@ pub struct Path {
     /// Whether the cursor was moved among the entries.
     walking: bool,
     refused: Option<String>,
-    /// The file that is there already and was asked about.
-    over: Option<String>,
 }
 
 impl Path {
@@ -73,7 +71,6 @@ impl Path {
             list: List::default(),
             walking: false,
             refused: None,
-            over: None,
         }
     }
 
@@ -235,12 +232,6 @@ impl Path {
             return Reply::Stay;
         }
         match self.judge(&text) {
-            Ok(true)
-                if self.wanted == Wanted::NewFile && self.is_there() && self.over.as_ref() != Some(&text) =>
-            {
-                self.refused = Some("it is there already; Enter again writes over it".to_owned());
-                self.over = Some(text);
-            }
             Ok(true) => return Reply::Answered(self.question, Answer::Path(self.expand(&text))),
             Ok(false) => {
                 self.line = tui_input::Input::new(format!("{}/", text.trim_end_matches('/')));
@@ -249,12 +240,6 @@ impl Path {
             Err(reason) => self.refused = Some(reason),
         }
         Reply::Stay
-    }
-
-    fn is_there(&self) -> bool {
-        let (directory, name) = self.split();
-        let Some((listed, Ok(entries))) = &self.listed else { return false };
-        *listed == directory && entries.iter().any(|entry| entry.name == name)
     }
 
     /// Whether the path fits; false where it is a directory to go into first. What is not known yet is let through:
@@ -404,10 +389,6 @@ mod tests {
             assert_eq!(taken(path.key(ENTER)).as_deref(), taken_as, "{wanted:?} {text}");
             assert_eq!(path.refused.as_deref(), reason, "{wanted:?} {text}");
         }
-        // A file that is there is written over only when asked twice.
-        let mut path = open("/a/x.txt", Wanted::NewFile, &["x.txt"]);
-        assert!(taken(path.key(ENTER)).is_none());
-        assert_eq!(taken(path.key(ENTER)).as_deref(), Some("/a/x.txt"));
         // Enter on a directory where a file is wanted goes into it.
         let mut path = open("/a/sub", Wanted::File, &["sub/"]);
         assert!(taken(path.key(ENTER)).is_none());

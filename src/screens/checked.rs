@@ -73,7 +73,7 @@ impl Screen for Report {
             (Act::CheckedWrite, Answer::Path(directory)) => {
                 let Some(sheet) = &self.sheet else { return };
                 match save(sheet, &directory) {
-                    Ok(effects) => effects.into_iter().for_each(|effect| cx.effect(effect)),
+                    Ok(effect) => cx.effect(effect),
                     Err(failure) => cx.open(words::failure_page("The report was not saved", &failure)),
                 }
             }

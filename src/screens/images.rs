@@ -134,7 +134,7 @@ impl Screen for Images {
             (Act::ImagesSave, Answer::Path(path)) => {
                 let text = cx.model.picked.text();
                 cx.model.picked.file = Some(path.clone());
-                cx.effect(Effect::Save(path, text));
+                cx.effect(Effect::SaveNew(vec![(path, text)]));
             }
             (Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests, answer) => {
                 self.load.answered(question, answer, cx);

@@ -85,7 +85,7 @@ impl Report {
     fn save(&self, directory: &FsPath, cx: &mut Cx<'_>) {
         let Some(sheet) = &self.sheet else { return };
         match save(sheet, directory) {
-            Ok(effects) => effects.into_iter().for_each(|effect| cx.effect(effect)),
+            Ok(effect) => cx.effect(effect),
             Err(failure) => cx.open(words::failure_page("The report was not saved", &failure)),
         }
     }
@@ -127,7 +127,10 @@ impl Screen for Report {
         &[Scope::Report, Scope::List]
     }
 
-    fn footer(&self, _: &Model) -> Vec<Act> {
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        if model.running().is_some() {
+            return vec![Act::Stop, Act::Pause, Act::ReportWrite, Act::Logs, Act::Back];
+        }
         vec![Act::ReportWrite, Act::MediaEject, Act::Sign, Act::Diff, Act::ReportNew]
     }
 

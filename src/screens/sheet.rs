@@ -125,16 +125,16 @@ fn fold(fact: &Fact, lines: &mut Vec<Line>) {
 ///
 /// # Errors
 /// The directory lies in the bundle: a signed directory stays as it was signed.
-pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Vec<Effect>, Failure> {
+pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Effect, Failure> {
     if directory.starts_with(&sheet.path) {
         let words = format!("{} lies in the bundle: nothing is added to what is signed", directory.display());
         return Err(Failure::usage(words).hint("the directory above it is a good place"));
     }
     let path = |end: &str| -> PathBuf { directory.join(format!("{}-report.{end}", sheet.directory)) };
     let json = sheet.json().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(vec![
-        Effect::Save(path("json"), json),
-        Effect::Save(path("md"), sheet.markdown()),
-        Effect::Save(path("txt"), sheet.text()),
-    ])
+    Ok(Effect::SaveNew(vec![
+        (path("json"), json),
+        (path("md"), sheet.markdown()),
+        (path("txt"), sheet.text()),
+    ]))
 }

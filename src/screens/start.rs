@@ -115,6 +115,9 @@ impl Screen for Start {
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
+        if model.running().is_some() {
+            return vec![Act::Go, Act::Stop, Act::Connected, Act::AirGapped, Act::Quit];
+        }
         if cuts(model).is_empty() {
             return vec![Act::Go, Act::Connected, Act::AirGapped, Act::Palette, Act::Quit];
         }
@@ -124,10 +127,7 @@ impl Screen for Start {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let running = || {
             let job = model.running()?;
-            Some(format!(
-                "one job runs at a time, and that is {}: x on its screen stops it",
-                job.spec.title()
-            ))
+            Some(format!("one job runs at a time, and that is {}: x stops it", job.spec.title()))
         };
         match act {
             Act::KeyGenerate => match model.host.as_ref().map(|host| &host.key) {

@@ -1,12 +1,13 @@
 //! Answers to queries: which screen or dialog gets them, and what becomes of those that nobody waits for any more.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use super::app::App;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
-use crate::dialogs::{Dialog, Question};
+use crate::dialogs::{Answer, Confirm, Dialog, Question};
 use crate::engine::error::Kind;
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::failure::Failure;
@@ -16,7 +17,12 @@ use crate::failure::Failure;
 pub(super) struct Asked {
     waited: Vec<(Question, Query)>,
     left: Vec<Query>,
+    /// Files that are there already, as they would be written, each time that was asked.
+    over: VecDeque<Vec<(PathBuf, String)>>,
 }
+
+/// Whether files that are there are replaced.
+pub(super) const REPLACE: Question = Question { act: Act::ImagesSave, part: 9 };
 
 /// What nobody asked for this moment waits while something is typed or to be decided: no key lands where it was not meant.
 #[derive(Debug, Default)]
@@ -68,6 +74,7 @@ impl App {
                 self.model.note(Level::Fail, &failure.message);
                 self.todo.dialogs.push(words::failure_page("That did not work", failure).into());
             }
+            Found::Exists(files) => self.ask_to_replace(files),
             // What is kept by itself is not worth a word each time.
             Found::Saved(path) if !path.starts_with(self.model.settings.paths.work()) => {
                 self.model.note(Level::Info, format!("written: {}", path.display()));
@@ -100,9 +107,32 @@ impl App {
         }
     }
 
+    fn ask_to_replace(&mut self, files: &[(PathBuf, String)]) {
+        let names = files.iter().map(|(path, _)| path.display().to_string());
+        let words = std::iter::once("Some of this is there already. Nothing was written.".to_owned());
+        let confirm =
+            Confirm::new(REPLACE, "Write over what is there?", words.chain(names).collect(), "Replace");
+        self.asked.over.push_back(files.to_vec());
+        self.todo.dialogs.push(confirm.into());
+    }
+
+    /// Whether to replace files was answered.
+    pub(super) fn replace(&mut self, answer: Option<&Answer>) {
+        let files = self.asked.over.pop_front().unwrap_or_default();
+        match answer {
+            Some(Answer::Yes) => {
+                self.todo.effects.extend(files.into_iter().map(|(path, text)| Effect::Save(path, text)));
+            }
+            _ => self.say("nothing was written"),
+        }
+    }
+
     /// A dialog was closed without an answer: what it waited for is given up.
     pub(super) fn left(&mut self, question: Option<Question>) {
         let Some(question) = question else { return };
+        if question == REPLACE {
+            return self.replace(None);
+        }
         while let Some(at) = self.asked.waited.iter().position(|(waiting, _)| *waiting == question) {
             let (_, query) = self.asked.waited.swap_remove(at);
             self.asked.left.push(query.clone());
@@ -180,7 +210,7 @@ impl Found {
             Self::PublicKey(path, _) => Query::PublicKey(path.clone()),
             Self::Failed(query, _) => query.clone(),
             Self::Bundles(given, _) => Query::Bundles(given.clone()),
-            Self::Saved(_) | Self::NotSaved(..) => return None,
+            Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) => return None,
         })
     }
 }

@@ -155,6 +155,10 @@ impl App {
     /// The scopes in which keys are looked up, nearest first.
     pub(super) fn scopes(&self) -> Vec<Scope> {
         let mut scopes = self.screen().map_or_else(Vec::new, |screen| screen.scopes().to_vec());
+        // Here jobs only run now and then; without one their keys would be dead.
+        if matches!(self.model.place, Place::Start | Place::Report) && self.model.running().is_some() {
+            scopes.insert(1.min(scopes.len()), Scope::Job);
+        }
         scopes.push(Scope::Global);
         scopes
     }
@@ -235,6 +239,7 @@ impl App {
 
     fn answered(&mut self, question: Question, answer: Answer) {
         match (question.act, answer) {
+            (_, answer) if question == super::answers::REPLACE => self.replace(Some(&answer)),
             (Act::Pack, Answer::Secret(secret)) if self.waiting => {
                 self.waiting = false;
                 self.todo.effects.push_back(Effect::Passphrase(Some(secret)));

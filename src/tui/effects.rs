@@ -86,6 +86,8 @@ impl Turns {
 enum Write {
     /// A small file is written.
     File(PathBuf, String),
+    /// Small files are written where none of them is there.
+    New(Vec<(PathBuf, String)>),
     /// Everything before this is written.
     Done(oneshot::Sender<()>),
 }
@@ -115,6 +117,7 @@ impl Runner {
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
             Effect::Save(path, text) => self.save(path, text),
+            Effect::SaveNew(files) => drop(self.writes.send(Write::New(files))),
             effect => return Some(effect),
         }
         None
@@ -290,17 +293,36 @@ async fn write_all(
     while let Some(write) = wanted.recv().await {
         match write {
             Write::Done(done) => drop(done.send(())),
-            Write::File(path, text) => {
-                let (files, place) = (files.clone(), path.clone());
-                let written = off(move || write_file(&*files, &place, text.as_bytes())).await;
-                let found = match written.and_then(|done| done) {
-                    Ok(()) => Found::Saved(path),
-                    Err(failure) => Found::NotSaved(path, failure),
-                };
-                let _ = tell.send(Msg::Found(found));
+            Write::File(path, text) => write_one(path, text, &tell, &files).await,
+            Write::New(texts) => {
+                let paths: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
+                // Links that lead nowhere are there, too.
+                let there = off(move || paths.iter().any(|path| path.symlink_metadata().is_ok())).await;
+                if there.unwrap_or(true) {
+                    let _ = tell.send(Msg::Found(Found::Exists(texts)));
+                    continue;
+                }
+                for (path, text) in texts {
+                    write_one(path, text, &tell, &files).await;
+                }
             }
         }
     }
+}
+
+async fn write_one(
+    path: PathBuf,
+    text: String,
+    tell: &UnboundedSender<Msg>,
+    files: &Arc<dyn crate::engine::files::Files>,
+) {
+    let (files, place) = (files.clone(), path.clone());
+    let written = off(move || write_file(&*files, &place, text.as_bytes())).await;
+    let found = match written.and_then(|done| done) {
+        Ok(()) => Found::Saved(path),
+        Err(failure) => Found::NotSaved(path, failure),
+    };
+    let _ = tell.send(Msg::Found(found));
 }
 
 fn write_file(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8]) -> Result<(), Failure> {

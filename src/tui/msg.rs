@@ -176,6 +176,8 @@ pub enum Found {
     Interrupted(Arc<Cuts>),
     /// A query that failed as a whole.
     Failed(Query, Failure),
+    /// Files that were to be new, of which some are there already; none was written.
+    Exists(Vec<(PathBuf, String)>),
     /// A file was written.
     Saved(PathBuf),
     /// A file was not written.
@@ -199,8 +201,10 @@ pub enum Effect {
     Passphrase(Option<SecretString>),
     /// Offer a job no longer that was cut off; its files stay.
     Forget(uuid::Uuid),
-    /// Write a small file.
+    /// Write a small file, over what is there.
     Save(PathBuf, String),
+    /// Write small files where none of them is there yet.
+    SaveNew(Vec<(PathBuf, String)>),
     /// Put text into the terminal's clipboard.
     Copy(String),
     /// Listen to the mouse or not.

@@ -78,3 +78,29 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() 
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);
 }
+
+#[test]
+fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
+    let root = TempRoot::new();
+    let mut console =
+        Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
+    console.wait("Make a signing key");
+    let asked = |screen: &str, times| screen.matches("An empty line leaves").count() == times;
+    for (times, leave) in [(1, "Enter"), (2, "Ctrl-D")] {
+        say(&mut console, "K");
+        console.wait_for("a passphrase is asked for", |screen| {
+            asked(screen, times) && screen.trim_end().ends_with("airlift>")
+        });
+        console.keys(leave);
+        console.wait_for("the start again", |screen| {
+            let after = screen.rsplit("An empty line leaves").next();
+            after.is_some_and(|after| {
+                after.contains("Type a number or a key") && after.contains("no key was made")
+            })
+        });
+    }
+    console.keys("Ctrl-C").wait("! q leaves; so does Ctrl-C again");
+    console.keys("q Enter");
+    assert_eq!(console.end().exit_code(), 0);
+    clean(&console);
+}

@@ -290,8 +290,8 @@ fn the_list_is_saved_where_one_says() {
     desk.effects.clear();
     desk.keys("Ctrl-U").typed("/tmp/web.txt").keys("Enter");
     let saved = desk.effects.iter().any(|effect| {
-        matches!(effect, Effect::Save(path, text)
-            if path.ends_with("web.txt") && text == "quay.io/a/b:v1.2.3\n")
+        matches!(effect, Effect::SaveNew(files)
+            if files[0].0.ends_with("web.txt") && files[0].1 == "quay.io/a/b:v1.2.3\n")
     });
     assert!(saved, "{:?}", desk.effects);
 }

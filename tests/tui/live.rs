@@ -170,3 +170,27 @@ fn a_passphrase_is_typed_or_refused_and_the_job_hears_of_it() {
     live.until("the job is over", |desk| desk.app.model.running().is_none());
     assert!(key.exists());
 }
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_where_one_says_so() {
+    let mut live = Live::at(now());
+    let path = live.dir.path().join("mine.txt");
+    live.desk.keys("0 b").tell(Msg::Paste("nginx:1.25.3\n".into()));
+    let save = |live: &mut Live| {
+        // Without waiting for the directory to be listed.
+        live.desk.keys("s Ctrl-U").typed(&path.display().to_string()).keys("Enter");
+    };
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    save(&mut live);
+    live.until("it is written", |_| read(&path).contains("nginx:1.25.3"));
+    std::fs::write(&path, "precious").unwrap();
+    save(&mut live);
+    live.until_seen("Write over what is there?");
+    live.desk.keys("Enter");
+    live.until_seen("nothing was written");
+    assert_eq!(read(&path), "precious");
+    save(&mut live);
+    live.until_seen("Write over what is there?");
+    live.desk.keys("r Enter");
+    live.until("it is replaced", |_| read(&path).contains("nginx:1.25.3"));
+}

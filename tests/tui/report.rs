@@ -34,10 +34,11 @@ fn reported(report: PackReport) -> Desk {
 
 fn saved(desk: &Desk) -> Vec<(String, String)> {
     let save = |effect: &Effect| match effect {
-        Effect::Save(path, text) => Some((path.display().to_string(), text.clone())),
+        Effect::SaveNew(files) => Some(files.clone()),
         _ => None,
     };
-    desk.effects.iter().filter_map(save).collect()
+    let files = desk.effects.iter().filter_map(save).flatten();
+    files.map(|(path, text)| (path.display().to_string(), text)).collect()
 }
 
 /// The directory beside the bundle, as the dialog asks for it.
@@ -311,4 +312,22 @@ fn another_bundle_is_begun_with_the_same_list_or_an_empty_one() {
     let mut desk = reported(packed());
     desk.keys("n Right Right Enter");
     assert!(desk.app.model.picked.images.is_empty());
+}
+
+#[test]
+fn a_job_of_this_screen_is_stopped_and_paused_here() {
+    let mut desk = reported(packed());
+    assert!(desk.keys("x").screen().contains("x does nothing here"), "without a job there is no such key");
+    desk.keys("E e Enter").tell(Msg::Job(JobId(3), std::sync::Arc::default()));
+    desk.effects.clear();
+    desk.keys("p p");
+    let pauses = desk.effects.iter().filter(|effect| matches!(effect, Effect::Pause(JobId(3), _)));
+    assert_eq!(pauses.count(), 2);
+    assert!(desk.keys("x").screen().contains("Stop the job?"), "{}", desk.screen());
+    desk.keys("s Enter");
+    assert!(
+        desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(3)))),
+        "{:?}",
+        desk.effects
+    );
 }
