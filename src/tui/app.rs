@@ -29,6 +29,8 @@ pub struct App {
     pub look: Look,
     /// The themes there are besides the built-in ones.
     pub themes: Vec<crate::config::theme::Theme>,
+    /// Why nothing can be copied on this terminal, where it is known not to take OSC 52.
+    pub no_copy: Option<&'static str>,
     pub(super) keymap: Keymap,
     pub(super) screens: BTreeMap<Place, Box<dyn Screen + Send>>,
     pub(super) dialogs: Vec<Dialog>,
@@ -51,6 +53,7 @@ impl App {
             model,
             look,
             themes: Vec::new(),
+            no_copy: None,
             keymap,
             screens: screens::all(),
             dialogs: Vec::new(),
@@ -153,7 +156,7 @@ impl App {
     }
 
     /// The scopes in which keys are looked up, nearest first.
-    pub(super) fn scopes(&self) -> Vec<Scope> {
+    pub fn scopes(&self) -> Vec<Scope> {
         let mut scopes = self.screen().map_or_else(Vec::new, |screen| screen.scopes().to_vec());
         // Here jobs only run now and then; without one their keys would be dead.
         if matches!(self.model.place, Place::Start | Place::Report) && self.model.running().is_some() {
@@ -167,6 +170,9 @@ impl App {
     pub(super) fn why_not(&self, act: Act) -> Option<String> {
         match act.row().scope {
             Scope::Global => keys::why_not(&self.model, act),
+            Scope::Marks if self.screen()?.view().is_some_and(|list| list.visible().is_empty()) => {
+                Some("there is no row to mark".to_owned())
+            }
             Scope::Job | Scope::Failed => {
                 job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model))
             }

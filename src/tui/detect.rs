@@ -40,6 +40,8 @@ pub struct Caps {
     pub screen: bool,
     /// A slow line or an old terminal: few frames, no extras.
     pub slow: bool,
+    /// Whether it may take OSC 52, which sets the clipboard.
+    pub clipboard: bool,
 }
 
 /// What the terminal can.
@@ -61,7 +63,9 @@ pub fn detect(env: &Env) -> Caps {
         _ if term.ends_with("-m") || term.ends_with("-mono") => (Depth::None, utf8, true, false),
         _ => (Depth::Sixteen, utf8, true, false),
     };
-    Caps { depth: if env.no_color { Depth::None } else { depth }, unicode, screen, slow }
+    // Neither a terminal of glass nor the kernel's console has a clipboard.
+    let clipboard = !slow && !term.starts_with("linux");
+    Caps { clipboard, depth: if env.no_color { Depth::None } else { depth }, unicode, screen, slow }
 }
 
 /// The size to draw in: as told, else by the environment, else 80 by 24; a line of no size reports 0 by 0.

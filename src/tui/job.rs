@@ -80,6 +80,7 @@ pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let running = model.running();
     let reason = match act {
         Act::Pause | Act::Stop if running.is_none() => "no job is running",
+        Act::Pause if running.is_some_and(|job| job.id.is_none()) => "the job is only starting",
         Act::Stop if running.is_some_and(|job| job.stopping) => "it is stopping already",
         Act::Retry if running.is_some() => "the job is still running",
         _ => return None,

@@ -14,6 +14,10 @@ use crate::dialogs::{Answer, Choose, Confirm, Dialog, Finder, Page};
 use crate::widgets::edit;
 use crate::widgets::list::Move;
 
+/// Bytes above which many terminals drop OSC 52.
+const CLIPBOARD: usize = 70_000;
+const TOO_LONG: &str = "this is too long for a terminal's clipboard; save it as a file, or select it by hand";
+
 impl App {
     pub(super) fn key(&mut self, key: Key) {
         if key == Key::ctrl('c') {
@@ -164,7 +168,7 @@ impl App {
                 });
                 self.todo.effects.push_back(Effect::Mouse(self.mouse));
             }
-            Act::StepStart => self.go(Place::Start),
+            Act::StepStart => self.visit(Place::Start),
             Act::Step1 => self.step(0),
             Act::Step2 => self.step(1),
             Act::Step3 => self.step(2),
@@ -177,7 +181,14 @@ impl App {
     fn step(&mut self, number: usize) {
         let side = self.model.place.side().unwrap_or(Side::Connected);
         if let Some((place, _)) = side.steps().get(number) {
-            self.go(*place);
+            self.visit(*place);
+        }
+    }
+
+    fn visit(&mut self, place: Place) {
+        match place == self.model.place {
+            true => self.say("this is where you are"),
+            false => self.go(place),
         }
     }
 
@@ -240,6 +251,9 @@ impl App {
     }
 
     pub(super) fn copy(&mut self, value: String) {
+        if let Some(reason) = self.no_copy.or((value.len() > CLIPBOARD).then_some(TOO_LONG)) {
+            return self.say(reason);
+        }
         let what = match value.trim_end().lines().count() {
             0 | 1 => value.clone(),
             lines => format!("{lines} lines"),
@@ -287,7 +301,10 @@ impl App {
     }
 
     fn entry(&self, act: Act) -> Entry {
-        let keys: Vec<String> = self.keymap.keys(act).iter().map(Key::to_string).collect();
+        // A key that means something nearer here is not shown for this.
+        let scopes = self.scopes();
+        let own = |key: &&Key| self.keymap.find(&scopes, **key) == Some(act);
+        let keys: Vec<String> = self.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
         Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
     }
 }

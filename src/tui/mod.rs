@@ -57,8 +57,6 @@ const TICK: Duration = Duration::from_millis(250);
 const BATCH: usize = 256;
 /// How much less than keys everything else wants the processor (setpriority(2)).
 const NICE: i32 = 5;
-/// OSC 52 of more than this is dropped by many terminals.
-const CLIPBOARD: usize = 70_000;
 
 /// The whole workstation.
 ///
@@ -100,6 +98,7 @@ struct SetUp {
     keymap: Keymap,
     themes: Vec<Theme>,
     mouse: bool,
+    caps: Caps,
 }
 
 fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
@@ -128,6 +127,7 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
         keymap,
         themes,
         mouse: config.mouse,
+        caps,
     })
 }
 
@@ -174,8 +174,20 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
         let left = plain::run(app, runner, told).await;
         return Ok(ExitCode::from(if left { 0 } else { exit_code(crate::engine::error::Kind::Interrupted) }));
     }
+    app.no_copy =
+        (!set_up.caps.clipboard).then_some("this terminal has no clipboard to copy to; select it by hand");
     let screen = Taken::take(env)?;
-    let mut workstation = Loop { app, runner, screen, began: Instant::now(), leaving: false, lost: false };
+    let mut workstation = Loop {
+        app,
+        runner,
+        screen,
+        began: Instant::now(),
+        slow: set_up.caps.slow,
+        drawn: Instant::now(),
+        stale: false,
+        leaving: false,
+        lost: false,
+    };
     let mut first = workstation.app.begin();
     if set_up.mouse {
         workstation.app.mouse = true;
@@ -193,6 +205,11 @@ struct Loop {
     runner: Runner,
     screen: Taken,
     began: Instant,
+    /// A slow terminal: what only a job changed is drawn once a tick.
+    slow: bool,
+    drawn: Instant,
+    /// Whether a frame was put off.
+    stale: bool,
     leaving: bool,
     /// The terminal is gone: nothing is drawn any more.
     lost: bool,
@@ -204,11 +221,15 @@ impl Loop {
         let mut listening = true;
         self.frame();
         while !self.over() {
-            let moves = self.app.moves();
+            let moves = self.app.moves() || self.stale;
+            let mut pressed = false;
             let msg = tokio::select! {
                 biased;
                 event = events.next(), if listening => match event {
-                    Some(Ok(event)) => input::message(event),
+                    Some(Ok(event)) => {
+                        pressed = true;
+                        input::message(event)
+                    }
                     // The line is cut: the job is stopped safely, then we leave.
                     Some(Err(_)) | None => {
                         (listening, self.lost) = (false, true);
@@ -224,7 +245,10 @@ impl Loop {
                 let Ok(msg) = told.try_recv() else { break };
                 self.take(msg, env);
             }
-            self.frame();
+            self.stale = self.slow && !pressed && self.drawn.elapsed() < TICK;
+            if !self.stale {
+                self.frame();
+            }
         }
     }
 
@@ -249,6 +273,7 @@ impl Loop {
     fn frame(&mut self) {
         if !self.lost {
             let app = &self.app;
+            self.drawn = Instant::now();
             self.lost = self.screen.draw(|buffer| app.draw(buffer)).is_err();
         }
     }
@@ -274,9 +299,7 @@ impl Loop {
 
     /// By OSC 52; terminals that do not know it pass over it.
     fn copy(&mut self, text: &str) {
-        if text.len() <= CLIPBOARD {
-            let coded = base64::engine::general_purpose::STANDARD.encode(text);
-            self.lost |= self.screen.raw(format!("\x1b]52;c;{coded}\x07").as_bytes()).is_err();
-        }
+        let coded = base64::engine::general_purpose::STANDARD.encode(text);
+        self.lost |= self.screen.raw(format!("\x1b]52;c;{coded}\x07").as_bytes()).is_err();
     }
 }
