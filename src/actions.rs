@@ -97,7 +97,7 @@ actions! {
     // Every screen.
     Help Global "help" ["?", "F1"] Reads - "help" "Search all that can be done here, and do it";
     Palette Global "palette" [":"] Reads - "commands" "Find any operation by its name";
-    Logs Global "logs" ["l"] Reads - "logs" "What happened so far: scroll, search, save";
+    Logs Global "logs" ["l"] Reads - "logs" "What happened so far, the newest first; c copies all of it";
     ShellCommand Global "command" ["y"] Reads - "command" "Show and copy the command that does the same";
     Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor";
     Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";

@@ -70,7 +70,10 @@ impl App {
                 self.model.note(Level::Fail, &failure.message);
                 self.say(format!("{}; l shows the log", failure.message));
             }
-            Found::Failed(_, failure) => {
+            Found::Failed(query, failure) => {
+                if matches!(query, Query::Place(_)) {
+                    self.model.due = None;
+                }
                 self.model.note(Level::Fail, &failure.message);
                 self.todo.dialogs.push(words::failure_page("That did not work", failure).into());
             }

@@ -13,6 +13,7 @@ use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
 use crate::dialogs::{Answer, Confirm, Dialog, Question, Reply};
+use crate::engine::spec::JobSpec;
 use crate::screens;
 use crate::widgets::look::Look;
 
@@ -41,6 +42,7 @@ pub struct App {
     pub(super) mouse: bool,
     pub(super) waiting: bool,
     terminated: bool,
+    abandoned: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
     pub(super) todo: Todo,
@@ -64,6 +66,7 @@ impl App {
             mouse: false,
             waiting: false,
             terminated: false,
+            abandoned: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
             todo: Todo::default(),
@@ -83,6 +86,8 @@ impl App {
         self.model.now = now;
         if self.words.as_ref().is_some_and(|(_, until)| *until <= at) {
             self.words = None;
+            // A lone Ctrl-C much later begins anew, as its words are gone.
+            self.interrupts = 0;
         }
         match msg {
             Msg::Key(key) => self.key(key),
@@ -112,6 +117,7 @@ impl App {
             }
             Msg::Interrupt => self.interrupt(),
             Msg::Terminate => {
+                self.abandoned = self.terminated;
                 self.terminated = true;
                 self.leave();
             }
@@ -122,6 +128,11 @@ impl App {
     /// Columns and rows.
     pub const fn size(&self) -> (u16, u16) {
         self.size
+    }
+
+    /// Whether it is left although a job has not ended.
+    pub const fn was_abandoned(&self) -> bool {
+        self.abandoned
     }
 
     /// Whether a signal made it leave.
@@ -207,7 +218,13 @@ impl App {
                 self.say("Ctrl-C again stops the job at a safe point and leaves");
             }
             _ if self.interrupts == 1 => self.say("q leaves; so does Ctrl-C again"),
-            _ => self.leave(),
+            Some(_) => {
+                // A device that does not answer may hold a job for ever: what is there stays, to be resumed.
+                (self.abandoned, self.terminated) = (self.terminated, true);
+                self.leave();
+                self.say("stopping at the next safe point; Ctrl-C once more leaves at once");
+            }
+            None => self.leave(),
         }
     }
 
@@ -282,13 +299,22 @@ impl App {
             screen.sync(&self.model);
         }
         self.keep();
-        let effects: Vec<Effect> = self.todo.effects.drain(..).collect();
-        for effect in &effects {
-            if let Effect::Start(act, spec) = effect {
-                job::started(&mut self.model, *act, spec);
-            }
-        }
+        let mut effects: Vec<Effect> = self.todo.effects.drain(..).collect();
+        effects.retain(|effect| match effect {
+            Effect::Start(act, spec) => self.starts(*act, spec),
+            _ => true,
+        });
         effects
+    }
+
+    /// Whether a job starts now: one at a time, and none between a pack's last question and its start.
+    fn starts(&mut self, act: Act, spec: &JobSpec) -> bool {
+        if self.model.running().is_some() || self.model.due.is_some() {
+            self.say("not now: another job runs; x stops it");
+            return false;
+        }
+        job::started(&mut self.model, act, spec);
+        true
     }
 
     pub(super) fn go(&mut self, place: Place) {

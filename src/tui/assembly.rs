@@ -163,6 +163,7 @@ impl Model {
     pub fn choose_destination(&mut self, to: Option<Destination>) {
         if self.assembly.to != to {
             self.assembly.to = to;
+            self.due = None;
             self.changed(Place::Media);
         }
     }

@@ -123,6 +123,13 @@ impl Runner {
         None
     }
 
+    /// Waits until everything is written that was asked for, but not for a disk that does not answer.
+    pub async fn written(&self) {
+        let (done, written) = oneshot::channel();
+        let _ = self.writes.send(Write::Done(done));
+        let _ = tokio::time::timeout(Duration::from_secs(5), written).await;
+    }
+
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
     /// end come as messages.
     pub fn start(&self, spec: JobSpec) {

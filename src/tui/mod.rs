@@ -195,6 +195,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     }
     workstation.effects(first);
     workstation.turn(told, env).await;
+    workstation.runner.written().await;
     let stopped = workstation.lost || workstation.app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))
@@ -254,7 +255,7 @@ impl Loop {
 
     /// Left only when nothing runs any more.
     fn over(&self) -> bool {
-        self.leaving && self.app.model.running().is_none()
+        self.leaving && (self.app.model.running().is_none() || self.app.was_abandoned())
     }
 
     fn take(&mut self, msg: Msg, env: &Env) {

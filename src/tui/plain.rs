@@ -57,6 +57,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     plain.effects(first);
     let lines = lines(plain.secret.clone());
     plain.turn(&mut told, lines).await;
+    plain.runner.written().await;
     !(plain.lost || plain.app.was_terminated())
 }
 
@@ -109,7 +110,7 @@ impl Plain {
         self.state(true);
         // Only what came, or what moves by itself, is worth waking up for.
         let mut due = Some(Instant::now() + QUIET);
-        while !(self.leaving && self.app.model.running().is_none()) {
+        while !(self.leaving && (self.app.model.running().is_none() || self.app.was_abandoned())) {
             tokio::select! {
                 line = lines.recv(), if listening => match line {
                     Some(line) => self.line(&line),

@@ -118,3 +118,14 @@ fn quiet_span(console: &mut Console) -> (usize, u64) {
     console.settle();
     (console.bytes.len() - drawn, console.woken_since(&woken))
 }
+
+#[test]
+fn what_was_added_last_is_there_after_leaving_at_once() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").keys("b").wait("Nothing is picked");
+    console.paste("registry.example.com/team/app:1.0\n").wait("team/app:1.0").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").keys("b").wait("team/app:1.0");
+}

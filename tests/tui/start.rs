@@ -297,3 +297,13 @@ fn footers_never_show_more_than_six_keys_and_help_is_the_first() {
         assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
     }
 }
+
+#[test]
+fn a_lone_interrupt_is_forgotten_with_its_words() {
+    let mut desk = Desk::new();
+    desk.effects.clear();
+    desk.keys("Ctrl-c").wait(60).keys("Ctrl-c");
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
+    desk.keys("Ctrl-c");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
+}
