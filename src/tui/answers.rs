@@ -56,7 +56,11 @@ impl App {
             }
             Found::Place(path, place) => self.start_where(path, place),
             Found::Interrupted(cuts) => self.model.interrupted = Some(cuts.clone()),
-            Found::Bundles(_, offers) => self.model.gap.offers = Some(offers.clone()),
+            Found::Bundles(_, offers) => {
+                // Another medium may lie at the same place now: what was let through was not this one.
+                self.model.gap.overridden = false;
+                self.model.gap.offers = Some(offers.clone());
+            }
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {

@@ -87,7 +87,7 @@ impl App {
         if self.words.as_ref().is_some_and(|(_, until)| *until <= at) {
             self.words = None;
             // A lone Ctrl-C much later begins anew, as its words are gone.
-            self.interrupts = 0;
+            self.interrupts = if self.terminated { self.interrupts } else { 0 };
         }
         match msg {
             Msg::Key(key) => self.key(key),
@@ -107,6 +107,10 @@ impl App {
             Msg::Said(level, words) => self.model.note(level, words),
             Msg::Ended(id, ended) => self.job_ended(id, ended),
             Msg::Found(found) => self.found(&found),
+            // Too late: nobody would type for a job that is stopping or gone.
+            Msg::NeedsPassphrase { .. } if self.model.running().is_none_or(|job| job.stopping) => {
+                self.todo.effects.push_back(Effect::Passphrase(None));
+            }
             Msg::NeedsPassphrase { key, wrong } => {
                 self.waiting = true;
                 self.dialogs.push(super::words::passphrase(&key, wrong).into());
@@ -116,6 +120,10 @@ impl App {
                 self.dialogs.push(super::words::new_passphrase(&key).into());
             }
             Msg::Interrupt => self.interrupt(),
+            Msg::Lost => {
+                self.terminated = true;
+                self.leave();
+            }
             Msg::Terminate => {
                 self.abandoned = self.terminated;
                 self.terminated = true;

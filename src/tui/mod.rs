@@ -155,7 +155,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     tokio::spawn(async move { watching.watch_media().await });
     let signals: [(SignalKind, fn() -> Msg); 3] = [
         (SignalKind::terminate(), || Msg::Terminate),
-        (SignalKind::hangup(), || Msg::Terminate),
+        (SignalKind::hangup(), || Msg::Lost),
         (SignalKind::interrupt(), || Msg::Interrupt),
     ];
     for (kind, msg) in signals {
@@ -234,7 +234,7 @@ impl Loop {
                     // The line is cut: the job is stopped safely, then we leave.
                     Some(Err(_)) | None => {
                         (listening, self.lost) = (false, true);
-                        Some(Msg::Terminate)
+                        Some(Msg::Lost)
                     }
                 },
                 msg = told.recv() => msg,

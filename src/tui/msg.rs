@@ -86,8 +86,10 @@ pub enum Msg {
     },
     /// A job makes this key and needs a passphrase for it.
     NeedsNewPassphrase(PathBuf),
-    /// SIGTERM or SIGHUP came: leave, with the terminal as it was.
+    /// SIGTERM came: leave, with the terminal as it was; the second one waits for nothing.
     Terminate,
+    /// The line is cut, by SIGHUP or the end of input: stop what runs at a safe point, then leave.
+    Lost,
     /// Ctrl-C as a signal.
     Interrupt,
 }

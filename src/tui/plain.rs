@@ -117,7 +117,7 @@ impl Plain {
                     // Whoever typed is gone: the job is stopped safely, then we leave.
                     None => {
                         (listening, self.lost) = (false, !self.leaving);
-                        self.take(Msg::Terminate);
+                        self.take(Msg::Lost);
                     }
                 },
                 Some(msg) = told.recv() => self.take(msg),
@@ -225,7 +225,7 @@ impl Plain {
         let written = out.write_all(ascii(words).as_bytes()).and_then(|()| out.flush());
         if written.is_err() && !self.lost {
             (self.lost, self.leaving) = (true, true);
-            let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), Msg::Terminate);
+            let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), Msg::Lost);
             drop(out);
             self.effects(effects);
         }

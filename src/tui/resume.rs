@@ -95,6 +95,7 @@ impl Model {
         match self.carrier_of(&job.to) {
             Some(chosen) => self.choose(chosen),
             None => {
+                self.chosen = None;
                 let name = job.to.file_name().unwrap_or(job.to.as_os_str());
                 let words = name.to_string_lossy().into_owned();
                 self.choose_destination(Some(Destination { to: job.to.clone(), words }));
