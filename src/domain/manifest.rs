@@ -11,6 +11,8 @@ use super::strict_json;
 
 /// The largest manifest that registries and Airlift accept, in bytes.
 pub const MAX_MANIFEST: u64 = 4 * 1024 * 1024;
+/// How deep indexes may nest in what is read from a bundle or a layout.
+pub const MAX_NESTING: usize = 8;
 
 /// A pointer to content: what it is, its digest, its size in bytes (OCI "Content Descriptors").
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -55,6 +57,10 @@ pub struct Index {
     pub manifests: Vec<Descriptor>,
     /// The manifest this one refers to, if it is a referrer.
     pub subject: Option<Descriptor>,
+    /// Type of the artifact, where it is one.
+    pub artifact_type: Option<String>,
+    /// Key and value pairs of the author.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// An image manifest: configuration and layers.
@@ -74,6 +80,17 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// How a manifest refers to another one, as registries list it (distribution spec, "Listing Referrers").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// What it refers to.
+    pub subject: Digest,
+    /// The type by which clients filter.
+    pub artifact_type: Option<String>,
+    /// The annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
 impl Document {
     /// The media type of this document.
     pub fn media_type(&self) -> &str {
@@ -89,6 +106,22 @@ impl Document {
             Self::Index(index) => index.manifests.iter().collect(),
             Self::Manifest(manifest) => std::iter::once(&manifest.config).chain(&manifest.layers).collect(),
         }
+    }
+
+    /// What this document is to the one it refers to. A manifest without an artifact type goes by that of its
+    /// configuration, an index has then none.
+    pub fn referral(&self) -> Option<Referral> {
+        let (subject, artifact_type, fallback, annotations) = match self {
+            Self::Index(index) => (&index.subject, &index.artifact_type, None, &index.annotations),
+            Self::Manifest(manifest) => {
+                let fallback = Some(&manifest.config.media_type);
+                (&manifest.subject, &manifest.artifact_type, fallback, &manifest.annotations)
+            }
+        };
+        let given = |kind: &&String| !kind.is_empty();
+        let kind = artifact_type.as_ref().filter(given).or_else(|| fallback.filter(given));
+        let subject = subject.as_ref()?.digest.clone();
+        Some(Referral { subject, artifact_type: kind.cloned(), annotations: annotations.clone() })
     }
 }
 
@@ -177,9 +210,13 @@ pub fn parse_within(bytes: &[u8], declared: Option<&str>, limit: u64) -> Result<
         return Err(ManifestError::SchemaVersion(raw.schema_version));
     }
     match (raw.manifests, raw.config, raw.layers) {
-        (Some(manifests), None, None) if mt::is_index(&media_type) => {
-            Ok(Document::Index(Box::new(Index { media_type, manifests, subject: raw.subject })))
-        }
+        (Some(manifests), None, None) if mt::is_index(&media_type) => Ok(Document::Index(Box::new(Index {
+            media_type,
+            manifests,
+            subject: raw.subject,
+            artifact_type: raw.artifact_type,
+            annotations: raw.annotations.unwrap_or_default(),
+        }))),
         (None, Some(config), Some(layers)) if mt::is_manifest(&media_type) => {
             Ok(Document::Manifest(Box::new(Manifest {
                 media_type,
@@ -348,6 +385,28 @@ mod tests {
             Err(ManifestError::Json(_))
         ));
         assert!(matches!(parse(&vec![b' '; 4 << 20 | 1], None), Err(ManifestError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_referrer_is_listed_by_its_artifact_type_else_by_that_of_its_configuration() {
+        let subject = format!(r#""subject":{{"mediaType":"x","digest":"{}","size":1}}"#, d(9));
+        let notes = r#""annotations":{"a":"b"}"#;
+        let index = r#"{"schemaVersion":2,"manifests":[]"#;
+        let manifest = image();
+        let manifest = manifest.trim_end_matches('}').to_owned() + "}]";
+        for (text, kind, annotated) in [
+            (format!("{index},{subject},{notes}}}"), None, true),
+            (format!(r#"{index},"artifactType":"t/i",{subject},{notes}}}"#), Some("t/i"), true),
+            (format!("{manifest},{subject}}}"), Some(mt::OCI_CONFIG), false),
+            (format!(r#"{manifest},"artifactType":"",{subject}}}"#), Some(mt::OCI_CONFIG), false),
+            (format!(r#"{manifest},"artifactType":"t/m",{notes},{subject}}}"#), Some("t/m"), true),
+        ] {
+            let referral = parse(text.as_bytes(), None).unwrap().referral().unwrap();
+            assert_eq!(referral.subject.to_string(), d(9), "{text}");
+            assert_eq!(referral.artifact_type.as_deref(), kind, "{text}");
+            assert_eq!(referral.annotations.get("a").map(String::as_str), annotated.then_some("b"), "{text}");
+        }
+        assert_eq!(parse(image().as_bytes(), None).unwrap().referral(), None);
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
 }
 
+/// Whether content of this type points at other content: an index or a manifest.
+pub fn is_document(media_type: &str) -> bool {
+    is_index(media_type) || is_manifest(media_type)
+}
+
 /// Whether this is a Docker type, which OCI-only registries refuse.
 pub fn is_docker(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.docker.")

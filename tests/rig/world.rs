@@ -218,8 +218,7 @@ impl Push<'_> {
             if !pushed.insert((self.repository.clone(), child.digest.clone())) {
                 continue;
             }
-            let document = airlift::domain::media_type::is_manifest(&child.media_type)
-                || airlift::domain::media_type::is_index(&child.media_type);
+            let document = airlift::domain::media_type::is_document(&child.media_type);
             if document {
                 let selector = child.digest.to_string();
                 Box::pin(self.manifest(&child.digest, &child.media_type, &selector, pushed)).await;

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::read::BundleReader;
 use crate::domain::bundle::{INDEX, MAX_DOCUMENT, REF_NAME};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, MAX_NESTING, Manifest};
 use crate::domain::media_type as mt;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 
 /// The largest image configuration that is read whole, in bytes.
 pub const MAX_CONFIG: u64 = 8 * 1024 * 1024;
-/// How deep indexes may nest.
-const MAX_DEPTH: usize = 8;
 
 /// What the graph breaks.
 #[derive(Debug, thiserror::Error)]
@@ -178,12 +176,11 @@ impl Graph {
             .into());
         }
         self.seen.insert(descriptor.digest.clone());
-        let is_document = mt::is_index(&descriptor.media_type) || mt::is_manifest(&descriptor.media_type);
         // The same bytes may be a layer of one image and a manifest by another descriptor.
-        if !is_document || !self.entered.insert(descriptor.digest.clone()) {
+        if !mt::is_document(&descriptor.media_type) || !self.entered.insert(descriptor.digest.clone()) {
             return Ok(());
         }
-        if depth > MAX_DEPTH {
+        if depth > MAX_NESTING {
             return Err(document(&descriptor.digest.to_string(), "indexes nest too deep").into());
         }
         let bytes = bundle.read(&descriptor.digest, MAX_MANIFEST)?;

@@ -80,7 +80,7 @@ impl Puller {
                 .map_err(|error| DemoError::Pull { what: name.to_string(), reason: error.to_string() })?;
             let is_index = matches!(document, Document::Index(_));
             for child in document.children() {
-                if is_index && (mt::is_index(&child.media_type) || mt::is_manifest(&child.media_type)) {
+                if is_index && mt::is_document(&child.media_type) {
                     todo.push((reference.at_digest(&child.digest), child.digest.clone()));
                 } else {
                     pulled.bytes += self.blob(reference, &child.digest, child.size).await?;

@@ -5,14 +5,11 @@ use std::collections::HashSet;
 use super::error::ImportError;
 use crate::domain::bundle::{CARRIED_TAG, INDEX, Image};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, Descriptor, Document, MAX_MANIFEST};
+use crate::domain::manifest::{self, Descriptor, Document, MAX_MANIFEST, MAX_NESTING, Referral};
 use crate::domain::media_type as mt;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::read::{BundleReader, small_file};
 use crate::engine::error::Result;
-
-/// How deep indexes may nest.
-const MAX_DEPTH: usize = 8;
 
 /// A blob of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +27,8 @@ pub(super) struct Node {
 pub(super) struct Referrer {
     /// The manifest.
     pub(super) node: Node,
-    /// What it refers to.
-    pub(super) subject: Digest,
-    /// Its artifact type, or else its configuration's type.
-    pub(super) artifact_type: String,
-    /// Its annotations.
-    pub(super) annotations: std::collections::BTreeMap<String, String>,
+    /// What it is to which other one.
+    pub(super) referral: Referral,
 }
 
 /// An image and everything carried with it.
@@ -191,7 +184,7 @@ impl<'a> Walk<'a> {
         if !self.seen.insert(digest.clone()) {
             return Ok(());
         }
-        if depth > MAX_DEPTH {
+        if depth > MAX_NESTING {
             return Err(self.broken(digest, "indexes nest too deep".to_owned()));
         }
         let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
@@ -202,7 +195,9 @@ impl<'a> Walk<'a> {
         for child in document.children() {
             self.child(digest, child, index, depth)?;
         }
-        self.note_subject(&node, &document);
+        if let Some(referral) = document.referral() {
+            self.graph.referrers.push(Referrer { node: node.clone(), referral });
+        }
         self.graph.documents.push(node);
         Ok(())
     }
@@ -224,7 +219,7 @@ impl<'a> Walk<'a> {
                 format!("it says that {} has {} bytes, it has {}", child.digest, child.size, blob.size);
             return Err(self.broken(parent, reason));
         }
-        if mt::is_index(&child.media_type) || mt::is_manifest(&child.media_type) {
+        if mt::is_document(&child.media_type) {
             return self.manifest(&child.digest, &child.media_type, depth + 1);
         }
         if self.seen.insert(child.digest.clone()) {
@@ -232,23 +227,5 @@ impl<'a> Walk<'a> {
             self.graph.blobs.push(node);
         }
         Ok(())
-    }
-
-    fn note_subject(&mut self, node: &Node, document: &Document) {
-        let (subject, artifact_type, annotations) = match document {
-            Document::Index(index) => (&index.subject, String::new(), Default::default()),
-            Document::Manifest(manifest) => {
-                let kind = manifest.artifact_type.as_ref().unwrap_or(&manifest.config.media_type);
-                (&manifest.subject, kind.clone(), manifest.annotations.clone())
-            }
-        };
-        if let Some(subject) = subject {
-            self.graph.referrers.push(Referrer {
-                node: node.clone(),
-                subject: subject.digest.clone(),
-                artifact_type,
-                annotations,
-            });
-        }
     }
 }

@@ -26,8 +26,8 @@ impl Entry {
         Self {
             node: referrer.node.clone(),
             key: "",
-            names: referrer.annotations.clone().into_iter().collect(),
-            artifact_type: Some(referrer.artifact_type.clone()).filter(|kind| !kind.is_empty()),
+            names: referrer.referral.annotations.clone().into_iter().collect(),
+            artifact_type: referrer.referral.artifact_type.clone(),
         }
     }
 

@@ -301,7 +301,8 @@ impl Push<'_> {
         let fallbacks =
             image.tags.iter().filter(|(tag, node)| is_fallback(tag) && mt::is_index(&node.media_type));
         let carried: BTreeMap<&str, &Node> = fallbacks.map(|(tag, node)| (tag.as_str(), node)).collect();
-        let subjects: BTreeSet<&Digest> = image.referrers.iter().map(|referrer| &referrer.subject).collect();
+        let subjects: BTreeSet<&Digest> =
+            image.referrers.iter().map(|referrer| &referrer.referral.subject).collect();
         for subject in subjects {
             let there = self.job.registry.referrers(repo, subject).await?;
             if there.source != ReferrersSource::Api {
@@ -330,7 +331,7 @@ impl Push<'_> {
                 Err(reason) => return Err(self.unfit(repo, tag, reason).into()),
             },
         };
-        for referrer in image.referrers.iter().filter(|referrer| referrer.subject == *subject) {
+        for referrer in image.referrers.iter().filter(|referrer| referrer.referral.subject == *subject) {
             let put = index.put(&Entry::referrer(referrer));
             put.map_err(|error| self.unfit(repo, tag, error.to_string()))?;
         }

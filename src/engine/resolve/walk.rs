@@ -181,10 +181,7 @@ impl<'a> Walk<'a> {
             self.parts.omitted.push(entry(platform.clone(), &child.digest, child.size));
             return Ok(false);
         }
-        if !mt::is_index(&child.media_type)
-            && !mt::is_manifest(&child.media_type)
-            && !child.media_type.is_empty()
-        {
+        if !mt::is_document(&child.media_type) && !child.media_type.is_empty() {
             let (digest, media_type) = (child.digest.clone(), child.media_type.clone());
             return Err(ResolveError::Listed { object: self.name(own), digest, media_type }.into());
         }

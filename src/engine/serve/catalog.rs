@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::layout::MAX_DEPTH;
 use super::refusal::Refusal;
 use super::source::Source;
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, Document, MAX_MANIFEST};
+use crate::domain::manifest::{self, Document, MAX_MANIFEST, MAX_NESTING, Referral};
 use crate::domain::media_type as mt;
 use crate::domain::reference::Reference;
 use crate::engine::error::{Explain, Kind, Result};
@@ -254,7 +253,7 @@ impl Repository {
         reference: &Reference,
         digest: &Digest,
         declared: &str,
-        depth: u8,
+        depth: usize,
     ) -> Result<()> {
         if self.manifests.contains_key(digest) {
             return Ok(());
@@ -265,8 +264,8 @@ impl Repository {
             digest: digest.clone(),
             reason,
         };
-        if depth > MAX_DEPTH {
-            return Err(broken(format!("indexes nest deeper than {MAX_DEPTH}")).into());
+        if depth > MAX_NESTING {
+            return Err(broken(format!("indexes nest deeper than {MAX_NESTING}")).into());
         }
         let bytes = source.read(digest, MAX_MANIFEST)?;
         let document = manifest::parse(&bytes, Some(declared)).map_err(|error| broken(error.to_string()))?;
@@ -283,7 +282,7 @@ impl Repository {
         for child in document.children() {
             // What a platform filter left out stays listed in the index and is not here.
             let Some(size) = source.size(&child.digest) else { continue };
-            if is_index && (mt::is_index(&child.media_type) || mt::is_manifest(&child.media_type)) {
+            if is_index && mt::is_document(&child.media_type) {
                 self.walk(source, reference, &child.digest, &child.media_type, depth + 1)?;
             } else {
                 let entry = found(&child.digest, &child.media_type, size);
@@ -294,17 +293,8 @@ impl Repository {
     }
 
     fn note_referrer(&mut self, document: &Document, digest: &Digest, size: u64) {
-        let (subject, artifact_type, annotations) = match document {
-            Document::Index(index) => (&index.subject, None, BTreeMap::new()),
-            Document::Manifest(manifest) => {
-                // The specification falls back to the type of the configuration.
-                let kind =
-                    manifest.artifact_type.clone().or_else(|| Some(manifest.config.media_type.clone()));
-                (&manifest.subject, kind, manifest.annotations.clone())
-            }
-        };
-        if let Some(subject) = subject {
-            self.referrers.entry(subject.digest.clone()).or_default().push(Referrer {
+        if let Some(Referral { subject, artifact_type, annotations }) = document.referral() {
+            self.referrers.entry(subject).or_default().push(Referrer {
                 media_type: document.media_type().to_owned(),
                 digest: digest.clone(),
                 size,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::source::{Root, Source};
 use crate::domain::bundle::{CARRIED_TAG, CONTAINERD_NAME, INDEX, REF_NAME};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, MAX_MANIFEST};
+use crate::domain::manifest::{self, MAX_MANIFEST, MAX_NESTING};
 use crate::domain::media_type as mt;
 use crate::domain::reference::Reference;
 use crate::domain::strict_json;
@@ -18,8 +18,6 @@ use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::hash::Hasher;
 
-/// How deep indexes may nest.
-pub(super) const MAX_DEPTH: u8 = 8;
 const BUFFER: usize = 256 * 1024;
 
 /// Why a layout cannot be served.
@@ -151,13 +149,13 @@ impl LayoutSource {
     }
 
     /// Hashes what a descriptor points at, and what that points at.
-    fn take_in(&mut self, descriptor: &manifest::Descriptor, depth: u8) -> Result<()> {
+    fn take_in(&mut self, descriptor: &manifest::Descriptor, depth: usize) -> Result<()> {
         if self.sizes.contains_key(&descriptor.digest) {
             return Ok(());
         }
         self.check(descriptor)?;
         self.sizes.insert(descriptor.digest.clone(), descriptor.size);
-        if !mt::is_index(&descriptor.media_type) && !mt::is_manifest(&descriptor.media_type) {
+        if !mt::is_document(&descriptor.media_type) {
             return Ok(());
         }
         let broken = |reason: String| LayoutError::Manifest {
@@ -165,8 +163,8 @@ impl LayoutSource {
             digest: descriptor.digest.clone(),
             reason,
         };
-        if depth > MAX_DEPTH {
-            return Err(broken(format!("indexes nest deeper than {MAX_DEPTH}")).into());
+        if depth > MAX_NESTING {
+            return Err(broken(format!("indexes nest deeper than {MAX_NESTING}")).into());
         }
         let bytes = self.read(&descriptor.digest, MAX_MANIFEST)?;
         let document = manifest::parse(&bytes, Some(&descriptor.media_type))
