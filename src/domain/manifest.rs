@@ -393,7 +393,7 @@ mod tests {
         let notes = r#""annotations":{"a":"b"}"#;
         let index = r#"{"schemaVersion":2,"manifests":[]"#;
         let manifest = image();
-        let manifest = manifest.trim_end_matches('}').to_owned() + "}]";
+        let manifest = manifest.trim_end_matches('}');
         for (text, kind, annotated) in [
             (format!("{index},{subject},{notes}}}"), None, true),
             (format!(r#"{index},"artifactType":"t/i",{subject},{notes}}}"#), Some("t/i"), true),
