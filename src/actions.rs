@@ -97,15 +97,15 @@ actions! {
     // Every screen.
     Help Global "help" ["?", "F1"] Reads - "help" "Search all that can be done here, and do it";
     Palette Global "palette" [":"] Reads - "commands" "Find any operation by its name";
-    Logs Global "logs" ["l"] Reads - "logs" "What happened so far, the newest first; c copies all of it";
+    Logs Global "logs" ["l"] Reads - "logs" "What happened so far and goes on: filtered, saved, copied";
     ShellCommand Global "command" ["y"] Reads - "command" "Show and copy the command that does the same";
     Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor";
     Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";
     Quit Global "quit" ["q"] Reads - "quit" "Leave; a running job is asked about";
-    Redraw Global "redraw" ["Ctrl-L"] Reads - "redraw" "Draw the whole screen anew";
-    Basic Global "basic" ["F4", "Ctrl-T"] Reads - "basic/rich" "Switch between plain ASCII and box characters";
-    Theme Global "theme" ["F2"] Reads - "theme" "Choose the colours";
-    Mouse Global "mouse" ["F3"] Reads - "mouse" "Let the mouse scroll and choose, or leave it to the terminal";
+    Redraw Global "redraw" ["L", "Ctrl-L"] Reads - "redraw" "Draw the whole screen anew";
+    Basic Global "basic" ["B", "F4", "Ctrl-T"] Reads - "basic/rich" "Switch between plain ASCII and box characters";
+    Theme Global "theme" ["C", "F2"] Reads - "theme" "Choose the colours";
+    Mouse Global "mouse" ["M", "F3"] Reads - "mouse" "Let the mouse scroll and choose, or leave it to the terminal";
     Step1 Global "step.1" ["1"] Reads - "step 1" "Go to step 1";
     Step2 Global "step.2" ["2"] Reads - "step 2" "Go to step 2";
     Step3 Global "step.3" ["3"] Reads - "step 3" "Go to step 3";

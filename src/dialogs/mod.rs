@@ -4,6 +4,7 @@ pub mod choose;
 pub mod confirm;
 pub mod finder;
 pub mod input;
+pub mod log;
 pub mod page;
 pub mod path;
 pub mod secret;
@@ -23,6 +24,7 @@ pub use choose::Choose;
 pub use confirm::Confirm;
 pub use finder::Finder;
 pub use input::Input;
+pub use log::Log;
 pub use page::Page;
 pub use path::Path;
 pub use secret::Secret;
@@ -71,6 +73,8 @@ pub enum Reply {
     Do(Act),
     /// It asks for this text to be copied.
     Copy(String),
+    /// It asks something more, in a dialog above it.
+    Ask(Box<Dialog>),
 }
 
 /// Any dialog.
@@ -92,6 +96,8 @@ pub enum Dialog {
     Wait(Wait),
     /// Operations to search and do.
     Finder(Finder),
+    /// The log.
+    Log(Log),
 }
 
 impl Dialog {
@@ -106,6 +112,7 @@ impl Dialog {
             Self::Path(dialog) => dialog.key(key),
             Self::Wait(dialog) => dialog.key(key),
             Self::Finder(dialog) => dialog.key(key),
+            Self::Log(dialog) => dialog.key(key),
         }
     }
 
@@ -118,6 +125,7 @@ impl Dialog {
             Self::Secret(dialog) => dialog.paste(text),
             Self::Finder(dialog) => dialog.paste(text),
             Self::Path(dialog) => dialog.paste(text),
+            Self::Log(dialog) => dialog.paste(text),
             Self::Page(_) | Self::Wait(_) => {}
         }
     }
@@ -131,7 +139,7 @@ impl Dialog {
             Self::Secret(dialog) => Some(dialog.question),
             Self::Path(dialog) => Some(dialog.question),
             Self::Wait(dialog) => Some(dialog.question),
-            Self::Page(_) | Self::Finder(_) => None,
+            Self::Page(_) | Self::Finder(_) | Self::Log(_) => None,
         }
     }
 
@@ -146,6 +154,7 @@ impl Dialog {
             Self::Path(dialog) => dialog.draw(area, look, buffer),
             Self::Wait(dialog) => dialog.draw(area, look, buffer),
             Self::Finder(dialog) => dialog.draw(area, look, buffer),
+            Self::Log(dialog) => dialog.draw(area, look, buffer),
         }
     }
 }
@@ -160,4 +169,4 @@ macro_rules! into_dialog {
     };
 }
 
-into_dialog! { Input Confirm Choose Secret Page Path Wait Finder }
+into_dialog! { Input Confirm Choose Secret Page Path Wait Finder Log }

@@ -188,6 +188,7 @@ impl App {
         for dialog in &mut self.dialogs {
             match dialog {
                 Dialog::Wait(wait) => wait.clock(self.model.at),
+                Dialog::Log(log) => log.take(&self.model.log),
                 Dialog::Path(path) => {
                     path.set_home(self.model.settings.home.as_deref());
                     let wanted = path.wants().map(|directory| Effect::Ask(Query::Entries(directory)));

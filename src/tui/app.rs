@@ -257,6 +257,7 @@ impl App {
                 }
             }
             Reply::Copy(text) => self.copy(text),
+            Reply::Ask(dialog) => self.dialogs.push(*dialog),
             Reply::Do(act) => {
                 self.dialogs.pop();
                 self.act(act);

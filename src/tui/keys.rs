@@ -10,7 +10,7 @@ use crate::config::key::{Code, Key};
 use crate::config::theme::{BUILT_IN, Theme};
 use crate::dialogs::choose::Item;
 use crate::dialogs::finder::Entry;
-use crate::dialogs::{Answer, Choose, Confirm, Dialog, Finder, Page};
+use crate::dialogs::{Answer, Choose, Confirm, Dialog, Finder, Log, Page};
 use crate::widgets::edit;
 use crate::widgets::list::Move;
 
@@ -145,7 +145,7 @@ impl App {
         match act {
             Act::Help => self.finder("Help: what can be done here", false),
             Act::Palette => self.finder("Commands", true),
-            Act::Logs => self.dialogs.push(words::log_page(&self.model.log)),
+            Act::Logs => self.dialogs.push(Log::new(&self.model.log).into()),
             Act::ShellCommand => self.shell_command(),
             Act::Copy => match self.screen().and_then(|screen| screen.value(&self.model)) {
                 Some(value) => self.copy(value),
@@ -223,6 +223,14 @@ impl App {
                 if let Some(id) = job::stop(&mut self.model) {
                     self.todo.effects.push_back(Effect::Cancel(id));
                 }
+            }
+            (Act::Logs, Answer::Path(path)) => {
+                let shown = self.dialogs.iter().find_map(|dialog| match dialog {
+                    Dialog::Log(log) => Some(log.text()),
+                    _ => None,
+                });
+                let text = shown.unwrap_or_else(|| self.model.log.text());
+                self.todo.effects.push_back(Effect::SaveNew(vec![(path.clone(), text)]));
             }
             (Act::Theme, Answer::Rows(rows)) => {
                 let theme = rows.first().and_then(|row| self.all_themes().into_iter().nth(*row));

@@ -1,6 +1,7 @@
 //! What happened so far, in lines; the oldest are forgotten first.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::msg::Level;
 
@@ -21,7 +22,7 @@ pub struct Line {
 /// The log.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    lines: VecDeque<Line>,
+    lines: VecDeque<Arc<Line>>,
     lost: usize,
 }
 
@@ -32,11 +33,11 @@ impl Log {
             self.lines.pop_front();
             self.lost += 1;
         }
-        self.lines.push_back(Line { at, level, words: words.into() });
+        self.lines.push_back(Arc::new(Line { at, level, words: words.into() }));
     }
 
     /// The lines, oldest first.
-    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Arc<Line>> {
         self.lines.iter()
     }
 
@@ -47,8 +48,14 @@ impl Log {
 
     /// As a text to save.
     pub fn text(&self) -> String {
-        let line = |line: &Line| format!("{} {} {}\n", line.at, line.level.word(), line.words);
-        self.lines.iter().map(line).collect()
+        self.lines.iter().map(|line| line.text()).collect()
+    }
+}
+
+impl Line {
+    /// As a line of a text to save.
+    pub fn text(&self) -> String {
+        format!("{} {} {}\n", self.at, self.level.word(), self.words)
     }
 }
 

@@ -255,7 +255,7 @@ impl App {
             Some(Dialog::Choose(choose)) => Prompt::One(choose.rows()),
             Some(Dialog::Finder(finder)) => Prompt::One(finder.rows()),
             Some(Dialog::Secret(_)) => Prompt::Secret,
-            Some(Dialog::Page(_) | Dialog::Wait(_)) => Prompt::Wait,
+            Some(Dialog::Page(_) | Dialog::Log(_) | Dialog::Wait(_)) => Prompt::Wait,
             None => {
                 let list = self.screen().and_then(|screen| screen.view());
                 if list.is_some_and(|list| list.typing) {
@@ -274,7 +274,7 @@ impl App {
 
     /// Whether a page is to be read.
     fn reads(&self) -> bool {
-        matches!(self.dialogs.last(), Some(Dialog::Page(_)))
+        matches!(self.dialogs.last(), Some(Dialog::Page(_) | Dialog::Log(_)))
     }
 
     /// Puts the cursor on a row of those that are shown.

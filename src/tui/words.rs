@@ -1,14 +1,12 @@
-//! Pages and sentences that several screens share: failures with their next step, the log, what adding did.
+//! Pages and sentences that several screens share: failures with their next step, what adding did.
 
 use std::path::Path;
 
 use super::effects::ATTEMPTS;
-use super::log::Log;
-use super::msg::Level;
 use super::picked::Added;
 use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::dialogs::{Dialog, Page, Secret};
+use crate::dialogs::{Page, Secret};
 use crate::domain::digest::Digest;
 use crate::failure::Failure;
 
@@ -41,27 +39,6 @@ pub fn grouped(digest: &Digest) -> Vec<String> {
     let groups: Vec<String> = letters.chunks(8).map(|group| group.iter().collect()).collect();
     let lines = groups.chunks(4).map(|groups| groups.join(" "));
     std::iter::once(format!("{name}:")).chain(lines).collect()
-}
-
-/// The log, the newest line first.
-pub(super) fn log_page(log: &Log) -> Dialog {
-    let role = |level: Level| match level {
-        Level::Info => Role::Text,
-        Level::Warn => Role::Warn,
-        Level::Fail => Role::Fail,
-    };
-    let line = |line: &super::log::Line| {
-        let time = line.at.strftime("%H:%M:%SZ");
-        (format!("{time} {}  {}", line.level.word(), line.words), role(line.level))
-    };
-    let mut lines: Vec<(String, Role)> = log.lines().rev().map(line).collect();
-    if log.lost() > 0 {
-        lines.push((format!("{} older lines are forgotten", log.lost()), Role::Dim));
-    }
-    if lines.is_empty() {
-        lines.push(("nothing happened yet".to_owned(), Role::Dim));
-    }
-    Page::new("Log, newest first", lines).copying(log.text()).into()
 }
 
 /// Asks for the passphrase of a signing key; after a wrong one it says so, and how often it still asks.

@@ -1,7 +1,10 @@
 //! Every key that help lists does something on its screen, or says why not.
 
-use airlift::actions::ACTIONS;
-use airlift::config::key::Key;
+use std::collections::BTreeMap;
+
+use airlift::actions::{ACTIONS, Scope};
+use airlift::config::key::{Code, Key};
+use airlift::config::keymap::Keymap;
 use airlift::tui::msg::{Effect, Msg};
 
 use crate::offers::{found, offer};
@@ -22,6 +25,7 @@ const DESKS: &[Made] = &[
     ("bundle, none", || at("g")),
     ("bundle", bundle),
     ("check", check),
+    ("checked", checked),
 ];
 
 fn at(keys: &str) -> Desk {
@@ -39,6 +43,12 @@ fn bundle() -> Desk {
 fn check() -> Desk {
     let mut desk = bundle();
     desk.keys("Enter");
+    desk
+}
+
+fn checked() -> Desk {
+    let mut desk = check();
+    desk.keys("3");
     desk
 }
 
@@ -78,4 +88,36 @@ fn nothing_is_called_copied_that_no_clipboard_gets() {
     let screen = desk.keys("c").screen();
     assert!(screen.contains("select it by hand") && !screen.contains("copied"), "{screen}");
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Copy(_))));
+}
+
+/// What every terminal and every serial line sends: no function key, nothing with Ctrl or Alt.
+fn is_plain(key: Key) -> bool {
+    !key.ctrl && !key.alt && !matches!(key.code, Code::F(_) | Code::Insert | Code::Delete)
+}
+
+#[test]
+fn every_key_that_some_terminals_lack_has_a_plain_twin_wherever_it_holds() {
+    let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+    let mut alone = Vec::new();
+    for (name, make) in DESKS {
+        let scopes = make().app.scopes();
+        for row in ACTIONS.iter().filter(|row| scopes.contains(&row.scope)) {
+            let own = |key: &Key| keymap.find(&scopes, *key) == Some(row.name);
+            let (plain, lacking): (Vec<Key>, Vec<Key>) =
+                keymap.keys(row.name).iter().copied().filter(own).partition(|key| is_plain(*key));
+            if plain.is_empty() && !lacking.is_empty() {
+                alone.push(format!("{name}: {} ({})", lacking[0], row.id));
+            }
+        }
+    }
+    assert!(alone.is_empty(), "{alone:#?}");
+}
+
+#[test]
+fn the_states_looked_at_are_of_every_scope_that_has_keys() {
+    let mut seen: Vec<Scope> = DESKS.iter().flat_map(|(_, make)| make().app.scopes()).collect();
+    seen.sort_unstable();
+    let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Shell);
+    let unseen: Vec<Scope> = rows.map(|row| row.scope).filter(|scope| !seen.contains(scope)).collect();
+    assert!(unseen.is_empty(), "{unseen:?}");
 }

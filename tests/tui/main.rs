@@ -13,6 +13,8 @@ mod keys;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod made;
 #[cfg(test)]
 mod media;
