@@ -18,6 +18,7 @@ components="
 # the same for the corpus of Debian images and for the static build
 tools="buildah:buildah debootstrap:debootstrap busybox:busybox-static file:file musl-gcc:musl-tools"
 crane=github.com/google/go-containerregistry/cmd/crane@v0.20.3
+distribution=github.com/distribution/distribution/v3/cmd/registry@v3.0.0
 work=$PWD/target/run
 mkdir -p "$work"
 done_list=() failed=() missing=()
@@ -59,6 +60,8 @@ require_components() {
   # Debian does not package them; used where they are.
   require_if kubeadm have kubeadm
   require_if helm have helm
+  # Debian's is 2.8, under the name docker-registry.
+  require_if registry is_distribution_3
   # Not programs: whom this runs as, and what the kernel lets it do.
   require_if root [ "$(id -u)" = 0 ]
   require_if mount unshare -m true
@@ -75,19 +78,17 @@ require_if() {
   if "$@" 2>/dev/null; then AIRLIFT_REQUIRE+=$component,; else missing+=("$component"); fi
 }
 
-# Only the bench calls it.
-install_crane() {
-  PATH=$PATH:$work/go
-  ! have crane || return 0
+# Installs module $2 as program $1 where it is not there and Go is.
+install_by_go() {
+  ! have "$1" || return 0
   have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
   mkdir -p "$work/go"
-  if ! have go; then
-    missing+=(crane)
-  elif ! GOBIN=$work/go timeout 900 go install "$crane" >"$work/go.log" 2>&1; then
-    missing+=(crane)
-    echo "go cannot install crane: $(tail -n 1 "$work/go.log")" >&2
-  fi
+  have go || return 0
+  GOBIN=$work/go timeout 900 go install "$2" >"$work/go.log" 2>&1 ||
+    echo "go cannot install $1: $(tail -n 1 "$work/go.log")" >&2
 }
+
+is_distribution_3() { have registry && registry --version | grep -q 'distribution/v3 '; }
 
 start_corpus() {
   local name
@@ -197,8 +198,13 @@ summary() {
 
 step "components"
 install_components
+PATH=$PATH:$work/go
+install_by_go registry "$distribution"
+if [ "${AIRLIFT_BENCH-}" = 1 ]; then
+  install_by_go crane "$crane"
+  have crane || missing+=(crane)
+fi
 require_components
-[ "${AIRLIFT_BENCH-}" != 1 ] || install_crane
 start_corpus
 echo "required: ${AIRLIFT_REQUIRE%,}"
 step "cargo test"

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::rig::registry::DockerRegistry;
+use crate::rig::registry::{DockerRegistry, Options};
 use crate::rig::{TempRoot, need, need_env};
 
 const IMAGES: &[&str] = &[
@@ -144,8 +144,17 @@ fn the_corpus_packs_verifies_and_is_read_in_place_by_stock_tools() {
 
 #[test]
 fn the_corpus_keeps_every_digest_in_a_second_registry() {
+    keeps_every_digest(&Options::default());
+}
+
+#[test]
+fn r05_the_corpus_keeps_every_digest_in_distribution_3() {
+    keeps_every_digest(&Options { version_3: true, ..Options::default() });
+}
+
+fn keeps_every_digest(options: &Options) {
     let (Some(host), Some(curl), Some(target)) =
-        (need_env("AIRLIFT_CORPUS"), need("curl"), DockerRegistry::start())
+        (need_env("AIRLIFT_CORPUS"), need("curl"), DockerRegistry::with(options))
     else {
         return;
     };

@@ -10,6 +10,8 @@ mod corpus;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod distribution;
+#[cfg(test)]
 mod fat;
 #[cfg(test)]
 mod import;

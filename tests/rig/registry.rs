@@ -1,4 +1,4 @@
-//! A real registry (the `docker-registry` program) on a free loopback port, private to one test and gone with it.
+//! A real registry (distribution, as `docker-registry` or version 3) on a free loopback port, private to one test and gone with it.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{PATIENCE, need, wait_until};
+use super::{PATIENCE, need, skip, wait_until};
 
 /// The account that [`Options::auth`] asks for.
 pub(crate) const USER: &str = "courier";
@@ -30,10 +30,15 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     /// Keeps its storage here instead of in a directory of its own.
     pub(crate) root: Option<PathBuf>,
+    /// Is distribution 3, the program `registry`, and not `docker-registry` 2.8.
+    pub(crate) version_3: bool,
+    /// Takes an index of which manifests are missing; version 3 alone can.
+    pub(crate) sparse: bool,
 }
 
 /// The running registry; ends when dropped.
 pub(crate) struct DockerRegistry {
+    program: PathBuf,
     child: Child,
     port: u16,
     dir: tempfile::TempDir,
@@ -47,7 +52,7 @@ impl DockerRegistry {
 
     /// Starts one set up by `options`; `None` after a said skip when the program is missing.
     pub(crate) fn with(options: &Options) -> Option<Self> {
-        let program = need("docker-registry")?;
+        let program = if options.version_3 { need_version_3()? } else { need("docker-registry")? };
         // The port is free but not ours until the registry has it: another process may take it in between.
         let started = (0..5).find_map(|_| Self::try_start(&program, options));
         Some(started.expect("docker-registry starts on one of five free ports"))
@@ -58,7 +63,7 @@ impl DockerRegistry {
         let port = free_port();
         let config = dir.path().join("config.yml");
         fs::write(&config, config_text(dir.path(), port, options)).expect("the registry's configuration");
-        let mut registry = Self { child: run(program, dir.path()), port, dir };
+        let mut registry = Self { program: program.to_owned(), child: run(program, dir.path()), port, dir };
         if !registry.comes_up() {
             assert!(registry.log().contains("address already in use"), "docker-registry: {}", registry.log());
             return None;
@@ -88,8 +93,7 @@ impl DockerRegistry {
 
     /// Starts it again after [`DockerRegistry::die`], where it was and with what it stored.
     pub(crate) fn come_back(&mut self) {
-        let program = need("docker-registry").expect("it was there before");
-        self.child = run(&program, self.dir.path());
+        self.child = run(&self.program, self.dir.path());
         assert!(self.comes_up(), "docker-registry: {}", self.log());
     }
 
@@ -135,6 +139,17 @@ impl Drop for DockerRegistry {
     }
 }
 
+/// Distribution 3, or a said skip where the program `registry` is missing or another one.
+fn need_version_3() -> Option<PathBuf> {
+    let program = need("registry")?;
+    let version = Command::new(&program).arg("--version").output().expect("registry --version runs").stdout;
+    if String::from_utf8_lossy(&version).contains("distribution/v3 ") {
+        return Some(program);
+    }
+    skip("registry");
+    None
+}
+
 /// Starts the program on the configuration in `dir`; what it says is added to the log there.
 fn run(program: &Path, dir: &Path) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log"));
@@ -143,6 +158,8 @@ fn run(program: &Path, dir: &Path) -> Child {
         .arg("serve")
         .arg(dir.join("config.yml"))
         .env_clear()
+        // Version 3 would look for a collector of traces on loopback.
+        .env("OTEL_TRACES_EXPORTER", "none")
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle of the log"))
         .stderr(log)
@@ -184,6 +201,9 @@ fn config_text(dir: &Path, port: u16, options: &Options) -> String {
     if options.tls {
         let (certificate, key) = write_certificate(dir);
         text += &format!("  tls:\n    certificate: {}\n    key: {}\n", certificate.display(), key.display());
+    }
+    if options.sparse {
+        text += "validation:\n  manifests:\n    indexes:\n      platforms: none\n";
     }
     if options.auth {
         let accounts = dir.join("htpasswd");
