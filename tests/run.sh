@@ -14,11 +14,16 @@ components="
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
   xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace
   mkfs.vfat:dosfstools mkfs.exfat:exfatprogs fusefat:fusefat mount.exfat-fuse:exfat-fuse
-  losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus"
+  losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus conmon:conmon runc:runc"
 # the same for the corpus of Debian images and for the static build
 tools="buildah:buildah debootstrap:debootstrap busybox:busybox-static file:file musl-gcc:musl-tools"
 crane=github.com/google/go-containerregistry/cmd/crane@v0.20.3
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.0.0
+# program, module, package in it and build tags of what Debian does not have
+crictl="crictl sigs.k8s.io/cri-tools@v1.30.0 ./cmd/crictl"
+crio="crio github.com/cri-o/cri-o@v1.34.0 ./cmd/crio containers_image_openpgp,exclude_graphdriver_btrfs,libsqlite3"
+# headers that CRI-O is built with
+crio_packages="libseccomp-dev libgpgme-dev libassuan-dev libsqlite3-dev pkg-config"
 work=$PWD/target/run
 mkdir -p "$work"
 done_list=() failed=() missing=()
@@ -35,6 +40,7 @@ install_components() {
   PATH=$PATH:/usr/sbin:/sbin
   for pair in $components $tools; do have "${pair%%:*}" || packages+=("${pair##*:}"); done
   have gcc || packages+=(gcc libc6-dev)
+  for package in $crio_packages; do dpkg -s "$package" >/dev/null 2>&1 || packages+=("$package"); done
   if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && is_debian; then
       export DEBIAN_FRONTEND=noninteractive
@@ -60,6 +66,8 @@ require_components() {
   # Debian does not package them; used where they are.
   require_if kubeadm have kubeadm
   require_if helm have helm
+  require_if crictl have crictl
+  require_if crio have crio
   # Debian's is 2.8, under the name docker-registry.
   require_if registry is_distribution_3
   # Not programs: whom this runs as, and what the kernel lets it do.
@@ -78,14 +86,29 @@ require_if() {
   if "$@" 2>/dev/null; then AIRLIFT_REQUIRE+=$component,; else missing+=("$component"); fi
 }
 
+find_go() {
+  have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
+  mkdir -p "$work/go"
+  have go
+}
+
 # Installs module $2 as program $1 where it is not there and Go is.
 install_by_go() {
   ! have "$1" || return 0
-  have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
-  mkdir -p "$work/go"
-  have go || return 0
+  find_go || return 0
   GOBIN=$work/go timeout 900 go install "$2" >"$work/go.log" 2>&1 ||
     echo "go cannot install $1: $(tail -n 1 "$work/go.log")" >&2
+}
+
+# The same for package $3 of module $2 with build tags $4, in the module's own directory: `go install` asks for
+# lists of versions as well, and not every proxy gives them.
+build_by_go() {
+  local module
+  ! have "$1" || return 0
+  find_go || return 0
+  module=$(cd "$work/go" && go mod download -json "$2" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
+  [ -n "$module" ] && timeout 1500 go build -C "$module" -mod=readonly -tags "${4-}" -o "$work/go/$1" "$3" >"$work/go.log" 2>&1 ||
+    echo "go cannot build $1 of $2: $(tail -n 1 "$work/go.log")" >&2
 }
 
 is_distribution_3() { have registry && registry --version | grep -q 'distribution/v3 '; }
@@ -200,6 +223,8 @@ step "components"
 install_components
 PATH=$PATH:$work/go
 install_by_go registry "$distribution"
+# shellcheck disable=SC2086 # words
+{ build_by_go $crictl; build_by_go $crio; }
 if [ "${AIRLIFT_BENCH-}" = 1 ]; then
   install_by_go crane "$crane"
   have crane || missing+=(crane)
