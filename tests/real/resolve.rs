@@ -421,6 +421,22 @@ async fn r32_manifests_that_do_not_parse_are_named_and_the_rest_is_resolved_with
 }
 
 #[test]
+fn the_table_shows_how_a_reference_was_written_only_where_that_is_another_text() {
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| {
+        layout.image(&format!("{host}/team/app:latest"), &ImageSpec::small("a")).unwrap()
+    });
+    let (full, short) = (world.reference("team/app:latest"), world.reference("team/app"));
+    let ran = world.run(["resolve", &full]).code(0);
+    assert!(ran.stdout.starts_with("REFERENCE") && !ran.stdout.contains("WRITTEN AS"), "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches(&full).count(), 1, "{}", ran.stdout);
+    let ran = world.run(["resolve", &short]).code(0);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].ends_with("WRITTEN AS"), "{}", ran.stdout);
+    assert!(lines[1].starts_with(&full) && lines[1].ends_with(&format!("  {short}")), "{}", ran.stdout);
+}
+
+#[test]
 fn pack_carries_what_the_lock_file_pins_after_the_tag_has_moved_and_says_so() {
     let Some(world) = World::start() else { return };
     let old = world.push(|layout, host| {

@@ -52,17 +52,7 @@ impl Args {
 
 /// What was resolved, as a table, and what is to be said of it.
 pub(super) fn show(report: &ResolveReport, out: &Printer) {
-    let rows: Vec<Vec<String>> = report.images.iter().map(row).collect();
-    if !rows.is_empty() {
-        let header = [
-            ("REQUESTED", Align::Left),
-            ("REFERENCE", Align::Left),
-            ("DIGEST", Align::Left),
-            ("PLATFORMS", Align::Left),
-            ("SIZE", Align::Right),
-        ];
-        out.table(&header, &rows);
-    }
+    show_images(&report.images, out);
     let totals = report.totals;
     out.line(format!(
         "{} images, {} blobs, {} to carry ({} if nothing were shared)",
@@ -86,19 +76,34 @@ pub(super) fn show(report: &ResolveReport, out: &Printer) {
     }
 }
 
+/// One row each; how a reference was written gets a column where that is another text.
+fn show_images(images: &[ImageView], out: &Printer) {
+    let mut header = vec![
+        ("REFERENCE", Align::Left),
+        ("DIGEST", Align::Left),
+        ("PLATFORMS", Align::Left),
+        ("SIZE", Align::Right),
+        ("WRITTEN AS", Align::Left),
+    ];
+    let mut rows: Vec<Vec<String>> = images.iter().map(row).collect();
+    if rows.iter().all(|row| row.last().is_some_and(String::is_empty)) {
+        header.pop();
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    if !rows.is_empty() {
+        out.table(&header, &rows);
+    }
+}
+
 fn row(image: &ImageView) -> Vec<String> {
+    let reference = image.reference.to_string();
+    let written = if image.requested == reference { String::new() } else { image.requested.clone() };
     let platforms: Vec<String> = image.platforms.iter().map(|p| p.platform().to_string()).collect();
     let mut platforms = platforms.join(",");
     if !image.omitted_platforms.is_empty() {
         platforms.push_str(&format!(" (-{})", image.omitted_platforms.len()));
     }
-    vec![
-        image.requested.clone(),
-        image.reference.to_string(),
-        image.digest.to_string(),
-        platforms,
-        text::bytes(image.bytes),
-    ]
+    vec![reference, image.digest.to_string(), platforms, text::bytes(image.bytes), written]
 }
 
 /// What should be acted on, one line each; the rest is counted, as `--json` has all of it.

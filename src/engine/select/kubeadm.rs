@@ -121,7 +121,6 @@ pub async fn select(text: &str, ctx: &JobCtx) -> Result<Selection> {
     })
 }
 
-/// The table's images and the patch they are for.
 /// The newest known patch of each minor version in the table, the newest minor first.
 ///
 /// # Errors
@@ -131,6 +130,7 @@ pub fn known() -> std::result::Result<Vec<String>, SelectError> {
     Ok(table.minor.iter().rev().map(|minor| format!("{}.{}", minor.version, minor.patch)).collect())
 }
 
+/// The table's images and the patch they are for.
 fn from_table(table: &Table, version: &Version) -> std::result::Result<(Selection, u32), SelectError> {
     let Some(minor) = table.minor.iter().find(|minor| minor.version == version.minor) else {
         let known: Vec<&str> = table.minor.iter().map(|minor| minor.version.as_str()).collect();

@@ -197,8 +197,15 @@ fn finding_words(finding: &Finding) -> String {
 pub(super) fn details(picked: &Picked, row: usize) -> Page {
     let mut lines: Vec<(String, Role)> = Vec::new();
     if let Some(image) = picked.images.get(row) {
-        lines.push((image.request.reference.to_string(), Role::Title));
-        lines.push((format!("written as {}, {}", image.request.requested, image.request.origin), Role::Dim));
+        let (reference, written) = (image.request.reference.to_string(), &image.request.requested);
+        let origin = &image.request.origin;
+        let from = if *written == reference {
+            origin.to_string()
+        } else {
+            format!("written as {written}, {origin}")
+        };
+        lines.push((reference, Role::Title));
+        lines.push((from, Role::Dim));
         if let Some(note) = &image.request.note {
             lines.push((format!("for {note}"), Role::Dim));
         }
