@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Job;
 use super::error::ImportError;
 use super::graph::Node;
-use super::stream::{BUFFER, VerifiedBlob, cause};
+use super::stream::{BUFFER, cause};
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::meter::Meter;
@@ -98,12 +98,9 @@ impl<R: Read> Write for Comparer<R> {
 /// Writes the archive and gives it its name; returns the bytes written. Blocks.
 pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> {
     let parent = directory::above(path);
-    directory::create(&*job.ctx.files, parent)?;
-    let locked = |path: &Path| ImportError::Locked { path: path.to_owned() };
-    let _held = directory::hold(&*job.ctx.files, parent)?.ok_or_else(|| locked(parent))?;
     if !job.spec.replace && job.ctx.files.stat(path)?.is_some() {
         // Another run made it since this one looked; nobody asked for it to be replaced.
-        return Err(locked(path).into());
+        return Err(ImportError::Locked { path: path.to_owned() }.into());
     }
     let temp = directory::suffixed(path, TEMP);
     job.ctx.files.remove(&temp)?;
@@ -153,32 +150,11 @@ fn append<W: Write>(
         let written = match member {
             Member::Bytes(name, bytes) => builder.append_data(&mut header, name, bytes.as_slice()),
             Member::Blob(name, node, image) => {
-                let blob = VerifiedBlob::open(&job.bundle, &node.digest, image, meter.cloned())?;
-                let blob = Interruptible { inner: BufReader::with_capacity(BUFFER, blob), job };
-                builder.append_data(&mut header, name, blob)
+                let blob = job.open(node, image, meter)?;
+                builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
             }
         };
-        written.map_err(|error| {
-            if job.ctx.cancel.is_cancelled() {
-                return crate::engine::error::Interrupted.into();
-            }
-            cause(error, |error| file_error("write", path, error))
-        })?;
+        written.map_err(|error| cause(error, |error| file_error("write", path, error)))?;
     }
     Ok(())
-}
-
-/// Ends a copy when the job is to stop.
-struct Interruptible<'a, R> {
-    inner: R,
-    job: &'a Job,
-}
-
-impl<R: Read> Read for Interruptible<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.job.ctx.cancel.is_cancelled() {
-            return Err(io::Error::other("stopped on request"));
-        }
-        self.inner.read(buffer)
-    }
 }

@@ -217,6 +217,28 @@ pub enum StreamError {
     },
 }
 
+impl StreamError {
+    /// The same for another image that wants the blob.
+    pub(super) fn again(&self, image: &str) -> Self {
+        let image = image.to_owned();
+        match self {
+            Self::Content { path, expected, actual, .. } => Self::Content {
+                image,
+                path: path.clone(),
+                expected: expected.clone(),
+                actual: actual.clone(),
+            },
+            Self::Read { source: FileError { operation, path, source }, .. } => {
+                let source = match source.raw_os_error() {
+                    Some(code) => std::io::Error::from_raw_os_error(code),
+                    None => std::io::Error::new(source.kind(), source.to_string()),
+                };
+                Self::Read { image, source: FileError { operation, path: path.clone(), source } }
+            }
+        }
+    }
+}
+
 impl Explain for StreamError {
     fn kind(&self) -> Kind {
         match self {

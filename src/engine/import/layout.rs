@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::{ImageGraph, Node};
 use super::index::{Aliases, LayoutIndex, entries, notes};
 use super::report::Outcome;
-use super::stream::{BUFFER, VerifiedBlob, cause};
+use super::stream::{BUFFER, cause};
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
@@ -97,9 +96,6 @@ fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
 
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
-    directory::create(&*job.ctx.files, &dir.join("blobs"))?;
-    let _held =
-        directory::hold(&*job.ctx.files, dir)?.ok_or_else(|| ImportError::Locked { path: dir.to_owned() })?;
     let mut index = read_index(job, dir)?;
     let mut store =
         Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories: Vec::new() };
@@ -213,6 +209,7 @@ impl Store<'_> {
         }
         self.directory(node)?;
         let wrote = if self.is_right(node)? {
+            self.job.pass(node);
             self.present += node.size;
             self.job.meter.add(node.size);
             false
@@ -275,12 +272,10 @@ impl Store<'_> {
     }
 
     fn copy(&self, node: &Node, image: &str, temp: &Path) -> Result<()> {
-        let mut source =
-            VerifiedBlob::open(&self.job.bundle, &node.digest, image, Some(Arc::clone(&self.job.meter)))?;
+        let mut source = self.job.open(node, image, Some(&self.job.meter))?;
         let mut out = self.job.ctx.files.create(temp)?;
         let mut buffer = vec![0; BUFFER];
         loop {
-            self.job.ctx.check()?;
             let got = match source.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(got) => got,

@@ -3,6 +3,7 @@
 mod archive;
 mod docker_archive;
 pub mod error;
+mod fan;
 mod graph;
 mod index;
 mod layout;
@@ -13,10 +14,11 @@ pub mod report;
 mod source;
 mod stopped;
 mod stream;
+mod target;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::import::Target;
@@ -31,9 +33,11 @@ use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
 
 use error::ImportError;
-use graph::ImageGraph;
+use fan::{Fan, Seat};
+use graph::{ImageGraph, Node};
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
 use stopped::{Arrived, Stopped};
+use stream::Incoming;
 
 /// What to import, and where to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +70,8 @@ struct Job {
     meter: Arc<Meter>,
     registry: Registry,
     arrived: Arc<Arrived>,
+    /// Where blobs come from while targets are written.
+    seat: Option<Arc<Seat>>,
 }
 
 /// What is to become of an image in a target.
@@ -110,6 +116,19 @@ impl Planned {
 }
 
 impl Job {
+    /// Opens a blob for an image, to be written; with `meter` the bytes count as done. Blocks.
+    fn open(&self, node: &Node, image: &str, meter: Option<&Arc<Meter>>) -> Result<Incoming> {
+        let shared = self.seat.as_ref().and_then(|seat| seat.open(&node.digest, node.size, image));
+        Incoming::open(self, node, (image, meter), shared)
+    }
+
+    /// Says that the target has a blob already.
+    fn pass(&self, node: &Node) {
+        if let Some(seat) = &self.seat {
+            seat.pass(&node.digest);
+        }
+    }
+
     /// A failure of one image: an outcome where the others go on, else the error that ends the job.
     fn failed(&self, image: &ImageGraph, error: EngineError) -> Result<Outcome> {
         // Without room, medium or permission to go on, the next image fares no better.
@@ -137,8 +156,9 @@ struct Written {
 
 /// Imports what a verified bundle holds.
 ///
-/// All targets are planned before the first is written. Without `keep_going` the first failure ends the job; what is
-/// complete in a target by then stays and is skipped by the next run.
+/// All targets are planned before the first is written, and written beside each other. Without `keep_going` the first
+/// failure ends the writing of its target, and the job once the others are written; what is complete in a target by
+/// then stays and is skipped by the next run.
 ///
 /// # Errors
 /// [`ImportError`], [`error::StreamError`], a registry's, a file's or the bundle's own.
@@ -149,17 +169,17 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
         Arc::new(blocking(move || graph::wanted(&bundle, &spec.only)).await?)
     };
     for target in &spec.targets {
-        refuse_inside(&bundle, target)?;
+        target::refuse_inside(&bundle, target)?;
     }
     let bytes: u64 = distinct_bytes(&images) * spec.targets.len() as u64;
     let items = images.len() * spec.targets.len();
-    let registry = Registry::new(reached(&spec))?.for_job(ctx, Phase::Import);
+    let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
-    let job =
-        Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry, arrived: Arc::default() };
+    let arrived = Arc::default();
+    let job = Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry, arrived, seat: None };
     let mut plans = Vec::new();
     for target in &spec.targets {
-        let plan = plan(&job, target, &images).await.map_err(unwritten)?;
+        let plan = target::plan(&job, target, &images).await.map_err(unwritten)?;
         refuse_conflicts(&job, target, &images, &plan)?;
         plans.push(plan);
     }
@@ -167,21 +187,54 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
         let there = images.iter().zip(plan).filter(|(_, planned)| matches!(planned, Planned::Skip));
         there.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
     }
-    let mut targets = Vec::new();
-    for (target, plan) in spec.targets.iter().zip(plans) {
-        let written = if spec.dry_run {
-            preview(&plan)
-        } else {
-            apply(&job, target, &images, plan).await.map_err(|error| stopped(&job, &images, &error))?
-        };
-        let target = report(target, &images, written);
-        let arrived = target.images.iter().zip(images.iter()).filter(|(row, _)| row.outcome.arrived());
-        arrived.for_each(|(_, image)| job.arrived.note(&target.target.to_string(), &image.name()));
-        targets.push(target);
-    }
+    let written = if spec.dry_run {
+        plans.iter().map(|plan| preview(plan)).collect()
+    } else {
+        let written = Box::pin(write(&job, &images, plans)).await;
+        written.map_err(|error| stopped(&job, &images, &error))?
+    };
+    let reports = spec.targets.iter().zip(written);
+    let targets = reports.map(|(target, written)| report(target, &images, written)).collect();
     job.meter.finish();
     let document = job.bundle.document();
     Ok(ImportReport { bundle: document.id, name: document.directory(), dry_run: spec.dry_run, targets })
+}
+
+/// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.
+async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>>) -> Result<Vec<Written>> {
+    let targets = &job.spec.targets;
+    let (files, places) = (Arc::clone(&job.ctx.files), targets.clone());
+    let _held = blocking(move || target::hold(&*files, &places)).await?;
+    let wanted = plans.iter().map(|plan| {
+        let images = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
+        images.map(|(image, _)| image).collect()
+    });
+    let fan = Fan::new(&job.bundle, &wanted.collect::<Vec<_>>());
+    // All are seated before the first begins, or that would not wait for the others.
+    let seats: Vec<_> = (0..targets.len()).map(|target| Arc::new(fan.seat(target))).collect();
+    let writing = targets.iter().zip(plans).zip(seats).map(|((target, plan), seat)| {
+        let job = Job { seat: Some(seat), ..job.clone() };
+        target::apply(job, target, Arc::clone(images), plan)
+    });
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
+    for (target, written) in targets.iter().zip(join_all(writing).await) {
+        match written {
+            Ok(written) => all.push(written),
+            Err(error) => failed.push((target, error)),
+        }
+    }
+    if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
+}
+
+/// The first of several failures, with the others that say something else.
+fn first(failed: Vec<(&Target, EngineError)>) -> EngineError {
+    let mut failed = failed.into_iter();
+    let Some((_, first)) = failed.next() else { return crate::engine::error::Interrupted.into() };
+    let words: Vec<String> = failed
+        .filter(|(_, error)| error.message() != first.message())
+        .map(|(target, error)| format!("{target}: {}", error.message()))
+        .collect();
+    if words.is_empty() { first } else { Stopped::new(&first, words).into() }
 }
 
 /// An error that came before the first byte, and says so.
@@ -199,44 +252,6 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     Stopped::new(error, lines).into()
 }
 
-/// The options with every target that was written with `http://`.
-fn reached(spec: &ImportSpec) -> RegistryOptions {
-    let mut options = spec.registry.clone();
-    let plain = spec.targets.iter().filter_map(|target| match target {
-        Target::Registry(registry) if registry.plain_http => Some(registry.host.clone()),
-        _ => None,
-    });
-    options.plain_http.extend(plain);
-    options
-}
-
-async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Planned>> {
-    let (job, images) = (job.clone(), Arc::clone(images));
-    match target.clone() {
-        Target::Registry(registry) => Box::pin(registry::plan(&job, &registry, &images)).await,
-        Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await,
-        Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
-        Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
-    }
-}
-
-async fn apply(
-    job: &Job,
-    target: &Target,
-    images: &Arc<Vec<ImageGraph>>,
-    plan: Vec<Planned>,
-) -> Result<Written> {
-    let (job, images) = (job.clone(), Arc::clone(images));
-    match target.clone() {
-        Target::Registry(registry) => Box::pin(registry::apply(&job, &registry, &images, &plan)).await,
-        Target::Layout(dir) => blocking(move || layout::apply(&job, &dir, &images, &plan)).await,
-        Target::OciArchive(file) => blocking(move || oci_archive::apply(&job, &file, &images, &plan)).await,
-        Target::DockerArchive(file) => {
-            blocking(move || docker_archive::apply(&job, &file, &images, &plan)).await
-        }
-    }
-}
-
 /// Says no before anything is written, where an image cannot go and the others are not to go on without it.
 fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[Planned]) -> Result<()> {
     if job.spec.keep_going || job.spec.dry_run {
@@ -246,7 +261,7 @@ fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[P
         if let Planned::Conflict { existing } = planned {
             return Err(ImportError::Conflict {
                 target: target.to_string(),
-                name: name_in(target, image).unwrap_or_else(|| image.name()),
+                name: target::name_in(target, image).unwrap_or_else(|| image.name()),
                 existing: existing.clone(),
                 digest: image.image.digest.clone(),
             }
@@ -267,7 +282,7 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
     let rows = rows.map(|((image, outcome), notes)| ImageReport {
         reference: image.image.reference.clone(),
         digest: image.image.digest.clone(),
-        name: name_in(target, image),
+        name: target::name_in(target, image),
         outcome,
         notes,
     });
@@ -280,44 +295,8 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
     }
 }
 
-/// What an image is called in a target; nothing where the target has no name for it.
-fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
-    let reference = &image.image.reference;
-    match target {
-        Target::Registry(registry) => {
-            let repository = registry.repository(reference);
-            let selector = match reference.tag() {
-                Some(tag) => format!(":{tag}"),
-                None => format!("@{}", image.image.digest),
-            };
-            Some(format!("{}/{repository}{selector}", registry.host))
-        }
-        Target::Layout(_) | Target::OciArchive(_) => Some(reference.to_string()),
-        Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
-    }
-}
-
 fn distinct_bytes(images: &[ImageGraph]) -> u64 {
     let mut seen = std::collections::HashSet::new();
     let nodes = images.iter().flat_map(ImageGraph::nodes).filter(|node| seen.insert(&node.digest));
     nodes.map(|node| node.size).fold(0, u64::saturating_add)
-}
-
-/// The bundle is never written to, not even beside its own files.
-fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
-    let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path)) = target else {
-        return Ok(());
-    };
-    let root = bundle.root().canonicalize().unwrap_or_else(|_| bundle.root().to_owned());
-    if existing_part(path).starts_with(&root) {
-        return Err(ImportError::InsideBundle { path: path.clone(), bundle: bundle.root().to_owned() }.into());
-    }
-    Ok(())
-}
-
-/// The nearest directory above `path` (or itself) that exists, without links.
-fn existing_part(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let found = absolute.ancestors().find_map(|above| above.canonicalize().ok());
-    found.unwrap_or(absolute)
 }

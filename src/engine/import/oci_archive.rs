@@ -100,7 +100,7 @@ pub(super) fn write(
 fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> {
     for node in image.nodes() {
         job.ctx.check()?;
-        let mut blob = VerifiedBlob::open(&job.bundle, &node.digest, &image.name(), None)?;
+        let mut blob = VerifiedBlob::open(&job.bundle, &node.digest, &image.name())?;
         std::io::copy(&mut blob, &mut std::io::sink()).map_err(|error| {
             super::stream::cause(error, |source| {
                 let path = job.bundle.root().join(node.digest.layout_path());

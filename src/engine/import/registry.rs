@@ -147,6 +147,7 @@ impl Push<'_> {
         let mut bytes = 0;
         for node in image.nodes() {
             bytes += node.size;
+            self.job.pass(node);
             self.remember(node, &repo);
         }
         self.count(0, bytes);
@@ -226,6 +227,7 @@ impl Push<'_> {
             known.get(&node.digest).cloned().unwrap_or_default()
         };
         if known.contains(&repo.path) || registry.blob_head(repo, &node.digest).await? == Some(node.size) {
+            self.job.pass(node);
             self.remember(node, repo);
             self.count(0, node.size);
             return Ok(());
@@ -241,7 +243,7 @@ impl Push<'_> {
                 MountOutcome::Session(open) => session = Some(open),
             }
         }
-        let source = Arc::new(BundleSource::new(&self.job.bundle, node, image, &self.job.meter));
+        let source = Arc::new(BundleSource::new(self.job, node, image));
         let sending: Arc<dyn BlobSource> = Arc::clone(&source) as Arc<dyn BlobSource>;
         let sized = (&node.digest, node.size);
         let sent = registry.push_blob_in(repo, sized, sending, session, Upload::Monolithic).await;

@@ -9,11 +9,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
+use super::Job;
 use super::graph::Node;
 use super::stream::{BUFFER, VerifiedBlob, cause};
-use crate::engine::bundle::read::BundleReader;
 use crate::engine::error::{EngineError, FileError};
-use crate::engine::meter::Meter;
 use crate::engine::registry::BlobSource;
 
 /// Chunks read ahead of the network.
@@ -25,10 +24,9 @@ pub(super) struct BundleSource {
 }
 
 struct Shared {
-    bundle: BundleReader,
+    job: Job,
     node: Node,
     image: String,
-    meter: Arc<Meter>,
     /// Bytes counted so far, to be taken back when the blob starts over.
     counted: AtomicU64,
     /// What was wrong with the bundle, which the wire's own error cannot carry.
@@ -36,12 +34,11 @@ struct Shared {
 }
 
 impl BundleSource {
-    pub(super) fn new(bundle: &BundleReader, node: &Node, image: &str, meter: &Arc<Meter>) -> Self {
+    pub(super) fn new(job: &Job, node: &Node, image: &str) -> Self {
         let shared = Shared {
-            bundle: bundle.clone(),
+            job: job.clone(),
             node: node.clone(),
             image: image.to_owned(),
-            meter: Arc::clone(meter),
             counted: AtomicU64::new(0),
             failure: Mutex::new(None),
         };
@@ -58,18 +55,18 @@ impl Shared {
     /// Opens at an offset. From the start the bytes are hashed as they go; an upload that goes on in the middle is
     /// preceded by a hash over the whole, so that nothing is sent of a blob that is damaged.
     fn open(&self, offset: u64) -> crate::engine::error::Result<Box<dyn Read + Send>> {
-        self.meter.take_back(self.counted.swap(offset, Relaxed).saturating_sub(offset));
-        let mut verified = VerifiedBlob::open(&self.bundle, &self.node.digest, &self.image, None)?;
+        self.job.meter.take_back(self.counted.swap(offset, Relaxed).saturating_sub(offset));
         if offset == 0 {
-            return Ok(Box::new(verified));
+            return Ok(Box::new(self.job.open(&self.node, &self.image, None)?));
         }
+        let mut verified = VerifiedBlob::open(&self.job.bundle, &self.node.digest, &self.image)?;
         io::copy(&mut verified, &mut io::sink())
             .map_err(|error| cause(error, |error| self.read_error(error)))?;
-        Ok(Box::new(self.bundle.open(&self.node.digest, offset)?))
+        Ok(Box::new(self.job.bundle.open(&self.node.digest, offset)?))
     }
 
     fn read_error(&self, source: io::Error) -> EngineError {
-        let path = self.bundle.root().join(self.node.digest.layout_path());
+        let path = self.job.bundle.root().join(self.node.digest.layout_path());
         FileError { operation: "read", path, source }.into()
     }
 
@@ -91,7 +88,7 @@ impl Shared {
                 Ok(got) => {
                     buffer.truncate(got);
                     self.counted.fetch_add(got as u64, Relaxed);
-                    self.meter.add(got as u64);
+                    self.job.meter.add(got as u64);
                     Ok(Bytes::from(buffer))
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

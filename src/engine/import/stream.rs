@@ -3,10 +3,14 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::Job;
 use super::error::StreamError;
+use super::fan::SharedBlob;
+use super::graph::Node;
 use crate::domain::digest::Digest;
 use crate::engine::bundle::read::{BlobStream, BundleReader, ReadError};
-use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, FileError, Interrupted, Result};
 use crate::engine::hash::Hasher;
 use crate::engine::meter::Meter;
 
@@ -21,21 +25,15 @@ pub(super) struct VerifiedBlob {
     expected: Digest,
     path: String,
     image: String,
-    meter: Option<Arc<Meter>>,
     root: std::path::PathBuf,
 }
 
 impl VerifiedBlob {
-    /// Opens a blob from its start; `image` is who it is for, in errors; bytes are counted in `meter`.
+    /// Opens a blob from its start; `image` is who it is for, in errors.
     ///
     /// # Errors
     /// [`ReadError`] or a file error.
-    pub(super) fn open(
-        bundle: &BundleReader,
-        digest: &Digest,
-        image: &str,
-        meter: Option<Arc<Meter>>,
-    ) -> Result<Self> {
+    pub(super) fn open(bundle: &BundleReader, digest: &Digest, image: &str) -> Result<Self> {
         let blob = bundle.blob(digest).ok_or_else(|| ReadError::NotListed(digest.clone()))?;
         let path = match blob.parts.as_slice() {
             [] => digest.layout_path(),
@@ -49,7 +47,6 @@ impl VerifiedBlob {
             expected: digest.clone(),
             path,
             image: image.to_owned(),
-            meter,
             root: bundle.root().to_owned(),
         };
         if stream.left == 0 {
@@ -85,9 +82,6 @@ impl Read for VerifiedBlob {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..got]);
         }
-        if let Some(meter) = &self.meter {
-            meter.add(got as u64);
-        }
         self.left = self.left.saturating_sub(got as u64);
         if self.left == 0 {
             self.settle().map_err(io::Error::other)?;
@@ -96,10 +90,53 @@ impl Read for VerifiedBlob {
     }
 }
 
-/// Tells what failed in a copy out of a [`VerifiedBlob`]: the stream itself, or else what `other` makes of it.
+/// A blob on its way into a target, read here or along with other targets. It stands still while the job is paused and
+/// ends with an error when that is to stop.
+pub(super) struct Incoming {
+    blob: Box<dyn Read + Send>,
+    meter: Option<Arc<Meter>>,
+    ctx: JobCtx,
+}
+
+impl Incoming {
+    /// Takes the shared one, or else reads the bundle; `image` is who it is for, bytes count in `meter`.
+    ///
+    /// # Errors
+    /// As [`VerifiedBlob::open`].
+    pub(super) fn open(
+        job: &Job,
+        node: &Node,
+        (image, meter): (&str, Option<&Arc<Meter>>),
+        shared: Option<SharedBlob>,
+    ) -> Result<Self> {
+        let blob: Box<dyn Read + Send> = match shared {
+            Some(shared) => Box::new(shared),
+            None => Box::new(VerifiedBlob::open(&job.bundle, &node.digest, image)?),
+        };
+        Ok(Self { blob, meter: meter.cloned(), ctx: job.ctx.clone() })
+    }
+}
+
+impl Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ctx.pause_point_blocking().is_err() {
+            return Err(io::Error::other(Interrupted));
+        }
+        let got = self.blob.read(buffer)?;
+        if let Some(meter) = &self.meter {
+            meter.add(got as u64);
+        }
+        Ok(got)
+    }
+}
+
+/// Tells what failed in a copy out of a blob: the stream itself, a stop, or else what `other` makes of it.
 pub(super) fn cause(error: io::Error, other: impl FnOnce(io::Error) -> EngineError) -> EngineError {
     match error.downcast::<StreamError>() {
         Ok(stream) => stream.into(),
-        Err(error) => other(error),
+        Err(error) => match error.downcast::<Interrupted>() {
+            Ok(stopped) => stopped.into(),
+            Err(error) => other(error),
+        },
     }
 }

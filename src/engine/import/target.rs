@@ -1,0 +1,120 @@
+//! What is asked of each kind of target: a plan, the writing, and what an image is called there.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::ImportError;
+use super::graph::ImageGraph;
+use super::{ImportSpec, Job, Planned, Written, docker_archive, layout, oci_archive, registry};
+use crate::domain::import::Target;
+use crate::engine::blocking::blocking;
+use crate::engine::bundle::read::BundleReader;
+use crate::engine::directory;
+use crate::engine::error::Result;
+use crate::engine::files::{Files, Held};
+use crate::engine::registry::RegistryOptions;
+
+/// The options with every target that was written with `http://`.
+pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
+    let mut options = spec.registry.clone();
+    let plain = spec.targets.iter().filter_map(|target| match target {
+        Target::Registry(registry) if registry.plain_http => Some(registry.host.clone()),
+        _ => None,
+    });
+    options.plain_http.extend(plain);
+    options
+}
+
+/// Says what would become of each image, in order.
+pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Planned>> {
+    let (job, images) = (job.clone(), Arc::clone(images));
+    match target.clone() {
+        Target::Registry(registry) => Box::pin(registry::plan(&job, &registry, &images)).await,
+        Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await,
+        Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
+        Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
+    }
+}
+
+/// Writes what was planned.
+pub(super) async fn apply(
+    job: Job,
+    target: &Target,
+    images: Arc<Vec<ImageGraph>>,
+    plan: Vec<Planned>,
+) -> Result<Written> {
+    match target.clone() {
+        Target::Registry(registry) => Box::pin(registry::apply(&job, &registry, &images, &plan)).await,
+        Target::Layout(dir) => blocking(move || layout::apply(&job, &dir, &images, &plan)).await,
+        Target::OciArchive(file) => blocking(move || oci_archive::apply(&job, &file, &images, &plan)).await,
+        Target::DockerArchive(file) => {
+            blocking(move || docker_archive::apply(&job, &file, &images, &plan)).await
+        }
+    }
+}
+
+/// What an image is called in a target; nothing where the target has no name for it.
+pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
+    let reference = &image.image.reference;
+    match target {
+        Target::Registry(registry) => {
+            let repository = registry.repository(reference);
+            let selector = match reference.tag() {
+                Some(tag) => format!(":{tag}"),
+                None => format!("@{}", image.image.digest),
+            };
+            Some(format!("{}/{repository}{selector}", registry.host))
+        }
+        Target::Layout(_) | Target::OciArchive(_) => Some(reference.to_string()),
+        Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
+    }
+}
+
+/// Makes the directories that targets write in and holds each against other runs, once for all that share it.
+///
+/// # Errors
+/// [`ImportError::Locked`] where another run has one, or one target is given in two spellings.
+pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
+    let (mut held, mut directories, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
+    for target in targets {
+        let (directory, made, name) = match target {
+            Target::Registry(_) => continue,
+            Target::Layout(dir) => (dir.as_path(), dir.join("blobs"), None),
+            Target::OciArchive(file) | Target::DockerArchive(file) => {
+                let directory = directory::above(file);
+                (directory, directory.to_owned(), file.file_name())
+            }
+        };
+        let locked = || ImportError::Locked { path: directory.to_owned() };
+        directory::create(files, &made)?;
+        let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        if !places.insert((real.clone(), name.map(OsStr::to_owned))) {
+            return Err(locked().into());
+        }
+        if directories.insert(real) {
+            held.push(directory::hold(files, directory)?.ok_or_else(locked)?);
+        }
+    }
+    Ok(held)
+}
+
+/// The bundle is never written to, not even beside its own files.
+pub(super) fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
+    let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path)) = target else {
+        return Ok(());
+    };
+    let root = bundle.root().canonicalize().unwrap_or_else(|_| bundle.root().to_owned());
+    if existing_part(path).starts_with(&root) {
+        return Err(ImportError::InsideBundle { path: path.clone(), bundle: bundle.root().to_owned() }.into());
+    }
+    Ok(())
+}
+
+/// The nearest directory above `path` (or itself) that exists, without links.
+fn existing_part(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = absolute.ancestors().find_map(|above| above.canonicalize().ok());
+    found.unwrap_or(absolute)
+}
