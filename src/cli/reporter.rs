@@ -130,10 +130,7 @@ impl Reporter {
             bar.set_message(phase.line(at));
             state.bar = Some(bar);
         } else {
-            let size =
-                if phase.bytes > 0 { format!(", {}", text::bytes(phase.bytes)) } else { String::new() };
-            let items = if phase.items == 1 { "item" } else { "items" };
-            self.printer.note(format!("{}: {} {items}{size}", phase.phase.name(), phase.items));
+            self.printer.note(beginning(phase));
         }
     }
 
@@ -169,6 +166,7 @@ impl Reporter {
             }
             Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } => {}
             Event::Bytes { .. }
+            | Event::Spared { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }
             | Event::Item { .. }
@@ -180,6 +178,19 @@ impl Reporter {
             }
         }
     }
+}
+
+/// What a phase is about to do, as far as that is known.
+fn beginning(phase: &PhaseView) -> String {
+    let items = match phase.items {
+        0 => None,
+        1 => Some("1 item".to_owned()),
+        items => Some(format!("{items} items")),
+    };
+    let size = (phase.bytes > 0).then(|| text::bytes(phase.bytes));
+    let words: Vec<String> = items.into_iter().chain(size).collect();
+    let words = if words.is_empty() { "begins".to_owned() } else { words.join(", ") };
+    format!("{}: {words}", phase.phase.name())
 }
 
 impl Report for Reporter {

@@ -12,10 +12,10 @@ pub enum Phase {
     Probe,
     /// Turning references into digests.
     Resolve,
-    /// Re-hashing what an earlier run left.
-    Rehash,
-    /// Reading blobs from the registry onto the medium.
+    /// Reading blobs from registries.
     Fetch,
+    /// Putting blobs onto the medium; what an earlier run left there counts once it was hashed. Beside the fetch.
+    Write,
     /// Waiting until the medium has everything.
     Flush,
     /// Reading everything back from the medium itself.
@@ -36,8 +36,8 @@ impl Phase {
         match self {
             Self::Probe => "probe",
             Self::Resolve => "resolve",
-            Self::Rehash => "rehash",
             Self::Fetch => "fetch",
+            Self::Write => "write",
             Self::Flush => "flush",
             Self::ReadBack => "read-back",
             Self::Sign => "sign",
@@ -115,6 +115,13 @@ pub enum Event {
         phase: Phase,
         /// Bytes so far.
         done: u64,
+    },
+    /// Bytes of a phase that need not move after all, since it began; they are no part of what it has to do any more.
+    Spared {
+        /// The phase.
+        phase: Phase,
+        /// Bytes so far.
+        bytes: u64,
     },
     /// What a phase will go through, largest or first asked first; at most so many as a view lists.
     Planned {

@@ -51,7 +51,14 @@ impl JobView {
                 self.phases.push(view);
             }
             Event::Finished { phase } => self.change(*phase, |view| view.finish(at)),
-            Event::Bytes { phase, done } => self.change(*phase, |view| view.count(*done, at)),
+            Event::Bytes { phase, done } => {
+                self.change(*phase, |view| view.count(*done, at));
+                // What is hashed where it lies need not be fetched: meanwhile the fetch does not stall.
+                if *phase == Phase::Write {
+                    self.change(Phase::Fetch, |view| view.moves(at));
+                }
+            }
+            Event::Spared { phase, bytes } => self.change(*phase, |view| view.spare(*bytes, at)),
             Event::Paused { paused } => {
                 self.paused = *paused;
                 let under_way = self.phases.iter_mut().filter(|view| !view.finished);
@@ -173,6 +180,34 @@ mod tests {
         assert_eq!(job.current().unwrap().line(s(13)), "fetch: 99 % · 990 B of 1.0 kB · stalled 12 s");
         bytes(&mut job, 991, s(14));
         assert_eq!(job.current().unwrap().stalled(s(14)), None);
+    }
+
+    #[test]
+    fn what_is_spared_is_no_part_of_the_whole_and_nothing_goes_back_when_it_is_needed_after_all() {
+        let mut job = started(1000);
+        let spare = |job: &mut JobView, bytes| job.apply(&Event::Spared { phase: Phase::Fetch, bytes }, s(1));
+        bytes(&mut job, 100, s(1));
+        spare(&mut job, 800);
+        assert_eq!(job.current().unwrap().line(s(1)), "fetch: 50 % · 100 B of 200 B · 100 B/s");
+        spare(&mut job, 0);
+        assert_eq!(job.current().unwrap().line(s(1)), "fetch: 50 % · 100 B of 1.0 kB · 100 B/s");
+        bytes(&mut job, 700, s(2));
+        assert_eq!(job.current().unwrap().percent(), Some(70));
+        spare(&mut job, 1000);
+        job.apply(&Event::Done { phase: Phase::Fetch, item: "a".into(), bytes: 1000 }, s(3));
+        assert_eq!(job.current().unwrap().line(s(3)), "fetch: 70 % · 1 of 2 items · 233 B/s");
+    }
+
+    #[test]
+    fn while_bytes_are_put_onto_the_medium_their_fetch_does_not_stall() {
+        let mut job = started(1000);
+        job.apply(&Event::Started { phase: Phase::Write, items: 0, bytes: 1000 }, s(0));
+        for second in 1..=60 {
+            job.apply(&Event::Bytes { phase: Phase::Write, done: second }, s(second));
+        }
+        assert_eq!((job.phases[0].stalled(s(61)), job.phases[1].stalled(s(61))), (None, None));
+        assert_eq!(job.phases[0].stalled(s(70)), Some(s(10)));
+        assert_eq!(job.current().map(|phase| phase.phase), Some(Phase::Write));
     }
 
     #[test]

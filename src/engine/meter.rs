@@ -14,6 +14,7 @@ pub struct Meter {
     ctx: JobCtx,
     phase: Phase,
     done: AtomicU64,
+    spared: AtomicU64,
     began: Instant,
     last_ms: AtomicU64,
 }
@@ -26,6 +27,7 @@ impl Meter {
             ctx: ctx.clone(),
             phase,
             done: AtomicU64::new(0),
+            spared: AtomicU64::new(0),
             began: Instant::now(),
             last_ms: AtomicU64::new(0),
         }
@@ -55,6 +57,22 @@ impl Meter {
     /// Takes back bytes of an item that starts over.
     pub fn take_back(&self, bytes: u64) {
         self.done.fetch_sub(bytes.min(self.done()), Relaxed);
+    }
+
+    /// Bytes that need not move after all.
+    pub fn spare(&self, bytes: u64) {
+        let spared = self.spared.fetch_add(bytes, Relaxed) + bytes;
+        if bytes > 0 {
+            self.ctx.say(Event::Spared { phase: self.phase, bytes: spared });
+        }
+    }
+
+    /// They have to, after all.
+    pub fn spare_not(&self, bytes: u64) {
+        let spared = self.spared.fetch_sub(bytes, Relaxed).saturating_sub(bytes);
+        if bytes > 0 {
+            self.ctx.say(Event::Spared { phase: self.phase, bytes: spared });
+        }
     }
 
     /// Reports the final count and that the phase is over.

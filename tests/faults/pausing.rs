@@ -92,5 +92,20 @@ async fn a_pack_is_paused_in_its_fetch_goes_on_and_is_stopped_out_of_a_pause() {
     let End::Succeeded(JobReport::Pack(report)) = job.end().await else { panic!("it did not succeed") };
     assert!(report.bundle.complete && report.bundle.read_back.is_some());
     assert_eq!(report.bundle.serial, 1);
+    let blobs = std::fs::read_dir(report.bundle.path.join("blobs/sha256")).unwrap();
+    let layer = blobs.map(|blob| blob.unwrap()).find(|blob| blob.metadata().unwrap().len() > 3_000_000);
+    std::fs::remove_file(layer.unwrap().path()).unwrap();
+    let job = start();
+    let view = job.view.clone();
+    let End::Succeeded(JobReport::Pack(report)) = job.end().await else { panic!("it did not succeed") };
+    // What was there was hashed, not fetched again: the network brought the rest, the medium has all of it.
+    let (bundle, view) = (&report.bundle, view.borrow().clone());
+    let phase = |wanted| view.phases.iter().find(|view| view.phase == wanted).unwrap();
+    let (fetch, write) = (phase(Phase::Fetch), phase(Phase::Write));
+    assert!(bundle.kept_bytes > 0 && bundle.fetched_bytes > 0, "{bundle:?}");
+    assert_eq!((fetch.shown, fetch.bytes), (bundle.fetched_bytes, bundle.fetched_bytes));
+    assert_eq!(write.shown, bundle.fetched_bytes + bundle.kept_bytes);
+    assert_eq!(write.shown, write.bytes);
+    assert!(fetch.finished && write.finished);
     registry.stop().await.unwrap();
 }

@@ -75,11 +75,18 @@ fn view_until(last: Phase) -> JobView {
         (Phase::Sign, 0, 1),
     ] {
         say(&mut view, Event::Started { phase, items: if bytes > 0 { 41 } else { 0 }, bytes }, 0);
+        let beside = (phase == Phase::Fetch).then_some(Phase::Write);
+        if let Some(phase) = beside {
+            say(&mut view, Event::Started { phase, items: 0, bytes }, 0);
+        }
         if phase == last {
             break;
         }
-        say(&mut view, Event::Bytes { phase, done: bytes }, seconds);
-        say(&mut view, Event::Finished { phase }, 0);
+        let mut seconds = seconds;
+        for phase in std::iter::once(phase).chain(beside) {
+            say(&mut view, Event::Bytes { phase, done: bytes }, std::mem::take(&mut seconds));
+            say(&mut view, Event::Finished { phase }, 0);
+        }
     }
     view
 }
@@ -108,8 +115,13 @@ fn fetching() -> JobView {
     );
     let reason = "there already, hashed".into();
     view.apply(&Event::Skipped { phase, item: etcd, bytes: 2_100_000, reason }, s(4));
+    // What a part run left is hashed where it lies: written already, and not fetched again.
+    let kept = 9_000_000_000;
+    view.apply(&Event::Spared { phase, bytes: kept }, s(4));
     for second in 1..=60u64 {
-        view.apply(&Event::Bytes { phase, done: second * 400_000_000 }, s(2 + second));
+        let done = second * 400_000_000;
+        view.apply(&Event::Bytes { phase, done }, s(2 + second));
+        view.apply(&Event::Bytes { phase: Phase::Write, done: kept + done - 60_000_000 }, s(2 + second));
     }
     view
 }

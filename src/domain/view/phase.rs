@@ -35,12 +35,18 @@ pub struct PhaseView {
     pub failed: u64,
     /// Attempts that had to be repeated.
     pub retries: u64,
-    /// Bytes in it; 0 where unknown.
+    /// Bytes in it, without those that are spared; 0 where unknown.
     pub bytes: u64,
     /// Bytes to show: the most there ever were, so that it never goes back.
     pub shown: u64,
     /// Whether it is over.
     pub finished: bool,
+    /// Bytes in it as it began.
+    #[serde(skip)]
+    planned: u64,
+    /// The highest percentage there ever was.
+    #[serde(skip)]
+    reached: u8,
     #[serde(skip)]
     counted: u64,
     #[serde(skip)]
@@ -72,6 +78,8 @@ impl PhaseView {
             bytes,
             shown: 0,
             finished: false,
+            planned: bytes,
+            reached: 0,
             counted: 0,
             began: at,
             moved: at,
@@ -88,6 +96,7 @@ impl PhaseView {
         }
         self.counted = done;
         self.shown = self.shown.max(done);
+        self.reached = self.now();
         // The first one is where it began, and stays.
         match self.counts.iter_mut().skip(1).next_back() {
             Some((last, count)) if at.saturating_sub(*last) < GRAIN => *count = done,
@@ -101,6 +110,18 @@ impl PhaseView {
 
     pub(super) fn done(&mut self, at: Duration) {
         self.items_done += 1;
+        self.moved = at;
+    }
+
+    /// So many of its bytes need not move.
+    pub(super) fn spare(&mut self, spared: u64, at: Duration) {
+        self.bytes = self.planned.saturating_sub(spared);
+        self.moved = at;
+        self.reached = self.now();
+    }
+
+    /// It goes on, whatever its own bytes do.
+    pub(super) const fn moves(&mut self, at: Duration) {
         self.moved = at;
     }
 
@@ -129,10 +150,15 @@ impl PhaseView {
         if self.finished {
             return Some(100);
         }
-        let (done, all) =
-            if self.bytes > 0 { (self.shown, self.bytes) } else { (self.items_done, self.items) };
-        let percent = (u128::from(done) * 100).checked_div(u128::from(all))?;
-        Some(u8::try_from(percent).unwrap_or(99).min(99))
+        match self.bytes {
+            0 => hundredths(self.items_done, self.items).map(|percent| percent.max(self.reached)),
+            _ => Some(self.now()),
+        }
+    }
+
+    /// Percent of its bytes, never less than before.
+    fn now(&self) -> u8 {
+        hundredths(self.shown, self.bytes).unwrap_or(0).max(self.reached)
     }
 
     /// Bytes that are still to come; in a flush, what the medium has not taken yet.
@@ -216,6 +242,12 @@ impl PhaseView {
         }
         format!("{}: {}", self.phase.name(), words.join(" · "))
     }
+}
+
+/// Below 100; nothing of nothing.
+fn hundredths(done: u64, all: u64) -> Option<u8> {
+    let percent = (u128::from(done) * 100).checked_div(u128::from(all))?;
+    Some(u8::try_from(percent).unwrap_or(99).min(99))
 }
 
 fn per_second(bytes: u64, time: Duration) -> u64 {

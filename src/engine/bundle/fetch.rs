@@ -1,6 +1,5 @@
 //! Brings one blob onto the medium: what is there and right stays, what a neighbour has is copied, the rest streams from its registry.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,7 +16,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryError};
-use crate::engine::store::{self, BlobSink, BlobTarget, Stored};
+use crate::engine::store::{BlobSink, BlobTarget, Stored};
 
 /// Chunks between network and medium; each is at most what one read of the socket gives.
 const QUEUE: usize = 4;
@@ -51,8 +50,10 @@ pub struct Fetcher {
     pub siblings: Vec<PathBuf>,
     /// How many blobs may be on the network at once.
     pub network: Semaphore,
-    /// Bytes of the phase.
-    pub meter: Arc<Meter>,
+    /// Bytes from the network.
+    pub fetched: Arc<Meter>,
+    /// Bytes on the medium.
+    pub written: Arc<Meter>,
     /// Where they came from.
     pub sources: Arc<Sources>,
 }
@@ -81,10 +82,11 @@ impl Fetcher {
         let (files, target, cancel) =
             (Arc::clone(&self.ctx.files), self.target(blob), self.ctx.cancel.clone());
         let mut sink = blocking(move || BlobSink::resume(files, target, &cancel)).await?;
-        self.meter.add(sink.offset());
-        self.sources.kept.fetch_add(sink.offset(), Relaxed);
+        let mut kept = sink.offset();
+        self.written.add(kept);
+        self.fetched.spare(kept);
+        self.sources.kept.fetch_add(kept, Relaxed);
         let registry = self.registry.for_item(&item);
-        let mut resumed = sink.offset() > 0;
         let mut failures = 0;
         let (mut source, mut begun) = (0, false);
         loop {
@@ -93,19 +95,16 @@ impl Fetcher {
             if !std::mem::replace(&mut begun, true) {
                 self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
             }
-            let (now, outcome) = self.attempt(blob, source, sink, &registry).await?;
+            let (now, outcome) = self.attempt(blob, (source, &mut kept), sink, &registry).await?;
             drop(permit);
             sink = now;
             match outcome {
-                Outcome::Complete => match self.finish(sink, resumed, &item).await? {
+                Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
                     Ok(stored) => {
                         self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
                         return Ok(stored);
                     }
-                    Err(again) => {
-                        resumed = false;
-                        sink = again;
-                    }
+                    Err(again) => sink = again,
                 },
                 // The client has tried as often as it makes sense; another repository may still have it.
                 Outcome::Refused(error) if source + 1 < blob.sources.len() => {
@@ -124,18 +123,27 @@ impl Fetcher {
         }
     }
 
+    /// A blob starts over from its first byte: nothing of it is there any more, and nothing of it is spared.
+    fn begin_again(&self, taken: u64, kept: &mut u64) {
+        let spared = std::mem::take(kept);
+        self.written.take_back(taken);
+        self.fetched.take_back(taken.saturating_sub(spared));
+        self.fetched.spare_not(spared);
+    }
+
     /// Gives the blob its final name. What an earlier run left may have been wrong: then once more, from the start.
     async fn finish(
         &self,
         sink: BlobSink,
-        resumed: bool,
+        kept: &mut u64,
         item: &str,
     ) -> Result<std::result::Result<Stored, BlobSink>> {
         let (taken, target) = (sink.offset(), sink.target().clone());
+        let resumed = *kept > 0;
         match blocking(move || sink.finish()).await {
             Ok(stored) => Ok(Ok(stored)),
             Err(error) if resumed && error.kind() == Kind::Integrity => {
-                self.meter.take_back(taken);
+                self.begin_again(taken, kept);
                 let (item, reason) = (item.to_owned(), error.message());
                 self.ctx.say(Event::Retry { phase: Phase::Fetch, item, attempt: 2, reason, wait_ms: 0 });
                 let files = Arc::clone(&self.ctx.files);
@@ -145,51 +153,11 @@ impl Fetcher {
         }
     }
 
-    /// What needs no network: the blob itself, or a copy in a bundle beside this one.
-    async fn local(&self, blob: &PlannedBlob) -> Result<Option<Stored>> {
-        let (files, target, meter) =
-            (Arc::clone(&self.ctx.files), self.target(blob), Arc::clone(&self.meter));
-        let (item, bytes) = (item_name(blob), blob.size);
-        let (seen, ctx) = (AtomicU64::new(0), self.ctx.clone());
-        let there = blocking(move || {
-            let count = |bytes| {
-                seen.fetch_add(bytes, Relaxed);
-                meter.add(bytes);
-                // A cancel is seen before the next read.
-                let _ = ctx.pause_point_blocking();
-            };
-            let found = store::existing_until(&*files, &target, &count, &ctx.cancel)?;
-            if found.is_none() {
-                meter.take_back(seen.into_inner());
-            }
-            Ok(found)
-        })
-        .await?;
-        if there.is_some() {
-            self.sources.kept.fetch_add(blob.size, Relaxed);
-            let reason = "there already, hashed".to_owned();
-            self.ctx.say(Event::Skipped { phase: Phase::Fetch, item, bytes, reason });
-            return Ok(there);
-        }
-        for sibling in &self.siblings {
-            let (target, meter) = (self.target(blob), Arc::clone(&self.meter));
-            let (sibling, ctx) = (sibling.clone(), self.ctx.clone());
-            let copied = blocking(move || copy(&sibling, target, &meter, &ctx)).await?;
-            if let Some(stored) = copied {
-                self.sources.copied.fetch_add(blob.size, Relaxed);
-                let reason = "copied from another bundle on this medium, hashed".to_owned();
-                self.ctx.say(Event::Skipped { phase: Phase::Fetch, item, bytes, reason });
-                return Ok(Some(stored));
-            }
-        }
-        Ok(None)
-    }
-
     /// One request: everything it brings is written, whatever happens after.
     async fn attempt(
         &self,
         blob: &PlannedBlob,
-        source: usize,
+        (source, kept): (usize, &mut u64),
         mut sink: BlobSink,
         registry: &Registry,
     ) -> Result<(BlobSink, Outcome)> {
@@ -206,12 +174,12 @@ impl Fetcher {
             Err(error) => return Ok((sink, Outcome::Refused(error))),
         };
         if body.start != sink.offset() {
-            self.meter.take_back(sink.offset());
+            self.begin_again(sink.offset(), kept);
             sink = blocking(move || sink.restart()).await?;
         }
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let (meter, sources) = (Arc::clone(&self.meter), Arc::clone(&self.sources));
-        let writer = tokio::task::spawn_blocking(move || write_all(sink, receiver, &meter, &sources));
+        let (written, sources) = (Arc::clone(&self.written), Arc::clone(&self.sources));
+        let writer = tokio::task::spawn_blocking(move || write_all(sink, receiver, &written, &sources));
         let mut outcome = Outcome::Complete;
         loop {
             // A registry that hangs up meanwhile is asked for the rest, as after any other cut.
@@ -226,6 +194,7 @@ impl Fetcher {
                 None => break,
                 // A writer that failed has gone, and says why below.
                 Some(Ok(chunk)) => {
+                    self.fetched.add(chunk.len() as u64);
                     if sender.send(chunk).await.is_err() {
                         break;
                     }
@@ -261,12 +230,12 @@ enum Outcome {
 fn write_all(
     mut sink: BlobSink,
     mut receiver: mpsc::Receiver<Bytes>,
-    meter: &Meter,
+    written: &Meter,
     sources: &Sources,
 ) -> Result<BlobSink> {
     let chunks = std::iter::from_fn(|| receiver.blocking_recv());
     let seen = |bytes| {
-        meter.add(bytes);
+        written.add(bytes);
         sources.fetched.fetch_add(bytes, Relaxed);
     };
     if let Err(error) = sink.write_all(chunks, seen) {
@@ -275,70 +244,4 @@ fn write_all(
         return Err(error);
     }
     Ok(sink)
-}
-
-/// Copies a blob from another bundle, hashing; nothing where it is not there, or is wrong there.
-/// A cancel leaves the temp file, which the next run hashes before it goes on from it.
-fn copy(
-    sibling: &std::path::Path,
-    target: BlobTarget,
-    meter: &Meter,
-    ctx: &JobCtx,
-) -> Result<Option<Stored>> {
-    let files = &ctx.files;
-    let Ok(open) = files.open(sibling, &target.digest.layout_path()) else { return Ok(None) };
-    if open.size != target.size {
-        return Ok(None);
-    }
-    let mut sink = BlobSink::fresh(Arc::clone(files), target)?;
-    let mut reader = open.reader;
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        ctx.pause_point_blocking()?;
-        match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(got) => {
-                if let Err(error) = sink.write(&buffer[..got]) {
-                    let _ = sink.discard();
-                    return Err(error);
-                }
-                meter.add(got as u64);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => break,
-        }
-    }
-    let taken = sink.offset();
-    match sink.finish() {
-        Ok(stored) => Ok(Some(stored)),
-        Err(error) if error.kind() == Kind::Integrity => {
-            meter.take_back(taken);
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cancel_ends_a_copy_and_nothing_of_it_has_its_final_name() {
-        let (ctx, root) = (JobCtx::silent(), tempfile::tempdir().unwrap());
-        let (sibling, bundle) = (root.path().join("a-1"), root.path().join("a-2"));
-        for directory in [&sibling, &bundle] {
-            std::fs::create_dir_all(directory.join("blobs/sha256")).unwrap();
-        }
-        let digest = crate::engine::hash::sha256(b"a layer");
-        std::fs::write(sibling.join(digest.layout_path()), b"a layer").unwrap();
-        let target = BlobTarget { root: bundle.clone(), digest: digest.clone(), size: 7, part: None };
-        let meter = Meter::start(&ctx, Phase::Fetch, 1, 7);
-        let try_copy = |ctx: &JobCtx| copy(&sibling, target.clone(), &meter, ctx);
-        ctx.cancel.cancel();
-        assert_eq!(try_copy(&ctx).unwrap_err().kind(), Kind::Interrupted);
-        assert!(!bundle.join(digest.layout_path()).exists());
-        let copied = try_copy(&JobCtx::silent()).unwrap();
-        assert_eq!(copied, Some(Stored { parts: Vec::new() }));
-    }
 }

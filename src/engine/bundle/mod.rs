@@ -10,6 +10,7 @@ pub mod graph;
 pub mod hash_all;
 pub mod inspect;
 pub mod listing;
+mod nearby;
 pub mod offer;
 mod pool;
 pub mod read;

@@ -34,13 +34,20 @@ pub(super) struct Filled {
     pub(super) lost: Vec<(Digest, EngineError)>,
 }
 
-/// Begins the phase, and tells what it will go through.
-fn announce(plan: &Plan, ctx: &JobCtx) -> Meter {
-    let meter = Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes);
+/// Begins both phases, and tells what the fetch will go through.
+fn announce(plan: &Plan, ctx: &JobCtx) -> (Arc<Meter>, Arc<Meter>) {
+    let fetched = Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes);
     let planned = |blob: &PlannedBlob| PlannedItem { item: item_name(blob), bytes: blob.size };
     let items = plan.blobs.blobs.iter().take(MAX_ITEMS).map(planned).collect();
     ctx.say(Event::Planned { phase: Phase::Fetch, items });
-    meter
+    (Arc::new(fetched), Arc::new(Meter::start(ctx, Phase::Write, 0, plan.blobs.bytes)))
+}
+
+fn say_failed(blob: &PlannedBlob, error: &EngineError, ctx: &JobCtx) {
+    if error.kind() != Kind::Interrupted {
+        let (item, reason) = (item_name(blob), error.message());
+        ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
+    }
 }
 
 /// Brings every blob into place, largest first, in one bounded pool.
@@ -53,7 +60,7 @@ pub(super) async fn fill(
 ) -> Result<Filled> {
     // One blob that fails for good stops the others, and their writers have ended before this returns.
     let ctx = &JobCtx { cancel: ctx.cancel.child_token(), ..ctx.clone() };
-    let meter = Arc::new(announce(plan, ctx));
+    let (fetched, written) = announce(plan, ctx);
     let fetcher = Fetcher {
         ctx: ctx.clone(),
         registry: registry.for_job(ctx, Phase::Fetch),
@@ -62,7 +69,8 @@ pub(super) async fn fill(
         limits,
         siblings: repeat::siblings(&*ctx.files, &spec.to, place.root())?,
         network: Semaphore::new(spec.jobs.max(1)),
-        meter: Arc::clone(&meter),
+        fetched,
+        written,
         sources: Arc::new(Sources::default()),
     };
     let one = |blob: &PlannedBlob| {
@@ -72,11 +80,7 @@ pub(super) async fn fill(
             match (&outcome, journal) {
                 (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
                 (Ok(_), None) => {}
-                (Err(error), _) if error.kind() == Kind::Interrupted => {}
-                (Err(error), _) => {
-                    let (item, reason) = (item_name(&blob), error.message());
-                    fetcher.ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
-                }
+                (Err(error), _) => say_failed(&blob, error, &fetcher.ctx),
             }
             (blob.digest, outcome)
         }
@@ -107,7 +111,8 @@ pub(super) async fn fill(
         return Err(error);
     }
     if lost.is_empty() {
-        meter.finish();
+        fetcher.fetched.finish();
+        fetcher.written.finish();
     }
     Ok(Filled { stored, sources: fetcher.sources, lost })
 }

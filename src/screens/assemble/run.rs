@@ -21,9 +21,10 @@ use crate::widgets::phases::{PhaseRow, Standing, phase};
 use crate::widgets::table::{Column, Row, Value, table};
 
 /// The phases of a pack, in their order, and what each is called here.
-const PHASES: [(Phase, &str); 5] = [
+const PHASES: [(Phase, &str); 6] = [
     (Phase::Resolve, "resolve"),
-    (Phase::Fetch, "fetch+write"),
+    (Phase::Fetch, "fetch"),
+    (Phase::Write, "write"),
     (Phase::Flush, "flush"),
     (Phase::ReadBack, "read back"),
     (Phase::Sign, "sign"),
