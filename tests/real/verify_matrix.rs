@@ -201,6 +201,17 @@ fn several_damaged_files_are_all_named() {
         paths.flat_map(|path| flip(bundle, &path, 1000)).collect()
     };
     subject.refused(10, three);
+    // What cannot be followed any more hides nothing: neither the manifest of an image nor the index of all.
+    let manifest = subject.document.images[0].digest.layout_path();
+    for broken in [vec![&*manifest], vec!["index.json"], vec!["index.json", &*manifest]] {
+        let and_layers = |bundle: &Path| {
+            let mut told = three(bundle);
+            told.extend(broken.iter().flat_map(|path| flip(bundle, path, 100)));
+            told.push(format!("{} files are damaged", broken.len() + 3));
+            told
+        };
+        subject.refused(10, and_layers);
+    }
 }
 
 #[test]

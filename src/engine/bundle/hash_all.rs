@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::graph::LayerCheck;
 use super::read::{BundleReader, ReadError};
+use super::unpack::{Tee, unpack};
 use crate::domain::bundle::Blob;
 use crate::domain::digest::{Algorithm, Digest};
-use crate::domain::media_type::{Compression, layer_compression};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
@@ -18,14 +18,7 @@ use crate::engine::hash::Hasher;
 use crate::engine::meter::Meter;
 
 /// Bytes per read; fits the second-level cache, so that hashing finds them there.
-const BUFFER: usize = 256 * 1024;
-/// A layer may unpack to this many times its length …
-const MAX_RATIO: u64 = 2048;
-/// … or to this many bytes where that is more.
-const RATIO_FLOOR: u64 = 1 << 30;
-/// Unpacking needs at most this window: 2^27 bytes.
-const MAX_WINDOW_LOG: u32 = 27;
-
+pub(super) const BUFFER: usize = 256 * 1024;
 /// What one check found wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
@@ -106,8 +99,38 @@ pub struct HashPlan<'a> {
 /// Hashes every blob, part and file that `plan` leaves. Blocks; returns the bytes hashed.
 ///
 /// # Errors
-/// The error of the one damaged file, or [`HashError::Several`] with all of them.
+/// The error of the one damaged file, or [`HashError::Several`] with all of them; [`Interrupted`].
 pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result<u64> {
+    let (bytes, failures) = hash_each(bundle, plan, ctx)?;
+    as_one(failures).map_or(Ok(bytes), Err)
+}
+
+/// What is told of a bundle in which something is wrong already: that, and every damaged file. A manifest that cannot
+/// be read hides no other file, as each has its digest in the signed list.
+pub fn with_all_damaged(bundle: &BundleReader, first: EngineError, ctx: &JobCtx) -> EngineError {
+    let plan = HashPlan { skip: &HashSet::new(), layers: None, files_only: false };
+    let mut failures = match hash_each(bundle, &plan, ctx) {
+        Ok((_, failures)) => failures,
+        Err(stopped) => return stopped,
+    };
+    if failures.iter().all(|failure| failure.message() != first.message()) {
+        failures.insert(0, first);
+    }
+    as_one(failures).unwrap_or_else(|| Interrupted.into())
+}
+
+/// The one error, or all of them in one.
+fn as_one(mut failures: Vec<EngineError>) -> Option<EngineError> {
+    if failures.len() < 2 {
+        return failures.pop();
+    }
+    let unreadable = failures.iter().any(|error| error.kind() == Kind::Medium);
+    let reasons = failures.iter().map(EngineError::message).collect();
+    Some(HashError::Several { reasons, unreadable }.into())
+}
+
+/// The bytes hashed, and the error of each damaged file; fails only where it is to stop.
+fn hash_each(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result<(u64, Vec<EngineError>)> {
     let mut work: Vec<Work<'_>> = bundle.document().files.iter().map(Work::File).collect();
     if !plan.files_only {
         let blobs = bundle.document().blobs.iter().filter(|blob| !plan.skip.contains(&blob.digest));
@@ -147,19 +170,11 @@ pub fn hash_all(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Res
         }
     });
     ctx.check()?;
-    let mut failures = failures.into_inner().unwrap_or_default();
-    match failures.len() {
-        0 => {
-            meter.finish();
-            Ok(meter.done())
-        }
-        1 => Err(failures.swap_remove(0)),
-        _ => {
-            let unreadable = failures.iter().any(|error| error.kind() == Kind::Medium);
-            let reasons = failures.iter().map(EngineError::message).collect();
-            Err(HashError::Several { reasons, unreadable }.into())
-        }
+    let failures = failures.into_inner().unwrap_or_default();
+    if failures.is_empty() {
+        meter.finish();
     }
+    Ok((meter.done(), failures))
 }
 
 fn name(item: &Work<'_>) -> String {
@@ -283,70 +298,6 @@ impl<R: Read> Read for Stoppable<'_, R> {
             return Err(io::Error::other(Interrupted));
         }
         self.inner.read(buffer)
-    }
-}
-
-/// Hashes what passes through it.
-struct Tee<'a, R> {
-    inner: R,
-    hasher: Hasher,
-    meter: &'a Meter,
-    broken: Option<io::Error>,
-}
-
-impl<R: Read> Read for Tee<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.inner.read(buffer) {
-            Ok(got) => {
-                self.hasher.update(&buffer[..got]);
-                self.meter.add(got as u64);
-                Ok(got)
-            }
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                let again = io::Error::new(error.kind(), error.to_string());
-                self.broken = Some(error);
-                Err(again)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn unpack(stream: &mut impl Read, check: &LayerCheck, size: u64, buffer: &mut [u8]) -> Result<()> {
-    let layer = check.layer.digest.clone();
-    let broken = |error: io::Error| HashError::Unpack { layer: layer.clone(), reason: error.to_string() };
-    let stream = io::BufReader::with_capacity(BUFFER, stream);
-    let mut plain: Box<dyn Read + '_> = match layer_compression(&check.layer.media_type) {
-        Some(Compression::Gzip) => Box::new(flate2::bufread::MultiGzDecoder::new(stream)),
-        Some(Compression::Zstd) => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(stream).map_err(broken)?;
-            decoder.window_log_max(MAX_WINDOW_LOG).map_err(broken)?;
-            Box::new(decoder)
-        }
-        Some(Compression::None) | None => Box::new(stream),
-    };
-    let limit = size.saturating_mul(MAX_RATIO).max(RATIO_FLOOR);
-    let mut hasher = Hasher::new(check.diff_id.algorithm());
-    let mut total = 0u64;
-    loop {
-        let got = match plain.read(buffer) {
-            Ok(0) => break,
-            Ok(got) => got,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(broken(error).into()),
-        };
-        total += got as u64;
-        if total > limit {
-            let reason = format!("it grows beyond {limit} bytes from {size}: a decompression bomb");
-            return Err(HashError::Unpack { layer, reason }.into());
-        }
-        hasher.update(&buffer[..got]);
-    }
-    let actual = hasher.finish();
-    if actual == check.diff_id {
-        Ok(())
-    } else {
-        Err(HashError::DiffId { layer, expected: check.diff_id.clone(), actual }.into())
     }
 }
 

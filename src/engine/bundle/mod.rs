@@ -18,6 +18,7 @@ pub mod readback;
 pub mod repeat;
 pub mod sums;
 pub mod unfinished;
+mod unpack;
 pub mod verify;
 pub mod workdir;
 

@@ -268,7 +268,11 @@ fn check_bytes(
     document_bytes: &[u8],
     ctx: &JobCtx,
 ) -> Result<Checked> {
-    let graph = graph::close(bundle)?;
+    let graph = match graph::close(bundle) {
+        Ok(graph) => graph,
+        Err(error) if spec.bytes == Bytes::All => return Err(hash_all::with_all_damaged(bundle, error, ctx)),
+        Err(error) => return Err(error),
+    };
     if let (true, Some(first)) = (spec.deep, graph.contradictions.first()) {
         return Err(graph::GraphError::Contradiction(first.clone()).into());
     }

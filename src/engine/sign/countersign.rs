@@ -8,7 +8,7 @@ use super::bundle::{SignReport, sign_bundle};
 use super::signer::Signer;
 use crate::domain::bundle::{BundleManifest, JOURNAL};
 use crate::engine::blocking::blocking;
-use crate::engine::bundle::hash_all::{HashPlan, hash_all};
+use crate::engine::bundle::hash_all::{HashPlan, hash_all, with_all_damaged};
 use crate::engine::bundle::read::{BundleReader, document_bytes};
 use crate::engine::bundle::{graph, listing};
 use crate::engine::ctx::JobCtx;
@@ -90,7 +90,7 @@ fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
     }
     let (name, images) = (document.directory(), document.totals.images);
     let reader = BundleReader::new(root.clone(), document, ctx.files.clone());
-    let closed = graph::close(&reader)?;
+    let closed = graph::close(&reader).map_err(|error| with_all_damaged(&reader, error, ctx))?;
     let plan = HashPlan { skip: &closed.hashed, layers: None, files_only: false };
     let hashed = hash_all(&reader, &plan, ctx)?;
     let document = crate::engine::hash::sha256(&bytes);
