@@ -20,6 +20,7 @@ pub mod meter;
 pub mod pack;
 pub mod registry;
 pub mod resolve;
+pub mod runtime;
 pub mod select;
 pub mod serve;
 pub mod sheet;

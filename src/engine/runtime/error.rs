@@ -1,0 +1,186 @@
+//! Why a runtime does not do what it is asked: each error names its socket and what was asked, and says what to do.
+
+use std::path::PathBuf;
+
+use crate::engine::error::{Explain, Kind};
+
+/// What a runtime said in words at most, in characters.
+const SAID: usize = 600;
+
+/// What goes wrong with a runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Nothing lies at the path.
+    #[error("there is no socket {}", socket.display())]
+    NoSocket {
+        /// The path.
+        socket: PathBuf,
+    },
+    /// A socket that nobody listens on.
+    #[error("nobody listens on {}", socket.display())]
+    Silent {
+        /// The path.
+        socket: PathBuf,
+    },
+    /// This user may not connect.
+    #[error("permission denied to connect to {} as user {user}", socket.display())]
+    Denied {
+        /// The path.
+        socket: PathBuf,
+        /// The effective user id.
+        user: u32,
+    },
+    /// The connection cannot be made, for another reason.
+    #[error("cannot connect to {}", socket.display())]
+    Connect {
+        /// The path.
+        socket: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something else listens there.
+    #[error("{} does not answer as {wanted}: {said}", socket.display())]
+    Another {
+        /// The path.
+        socket: PathBuf,
+        /// What was looked for: containerd, the CRI.
+        wanted: &'static str,
+        /// What came instead.
+        said: String,
+    },
+    /// A name space that this containerd does not have.
+    #[error("{} has no namespace {namespace}; it has {}", socket.display(), listed(present))]
+    Namespace {
+        /// The path.
+        socket: PathBuf,
+        /// As asked for.
+        namespace: String,
+        /// What it has.
+        present: Vec<String>,
+    },
+    /// The connection ended while something was asked.
+    #[error("{} went away while asked to {asked}: {said}", socket.display())]
+    Gone {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// What the transport said.
+        said: String,
+    },
+    /// No answer in time.
+    #[error("{} did not answer within {seconds} seconds when asked to {asked}", socket.display())]
+    Slow {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// It has no room for more.
+    #[error("{} is out of space, asked to {asked}: {said}", socket.display())]
+    Space {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// What it said.
+        said: String,
+    },
+    /// Another client writes the same thing.
+    #[error("{} is being given the same by another client, asked to {asked}: {said}", socket.display())]
+    Busy {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// What it said.
+        said: String,
+    },
+    /// It said no.
+    #[error("{} refused to {asked}: {said} ({code:?})", socket.display())]
+    Refused {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// The class of its answer.
+        code: tonic::Code,
+        /// What it said.
+        said: String,
+    },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// What a runtime said, cut and without what a terminal would obey.
+pub(super) fn said(text: &str) -> String {
+    use crate::domain::text::{capped, shown};
+    capped(&shown(text), SAID).into_owned()
+}
+
+impl RuntimeError {
+    /// Whether it is the runtime's own word that there is no such thing.
+    pub const fn not_found(&self) -> bool {
+        matches!(self, Self::Refused { code: tonic::Code::NotFound, .. })
+    }
+
+    /// Whether it is the runtime's own word that it has that already.
+    pub const fn exists(&self) -> bool {
+        matches!(self, Self::Refused { code: tonic::Code::AlreadyExists, .. })
+    }
+}
+
+impl Explain for RuntimeError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Space { .. } => Kind::Space,
+            Self::Busy { .. } => Kind::Locked,
+            _ => Kind::Import,
+        }
+    }
+
+    fn transient(&self) -> bool {
+        matches!(self, Self::Silent { .. } | Self::Gone { .. } | Self::Slow { .. } | Self::Busy { .. })
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::NoSocket { .. } => {
+                "is the runtime installed and running (systemctl status containerd)? k3s and RKE2 have theirs at \
+                 /run/k3s/containerd/containerd.sock: name it as containerd:SOCKET"
+            }
+            Self::Silent { .. } => {
+                "the runtime is not running: start it (systemctl start containerd), then run this again"
+            }
+            Self::Denied { .. } => "run this as root, or as a user who may use that socket",
+            Self::Connect { .. } => "look at the path: a socket's has at most 107 bytes",
+            Self::Another { .. } => {
+                "another program listens there: give the path of the runtime's own socket"
+            }
+            Self::Namespace { .. } => {
+                "the kubelet's images are in k8s.io; leave the namespace out, or give one that is there"
+            }
+            Self::Gone { .. } => {
+                "the runtime was stopped, restarted or crashed: see its journal (journalctl -u containerd), then run the \
+                 same command again, it does only what is missing"
+            }
+            Self::Slow { .. } => {
+                "the runtime hangs or its disk is very slow: see its journal, then run the same command again"
+            }
+            Self::Space { .. } => {
+                "free space on the file system of the runtime's root (df -h /var/lib/containerd); the same command then \
+                 does only what is missing"
+            }
+            Self::Busy { .. } => "wait for the other import or pull to end, then run this again",
+            Self::Refused { .. } => {
+                "see the runtime's journal (journalctl -u containerd) for what it objects to"
+            }
+        };
+        vec![hint.to_owned()]
+    }
+}

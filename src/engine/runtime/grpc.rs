@@ -1,0 +1,206 @@
+//! A gRPC connection over a unix socket: every call has a limit in time, and every failure names socket and request.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use super::error::{RuntimeError, said};
+
+/// Bytes of one message at most, either way; what containerd and its own clients allow.
+pub(super) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long what touches no blob may take; the runtime's database waits for its disk.
+pub(super) const QUICK: Duration = Duration::from_secs(120);
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// A connection. Cheap to clone; calls of all clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Socket {
+    path: PathBuf,
+    channel: Channel,
+}
+
+impl Socket {
+    /// Connects.
+    pub(super) async fn connect(path: &Path) -> Result<Self> {
+        // Asked for first, as its answer is the kernel's own and not wrapped up by others.
+        let probe = tokio::time::timeout(CONNECT, UnixStream::connect(path)).await;
+        let socket = path.to_owned();
+        match probe {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(unconnected(socket, error)),
+            Err(_) => return Err(slow(path, "take a connection", CONNECT)),
+        }
+        let target = socket.clone();
+        let connector = tower::service_fn(move |_| {
+            let target = target.clone();
+            async move { UnixStream::connect(target).await.map(TokioIo::new) }
+        });
+        // What stands before the path of a method; a unix socket has no host.
+        let endpoint = Endpoint::from_static("http://localhost").connect_timeout(CONNECT);
+        let channel = endpoint.connect_with_connector_lazy(connector);
+        Ok(Self { path: socket, channel })
+    }
+
+    /// The path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What clients are made of.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for an answer; `asked` is what for, as `list the images`.
+    pub(super) async fn answer<T>(
+        &self,
+        asked: &str,
+        limit: Duration,
+        call: impl Future<Output = std::result::Result<T, Status>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(limit, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(status)) => Err(self.error(asked, &status)),
+            Err(_) => Err(slow(&self.path, asked, limit)),
+        }
+    }
+
+    /// The error of an answer.
+    pub(super) fn error(&self, asked: &str, status: &Status) -> RuntimeError {
+        let (socket, asked) = (self.path.clone(), asked.to_owned());
+        let mut words = status.message().to_owned();
+        if let Some(source) = status.source() {
+            let cause = chain(source);
+            if !words.contains(&cause) {
+                words = format!("{words}: {cause}");
+            }
+        }
+        let words = said(&words);
+        // A status of our own transport has a source; one that the runtime sent has none.
+        let own = status.source().is_some();
+        match status.code() {
+            _ if full(&words) => RuntimeError::Space { socket, asked, said: words },
+            Code::Unavailable if !own && words.contains("locked") => {
+                RuntimeError::Busy { socket, asked, said: words }
+            }
+            Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal if own => {
+                RuntimeError::Gone { socket, asked, said: words }
+            }
+            code => RuntimeError::Refused { socket, asked, code, said: words },
+        }
+    }
+
+    /// That what listens is something else than `wanted`, where an answer to the first question says so.
+    pub(super) fn another(&self, wanted: &'static str, error: RuntimeError) -> RuntimeError {
+        match error {
+            RuntimeError::Refused { code: Code::Unimplemented, said, .. }
+            | RuntimeError::Gone { said, .. } => {
+                RuntimeError::Another { socket: self.path.clone(), wanted, said }
+            }
+            other => other,
+        }
+    }
+}
+
+/// As the kernel's messages have it, handed through by containerd.
+fn full(words: &str) -> bool {
+    ["no space left on device", "disk quota exceeded"].iter().any(|text| words.contains(text))
+}
+
+fn slow(socket: &Path, asked: &str, limit: Duration) -> RuntimeError {
+    RuntimeError::Slow { socket: socket.to_owned(), asked: asked.to_owned(), seconds: limit.as_secs() }
+}
+
+fn unconnected(socket: PathBuf, source: io::Error) -> RuntimeError {
+    match source.kind() {
+        io::ErrorKind::NotFound => RuntimeError::NoSocket { socket },
+        io::ErrorKind::ConnectionRefused => RuntimeError::Silent { socket },
+        io::ErrorKind::PermissionDenied => {
+            RuntimeError::Denied { socket, user: rustix::process::geteuid().as_raw() }
+        }
+        _ => RuntimeError::Connect { socket, source },
+    }
+}
+
+/// An error and what is below it, each said once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        below = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::runtime::containerd::{Containerd, KUBELET};
+    use crate::engine::runtime::cri::Cri;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::UnixListener;
+
+    async fn refusals(path: &Path) -> [RuntimeError; 2] {
+        [Containerd::connect(path, KUBELET).await.unwrap_err(), Cri::connect(path).await.unwrap_err()]
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_not_there_or_that_nobody_listens_on_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sock");
+        for error in refusals(&path).await {
+            assert!(matches!(&error, RuntimeError::NoSocket { socket } if *socket == path), "{error}");
+        }
+        drop(UnixListener::bind(&path).unwrap());
+        for error in refusals(&path).await {
+            assert!(matches!(&error, RuntimeError::Silent { socket } if *socket == path), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_speaks_another_language_or_hangs_up_is_no_runtime() {
+        for greeting in ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", ""] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("sock");
+            let listener = UnixListener::bind(&path).unwrap();
+            let server = tokio::spawn(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    let _ = stream.write_all(greeting.as_bytes()).await;
+                }
+            });
+            for error in refusals(&path).await {
+                assert!(matches!(error, RuntimeError::Another { .. }), "{error}");
+            }
+            server.abort();
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_full_disk_and_of_a_second_writer_are_known() {
+        let status = |code, words: &str| Status::new(code, words.to_owned());
+        let socket = |status: &Status| {
+            let channel = Endpoint::from_static("http://localhost").connect_lazy();
+            Socket { path: "/s".into(), channel }.error("take it", status)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _inside = runtime.enter();
+        let full = status(Code::Unknown, "write /var/lib/x: no space left on device");
+        assert!(matches!(socket(&full), RuntimeError::Space { .. }));
+        let busy = status(Code::Unavailable, "ref k8s.io/1/airlift-sha256:ab locked for 3ms: unavailable");
+        assert!(matches!(socket(&busy), RuntimeError::Busy { .. }));
+        assert!(socket(&status(Code::NotFound, "x")).not_found());
+    }
+}

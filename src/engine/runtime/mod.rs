@@ -1,0 +1,7 @@
+//! The runtimes of this node as they answer over their unix sockets: containerd's own services, and the CRI of any of them.
+
+pub mod containerd;
+pub mod cri;
+pub mod error;
+mod grpc;
+mod proto;
