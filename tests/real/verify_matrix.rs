@@ -11,8 +11,8 @@ use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::hash::sha256;
 
-use crate::rig::need;
-use crate::rig::world::{World, copy_tree};
+use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::{need, need_env};
 
 const MANIFEST: &str = "airlift/manifest.json";
 const SUMS: &str = "airlift/SHA256SUMS";
@@ -42,15 +42,29 @@ fn fill(layout: &mut SampleLayout, host: &str) -> Vec<Digest> {
 }
 
 fn subject(more: &[&str]) -> Option<Subject> {
+    subject_by(None, more)
+}
+
+/// Packed by another program than the one under test: the static one, which it then carries.
+fn subject_by(program: Option<&Path>, more: &[&str]) -> Option<Subject> {
     let world = World::start()?;
     let layers = world.push(fill);
-    let mut command = world.command();
+    let mut command = program.map_or_else(|| world.command(), |program| run_as(program, &world));
     command.args(["pack", "--json", "--to"]).arg(world.medium()).args(more);
     command.args(["team/app:1", "team/multi:1", "team/docker:1"].map(|path| world.reference(path)));
-    let bundle = crate::rig::world::Ran::of(command).code(0).bundle();
+    let bundle = Ran::of(command).code(0).bundle();
     let document = BundleManifest::parse(&std::fs::read(bundle.join(MANIFEST)).unwrap()).unwrap();
     world.verify(&bundle, &[]).code(0);
     Some(Subject { world, bundle, document, layers })
+}
+
+/// Another program on this host, in the environment of ours.
+fn run_as(program: &Path, world: &World) -> Command {
+    let ours = world.command();
+    let mut command = Command::new(program);
+    command.env_clear().current_dir(world.root.path());
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
 }
 
 impl Subject {
@@ -191,6 +205,31 @@ fn a_changed_byte_in_any_listed_file_names_it_with_expected_and_actual_and_stock
         };
         assert_eq!(subject.refused(11, told), (true, false));
     }
+}
+
+#[test]
+fn the_carried_program_is_installed_as_the_readme_says_and_a_changed_byte_in_it_is_named() {
+    let (Some(program), Some(_), Some(_)) =
+        (need_env("AIRLIFT_STATIC"), need("ssh-keygen"), need("sha256sum"))
+    else {
+        return;
+    };
+    let Some(subject) = subject_by(Some(Path::new(&program)), &[]) else { return };
+    let [carried] = &subject.document.tool.binaries[..] else { panic!("{:?}", subject.document.tool) };
+    let bytes = std::fs::read(subject.bundle.join(&carried.path)).unwrap();
+    assert!(bytes == std::fs::read(&program).unwrap(), "it is the program that packed");
+    let installed = subject.world.root.join("installed");
+    let mut install = Command::new("install");
+    install.args(["-m", "755", &carried.path]).arg(&installed).current_dir(&subject.bundle);
+    assert!(install.status().unwrap().success());
+    let mut verify = run_as(&installed, &subject.world);
+    verify.arg("verify").arg(&subject.bundle);
+    Ran::of(verify).code(0);
+    for at in [0, bytes.len() / 2, bytes.len() - 1] {
+        assert_eq!(subject.refused(10, |bundle| flip(bundle, &carried.path, at)), (false, true));
+    }
+    subject.refused(10, |bundle| cut(bundle, &carried.path, 7));
+    subject.refused(10, |bundle| replace(bundle, &carried.path, |file| symlink(&program, file).unwrap()));
 }
 
 #[test]
