@@ -261,6 +261,8 @@ pub struct Volume {
     pub file_system: Option<FileSystem>,
     /// Its name, made safe to show.
     pub label: Option<String>,
+    /// The file system's own number, as udev writes it.
+    pub uuid: Option<String>,
     /// Where it is mounted, the place to use first.
     pub mount_points: Vec<PathBuf>,
     /// Whether it is mounted read-only.
@@ -436,6 +438,7 @@ mod tests {
             size: 1000,
             file_system,
             label: None,
+            uuid: None,
             mount_points: if mounted { vec!["/mnt".into()] } else { Vec::new() },
             read_only: false,
             writable: mounted.then_some(true),

@@ -1,6 +1,7 @@
 //! Pure types and rules: no runtime, file system, network, terminal or logging in here.
 
 pub mod bundle;
+pub mod carrier;
 pub mod diff;
 pub mod digest;
 pub mod expiry;

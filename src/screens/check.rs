@@ -13,7 +13,7 @@ use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::progress::Phase;
 use crate::domain::text;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Ended, Found};
@@ -60,7 +60,15 @@ impl Check {
         let view = job.view.clone();
         cx.model.changed(Place::Check);
         cx.model.set_state(Place::Check, state);
-        cx.model.gap.checked = Some(Checked { ended, view, at, spec });
+        let document = match &ended {
+            Ended::Succeeded(report) => match &**report {
+                JobReport::Verify(report) => Some(report.document.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let document = document.or_else(|| cx.model.gap.document());
+        cx.model.gap.checked = Some(Checked { ended, view, at, spec, document });
         // What was accepted is history now.
         scan(cx);
     }
@@ -91,7 +99,7 @@ impl Screen for Check {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let gap = &model.gap;
         let reason = match act {
-            Act::Verify | Act::CheckOverride | Act::KeyTrust if model.running().is_some() => {
+            Act::Verify | Act::CheckOverride | Act::KeyTrust if model.busy().is_some() => {
                 "a job is running; x stops it"
             }
             _ if gap.chosen.is_none() => "no bundle is chosen; 1 shows what there is",

@@ -5,6 +5,7 @@ use std::path::Path as FsPath;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::bundle::scan;
 use super::sheet::{SheetView, role, save};
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
@@ -85,6 +86,10 @@ impl Screen for Report {
             }
             _ => {}
         }
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        scan(cx);
     }
 
     fn sync(&mut self, model: &Model) {

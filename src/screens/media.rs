@@ -146,14 +146,12 @@ impl Screen for Media {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = || model.running().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
-        // A plan was left with its screen; it stops by itself.
-        let busy = || running().filter(|_| model.running().is_some_and(|job| job.act != Act::AssembleSpace));
+        let busy = || model.busy().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
         match act {
             Act::MediaChoose => busy().or_else(|| self.unfit(model)),
             Act::MediaDirectory => busy(),
-            Act::MediaMount => running().or_else(|| self.why_no_mount(model)),
-            Act::MediaCheck => running().or_else(|| match self.unfit(model) {
+            Act::MediaMount => busy().or_else(|| self.why_no_mount(model)),
+            Act::MediaCheck => busy().or_else(|| match self.unfit(model) {
                 None if self.check(model).is_none() => Some("it is not mounted: m mounts it".to_owned()),
                 // Too small for the bundle is no reason not to test.
                 Some(_)

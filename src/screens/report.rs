@@ -135,7 +135,7 @@ impl Screen for Report {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = model.running().map(|job| format!("{} is running", job.spec.title()));
+        let running = model.busy().map(|job| format!("{} is running", job.spec.title()));
         let nothing =
             model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
         match act {

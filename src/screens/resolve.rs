@@ -130,7 +130,7 @@ impl Screen for Resolve {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let picked = &model.picked;
-        let running = || model.running().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
+        let running = || model.busy().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
         match act {
             Act::Resolve if picked.images.is_empty() => Some("the list is empty: 1 goes there".to_owned()),
             Act::Resolve => running(),

@@ -13,7 +13,7 @@ use crate::engine::error::Kind;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobReport, JobSpec, KeyGenerateJob};
 use crate::tui::model::{Model, Place, Side};
-use crate::tui::msg::{Effect, Ended, Query};
+use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::resume::Cut;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
@@ -77,11 +77,8 @@ impl Start {
 
     fn resume(&self, cx: &mut Cx<'_>) {
         let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
-        if let JobSpec::Pack(job) = &spec {
-            cx.model.adopt(job);
-        }
-        cx.start(Act::Pack, spec);
-        cx.go(Place::Assemble);
+        cx.start(Act::Resume, spec);
+        cx.say("looking at where it goes ...");
     }
 
     fn ask_to_forget(&mut self, cx: &mut Cx<'_>) {
@@ -126,7 +123,7 @@ impl Screen for Start {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let running = || {
-            let job = model.running()?;
+            let job = model.busy()?;
             Some(format!("one job runs at a time, and that is {}: x stops it", job.spec.title()))
         };
         match act {
@@ -163,8 +160,27 @@ impl Screen for Start {
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
-        if let (Act::Forget, Answer::Yes, Some(id)) = (question.act, answer, self.forgetting.take()) {
-            cx.effect(Effect::Forget(id));
+        match (question.act, answer) {
+            (Act::Resume, Answer::Yes) => cx.start_from_nothing(),
+            (Act::Forget, Answer::Yes) => {
+                if let Some(id) = self.forgetting.take() {
+                    cx.effect(Effect::Forget(id));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn closed(&mut self, question: Question, cx: &mut Cx<'_>) {
+        if question.act == Act::Resume {
+            cx.start_nothing();
+        }
+    }
+
+    fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        // With a medium comes or goes what was cut off on it.
+        if let Found::Media(_) = found {
+            cx.effect(Effect::Ask(Query::Interrupted));
         }
     }
 

@@ -1,15 +1,13 @@
 //! Answers to queries: which screen or dialog gets them, and what becomes of those that nobody waits for any more.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::app::App;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
 use crate::dialogs::{Answer, Confirm, Dialog, Question};
-use crate::engine::error::Kind;
-use crate::engine::spec::{JobSpec, PackJob};
 use crate::failure::Failure;
 
 /// Queries that a dialog waits for, and those that were given up.
@@ -54,12 +52,12 @@ impl App {
                     self.say(words);
                 }
             }
-            Found::Place(path, place) => self.start_where(path, place),
+            Found::Place(path, place) => self.looked_at(path, place),
             Found::Interrupted(cuts) => self.model.interrupted = Some(cuts.clone()),
             Found::Bundles(_, offers) => {
-                // Another medium may lie at the same place now: what was let through was not this one.
-                self.model.gap.overridden = false;
-                self.model.gap.offers = Some(offers.clone());
+                if let Some(words) = self.model.offers_seen(offers.clone()) {
+                    self.say(words);
+                }
             }
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
@@ -76,41 +74,32 @@ impl App {
             }
             Found::Failed(query, failure) => {
                 if matches!(query, Query::Place(_)) {
-                    self.model.due = None;
+                    self.model.assembly.due = None;
                 }
                 self.model.note(Level::Fail, &failure.message);
                 self.todo.dialogs.push(words::failure_page("That did not work", failure).into());
             }
             Found::Exists(files) => self.ask_to_replace(files),
             // What is kept by itself is not worth a word each time.
-            Found::Saved(path) if !path.starts_with(self.model.settings.paths.work()) => {
+            Found::Saved(path)
+                if self.list_written(path, true) && !path.starts_with(self.model.settings.paths.work()) =>
+            {
                 self.model.note(Level::Info, format!("written: {}", path.display()));
                 self.say(format!("written: {}", path.display()));
             }
-            Found::NotSaved(path, failure) => {
-                self.model.note(Level::Fail, &failure.message);
-                let title = format!("{} was not written", path.display());
-                self.todo.dialogs.push(words::failure_page(&title, failure).into());
-            }
+            Found::NotSaved(path, failure) => self.not_saved(path, failure),
             _ => {}
         }
         self.on_screen(|screen, cx| screen.found(found, cx));
     }
 
-    /// What lies under the destination was looked at once more: the job that waits for that starts, or it is said why not.
-    fn start_where(&mut self, path: &std::path::Path, place: &crate::engine::media::Place) {
-        let own = |job: &PackJob| job.to == path;
-        let Some(job) = self.model.due.take_if(|job| own(job)) else { return };
-        let chosen = self.model.chosen.as_ref().filter(|chosen| chosen.path == path);
-        match chosen.and_then(|chosen| chosen.differs_from(place)) {
-            None => self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(job)))),
-            Some(reason) => {
-                self.model.note(Level::Fail, &reason);
-                let failure = Failure::new(Kind::Medium, reason);
-                let failure = failure
-                    .hint("nothing was written; put the medium back, or choose another one: 3 leads there");
-                self.todo.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
-            }
+    fn not_saved(&mut self, path: &Path, failure: &Failure) {
+        self.model.note(Level::Fail, &failure.message);
+        if self.list_written(path, false) {
+            let title = format!("{} was not written", path.display());
+            self.todo.dialogs.push(words::failure_page(&title, failure).into());
+        } else {
+            self.say(format!("the list is still not written: {}", failure.message));
         }
     }
 
@@ -148,6 +137,22 @@ impl App {
         self.on_screen(|screen, cx| screen.closed(question, cx));
     }
 
+    /// A job wants something that is typed: it waits for what is typed or decided already.
+    pub(super) fn wants(&mut self, secret: Dialog) {
+        (self.waiting, self.later.unasked) = (true, true);
+        if self.is_answered() {
+            self.say("a passphrase is wanted, as soon as this is answered or closed");
+        }
+        self.todo.dialogs.push(secret);
+    }
+
+    /// The job that wanted something typed is gone.
+    pub(super) fn close_secrets(&mut self) {
+        let other = |dialog: &Dialog| !matches!(dialog, Dialog::Secret(one) if one.question.act == Act::Pack);
+        self.dialogs.retain(other);
+        self.later.dialogs.retain(other);
+    }
+
     fn close(&mut self, question: Question) {
         self.dialogs.retain(|dialog| dialog.question() != Some(question));
         self.later.dialogs.retain(|dialog| dialog.question() != Some(question));
@@ -155,10 +160,9 @@ impl App {
 
     /// Whether something is being typed or decided.
     fn is_answered(&self) -> bool {
-        let typed = |dialog: &Dialog| {
-            matches!(dialog, Dialog::Secret(_) | Dialog::Input(_) | Dialog::Confirm(_) | Dialog::Path(_))
-        };
-        self.dialogs.iter().any(typed)
+        let read = |dialog: &Dialog| matches!(dialog, Dialog::Page(_) | Dialog::Wait(_));
+        let filters = || self.screen().and_then(|screen| screen.view()).is_some_and(|list| list.typing);
+        !self.dialogs.iter().all(read) || filters()
     }
 
     /// Opens what an update opened; what came by itself only where no key of another dialog can land in it.
@@ -169,7 +173,7 @@ impl App {
         } else {
             self.dialogs.extend(opened);
         }
-        if self.dialogs.is_empty() {
+        if self.dialogs.is_empty() && !self.is_answered() {
             self.dialogs.extend(self.later.dialogs.pop_front());
         }
     }

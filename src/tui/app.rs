@@ -105,20 +105,21 @@ impl App {
             }
             Msg::Milestone(id, event) => job::heard(&mut self.model, id, &event),
             Msg::Said(level, words) => self.model.note(level, words),
-            Msg::Ended(id, ended) => self.job_ended(id, ended),
+            Msg::Ended(id, ended) => {
+                let act = job::ended(&mut self.model, id, ended);
+                self.job_ended(act);
+            }
+            Msg::NotStarted(failure) => {
+                let act = job::not_started(&mut self.model, failure);
+                self.job_ended(act);
+            }
             Msg::Found(found) => self.found(&found),
             // Too late: nobody would type for a job that is stopping or gone.
             Msg::NeedsPassphrase { .. } if self.model.running().is_none_or(|job| job.stopping) => {
                 self.todo.effects.push_back(Effect::Passphrase(None));
             }
-            Msg::NeedsPassphrase { key, wrong } => {
-                self.waiting = true;
-                self.dialogs.push(super::words::passphrase(&key, wrong).into());
-            }
-            Msg::NeedsNewPassphrase(key) => {
-                self.waiting = true;
-                self.dialogs.push(super::words::new_passphrase(&key).into());
-            }
+            Msg::NeedsPassphrase { key, wrong } => self.wants(super::words::passphrase(&key, wrong).into()),
+            Msg::NeedsNewPassphrase(key) => self.wants(super::words::new_passphrase(&key).into()),
             Msg::Interrupt => self.interrupt(),
             Msg::Lost => {
                 self.terminated = true;
@@ -199,17 +200,17 @@ impl App {
         }
     }
 
-    fn job_ended(&mut self, id: crate::domain::job::JobId, ended: super::msg::Ended) {
-        let Some(act) = job::ended(&mut self.model, id, ended) else { return };
+    fn job_ended(&mut self, act: Option<Act>) {
+        let Some(act) = act else { return };
         self.model.assembled();
         if self.waiting {
             // The question went with the job.
             self.waiting = false;
-            self.dialogs.retain(
-                |dialog| !matches!(dialog, Dialog::Secret(secret) if secret.question.act == Act::Pack),
-            );
+            self.close_secrets();
         }
         self.later.unasked = true;
+        let next = self.model.next.take().map(|(act, spec)| Effect::Start(act, Box::new(spec)));
+        self.todo.effects.extend(next);
         let places: Vec<Place> = self.screens.keys().copied().collect();
         for place in places {
             if let Some(screen) = self.screens.get_mut(&place) {
@@ -238,6 +239,7 @@ impl App {
 
     /// Stops what runs at a safe point and leaves; the loop waits for the job's end.
     pub(super) fn leave(&mut self) {
+        (self.model.next, self.model.assembly.due) = (None, None);
         if let Some(id) = job::stop(&mut self.model) {
             self.todo.effects.push_back(Effect::Cancel(id));
         }
@@ -313,21 +315,38 @@ impl App {
             Effect::Start(act, spec) => self.starts(*act, spec),
             _ => true,
         });
+        // A plan that has to stop for a job.
+        effects.extend(self.todo.effects.drain(..));
         effects
     }
 
-    /// Whether a job starts now: one at a time, and none between a pack's last question and its start.
+    /// Whether a job starts now: one at a time, and none between a pack's last question and its start. What finds a
+    /// plan in its way starts once that has stopped.
     fn starts(&mut self, act: Act, spec: &JobSpec) -> bool {
-        if self.model.running().is_some() || self.model.due.is_some() {
-            self.say("not now: another job runs; x stops it");
-            return false;
+        let waits = self.model.next.is_some() || self.model.assembly.due.is_some();
+        match self.model.running() {
+            None if !waits => {
+                job::started(&mut self.model, act, spec);
+                return true;
+            }
+            Some(job) if job.act == Act::AssembleSpace && !waits => {
+                if !job.stopping {
+                    let stopped = job::stop(&mut self.model).map(Effect::Cancel);
+                    self.todo.effects.extend(stopped);
+                }
+                self.model.next = Some((act, spec.clone()));
+            }
+            None => self.say("not now: another job is about to start"),
+            Some(_) => self.say("not now: another job runs; x stops it"),
         }
-        job::started(&mut self.model, act, spec);
-        true
+        false
     }
 
     pub(super) fn go(&mut self, place: Place) {
         if place != self.model.place {
+            if self.model.assembly.due.take().is_some() {
+                self.say("not started: it was left while its destination was looked at");
+            }
             // A plan is only worth waiting for where it is shown.
             let plans = |job: &super::model::JobState| job.act == Act::AssembleSpace && !job.stopping;
             if self.model.place == Place::Assemble && self.model.running().is_some_and(plans) {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::model::{JobState, Model, Place};
 use super::msg::Ended;
 use super::picked;
+use crate::domain::carrier::Carrier;
 use crate::domain::expiry::Expiry;
+use crate::domain::media::{Medium, Volume};
 use crate::domain::progress::Phase;
 use crate::domain::sheet::{Checked, Grade, Sheet};
 use crate::engine::media::{EjectReport, Truth};
@@ -92,6 +94,30 @@ impl Made {
     }
 }
 
+/// A pack that starts once its destination was looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    /// The pack.
+    pub(super) job: PackJob,
+    /// Whether it was cut off, and goes on with its own settings.
+    pub(super) resumed: bool,
+    /// Whether it was said that nothing of it is there, and it is wanted nevertheless.
+    pub(super) from_nothing: bool,
+}
+
+/// How fast a medium was in its test.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// Where.
+    pub path: PathBuf,
+    /// What is mounted there; nothing for a directory.
+    pub medium: Option<Medium>,
+    /// Bytes a second.
+    pub write: u64,
+    /// Bytes a second.
+    pub read: u64,
+}
+
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Assembly {
@@ -115,8 +141,12 @@ pub struct Assembly {
     pub run: Option<Run>,
     /// Bytes a second that the last fetch came with.
     pub rate: Option<u64>,
+    /// The last test of a medium.
+    pub tested: Option<Tested>,
     /// What was made last.
     pub made: Option<Made>,
+    /// What starts next.
+    pub(super) due: Option<Due>,
 }
 
 impl Default for Assembly {
@@ -132,14 +162,17 @@ impl Default for Assembly {
             plan: None,
             run: None,
             rate: None,
+            tested: None,
             made: None,
+            due: None,
         }
     }
 }
 
 impl Assembly {
-    /// Something that the plan stands on has changed.
+    /// Something that the plan stands on has changed: what was confirmed by it does not start.
     pub fn outdate(&mut self) {
+        self.due = None;
         self.plan = None;
         self.run = None;
     }
@@ -163,7 +196,6 @@ impl Model {
     pub fn choose_destination(&mut self, to: Option<Destination>) {
         if self.assembly.to != to {
             self.assembly.to = to;
-            self.due = None;
             self.changed(Place::Media);
         }
     }
@@ -187,11 +219,20 @@ impl Model {
             tool: assembly.tool,
             max_file_size: None,
             keep_going: assembly.keep_going,
+            anew: self.left_elsewhere().is_some(),
             state: paths.state(),
             signer: key.unwrap_or_else(|| SignerSpec::Key(paths.key())),
             registry: self.settings.registry.clone(),
             dry_run,
         })
+    }
+
+    /// Where a pack of that name was cut off, if that was on another medium than the chosen one.
+    pub fn left_elsewhere(&self) -> Option<&Carrier> {
+        let chosen = self.chosen.as_ref()?;
+        let cuts = self.interrupted.iter().flat_map(|cuts| &cuts.packs);
+        let own = cuts.filter(|cut| cut.job.is_of(&chosen.path, &self.assembly.name));
+        own.map(|cut| &cut.job.carrier).find(|carrier| !chosen.carrier.is_still(carrier))
     }
 
     /// How many references of the list did not resolve.
@@ -242,9 +283,31 @@ impl Model {
         Some((key.fingerprint.clone(), key.path.display().to_string()))
     }
 
-    /// A plan or a pack ended.
+    /// The test of what was chosen.
+    pub fn tested(&self) -> Option<&Tested> {
+        let (tested, chosen) = (self.assembly.tested.as_ref()?, self.chosen.as_ref()?);
+        let same = match (&tested.medium, &chosen.medium) {
+            (Some(tested), Some(chosen)) => chosen.is_still(tested),
+            _ => true,
+        };
+        (same && chosen.path.starts_with(&tested.path)).then_some(tested)
+    }
+
+    fn test_ended(&mut self, ended: Option<&Ended>) {
+        let Some(Ended::Succeeded(report)) = ended else { return };
+        let JobReport::MediaCheck(report) = &**report else { return };
+        let Some(found) = &report.found else { return };
+        let mut media = self.media.iter().flat_map(|media| &media.media);
+        let here = |volume: &Volume| volume.mount_points.contains(&report.path);
+        let medium = media.find(|medium| medium.volumes.iter().any(here)).cloned();
+        let (path, write, read) = (report.path.clone(), found.write_rate, found.read_rate);
+        self.assembly.tested = Some(Tested { path, medium, write, read });
+    }
+
+    /// A plan, a pack or a medium's test ended.
     pub(super) fn assembled(&mut self) {
         let Some(job) = self.job.clone() else { return };
+        self.test_ended(job.ended.as_ref());
         let JobSpec::Pack(spec) = &job.spec else { return };
         if spec.dry_run {
             self.assembly.plan = planned(spec, job.ended);
@@ -300,8 +363,8 @@ impl Model {
 
     /// Another bundle is begun with: key and measured rate stay, everything else is as at first.
     pub fn begin_anew(&mut self) {
-        let (key, rate) = (self.assembly.key.take(), self.assembly.rate);
-        self.assembly = Assembly { key, rate, ..Assembly::default() };
+        let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
+        self.assembly = Assembly { key, rate, tested, ..Assembly::default() };
         for (place, _) in super::model::CONNECTED.iter().skip(2) {
             self.set_state(*place, StepState::Todo);
         }

@@ -1,5 +1,6 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
@@ -88,9 +89,12 @@ enum Write {
     File(PathBuf, String),
     /// Small files are written where none of them is there.
     New(Vec<(PathBuf, String)>),
-    /// Everything before this is written.
-    Done(oneshot::Sender<()>),
+    /// Everything before this is written; but for the files here, each with what kept it from that.
+    Done(oneshot::Sender<Lost>),
 }
+
+/// Files whose last text could not be written.
+type Lost = BTreeMap<PathBuf, Failure>;
 
 impl Runner {
     /// Over the channel to the state machine.
@@ -131,13 +135,19 @@ impl Runner {
     }
 
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
-    /// end come as messages.
+    /// end come as messages. A job that would read the list does not start where that was not saved.
     pub fn start(&self, spec: JobSpec) {
         let (done, written) = oneshot::channel();
         let _ = self.writes.send(Write::Done(done));
         let runner = self.clone();
         tokio::spawn(async move {
-            let _ = written.await;
+            let lost = written.await.unwrap_or_default();
+            let reads = matches!(spec, JobSpec::Resolve(_) | JobSpec::Pack(_));
+            if let Some(failure) = lost.get(&runner.settings.list_file()).filter(|_| reads) {
+                let message = format!("the list was not saved: {}", failure.message);
+                let hints = failure.hints.iter().cloned().chain(["nothing was started".to_owned()]).collect();
+                return runner.say(Msg::NotStarted(Failure { kind: failure.kind, message, hints }));
+            }
             let host = Host { passphrases: Arc::new(runner.clone()) };
             let job = runner.jobs.start_spec(spec, host, &runner.ctx);
             runner.follow(job).await;
@@ -297,10 +307,11 @@ async fn write_all(
     tell: UnboundedSender<Msg>,
     files: Arc<dyn crate::engine::files::Files>,
 ) {
+    let mut lost = Lost::new();
     while let Some(write) = wanted.recv().await {
         match write {
-            Write::Done(done) => drop(done.send(())),
-            Write::File(path, text) => write_one(path, text, &tell, &files).await,
+            Write::Done(done) => drop(done.send(lost.clone())),
+            Write::File(path, text) => write_one((path, text), &tell, &files, &mut lost).await,
             Write::New(texts) => {
                 let paths: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
                 // Links that lead nowhere are there, too.
@@ -310,7 +321,7 @@ async fn write_all(
                     continue;
                 }
                 for (path, text) in texts {
-                    write_one(path, text, &tell, &files).await;
+                    write_one((path, text), &tell, &files, &mut lost).await;
                 }
             }
         }
@@ -318,16 +329,22 @@ async fn write_all(
 }
 
 async fn write_one(
-    path: PathBuf,
-    text: String,
+    (path, text): (PathBuf, String),
     tell: &UnboundedSender<Msg>,
     files: &Arc<dyn crate::engine::files::Files>,
+    lost: &mut Lost,
 ) {
     let (files, place) = (files.clone(), path.clone());
     let written = off(move || write_file(&*files, &place, text.as_bytes())).await;
     let found = match written.and_then(|done| done) {
-        Ok(()) => Found::Saved(path),
-        Err(failure) => Found::NotSaved(path, failure),
+        Ok(()) => {
+            lost.remove(&path);
+            Found::Saved(path)
+        }
+        Err(failure) => {
+            lost.insert(path.clone(), failure.clone());
+            Found::NotSaved(path, failure)
+        }
     };
     let _ = tell.send(Msg::Found(found));
 }

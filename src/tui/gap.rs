@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::domain::digest::Digest;
 use crate::domain::trust::SerialDecision;
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
-use crate::tui::model::Settings;
-use crate::tui::msg::Ended;
+use crate::tui::model::{Model, Place, Settings};
+use crate::tui::msg::{Ended, Level};
+use crate::widgets::stepper::StepState;
 
 /// What the side works with.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Checked {
     pub at: jiff::Timestamp,
     /// How it was asked for.
     pub spec: VerifySpec,
+    /// The signed document that it was about; nothing where none could be read.
+    pub document: Option<Digest>,
 }
 
 impl Gap {
@@ -55,6 +59,11 @@ impl Gap {
     /// What the chosen one says of itself.
     pub fn said(&self) -> Option<&Said> {
         self.offer()?.said.as_deref().ok()
+    }
+
+    /// What the chosen one says of itself is this document.
+    pub fn document(&self) -> Option<Digest> {
+        Some(self.said()?.report.manifest_digest.clone())
     }
 
     /// Works on another bundle, or on the same one anew; whether it is another one.
@@ -90,5 +99,25 @@ impl Gap {
             bytes: Bytes::All,
             record: true,
         })
+    }
+}
+
+impl Model {
+    /// Bundles were looked for again. Another medium may lie at the same place now: what was let through was not this
+    /// one, and what was verified holds only for the document it was about. Says so where that is another one.
+    pub(super) fn offers_seen(&mut self, offers: Arc<Vec<Offer>>) -> Option<&'static str> {
+        self.gap.overridden = false;
+        self.gap.offers = Some(offers);
+        self.gap.offer()?;
+        let now = self.gap.document();
+        self.gap.checked.take_if(|checked| checked.document != now)?;
+        for place in [Place::Check, Place::Checked] {
+            if self.state(place) != StepState::Todo {
+                self.set_state(place, StepState::Stale);
+            }
+        }
+        let words = "another bundle lies there now than was verified: verify it again";
+        self.note(Level::Warn, words);
+        Some(words)
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::job::JobId;
 use crate::domain::progress::Event;
 use crate::domain::view::JobView;
 use crate::engine::spec::JobSpec;
+use crate::failure::Failure;
 
 /// A job was asked for.
 pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
@@ -27,8 +28,7 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
 
 /// A job has a new view; whether it was to be stopped before it had a number.
 pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> bool {
-    let job = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id));
-    job.is_some_and(|job| {
+    own(model, id).is_some_and(|job| {
         job.view = view;
         job.id.replace(id).is_none() && job.stopping
     })
@@ -44,8 +44,27 @@ pub(super) fn heard(model: &mut Model, id: JobId, event: &Event) {
 
 /// A job ended; the operation it belonged to.
 pub(super) fn ended(model: &mut Model, id: JobId, ended: Ended) -> Option<Act> {
-    let job = model.job.as_mut().filter(|job| job.running() && job.id.is_none_or(|own| own == id))?;
-    job.id = Some(id);
+    own(model, id)?.id = Some(id);
+    model.last = Some(id);
+    over(model, ended)
+}
+
+/// The job that was asked for did not start.
+pub(super) fn not_started(model: &mut Model, failure: Failure) -> Option<Act> {
+    model.running().filter(|job| job.id.is_none())?;
+    over(model, Ended::Failed(failure))
+}
+
+/// The job that runs, if this is its number. Numbers only rise: what is still said of an ended job is not taken for the
+/// first word of the next.
+fn own(model: &mut Model, id: JobId) -> Option<&mut JobState> {
+    let earlier = model.last.is_some_and(|last| id <= last);
+    let job = model.job.as_mut().filter(|job| job.running());
+    job.filter(|job| job.id.map_or(!earlier, |own| own == id))
+}
+
+fn over(model: &mut Model, ended: Ended) -> Option<Act> {
+    let job = model.job.as_mut().filter(|job| job.running())?;
     let (act, title) = (job.act, job.spec.title());
     let (level, words) = match &ended {
         Ended::Succeeded(report) => match report.verdict() {

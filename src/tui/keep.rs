@@ -1,5 +1,6 @@
 //! Keeps the list of images from one run to the next: written when one leaves it, before a job, and after a pause.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::app::App;
@@ -13,13 +14,22 @@ use crate::widgets::stepper::StepState;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What of the list was written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Keeper {
-    kept: u64,
+    /// The state that was given to be written.
+    kept: Option<u64>,
+    /// The state that could not be written.
+    failed: Option<u64>,
     /// The state that the step's word is about.
     judged: Option<u64>,
     /// The state that is not written yet, and when it came to be.
     pending: Option<(u64, Duration)>,
+}
+
+impl Default for Keeper {
+    fn default() -> Self {
+        Self { kept: Some(0), failed: None, judged: None, pending: None }
+    }
 }
 
 impl Keeper {
@@ -32,10 +42,10 @@ impl Keeper {
 impl App {
     /// The list of the last time came.
     pub(super) fn restore(&mut self, text: &str, written: jiff::Timestamp) {
-        let untouched = self.model.picked.revision() == self.keeper.kept;
+        let untouched = Some(self.model.picked.revision()) == self.keeper.kept;
         let added = self.model.picked.restore(text);
         if untouched {
-            self.keeper.kept = self.model.picked.revision();
+            self.keeper.kept = Some(self.model.picked.revision());
         }
         if added > 0 {
             self.model.picked.restored = Some((added, written));
@@ -49,7 +59,7 @@ impl App {
             self.keeper.judged = Some(now);
             self.model.set_state(Place::Images, standing(&self.model.picked));
         }
-        if now == self.keeper.kept {
+        if self.keeper.kept == Some(now) {
             self.keeper.pending = None;
             return;
         }
@@ -59,14 +69,31 @@ impl App {
         };
         self.keeper.pending = Some((now, since));
         let goes = |effect: &Effect| matches!(effect, Effect::Start(..) | Effect::Quit);
-        let due = self.model.at.saturating_sub(since) >= PAUSE
-            || self.model.place != Place::Images
-            || self.todo.effects.iter().any(goes);
-        if due {
+        let due = self.model.at.saturating_sub(since) >= PAUSE || self.model.place != Place::Images;
+        // What could not be written is tried again only where something needs it, or it was changed since.
+        let failed = self.keeper.failed == Some(now);
+        if failed {
+            self.keeper.pending = None;
+        }
+        if self.todo.effects.iter().any(goes) || (due && !failed) {
             let path = self.model.settings.list_file();
             self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
-            (self.keeper.kept, self.keeper.pending) = (now, None);
+            (self.keeper.kept, self.keeper.pending) = (Some(now), None);
         }
+    }
+
+    /// A file was written or not: where it is the list, that is known from now on. Whether it is the first time.
+    pub(super) fn list_written(&mut self, path: &Path, written: bool) -> bool {
+        if path != self.model.settings.list_file() {
+            return true;
+        }
+        let first = self.keeper.failed.is_none();
+        if written {
+            self.keeper.failed = None;
+        } else {
+            self.keeper.failed = self.keeper.kept.take().or(self.keeper.failed);
+        }
+        first
     }
 }
 

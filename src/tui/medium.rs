@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::assembly::Destination;
 use super::model::{Model, Place};
 use super::msg::Level;
+use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
 use crate::engine::media;
 use crate::widgets::stepper::StepState;
@@ -20,6 +21,8 @@ pub struct Chosen {
     pub device: PathBuf,
     /// The device that carries it; nothing for memory or a network.
     pub medium: Option<Medium>,
+    /// What tells it from another one after it was taken out.
+    pub carrier: Carrier,
     /// Bytes free then.
     pub free: Option<u64>,
     /// Whether any directory was typed, instead of a medium taken from the list.
@@ -33,6 +36,7 @@ impl Chosen {
     pub fn volume(medium: &Medium, volume: &Volume) -> Option<Self> {
         let point = volume.mount_point()?.to_owned();
         Some(Self {
+            carrier: Carrier::of(point.clone(), volume.device.clone(), Some(medium)),
             path: point.clone(),
             mount_point: point,
             device: volume.device.clone(),
@@ -46,6 +50,7 @@ impl Chosen {
     /// A directory that was typed.
     pub fn directory(place: &media::Place) -> Self {
         Self {
+            carrier: place.carrier(),
             path: place.path.clone(),
             mount_point: place.mount_point.clone(),
             device: place.source.clone(),
@@ -175,6 +180,7 @@ mod tests {
             size: 1000,
             file_system: Some(FileSystem::Fat),
             label: None,
+            uuid: None,
             mount_points: points.iter().map(PathBuf::from).collect(),
             read_only: false,
             writable: Some(true),

@@ -18,6 +18,7 @@ pub mod log;
 pub mod medium;
 pub mod model;
 pub mod msg;
+mod onto;
 pub mod picked;
 mod plain;
 pub mod resume;

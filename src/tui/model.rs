@@ -18,7 +18,7 @@ use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
 use crate::engine::media::{self, MediaReport};
 use crate::engine::registry::RegistryOptions;
-use crate::engine::spec::{JobSpec, PackJob};
+use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
 
 pub use super::picked::Picked;
@@ -194,8 +194,10 @@ pub struct Model {
     pub chosen: Option<Chosen>,
     /// A directory that may be chosen next.
     pub looked_at: Option<Box<media::Place>>,
-    /// A pack that starts once its destination was looked at again.
-    pub(super) due: Option<PackJob>,
+    /// The number of the job that ended last.
+    pub(super) last: Option<JobId>,
+    /// A job that starts once the plan has stopped that is in its way.
+    pub(super) next: Option<(Act, JobSpec)>,
     /// Packs that were cut off; nothing until they were looked for.
     pub interrupted: Option<Arc<Cuts>>,
     /// The connected side's work.
@@ -224,7 +226,8 @@ impl Model {
             media: None,
             chosen: None,
             looked_at: None,
-            due: None,
+            last: None,
+            next: None,
             interrupted: None,
             picked: Picked::default(),
             assembly: Assembly::default(),
@@ -263,6 +266,11 @@ impl Model {
     /// The job that runs.
     pub fn running(&self) -> Option<&JobState> {
         self.job.as_ref().filter(|job| job.running())
+    }
+
+    /// The job that keeps others from being started. A plan does not: it is stopped for them.
+    pub fn busy(&self) -> Option<&JobState> {
+        self.running().filter(|job| job.act != Act::AssembleSpace)
     }
 
     /// The last job of an operation, running or ended.

@@ -75,6 +75,8 @@ pub enum Msg {
     Said(Level, String),
     /// A job is over.
     Ended(JobId, Ended),
+    /// A job did not start.
+    NotStarted(Failure),
     /// A query was answered.
     Found(Found),
     /// A job needs a passphrase.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::assembly::Destination;
 use super::effects::off;
 use super::medium::Chosen;
 use super::model::{Model, Settings};
@@ -10,6 +9,7 @@ use crate::domain::text;
 use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
 use crate::engine::ctx::JobCtx;
 use crate::engine::jobs::record::{InterruptedJob, interrupted};
+use crate::engine::media;
 use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
 use crate::failure::Failure;
 
@@ -68,7 +68,7 @@ impl Cut {
                 let bytes = format!("{} of {}", text::bytes(bytes.done), text::bytes(bytes.total));
                 format!("{}/{} blobs ({bytes}) in {to}", blobs.done, blobs.total)
             }
-            None => format!("nothing of it is in {to} now: plug the medium in, or it begins anew"),
+            None => format!("nothing of it is in {to} now: is its medium plugged in?"),
         };
         format!("begun {began}; {came}")
     }
@@ -90,17 +90,15 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
 }
 
 impl Model {
-    /// Chooses everything as a pack has it that is to be gone on with.
-    pub fn adopt(&mut self, job: &PackJob) {
-        match self.carrier_of(&job.to) {
-            Some(chosen) => self.choose(chosen),
-            None => {
-                self.chosen = None;
-                let name = job.to.file_name().unwrap_or(job.to.as_os_str());
-                let words = name.to_string_lossy().into_owned();
-                self.choose_destination(Some(Destination { to: job.to.clone(), words }));
-            }
-        }
+    /// The record of a pack that was cut off and goes to the same place under the same name.
+    pub fn cut_of(&self, job: &PackJob) -> Option<&Cut> {
+        self.interrupted.as_ref()?.packs.iter().find(|cut| cut.job.is_of(&job.to, &job.name))
+    }
+
+    /// Chooses everything as a pack has it that is to be gone on with; its destination was just looked at.
+    pub fn adopt(&mut self, job: &PackJob, place: &media::Place) {
+        let directory = || Chosen { path: job.to.clone(), ..Chosen::directory(place) };
+        self.choose(self.carrier_of(&job.to).unwrap_or_else(directory));
         let default_key = job.signer == SignerSpec::Key(self.settings.paths.key());
         let assembly = &mut self.assembly;
         assembly.outdate();

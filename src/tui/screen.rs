@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::model::{Model, Place};
+use super::assembly::Due;
+use super::model::{JobState, Model, Place};
 use super::msg::{Effect, Found, Query};
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Dialog, Question, Wait};
-use crate::engine::spec::{JobSpec, PackJob};
+use crate::engine::spec::JobSpec;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 
@@ -44,18 +45,40 @@ impl Cx<'_> {
         self.todo.effects.push_back(effect);
     }
 
-    /// Starts a job for an operation; the model shows it as running from its first message on.
+    /// Starts a job for an operation; the model shows it as running from its first message on. A pack, new, again or
+    /// resumed, only starts once its destination was looked at.
     pub fn start(&mut self, act: Act, spec: JobSpec) {
-        self.effect(Effect::Start(act, Box::new(spec)));
+        match spec {
+            JobSpec::Pack(job) if !job.dry_run => {
+                self.effect(Effect::Ask(Query::Place(job.to.clone())));
+                let resumed = act == Act::Resume;
+                self.model.assembly.due = Some(Due { job, resumed, from_nothing: false });
+            }
+            spec => self.effect(Effect::Start(act, Box::new(spec))),
+        }
     }
 
-    /// Starts a pack once its destination is seen to be what was chosen.
-    pub fn start_pack(&mut self, job: PackJob) {
-        if self.model.chosen.is_none() {
-            return self.start(Act::Pack, JobSpec::Pack(job));
+    /// Starts the pack that waits although nothing of it is there, once its destination was looked at once more.
+    pub fn start_from_nothing(&mut self) {
+        if let Some(due) = &mut self.model.assembly.due {
+            due.from_nothing = true;
+            let query = Query::Place(due.job.to.clone());
+            self.effect(Effect::Ask(query));
         }
-        self.effect(Effect::Ask(Query::Place(job.to.clone())));
-        self.model.due = Some(job);
+    }
+
+    /// Starts nothing that waits.
+    pub fn start_nothing(&mut self) {
+        self.model.assembly.due = None;
+    }
+
+    /// Whether a job runs or is about to. A plan that stops is none.
+    pub fn busy(&self) -> bool {
+        let stops = |job: &JobState| job.act == Act::AssembleSpace && job.stopping;
+        self.model.running().is_some_and(|job| !stops(job))
+            || self.model.next.is_some()
+            || self.model.assembly.due.is_some()
+            || self.todo.effects.iter().any(|effect| matches!(effect, Effect::Start(..)))
     }
 
     /// Opens a dialog.

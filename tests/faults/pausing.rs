@@ -49,6 +49,7 @@ fn pack(root: &Path, registry: &Running, ctx: &JobCtx) -> JobSpec {
         tool: false,
         max_file_size: None,
         keep_going: false,
+        anew: false,
         state: root.join("state"),
         signer: SignerSpec::Key(key),
         registry: RegistryOptions::default(),

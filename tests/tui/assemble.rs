@@ -15,7 +15,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
-use crate::made::{FINGERPRINT, digest, done, incomplete, packed, plan, ready};
+use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
 use crate::rig::Desk;
 
 fn pack_of(effect: &Effect) -> Option<&PackJob> {
@@ -35,6 +35,13 @@ fn started(desk: &mut Desk) -> Vec<PackJob> {
     jobs
 }
 
+/// The same, once the destination was looked at that is asked about before.
+fn begun(desk: &mut Desk) -> Vec<PackJob> {
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+    looked(desk, None);
+    started(desk)
+}
+
 fn planned() -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
@@ -45,7 +52,7 @@ fn running() -> Desk {
     let mut desk = planned();
     desk.effects.clear();
     desk.keys("Enter s Enter");
-    assert_eq!(started(&mut desk).len(), 1);
+    assert_eq!(begun(&mut desk).len(), 1);
     desk
 }
 
@@ -196,7 +203,7 @@ fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
     desk.keys("Enter");
     assert!(started(&mut desk).is_empty());
     desk.keys("Enter Right Enter");
-    let jobs = started(&mut desk);
+    let jobs = begun(&mut desk);
     assert!(jobs.len() == 1 && !jobs[0].dry_run);
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Running);
 }
@@ -344,7 +351,7 @@ fn a_stop_is_asked_about_and_enter_goes_on_from_there() {
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
     desk.keys("Enter");
-    assert_eq!(started(&mut desk).len(), 1);
+    assert_eq!(begun(&mut desk).len(), 1);
 }
 
 #[test]
@@ -363,7 +370,7 @@ fn a_failure_stays_on_the_screen_with_its_meaning_and_the_next_step() {
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
     desk.keys("r");
-    assert_eq!(started(&mut desk).len(), 1);
+    assert_eq!(begun(&mut desk).len(), 1);
 }
 
 #[test]
@@ -390,7 +397,7 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Warn);
     desk.effects.clear();
     desk.keys("r");
-    assert_eq!(started(&mut desk).len(), 1);
+    assert_eq!(begun(&mut desk).len(), 1);
 }
 
 #[test]

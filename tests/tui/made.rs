@@ -5,16 +5,18 @@ use std::sync::Arc;
 use airlift::domain::bundle::{Missing, Totals};
 use airlift::domain::diff::{Diff, Entry, Sum};
 use airlift::domain::digest::Digest;
+use airlift::domain::media::{FileSystem, Medium};
 use airlift::engine::bundle::assemble::AssembleReport;
 use airlift::engine::bundle::foresee::{Foreseen, Previous};
 use airlift::engine::bundle::readback::{Method, ReadBack};
 use airlift::engine::host::{HostFacts, KeyFacts};
+use airlift::engine::media::Place as Lies;
 use airlift::engine::pack::{PackReport, PlanReport};
 use airlift::engine::resolve::{ResolveReport, ResolveTotals};
 use airlift::engine::spec::JobReport;
 use airlift::tui::assembly::Destination;
 use airlift::tui::model::Place;
-use airlift::tui::msg::{Ended, Found, Msg};
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
 use crate::rig::{Desk, host};
@@ -52,6 +54,29 @@ pub(crate) fn ready() -> Desk {
     desk.effects.clear();
     desk.keys("4");
     desk
+}
+
+/// The destination that was asked about last is looked at: it lies on this medium, mounted there.
+pub(crate) fn looked(desk: &mut Desk, medium: Option<Medium>) {
+    let asked = desk.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(Query::Place(path)) => Some(path.clone()),
+        _ => None,
+    });
+    let path = asked.expect("no destination is asked about");
+    let source = medium.as_ref().map_or("tmpfs".into(), |medium| medium.volumes[0].device.clone());
+    let place = Lies {
+        path: path.clone(),
+        mount_point: path.clone(),
+        source,
+        file_system: FileSystem::Fat,
+        limits: None,
+        read_only: false,
+        writable: true,
+        free: Some(1 << 40),
+        bundles: Vec::new(),
+        medium,
+    };
+    desk.tell(Msg::Found(Found::Place(path, Box::new(place))));
 }
 
 pub(crate) fn resolved() -> ResolveReport {

@@ -21,6 +21,8 @@ mod media;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod onto;
+#[cfg(test)]
 mod pictures;
 #[cfg(test)]
 mod report;

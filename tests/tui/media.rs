@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use airlift::domain::job::JobId;
 use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
 use airlift::domain::probe::ProbePlan;
 use airlift::domain::progress::{Event, Phase};
@@ -20,8 +19,6 @@ use airlift::widgets::stepper::StepState;
 
 use crate::rig::Desk;
 
-const JOB: JobId = JobId(1);
-
 fn volume(device: &str, point: Option<&str>) -> Volume {
     let file_system = Some(FileSystem::Fat);
     let mut volume = Volume {
@@ -30,6 +27,7 @@ fn volume(device: &str, point: Option<&str>) -> Volume {
         limits: file_system.as_ref().and_then(FileSystem::limits),
         file_system,
         label: Some("CARGO".to_owned()),
+        uuid: None,
         mount_points: point.map(PathBuf::from).into_iter().collect(),
         read_only: false,
         writable: point.map(|_| true),
@@ -42,7 +40,7 @@ fn volume(device: &str, point: Option<&str>) -> Volume {
 }
 
 /// A stick, as its `insertion`th one.
-fn stick(insertion: u64, point: Option<&str>) -> Medium {
+pub(crate) fn stick(insertion: u64, point: Option<&str>) -> Medium {
     Medium {
         name: "sdb".to_owned(),
         device: "/dev/sdb".into(),
@@ -132,8 +130,8 @@ fn verified(media: Vec<Medium>) -> Desk {
 
 /// The plan that Assemble began by itself is over.
 fn planned(desk: &mut Desk) {
-    desk.tell(Msg::Job(JobId(2), Arc::new(JobView::default())));
-    desk.tell(Msg::Ended(JobId(2), Ended::Cancelled)).wait(10);
+    desk.tell(Msg::Job(desk.job(), Arc::new(JobView::default())));
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled)).wait(10);
     desk.effects.clear();
 }
 
@@ -146,12 +144,12 @@ fn job(desk: &mut Desk) -> JobSpec {
     let (Some(spec), None) = (jobs.next(), jobs.next()) else { panic!("not one job") };
     let mut view = JobView::default();
     view.apply(&Event::Started { phase: Phase::Probe, items: 0, bytes: 2000 }, std::time::Duration::ZERO);
-    desk.tell(Msg::Job(JOB, Arc::new(view)));
+    desk.tell(Msg::Job(desk.job(), Arc::new(view)));
     spec
 }
 
 fn ended(desk: &mut Desk, ended: Ended) {
-    desk.tell(Msg::Ended(JOB, ended));
+    desk.tell(Msg::Ended(desk.job(), ended));
 }
 
 fn report(spoilt: Spoilt) -> CheckReport {

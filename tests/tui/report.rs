@@ -16,7 +16,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::widgets::stepper::StepState;
 
-use crate::made::{FINGERPRINT, digest, done, incomplete, packed, plan, ready};
+use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
 use crate::rig::Desk;
 
 /// A workstation that has packed, at the report.
@@ -24,6 +24,7 @@ fn reported(report: PackReport) -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
     desk.keys("Enter s Enter");
+    looked(&mut desk, None);
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(report))));
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Report);

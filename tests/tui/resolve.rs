@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use airlift::domain::bundle::ImagePlatform;
 use airlift::domain::digest::Digest;
-use airlift::domain::job::JobId;
 use airlift::domain::lint::lint;
 use airlift::domain::lock::Change;
 use airlift::domain::media_type::{DOCKER_MANIFEST, OCI_INDEX};
@@ -22,7 +21,6 @@ use airlift::widgets::stepper::StepState;
 
 use crate::rig::Desk;
 
-const JOB: JobId = JobId(1);
 const ETCD: &str = "registry.k8s.io/etcd:3.5.12-0";
 const NGINX: &str = "docker.io/library/nginx:1.25.3";
 const APP: &str = "registry.example.com:5000/team/app:1.0.4";
@@ -110,7 +108,7 @@ fn failed(name: &str) -> Event {
 
 fn said(desk: &mut Desk, events: impl IntoIterator<Item = Event>) {
     for event in events {
-        desk.tell(Msg::Milestone(JOB, Box::new(event)));
+        desk.tell(Msg::Milestone(desk.job(), Box::new(event)));
     }
 }
 
@@ -129,12 +127,12 @@ fn started(desk: &mut Desk) -> (ResolveJob, Option<String>) {
         }
     }
     let [JobSpec::Resolve(job)] = jobs.as_slice() else { panic!("{jobs:?}") };
-    desk.tell(Msg::Job(JOB, Arc::new(JobView::default())));
+    desk.tell(Msg::Job(desk.job(), Arc::new(JobView::default())));
     (job.clone(), written)
 }
 
 fn ended(desk: &mut Desk, ended: Ended) {
-    desk.tell(Msg::Ended(JOB, ended)).wait(10);
+    desk.tell(Msg::Ended(desk.job(), ended)).wait(10);
 }
 
 /// Verified, of which one failed.
@@ -232,7 +230,7 @@ fn a_stopped_job_keeps_what_was_answered_and_does_not_let_one_go_on() {
     started(&mut desk);
     said(&mut desk, [item(ETCD), item(NGINX), Event::Resolved { image: Box::new(image(ETCD, 'a')) }]);
     desk.keys("x s Enter");
-    assert!(matches!(desk.effects.as_slice(), [Effect::Cancel(JOB)]));
+    assert!(matches!(desk.effects.as_slice(), [Effect::Cancel(id)] if *id == desk.job()));
     ended(&mut desk, Ended::Cancelled);
     let screen = desk.screen();
     assert!(screen.contains("Stopped: 1 of 3 answered"), "{screen}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use airlift::config::keymap::Keymap;
 use airlift::config::paths::Paths;
 use airlift::config::theme::{Depth, Theme};
+use airlift::domain::job::JobId;
 use airlift::engine::host::HostFacts;
 use airlift::engine::media::MediaReport;
 use airlift::engine::registry::RegistryOptions;
@@ -24,6 +25,7 @@ pub(crate) struct Desk {
     at: Duration,
     /// What was asked of the outside since it was last looked at.
     pub(crate) effects: Vec<Effect>,
+    started: u64,
 }
 
 impl Desk {
@@ -53,7 +55,7 @@ impl Desk {
         let keymap = Keymap::new(&BTreeMap::new()).unwrap();
         let mut app = App::new(Model::new(settings, now()), look, keymap, (80, 24));
         let effects = app.begin();
-        Self { app, at: Duration::ZERO, effects }
+        Self { app, at: Duration::ZERO, effects, started: 0 }
     }
 
     /// Presses keys by name, `n Enter Ctrl-L`; a name that is no key is typed letter by letter.
@@ -78,8 +80,15 @@ impl Desk {
     /// Hands over a message; effects are kept.
     pub(crate) fn tell(&mut self, msg: Msg) -> &mut Self {
         let effects = self.app.update(self.at, now(), msg);
+        let starts = effects.iter().filter(|effect| matches!(effect, Effect::Start(..)));
+        self.started += starts.map(|_| 1).sum::<u64>();
         self.effects.extend(effects);
         self
+    }
+
+    /// The number of the job that was started last.
+    pub(crate) fn job(&self) -> JobId {
+        JobId(self.started)
     }
 
     /// Lets time pass.

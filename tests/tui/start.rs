@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use airlift::actions::Act;
+use airlift::domain::carrier::Carrier;
 use airlift::domain::job::JobId;
 use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
 use airlift::engine::bundle::unfinished::{Share, Unfinished};
@@ -18,9 +19,10 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::tui::resume::{Cut, Cuts};
 
+use crate::made::looked;
 use crate::rig::{Desk, host, text};
 
-fn pack() -> JobSpec {
+pub(crate) fn pack() -> JobSpec {
     let data = "/home/op/.local/share/airlift";
     JobSpec::Pack(PackJob {
         images: Images { signatures: true, ..Images::default() },
@@ -33,6 +35,7 @@ fn pack() -> JobSpec {
         tool: false,
         max_file_size: None,
         keep_going: false,
+        anew: false,
         state: format!("{data}/state").into(),
         signer: SignerSpec::Key(format!("{data}/signing_key").into()),
         registry: RegistryOptions::default(),
@@ -40,7 +43,7 @@ fn pack() -> JobSpec {
     })
 }
 
-fn cut(spec: JobSpec) -> Cut {
+pub(crate) fn cut(spec: JobSpec) -> Cut {
     let started = "2026-11-21T10:14:00Z".parse().unwrap();
     let path: std::path::PathBuf = "/media/op/AIRGAP/web-42".into();
     let progress = Unfinished {
@@ -53,11 +56,13 @@ fn cut(spec: JobSpec) -> Cut {
         bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
         resumable: true,
     };
-    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, bundle: Some(path) };
+    let point: std::path::PathBuf = "/media/op/AIRGAP".into();
+    let carrier = Carrier::of(point, "/dev/sdb1".into(), Some(&stick()));
+    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, carrier, bundle: Some(path) };
     Cut { job, progress: Some(progress) }
 }
 
-fn stick() -> Medium {
+pub(crate) fn stick() -> Medium {
     let words = BundleWords {
         id: uuid::Uuid::nil(),
         name: "web".into(),
@@ -80,6 +85,7 @@ fn stick() -> Medium {
         size: 128_000_000_000,
         file_system: Some(FileSystem::Ext),
         label: Some("AIRGAP".into()),
+        uuid: None,
         mount_points: vec!["/media/op/AIRGAP".into()],
         read_only: false,
         writable: Some(true),
@@ -132,7 +138,7 @@ fn at_work() -> Desk {
     desk
 }
 
-fn interrupted() -> Desk {
+pub(crate) fn interrupted() -> Desk {
     let mut desk = at_work();
     let cuts = Cuts { packs: vec![cut(pack())], damaged: Vec::new() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
@@ -157,6 +163,8 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
     desk.keys("Home Enter");
+    assert_eq!(started(&desk), None, "where it goes was not looked at yet");
+    looked(&mut desk, Some(stick()));
     assert_eq!(started(&desk), Some((&Act::Pack, &pack())));
     assert_eq!(desk.app.model.place, Place::Assemble);
     let to = desk.app.model.assembly.to.as_ref().unwrap();

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
-    is hashed, what is missing is fetched. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
+    is hashed, what is missing is fetched. Where --to lies on another medium by then, that is refused. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
     With --lock FILE the content and the platforms are those that `airlift resolve --lock FILE` wrote, and \
     anything else is refused; --platform narrows them further. What FILE does not list is resolved now and said. \
     FILE itself is only read."
@@ -48,6 +48,9 @@ pub struct Args {
     /// Pack what can be had, mark the bundle incomplete and exit 3
     #[arg(long)]
     keep_going: bool,
+    /// Begin anew although a pack of that name was cut off on another medium
+    #[arg(long)]
+    anew: bool,
     /// Resolve and show what would be packed; write nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -78,6 +81,7 @@ impl Args {
             tool: !self.no_tool,
             max_file_size: self.max_file_size,
             keep_going: self.keep_going,
+            anew: self.anew,
             state: given_or(self.state, places, |places| &places.state)?,
             signer: self.signer.spec(places)?,
             registry: self.registry.options(),

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::carrier::Carrier;
 use crate::domain::strict_json;
 use crate::engine::bundle::workdir::{self, Found};
 use crate::engine::ctx::JobCtx;
@@ -34,6 +35,8 @@ struct Record {
     started: Timestamp,
     /// For people: the lock on the file tells whether it runs.
     pid: u32,
+    /// What the destination lay on.
+    carrier: Carrier,
     spec: JobSpec,
 }
 
@@ -46,6 +49,8 @@ pub struct InterruptedJob {
     pub started: Timestamp,
     /// What to start again; its paths are absolute.
     pub spec: JobSpec,
+    /// What the destination lay on when it was started.
+    pub carrier: Carrier,
     /// The unfinished bundle, where the medium is there.
     pub bundle: Option<PathBuf>,
 }
@@ -77,31 +82,43 @@ impl Recorded {
     }
 }
 
-/// Records a pack, in place of what is left of earlier ones to the same place. Nothing where it could not be started
+/// Records a pack onto what carries its destination, in place of what is left of earlier ones to the same place. Nothing where it could not be started
 /// again: a list that came through a pipe is gone. Blocks.
 ///
 /// # Errors
 /// The kernel's.
-pub fn begin(job: &PackJob, ctx: &JobCtx) -> Result<Option<Recorded>> {
+pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Recorded>> {
     let piped = |source: &Source| matches!(source, Source::List(path) | Source::K3s(path) if !path.is_file());
     if job.images.sources.iter().any(piped) {
         return Ok(None);
     }
     let directory = job.state.join(DIRECTORY);
     directory::create(&*ctx.files, &directory)?;
-    let job = absolute(job.clone());
-    for old in interrupted(&job.state, ctx).jobs {
-        if let JobSpec::Pack(earlier) = &old.spec
-            && (&earlier.to, &earlier.name) == (&job.to, &job.name)
-        {
-            forget(&job.state, old.id, ctx)?;
-        }
+    for old in earlier(job, ctx) {
+        forget(&job.state, old.id, ctx)?;
     }
+    // Where it is gone on with, that is asked again.
+    let job = PackJob { anew: false, ..absolute(job.clone()) };
     let path = directory.join(format!("{}{SUFFIX}", Uuid::now_v7()));
     let started = ctx.clock.now();
-    let record =
-        Record { format: FORMAT.to_owned(), started, pid: std::process::id(), spec: JobSpec::Pack(job) };
+    let pid = std::process::id();
+    let record = Record { format: FORMAT.to_owned(), started, pid, carrier, spec: JobSpec::Pack(job) };
     Ok(Some(Recorded { file: write(&directory, &path, &record)?, path }))
+}
+
+/// Packs to the same directory under the same name that were cut off. Blocks.
+pub fn earlier(job: &PackJob, ctx: &JobCtx) -> Vec<InterruptedJob> {
+    let job = absolute(job.clone());
+    let mut jobs = interrupted(&job.state, ctx).jobs;
+    jobs.retain(|old| old.is_of(&job.to, &job.name));
+    jobs
+}
+
+impl InterruptedJob {
+    /// Whether it goes to this directory, given without links to the one one stands in, under this name.
+    pub fn is_of(&self, to: &Path, name: &str) -> bool {
+        matches!(&self.spec, JobSpec::Pack(own) if (own.to.as_path(), own.name.as_str()) == (to, name))
+    }
 }
 
 /// Under its name only once it is whole and locked. The lock stays with the file through the rename.
@@ -132,6 +149,7 @@ pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
                 started: record.started,
                 bundle: bundle(&record.spec, ctx),
                 spec: record.spec,
+                carrier: record.carrier,
             }),
             Ok(None) => {}
             Err(reason) => found.damaged.push(format!("{}: {reason}", entry.path().display())),
@@ -225,6 +243,7 @@ mod tests {
             tool: true,
             max_file_size: None,
             keep_going: false,
+            anew: true,
             state: state.to_owned(),
             signer: SignerSpec::Agent(None),
             registry: RegistryOptions::default(),
@@ -232,10 +251,14 @@ mod tests {
         }
     }
 
+    fn carrier() -> Carrier {
+        Carrier { mount_point: "/".into(), source: "/dev/sda1".into(), uuid: None, device: None }
+    }
+
     #[test]
     fn a_record_lists_once_its_process_has_let_go_and_a_pack_to_the_same_place_takes_it_over() {
         let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
-        let begin = |name: &str| begin(&job(state.path(), name), &ctx).unwrap().unwrap();
+        let begin = |name: &str| begin(&job(state.path(), name), carrier(), &ctx).unwrap().unwrap();
         let listed = || interrupted(state.path(), &ctx);
         let (first, other) = (begin("site"), begin("other"));
         assert_eq!(listed(), Interrupted::default(), "both run");
@@ -244,6 +267,7 @@ mod tests {
         assert_eq!(jobs.len(), 1);
         let JobSpec::Pack(kept) = &jobs[0].spec else { panic!("{jobs:?}") };
         assert_eq!((kept.name.as_str(), kept.to.is_absolute()), ("site", true));
+        assert_eq!((kept.anew, &jobs[0].carrier), (false, &carrier()));
         assert!(kept.lock.as_ref().unwrap().is_absolute() && jobs[0].bundle.is_none());
         let again = begin("site");
         assert!(listed().jobs.is_empty());
@@ -258,7 +282,7 @@ mod tests {
     #[test]
     fn a_damaged_record_is_named_and_hides_no_other() {
         let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
-        drop(begin(&job(state.path(), "site"), &ctx).unwrap());
+        drop(begin(&job(state.path(), "site"), carrier(), &ctx).unwrap());
         let whole = interrupted(state.path(), &ctx).jobs[0].id;
         let directory = state.path().join(DIRECTORY);
         let text = std::fs::read_to_string(directory.join(format!("{whole}{SUFFIX}"))).unwrap();
@@ -281,7 +305,7 @@ mod tests {
         let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
         let mut piped = job(state.path(), "site");
         piped.images.sources.push(Source::List("-".into()));
-        assert!(begin(&piped, &ctx).unwrap().is_none());
+        assert!(begin(&piped, carrier(), &ctx).unwrap().is_none());
         assert_eq!(interrupted(state.path(), &ctx), Interrupted::default());
     }
 }

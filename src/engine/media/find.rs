@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::mounts::{self, Mount};
 use super::sysfs::{self, Disk, Node};
 use super::{bundles, superblock, udev};
+use crate::domain::carrier::Carrier;
 use crate::domain::media::{
     Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
 };
@@ -115,6 +116,13 @@ struct Survey<'a> {
     swaps: Vec<(PathBuf, bool)>,
 }
 
+impl Place {
+    /// What it lies on.
+    pub fn carrier(&self) -> Carrier {
+        Carrier::of(self.mount_point.clone(), self.source.clone(), self.medium.as_ref())
+    }
+}
+
 impl<'a> Survey<'a> {
     fn new(spec: &'a ListSpec, ctx: &'a JobCtx) -> Self {
         let host = &spec.host;
@@ -195,6 +203,7 @@ impl<'a> Survey<'a> {
             limits: file_system.as_ref().and_then(FileSystem::limits),
             file_system,
             label: read.label.or(known.label),
+            uuid: read.uuid.or(known.uuid),
             mount_points: mounts.iter().map(|mount| mount.point.clone()).collect(),
             read_only: first.is_some_and(|mount| mount.read_only),
             writable: point.map(is_writable),

@@ -16,6 +16,8 @@ const HEAD: usize = 64 * 1024 + 4096;
 pub(crate) struct Found {
     pub(crate) file_system: Option<FileSystem>,
     pub(crate) label: Option<String>,
+    /// Its own number.
+    pub(crate) uuid: Option<String>,
 }
 
 /// Reads a device's beginning; nothing where this user may not, or nothing is known.
@@ -36,34 +38,53 @@ pub(crate) fn probe(device: &Path) -> Found {
     recognise(&head)
 }
 
-/// Marks: where, which bytes, the name, where the label lies and how many bytes it has at most.
-type Mark = (usize, &'static [u8], &'static str, Option<(usize, usize)>);
+/// Marks: where, which bytes, the name, where the label lies and how many bytes it has at most, and the same of the
+/// number.
+type Mark = (usize, &'static [u8], &'static str, Option<(usize, usize)>, Option<(usize, usize)>);
 
 /// The first that fits counts. NTFS and exFAT come before FAT, whose boot sector they resemble.
 const MARKS: &[Mark] = &[
-    (0, b"LUKS\xba\xbe", "crypto_LUKS", None),
-    (0, b"XFSB", "xfs", Some((0x6c, 12))),
-    (3, b"NTFS    ", "ntfs", None),
-    (3, b"EXFAT   ", "exfat", None),
-    (0x52, b"FAT32   ", "vfat", Some((0x47, 11))),
-    (0x36, b"FAT16   ", "vfat", Some((0x2b, 11))),
-    (0x36, b"FAT12   ", "vfat", Some((0x2b, 11))),
-    (0x218, b"LVM2 001", "LVM2_member", None),
-    (0x438, b"\x53\xef", "ext4", Some((0x478, 16))),
-    (0x1000, b"\xfc\x4e\x2b\xa9", "linux_raid_member", None),
-    (4096 - 10, b"SWAPSPACE2", "swap", None),
-    (0x8001, b"CD001", "iso9660", Some((0x8028, 32))),
-    (0x8001, b"BEA01", "udf", None),
-    (0x1_0040, b"_BHRfS_M", "btrfs", Some((0x1_012b, 256))),
+    (0, b"LUKS\xba\xbe", "crypto_LUKS", None, None),
+    (0, b"XFSB", "xfs", Some((0x6c, 12)), Some((0x20, 16))),
+    (3, b"NTFS    ", "ntfs", None, Some((0x48, 8))),
+    (3, b"EXFAT   ", "exfat", None, Some((0x64, 4))),
+    (0x52, b"FAT32   ", "vfat", Some((0x47, 11)), Some((0x43, 4))),
+    (0x36, b"FAT16   ", "vfat", Some((0x2b, 11)), Some((0x27, 4))),
+    (0x36, b"FAT12   ", "vfat", Some((0x2b, 11)), Some((0x27, 4))),
+    (0x218, b"LVM2 001", "LVM2_member", None, None),
+    (0x438, b"\x53\xef", "ext4", Some((0x478, 16)), Some((0x468, 16))),
+    (0x1000, b"\xfc\x4e\x2b\xa9", "linux_raid_member", None, None),
+    (4096 - 10, b"SWAPSPACE2", "swap", None, None),
+    (0x8001, b"CD001", "iso9660", Some((0x8028, 32)), None),
+    (0x8001, b"BEA01", "udf", None, None),
+    (0x1_0040, b"_BHRfS_M", "btrfs", Some((0x1_012b, 256)), Some((0x1_0020, 16))),
 ];
 
 fn recognise(head: &[u8]) -> Found {
     let fits = |(at, mark, ..): &&Mark| head.get(*at..*at + mark.len()) == Some(*mark);
-    let Some((_, _, name, label)) = MARKS.iter().find(fits) else { return Found::default() };
-    let raw = label.and_then(|(at, most)| head.get(at..at + most)).unwrap_or_default();
+    let Some((_, _, name, label, number)) = MARKS.iter().find(fits) else { return Found::default() };
+    let bytes = |place: &Option<(usize, usize)>| {
+        place.and_then(|(at, most)| head.get(at..at + most)).unwrap_or_default()
+    };
+    let raw = bytes(label);
     let end = raw.iter().position(|&byte| byte == 0).unwrap_or(raw.len());
     let label = device_text(&String::from_utf8_lossy(&raw[..end])).filter(|label| label != "NO NAME");
-    Found { file_system: Some(FileSystem::named(name)), label }
+    Found { file_system: Some(FileSystem::named(name)), label, uuid: number_of(bytes(number)) }
+}
+
+/// A file system's number as udev writes it: what lies on a device in 16 bytes, or little-endian in 8 or 4.
+fn number_of(raw: &[u8]) -> Option<String> {
+    if raw.iter().all(|byte| *byte == 0) {
+        return None;
+    }
+    if let Ok(uuid) = uuid::Uuid::from_slice(raw) {
+        return Some(uuid.to_string());
+    }
+    let digits: String = raw.iter().rev().map(|byte| format!("{byte:02X}")).collect();
+    Some(match digits.split_at_checked(4) {
+        Some((upper, lower)) if raw.len() == 4 => format!("{upper}-{lower}"),
+        _ => digits,
+    })
 }
 
 #[cfg(test)]
@@ -96,6 +117,20 @@ mod tests {
             let found = recognise(&head(writes));
             assert_eq!(found.file_system.as_ref().map(FileSystem::name), name);
             assert_eq!(found.label.as_deref(), label);
+        }
+    }
+
+    #[test]
+    fn each_file_systems_number_is_written_as_udev_writes_it() {
+        let uuid: &[u8] = b"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef";
+        for (mark, at, raw, number) in [
+            ((0x438, &b"\x53\xef"[..]), 0x468, uuid, Some("01234567-89ab-cdef-0123-456789abcdef")),
+            ((0x438, b"\x53\xef"), 0x468, &[0; 16], None),
+            ((0x52, b"FAT32   "), 0x43, b"\xcd\xab\x34\x12", Some("1234-ABCD")),
+            ((3, b"NTFS    "), 0x48, b"\xef\xcd\xab\x89\x67\x45\x23\x01", Some("0123456789ABCDEF")),
+            ((0x1_0040, b"_BHRfS_M"), 0x1_0020, uuid, Some("01234567-89ab-cdef-0123-456789abcdef")),
+        ] {
+            assert_eq!(recognise(&head(&[mark, (at, raw)])).uuid.as_deref(), number);
         }
     }
 

@@ -19,6 +19,7 @@ fn parse(record: &str) -> Found {
     Found {
         file_system: value("ID_FS_TYPE").filter(|name| !name.is_empty()).map(FileSystem::named),
         label: value("ID_FS_LABEL").and_then(device_text),
+        uuid: value("ID_FS_UUID").and_then(device_text),
     }
 }
 
@@ -28,9 +29,12 @@ mod tests {
 
     #[test]
     fn a_record_gives_file_system_and_label_made_safe() {
-        let found = parse("S:disk/by-id/usb-x\nE:ID_FS_TYPE=vfat\nE:ID_FS_LABEL=A\u{202e}B\nI:1\n");
+        let found = parse(
+            "S:disk/by-id/usb-x\nE:ID_FS_TYPE=vfat\nE:ID_FS_LABEL=A\u{202e}B\nE:ID_FS_UUID=1234-ABCD\nI:1\n",
+        );
         assert_eq!(found.file_system, Some(FileSystem::Fat));
         assert_eq!(found.label.as_deref(), Some("A\\u{202e}B"));
+        assert_eq!(found.uuid.as_deref(), Some("1234-ABCD"));
         assert_eq!(parse("E:ID_FS_TYPE=\nnonsense"), Found::default());
         assert_eq!(lookup(Path::new("/nonexistent"), "8:1"), Found::default());
     }

@@ -182,6 +182,7 @@ impl Words<'_> {
         self.flag("--no-read-back", !job.read_back);
         self.flag("--no-tool", !job.tool);
         self.flag("--keep-going", job.keep_going);
+        self.flag("--anew", job.anew);
         self.flag("--dry-run", job.dry_run);
         self.unless("--state", &job.state, &self.places.state.clone());
         self.signer(&job.signer);

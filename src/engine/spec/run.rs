@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::images::{ImagesError, lock_of};
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, SignerSpec, key};
+use crate::domain::carrier::Carrier;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
@@ -24,6 +25,7 @@ use crate::engine::error::{Explain, Interrupted, Kind, Result};
 use crate::engine::given;
 use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
+use crate::engine::jobs::onto;
 use crate::engine::jobs::record::{self, Recorded};
 use crate::engine::lockfile;
 use crate::engine::media;
@@ -166,6 +168,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     if job.images.is_empty() && job.lock.is_none() {
         return Err(ImagesError::Nothing.into());
     }
+    let carrier = onto::look(&job, ctx).await?;
     let expires = job.expires.map(|expiry| expiry.after(ctx.clock.now())).transpose()?;
     let lock = match job.lock.clone() {
         Some(path) => Some(lock_of(path, ctx).await?),
@@ -177,7 +180,9 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         let spec = pack_spec(job, (expires, lock), &registry, ctx).await?;
         return Ok(JobReport::Plan(pack::plan(spec, &registry, ctx).await?));
     };
-    let recorded = recorded(&job, ctx).await;
+    // Whoever typed a passphrase had time to take the medium out.
+    onto::still(&job.to, &carrier, ctx).await?;
+    let recorded = recorded(&job, carrier, ctx).await;
     let outcome = signed(job, (expires, lock), (&registry, &signer), ctx).await;
     let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted);
     if let Some(recorded) = recorded.filter(|_| !goes_on)
@@ -229,9 +234,9 @@ async fn pack_spec(
 }
 
 /// A pack goes on without a record: only the offer to resume it is lost, and that is said.
-async fn recorded(job: &PackJob, ctx: &JobCtx) -> Option<Recorded> {
+async fn recorded(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Option<Recorded> {
     let (job, context) = (job.clone(), ctx.clone());
-    match blocking(move || record::begin(&job, &context)).await {
+    match blocking(move || record::begin(&job, carrier, &context)).await {
         Ok(recorded) => recorded,
         Err(error) => {
             ctx.warn(format!("if this is cut off, it will not be offered again: {}", error.message()));

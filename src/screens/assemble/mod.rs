@@ -41,13 +41,11 @@ pub(super) struct Assemble {
     list: List,
     order: Vec<usize>,
     key: AskKey,
-    /// Whether one came back while a plan that was left still stops.
-    back: bool,
 }
 
 impl Default for Assemble {
     fn default() -> Self {
-        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey), back: false }
+        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey) }
     }
 }
 
@@ -69,7 +67,7 @@ fn again(model: &Model) -> Result<JobSpec, &'static str> {
 impl Assemble {
     /// Works the plan out where that can be done and was not done yet.
     fn plan(cx: &mut Cx<'_>) {
-        let idle = cx.model.running().is_none() && cx.model.not_ready().is_none();
+        let idle = !cx.busy() && cx.model.not_ready().is_none();
         let Some(job) = cx.model.pack_job(true).filter(|_| idle && cx.model.assembly.run.is_none()) else {
             return;
         };
@@ -93,9 +91,13 @@ impl Assemble {
             None => {}
         }
         match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
-            Some(Ok(_)) => {
-                let words = paragraphs(cx.model);
-                cx.open(Confirm::new(Act::Pack, "Assemble and sign this?", words, "Start"));
+            Some(Ok(plan)) => {
+                let (title, yes) = match plan.place.goes_on {
+                    // Of another list, for all that is known: it must not be gone over unasked.
+                    true => ("Take over what was cut off there?", "Take it over"),
+                    false => ("Assemble and sign this?", "Start"),
+                };
+                cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
             }
             Some(Err(failure)) => {
                 let page = words::failure_page("It cannot be packed like this", failure);
@@ -191,6 +193,7 @@ impl Screen for Assemble {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
                 Some("the plan is being worked out".to_owned())
             }
+            Act::Pack if model.starts_soon() => Some("its destination is looked at once more".to_owned()),
             Act::Pack if ended => running,
             Act::Pack if model.not_ready().is_none() && !model.has_key() => {
                 Some("there is no key to sign with: k chooses one; 0, then K makes one".to_owned())
@@ -221,7 +224,7 @@ impl Screen for Assemble {
         match (question.act, question.part, answer) {
             (Act::Pack, 0, Answer::Yes) => {
                 if let Some(job) = cx.model.pack_job(false) {
-                    cx.start_pack(job);
+                    cx.start(Act::Pack, JobSpec::Pack(job));
                 }
             }
             (Act::AssembleEdit, 0, Answer::Rows(rows)) => {
@@ -256,7 +259,7 @@ impl Screen for Assemble {
                     cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
                     Some(Ended::Cancelled)
                 );
-                if !stopped || std::mem::take(&mut self.back) {
+                if !stopped {
                     Self::plan(cx);
                 }
             }
@@ -265,7 +268,6 @@ impl Screen for Assemble {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        self.back = cx.model.running().is_some_and(|job| job.act == Act::AssembleSpace && job.stopping);
         Self::plan(cx);
     }
 
@@ -308,6 +310,9 @@ impl Screen for Assemble {
             Some(job) => counts(&job.view),
             None => match (model.not_ready(), &model.assembly.plan) {
                 (Some(reason), _) => reason,
+                (None, Some(_)) if model.starts_soon() => {
+                    "looking at where it goes once more, then it starts ...".to_owned()
+                }
                 (None, Some(plan)) if plan.outcome.is_ok() => "Enter asks once more, then starts".to_owned(),
                 (None, Some(_)) => "this cannot be packed; v works it out anew".to_owned(),
                 (None, None) => "working out the plan ...".to_owned(),

@@ -9,6 +9,7 @@ use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
 use crate::engine::spec::PackJob;
+use crate::tui::assembly::Tested;
 use crate::tui::model::Model;
 use crate::widgets::line;
 use crate::widgets::look::Look;
@@ -63,6 +64,11 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
             "! what was cut off there becomes this list; e gives this one a name of its own".to_owned();
         facts.push(("", words, Role::Warn));
     }
+    if let (Some(before), Some(chosen)) = (model.left_elsewhere(), &model.chosen) {
+        let (name, now) = (&model.assembly.name, &chosen.carrier);
+        let words = format!("! {name} was cut off on {before}; this begins it anew on {now}");
+        facts.push(("", words, Role::Warn));
+    }
     facts.push(("images", format!("{} images, {} blobs", totals.images, totals.blobs), Role::Text));
     let (size, parts) = (text::bytes(totals.bytes), parts(place));
     facts.push((
@@ -70,9 +76,7 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
         format!("{size} in {} files{parts}{}", place.files, there(totals.bytes, place)),
         Role::Text,
     ));
-    if let Some(rate) = model.assembly.rate.filter(|rate| *rate > 0) {
-        facts.push(("time", time(place.to_write, rate, model.assembly.read_back), Role::Text));
-    }
+    facts.push(("time", time(place.to_write, model), Role::Text));
     facts.push(("goes to", destination(place), Role::Text));
     facts.push(("before it", previous(place), Role::Text));
     for missing in &plan.missing {
@@ -95,11 +99,24 @@ fn there(all: u64, place: &Foreseen) -> String {
     }
 }
 
-/// Reading back takes about as long as it took to write, as nothing else is known.
-fn time(bytes: u64, rate: u64, read_back: bool) -> String {
-    let span = text::span(std::time::Duration::from_secs(bytes.div_ceil(rate)));
+/// By the last pack's rate; before the first one by the medium's test, which knows nothing of the registries.
+fn time(bytes: u64, model: &Model) -> String {
+    let read_back = model.assembly.read_back;
     let more = if read_back { ", then read back" } else { "" };
-    format!("about {span} at {}/s as measured last time{more}", text::bytes(rate))
+    let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
+    let at = |rate: u64| format!("{}/s", text::bytes(rate));
+    match (model.assembly.rate, model.tested()) {
+        (Some(rate @ 1..), _) => {
+            format!("about {} at {} as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
+        }
+        (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
+            let reading = if read_back { bytes.div_ceil(read) } else { 0 };
+            let least = span(bytes.div_ceil(write).saturating_add(reading));
+            let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
+            format!("at least {least} {how}; the network's rate is not known yet")
+        }
+        _ => "not known yet: nothing was measured here".to_owned(),
+    }
 }
 
 fn destination(place: &Foreseen) -> String {
@@ -199,14 +216,6 @@ mod tests {
             last_signed: Some(6),
             previous: None,
         }
-    }
-
-    #[test]
-    fn the_time_is_that_of_the_bytes_still_to_be_written() {
-        assert_eq!(
-            time(60_000_000_000, 40_000_000, true),
-            "about 25 min at 40.0 MB/s as measured last time, then read back"
-        );
     }
 
     #[test]

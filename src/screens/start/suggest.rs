@@ -51,6 +51,7 @@ mod tests {
             size: 1,
             file_system: None,
             label: None,
+            uuid: None,
             mount_points: vec!["/m".into()],
             read_only: false,
             writable: Some(true),

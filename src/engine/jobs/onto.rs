@@ -1,0 +1,149 @@
+//! What a pack goes onto: looked at before its first byte, and refused where the same pack was cut off on something else.
+
+use std::path::{Path, PathBuf};
+
+use super::record;
+use crate::domain::carrier::Carrier;
+use crate::domain::progress::Event;
+use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{Explain, Kind, Result};
+use crate::engine::media::{ListSpec, place_of};
+use crate::engine::spec::PackJob;
+
+/// The destination is not where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OntoError {
+    /// A pack of that name was cut off on another medium.
+    #[error("{name} was cut off on {before}, but {} lies on {now}", to.display())]
+    Elsewhere {
+        /// Of the series.
+        name: String,
+        /// The destination.
+        to: PathBuf,
+        /// What it lay on.
+        before: Box<Carrier>,
+        /// What it lies on.
+        now: Box<Carrier>,
+    },
+    /// It was changed between the first look and the first byte.
+    #[error("{} lay on {before} a moment ago, and lies on {now} now", to.display())]
+    Changed {
+        /// The destination.
+        to: PathBuf,
+        /// What it lay on.
+        before: Box<Carrier>,
+        /// What it lies on.
+        now: Box<Carrier>,
+    },
+}
+
+impl Explain for OntoError {
+    fn kind(&self) -> Kind {
+        Kind::Medium
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let mut hints = vec!["nothing was written; mount that medium there again, and it goes on".to_owned()];
+        if let Self::Elsewhere { .. } = self {
+            hints.push("where the other one is gone for good: --anew, or D on the Start screen".to_owned());
+        }
+        hints
+    }
+}
+
+/// What the destination lies on. A pack that was cut off on something else is not begun anew unless that is wanted.
+///
+/// # Errors
+/// [`OntoError::Elsewhere`]; the destination cannot be asked.
+pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
+    let now = carrier(&job.to, ctx).await?;
+    let (own, context) = (job.clone(), ctx.clone());
+    let earlier = blocking(move || Ok(record::earlier(&own, &context))).await?;
+    let other = earlier.iter().find(|old| !now.is_still(&old.carrier));
+    if let Some(other) = other.filter(|_| !job.anew) {
+        return Err(OntoError::Elsewhere {
+            name: job.name.clone(),
+            to: job.to.clone(),
+            before: Box::new(other.carrier.clone()),
+            now: Box::new(now),
+        }
+        .into());
+    }
+    if earlier.iter().any(|old| old.bundle.is_none()) {
+        let to = job.to.display();
+        let text = format!("nothing of the {} that was cut off is in {to}: it begins anew", job.name);
+        ctx.say(Event::Note { text });
+    }
+    Ok(now)
+}
+
+/// Refuses a destination that lies on something else by now.
+///
+/// # Errors
+/// [`OntoError::Changed`]; the destination cannot be asked.
+pub async fn still(to: &Path, before: &Carrier, ctx: &JobCtx) -> Result<()> {
+    let now = carrier(to, ctx).await?;
+    if now.is_still(before) {
+        return Ok(());
+    }
+    let (before, now) = (Box::new(before.clone()), Box::new(now));
+    Err(OntoError::Changed { to: to.to_owned(), before, now }.into())
+}
+
+async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
+    Ok(place_of(to.to_owned(), ListSpec::default(), ctx).await?.carrier())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::carrier::Device;
+    use crate::engine::registry::RegistryOptions;
+    use crate::engine::spec::{Images, SignerSpec};
+
+    fn job(state: &Path, to: &Path) -> PackJob {
+        PackJob {
+            images: Images::default(),
+            lock: None,
+            to: to.to_owned(),
+            name: "site".to_owned(),
+            expires: None,
+            jobs: 1,
+            read_back: true,
+            tool: false,
+            max_file_size: None,
+            keep_going: false,
+            anew: false,
+            state: state.to_owned(),
+            signer: SignerSpec::Agent(None),
+            registry: RegistryOptions::default(),
+            dry_run: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pack_that_was_cut_off_on_another_medium_is_begun_anew_only_where_that_is_wanted() {
+        let (state, to, ctx) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), JobCtx::silent());
+        let job = job(state.path(), to.path());
+        let here = look(&job, &ctx).await.unwrap();
+        drop(record::begin(&job, here.clone(), &ctx).unwrap());
+        assert_eq!(look(&job, &ctx).await.unwrap(), here, "the same place");
+        let stick = Carrier {
+            mount_point: to.path().to_owned(),
+            source: "/dev/sdz1".into(),
+            uuid: Some("1234-ABCD".to_owned()),
+            device: Some(Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 }),
+        };
+        drop(record::begin(&job, stick.clone(), &ctx).unwrap());
+        let error = look(&job, &ctx).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Medium);
+        assert!(error.message().contains("site was cut off on"), "{error}");
+        assert!(error.hints().iter().any(|hint| hint.contains("--anew")));
+        assert!(look(&PackJob { name: "other".to_owned(), ..job.clone() }, &ctx).await.is_ok());
+        assert_eq!(look(&PackJob { anew: true, ..job }, &ctx).await.unwrap(), here);
+        let changed = still(to.path(), &stick, &ctx).await.unwrap_err();
+        assert!(changed.message().contains("a moment ago"), "{changed}");
+        still(to.path(), &here, &ctx).await.unwrap();
+    }
+}

@@ -1,0 +1,68 @@
+//! The one way in which a pack starts, for the first time, again or resumed: its destination is looked at and compared first.
+
+use std::path::Path;
+
+use super::app::App;
+use super::assembly::Due;
+use super::model::{Model, Place};
+use super::msg::{Effect, Level};
+use super::words;
+use crate::actions::Act;
+use crate::dialogs::Confirm;
+use crate::engine::error::{EngineError, Kind};
+use crate::engine::jobs::onto::OntoError;
+use crate::engine::media;
+use crate::engine::spec::JobSpec;
+use crate::failure::Failure;
+
+impl App {
+    /// A destination was looked at: the pack that waits for that starts, or it is said or asked why not.
+    pub(super) fn looked_at(&mut self, path: &Path, place: &media::Place) {
+        let Some(due) = self.model.assembly.due.take_if(|due| due.job.to == path) else { return };
+        if let Some(failure) = in_the_way(&self.model, &due, place) {
+            self.model.note(Level::Fail, &failure.message);
+            return self.todo.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
+        }
+        let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress.is_none());
+        if due.resumed && gone && !due.from_nothing {
+            let plan = vec![
+                format!("Nothing of {} is in {}.", due.job.name, path.display()),
+                format!("That is {}, as it was when the pack was cut off.", place.carrier()),
+                "All of it is fetched and written from the beginning.".to_owned(),
+            ];
+            let confirm = Confirm::new(Act::Resume, "Begin it anew?", plan, "Begin anew");
+            self.todo.dialogs.push(confirm.into());
+            self.model.assembly.due = Some(due);
+            return;
+        }
+        if due.resumed {
+            self.model.adopt(&due.job, place);
+        }
+        self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(due.job))));
+        self.todo.place = Some(Place::Assemble);
+    }
+}
+
+impl Model {
+    /// Whether a pack waits only for a look at its destination.
+    pub fn starts_soon(&self) -> bool {
+        self.assembly.due.is_some()
+    }
+}
+
+/// Why a pack does not start, by what its destination is now.
+fn in_the_way(model: &Model, due: &Due, now: &media::Place) -> Option<Failure> {
+    let chosen = model.chosen.as_ref().filter(|chosen| !due.resumed && chosen.path == due.job.to);
+    if let Some(reason) = chosen.and_then(|chosen| chosen.differs_from(now)) {
+        let next = "nothing was written; put the medium back, or choose another one: 3 leads there";
+        return Some(Failure::new(Kind::Medium, reason).hint(next));
+    }
+    let cut = model.cut_of(&due.job).filter(|_| !due.job.anew)?;
+    let (before, now) = (&cut.job.carrier, now.carrier());
+    if now.is_still(before) {
+        return None;
+    }
+    let (before, now) = (Box::new(before.clone()), Box::new(now));
+    let error = OntoError::Elsewhere { name: due.job.name.clone(), to: due.job.to.clone(), before, now };
+    Some(EngineError::from(error).into())
+}

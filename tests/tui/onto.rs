@@ -1,0 +1,262 @@
+//! What stands between a question that was answered and the first byte: where it goes, the list it reads, and other jobs.
+
+use std::sync::Arc;
+
+use airlift::actions::Act;
+use airlift::domain::media::Medium;
+use airlift::engine::error::Kind;
+use airlift::engine::media::MediaReport;
+use airlift::engine::spec::{JobReport, JobSpec, PackJob};
+use airlift::failure::Failure;
+use airlift::tui::medium::Chosen;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg};
+use airlift::tui::resume::Cuts;
+use airlift::widgets::stepper::StepState;
+
+use crate::made::{digest, done, looked, packed, plan, ready};
+use crate::media;
+use crate::offers::{found, offer};
+use crate::rig::Desk;
+use crate::start::{cut, interrupted, pack, stick};
+
+const POINT: &str = "/media/op/CARGO";
+
+/// The packs that were started since this was looked at last, and not only planned.
+fn packs(desk: &mut Desk) -> Vec<PackJob> {
+    let pack = |effect| match effect {
+        Effect::Start(_, spec) => match *spec {
+            JobSpec::Pack(job) if !job.dry_run => Some(job),
+            _ => None,
+        },
+        _ => None,
+    };
+    std::mem::take(&mut desk.effects).into_iter().filter_map(pack).collect()
+}
+
+fn see(desk: &mut Desk, media: Vec<Medium>) {
+    desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media }))));
+}
+
+fn chosen() -> Medium {
+    media::stick(7, Some(POINT))
+}
+
+/// The stick is chosen and the plan for it is made.
+fn planned() -> Desk {
+    let mut desk = ready();
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    see(&mut desk, vec![chosen()]);
+    desk.app.model.choose(Chosen::volume(&chosen(), &chosen().volumes[0]).unwrap());
+    replan(&mut desk);
+    desk
+}
+
+fn replan(desk: &mut Desk) {
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan()))));
+    desk.wait(10).effects.clear();
+}
+
+fn failed() -> Ended {
+    Ended::Failed(Failure::new(Kind::Network, "the registry is gone"))
+}
+
+#[test]
+fn a_pack_is_not_resumed_where_its_medium_is_gone_or_another_one() {
+    for (there, words) in [(None, "on tmpfs"), (Some(media::stick(9, Some(POINT))), "Kingston DataTraveler")]
+    {
+        let mut desk = interrupted();
+        desk.effects.clear();
+        desk.keys("R");
+        assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+        looked(&mut desk, there);
+        let screen = desk.screen();
+        assert!(screen.contains("web was cut off on KINGSTON") && screen.contains(words), "{screen}");
+        assert!(screen.contains("mount that medium there again"), "{screen}");
+        assert!(packs(&mut desk).is_empty());
+        assert!(desk.app.model.place == Place::Start && desk.app.model.assembly.to.is_none());
+    }
+}
+
+#[test]
+fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_another_look() {
+    let none = |desk: &mut Desk| {
+        let mut cut = cut(pack());
+        cut.progress = None;
+        let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
+        desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+        desk.effects.clear();
+        desk.keys("R");
+        looked(desk, Some(stick()));
+    };
+    let mut desk = interrupted();
+    none(&mut desk);
+    insta::assert_snapshot!(desk.picture());
+    assert!(packs(&mut desk).is_empty());
+    desk.keys("Enter");
+    assert!(packs(&mut desk).is_empty(), "Cancel is where one stands");
+    none(&mut desk);
+    desk.effects.clear();
+    desk.keys("Right Enter");
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+    looked(&mut desk, Some(stick()));
+    assert_eq!(packs(&mut desk).len(), 1);
+    assert_eq!(desk.app.model.place, Place::Assemble);
+}
+
+#[test]
+fn a_retry_looks_again_and_is_refused_on_another_medium() {
+    let mut desk = planned();
+    desk.keys("Enter s Enter");
+    looked(&mut desk, Some(chosen()));
+    assert_eq!(packs(&mut desk).len(), 1);
+    desk.tell(Msg::Ended(desk.job(), failed()));
+    desk.keys("r");
+    looked(&mut desk, None);
+    assert!(desk.screen().contains("lies on no medium now"), "{}", desk.screen());
+    assert!(packs(&mut desk).is_empty());
+    desk.keys("Esc r");
+    looked(&mut desk, Some(chosen()));
+    assert_eq!(packs(&mut desk).len(), 1);
+}
+
+#[test]
+fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_was_left() {
+    for keys in ["e Down Down Enter Esc", "3", "0"] {
+        let mut desk = planned();
+        desk.keys("Enter s Enter");
+        let asked = desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(_)));
+        assert!(asked && desk.screen().contains("looking at where it goes once more"));
+        desk.keys(keys);
+        looked(&mut desk, Some(chosen()));
+        assert!(packs(&mut desk).is_empty(), "{keys}");
+    }
+}
+
+#[test]
+fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() {
+    let mut desk = planned();
+    let mut plan = plan();
+    plan.place.goes_on = true;
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan))));
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("Take over what was cut off there?"), "{screen}");
+    assert!(screen.contains("Take it over") && !screen.contains("[ Start ]"), "{screen}");
+}
+
+#[test]
+fn a_pack_of_a_name_that_was_cut_off_elsewhere_says_so_and_begins_anew() {
+    let mut desk = planned();
+    let mut elsewhere = cut(pack());
+    let JobSpec::Pack(job) = &mut elsewhere.job.spec else { panic!() };
+    (job.to, job.name) = (POINT.into(), "bundle".into());
+    let cuts = Cuts { packs: vec![elsewhere], damaged: Vec::new() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    replan(&mut desk);
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("bundle was cut off on KINGSTON"), "{screen}");
+    desk.keys("s Enter");
+    looked(&mut desk, Some(chosen()));
+    assert!(packs(&mut desk)[0].anew, "and the command says it, too");
+}
+
+#[test]
+fn a_job_that_could_not_save_its_list_says_so_and_the_list_is_written_before_the_next_try() {
+    let mut desk = crate::resolve::one_failed();
+    desk.keys("1").tell(Msg::Paste("busybox:1.36\n".into())).effects.clear();
+    desk.keys("2 v");
+    let list = match &desk.effects[0] {
+        Effect::Save(path, text) if text.contains("busybox") => path.clone(),
+        other => panic!("{other:?}"),
+    };
+    let full = || Failure::new(Kind::Space, "no space left on device");
+    desk.tell(Msg::Found(Found::NotSaved(list, full())));
+    desk.tell(Msg::NotStarted(Failure::new(Kind::Space, "the list was not saved: no space left on device")));
+    assert!(desk.app.model.running().is_none());
+    assert!(desk.screen().contains("the list was not saved"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Failed);
+    // Not again and again by itself; but before the next job.
+    desk.keys("Esc Esc").effects.clear();
+    desk.wait(10).wait(10);
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Save(..))), "{:?}", desk.effects);
+    desk.keys("v");
+    let [Effect::Save(_, text), .., Effect::Start(Act::Resolve, _)] = desk.effects.as_slice() else {
+        panic!("{:?}", desk.effects)
+    };
+    assert!(text.contains("busybox"));
+}
+
+#[test]
+fn a_job_waits_for_the_plan_that_is_in_its_way_and_for_nothing_else() {
+    let mut desk = planned();
+    see(&mut desk, vec![media::stick(7, None)]);
+    see(&mut desk, vec![chosen()]);
+    desk.keys("4 v");
+    desk.tell(Msg::Job(desk.job(), Arc::default()));
+    assert!(desk.app.model.running().is_some_and(|job| job.act == Act::AssembleSpace));
+    desk.keys("3").effects.clear();
+    desk.keys("t t Enter");
+    let started = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..)));
+    assert!(!started(&desk), "{:?}", desk.effects);
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    assert!(matches!(desk.effects.last(), Some(Effect::Start(Act::MediaCheck, _))), "{:?}", desk.effects);
+    assert!(desk.app.model.running().is_some_and(|job| job.act == Act::MediaCheck));
+    // A second job is none that anything waits for.
+    desk.effects.clear();
+    assert!(desk.keys("2 v").screen().contains("not now"), "{}", desk.screen());
+    assert!(!started(&desk));
+}
+
+#[test]
+fn what_an_ended_job_still_says_is_not_taken_for_the_next() {
+    let mut desk = planned();
+    desk.keys("Enter s Enter");
+    let plan = desk.job();
+    looked(&mut desk, Some(chosen()));
+    desk.tell(Msg::Ended(plan, failed()));
+    assert!(desk.app.model.running().is_some_and(|job| job.act == Act::Pack));
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
+    assert!(desk.app.model.running().is_none());
+}
+
+#[test]
+fn a_passphrase_is_asked_for_only_when_nothing_else_is_typed() {
+    for (keys, ends) in [(": ver", "Esc"), ("/ ngi", "Esc"), ("F2", "Esc")] {
+        let mut desk = planned();
+        desk.keys("Enter s Enter");
+        looked(&mut desk, Some(chosen()));
+        desk.keys(keys);
+        desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 });
+        assert!(!desk.screen().contains("/keys/ops"), "{keys}: {}", desk.screen());
+        desk.keys(ends);
+        assert!(desk.screen().contains("/keys/ops"), "{keys}: {}", desk.screen());
+        desk.typed("hunter2").keys("Enter");
+        assert!(matches!(desk.effects.last(), Some(Effect::Passphrase(Some(_)))));
+        // One that waits goes with its job.
+        desk.keys(keys);
+        desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 1 });
+        desk.tell(Msg::Ended(desk.job(), failed()));
+        desk.keys(ends);
+        assert!(!desk.screen().contains("/keys/ops"), "{keys}: {}", desk.screen());
+    }
+}
+
+#[test]
+fn a_bundle_that_was_replaced_under_its_path_is_to_be_verified_again() {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![offer(42, None)]));
+    desk.keys("Enter v");
+    desk.tell(Msg::Ended(desk.job(), failed())).tell(found(vec![offer(42, None)]));
+    assert!(desk.app.model.gap.checked.is_some(), "the same one");
+    let mut other = offer(42, None);
+    if let Ok(said) = &mut other.said {
+        said.report.manifest_digest = digest(9);
+    }
+    desk.tell(found(vec![other]));
+    assert!(desk.app.model.gap.checked.is_none());
+    assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
+    assert!(desk.screen().contains("another bundle lies there now"), "{}", desk.screen());
+    assert!(desk.keys("3").screen().contains("Nothing is verified yet"), "{}", desk.screen());
+}
