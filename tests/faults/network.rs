@@ -1,7 +1,8 @@
 //! What the program says to the network: nothing on the air-gapped side, and on the other side only to the registry it was given.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
@@ -32,14 +33,18 @@ fn site() -> Option<Site> {
 fn commands(site: &Site, round: &str) -> Vec<Command> {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (first, second) = (text(&site.first), text(&site.second));
+    let key = text(&site.world.key(&format!("key-{round}")));
+    let public = format!("{key}.pub");
     let out =
         |kind: &str, name: &str| format!("{kind}:{}", text(&site.world.root.join(format!("{name}-{round}"))));
-    let words: [&[&str]; 8] = [
+    let words: [&[&str]; 10] = [
         &["verify", &second, "--deep"],
         &["inspect", &second],
         &["diff", &first, &second],
         &["key", "list"],
         &["key", "show"],
+        &["key", "trust", &public, "--principal", round],
+        &["sign", &second, "--key", &key],
         &["import", &second, "--into", &out("oci", "layout")],
         &["import", &second, "--into", &out("oci-archive", "oci.tar")],
         &["import", &second, "--into", &out("docker-archive", "docker.tar")],
@@ -57,11 +62,15 @@ fn calls(strace: &Path, world: &World, command: &Command) -> (Vec<String>, Ran) 
     let log = world.root.join("log");
     let log_text = log.to_str().unwrap();
     let ran = Ran::of(under(strace, &["-f", "-o", log_text, "-e", "trace=%network"], command));
-    let text = std::fs::read_to_string(&log).unwrap();
+    (outward(&log), ran)
+}
+
+fn outward(log: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(log).unwrap();
     let outward = ["socket(", "connect(", "bind(", "listen(", "accept4(", "sendto(", "sendmsg(", "sendmmsg("];
     let call = |line: &&str| outward.iter().any(|name| line.contains(name));
     let own_pair = |line: &&str| line.contains("sendto(") && line.contains("NULL, 0)");
-    (text.lines().filter(call).filter(|line| !own_pair(line)).map(str::to_owned).collect(), ran)
+    text.lines().filter(call).filter(|line| !own_pair(line)).map(str::to_owned).collect()
 }
 
 #[test]
@@ -73,6 +82,31 @@ fn r27_the_air_gapped_side_opens_no_socket() {
         assert_eq!(ran.exit, Some(0), "{command:?}: {}", ran.said());
         assert_eq!(calls, Vec::<String>::new(), "{command:?}");
     }
+}
+
+#[test]
+fn r27_serving_listens_where_it_was_told_to_and_speaks_to_nobody_else() {
+    let Some(strace) = strace() else { return };
+    let Some(site) = site() else { return };
+    let log = site.world.root.join("log");
+    let mut serve = site.world.command();
+    serve.arg("serve").arg(&site.second).args(["--listen", "127.0.0.1:0"]);
+    let mut traced = under(&strace, &["-f", "-o", log.to_str().unwrap(), "-e", "trace=%network"], &serve);
+    let mut tracer = traced.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(tracer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().rsplit_once(':').unwrap_or_else(|| panic!("not an address: {line:?}")).1;
+    let children = format!("/proc/{0}/task/{0}/children", tracer.id());
+    let children = std::fs::read_to_string(children).unwrap();
+    let server = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(server, rustix::process::Signal::TERM).unwrap();
+    assert!(tracer.wait().unwrap().success());
+    let calls = outward(&log);
+    let of = |name: &str| calls.iter().filter(|call| call.contains(name)).collect::<Vec<_>>();
+    assert_eq!((of("bind(").len(), of("listen(").len(), of("socket(").len()), (1, 1, 1), "{calls:?}");
+    assert!(of("bind(")[0].contains("127.0.0.1"), "{calls:?}");
+    assert!(port.parse::<u16>().is_ok_and(|port| port != 0), "{line:?}");
+    assert!(of("connect(").is_empty() && of("send").is_empty(), "{calls:?}");
 }
 
 #[test]
