@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::blocking::blocking;
-use super::bundle::assemble::{AssembleReport, AssembleSpec, assemble};
+use super::bundle::assemble::{AssembleReport, AssembleSpec, BundleSpec, assemble};
 use super::bundle::foresee::{Foreseen, foresee};
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
@@ -28,22 +28,8 @@ pub struct PackSpec {
     pub platforms: Vec<Platform>,
     /// Whether signatures and referrers travel along.
     pub signatures: bool,
-    /// Directory on the medium in which the bundle's own is made.
-    pub to: PathBuf,
-    /// Name of the series.
-    pub name: String,
-    /// When it expires.
-    pub expires: Option<jiff::Timestamp>,
-    /// Blobs on the network at once.
-    pub jobs: usize,
-    /// Whether to read everything back from the medium before signing.
-    pub read_back: bool,
-    /// Whether to carry this program.
-    pub tool: bool,
-    /// The largest file wanted on the medium, in bytes.
-    pub max_file_size: Option<u64>,
-    /// Whether to go on without what cannot be had.
-    pub keep_going: bool,
+    /// The bundle.
+    pub bundle: BundleSpec,
     /// Where serials are remembered.
     pub state: PathBuf,
 }
@@ -134,10 +120,10 @@ pub struct PlanReport {
 /// # Errors
 /// As [`pack`] before its first byte.
 pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
-    destination(&spec.to)?;
+    destination(&spec.bundle.to)?;
     let state = State::new(ctx.files.clone(), spec.state.clone());
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
-    let (missing, expires) = (assembly.missing.clone(), assembly.expires);
+    let (missing, expires) = (assembly.missing.clone(), assembly.bundle.expires);
     let ctx = ctx.clone();
     let place = blocking(move || foresee(&assembly, &state, &ctx)).await?;
     Ok(PlanReport { resolved, missing, expires, place })
@@ -149,9 +135,9 @@ pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<P
 /// [`PackError`]; what the medium, a registry or the key said.
 pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &JobCtx) -> Result<PackReport> {
     let state = State::new(ctx.files.clone(), spec.state.clone());
-    destination(&spec.to)?;
+    destination(&spec.bundle.to)?;
     // A destination that another run works in is said at once.
-    let _lock = workdir::lock(&*ctx.files, &spec.to)?;
+    let _lock = workdir::lock(&*ctx.files, &spec.bundle.to)?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     Ok(PackReport { bundle, resolved })
@@ -185,13 +171,13 @@ async fn resolved(
         return Err(PackError::Nothing.into());
     }
     // Said before the network is asked for anything.
-    check_name(&spec.name)?;
+    check_name(&spec.bundle.name)?;
     let wanted = ResolveSpec {
         requests: spec.requests.wanted.clone(),
         platforms: spec.platforms,
-        jobs: spec.jobs,
+        jobs: spec.bundle.jobs,
         signatures: spec.signatures,
-        nearby: repeat::nearby(&*ctx.files, &spec.to)?,
+        nearby: repeat::nearby(&*ctx.files, &spec.bundle.to)?,
     };
     let outcomes = resolve(&wanted, registry, ctx).await?;
     let report = ResolveReport::new(&spec.requests, &outcomes);
@@ -202,7 +188,7 @@ async fn resolved(
             Err(unresolved) => failed.push(unresolved),
         }
     }
-    if !failed.is_empty() && (!spec.keep_going || images.is_empty()) {
+    if !failed.is_empty() && (!spec.bundle.keep_going || images.is_empty()) {
         return Err(unresolved(wanted.requests.len(), &failed).into());
     }
     let unread = spec.requests.problems.iter().map(|p| (p.origin.to_string(), p.reason.clone()));
@@ -210,14 +196,7 @@ async fn resolved(
     let assembly = AssembleSpec {
         images,
         missing: missing.map(|(reference, reason)| Missing { reference, reason }).collect(),
-        to: spec.to,
-        name: spec.name,
-        expires: spec.expires,
-        jobs: spec.jobs,
-        read_back: spec.read_back,
-        tool: spec.tool,
-        max_file_size: spec.max_file_size,
-        keep_going: spec.keep_going,
+        bundle: spec.bundle,
     };
     Ok((report, assembly))
 }

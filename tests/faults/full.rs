@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlift::domain::digest::Digest;
+use airlift::engine::bundle::assemble::BundleSpec;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
@@ -70,14 +71,16 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
             requests: select::requests(&wanted, &[], &registry, &ctx).await.unwrap(),
             platforms: Vec::new(),
             signatures: false,
-            to: world.medium(),
-            name: "bundle".to_owned(),
-            expires: None,
-            jobs: 4,
-            read_back: true,
-            tool: false,
-            max_file_size: None,
-            keep_going: false,
+            bundle: BundleSpec {
+                to: world.medium(),
+                name: "bundle".to_owned(),
+                expires: None,
+                jobs: 4,
+                read_back: true,
+                tool: false,
+                max_file_size: None,
+                keep_going: false,
+            },
             state: world.root.join("state"),
         };
         pack(spec, &registry, &signer, &ctx).await

@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier};
 use airlift::domain::digest::Digest;
 use airlift::domain::media_type::Compression;
 use airlift::domain::selection::Request;
-use airlift::engine::bundle::assemble::{AssembleSpec, assemble};
+use airlift::engine::bundle::assemble::{AssembleSpec, BundleSpec, assemble};
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::pull::Puller;
@@ -56,16 +56,18 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
     let signer = Signer::throw_away("test").unwrap();
     std::fs::create_dir(root.join("medium")).unwrap();
     let spec = AssembleSpec {
-        keep_going: false,
         images: outcomes.into_iter().map(Result::unwrap).collect(),
         missing: Vec::new(),
-        to: root.join("medium"),
-        name: "test".to_owned(),
-        expires: None,
-        jobs: 2,
-        read_back: false,
-        tool: false,
-        max_file_size,
+        bundle: BundleSpec {
+            to: root.join("medium"),
+            name: "test".to_owned(),
+            expires: None,
+            jobs: 2,
+            read_back: false,
+            tool: false,
+            max_file_size,
+            keep_going: false,
+        },
     };
     let state = State::new(Arc::new(RealFiles), root.join("state"));
     let report = assemble(spec, registry, &signer, &state, &ctx).await.unwrap();

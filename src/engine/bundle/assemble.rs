@@ -30,12 +30,9 @@ use crate::engine::state::State;
 /// Files of a bundle that are no blobs.
 const OTHER_FILES: u64 = 16;
 
-/// What to assemble.
-pub struct AssembleSpec {
-    /// The images, in the order asked.
-    pub images: Vec<ResolvedImage>,
-    /// What was asked for and could not be resolved.
-    pub missing: Vec<Missing>,
+/// How a bundle is made, and where.
+#[derive(Clone, Debug)]
+pub struct BundleSpec {
     /// Directory on the medium in which the bundle's own is made.
     pub to: PathBuf,
     /// Name of the series.
@@ -50,8 +47,18 @@ pub struct AssembleSpec {
     pub tool: bool,
     /// The largest file wanted on the medium, in bytes.
     pub max_file_size: Option<u64>,
-    /// Whether an image whose blobs cannot be had is left out, and said, instead of failing the pack.
+    /// Whether what cannot be had is left out, and said, instead of failing the pack.
     pub keep_going: bool,
+}
+
+/// What to assemble.
+pub struct AssembleSpec {
+    /// The images, in the order asked.
+    pub images: Vec<ResolvedImage>,
+    /// What was asked for and could not be resolved.
+    pub missing: Vec<Missing>,
+    /// The bundle.
+    pub bundle: BundleSpec,
 }
 
 /// What was assembled.
@@ -111,7 +118,7 @@ pub async fn assemble(
     ctx: &JobCtx,
 ) -> Result<AssembleReport> {
     let mut plan = plan(&spec.images)?;
-    let limits = limits(&spec, &ctx.files.space(&spec.to)?);
+    let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     preflight(&plan, &limits, &there(&*ctx.files, place.root())?)?;
     let created = prepare(&place, &plan, &spec, ctx);
@@ -157,7 +164,7 @@ pub async fn assemble(
 
 /// Copies this program into a new bundle, where that is wanted.
 async fn carry(spec: &AssembleSpec, place: &repeat::Place, ctx: &JobCtx) -> Result<Option<Program>> {
-    if !spec.tool || place.is_repeat() {
+    if !spec.bundle.tool || place.is_repeat() {
         return Ok(None);
     }
     let (files, root) = (ctx.files.clone(), place.root().to_owned());
@@ -184,7 +191,7 @@ pub(super) fn plan(images: &[ResolvedImage]) -> Result<Plan> {
 
 pub(super) fn limits(spec: &AssembleSpec, space: &Space) -> Limits {
     Limits {
-        wanted: spec.max_file_size,
+        wanted: spec.bundle.max_file_size,
         file_system: space.max_file,
         process: space.process_limit,
         free: space.free,
@@ -238,7 +245,7 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
     let header = Header {
         journal: "airlift-journal/1".to_owned(),
         id: place.id(),
-        name: spec.name.clone(),
+        name: spec.bundle.name.clone(),
         serial: place.serial(),
         begun: ctx.clock.now(),
         images: spec.images.len() as u64,
@@ -282,7 +289,7 @@ fn leave_out(spec: &mut AssembleSpec, lost: Vec<(Digest, EngineError)>, ctx: &Jo
 
 fn plan_needs(plan: &Plan, spec: &AssembleSpec, directory: &str) -> bool {
     if directory == bundle::PARTS {
-        return spec.max_file_size.is_some()
+        return spec.bundle.max_file_size.is_some()
             || plan.blobs.blobs.iter().any(|blob| blob.size >= u64::from(u32::MAX));
     }
     let digests = plan.blobs.blobs.iter().map(|blob| &blob.digest).chain(plan.documents.keys());

@@ -46,7 +46,7 @@ pub(super) async fn commit(
         repeat::Place::New { .. } => document.to_bytes().map_err(super::write_json)?,
     };
     let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
-    let (job, read_back, repeat) = (ctx.clone(), spec.read_back, place.is_repeat());
+    let (job, read_back, repeat) = (ctx.clone(), spec.bundle.read_back, place.is_repeat());
     let flushed = flush(ctx, 0, move || {
         // Nothing is signed that the other side would refuse.
         graph::close(&BundleReader::new(root.clone(), document.clone(), Arc::clone(&files)))?;
@@ -122,10 +122,10 @@ fn describe(
     let mut document = BundleManifest {
         format: bundle::FORMAT.to_owned(),
         id: place.id(),
-        name: spec.name.clone(),
+        name: spec.bundle.name.clone(),
         serial: place.serial(),
         created: seconds(ctx.clock.now()),
-        expires: spec.expires.map(seconds),
+        expires: spec.bundle.expires.map(seconds),
         tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), binaries },
         base: None,
         complete: spec.missing.is_empty(),

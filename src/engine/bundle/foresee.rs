@@ -61,12 +61,12 @@ pub struct Previous {
 /// That it would not fit; a file error.
 pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Foreseen> {
     let files = &*ctx.files;
-    bundle::check_name(&spec.name)?;
-    let space = files.space(&spec.to)?;
+    bundle::check_name(&spec.bundle.name)?;
+    let space = files.space(&spec.bundle.to)?;
     let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
-    let found = workdir::find(files, &spec.to, &spec.name)?;
+    let found = workdir::find(files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = super::assemble::finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
-    let last_signed = state.read().last_signed(&spec.name);
+    let last_signed = state.read().last_signed(&spec.bundle.name);
     let next = last_signed.map_or(1, |last| last.saturating_add(1));
     let unfinished = repeat::unfinished(&found);
     let lies_there = unfinished.as_ref().map(|(root, _)| there(files, root)).transpose()?.unwrap_or_default();
@@ -83,7 +83,7 @@ pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Fores
         split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
         files: blobs.values().map(|size| parts(*size)).sum(),
         to_write: to_write(&blobs, &lies_there, &limits),
-        path: spec.to.join(bundle::directory(&spec.name, serial)),
+        path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
         goes_on: unfinished.is_some(),
         last_signed,
@@ -94,7 +94,7 @@ pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Fores
 /// The first serial from `at_least` whose directory nobody has taken.
 fn free_serial(spec: &AssembleSpec, at_least: u64, ctx: &JobCtx) -> Result<u64> {
     let mut serial = at_least;
-    while ctx.files.stat(&spec.to.join(bundle::directory(&spec.name, serial)))?.is_some() {
+    while ctx.files.stat(&spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)))?.is_some() {
         serial += 1;
     }
     Ok(serial)
@@ -141,10 +141,10 @@ fn planned(spec: &AssembleSpec, plan: &Plan, serial: u64) -> BundleManifest {
     BundleManifest {
         format: bundle::FORMAT.to_owned(),
         id: uuid::Uuid::nil(),
-        name: spec.name.clone(),
+        name: spec.bundle.name.clone(),
         serial,
         created: jiff::Timestamp::UNIX_EPOCH,
-        expires: spec.expires,
+        expires: spec.bundle.expires,
         tool: Tool { version: String::new(), binaries: Vec::new() },
         base: None,
         complete: spec.missing.is_empty(),

@@ -67,8 +67,8 @@ pub(super) async fn fill(
         repositories: plan.repositories.clone(),
         root: place.root().to_owned(),
         limits,
-        siblings: repeat::siblings(&*ctx.files, &spec.to, place.root())?,
-        network: Semaphore::new(spec.jobs.max(1)),
+        siblings: repeat::siblings(&*ctx.files, &spec.bundle.to, place.root())?,
+        network: Semaphore::new(spec.bundle.jobs.max(1)),
         fetched,
         written,
         sources: Arc::new(Sources::default()),
@@ -86,7 +86,7 @@ pub(super) async fn fill(
         }
     };
     let mut pool =
-        stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.jobs.max(1) + FLUSHING);
+        stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.bundle.jobs.max(1) + FLUSHING);
     let (mut stored, mut lost, mut failed) = (HashMap::new(), Vec::new(), None);
     while let Some((digest, outcome)) = pool.next().await {
         match outcome {
@@ -95,7 +95,7 @@ pub(super) async fn fill(
             }
             // What one source does not have need not stop the others; a failing medium stops everything.
             Err(error)
-                if spec.keep_going
+                if spec.bundle.keep_going
                     && matches!(error.kind(), Kind::Network | Kind::Integrity | Kind::Import) =>
             {
                 lost.push((digest, error));

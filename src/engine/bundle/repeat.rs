@@ -85,12 +85,12 @@ pub fn place(
     state: &State,
     ctx: &JobCtx,
 ) -> Result<Place> {
-    bundle::check_name(&spec.name)?;
-    let found = workdir::find(&*ctx.files, &spec.to, &spec.name)?;
+    bundle::check_name(&spec.bundle.name)?;
+    let found = workdir::find(&*ctx.files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
     if let Some((root, serial)) = unfinished(&found) {
         let id = workdir::id_of(&*ctx.files, &root).unwrap_or_else(uuid::Uuid::now_v7);
-        let lease = state.lease(&spec.name, serial)?;
+        let lease = state.lease(&spec.bundle.name, serial)?;
         let root = renumbered(spec, root, lease.serial(), ctx)?;
         return Ok(Place::New { root, lease, id });
     }
@@ -100,14 +100,14 @@ pub fn place(
         && files_right(&*ctx.files, root, &document)
         && nothing_foreign(&*ctx.files, root, &document)?
     {
-        let lease = state.lease(&spec.name, document.serial).ok();
+        let lease = state.lease(&spec.bundle.name, document.serial).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
         return Ok(Place::Repeat { root: root.clone(), document: Box::new(document), bytes, lease });
     }
     let mut at_least = newest.map_or(0, |(_, serial)| serial) + 1;
     loop {
-        let lease = state.lease(&spec.name, at_least)?;
-        let root = spec.to.join(bundle::directory(&spec.name, lease.serial()));
+        let lease = state.lease(&spec.bundle.name, at_least)?;
+        let root = spec.bundle.to.join(bundle::directory(&spec.bundle.name, lease.serial()));
         if ctx.files.stat(&root)?.is_none() {
             return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7() });
         }
@@ -128,7 +128,7 @@ pub(super) fn unfinished(found: &[Found]) -> Option<(PathBuf, u64)> {
 
 /// An unfinished bundle whose serial this host has signed meanwhile goes on under the next one.
 fn renumbered(spec: &AssembleSpec, root: PathBuf, serial: u64, ctx: &JobCtx) -> Result<PathBuf> {
-    let now = spec.to.join(bundle::directory(&spec.name, serial));
+    let now = spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial));
     if now != root {
         ctx.files.rename(&root, &now)?;
         ctx.warn(format!(
@@ -147,7 +147,7 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
         now.resolved_at = there.resolved_at;
         now == *there
     };
-    let same_expiry = match (spec.expires, document.expires) {
+    let same_expiry = match (spec.bundle.expires, document.expires) {
         (None, None) => true,
         (Some(wanted), Some(there)) => (wanted.as_second() - there.as_second()).abs() <= SAME_EXPIRY,
         _ => false,
@@ -158,7 +158,7 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
         && document.blobs.iter().all(same_parts)
         && document.missing.iter().map(|m| &m.reference).eq(spec.missing.iter().map(|m| &m.reference))
         && document.tool.version == env!("CARGO_PKG_VERSION")
-        && super::contents::would_carry(spec.tool) != document.tool.binaries.is_empty()
+        && super::contents::would_carry(spec.bundle.tool) != document.tool.binaries.is_empty()
         && document.images.len() == spec.images.len()
         && spec.images.iter().zip(&document.images).all(same_image)
 }

@@ -17,7 +17,7 @@ use crate::domain::reference::Reference;
 use crate::domain::resolved::ResolvedImage;
 use crate::domain::selection::Request;
 use crate::engine::blocking::blocking;
-use crate::engine::bundle::assemble::{AssembleReport, AssembleSpec, assemble};
+use crate::engine::bundle::assemble::{AssembleReport, AssembleSpec, BundleSpec, assemble};
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
 use crate::engine::ctx::JobCtx;
@@ -187,19 +187,21 @@ impl Demo {
         let began = Instant::now();
         let signer = Signer::throw_away(PRINCIPAL)?;
         let spec = AssembleSpec {
-            keep_going: false,
             images: images.to_vec(),
             missing: Vec::new(),
-            to: self.at("medium"),
-            name: "demo".to_owned(),
-            expires: None,
-            jobs: 4,
-            read_back: true,
-            tool: !self.fast,
-            max_file_size: None,
+            bundle: BundleSpec {
+                to: self.at("medium"),
+                name: "demo".to_owned(),
+                expires: None,
+                jobs: 4,
+                read_back: true,
+                tool: !self.fast,
+                max_file_size: None,
+                keep_going: false,
+            },
         };
         let registry = Registry::new(RegistryOptions::default())?;
-        self.ctx.files.create_dir(&spec.to)?;
+        self.ctx.files.create_dir(&spec.bundle.to)?;
         let state = State::new(Arc::clone(&self.ctx.files), self.at("state-connected"));
         let report = assemble(spec, registry, &signer, &state, &self.ctx).await?;
         self.proved(

@@ -16,6 +16,7 @@ use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::selection::Requests;
 use crate::engine::blocking::blocking;
+use crate::engine::bundle::assemble::BundleSpec;
 use crate::engine::bundle::diff::compare;
 use crate::engine::bundle::inspect::inspect;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
@@ -221,14 +222,16 @@ async fn pack_spec(
         requests,
         platforms: job.images.platforms,
         signatures: job.images.signatures,
-        to: job.to,
-        name: job.name,
-        expires,
-        jobs: job.jobs,
-        read_back: job.read_back,
-        tool: job.tool,
-        max_file_size: job.max_file_size,
-        keep_going: job.keep_going,
+        bundle: BundleSpec {
+            to: job.to,
+            name: job.name,
+            expires,
+            jobs: job.jobs,
+            read_back: job.read_back,
+            tool: job.tool,
+            max_file_size: job.max_file_size,
+            keep_going: job.keep_going,
+        },
         state: job.state,
     })
 }
