@@ -120,6 +120,10 @@ impl Choose {
         self.list.numbered = true;
     }
 
+    pub(super) fn click(&mut self, row: u16) {
+        self.list.click(row);
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         edit::paste(&mut self.list.filter, text);
         self.refresh();

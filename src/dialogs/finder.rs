@@ -79,6 +79,10 @@ impl Finder {
         self.list.numbered = true;
     }
 
+    pub(super) fn click(&mut self, row: u16) {
+        self.list.click(row);
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         edit::paste(&mut self.typed, text);
         self.refresh();

@@ -130,6 +130,17 @@ impl Dialog {
         }
     }
 
+    /// A row of the screen was clicked: where there is a list, the cursor goes there.
+    pub fn click(&mut self, row: u16) {
+        match self {
+            Self::Choose(dialog) => dialog.click(row),
+            Self::Path(dialog) => dialog.click(row),
+            Self::Finder(dialog) => dialog.click(row),
+            Self::Input(_) | Self::Confirm(_) | Self::Secret(_) => {}
+            Self::Page(_) | Self::Wait(_) | Self::Log(_) => {}
+        }
+    }
+
     /// The question it was opened for, where it has one.
     pub const fn question(&self) -> Option<Question> {
         match self {

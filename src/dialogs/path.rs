@@ -143,6 +143,10 @@ impl Path {
         self.list.refresh(self.matching.len(), |_| "".into());
     }
 
+    pub(super) fn click(&mut self, row: u16) {
+        self.walking |= self.list.click(row);
+    }
+
     pub(super) fn paste(&mut self, text: &str) {
         edit::paste(&mut self.line, text.trim());
         self.typed();

@@ -12,7 +12,7 @@ use crate::engine::select::Source;
 use crate::engine::spec::{Images, JobReport, JobSpec, ResolveJob};
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
-use crate::tui::msg::{Effect, Ended, Found};
+use crate::tui::msg::{Ended, Found};
 use crate::tui::picked::Picked;
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
@@ -30,12 +30,10 @@ pub(super) struct Resolve {
     order: Vec<usize>,
 }
 
-/// Writes the list down and starts to verify it.
+/// Starts to verify the list.
 pub(super) fn start(cx: &mut Cx<'_>) {
     let job = whole(cx.model);
-    let (path, text) = (cx.model.settings.list_file(), cx.model.picked.text());
     cx.model.picked.begin_all();
-    cx.effect(Effect::Save(path, text));
     cx.start(Act::Resolve, job);
 }
 

@@ -1,4 +1,4 @@
-//! Keeps the list of images from one run to the next: written when one leaves it, before a job, and after a pause.
+//! Keeps the list of images from one run to the next, and nobody else does: written when one leaves it, before a job, and after a pause.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use super::model::Place;
 use super::msg::Effect;
 use super::picked::{Image, Picked};
 use crate::domain::lint::Severity;
+use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
 
 /// Without a change for so long, the list is written.
@@ -59,7 +60,14 @@ impl App {
             self.keeper.judged = Some(now);
             self.model.set_state(Place::Images, standing(&self.model.picked));
         }
-        if self.keeper.kept == Some(now) {
+        // The job reads the file: it is written anew, whoever changed or removed it since.
+        let read = |effect: &Effect| match effect {
+            Effect::Start(_, spec) => {
+                matches!(&**spec, JobSpec::Resolve(job) if !job.images.sources.is_empty())
+            }
+            _ => false,
+        };
+        if self.keeper.kept == Some(now) && !self.todo.effects.iter().any(read) {
             self.keeper.pending = None;
             return;
         }

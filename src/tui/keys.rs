@@ -67,8 +67,9 @@ impl App {
     }
 
     pub(super) fn click(&mut self, row: u16) {
-        if self.dialogs.is_empty() {
-            self.on_screen(|screen, _| screen.list().map(|list| list.click(row)));
+        match self.dialogs.last_mut() {
+            Some(dialog) => dialog.click(row),
+            None => drop(self.on_screen(|screen, _| screen.list().map(|list| list.click(row)))),
         }
     }
 

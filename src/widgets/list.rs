@@ -120,16 +120,10 @@ impl List {
         .min(last);
     }
 
-    /// Puts the cursor on the row that is drawn in that row of the screen.
-    pub fn click(&mut self, row: u16) {
-        let Some(at) = row.checked_sub(self.top.get()).map(usize::from).filter(|at| *at < self.page.get())
-        else {
-            return;
-        };
-        let at = self.offset.get() + at;
-        if at < self.visible.len() {
-            self.cursor = at;
-        }
+    /// Puts the cursor on the row that is drawn in that row of the screen; false where there is none.
+    pub fn click(&mut self, row: u16) -> bool {
+        let at = row.checked_sub(self.top.get()).map(usize::from).filter(|at| *at < self.page.get());
+        at.is_some_and(|at| self.nth(self.offset.get() + at))
     }
 
     /// Puts the cursor on the row of that number among those that pass, from 0; false where there is none.

@@ -132,6 +132,18 @@ impl Console {
         self
     }
 
+    /// Presses the left button of the mouse there, both counted from 0, as terminals report it (SGR).
+    pub(crate) fn click(&mut self, column: usize, row: usize) -> &mut Self {
+        self.send(format!("\x1b[<0;{0};{1}M\x1b[<0;{0};{1}m", column + 1, row + 1).as_bytes());
+        self
+    }
+
+    /// Turns the wheel of the mouse down by one notch.
+    pub(crate) fn wheel_down(&mut self) -> &mut Self {
+        self.send(b"\x1b[<65;10;10M");
+        self
+    }
+
     fn send(&mut self, bytes: &[u8]) {
         self.keys.write_all(bytes).unwrap();
         self.keys.flush().unwrap();

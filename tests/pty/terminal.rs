@@ -96,6 +96,31 @@ fn hostile_names_reach_the_terminal_as_letters_at_most() {
     assert!(!text.contains("\x1b]52") && !text.contains('\u{202e}') && !text.contains('\u{7}'));
 }
 
+/// The row of the screen with the cursor of a list.
+fn cursor_row(screen: &str) -> Option<usize> {
+    screen.lines().position(|line| line.starts_with('>'))
+}
+
+#[test]
+fn the_mouse_is_taken_on_request_and_given_back() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").wait("net ");
+    let none = vt100::MouseProtocolMode::None;
+    assert_eq!(console.terminal().mouse_protocol_mode(), none, "it is the terminal's until it is asked for");
+    console.keys("M").wait("the mouse scrolls and chooses");
+    assert_ne!(console.terminal().mouse_protocol_mode(), none);
+    let first = cursor_row(&console.screen()).unwrap();
+    console.wheel_down();
+    console.wait_for("the cursor below", |screen| cursor_row(screen) == Some(first + 1));
+    console.click(10, first);
+    console.wait_for("the cursor where one clicked", |screen| cursor_row(screen) == Some(first));
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    assert_eq!(console.terminal().mouse_protocol_mode(), none);
+    given_back(&console);
+}
+
 #[test]
 fn idle_it_draws_nothing_and_wakes_up_for_nothing() {
     let root = TempRoot::new();

@@ -19,6 +19,8 @@ mod made;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod mouse;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod onto;

@@ -238,6 +238,19 @@ fn a_stopped_job_keeps_what_was_answered_and_does_not_let_one_go_on() {
 }
 
 #[test]
+fn the_job_reads_the_list_as_it_is_shown_and_it_is_written_once() {
+    let mut desk = Desk::new();
+    desk.keys("b").tell(Msg::Paste("nginx:1.25.3\n".into())).keys("2").effects.clear();
+    for _ in 0..2 {
+        desk.keys("v");
+        let saved = desk.effects.iter().filter(|effect| matches!(effect, Effect::Save(..))).count();
+        // Also where nothing changed: somebody else may have written or removed the file.
+        assert_eq!((saved, started(&mut desk).1.as_deref()), (1, Some("nginx:1.25.3\n")));
+        ended(&mut desk, Ended::Cancelled);
+    }
+}
+
+#[test]
 fn only_what_failed_is_asked_for_again_and_the_lock_keeps_the_rest() {
     let mut desk = one_failed();
     insta::assert_snapshot!(desk.picture());
