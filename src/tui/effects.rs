@@ -26,6 +26,8 @@ use crate::failure::Failure;
 
 /// A job's view is passed on at most this often.
 const BEAT: Duration = Duration::from_millis(50);
+/// On the way out, a disk is waited for at most this long.
+const LEAVE: Duration = Duration::from_secs(5);
 /// Holds a passphrase for hosts without a terminal.
 const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
 /// How often a passphrase is asked for.
@@ -128,10 +130,18 @@ impl Runner {
     }
 
     /// Waits until everything is written that was asked for, but not for a disk that does not answer.
-    pub async fn written(&self) {
+    ///
+    /// # Errors
+    /// In words: the list could not be saved.
+    pub async fn written(&self) -> Result<(), String> {
         let (done, written) = oneshot::channel();
         let _ = self.writes.send(Write::Done(done));
-        let _ = tokio::time::timeout(Duration::from_secs(5), written).await;
+        let list = self.settings.list_file();
+        let lost = match tokio::time::timeout(LEAVE, written).await {
+            Ok(lost) => lost.unwrap_or_default().remove(&list).map(|failure| failure.message),
+            Err(_) => Some(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
+        };
+        lost.map_or(Ok(()), |reason| Err(format!("the list was not saved: {reason}")))
     }
 
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
@@ -401,6 +411,10 @@ impl Passphrases for Runner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::paths::Paths;
+    use crate::engine::registry::RegistryOptions;
+    use crate::engine::select::Source;
+    use crate::engine::spec::{Images, ResolveJob};
 
     #[test]
     fn one_survey_of_a_kind_is_under_way_and_the_latest_that_was_asked_for_follows() {
@@ -416,5 +430,48 @@ mod tests {
         assert_eq!(turns.begin(Query::Media), Some(Query::Media));
         assert_eq!(turns.done(&bundles("/a")), Some(bundles("/c")));
         assert_eq!(turns.done(&bundles("/c")), None);
+    }
+
+    #[tokio::test]
+    async fn no_job_starts_from_a_list_that_was_not_saved() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        // A file where a directory is to be: nothing can be saved below it.
+        std::fs::write(&data, "").unwrap();
+        let settings = Settings {
+            paths: Paths::new(dir.path().join("config"), data.clone()),
+            registry: RegistryOptions::default(),
+            home: None,
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let (tell, mut told) = unbounded_channel();
+        let runner = Runner::new(tell, settings.clone(), JobCtx::silent());
+        let list = settings.list_file();
+        let verify = || {
+            JobSpec::Resolve(ResolveJob {
+                images: Images { sources: vec![Source::List(settings.list_file())], ..Images::default() },
+                lock: None,
+                write_lock: false,
+                keep: false,
+                jobs: 1,
+                registry: RegistryOptions::default(),
+            })
+        };
+        runner.save(list.clone(), "# none\n".to_owned());
+        runner.start(verify());
+        let failure = loop {
+            match told.recv().await.unwrap() {
+                Msg::NotStarted(failure) => break failure,
+                Msg::Found(Found::NotSaved(path, _)) => assert_eq!(path, list),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(failure.message.starts_with("the list was not saved: "), "{}", failure.message);
+        assert!(runner.written().await.unwrap_err().contains("the list was not saved"));
+        std::fs::remove_file(&data).unwrap();
+        runner.save(list, "# none\n".to_owned());
+        runner.start(verify());
+        while !matches!(told.recv().await.unwrap(), Msg::Ended(..)) {}
+        runner.written().await.unwrap();
     }
 }

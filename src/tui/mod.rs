@@ -56,6 +56,8 @@ use crate::widgets::look::Look;
 const TICK: Duration = Duration::from_millis(250);
 /// Messages that are taken in before a frame is drawn at the latest.
 const BATCH: usize = 256;
+/// A wait on the way out is said once it takes this long.
+const NOTICE: Duration = Duration::from_millis(300);
 /// How much less than keys everything else wants the processor (setpriority(2)).
 const NICE: i32 = 5;
 
@@ -196,10 +198,31 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     }
     workstation.effects(first);
     workstation.turn(told, env).await;
-    workstation.runner.written().await;
-    let stopped = workstation.lost || workstation.app.was_terminated();
+    let Loop { runner, screen, app, lost, .. } = workstation;
+    leave(|| drop(screen), runner.written(), terminal::say).await;
+    let stopped = lost || app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))
+}
+
+/// The way out. The terminal is given back first: a disk that does not answer is waited for where that can be read.
+async fn leave(
+    give_back: impl FnOnce(),
+    written: impl Future<Output = Result<(), String>>,
+    say: impl Fn(&str),
+) {
+    give_back();
+    tokio::pin!(written);
+    let outcome = match tokio::time::timeout(NOTICE, &mut written).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            say("the list is still being written; a disk that does not answer is waited for 5 s");
+            written.await
+        }
+    };
+    if let Err(words) = outcome {
+        say(&words);
+    }
 }
 
 struct Loop {
@@ -303,5 +326,40 @@ impl Loop {
     fn copy(&mut self, text: &str) {
         let coded = base64::engine::general_purpose::STANDARD.encode(text);
         self.lost |= self.screen.raw(format!("\x1b]52;c;{coded}\x07").as_bytes()).is_err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_terminal_is_given_back_before_a_slow_disk_is_waited_for() {
+        for (slow, outcome, expected) in [
+            (false, Ok(()), &["given back", "written"][..]),
+            (true, Ok(()), &["given back", "still being written", "written"]),
+            (true, Err("lost".to_owned()), &["given back", "still being written", "written", "lost"]),
+        ] {
+            let order = RefCell::new(Vec::new());
+            // The disk answers once it was said that it is waited for.
+            let said = tokio::sync::Notify::new();
+            let written = async {
+                if slow {
+                    said.notified().await;
+                }
+                order.borrow_mut().push("written".to_owned());
+                outcome
+            };
+            let say = |words: &str| {
+                order.borrow_mut().push(words.to_owned());
+                said.notify_one();
+            };
+            leave(|| order.borrow_mut().push("given back".to_owned()), written, say).await;
+            let order = order.into_inner();
+            let same = order.iter().zip(expected).all(|(words, expected)| words.contains(expected));
+            assert!(same && order.len() == expected.len(), "{order:?}");
+        }
     }
 }

@@ -57,7 +57,9 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     plain.effects(first);
     let lines = lines(plain.secret.clone());
     plain.turn(&mut told, lines).await;
-    plain.runner.written().await;
+    if let Err(words) = plain.runner.written().await {
+        super::terminal::say(&words);
+    }
     !(plain.lost || plain.app.was_terminated())
 }
 

@@ -81,6 +81,12 @@ pub fn give_back() {
     }
 }
 
+/// Says something on the terminal that was given back.
+pub fn say(words: &str) {
+    // Whoever cut the line reads nothing any more.
+    let _ = writeln!(io::stderr(), "airlift: {words}");
+}
+
 /// A panic is written to a terminal that can be read.
 fn on_panic() {
     static ONCE: std::sync::Once = std::sync::Once::new();

@@ -14,14 +14,14 @@ use crate::rig::world::World;
 use crate::steps;
 
 /// An operator's host with a registry behind a line that can be slow.
-struct Journey {
-    world: World,
-    line: Line,
+pub(crate) struct Journey {
+    pub(crate) world: World,
+    pub(crate) line: Line,
 }
 
 impl Journey {
     /// Nothing after a said skip when `docker-registry` is missing.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let world = World::start()?;
         world.push(|layout, host| {
             for n in 1..=3 {
@@ -33,22 +33,22 @@ impl Journey {
         Some(Self { world, line })
     }
 
-    fn start(&self) -> Console {
+    pub(crate) fn start(&self) -> Console {
         Console::start(&Setting::new(&self.world.root.join("home")))
     }
 
-    fn references(&self) -> Vec<String> {
+    pub(crate) fn references(&self) -> Vec<String> {
         (1..=3).map(|n| format!("{}/team/app-{n}:1.{n}", self.line.host)).collect()
     }
 
     /// The one bundle on the medium.
-    fn bundle(&self) -> PathBuf {
+    pub(crate) fn bundle(&self) -> PathBuf {
         self.world.medium().join("bundle-1")
     }
 }
 
 /// Until the signature is written, then out of the workstation.
-fn finish(console: &mut Console) {
+pub(crate) fn finish(console: &mut Console) {
     console.wait("Assemble ok").keys("5").wait("step 5/5 Report");
     leave(console);
 }
@@ -195,7 +195,7 @@ fn fat_and_exfat_through_fuse_are_media() {
 }
 
 /// How far the screen says the fetch is, in percent.
-fn fetched(screen: &str) -> Option<u32> {
+pub(crate) fn fetched(screen: &str) -> Option<u32> {
     let line = screen.lines().find(|line| line.trim_start().starts_with("fetch"))?;
     line.split(" %").next()?.split_whitespace().last()?.parse().ok()
 }

@@ -6,6 +6,8 @@ mod console;
 #[cfg(test)]
 mod journeys;
 #[cfg(test)]
+mod leaving;
+#[cfg(test)]
 mod line;
 #[cfg(test)]
 #[path = "../faults/machine.rs"]

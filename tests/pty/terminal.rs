@@ -8,7 +8,7 @@ use crate::console::{Console, Setting};
 use crate::rig::TempRoot;
 
 /// What was switched on, and is off again.
-fn given_back(console: &Console) {
+pub(crate) fn given_back(console: &Console) {
     let terminal = console.terminal();
     assert!(!terminal.alternate_screen(), "still on the other screen");
     assert!(!terminal.bracketed_paste(), "pasted text is still bracketed");

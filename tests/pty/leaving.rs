@@ -1,0 +1,137 @@
+//! Ways out while a job runs: by Ctrl-C, by a line that is cut, by a panic; what is done stays, and the terminal comes back.
+
+use rustix::process::Signal;
+
+use crate::console::{Console, Setting};
+use crate::journeys::{Journey, fetched, finish};
+use crate::machine::Mount;
+use crate::rig::TempRoot;
+use crate::steps;
+use crate::terminal::given_back;
+
+/// Set for the process that is to panic.
+const PANIC: &str = "AIRLIFT_TEST_PANIC";
+
+/// A pack that is in the middle of its fetch, over a slow line.
+fn under_way(journey: &Journey) -> Console {
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose(&mut console, &journey.world.medium());
+    journey.line.slow(1_000_000);
+    steps::assemble(&mut console);
+    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+    console
+}
+
+/// The same pack goes on from the Start screen, to its signature.
+fn goes_on(journey: &Journey) {
+    assert!(!journey.bundle().join("airlift/bundle.json.sig").exists());
+    journey.line.fast();
+    let mut console = journey.start();
+    console.wait("Resume bundle").keys("R").wait("step 4/5 Assemble");
+    finish(&mut console);
+    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
+fn the_second_ctrl_c_stops_a_pack_safely_and_leaves() {
+    let Some(journey) = Journey::new() else { return };
+    let mut console = under_way(&journey);
+    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    assert_eq!(console.end().exit_code(), 130);
+    given_back(&console);
+    goes_on(&journey);
+}
+
+#[test]
+fn a_line_that_is_cut_stops_a_pack_safely() {
+    for signal in [Signal::HUP, Signal::TERM] {
+        let Some(journey) = Journey::new() else { return };
+        let mut console = under_way(&journey);
+        console.signal(signal);
+        assert_eq!(console.end().exit_code(), 130, "{signal:?}");
+        given_back(&console);
+        goes_on(&journey);
+    }
+}
+
+#[test]
+fn the_third_ctrl_c_leaves_a_job_that_does_not_stop() {
+    let Some(journey) = Journey::new() else { return };
+    // Credentials that never come, as from a file server that is gone: whoever reads them cannot be stopped.
+    let docker = journey.world.root.join("home/.docker");
+    std::fs::create_dir(&docker).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, docker.join("config.json"), rustix::fs::FileType::Fifo, mode, 0)
+        .unwrap();
+    let mut console = journey.start();
+    steps::pick(&mut console, &journey.references()[..1]);
+    console.keys("2").wait("step 2/5 Verify").keys("v").wait("2 Verify running");
+    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    console.wait("Ctrl-C once more leaves at once").keys("Ctrl-c");
+    assert_eq!(console.end().exit_code(), 130);
+    given_back(&console);
+}
+
+#[test]
+fn a_pack_goes_on_on_its_own_medium_only() {
+    let Some(journey) = Journey::new() else { return };
+    let medium = journey.world.medium();
+    // Dropped at last, it unmounts what is mounted there then.
+    let Some(_mount) = Mount::image(&medium, "ext4", 64) else { return };
+    let run = |words: &[&str]| {
+        let ran = std::process::Command::new(words[0]).args(&words[1..]).arg(&medium).status();
+        assert!(ran.unwrap().success(), "{words:?}");
+    };
+    let mut console = under_way(&journey);
+    console.signal(Signal::KILL);
+    console.end();
+    run(&["umount"]);
+    let mut console = journey.start();
+    console.wait("Resume bundle").wait("its medium is not there").keys("R");
+    console.wait("bundle was cut off on").wait("Esc close").keys("Esc").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    let (to, references) = (medium.display().to_string(), journey.references());
+    let packed = journey.world.run(["pack", "--to", &to, "--no-tool", &references[0]]);
+    assert!(packed.said().contains("--anew"), "{}", packed.said());
+    packed.code(13);
+    assert_eq!(std::fs::read_dir(&medium).unwrap().count(), 0, "nothing is written beside the medium");
+    run(&["mount", "-t", "ext4", "-o", "loop", medium.with_extension("image").to_str().unwrap()]);
+    goes_on(&journey);
+}
+
+/// Not a test: what the test below starts in a terminal of its own.
+#[test]
+fn panic_with_the_terminal_taken() {
+    if std::env::var_os(PANIC).is_none() {
+        return;
+    }
+    // The workstation has the main thread to itself; tests run beside it.
+    let main = std::thread::Builder::new().name("main".to_owned());
+    let ended = main.spawn(|| {
+        let _taken = airlift::tui::terminal::Taken::take(&airlift::tui::detect::Env::read()).unwrap();
+        panic!("on purpose");
+    });
+    ended.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_is_told() {
+    let root = TempRoot::new();
+    let program = std::env::current_exe().unwrap();
+    let mut console = Console::start(&Setting {
+        program: Some(program.as_os_str()),
+        args: &["--exact", "leaving::panic_with_the_terminal_taken", "--nocapture"],
+        env: &[(PANIC, "1")],
+        ..Setting::new(root.path())
+    });
+    assert_eq!(console.end().exit_code(), 101);
+    let text = String::from_utf8_lossy(&console.bytes).into_owned();
+    let (taken, told) = (text.find("\u{1b}[?1049h").unwrap(), text.find("on purpose").unwrap());
+    let given = text.find("\u{1b}[?1049l").expect("it was not given back");
+    assert!(taken < given && given < told, "{text:?}");
+    assert!(!console.terminal().alternate_screen() && !console.terminal().hide_cursor());
+    // Raw, a new line would not go back to the first column.
+    assert!(text[told..].contains("\r\n"), "{text:?}");
+}
