@@ -146,7 +146,7 @@ actions! {
     ImagesManifests Images "images.manifests" ["m"] Reads - "manifests" "Take the images that YAML files name";
     ImagesBrowse Images "images.browse" ["b"] Reads - "browse" "Look through a registry: repositories, then tags";
     ImagesPlatforms Images "images.platforms" ["t"] Reads - "platforms" "Choose which platforms are carried";
-    ImagesDetails Images "images.details" ["d"] Reads - "details" "Show all that is known of the image";
+    ImagesDetails Images "images.details" ["d", "o"] Reads - "details" "Show all that is known of the image";
     ImagesRemove Images "images.remove" ["Delete", "D"] Reads - "drop" "Take the marked images, or this one, off the list";
     ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Take back the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
@@ -175,7 +175,7 @@ actions! {
     KeyTrust Check "key.trust" ["K"] Writes "key trust" "trust" "Trust a public key to sign bundles";
     CheckDeep Check "check.deep" ["s"] Reads - "strict" "Unpack layers too and compare them with the image configurations";
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
-    CheckDetails Check "check.details" ["d"] Reads - "details" "Show the whole of the row under the cursor";
+    CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
     CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on to the report";
     CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Go on with another bundle";

@@ -200,7 +200,13 @@ impl Sheet {
         let mut sections = vec![
             section("Medium", self.medium.iter().map(checked).collect()),
             section("Bundle", self.about()),
-            section("To carry on paper, apart from the medium", self.paper()),
+            section(
+                match self.deed {
+                    Deed::Packed => "To carry on paper, apart from the medium",
+                    Deed::Verified => "To compare with what came on paper",
+                },
+                self.paper(),
+            ),
             section("Checked", self.checked.iter().map(checked).collect()),
             section("To be known", self.to_be_known()),
             section(

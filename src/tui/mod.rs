@@ -10,6 +10,7 @@ mod draw;
 pub mod effects;
 mod find;
 pub mod gap;
+pub mod hints;
 pub mod input;
 mod job;
 mod keep;

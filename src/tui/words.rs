@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::effects::ATTEMPTS;
+use super::hints;
 use super::picked::Added;
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 /// What failed, why, and what to do next, as lines with their look.
 pub fn failure(failure: &Failure) -> Vec<(String, Role)> {
     let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
-    lines.extend(failure.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+    lines.extend(failure.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
     lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
     lines
 }

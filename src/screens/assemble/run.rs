@@ -11,6 +11,7 @@ use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, ItemView, JobView};
 use crate::engine::spec::{JobReport, JobSpec};
+use crate::tui::hints;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -291,7 +292,7 @@ fn succeeded(report: &JobReport) -> Vec<(String, Role)> {
     };
     if let Some(verdict) = report.verdict() {
         lines = vec![(format!("! WARN  {verdict}"), Role::Warn)];
-        lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+        lines.extend(verdict.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
     }
     lines.push(("Enter or n shows the report".to_owned(), Role::Text));
     lines

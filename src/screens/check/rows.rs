@@ -9,6 +9,7 @@ use crate::domain::text;
 use crate::domain::view::{ItemState, JobView};
 use crate::engine::spec::JobReport;
 use crate::tui::gap::Checked;
+use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -199,7 +200,7 @@ pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
         Ended::Failed(failure) => {
             let mut lines =
                 one(&format!("x REFUSED ({}): nothing of it may be used", failure.class()), Role::Fail);
-            lines.extend(failure.hints.first().map(|next| (format!("  {next}"), Role::Text)));
+            lines.extend(failure.hints.first().map(|next| (format!("  {}", hints::here(next)), Role::Text)));
             lines
         }
     }

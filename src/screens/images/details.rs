@@ -6,6 +6,7 @@ use crate::domain::lint::{Finding, Severity};
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::tui::checked::{Checked, Miss};
+use crate::tui::hints;
 use crate::tui::picked::Image;
 
 /// The page; `c` copies the digest where it is known, else the reference.
@@ -72,7 +73,7 @@ fn refused(failed: &Miss, lines: &mut Vec<(String, Role)>) {
     lines.push(blank());
     lines.push((format!("x FAIL  {}", failed.reason), Role::Fail));
     let hints = failed.view.iter().flat_map(|view| &view.hints);
-    lines.extend(hints.map(|hint| (format!("next: {hint}"), Role::Text)));
+    lines.extend(hints.map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
 }
 
 fn about(finding: &Finding, lines: &mut Vec<(String, Role)>) {

@@ -9,6 +9,7 @@ use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::failure::exit_code;
 use crate::tui::checked::{Checked, Miss, Outcomes};
+use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::picked::{Image, Picked};
 use crate::tui::words::{count, grouped};
@@ -148,7 +149,7 @@ pub(super) fn about(picked: &Picked, row: usize, columns: usize) -> Vec<(String,
             let mut lines: Vec<(String, Role)> =
                 folded.into_iter().take(2).map(|line| (line, Role::Fail)).collect();
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
-            lines.extend(hint.map(|hint| (format!("next: {hint}"), Role::Text)));
+            lines.extend(hint.map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
             lines
         }
         Some(Checked::Ok(found)) => {
@@ -226,7 +227,7 @@ fn missed(miss: &Miss, lines: &mut Vec<(String, Role)>) {
     lines.push((format!("x FAIL  {}", miss.reason), Role::Fail));
     let Some(view) = &miss.view else { return };
     lines.push((String::new(), Role::Text));
-    lines.extend(view.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+    lines.extend(view.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
     lines.push((format!("class: exit code {}", exit_code(view.kind)), Role::Dim));
 }
 

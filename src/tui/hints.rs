@@ -1,0 +1,87 @@
+//! What to do next, said for those who are at a screen: where a hint names a command or an option, the key that does the same.
+
+use crate::actions::Act;
+
+/// What a hint says for a shell, the operation that does it here, and how that is said after its key.
+const TWINS: &[(&str, Act, &str)] = &[
+    ("trust it with: airlift key trust", Act::KeyTrust, "on Verify trusts it"),
+    ("airlift key trust FILE.pub adds one", Act::KeyTrust, "on Verify trusts the key that signed"),
+    ("airlift key trust FILE.pub trusts a key", Act::KeyTrust, "on Verify trusts the key that signed"),
+    (
+        "airlift key generate makes one; --key FILE or --agent use another",
+        Act::KeyGenerate,
+        "on Start makes one; k on Assemble takes another",
+    ),
+    (
+        "airlift key generate makes a key; --key FILE names another one",
+        Act::KeyGenerate,
+        "on Start makes a key; k on Assemble takes another one",
+    ),
+    ("signs with: airlift sign BUNDLE --key FILE", Act::Sign, "on their Report signs it, too"),
+    ("--allow-rollback accepts it", Act::CheckOverride, "on Verify accepts it"),
+    ("--keep-going packs what could be read", Act::ResolveNext, "on Verify goes on with what is there"),
+    ("--keep-going packs the rest", Act::ResolveNext, "on Verify goes on with the rest"),
+    ("or pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
+    ("pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
+    ("--anew, or D on the Start screen", Act::Forget, "on Start forgets it"),
+    ("airlift media list shows the media", Act::MediaList, "on Media looks for the media"),
+    ("airlift media list says", Act::MediaList, "on Media looks again and says"),
+    ("airlift resolve REF… --lock FILE writes it", Act::Resolve, "on Verify writes it"),
+    ("airlift resolve with --lock writes the entry anew", Act::Resolve, "on Verify writes the entry anew"),
+    ("or resolve with --lock again", Act::Resolve, "on Verify resolves it again"),
+    ("resolve --lock again", Act::Resolve, "on Verify resolves it again"),
+    (
+        "give another --platform, or none to carry all of them",
+        Act::ImagesPlatforms,
+        "on Images chooses other platforms, or all of them",
+    ),
+    ("or use --key FILE", Act::AssembleKey, "on Assemble takes a key file"),
+    ("name one: --agent SHA256:…", Act::AssembleKey, "on Assemble shows them"),
+    (
+        "give the private key file, or --agent for a key that lives in an ssh-agent",
+        Act::AssembleKey,
+        "on Assemble takes the private key file, or a key that lives in an ssh-agent",
+    ),
+];
+
+/// The hint as it is said on a screen.
+pub fn here(hint: &str) -> String {
+    let twin = TWINS.iter().find(|(shell, ..)| hint.contains(shell));
+    twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
+}
+
+fn said(act: Act, words: &str) -> String {
+    format!("{} {words}", act.row().keys.first().unwrap_or(&":"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_becomes_the_key_that_does_the_same_and_all_else_stays() {
+        let rollback =
+            "an old medium, or someone hands you old images; --allow-rollback accepts it knowingly";
+        assert_eq!(
+            here(rollback),
+            "an old medium, or someone hands you old images; O on Verify accepts it knowingly"
+        );
+        assert_eq!(here("trust no one; ask twice"), "trust no one; ask twice");
+    }
+
+    #[test]
+    fn every_row_is_about_words_that_the_engine_says() {
+        let mut open = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine"))];
+        let mut said = String::new();
+        while let Some(path) = open.pop() {
+            match std::fs::read_dir(&path) {
+                Ok(entries) => open.extend(entries.map(|entry| entry.unwrap().path())),
+                Err(_) => said.push_str(&std::fs::read_to_string(&path).unwrap()),
+            }
+        }
+        for (shell, act, _) in TWINS {
+            assert!(said.contains(shell), "nothing says {shell:?} any more");
+            assert!(!act.row().keys.is_empty(), "{} has no key", act.row().id);
+        }
+    }
+}
