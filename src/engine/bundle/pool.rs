@@ -73,33 +73,14 @@ pub(super) async fn fill(
         written,
         sources: Arc::new(Sources::default()),
     };
-    let one = |blob: &PlannedBlob| {
-        let (fetcher, journal, blob) = (&fetcher, &journal, blob.clone());
-        async move {
-            let outcome = fetcher.fetch(&blob).await;
-            match (&outcome, journal) {
-                (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
-                (Ok(_), None) => {}
-                (Err(error), _) => say_failed(&blob, error, &fetcher.ctx),
-            }
-            (blob.digest, outcome)
-        }
-    };
+    let one = |blob: &PlannedBlob| bring(&fetcher, journal.as_ref(), blob.clone());
     let mut pool =
         stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.bundle.jobs.max(1) + FLUSHING);
     let (mut stored, mut lost, mut failed) = (HashMap::new(), Vec::new(), None);
     while let Some((digest, outcome)) = pool.next().await {
         match outcome {
-            Ok(done) => {
-                stored.insert(digest, done);
-            }
-            // What one source does not have need not stop the others; a failing medium stops everything.
-            Err(error)
-                if spec.bundle.keep_going
-                    && matches!(error.kind(), Kind::Network | Kind::Integrity | Kind::Import) =>
-            {
-                lost.push((digest, error));
-            }
+            Ok(done) => drop(stored.insert(digest, done)),
+            Err(error) if spec.bundle.keep_going && is_the_sources(&error) => lost.push((digest, error)),
             Err(error) => {
                 ctx.cancel.cancel();
                 failed.get_or_insert(error);
@@ -115,6 +96,22 @@ pub(super) async fn fill(
         fetcher.written.finish();
     }
     Ok(Filled { stored, sources: fetcher.sources, lost })
+}
+
+/// Brings one blob into place; the journal and whoever looks on hear of it.
+async fn bring(fetcher: &Fetcher, journal: Option<&Journal>, blob: PlannedBlob) -> (Digest, Result<Stored>) {
+    let outcome = fetcher.fetch(&blob).await;
+    match (&outcome, journal) {
+        (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
+        (Ok(_), None) => {}
+        (Err(error), _) => say_failed(&blob, error, &fetcher.ctx),
+    }
+    (blob.digest, outcome)
+}
+
+/// What one source does not have need not stop the others; a failing medium stops everything.
+fn is_the_sources(error: &EngineError) -> bool {
+    matches!(error.kind(), Kind::Network | Kind::Integrity | Kind::Import)
 }
 
 /// Last: a run that brings no layer leaves nothing worth keeping. Several at a time, as each waits for its flush.

@@ -11,13 +11,17 @@ use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Check, Event};
 use crate::domain::text;
-use crate::domain::trust::{Accepted, Lifetime, SerialDecision, decide_clock};
+use crate::domain::trust::{Accepted, Lifetime, decide_clock};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::hash;
 use crate::engine::sign::{self, AllowedSigners, TrustPolicy, TrustReport};
-use crate::engine::state::{self, Acceptance, State};
+use crate::engine::state::{Acceptance, State};
+
+mod history;
+
+pub use history::History;
 
 /// What to verify, and against what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,9 +141,9 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     decide_clock(ctx.clock.now(), evidence, lifetime)?;
     passed(Check::Clock, clock_words(decided_at, lifetime));
     // 5. Serial.
-    let history = history(spec, &known, &document, &document_digest, &trust)?;
-    let mut warnings = history_warnings(&known, &history, &document.name);
-    passed(Check::Serial, serial_words(&known, &history));
+    let history = history::decide(spec, &known, &document, &document_digest, &trust)?;
+    let mut warnings = history::warnings(&known, &history, &document.name);
+    passed(Check::Serial, history::words(&known, &history));
     // 6. The list of files.
     warnings.extend(listing::check(&**files, &spec.path, &document)?);
     let count = document.all_files().count();
@@ -206,57 +210,6 @@ fn remember(state: &State, acceptance: &Acceptance) -> Option<String> {
     }
 }
 
-/// What this host knows of earlier bundles of that name, for one key.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct History {
-    /// The key.
-    pub fingerprint: String,
-    /// How the serial relates to what was accepted before.
-    #[serde(flatten)]
-    pub decision: SerialDecision,
-}
-
-fn history(
-    spec: &VerifySpec,
-    known: &state::History,
-    document: &BundleManifest,
-    digest: &Digest,
-    trust: &TrustReport,
-) -> Result<Vec<History>> {
-    let mut found = Vec::new();
-    for fingerprint in &trust.signed_by {
-        let decision =
-            known.decide(&document.name, std::slice::from_ref(fingerprint), document.serial, digest);
-        decision.enforce(&document.name, spec.allow_rollback)?;
-        found.push(History { fingerprint: fingerprint.clone(), decision });
-    }
-    Ok(found)
-}
-
-fn history_warnings(known: &state::History, history: &[History], name: &str) -> Vec<String> {
-    match &known.problem {
-        Some(problem) => vec![format!("no history, rollback not checked: {problem}")],
-        None => history.iter().filter_map(|history| history_warning(history, name)).collect(),
-    }
-}
-
-fn history_warning(history: &History, name: &str) -> Option<String> {
-    let key = &history.fingerprint;
-    match history.decision {
-        SerialDecision::First => {
-            Some(format!("no history of {name} by {key} on this host: rollback not checked"))
-        }
-        SerialDecision::Rollback { accepted, offered } => Some(format!(
-            "serial {offered} of {name} is older than {accepted}, accepted before: let through on request"
-        )),
-        SerialDecision::HugeJump { accepted, offered } => {
-            Some(format!("the serial of {name} jumps from {accepted} to {offered}: let through on request"))
-        }
-        _ => None,
-    }
-}
-
 struct Checked {
     bytes: u64,
     layers: usize,
@@ -310,12 +263,4 @@ fn signed_words(trust: &TrustReport) -> String {
 fn clock_words(decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {
     let expires = lifetime.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
     format!("decided at {decided_at:.0}, expires {expires}")
-}
-
-fn serial_words(known: &state::History, history: &[History]) -> String {
-    if known.problem.is_some() {
-        return "not checked: the history of this host cannot be read".to_owned();
-    }
-    let words: Vec<String> = history.iter().map(|history| history.decision.to_string()).collect();
-    words.join(", ")
 }
