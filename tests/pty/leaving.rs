@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::console::{Console, Setting};
-use crate::journeys::{Journey, fetched, finish};
+use crate::journeys::Journey;
 use crate::machine::Mount;
 use crate::rig::TempRoot;
 use crate::steps;
@@ -12,47 +12,25 @@ use crate::terminal::given_back;
 /// Set for the process that is to panic.
 const PANIC: &str = "AIRLIFT_TEST_PANIC";
 
-/// A pack that is in the middle of its fetch, over a slow line.
-fn under_way(journey: &Journey) -> Console {
-    let mut console = journey.start();
-    steps::pick(&mut console, &journey.references());
-    steps::verify(&mut console);
-    steps::choose(&mut console, &journey.world.medium());
-    journey.line.slow(1_000_000);
-    steps::assemble(&mut console);
-    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
-    console
-}
-
-/// The same pack goes on from the Start screen, to its signature.
-fn goes_on(journey: &Journey) {
-    assert!(!journey.bundle().join("airlift/bundle.json.sig").exists());
-    journey.line.fast();
-    let mut console = journey.start();
-    console.wait("Resume bundle").keys("R").wait("step 4/5 Assemble");
-    finish(&mut console);
-    journey.world.verify(&journey.bundle(), &["--deep"]).code(0);
-}
-
 #[test]
 fn the_second_ctrl_c_stops_a_pack_safely_and_leaves() {
     let Some(journey) = Journey::new() else { return };
-    let mut console = under_way(&journey);
+    let mut console = journey.fetching();
     console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);
-    goes_on(&journey);
+    journey.goes_on();
 }
 
 #[test]
 fn a_line_that_is_cut_stops_a_pack_safely() {
     for signal in [Signal::HUP, Signal::TERM] {
         let Some(journey) = Journey::new() else { return };
-        let mut console = under_way(&journey);
+        let mut console = journey.fetching();
         console.signal(signal);
         assert_eq!(console.end().exit_code(), 130, "{signal:?}");
         given_back(&console);
-        goes_on(&journey);
+        journey.goes_on();
     }
 }
 
@@ -84,7 +62,7 @@ fn a_pack_goes_on_on_its_own_medium_only() {
         let ran = std::process::Command::new(words[0]).args(&words[1..]).arg(&medium).status();
         assert!(ran.unwrap().success(), "{words:?}");
     };
-    let mut console = under_way(&journey);
+    let mut console = journey.fetching();
     console.signal(Signal::KILL);
     console.end();
     run(&["umount"]);
@@ -98,7 +76,7 @@ fn a_pack_goes_on_on_its_own_medium_only() {
     packed.code(13);
     assert_eq!(std::fs::read_dir(&medium).unwrap().count(), 0, "nothing is written beside the medium");
     run(&["mount", "-t", "ext4", "-o", "loop", medium.with_extension("image").to_str().unwrap()]);
-    goes_on(&journey);
+    journey.goes_on();
 }
 
 /// Not a test: what the test below starts in a terminal of its own.

@@ -1,6 +1,7 @@
 //! The workstation on plain lines: a terminal without a cursor gets numbered prompts and not one escape sequence.
 
 use crate::console::{Console, Setting};
+use crate::journeys::Journey;
 use crate::rig::TempRoot;
 
 /// So tall that nothing scrolls away.
@@ -46,6 +47,41 @@ fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
     say(&mut console, "q");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);
+}
+
+/// The prompt once more, after these words came since the line before.
+fn answer(console: &mut Console, line: &str, words: &str) {
+    let before = console.screen().len();
+    say(console, line);
+    console.wait_for(words, |screen| screen.get(before..).is_some_and(|new| new.contains(words)));
+}
+
+#[test]
+fn a_list_becomes_a_signed_bundle_by_numbers_and_lines() {
+    let Some(journey) = Journey::new() else { return };
+    let (world, home) = (&journey.world, journey.world.root.join("home"));
+    let mut console = Console::start(&Setting { term: "dumb", size: (80, 1500), ..Setting::new(&home) });
+    answer(&mut console, "b", "step 1/5 Images");
+    for reference in journey.references() {
+        answer(&mut console, "n", "-- Add references");
+        answer(&mut console, &reference, &reference[reference.len() - 9..]);
+    }
+    answer(&mut console, "v", "step 2/5 Verify");
+    answer(&mut console, "v", "3 verified");
+    answer(&mut console, "enter", "step 3/5 Media");
+    answer(&mut console, "o", "-- Assemble in a directory");
+    answer(&mut console, world.medium().to_str().unwrap(), "-- Assemble in this directory?");
+    answer(&mut console, "yes", "all of this can be done");
+    answer(&mut console, "e", "Carry this program");
+    answer(&mut console, "4", "no");
+    answer(&mut console, "esc", "all of this can be done");
+    answer(&mut console, "enter", "-- Assemble and sign this?");
+    answer(&mut console, "yes", "is complete on the medium");
+    answer(&mut console, "n", "To carry on paper");
+    answer(&mut console, "q", "");
+    assert_eq!(console.end().exit_code(), 0);
+    clean(&console);
+    journey.is_well();
 }
 
 #[test]

@@ -32,6 +32,22 @@ pub(crate) fn choose(console: &mut Console, directory: &Path) {
     console.wait("step 4/5 Assemble");
 }
 
+/// Puts the cursor on a device in the list of media.
+pub(crate) fn find_listed(console: &mut Console, device: &str) {
+    console.keys("3").wait("step 3/5 Media");
+    let name = device.rsplit('/').next().unwrap().to_owned();
+    console.keys("/").keys(device).keys("Enter").wait("Esc shows all");
+    console.wait_for("the device under the cursor", |screen| {
+        screen.lines().any(|line| line.starts_with('>') && line.split_whitespace().any(|word| word == name))
+    });
+}
+
+/// Chooses a medium from the list.
+pub(crate) fn choose_listed(console: &mut Console, device: &str) {
+    find_listed(console, device);
+    console.keys("Enter").wait("step 4/5 Assemble");
+}
+
 /// Has the plan worked out, without carrying the program that these tests are built with, and starts it.
 pub(crate) fn assemble(console: &mut Console) {
     console.keys("4").wait("step 4/5 Assemble").wait(PLANNED);
