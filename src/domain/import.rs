@@ -8,14 +8,20 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
+use super::k3s;
 use super::reference::Reference;
 
 /// The path component of a prefix that stands for the registry an image came from.
 pub const HOST_PLACEHOLDER: &str = "{host}";
 
 /// The targets of this version, as they are written on a command line.
-pub const TARGETS: [&str; 4] =
-    ["registry:[http://]HOST[:PORT][/PREFIX]", "oci:DIR", "oci-archive:FILE", "docker-archive:FILE"];
+pub const TARGETS: [&str; 5] = [
+    "registry:[http://]HOST[:PORT][/PREFIX]",
+    "oci:DIR",
+    "oci-archive:FILE",
+    "docker-archive:FILE",
+    "k3s[:DIR]",
+];
 
 /// Something that takes images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum Target {
     OciArchive(PathBuf),
     /// A tar file as `docker save` writes it.
     DockerArchive(PathBuf),
+    /// The directory from which k3s or RKE2 imports archives.
+    K3s(PathBuf),
 }
 
 /// A registry and where in it repositories go.
@@ -136,6 +144,9 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let cut = || text.chars().take(160).collect::<String>();
+        if text == "k3s" {
+            return Ok(Self::K3s(PathBuf::from(k3s::IMAGES)));
+        }
         let Some((word, rest)) = text.split_once(':') else {
             return Err(TargetError::Unknown { text: cut() });
         };
@@ -155,6 +166,7 @@ impl FromStr for Target {
             "oci" => path(TARGETS[1]).map(Self::Layout),
             "oci-archive" => path(TARGETS[2]).map(Self::OciArchive),
             "docker-archive" => path(TARGETS[3]).map(Self::DockerArchive),
+            "k3s" => path(TARGETS[4]).map(Self::K3s),
             _ => Err(TargetError::Unknown { text: cut() }),
         }
     }
@@ -194,6 +206,7 @@ impl fmt::Display for Target {
             Self::Layout(path) => write!(f, "oci:{}", path.display()),
             Self::OciArchive(path) => write!(f, "oci-archive:{}", path.display()),
             Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
+            Self::K3s(path) => write!(f, "k3s:{}", path.display()),
         }
     }
 }
@@ -243,15 +256,17 @@ mod tests {
             "oci:relative/dir",
             "oci-archive:/srv/a:b.tar",
             "docker-archive:x.tar",
+            "k3s:/var/lib/rancher/rke2/agent/images",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
+        assert_eq!("k3s".parse::<Target>().unwrap().to_string(), "k3s:/var/lib/rancher/k3s/agent/images");
         assert_eq!(target("registry:https://m.example/a/").to_string(), "registry:m.example/a");
     }
 
     #[test]
     fn an_unknown_target_is_answered_with_what_there_is() {
-        for text in ["containerd", "containerd:/run/x.sock", "k3s:", "mirror.example:5000", "", "OCI:x"] {
+        for text in ["containerd", "containerd:/run/x.sock", "mirror.example:5000", "", "OCI:x"] {
             let error = text.parse::<Target>().unwrap_err();
             assert!(matches!(error, TargetError::Unknown { .. }), "{text:?}: {error}");
             assert!(TARGETS.iter().all(|form| error.to_string().contains(form)), "{error}");
@@ -270,6 +285,7 @@ mod tests {
             ("registry:m.example/{port}", "lower-case letters"),
             ("oci:", "no path"),
             ("docker-archive:", "no path"),
+            ("k3s:", "no path"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

@@ -7,6 +7,7 @@ pub mod digest;
 pub mod expiry;
 pub mod import;
 pub mod job;
+pub mod k3s;
 pub mod lint;
 pub mod lock;
 pub mod manifest;

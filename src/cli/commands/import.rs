@@ -22,13 +22,13 @@ pub struct Args {
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
     /// Where to: registry:[http://]HOST[:PORT][/PREFIX] ({host} in PREFIX is the source registry), oci:DIR,
-    /// oci-archive:FILE, docker-archive:FILE
+    /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2)
     #[arg(long, value_name = "TARGET", required = true)]
     into: Vec<String>,
     /// Only this image of the bundle; may be given again
     #[arg(long, value_name = "REF")]
     only: Vec<String>,
-    /// The platform for targets that hold one only (docker-archive)
+    /// The platform for targets that hold one only (docker-archive), or the node's where that is another machine (k3s)
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<String>,
     /// Take over names that a target has for something else

@@ -7,15 +7,22 @@ use std::sync::Arc;
 use super::Job;
 use super::error::ImportError;
 use super::graph::Node;
+use super::index::LayoutIndex;
 use super::stream::{BUFFER, cause};
+use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
+use crate::domain::digest::Digest;
+use crate::domain::text;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::hash::{Hasher, sha256};
 use crate::engine::meter::Meter;
 
 /// Suffix of a file that is not finished.
 const TEMP: &str = ".airlift-tmp";
 /// Bytes of a tar record header, and what contents are padded to (POSIX ustar).
 const RECORD: u64 = 512;
+/// Longer names do not fit into a header.
+const NAME: u64 = 100;
 
 /// A file in the archive.
 pub(super) enum Member {
@@ -23,15 +30,43 @@ pub(super) enum Member {
     Bytes(String, Vec<u8>),
     /// A blob of the bundle, for an image.
     Blob(String, Node, String),
+    /// The same for an image that was there before; its bytes are no progress.
+    Kept(String, Node, String),
 }
 
 impl Member {
     const fn size(&self) -> u64 {
         match self {
             Self::Bytes(_, bytes) => bytes.len() as u64,
-            Self::Blob(_, node, _) => node.size,
+            Self::Blob(_, node, _) | Self::Kept(_, node, _) => node.size,
         }
     }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Bytes(name, _) | Self::Blob(name, ..) | Self::Kept(name, ..) => name,
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Bytes(_, bytes) => sha256(bytes),
+            Self::Blob(_, node, _) | Self::Kept(_, node, _) => node.digest.clone(),
+        }
+    }
+
+    /// Bytes in the archive.
+    fn length(&self) -> u64 {
+        let name = self.name().len() as u64;
+        // GNU's extension: a longer name is a record of its own, with an end and a header.
+        let long = if name > NAME { RECORD + (name + 1).next_multiple_of(RECORD) } else { 0 };
+        long + RECORD + self.size().next_multiple_of(RECORD)
+    }
+}
+
+/// Bytes of the whole archive.
+pub(super) fn length(members: &[Member]) -> u64 {
+    members.iter().map(Member::length).fold(2 * RECORD, u64::saturating_add)
 }
 
 /// What lies under the final name.
@@ -97,17 +132,19 @@ impl<R: Read> Write for Comparer<R> {
 
 /// Writes the archive and gives it its name; returns the bytes written. Blocks.
 pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> {
-    let parent = directory::above(path);
     if !job.spec.replace && job.ctx.files.stat(path)?.is_some() {
         // Another run made it since this one looked; nobody asked for it to be replaced.
         return Err(ImportError::Locked { path: path.to_owned() }.into());
     }
+    overwrite(job, path, members)
+}
+
+/// The same in place of whatever has the name.
+pub(super) fn overwrite(job: &Job, path: &Path, members: &[Member]) -> Result<u64> {
+    let parent = directory::above(path);
     let temp = directory::suffixed(path, TEMP);
     job.ctx.files.remove(&temp)?;
-    let needed = members
-        .iter()
-        .map(|member| member.size().next_multiple_of(RECORD) + RECORD)
-        .fold(2 * RECORD, u64::saturating_add);
+    let needed = length(members);
     if let Some(free) = job.ctx.files.space(parent)?.free.filter(|free| *free < needed) {
         return Err(ImportError::Space { path: path.to_owned(), needed, free }.into());
     }
@@ -153,8 +190,106 @@ fn append<W: Write>(
                 let blob = job.open(node, image, meter)?;
                 builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
             }
+            Member::Kept(name, node, image) => {
+                let blob = job.open(node, image, None)?;
+                builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
+            }
         };
         written.map_err(|error| cause(error, |error| file_error("write", path, error)))?;
     }
     Ok(())
+}
+
+/// Reads an archive from its device and hashes every member, without a look at the bundle; says what is not as it
+/// would be written, if anything is. Blocks.
+pub(super) fn damage(job: &Job, path: &Path, members: &[Member]) -> Result<Option<Damage>> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let open = job.ctx.files.open_cold(directory::above(path), &name, false)?;
+    let failed = |source| file_error("read", path, source);
+    let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER, open.reader));
+    let mut there = archive.entries().map_err(failed)?.raw(true);
+    let mut buffer = vec![0; BUFFER];
+    for member in members {
+        job.ctx.check()?;
+        if member.name().len() as u64 > NAME {
+            // The record of the long name; the header after it has the beginning of it.
+            drop(there.next());
+        }
+        let damaged = |actual: String| {
+            Ok(Some(Damage { member: member.name().to_owned(), expected: member.digest(), actual }))
+        };
+        let mut entry = match there.next() {
+            None => return damaged("nothing".to_owned()),
+            Some(Err(error)) => return damaged(error.to_string()),
+            Some(Ok(entry)) => entry,
+        };
+        let name = member.name().as_bytes();
+        if *entry.path_bytes() != name[..name.len().min(NAME as usize)] || entry.size() != member.size() {
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            return damaged(format!("{} with {} bytes", text::shown(&name), entry.size()));
+        }
+        let mut hasher = Hasher::new(member.digest().algorithm());
+        loop {
+            match entry.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(got) => hasher.update(&buffer[..got]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        let actual = hasher.finish();
+        if actual != member.digest() {
+            return damaged(actual.to_string());
+        }
+    }
+    // One that goes on is not what was written, and has other names than are known of.
+    let rest = there.next().map(|rest| rest.map_err(failed)).transpose()?;
+    Ok(rest.map(|rest| Damage {
+        member: text::shown(&String::from_utf8_lossy(&rest.path_bytes())).into_owned(),
+        expected: sha256(&[]),
+        actual: "a member too many".to_owned(),
+    }))
+}
+
+/// The index of an archive of a layout as it is written here, which stands at its beginning; an error in words where
+/// it is another kind of archive, nothing where there is none. Blocks.
+pub(super) fn index(job: &Job, path: &Path) -> Result<Option<std::result::Result<LayoutIndex, String>>> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let open = match job.ctx.files.open(directory::above(path), &name) {
+        Ok(open) => open,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(read_index(open.reader)))
+}
+
+fn read_index(reader: impl Read) -> std::result::Result<LayoutIndex, String> {
+    let other = |error: io::Error| format!("it is no archive of an image layout: {error}");
+    let mut archive = tar::Archive::new(reader);
+    let mut entries = archive.entries().map_err(other)?.raw(true);
+    for wanted in [LAYOUT, INDEX] {
+        let Some(entry) = entries.next().transpose().map_err(other)? else {
+            return Err("it is empty".to_owned());
+        };
+        if *entry.path_bytes() != *wanted.as_bytes() || entry.size() > MAX_DOCUMENT {
+            return Err(format!("it does not begin with {LAYOUT} and {INDEX}"));
+        }
+        if wanted == INDEX {
+            let mut bytes = Vec::new();
+            entry.take(MAX_DOCUMENT).read_to_end(&mut bytes).map_err(other)?;
+            return LayoutIndex::parse(&bytes);
+        }
+    }
+    Ok(LayoutIndex::empty())
+}
+
+/// A member of an archive that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// Its name.
+    pub(super) member: String,
+    /// The digest it should have.
+    pub(super) expected: Digest,
+    /// What is there.
+    pub(super) actual: String,
 }

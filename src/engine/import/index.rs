@@ -7,6 +7,7 @@ use serde_json::{json, value::to_raw_value};
 
 use super::graph::{ImageGraph, Node, Referrer};
 use crate::domain::bundle::{CARRIED_TAG, CONTAINERD_NAME, REF_NAME};
+use crate::domain::digest::Digest;
 use crate::domain::manifest::Descriptor;
 use crate::domain::media_type as mt;
 use crate::domain::strict_json;
@@ -114,6 +115,12 @@ impl LayoutIndex {
         self.manifests.iter().map(|(descriptor, _)| descriptor).find(has)
     }
 
+    /// The names that containerd gives, with what they name.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&String, &Digest)> {
+        let all = self.manifests.iter().map(|(descriptor, _)| descriptor);
+        all.filter_map(|one| Some((one.annotations.get(CONTAINERD_NAME)?, &one.digest)))
+    }
+
     /// Makes an entry be there, in place of whatever has its name.
     pub(super) fn put(&mut self, entry: &Entry) -> Result<(), serde_json::Error> {
         let name = entry.names.iter().find(|(key, _)| *key == entry.key).map(|(_, name)| name);
@@ -174,7 +181,6 @@ impl LayoutIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::digest::Digest;
 
     fn entry(n: u8, key: &'static str, name: &str) -> Entry {
         let node =

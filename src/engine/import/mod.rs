@@ -6,6 +6,7 @@ pub mod error;
 mod fan;
 mod graph;
 mod index;
+mod k3s;
 mod layout;
 mod oci_archive;
 mod refusal;

@@ -17,7 +17,7 @@ use crate::engine::error::{EngineError, Kind, Result};
 /// Says what would become of each image; an archive that is there is compared byte by byte.
 pub(super) fn plan(job: &Job, file: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
     let all: Vec<&ImageGraph> = images.iter().collect();
-    let planned = match archive::compare(job, file, &members(file, &all)?)? {
+    let planned = match archive::compare(job, file, &members(file, &all, aliases(&all))?)? {
         There::Nothing => Planned::Add,
         There::Same => Planned::Skip,
         There::Other => Planned::taken(job, "another archive".to_owned()),
@@ -39,8 +39,9 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
             ..Written::default()
         });
     }
-    let written =
-        write(job, images, &mut outcomes, |chosen| archive::commit(job, file, &members(file, chosen)?))?;
+    let written = write(job, images, &mut outcomes, |chosen| {
+        archive::commit(job, file, &members(file, chosen, aliases(chosen))?)
+    })?;
     let alone = outcomes.iter().filter(|outcome| outcome.arrived()).count() == 1;
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome, alone)).collect();
     Ok(Written { outcomes, notes, written, present: 0, ..Written::default() })
@@ -111,12 +112,17 @@ fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> 
     Ok(())
 }
 
-fn members(file: &Path, images: &[&ImageGraph]) -> Result<Vec<Member>> {
+/// What podman can still load.
+const fn aliases(images: &[&ImageGraph]) -> Aliases {
+    if images.len() == 1 { Aliases::NameOnly } else { Aliases::WithDigest }
+}
+
+/// What an archive of these images consists of, in order.
+pub(super) fn members(file: &Path, images: &[&ImageGraph], aliases: Aliases) -> Result<Vec<Member>> {
     let broken = |error: serde_json::Error| ImportError::NoLayout {
         path: file.to_owned(),
         reason: format!("its index cannot be written: {error}"),
     };
-    let aliases = if images.len() == 1 { Aliases::NameOnly } else { Aliases::WithDigest };
     let mut index = LayoutIndex::empty();
     for entry in images.iter().flat_map(|image| entries(image, aliases)) {
         index.put(&entry).map_err(broken)?;

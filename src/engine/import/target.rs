@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::ImageGraph;
-use super::{ImportSpec, Job, Planned, Written, docker_archive, layout, oci_archive, registry};
+use super::{ImportSpec, Job, Planned, Written, docker_archive, k3s, layout, oci_archive, registry};
 use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
@@ -35,6 +35,7 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
         Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await,
         Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
         Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
+        Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await,
     }
 }
 
@@ -52,6 +53,7 @@ pub(super) async fn apply(
         Target::DockerArchive(file) => {
             blocking(move || docker_archive::apply(&job, &file, &images, &plan)).await
         }
+        Target::K3s(dir) => blocking(move || k3s::apply(&job, &dir, &images, &plan)).await,
     }
 }
 
@@ -67,7 +69,7 @@ pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
             };
             Some(format!("{}/{repository}{selector}", registry.host))
         }
-        Target::Layout(_) | Target::OciArchive(_) => Some(reference.to_string()),
+        Target::Layout(_) | Target::OciArchive(_) | Target::K3s(_) => Some(reference.to_string()),
         Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
     }
 }
@@ -82,6 +84,7 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
         let (directory, made, name) = match target {
             Target::Registry(_) => continue,
             Target::Layout(dir) => (dir.as_path(), dir.join("blobs"), None),
+            Target::K3s(dir) => (dir.as_path(), dir.clone(), None),
             Target::OciArchive(file) | Target::DockerArchive(file) => {
                 let directory = directory::above(file);
                 (directory, directory.to_owned(), file.file_name())
@@ -102,7 +105,9 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
 
 /// The bundle is never written to, not even beside its own files.
 pub(super) fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
-    let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path)) = target else {
+    let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path) | Target::K3s(path)) =
+        target
+    else {
         return Ok(());
     };
     let root = bundle.root().canonicalize().unwrap_or_else(|_| bundle.root().to_owned());

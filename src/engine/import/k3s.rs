@@ -1,0 +1,262 @@
+//! Import into the images directory of k3s or RKE2: one archive per bundle, whole or not there, that their containerd takes.
+//!
+//! The archive has every image under its tag and its digest: only releases from December 2025 on make the digest names
+//! themselves. Images of the same bundle that an earlier run put there stay in it.
+
+mod notes;
+mod settings;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::archive::{self, Member};
+use super::error::ImportError;
+use super::graph::{self, ImageGraph};
+use super::index::Aliases;
+use super::report::Outcome;
+use super::{Job, Planned, Written, oci_archive};
+use crate::domain::bundle::Image;
+use crate::domain::digest::Digest;
+use crate::domain::import::Target;
+use crate::domain::k3s;
+use crate::domain::platform::Platform;
+use crate::domain::reference::Reference;
+use crate::domain::text;
+use crate::engine::error::{EngineError, Result};
+
+/// A directory with more files than this is not looked through.
+const MAX_FILES: usize = 10_000;
+
+/// What the archives in the directory name.
+struct There {
+    /// Our own archive's names.
+    own: BTreeMap<String, Digest>,
+    /// Why the file with our archive's name is none.
+    foreign: Option<String>,
+    /// Names in archives of other bundles, with the archive.
+    others: BTreeMap<String, (Digest, String)>,
+    /// Files that are imported too and were not looked into.
+    unseen: Vec<String>,
+}
+
+/// The archive that this bundle has in a directory.
+fn archive_in(job: &Job, dir: &Path) -> PathBuf {
+    let document = job.bundle.document();
+    dir.join(k3s::archive(&document.name, document.serial))
+}
+
+/// Looks into the archives of the directory.
+fn look(job: &Job, dir: &Path) -> Result<There> {
+    let file = archive_in(job, dir);
+    let mut there =
+        There { own: BTreeMap::new(), foreign: None, others: BTreeMap::new(), unseen: Vec::new() };
+    match archive::index(job, &file)? {
+        None => {}
+        Some(Ok(index)) => {
+            there.own = index.names().map(|(name, digest)| (name.clone(), digest.clone())).collect();
+        }
+        Some(Err(reason)) => there.foreign = Some(reason),
+    }
+    let lost = lost(job, &there.own);
+    if !lost.is_empty() {
+        there.foreign = Some(format!("it has other images: {}", super::error::shortened(&lost)));
+    }
+    let entries = match job.ctx.files.entries(dir, MAX_FILES) {
+        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other?,
+    };
+    let mut names: Vec<String> = entries.into_iter().map(|entry| entry.path).collect();
+    names.retain(|name| k3s::is_read(name) && dir.join(name) != file);
+    names.sort();
+    for name in names {
+        let index = match k3s::bundle_of(&name) {
+            Some(_) => archive::index(job, &dir.join(&name))?,
+            None => None,
+        };
+        let Some(Ok(index)) = index else {
+            there.unseen.push(text::shown(&name).into_owned());
+            continue;
+        };
+        // The last one has it in the end, as it is imported last.
+        let found = index.names().map(|(image, digest)| (image.clone(), (digest.clone(), name.clone())));
+        there.others.extend(found);
+    }
+    Ok(there)
+}
+
+/// Images of an archive of this name and serial that this bundle has not.
+fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
+    let images = &job.bundle.document().images;
+    let names =
+        |image: &Image| [image.reference.to_string(), image.reference.at_digest(&image.digest).to_string()];
+    let has = |name: &str, digest: &Digest| {
+        images.iter().any(|image| image.digest == *digest && names(image).iter().any(|one| one == name))
+    };
+    own.iter()
+        .filter(|(name, digest)| !has(name, digest))
+        .map(|(name, _)| text::shown(name).into_owned())
+        .collect()
+}
+
+/// Says what would become of each image; of the archive that is there only the beginning is read.
+pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
+    let there = look(job, dir)?;
+    let node = job.spec.platform.clone().unwrap_or_else(Platform::host);
+    let mut planned = Vec::with_capacity(images.len());
+    for image in images {
+        planned.push(match unfit(dir, image, &node) {
+            Some(error) if job.spec.dry_run => Planned::Refused(Outcome::failed(&error)),
+            Some(error) => Planned::Refused(job.failed(image, error)?),
+            None => one(job, dir, image, &there),
+        });
+    }
+    Ok(planned)
+}
+
+fn one(job: &Job, dir: &Path, image: &ImageGraph, there: &There) -> Planned {
+    let name = image.name();
+    if let Some(reason) = &there.foreign {
+        let archive = archive_in(job, dir);
+        return Planned::taken(job, format!("another archive {}: {reason}", archive.display()));
+    }
+    if there.own.contains_key(&name) {
+        return Planned::Skip;
+    }
+    match there.others.get(&name) {
+        Some((digest, archive)) if *digest != image.image.digest => {
+            Planned::taken(job, format!("{digest} in {archive}"))
+        }
+        _ => Planned::Add,
+    }
+}
+
+/// Why no pod of the node can run an image, if none can.
+fn unfit(dir: &Path, image: &ImageGraph, node: &Platform) -> Option<EngineError> {
+    let carried = &image.image.platforms;
+    if carried.is_empty() || carried.iter().any(|one| node.accepts(&one.platform())) {
+        return None;
+    }
+    let platforms: Vec<String> = carried.iter().map(|one| one.platform().to_string()).collect();
+    let error = ImportError::Unfit {
+        image: image.name(),
+        target: Target::K3s(dir.to_owned()).to_string(),
+        reason: format!("the node is {node}, the image has {} alone", platforms.join(", ")),
+        hint: "nothing was written: pack it for the node's platform; where DIR is another machine's, give that one's \
+               with --platform OS/ARCH; --keep-going imports the others",
+    };
+    Some(error.into())
+}
+
+/// Writes. Blocks.
+pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
+    let file = archive_in(job, dir);
+    let there = look(job, dir)?;
+    let kept = kept(job, images, &there)?;
+    let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+    let mut written = Written { notes: vec![Vec::new(); images.len()], ..Written::default() };
+    if plan.iter().any(|planned| planned.refused().is_none()) {
+        let chosen = arrived(images, &outcomes);
+        match untouched(job, &file, plan, &members(job, &file, &chosen, &kept)?)? {
+            Untouched::Whole(bytes) => written.present = bytes,
+            state => {
+                if let Untouched::Damaged(what) = state {
+                    written
+                        .general
+                        .push(format!("{} was damaged and is written anew: {what}", file.display()));
+                    let skipped = outcomes.iter_mut().filter(|one| matches!(one, Outcome::Skipped));
+                    skipped.for_each(|one| *one = Outcome::Added);
+                }
+                written.written = oci_archive::write(job, images, &mut outcomes, |chosen| {
+                    commit(job, &file, &members(job, &file, chosen, &kept)?)
+                })?;
+            }
+        }
+    }
+    let target = Target::K3s(dir.to_owned()).to_string();
+    arrived(images, &outcomes).iter().for_each(|image| job.arrived.note(&target, &image.name()));
+    notes::say(job, dir, images, &there, &mut written);
+    Ok(Written { outcomes, ..written })
+}
+
+/// Images of this bundle that the archive has besides those that are asked for.
+fn kept(job: &Job, images: &[ImageGraph], there: &There) -> Result<Vec<ImageGraph>> {
+    let asked: HashSet<String> = images.iter().map(ImageGraph::name).collect();
+    let mut only: Vec<Reference> = Vec::new();
+    for image in &job.bundle.document().images {
+        let name = image.reference.to_string();
+        if there.own.get(&name) == Some(&image.digest) && !asked.contains(&name) {
+            only.push(image.reference.clone());
+        }
+    }
+    if only.is_empty() { Ok(Vec::new()) } else { graph::wanted(&job.bundle, &only) }
+}
+
+fn arrived<'a>(images: &'a [ImageGraph], outcomes: &[Outcome]) -> Vec<&'a ImageGraph> {
+    images.iter().zip(outcomes).filter(|(_, outcome)| outcome.arrived()).map(|(image, _)| image).collect()
+}
+
+/// The whole archive, in the order of the bundle.
+fn members(job: &Job, file: &Path, chosen: &[&ImageGraph], kept: &[ImageGraph]) -> Result<Vec<Member>> {
+    let place = |image: &&ImageGraph| {
+        job.bundle.document().images.iter().position(|one| one.reference == image.image.reference)
+    };
+    let mut all: Vec<&ImageGraph> = chosen.iter().copied().chain(kept).collect();
+    all.sort_by_key(place);
+    let asked: HashSet<&Digest> =
+        chosen.iter().flat_map(|image| image.nodes()).map(|node| &node.digest).collect();
+    let members = oci_archive::members(file, &all, Aliases::WithDigest)?.into_iter();
+    let settle = |member| match member {
+        Member::Blob(name, node, image) if !asked.contains(&node.digest) => Member::Kept(name, node, image),
+        other => other,
+    };
+    Ok(members.map(settle).collect())
+}
+
+enum Untouched {
+    /// There is nothing to do; its length in bytes.
+    Whole(u64),
+    /// What is wrong with the archive that should be whole.
+    Damaged(String),
+    /// Something is to be written.
+    No,
+}
+
+/// Whether everything is there already, by its bytes: the archive is read, the medium is not.
+fn untouched(job: &Job, file: &Path, plan: &[Planned], members: &[Member]) -> Result<Untouched> {
+    let all = plan.iter().filter(|planned| planned.refused().is_none());
+    if !all.clone().all(|planned| matches!(planned, Planned::Skip)) {
+        return Ok(Untouched::No);
+    }
+    let blobs = members.iter().filter_map(|member| match member {
+        Member::Blob(_, node, _) => Some(node),
+        _ => None,
+    });
+    if let Some(damage) = archive::damage(job, file, members)? {
+        return Ok(Untouched::Damaged(format!(
+            "{}: expected {}, found {}",
+            damage.member, damage.expected, damage.actual
+        )));
+    }
+    let mut bytes = 0;
+    for node in blobs {
+        job.pass(node);
+        job.meter.add(node.size);
+        bytes += node.size;
+    }
+    Ok(Untouched::Whole(bytes))
+}
+
+/// Writes the archive and reads it back.
+fn commit(job: &Job, file: &Path, members: &[Member]) -> Result<u64> {
+    let written = archive::overwrite(job, file, members)?;
+    match archive::damage(job, file, members)? {
+        None => Ok(written),
+        Some(damage) => Err(ImportError::Altered {
+            target: file.display().to_string(),
+            name: damage.member,
+            expected: damage.expected,
+            actual: damage.actual,
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,87 @@
+//! What the operator is told after an import into an images directory: names, what is imported besides, what stays hidden.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::settings::{self, Remembered};
+use super::{There, archive_in};
+use crate::domain::k3s::{self, Settings};
+use crate::domain::reference::Reference;
+use crate::engine::import::graph::ImageGraph;
+use crate::engine::import::{Job, Written};
+
+/// What the operator should know.
+pub(super) fn say(job: &Job, dir: &Path, images: &[ImageGraph], there: &There, written: &mut Written) {
+    let (settings, problems) = settings::read(&*job.ctx.files, dir);
+    for (image, notes) in images.iter().zip(&mut written.notes) {
+        notes.extend(settings.of_image(&image.image.reference));
+    }
+    written.general.extend(problems);
+    written.general.extend(general(job, dir, &settings, there, written.written));
+}
+
+fn general(job: &Job, dir: &Path, settings: &Settings, there: &There, written: u64) -> Vec<String> {
+    let file = archive_in(job, dir);
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let carried: Vec<&Reference> =
+        job.bundle.document().images.iter().map(|image| &image.reference).collect();
+    let mut notes = settings.general(&carried);
+    if written > 0 {
+        notes.push(format!(
+            "k3s and RKE2 import {name} within seconds where they run (releases from January 2025 on), else when they \
+             start; releases from December 2025 on log \"failed to parse tag\" for its digest names, which are there"
+        ));
+    }
+    let size = job.ctx.files.stat(&file).ok().flatten().map(|stat| stat.size);
+    notes.extend(hidden(settings::remembered(&*job.ctx.files, dir, &name, k3s::CACHE), size, written > 0));
+    let bundles: BTreeSet<&String> = there.others.values().map(|(_, archive)| archive).collect();
+    if !bundles.is_empty() {
+        let names: Vec<&str> = bundles.into_iter().map(String::as_str).collect();
+        notes.push(format!(
+            "archives of other bundles stay and are imported at every start too: {}; remove what no pod needs any more",
+            names.join(", ")
+        ));
+    }
+    if !there.unseen.is_empty() {
+        notes.push(format!(
+            "imported at every start too, and not looked into: {}; a tag that is also in one of them is that of the \
+             last by name",
+            there.unseen.join(", ")
+        ));
+    }
+    notes
+}
+
+/// What `.cache.json` hides.
+fn hidden(remembered: Remembered, size: Option<u64>, wrote: bool) -> Option<String> {
+    match remembered {
+        Remembered::NoCache => None,
+        Remembered::Imported { size: before } if wrote && Some(before) == size => Some(format!(
+            "{} has this archive with the same length: releases before July 2026 do not import it again; take its \
+             entry out of that file and start k3s or RKE2 anew",
+            k3s::CACHE
+        )),
+        Remembered::Imported { .. } if wrote => None,
+        Remembered::Imported { .. } | Remembered::NotYet => Some(format!(
+            "{} keeps an archive that did not change from being imported again at a start: images that were removed \
+             from the runtime since do not come back, and lose their pins; take that file away before a start that is to \
+             repair them",
+            k3s::CACHE
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r21_what_the_cache_file_hides_is_said_where_it_hides_something() {
+        let imported = Remembered::Imported { size: 7 };
+        assert_eq!(hidden(Remembered::NoCache, Some(7), true), None);
+        assert!(hidden(imported, Some(7), true).unwrap().contains("same length"));
+        assert_eq!(hidden(imported, Some(8), true), None);
+        assert!(hidden(imported, Some(7), false).unwrap().contains("do not come back"));
+        assert!(hidden(Remembered::NotYet, Some(7), true).unwrap().contains("lose their pins"));
+    }
+}
