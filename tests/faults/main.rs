@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod k3s;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod machine;

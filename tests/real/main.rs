@@ -18,6 +18,8 @@ mod import;
 #[cfg(test)]
 mod import_containerd;
 #[cfg(test)]
+mod import_k3s;
+#[cfg(test)]
 mod import_packed;
 #[cfg(test)]
 mod keys;

@@ -18,7 +18,7 @@ use crate::engine::hash::{Hasher, sha256};
 use crate::engine::meter::Meter;
 
 /// Suffix of a file that is not finished.
-const TEMP: &str = ".airlift-tmp";
+pub(super) const TEMP: &str = ".airlift-tmp";
 /// Bytes of a tar record header, and what contents are padded to (POSIX ustar).
 const RECORD: u64 = 512;
 /// Longer names do not fit into a header.
@@ -242,13 +242,13 @@ pub(super) fn damage(job: &Job, path: &Path, members: &[Member]) -> Result<Optio
             return damaged(actual.to_string());
         }
     }
-    // One that goes on is not what was written, and has other names than are known of.
-    let rest = there.next().map(|rest| rest.map_err(failed)).transpose()?;
-    Ok(rest.map(|rest| Damage {
-        member: text::shown(&String::from_utf8_lossy(&rest.path_bytes())).into_owned(),
-        expected: sha256(&[]),
-        actual: "a member too many".to_owned(),
-    }))
+    // One that goes on is not what was written, and may have other names than are known of.
+    let Some(rest) = there.next() else { return Ok(None) };
+    let actual = match rest {
+        Ok(_) => "a member too many".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Ok(Some(Damage { member: "its end".to_owned(), expected: sha256(&[]), actual }))
 }
 
 /// The index of an archive of a layout as it is written here, which stands at its beginning; an error in words where

@@ -147,8 +147,20 @@ fn unfit(dir: &Path, image: &ImageGraph, node: &Platform) -> Option<EngineError>
     Some(error.into())
 }
 
+/// Removes what runs left that were cut off; the directory is held, so that none goes on.
+fn sweep(job: &Job, dir: &Path) -> Result<()> {
+    for entry in job.ctx.files.entries(dir, MAX_FILES)? {
+        let cut_off = entry.path.strip_suffix(archive::TEMP).and_then(k3s::bundle_of);
+        if cut_off.is_some() {
+            job.ctx.files.remove(&dir.join(&entry.path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
+    sweep(job, dir)?;
     let file = archive_in(job, dir);
     let there = look(job, dir)?;
     let kept = kept(job, images, &there)?;

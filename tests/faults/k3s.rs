@@ -1,0 +1,100 @@
+//! Imports into an images directory that are killed or run out of room: k3s never sees half an archive, the next run completes.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use airlift::domain::k3s::is_read;
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+
+use crate::machine::{Mount, strace, tampered};
+use crate::rig::world::{Ran, World};
+
+const ARCHIVE: &str = "airlift-bundle-00000001.tar";
+
+fn packed() -> Option<(World, PathBuf)> {
+    let world = World::start()?;
+    world.push(|layout, host| {
+        let layers = vec![LayerSpec::noise(1, 1_500_000), LayerSpec::noise(2, 400_000)];
+        layout.image(&format!("{host}/team/app:1"), &ImageSpec::new(layers)).unwrap()
+    });
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    Some((world, bundle))
+}
+
+fn import(world: &World, bundle: &Path, dir: &Path) -> Command {
+    let mut command = world.command();
+    command.arg("import").arg(bundle).arg("--into").arg(format!("k3s:{}", dir.display()));
+    command
+}
+
+/// What lies in the directory, and what of it k3s reads.
+fn seen(dir: &Path) -> (Vec<String>, Vec<String>) {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut all: Vec<String> = entries.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
+    all.sort();
+    let read = all.iter().filter(|name| is_read(name)).cloned().collect();
+    (all, read)
+}
+
+#[test]
+fn r09_an_import_that_is_killed_leaves_nothing_that_k3s_reads_and_the_next_one_completes() {
+    let (Some(strace), Some((world, bundle))) = (strace(), packed()) else { return };
+    let whole = world.root.join("whole");
+    Ran::of(import(&world, &bundle, &whole)).code(0);
+    let whole = fs::read(whole.join(ARCHIVE)).unwrap();
+    for (call, when) in [("write", "1"), ("write", "4"), ("write", "6"), ("fsync", "1"), ("rename", "1")] {
+        let dir = world.root.join(format!("{call}-{when}"));
+        fs::create_dir(&dir).unwrap();
+        let temp = dir.canonicalize().unwrap().join(format!("{ARCHIVE}.airlift-tmp"));
+        let log = world.root.join("log");
+        let what = format!("signal=KILL:when={when}");
+        let output =
+            tampered(&strace, (call, &temp), &what, &log, &import(&world, &bundle, &dir)).output().unwrap();
+        assert_eq!(
+            output.status.signal(),
+            Some(9),
+            "{call} {when}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let (all, read) = seen(&dir);
+        assert_eq!(read, Vec::<String>::new(), "{call} {when}: {all:?}");
+        Ran::of(import(&world, &bundle, &dir)).code(0);
+        assert_eq!(seen(&dir).0, [ARCHIVE], "{call} {when}");
+        assert!(fs::read(dir.join(ARCHIVE)).unwrap() == whole, "{call} {when}");
+    }
+}
+
+#[test]
+fn r08_a_directory_without_room_is_refused_with_figures_and_left_as_it_was() {
+    let Some((world, bundle)) = packed() else { return };
+    let dir = world.root.join("images");
+    let Some(mount) = Mount::tmpfs(&dir, "size=1m") else { return };
+    let ran = Ran::of(import(&world, &bundle, &dir)).code(14);
+    assert!(
+        ran.said().contains("bytes more") && ran.said().contains("nothing was written"),
+        "{}",
+        ran.said()
+    );
+    assert_eq!(seen(&dir).0, Vec::<String>::new());
+    mount.remount("size=16m");
+    Ran::of(import(&world, &bundle, &dir)).code(0);
+    assert_eq!(seen(&dir).0, [ARCHIVE]);
+}
+
+#[test]
+fn a_directory_that_runs_full_on_the_way_is_said_and_swept() {
+    let (Some(strace), Some((world, bundle))) = (strace(), packed()) else { return };
+    for (call, what) in [("write", "error=ENOSPC:when=4"), ("fsync", "error=ENOSPC")] {
+        let dir = world.root.join(call);
+        fs::create_dir(&dir).unwrap();
+        let temp = dir.canonicalize().unwrap().join(format!("{ARCHIVE}.airlift-tmp"));
+        let log = world.root.join("log");
+        let ran =
+            Ran::of(tampered(&strace, (call, &temp), what, &log, &import(&world, &bundle, &dir))).code(14);
+        assert!(ran.said().contains("none of the images is in it"), "{}", ran.said());
+        assert_eq!(seen(&dir).0, Vec::<String>::new(), "{call}");
+    }
+}
