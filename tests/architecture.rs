@@ -61,6 +61,7 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/media/", "tables of the kernel and first bytes of devices"),
     ("src/engine/bundle/contents.rs", "the running program"),
     ("src/engine/jobs/record.rs", "a lock that stays with its file through a rename"),
+    ("src/engine/watched.rs", "the kernel's word of what changed in directories"),
     ("src/engine/demo/", "samples that it makes and damages"),
 ];
 const FILE_SYSTEMS: &[&str] = &["std::fs", "tokio::fs", "rustix::fs"];

@@ -28,3 +28,4 @@ pub mod sign;
 pub mod spec;
 pub mod state;
 pub mod store;
+pub mod watched;

@@ -22,6 +22,7 @@ use crate::engine::jobs::{End, Job, JobManager};
 use crate::engine::media::Watch;
 use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
+use crate::engine::watched::Watched;
 use crate::failure::Failure;
 
 /// A job's view is passed on at most this often.
@@ -181,6 +182,24 @@ impl Runner {
         loop {
             watch.changed().await;
             self.ask(Query::Media);
+        }
+    }
+
+    /// Looks at the host again whenever a key or the list of trusted ones changes, as by a command.
+    pub async fn watch_host(&self) {
+        let paths = &self.settings.paths;
+        let directories = vec![paths.data_dir().to_owned(), paths.config_dir().to_owned()];
+        let mut watched = match Watched::start(directories) {
+            Ok(watched) => watched,
+            Err(error) => {
+                let words =
+                    format!("keys that a command makes are not noticed ({error}) until Start is entered");
+                return self.say(Msg::Said(Level::Info, words));
+            }
+        };
+        loop {
+            watched.changed().await;
+            self.ask(Query::Host);
         }
     }
 

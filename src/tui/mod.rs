@@ -156,7 +156,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     let (tell, told) = unbounded_channel();
     let runner = Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent());
     let watching = runner.clone();
-    tokio::spawn(async move { watching.watch_media().await });
+    tokio::spawn(async move { tokio::join!(watching.watch_media(), watching.watch_host()) });
     let signals: [(SignalKind, fn() -> Msg); 3] = [
         (SignalKind::terminate(), || Msg::Terminate),
         (SignalKind::hangup(), || Msg::Lost),

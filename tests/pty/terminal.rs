@@ -145,6 +145,17 @@ fn quiet_span(console: &mut Console) -> (usize, u64) {
 }
 
 #[test]
+fn a_key_that_a_command_makes_is_seen_without_a_restart() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Make a signing key").wait("net ");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_airlift"));
+    command.env_clear().env("HOME", root.path()).args(["key", "generate", "--no-passphrase"]);
+    assert!(command.output().unwrap().status.success());
+    console.wait_for("the key is told", |screen| !screen.contains("Make a signing key"));
+}
+
+#[test]
 fn what_was_added_last_is_there_after_leaving_at_once() {
     let root = TempRoot::new();
     let mut console = Console::start(&Setting::new(root.path()));
