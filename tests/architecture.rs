@@ -57,6 +57,7 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/sign/keys", "private keys: modes, and names that are never replaced"),
     ("src/engine/sign/store.rs", "the mode of the trust file"),
     ("src/engine/registry/", "what the operator configured: CA files, credentials; files that are pushed"),
+    ("src/engine/import/containers_storage/position.rs", "tables of the kernel"),
     ("src/engine/host.rs", "tables of the kernel, sockets of runtimes"),
     ("src/engine/media/", "tables of the kernel and first bytes of devices"),
     ("src/engine/bundle/contents.rs", "the running program"),

@@ -15,12 +15,13 @@ use super::reference::Reference;
 pub const HOST_PLACEHOLDER: &str = "{host}";
 
 /// The targets of this version, as they are written on a command line.
-pub const TARGETS: [&str; 5] = [
+pub const TARGETS: [&str; 6] = [
     "registry:[http://]HOST[:PORT][/PREFIX]",
     "oci:DIR",
     "oci-archive:FILE",
     "docker-archive:FILE",
     "k3s[:DIR]",
+    "containers-storage[:DIR]",
 ];
 
 /// Something that takes images.
@@ -36,6 +37,8 @@ pub enum Target {
     DockerArchive(PathBuf),
     /// The directory from which k3s or RKE2 imports archives.
     K3s(PathBuf),
+    /// The store of CRI-O and podman on this node: its default one, or an additional image store in a directory.
+    ContainersStorage(Option<PathBuf>),
 }
 
 /// A registry and where in it repositories go.
@@ -147,6 +150,9 @@ impl FromStr for Target {
         if text == "k3s" {
             return Ok(Self::K3s(PathBuf::from(k3s::IMAGES)));
         }
+        if text == "containers-storage" {
+            return Ok(Self::ContainersStorage(None));
+        }
         let Some((word, rest)) = text.split_once(':') else {
             return Err(TargetError::Unknown { text: cut() });
         };
@@ -167,6 +173,9 @@ impl FromStr for Target {
             "oci-archive" => path(TARGETS[2]).map(Self::OciArchive),
             "docker-archive" => path(TARGETS[3]).map(Self::DockerArchive),
             "k3s" => path(TARGETS[4]).map(Self::K3s),
+            "containers-storage" => store(rest)
+                .map(|store| Self::ContainersStorage(Some(store)))
+                .map_err(|reason| TargetError::Malformed { text: cut(), form: TARGETS[5], reason }),
             _ => Err(TargetError::Unknown { text: cut() }),
         }
     }
@@ -199,6 +208,32 @@ fn registry(text: &str) -> Result<RegistryTarget, String> {
     }
 }
 
+/// The directory of an additional image store, as it can be written in a store specification and in `storage.conf`
+/// (containers-transports(5)): `:`, `+` and `@` part the former, brackets and commas end its pieces.
+fn store(text: &str) -> Result<PathBuf, String> {
+    let bad =
+        |c: char| matches!(c, ':' | '+' | '@' | '[' | ']' | ',' | '"' | '\\') || super::text::is_hostile(c);
+    let mut parts = text.split('/').skip(1).filter(|part| !part.is_empty());
+    if text.is_empty() {
+        return Err("there is no path".to_owned());
+    }
+    if !text.starts_with('/') {
+        return Err("the path must be absolute, as it goes into storage.conf".to_owned());
+    }
+    if let Some(c) = text.chars().find(|c| bad(*c)) {
+        return Err(format!("containers/storage cannot have {c:?} in the path of a store"));
+    }
+    if parts.clone().next().is_none() || parts.any(|part| matches!(part, "." | "..")) {
+        return Err("the path must name a directory of its own, without . and ..".to_owned());
+    }
+    // As it is compared with what storage.conf says.
+    Ok(text
+        .split('/')
+        .skip(1)
+        .filter(|part| !part.is_empty())
+        .fold(PathBuf::from("/"), |path, part| path.join(part)))
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,6 +242,8 @@ impl fmt::Display for Target {
             Self::OciArchive(path) => write!(f, "oci-archive:{}", path.display()),
             Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
             Self::K3s(path) => write!(f, "k3s:{}", path.display()),
+            Self::ContainersStorage(None) => f.write_str("containers-storage"),
+            Self::ContainersStorage(Some(path)) => write!(f, "containers-storage:{}", path.display()),
         }
     }
 }
@@ -257,10 +294,14 @@ mod tests {
             "oci-archive:/srv/a:b.tar",
             "docker-archive:x.tar",
             "k3s:/var/lib/rancher/rke2/agent/images",
+            "containers-storage",
+            "containers-storage:/var/images",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
         assert_eq!("k3s".parse::<Target>().unwrap().to_string(), "k3s:/var/lib/rancher/k3s/agent/images");
+        let slashes: Target = "containers-storage://var//images/".parse().unwrap();
+        assert_eq!(slashes.to_string(), "containers-storage:/var/images");
         assert_eq!(target("registry:https://m.example/a/").to_string(), "registry:m.example/a");
     }
 
@@ -286,6 +327,14 @@ mod tests {
             ("oci:", "no path"),
             ("docker-archive:", "no path"),
             ("k3s:", "no path"),
+            ("containers-storage:", "no path"),
+            ("containers-storage:images", "absolute"),
+            ("containers-storage:/", "of its own"),
+            ("containers-storage:/var/../images", "of its own"),
+            ("containers-storage:/var/a:b", "':'"),
+            ("containers-storage:/var/a+b", "'+'"),
+            ("containers-storage:/var/a]b", "']'"),
+            ("containers-storage:/var/a\nb", "in the path"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

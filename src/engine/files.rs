@@ -129,6 +129,21 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// The kernel's.
     fn create_dir(&self, path: &Path) -> FileResult<()>;
+    /// Makes a symbolic link that leads to `target`.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn link(&self, target: &Path, path: &Path) -> FileResult<()>;
+    /// Removes whatever lies at a path, with all that is in it, links not followed; nothing there is no error.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn remove_tree(&self, path: &Path) -> FileResult<()>;
+    /// Makes everything durable that was written to the file system on which `path` lies (syncfs).
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn sync_fs(&self, path: &Path) -> FileResult<()>;
     /// Makes renames and new names in a directory durable.
     ///
     /// # Errors

@@ -27,5 +27,6 @@ pub mod sheet;
 pub mod sign;
 pub mod spec;
 pub mod state;
+pub mod storage;
 pub mod store;
 pub mod watched;

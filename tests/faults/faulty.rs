@@ -235,6 +235,18 @@ impl Files for FaultyFiles {
         RealFiles.create_dir(path)
     }
 
+    fn link(&self, target: &Path, path: &Path) -> FileResult<()> {
+        RealFiles.link(target, path)
+    }
+
+    fn remove_tree(&self, path: &Path) -> FileResult<()> {
+        RealFiles.remove_tree(path)
+    }
+
+    fn sync_fs(&self, path: &Path) -> FileResult<()> {
+        RealFiles.sync_fs(path)
+    }
+
     fn sync_dir(&self, path: &Path) -> FileResult<()> {
         if let Fault::SyncDir(n, errno) = self.fault {
             let failed = |source| FileError { operation: "sync directory", path: path.to_owned(), source };

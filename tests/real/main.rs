@@ -22,6 +22,8 @@ mod import_k3s;
 #[cfg(test)]
 mod import_packed;
 #[cfg(test)]
+mod import_storage;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod openssh;

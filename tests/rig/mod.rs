@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) mod containerd;
+pub(crate) mod crio;
 pub(crate) mod fuse;
 pub(crate) mod registry;
 pub(crate) mod world;

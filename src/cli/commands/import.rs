@@ -15,20 +15,22 @@ use crate::engine::import::report::{ImportReport, Outcome};
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::failure::Failure;
 
-/// Verify a bundle and import it into registries, layouts or archives
+/// Verify a bundle and import it into registries, layouts, archives or the node's store
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle's directory, NAME-SERIAL
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
     /// Where to: registry:[http://]HOST[:PORT][/PREFIX] ({host} in PREFIX is the source registry), oci:DIR,
-    /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2)
+    /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2), containers-storage
+    /// (the store of CRI-O and podman on this node), containers-storage:DIR (an additional image store)
     #[arg(long, value_name = "TARGET", required = true)]
     into: Vec<String>,
     /// Only this image of the bundle; may be given again
     #[arg(long, value_name = "REF")]
     only: Vec<String>,
-    /// The platform for targets that hold one only (docker-archive), or the node's where that is another machine (k3s)
+    /// The platform for targets that hold one only (docker-archive), or the node's where that is another machine (k3s,
+    /// containers-storage)
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<String>,
     /// Take over names that a target has for something else

@@ -164,6 +164,21 @@ impl Files for RealFiles {
         std::fs::create_dir_all(path).map_err(at("create directory", path))
     }
 
+    fn link(&self, target: &Path, path: &Path) -> FileResult<()> {
+        std::os::unix::fs::symlink(target, path).map_err(at("link", path))
+    }
+
+    fn remove_tree(&self, path: &Path) -> FileResult<()> {
+        missing_is_fine(std::fs::remove_dir_all(path)).map_err(at("remove directory", path))
+    }
+
+    fn sync_fs(&self, path: &Path) -> FileResult<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let top =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(at("sync the file system of", path))?;
+        rustix::fs::syncfs(&top).map_err(at("sync the file system of", path))
+    }
+
     fn sync_dir(&self, path: &Path) -> FileResult<()> {
         // The parent of a bare file name is written as nothing.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };

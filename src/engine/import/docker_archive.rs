@@ -9,11 +9,10 @@ use super::archive::{self, Member, There};
 use super::error::ImportError;
 use super::graph::{ImageGraph, Node};
 use super::report::Outcome;
+use super::single::{Chosen, Single};
 use super::{Job, Planned, Written, oci_archive};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, Document, ImageConfig, MAX_MANIFEST, Manifest};
-use crate::engine::bundle::graph::MAX_CONFIG;
-use crate::engine::error::{EngineError, Result};
+use crate::engine::error::Result;
 
 /// One entry of `manifest.json` (Docker image specification 1.2).
 #[derive(Serialize)]
@@ -86,50 +85,15 @@ fn notes(image: &ImageGraph, outcome: &Outcome) -> Vec<String> {
 }
 
 /// The one manifest of an image that goes into the archive.
-fn choose(job: &Job, file: &Path, image: &ImageGraph) -> Result<Manifest> {
-    let unfit = |reason: String, hint| -> EngineError {
-        let target = format!("docker-archive:{}", file.display());
-        ImportError::Unfit { image: image.name(), target, reason, hint }.into()
+fn choose(job: &Job, file: &Path, image: &ImageGraph) -> Result<Chosen> {
+    let single = Single {
+        target: format!("docker-archive:{}", file.display()),
+        platform: None,
+        other_platform: "give --platform with one of those, or use oci-archive:FILE",
+        several: "give --platform OS/ARCH, or use oci-archive:FILE, which holds them all",
+        artifact: "use oci:DIR, oci-archive:FILE or a registry, which hold artifacts of any kind",
     };
-    let carried = &image.image.platforms;
-    let digest = match (&job.spec.platform, carried.as_slice()) {
-        (_, []) => image.image.digest.clone(),
-        (None, [only]) => only.digest.clone(),
-        (Some(wanted), all) => match all.iter().find(|one| wanted.accepts(&one.platform())) {
-            Some(found) => found.digest.clone(),
-            None => {
-                let reason = format!("it has no {wanted}, only {}", platforms(image));
-                return Err(unfit(reason, "give --platform with one of those, or use oci-archive:FILE"));
-            }
-        },
-        (None, _) => {
-            let reason = format!("the format holds one platform and the image has {}", platforms(image));
-            return Err(unfit(
-                reason,
-                "give --platform OS/ARCH, or use oci-archive:FILE, which holds them all",
-            ));
-        }
-    };
-    match parse(job, &digest, image)? {
-        Document::Manifest(manifest) if manifest.is_image() => Ok(*manifest),
-        _ => Err(unfit(
-            "it is no container image but another kind of artifact".to_owned(),
-            "use oci:DIR, oci-archive:FILE or a registry, which hold artifacts of any kind",
-        )),
-    }
-}
-
-fn platforms(image: &ImageGraph) -> String {
-    image.image.platforms.iter().map(|one| one.platform().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn parse(job: &Job, digest: &Digest, image: &ImageGraph) -> Result<Document> {
-    let bytes = job.bundle.read(digest, MAX_MANIFEST)?;
-    manifest::parse(&bytes, None).map_err(|error| broken(image, digest, error.to_string()))
-}
-
-fn broken(image: &ImageGraph, digest: &Digest, reason: String) -> EngineError {
-    ImportError::Document { image: image.name(), digest: digest.clone(), reason }.into()
+    single.choose(job, image)
 }
 
 /// `manifest.json` first, then each configuration and layer once, layers compressed as they are: podman, docker and
@@ -140,8 +104,9 @@ fn members(job: &Job, file: &Path, images: &[&ImageGraph]) -> Result<Vec<Member>
     let mut contents: Vec<Member> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for (at, image) in images.iter().enumerate() {
-        let manifest = choose(job, file, image)?;
-        check_config(job, image, &manifest)?;
+        let chosen = choose(job, file, image)?;
+        chosen.config(job, image)?;
+        let manifest = chosen.manifest;
         let config = format!("{}.json", manifest.config.digest.hex());
         let layer = |digest: &Digest| format!("{}.tar", digest.hex());
         let layers = manifest.layers.iter().map(|one| layer(&one.digest)).collect();
@@ -170,17 +135,4 @@ fn members(job: &Job, file: &Path, images: &[&ImageGraph]) -> Result<Vec<Member>
     let mut members = vec![Member::Bytes("manifest.json".to_owned(), json)];
     members.append(&mut contents);
     Ok(members)
-}
-
-/// Loaders name unpacked layers by position, so that the two lists must be of one length.
-fn check_config(job: &Job, image: &ImageGraph, manifest: &Manifest) -> Result<()> {
-    let digest = &manifest.config.digest;
-    let bytes = job.bundle.read(digest, MAX_CONFIG)?;
-    let config = ImageConfig::parse(&bytes).map_err(|error| broken(image, digest, error.to_string()))?;
-    let (layers, diff_ids) = (manifest.layers.len(), config.rootfs.diff_ids.len());
-    if layers == diff_ids {
-        Ok(())
-    } else {
-        Err(broken(image, digest, format!("it lists {diff_ids} diff_ids, the manifest {layers} layers")))
-    }
 }

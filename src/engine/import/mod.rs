@@ -1,6 +1,7 @@
-//! Import: a verified bundle into registries, layouts and archives; every byte is hashed on its way in, names come last.
+//! Import: a verified bundle into registries, layouts, archives and stores; every byte is hashed on its way in, names come last.
 
 mod archive;
+mod containers_storage;
 mod docker_archive;
 pub mod error;
 mod fan;
@@ -12,6 +13,7 @@ mod oci_archive;
 mod refusal;
 mod registry;
 pub mod report;
+mod single;
 mod source;
 mod stopped;
 mod stream;

@@ -98,7 +98,7 @@ pub(super) fn write(
 }
 
 /// Hashes every blob of an image.
-fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> {
+pub(super) fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> {
     for node in image.nodes() {
         job.ctx.check()?;
         let mut blob = VerifiedBlob::open(&job.bundle, &node.digest, &image.name())?;

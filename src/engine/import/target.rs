@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::ImageGraph;
-use super::{ImportSpec, Job, Planned, Written, docker_archive, k3s, layout, oci_archive, registry};
+use super::{
+    ImportSpec, Job, Planned, Written, containers_storage, docker_archive, k3s, layout, oci_archive, registry,
+};
 use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
@@ -36,6 +38,9 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
         Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
         Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
         Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await,
+        Target::ContainersStorage(dir) => {
+            Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await
+        }
     }
 }
 
@@ -54,6 +59,11 @@ pub(super) async fn apply(
             blocking(move || docker_archive::apply(&job, &file, &images, &plan)).await
         }
         Target::K3s(dir) => blocking(move || k3s::apply(&job, &dir, &images, &plan)).await,
+        Target::ContainersStorage(dir) => {
+            // Another program reads the medium for it: nobody is to wait for this target's place at a blob.
+            let job = Job { seat: None, ..job };
+            Box::pin(containers_storage::apply(&job, dir.as_deref(), &images, &plan)).await
+        }
     }
 }
 
@@ -69,7 +79,9 @@ pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
             };
             Some(format!("{}/{repository}{selector}", registry.host))
         }
-        Target::Layout(_) | Target::OciArchive(_) | Target::K3s(_) => Some(reference.to_string()),
+        Target::Layout(_) | Target::OciArchive(_) | Target::K3s(_) | Target::ContainersStorage(_) => {
+            Some(reference.to_string())
+        }
         Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
     }
 }
@@ -82,7 +94,8 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
     let (mut held, mut directories, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
     for target in targets {
         let (directory, made, name) = match target {
-            Target::Registry(_) => continue,
+            // It holds its own, which may be one that only storage.conf names.
+            Target::Registry(_) | Target::ContainersStorage(_) => continue,
             Target::Layout(dir) => (dir.as_path(), dir.join("blobs"), None),
             Target::K3s(dir) => (dir.as_path(), dir.clone(), None),
             Target::OciArchive(file) | Target::DockerArchive(file) => {
@@ -105,8 +118,11 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
 
 /// The bundle is never written to, not even beside its own files.
 pub(super) fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()> {
-    let (Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path) | Target::K3s(path)) =
-        target
+    let (Target::Layout(path)
+    | Target::OciArchive(path)
+    | Target::DockerArchive(path)
+    | Target::K3s(path)
+    | Target::ContainersStorage(Some(path))) = target
     else {
         return Ok(());
     };
@@ -118,7 +134,7 @@ pub(super) fn refuse_inside(bundle: &BundleReader, target: &Target) -> Result<()
 }
 
 /// The nearest directory above `path` (or itself) that exists, without links.
-fn existing_part(path: &Path) -> PathBuf {
+pub(super) fn existing_part(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = absolute.ancestors().find_map(|above| above.canonicalize().ok());
     found.unwrap_or(absolute)

@@ -1,0 +1,165 @@
+//! Import into the store of CRI-O and podman: skopeo or podman of the node writes, layers are read off the medium in place, the store is asked afterwards.
+
+mod error;
+mod place;
+mod position;
+mod process;
+mod staging;
+mod tool;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::ImportError;
+use super::graph::ImageGraph;
+use super::report::Outcome;
+use super::single::{Chosen, Single};
+use super::{Job, Planned, Written};
+use crate::domain::import::Target;
+use crate::domain::platform::Platform;
+use crate::engine::blocking::blocking;
+use crate::engine::error::{EngineError, Result};
+use crate::engine::storage::store::Records;
+
+use error::StorageError;
+use place::Place;
+use tool::Program;
+use write::{Bytes, Store};
+
+/// The names that an image gets: a tag, and the digest where it was pinned by one.
+fn names(image: &ImageGraph) -> Vec<String> {
+    let reference = &image.image.reference;
+    let tag = reference.tag().map(|tag| format!("{}:{tag}", reference.name()));
+    let digest = reference.digest().map(|digest| format!("{}@{digest}", reference.name()));
+    let names: Vec<String> = [tag, digest].into_iter().flatten().collect();
+    if names.is_empty() { vec![reference.at_digest(&image.image.digest).to_string()] } else { names }
+}
+
+fn single(target: &Target) -> Single {
+    Single {
+        target: target.to_string(),
+        platform: Some(Platform::host()),
+        other_platform: "nothing was written: give --platform OS/ARCH where the store is for another machine, or --only to \
+                         leave the image out",
+        several: "give --platform OS/ARCH",
+        artifact: "leave it out with --only, or use oci:DIR or a registry, which hold artifacts of any kind",
+    }
+}
+
+/// Says what would become of each image.
+pub(super) async fn plan(
+    job: &Job,
+    directory: Option<&Path>,
+    images: &Arc<Vec<ImageGraph>>,
+) -> Result<Vec<Planned>> {
+    let (place, planned) = {
+        let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
+        blocking(move || {
+            let place = Place::find(&job, directory.as_deref())?;
+            let records = place.records(&*job.ctx.files)?;
+            let planned = images.iter().map(|image| plan_one(&job, &place, &records, image));
+            let planned = planned.collect::<Result<Vec<_>>>()?;
+            Ok((place, planned))
+        })
+        .await?
+    };
+    if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
+        return planned
+            .into_iter()
+            .zip(images.iter())
+            .map(|(one, image)| by_podman(job, &place, image, one))
+            .collect();
+    }
+    Ok(planned)
+}
+
+/// The same where podman has to do it.
+fn by_podman(job: &Job, place: &Place, image: &ImageGraph, planned: Planned) -> Result<Planned> {
+    if !todo(&planned) || image.image.reference.tag().is_some() {
+        return Ok(planned);
+    }
+    let error = ImportError::Unfit {
+        image: image.name(),
+        target: place.target.to_string(),
+        reason: "it has no tag, and podman, which is here without skopeo, gives no name with a digest"
+            .to_owned(),
+        hint: "install skopeo, or leave the image out with --only",
+    };
+    refused(job, image, error.into())
+}
+
+/// An image that cannot go there: told in a dry run, an end of the job unless it keeps going.
+fn refused(job: &Job, image: &ImageGraph, error: EngineError) -> Result<Planned> {
+    Ok(Planned::Refused(if job.spec.dry_run { Outcome::failed(&error) } else { job.failed(image, error)? }))
+}
+
+fn plan_one(job: &Job, place: &Place, records: &Records, image: &ImageGraph) -> Result<Planned> {
+    if let Err(error) = fit(job, place, image) {
+        return refused(job, image, error);
+    }
+    let mut plan = Planned::Skip;
+    for name in names(image) {
+        match records.named(&name) {
+            Some(stored) if stored.has(&image.image.digest) => {
+                if let Some(lacks) = records.lacks(&*job.ctx.files, stored)? {
+                    let target = place.target.to_string();
+                    let error = StorageError::Damaged { image: image.name(), target, lacks };
+                    return refused(job, image, error.into());
+                }
+            }
+            Some(stored) => return Ok(Planned::taken(job, stored.digest().to_owned())),
+            None => plan = Planned::Add,
+        }
+    }
+    Ok(plan)
+}
+
+/// Whether the store can hold it, with everything it needs off the medium.
+fn fit(job: &Job, place: &Place, image: &ImageGraph) -> Result<Chosen> {
+    let chosen = single(&place.target).choose(job, image)?;
+    chosen.config(job, image)?;
+    let foreign = chosen.manifest.layers.iter().find(|layer| job.bundle.blob(&layer.digest).is_none());
+    match foreign {
+        None => Ok(chosen),
+        Some(layer) => Err(ImportError::Unfit {
+            image: image.name(),
+            target: place.target.to_string(),
+            reason: format!(
+                "its layer {} stays where its owner keeps it and is not in the bundle",
+                layer.digest
+            ),
+            hint: "an image with such a layer cannot be used without a network: leave it out with --only",
+        }
+        .into()),
+    }
+}
+
+/// Writes.
+pub(super) async fn apply(
+    job: &Job,
+    directory: Option<&Path>,
+    images: &Arc<Vec<ImageGraph>>,
+    plan: &[Planned],
+) -> Result<Written> {
+    let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+    let mut written = Written { notes: vec![Vec::new(); images.len()], ..Written::default() };
+    let mut bytes = Bytes::default();
+    if !plan.iter().any(todo) {
+        images.iter().for_each(|image| bytes.skip(job, image));
+        return Ok(Written { outcomes, present: bytes.present, ..written });
+    }
+    let store = Store::open(job, directory).await?;
+    if let Err(error) = store.fill(images, plan, &mut outcomes, &mut bytes).await {
+        let (files, staging) = (Arc::clone(&job.ctx.files), Arc::clone(&store.staging));
+        // What failed is the news; the next run removes what stays.
+        let _ = blocking(move || staging.clear(&*files)).await;
+        return Err(error);
+    }
+    written.general.push(format!("written by {}", store.tool.program.name()));
+    Ok(Written { outcomes, written: bytes.written, present: bytes.present, ..written })
+}
+
+const fn todo(planned: &Planned) -> bool {
+    matches!(planned, Planned::Add | Planned::Replace { .. })
+}

@@ -1,0 +1,119 @@
+//! Where a store of CRI-O and podman is, what must not become one, and what it needs to be read where it cannot be written.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::error::StorageError;
+use super::staging;
+use super::tool::Address;
+use crate::domain::import::Target;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{EntryKind, Files};
+use crate::engine::import::Job;
+use crate::engine::import::target::existing_part;
+use crate::engine::storage::conf::{self, StorageConf};
+use crate::engine::storage::store::{DIRECTORIES, LISTS, LOCKS, Records};
+
+/// The driver whose stores are known here.
+const DRIVER: &str = "overlay";
+
+/// A store that is to be written, and what its readers read beside it.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// How the program that writes is told of it.
+    pub(super) address: Address,
+    /// Where its images are.
+    pub(super) directory: PathBuf,
+    /// Every store that a name is looked for in.
+    pub(super) read: Vec<PathBuf>,
+    /// As it is written on a command line.
+    pub(super) target: Target,
+}
+
+impl Place {
+    /// Finds it, and refuses what would be lost or is no store. Blocks.
+    ///
+    /// # Errors
+    /// [`StorageError`], or what `storage.conf` is refused for.
+    pub(super) fn find(job: &Job, directory: Option<&Path>) -> Result<Self> {
+        let files = &*job.ctx.files;
+        let conf = conf::read(files, Path::new("/"))?;
+        let target = Target::ContainersStorage(directory.map(Path::to_owned));
+        let Some(directory) = directory else {
+            if conf.driver != DRIVER {
+                return Err(StorageError::Driver { graphroot: conf.graphroot, driver: conf.driver }.into());
+            }
+            let directory = conf.imagestore.clone().unwrap_or_else(|| conf.graphroot.clone());
+            let read = conf.stores().cloned().collect();
+            return Ok(Self { address: Address::Default, directory, read, target });
+        };
+        refuse_nested(&conf, directory)?;
+        refuse_other(files, directory)?;
+        let directory = directory.to_owned();
+        Ok(Self {
+            address: Address::Directory(directory.clone()),
+            read: vec![directory.clone()],
+            directory,
+            target,
+        })
+    }
+
+    /// What lies there now. Blocks.
+    ///
+    /// # Errors
+    /// As [`Records::add`].
+    pub(super) fn records(&self, files: &dyn Files) -> Result<Records> {
+        let mut records = Records::default();
+        self.read.iter().try_for_each(|store| records.add(files, store))?;
+        Ok(records)
+    }
+}
+
+/// What lies in the default store is lost when CRI-O wipes that after a crash.
+fn refuse_nested(conf: &StorageConf, path: &Path) -> std::result::Result<(), StorageError> {
+    let here = existing_part(path);
+    for graphroot in [Some(&conf.graphroot), conf.imagestore.as_ref()].into_iter().flatten() {
+        let inside = path.starts_with(graphroot) || graphroot.starts_with(path);
+        let linked = graphroot.canonicalize().is_ok_and(|graphroot| here.starts_with(graphroot));
+        if inside || linked {
+            return Err(StorageError::Nested { path: path.to_owned(), graphroot: graphroot.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// A directory with something in it is added to only where that is a store of this driver.
+fn refuse_other(files: &dyn Files, path: &Path) -> Result<()> {
+    let stat = files.stat(path)?;
+    let no_store = |found: String| StorageError::NoStore { path: path.to_owned(), found };
+    match stat.map(|stat| stat.kind) {
+        None => return Ok(()),
+        Some(EntryKind::Directory) => {}
+        Some(_) => return Err(no_store("no directory in its place".to_owned()).into()),
+    }
+    let known = |name: &str| DIRECTORIES.contains(&name) || name == staging::WORK || name == "lost+found";
+    let entries = files.entries(path, 1000)?;
+    let store = entries.iter().any(|entry| entry.path == "overlay-images" || entry.path == staging::WORK);
+    let foreign = entries.iter().find(|entry| !known(&entry.path));
+    match foreign {
+        Some(foreign) if !store => Err(no_store(foreign.path.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes what a reader opens for its locks, which it cannot make where the store is read-only.
+pub(super) fn make_readable(files: &dyn Files, store: &Path) -> Result<()> {
+    for directory in DIRECTORIES {
+        files.create_dir(&store.join(directory))?;
+    }
+    let contents = LOCKS.iter().map(|name| (name, "")).chain(LISTS.iter().map(|name| (name, "[]")));
+    for (name, content) in contents {
+        let path = store.join(name);
+        if files.stat(&path)?.is_none() {
+            let mut file = files.create(&path)?;
+            let failed = |source| FileError { operation: "write", path: path.clone(), source };
+            file.write_all(content.as_bytes()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}

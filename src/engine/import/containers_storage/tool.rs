@@ -1,0 +1,272 @@
+//! The program that writes into the store: skopeo as it is on the node, or podman; bounded in silence, ended with the job.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::error::{Meaning, StorageError};
+use super::process::{Ended, Watched, last_words};
+use super::staging::Staging;
+use crate::domain::digest::Digest;
+use crate::domain::platform::Platform;
+use crate::engine::child;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::hash;
+use crate::engine::meter::Meter;
+
+/// Where a policy is looked for.
+const POLICIES: [&str; 2] = ["/etc/containers/policy.json", "/usr/share/containers/policy.json"];
+
+/// Which program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Program {
+    /// Writes any image that a store can hold.
+    Skopeo,
+    /// Where skopeo is missing; it gives no name with a digest.
+    Podman,
+}
+
+/// The store that is written.
+#[derive(Clone, Debug)]
+pub(super) enum Address {
+    /// As `storage.conf` of this host says.
+    Default,
+    /// The one in this directory.
+    Directory(PathBuf),
+}
+
+/// One image on its way.
+pub(super) struct Copy<'a> {
+    /// The image, in errors.
+    pub(super) image: &'a str,
+    /// The name it gets.
+    pub(super) name: &'a str,
+    /// The platform to take of an index.
+    pub(super) platform: Option<&'a Platform>,
+    /// Files that will be read, with their lengths.
+    pub(super) files: &'a [(PathBuf, u64)],
+}
+
+/// A program, a store and the directory it works in.
+pub(super) struct Tool {
+    pub(super) program: Program,
+    pub(super) address: Address,
+    /// As it is written on a command line.
+    pub(super) target: String,
+}
+
+impl Program {
+    /// The one that is there.
+    ///
+    /// # Errors
+    /// [`StorageError::NoTool`].
+    pub(super) async fn find(target: &str) -> Result<Self> {
+        for program in [Self::Skopeo, Self::Podman] {
+            let mut command = child::program(program.name());
+            command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+            if command.status().await.is_ok_and(|status| status.success()) {
+                return Ok(program);
+            }
+        }
+        Err(StorageError::NoTool { target: target.to_owned() }.into())
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Skopeo => "skopeo",
+            Self::Podman => "podman",
+        }
+    }
+}
+
+impl Tool {
+    /// Copies the staged image under a name; bytes it reads are counted in `meter`, at most those of the files.
+    ///
+    /// # Errors
+    /// [`StorageError`], or that the job was asked to stop.
+    pub(super) async fn copy(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        copy: &Copy<'_>,
+        meter: &Meter,
+    ) -> Result<()> {
+        let command = match self.program {
+            Program::Skopeo => self.skopeo_copy(staging, copy),
+            Program::Podman => self.podman_pull(staging, copy),
+        };
+        let ended = self.watched(copy, Some(meter)).run(ctx, command).await?;
+        if !ended.success {
+            return Err(self.failed(copy.image, &ended).into());
+        }
+        if self.program == Program::Podman {
+            // It names what it pulls out of a layout after the directory, and says the image's id.
+            let id = String::from_utf8_lossy(&ended.output).trim().to_owned();
+            let ended = self.podman(ctx, staging, copy, &["tag", &id, copy.name]).await?;
+            if !ended.success {
+                return Err(self.failed(copy.image, &ended).into());
+            }
+            let directory = format!("localhost{}:latest", staging.layout().display());
+            // Other versions give it no name at all, and then there is none to be taken away.
+            self.podman(ctx, staging, copy, &["untag", &id, &directory]).await?;
+        }
+        Ok(())
+    }
+
+    async fn podman(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        copy: &Copy<'_>,
+        words: &[&str],
+    ) -> Result<Ended> {
+        let mut command = self.program(staging);
+        self.podman_store(&mut command, staging, false);
+        command.args(words);
+        self.watched(copy, None).run(ctx, command).await
+    }
+
+    /// The digest of what the store answers for `repository@digest`, as its readers will ask; nothing where it has none.
+    ///
+    /// # Errors
+    /// As [`Tool::copy`].
+    pub(super) async fn answer(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        name: &str,
+        digest: &Digest,
+    ) -> Result<Option<Digest>> {
+        let copy = Copy { image: name, name, platform: None, files: &[] };
+        let mut command = self.program(staging);
+        match self.program {
+            Program::Skopeo => {
+                command.args(["inspect", "--raw"]).arg(self.location(staging, name, true));
+            }
+            Program::Podman => {
+                self.podman_store(&mut command, staging, true);
+                command.args(["image", "exists", name]);
+            }
+        }
+        let ended = self.watched(&copy, None).run(ctx, command).await?;
+        Ok(match (ended.success, self.program) {
+            (false, _) => None,
+            (true, Program::Skopeo) => Some(hash::sha256(&ended.output)),
+            (true, Program::Podman) => Some(digest.clone()),
+        })
+    }
+
+    /// Takes an image out again.
+    ///
+    /// # Errors
+    /// As [`Tool::copy`].
+    pub(super) async fn delete(&self, ctx: &JobCtx, staging: &Staging, name: &str) -> Result<()> {
+        let copy = Copy { image: name, name, platform: None, files: &[] };
+        let mut command = self.program(staging);
+        match self.program {
+            Program::Skopeo => {
+                command.arg("delete").arg(self.location(staging, name, false));
+            }
+            Program::Podman => {
+                self.podman_store(&mut command, staging, false);
+                command.args(["rmi", "--force", name]);
+            }
+        }
+        let ended = self.watched(&copy, None).run(ctx, command).await?;
+        if ended.success { Ok(()) } else { Err(self.failed(name, &ended).into()) }
+    }
+
+    fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {
+        let program = self.program.name();
+        Watched { program, target: &self.target, image: copy.image, files: copy.files, meter }
+    }
+
+    fn program(&self, staging: &Staging) -> Command {
+        let mut command = child::program(self.program.name());
+        // Of its own, so that what it starts ends with it.
+        command.process_group(0).env("TMPDIR", staging.temp()).env("LC_ALL", "C.UTF-8");
+        if matches!(self.address, Address::Directory(_)) {
+            // What this host's own store is set to does not belong into this one.
+            command.env("CONTAINERS_STORAGE_CONF", staging.conf());
+        }
+        command
+    }
+
+    /// containers-transports(5): `containers-storage:[DRIVER@ROOT+RUNROOT:OPTIONS]NAME`.
+    fn location(&self, staging: &Staging, name: &str, read_only: bool) -> String {
+        // Without this option the driver leaves a mount behind.
+        const UNMOUNTED: &str = "overlay.skip_mount_home=true";
+        let run = staging.run();
+        match (&self.address, read_only) {
+            (Address::Default, _) => format!("containers-storage:{name}"),
+            (Address::Directory(store), false) => {
+                format!(
+                    "containers-storage:[overlay@{}+{}:{UNMOUNTED}]{name}",
+                    store.display(),
+                    run.display()
+                )
+            }
+            (Address::Directory(store), true) => format!(
+                "containers-storage:[overlay@{}+{}:{UNMOUNTED},overlay.imagestore={}]{name}",
+                staging.view().display(),
+                run.display(),
+                store.display()
+            ),
+        }
+    }
+
+    fn skopeo_copy(&self, staging: &Staging, copy: &Copy<'_>) -> Command {
+        let mut command = self.program(staging);
+        if !POLICIES.iter().any(|policy| Path::new(policy).is_file()) {
+            // Without a policy nothing can be copied at all; the bundle's signature was verified.
+            command.arg("--insecure-policy");
+        }
+        command.arg("--tmpdir").arg(staging.temp());
+        if let Some(platform) = copy.platform {
+            command.args(["--override-os", &platform.os, "--override-arch", &platform.architecture]);
+            platform.variant.iter().for_each(|variant| {
+                command.args(["--override-variant", variant]);
+            });
+        }
+        command.args(["copy", "--quiet", "--preserve-digests"]);
+        command.arg(format!("oci:{}", staging.layout().display()));
+        command.arg(self.location(staging, copy.name, false));
+        command
+    }
+
+    fn podman_store(&self, command: &mut Command, staging: &Staging, read_only: bool) {
+        let Address::Directory(store) = &self.address else { return };
+        let root = if read_only { staging.view() } else { store.clone() };
+        command.arg("--root").arg(root).arg("--runroot").arg(staging.run());
+        command.args(["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]);
+        if read_only {
+            command.arg("--storage-opt").arg(format!("overlay.imagestore={}", store.display()));
+        }
+    }
+
+    fn podman_pull(&self, staging: &Staging, copy: &Copy<'_>) -> Command {
+        let mut command = self.program(staging);
+        self.podman_store(&mut command, staging, false);
+        command.args(["pull", "--quiet"]);
+        if let Some(platform) = copy.platform {
+            command.args(["--os", &platform.os, "--arch", &platform.architecture]);
+            platform.variant.iter().for_each(|variant| {
+                command.args(["--variant", variant]);
+            });
+        }
+        command.arg(format!("oci:{}", staging.layout().display()));
+        command
+    }
+
+    fn failed(&self, image: &str, ended: &Ended) -> StorageError {
+        StorageError::Failed {
+            image: image.to_owned(),
+            target: self.target.clone(),
+            program: self.program.name(),
+            meaning: Meaning::of(&ended.words),
+            words: last_words(&ended.words),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What `airlift` imports into containers/storage, taken over by a real CRI-O and podman; and what a bad medium or disk does to it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use airlift::domain::digest::Digest;
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+use serde_json::Value;
+
+use crate::pack::in_own_mounts;
+use crate::rig::containerd::succeeded;
+use crate::rig::crio::{Crio, Options};
+use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::{need, need_root, wait_until};
+
+/// What can be run in [`Node::bundle`].
+const APP: &str = "team/app:1";
+
+/// A host that has packed, and a store for the other side.
+struct Node {
+    world: World,
+    bundle: PathBuf,
+    /// Everything that a pod may name, without the host, and the digest that it must lead to.
+    names: Vec<(String, Digest)>,
+    /// The layer that [`APP`] alone has.
+    layer: Digest,
+}
+
+/// An image that runs, a Docker schema 2 one, an index and a Docker list of which one platform is carried, and two more
+/// digests of one repository.
+fn node(more: &[&str]) -> Option<Node> {
+    let (busybox, _) = (need("busybox")?, need("skopeo")?);
+    if !need_root() {
+        return None;
+    }
+    let world = World::start()?;
+    let (names, layer) = world.push(|layout, host| {
+        let name = |path: &str| format!("{host}/{path}");
+        let base = || LayerSpec::executable("bin/busybox", &busybox);
+        let spec = |seed| ImageSpec::new(vec![base(), LayerSpec::noise(seed, 90_000)]);
+        let run = ["/bin/busybox", "echo", "it runs"];
+        let app = layout.image(&name(APP), &spec(1).run(&run)).unwrap();
+        layout.cosign_signature(&name(APP), &app).unwrap();
+        let old = layout.image(&name("team/old:2"), &spec(2).docker()).unwrap();
+        let on = |platform: &str| ImageSpec::small(platform).on(platform.parse().unwrap());
+        let multi = layout.index(&name("team/multi:3"), &[on("linux/amd64"), on("linux/arm64")]).unwrap();
+        let list = [on("linux/amd64").docker(), on("linux/arm64").docker()];
+        let list = layout.index(&name("library/list:4"), &list).unwrap();
+        let pinned =
+            [5, 6].map(|seed| layout.image(&name(&format!("team/pinned:{seed}")), &spec(seed)).unwrap());
+        let layer = layout.layer(&LayerSpec::noise(1, 90_000)).unwrap().digest;
+        let tags = [(APP, &app), ("team/old:2", &old), ("team/multi:3", &multi), ("library/list:4", &list)];
+        let mut names = Vec::new();
+        for (tag, digest) in tags {
+            let (repository, _) = tag.rsplit_once(':').unwrap();
+            names.push((tag.to_owned(), digest.clone()));
+            names.push((format!("{repository}@{digest}"), digest.clone()));
+        }
+        names.extend(pinned.map(|digest| (format!("team/pinned@{digest}"), digest)));
+        (names, layer)
+    });
+    let wanted = ["team/old:2", "team/multi:3", "library/list:4"].map(str::to_owned);
+    let pinned = names[8..].iter().map(|(name, _)| name.clone());
+    let wanted: Vec<String> =
+        wanted.into_iter().chain(pinned).chain([APP.to_owned()]).map(|name| format!("HOST/{name}")).collect();
+    let mut words: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    words.extend(["--platform", "linux/amd64"]);
+    words.extend(more);
+    let bundle = world.packed(&words);
+    Some(Node { world, bundle, names, layer })
+}
+
+impl Node {
+    fn store(&self) -> PathBuf {
+        self.world.root.join("images")
+    }
+
+    fn command(&self, bundle: &Path, into: &str) -> Command {
+        let mut command = self.world.command();
+        command.arg("import").arg(bundle).args(["--json", "--into", into]);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        // Never the host's own, whatever it is set to.
+        command.env("CONTAINERS_STORAGE_CONF", self.conf());
+        command
+    }
+
+    /// A `storage.conf` whose default store is in a directory of the test.
+    fn conf(&self) -> PathBuf {
+        let (root, run) = (self.world.root.join("default"), self.world.root.join("default-run"));
+        let text = format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = {run:?}\n");
+        self.world
+            .root
+            .write("storage.conf", text + "[storage.options.overlay]\nskip_mount_home = \"true\"\n")
+    }
+
+    fn import(&self, more: &[&str]) -> Ran {
+        self.import_of(&self.bundle, more)
+    }
+
+    fn import_of(&self, bundle: &Path, more: &[&str]) -> Ran {
+        let mut command = self.command(bundle, &format!("containers-storage:{}", self.store().display()));
+        command.args(more);
+        Ran::of(command)
+    }
+
+    fn full(&self, name: &str) -> String {
+        self.world.reference(name)
+    }
+
+    /// podman with a store of its own that reads the imported one beside it.
+    fn podman(&self, arguments: &[&str]) -> Option<std::process::Output> {
+        let mut command = Command::new(need("podman")?);
+        let path = |name: &str| self.world.root.join(name);
+        command.arg("--root").arg(path("podman")).arg("--runroot").arg(path("podman-run"));
+        command.args(["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]);
+        command.arg("--storage-opt").arg(format!("additionalimagestore={}", self.store().display()));
+        command.args(["--cgroup-manager", "cgroupfs"]).args(arguments);
+        Some(command.env("TMPDIR", path("tmp")).output().unwrap())
+    }
+
+    /// A copy of the medium on which a byte of a layer is another.
+    fn damaged(&self) -> PathBuf {
+        let copy = self.world.root.join("damaged");
+        copy_tree(&self.bundle, &copy);
+        let blob = copy.join(format!("blobs/sha256/{}", self.layer.hex()));
+        let mut bytes = std::fs::read(&blob).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(blob, bytes).unwrap();
+        copy
+    }
+
+    /// The names that the store lists.
+    fn listed(&self) -> Vec<String> {
+        let Ok(text) = std::fs::read(self.store().join("overlay-images/images.json")) else {
+            return Vec::new();
+        };
+        let images: Value = serde_json::from_slice(&text).unwrap();
+        let images = images.as_array().unwrap().iter();
+        // One that is being written has none yet.
+        let names = images.flat_map(|image| image["names"].as_array().cloned().unwrap_or_default());
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn assert_listed(&self) {
+        let listed = self.listed();
+        let tags = self.names.iter().filter(|(name, _)| !name.contains('@'));
+        let pinned = self.names.iter().filter(|(name, _)| name.starts_with("team/pinned@"));
+        for (name, _) in tags.chain(pinned) {
+            assert!(listed.contains(&self.full(name)), "{name} is not among {listed:?}");
+        }
+        assert!(!self.store().join(".airlift-import").exists(), "nothing is left behind");
+    }
+}
+
+fn outcomes(ran: &Ran) -> Vec<String> {
+    let report = ran.report();
+    let images = report["targets"][0]["images"].as_array().unwrap_or_else(|| panic!("{report}"));
+    images.iter().map(|image| image["outcome"]["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn r02_r03_r04_crio_answers_for_every_name_of_a_read_only_store() {
+    let Some(node) = node(&[]) else { return };
+    let dry = node.import(&["--dry-run"]).code(0);
+    assert_eq!(outcomes(&dry), ["added"; 6]);
+    assert!(!node.store().exists(), "a dry run is dry");
+    let first = node.import(&[]).code(0);
+    assert_eq!(outcomes(&first), ["added"; 6]);
+    node.assert_listed();
+    let store = node.store();
+    let Some(crio) = Crio::start(&Options { additional: &[&store], read_only: true, ..Options::default() })
+    else {
+        return;
+    };
+    // The index and the list have one configuration, and so one image id.
+    assert_eq!(crio.images().len(), 5, "{:?}", crio.images());
+    for (name, digest) in &node.names {
+        let status = crio.status(&node.full(name)).unwrap_or_else(|| panic!("no image {name}"));
+        let repository = node.full(name.split([':', '@']).next().unwrap());
+        let wanted = format!("{repository}@{digest}");
+        let digests = status["repoDigests"].as_array().unwrap();
+        assert!(digests.iter().any(|one| *one == *wanted), "{name}: {digests:?}");
+    }
+    assert!(crio.status(&node.full("team/absent:1")).is_none());
+}
+
+#[test]
+fn podman_lists_the_store_as_read_only_and_runs_a_container_from_it() {
+    let Some(node) = node(&[]) else { return };
+    node.import(&[]).code(0);
+    let (Some(listed), Some(_)) = (node.podman(&["images", "--format", "json"]), need("runc")) else {
+        return;
+    };
+    let listed: Value = serde_json::from_str(&succeeded(&listed)).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 6, "{listed}");
+    for image in listed.as_array().unwrap() {
+        assert_eq!(image["ReadOnly"], true, "{image}");
+    }
+    for (name, _) in &node.names {
+        succeeded(&node.podman(&["image", "exists", &node.full(name)]).unwrap());
+    }
+    // Limits that any machine can give.
+    let limits = ["--ulimit", "nofile=256:256", "--ulimit", "nproc=256:256"];
+    let run =
+        [&["--runtime", "runc", "run", "--rm", "--network", "none", "--pull", "never"][..], &limits].concat();
+    let app = node.full(APP);
+    let said = node.podman(&[&run[..], &[app.as_str()]].concat()).unwrap();
+    assert_eq!(succeeded(&said), "it runs\n");
+}
+
+#[test]
+fn r21_a_second_import_needs_no_other_program_and_writes_nothing() {
+    let Some(node) = node(&[]) else { return };
+    node.import(&[]).code(0);
+    let before =
+        std::fs::metadata(node.store().join("overlay-images/images.json")).unwrap().modified().unwrap();
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let again = Ran::of({
+        command.env("PATH", node.world.root.join("bin"));
+        command
+    })
+    .code(0);
+    assert_eq!(outcomes(&again), ["skipped"; 6]);
+    assert_eq!(again.report()["targets"][0]["bytesWritten"], 0);
+    let after =
+        std::fs::metadata(node.store().join("overlay-images/images.json")).unwrap().modified().unwrap();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_layer_that_changed_on_the_medium_ends_the_import_and_names_no_half_image() {
+    let Some(node) = node(&[]) else { return };
+    let damaged = node.damaged();
+    let ran = node.import_of(&damaged, &[]).code(10);
+    assert!(ran.said().contains(&node.layer.to_string()), "{}", ran.said());
+    assert!(!node.listed().contains(&node.full(APP)));
+    let kept = node.import_of(&damaged, &["--keep-going"]).code(3);
+    assert!(outcomes(&kept).contains(&"failed".to_owned()));
+    assert_eq!(node.listed().len(), 5);
+    let whole = node.import(&[]).code(0);
+    assert_eq!(outcomes(&whole).iter().filter(|one| *one == "skipped").count(), 5);
+    node.assert_listed();
+}
+
+#[test]
+fn a_store_that_is_full_is_said_and_the_next_run_completes() {
+    let Some(node) = node(&[]) else { return };
+    let path = std::env::var("PATH").unwrap();
+    let store = node.store().display().to_string();
+    let script = format!(
+        "export PATH={path:?} CONTAINERS_STORAGE_CONF={:?}; mkdir -p {store} && mount -t tmpfs -o size=1m tmpfs {store} && \
+         \"$0\" import \"$1\" --json --into containers-storage:{store}; code=$?; \
+         mount -o remount,size=64m {store} && \"$0\" import \"$1\" --json --quiet --into containers-storage:{store} >&2 || exit 99; exit $code",
+        node.conf()
+    );
+    let Some(ran) = in_own_mounts(&node.world, &script, &[node.bundle.to_str().unwrap()]) else { return };
+    ran.code(14);
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on_and_completes() {
+    let Some(node) = node(&[]) else { return };
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("an image is there", || !node.listed().is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let there = node.listed().len();
+    assert!(there < 6, "it was killed in the middle");
+    let again = node.import(&[]).code(0);
+    assert!(outcomes(&again).iter().all(|one| one == "skipped" || one == "added"));
+    node.assert_listed();
+}
+
+#[test]
+fn what_was_asked_to_stop_leaves_no_other_program_behind() {
+    let Some(node) = node(&[]) else { return };
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    wait_until("it works", || node.store().join(".airlift-import/run/layout/index.json").exists());
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let store = node.store().display().to_string();
+    let runs = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
+        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(&store)
+    });
+    assert_eq!(runs.count(), 0);
+    node.import(&[]).code(0);
+    node.assert_listed();
+}
+
+#[test]
+fn a_name_that_is_something_elses_is_kept_unless_told_otherwise() {
+    let Some(node) = node(&[]) else { return };
+    let skopeo = need("skopeo").unwrap();
+    let (store, run) = (node.store(), node.world.root.join("run"));
+    let there = format!(
+        "containers-storage:[overlay@{}+{}:overlay.skip_mount_home=true]",
+        store.display(),
+        run.display()
+    );
+    let from = format!("docker://{}", node.full("team/old:2"));
+    let to = format!("{there}{}", node.full(APP));
+    succeeded(&Command::new(&skopeo).args(["copy", "--src-tls-verify=false", &from, &to]).output().unwrap());
+    let ran = node.import(&[]).code(16);
+    assert!(ran.said().contains("--replace"), "{}", ran.said());
+    assert_eq!(node.listed().len(), 1, "nothing was written");
+    let replaced = node.import(&["--replace"]).code(0);
+    assert_eq!(outcomes(&replaced).iter().filter(|one| *one == "replaced").count(), 1);
+    node.assert_listed();
+}
+
+#[test]
+fn the_default_store_is_the_one_that_storage_conf_names() {
+    let Some(node) = node(&[]) else { return };
+    let ran = Ran::of(node.command(&node.bundle, "containers-storage")).code(0);
+    assert_eq!(outcomes(&ran), ["added"; 6]);
+    let again = Ran::of(node.command(&node.bundle, "containers-storage")).code(0);
+    assert_eq!(outcomes(&again), ["skipped"; 6]);
+    let inspect = |name: &str| {
+        let mut command = Command::new(need("skopeo").unwrap());
+        command.env("CONTAINERS_STORAGE_CONF", node.conf()).args(["inspect", "--raw"]);
+        command.arg(format!("containers-storage:{}", node.full(name))).output().unwrap()
+    };
+    for (name, _) in &node.names {
+        succeeded(&inspect(name));
+    }
+    let nested = format!("containers-storage:{}", node.world.root.join("default/images").display());
+    let ran = Ran::of(node.command(&node.bundle, &nested)).code(2);
+    assert!(ran.said().contains("default store"), "{}", ran.said());
+}
+
+#[test]
+fn what_cannot_go_there_is_said_before_anything_is_written() {
+    let Some(node) = node(&[]) else { return };
+    let ran = node.import(&["--platform", "linux/arm64"]).code(16);
+    assert!(ran.said().contains("linux/arm64, only linux/amd64"), "{}", ran.said());
+    assert!(!node.store().exists());
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    command.env("PATH", node.world.root.join("bin"));
+    let ran = Ran::of(command).code(16);
+    assert!(ran.said().contains("skopeo or podman"), "{}", ran.said());
+    assert!(!node.store().exists());
+    std::fs::create_dir(node.store()).unwrap();
+    std::fs::write(node.store().join("photos"), "").unwrap();
+    let ran = node.import(&[]).code(2);
+    assert!(ran.said().contains("photos"), "{}", ran.said());
+}
+
+#[test]
+fn layers_that_lie_in_parts_arrive_whole() {
+    let Some(node) = node(&["--max-file-size", "300000"]) else { return };
+    assert!(node.bundle.join("airlift/parts").is_dir());
+    node.import(&[]).code(0);
+    node.assert_listed();
+}
+
+#[test]
+fn where_only_podman_is_it_does_what_it_can_and_says_what_it_cannot() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let bin = node.world.root.join("bin");
+    for helper in [podman.as_path(), Path::new("/usr/bin/conmon"), Path::new("/usr/sbin/runc")] {
+        std::os::unix::fs::symlink(helper, bin.join(helper.file_name().unwrap())).unwrap();
+    }
+    let tags =
+        [node.full(APP), node.full("team/old:2"), node.full("team/multi:3"), node.full("library/list:4")];
+    let command = |more: &[&str]| {
+        let mut command =
+            node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+        command.env("PATH", &bin).args(more);
+        Ran::of(command)
+    };
+    let ran = command(&[]).code(16);
+    assert!(ran.said().contains("install skopeo"), "{}", ran.said());
+    assert!(!node.store().exists());
+    let only: Vec<&str> = tags.iter().flat_map(|name| ["--only", name.as_str()]).collect();
+    assert_eq!(outcomes(&command(&only).code(0)), ["added"; 4]);
+    let (mut listed, mut wanted) = (node.listed(), tags.to_vec());
+    listed.sort();
+    wanted.sort();
+    assert_eq!(listed, wanted);
+}
