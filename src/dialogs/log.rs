@@ -106,7 +106,7 @@ impl Log {
         let Some(line) = self.line(number) else { return Vec::new() };
         let words = format!("{} {}  {}", line.at.strftime("%H:%M:%SZ"), line.level.word(), line.words);
         match self.folded {
-            true => wrap(&text::shown(&words), columns),
+            true => wrap(&text::shown(&words), columns).iter().map(|row| row.trim_end().to_owned()).collect(),
             false => vec![line::fit(&words, columns)],
         }
     }
@@ -213,6 +213,8 @@ impl Log {
         match key.code {
             Code::Esc if !self.filter.value().is_empty() => self.clear(),
             Code::Esc | Code::Enter | Code::Char('q' | 'l') => return Reply::Closed,
+            // There is nothing to take.
+            Code::Char('c' | 's') if self.shown.is_empty() => {}
             Code::Char('c') => return Reply::Copy(self.text()),
             Code::Char('s') => {
                 let help = "The lines that are shown, oldest first.";
@@ -244,7 +246,8 @@ impl Log {
     }
 
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let size = (area.width.saturating_sub(4).min(110), area.height.saturating_sub(2));
+        // As wide as there is room: a digest then stays in one row.
+        let size = (area.width.min(120), area.height.saturating_sub(2));
         let inner = popup::popup(&self.title(), size, area, look, buffer);
         let body = Rect { height: inner.height.saturating_sub(3), ..inner };
         let (columns, rows) = (usize::from(body.width).max(NARROWEST), usize::from(body.height));

@@ -118,7 +118,9 @@ pub fn wrap(words: &str, columns: usize) -> Vec<String> {
     for word in words.split_inclusive(' ') {
         let mut word = word.to_owned();
         if text::width(&current) + text::width(word.trim_end()) > columns && !current.trim().is_empty() {
-            lines.push(std::mem::replace(&mut current, "  ".to_owned()));
+            // What just fits, as a digest does, is worth more in one piece than two cells in.
+            let whole = (columns - 1..=columns).contains(&text::width(word.trim_end()));
+            lines.push(std::mem::replace(&mut current, if whole { "" } else { "  " }.to_owned()));
         }
         while text::width(&current) + text::width(word.trim_end()) > columns {
             let room = columns.saturating_sub(text::width(&current)).max(1);
@@ -151,6 +153,7 @@ mod tests {
         assert!(lines.iter().all(|line| text::width(line) <= 40));
         assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), digest);
         assert_eq!(wrap("", 10), [""]);
+        assert_eq!(wrap(&format!("it is {digest}"), 72), ["it is ", &digest], "it just fits");
     }
 
     #[test]

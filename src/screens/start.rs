@@ -279,10 +279,10 @@ fn key_page(report: &KeyReport) -> Page {
         (&format!("key id       {}", report.key_id), Role::Text),
         ("", Role::Text),
         (
-            "Hand the public key to whoever verifies, and tell them the fingerprint on another way:",
+            "Tell the fingerprint to whoever verifies, on another way than the medium: on paper, or over the telephone. \
+             There K on Verify trusts the key, or airlift key trust FILE.pub before.",
             Role::Text,
         ),
-        ("on paper, or over the telephone. On their side: airlift key trust FILE.pub", Role::Text),
         ("", Role::Text),
         (&report.public, Role::Dim),
     ];
