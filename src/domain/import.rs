@@ -15,14 +15,20 @@ use super::reference::Reference;
 pub const HOST_PLACEHOLDER: &str = "{host}";
 
 /// The targets of this version, as they are written on a command line.
-pub const TARGETS: [&str; 6] = [
+pub const TARGETS: [&str; 7] = [
     "registry:[http://]HOST[:PORT][/PREFIX]",
     "oci:DIR",
     "oci-archive:FILE",
     "docker-archive:FILE",
     "k3s[:DIR]",
     "containers-storage[:DIR]",
+    "containerd[:SOCKET[,NAMESPACE]]",
 ];
+
+/// Where containerd listens unless it is told otherwise.
+const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+/// The namespace in which the CRI, and so the kubelet, has its images.
+pub const KUBELET_NAMESPACE: &str = "k8s.io";
 
 /// Something that takes images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +45,23 @@ pub enum Target {
     K3s(PathBuf),
     /// The store of CRI-O and podman on this node: its default one, or an additional image store in a directory.
     ContainersStorage(Option<PathBuf>),
+    /// The containerd of this node.
+    Containerd(ContainerdTarget),
+}
+
+/// A containerd and whose images there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContainerdTarget {
+    /// Its socket, an absolute path.
+    pub socket: PathBuf,
+    /// Its namespace.
+    pub namespace: String,
+}
+
+impl Default for ContainerdTarget {
+    fn default() -> Self {
+        Self { socket: PathBuf::from(CONTAINERD_SOCKET), namespace: KUBELET_NAMESPACE.to_owned() }
+    }
 }
 
 /// A registry and where in it repositories go.
@@ -153,6 +176,9 @@ impl FromStr for Target {
         if text == "containers-storage" {
             return Ok(Self::ContainersStorage(None));
         }
+        if text == "containerd" {
+            return Ok(Self::Containerd(ContainerdTarget::default()));
+        }
         let Some((word, rest)) = text.split_once(':') else {
             return Err(TargetError::Unknown { text: cut() });
         };
@@ -176,8 +202,31 @@ impl FromStr for Target {
             "containers-storage" => store(rest)
                 .map(|store| Self::ContainersStorage(Some(store)))
                 .map_err(|reason| TargetError::Malformed { text: cut(), form: TARGETS[5], reason }),
+            "containerd" => containerd(rest).map(Self::Containerd).map_err(|reason| TargetError::Malformed {
+                text: cut(),
+                form: TARGETS[6],
+                reason: reason.to_owned(),
+            }),
             _ => Err(TargetError::Unknown { text: cut() }),
         }
+    }
+}
+
+/// A socket's path has no comma in practice; what follows one is the namespace.
+fn containerd(text: &str) -> Result<ContainerdTarget, &'static str> {
+    let default = ContainerdTarget::default();
+    let (socket, namespace) = match text.rsplit_once(',') {
+        Some((socket, namespace)) => (socket, namespace.to_owned()),
+        None => (text, default.namespace),
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match socket {
+        _ if namespace.is_empty() || namespace.len() > 76 || !namespace.chars().all(word) => {
+            Err("a namespace has letters, digits, '.', '_' and '-', at most 76")
+        }
+        "" => Ok(ContainerdTarget { namespace, ..default }),
+        path if path.starts_with('/') => Ok(ContainerdTarget { socket: PathBuf::from(path), namespace }),
+        _ => Err("a socket is an absolute path"),
     }
 }
 
@@ -244,6 +293,19 @@ impl fmt::Display for Target {
             Self::K3s(path) => write!(f, "k3s:{}", path.display()),
             Self::ContainersStorage(None) => f.write_str("containers-storage"),
             Self::ContainersStorage(Some(path)) => write!(f, "containers-storage:{}", path.display()),
+            Self::Containerd(target) => target.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ContainerdTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let default = Self::default();
+        match (self.socket == default.socket, self.namespace == default.namespace) {
+            (true, true) => write!(f, "containerd"),
+            (_, true) => write!(f, "containerd:{}", self.socket.display()),
+            (true, false) => write!(f, "containerd:,{}", self.namespace),
+            (false, false) => write!(f, "containerd:{},{}", self.socket.display(), self.namespace),
         }
     }
 }
@@ -296,9 +358,17 @@ mod tests {
             "k3s:/var/lib/rancher/rke2/agent/images",
             "containers-storage",
             "containers-storage:/var/images",
+            "containerd",
+            "containerd:/run/k3s/containerd/containerd.sock",
+            "containerd:/run/x.sock,ci",
+            "containerd:,moby",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
+        assert_eq!(
+            "containerd:/run/containerd/containerd.sock,k8s.io".parse::<Target>().unwrap().to_string(),
+            "containerd"
+        );
         assert_eq!("k3s".parse::<Target>().unwrap().to_string(), "k3s:/var/lib/rancher/k3s/agent/images");
         let slashes: Target = "containers-storage://var//images/".parse().unwrap();
         assert_eq!(slashes.to_string(), "containers-storage:/var/images");
@@ -307,7 +377,7 @@ mod tests {
 
     #[test]
     fn an_unknown_target_is_answered_with_what_there_is() {
-        for text in ["containerd", "containerd:/run/x.sock", "mirror.example:5000", "", "OCI:x"] {
+        for text in ["containerd2", "mirror.example:5000", "", "OCI:x"] {
             let error = text.parse::<Target>().unwrap_err();
             assert!(matches!(error, TargetError::Unknown { .. }), "{text:?}: {error}");
             assert!(TARGETS.iter().all(|form| error.to_string().contains(form)), "{error}");
@@ -335,6 +405,9 @@ mod tests {
             ("containers-storage:/var/a+b", "'+'"),
             ("containers-storage:/var/a]b", "']'"),
             ("containers-storage:/var/a\nb", "in the path"),
+            ("containerd:run/x.sock", "absolute"),
+            ("containerd:/run/x.sock,", "namespace"),
+            ("containerd:/run/x.sock,a/b", "namespace"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

@@ -15,7 +15,7 @@ use crate::engine::import::report::{ImportReport, Outcome};
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::failure::Failure;
 
-/// Verify a bundle and import it into registries, layouts, archives or the node's store
+/// Verify a bundle and import it into registries, layouts, archives or the node's runtimes
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle's directory, NAME-SERIAL
@@ -23,7 +23,8 @@ pub struct Args {
     bundle: PathBuf,
     /// Where to: registry:[http://]HOST[:PORT][/PREFIX] ({host} in PREFIX is the source registry), oci:DIR,
     /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2), containers-storage
-    /// (the store of CRI-O and podman on this node), containers-storage:DIR (an additional image store)
+    /// (the store of CRI-O and podman on this node), containers-storage:DIR (an additional image store),
+    /// containerd[:SOCKET[,NAMESPACE]]
     #[arg(long, value_name = "TARGET", required = true)]
     into: Vec<String>,
     /// Only this image of the bundle; may be given again
@@ -102,6 +103,15 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
         }
         for note in &target.notes {
             out.note(note);
+        }
+        if let Some(proof) = &target.proof {
+            let all = proof.names.len();
+            out.note(format!(
+                "{}: {} of {all} names answer through the CRI as in the bundle",
+                proof.runtime,
+                proof.answered()
+            ));
+            proof.problems().iter().chain(&proof.notes).for_each(|line| out.note(line));
         }
         out.note(format!("{} bytes written, {} there already", target.bytes_written, target.bytes_present));
     }

@@ -114,6 +114,18 @@ pub enum ImportError {
         /// What came back.
         actual: String,
     },
+    /// A containerd that the kubelet cannot use.
+    #[error("the containerd at {} has its CRI switched off, so the kubelet cannot use its images", socket.display())]
+    NoCri {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// The runtime does not answer for names that were imported.
+    #[error("the runtime does not answer as the bundle has it: {}", shortened(names))]
+    Unproved {
+        /// Which, each with what is wrong.
+        names: Vec<String>,
+    },
     /// Some images arrived, some did not.
     #[error("{failed} of {total} images were not imported: {}", shortened(names))]
     Partly {
@@ -142,6 +154,8 @@ impl Explain for ImportError {
             | Self::Unfit { .. }
             | Self::Refused { .. }
             | Self::NoLayout { .. }
+            | Self::NoCri { .. }
+            | Self::Unproved { .. }
             | Self::Altered { .. } => Kind::Import,
             Self::Locked { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
@@ -172,6 +186,13 @@ impl Explain for ImportError {
             Self::Altered { .. } => {
                 "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \
                  use a target that keeps manifests as they are"
+            }
+            Self::NoCri { .. } => {
+                "take \"cri\" out of disabled_plugins in its configuration and restart it, or name another namespace: \
+                 containerd:SOCKET,NAMESPACE"
+            }
+            Self::Unproved { .. } => {
+                "see the runtime's journal; what is missing is added by the same command once the cause is gone"
             }
             Self::Partly { .. } => "the same command does only what is missing",
         };

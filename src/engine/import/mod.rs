@@ -1,6 +1,7 @@
 //! Import: a verified bundle into registries, layouts, archives and stores; every byte is hashed on its way in, names come last.
 
 mod archive;
+pub mod containerd;
 mod containers_storage;
 mod docker_archive;
 pub mod error;
@@ -10,6 +11,7 @@ mod index;
 mod k3s;
 mod layout;
 mod oci_archive;
+pub mod proof;
 mod refusal;
 mod registry;
 pub mod report;
@@ -35,9 +37,11 @@ use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
 
+use containerd::names::Change;
 use error::ImportError;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
+use proof::Proof;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
 use stopped::{Arrived, Stopped};
 use stream::Incoming;
@@ -155,6 +159,10 @@ struct Written {
     present: u64,
     /// What holds for the whole target.
     general: Vec<String>,
+    /// Names that were made or pointed elsewhere, where they can be taken back.
+    changes: Vec<Change>,
+    /// What the runtime's CRI says of it.
+    proof: Option<Proof>,
 }
 
 /// Imports what a verified bundle holds.
@@ -295,6 +303,8 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         bytes_written: written.written,
         bytes_present: written.present,
         notes: written.general,
+        changes: written.changes,
+        proof: written.proof,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::containerd::names::Change;
 use super::error::ImportError;
+use super::proof::Proof;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::domain::reference::Reference;
@@ -36,6 +38,12 @@ pub struct TargetReport {
     pub bytes_present: u64,
     /// What holds for the whole target.
     pub notes: Vec<String>,
+    /// Names that were made or pointed elsewhere, as undo takes them; only of targets that can take them back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// What the runtime's CRI answers for the names; only of runtimes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// One image in one target.
@@ -98,6 +106,17 @@ impl Outcome {
 impl ImportReport {
     /// The error to end with, where not every image arrived; a dry run fails on what would fail.
     pub fn failure(&self) -> Option<ImportError> {
+        let unproved: Vec<String> = self
+            .targets
+            .iter()
+            .filter_map(|target| Some((target, target.proof.as_ref()?)))
+            .flat_map(|(target, proof)| {
+                proof.problems().into_iter().map(|line| format!("{}: {line}", target.target))
+            })
+            .collect();
+        if !unproved.is_empty() {
+            return Some(ImportError::Unproved { names: unproved });
+        }
         let all = || self.targets.iter().flat_map(|t| t.images.iter().map(move |image| (t, image)));
         let names: Vec<String> = all()
             .filter_map(|(target, image)| match &image.outcome {

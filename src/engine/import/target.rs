@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::{
-    ImportSpec, Job, Planned, Written, containers_storage, docker_archive, k3s, layout, oci_archive, registry,
+    ImportSpec, Job, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
+    oci_archive, registry,
 };
 use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
@@ -41,6 +42,7 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
         Target::ContainersStorage(dir) => {
             Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await
         }
+        Target::Containerd(node) => Box::pin(containerd::plan(&job, &node, &images)).await,
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) async fn apply(
             let job = Job { seat: None, ..job };
             Box::pin(containers_storage::apply(&job, dir.as_deref(), &images, &plan)).await
         }
+        Target::Containerd(node) => Box::pin(containerd::apply(&job, &node, &images, &plan)).await,
     }
 }
 
@@ -82,6 +85,7 @@ pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
         Target::Layout(_) | Target::OciArchive(_) | Target::K3s(_) | Target::ContainersStorage(_) => {
             Some(reference.to_string())
         }
+        Target::Containerd(_) => Some(containerd::name(image)),
         Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
     }
 }
@@ -94,8 +98,8 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
     let (mut held, mut directories, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
     for target in targets {
         let (directory, made, name) = match target {
-            // It holds its own, which may be one that only storage.conf names.
-            Target::Registry(_) | Target::ContainersStorage(_) => continue,
+            // A runtime's own locks do; the store holds its own, which may be one that only storage.conf names.
+            Target::Registry(_) | Target::Containerd(_) | Target::ContainersStorage(_) => continue,
             Target::Layout(dir) => (dir.as_path(), dir.join("blobs"), None),
             Target::K3s(dir) => (dir.as_path(), dir.clone(), None),
             Target::OciArchive(file) | Target::DockerArchive(file) => {

@@ -130,7 +130,7 @@ impl RuntimeError {
     }
 
     /// Whether it is the runtime's own word that it has that already.
-    pub const fn exists(&self) -> bool {
+    pub const fn is_there_already(&self) -> bool {
         matches!(self, Self::Refused { code: tonic::Code::AlreadyExists, .. })
     }
 }

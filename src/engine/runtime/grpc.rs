@@ -148,13 +148,17 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::runtime::containerd::{Containerd, KUBELET};
+    use crate::domain::import::KUBELET_NAMESPACE;
+    use crate::engine::runtime::containerd::Containerd;
     use crate::engine::runtime::cri::Cri;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::UnixListener;
 
     async fn refusals(path: &Path) -> [RuntimeError; 2] {
-        [Containerd::connect(path, KUBELET).await.unwrap_err(), Cri::connect(path).await.unwrap_err()]
+        [
+            Containerd::connect(path, KUBELET_NAMESPACE).await.unwrap_err(),
+            Cri::connect(path).await.unwrap_err(),
+        ]
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod containerd;
 pub mod cri;
+pub mod durable;
 pub mod error;
 mod grpc;
 mod proto;

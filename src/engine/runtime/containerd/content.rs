@@ -109,7 +109,7 @@ impl Containerd {
         loop {
             match self.try_open(blob, &labels).await {
                 Err(RuntimeError::Busy { .. }) if tries < TRIES => tries += 1,
-                Err(error) if error.exists() => return Ok(Opened::There),
+                Err(error) if error.is_there_already() => return Ok(Opened::There),
                 other => return other,
             }
             tokio::time::sleep(APART).await;

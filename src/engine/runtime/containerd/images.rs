@@ -53,7 +53,7 @@ impl Containerd {
     /// Makes a name.
     ///
     /// # Errors
-    /// As it answers; `exists` where the name is taken.
+    /// As it answers; `is_there_already` where the name is taken.
     pub async fn create_record(&self, record: &Record) -> Result<()> {
         let request = self.request(wire::CreateImageRequest { image: Some(record.to_wire()) });
         let call = async { self.image_client().create(request).await };

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
+use tonic::transport::Channel;
+
 use super::{Containerd, Result};
 use crate::engine::runtime::grpc::QUICK;
 use crate::engine::runtime::proto::leases as wire;
-use tonic::transport::Channel;
 use wire::leases_client::LeasesClient;
 
 /// When containerd lets go of a lease by itself (containerd's `docs/garbage-collection.md`), in RFC 3339.
 const EXPIRE: &str = "containerd.io/gc.expire";
-/// Which runs of ours are for the same thing.
+/// What a run of ours works on; other clients' leases have no such label.
 const OF: &str = "airlift/import";
+/// The boot that a run of ours ran in.
+const BOOT: &str = "airlift/boot";
 
 /// Something that a lease keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,17 @@ pub enum Kept<'a> {
     Content(&'a str),
     /// A snapshot: its snapshotter and its key.
     Snapshot(&'a str, &'a str),
+}
+
+/// A lease of a run of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Its id.
+    pub id: String,
+    /// What the run works on.
+    pub of: String,
+    /// The kernel's id of the boot that it was made in.
+    pub boot: String,
 }
 
 impl Containerd {
@@ -31,27 +45,28 @@ impl Containerd {
     ///
     /// # Errors
     /// As it answers.
-    pub async fn leased(&self, id: &str, of: &str, until: jiff::Timestamp) -> Result<Self> {
-        let labels: HashMap<_, _> = [(EXPIRE, until.to_string()), (OF, of.to_owned())]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
-        let request = self.request(wire::CreateRequest { id: id.to_owned(), labels });
+    pub async fn leased(&self, lease: &Lease, until: jiff::Timestamp) -> Result<Self> {
+        let labels = [(EXPIRE, until.to_string()), (OF, lease.of.clone()), (BOOT, lease.boot.clone())];
+        let labels: HashMap<_, _> = labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let request = self.request(wire::CreateRequest { id: lease.id.clone(), labels });
         let call = async { self.leases().create(request).await };
         self.socket.answer("make a lease", QUICK, call).await?;
-        Ok(self.under(id))
+        Ok(self.under(&lease.id))
     }
 
-    /// The leases that runs of ours for the same thing left.
+    /// The leases that runs of ours hold or left.
     ///
     /// # Errors
     /// As it answers.
-    pub async fn leases_of(&self, of: &str) -> Result<Vec<String>> {
+    pub async fn our_leases(&self) -> Result<Vec<Lease>> {
         let request = self.request(wire::ListRequest::default());
         let call = async { self.leases().list(request).await };
         let answer = self.socket.answer("list its leases", QUICK, call).await?.into_inner();
-        let ours = |lease: &wire::Lease| lease.labels.get(OF).is_some_and(|label| label == of);
-        Ok(answer.leases.into_iter().filter(ours).map(|lease| lease.id).collect())
+        let ours = |mut lease: wire::Lease| {
+            let of = lease.labels.remove(OF)?;
+            Some(Lease { of, boot: lease.labels.remove(BOOT).unwrap_or_default(), id: lease.id })
+        };
+        Ok(answer.leases.into_iter().filter_map(ours).collect())
     }
 
     /// Has the lease worked under keep something that is there already.
@@ -72,6 +87,19 @@ impl Containerd {
         Ok(())
     }
 
+    /// Has containerd remove everything that nothing names any more, and waits for it.
+    ///
+    /// # Errors
+    /// As it answers.
+    pub async fn collect(&self) -> Result<()> {
+        // There is no call for it but to end a lease.
+        let id = format!("airlift-collect-{}", uuid::Uuid::now_v7());
+        let request = self.request(wire::CreateRequest { id: id.clone(), labels: HashMap::new() });
+        let call = async { self.leases().create(request).await };
+        self.socket.answer("make a lease", QUICK, call).await?;
+        self.release(&id, true).await
+    }
+
     /// Ends a lease; with `sync`, containerd first removes everything that nothing names any more.
     ///
     /// # Errors
@@ -83,10 +111,5 @@ impl Containerd {
             Err(error) if !error.not_found() => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// The lease worked under.
-    pub fn lease(&self) -> Option<&str> {
-        self.lease.as_deref()
     }
 }

@@ -14,13 +14,12 @@ use super::error::RuntimeError;
 use super::grpc::{MAX_MESSAGE, QUICK, Socket};
 use super::proto::{introspection, namespaces, types, version};
 use crate::domain::digest::Digest;
+use crate::domain::import::KUBELET_NAMESPACE;
 
 /// What calls name their namespace in (containerd's `pkg/namespaces`).
 const NAMESPACE: &str = "containerd-namespace";
 /// What calls name their lease in (containerd's `pkg/leases`).
 const LEASE: &str = "containerd-lease";
-/// The namespace of the kubelet's images; it is made when first written to.
-pub const KUBELET: &str = "k8s.io";
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 /// Labels, by name.
@@ -84,7 +83,8 @@ impl Containerd {
             Self { socket, namespace: namespace.to_owned(), lease: None, version: String::new() };
         daemon.version =
             daemon.ask_version().await.map_err(|error| daemon.socket.another("containerd", error))?;
-        if namespace != KUBELET {
+        // That one is made when it is first written to.
+        if namespace != KUBELET_NAMESPACE {
             let present = daemon.namespaces().await?;
             if !present.iter().any(|name| name == namespace) {
                 let (socket, namespace) = (path.to_owned(), namespace.to_owned());
@@ -107,6 +107,11 @@ impl Containerd {
     /// Its version, as it writes it.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// A message with namespace and lease.

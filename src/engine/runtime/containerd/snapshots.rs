@@ -41,7 +41,7 @@ impl Containerd {
     /// Makes a snapshot that can be written to; the parent is empty for the first layer.
     ///
     /// # Errors
-    /// As it answers; `exists` where the snapshotter has what is to become of it already.
+    /// As it answers; `is_there_already` where the snapshotter has what is to become of it already.
     pub async fn prepare(
         &self,
         snapshotter: &str,

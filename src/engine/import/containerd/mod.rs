@@ -1,0 +1,245 @@
+//! Import into the containerd of a node: planned by digest, brought under a lease, unpacked, synced, named, then proved.
+
+pub mod names;
+mod node;
+mod pieces;
+mod run;
+mod unpack;
+mod write;
+
+use std::sync::Arc;
+
+use super::error::ImportError;
+use super::graph::ImageGraph;
+use super::proof::{self, Expected};
+use super::report::Outcome;
+use super::{Job, Planned, Written};
+use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
+use crate::domain::progress::{Event, Phase};
+use crate::engine::blocking::blocking;
+use crate::engine::error::Result;
+use crate::engine::runtime::containerd::{Blob, Containerd};
+use crate::engine::runtime::cri::Cri;
+use names::{Change, Records, UndoReport};
+use node::Node;
+use pieces::Pieces;
+use run::{Run, Wanted};
+
+/// What is known of a containerd, and of what the images become there.
+struct Survey {
+    daemon: Containerd,
+    cri: Option<Cri>,
+    node: Node,
+    records: Records,
+    blobs: std::collections::HashMap<String, u64>,
+}
+
+impl Survey {
+    async fn of(target: &ContainerdTarget) -> Result<Self> {
+        let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
+        let cri = node::cri(&target.socket).await?;
+        if cri.is_none() && target.namespace == KUBELET_NAMESPACE {
+            return Err(ImportError::NoCri { socket: target.socket.clone() }.into());
+        }
+        let node = Node::learn(&daemon, cri.as_ref()).await?;
+        let (records, blobs) = (names::records(&daemon).await?, daemon.blobs().await?);
+        Ok(Self { daemon, cri, node, records, blobs })
+    }
+
+    fn has(&self, blob: &Blob) -> bool {
+        self.blobs.get(&blob.digest.to_string()) == Some(&blob.size)
+    }
+
+    /// What would become of an image.
+    async fn planned(&self, job: &Job, pieces: &Pieces) -> Result<Planned> {
+        if let Some(record) = names::taken(pieces, &self.records) {
+            return Ok(Planned::taken(job, record.target.digest.to_string()));
+        }
+        if !names::all_given(pieces, &self.records) || !pieces.blobs.iter().all(|(blob, _)| self.has(blob)) {
+            return Ok(Planned::Add);
+        }
+        for chain_id in pieces.runs.iter().filter_map(|run| run.chain_id()) {
+            if !self.daemon.has_snapshot(&self.node.snapshotter, chain_id).await? {
+                return Ok(Planned::Add);
+            }
+        }
+        Ok(Planned::Skip)
+    }
+}
+
+/// The pieces of every image for this node, in order.
+async fn all_pieces(
+    job: &Job,
+    target: &ContainerdTarget,
+    images: &Arc<Vec<ImageGraph>>,
+) -> Result<Vec<Result<Arc<Pieces>>>> {
+    let (job, images, target) = (job.clone(), Arc::clone(images), target.to_string());
+    blocking(move || {
+        let wanted = pieces::Wanted::new(job.spec.platform.as_ref());
+        let one = |image| pieces::pieces(&job.bundle, image, &target, &wanted).map(Arc::new);
+        Ok(images.iter().map(one).collect())
+    })
+    .await
+}
+
+/// Says what would become of each image.
+pub(super) async fn plan(
+    job: &Job,
+    target: &ContainerdTarget,
+    images: &Arc<Vec<ImageGraph>>,
+) -> Result<Vec<Planned>> {
+    let survey = Survey::of(target).await?;
+    let mut planned = Vec::with_capacity(images.len());
+    let mut adding = Vec::new();
+    for pieces in all_pieces(job, target, images).await? {
+        job.ctx.check()?;
+        planned.push(match pieces {
+            Ok(pieces) => {
+                let one = survey.planned(job, &pieces).await?;
+                if matches!(one, Planned::Add | Planned::Replace { .. }) {
+                    adding.push(pieces);
+                }
+                one
+            }
+            Err(error) if job.spec.keep_going || job.spec.dry_run => {
+                Planned::Refused(Outcome::failed(&error))
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    room(job, survey, adding).await?;
+    Ok(planned)
+}
+
+/// Fails where what is to be added does not fit.
+async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<()> {
+    let job = job.clone();
+    blocking(move || {
+        let (mut seen, mut chains) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+        let (mut blobs, mut unpacked) = (0u64, 0u64);
+        for (blob, _) in adding.iter().flat_map(|pieces| &pieces.blobs) {
+            if !survey.has(blob) && seen.insert(&blob.digest) {
+                blobs = blobs.saturating_add(blob.size);
+            }
+        }
+        for layer in adding.iter().flat_map(|pieces| &pieces.runs).flat_map(|run| &run.layers) {
+            // A layer whose blob is there was unpacked with it, mostly.
+            if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
+                unpacked = unpacked.saturating_add(node::unpacked_size(&job.bundle, layer));
+            }
+        }
+        survey.node.room(&job.ctx, blobs, unpacked)
+    })
+    .await
+}
+
+/// Writes and proves.
+pub(super) async fn apply(
+    job: &Job,
+    target: &ContainerdTarget,
+    images: &Arc<Vec<ImageGraph>>,
+    plan: &[Planned],
+) -> Result<Written> {
+    let survey = Survey::of(target).await?;
+    let mut all = Vec::with_capacity(images.len());
+    for (planned, pieces) in plan.iter().zip(all_pieces(job, target, images).await?) {
+        // What was refused stays so; what was not was read a moment ago.
+        all.push(if planned.refused().is_some() { None } else { Some(pieces?) });
+    }
+    let adding = |planned: &Planned| matches!(planned, Planned::Add | Planned::Replace { .. });
+    let wanted: Vec<Wanted> = (0..images.len())
+        .filter(|at| adding(&plan[*at]))
+        .filter_map(|at| Some(Wanted { at, name: images[at].name(), pieces: all[at].clone()? }))
+        .collect();
+    let mut written = Written { notes: images.iter().map(notes).collect(), ..Written::default() };
+    let run = Run::begin(job, &survey.daemon, survey.node.clone(), &wanted).await?;
+    run.pass_others(images, |at| matches!(plan[at], Planned::Skip));
+    let filled = Box::pin(run.fill(&wanted, images)).await;
+    let (mut failures, ended) = match filled {
+        Ok(failures) => (failures, None),
+        Err(error) => (run::Failures::default(), Some(error)),
+    };
+    // What is complete is named, also where another image ended the run.
+    let named = Box::pin(run.name(&wanted, images, &mut failures)).await;
+    written.changes = match (named, ended) {
+        (Ok(changes), None) => changes,
+        (Ok(changes), Some(error)) => {
+            let given =
+                |image: &&Wanted| changes.iter().any(|change| image.pieces.names.contains(&change.name));
+            wanted.iter().filter(given).for_each(|image| job.arrived.note(&target.to_string(), &image.name));
+            return Err(run.give_up(error).await);
+        }
+        (Err(_), Some(error)) | (Err(error), None) => return Err(run.give_up(error).await),
+    };
+    run.end().await?;
+    (written.written, written.present) = run.sums.get();
+    written.outcomes = (0..images.len())
+        .map(|at| failures.remove(&at).unwrap_or_else(|| plan[at].done(adding(&plan[at]))))
+        .collect();
+    let arrived = images.iter().zip(&written.outcomes).filter(|(_, outcome)| outcome.arrived());
+    arrived.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
+    prove(job, &survey, images, &all, &mut written).await?;
+    Ok(written)
+}
+
+/// Asks the CRI for every name of what arrived.
+async fn prove(
+    job: &Job,
+    survey: &Survey,
+    images: &[ImageGraph],
+    all: &[Option<Arc<Pieces>>],
+    written: &mut Written,
+) -> Result<()> {
+    for (image, outcome) in images.iter().zip(&written.outcomes) {
+        if *outcome == Outcome::Skipped {
+            let bytes = image.nodes().map(|node| node.size).sum();
+            let reason = "containerd has it with this digest".to_owned();
+            job.ctx.say(Event::Skipped { phase: Phase::Import, item: image.name(), bytes, reason });
+        }
+    }
+    let Some(cri) = survey.cri.as_ref().filter(|_| survey.daemon.namespace() == KUBELET_NAMESPACE) else {
+        written.general.push(format!(
+            "the CRI sees {KUBELET_NAMESPACE} alone: no pod can use what is in {}",
+            survey.daemon.namespace()
+        ));
+        return Ok(());
+    };
+    let arrived = images.iter().zip(all).zip(&written.outcomes).filter(|(_, outcome)| outcome.arrived());
+    let expected = arrived.filter_map(|((image, pieces), _)| {
+        let pieces = pieces.as_ref()?;
+        Some(Expected {
+            reference: image.image.reference.clone(),
+            digest: image.image.digest.clone(),
+            names: pieces.names.clone(),
+            ids: pieces.runs.iter().map(|run| run.config.clone()).collect(),
+            platforms: pieces.runs.iter().map(|run| run.platform.clone()).collect(),
+            pinned: true,
+        })
+    });
+    written.proof = Some(proof::prove(cri, &expected.collect::<Vec<_>>(), &job.ctx).await?);
+    Ok(())
+}
+
+/// Takes back what a run changed in the names of a containerd, and has it remove what then nothing names.
+///
+/// # Errors
+/// As the daemon answers.
+pub async fn undo(target: &ContainerdTarget, changes: &[Change]) -> Result<UndoReport> {
+    let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
+    names::take_back(&daemon, changes).await
+}
+
+/// What an image is called there: by its tag, else by its digest.
+pub(super) fn name(image: &ImageGraph) -> String {
+    let reference = &image.image.reference;
+    match reference.tag() {
+        Some(tag) => format!("{}:{tag}", reference.name()),
+        None => reference.at_digest(&image.image.digest).to_string(),
+    }
+}
+
+/// What the operator should know of an image in a containerd.
+fn notes(image: &ImageGraph) -> Vec<String> {
+    let note = "its signatures stay in the bundle: containerd has no use for them";
+    (!image.carried.is_empty()).then(|| note.to_owned()).into_iter().collect()
+}

@@ -1,0 +1,361 @@
+//! What of an image goes into the containerd of a node: the documents down to the node's platform, its layers, its names.
+
+use std::collections::HashSet;
+
+use super::Blob;
+use crate::domain::digest::Digest;
+use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::domain::media_type as mt;
+use crate::domain::platform::Platform;
+use crate::engine::bundle::read::BundleReader;
+use crate::engine::error::{EngineError, Result};
+use crate::engine::hash::sha256;
+use crate::engine::import::error::ImportError;
+use crate::engine::import::graph::ImageGraph;
+use crate::engine::runtime::containerd::Labels;
+
+/// The longest configuration that is read, in bytes; containerd reads no longer one.
+const MAX_CONFIG: u64 = 8 * 1024 * 1024;
+
+/// An image, cut down to what a node of one platform wants.
+#[derive(Clone, Debug)]
+pub(super) struct Pieces {
+    /// What its names point at.
+    pub(super) top: Blob,
+    /// Everything to be in the content store, in an order in which it can be written; each with its labels there.
+    pub(super) blobs: Vec<(Blob, Labels)>,
+    /// What is to be unpacked, best match of the platform first.
+    pub(super) runs: Vec<Runnable>,
+    /// Its names in containerd, without those by id.
+    pub(super) names: Vec<String>,
+}
+
+/// One platform's image.
+#[derive(Clone, Debug)]
+pub(super) struct Runnable {
+    /// Its configuration, whose digest is the image's id in the CRI.
+    pub(super) config: Digest,
+    /// Its platform.
+    pub(super) platform: Platform,
+    /// Its layers, base first.
+    pub(super) layers: Vec<Layer>,
+}
+
+/// A layer.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    /// As it is carried.
+    pub(super) blob: Blob,
+    /// Digest of its tar file.
+    pub(super) diff_id: Digest,
+    /// Name of the snapshot of it and all below it (OCI image specification, "Layer ChainID").
+    pub(super) chain_id: String,
+}
+
+impl Runnable {
+    /// Name of the snapshot of all layers.
+    pub(super) fn chain_id(&self) -> Option<&str> {
+        self.layers.last().map(|layer| layer.chain_id.as_str())
+    }
+}
+
+/// Picks the pieces of an image for a platform. Blocks.
+///
+/// # Errors
+/// [`ImportError::Unfit`] where it is no image or none for this platform; [`ImportError::Document`].
+pub(super) fn pieces(
+    bundle: &BundleReader,
+    image: &ImageGraph,
+    target: &str,
+    wanted: &Wanted,
+) -> Result<Pieces> {
+    let picker = Picker { bundle, image, target, wanted };
+    let top = &image.image;
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    picker.find(&top.digest, &top.media_type, None, (&mut found, &mut seen))?;
+    let chosen = wanted.choose(found.iter().map(|found| found.config.platform()));
+    if chosen.is_empty() {
+        return Err(picker.nothing(&found));
+    }
+    let chosen: Vec<&Found> = chosen.into_iter().map(|at| &found[at]).collect();
+    let mut written = Written { blobs: Vec::new(), seen: HashSet::new() };
+    let top = picker.write(&top.digest, &top.media_type, &chosen, &mut written)?;
+    let Some(top) = top else { return Err(picker.nothing(&found)) };
+    let reference = &image.image.reference;
+    let mut names = Vec::new();
+    if let Some(tag) = reference.tag() {
+        names.push(format!("{}:{tag}", reference.name()));
+    }
+    for digest in [Some(&image.image.digest), reference.digest()].into_iter().flatten() {
+        let name = format!("{}@{digest}", reference.name());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let runs = chosen.iter().map(|found| picker.runnable(found)).collect::<Result<Vec<_>>>()?;
+    Ok(Pieces { top, blobs: written.blobs, runs, names })
+}
+
+/// The platforms that a node runs, best first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted(pub(super) Vec<Platform>);
+
+impl Wanted {
+    /// The one that was asked for, or what this node's processor runs: its own architecture, else the older one that it
+    /// runs as well.
+    pub(super) fn new(asked: Option<&Platform>) -> Self {
+        let Some(asked) = asked else {
+            let host = Platform::host();
+            let older = match host.architecture.as_str() {
+                "amd64" => Some("386"),
+                "arm64" => Some("arm"),
+                _ => None,
+            };
+            let older = older.map(|older| Platform { architecture: older.to_owned(), ..host.clone() });
+            return Self([Some(host), older].into_iter().flatten().collect());
+        };
+        Self(vec![asked.clone()])
+    }
+
+    /// The places of all that match the best of these platforms for which there is one.
+    fn choose(&self, offered: impl Iterator<Item = Option<Platform>>) -> Vec<usize> {
+        let offered: Vec<_> = offered.collect();
+        let matching = |wanted: &Platform| {
+            let takes = |offer: &Option<Platform>| offer.as_ref().is_some_and(|offer| wanted.accepts(offer));
+            (0..offered.len()).filter(|at| takes(&offered[*at])).collect::<Vec<_>>()
+        };
+        self.0.iter().map(matching).find(|found| !found.is_empty()).unwrap_or_default()
+    }
+}
+
+/// A manifest of a platform.
+struct Found {
+    digest: Digest,
+    manifest: Manifest,
+    config: ImageConfig,
+}
+
+struct Written {
+    blobs: Vec<(Blob, Labels)>,
+    seen: HashSet<Digest>,
+}
+
+struct Picker<'a> {
+    bundle: &'a BundleReader,
+    image: &'a ImageGraph,
+    target: &'a str,
+    wanted: &'a Wanted,
+}
+
+impl Picker<'_> {
+    fn broken(&self, digest: &Digest, reason: impl Into<String>) -> EngineError {
+        ImportError::Document { image: self.image.name(), digest: digest.clone(), reason: reason.into() }
+            .into()
+    }
+
+    fn unfit(&self, reason: String, hint: &'static str) -> EngineError {
+        let (image, target) = (self.image.name(), self.target.to_owned());
+        ImportError::Unfit { image, target, reason, hint }.into()
+    }
+
+    /// Why there is nothing for this node.
+    fn nothing(&self, found: &[Found]) -> EngineError {
+        let has: Vec<String> = found
+            .iter()
+            .map(|found| found.config.platform().map_or_else(|| "no platform".to_owned(), |p| p.to_string()))
+            .collect();
+        let wanted = self.wanted.0.first().map(ToString::to_string).unwrap_or_default();
+        if has.is_empty() {
+            let reason = "it is an artifact, not an image that a container can run".to_owned();
+            return self.unfit(reason, "leave it out with --only, or import it into a registry");
+        }
+        let reason = format!("the bundle has it for {}, this node runs {wanted}", has.join(", "));
+        self.unfit(
+            reason,
+            "nothing was written: pack it with --platform for this node, or leave it out with --only",
+        )
+    }
+
+    fn document(&self, digest: &Digest, declared: &str) -> Result<Document> {
+        if matches!(declared, mt::DOCKER_SCHEMA1 | mt::DOCKER_SCHEMA1_SIGNED) {
+            return Err(self.unfit(
+                "its manifest is of Docker schema 1, which containerd 2 no longer takes".to_owned(),
+                "nothing was written: have it built or pushed again with a current tool on the connected side, and pack it anew",
+            ));
+        }
+        let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
+        manifest::parse(&bytes, Some(declared)).map_err(|error| self.broken(digest, error.to_string()))
+    }
+
+    /// Every manifest of an image below a document.
+    fn find(
+        &self,
+        digest: &Digest,
+        declared: &str,
+        place: Option<&Descriptor>,
+        (found, seen): (&mut Vec<Found>, &mut HashSet<Digest>),
+    ) -> Result<()> {
+        // What an index says of a platform that is none, as of attestations, is no image.
+        let unknown = place.and_then(|place| place.platform.as_ref()).is_some_and(|p| p.os == "unknown");
+        if unknown || !seen.insert(digest.clone()) {
+            return Ok(());
+        }
+        match self.document(digest, declared)? {
+            Document::Index(index) => {
+                let carried =
+                    index.manifests.iter().filter(|child| self.bundle.blob(&child.digest).is_some());
+                for child in carried {
+                    self.find(&child.digest, &child.media_type, Some(child), (&mut *found, &mut *seen))?;
+                }
+            }
+            Document::Manifest(manifest) if manifest.is_image() => {
+                let bytes = self.bundle.read(&manifest.config.digest, MAX_CONFIG)?;
+                let config = ImageConfig::parse(&bytes)
+                    .map_err(|error| self.broken(&manifest.config.digest, error.to_string()))?;
+                found.push(Found { digest: digest.clone(), manifest: *manifest, config });
+            }
+            Document::Manifest(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A document and what is below it, where that leads to a chosen one.
+    fn write(
+        &self,
+        digest: &Digest,
+        declared: &str,
+        chosen: &[&Found],
+        written: &mut Written,
+    ) -> Result<Option<Blob>> {
+        let document = self.document(digest, declared)?;
+        let mut labels = self.origin();
+        match &document {
+            Document::Index(index) => {
+                let mut number = 0;
+                for child in &index.manifests {
+                    if self.bundle.blob(&child.digest).is_none() || !mt::is_document(&child.media_type) {
+                        continue;
+                    }
+                    if self.write(&child.digest, &child.media_type, chosen, written)?.is_some() {
+                        labels.insert(
+                            format!("containerd.io/gc.ref.content.m.{number}"),
+                            child.digest.to_string(),
+                        );
+                        number += 1;
+                    }
+                }
+                if number == 0 {
+                    return Ok(None);
+                }
+            }
+            Document::Manifest(_) => {
+                let Some(found) = chosen.iter().find(|found| found.digest == *digest) else {
+                    return Ok(None);
+                };
+                let config = &found.manifest.config;
+                labels.insert("containerd.io/gc.ref.content.config".to_owned(), config.digest.to_string());
+                for (number, layer) in found.manifest.layers.iter().enumerate() {
+                    labels
+                        .insert(format!("containerd.io/gc.ref.content.l.{number}"), layer.digest.to_string());
+                }
+                self.contents(found, written)?;
+            }
+        }
+        let blob = self.blob(digest, document.media_type())?;
+        if written.seen.insert(digest.clone()) {
+            written.blobs.push((blob.clone(), labels));
+        }
+        Ok(Some(blob))
+    }
+
+    /// Configuration and layers of a chosen manifest.
+    fn contents(&self, found: &Found, written: &mut Written) -> Result<()> {
+        for layer in self.runnable(found)?.layers {
+            let mut labels = self.origin();
+            labels.insert("containerd.io/uncompressed".to_owned(), layer.diff_id.to_string());
+            if written.seen.insert(layer.blob.digest.clone()) {
+                written.blobs.push((layer.blob, labels));
+            }
+        }
+        let config = &found.manifest.config;
+        if written.seen.insert(config.digest.clone()) {
+            written.blobs.push((self.blob(&config.digest, &config.media_type)?, self.origin()));
+        }
+        Ok(())
+    }
+
+    fn runnable(&self, found: &Found) -> Result<Runnable> {
+        let (layers, diff_ids) = (&found.manifest.layers, &found.config.rootfs.diff_ids);
+        if layers.len() != diff_ids.len() {
+            let reason = format!(
+                "it has {} layers, its configuration tells of {} unpacked ones",
+                layers.len(),
+                diff_ids.len()
+            );
+            return Err(self.broken(&found.digest, reason));
+        }
+        let mut below: Option<String> = None;
+        let mut unpacked = Vec::with_capacity(layers.len());
+        for (layer, diff_id) in layers.iter().zip(diff_ids) {
+            if self.bundle.blob(&layer.digest).is_none() {
+                return Err(self.unfit(
+                    format!("its layer {} is kept by its owner and not in the bundle", layer.digest),
+                    "containerd would have to fetch that layer: such images only run where their owner is reached",
+                ));
+            }
+            let chain_id = match below {
+                None => diff_id.to_string(),
+                Some(below) => sha256(format!("{below} {diff_id}").as_bytes()).to_string(),
+            };
+            below = Some(chain_id.clone());
+            let blob = self.blob(&layer.digest, &layer.media_type)?;
+            unpacked.push(Layer { blob, diff_id: diff_id.clone(), chain_id });
+        }
+        let platform = found.config.platform().unwrap_or_else(Platform::host);
+        Ok(Runnable { config: found.manifest.config.digest.clone(), platform, layers: unpacked })
+    }
+
+    fn blob(&self, digest: &Digest, media_type: &str) -> Result<Blob> {
+        let Some(listed) = self.bundle.blob(digest) else {
+            return Err(self.broken(digest, "the bundle does not hold it"));
+        };
+        Ok(Blob { media_type: media_type.to_owned(), digest: digest.clone(), size: listed.size })
+    }
+
+    /// Where a blob came from, for registries that nodes make of their stores.
+    fn origin(&self) -> Labels {
+        let reference = &self.image.image.reference;
+        let label = format!("containerd.io/distribution.source.{}", reference.host());
+        Labels::from([(label, reference.repository().to_owned())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platforms(texts: &[&str]) -> Vec<Option<Platform>> {
+        texts.iter().map(|text| text.parse().ok()).collect()
+    }
+
+    #[test]
+    fn the_own_architecture_comes_before_the_older_one_and_others_never_match() {
+        let node = Wanted(platforms(&["linux/amd64", "linux/386"]).into_iter().flatten().collect());
+        for (offered, chosen) in [
+            (vec!["linux/arm64", "linux/amd64", "linux/386"], vec![1]),
+            (vec!["linux/arm64", "linux/386"], vec![1]),
+            (vec!["linux/amd64", "linux/amd64/v3"], vec![0, 1]),
+            (vec!["linux/arm64", "windows/amd64"], vec![]),
+        ] {
+            assert_eq!(node.choose(platforms(&offered).into_iter()), chosen, "{offered:?}");
+        }
+        assert_eq!(node.choose([None].into_iter()), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn without_a_word_the_platform_is_that_of_the_node() {
+        assert_eq!(Wanted::new(None).0[0], Platform::host());
+        let asked = "linux/arm/v7".parse().unwrap();
+        assert_eq!(Wanted::new(Some(&asked)).0, [asked]);
+    }
+}

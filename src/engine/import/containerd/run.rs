@@ -1,0 +1,250 @@
+//! One run into a containerd: under a lease, blobs in and layers unpacked side by side, then synced, then named, then let go.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::{Semaphore, watch};
+
+use super::names::{self, Change, Records};
+use super::node::Node;
+use super::pieces::Pieces;
+use super::unpack::Chains;
+use super::write::{Feed, Standing};
+use crate::domain::digest::Digest;
+use crate::domain::progress::{Event, Phase};
+use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Interrupted, Result};
+use crate::engine::files::read_whole;
+use crate::engine::import::Job;
+use crate::engine::import::graph::ImageGraph;
+use crate::engine::import::report::Outcome;
+use crate::engine::runtime::containerd::Containerd;
+use crate::engine::runtime::containerd::leases::Lease;
+
+/// How long containerd keeps what a run that was killed has brought so far.
+const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Layers that are unpacked at once: each keeps a core of the daemon busy.
+const UNPACKING: usize = 4;
+/// Images that are completed beside each other.
+const IMAGES: usize = 16;
+
+/// A run. What is in it is shared by everything that it does at once.
+pub(super) struct Run {
+    pub(super) job: Job,
+    /// Under the lease of this run.
+    pub(super) daemon: Containerd,
+    pub(super) node: Node,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) standing: HashMap<Digest, watch::Sender<Standing>>,
+    pub(super) chains: Chains,
+    pub(super) unpacking: Semaphore,
+    pub(super) sums: Sums,
+    lease: Lease,
+    /// Leases of runs for the same bundle that were cut off; what they kept is kept by this one's where it is wanted.
+    left: Vec<Lease>,
+    complete: Mutex<Vec<usize>>,
+}
+
+/// Bytes of blobs.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    written: AtomicU64,
+    present: AtomicU64,
+}
+
+impl Sums {
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Relaxed);
+    }
+
+    pub(super) fn found(&self, bytes: u64) {
+        self.present.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes that were brought and bytes that were there.
+    pub(super) fn get(&self) -> (u64, u64) {
+        (self.written.load(Relaxed), self.present.load(Relaxed))
+    }
+}
+
+/// An image to be brought: its place among all, and what of it.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) at: usize,
+    pub(super) name: String,
+    pub(super) pieces: Arc<Pieces>,
+}
+
+/// The kernel's id of this boot.
+async fn boot_id(ctx: &JobCtx) -> Result<String> {
+    const DIRECTORY: &str = "/proc/sys/kernel/random";
+    let files = Arc::clone(&ctx.files);
+    blocking(move || {
+        let open = files.open(Path::new(DIRECTORY), "boot_id")?;
+        // Where it cannot be read, every boot looks the same, and leases end by their time alone.
+        let bytes = read_whole(open, 64).unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    })
+    .await
+}
+
+impl Run {
+    /// Takes a lease; ends those of earlier boots first, since what they kept may never have reached the disk.
+    pub(super) async fn begin(
+        job: &Job,
+        daemon: &Containerd,
+        node: Node,
+        wanted: &[Wanted],
+    ) -> Result<Arc<Self>> {
+        let (of, boot) = (job.bundle.document().id.to_string(), boot_id(&job.ctx).await.unwrap_or_default());
+        let mut left = Vec::new();
+        for lease in daemon.our_leases().await? {
+            if lease.boot != boot {
+                daemon.release(&lease.id, true).await?;
+            } else if lease.of == of {
+                left.push(lease);
+            }
+        }
+        let until = job.ctx.clock.now() + LEASE;
+        let lease = Lease { id: format!("airlift-{}", uuid::Uuid::now_v7()), of, boot };
+        let daemon = daemon.leased(&lease, until).await?;
+        let (mut feeds, mut standing) = (Vec::new(), HashMap::new());
+        for image in wanted {
+            for (blob, labels) in &image.pieces.blobs {
+                if standing.contains_key(&blob.digest) {
+                    continue;
+                }
+                standing.insert(blob.digest.clone(), watch::Sender::new(Standing::Awaited));
+                let (blob, labels) = (blob.clone(), labels.clone());
+                feeds.push(Feed { blob, labels, image: image.name.clone() });
+            }
+        }
+        Ok(Arc::new(Self {
+            job: job.clone(),
+            daemon,
+            node,
+            feeds,
+            standing,
+            chains: Chains::default(),
+            unpacking: Semaphore::new(UNPACKING),
+            sums: Sums::default(),
+            lease,
+            left,
+            complete: Mutex::default(),
+        }))
+    }
+
+    /// Says of what the run has no use for that it is done with, so that nobody waits for it and the count comes out.
+    pub(super) fn pass_others(&self, images: &[ImageGraph], skipped: impl Fn(usize) -> bool) {
+        let mut seen = HashSet::new();
+        for (at, image) in images.iter().enumerate() {
+            for node in image.nodes() {
+                if !self.standing.contains_key(&node.digest) && seen.insert(&node.digest) {
+                    self.job.pass(node);
+                    self.job.meter.add(node.size);
+                    if skipped(at) {
+                        self.sums.found(node.size);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings and unpacks all; outcomes of those that failed, where the others go on without them.
+    ///
+    /// # Errors
+    /// What ends the run.
+    pub(super) async fn fill(self: &Arc<Self>, wanted: &[Wanted], images: &[ImageGraph]) -> Result<Failures> {
+        let feeding = Box::pin(Arc::clone(self).feed());
+        let completing = stream::iter(wanted.iter().cloned())
+            .map(|image| {
+                let run = Arc::clone(self);
+                async move { (image.at, run.complete(&image.pieces, &image.name).await) }
+            })
+            .buffer_unordered(IMAGES)
+            .map(|(at, outcome)| match outcome {
+                Ok(()) => {
+                    self.complete.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+                    Ok(None)
+                }
+                Err(error) => self.job.failed(&images[at], error).map(|outcome| Some((at, outcome))),
+            })
+            .try_filter_map(|failed| async move { Ok(failed) })
+            .try_collect::<HashMap<usize, Outcome>>();
+        let stopped = self.job.ctx.cancel.cancelled();
+        let work = async {
+            match select(feeding, Box::pin(completing)).await {
+                Either::Left(((), completing)) => completing.await,
+                Either::Right((done, _)) => done,
+            }
+        };
+        match select(Box::pin(work), Box::pin(stopped)).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), _)) => Err(Interrupted.into()),
+        }
+    }
+
+    /// Whether an image is complete but for its names.
+    fn is_complete(&self, at: usize) -> bool {
+        self.complete.lock().unwrap_or_else(PoisonError::into_inner).contains(&at)
+    }
+
+    /// Has all that is complete on disk, and names it.
+    ///
+    /// # Errors
+    /// As the kernel or the daemon answers; where the others go on without one that failed, that is an outcome.
+    pub(super) async fn name(
+        &self,
+        wanted: &[Wanted],
+        images: &[ImageGraph],
+        failures: &mut Failures,
+    ) -> Result<Vec<Change>> {
+        let complete: Vec<&Wanted> = wanted.iter().filter(|image| self.is_complete(image.at)).collect();
+        if complete.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.node.sync().await?;
+        let records: Records = names::records(&self.daemon).await?;
+        let mut changes = Vec::new();
+        for image in complete {
+            match names::give(&self.daemon, &image.pieces, &records).await {
+                Ok(made) => {
+                    changes.extend(made);
+                    let bytes = image.pieces.blobs.iter().map(|(blob, _)| blob.size).sum();
+                    self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name.clone(), bytes });
+                }
+                Err(error) => {
+                    failures.insert(image.at, self.job.failed(&images[image.at], error)?);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Ends the lease, and with it whatever has no name.
+    ///
+    /// # Errors
+    /// As the daemon answers.
+    pub(super) async fn end(&self) -> Result<()> {
+        for lease in &self.left {
+            self.daemon.release(&lease.id, false).await?;
+        }
+        Ok(self.daemon.release(&self.lease.id, true).await?)
+    }
+
+    /// The same after an error, which is what is told.
+    pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
+        // A daemon that is gone ends the lease by its time, or the next run does.
+        let _ = self.end().await;
+        error
+    }
+}
+
+/// Images that did not arrive, by their place.
+pub(super) type Failures = HashMap<usize, Outcome>;

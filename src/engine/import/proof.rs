@@ -1,0 +1,308 @@
+//! The proof of an import: the runtime's CRI is asked for every name as the kubelet asks, and its answers are compared.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::domain::digest::Digest;
+use crate::domain::platform::Platform;
+use crate::domain::progress::{Event, Phase};
+use crate::domain::reference::Reference;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::Result;
+use crate::engine::runtime::cri::{Cri, CriImage, Version};
+
+/// How long a runtime may take to notice images that it was given behind the back of its CRI.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long apart it is asked meanwhile.
+const APART: Duration = Duration::from_millis(50);
+
+/// What a runtime must know of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The image.
+    pub reference: Reference,
+    /// Its digest in the bundle.
+    pub digest: Digest,
+    /// Every name that pods may use: with the tag, with digests.
+    pub names: Vec<String>,
+    /// Digests of the configurations that are right; the CRI's id is one of them.
+    pub ids: Vec<Digest>,
+    /// Their platforms.
+    pub platforms: Vec<Platform>,
+    /// Whether it must be kept from the kubelet's garbage collection.
+    pub pinned: bool,
+}
+
+/// What the CRI answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// The runtime and its version, as it says them.
+    pub runtime: String,
+    /// One per name, in the order of the bundle.
+    pub names: Vec<NameProof>,
+    /// The image that every pod needs.
+    pub sandbox: Option<Sandbox>,
+    /// What the operator should know of it.
+    pub notes: Vec<String>,
+}
+
+/// What it answered for one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NameProof {
+    /// The name.
+    pub name: String,
+    /// The image of the bundle that it should be.
+    pub reference: Reference,
+    /// The CRI's id of what it is there.
+    pub id: Option<String>,
+    /// Its platform, where the runtime tells.
+    pub platform: Option<String>,
+    /// Whether the kubelet's garbage collection leaves it.
+    pub pinned: bool,
+    /// What is wrong; nothing where all is as in the bundle.
+    pub problem: Option<String>,
+}
+
+/// The image of the container that holds a pod's name spaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sandbox {
+    /// Its name.
+    pub name: String,
+    /// Whether the runtime told that it is set to this one; else it is what that version has by default.
+    pub configured: bool,
+    /// Whether it is there.
+    pub present: bool,
+}
+
+impl Proof {
+    /// One line for each name that is not as it should be.
+    pub fn problems(&self) -> Vec<String> {
+        let line = |name: &NameProof| Some(format!("{}: {}", name.name, name.problem.as_ref()?));
+        self.names.iter().filter_map(line).collect()
+    }
+
+    /// How many names answer as the bundle has it.
+    pub fn answered(&self) -> usize {
+        self.names.iter().filter(|name| name.problem.is_none()).count()
+    }
+}
+
+impl Sandbox {
+    /// What is to be said of it, where it is not there.
+    fn warning(&self, runtime: &str) -> Option<String> {
+        let set = if self.configured { "is set to" } else { "has by default" };
+        let words = format!(
+            "{runtime} {set} the sandbox image {}, which is not there: without it no pod starts; pack and import it too",
+            self.name
+        );
+        (!self.present).then_some(words)
+    }
+}
+
+/// Asks for all names. What a runtime has not noticed yet is asked for again for a while.
+///
+/// # Errors
+/// As the runtime answers; that a name is missing is none, it is in the proof.
+pub async fn prove(cri: &Cri, expected: &[Expected], ctx: &JobCtx) -> Result<Proof> {
+    let count = expected.iter().map(|image| image.names.len()).sum::<usize>() as u64;
+    ctx.say(Event::Started { phase: Phase::Prove, items: count, bytes: 0 });
+    let began = Instant::now();
+    let pins = pins(cri.version());
+    let mut names = Vec::new();
+    for image in expected {
+        for name in &image.names {
+            names.push(loop {
+                ctx.check()?;
+                let answer = compared((name, pins), image, cri.image(name).await?);
+                if answer.problem.is_none() || began.elapsed() > PATIENCE {
+                    break answer;
+                }
+                tokio::time::sleep(APART).await;
+            });
+        }
+    }
+    let sandbox = match sandbox_name(cri).await? {
+        None => None,
+        Some((name, configured)) => {
+            let present = cri.image(&name).await?.is_some();
+            Some(Sandbox { name, configured, present })
+        }
+    };
+    let Version { name, version } = cri.version();
+    let runtime = format!("{name} {version}");
+    let mut notes: Vec<String> = sandbox.iter().filter_map(|sandbox| sandbox.warning(&runtime)).collect();
+    if !pins && names.iter().any(|name| name.id.is_some() && !name.pinned) {
+        notes.push(format!(
+            "{runtime} does not tell the kubelet that images are pinned: it may remove them when the disk fills up; keep \
+             enough room, or use containerd 1.7.3 or newer"
+        ));
+    }
+    let proof = Proof { runtime, names, sandbox, notes };
+    ctx.say(Event::Finished { phase: Phase::Prove });
+    Ok(proof)
+}
+
+async fn sandbox_name(cri: &Cri) -> Result<Option<(String, bool)>> {
+    if let Some(name) = cri.sandbox_image().await? {
+        return Ok(Some((name, true)));
+    }
+    let Version { name, version } = cri.version();
+    Ok(default_sandbox(name, version).map(|name| (name.to_owned(), false)))
+}
+
+/// Whether a runtime heeds the label that pins images; of containerd, all that are newer than the 1 line.
+fn pins(version: &Version) -> bool {
+    version.name != "containerd" || numbers(&version.version).is_none_or(|(major, _)| major > 1)
+}
+
+/// The first two numbers of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split('.').map(|part| {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..digits].parse::<u32>().ok()
+    });
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// What a version of a runtime uses where nothing is set, for those that do not show what they are set to.
+fn default_sandbox(runtime: &str, version: &str) -> Option<&'static str> {
+    if runtime != "containerd" {
+        return None;
+    }
+    match numbers(version)? {
+        (2, 0 | 1) => Some("registry.k8s.io/pause:3.10"),
+        (2, 2) => Some("registry.k8s.io/pause:3.10.1"),
+        (2, 3 | 4) => Some("registry.k8s.io/pause:3.10.2"),
+        _ => None,
+    }
+}
+
+fn compared((name, pins): (&str, bool), wanted: &Expected, answer: Option<CriImage>) -> NameProof {
+    let problem = match &answer {
+        None => Some("the CRI does not know it, a pod would try to pull it".to_owned()),
+        Some(there) => difference((name, pins), wanted, there),
+    };
+    let (id, platform, pinned) = match answer {
+        None => (None, None, false),
+        Some(there) => (Some(there.id), there.platform, there.pinned),
+    };
+    NameProof { name: name.to_owned(), reference: wanted.reference.clone(), id, platform, pinned, problem }
+}
+
+/// How what is there differs from the bundle.
+fn difference((name, pins): (&str, bool), wanted: &Expected, there: &CriImage) -> Option<String> {
+    let id = there.id.rsplit(':').next().unwrap_or(&there.id);
+    if !wanted.ids.iter().any(|wanted| wanted.hex() == id) {
+        let ids: Vec<String> = wanted.ids.iter().map(ToString::to_string).collect();
+        return Some(format!("it is image {} there, expected {}", there.id, ids.join(" or ")));
+    }
+    let platform = there.platform.as_ref().and_then(|text| text.parse::<Platform>().ok());
+    if let Some(is) = platform.filter(|is| !wanted.platforms.iter().any(|wanted| is.accepts(wanted))) {
+        let platforms: Vec<String> = wanted.platforms.iter().map(ToString::to_string).collect();
+        return Some(format!("it is for {is} there, expected {}", platforms.join(" or ")));
+    }
+    // By a tag, the manifest can still be another one than the bundle's with the same configuration.
+    let pinned_name = format!("{}@{}", wanted.reference.name(), wanted.digest);
+    if !there.digests.contains(&pinned_name) {
+        return Some(format!(
+            "the CRI lists it without {pinned_name}, but with {}",
+            there.digests.join(", ")
+        ));
+    }
+    if !name.contains('@') && !there.tags.iter().any(|tag| tag == name) {
+        return Some(format!("the CRI lists it without that tag, but with {}", there.tags.join(", ")));
+    }
+    if wanted.pinned && pins && !there.pinned {
+        return Some("it is not pinned, the kubelet may remove it when the disk fills up".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(n: u8) -> Digest {
+        Digest::sha256(&[n; 32])
+    }
+
+    fn wanted() -> Expected {
+        Expected {
+            reference: "quay.io/a/b:1".parse().unwrap(),
+            digest: digest(1),
+            names: vec!["quay.io/a/b:1".to_owned()],
+            ids: vec![digest(2)],
+            platforms: vec!["linux/arm64/v8".parse().unwrap()],
+            pinned: true,
+        }
+    }
+
+    fn right() -> CriImage {
+        CriImage {
+            id: digest(2).to_string(),
+            tags: vec!["quay.io/a/b:1".to_owned()],
+            digests: vec![format!("quay.io/a/b@{}", digest(1))],
+            pinned: true,
+            platform: Some("linux/arm64".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_differs_in_anything_is_a_problem() {
+        let name = "quay.io/a/b:1";
+        assert_eq!(compared((name, true), &wanted(), Some(right())).problem, None);
+        let bare = CriImage { id: digest(2).hex().to_owned(), platform: None, ..right() };
+        assert_eq!(
+            compared((name, true), &wanted(), Some(bare)).problem,
+            None,
+            "CRI-O's ids have no algorithm"
+        );
+        for (answer, words) in [
+            (None, "does not know it"),
+            (Some(CriImage { id: digest(3).to_string(), ..right() }), "it is image"),
+            (Some(CriImage { platform: Some("linux/amd64".to_owned()), ..right() }), "for linux/amd64"),
+            (
+                Some(CriImage { digests: vec![format!("quay.io/a/b@{}", digest(4))], ..right() }),
+                "lists it without",
+            ),
+            (Some(CriImage { tags: vec![], ..right() }), "without that tag"),
+            (Some(CriImage { pinned: false, ..right() }), "not pinned"),
+        ] {
+            let problem = compared((name, true), &wanted(), answer).problem.unwrap();
+            assert!(problem.contains(words), "{problem}");
+        }
+    }
+
+    #[test]
+    fn r22_a_sandbox_image_that_is_not_there_is_said() {
+        for (version, image) in [
+            ("v2.1.4", Some("registry.k8s.io/pause:3.10")),
+            ("2.3.4", Some("registry.k8s.io/pause:3.10.2")),
+            ("v2.2.0-rc.1", Some("registry.k8s.io/pause:3.10.1")),
+            ("1.6.20~ds1", None),
+            ("unknown", None),
+        ] {
+            assert_eq!(default_sandbox("containerd", version), image, "{version}");
+        }
+        assert_eq!(default_sandbox("cri-o", "2.1.0"), None);
+        let sandbox = Sandbox { name: "p:1".to_owned(), configured: true, present: false };
+        assert!(sandbox.warning("containerd 2.1").unwrap().contains("is set to the sandbox image p:1"));
+        assert_eq!(Sandbox { present: true, ..sandbox }.warning("containerd 2.1"), None);
+    }
+
+    #[test]
+    fn r19_only_runtimes_that_know_pins_are_held_to_them() {
+        let unpinned = CriImage { pinned: false, ..right() };
+        assert_eq!(compared(("quay.io/a/b:1", false), &wanted(), Some(unpinned)).problem, None);
+        for (name, version, heeds) in
+            [("containerd", "1.6.20~ds1", false), ("containerd", "v2.1.4", true), ("cri-o", "1.34.0", true)]
+        {
+            let version = Version { name: name.to_owned(), version: version.to_owned() };
+            assert_eq!(pins(&version), heeds, "{version:?}");
+        }
+    }
+}
