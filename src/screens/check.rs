@@ -230,7 +230,9 @@ impl Screen for Check {
         let row = |row: usize| {
             let line = &self.lines[row];
             let (state, words) = (Value::styled(line.state, line.role), Value::plain(line.words()));
-            let values = vec![state, words, Value::plain(&line.size)];
+            let mut values = vec![state, words];
+            // Where there is no size its room is the words'.
+            values.extend((!line.size.is_empty()).then(|| Value::plain(&line.size)));
             Row { marked: false, values }
         };
         table(COLUMNS, &self.list, row, line::below(area, top), look, buffer);

@@ -21,6 +21,7 @@ use crate::engine::bundle::verify::VerifyReport;
 use crate::engine::sign::{Outcome, TrustReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::{Checked, Gap};
+use crate::tui::hints;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Ended;
 use crate::tui::screen::{Cx, Screen};
@@ -151,7 +152,7 @@ fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
         },
         Ended::Failed(failure) => {
             let mut warnings = vec![failure.message.clone()];
-            warnings.extend(failure.hints.iter().cloned());
+            warnings.extend(failure.hints.iter().map(|hint| hints::here(hint)));
             let bad = checked.view.items.list.iter().filter(|item| item.note.is_some());
             warnings.extend(bad.filter_map(|item| item.note.clone()).filter(|note| *note != failure.message));
             let verdict = format!("refused ({}): nothing of it may be used", failure.class());

@@ -6,7 +6,7 @@ use crate::actions::Act;
 const TWINS: &[(&str, Act, &str)] = &[
     ("trust it with: airlift key trust", Act::KeyTrust, "on Verify trusts it"),
     ("airlift key trust FILE.pub adds one", Act::KeyTrust, "on Verify trusts the key that signed"),
-    ("airlift key trust FILE.pub trusts a key", Act::KeyTrust, "on Verify trusts the key that signed"),
+    ("airlift key trust FILE.pub trusts a key", Act::KeyTrust, "on Verify trusts it"),
     (
         "airlift key generate makes one; --key FILE or --agent use another",
         Act::KeyGenerate,

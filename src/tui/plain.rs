@@ -4,14 +4,13 @@
 //! screen readers, `expect` and the oldest serial line can follow.
 
 mod answer;
+mod words;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use zeroize::{Zeroize, Zeroizing};
@@ -21,14 +20,8 @@ use super::app::App;
 use super::effects::Runner;
 use super::msg::{Effect, Level, Msg};
 use crate::config::key::{Code, Key};
-use crate::dialogs::Dialog;
 use crate::domain::progress::Phase;
-use crate::domain::text;
 
-/// Columns and rows that a state is drawn in.
-const STATE: (u16, u16) = (80, 44);
-/// Columns and rows that a dialog is drawn in: pages are printed whole.
-const DIALOG: (u16, u16) = (80, 400);
 /// With nothing new for this long a changed state is printed.
 const QUIET: Duration = Duration::from_millis(150);
 /// While something changes by time alone it is looked at this often.
@@ -242,113 +235,6 @@ fn ascii(words: &str) -> String {
         _ => '?',
     };
     words.chars().map(one).collect()
-}
-
-impl App {
-    /// What is asked for now.
-    fn prompt(&self) -> Prompt {
-        match self.dialogs.last() {
-            Some(Dialog::Input(_) | Dialog::Path(_)) => Prompt::Line,
-            Some(Dialog::Confirm(confirm)) => match confirm.answers() {
-                None => Prompt::Name,
-                Some(buttons) => Prompt::Confirm(buttons),
-            },
-            Some(Dialog::Choose(choose)) if choose.is_several() => Prompt::Several(choose.rows()),
-            Some(Dialog::Choose(choose)) => Prompt::One(choose.rows()),
-            Some(Dialog::Finder(finder)) => Prompt::One(finder.rows()),
-            Some(Dialog::Secret(_)) => Prompt::Secret,
-            Some(Dialog::Page(_) | Dialog::Log(_) | Dialog::Wait(_)) => Prompt::Wait,
-            None => {
-                let list = self.screen().and_then(|screen| screen.view());
-                if list.is_some_and(|list| list.typing) {
-                    return Prompt::Filter;
-                }
-                let keys = self.hints().into_iter().map(|hint| hint.key).collect();
-                Prompt::Screen(list.map_or(0, |list| list.visible().len()), keys)
-            }
-        }
-    }
-
-    /// Whether a dialog waits for an answer.
-    fn asks(&self) -> bool {
-        !self.dialogs.is_empty()
-    }
-
-    /// Whether a page is to be read.
-    fn reads(&self) -> bool {
-        matches!(self.dialogs.last(), Some(Dialog::Page(_) | Dialog::Log(_)))
-    }
-
-    /// Puts the cursor on a row of those that are shown.
-    fn select_row(&mut self, row: usize) {
-        self.on_screen(|screen, _| screen.list().map(|list| list.nth(row)));
-    }
-
-    /// The state as lines; `whole` with what comes and goes by itself, and with the operations.
-    fn plain_text(&mut self, whole: bool) -> String {
-        match self.dialogs.last_mut() {
-            Some(Dialog::Choose(choose)) => choose.number_rows(),
-            Some(Dialog::Finder(finder)) => finder.number_rows(),
-            Some(_) => {}
-            None => drop(self.on_screen(|screen, _| screen.list().map(|list| list.numbered = true))),
-        }
-        let (columns, rows) = if self.asks() { DIALOG } else { STATE };
-        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-        self.draw_plain(&mut buffer);
-        let mut lines: Vec<String> = buffer
-            .content
-            .chunks(usize::from(columns))
-            .map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>())
-            .collect();
-        if !self.asks() {
-            // The footer is said as a menu; what the status row says may go by itself.
-            lines.truncate(lines.len() - if whole { 1 } else { 2 });
-        }
-        let mut text: String = lines.iter().filter_map(|line| unframed(line)).collect();
-        if whole {
-            text.push_str(&self.menu());
-        }
-        text
-    }
-
-    /// What can be typed now.
-    fn menu(&self) -> String {
-        let words = match self.prompt() {
-            Prompt::Screen(rows, _) => {
-                let number = |at: usize| rows + at + 1;
-                let hint = |(at, hint): (usize, crate::widgets::footer::Hint)| {
-                    format!("{:>4}  {:<6} {}\n", number(at), hint.key, hint.word)
-                };
-                let all: String = self.hints().into_iter().enumerate().map(hint).collect();
-                return format!("Type a number or a key, then Enter:\n{all}");
-            }
-            Prompt::Filter => "Type words to filter by, or esc.",
-            Prompt::Line => "Type a line; nothing takes what stands there; esc leaves.",
-            Prompt::Name => "Type the name in full; nothing leaves it.",
-            Prompt::Confirm(1) => "Type yes to do it; anything else leaves it.",
-            Prompt::Confirm(_) => {
-                "Type yes or the number of the answer, from 1 after Cancel; anything else leaves it."
-            }
-            Prompt::One(_) => "Type a number, or words to filter by; nothing leaves.",
-            Prompt::Several(_) => "Type numbers to mark or unmark, nothing to take them, esc to leave.",
-            Prompt::Secret => "Type it; it is not shown. An empty line leaves, as does Ctrl-D.",
-            Prompt::Wait => return String::new(),
-        };
-        format!("{words}\n")
-    }
-}
-
-/// A line of a frame without what frames it; nothing where nothing is left.
-fn unframed(line: &str) -> Option<String> {
-    let line = line.trim_end();
-    let bare = line.trim();
-    if bare.starts_with('+') && bare.ends_with('+') {
-        let title = bare.trim_matches(['+', '-', ' ']);
-        return (!title.is_empty()).then(|| format!("-- {title}\n"));
-    }
-    let inside = bare.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')).map(str::trim_end);
-    let words = inside.unwrap_or(line);
-    (!words.chars().all(|c| c == '-' || c == ' ')).then(|| format!("{}\n", text::shown(words)))
 }
 
 /// Hides what is typed while it is there.
