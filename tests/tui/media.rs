@@ -302,8 +302,14 @@ fn a_test_is_asked_about_with_its_plan_and_its_result_stays_on_the_row() {
     ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaCheck(report(Spoilt::default())))));
     desk.keys("Esc").wait(10);
     assert!(desk.screen().contains("+ tested: kept"), "{}", desk.screen());
+    desk.keys("Enter");
+    let rates = |desk: &Desk| desk.app.model.tested().map(|tested| (tested.write, tested.read));
+    assert_eq!(rates(&desk), Some((11_000_000, 88_000_000)), "what the first pack's time is told by");
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled)).keys("3").wait(10);
     seen(&mut desk, vec![stick(8, Some("/media/op/CARGO"))]);
     assert!(!desk.screen().contains("tested: kept"), "another insertion was not tested");
+    desk.keys("Enter");
+    assert_eq!(rates(&desk), None, "nor are its rates");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use airlift::engine::error::Kind;
 use airlift::engine::media::MediaReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob};
 use airlift::failure::Failure;
+use airlift::tui::assembly::Tested;
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
@@ -132,6 +133,17 @@ fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_wa
         looked(&mut desk, Some(chosen()));
         assert!(packs(&mut desk).is_empty(), "{keys}");
     }
+}
+
+#[test]
+fn before_the_first_pack_its_time_is_told_by_the_mediums_test_or_as_not_known() {
+    let mut desk = planned();
+    assert!(desk.screen().contains("not known yet: nothing was measured here"), "{}", desk.screen());
+    let medium = Some(chosen());
+    desk.app.model.assembly.tested =
+        Some(Tested { path: POINT.into(), medium, write: 11_000_000, read: 88_000_000 });
+    let screen = desk.screen();
+    assert!(screen.contains("at least 1 h 44 min by the medium's test: writes 11.0 MB/s"), "{screen}");
 }
 
 #[test]
