@@ -22,6 +22,8 @@ distribution=github.com/distribution/distribution/v3/cmd/registry@v3.0.0
 # program, module, package in it and build tags of what Debian does not have
 crictl="crictl sigs.k8s.io/cri-tools@v1.30.0 ./cmd/crictl"
 crio="crio github.com/cri-o/cri-o@v1.34.0 ./cmd/crio containers_image_openpgp,exclude_graphdriver_btrfs,libsqlite3"
+containerd=github.com/containerd/containerd/v2@v2.1.4
+containerd_tags=no_btrfs,no_devmapper,no_zfs
 # headers that CRI-O is built with
 crio_packages="libseccomp-dev libgpgme-dev libassuan-dev libsqlite3-dev pkg-config"
 work=$PWD/target/run
@@ -68,6 +70,9 @@ require_components() {
   require_if helm have helm
   require_if crictl have crictl
   require_if crio have crio
+  require_if containerd-2 have containerd-2
+  require_if ctr-2 have ctr-2
+  require_if containerd-shim-2 have containerd-shim-2
   # Debian's is 2.8, under the name docker-registry.
   require_if registry is_distribution_3
   # Not programs: whom this runs as, and what the kernel lets it do.

@@ -18,6 +18,10 @@ mod import;
 #[cfg(test)]
 mod import_containerd;
 #[cfg(test)]
+mod import_containerd_cut;
+#[cfg(test)]
+mod import_containerd_live;
+#[cfg(test)]
 mod import_k3s;
 #[cfg(test)]
 mod import_packed;
