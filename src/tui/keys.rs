@@ -9,8 +9,7 @@ use crate::actions::{Act, Scope};
 use crate::config::key::{Code, Key};
 use crate::config::theme::{BUILT_IN, Theme};
 use crate::dialogs::choose::Item;
-use crate::dialogs::finder::Entry;
-use crate::dialogs::{Answer, Choose, Confirm, Dialog, Finder, Log, Page};
+use crate::dialogs::{Answer, Choose, Confirm, Dialog, Log, Page};
 use crate::widgets::edit;
 use crate::widgets::list::Move;
 
@@ -284,37 +283,6 @@ impl App {
             "c copies it where the terminal takes OSC 52.".to_owned(),
         ];
         self.dialogs.push(Page::plain("Command", lines).copying(command).into());
-    }
-
-    fn finder(&mut self, title: &str, all: bool) {
-        let mut entries: Vec<Entry> = Vec::new();
-        for scope in self.scopes() {
-            let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
-            entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
-        }
-        if !all {
-            // Help is about the screen; moving between steps is in the palette.
-            entries.retain(|entry| {
-                !matches!(entry.act, Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5)
-            });
-        }
-        self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
-    }
-
-    /// Whether an operation is there at all, on this side.
-    fn here(&self, act: Act) -> bool {
-        let steps = self.model.place.side().map_or(0, |side| side.steps().len());
-        let number =
-            [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5].iter().position(|step| *step == act);
-        number.is_none_or(|number| number < steps)
-    }
-
-    fn entry(&self, act: Act) -> Entry {
-        // A key that means something nearer here is not shown for this.
-        let scopes = self.scopes();
-        let own = |key: &&Key| self.keymap.find(&scopes, **key) == Some(act);
-        let keys: Vec<String> = self.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
-        Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod log;
 pub mod medium;
 pub mod model;
 pub mod msg;
+mod offer;
 mod onto;
 pub mod picked;
 mod plain;

@@ -1,0 +1,41 @@
+//! What help and the palette offer: the operations of the screen one is at, each with the keys that start it there.
+
+use super::app::App;
+use crate::actions::Act;
+use crate::config::key::Key;
+use crate::dialogs::finder::Entry;
+use crate::dialogs::{Dialog, Finder};
+
+impl App {
+    /// Opens the operations to search: those of this screen, or all that there are here.
+    pub(super) fn finder(&mut self, title: &str, all: bool) {
+        let mut entries: Vec<Entry> = Vec::new();
+        for scope in self.scopes() {
+            let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
+            entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
+        }
+        if !all {
+            // Help is about the screen; moving between steps is in the palette.
+            entries.retain(|entry| {
+                !matches!(entry.act, Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5)
+            });
+        }
+        self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
+    }
+
+    /// Whether an operation is there at all, on this side.
+    fn here(&self, act: Act) -> bool {
+        let steps = self.model.place.side().map_or(0, |side| side.steps().len());
+        let number =
+            [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5].iter().position(|step| *step == act);
+        number.is_none_or(|number| number < steps)
+    }
+
+    fn entry(&self, act: Act) -> Entry {
+        // A key that means something nearer here is not shown for this.
+        let scopes = self.scopes();
+        let own = |key: &&Key| self.keymap.find(&scopes, **key) == Some(act);
+        let keys: Vec<String> = self.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
+        Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
+    }
+}

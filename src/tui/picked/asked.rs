@@ -1,0 +1,118 @@
+//! The list against what came of asking for it: whether that still holds, what failed, what can be pinned.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Basis, Checked, Picked};
+use crate::domain::lint::lint;
+use crate::domain::selection::Request;
+use crate::engine::resolve::ResolveReport;
+
+impl Picked {
+    /// What is known of a row.
+    pub fn checked(&self, row: usize) -> Option<&Checked> {
+        self.checked_of(self.images.get(row)?)
+    }
+
+    fn basis(&self) -> Basis {
+        let references = self.images.iter().map(|image| image.request.reference.to_string());
+        Basis { references: references.collect(), platforms: self.platforms.clone() }
+    }
+
+    /// Whether the list is the one that was asked for last.
+    pub fn is_current(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| *asked == self.basis())
+    }
+
+    /// The whole list is asked for.
+    pub fn begin_all(&mut self) {
+        self.asked = Some(self.basis());
+        self.without.clear();
+        self.checked.begin_all();
+    }
+
+    /// What failed is asked for again; the rows of it.
+    pub fn begin_failed(&mut self) -> Vec<String> {
+        let failed: BTreeSet<&str> = self.checked.failed().collect();
+        let rows = self.images.iter().map(|image| &image.request);
+        let rows = rows.filter(|request| failed.contains(request.reference.to_string().as_str()));
+        let requested = rows.map(|request| request.requested.clone()).collect();
+        self.without.clear();
+        self.checked.begin_failed();
+        requested
+    }
+
+    /// Takes over what came of asking; the findings are exact now.
+    pub fn finish(&mut self, report: &ResolveReport) {
+        self.checked.finish(report);
+        let counts = self.checked.counts();
+        self.totals = (self.is_current() && counts.ok == self.images.len()).then(|| self.checked.totals());
+        for image in &mut self.images {
+            if let Some(Checked::Ok(view)) = self.checked.get(&image.request.reference.to_string()) {
+                image.findings.clone_from(&view.findings);
+            }
+        }
+    }
+
+    /// The list could not be written: what a job reads is not known to be it.
+    pub fn unwritten(&mut self) {
+        self.asked = None;
+    }
+
+    /// Goes on without what failed.
+    pub fn accept_failed(&mut self) {
+        self.without = self.checked.failed().map(str::to_owned).collect();
+    }
+
+    /// Whether references failed that were not said to be gone on without.
+    pub fn has_unaccepted(&self) -> bool {
+        self.checked.failed().any(|reference| !self.without.contains(reference))
+    }
+
+    /// Why this list cannot be packed as it is verified; nothing where it can.
+    pub fn unready(&self) -> Option<String> {
+        let counts = self.checked.counts();
+        Some(match () {
+            () if self.images.is_empty() => "the list is empty: 1 goes there".to_owned(),
+            () if self.asked.is_none() => "the list is not verified yet: 2 goes there".to_owned(),
+            () if !self.is_current() => "the list was changed since it was verified: 2 goes there".to_owned(),
+            () if counts.ok + counts.failed < self.images.len() => {
+                "verifying did not get to its end: v in step 2 begins anew".to_owned()
+            }
+            () if counts.ok == 0 => "nothing of the list could be resolved".to_owned(),
+            () if self.has_unaccepted() => format!("{} failed: see step 2", counts.failed),
+            () => return None,
+        })
+    }
+
+    /// Writes the digests of the resolved rows beside their tags: of the marked ones, or of all where none is marked;
+    /// how many.
+    pub fn pin(&mut self) -> usize {
+        let pins = self.pins();
+        if !pins.is_empty() {
+            self.remember(format!("{} without digest again", pins.len()));
+        }
+        for (row, text) in &pins {
+            if let (Some(image), Ok(request)) = (self.images.get_mut(*row), Request::parse(text)) {
+                let Request { origin, note, pull_policy, .. } = image.request.clone();
+                image.request = Request { origin, note, pull_policy, ..request };
+                image.findings = lint(&image.request, None);
+            }
+        }
+        let mut seen = HashSet::new();
+        self.images.retain(|image| seen.insert(image.request.reference.clone()));
+        pins.len()
+    }
+
+    /// The rows that can be pinned, and what they become.
+    pub fn pins(&self) -> Vec<(usize, String)> {
+        let any = self.marked() > 0;
+        let rows = self.images.iter().enumerate().filter(|(_, image)| image.marked || !any);
+        rows.filter_map(|(row, image)| match self.checked(row)? {
+            Checked::Ok(view) if image.request.reference.digest().is_none() => {
+                Some((row, image.request.reference.pinned(&view.digest).to_string()))
+            }
+            _ => None,
+        })
+        .collect()
+    }
+}
