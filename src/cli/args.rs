@@ -128,6 +128,8 @@ pub enum Work {
     Job(JobSpec),
     /// A look at media.
     MediaList(commands::media::list::List),
+    /// A look at this node.
+    Node(commands::node::Look),
     /// A registry.
     Serve(commands::serve::Args),
     /// A document.
@@ -147,7 +149,7 @@ impl Command {
             Self::Pack(args) => args.spec(places),
             Self::Sign(args) => args.spec(places),
             Self::Verify(args) => args.spec(places),
-            Self::Import(args) => args.spec(places),
+            Self::Import(args) => return args.work(places),
             Self::Key(args) => args.spec(places),
             Self::Inspect(args) => args.spec(),
             Self::Diff(args) => args.spec(),

@@ -100,6 +100,7 @@ async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
     match command.work(front.places().as_ref())? {
         Work::Job(spec) => front.job(spec).await,
         Work::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
+        Work::Node(look) => Box::pin(commands::node::run(look, front)).await,
         Work::MediaList(args) => Box::pin(commands::media::list::run(args, front)).await,
         Work::Man(args) => commands::man::run(args, front).await,
         Work::Completions(args) => commands::completions::run(args, front).await,

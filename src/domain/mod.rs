@@ -13,6 +13,7 @@ pub mod lock;
 pub mod manifest;
 pub mod media;
 pub mod media_type;
+pub mod node;
 pub mod plan;
 pub mod platform;
 pub mod probe;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::import::Target;
+
 /// A container runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -188,8 +190,8 @@ pub struct NodeFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proposal {
-    /// As it is written behind `--into`.
-    pub target: String,
+    /// What goes behind `--into`.
+    pub target: Target,
     /// Why it is proposed.
     pub why: String,
     /// What to know before.
@@ -201,9 +203,14 @@ pub struct Proposal {
 impl NodeFacts {
     /// The targets that would make images known to the runtimes, the kubelet's first.
     pub fn proposals(&self) -> Vec<Proposal> {
-        let mut proposals: Vec<Proposal> = self.runtimes.iter().filter_map(|one| self.proposal(one)).collect();
-        let mut seen = std::collections::HashSet::new();
-        proposals.retain(|proposal| seen.insert(proposal.target.clone()));
+        let mut proposals: Vec<Proposal> =
+            self.runtimes.iter().filter_map(|one| self.proposal(one)).collect();
+        let mut seen = Vec::new();
+        proposals.retain(|proposal| {
+            let new = !seen.contains(&proposal.target);
+            seen.push(proposal.target.clone());
+            new
+        });
         // Stable, so that the kubelet's stays first among those that are ready.
         proposals.sort_by_key(|proposal| !proposal.ready);
         proposals
@@ -213,7 +220,9 @@ impl NodeFacts {
         let name = runtime.kind.name();
         let socket = runtime.socket.display();
         let (target, needs_socket) = match runtime.kind {
-            RuntimeKind::Containerd if runtime.socket == Path::new(CONTAINERD) => ("containerd".to_owned(), true),
+            RuntimeKind::Containerd if runtime.socket == Path::new(CONTAINERD) => {
+                ("containerd".to_owned(), true)
+            }
             RuntimeKind::Containerd | RuntimeKind::K3s | RuntimeKind::Rke2 => match &runtime.listening {
                 // Without its daemon, its images directory is read when it starts.
                 Listening::Absent if runtime.kind == RuntimeKind::K3s => ("k3s".to_owned(), false),
@@ -230,7 +239,11 @@ impl NodeFacts {
             Listening::Answers { version: Some(version) } => format!("{name} {version} answers at {socket}"),
             Listening::Answers { version: None } => format!("{name} listens at {socket}"),
             Listening::Denied => format!("{name} listens at {socket}, closed to this user"),
-            Listening::Silent { reason } => format!("{name} has a socket at {socket} and does not answer: {reason}"),
+            Listening::Silent { reason } => {
+                format!("{name} has a socket at {socket} and does not answer: {reason}")
+            }
+            // It needs no daemon.
+            Listening::Absent if runtime.kind == RuntimeKind::Podman => format!("{name} is installed here"),
             Listening::Absent => format!("{name} is set up here and does not run"),
         };
         if self.kubelet.as_ref().is_some_and(|kubelet| kubelet.is_on(&runtime.socket)) {
@@ -250,9 +263,68 @@ impl NodeFacts {
             Listening::Denied => false,
             Listening::Silent { .. } | Listening::Absent => !needs_socket,
         };
-        Some(Proposal { target, why, warnings, ready })
+        // What this version cannot write to is not proposed.
+        Some(Proposal { target: target.parse().ok()?, why, warnings, ready })
     }
 }
 
 /// Where containerd listens unless it is told otherwise.
 pub const CONTAINERD: &str = "/run/containerd/containerd.sock";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime(kind: RuntimeKind, socket: &str, listening: Listening) -> Runtime {
+        let (root, stores) = (PathBuf::from("/var/lib/x"), Vec::new());
+        Runtime {
+            kind,
+            socket: socket.into(),
+            listening,
+            config: None,
+            root,
+            free: None,
+            sandbox: None,
+            stores,
+        }
+    }
+
+    fn kubelet(endpoint: &str) -> Kubelet {
+        Kubelet { endpoint: Some(endpoint.to_owned()), ..Kubelet::default() }
+    }
+
+    #[test]
+    fn the_kubelets_runtime_is_told_by_its_socket_in_every_spelling() {
+        for (endpoint, socket, same) in [
+            ("unix:///run/crio/crio.sock", "/run/crio/crio.sock", true),
+            ("unix:///var/run/crio/crio.sock", "/run/crio/crio.sock", true),
+            ("/var/run/crio/crio.sock", "/srv/node/run/crio/crio.sock", true),
+            ("unix:///run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock", false),
+            ("npipe://./pipe/x", "/run/crio/crio.sock", false),
+        ] {
+            assert_eq!(kubelet(endpoint).is_on(Path::new(socket)), same, "{endpoint} {socket}");
+        }
+    }
+
+    #[test]
+    fn what_is_proposed_can_be_typed_and_what_is_ready_comes_first() {
+        let answers = || Listening::Answers { version: Some("2.1.4".to_owned()) };
+        let facts = NodeFacts {
+            runtimes: vec![
+                runtime(RuntimeKind::Containerd, CONTAINERD, Listening::Denied),
+                runtime(RuntimeKind::Containerd, "/srv/c.sock", answers()),
+                runtime(RuntimeKind::Docker, "/run/docker.sock", Listening::Answers { version: None }),
+                runtime(RuntimeKind::CriO, "/run/crio/crio.sock", answers()),
+                runtime(RuntimeKind::Podman, "/run/podman/podman.sock", Listening::Absent),
+            ],
+            kubelet: Some(Kubelet { verification: "AlwaysVerify".to_owned(), ..kubelet("/srv/c.sock") }),
+            ..NodeFacts::default()
+        };
+        let proposals = facts.proposals();
+        let typed: Vec<String> = proposals.iter().map(|proposal| proposal.target.to_string()).collect();
+        assert_eq!(typed, ["containerd:/srv/c.sock", "containers-storage", "containerd"]);
+        assert_eq!(proposals[0].why, "containerd 2.1.4 answers at /srv/c.sock; the kubelet's runtime");
+        assert!(proposals[0].warnings[0].contains("AlwaysVerify"), "{:?}", proposals[0].warnings);
+        assert_eq!((proposals[2].ready, proposals[2].warnings[0].as_str()), (false, "run this as root"));
+    }
+}

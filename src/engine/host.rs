@@ -5,17 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::files::RealFiles;
+use super::node;
 use super::sign::keys::load_public;
 use super::sign::{AllowedSigners, fingerprint, key_id};
-
-/// Where container runtimes listen.
-const RUNTIMES: &[(&str, &str)] = &[
-    ("containerd", "/run/containerd/containerd.sock"),
-    ("k3s", "/run/k3s/containerd/containerd.sock"),
-    ("CRI-O", "/run/crio/crio.sock"),
-    ("podman", "/run/podman/podman.sock"),
-    ("docker", "/run/docker.sock"),
-];
 
 /// Where to look.
 #[derive(Clone, Debug)]
@@ -65,9 +57,7 @@ pub fn look(spec: &HostSpec) -> HostFacts {
     let mut facts = HostFacts { name: name(), ..HostFacts::default() };
     facts.interfaces = interfaces(&spec.root.join("sys/class/net"));
     facts.default_route = default_route(&spec.root.join("proc/net"));
-    let there = |socket: &str| spec.root.join(socket.trim_start_matches('/')).exists();
-    facts.runtimes =
-        RUNTIMES.iter().filter(|(_, socket)| there(socket)).map(|(name, _)| (*name).to_owned()).collect();
+    facts.runtimes = node::listening(&spec.root, &RealFiles);
     match key(&spec.key) {
         Ok(key) => facts.key = key,
         Err(problem) => facts.problems.push(problem),

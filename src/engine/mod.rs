@@ -17,6 +17,7 @@ pub mod journal;
 pub mod lockfile;
 pub mod media;
 pub mod meter;
+pub mod node;
 pub mod pack;
 pub mod registry;
 pub mod resolve;

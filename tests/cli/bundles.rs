@@ -126,3 +126,20 @@ fn json_gives_the_same_figures() {
     assert_eq!(last["report"]["verified"], false);
     assert_eq!(last["report"]["images"][0]["platforms"][0]["architecture"], "amd64");
 }
+
+#[test]
+fn an_import_without_a_target_says_what_the_node_would_take_and_that_nothing_was_imported() {
+    let home = tempdir().unwrap();
+    write(home.path(), &document(1, vec![image("nginx:1", 1)], Vec::new()));
+    let ran = run(home.path(), &["import", "site-1", "--json"]);
+    let last: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert_eq!(last["message"], "nothing was imported: --into TARGET says where to");
+    assert!(last["report"]["node"]["runtimes"].is_array(), "{last}");
+    // Every proposal is one that the program itself takes, and is among the hints as it is typed.
+    for proposal in last["report"]["proposals"].as_array().unwrap() {
+        let target = proposal["target"].as_str().unwrap();
+        assert!(target.parse::<airlift::domain::import::Target>().is_ok(), "{target}");
+        assert!(last.to_string().contains(&format!("--into {target}")), "{last}");
+    }
+}

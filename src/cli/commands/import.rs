@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::args::{RegistryArgs, TrustArgs};
+use super::node::Look;
+use crate::cli::args::{RegistryArgs, TrustArgs, Work};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::import::Target;
 use crate::domain::job::Places;
@@ -24,8 +25,8 @@ pub struct Args {
     /// Where to: registry:[http://]HOST[:PORT][/PREFIX] ({host} in PREFIX is the source registry), oci:DIR,
     /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2), containers-storage
     /// (the store of CRI-O and podman on this node), containers-storage:DIR (an additional image store),
-    /// containerd[:SOCKET[,NAMESPACE]]
-    #[arg(long, value_name = "TARGET", required = true)]
+    /// containerd[:SOCKET[,NAMESPACE]]. Without it, says what this node would take
+    #[arg(long, value_name = "TARGET")]
     into: Vec<String>,
     /// Only this image of the bundle; may be given again
     #[arg(long, value_name = "REF")]
@@ -53,6 +54,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// The job; or a look at the node, where no target is given.
+    ///
+    /// # Errors
+    /// As [`Args::spec`].
+    pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
+        if self.into.is_empty() {
+            return Ok(Work::Node(Look { bundle: self.bundle, root: PathBuf::from("/") }));
+        }
+        self.spec(places).map(Work::Job)
+    }
+
     /// The job.
     ///
     /// # Errors

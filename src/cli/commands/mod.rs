@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod key;
 pub mod man;
 pub mod media;
+pub mod node;
 pub mod pack;
 pub mod resolve;
 pub mod serve;

@@ -24,7 +24,9 @@ impl Config {
     /// Reads what a runtime of that kind would.
     pub(super) fn read(reader: &mut Reader<'_>, kind: RuntimeKind) -> Self {
         match kind {
-            RuntimeKind::Containerd => containerd(reader, "etc/containerd/config.toml", "/var/lib/containerd"),
+            RuntimeKind::Containerd => {
+                containerd(reader, "etc/containerd/config.toml", "/var/lib/containerd")
+            }
             RuntimeKind::K3s => rancher(reader, "k3s"),
             RuntimeKind::Rke2 => rancher(reader, "rke2"),
             RuntimeKind::CriO => crio(reader),
@@ -41,8 +43,9 @@ fn containerd(reader: &mut Reader<'_>, path: &str, root: &str) -> Config {
     config.file = Some(reader.shown(path));
     let mut tables = vec![table];
     let imports = tables.first().and_then(|table| strings(table.get("imports"))).unwrap_or_default();
-    for import in imports.iter().flat_map(|import| imported(reader, import)) {
-        tables.extend(reader.toml(&import));
+    let imported: Vec<String> = imports.iter().flat_map(|import| imported(reader, import)).collect();
+    for path in imported {
+        tables.extend(reader.toml(&path));
     }
     for table in &tables {
         let root = table.get("root").and_then(Value::as_str).filter(|root| !root.is_empty());
@@ -56,7 +59,7 @@ fn containerd(reader: &mut Reader<'_>, path: &str, root: &str) -> Config {
 }
 
 /// The files that one line of `imports` names: a path, or a pattern with `*` in its last part alone.
-fn imported(reader: &mut Reader<'_>, import: &str) -> Vec<String> {
+fn imported(reader: &Reader<'_>, import: &str) -> Vec<String> {
     match import.rsplit_once('/') {
         Some((directory, pattern)) if pattern.starts_with('*') => {
             reader.drop_ins(directory, pattern.trim_start_matches('*'))

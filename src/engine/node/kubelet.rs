@@ -6,7 +6,8 @@ use super::Reader;
 use crate::domain::node::Kubelet;
 
 /// Where kubeadm, OpenShift, k3s and RKE2 keep it; the first that is there counts.
-const FILES: &[&str] = &["var/lib/kubelet/config.yaml", "etc/kubernetes/kubelet.conf", "etc/kubernetes/kubelet-config.yaml"];
+const FILES: &[&str] =
+    &["var/lib/kubelet/config.yaml", "etc/kubernetes/kubelet.conf", "etc/kubernetes/kubelet-config.yaml"];
 /// Directories of drop-ins, which apply on top (`--config-dir`).
 const DROP_INS: &[&str] = &[
     "etc/kubernetes/kubelet.conf.d",
@@ -25,7 +26,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Kubelet> {
         Some(((*path).to_owned(), text))
     });
     let mut read: Vec<(String, String)> = main.into_iter().collect();
-    for path in DROP_INS.iter().flat_map(|directory| reader.drop_ins(directory, ".conf")) {
+    let drop_ins: Vec<String> =
+        DROP_INS.iter().flat_map(|directory| reader.drop_ins(directory, ".conf")).collect();
+    for path in drop_ins {
         read.extend(reader.text(&path).map(|text| (path, text)));
     }
     for (path, text) in read {
@@ -37,7 +40,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Kubelet> {
     }
     if let Some(flags) = reader.text(FLAGS) {
         kubelet.config.push(reader.shown(FLAGS));
-        let endpoint = flags.split(|c: char| c.is_whitespace() || c == '"').find_map(|flag| flag.strip_prefix("--container-runtime-endpoint="));
+        let endpoint = flags
+            .split(|c: char| c.is_whitespace() || c == '"')
+            .find_map(|flag| flag.strip_prefix("--container-runtime-endpoint="));
         kubelet.endpoint = endpoint.map(str::to_owned).or(kubelet.endpoint);
     }
     (!kubelet.config.is_empty()).then_some(kubelet)
@@ -100,7 +105,8 @@ mod tests {
     #[test]
     fn a_nested_key_of_the_same_name_is_not_the_kubelets() {
         let mut kubelet = Kubelet::default();
-        apply("logging:\n  imageGCHighThresholdPercent: 5\nx:\n- imageMaximumGCAge: 1h\n", &mut kubelet).unwrap();
+        apply("logging:\n  imageGCHighThresholdPercent: 5\nx:\n- imageMaximumGCAge: 1h\n", &mut kubelet)
+            .unwrap();
         assert_eq!(kubelet, Kubelet::default());
     }
 }

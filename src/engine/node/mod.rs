@@ -3,20 +3,21 @@
 mod config;
 mod kubelet;
 
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::domain::node::{Listening, NodeFacts, Runtime, RuntimeKind, Selinux};
-use crate::engine::error::Kind;
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::runtime::cri::Cri;
+use crate::engine::runtime::error::RuntimeError;
 use config::Config;
 
 /// Bytes of a configuration that are read at most.
 const MAX_CONFIG: u64 = 1 << 20;
+/// Drop-ins of one directory that are looked at at most.
+const MAX_DROP_INS: usize = 1000;
 /// How long a runtime is waited for that has a socket and says nothing.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -28,17 +29,16 @@ struct Place {
     traces: &'static [&'static str],
 }
 
+/// The data of RKE2.
+const RKE2: &str = "var/lib/rancher/rke2";
+
 const PLACES: &[Place] = &[
     Place {
         kind: RuntimeKind::Containerd,
         socket: "run/containerd/containerd.sock",
         traces: &["etc/containerd/config.toml", "usr/bin/containerd", "usr/local/bin/containerd"],
     },
-    Place {
-        kind: RuntimeKind::Rke2,
-        socket: "run/k3s/containerd/containerd.sock",
-        traces: &["var/lib/rancher/rke2"],
-    },
+    Place { kind: RuntimeKind::Rke2, socket: "run/k3s/containerd/containerd.sock", traces: &[RKE2] },
     Place {
         kind: RuntimeKind::K3s,
         socket: "run/k3s/containerd/containerd.sock",
@@ -58,7 +58,7 @@ pub async fn find(root: &Path, files: &dyn Files) -> NodeFacts {
     let mut reader = Reader { root, files, problems: Vec::new() };
     let kubelet = kubelet::read(&mut reader);
     let mut runtimes = Vec::new();
-    for place in PLACES.iter().filter(|place| is_there(root, place)) {
+    for place in PLACES.iter().filter(|place| is_there(root, files, place)) {
         let config = Config::read(&mut reader, place.kind);
         let directory = root.join(config.root.strip_prefix("/").unwrap_or(&config.root));
         runtimes.push(Runtime {
@@ -72,25 +72,40 @@ pub async fn find(root: &Path, files: &dyn Files) -> NodeFacts {
             stores: config.stores,
         });
     }
-    let (problems, selinux) = (reader.problems, selinux(root));
-    join_all(runtimes.iter_mut().map(ask)).await;
+    let selinux = selinux(&mut reader);
+    let problems = reader.problems;
+    join_all(runtimes.iter_mut().map(|runtime| ask(runtime, files))).await;
     if let Some(kubelet) = &kubelet {
         runtimes.sort_by_key(|runtime| !kubelet.is_on(&runtime.socket));
     }
     NodeFacts { runtimes, kubelet, selinux, problems }
 }
 
-fn is_there(root: &Path, place: &Place) -> bool {
-    let there = |path: &&str| root.join(path).exists();
-    let shared = matches!(place.kind, RuntimeKind::K3s | RuntimeKind::Rke2);
-    // The two share a socket, so that only their data tell them apart.
-    place.traces.iter().any(|trace| there(trace)) || (!shared && root.join(place.socket).exists())
+/// Names of the runtimes whose sockets are there; looks for files and asks nobody.
+pub fn listening(root: &Path, files: &dyn Files) -> Vec<String> {
+    let there = |place: &&Place| is_there(root, files, place) && has(files, &root.join(place.socket));
+    PLACES.iter().filter(there).map(|place| place.kind.name().to_owned()).collect()
+}
+
+/// Whether anything lies at a path; what cannot be told is not there.
+fn has(files: &dyn Files, path: &Path) -> bool {
+    files.stat(path).is_ok_and(|found| found.is_some())
+}
+
+fn is_there(root: &Path, files: &dyn Files, place: &Place) -> bool {
+    let there = |path: &&str| has(files, &root.join(path));
+    // k3s and RKE2 share a socket, so that only RKE2's data tell it from k3s.
+    let by_socket = match place.kind {
+        RuntimeKind::Rke2 => false,
+        RuntimeKind::K3s => !has(files, &root.join(RKE2)),
+        _ => true,
+    };
+    place.traces.iter().any(there) || (by_socket && there(&place.socket))
 }
 
 /// Asks a runtime for its version, where it has a socket.
-async fn ask(runtime: &mut Runtime) {
-    let is_socket = std::fs::metadata(&runtime.socket).is_ok_and(|meta| meta.file_type().is_socket());
-    if !is_socket {
+async fn ask(runtime: &mut Runtime, files: &dyn Files) {
+    if !has(files, &runtime.socket) {
         return;
     }
     runtime.listening = if runtime.kind.speaks_cri() {
@@ -102,8 +117,8 @@ async fn ask(runtime: &mut Runtime) {
                 }
                 Listening::Answers { version: Some(cri.version().version.clone()) }
             }
-            Ok(Err(error)) if error.kind() == Kind::Denied => Listening::Denied,
-            Ok(Err(error)) => Listening::Silent { reason: error.message() },
+            Ok(Err(RuntimeError::Denied { .. })) => Listening::Denied,
+            Ok(Err(error)) => Listening::Silent { reason: error.to_string() },
             Err(_) => Listening::Silent { reason: format!("no answer in {} s", PATIENCE.as_secs()) },
         }
     } else {
@@ -117,15 +132,15 @@ async fn ask(runtime: &mut Runtime) {
 
 /// Room for this user where `directory` is or will be.
 fn free(files: &dyn Files, directory: &Path) -> Option<u64> {
-    let there = directory.ancestors().find(|path| path.exists())?;
+    let there = directory.ancestors().find(|path| has(files, path))?;
     files.space(there).ok()?.free
 }
 
-fn selinux(root: &Path) -> Selinux {
-    match std::fs::read_to_string(root.join("sys/fs/selinux/enforce")) {
-        Ok(text) if text.trim() == "1" => Selinux::Enforcing,
-        Ok(_) => Selinux::Permissive,
-        Err(_) => Selinux::Absent,
+fn selinux(reader: &mut Reader<'_>) -> Selinux {
+    match reader.text("sys/fs/selinux/enforce") {
+        Some(text) if text.trim() == "1" => Selinux::Enforcing,
+        Some(_) => Selinux::Permissive,
+        None => Selinux::Absent,
     }
 }
 
@@ -140,9 +155,9 @@ impl Reader<'_> {
     /// The text of a file; nothing where it is not there.
     fn text(&mut self, path: &str) -> Option<String> {
         let path = self.root.join(path.trim_start_matches('/'));
-        let read = open_named(self.files, &path).map_err(|error| (error.source.kind(), error.to_string())).and_then(
-            |open| read_whole(open, MAX_CONFIG).map_err(|error| (error.kind(), error.to_string())),
-        );
+        let read = open_named(self.files, &path)
+            .map_err(|error| (error.source.kind(), error.to_string()))
+            .and_then(|open| read_whole(open, MAX_CONFIG).map_err(|error| (error.kind(), error.to_string())));
         match read.map(String::from_utf8) {
             Ok(Ok(text)) => Some(text),
             Ok(Err(_)) => self.problem(&path, "it is no UTF-8"),
@@ -156,17 +171,18 @@ impl Reader<'_> {
         let text = self.text(path)?;
         match text.parse::<toml::Table>() {
             Ok(table) => Some(table),
-            Err(error) => self.problem(&self.root.join(path.trim_start_matches('/')), error.message()),
+            Err(error) => self.problem(&self.root.join(path.trim_start_matches('/')), &error.to_string()),
         }
     }
 
     /// Paths of the files in a directory that end with `extension`, below the root, in the order in which they apply.
-    fn drop_ins(&mut self, directory: &str, extension: &str) -> Vec<String> {
+    fn drop_ins(&self, directory: &str, extension: &str) -> Vec<String> {
         let relative = directory.trim_start_matches('/');
-        let Ok(entries) = std::fs::read_dir(self.root.join(relative)) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> =
-            names.filter(|name| name.ends_with(extension)).map(|name| format!("{relative}/{name}")).collect();
+        let Ok(entries) = self.files.entries(&self.root.join(relative), MAX_DROP_INS) else {
+            return Vec::new();
+        };
+        let named = entries.into_iter().map(|entry| entry.path).filter(|name| name.ends_with(extension));
+        let mut names: Vec<String> = named.map(|name| format!("{relative}/{name}")).collect();
         names.sort_unstable();
         names
     }
@@ -178,5 +194,107 @@ impl Reader<'_> {
 
     fn shown(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn of(facts: &NodeFacts, kind: RuntimeKind) -> &Runtime {
+        facts.runtimes.iter().find(|runtime| runtime.kind == kind).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_empty_root_has_no_runtimes_and_no_problems() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(find(root.path(), &RealFiles).await, NodeFacts::default());
+    }
+
+    #[tokio::test]
+    async fn configurations_of_every_runtime_are_read_below_the_root_with_their_drop_ins() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        write(
+            root,
+            "etc/containerd/config.toml",
+            "version = 3\nroot = \"/data/c\"\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = \"a/pause:1\"\n",
+        );
+        write(
+            root,
+            "etc/containerd/conf.d/10.toml",
+            "[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = \"b/pause:2\"\n",
+        );
+        write(
+            root,
+            "etc/containers/storage.conf",
+            "[storage]\ndriver = \"overlay\"\ngraphroot = \"/data/s\"\n[storage.options]\nadditionalimagestores = [\"/usr/ock/containers\"]\n",
+        );
+        write(root, "etc/crio/crio.conf", "[crio.image]\npause_image = \"c/pause:3\"\n");
+        write(
+            root,
+            "etc/crio/crio.conf.d/00-x.conf",
+            "[crio]\nroot = \"/data/crio\"\nstorage_option = [\"overlay.imagestore=/srv/ais\", \"overlay.mountopt=nodev\"]\n",
+        );
+        write(
+            root,
+            "var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+            "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\nsandbox_image = \"d/pause:4\"\n",
+        );
+        write(root, "var/lib/kubelet/config.yaml", "kind: KubeletConfiguration\nimageMaximumGCAge: 24h\n");
+        write(
+            root,
+            "var/lib/kubelet/kubeadm-flags.env",
+            "KUBELET_KUBEADM_ARGS=\"--container-runtime-endpoint=unix:///var/run/crio/crio.sock --x=y\"\n",
+        );
+        write(root, "sys/fs/selinux/enforce", "1");
+        let facts = find(root, &RealFiles).await;
+        assert_eq!(facts.problems, Vec::<String>::new());
+        assert_eq!(facts.selinux, Selinux::Enforcing);
+        let containerd = of(&facts, RuntimeKind::Containerd);
+        assert_eq!(
+            (containerd.sandbox.as_deref(), containerd.root.clone()),
+            (Some("b/pause:2"), root.join("data/c"))
+        );
+        assert!(containerd.free.is_some_and(|free| free > 0), "of the nearest directory that is there");
+        assert_eq!(of(&facts, RuntimeKind::Rke2).sandbox.as_deref(), Some("d/pause:4"));
+        let crio = &facts.runtimes[0];
+        assert_eq!(crio.kind, RuntimeKind::CriO, "the kubelet's is first");
+        assert_eq!(crio.root, root.join("data/crio"));
+        assert_eq!(crio.stores, [Path::new("/usr/ock/containers"), Path::new("/srv/ais")]);
+        assert_eq!(crio.listening, Listening::Absent);
+        assert!(!facts.runtimes.iter().any(|runtime| runtime.kind == RuntimeKind::K3s));
+    }
+
+    #[tokio::test]
+    async fn a_socket_without_a_runtime_behind_it_and_a_broken_configuration_are_said() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "etc/containerd/config.toml", "version = \n");
+        write(root.path(), "run/containerd/x", "");
+        drop(
+            std::os::unix::net::UnixListener::bind(root.path().join("run/containerd/containerd.sock"))
+                .unwrap(),
+        );
+        write(root.path(), "run/podman/x", "");
+        let _open =
+            std::os::unix::net::UnixListener::bind(root.path().join("run/podman/podman.sock")).unwrap();
+        let facts = find(root.path(), &RealFiles).await;
+        assert!(
+            matches!(&of(&facts, RuntimeKind::Containerd).listening, Listening::Silent { reason } if reason.contains("nobody listens")),
+            "{facts:?}"
+        );
+        assert_eq!(of(&facts, RuntimeKind::Podman).listening, Listening::Answers { version: None });
+        assert!(
+            matches!(facts.problems.as_slice(), [one] if one.contains("config.toml")),
+            "{:?}",
+            facts.problems
+        );
     }
 }

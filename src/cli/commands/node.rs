@@ -1,0 +1,95 @@
+//! `airlift import BUNDLE` without a target: what this node is, and the targets it would take.
+
+use std::path::PathBuf;
+
+use crate::cli::Front;
+use crate::cli::printer::{Align, Printer};
+use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime, RuntimeKind, Selinux};
+use crate::domain::shell::shell_words;
+use crate::domain::text;
+use crate::engine::node;
+use crate::failure::Failure;
+
+/// The query.
+#[derive(Debug)]
+pub struct Look {
+    /// The bundle that is to be imported.
+    pub bundle: PathBuf,
+    /// `/`, or the root of a node that is not running.
+    pub root: PathBuf,
+}
+
+/// What is shown.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    node: &'a NodeFacts,
+    proposals: &'a [Proposal],
+}
+
+/// Shows the node and what to type; fails, as nothing was imported.
+///
+/// # Errors
+/// Always: the target is missing.
+pub async fn run(look: Look, front: &Front) -> Result<(), Failure> {
+    let node = node::find(&look.root, &*front.ctx.files).await;
+    let proposals = node.proposals();
+    front.printer.report(&Shown { node: &node, proposals: &proposals }, |out| show(&node, &proposals, out));
+    let mut failure = Failure::usage("nothing was imported: --into TARGET says where to");
+    let typed = |proposal: &Proposal| {
+        let (bundle, target) = (look.bundle.display().to_string(), proposal.target.to_string());
+        shell_words(&["airlift", "import", &bundle, "--into", &target].map(str::to_owned))
+    };
+    failure.hints = proposals.iter().map(typed).collect();
+    if failure.hints.is_empty() {
+        failure
+            .hints
+            .push("no runtime was found here; any registry, oci:DIR or archive can be a target".to_owned());
+    }
+    Err(failure)
+}
+
+fn show(node: &NodeFacts, proposals: &[Proposal], out: &Printer) {
+    let header = [
+        ("RUNTIME", Align::Left),
+        ("STATE", Align::Left),
+        ("SOCKET", Align::Left),
+        ("IMAGES IN", Align::Left),
+        ("FREE", Align::Right),
+        ("SANDBOX IMAGE", Align::Left),
+    ];
+    out.table(&header, &node.runtimes.iter().map(row).collect::<Vec<_>>());
+    if let Some(kubelet) = &node.kubelet {
+        out.line(format!(
+            "kubelet     deletes images above {} % of the disk, down to {} %; credentials: {}",
+            kubelet.gc_high, kubelet.gc_low, kubelet.verification
+        ));
+    }
+    if node.selinux == Selinux::Enforcing {
+        out.line("SELinux     enforcing");
+    }
+    for proposal in proposals {
+        out.line(format!("--into {}  {}", proposal.target, proposal.why));
+        proposal.warnings.iter().for_each(|warning| out.warn(warning));
+    }
+    node.problems.iter().for_each(|problem| out.warn(problem));
+}
+
+fn row(runtime: &Runtime) -> Vec<String> {
+    let state = match &runtime.listening {
+        Listening::Answers { version: Some(version) } => version.clone(),
+        Listening::Answers { version: None } => "listens".to_owned(),
+        Listening::Denied => "denied".to_owned(),
+        Listening::Silent { .. } => "no answer".to_owned(),
+        Listening::Absent if runtime.kind == RuntimeKind::Podman => "installed".to_owned(),
+        Listening::Absent => "not running".to_owned(),
+    };
+    vec![
+        runtime.kind.name().to_owned(),
+        state,
+        runtime.socket.display().to_string(),
+        runtime.root.display().to_string(),
+        runtime.free.map_or_else(String::new, text::bytes),
+        runtime.sandbox.clone().unwrap_or_default(),
+    ]
+}
