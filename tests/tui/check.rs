@@ -181,3 +181,16 @@ fn a_clock_that_is_behind_is_called_that_and_not_expired() {
     let screen = live.desk.screen();
     assert!(screen.contains("clock is behind"), "{screen}");
 }
+
+#[test]
+fn a_bundle_by_a_key_that_is_not_trusted_names_the_key_that_helps_and_gives_nothing_to_carry() {
+    let mut live = Live::at(now());
+    live.open(&live.kept("medium/demo-1"));
+    live.job("v");
+    let screen = live.desk.screen();
+    assert!(screen.contains("REFUSED (trust)") && screen.contains("K on Verify trusts it"), "{screen}");
+    assert!(!screen.contains("airlift key trust"), "{screen}");
+    let screen = live.desk.keys("Enter").screen();
+    assert!(screen.contains("To compare with what came on paper"), "{screen}");
+    assert!(!screen.contains("To carry on paper"), "{screen}");
+}
