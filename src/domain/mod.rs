@@ -21,6 +21,7 @@ pub mod progress;
 pub mod reference;
 pub mod resolved;
 pub mod selection;
+pub mod service;
 pub mod sheet;
 pub mod shell;
 pub mod strict_json;

@@ -12,6 +12,7 @@ use crate::cli::printer::Printer;
 use crate::engine::bundle::verify::Bytes;
 use crate::engine::serve::catalog::Catalog;
 use crate::engine::serve::listen::Limits;
+use crate::engine::serve::notify::Manager;
 use crate::engine::serve::tls::TlsFiles;
 use crate::engine::serve::{self, ListenSpec, Running};
 use crate::failure::Failure;
@@ -48,10 +49,20 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         .into_iter()
         .map(|path| args.trust.verify_spec(path, Bytes::All, places.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
+    let manager = Manager::from_env();
+    manager.status("verifying what is to be served");
     let catalog = Arc::new(serve::open_bundles(bundles, &front.ctx).await?);
     let running = serve::start(&spec, Arc::clone(&catalog), &front.ctx).await?;
     announce(&front.printer, &running, &catalog);
-    let report = running.wait().await?;
+    manager.ready(&format!("serving {} references on {}", catalog.references().len(), running.url()));
+    let mut ended = std::pin::pin!(running.wait());
+    let report = tokio::select! {
+        report = &mut ended => report?,
+        () = front.ctx.cancel.cancelled() => {
+            manager.stopping();
+            ended.await?
+        }
+    };
     front.printer.report(&report, |out| {
         out.note(format!("served {} requests on {} connections", report.requests, report.connections));
     });

@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod layout;
 pub mod listen;
+pub mod notify;
 pub mod refusal;
 pub mod request;
 pub mod source;
