@@ -192,7 +192,7 @@ actions! {
     KeyUntrust Shell "key.untrust" [] Writes "key untrust" "Stop trusting a key" "Stop trusting a key";
     KeyList Shell "key.list" [] Reads "key list" "Trusted keys" "List the trusted keys";
     Import Shell "import" [] Changes "import" "Import" "Verify a bundle and import it into registries, layouts or archives";
-    Serve Shell "serve" [] Reads "serve" "Serve bundles" "Serve bundles as a read-only registry";
+    Serve Shell "serve" [] Changes "serve" "Serve bundles" "Serve bundles as a read-only registry";
     Demo Shell "demo" [] Writes "demo" "Demonstrate" "Run the whole job on this machine with sample images";
     Completions Shell "completions" [] Reads "completions" "Shell completions" "Print a completion script for a shell";
     Man Shell "man" [] Reads "man" "Manual" "Print a manual page";

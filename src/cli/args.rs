@@ -155,7 +155,7 @@ impl Command {
             Self::Diff(args) => args.spec(),
             Self::Demo(args) => args.spec(),
             Self::Media(args) => return Ok(args.work()),
-            Self::Serve(args) => return Ok(Work::Serve(args)),
+            Self::Serve(args) => return args.work(places),
             Self::Completions(args) => return Ok(Work::Completions(args)),
             Self::Man(args) => return Ok(Work::Man(args)),
         };

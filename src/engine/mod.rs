@@ -24,6 +24,7 @@ pub mod resolve;
 pub mod runtime;
 pub mod select;
 pub mod serve;
+pub mod service;
 pub mod sheet;
 pub mod sign;
 pub mod spec;

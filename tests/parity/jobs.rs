@@ -11,6 +11,7 @@ use airlift::engine::import::ImportSpec;
 use airlift::engine::media::{CheckSpec, EjectSpec, MountSpec};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::select::Source;
+use airlift::engine::service::{InstallSpec, UninstallSpec};
 use airlift::engine::spec::{
     Images, ImportJob, JobSpec, KeyGenerateJob, KeyListJob, KeyShowJob, KeyTrustJob, KeyUntrustJob, PackJob,
     ResolveJob, SignJob, SignerSpec,
@@ -223,10 +224,38 @@ fn media() -> Vec<JobSpec> {
     mounts.into_iter().chain(rest).collect()
 }
 
+fn services() -> Vec<JobSpec> {
+    let plain = InstallSpec {
+        bundles: vec!["/srv/b-1".into()],
+        trust: places().trust,
+        min_signatures: 1,
+        state: places().state,
+        listen: InstallSpec::LISTEN.parse().unwrap(),
+        tls: None,
+        root: None,
+        dry_run: false,
+    };
+    let full = InstallSpec {
+        bundles: vec!["-b-1".into(), "/srv/b-2".into()],
+        trust: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
+        min_signatures: 2,
+        state: "/s".into(),
+        listen: "[::]:443".parse().unwrap(),
+        tls: Some(("/c.pem".into(), "-k.pem".into())),
+        root: Some("/mnt".into()),
+        dry_run: true,
+    };
+    let gone = |root: Option<&str>, dry_run| {
+        JobSpec::ServeUninstall(UninstallSpec { root: root.map(Into::into), dry_run })
+    };
+    let installs = [plain, full].map(JobSpec::ServeInstall);
+    installs.into_iter().chain([gone(None, false), gone(Some("-r"), true)]).collect()
+}
+
 #[test]
 fn the_command_line_of_a_job_starts_that_very_job_and_so_does_its_record() {
     let mut subcommands = std::collections::BTreeSet::new();
-    for spec in packs().into_iter().chain(verifications()).chain(keys()).chain(media()) {
+    for spec in packs().into_iter().chain(verifications()).chain(keys()).chain(media()).chain(services()) {
         assert_eq!(started_by(&spec.command_line(&places())), spec);
         let record = serde_json::to_vec(&spec).unwrap();
         assert_eq!(serde_json::from_slice::<JobSpec>(&record).unwrap(), spec);
@@ -234,7 +263,7 @@ fn the_command_line_of_a_job_starts_that_very_job_and_so_does_its_record() {
         assert!(action.is_some(), "{}", spec.subcommand());
         subcommands.insert(spec.subcommand());
     }
-    let no_job = ["media list", "serve", "completions", "man"];
+    let no_job = ["media list", "completions", "man"];
     let all = ACTIONS.iter().filter_map(|action| action.subcommand).filter(|name| !no_job.contains(name));
     assert_eq!(subcommands, all.collect());
 }

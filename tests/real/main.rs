@@ -50,6 +50,8 @@ mod serve;
 #[cfg(test)]
 mod serve_bundle;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod udisks;
 #[cfg(test)]
 mod verify_deep;

@@ -26,6 +26,7 @@ pub(super) fn show(report: &JobReport, out: &Printer) {
         JobReport::Pack(report) => pack::show(report, out),
         JobReport::Verify(report) => verify::show(report, out),
         JobReport::Sign(report) => sign::show(report, out),
+        JobReport::Service(report) => serve::show(report, out),
         JobReport::Import(report) => import::show(report, out),
         JobReport::Inspect(report) => inspect::show(report, out),
         JobReport::Diff(report) => diff::show(report, out),

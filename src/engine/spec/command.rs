@@ -12,6 +12,7 @@ use crate::engine::demo::run::DemoSpec;
 use crate::engine::media::EjectSpec;
 use crate::engine::registry::RegistryOptions;
 use crate::engine::select::Source;
+use crate::engine::service::InstallSpec;
 use crate::engine::sign::validity;
 
 impl JobSpec {
@@ -46,6 +47,12 @@ impl JobSpec {
                 words.name(&spec.device);
             }
             Self::MediaEject(spec) => words.eject(spec),
+            Self::ServeInstall(spec) => words.serve_install(spec),
+            Self::ServeUninstall(spec) => {
+                words.flag("--uninstall", true);
+                words.root(spec.root.as_deref());
+                words.flag("--dry-run", spec.dry_run);
+            }
         }
         words.line(self.subcommand())
     }
@@ -213,6 +220,29 @@ impl Words<'_> {
         self.other("--jobs", spec.jobs, ImportJob::JOBS);
         self.registry(&spec.registry);
         self.trust(&job.verify);
+    }
+
+    fn serve_install(&mut self, spec: &InstallSpec) {
+        self.flag("--install", true);
+        self.root(spec.root.as_deref());
+        self.flag("--dry-run", spec.dry_run);
+        if spec.listen.to_string() != InstallSpec::LISTEN {
+            self.value("--listen", spec.listen);
+        }
+        if let Some((certificate, key)) = &spec.tls {
+            self.path("--tls-cert", certificate);
+            self.path("--tls-key", key);
+        }
+        self.unless("--trust", &spec.trust, &self.places.trust.clone());
+        self.other("--min-signatures", spec.min_signatures, 1);
+        self.unless("--state", &spec.state, &self.places.state.clone());
+        spec.bundles.iter().for_each(|bundle| self.name(bundle));
+    }
+
+    fn root(&mut self, root: Option<&Path>) {
+        if let Some(root) = root {
+            self.path("--root", root);
+        }
     }
 
     fn demo(&mut self, spec: &DemoSpec) {

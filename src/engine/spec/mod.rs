@@ -26,6 +26,7 @@ use super::media::{CheckReport, CheckSpec, EjectReport, EjectSpec, MountReport, 
 use super::pack::{PackReport, PlanReport};
 use super::registry::RegistryOptions;
 use super::resolve::ResolveReport;
+use super::service::{InstallSpec, ServiceReport, UninstallSpec};
 use super::sign::countersign::CountersignReport;
 use super::sign::keys::KeyReport;
 use super::sign::store::StoreReport;
@@ -69,6 +70,10 @@ pub enum JobSpec {
     MediaMount(MountSpec),
     /// Make a medium safe to take out.
     MediaEject(EjectSpec),
+    /// Make the registry a service of the node.
+    ServeInstall(InstallSpec),
+    /// Take that service away.
+    ServeUninstall(UninstallSpec),
 }
 
 /// What to resolve.
@@ -221,6 +226,8 @@ pub enum JobReport {
     MediaMount(MountReport),
     /// Of [`JobSpec::MediaEject`].
     MediaEject(EjectReport),
+    /// Of [`JobSpec::ServeInstall`] and [`JobSpec::ServeUninstall`].
+    Service(ServiceReport),
 }
 
 /// Where a key would be written.
@@ -283,6 +290,7 @@ impl JobSpec {
             Self::MediaCheck(_) => "media check",
             Self::MediaMount(_) => "media mount",
             Self::MediaEject(_) => "media eject",
+            Self::ServeInstall(_) | Self::ServeUninstall(_) => "serve",
         }
     }
 
@@ -298,6 +306,8 @@ impl JobSpec {
             Self::MediaCheck(spec) => spec.path.display().to_string(),
             Self::MediaMount(spec) => spec.device.display().to_string(),
             Self::MediaEject(spec) => spec.path.display().to_string(),
+            Self::ServeInstall(_) => "as a service".to_owned(),
+            Self::ServeUninstall(_) => "no more as a service".to_owned(),
             _ => return self.subcommand().to_owned(),
         };
         format!("{} {about}", self.subcommand())

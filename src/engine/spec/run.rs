@@ -33,6 +33,7 @@ use crate::engine::media;
 use crate::engine::pack::{self, PackSpec};
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
+use crate::engine::service;
 use crate::engine::sign::countersign::{CountersignReport, CountersignSpec, countersign};
 use crate::engine::sign::keys::refuse_on_medium;
 use crate::engine::sign::{Signer, agent, fingerprint};
@@ -80,6 +81,12 @@ pub async fn run(spec: JobSpec, host: Host, ctx: JobCtx) -> Result<JobReport> {
         }
         JobSpec::MediaEject(spec) => {
             Box::pin(async { media::eject(spec, &ctx).await.map(JobReport::MediaEject) })
+        }
+        JobSpec::ServeInstall(spec) => {
+            Box::pin(async { service::install(spec, &ctx).await.map(JobReport::Service) })
+        }
+        JobSpec::ServeUninstall(spec) => {
+            Box::pin(async { service::uninstall(spec, &ctx).await.map(JobReport::Service) })
         }
     };
     done.await

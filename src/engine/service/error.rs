@@ -1,0 +1,117 @@
+//! Why a service is not there, or not gone.
+
+use std::path::PathBuf;
+
+use crate::domain::service::{UNIT, UnitError};
+use crate::engine::error::{Explain, Kind};
+
+/// What keeps the service from being installed, started or taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// No unit can be written.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    /// A file that the service's user cannot read.
+    #[error("the service runs as a user of its own, which may not read {}", path.display())]
+    Unreadable {
+        /// The first such file or directory.
+        path: PathBuf,
+        /// The bundle, or the file itself.
+        whole: PathBuf,
+    },
+    /// Another program has the port.
+    #[error("{address} is taken by another program")]
+    Taken {
+        /// The address asked for.
+        address: std::net::SocketAddr,
+    },
+    /// Another run is at it.
+    #[error("{} is being changed by another run", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// No directory for the program.
+    #[error("neither {} can be written to", tried.join(" nor "))]
+    NoDirectory {
+        /// Which were tried.
+        tried: Vec<String>,
+    },
+    /// There is no record of an installation.
+    #[error("no service of Airlift was installed here: there is no {}", record.display())]
+    NotInstalled {
+        /// The record that is not there.
+        record: PathBuf,
+    },
+    /// A record that makes no sense.
+    #[error("{} is no record of an installation: {reason}", record.display())]
+    Record {
+        /// The record.
+        record: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// systemctl failed.
+    #[error("`{command}` failed: {said}")]
+    Systemctl {
+        /// The command.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// It runs and does not answer.
+    #[error("{UNIT} was started, but {url}/v2/ does not answer: {reason}")]
+    Silent {
+        /// Where it should answer.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl Explain for ServiceError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unit(_) | Self::Unreadable { .. } | Self::NotInstalled { .. } => Kind::Usage,
+            Self::Taken { .. } | Self::Silent { .. } => Kind::Network,
+            Self::Locked { .. } => Kind::Locked,
+            Self::NoDirectory { .. } => Kind::Medium,
+            Self::Record { .. } | Self::Systemctl { .. } => Kind::Other,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Unit(UnitError::Hidden { .. }) => {
+                "nothing was written: copy the bundle to a directory of the node, such as /var/lib/airlift"
+                    .to_owned()
+            }
+            Self::Unit(UnitError::AnyPort) => "nothing was written: give --listen ADDRESS:PORT".to_owned(),
+            Self::Unit(_) => "nothing was written: give it another name".to_owned(),
+            Self::Unreadable { whole, .. } => {
+                let words = ["chmod", "-R", "a+rX", &whole.display().to_string()].map(str::to_owned);
+                let command = crate::domain::shell::shell_words(&words);
+                format!("nothing was written: `{command}`, and a+x for the directories above it")
+            }
+            Self::Taken { .. } => {
+                "nothing was written: `ss -ltnp` shows who listens there; give another --listen".to_owned()
+            }
+            Self::Locked { .. } => "wait for that run to end, then run this again".to_owned(),
+            Self::NoDirectory { .. } => {
+                "nothing was written: run it where one of them is writable".to_owned()
+            }
+            Self::NotInstalled { .. } => {
+                "for a node whose root lies in a directory give --root DIR".to_owned()
+            }
+            Self::Record { .. } => {
+                "nothing was changed: see what is in it, and remove the service by hand".to_owned()
+            }
+            Self::Systemctl { .. } | Self::Silent { .. } => {
+                format!(
+                    "`journalctl -u {UNIT}` has its own words; airlift serve --uninstall takes everything away"
+                )
+            }
+        };
+        vec![hint]
+    }
+}

@@ -1,0 +1,154 @@
+//! Installs the service: everything is checked first, each piece is written whole, and what was there before is kept.
+
+use std::path::{Path, PathBuf};
+
+use super::error::ServiceError;
+use super::pieces::{self, Content, Piece, failed};
+use super::record::{Ours, Record};
+use super::{Done, InstallSpec, Root, ServiceReport, Step, checks, systemd};
+use crate::domain::service::{self, CONFIGURATION, LINK, LINK_TO, TRUST, UNIT, UNIT_FILE, Unit};
+use crate::engine::blocking::blocking;
+use crate::engine::bundle::contents::running_program;
+use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
+use crate::engine::ctx::JobCtx;
+use crate::engine::directory;
+use crate::engine::error::Result;
+use crate::engine::serve::tls::{TlsFiles, acceptor};
+
+/// Verifies the bundles, writes the service and, where systemd runs the node, starts it and waits until it answers.
+///
+/// # Errors
+/// [`ServiceError`], those of verification, a file's.
+pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
+    let root = Root::new(spec.root.as_deref());
+    let unit = unit(&spec, &root)?;
+    let text = unit.render().map_err(ServiceError::from)?;
+    for bundle in &spec.bundles {
+        let verified = verify(verification(&spec, bundle), ctx).await?;
+        verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
+    }
+    if let Some((certificate, key)) = spec.tls.clone() {
+        acceptor(&TlsFiles { certificate, key })?;
+    }
+    let live = systemd::runs(&root);
+    if root.is_here() && !(live && systemd::is_active(ctx).await) {
+        checks::free(spec.listen)?;
+    }
+    let (job, node, files) = (spec.clone(), root.clone(), ctx.clone());
+    let work = move || {
+        let notes = checks::all(&job, &node, &files)?;
+        let steps = write(&job, &node, pieces(&job, &unit.program, text)?, &files)?;
+        Ok((notes, steps))
+    };
+    let (notes, steps) = blocking(work).await?;
+    let mut report =
+        ServiceReport { dry_run: spec.dry_run, unit: UNIT, steps, notes, ..ServiceReport::default() };
+    let commands: [&[&str]; 2] = [&["daemon-reload"], &["restart", UNIT]];
+    if live && !spec.dry_run {
+        for words in commands {
+            report.ran.push(systemd::systemctl(words, ctx).await?);
+        }
+        report.url = Some(systemd::answers(spec.listen, spec.tls.is_some()).await?);
+    } else if root.is_here() {
+        report.next = commands.iter().map(|words| format!("systemctl {}", words.join(" "))).collect();
+    } else {
+        report.notes.push("the node starts it at its next boot".to_owned());
+    }
+    Ok(report)
+}
+
+fn verification(spec: &InstallSpec, bundle: &Path) -> VerifySpec {
+    VerifySpec {
+        path: bundle.to_owned(),
+        trust: spec.trust.clone(),
+        min_signatures: spec.min_signatures,
+        state: spec.state.clone(),
+        deep: false,
+        allow_rollback: false,
+        bytes: Bytes::All,
+        record: false,
+    }
+}
+
+fn unit(spec: &InstallSpec, root: &Root) -> Result<Unit> {
+    let directory = program_directory(root)?;
+    Ok(Unit {
+        program: Path::new(directory).join("airlift"),
+        bundles: spec.bundles.iter().map(|bundle| root.of_node(bundle)).collect(),
+        min_signatures: spec.min_signatures,
+        listen: spec.listen,
+        tls: spec.tls.as_ref().map(|(certificate, key)| (root.of_node(certificate), root.of_node(key))),
+    })
+}
+
+/// The first directory whose file system can be written to; on some systems that of /usr cannot.
+fn program_directory(root: &Root) -> Result<&'static str> {
+    let writable = |directory: &&&str| {
+        let real = root.real(Path::new(directory));
+        let there = real.ancestors().find(|path| path.is_dir()).unwrap_or(&real);
+        let flags = rustix::fs::statvfs(there).map(|stat| stat.f_flag);
+        flags.is_ok_and(|flags| !flags.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    };
+    let tried = || service::PROGRAM_DIRECTORIES.map(str::to_owned).to_vec();
+    let found = service::PROGRAM_DIRECTORIES.iter().find(writable);
+    found.copied().ok_or_else(|| ServiceError::NoDirectory { tried: tried() }.into())
+}
+
+fn pieces(spec: &InstallSpec, program: &Path, unit: String) -> Result<Vec<Piece>> {
+    let own = running_program().and_then(std::fs::read).map_err(checks::own_program)?;
+    let trust = std::fs::read(&spec.trust).map_err(failed("read", &spec.trust))?;
+    let file =
+        |path: &Path, bytes, mode| Piece { path: path.to_owned(), content: Content::File(bytes, mode) };
+    let link = Piece { path: PathBuf::from(LINK), content: Content::Link(PathBuf::from(LINK_TO)) };
+    Ok(vec![
+        file(program, own, 0o755),
+        file(Path::new(TRUST), trust, 0o644),
+        file(Path::new(UNIT_FILE), unit.into_bytes(), 0o644),
+        link,
+    ])
+}
+
+/// Writes what is not there yet, or says so. Blocks.
+fn write(spec: &InstallSpec, root: &Root, all: Vec<Piece>, ctx: &JobCtx) -> Result<Vec<Step>> {
+    let before = Record::read(ctx, root)?;
+    let old = before.clone().unwrap_or_else(Record::new);
+    let steps = all.iter().map(|piece| pieces::foresee(root, &old, piece)).collect::<Result<Vec<_>>>()?;
+    if spec.dry_run {
+        return Ok(steps);
+    }
+    let record = planned(root, &old, &all, &steps);
+    let configuration = root.real(Path::new(CONFIGURATION));
+    directory::create(&*ctx.files, &configuration)?;
+    let locked = || ServiceError::Locked { path: configuration.clone() };
+    let _held = directory::hold(&*ctx.files, &configuration)?.ok_or_else(locked)?;
+    // First, so that whatever is there of an installation that was cut off can be taken away.
+    if before.as_ref() != Some(&record) {
+        record.write(ctx, root)?;
+    }
+    for (piece, step) in all.iter().zip(&steps) {
+        ctx.check()?;
+        pieces::put(ctx, root, piece, &step.done)?;
+    }
+    Ok(steps)
+}
+
+/// The record as it will be: what was there before and is exactly what would be written stays the operator's own.
+fn planned(root: &Root, old: &Record, all: &[Piece], steps: &[Step]) -> Record {
+    let mut record = old.clone();
+    for (piece, step) in all.iter().zip(steps) {
+        let earlier = old.of(&piece.path);
+        let backup = match &step.done {
+            Done::There if earlier.is_none() => continue,
+            Done::Kept { backup } => Some(backup.clone()),
+            _ => earlier.and_then(|ours| ours.backup.clone()),
+        };
+        record.pieces.retain(|ours| ours.path != piece.path);
+        record.pieces.push(Ours { path: piece.path.clone(), mark: piece.content.mark(), backup });
+        let missing = piece.path.ancestors().skip(1).filter(|path| !root.real(path).is_dir());
+        let mut missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        missing.reverse();
+        missing.retain(|path| !record.directories.contains(path));
+        record.directories.extend(missing);
+    }
+    record
+}

@@ -1,0 +1,366 @@
+//! The registry as a service: told to a real service manager, installed, started at boot, restarted, taken away again.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use airlift::domain::digest::Digest;
+use airlift::engine::demo::sample::ImageSpec;
+use airlift::engine::hash::sha256;
+
+use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::{PATIENCE, need, need_root, skip, wait_until};
+
+/// A packed image, and a root for a node with the bundle in it.
+struct Node {
+    world: World,
+    root: PathBuf,
+    bundle: PathBuf,
+    image: Digest,
+}
+
+const BUNDLE: &str = "/srv/bundles/bundle-1";
+
+fn node() -> Option<Node> {
+    let world = World::start()?;
+    let image = world
+        .push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("app")).unwrap());
+    let packed = world.packed(&["HOST/team/app:1"]);
+    let root = world.root.join("node");
+    let bundle = root.join(BUNDLE.trim_start_matches('/'));
+    copy_tree(&packed, &bundle);
+    Some(Node { world, root, bundle, image })
+}
+
+impl Node {
+    fn serve(&self, more: &[&str]) -> Command {
+        let mut command = self.world.command();
+        command.arg("serve").args(more);
+        command
+    }
+
+    fn install(&self, more: &[&str]) -> Ran {
+        let (root, bundle) = (self.root.to_str().unwrap(), self.bundle.to_str().unwrap());
+        Ran::of(self.serve(&[&["--install", "--json", "--root", root, bundle], more].concat()))
+    }
+
+    fn uninstall(&self, more: &[&str]) -> Ran {
+        let root = self.root.to_str().unwrap();
+        Ran::of(self.serve(&[&["--uninstall", "--json", "--root", root], more].concat()))
+    }
+
+    fn unit(&self) -> PathBuf {
+        self.root.join("etc/systemd/system/airlift-serve.service")
+    }
+
+    /// Every file, link and directory of the root but the bundle, with permissions and content.
+    fn tree(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut open = vec![self.root.clone()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+                let (path, meta) = (entry.path(), entry.path().symlink_metadata().unwrap());
+                let name = path.strip_prefix(&self.root).unwrap().display().to_string();
+                let mode = meta.permissions().mode() & 0o777;
+                if path == self.bundle {
+                    continue;
+                } else if meta.is_symlink() {
+                    lines.push(format!("{name} -> {}", fs::read_link(&path).unwrap().display()));
+                } else if meta.is_dir() {
+                    lines.push(format!("{name}/"));
+                    open.push(path);
+                } else {
+                    lines.push(format!("{name} {mode:o} {}", sha256(&fs::read(&path).unwrap())));
+                }
+            }
+        }
+        lines.sort();
+        lines
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tree().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    }
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Ended with its value, whatever happened.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn r29_the_manager_hears_ready_once_it_answers_and_stopping_when_it_ends() {
+    let Some(node) = node() else { return };
+    let path = node.world.root.join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 4096];
+        let got = manager.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..got].to_vec()).unwrap()
+    };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = node.serve(&["--listen", &port.to_string()]);
+    command.arg(&node.bundle).env("NOTIFY_SOCKET", &path).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    let first = hear();
+    assert!(first.starts_with("STATUS=verifying"), "{first}");
+    let ready = hear();
+    assert!(ready.starts_with("READY=1\nSTATUS=serving 1 reference"), "{ready}");
+    assert!(get(port, "/v2/").unwrap().starts_with("HTTP/1.1 200"), "it answers when it says so");
+    let pid = rustix::process::Pid::from_child(&running.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ending = hear();
+    assert!(ending.starts_with("STOPPING=1\n"), "{ending}");
+    assert!(running.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_damaged_bundle_is_never_ready() {
+    let Some(node) = node() else { return };
+    let path = node.world.root.join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let blob = node.bundle.join(node.image.layout_path());
+    let mut bytes = fs::read(&blob).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&blob, bytes).unwrap();
+    let mut command = node.serve(&["--listen", "127.0.0.1:0"]);
+    command.arg(&node.bundle).env("NOTIFY_SOCKET", &path);
+    Ran::of(command).code(10);
+    manager.set_nonblocking(true).unwrap();
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(got) = manager.recv(&mut buffer) {
+        heard.push(String::from_utf8_lossy(&buffer[..got]).into_owned());
+    }
+    assert!(heard.len() == 1 && !heard[0].contains("READY"), "{heard:?}");
+    // Nor is it installed.
+    let before = node.tree();
+    node.install(&[]).code(10);
+    assert_eq!(node.tree(), before);
+}
+
+#[test]
+fn an_installation_into_a_root_is_these_files_and_uninstalling_leaves_what_was_there() {
+    let Some(node) = node() else { return };
+    // An operator's own program and trust directory.
+    fs::create_dir_all(node.root.join("usr/local/bin")).unwrap();
+    fs::write(node.root.join("usr/local/bin/airlift"), "an older one").unwrap();
+    let before = node.tree();
+    let planned = node.install(&["--dry-run"]).code(0).report();
+    assert_eq!(node.tree(), before, "a dry run writes nothing");
+    let done = node.install(&[]).code(0).report();
+    assert_eq!(planned["steps"], done["steps"], "what was planned is what was done");
+    let installed = node.names();
+    let expected = [
+        "etc/",
+        "etc/airlift/",
+        "etc/airlift/serve/",
+        "etc/airlift/serve/allowed_signers",
+        "etc/airlift/serve/installed.json",
+        "etc/systemd/",
+        "etc/systemd/system/",
+        "etc/systemd/system/airlift-serve.service",
+        "etc/systemd/system/multi-user.target.wants/",
+        "etc/systemd/system/multi-user.target.wants/airlift-serve.service",
+        "srv/",
+        "srv/bundles/",
+        "usr/",
+        "usr/local/",
+        "usr/local/bin/",
+        "usr/local/bin/airlift",
+        "usr/local/bin/airlift.before-airlift-serve",
+    ];
+    assert_eq!(installed, expected);
+    let program = node.root.join("usr/local/bin/airlift");
+    assert_eq!(program.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(fs::read(&program).unwrap(), fs::read(env!("CARGO_BIN_EXE_airlift")).unwrap());
+    let unit = fs::read_to_string(node.unit()).unwrap();
+    assert!(unit.contains(&format!("RequiresMountsFor={BUNDLE}\n")), "{unit}");
+    let whole = node.tree();
+    let again = node.install(&[]).code(0).report();
+    assert!(again["steps"].as_array().unwrap().iter().all(|step| step["done"]["done"] == "there"), "{again}");
+    assert_eq!(node.tree(), whole, "a second time changes nothing");
+    // Another address: the unit is ours and is replaced without a copy.
+    node.install(&["--listen", "127.0.0.1:5001"]).code(0);
+    assert_eq!(node.names(), expected);
+    node.uninstall(&["--dry-run"]).code(0);
+    assert_eq!(node.names(), expected);
+    node.uninstall(&[]).code(0);
+    assert_eq!(node.tree(), before);
+    let nothing = node.uninstall(&[]).code(2);
+    assert!(nothing.said().contains("no service of Airlift was installed"), "{}", nothing.said());
+}
+
+#[test]
+fn what_was_changed_since_stays_and_is_said() {
+    let Some(node) = node() else { return };
+    node.install(&[]).code(0);
+    let unit = node.unit();
+    let changed = fs::read_to_string(&unit).unwrap() + "# mine\n";
+    fs::write(&unit, &changed).unwrap();
+    let report = node.uninstall(&[]).code(0).report();
+    assert!(report["notes"].to_string().contains("airlift-serve.service was changed"), "{report}");
+    assert_eq!(fs::read_to_string(&unit).unwrap(), changed);
+    assert!(!node.root.join("usr/local/bin/airlift").exists() && node.bundle.exists());
+}
+
+#[test]
+fn what_the_service_could_not_read_at_boot_is_refused_before_anything_is_written() {
+    let Some(node) = node() else { return };
+    let before = node.tree();
+    let blob = node.bundle.join(node.image.layout_path());
+    fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = node.install(&[]).code(2);
+    assert!(
+        ran.said().contains("a user of its own") && ran.said().contains("chmod -R a+rX"),
+        "{}",
+        ran.said()
+    );
+    fs::set_permissions(&blob, fs::Permissions::from_mode(0o644)).unwrap();
+    let hidden = node.root.join("home/me/bundle-1");
+    copy_tree(&node.bundle, &hidden);
+    let root = node.root.to_str().unwrap();
+    let ran = Ran::of(node.serve(&["--install", "--root", root, hidden.to_str().unwrap()])).code(2);
+    assert!(ran.said().contains("/home/me/bundle-1 lies below /home"), "{}", ran.said());
+    fs::remove_dir_all(node.root.join("home")).unwrap();
+    node.install(&["--listen", "127.0.0.1:0"]).code(2);
+    assert_eq!(node.tree(), before);
+}
+
+#[test]
+fn systemd_takes_the_unit_and_finds_little_exposed() {
+    let (Some(analyze), Some(node)) = (need("systemd-analyze"), node()) else { return };
+    node.install(&[]).code(0);
+    // The program must be there for the unit to be whole, and it is under the root alone.
+    let unit = node.world.root.join("airlift-serve.service");
+    let text = fs::read_to_string(node.unit()).unwrap();
+    let text = text.replace("/usr/local/bin/airlift", env!("CARGO_BIN_EXE_airlift"));
+    fs::write(&unit, text).unwrap();
+    let output = Command::new(&analyze).args(["verify", "--man=no"]).arg(&unit).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let about: Vec<&str> = said.lines().filter(|line| line.contains("airlift-serve")).collect();
+    assert!(output.status.success() && about.is_empty(), "{said}");
+    let mut security = Command::new(&analyze);
+    security.args(["security", "--offline=true", "--no-pager", "--threshold=20"]).arg(&unit);
+    let output = security.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What runs in the node at each boot; each stage is done in the boot it belongs to, and leaves its words in /var.
+const STAGES: &str = r#"#!/bin/bash
+exec >>/var/stages 2>&1
+ask() { exec 3<>/dev/tcp/127.0.0.1/5000 && printf 'GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' "$1" >&3 && head -n 1 <&3; }
+pid() { systemctl show -p MainPID --value airlift-serve; }
+stage=$(cat /var/stage 2>/dev/null || echo 1)
+echo $((stage + 1)) >/var/stage
+echo "boot $stage"
+case $stage in
+1)
+  /airlift serve --install --trust /trust --state /var/state BUNDLE; echo "install $?"
+  ask /v2/
+  before=$(pid); kill -9 "$before"
+  for _ in $(seq 300); do now=$(pid); [ "$now" != 0 ] && [ "$now" != "$before" ] && systemctl is-active -q airlift-serve && break; sleep 0.1; done
+  [ "$now" != "$before" ] && echo restarted
+  ask /v2/team/app/manifests/1
+  systemctl reboot;;
+2)
+  systemctl show -p ActiveState -p NRestarts airlift-serve
+  ask /v2/team/app/manifests/1
+  /airlift serve --uninstall; echo "uninstall $?"
+  systemctl is-active airlift-serve
+  ls -A /etc/airlift /usr/local/bin/airlift /etc/systemd/system/airlift-serve.service /var/lib/private/airlift-serve
+  systemctl poweroff;;
+esac
+"#;
+
+/// A root that boots with this host's own /usr.
+fn bootable(node: &Node) {
+    let root = &node.root;
+    for directory in
+        ["usr", "etc/systemd/system/multi-user.target.wants", "var", "opt", "run", "proc", "sys", "dev"]
+    {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    fs::create_dir_all(root.join("tmp")).unwrap();
+    for link in ["bin", "sbin", "lib", "lib64"].iter().filter(|link| Path::new("/usr").join(link).exists()) {
+        std::os::unix::fs::symlink(format!("usr/{link}"), root.join(link)).unwrap();
+    }
+    let units = root.join("etc/systemd/system");
+    std::os::unix::fs::symlink("/usr/lib/systemd/system/multi-user.target", units.join("default.target"))
+        .unwrap();
+    let service =
+        "[Unit]\nAfter=airlift-serve.service\n[Service]\nType=simple\nExecStart=/bin/bash /stages\n";
+    fs::write(units.join("stages.service"), service).unwrap();
+    std::os::unix::fs::symlink("../stages.service", units.join("multi-user.target.wants/stages.service"))
+        .unwrap();
+    fs::write(root.join("stages"), STAGES.replace("BUNDLE", BUNDLE)).unwrap();
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
+    fs::write(root.join("etc/machine-id"), "").unwrap();
+    fs::copy("/usr/lib/os-release", root.join("etc/os-release")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_airlift"), root.join("airlift")).unwrap();
+    fs::copy(node.world.trust_file(), root.join("trust")).unwrap();
+}
+
+#[test]
+fn r29_a_node_that_boots_has_its_registry_again_after_a_kill_and_after_a_reboot() {
+    let (Some(nspawn), Some(node)) = (need("systemd-nspawn"), node()) else { return };
+    if !need_root() {
+        return;
+    }
+    bootable(&node);
+    let log = node.world.root.join("console");
+    let mut command = Command::new(nspawn);
+    command.arg("--directory").arg(&node.root).args(["--bind-ro=/usr", "--boot", "--private-network"]);
+    // /usr is this host's: what is written there is for this node alone.
+    command.args(["--tmpfs=/usr/local/bin", "--register=no", "--keep-unit", "--console=passive"]);
+    let console = fs::File::create(&log).unwrap();
+    command.stdin(Stdio::null()).stdout(console.try_clone().unwrap()).stderr(console);
+    let mut running = Running(command.spawn().unwrap());
+    let stages = node.root.join("var/stages");
+    let said = || fs::read_to_string(&stages).unwrap_or_default();
+    let mut ended = None;
+    wait_until("the node boots or cannot", || {
+        ended = running.0.try_wait().unwrap();
+        ended.is_some() || said().contains("boot 1")
+    });
+    if ended.is_some() && said().is_empty() {
+        let console = fs::read_to_string(&log).unwrap();
+        eprintln!("{console}");
+        return skip("a machine that systemd-nspawn can boot in");
+    }
+    let patience = std::time::Instant::now();
+    while !said().contains("uninstall") && patience.elapsed() < 6 * PATIENCE {
+        assert!(running.0.try_wait().unwrap().is_none(), "{}{}", said(), fs::read_to_string(&log).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    drop(running);
+    let said = said();
+    eprintln!("{said}");
+    for words in ["install 0", "HTTP/1.1 200 OK", "restarted", "boot 2", "ActiveState=active", "uninstall 0"]
+    {
+        assert!(said.contains(words), "{words}: {said}{}", fs::read_to_string(&log).unwrap());
+    }
+    assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 3, "{said}");
+}
