@@ -14,7 +14,7 @@ components="
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
   xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace
   mkfs.vfat:dosfstools mkfs.exfat:exfatprogs fusefat:fusefat mount.exfat-fuse:exfat-fuse
-  losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus conmon:conmon runc:runc"
+  systemd-analyze:systemd systemd-nspawn:systemd-container losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus conmon:conmon runc:runc"
 # the same for the corpus of Debian images and for the static build
 tools="buildah:buildah debootstrap:debootstrap busybox:busybox-static file:file musl-gcc:musl-tools"
 crane=github.com/google/go-containerregistry/cmd/crane@v0.20.3

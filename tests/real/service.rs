@@ -287,6 +287,10 @@ case $stage in
 2)
   systemctl show -p ActiveState -p NRestarts airlift-serve
   ask /v2/team/app/manifests/1
+  /airlift serve --install --trust /trust --state /var/state --listen 0.0.0.0:443 --tls-cert /tls.crt --tls-key /tls.key BUNDLE
+  echo "again $?"
+  curl --silent --insecure --output /dev/null --write-out 'tls %{http_code}\n' https://127.0.0.1/v2/team/app/manifests/1
+  ask /v2/ || echo "nothing on 5000"
   /airlift serve --uninstall; echo "uninstall $?"
   systemctl is-active airlift-serve
   ls -Ad /etc/airlift /usr/local/bin/airlift /etc/systemd/system/airlift-serve.service /var/lib/private/airlift-serve
@@ -321,6 +325,11 @@ fn bootable(node: &Node) {
     fs::copy("/usr/lib/os-release", root.join("etc/os-release")).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_airlift"), root.join("airlift")).unwrap();
     fs::copy(node.world.trust_file(), root.join("trust")).unwrap();
+    let pair = rcgen::generate_simple_self_signed(vec!["node".to_owned()]).unwrap();
+    fs::write(root.join("tls.crt"), pair.cert.pem()).unwrap();
+    fs::write(root.join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+    // The service's user may not read it; systemd hands it over.
+    fs::set_permissions(root.join("tls.key"), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// Boots the node until it goes down by itself; what its console said.
@@ -350,7 +359,7 @@ fn booted(nspawn: &Path, node: &Node) -> String {
 
 #[test]
 fn r29_a_node_that_boots_has_its_registry_again_after_a_kill_and_after_a_reboot() {
-    let (Some(nspawn), Some(node)) = (need("systemd-nspawn"), node()) else { return };
+    let (Some(nspawn), Some(_), Some(node)) = (need("systemd-nspawn"), need("curl"), node()) else { return };
     if !need_root() {
         return;
     }
@@ -366,8 +375,17 @@ fn r29_a_node_that_boots_has_its_registry_again_after_a_kill_and_after_a_reboot(
         assert!(said().contains(&format!("boot {boot}")), "{}{console}", said());
     }
     let said = said();
-    for words in ["install 0", "HTTP/1.1 200 OK", "restarted", "boot 2", "ActiveState=active", "uninstall 0"]
-    {
+    for words in [
+        "install 0",
+        "HTTP/1.1 200 OK",
+        "restarted",
+        "boot 2",
+        "ActiveState=active",
+        "again 0",
+        "tls 200",
+        "nothing on 5000",
+        "uninstall 0",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 3, "{said}");
