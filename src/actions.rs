@@ -43,6 +43,8 @@ pub enum Scope {
     /// Air-gapped, step 2.
     Check,
     /// Air-gapped, step 3.
+    Import,
+    /// Air-gapped, step 4.
     Checked,
 }
 
@@ -133,7 +135,7 @@ actions! {
     // Start.
     Go Start "start.go" ["Enter"] Reads - "go" "Do what the row under the cursor says";
     Connected Start "start.connected" ["b"] Reads - "build media" "Work at the connected side: pick, verify, assemble";
-    AirGapped Start "start.air-gapped" ["g"] Reads - "air gap" "Work at the disconnected side: open and verify a bundle";
+    AirGapped Start "start.air-gapped" ["g"] Reads - "air gap" "Work at the disconnected side: open, verify and import a bundle";
     Resume Start "start.resume" ["R"] Reads - "resume" "Go on with the job that was interrupted";
     Forget Start "start.forget" ["D"] Writes - "drop" "Forget an interrupted job; its files stay";
     KeyGenerate Start "key.generate" ["K"] Writes "key generate" "key" "Make an ed25519 key pair, protected by a passphrase";
@@ -176,7 +178,15 @@ actions! {
     CheckDeep Check "check.deep" ["s"] Reads - "strict" "Unpack layers too and compare them with the image configurations";
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
-    CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on to the report";
+    CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on and import, or to the report where nothing of the bundle may be used";
+    Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into registries, layouts or archives";
+    ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose where to, of what this node has and what was typed";
+    ImportOther Import "import.other" ["o"] Reads - "other" "Type a target: a registry, a layout, an archive or a runtime";
+    ImportPlan Import "import.plan" ["D"] Reads - "dry run" "Work out what would become of each image; nothing is written";
+    ImportEdit Import "import.edit" ["e"] Reads - "edit" "Change what becomes of names that are taken, and of the others when one image fails";
+    ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";
+    ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
+    ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
     CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Go on with another bundle";
 
@@ -191,7 +201,6 @@ actions! {
     KeyShow Shell "key.show" [] Reads "key show" "Show a key" "Show the public half of a key, its fingerprint and key id";
     KeyUntrust Shell "key.untrust" [] Writes "key untrust" "Stop trusting a key" "Stop trusting a key";
     KeyList Shell "key.list" [] Reads "key list" "Trusted keys" "List the trusted keys";
-    Import Shell "import" [] Changes "import" "Import" "Verify a bundle and import it into registries, layouts or archives";
     Serve Shell "serve" [] Changes "serve" "Serve bundles" "Serve bundles as a read-only registry";
     Demo Shell "demo" [] Writes "demo" "Demonstrate" "Run the whole job on this machine with sample images";
     Completions Shell "completions" [] Reads "completions" "Shell completions" "Print a completion script for a shell";
@@ -199,6 +208,11 @@ actions! {
 }
 
 impl Act {
+    /// Whether it only works out what another one would do; that one does not wait for its end.
+    pub const fn is_plan(self) -> bool {
+        matches!(self, Self::AssembleSpace | Self::ImportPlan)
+    }
+
     /// Its row.
     pub const fn row(self) -> &'static Action {
         &ACTIONS[self as usize]

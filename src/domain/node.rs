@@ -194,6 +194,10 @@ pub struct Proposal {
     pub target: Target,
     /// Why it is proposed.
     pub why: String,
+    /// The socket of the runtime that it is for.
+    pub socket: PathBuf,
+    /// Whether that is the kubelet's.
+    pub kubelet: bool,
     /// What to know before.
     pub warnings: Vec<String>,
     /// Whether it can be written to now.
@@ -246,7 +250,8 @@ impl NodeFacts {
             Listening::Absent if runtime.kind == RuntimeKind::Podman => format!("{name} is installed here"),
             Listening::Absent => format!("{name} is set up here and does not run"),
         };
-        if self.kubelet.as_ref().is_some_and(|kubelet| kubelet.is_on(&runtime.socket)) {
+        let kubelet = self.kubelet.as_ref().is_some_and(|kubelet| kubelet.is_on(&runtime.socket));
+        if kubelet {
             why.push_str("; the kubelet's runtime");
         }
         if runtime.listening == Listening::Denied {
@@ -264,7 +269,8 @@ impl NodeFacts {
             Listening::Silent { .. } | Listening::Absent => !needs_socket,
         };
         // What this version cannot write to is not proposed.
-        Some(Proposal { target: target.parse().ok()?, why, warnings, ready })
+        let (target, socket) = (target.parse().ok()?, runtime.socket.clone());
+        Some(Proposal { target, why, socket, kubelet, warnings, ready })
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Deed {
     Packed,
     /// It was verified.
     Verified,
+    /// It was verified, and imported.
+    Imported,
 }
 
 /// A key that signed.
@@ -70,6 +72,36 @@ pub struct Checked {
     /// Whether that is well.
     pub grade: Grade,
     /// How it was looked at, and how far.
+    pub how: String,
+}
+
+/// What became of the images in a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// The target, as it is typed.
+    pub target: String,
+    /// How it went.
+    pub grade: Grade,
+    /// How many images stand how, and how much was written.
+    pub words: String,
+    /// Each of them.
+    pub images: Vec<Arrival>,
+    /// What was asked of it afterwards, and what the operator should know.
+    pub checked: Vec<Checked>,
+}
+
+/// An image in a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Arrival {
+    /// Its full reference.
+    pub reference: String,
+    /// Its name there, where it has one.
+    pub name: Option<String>,
+    /// Of its top manifest, in the bundle.
+    pub digest: Digest,
+    /// Whether it is there.
+    pub grade: Grade,
+    /// What became of it.
     pub how: String,
 }
 
@@ -140,6 +172,9 @@ pub struct Sheet {
     pub checked: Vec<Checked>,
     /// What happened to the medium afterwards.
     pub medium: Vec<Checked>,
+    /// What it was imported into.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<Imported>,
     /// What the operator should know.
     pub warnings: Vec<String>,
     /// What was asked for and is not in it.
@@ -198,12 +233,13 @@ impl Sheet {
     pub fn sections(&self) -> Vec<Section> {
         let section = |title, facts| Section { title, facts };
         let mut sections = vec![
+            section("Imported", self.imported.iter().flat_map(into).collect()),
             section("Medium", self.medium.iter().map(checked).collect()),
             section("Bundle", self.about()),
             section(
                 match self.deed {
                     Deed::Packed => "To carry on paper, apart from the medium",
-                    Deed::Verified => "To compare with what came on paper",
+                    Deed::Verified | Deed::Imported => "To compare with what came on paper",
                 },
                 self.paper(),
             ),
@@ -212,7 +248,7 @@ impl Sheet {
             section(
                 match self.deed {
                     Deed::Packed => "On the other side",
-                    Deed::Verified => "Next",
+                    Deed::Verified | Deed::Imported => "Next",
                 },
                 self.next.iter().flat_map(step).collect(),
             ),
@@ -276,6 +312,21 @@ fn two_rows(label: &str, groups: &str, value: &str) -> Vec<Fact> {
 
 fn checked(checked: &Checked) -> Fact {
     Fact::new(checked.what, checked.how.clone()).graded(checked.grade)
+}
+
+/// A target, what was asked of it, and each image with its name there and its digest.
+fn into(into: &Imported) -> Vec<Fact> {
+    let words = format!("{}: {}", into.target, into.words);
+    let mut facts = vec![Fact::new("into", words).graded(into.grade).valued(&into.target)];
+    facts.extend(into.checked.iter().map(checked));
+    for image in &into.images {
+        let name = image.name.as_ref().filter(|name| **name != image.reference);
+        let name = name.map_or_else(String::new, |name| format!(" as {name}"));
+        let words = format!("{}: {}{name}", image.reference, image.how);
+        let digest = image.digest.to_string();
+        facts.push(Fact::new("image", words).graded(image.grade).valued(&digest));
+    }
+    facts
 }
 
 fn step(step: &Step) -> [Fact; 2] {

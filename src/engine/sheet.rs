@@ -2,10 +2,13 @@
 
 use super::bundle::readback::Method;
 use super::bundle::verify::{History, VerifyReport};
+use super::import::proof::Proof;
+use super::import::report::{ImageReport, ImportReport, Outcome as Arrived, TargetReport};
 use super::pack::PackReport;
 use super::sign::{Outcome, SignReport};
 use crate::domain::bundle::directory;
-use crate::domain::sheet::{Carried, Checked, Deed, FORMAT, Grade, Sheet, Signed, Step};
+use crate::domain::import::Target;
+use crate::domain::sheet::{Arrival, Carried, Checked, Deed, FORMAT, Grade, Imported, Sheet, Signed, Step};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
 
@@ -76,6 +79,7 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
         ],
         signatures,
         medium: facts.medium.to_vec(),
+        imported: Vec::new(),
         warnings,
         missing: bundle.missing.clone(),
         next: other_side(&name, &first.key_id),
@@ -165,6 +169,94 @@ fn images(report: &PackReport) -> Vec<Carried> {
         .collect()
 }
 
+/// What an import did, target by target.
+pub fn imported(report: &ImportReport) -> Vec<Imported> {
+    report.targets.iter().map(into).collect()
+}
+
+fn into(target: &TargetReport) -> Imported {
+    let images: Vec<Arrival> = target.images.iter().map(arrival).collect();
+    let count =
+        |wanted: fn(&Arrived) -> bool| target.images.iter().filter(|image| wanted(&image.outcome)).count();
+    let parts = [
+        (count(|outcome| matches!(outcome, Arrived::Added)), "added"),
+        (count(|outcome| matches!(outcome, Arrived::Replaced { .. })), "replaced"),
+        (count(|outcome| matches!(outcome, Arrived::Skipped)), "there already"),
+        (count(|outcome| !outcome.arrived()), "NOT THERE"),
+    ];
+    let said = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let mut words: Vec<String> = said.collect();
+    words.push(format!("{} written", text::bytes(target.bytes_written)));
+    let note = |how: &String| Checked { what: "note", grade: Grade::Warn, how: how.clone() };
+    let mut checked = target.proof.as_ref().map_or_else(|| vec![asked(&target.target)], proved);
+    checked.extend(target.notes.iter().map(note));
+    let proof = checked.iter().map(|row| row.grade);
+    let grade = images.iter().map(|image| image.grade).chain(proof).max().unwrap_or(Grade::Plain);
+    Imported { target: target.target.to_string(), grade, words: words.join(", "), images, checked }
+}
+
+/// What stands behind the words, and what does not.
+fn asked(target: &Target) -> Checked {
+    let how = match target {
+        Target::Registry(_) => {
+            "the registry answers each name with the bundle's digest; it was not pulled from, and no runtime was asked"
+        }
+        Target::Layout(_) => "names and digests were read back; no runtime was asked",
+        Target::OciArchive(_) | Target::DockerArchive(_) => {
+            "written whole, synced and renamed; nothing loaded it yet, no runtime was asked"
+        }
+        Target::K3s(_) => "it is read when k3s or RKE2 starts; no runtime was asked",
+        _ => "no runtime answered for it",
+    };
+    Checked { what: "proof", grade: Grade::Plain, how: how.to_owned() }
+}
+
+/// What the runtime's CRI answered for the names, and what the operator should know of that.
+fn proved(proof: &Proof) -> Vec<Checked> {
+    let (all, well) = (proof.names.len(), proof.answered());
+    let pinned = proof.names.iter().filter(|name| name.pinned).count();
+    let how = format!(
+        "the CRI of {} answers {well} of {all} names as the bundle has them; {pinned} are pinned",
+        proof.runtime
+    );
+    let grade = if well == all { Grade::Ok } else { Grade::Fail };
+    let mut rows = vec![Checked { what: "proof", grade, how }];
+    rows.extend(proof.problems().into_iter().map(|how| Checked { what: "proof", grade: Grade::Fail, how }));
+    rows.extend(proof.sandbox.as_ref().map(|sandbox| {
+        let (grade, word) = if sandbox.present {
+            (Grade::Ok, "is there")
+        } else {
+            (Grade::Warn, "IS NOT THERE: no pod starts without it")
+        };
+        let whose = if sandbox.configured { "as it is set" } else { "by default" };
+        Checked { what: "sandbox", grade, how: format!("{} ({whose}) {word}", sandbox.name) }
+    }));
+    let told = |words: &&String| proof.sandbox.as_ref().is_some_and(|sandbox| words.contains(&sandbox.name));
+    rows.extend(proof.notes.iter().filter(|words| !told(words)).map(|how| Checked {
+        what: "note",
+        grade: Grade::Warn,
+        how: how.clone(),
+    }));
+    rows
+}
+
+fn arrival(image: &ImageReport) -> Arrival {
+    let (grade, mut how) = match &image.outcome {
+        Arrived::Added => (Grade::Ok, "added".to_owned()),
+        Arrived::Skipped => (Grade::Ok, "there already".to_owned()),
+        Arrived::Replaced { existing } => (Grade::Warn, format!("replaced {existing}")),
+        Arrived::Conflict { existing } => {
+            (Grade::Fail, format!("NOT THERE, the name is taken by {existing}"))
+        }
+        Arrived::Failed { reason, .. } => (Grade::Fail, format!("NOT THERE, {reason}")),
+    };
+    for note in &image.notes {
+        how.push_str(&format!("; {note}"));
+    }
+    let (reference, digest) = (image.reference.to_string(), image.digest.clone());
+    Arrival { reference, name: image.name.clone(), digest, grade, how }
+}
+
 /// The report on a bundle that was verified; `made` is when this is said.
 pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
     let name = directory(&report.name, report.serial);
@@ -202,6 +294,7 @@ pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
         signatures: signers(report),
         checked: looked_at(report),
         medium: Vec::new(),
+        imported: Vec::new(),
         warnings: report.warnings.clone(),
         missing: report.missing.clone(),
         next: vec![

@@ -68,6 +68,7 @@ impl Check {
             _ => None,
         };
         let document = document.or_else(|| cx.model.gap.document());
+        cx.model.gap.import.outdate();
         cx.model.gap.checked = Some(Checked { ended, view, at, spec, document });
         // What was accepted is history now.
         scan(cx);
@@ -130,7 +131,10 @@ impl Screen for Check {
                     cx.open(rows::page(line, cx.model));
                 }
             }
-            Act::CheckNext => cx.go(Place::Checked),
+            Act::CheckNext => {
+                let held = cx.model.gap.checked.as_ref().is_some_and(|checked| checked.held());
+                cx.go(if held { Place::Import } else { Place::Checked });
+            }
             _ => return false,
         }
         true
@@ -201,6 +205,7 @@ impl Screen for Check {
             (_, Some(job)) if job.stopping => "stopping at a safe point ...",
             (_, Some(job)) if job.paused => "paused; p goes on",
             (_, Some(_)) => "verifying; nothing of the bundle is used until all of it holds",
+            (Some(checked), None) if checked.held() => "Enter goes on to the import; 4 is the report",
             (Some(_), None) => "Enter shows the report",
             (None, None) => "nothing of this bundle is verified yet",
         };

@@ -18,6 +18,7 @@ use crate::domain::text;
 use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::offer::Said;
 use crate::engine::bundle::verify::VerifyReport;
+use crate::engine::sheet::imported;
 use crate::engine::sign::{Outcome, TrustReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::{Checked, Gap};
@@ -25,7 +26,7 @@ use crate::tui::hints;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Ended;
 use crate::tui::screen::{Cx, Screen};
-use crate::tui::words;
+use crate::tui::words::{self, count};
 use crate::widgets::facts::teach;
 use crate::widgets::line;
 use crate::widgets::list::List;
@@ -107,6 +108,9 @@ impl Screen for Report {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
+        if let Some(run) = &model.gap.import.run {
+            return Some(run.job.spec.clone());
+        }
         Some(JobSpec::Verify(model.gap.checked.as_ref()?.spec.clone()))
     }
 
@@ -147,7 +151,7 @@ fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
     let said = gap.said();
     match &checked.ended {
         Ended::Succeeded(report) => match &**report {
-            JobReport::Verify(report) => Some(accepted(report, said, checked)),
+            JobReport::Verify(report) => Some(with_import(accepted(report, said, checked), gap)),
             _ => None,
         },
         Ended::Failed(failure) => {
@@ -160,6 +164,47 @@ fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
         }
         Ended::Cancelled => None,
     }
+}
+
+/// The same with what came of importing it.
+fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
+    let import = &gap.import;
+    let mut warnings = sheet.warnings.clone();
+    let last = import.run.as_ref().map(|run| &run.job);
+    warnings.extend(
+        last.iter()
+            .flat_map(|job| &job.view.warnings)
+            .filter(|words| !sheet.warnings.contains(words))
+            .cloned(),
+    );
+    let broken = match last.and_then(|job| job.ended.as_ref()) {
+        Some(Ended::Failed(failure)) => {
+            warnings.push(failure.message.clone());
+            warnings.extend(failure.hints.iter().cloned());
+            Some(format!("verified, but the last import failed ({})", failure.class()))
+        }
+        Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
+        _ => None,
+    };
+    let imported = import.done.as_ref().map_or_else(Vec::new, |(report, _)| imported(report));
+    if imported.is_empty() && broken.is_none() {
+        return sheet;
+    }
+    let worst = imported.iter().map(|into| into.grade).max().unwrap_or(Grade::Plain);
+    let missing =
+        imported.iter().flat_map(|into| &into.images).filter(|image| image.grade == Grade::Fail).count();
+    let targets = count(imported.len(), "target");
+    let (grade, verdict) = match (broken, missing) {
+        (Some(words), _) => (Grade::Fail, words),
+        (None, 0) if warnings.is_empty() => {
+            (sheet.grade.max(worst), format!("verified and imported: every image is in {targets}"))
+        }
+        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}, with something to know")),
+        (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
+    };
+    let made = import.done.as_ref().map_or(sheet.made, |(_, at)| *at);
+    let next = if grade == Grade::Fail { sheet.next } else { Vec::new() };
+    Sheet { deed: Deed::Imported, made, grade, verdict, imported, warnings, next, ..sheet }
 }
 
 /// What a bundle says of itself, with what was checked of it.
@@ -185,6 +230,7 @@ fn by_its_word(said: &Said, checked: &Checked) -> Sheet {
         signatures: signed(&said.trust),
         checked: rows(checked),
         medium: Vec::new(),
+        imported: Vec::new(),
         warnings: Vec::new(),
         missing: report.missing.clone(),
         next: Vec::new(),
@@ -232,6 +278,7 @@ fn accepted(report: &VerifyReport, said: Option<&Said>, checked: &Checked) -> Sh
         signatures: signed(&report.trust),
         checked: rows,
         medium: Vec::new(),
+        imported: Vec::new(),
         warnings: report.warnings.clone(),
         missing: report.missing.clone(),
         next: vec![Step {

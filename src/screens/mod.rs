@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod checked;
 mod images;
+mod import;
 mod inspected;
 mod media;
 mod report;
@@ -29,6 +30,7 @@ pub fn all() -> BTreeMap<Place, Box<dyn Screen + Send>> {
     screens.insert(Place::Report, Box::<report::Report>::default());
     screens.insert(Place::Bundle, Box::<bundle::Bundle>::default());
     screens.insert(Place::Check, Box::<check::Check>::default());
+    screens.insert(Place::Import, Box::<import::Import>::default());
     screens.insert(Place::Checked, Box::<checked::Report>::default());
     screens
 }

@@ -59,6 +59,7 @@ impl App {
                     self.say(words);
                 }
             }
+            Found::Node(places, node, free) => self.model.gap.import.found(places, node.clone(), free),
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {
@@ -222,6 +223,7 @@ impl Found {
             Self::PublicKey(path, _) => Query::PublicKey(path.clone()),
             Self::Failed(query, _) => query.clone(),
             Self::Bundles(given, _) => Query::Bundles(given.clone()),
+            Self::Node(places, ..) => Query::Node(places.clone()),
             Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) => return None,
         })
     }

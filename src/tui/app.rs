@@ -203,6 +203,7 @@ impl App {
     fn job_ended(&mut self, act: Option<Act>) {
         let Some(act) = act else { return };
         self.model.assembled();
+        self.model.imported();
         if self.waiting {
             // The question went with the job.
             self.waiting = false;
@@ -329,7 +330,7 @@ impl App {
                 job::started(&mut self.model, act, spec);
                 return true;
             }
-            Some(job) if job.act == Act::AssembleSpace && !waits => {
+            Some(job) if job.act.is_plan() && !waits => {
                 if !job.stopping {
                     let stopped = job::stop(&mut self.model).map(Effect::Cancel);
                     self.todo.effects.extend(stopped);
@@ -348,8 +349,13 @@ impl App {
                 self.say("not started: it was left while its destination was looked at");
             }
             // A plan is only worth waiting for where it is shown.
-            let plans = |job: &super::model::JobState| job.act == Act::AssembleSpace && !job.stopping;
-            if self.model.place == Place::Assemble && self.model.running().is_some_and(plans) {
+            let plan = match self.model.place {
+                Place::Assemble => Some(Act::AssembleSpace),
+                Place::Import => Some(Act::ImportPlan),
+                _ => None,
+            };
+            let plans = |job: &super::model::JobState| Some(job.act) == plan && !job.stopping;
+            if self.model.running().is_some_and(plans) {
                 let stopped = job::stop(&mut self.model).map(Effect::Cancel);
                 self.todo.effects.extend(stopped);
             }

@@ -15,6 +15,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::host::{HostSpec, look};
 use crate::engine::media;
+use crate::engine::node;
 use crate::engine::registry::Registry;
 use crate::engine::sign::agent;
 use crate::engine::sign::keys::{KeyReport, load_public};
@@ -44,6 +45,12 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let media = media::ListSpec { bundles: true, ..media::ListSpec::default() };
             let spec = OfferSpec { given: given.clone(), media, trust: places.trust, state: places.state };
             Found::Bundles(given.clone(), Arc::new(offers(spec, ctx).await?))
+        }
+        Query::Node(places) => {
+            let node = node::find(Path::new("/"), &*ctx.files).await;
+            let (wanted, files) = (places.clone(), ctx.files.clone());
+            let room = move || wanted.iter().map(|place| node::free(&*files, place)).collect();
+            Found::Node(places.clone(), Arc::new(node), off(room).await?)
         }
         Query::Select(images) => {
             let requests = images.requests(&registry()?, ctx).await?;

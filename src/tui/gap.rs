@@ -8,6 +8,7 @@ use crate::domain::trust::SerialDecision;
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::tui::importing::Importing;
 use crate::tui::model::{Model, Place, Settings};
 use crate::tui::msg::{Ended, Level};
 use crate::widgets::stepper::StepState;
@@ -27,6 +28,8 @@ pub struct Gap {
     pub overridden: bool,
     /// The last verification of the chosen bundle.
     pub checked: Option<Checked>,
+    /// Its import.
+    pub import: Importing,
 }
 
 /// A verification that is over.
@@ -42,6 +45,13 @@ pub struct Checked {
     pub spec: VerifySpec,
     /// The signed document that it was about; nothing where none could be read.
     pub document: Option<Digest>,
+}
+
+impl Checked {
+    /// Whether every check held.
+    pub const fn held(&self) -> bool {
+        matches!(self.ended, Ended::Succeeded(_))
+    }
 }
 
 impl Gap {
@@ -71,6 +81,7 @@ impl Gap {
         let another = self.chosen.as_ref() != Some(&path);
         if another {
             (self.overridden, self.checked) = (false, None);
+            self.import.begin_anew();
             self.chosen = Some(path);
         }
         another
@@ -111,7 +122,8 @@ impl Model {
         self.gap.offer()?;
         let now = self.gap.document();
         self.gap.checked.take_if(|checked| checked.document != now)?;
-        for place in [Place::Check, Place::Checked] {
+        self.gap.import.begin_anew();
+        for place in [Place::Check, Place::Import, Place::Checked] {
             if self.state(place) != StepState::Todo {
                 self.set_state(place, StepState::Stale);
             }

@@ -11,6 +11,7 @@ pub mod effects;
 mod find;
 pub mod gap;
 pub mod hints;
+pub mod importing;
 pub mod input;
 mod job;
 mod keep;

@@ -44,6 +44,8 @@ pub enum Place {
     /// Air-gapped, 2.
     Check,
     /// Air-gapped, 3.
+    Import,
+    /// Air-gapped, 4.
     Checked,
 }
 
@@ -66,8 +68,12 @@ pub const CONNECTED: [(Place, &str); 5] = [
 ];
 
 /// The steps of the air-gapped side.
-pub const AIR_GAPPED: [(Place, &str); 3] =
-    [(Place::Bundle, "Bundle"), (Place::Check, "Verify"), (Place::Checked, "Report")];
+pub const AIR_GAPPED: [(Place, &str); 4] = [
+    (Place::Bundle, "Bundle"),
+    (Place::Check, "Verify"),
+    (Place::Import, "Import"),
+    (Place::Checked, "Report"),
+];
 
 impl Side {
     /// Its steps.
@@ -207,7 +213,7 @@ pub struct Model {
     /// The air-gapped side's work.
     pub gap: Gap,
     /// How the steps of both sides stand.
-    states: [StepState; 9],
+    states: [StepState; 10],
     /// The job that runs, or ran last.
     pub job: Option<JobState>,
     /// What happened.
@@ -232,7 +238,7 @@ impl Model {
             picked: Picked::default(),
             assembly: Assembly::default(),
             gap: Gap::default(),
-            states: [StepState::Todo; 9],
+            states: [StepState::Todo; 10],
             job: None,
             log: Log::default(),
         }
@@ -270,7 +276,7 @@ impl Model {
 
     /// The job that keeps others from being started. A plan does not: it is stopped for them.
     pub fn busy(&self) -> Option<&JobState> {
-        self.running().filter(|job| job.act != Act::AssembleSpace)
+        self.running().filter(|job| !job.act.is_plan())
     }
 
     /// The last job of an operation, running or ended.
@@ -296,6 +302,7 @@ impl Model {
             Act::Pack => Some(Place::Assemble),
             Act::MediaCheck | Act::MediaMount => Some(Place::Media),
             Act::Verify => Some(Place::Check),
+            Act::Import => Some(Place::Import),
             Act::Sign | Act::Diff | Act::MediaEject => Some(Place::Report),
             _ => None,
         }

@@ -14,6 +14,7 @@ use crate::config::key::Key;
 use crate::dialogs::path::Entry;
 use crate::domain::digest::Digest;
 use crate::domain::job::JobId;
+use crate::domain::node::NodeFacts;
 use crate::domain::progress::Event;
 use crate::domain::reference::{Reference, Repository};
 use crate::domain::selection::Requests;
@@ -137,6 +138,8 @@ pub enum Query {
     Place(PathBuf),
     /// The bundles on media and in these directories.
     Bundles(Vec<PathBuf>),
+    /// The runtimes of this node, and the room where these would be written.
+    Node(Vec<PathBuf>),
     /// What lies in a directory.
     Entries(PathBuf),
     /// The list of the last time.
@@ -168,6 +171,8 @@ pub enum Found {
     Place(PathBuf, Box<Place>),
     /// The answer to [`Query::Bundles`].
     Bundles(Vec<PathBuf>, Arc<Vec<Offer>>),
+    /// The answer to [`Query::Node`], with the bytes free at each place.
+    Node(Vec<PathBuf>, Arc<NodeFacts>, Vec<Option<u64>>),
     /// The answer to [`Query::Entries`], sorted by name.
     Entries(PathBuf, Result<Vec<Entry>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.

@@ -74,7 +74,7 @@ impl Cx<'_> {
 
     /// Whether a job runs or is about to. A plan that stops is none.
     pub fn busy(&self) -> bool {
-        let stops = |job: &JobState| job.act == Act::AssembleSpace && job.stopping;
+        let stops = |job: &JobState| job.act.is_plan() && job.stopping;
         self.model.running().is_some_and(|job| !stops(job))
             || self.model.next.is_some()
             || self.model.assembly.due.is_some()

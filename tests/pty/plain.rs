@@ -93,7 +93,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() 
         Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
     console.wait("airlift> ");
     say(&mut console, "g");
-    console.wait("step 1/3 Bundle");
+    console.wait("step 1/4 Bundle");
     say(&mut console, "o");
     console.wait("-- Open a directory");
     say(&mut console, &kept.join("medium").display().to_string());
@@ -109,7 +109,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() 
     say(&mut console, "release@example.com");
     console.wait("OK  verified");
     say(&mut console, "enter");
-    console.wait("step 3/3 Report").wait("verified, with something to know");
+    console.wait("step 4/4 Report").wait("verified, with something to know");
     say(&mut console, "q");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);

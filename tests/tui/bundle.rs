@@ -35,7 +35,7 @@ fn a_bundle_that_cannot_be_read_says_why_and_is_not_opened() {
     desk.tell(found(vec![broken]));
     let screen = desk.keys("Enter").screen();
     assert!(screen.contains("not now: cannot read airlift/manifest.json"), "{screen}");
-    assert!(screen.contains("step 1/3 Bundle"), "{screen}");
+    assert!(screen.contains("step 1/4 Bundle"), "{screen}");
 }
 
 #[test]

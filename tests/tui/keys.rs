@@ -9,7 +9,7 @@ use airlift::tui::msg::{Effect, Msg};
 
 use crate::offers::{found, offer};
 use crate::rig::Desk;
-use crate::{made, media, report, resolve};
+use crate::{import, made, media, report, resolve};
 
 /// A state of a screen, and how to get there.
 type Made = (&'static str, fn() -> Desk);
@@ -25,6 +25,10 @@ const DESKS: &[Made] = &[
     ("bundle, none", || at("g")),
     ("bundle", bundle),
     ("check", check),
+    ("import, nothing verified", || at("g 3")),
+    ("import, planned", import::planned),
+    ("import, under way", import::under_way),
+    ("imported", import::imported),
     ("checked", checked),
 ];
 
@@ -48,7 +52,7 @@ fn check() -> Desk {
 
 fn checked() -> Desk {
     let mut desk = check();
-    desk.keys("3");
+    desk.keys("4");
     desk
 }
 

@@ -68,7 +68,7 @@ impl Live {
         self.desk.keys("o").typed(&path.display().to_string()).keys("Enter");
         self.until("the bundle is listed", |desk| !desk.app.model.gap.list().is_empty());
         self.desk.keys("Enter");
-        assert!(self.desk.screen().contains("step 2/3 Verify"), "{}", self.desk.screen());
+        assert!(self.desk.screen().contains("step 2/4 Verify"), "{}", self.desk.screen());
     }
 
     /// Presses keys that start a job, and waits for its end.

@@ -9,6 +9,8 @@ mod check;
 #[cfg(test)]
 mod images;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod live;

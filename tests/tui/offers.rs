@@ -93,7 +93,7 @@ fn report(serial: u64) -> InspectReport {
     }
 }
 
-fn image(reference: &str) -> Image {
+pub(crate) fn image(reference: &str) -> Image {
     let platform = ImagePlatform {
         os: "linux".into(),
         architecture: "amd64".into(),

@@ -270,5 +270,5 @@ fn a_bundle_that_was_replaced_under_its_path_is_to_be_verified_again() {
     assert!(desk.app.model.gap.checked.is_none());
     assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
     assert!(desk.screen().contains("another bundle lies there now"), "{}", desk.screen());
-    assert!(desk.keys("3").screen().contains("Nothing is verified yet"), "{}", desk.screen());
+    assert!(desk.keys("4").screen().contains("Nothing is verified yet"), "{}", desk.screen());
 }

@@ -10,7 +10,7 @@ use airlift::tui::msg::Msg;
 
 use crate::rig::Desk;
 use crate::svg::svg;
-use crate::{assemble, media, report, resolve};
+use crate::{assemble, import, media, report, resolve};
 
 /// File name without its ending, title, and how to get there.
 type Picture = (&'static str, &'static str, fn() -> Desk);
@@ -21,6 +21,7 @@ const PICTURES: &[Picture] = &[
     ("verify", "Verify: what each tag names now; what failed stands first", resolve::one_failed),
     ("media", "Media: what is plugged in, and why some cannot be chosen", media::three),
     ("assemble", "Assemble and sign: every phase by itself, and each item", assemble::under_way),
+    ("import", "Import: where to, and what becomes of each image there", import::planned),
     ("report", "Report: the verdict, and what is carried on paper", report::well),
 ];
 

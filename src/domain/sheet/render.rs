@@ -144,6 +144,7 @@ mod tests {
             }],
             checked: vec![Checked { what: "read back", grade: Grade::Warn, how: "not wanted".into() }],
             medium: Vec::new(),
+            imported: Vec::new(),
             warnings: vec!["evil \u{1b}[31m|name|".into()],
             missing: vec![Missing { reference: "x:1".into(), reason: "404".into() }],
             next: vec![Step { what: "Verify it", command: "airlift verify site-7".into() }],

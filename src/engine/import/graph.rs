@@ -56,6 +56,11 @@ impl ImageGraph {
         self.blobs.iter().chain(&self.documents)
     }
 
+    /// Bytes of all of it.
+    pub(super) fn bytes(&self) -> u64 {
+        self.nodes().map(|node| node.size).fold(0, u64::saturating_add)
+    }
+
     /// Its reference as text.
     pub(super) fn name(&self) -> String {
         self.image.reference.to_string()

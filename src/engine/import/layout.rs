@@ -13,6 +13,7 @@ use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
+use crate::domain::progress::{Event, Phase};
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
@@ -105,10 +106,17 @@ pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planne
     for (image, planned) in images.iter().zip(plan) {
         let outcome = match planned.refused() {
             Some(refused) => refused,
-            None => match store.image(image) {
-                Ok(wrote) => planned.done(wrote),
-                Err(error) => job.failed(image, error)?,
-            },
+            None => {
+                let (phase, item, bytes) = (Phase::Import, image.name(), image.bytes());
+                job.ctx.say(Event::Item { phase, item: item.clone(), bytes });
+                match store.image(image) {
+                    Ok(wrote) => {
+                        job.ctx.say(Event::Done { phase, item, bytes });
+                        planned.done(wrote)
+                    }
+                    Err(error) => job.failed(image, error)?,
+                }
+            }
         };
         outcomes.push(outcome);
     }

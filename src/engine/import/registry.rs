@@ -183,6 +183,7 @@ impl Push<'_> {
             return Ok(Some(Outcome::Skipped));
         }
         let (repo, name) = (repository(self.target, image), image.name());
+        self.job.ctx.say(Event::Item { phase: Phase::Import, item: name.clone(), bytes: image.bytes() });
         let (repo, name) = (&repo, &name);
         // Owned, so that the future of the whole is `Send` for any lifetime.
         let sent = stream::iter(image.blobs.iter().cloned())
@@ -201,8 +202,7 @@ impl Push<'_> {
             return self.job.failed(image, error);
         }
         self.job.arrived.note(&self.target.to_string(), &image.name());
-        let bytes = image.nodes().map(|node| node.size).fold(0, u64::saturating_add);
-        self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name(), bytes });
+        self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name(), bytes: image.bytes() });
         Ok(planned.done(true))
     }
 

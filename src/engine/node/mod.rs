@@ -130,8 +130,8 @@ async fn ask(runtime: &mut Runtime, files: &dyn Files) {
     };
 }
 
-/// Room for this user where `directory` is or will be.
-fn free(files: &dyn Files, directory: &Path) -> Option<u64> {
+/// Room for this user where `directory` is or will be, in bytes.
+pub fn free(files: &dyn Files, directory: &Path) -> Option<u64> {
     let there = directory.ancestors().find(|path| has(files, path))?;
     files.space(there).ok()?.free
 }

@@ -1,0 +1,161 @@
+//! The questions of the import: where to, of what there is or as it is typed, and what becomes of what is in the way.
+
+use std::path::{Path, PathBuf};
+
+use crate::actions::Act;
+use crate::dialogs::choose::Item;
+use crate::dialogs::{Choose, Input, Question};
+use crate::domain::import::{TARGETS, Target};
+use crate::domain::platform::Platform;
+use crate::domain::text;
+use crate::tui::importing::Importing;
+use crate::tui::screen::Cx;
+
+/// The question for a target of one form.
+const TYPED: Question = Question { act: Act::ImportOther, part: 1 };
+/// The question for a platform.
+const PLATFORM: Question = Question { act: Act::ImportEdit, part: 1 };
+
+/// What can be changed, in the order in which it is offered.
+const EDITS: [&str; 3] =
+    ["Names that are something else's there", "When one image fails", "Platform of archives of one"];
+
+/// Offers what there is.
+pub(super) fn targets(cx: &mut Cx<'_>) {
+    let import = &cx.model.gap.import;
+    let offered = import.offered();
+    let item = |one: &crate::tui::importing::Offered| {
+        let free = one.free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
+        let first =
+            one.warnings.first().filter(|_| !one.ready).map_or_else(String::new, |what| format!(": {what}"));
+        Item::new(one.target.to_string(), format!("{}{first}{free}", one.state))
+    };
+    let marked: Vec<usize> =
+        (0..offered.len()).filter(|at| import.marked.contains(&offered[*at].target)).collect();
+    let choose = Choose::new(Act::ImportTargets, "Import into", offered.iter().map(item).collect());
+    let empty = "nothing was found on this node; Esc, then o takes any other target";
+    cx.open(choose.several(marked).or_cursor().or_say(empty));
+}
+
+/// Offers the forms of targets.
+pub(super) fn forms(cx: &mut Cx<'_>) {
+    let items = TARGETS.iter().map(|form| Item::new(*form, hint(form).0)).collect();
+    cx.open(Choose::new(Act::ImportOther, "Another target: its form, or all of it typed", items).or_typed());
+}
+
+/// What a form is for, and how it is typed.
+fn hint(form: &str) -> (&'static str, &'static str) {
+    let word = form.split([':', '[']).next().unwrap_or_default();
+    match word {
+        "registry" => (
+            "a registry",
+            "HOST[:PORT][/PREFIX], http:// before it for one without TLS; {host} in the prefix stands for the \
+             registry an image came from, and keeps images of the same name apart.",
+        ),
+        "oci" => (
+            "a directory, as an OCI image layout",
+            "A directory that is new, empty, or an OCI layout already.",
+        ),
+        "oci-archive" => {
+            ("a tar file, for skopeo, podman and ctr", "A file; what is there under that name stays.")
+        }
+        "docker-archive" => (
+            "a tar file, for docker load; digests are lost",
+            "A file. It holds one platform (e sets which) and no manifests: pods that pin digests do not find its \
+             images.",
+        ),
+        "containerd" => (
+            "containerd at another socket",
+            "The socket, an absolute path, and behind a comma its namespace; k8s.io is the kubelet's.",
+        ),
+        "containers-storage" => {
+            ("a store of CRI-O and podman", "The directory of an additional image store.")
+        }
+        "k3s" => (
+            "the images directory of k3s or RKE2",
+            "The directory; it is read when k3s starts. /var/lib/rancher/rke2/agent/images is RKE2's.",
+        ),
+        _ => ("", "As airlift import --into takes it."),
+    }
+}
+
+/// Asks for a target of the form of that row.
+pub(super) fn typed(row: usize, cx: &mut Cx<'_>) {
+    let Some(form) = TARGETS.get(row) else { return };
+    let word = form.split([':', '[']).next().unwrap_or_default();
+    let check = |text: &str| text.trim().parse::<Target>().map(drop).map_err(|error| error.to_string());
+    let input = Input::new(TYPED, &format!("Import into {form}"), hint(form).1);
+    cx.open(input.with(&format!("{word}:")).checked(check));
+}
+
+/// Takes over a target that was typed in full.
+pub(super) fn taken(text: &str, cx: &mut Cx<'_>) -> bool {
+    match text.trim().parse::<Target>() {
+        Ok(target) => {
+            let home = cx.model.settings.home.clone();
+            cx.model.gap.import.add(at_home(target, home.as_deref()));
+            true
+        }
+        Err(error) => {
+            cx.say(format!("x {error}"));
+            false
+        }
+    }
+}
+
+/// A shell would have put the home directory in place of `~`.
+fn at_home(target: Target, home: Option<&Path>) -> Target {
+    let whole = |path: PathBuf| match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
+    };
+    match target {
+        Target::Layout(path) => Target::Layout(whole(path)),
+        Target::OciArchive(path) => Target::OciArchive(whole(path)),
+        Target::DockerArchive(path) => Target::DockerArchive(whole(path)),
+        Target::K3s(path) => Target::K3s(whole(path)),
+        other => other,
+    }
+}
+
+fn settings(import: &Importing) -> [String; 3] {
+    [
+        if import.replace { "become the bundle's" } else { "stay as they are" }.to_owned(),
+        if import.keep_going { "the others go on" } else { "it ends there" }.to_owned(),
+        import.platform.as_ref().map_or_else(|| "the only one there is".to_owned(), ToString::to_string),
+    ]
+}
+
+/// Offers what can be changed, with the cursor on a row.
+pub(super) fn edit(cx: &mut Cx<'_>, at: usize) {
+    let values = settings(&cx.model.gap.import);
+    let items = EDITS.iter().zip(values).map(|(name, value)| Item::new(*name, value)).collect();
+    cx.open(Choose::new(Act::ImportEdit, "Change", items).at(at));
+}
+
+/// Changes the setting of a row; whether that is done with.
+pub(super) fn edit_row(cx: &mut Cx<'_>, row: usize) -> bool {
+    let import = &mut cx.model.gap.import;
+    match row {
+        0 => import.replace = !import.replace,
+        1 => import.keep_going = !import.keep_going,
+        _ => {
+            let check = |text: &str| platform(text).map(drop);
+            let help = "OS/ARCH[/VARIANT], as in linux/amd64; nothing for the only one there is.";
+            let now = import.platform.as_ref().map_or_else(String::new, ToString::to_string);
+            cx.open(Input::new(PLATFORM, "Platform of archives of one", help).with(&now).checked(check));
+            return false;
+        }
+    }
+    true
+}
+
+/// A platform as it is typed; nothing for none.
+pub(super) fn platform(text: &str) -> Result<Option<Platform>, String> {
+    match text.trim() {
+        "" => Ok(None),
+        text => {
+            text.parse().map(Some).map_err(|error: crate::domain::platform::PlatformError| error.to_string())
+        }
+    }
+}

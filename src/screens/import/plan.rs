@@ -1,0 +1,221 @@
+//! Where to, and the plan of it in words: the same ones on the screen and in the question before the start.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::rows::{Counts, bytes, images};
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::page::wrap;
+use crate::domain::text;
+use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
+use crate::tui::importing::Offered;
+use crate::tui::model::Model;
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::look::Look;
+
+/// Targets that are shown at most; `t` shows all.
+const TARGETS: usize = 5;
+/// Cells of the columns but the first, which has the rest.
+const STATE: usize = 17;
+const FREE: usize = 9;
+const PLAN: usize = 20;
+
+/// Words with a look, a line each.
+pub(super) type Lines = Vec<(String, Role)>;
+
+/// Draws the targets, those that are chosen first; how many rows they take.
+pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+    let import = &model.gap.import;
+    let mut offered = import.offered();
+    offered.sort_by_key(|one| !import.marked.contains(&one.target));
+    let first = usize::from(area.width).saturating_sub(3 + STATE + FREE + PLAN + 6).max(8);
+    let row = |mark: &str, cells: [&str; 4]| {
+        let [into, state, free, plan] = cells;
+        let into = text::padded(&line::fit(into, first), first);
+        let state = text::padded(&line::fit(state, STATE), STATE);
+        let free = line::fit(free, FREE);
+        let blanks = " ".repeat(FREE.saturating_sub(text::width(&free)));
+        format!("{mark}{into}  {state}  {blanks}{free}  {plan}")
+    };
+    let mut draw = |at: u16, words: &str, role: Role| {
+        line::words(words, look.style(role), line::row(area, at), buffer);
+    };
+    draw(0, &row("   ", ["INTO", "STATE", "FREE", "PLAN"]), Role::Dim);
+    let mut at = 1;
+    for one in offered.iter().take(TARGETS) {
+        let chosen = import.marked.contains(&one.target);
+        let plan = import.planned().filter(|_| chosen);
+        let plan = plan.and_then(|plan| plan.targets.iter().find(|target| target.target == one.target));
+        let plan = plan.map_or_else(String::new, |target| Counts::of(target, import).words(true));
+        let free = one.free.map_or_else(String::new, text::bytes);
+        let words =
+            row(if chosen { " * " } else { "   " }, [&one.target.to_string(), &one.state, &free, &plan]);
+        let role = match (chosen, one.ready) {
+            (true, true) => Role::Marked,
+            (true, false) => Role::Warn,
+            (false, _) => Role::Dim,
+        };
+        draw(at, &words, role);
+        at += 1;
+    }
+    if offered.is_empty() {
+        let words = match import.node {
+            Some(_) => "   no runtime was found on this node; o takes a registry, a directory or an archive",
+            None => "   looking for the runtimes of this node ...",
+        };
+        draw(at, words, Role::Dim);
+        at += 1;
+    }
+    if offered.len() > TARGETS {
+        draw(at, &format!("   {} more; t shows them all", offered.len() - TARGETS), Role::Dim);
+        at += 1;
+    }
+    at
+}
+
+/// Below the targets: what is in the way, why it cannot be done, or what would be done.
+pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
+    let import = &model.gap.import;
+    let lines = match (model.not_importable(), &import.plan) {
+        (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
+        (None, Some(plan)) => match &plan.outcome {
+            Ok(plan) => foreseen(model, plan),
+            Err(failure) => {
+                words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty()).collect()
+            }
+        },
+        (None, None) if model.running().is_some_and(|job| job.act == Act::ImportPlan) => {
+            vec![("working out the plan: asking the targets; nothing is written ...".to_owned(), Role::Dim)]
+        }
+        (None, None) => vec![("D works out the plan; nothing is written".to_owned(), Role::Dim)],
+    };
+    folded(lines, columns)
+}
+
+/// Lines folded to so many columns.
+pub(super) fn folded(lines: Lines, columns: usize) -> Lines {
+    let fold = |(words, role): (String, Role)| {
+        wrap(&text::shown(&words), columns).into_iter().map(move |piece| (piece, role)).collect::<Vec<_>>()
+    };
+    lines.into_iter().flat_map(fold).collect()
+}
+
+/// The sums of a plan over all targets.
+fn sums(plan: &ImportReport, model: &Model) -> Counts {
+    let import = &model.gap.import;
+    plan.targets.iter().map(|target| Counts::of(target, import)).fold(Counts::default(), |all, one| Counts {
+        add: all.add + one.add,
+        replace: all.replace + one.replace,
+        there: all.there + one.there,
+        bad: all.bad + one.bad,
+    })
+}
+
+fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
+    let all = sums(plan, model);
+    let mut lines = Vec::new();
+    if all.add + all.replace + all.there == 0 {
+        lines
+            .push(("x none of this can be imported there; d says why for each image".to_owned(), Role::Fail));
+    } else if all.add + all.replace == 0 {
+        let words = "+ all of it is there already; Enter has it looked at once more";
+        lines.push((words.to_owned(), Role::Ok));
+    } else {
+        lines.push(("+ this can be done: Enter asks once more, then imports".to_owned(), Role::Ok));
+    }
+    if all.bad > 0 && all.add + all.replace + all.there > 0 {
+        lines.push((format!("x {}", left_behind(plan, model, all.bad)), Role::Fail));
+    }
+    lines.extend(
+        plan.targets.iter().filter_map(|target| tight(target, model)).map(|words| (words, Role::Warn)),
+    );
+    let warnings: Vec<String> = warnings(model).collect();
+    if let Some(first) = warnings.first() {
+        let more = match warnings.len() {
+            1 => String::new(),
+            count => format!("; {} more, which Enter shows", count - 1),
+        };
+        lines.push((format!("! {first}{more}"), Role::Warn));
+    }
+    lines
+}
+
+/// What will not arrive, and what helps.
+fn left_behind(plan: &ImportReport, model: &Model, bad: usize) -> String {
+    let import = &model.gap.import;
+    let taken = plan
+        .targets
+        .iter()
+        .flat_map(|target| &target.images)
+        .any(|image| import.wants(&image.reference) && matches!(image.outcome, Outcome::Conflict { .. }));
+    let what = format!("{} will not arrive; d says why", words::count(bad, "image"));
+    let way = if taken { "; e lets the bundle's take names over" } else { "" };
+    format!("{what}{way}")
+}
+
+/// Bytes that a target needs at most: what it shares is not known before it is written.
+fn needed(target: &TargetReport, model: &Model) -> u64 {
+    let import = &model.gap.import;
+    let adds = |reference: &crate::domain::reference::Reference| {
+        let image = target.images.iter().find(|image| image.reference == *reference);
+        image.is_some_and(|image| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. }))
+    };
+    let wanted = import.wanted(images(model)).filter(|image| adds(&image.reference));
+    let all = wanted.map(bytes).fold(0, u64::saturating_add);
+    all.min(model.gap.said().map_or(u64::MAX, |said| said.report.totals.bytes))
+}
+
+/// That there may not be room enough.
+fn tight(target: &TargetReport, model: &Model) -> Option<String> {
+    let offered = model.gap.import.offered();
+    let free = offered.iter().find(|one| one.target == target.target)?.free?;
+    let needed = needed(target, model);
+    (needed > free).then(|| {
+        let (needed, free) = (text::bytes(needed), text::bytes(free));
+        format!("! {}: up to {needed} are needed, {free} are free", target.target)
+    })
+}
+
+/// What is to be known of the chosen targets.
+pub(super) fn warnings(model: &Model) -> impl Iterator<Item = String> {
+    let chosen: Vec<Offered> = model
+        .gap
+        .import
+        .offered()
+        .into_iter()
+        .filter(|one| model.gap.import.marked.contains(&one.target))
+        .collect();
+    chosen.into_iter().flat_map(|one| {
+        let target = one.target.to_string();
+        one.warnings.into_iter().map(move |warning| format!("{target}: {warning}"))
+    })
+}
+
+/// The plan as it is asked about.
+pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
+    let import = &model.gap.import;
+    let all = images(model);
+    let (wanted, targets) = (import.wanted(all).count(), words::count(plan.targets.len(), "target"));
+    let mut words =
+        vec![format!("{}: {wanted} of {} go to {targets}.", plan.name, words::count(all.len(), "image"))];
+    for target in &plan.targets {
+        let offered = import.offered().into_iter().find(|one| one.target == target.target);
+        let free = offered.and_then(|one| one.free);
+        let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
+        let counts = Counts::of(target, import);
+        let room = match counts.add + counts.replace {
+            0 => String::new(),
+            _ => format!("; up to {} to write{free}", text::bytes(needed(target, model))),
+        };
+        words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
+        words.extend(tight(target, model));
+    }
+    words.extend(warnings(model).map(|warning| format!("! {warning}")));
+    words.push(
+        "Every byte is hashed on its way in, and an image has its name last. What is complete stays if this is stopped."
+            .to_owned(),
+    );
+    words
+}

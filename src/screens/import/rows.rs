@@ -1,0 +1,241 @@
+//! The images of an import with what would become, becomes or became of each: one row over all targets, the worst first.
+
+use std::collections::HashMap;
+
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::Page;
+use crate::domain::bundle::Image;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+use crate::domain::view::{ItemState, ItemView};
+use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
+use crate::tui::importing::Importing;
+use crate::tui::model::Model;
+use crate::tui::words;
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// Number of the image in the bundle.
+    pub(super) image: usize,
+    /// The word for how it stands.
+    pub(super) state: &'static str,
+    /// Its look.
+    pub(super) role: Role,
+    /// What is to be said of that.
+    pub(super) note: String,
+    /// Where it stands among all: the worst first.
+    rank: u8,
+}
+
+/// The images of the bundle.
+pub(super) fn images(model: &Model) -> &[Image] {
+    model.gap.said().map_or(&[], |said| &said.report.images)
+}
+
+/// Bytes of an image, shared ones counted again.
+pub(super) fn bytes(image: &Image) -> u64 {
+    image.platforms.iter().fold(0, |sum, one| sum.saturating_add(one.size))
+}
+
+/// All rows. While an import runs only those that it is about are in it.
+pub(super) fn lines(model: &Model) -> Vec<Line> {
+    let import = &model.gap.import;
+    let running = model.running().filter(|job| job.act == Act::Import);
+    let all = images(model).iter().enumerate();
+    let mut lines: Vec<Line> = match (running, &import.run) {
+        (Some(job), _) => {
+            let items = items(&job.view.items.list);
+            all.filter(|(_, image)| import.wants(&image.reference))
+                .map(|(at, image)| {
+                    of_item(at, items.get(image.reference.to_string().as_str()).copied(), true)
+                })
+                .collect()
+        }
+        (None, Some(run)) => match run.report() {
+            Some(report) => of_report(all, report, import),
+            None => {
+                let items = items(&run.job.view.items.list);
+                all.map(|(at, image)| {
+                    of_item(at, items.get(image.reference.to_string().as_str()).copied(), false)
+                })
+                .collect()
+            }
+        },
+        (None, None) => match import.planned() {
+            Some(plan) => of_report(all, plan, import),
+            None => all.map(|(at, _)| line(at, (3, "?", Role::Dim), String::new())).collect(),
+        },
+    };
+    lines.sort_by_key(|line| line.rank);
+    lines
+}
+
+fn line(image: usize, (rank, state, role): (u8, &'static str, Role), note: String) -> Line {
+    Line { image, state, role, note, rank }
+}
+
+fn items(list: &[std::sync::Arc<ItemView>]) -> HashMap<&str, &ItemView> {
+    list.iter().filter(|item| item.phase == Phase::Import).map(|item| (item.name.as_str(), &**item)).collect()
+}
+
+fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
+    let look = match item.map(|item| item.state) {
+        Some(ItemState::Failed) => (0, "x FAIL", Role::Fail),
+        Some(ItemState::Running) if running => (1, "> run", Role::Text),
+        Some(ItemState::Running) => (1, "! cut", Role::Warn),
+        Some(ItemState::Done) => (2, "+ ok", Role::Ok),
+        Some(ItemState::Skipped) => (2, "+ there", Role::Ok),
+        Some(ItemState::Waiting) | None if running => (3, "wait", Role::Dim),
+        Some(ItemState::Waiting) | None => (3, "not yet", Role::Dim),
+    };
+    line(at, look, item.and_then(|item| item.note.clone()).unwrap_or_default())
+}
+
+fn of_report<'a>(
+    images: impl Iterator<Item = (usize, &'a Image)>,
+    report: &ImportReport,
+    import: &Importing,
+) -> Vec<Line> {
+    let row = |(at, image): (usize, &Image)| {
+        let there = in_targets(report, image);
+        match there.iter().map(|(_, image)| look(&image.outcome, report.dry_run)).min_by_key(|look| look.0) {
+            // Left out by being picked around, or not known to the target.
+            None => line(at, (6, "left out", Role::Dim), String::new()),
+            Some(_) if report.dry_run && !import.wants(&image.reference) => {
+                line(at, (6, "left out", Role::Dim), String::new())
+            }
+            Some(look) => line(at, look, note(&there)),
+        }
+    };
+    images.map(row).collect()
+}
+
+/// What a report says of an image, target by target.
+fn in_targets<'a>(report: &'a ImportReport, image: &Image) -> Vec<(&'a TargetReport, &'a ImageReport)> {
+    let own = |target: &'a TargetReport| {
+        Some((target, target.images.iter().find(|one| one.reference == image.reference)?))
+    };
+    report.targets.iter().filter_map(own).collect()
+}
+
+/// Rank, word and look of an outcome.
+pub(super) const fn look(outcome: &Outcome, dry_run: bool) -> (u8, &'static str, Role) {
+    match (outcome, dry_run) {
+        (Outcome::Failed { .. }, false) => (0, "x FAIL", Role::Fail),
+        (Outcome::Failed { .. }, true) => (0, "x refused", Role::Fail),
+        (Outcome::Conflict { .. }, _) => (1, "x taken", Role::Fail),
+        (Outcome::Replaced { .. }, false) => (2, "! replaced", Role::Warn),
+        (Outcome::Replaced { .. }, true) => (2, "! replace", Role::Warn),
+        (Outcome::Added, false) => (4, "+ added", Role::Ok),
+        (Outcome::Added, true) => (4, "add", Role::Text),
+        (Outcome::Skipped, _) => (5, "+ there", Role::Ok),
+    }
+}
+
+/// What is wrong; of several targets, with which. Its page has the rest.
+fn note(there: &[(&TargetReport, &ImageReport)]) -> String {
+    let bad: Vec<(&TargetReport, String)> =
+        there.iter().filter_map(|(target, image)| Some((*target, reason(&image.outcome)?))).collect();
+    match bad.as_slice() {
+        [] => {}
+        [(_, reason)] if there.len() == 1 => return reason.clone(),
+        [(target, _)] => return target.target.to_string(),
+        several => return format!("in {} of {} targets", several.len(), there.len()),
+    }
+    let skipped = there.iter().filter(|(_, image)| image.outcome == Outcome::Skipped).count();
+    match skipped {
+        0 => String::new(),
+        all if all == there.len() => String::new(),
+        some => format!("in {some} of {} already", there.len()),
+    }
+}
+
+/// Why it is not as the bundle has it.
+pub(super) fn reason(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Failed { reason, .. } => Some(reason.clone()),
+        Outcome::Conflict { existing } => Some(format!("the name is taken by {existing}")),
+        Outcome::Replaced { existing } => Some(format!("in place of {existing}")),
+        Outcome::Added | Outcome::Skipped => None,
+    }
+}
+
+/// All that is known of an image; `c` copies its digest.
+pub(super) fn page(image: &Image, model: &Model) -> Page {
+    let import = &model.gap.import;
+    let mut lines: Vec<(String, Role)> = vec![(image.reference.to_string(), Role::Title)];
+    lines.extend(words::grouped(&image.digest).into_iter().map(|row| (row, Role::Text)));
+    let platforms: Vec<String> = image.platforms.iter().map(|one| one.platform().to_string()).collect();
+    lines.push((format!("{}  {}", text::bytes(bytes(image)), platforms.join(" ")), Role::Text));
+    let report = import.run.as_ref().and_then(|run| run.report()).or_else(|| import.planned());
+    let Some(report) = report else {
+        lines.push((String::new(), Role::Text));
+        lines.push(("What would become of it is not worked out yet; D does that.".to_owned(), Role::Dim));
+        return Page::new("Image", lines).copying(image.digest.to_string());
+    };
+    for (target, there) in in_targets(report, image) {
+        let (_, word, role) = look(&there.outcome, report.dry_run);
+        lines.push((String::new(), Role::Text));
+        lines.push((format!("into {}", target.target), Role::Title));
+        lines.push((format!("{word}  {}", there.name.as_deref().unwrap_or("without a name")), role));
+        lines.extend(reason(&there.outcome).map(|reason| (reason, Role::Text)));
+        if let Outcome::Failed { hints, .. } = &there.outcome {
+            lines.extend(hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+        }
+        lines.extend(there.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
+    }
+    Page::new("Image", lines).copying(image.digest.to_string())
+}
+
+/// How many images of a target stand how, of those that are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Not there before.
+    pub(super) add: usize,
+    /// In place of something else.
+    pub(super) replace: usize,
+    /// There with the same digest.
+    pub(super) there: usize,
+    /// Not to be had there.
+    pub(super) bad: usize,
+}
+
+impl Counts {
+    /// Of one target.
+    pub(super) fn of(target: &TargetReport, import: &Importing) -> Self {
+        let mut counts = Self::default();
+        for image in target.images.iter().filter(|image| import.wants(&image.reference)) {
+            *match image.outcome {
+                Outcome::Added => &mut counts.add,
+                Outcome::Replaced { .. } => &mut counts.replace,
+                Outcome::Skipped => &mut counts.there,
+                Outcome::Conflict { .. } | Outcome::Failed { .. } => &mut counts.bad,
+            } += 1;
+        }
+        counts
+    }
+
+    /// As in `9 add, 3 there, 1 not`.
+    pub(super) fn words(self, dry_run: bool) -> String {
+        let (add, replace) = if dry_run { ("add", "replace") } else { ("added", "replaced") };
+        let parts = [(self.add, add), (self.replace, replace), (self.there, "there"), (self.bad, "not")];
+        let said =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        said.collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_leave_out_what_there_is_none_of() {
+        let counts = Counts { add: 9, there: 3, ..Counts::default() };
+        assert_eq!(counts.words(true), "9 add, 3 there");
+        assert_eq!(Counts { bad: 1, ..counts }.words(false), "9 added, 3 there, 1 not");
+        assert_eq!(Counts::default().words(true), "");
+    }
+}

@@ -1,0 +1,102 @@
+//! An import that runs or ended: a row for each phase, and how it ended with what helps.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::plan::{Lines, folded};
+use super::rows::Counts;
+use crate::config::theme::Role;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+use crate::engine::import::report::ImportReport;
+use crate::tui::model::{JobState, Model};
+use crate::tui::msg::Ended;
+use crate::tui::words;
+use crate::widgets::line;
+use crate::widgets::look::Look;
+use crate::widgets::phases::{PhaseRow, Standing, phase};
+
+/// The phases, and what is said of each before it begins; those with nothing to say are shown once they have begun.
+const PHASES: [(Phase, &str, &str); 3] = [
+    (Phase::Verify, "verify", "signatures, clock and history come first"),
+    (Phase::Import, "import", "waits: nothing is written before the plan of every target is known"),
+    (Phase::Prove, "prove", ""),
+];
+
+const fn standing(job: &JobState) -> Standing {
+    match &job.ended {
+        None => Standing::Running,
+        Some(Ended::Succeeded(_)) => Standing::Done,
+        Some(Ended::Failed(_)) => Standing::Failed,
+        Some(Ended::Cancelled) => Standing::Stopped,
+    }
+}
+
+/// Draws the phases; how many rows they take.
+pub(super) fn phases(job: &JobState, at: Duration, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+    let mut used = 0;
+    for (wanted, name, before) in PHASES {
+        let view = job.view.phases.iter().rev().find(|view| view.phase == wanted);
+        if view.is_none() && before.is_empty() {
+            continue;
+        }
+        let before = if job.running() { before } else { "did not begin" };
+        let row = PhaseRow { name, view, before, at, standing: standing(job) };
+        phase(&row, line::row(area, used), look, buffer);
+        used += 1;
+    }
+    used
+}
+
+/// How it ended, what that means and what is next; while it runs, what it waits for.
+pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
+    let warn = |words: &str| vec![(words.to_owned(), Role::Warn)];
+    let lines = match &job.ended {
+        None if job.stopping => warn("! stopping at the next safe point; images that are complete stay"),
+        None if job.paused => warn("! paused; p goes on"),
+        None => Vec::new(),
+        Some(Ended::Succeeded(_)) => match model.gap.import.run.as_ref().and_then(|run| run.report()) {
+            Some(report) => succeeded(job, report, model),
+            None => Vec::new(),
+        },
+        Some(Ended::Cancelled) => warn(
+            "! stopped; images that are complete stay. Enter goes on: what is there is not written again",
+        ),
+        Some(Ended::Failed(failure)) => {
+            let mut lines = words::failure(failure);
+            lines.retain(|(words, _)| !words.is_empty());
+            lines.push(("r does the same again: what is there is not written again".to_owned(), Role::Text));
+            lines
+        }
+    };
+    folded(lines, columns)
+}
+
+fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
+    let mut lines: Lines = Vec::new();
+    if let Some(Ended::Succeeded(ended)) = &job.ended
+        && let Some(verdict) = ended.verdict()
+    {
+        let failed = report.targets.iter().flat_map(|one| &one.images);
+        let failed = failed.filter(|image| !image.outcome.arrived()).count();
+        let words = match failed {
+            0 => verdict.words,
+            _ => format!("{} did not arrive; d says why, r does them again", words::count(failed, "image")),
+        };
+        lines.push((format!("x FAIL  {words}"), Role::Fail));
+        lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+    } else {
+        let targets = words::count(report.targets.len(), "target");
+        lines.push((format!("+ OK  every image is where it was wanted, in {targets}"), Role::Ok));
+    }
+    for target in &report.targets {
+        let counts = Counts::of(target, &model.gap.import).words(false);
+        let (written, there) = (text::bytes(target.bytes_written), text::bytes(target.bytes_present));
+        lines.push((format!("{}: {counts}; {written} written, {there} there", target.target), Role::Text));
+        lines.extend(target.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
+    }
+    lines.push(("Enter shows the report".to_owned(), Role::Text));
+    lines
+}

@@ -1,0 +1,511 @@
+//! Importing a verified bundle: where to, the plan, the question, the run with what can go wrong, and the report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlift::domain::import::Target;
+use airlift::domain::job::JobId;
+use airlift::domain::node::{Kubelet, Listening, NodeFacts, Runtime, RuntimeKind};
+use airlift::domain::progress::{Event, Phase};
+use airlift::domain::trust::SerialDecision;
+use airlift::domain::view::JobView;
+use airlift::engine::bundle::offer::Offer;
+use airlift::engine::bundle::verify::VerifyReport;
+use airlift::engine::error::Kind;
+use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
+use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
+use airlift::failure::Failure;
+use airlift::tui::model::Place;
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::widgets::stepper::StepState;
+
+use crate::live::Live;
+use crate::made::{digest, done};
+use crate::offers::{found, image, offer, trust};
+use crate::rig::{Desk, now};
+
+const NAMES: [&str; 4] = [
+    "docker.io/library/nginx:1.25.3",
+    "quay.io/prometheus/prometheus:v2.55.0",
+    "registry.k8s.io/etcd:3.5.12",
+    "registry.k8s.io/pause:3.10",
+];
+const REGISTRY: &str = "registry:http://registry.site-a:5000";
+const LAYOUT: &str = "oci:/srv/images";
+
+fn bundle() -> Offer {
+    let mut offer = offer(42, Some(SerialDecision::Newer { from: 41 }));
+    if let Ok(said) = &mut offer.said {
+        said.report.images = NAMES.map(image).to_vec();
+        said.report.totals.images = 4;
+        said.report.totals.bytes = 284_800_000;
+    }
+    offer
+}
+
+fn verified() -> VerifyReport {
+    let offer = bundle();
+    let said = &offer.said.as_ref().unwrap().report;
+    VerifyReport {
+        path: offer.path.clone(),
+        id: said.id,
+        name: said.name.clone(),
+        serial: said.serial,
+        created: said.created,
+        expires: said.expires,
+        document: said.manifest_digest.clone(),
+        complete: true,
+        missing: Vec::new(),
+        totals: said.totals,
+        trust: trust(true),
+        history: Vec::new(),
+        decided_at: now(),
+        bytes_hashed: said.totals.bytes,
+        layers_left: false,
+        layers_unpacked: None,
+        cold_read: true,
+        warnings: Vec::new(),
+    }
+}
+
+/// A node of k3s whose kubelet is set to ask registries for what is there, and a podman.
+fn node() -> NodeFacts {
+    let runtime = |kind, socket: &str, listening| Runtime {
+        kind,
+        socket: socket.into(),
+        listening,
+        config: None,
+        root: "/var/lib".into(),
+        free: Some(41_200_000_000),
+        sandbox: None,
+        stores: Vec::new(),
+    };
+    NodeFacts {
+        runtimes: vec![runtime(RuntimeKind::K3s, "/run/k3s/containerd/containerd.sock", Listening::Absent)],
+        kubelet: Some(Kubelet { verification: "AlwaysVerify".to_owned(), ..Kubelet::default() }),
+        ..NodeFacts::default()
+    }
+}
+
+fn target(text: &str) -> Target {
+    text.parse().unwrap()
+}
+
+fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
+    let row = |(name, outcome): (&&str, Outcome)| ImageReport {
+        reference: name.parse().unwrap(),
+        digest: digest(2),
+        name: Some((*name).to_owned()),
+        outcome,
+        notes: Vec::new(),
+    };
+    TargetReport {
+        target: target(into),
+        images: NAMES.iter().zip(outcomes).map(row).collect(),
+        bytes_written: written,
+        bytes_present: 71_200_000,
+        notes: Vec::new(),
+        changes: Vec::new(),
+        proof: None,
+    }
+}
+
+fn report(dry_run: bool, targets: Vec<TargetReport>) -> JobReport {
+    let id = "0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a".parse().unwrap();
+    JobReport::Import(ImportReport { bundle: id, name: "site-42".into(), dry_run, targets })
+}
+
+fn taken() -> Outcome {
+    Outcome::Conflict { existing: digest(9).to_string() }
+}
+
+fn damaged() -> Outcome {
+    let reason =
+        "registry.k8s.io/etcd:3.5.12: blobs/sha256/ab12: expected sha256:ab12, the bytes hash to sha256:cd34";
+    let hints = vec!["copy the bundle from the medium once more; the medium may be failing".to_owned()];
+    Outcome::Failed { kind: Kind::Integrity, reason: reason.to_owned(), hints }
+}
+
+/// At the import of a bundle that verified; the node is not looked at yet.
+fn entered() -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![bundle()]));
+    desk.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+    desk.tell(found(vec![bundle()])).keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Import);
+    desk.wait(10);
+    desk
+}
+
+fn looked(desk: &mut Desk, node: NodeFacts) {
+    let places = desk.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(Query::Node(places)) => Some(places.clone()),
+        _ => None,
+    });
+    let places: Vec<PathBuf> = places.expect("the node is asked about");
+    let free = places.iter().map(|_| Some(9_000_000_000)).collect();
+    desk.tell(Msg::Found(Found::Node(places, Arc::new(node), free)));
+}
+
+/// With a registry and a directory typed as targets, on a node without a runtime that can be written to.
+fn aimed() -> Desk {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    for into in [REGISTRY, LAYOUT] {
+        desk.keys("o").typed(into).keys("Enter");
+        looked(&mut desk, node());
+    }
+    desk
+}
+
+/// What would be started last.
+fn job(desk: &Desk) -> ImportJob {
+    let job = desk.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Import(job) => Some(job.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    job.expect("an import is started")
+}
+
+/// Plans end, until none runs: one that was outdated meanwhile is stopped and the next begins.
+fn plans(desk: &mut Desk, end: &Ended) {
+    for number in 10.. {
+        if desk.app.model.running().is_none() {
+            break;
+        }
+        desk.tell(Msg::Ended(JobId(number), end.clone()));
+    }
+}
+
+fn mixed() -> Vec<TargetReport> {
+    vec![
+        outcomes(REGISTRY, [Outcome::Added, Outcome::Skipped, Outcome::Added, Outcome::Added], 0),
+        outcomes(LAYOUT, [taken(), Outcome::Added, Outcome::Added, Outcome::Added], 0),
+    ]
+}
+
+/// With a plan in which one name is taken.
+pub(crate) fn planned() -> Desk {
+    let mut desk = aimed();
+    plans(&mut desk, &done(report(true, mixed())));
+    desk.wait(10);
+    desk
+}
+
+/// Importing.
+pub(crate) fn under_way() -> Desk {
+    let mut desk = planned();
+    desk.keys("Enter i Enter");
+    let mut view = JobView::default();
+    let (verify, phase) = (Phase::Verify, Phase::Import);
+    let at = Duration::ZERO;
+    let item = |name: &str| name.to_owned();
+    for event in [
+        Event::Started { phase: verify, items: 9, bytes: 40_000 },
+        Event::Bytes { phase: verify, done: 40_000 },
+        Event::Finished { phase: verify },
+        Event::Started { phase, items: 8, bytes: 569_600_000 },
+        Event::Item { phase, item: item(NAMES[0]), bytes: 71_200_000 },
+        Event::Done { phase, item: item(NAMES[0]), bytes: 71_200_000 },
+        Event::Item { phase, item: item(NAMES[1]), bytes: 71_200_000 },
+        Event::Failed {
+            phase,
+            item: item(NAMES[2]),
+            reason: "blobs/sha256/ab12: the bytes hash to cd34".into(),
+        },
+    ] {
+        view.apply(&event, at);
+    }
+    for second in 1..=20 {
+        view.apply(&Event::Bytes { phase, done: second * 12_000_000 }, Duration::from_secs(second));
+    }
+    desk.tell(Msg::Job(JobId(50), Arc::new(view)));
+    desk.wait(20);
+    desk
+}
+
+fn ended(end: Ended) -> Desk {
+    let mut desk = under_way();
+    desk.tell(Msg::Ended(JobId(50), end));
+    desk.wait(10);
+    desk
+}
+
+fn partly() -> JobReport {
+    let layout = [taken(), Outcome::Added, damaged(), Outcome::Added];
+    let registry = [Outcome::Added, Outcome::Skipped, Outcome::Added, Outcome::Added];
+    report(false, vec![outcomes(REGISTRY, registry, 213_600_000), outcomes(LAYOUT, layout, 142_400_000)])
+}
+
+fn all_there() -> JobReport {
+    let all = || [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Skipped];
+    report(false, vec![outcomes(REGISTRY, all(), 213_600_000), outcomes(LAYOUT, all(), 213_600_000)])
+}
+
+/// Imported, every image in both targets.
+pub(crate) fn imported() -> Desk {
+    ended(done(all_there()))
+}
+
+#[test]
+fn what_is_not_verified_is_not_imported() {
+    let mut desk = Desk::new();
+    desk.keys("g 3");
+    assert!(desk.screen().contains("no bundle is chosen"));
+    assert!(desk.keys("Enter").screen().contains("not now: no bundle is chosen"));
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![bundle()]));
+    desk.keys("Enter 3");
+    looked(&mut desk, node());
+    assert!(desk.keys("Enter").screen().contains("not now: the bundle is not verified yet"));
+    desk.keys("2 v").tell(Msg::Ended(JobId(1), Ended::Failed(Failure::new(Kind::Trust, "nobody signed it"))));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Checked, "the report says why");
+    assert!(desk.keys("3 Enter").screen().contains("did not verify"));
+    assert!(
+        !desk
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Start(_, spec) if matches!(**spec, JobSpec::Import(_))))
+    );
+}
+
+#[test]
+fn the_node_is_looked_at_and_nothing_is_asked_of_a_target_that_was_not_chosen() {
+    let mut desk = entered();
+    insta::assert_snapshot!(desk.picture());
+    looked(&mut desk, node());
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.app.model.running().is_none(), "nothing is chosen, so nothing is planned");
+    desk.keys("t");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Space Enter");
+    assert_eq!(job(&desk).import.targets, [target("k3s")]);
+    assert!(job(&desk).import.dry_run);
+}
+
+#[test]
+fn the_kubelets_runtime_is_where_to_until_something_else_is_chosen() {
+    let mut node = node();
+    node.kubelet = Some(Kubelet {
+        endpoint: Some("unix:///run/k3s/containerd/containerd.sock".into()),
+        ..Kubelet::default()
+    });
+    let mut desk = entered();
+    looked(&mut desk, node.clone());
+    assert_eq!(job(&desk).import.targets, [target("k3s")]);
+    desk.keys("o").typed(LAYOUT).keys("Enter t Space Enter");
+    looked(&mut desk, node);
+    assert_eq!(desk.app.model.gap.import.marked, [target(LAYOUT)], "what was taken away stays away");
+}
+
+#[test]
+fn a_target_is_typed_by_its_form_or_in_full_and_a_wrong_one_says_why() {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    desk.keys("o");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.typed("registry.site-a:x").keys("Enter").screen().contains("port"));
+    desk.keys("Ctrl-U").typed(REGISTRY).keys("Enter");
+    assert_eq!(job(&desk).import.targets, [target(REGISTRY)]);
+    desk.keys("o").typed("oci:~/images").keys("Enter");
+    assert_eq!(desk.app.model.gap.import.marked[1], target("oci:/home/op/images"));
+    desk.keys("o").typed("ftp://x").keys("Enter");
+    assert!(desk.screen().contains("is not an import target"), "{}", desk.screen());
+}
+
+#[test]
+fn the_plan_says_what_becomes_of_each_image_and_the_worst_comes_first() {
+    let mut desk = planned();
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("d");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Esc Down Space Space");
+    assert!(desk.screen().contains("2 of 4 images marked"), "{}", desk.screen());
+    desk.keys("e");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter Esc");
+    assert!(job(&desk).import.replace && job(&desk).import.dry_run, "it is planned anew");
+    assert!(desk.keys("Enter").screen().contains("not now: the plan is being worked out"));
+}
+
+#[test]
+fn a_plan_that_cannot_be_made_says_why_and_what_helps() {
+    let mut desk = aimed();
+    let failure = Failure::new(Kind::Network, "registry.site-a:5000: connection refused (os error 111)")
+        .hint("nothing was written to any target")
+        .hint("is the registry running, and is that its port?");
+    plans(&mut desk, &Ended::Failed(failure));
+    desk.wait(10);
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.keys("Enter").screen().contains("It cannot be imported like this"));
+}
+
+#[test]
+fn room_that_may_not_do_is_said_before_the_start() {
+    let mut desk = planned();
+    let places = desk.app.model.gap.import.places();
+    let free = places.iter().map(|_| Some(70_000_000)).collect();
+    desk.tell(Msg::Found(Found::Node(places, Arc::new(node()), free)));
+    assert!(desk.screen().contains("up to 214 MB are needed, 70.0 MB are free"), "{}", desk.screen());
+}
+
+#[test]
+fn the_question_has_the_plan_and_cancel_is_where_one_stands() {
+    let mut desk = planned();
+    desk.keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.effects.is_empty() && desk.app.model.running().is_none());
+    desk.keys("Down Down Space Enter i Enter");
+    let job = job(&desk);
+    assert_eq!(job.import.only, [NAMES[2].parse().unwrap()]);
+    assert!(!job.import.dry_run && job.import.keep_going && !job.verify.record);
+    assert_eq!(job.import.targets, [target(REGISTRY), target(LAYOUT)]);
+}
+
+#[test]
+fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped() {
+    let mut desk = under_way();
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("p");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Pause(JobId(50), true))));
+    desk.keys("p x");
+    assert!(desk.screen().contains("Stop the job?"));
+    desk.keys("s Enter");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(50)))));
+    desk.tell(Msg::Ended(JobId(50), Ended::Cancelled));
+    desk.wait(10);
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert_eq!(job(&desk).import.targets.len(), 2, "the same goes on");
+}
+
+#[test]
+fn what_failed_is_told_with_its_target_and_done_again_alone() {
+    let mut desk = ended(done(partly()));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Warn);
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("r");
+    let again = job(&desk).import;
+    assert_eq!(again.only, [NAMES[0].parse().unwrap(), NAMES[2].parse().unwrap()]);
+    let mut second = partly();
+    if let JobReport::Import(report) = &mut second {
+        for target in &mut report.targets {
+            target.images.retain(|image| again.only.contains(&image.reference));
+            target.images.iter_mut().for_each(|image| image.outcome = Outcome::Skipped);
+            target.bytes_written = 1_000_000;
+        }
+    }
+    desk.tell(Msg::Ended(JobId(60), done(second)));
+    desk.keys("4").wait(10);
+    let screen = desk.screen();
+    assert!(screen.contains("verified and imported: every image is in 2 targets"), "{screen}");
+    let (report, _) = desk.app.model.gap.import.done.as_ref().unwrap();
+    assert_eq!(report.targets[0].images.len(), 4, "what the first run said stays");
+    assert_eq!(report.targets[0].images[0].outcome, Outcome::Added, "and what it added was added");
+    assert_eq!(report.targets[0].bytes_written, 214_600_000);
+}
+
+#[test]
+fn a_run_that_broke_off_says_what_helps_and_does_the_same_again() {
+    let failure =
+        Failure::new(Kind::Space, "/srv/images needs 71200000 bytes more, its file system has 4096 free")
+            .hint("registry:http://registry.site-a:5000 has all 4 images; oci:/srv/images has 1 of 4");
+    let mut desk = ended(Ended::Failed(failure));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Failed);
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("r");
+    assert!(job(&desk).import.only.is_empty());
+    desk.tell(Msg::Ended(JobId(61), Ended::Cancelled));
+    assert!(desk.keys("4").screen().contains("the last import was stopped"), "{}", desk.screen());
+}
+
+#[test]
+fn the_report_has_every_target_and_what_no_one_was_asked_for() {
+    let mut desk = imported();
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Ok);
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Checked);
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("w Ctrl-U").typed("/home/op").keys("Enter");
+    let files = desk.effects.iter().find_map(|effect| match effect {
+        Effect::SaveNew(files) => Some(files.clone()),
+        _ => None,
+    });
+    let files = files.unwrap();
+    assert_eq!(files.len(), 3);
+    for (path, text) in &files {
+        assert!(
+            text.contains("registry.site-a:5000") && text.contains("no runtime was asked"),
+            "{path:?}: {text}"
+        );
+    }
+    let json: serde_json::Value = serde_json::from_str(&files[0].1).unwrap();
+    assert_eq!(json["deed"], "imported");
+    assert_eq!(json["imported"][1]["target"], LAYOUT);
+    assert_eq!(json["imported"][1]["images"][0]["grade"], "ok");
+}
+
+#[test]
+fn another_bundle_at_the_same_place_takes_plan_and_run_with_it() {
+    let mut desk = imported();
+    let mut other = bundle();
+    if let Ok(said) = &mut other.said {
+        said.report.manifest_digest = digest(77);
+    }
+    desk.tell(found(vec![other]));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Stale);
+    assert!(desk.app.model.gap.import.run.is_none() && desk.app.model.gap.import.done.is_none());
+    assert!(desk.keys("Enter").screen().contains("not now: the bundle is not verified yet"));
+}
+
+#[test]
+fn a_plan_is_stopped_where_one_leaves_it_and_made_anew_where_one_comes_back() {
+    let mut desk = aimed();
+    desk.tell(Msg::Job(JobId(20), Arc::new(JobView::default())));
+    desk.effects.clear();
+    desk.keys("1");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(20)))));
+    desk.keys("3").tell(Msg::Ended(JobId(20), Ended::Cancelled));
+    assert!(job(&desk).import.dry_run);
+}
+
+#[test]
+fn a_real_bundle_goes_into_a_real_layout_and_is_there_the_second_time() {
+    let mut live = Live::at(now());
+    live.trust();
+    let bundle = live.kept("medium/demo-1");
+    live.open(&bundle);
+    live.job("v");
+    live.desk.keys("Enter");
+    let layout = bundle.parent().unwrap().parent().unwrap().join("taken");
+    live.until("the node was looked at", |desk| desk.app.model.gap.import.node.is_some());
+    // Whatever this machine has is not written to.
+    live.desk.app.model.gap.import.choose(&[]);
+    live.desk.keys("o").typed(&format!("oci:{}", layout.display())).keys("Enter");
+    live.until("the plan is there", |desk| desk.app.model.gap.import.planned().is_some());
+    assert!(!layout.exists(), "a plan writes nothing");
+    live.desk.keys("Enter i");
+    live.job("Enter");
+    let screen = live.desk.screen();
+    assert!(screen.contains("+ OK  every image is where it was wanted"), "{screen}");
+    assert!(layout.join("index.json").exists());
+    live.desk.keys("D");
+    live.until("the plan is there", |desk| desk.app.model.gap.import.planned().is_some());
+    let screen = live.desk.screen();
+    assert!(screen.contains("all of it is there already"), "{screen}");
+}
