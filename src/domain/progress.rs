@@ -26,6 +26,8 @@ pub enum Phase {
     Verify,
     /// Writing into a target.
     Import,
+    /// Unpacking layers in a runtime; those that were there count. Beside the import.
+    Unpack,
     /// Asking the target for what was written.
     Prove,
 }
@@ -43,6 +45,7 @@ impl Phase {
             Self::Sign => "sign",
             Self::Verify => "verify",
             Self::Import => "import",
+            Self::Unpack => "unpack",
             Self::Prove => "prove",
         }
     }

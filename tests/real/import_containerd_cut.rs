@@ -83,6 +83,17 @@ fn a_run_killed_in_the_middle_leaves_no_name_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn a_lease_of_an_earlier_boot_is_ended_as_what_it_kept_may_never_have_reached_the_disk() {
+    let (Some(containerd), Some(large)) = (Containerd::with_cri(Line::One), large()) else { return };
+    let lease = ["leases", "create", "--id", "airlift-old", "airlift/import=another", "airlift/boot=another"];
+    succeeded(&containerd.ctr(&lease).output().unwrap());
+    succeeded(&containerd.ctr(&["leases", "create", "--id", "of-somebody-else"]).output().unwrap());
+    Ran::of(large.import(&containerd, &["--only", &large.world.reference("team/small:1")])).code(0);
+    let left = containerd.list(&["leases", "ls"]);
+    assert!(left.len() == 1 && left[0].starts_with("of-somebody-else"), "{left:?}");
+}
+
+#[test]
 fn a_daemon_that_dies_in_the_middle_is_told_and_the_next_run_completes() {
     for line in Line::ALL {
         let (Some(mut containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };

@@ -24,6 +24,7 @@ use crate::engine::files::read_whole;
 use crate::engine::import::Job;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
+use crate::engine::meter::Meter;
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::containerd::leases::Lease;
 
@@ -45,6 +46,8 @@ pub(super) struct Run {
     pub(super) chains: Chains,
     pub(super) unpacking: Semaphore,
     pub(super) sums: Sums,
+    /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
+    pub(super) layers: Option<Meter>,
     lease: Lease,
     /// Leases of runs for the same bundle that were cut off; what they kept is kept by this one's where it is wanted.
     left: Vec<Lease>,
@@ -79,6 +82,14 @@ pub(super) struct Wanted {
     pub(super) at: usize,
     pub(super) name: String,
     pub(super) pieces: Arc<Pieces>,
+}
+
+/// Bytes of all layers to be unpacked, as they are carried.
+fn layer_bytes(wanted: &[Wanted]) -> u64 {
+    let mut seen = HashSet::new();
+    let runs = wanted.iter().flat_map(|image| &image.pieces.runs);
+    let layers = runs.flat_map(|run| &run.layers).filter(|layer| seen.insert(&layer.chain_id));
+    layers.map(|layer| layer.blob.size).fold(0, u64::saturating_add)
 }
 
 /// The kernel's id of this boot.
@@ -134,6 +145,8 @@ impl Run {
             chains: Chains::default(),
             unpacking: Semaphore::new(UNPACKING),
             sums: Sums::default(),
+            layers: (!wanted.is_empty())
+                .then(|| Meter::start(&job.ctx, Phase::Unpack, 0, layer_bytes(wanted))),
             lease,
             left,
             complete: Mutex::default(),
@@ -232,6 +245,9 @@ impl Run {
     /// # Errors
     /// As the daemon answers.
     pub(super) async fn end(&self) -> Result<()> {
+        if let Some(meter) = &self.layers {
+            meter.finish();
+        }
         for lease in &self.left {
             self.daemon.release(&lease.id, false).await?;
         }

@@ -14,10 +14,11 @@ use crate::engine::runtime::containerd::leases::Kept;
 
 /// One lock for each snapshot that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Chains(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
+pub(super) struct Chains(Mutex<HashMap<String, Arc<AsyncMutex<bool>>>>);
 
 impl Chains {
-    fn of(&self, chain_id: &str) -> Arc<AsyncMutex<()>> {
+    /// The lock; what it holds is whether the snapshot is there.
+    fn of(&self, chain_id: &str) -> Arc<AsyncMutex<bool>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(chain_id.to_owned()).or_default())
     }
@@ -51,12 +52,18 @@ impl Run {
             self.arrival(&layer.blob.digest).await?;
             self.job.ctx.pause_point().await?;
             let chain = self.chains.of(&layer.chain_id);
-            let _one_at_a_time = chain.lock().await;
-            let snapshotter = &self.node.snapshotter;
-            if self.daemon.has_snapshot(snapshotter, &layer.chain_id).await? {
-                self.daemon.keep(Kept::Snapshot(snapshotter, &layer.chain_id)).await?;
-            } else {
-                self.layer(layer, parent, image).await?;
+            let mut there = chain.lock().await;
+            if !*there {
+                let snapshotter = &self.node.snapshotter;
+                if self.daemon.has_snapshot(snapshotter, &layer.chain_id).await? {
+                    self.daemon.keep(Kept::Snapshot(snapshotter, &layer.chain_id)).await?;
+                } else {
+                    self.layer(layer, parent, image).await?;
+                }
+                *there = true;
+                if let Some(meter) = &self.layers {
+                    meter.add(layer.blob.size);
+                }
             }
             parent = &layer.chain_id;
         }
