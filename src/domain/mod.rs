@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod media;
 pub mod media_type;
 pub mod node;
+pub mod node_files;
 pub mod plan;
 pub mod platform;
 pub mod probe;

@@ -303,6 +303,7 @@ impl Model {
         let images = images.map_or(&[][..], |said| &said.report.images);
         let only = import.wanted(images).map(|image| image.reference.clone()).collect();
         let import = ImportSpec {
+            node: Box::default(),
             targets: import.marked.clone(),
             only,
             platform: import.platform.clone(),

@@ -212,6 +212,7 @@ fn import_over(world: &World, bundle: &Path, target: &str, files: &Arc<FaultyFil
         keep_going: false,
         registry: RegistryOptions::default(),
         jobs: 1,
+        node: Box::default(),
     };
     let error = run(import(verified.bundle, spec, &over(files.clone()))).expect_err("it cannot be read");
     assert!(files.struck());

@@ -16,6 +16,7 @@ use airlift::engine::spec::{
     Images, ImportJob, JobSpec, KeyGenerateJob, KeyListJob, KeyShowJob, KeyTrustJob, KeyUntrustJob, PackJob,
     ResolveJob, SignJob, SignerSpec,
 };
+use airlift::engine::storage::change::{ConfMode, NodeSpec};
 use clap::Parser;
 
 fn places() -> Places {
@@ -154,9 +155,14 @@ fn verifications() -> Vec<JobSpec> {
         keep_going: false,
         registry: RegistryOptions::default(),
         jobs: ImportJob::JOBS.into(),
+        node: Box::default(),
     };
     let all = ImportSpec {
-        targets: vec!["registry:http://m:5000/{host}".parse().unwrap(), "docker-archive:-x".parse().unwrap()],
+        targets: vec![
+            "registry:http://m:5000/{host}".parse().unwrap(),
+            "docker-archive:-x".parse().unwrap(),
+            "containers-storage:/s".parse().unwrap(),
+        ],
         only: vec!["nginx:1".parse().unwrap()],
         platform: Some("linux/arm64".parse().unwrap()),
         replace: true,
@@ -164,6 +170,11 @@ fn verifications() -> Vec<JobSpec> {
         keep_going: true,
         registry: registry(),
         jobs: 9,
+        node: Box::new(NodeSpec {
+            root: "/mnt/node".into(),
+            storage_conf: ConfMode::Print,
+            out: Some("-o".into()),
+        }),
     };
     vec![
         JobSpec::Verify(verify_of("/b-1")),

@@ -227,6 +227,7 @@ impl Bundle {
                 ..RegistryOptions::default()
             },
             jobs: 3,
+            node: Box::default(),
         };
         change(&mut spec);
         import(self.reader(), spec, &JobCtx::silent()).await

@@ -386,3 +386,99 @@ fn where_only_podman_is_it_does_what_it_can_and_says_what_it_cannot() {
     wanted.sort();
     assert_eq!(listed, wanted);
 }
+
+/// The stores that `storage.conf` names.
+fn named_stores(conf: &Path) -> Vec<String> {
+    let text: toml::Table = std::fs::read_to_string(conf).unwrap().parse().unwrap();
+    let list = text["storage"]["options"].get("additionalimagestores").and_then(toml::Value::as_array);
+    list.into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (store, ock, conf) = (node.store(), node.world.root.join("ock"), node.world.root.join("node.conf"));
+    let own = |store: &Path| format!("containers-storage:{}", store.display());
+    let import = |into: &str, more: &[&str]| {
+        let mut command = node.command(&node.bundle, into);
+        command.env("CONTAINERS_STORAGE_CONF", &conf).args(more);
+        Ran::of(command)
+    };
+    let (root, run) = (node.world.root.join("default"), node.world.root.join("default-run"));
+    let before = format!(
+        "# ours\n[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = {run:?}\n\n[storage.options]\n\
+         # the vendor's\nadditionalimagestores = [{ock:?}] # stays\n[storage.options.overlay]\nskip_mount_home = \"true\"\n"
+    );
+    std::fs::write(&conf, &before).unwrap();
+    // The vendor's store has an image of its own.
+    let old = node.full("team/old:2");
+    import(&own(&ock), &["--only", &old, "--storage-conf", "none"]).code(0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    let dry = import(&own(&store), &["--only", &node.full(APP), "--dry-run"]).code(0);
+    let shown = dry.report()["targets"][0]["files"][0].to_string();
+    assert!(shown.contains("+additionalimagestores = ["), "{shown}");
+    import(&own(&store), &["--only", &node.full(APP), "--storage-conf", "print"]).code(0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before, "it was only to be shown");
+    let out = node.world.root.join("out").display().to_string();
+    import(&own(&store), &["--only", &node.full(APP), "--out", &out]).code(0);
+    let stores = [&ock, &store].map(|store| store.display().to_string());
+    assert_eq!(named_stores(&conf), stores);
+    let text = std::fs::read_to_string(&conf).unwrap();
+    assert!(text.contains("# ours") && text.contains("# the vendor's") && text.contains("# stays"), "{text}");
+    let butane = std::fs::read_to_string(format!("{out}/airlift-images.bu")).unwrap();
+    assert!(butane.contains(&stores[1]) && butane.contains("crio-wipe.service"), "{butane}");
+    let images = || {
+        let mut command = Command::new(&podman);
+        command.env("CONTAINERS_STORAGE_CONF", &conf).args([
+            "images",
+            "--format",
+            "{{.Repository}}:{{.Tag}} {{.ReadOnly}}",
+        ]);
+        let mut images: Vec<String> =
+            succeeded(&command.output().unwrap()).lines().map(str::to_owned).collect();
+        images.sort();
+        images
+    };
+    assert_eq!(images(), [format!("{} true", node.full(APP)), format!("{old} true")]);
+    let undone = import(&own(&store), &["--storage-conf", "undo"]).code(0);
+    assert_eq!(undone.report()["targets"][0]["images"].as_array().unwrap().len(), 0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    assert_eq!(images(), [format!("{old} true")]);
+    let ran = import("containers-storage", &["--storage-conf", "undo"]).code(2);
+    assert!(ran.said().contains("containers-storage:DIR"), "{}", ran.said());
+}
+
+#[test]
+fn a_node_that_is_built_gets_its_store_and_files_below_its_root() {
+    let Some(node) = node(&[]) else { return };
+    let root = node.world.root.join("node");
+    node.world.root.write("node/etc/crio/crio.conf", "");
+    let more = ["--root", root.to_str().unwrap(), "--only", &node.full(APP)];
+    let mut command = node.command(&node.bundle, "containers-storage:/var/images");
+    command.args(more);
+    Ran::of(command).code(0);
+    assert!(root.join("var/images/overlay-images/images.json").is_file());
+    assert_eq!(named_stores(&root.join("etc/containers/storage.conf")), ["/var/images"]);
+    for unit in ["crio.service.d", "crio-wipe.service.d"] {
+        let file = root.join("etc/systemd/system").join(unit).join("50-airlift-images.conf");
+        assert!(std::fs::read_to_string(file).unwrap().contains("RequiresMountsFor=\"/var/images\""));
+    }
+}
+
+#[test]
+fn r19_what_is_pinned_survives_a_prune_and_what_is_read_only_cannot_be_removed() {
+    let Some(node) = node(&[]) else { return };
+    node.import(&[]).code(0);
+    let pinned = format!("[crio.image]\npinned_images = [{:?}]\n", node.full(APP));
+    let store = node.store();
+    let options =
+        Options { additional: &[&store], read_only: true, drop_ins: &[("50-pinned.conf", pinned.as_str())] };
+    let Some(crio) = Crio::start(&options) else { return };
+    let before = crio.images();
+    let is_pinned = |image: &&Value| image["pinned"] == true;
+    let names: Vec<&Value> = before.iter().filter(is_pinned).map(|image| &image["repoTags"][0]).collect();
+    assert_eq!(names, [&Value::from(node.full(APP))]);
+    // It says that the others cannot be removed; what it comes to is what is there afterwards.
+    crio.crictl(&["rmi", "--prune"]).output().unwrap();
+    assert_eq!(crio.images(), before);
+}

@@ -107,6 +107,7 @@ fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
         bytes_present: 71_200_000,
         notes: Vec::new(),
         changes: Vec::new(),
+        files: Vec::new(),
         proof: None,
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::error::EngineError;
 use crate::engine::import::ImportSpec;
 use crate::engine::import::report::{ImportReport, Outcome};
 use crate::engine::spec::{ImportJob, JobSpec};
+use crate::engine::storage::change::{ConfMode, NodeSpec};
 use crate::failure::Failure;
 
 /// Verify a bundle and import it into registries, layouts, archives or the node's runtimes
@@ -48,9 +49,43 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = ImportJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
     #[command(flatten)]
+    node: NodeArgs,
+    #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
     trust: TrustArgs,
+}
+
+/// For containers-storage: the node, and how it comes to read the store
+#[derive(Debug, clap::Args)]
+struct NodeArgs {
+    /// What to do about storage.conf for containers-storage:DIR, once images are in it: edit enters DIR, with a backup
+    /// and what stands there kept; print shows that alone; none leaves it; undo takes DIR out again and imports nothing
+    #[arg(long, value_name = "HOW", default_value = ConfMode::Edit.name(), value_parser = ConfMode::ALL.map(ConfMode::name))]
+    storage_conf: String,
+    /// Root directory of the node, where an image of one is built: stores and /etc are below it
+    #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
+    root: PathBuf,
+    /// Write the change of storage.conf as Butane, Ignition and MachineConfigs into this directory, too
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl NodeArgs {
+    fn spec(self, targets: &[Target]) -> Result<NodeSpec, Failure> {
+        let storage_conf = ConfMode::ALL.into_iter().find(|mode| mode.name() == self.storage_conf);
+        let storage_conf = storage_conf.unwrap_or_default();
+        let additional = |target: &Target| matches!(target, Target::ContainersStorage(Some(_)));
+        if storage_conf == ConfMode::Undo && !targets.iter().all(additional) {
+            return Err(Failure::usage(
+                "--storage-conf undo goes with --into containers-storage:DIR alone".to_owned(),
+            ));
+        }
+        if self.out.is_some() && !targets.iter().any(additional) {
+            return Err(Failure::usage("--out goes with --into containers-storage:DIR".to_owned()));
+        }
+        Ok(NodeSpec { root: self.root, storage_conf, out: self.out })
+    }
 }
 
 impl Args {
@@ -60,7 +95,7 @@ impl Args {
     /// As [`Args::spec`].
     pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
         if self.into.is_empty() {
-            return Ok(Work::Node(Look { bundle: self.bundle, root: PathBuf::from("/") }));
+            return Ok(Work::Node(Look { bundle: self.bundle, root: self.node.root }));
         }
         self.spec(places).map(Work::Job)
     }
@@ -80,7 +115,9 @@ impl Args {
         }
         let only = self.only.iter().map(|text| text.parse::<Reference>()).collect::<Result<_, _>>();
         let platform = self.platform.as_deref().map(str::parse::<Platform>).transpose();
+        let node = self.node.spec(&targets)?;
         let import = ImportSpec {
+            node: Box::new(node),
             targets,
             only: only.map_err(EngineError::from)?,
             platform: platform.map_err(EngineError::from)?,
@@ -112,6 +149,10 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             for note in &image.notes {
                 out.note(format!("{}: {note}", image.reference));
             }
+        }
+        for change in &target.files {
+            out.line(change.path.display().to_string());
+            change.diff.iter().for_each(|line| out.line(format!("  {line}")));
         }
         for note in &target.notes {
             out.note(note);

@@ -267,6 +267,7 @@ impl Demo {
             keep_going: false,
             registry: RegistryOptions::default(),
             jobs: 1,
+            node: Box::default(),
         };
         let report = import(bundle.clone(), spec, &self.ctx).await?;
         let written: u64 = report.targets.iter().map(|target| target.bytes_written).sum();

@@ -36,6 +36,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
+use crate::engine::storage::change::{ConfMode, FileChange, NodeSpec};
 
 use containerd::names::Change;
 use error::ImportError;
@@ -66,6 +67,9 @@ pub struct ImportSpec {
     pub registry: RegistryOptions,
     /// Uploads at once, at least one.
     pub jobs: usize,
+    /// The node whose store is written, and what is done about its configuration.
+    #[serde(default)]
+    pub node: Box<NodeSpec>,
 }
 
 /// What every target works with.
@@ -161,6 +165,8 @@ struct Written {
     general: Vec<String>,
     /// Names that were made or pointed elsewhere, where they can be taken back.
     changes: Vec<Change>,
+    /// Files of the node that were changed with it, or would be.
+    files: Vec<FileChange>,
     /// What the runtime's CRI says of it.
     proof: Option<Proof>,
 }
@@ -179,7 +185,8 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
         let (bundle, spec) = (bundle.clone(), Arc::clone(&spec));
         Arc::new(blocking(move || graph::wanted(&bundle, &spec.only)).await?)
     };
-    for target in &spec.targets {
+    let out = spec.node.out.clone().map(Target::Layout);
+    for target in spec.targets.iter().chain(&out) {
         target::refuse_inside(&bundle, target)?;
     }
     let bytes: u64 = distinct_bytes(&images) * spec.targets.len() as u64;
@@ -199,7 +206,14 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
         there.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
     }
     let written = if spec.dry_run {
-        plans.iter().map(|plan| preview(plan)).collect()
+        let mut previews = Vec::new();
+        for (target, plan) in spec.targets.iter().zip(&plans) {
+            let (files, general) = target::files(&job, target).await.map_err(unwritten)?;
+            let undo = spec.node.storage_conf == ConfMode::Undo;
+            let images = if undo { Written::default() } else { preview(plan) };
+            previews.push(Written { files, general, ..images });
+        }
+        previews
     } else {
         let written = Box::pin(write(&job, &images, plans)).await;
         written.map_err(|error| stopped(&job, &images, &error))?
@@ -304,6 +318,7 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         bytes_present: written.present,
         notes: written.general,
         changes: written.changes,
+        files: written.files,
         proof: written.proof,
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::domain::reference::Reference;
 use crate::engine::error::{EngineError, Kind};
+use crate::engine::storage::change::FileChange;
 
 /// The outcome of an import.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +42,9 @@ pub struct TargetReport {
     /// Names that were made or pointed elsewhere, as undo takes them; only of targets that can take them back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// Files of the node that were changed with it; in a dry run, that would be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileChange>,
     /// What the runtime's CRI answers for the names; only of runtimes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

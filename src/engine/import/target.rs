@@ -18,6 +18,7 @@ use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, Held};
 use crate::engine::registry::RegistryOptions;
+use crate::engine::storage::change::FileChange;
 
 /// The options with every target that was written with `http://`.
 pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
@@ -67,6 +68,14 @@ pub(super) async fn apply(
             Box::pin(containers_storage::apply(&job, dir.as_deref(), &images, &plan)).await
         }
         Target::Containerd(node) => Box::pin(containerd::apply(&job, &node, &images, &plan)).await,
+    }
+}
+
+/// The files of the node that would be changed with a target, and what the operator should know of that.
+pub(super) async fn files(job: &Job, target: &Target) -> Result<(Vec<FileChange>, Vec<String>)> {
+    match target {
+        Target::ContainersStorage(Some(dir)) => containers_storage::changes(job, dir).await,
+        _ => Ok((Vec::new(), Vec::new())),
     }
 }
 

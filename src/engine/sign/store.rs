@@ -205,8 +205,12 @@ fn line(spec: &TrustSpec) -> String {
     format!("{} {} {key}\n", spec.principal, options.join(","))
 }
 
-/// Replaces a file of ours through a link (dotfiles are often links) and keeps its permissions.
-fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
+/// Replaces a file of ours through a link (dotfiles are often links) and keeps its permissions. To be called where the
+/// directory is held.
+///
+/// # Errors
+/// A file error.
+pub(crate) fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
     let target = target_of(path);
     let permissions = std::fs::metadata(&target).map(|meta| meta.permissions()).ok();
     replace_held(files, &target, text.as_bytes())?;

@@ -14,6 +14,7 @@ use crate::engine::registry::RegistryOptions;
 use crate::engine::select::Source;
 use crate::engine::service::InstallSpec;
 use crate::engine::sign::validity;
+use crate::engine::storage::change::NodeSpec;
 
 impl JobSpec {
     /// The words of `airlift …` that start this job where `places` are the defaults. A path that is not UTF-8 is
@@ -218,6 +219,7 @@ impl Words<'_> {
         self.flag("--dry-run", spec.dry_run);
         self.flag("--keep-going", spec.keep_going);
         self.other("--jobs", spec.jobs, ImportJob::JOBS);
+        self.node(&spec.node);
         self.registry(&spec.registry);
         self.trust(&job.verify);
     }
@@ -242,6 +244,17 @@ impl Words<'_> {
     fn root(&mut self, root: Option<&Path>) {
         if let Some(root) = root {
             self.path("--root", root);
+        }
+    }
+
+    fn node(&mut self, spec: &NodeSpec) {
+        let plain = NodeSpec::default();
+        self.root(Some(&*spec.root).filter(|root| *root != plain.root));
+        if spec.storage_conf != plain.storage_conf {
+            self.value("--storage-conf", spec.storage_conf.name());
+        }
+        if let Some(out) = &spec.out {
+            self.path("--out", out);
         }
     }
 

@@ -96,6 +96,12 @@ fn candidates(root: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The file that the administrator of the node, or this user where that is not root, writes.
+pub fn own(root: &Path) -> PathBuf {
+    let etc = below(root, Path::new(ETC));
+    candidates(root).into_iter().next().unwrap_or(etc)
+}
+
 fn home_file() -> Option<PathBuf> {
     let dirs = directories::BaseDirs::new()?;
     Some(dirs.config_dir().join("containers/storage.conf"))

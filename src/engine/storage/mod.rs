@@ -1,4 +1,6 @@
-//! containers/storage, the image store of CRI-O and podman: what its configuration says and what lies in it; nothing here writes.
+//! containers/storage, the image store of CRI-O and podman: what its configuration says, what lies in it, and how an additional store gets into it.
 
+pub mod change;
 pub mod conf;
+pub mod edit;
 pub mod store;

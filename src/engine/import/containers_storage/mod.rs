@@ -20,12 +20,17 @@ use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
+use crate::engine::storage::change::{self, ConfMode, FileChange};
 use crate::engine::storage::store::Records;
 
 use error::StorageError;
 use place::Place;
 use tool::Program;
 use write::{Bytes, Store};
+
+/// What the kubelet's garbage collection may do with what is in a store that is written to.
+const UNPINNED: &str = "in the default store the kubelet may remove images that no container uses: name them in pinned_images of \
+                        /etc/crio/crio.conf.d, in the one file that sets it last, or use containers-storage:DIR, which it cannot";
 
 /// The names that an image gets: a tag, and the digest where it was pinned by one.
 fn names(image: &ImageGraph) -> Vec<String> {
@@ -53,6 +58,10 @@ pub(super) async fn plan(
     directory: Option<&Path>,
     images: &Arc<Vec<ImageGraph>>,
 ) -> Result<Vec<Planned>> {
+    if job.spec.node.storage_conf == ConfMode::Undo {
+        // No image is touched, so that none can be in the way.
+        return Ok(vec![Planned::Skip; images.len()]);
+    }
     let (place, planned) = {
         let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
         blocking(move || {
@@ -135,15 +144,52 @@ fn fit(job: &Job, place: &Place, image: &ImageGraph) -> Result<Chosen> {
     }
 }
 
-/// Writes.
+/// Writes the images; then the node is told of an additional store, never before there is one.
 pub(super) async fn apply(
     job: &Job,
     directory: Option<&Path>,
     images: &Arc<Vec<ImageGraph>>,
     plan: &[Planned],
 ) -> Result<Written> {
+    let undo = job.spec.node.storage_conf == ConfMode::Undo;
+    let mut written = if undo { Written::default() } else { images_of(job, directory, images, plan).await? };
+    let arrived = written.outcomes.iter().any(Outcome::arrived);
+    if let (Some(directory), true) = (directory, undo || arrived) {
+        let (changes, notes) = changes(job, directory).await?;
+        written.general.extend(notes);
+        written.files = changes.clone();
+        if matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo) {
+            let files = Arc::clone(&job.ctx.files);
+            blocking(move || change::apply(&*files, &changes)).await?;
+        }
+        if let Some(out) = job.spec.node.out.clone() {
+            let (job, directory) = (job.clone(), directory.to_owned());
+            let made =
+                blocking(move || change::export(&*job.ctx.files, &job.spec.node, &directory, &out)).await?;
+            written.general.push(format!("written for the tools that configure nodes: {}", made.join(", ")));
+        }
+    }
+    Ok(written)
+}
+
+/// What is changed of the node, or would be.
+pub(super) async fn changes(job: &Job, directory: &Path) -> Result<(Vec<FileChange>, Vec<String>)> {
+    if job.spec.node.storage_conf == ConfMode::None {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let (job, directory) = (job.clone(), directory.to_owned());
+    blocking(move || change::plan(&*job.ctx.files, &job.spec.node, &directory)).await
+}
+
+async fn images_of(
+    job: &Job,
+    directory: Option<&Path>,
+    images: &Arc<Vec<ImageGraph>>,
+    plan: &[Planned],
+) -> Result<Written> {
     let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
-    let mut written = Written { notes: vec![Vec::new(); images.len()], ..Written::default() };
+    let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome));
+    let mut written = Written { notes: notes.collect(), ..Written::default() };
     let mut bytes = Bytes::default();
     if !plan.iter().any(todo) {
         images.iter().for_each(|image| bytes.skip(job, image));
@@ -157,7 +203,16 @@ pub(super) async fn apply(
         return Err(error);
     }
     written.general.push(format!("written by {}", store.tool.program.name()));
+    if directory.is_none() {
+        written.general.push(UNPINNED.to_owned());
+    }
     Ok(Written { outcomes, written: bytes.written, present: bytes.present, ..written })
+}
+
+fn notes(image: &ImageGraph, outcome: &Outcome) -> Vec<String> {
+    let unsigned = outcome.arrived() && !image.carried.is_empty();
+    let note = "its signatures stay in the bundle: a store has no place for them, a policy.json that asks for them refuses it";
+    unsigned.then(|| note.to_owned()).into_iter().collect()
 }
 
 const fn todo(planned: &Planned) -> bool {

@@ -37,19 +37,22 @@ impl Place {
     /// [`StorageError`], or what `storage.conf` is refused for.
     pub(super) fn find(job: &Job, directory: Option<&Path>) -> Result<Self> {
         let files = &*job.ctx.files;
-        let conf = conf::read(files, Path::new("/"))?;
+        let root = &job.spec.node.root;
+        let here = root == Path::new("/");
+        let conf = conf::read(files, root)?;
         let target = Target::ContainersStorage(directory.map(Path::to_owned));
         let Some(directory) = directory else {
             if conf.driver != DRIVER {
                 return Err(StorageError::Driver { graphroot: conf.graphroot, driver: conf.driver }.into());
             }
-            let directory = conf.imagestore.clone().unwrap_or_else(|| conf.graphroot.clone());
-            let read = conf.stores().cloned().collect();
-            return Ok(Self { address: Address::Default, directory, read, target });
+            let directory = conf::below(root, conf.imagestore.as_ref().unwrap_or(&conf.graphroot));
+            let read = conf.stores().map(|store| conf::below(root, store)).collect();
+            let address = if here { Address::Default } else { Address::Directory(directory.clone()) };
+            return Ok(Self { address, directory, read, target });
         };
-        refuse_nested(&conf, directory)?;
-        refuse_other(files, directory)?;
-        let directory = directory.to_owned();
+        refuse_nested(&conf, root, directory)?;
+        let directory = conf::below(root, directory);
+        refuse_other(files, &directory)?;
         Ok(Self {
             address: Address::Directory(directory.clone()),
             read: vec![directory.clone()],
@@ -70,11 +73,12 @@ impl Place {
 }
 
 /// What lies in the default store is lost when CRI-O wipes that after a crash.
-fn refuse_nested(conf: &StorageConf, path: &Path) -> std::result::Result<(), StorageError> {
-    let here = existing_part(path);
+fn refuse_nested(conf: &StorageConf, root: &Path, path: &Path) -> std::result::Result<(), StorageError> {
+    let here = existing_part(&conf::below(root, path));
     for graphroot in [Some(&conf.graphroot), conf.imagestore.as_ref()].into_iter().flatten() {
         let inside = path.starts_with(graphroot) || graphroot.starts_with(path);
-        let linked = graphroot.canonicalize().is_ok_and(|graphroot| here.starts_with(graphroot));
+        let linked =
+            conf::below(root, graphroot).canonicalize().is_ok_and(|graphroot| here.starts_with(graphroot));
         if inside || linked {
             return Err(StorageError::Nested { path: path.to_owned(), graphroot: graphroot.clone() });
         }

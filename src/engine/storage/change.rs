@@ -1,0 +1,403 @@
+//! The files of a node that make it read an additional image store: planned as differences, written whole with a backup, taken back.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+
+use super::conf::{self, ConfError, ETC, below};
+use super::edit;
+use crate::domain::node_files::{NodeFile, NodeFiles, UnitDropIn};
+use crate::engine::directory;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::media::mounts;
+use crate::engine::sign::store::rewrite;
+
+/// Units that must not start before the store is mounted: CRI-O, and what wipes its storage after a crash.
+const UNITS: [&str; 2] = ["crio.service", "crio-wipe.service"];
+/// What the file is called that says so.
+const DROP_IN: &str = "50-airlift-images.conf";
+/// What the first file that is changed is kept as.
+const BACKUP: &str = ".airlift-backup";
+/// Where CRI-O is seen to be installed.
+const CRIO: [&str; 4] = [
+    "/etc/crio",
+    "/usr/lib/systemd/system/crio.service",
+    "/lib/systemd/system/crio.service",
+    "/etc/systemd/system/crio.service",
+];
+/// Directories whose files stand above `storage.conf` from containers/storage 1.63 on.
+const ABOVE: [&str; 2] = ["/etc/containers/storage.conf.d", "/etc/containers/storage.rootful.conf.d"];
+/// No file that is changed here is larger.
+const MAX: u64 = 1 << 20;
+
+/// What is done about `storage.conf` for an additional image store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfMode {
+    /// The store is entered, after images are in it.
+    #[default]
+    Edit,
+    /// It is shown what would be changed.
+    Print,
+    /// Nothing.
+    None,
+    /// The store is taken out again, and no image is imported.
+    Undo,
+}
+
+impl ConfMode {
+    /// All, the usual one first.
+    pub const ALL: [Self; 4] = [Self::Edit, Self::Print, Self::None, Self::Undo];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edit => "edit",
+            Self::Print => "print",
+            Self::None => "none",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+/// The node that is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Its root directory: `/`, or where an image of a node is built.
+    pub root: PathBuf,
+    /// What is done about `storage.conf`.
+    pub storage_conf: ConfMode,
+    /// A directory for the same as Butane, Ignition and MachineConfig.
+    pub out: Option<PathBuf>,
+}
+
+impl Default for NodeSpec {
+    fn default() -> Self {
+        Self { root: PathBuf::from("/"), storage_conf: ConfMode::default(), out: None }
+    }
+}
+
+/// One file of the node before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChange {
+    /// The file.
+    pub path: PathBuf,
+    /// The lines that go and come, each with `-` or `+` before it.
+    pub diff: Vec<String>,
+    #[serde(skip)]
+    before: Option<String>,
+    #[serde(skip)]
+    after: Option<String>,
+}
+
+impl FileChange {
+    fn new(path: PathBuf, before: Option<String>, after: Option<String>) -> Self {
+        let diff = diff(before.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
+        Self { path, diff, before, after }
+    }
+}
+
+/// The lines between the common start and the common end of two texts.
+fn diff(before: &str, after: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[start..], &new[start..]);
+    let end = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let gone = old[..old.len() - end].iter().map(|line| format!("-{line}"));
+    gone.chain(new[..new.len() - end].iter().map(|line| format!("+{line}"))).collect()
+}
+
+/// What is to be changed, and what the operator should know. Blocks.
+///
+/// # Errors
+/// [`ConfError`], or a file error.
+pub fn plan(files: &dyn Files, spec: &NodeSpec, store: &Path) -> Result<(Vec<FileChange>, Vec<String>)> {
+    let undo = spec.storage_conf == ConfMode::Undo;
+    let mut changes = Vec::new();
+    changes.extend(storage_conf(files, spec, store, undo)?);
+    if undo || (has_crio(files, &spec.root)? && mounted_apart(&spec.root, store)) {
+        for unit in UNITS {
+            let path = below(&spec.root, Path::new(&drop_in_path(unit)));
+            let before = read(files, &path)?;
+            let after = (!undo).then(|| drop_in(store));
+            if before != after {
+                changes.push(FileChange::new(path, before, after));
+            }
+        }
+    }
+    let notes = notes(files, spec, store, &changes)?;
+    Ok((changes, notes))
+}
+
+/// Makes the changes that were planned; a file that was changed since is an error. Blocks.
+///
+/// # Errors
+/// [`ConfError`], or a file error.
+pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
+    for change in changes {
+        let parent = directory::above(&change.path);
+        directory::create(files, parent)?;
+        let busy = |reason: &str| ConfError { path: change.path.clone(), reason: reason.to_owned() };
+        let _held = directory::hold(files, parent)?.ok_or_else(|| busy("another run changes it"))?;
+        if read(files, &change.path)? != change.before {
+            return Err(busy("it was changed meanwhile, and nothing was written").into());
+        }
+        let Some(after) = &change.after else {
+            files.remove(&change.path)?;
+            files.sync_dir(parent)?;
+            continue;
+        };
+        if let Some(before) = &change.before {
+            let backup = directory::suffixed(&change.path, BACKUP);
+            if files.stat(&backup)?.is_none() {
+                rewrite(files, &backup, before)?;
+            }
+        }
+        rewrite(files, &change.path, after)?;
+    }
+    Ok(())
+}
+
+/// Writes the same for the tools that configure nodes into a directory; the names of the files. Blocks.
+///
+/// # Errors
+/// [`ConfError`], or a file error.
+pub fn export(files: &dyn Files, spec: &NodeSpec, store: &Path, out: &Path) -> Result<Vec<String>> {
+    let (path, before) = current(files, spec)?;
+    let failed = |reason| ConfError { path: path.clone(), reason };
+    let text = edit::add(&before, &store.display().to_string()).map_err(failed)?.unwrap_or(before);
+    let drop_ins = UNITS.map(|unit| UnitDropIn {
+        unit: unit.to_owned(),
+        name: DROP_IN.to_owned(),
+        contents: drop_in(store),
+    });
+    let node = NodeFiles {
+        files: vec![NodeFile { path: ETC.to_owned(), contents: text }],
+        drop_ins: drop_ins.to_vec(),
+    };
+    let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let pretty = |value: serde_json::Value| format!("{value:#}\n");
+    let pool = |pool: &str| {
+        let name = format!("99-{pool}-airlift-images");
+        (format!("{name}.yaml"), pretty(node.machine_config(&name, pool, encoded)))
+    };
+    directory::create(files, out)?;
+    let texts = [
+        ("airlift-images.bu".to_owned(), node.butane()),
+        ("airlift-images.ign".to_owned(), pretty(node.ignition(encoded))),
+        pool("worker"),
+        pool("master"),
+    ];
+    for (name, text) in &texts {
+        rewrite(files, &out.join(name), text)?;
+    }
+    Ok(texts.map(|(name, _)| name).to_vec())
+}
+
+fn drop_in(store: &Path) -> String {
+    // systemd.syntax(7): quotes keep a path with blanks in one piece, a percent sign is doubled.
+    let path = store.display().to_string().replace('%', "%%");
+    format!("# The image store {path} must be mounted first.\n[Unit]\nRequiresMountsFor=\"{path}\"\n")
+}
+
+fn drop_in_path(unit: &str) -> String {
+    format!("/etc/systemd/system/{unit}.d/{DROP_IN}")
+}
+
+/// The file that is changed and what it says now; where there is none, what stands in its place.
+fn current(files: &dyn Files, spec: &NodeSpec) -> Result<(PathBuf, String)> {
+    let conf = conf::read(files, &spec.root)?;
+    let text = match &conf.file {
+        Some(file) => read(files, file)?.unwrap_or_default(),
+        None => edit::FRESH.to_owned(),
+    };
+    // That of the distribution is overwritten by its updates.
+    let own = conf.file.filter(|file| !file.starts_with(below(&spec.root, Path::new("/usr"))));
+    Ok((own.unwrap_or_else(|| conf::own(&spec.root)), text))
+}
+
+fn storage_conf(files: &dyn Files, spec: &NodeSpec, store: &Path, undo: bool) -> Result<Option<FileChange>> {
+    let (path, text) = current(files, spec)?;
+    let store = store.display().to_string();
+    let edited = if undo { edit::remove(&text, &store) } else { edit::add(&text, &store) };
+    let edited = edited.map_err(|reason| ConfError { path: path.clone(), reason })?;
+    let Some(after) = edited else { return Ok(None) };
+    let before = read(files, &path)?;
+    Ok(Some(FileChange::new(path, before, Some(after))))
+}
+
+fn read(files: &dyn Files, path: &Path) -> Result<Option<String>> {
+    let open = match open_named(files, path) {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
+    let bytes = read_whole(open, MAX).map_err(failed)?;
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|error| ConfError { path: path.to_owned(), reason: error.to_string() }.into())
+}
+
+fn has_crio(files: &dyn Files, root: &Path) -> Result<bool> {
+    for path in CRIO {
+        if files.stat(&below(root, Path::new(path)))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the store lies on another mount than the root directory; unknown, and so true, for a node that is built.
+fn mounted_apart(root: &Path, store: &Path) -> bool {
+    let here = root == Path::new("/");
+    let full = store.canonicalize().unwrap_or_else(|_| store.to_owned());
+    let mounts = mounts::of_this_process();
+    !here || mounts::holding(&mounts, &full).is_some_and(|mount| mount.point != Path::new("/"))
+}
+
+fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange]) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let store = store.display();
+    for directory in ABOVE {
+        for entry in entries(files, &below(&spec.root, Path::new(directory)))? {
+            if read(files, &entry)?.is_some_and(|text| text.contains("additionalimagestores")) {
+                notes.push(format!(
+                    "{} names additional image stores as well: from containers/storage 1.63 on it stands above storage.conf, so \
+                     enter {store} there too",
+                    entry.display()
+                ));
+            }
+        }
+    }
+    if !changes.is_empty() && has_crio(files, &spec.root)? {
+        let reload = changes.iter().any(|change| change.path.ends_with(DROP_IN));
+        let reload = if reload { "systemctl daemon-reload && " } else { "" };
+        notes.push(format!("CRI-O reads storage.conf when it starts: {reload}systemctl restart crio"));
+    }
+    if files.stat(&below(&spec.root, Path::new("/sys/fs/selinux/enforce")))?.is_some() {
+        notes.push(format!(
+            "SELinux is on: semanage fcontext -a -e /var/lib/containers/storage {store} && restorecon -R {store} /etc/containers"
+        ));
+    }
+    Ok(notes)
+}
+
+fn entries(files: &dyn Files, directory: &Path) -> Result<Vec<PathBuf>> {
+    match files.entries(directory, 1000) {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => Ok(other?.into_iter().map(|entry| directory.join(entry.path)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    const STORE: &str = "/var/images";
+    const OCK: &str = "[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = [\"/usr/ock/containers\"] # ours\n";
+
+    fn node(files: &[(&str, &str)]) -> (tempfile::TempDir, NodeSpec) {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = below(root.path(), Path::new(name));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let spec = NodeSpec { root: root.path().to_owned(), ..NodeSpec::default() };
+        (root, spec)
+    }
+
+    fn run(spec: &NodeSpec) -> Vec<FileChange> {
+        let (changes, _) = plan(&RealFiles, spec, Path::new(STORE)).unwrap();
+        apply(&RealFiles, &changes).unwrap();
+        changes
+    }
+
+    fn stores(spec: &NodeSpec) -> Vec<PathBuf> {
+        conf::read(&RealFiles, &spec.root).unwrap().additional
+    }
+
+    #[test]
+    fn another_store_survives_the_entry_and_its_undoing() {
+        let (_root, spec) = node(&[(ETC, OCK), ("/etc/crio/crio.conf", "")]);
+        let changes = run(&spec);
+        assert_eq!(changes.len(), 3, "{changes:?}");
+        assert_eq!(
+            changes[0].diff,
+            [
+                "-additionalimagestores = [\"/usr/ock/containers\"] # ours",
+                "+additionalimagestores = [\"/usr/ock/containers\", \"/var/images\"] # ours"
+            ]
+        );
+        assert_eq!(stores(&spec), ["/usr/ock/containers", STORE].map(PathBuf::from));
+        let unit = below(&spec.root, Path::new(&drop_in_path("crio-wipe.service")));
+        assert!(std::fs::read_to_string(&unit).unwrap().contains("RequiresMountsFor=\"/var/images\""));
+        let backup = directory::suffixed(&below(&spec.root, Path::new(ETC)), BACKUP);
+        assert_eq!(std::fs::read_to_string(backup).unwrap(), OCK);
+        assert_eq!(run(&spec), [], "a second time there is nothing to do");
+        let undo = NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
+        assert_eq!(run(&undo).len(), 3);
+        assert_eq!(std::fs::read_to_string(below(&spec.root, Path::new(ETC))).unwrap(), OCK);
+        assert!(!unit.exists());
+    }
+
+    #[test]
+    fn the_file_of_the_distribution_is_copied_and_one_that_is_nowhere_is_made() {
+        let (_root, spec) = node(&[("/usr/share/containers/storage.conf", OCK)]);
+        run(&spec);
+        assert_eq!(stores(&spec).len(), 2);
+        let there =
+            std::fs::read_to_string(below(&spec.root, Path::new("/usr/share/containers/storage.conf")));
+        assert_eq!(there.unwrap(), OCK);
+        let (_root, spec) = node(&[]);
+        run(&spec);
+        assert_eq!(stores(&spec), [PathBuf::from(STORE)]);
+    }
+
+    #[test]
+    fn what_changed_since_it_was_planned_is_left_alone() {
+        let (_root, spec) = node(&[(ETC, OCK)]);
+        let (changes, _) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
+        let path = below(&spec.root, Path::new(ETC));
+        std::fs::write(&path, "# other\n").unwrap();
+        assert!(apply(&RealFiles, &changes).unwrap_err().message().contains("meanwhile"));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "# other\n");
+    }
+
+    #[test]
+    fn a_drop_in_that_would_hide_the_entry_is_said() {
+        let above = ("/etc/containers/storage.conf.d/10-x.conf", OCK);
+        let (_root, spec) = node(&[(ETC, OCK), above, ("/sys/fs/selinux/enforce", "1")]);
+        let (_, notes) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
+        assert!(notes[0].contains("10-x.conf") && notes[1].contains("semanage"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_configures_nodes_gets_the_whole_file_and_both_units() {
+        let (root, spec) = node(&[(ETC, OCK)]);
+        let out = root.path().join("out");
+        let names = export(&RealFiles, &spec, Path::new(STORE), &out).unwrap();
+        assert_eq!(names.len(), 4);
+        let butane = std::fs::read_to_string(out.join("airlift-images.bu")).unwrap();
+        assert!(butane.contains("\"/usr/ock/containers\", \"/var/images\""), "{butane}");
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(out.join("99-worker-airlift-images.yaml")).unwrap())
+                .unwrap();
+        let units = config["spec"]["config"]["systemd"]["units"].as_array().unwrap();
+        assert_eq!(units.len(), 2);
+        let source = config["spec"]["config"]["storage"]["files"][0]["contents"]["source"].as_str().unwrap();
+        let (_, encoded) = source.split_once("base64,").unwrap();
+        let text = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+        assert!(String::from_utf8(text).unwrap().contains("/var/images"));
+        assert_eq!(
+            std::fs::read_to_string(below(&spec.root, Path::new(ETC))).unwrap(),
+            OCK,
+            "nothing is changed"
+        );
+    }
+}
