@@ -42,4 +42,6 @@ mod resolve;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod store;

@@ -3,14 +3,16 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use airlift::domain::digest::Digest;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use serde_json::Value;
 
-use crate::rig::containerd::{Containerd, succeeded};
+use crate::rig::containerd::{Containerd, Line, succeeded};
 use crate::rig::world::{Ran, World};
+use crate::rig::{need, wait_until};
 
 const IMAGES: &str = "node/var/lib/rancher/k3s/agent/images";
 
@@ -108,6 +110,34 @@ fn r02_containerd_has_every_tag_and_digest_after_an_import_as_k3s_does_it() {
     assert_eq!(packed.files(), [ARCHIVE]);
     let Some(there) = packed.started() else { return };
     assert_eq!(there, names(&packed.images));
+}
+
+#[test]
+fn r02_the_cri_answers_for_every_name_of_the_archive_by_tag_and_by_digest() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let Some(crictl) = need("crictl") else { continue };
+        packed.import(&[]);
+        let archive = packed.archive(ARCHIVE).display().to_string();
+        let import = ["images", "import", "--all-platforms", "--no-unpack", &archive];
+        succeeded(&containerd.ctr(&import).output().unwrap());
+        let socket = format!("unix://{}", containerd.socket().display());
+        for (name, digest) in names(&packed.images) {
+            let mut inspect = Command::new(&crictl);
+            inspect.args(["--runtime-endpoint", &socket, "--image-endpoint", &socket]);
+            inspect.args(["inspecti", "--output", "json", &name]);
+            let mut said = String::new();
+            // It learns of new images by events.
+            wait_until(&format!("the CRI of {line:?} answers for {name}"), || {
+                let output = inspect.output().unwrap();
+                said = String::from_utf8_lossy(&output.stdout).into_owned();
+                output.status.success()
+            });
+            let said: Value = serde_json::from_str(&said).unwrap();
+            let digests = said["status"]["repoDigests"].to_string();
+            assert!(digests.contains(&digest), "{name} in {line:?}: {digests}");
+        }
+    }
 }
 
 #[test]

@@ -138,11 +138,13 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     manager.ready(&format!("serving {} references on {}", catalog.references().len(), running.url()));
     let mut ended = std::pin::pin!(running.wait());
     let report = tokio::select! {
-        report = &mut ended => report?,
+        // Said first, also where the last answer is out by then.
+        biased;
         () = front.ctx.cancel.cancelled() => {
             manager.stopping();
             ended.await?
         }
+        report = &mut ended => report?,
     };
     front.printer.report(&report, |out| {
         out.note(format!("served {} requests on {} connections", report.requests, report.connections));

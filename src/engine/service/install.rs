@@ -6,6 +6,7 @@ use super::error::ServiceError;
 use super::pieces::{self, Content, Piece, failed};
 use super::record::{Ours, Record};
 use super::{Done, InstallSpec, Root, ServiceReport, Step, checks, systemd};
+use crate::domain::progress::Event;
 use crate::domain::service::{self, CONFIGURATION, LINK, LINK_TO, TRUST, UNIT, UNIT_FILE, Unit};
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::contents::running_program;
@@ -45,6 +46,8 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
         ServiceReport { dry_run: spec.dry_run, unit: UNIT, steps, notes, ..ServiceReport::default() };
     let commands: [&[&str]; 2] = [&["daemon-reload"], &["restart", UNIT]];
     if live && !spec.dry_run {
+        let text = "starting it: it verifies every byte once more before it answers".to_owned();
+        ctx.say(Event::Note { text });
         for words in commands {
             report.ran.push(systemd::systemctl(words, ctx).await?);
         }
@@ -142,8 +145,11 @@ fn planned(root: &Root, old: &Record, all: &[Piece], steps: &[Step]) -> Record {
             Done::Kept { backup } => Some(backup.clone()),
             _ => earlier.and_then(|ours| ours.backup.clone()),
         };
+        let mut marks = vec![piece.content.mark()];
+        let before = earlier.and_then(|ours| ours.marks.first()).filter(|mark| **mark != marks[0]);
+        marks.extend(before.cloned());
         record.pieces.retain(|ours| ours.path != piece.path);
-        record.pieces.push(Ours { path: piece.path.clone(), mark: piece.content.mark(), backup });
+        record.pieces.push(Ours { path: piece.path.clone(), marks, backup });
         let missing = piece.path.ancestors().skip(1).filter(|path| !root.real(path).is_dir());
         let mut missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
         missing.reverse();

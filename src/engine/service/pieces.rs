@@ -12,8 +12,9 @@ use crate::engine::error::{FileError, Result};
 use crate::engine::hash::sha256;
 use crate::engine::store;
 
-/// Suffix of a file that is not finished.
+/// Suffixes of a file that is not finished.
 const TEMP: &str = ".airlift-tmp";
+const PART: &str = ".airlift-part";
 /// Suffix of what was there before.
 const BEFORE: &str = ".before-airlift-serve";
 /// The longest file that is compared; what is longer is not ours.
@@ -73,10 +74,20 @@ pub(super) fn foresee(root: &Root, record: &Record, piece: &Piece) -> Result<Ste
     let done = match there(&root.real(&path))? {
         None => Done::Written,
         Some(mark) if mark == piece.content.mark() => Done::There,
-        Some(mark) if record.of(&path).is_some_and(|ours| ours.mark == mark) => Done::Replaced,
-        Some(_) => Done::Kept { backup: free_name(root, &path)? },
+        Some(mark) if record.has(&path, &mark) => Done::Replaced,
+        Some(mark) => Done::Kept { backup: backup_of(root, record, &path, &mark)? },
     };
     Ok(Step { path, done })
+}
+
+/// Where what is there is kept; an installation that was cut off may have kept it already.
+fn backup_of(root: &Root, record: &Record, path: &Path, mark: &Mark) -> Result<PathBuf> {
+    if let Some(kept) = record.of(path).and_then(|ours| ours.backup.clone())
+        && there(&root.real(&kept))?.as_ref() == Some(mark)
+    {
+        return Ok(kept);
+    }
+    free_name(root, path)
 }
 
 fn free_name(root: &Root, path: &Path) -> Result<PathBuf> {
@@ -97,9 +108,13 @@ pub(super) fn put(ctx: &JobCtx, root: &Root, piece: &Piece, done: &Done) -> Resu
     if let Done::Kept { backup } = done {
         // By a second name, so that at no moment there is nothing.
         let backup = root.real(backup);
-        std::fs::hard_link(&path, &backup).map_err(failed("link", &backup))?;
+        match std::fs::hard_link(&path, &backup) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.map_err(failed("link", &backup))?,
+        }
     }
     if matches!(done, Done::There) {
+        sweep(ctx, &path)?;
         return mode(&path, &piece.content);
     }
     directory::create(&*ctx.files, directory::above(&path))?;
@@ -107,7 +122,7 @@ pub(super) fn put(ctx: &JobCtx, root: &Root, piece: &Piece, done: &Done) -> Resu
     match &piece.content {
         Content::File(bytes, _) => {
             // Its permissions before its name: a program must not be there and not run.
-            let part = directory::suffixed(&path, ".airlift-part");
+            let part = directory::suffixed(&path, PART);
             store::replace(&*ctx.files, (&part, &temp), bytes.as_slice())?;
             mode(&temp, &piece.content)?;
         }
@@ -118,6 +133,14 @@ pub(super) fn put(ctx: &JobCtx, root: &Root, piece: &Piece, done: &Done) -> Resu
     }
     ctx.files.rename(&temp, &path)?;
     Ok(ctx.files.sync_dir(directory::above(&path))?)
+}
+
+/// Removes what an installation left that was cut off at a piece.
+pub(super) fn sweep(ctx: &JobCtx, path: &Path) -> Result<()> {
+    for suffix in [TEMP, PART] {
+        ctx.files.remove(&directory::suffixed(path, suffix))?;
+    }
+    Ok(())
 }
 
 fn mode(path: &Path, content: &Content) -> Result<()> {

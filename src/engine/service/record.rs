@@ -37,8 +37,9 @@ pub(super) struct Record {
 pub(super) struct Ours {
     /// As a path of the node.
     pub(super) path: PathBuf,
-    /// What was written.
-    pub(super) mark: Mark,
+    /// What was written: now, and before by the installation that this one replaced, as one that is cut off may leave
+    /// either.
+    pub(super) marks: Vec<Mark>,
     /// Where what was there before is kept.
     pub(super) backup: Option<PathBuf>,
 }
@@ -95,6 +96,11 @@ impl Record {
         bytes.push(b'\n');
         let temp = directory::suffixed(&path, ".airlift-tmp");
         store::replace(&*ctx.files, (&temp, &path), bytes.as_slice())
+    }
+
+    /// Whether something at a path is ours.
+    pub(super) fn has(&self, path: &Path, mark: &Mark) -> bool {
+        self.of(path).is_some_and(|ours| ours.marks.contains(mark))
     }
 
     /// What is ours at a path.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::ServiceError;
-use super::pieces::there;
+use super::pieces::{sweep, there};
 use super::record::{Ours, Record};
 use super::{Done, Root, ServiceReport, Step, UninstallSpec, systemd};
 use crate::domain::service::{CONFIGURATION, RECORD, UNIT};
@@ -83,12 +83,14 @@ fn remove_all(ctx: &JobCtx, root: &Root, record: &Record, dry_run: bool) -> Resu
 
 fn foresee(root: &Root, ours: &Ours) -> Result<Done> {
     let before = match &ours.backup {
-        Some(backup) => there(&root.real(backup))?.is_some(),
-        None => false,
+        Some(backup) => there(&root.real(backup))?,
+        None => None,
     };
     Ok(match there(&root.real(&ours.path))? {
-        Some(mark) if mark != ours.mark => Done::Left,
-        _ if before => Done::Restored,
+        // An installation that was cut off had not come to it.
+        Some(mark) if before.as_ref() == Some(&mark) => Done::Restored,
+        Some(mark) if !ours.marks.contains(&mark) => Done::Left,
+        _ if before.is_some() => Done::Restored,
         Some(_) => Done::Removed,
         None => Done::Gone,
     })
@@ -96,8 +98,14 @@ fn foresee(root: &Root, ours: &Ours) -> Result<Done> {
 
 fn remove(ctx: &JobCtx, root: &Root, ours: &Ours, done: &Done) -> Result<()> {
     let path = root.real(&ours.path);
+    sweep(ctx, &path)?;
     match (done, &ours.backup) {
-        (Done::Restored, Some(backup)) => ctx.files.rename(&root.real(backup), &path)?,
+        (Done::Restored, Some(backup)) => {
+            let backup = root.real(backup);
+            ctx.files.rename(&backup, &path)?;
+            // Where both are one file, renaming does nothing.
+            ctx.files.remove(&backup)?;
+        }
         (Done::Removed, _) => ctx.files.remove(&path)?,
         _ => return Ok(()),
     }
@@ -105,7 +113,11 @@ fn remove(ctx: &JobCtx, root: &Root, ours: &Ours, done: &Done) -> Result<()> {
 }
 
 fn inner_first(directories: &[PathBuf]) -> Vec<PathBuf> {
-    let mut sorted = directories.to_vec();
+    let configuration = Path::new(CONFIGURATION);
+    // One that was cut off may have made these and not said so.
+    let own = [Some(configuration), configuration.parent()].into_iter().flatten().map(Path::to_owned);
+    let mut sorted: Vec<PathBuf> = directories.iter().cloned().chain(own).collect();
     sorted.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    sorted.dedup();
     sorted
 }
