@@ -100,6 +100,8 @@ fn r02_the_cri_answers_for_every_name_with_the_digests_of_the_bundle() {
         assert_eq!(checked.matches(" complete ").count(), containerd.images().len(), "{checked}");
         assert!(!checked.contains(" false"), "all are unpacked: {checked}");
         assert!(containerd.list(&["leases", "ls"]).is_empty(), "the lease has ended");
+        let labels = containerd.list(&["content", "ls"]).join("\n");
+        assert!(labels.contains("=team/app,team/old"), "what two repositories share says so: {labels}");
         let sandbox = report["targets"][0]["proof"]["notes"].to_string();
         assert!(sandbox.contains("/pause:3."), "r22: {sandbox}");
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Blob;
+use super::write::SOURCE;
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
 use crate::domain::media_type as mt;
@@ -325,7 +326,7 @@ impl Picker<'_> {
     /// Where a blob came from, for registries that nodes make of their stores.
     fn origin(&self) -> Labels {
         let reference = &self.image.image.reference;
-        let label = format!("containerd.io/distribution.source.{}", reference.host());
+        let label = format!("{SOURCE}{}", reference.host());
         Labels::from([(label, reference.repository().to_owned())])
     }
 }

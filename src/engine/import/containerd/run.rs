@@ -14,7 +14,7 @@ use super::names::{self, Change, Records};
 use super::node::Node;
 use super::pieces::Pieces;
 use super::unpack::Chains;
-use super::write::{Feed, Standing};
+use super::write::{Feed, Standing, merge};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
@@ -84,6 +84,23 @@ pub(super) struct Wanted {
     pub(super) pieces: Arc<Pieces>,
 }
 
+/// Every blob once, in the order of the images, with the labels that all of them want.
+fn feeds(wanted: &[Wanted]) -> Vec<Feed> {
+    let (mut feeds, mut places): (Vec<Feed>, HashMap<&Digest, usize>) = Default::default();
+    for image in wanted {
+        for (blob, labels) in &image.pieces.blobs {
+            if let Some(at) = places.get(&blob.digest) {
+                merge(&mut feeds[*at].labels, labels);
+                continue;
+            }
+            places.insert(&blob.digest, feeds.len());
+            let (blob, labels) = (blob.clone(), labels.clone());
+            feeds.push(Feed { blob, labels, image: image.name.clone() });
+        }
+    }
+    feeds
+}
+
 /// Bytes of all layers to be unpacked, as they are carried.
 fn layer_bytes(wanted: &[Wanted]) -> u64 {
     let mut seen = HashSet::new();
@@ -125,17 +142,9 @@ impl Run {
         let until = job.ctx.clock.now() + LEASE;
         let lease = Lease { id: format!("airlift-{}", uuid::Uuid::now_v7()), of, boot };
         let daemon = daemon.leased(&lease, until).await?;
-        let (mut feeds, mut standing) = (Vec::new(), HashMap::new());
-        for image in wanted {
-            for (blob, labels) in &image.pieces.blobs {
-                if standing.contains_key(&blob.digest) {
-                    continue;
-                }
-                standing.insert(blob.digest.clone(), watch::Sender::new(Standing::Awaited));
-                let (blob, labels) = (blob.clone(), labels.clone());
-                feeds.push(Feed { blob, labels, image: image.name.clone() });
-            }
-        }
+        let feeds = feeds(wanted);
+        let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
+        let standing = feeds.iter().map(awaited).collect();
         Ok(Arc::new(Self {
             job: job.clone(),
             daemon,

@@ -23,6 +23,10 @@ use crate::engine::runtime::error::RuntimeError;
 
 /// Bytes of one message; larger ones are slower, smaller ones too (measured with 1.6 and 2.1).
 const MESSAGE: usize = 1024 * 1024;
+/// What the label of a blob's origin begins with; the registry follows.
+pub(super) const SOURCE: &str = "containerd.io/distribution.source.";
+/// Bytes of key and value of a label together, at most.
+const LONGEST: usize = 4096;
 /// Messages read ahead of the daemon.
 const AHEAD: usize = 1;
 
@@ -116,7 +120,12 @@ impl Run {
     async fn there(&self, feed: &Feed, node: &Node) -> Result<()> {
         self.job.pass(node);
         self.daemon.keep(Kept::Content(&node.digest.to_string())).await?;
-        self.daemon.label_blob(&node.digest, &feed.labels).await?;
+        let there = self.daemon.blob_labels(&node.digest).await?.unwrap_or_default();
+        let mut wanted = there.clone();
+        merge(&mut wanted, &feed.labels);
+        if wanted != there {
+            self.daemon.label_blob(&node.digest, &wanted).await?;
+        }
         self.sums.found(node.size);
         self.job.meter.add(node.size);
         Ok(())
@@ -147,6 +156,24 @@ impl Run {
             return Err(Unsent { refused: false, error });
         }
         Ok(writer.commit().await?)
+    }
+}
+
+/// Adds labels to others; where a blob came from is a list, as containerd keeps it.
+pub(super) fn merge(labels: &mut Labels, more: &Labels) {
+    for (key, value) in more {
+        let there = labels.entry(key.clone()).or_insert_with(|| value.clone());
+        if !key.starts_with(SOURCE) {
+            there.clone_from(value);
+        } else if !there.split(',').any(|repository| repository == value) {
+            let mut all: Vec<&str> = there.split(',').chain([value.as_str()]).collect();
+            all.sort_unstable();
+            let all = all.join(",");
+            // A label that containerd refuses as too long would keep the blob away.
+            if key.len() + all.len() <= LONGEST {
+                *there = all;
+            }
+        }
     }
 }
 
@@ -192,5 +219,30 @@ fn read(job: &Job, node: &Node, image: &str, skip: u64, to: &mpsc::Sender<Bytes>
             // The daemon takes no more of it, and says so itself.
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_a_blob_is_a_list_and_other_labels_are_replaced() {
+        let labels = |source: &str, other: &str| {
+            Labels::from([
+                (format!("{SOURCE}quay.io"), source.to_owned()),
+                ("x".to_owned(), other.to_owned()),
+            ])
+        };
+        for (there, more, merged) in
+            [("b/c", "a/b", "a/b,b/c"), ("a/b,b/c", "b/c", "a/b,b/c"), ("a/b", "a/b", "a/b")]
+        {
+            let mut all = labels(there, "1");
+            merge(&mut all, &labels(more, "2"));
+            assert_eq!(all, labels(merged, "2"));
+        }
+        let mut long = labels(&"a".repeat(4000), "1");
+        merge(&mut long, &labels(&"b".repeat(100), "1"));
+        assert_eq!(long, labels(&"a".repeat(4000), "1"), "a label has its limit");
     }
 }
