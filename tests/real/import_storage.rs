@@ -482,3 +482,35 @@ fn r19_what_is_pinned_survives_a_prune_and_what_is_read_only_cannot_be_removed()
     crio.crictl(&["rmi", "--prune"]).output().unwrap();
     assert_eq!(crio.images(), before);
 }
+
+#[test]
+fn r02_r14_crio_is_asked_for_every_name_once_it_can_know_the_store() {
+    let Some(node) = node(&[]) else { return };
+    let root = node.world.root.join("node");
+    std::fs::create_dir_all(root.join("run/crio")).unwrap();
+    let import = |store: &str| {
+        let mut command = node.command(&node.bundle, &format!("containers-storage:{store}"));
+        Ran::of({
+            command.arg("--root").arg(&root);
+            command
+        })
+        .code(0)
+        .report()["targets"][0]
+            .take()
+    };
+    assert!(import("/var/images")["proof"].is_null(), "nobody is there to be asked");
+    let store = root.join("var/images");
+    let options = Options { additional: &[&store], read_only: true, ..Options::default() };
+    let Some(crio) = Crio::start(&options) else { return };
+    std::os::unix::fs::symlink(crio.socket(), root.join("run/crio/crio.sock")).unwrap();
+    let proof = import("/var/images")["proof"].take();
+    assert!(proof["runtime"].as_str().unwrap().starts_with("cri-o "), "{proof}");
+    let asked: Vec<&str> =
+        proof["names"].as_array().unwrap().iter().map(|name| name["name"].as_str().unwrap()).collect();
+    for (name, _) in &node.names {
+        assert!(asked.contains(&node.full(name).as_str()), "{name}: {asked:?}");
+    }
+    assert_eq!(proof["sandbox"]["present"], false, "{proof}");
+    let other = import("/var/other");
+    assert!(other["proof"].is_null() && other["notes"].to_string().contains("restart"), "{other}");
+}

@@ -170,6 +170,14 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 
 /// What a version of a runtime uses where nothing is set, for those that do not show what they are set to.
 fn default_sandbox(runtime: &str, version: &str) -> Option<&'static str> {
+    if runtime == "cri-o" {
+        return match numbers(version)? {
+            (1, 30) => Some("registry.k8s.io/pause:3.9"),
+            (1, 31..=33) => Some("registry.k8s.io/pause:3.10"),
+            (1, 34..=37) => Some("registry.k8s.io/pause:3.10.1"),
+            _ => None,
+        };
+    }
     if runtime != "containerd" {
         return None;
     }
@@ -288,6 +296,7 @@ mod tests {
         ] {
             assert_eq!(default_sandbox("containerd", version), image, "{version}");
         }
+        assert_eq!(default_sandbox("cri-o", "1.34.0"), Some("registry.k8s.io/pause:3.10.1"));
         assert_eq!(default_sandbox("cri-o", "2.1.0"), None);
         let sandbox = Sandbox { name: "p:1".to_owned(), configured: true, present: false };
         assert!(sandbox.warning("containerd 2.1").unwrap().contains("is set to the sandbox image p:1"));

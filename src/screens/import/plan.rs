@@ -9,6 +9,7 @@ use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::text;
 use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
+use crate::engine::storage::change::FileChange;
 use crate::tui::importing::Offered;
 use crate::tui::model::Model;
 use crate::tui::words;
@@ -211,6 +212,8 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         };
         words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
         words.extend(tight(target, model));
+        let file = |file: &FileChange| format!("Changes {}: {}", file.path.display(), file.diff.join(" "));
+        words.extend(target.files.iter().map(file));
     }
     words.extend(warnings(model).map(|warning| format!("! {warning}")));
     words.push(

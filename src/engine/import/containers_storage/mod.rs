@@ -1,5 +1,6 @@
 //! Import into the store of CRI-O and podman: skopeo or podman of the node writes, layers are read off the medium in place, the store is asked afterwards.
 
+mod ask;
 mod error;
 mod place;
 mod position;
@@ -152,6 +153,10 @@ pub(super) async fn apply(
     plan: &[Planned],
 ) -> Result<Written> {
     let undo = job.spec.node.storage_conf == ConfMode::Undo;
+    let named = {
+        let (job, directory) = (job.clone(), directory.map(Path::to_owned));
+        blocking(move || ask::is_named(&job, directory.as_deref())).await?
+    };
     let mut written = if undo { Written::default() } else { images_of(job, directory, images, plan).await? };
     let arrived = written.outcomes.iter().any(Outcome::arrived);
     if let (Some(directory), true) = (directory, undo || arrived) {
@@ -168,6 +173,9 @@ pub(super) async fn apply(
                 blocking(move || change::export(&*job.ctx.files, &job.spec.node, &directory, &out)).await?;
             written.general.push(format!("written for the tools that configure nodes: {}", made.join(", ")));
         }
+    }
+    if !undo && arrived {
+        ask::prove(job, (directory, named), images, &mut written).await?;
     }
     Ok(written)
 }
