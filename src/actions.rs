@@ -182,6 +182,7 @@ actions! {
     Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into registries, layouts or archives";
     ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose where to, of what this node has and what was typed";
     ImportOther Import "import.other" ["o"] Reads - "other" "Type a target: a registry, a layout, an archive or a runtime";
+    ImportNamespace Import "import.namespace" ["n"] Reads - "namespace" "Change the namespace of the chosen containerd; k8s.io is the kubelet's";
     ImportPlan Import "import.plan" ["D"] Reads - "dry run" "Work out what would become of each image; nothing is written";
     ImportEdit Import "import.edit" ["e"] Reads - "edit" "Change what becomes of names that are taken, and of the others when one image fails";
     ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";

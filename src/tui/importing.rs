@@ -15,6 +15,7 @@ use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::error::Kind;
 use crate::engine::import::ImportSpec;
+use crate::engine::import::proof::{NameProof, Proof};
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome};
 use crate::engine::spec::{ImportJob, JobReport, JobSpec};
 use crate::failure::Failure;
@@ -143,6 +144,24 @@ impl Importing {
         self.marked = rows.iter().filter_map(|row| offered.get(*row)).map(|one| one.target.clone()).collect();
     }
 
+    /// The namespace of the first containerd that is chosen.
+    pub fn namespace(&self) -> Option<&str> {
+        self.marked.iter().find_map(|target| match target {
+            Target::Containerd(node) => Some(node.namespace.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Has every containerd that is chosen take the images in this namespace.
+    pub fn set_namespace(&mut self, namespace: &str) {
+        self.touched = true;
+        for target in &mut self.marked {
+            if let Target::Containerd(node) = target {
+                namespace.clone_into(&mut node.namespace);
+            }
+        }
+    }
+
     /// Where the node was looked for room, beside its runtimes.
     pub fn places(&self) -> Vec<PathBuf> {
         self.marked.iter().chain(&self.typed).filter_map(place).map(Path::to_owned).collect()
@@ -228,10 +247,14 @@ impl Run {
     /// References of the images that did not arrive everywhere.
     pub fn failed(&self) -> Vec<Reference> {
         let mut failed: Vec<Reference> = Vec::new();
-        for image in self.report().into_iter().flat_map(|report| &report.targets).flat_map(|one| &one.images)
-        {
-            if !image.outcome.arrived() && !failed.contains(&image.reference) {
-                failed.push(image.reference.clone());
+        for target in self.report().into_iter().flat_map(|report| &report.targets) {
+            let unproved = target.proof.iter().flat_map(|proof| &proof.names);
+            let unproved = unproved.filter(|name| name.problem.is_some()).map(|name| &name.reference);
+            let images = target.images.iter().filter(|image| !image.outcome.arrived());
+            for reference in images.map(|image| &image.reference).chain(unproved) {
+                if !failed.contains(reference) {
+                    failed.push(reference.clone());
+                }
             }
         }
         failed
@@ -268,8 +291,20 @@ fn merge(before: &mut ImportReport, later: &ImportReport) {
             }
         }
         known.bytes_written += target.bytes_written;
+        known.changes.extend(target.changes.iter().cloned());
+        known.proof = match (known.proof.take(), &target.proof) {
+            (Some(before), Some(later)) => Some(proved(before, later)),
+            (before, later) => later.clone().or(before),
+        };
         known.notes.clone_from(&target.notes);
     }
+}
+
+/// The later word on each name; on what was not asked for again, the earlier one.
+fn proved(before: Proof, later: &Proof) -> Proof {
+    let again = |name: &NameProof| later.names.iter().any(|one| one.name == name.name);
+    let kept = before.names.into_iter().filter(|name| !again(name));
+    Proof { names: kept.chain(later.names.iter().cloned()).collect(), ..later.clone() }
 }
 
 /// What was added before and is found there now was added by these runs.

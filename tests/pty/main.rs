@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "the bench of the workstation uses the rest of it")]
 mod console;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod journeys;
 #[cfg(test)]
 mod leaving;

@@ -13,6 +13,7 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Offer;
 use airlift::engine::bundle::verify::VerifyReport;
 use airlift::engine::error::Kind;
+use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
 use airlift::failure::Failure;
@@ -459,6 +460,69 @@ fn the_report_has_every_target_and_what_no_one_was_asked_for() {
     assert_eq!(json["deed"], "imported");
     assert_eq!(json["imported"][1]["target"], LAYOUT);
     assert_eq!(json["imported"][1]["images"][0]["grade"], "ok");
+}
+
+/// A run into the kubelet's containerd, of which the CRI does not know one name.
+fn unproved() -> JobReport {
+    let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Skipped];
+    let mut target = outcomes("containerd", all, 213_600_000);
+    let answer = |name: &&str| NameProof {
+        name: (*name).to_owned(),
+        reference: name.parse().unwrap(),
+        id: Some(digest(4).to_string()),
+        platform: Some("linux/amd64".to_owned()),
+        pinned: true,
+        problem: None,
+    };
+    let mut names: Vec<NameProof> = NAMES.iter().map(answer).collect();
+    names[2].pinned = false;
+    names[2].problem = Some("the CRI does not know it, a pod would try to pull it".to_owned());
+    let pause = "registry.k8s.io/pause:3.10".to_owned();
+    let sandbox = Some(Sandbox { name: pause, configured: true, present: true });
+    target.proof = Some(Proof { runtime: "containerd 2.1.4".to_owned(), names, sandbox, notes: Vec::new() });
+    report(false, vec![target])
+}
+
+#[test]
+fn what_the_runtime_does_not_answer_for_is_no_success_and_is_done_again() {
+    let mut desk = ended(done(unproved()));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Failed);
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("d");
+    assert!(
+        desk.screen().contains("x CRI: registry.k8s.io/etcd:3.5.12: the CRI does not know it"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("Esc 4");
+    let screen = desk.screen();
+    assert!(screen.contains("x the CRI of containerd 2.1.4 answers 3 of 4 names"), "{screen}");
+    assert!(screen.contains("sandbox"), "{screen}");
+    desk.effects.clear();
+    desk.keys("3 r");
+    assert_eq!(job(&desk).import.only, [NAMES[2].parse().unwrap()]);
+    let mut second = unproved();
+    if let JobReport::Import(report) = &mut second {
+        let target = &mut report.targets[0];
+        target.images.retain(|image| image.reference.to_string() == NAMES[2]);
+        let proof = target.proof.as_mut().unwrap();
+        proof.names.retain(|name| name.name == NAMES[2]);
+        proof.names[0].problem = None;
+    }
+    desk.tell(Msg::Ended(JobId(60), done(second)));
+    desk.keys("4").wait(10);
+    assert!(desk.screen().contains("answers 4 of 4 names"), "{}", desk.screen());
+}
+
+#[test]
+fn a_namespace_is_changed_only_of_a_containerd() {
+    let mut desk = aimed();
+    assert!(desk.keys("n").screen().contains("not now: no containerd is among the targets"));
+    desk.keys("o").typed("containerd").keys("Enter Enter");
+    desk.keys("n Ctrl-U").typed("a/b").keys("Enter");
+    assert!(desk.screen().contains("a namespace has letters"), "{}", desk.screen());
+    desk.keys("Ctrl-U").typed("ci").keys("Enter");
+    assert_eq!(desk.app.model.gap.import.marked[2], target("containerd:,ci"));
 }
 
 #[test]

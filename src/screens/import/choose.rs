@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::actions::Act;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Choose, Input, Question};
-use crate::domain::import::{TARGETS, Target};
+use crate::domain::import::{KUBELET_NAMESPACE, TARGETS, Target, TargetError};
 use crate::domain::platform::Platform;
 use crate::domain::text;
 use crate::tui::importing::Importing;
@@ -83,9 +83,20 @@ fn hint(form: &str) -> (&'static str, &'static str) {
 pub(super) fn typed(row: usize, cx: &mut Cx<'_>) {
     let Some(form) = TARGETS.get(row) else { return };
     let word = form.split([':', '[']).next().unwrap_or_default();
-    let check = |text: &str| text.trim().parse::<Target>().map(drop).map_err(|error| error.to_string());
+    let check = |text: &str| target(text).map(drop);
     let input = Input::new(TYPED, &format!("Import into {form}"), hint(form).1);
-    cx.open(input.with(&format!("{word}:")).checked(check));
+    // What follows in brackets may be left away, and the colon with it.
+    let optional = form.starts_with(&format!("{word}[:"));
+    let begun = if optional { word.to_owned() } else { format!("{word}:") };
+    cx.open(input.with(&begun).checked(check));
+}
+
+/// A target, or what is wrong with it, as short as the dialog that says it.
+fn target(text: &str) -> Result<Target, String> {
+    text.trim().parse().map_err(|error| match error {
+        TargetError::Malformed { reason, .. } => reason,
+        TargetError::Unknown { .. } => "that is no target; Esc, then o shows how they begin".to_owned(),
+    })
 }
 
 /// Takes over a target that was typed in full.
@@ -116,6 +127,18 @@ fn at_home(target: Target, home: Option<&Path>) -> Target {
         Target::K3s(path) => Target::K3s(whole(path)),
         other => other,
     }
+}
+
+/// Asks for the namespace of the chosen containerd.
+pub(super) fn namespace(cx: &mut Cx<'_>) {
+    let now = cx.model.gap.import.namespace().unwrap_or(KUBELET_NAMESPACE).to_owned();
+    let check = |text: &str| {
+        let whole = format!("containerd:,{}", text.trim());
+        target(&whole).map(drop)
+    };
+    let help =
+        "k8s.io is the kubelet's: pods find no image of any other. moby is docker's, default that of ctr.";
+    cx.open(Input::new(Act::ImportNamespace, "Namespace of containerd", help).with(&now).checked(check));
 }
 
 fn settings(import: &Importing) -> [String; 3] {

@@ -155,6 +155,10 @@ impl Screen for Import {
             | Act::Mark
             | Act::MarkAll
             | Act::Invert => busy(),
+            Act::ImportNamespace if model.gap.import.namespace().is_none() => {
+                Some("no containerd is among the targets; t shows them".to_owned())
+            }
+            Act::ImportNamespace => busy(),
             Act::ImportDetails if self.line().is_none() => Some("no image is listed".to_owned()),
             Act::ImportNext if model.gap.checked.is_none() => {
                 Some("nothing was verified or imported yet".to_owned())
@@ -171,6 +175,7 @@ impl Screen for Import {
             Act::ImportPlan => Self::changed(cx),
             Act::ImportTargets => choose::targets(cx),
             Act::ImportOther => choose::forms(cx),
+            Act::ImportNamespace => choose::namespace(cx),
             Act::ImportEdit => choose::edit(cx, 0),
             Act::ImportScan => {
                 cx.say("looking for the runtimes of this node ...");
@@ -205,6 +210,10 @@ impl Screen for Import {
                 }
             }
             (Act::ImportOther, _, Answer::Text(text)) if choose::taken(&text, cx) => Self::aimed(cx),
+            (Act::ImportNamespace, _, Answer::Text(text)) => {
+                cx.model.gap.import.set_namespace(text.trim());
+                Self::aimed(cx);
+            }
             (Act::ImportEdit, 0, Answer::Rows(rows)) => {
                 let row = rows.first().copied().unwrap_or_default();
                 if choose::edit_row(cx, row) {

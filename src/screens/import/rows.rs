@@ -9,6 +9,7 @@ use crate::domain::bundle::Image;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, ItemView};
+use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use crate::tui::importing::Importing;
 use crate::tui::model::Model;
@@ -106,7 +107,10 @@ fn of_report<'a>(
             Some(_) if report.dry_run && !import.wants(&image.reference) => {
                 line(at, (6, "left out", Role::Dim), String::new())
             }
-            Some(look) => line(at, look, note(&there)),
+            Some(look) => match unproved(&there).first() {
+                Some(problem) => line(at, (0, "x unproved", Role::Fail), (*problem).to_owned()),
+                None => line(at, look, note(&there)),
+            },
         }
     };
     images.map(row).collect()
@@ -118,6 +122,21 @@ fn in_targets<'a>(report: &'a ImportReport, image: &Image) -> Vec<(&'a TargetRep
         Some((target, target.images.iter().find(|one| one.reference == image.reference)?))
     };
     report.targets.iter().filter_map(own).collect()
+}
+
+/// What the runtimes answered for the names of an image.
+fn answers<'a>(target: &'a TargetReport, image: &'a ImageReport) -> impl Iterator<Item = &'a NameProof> {
+    let names = target.proof.iter().flat_map(|proof| &proof.names);
+    names.filter(|name| name.reference == image.reference)
+}
+
+/// What is not as the bundle has it, by the word of the runtimes.
+fn unproved<'a>(there: &[(&'a TargetReport, &'a ImageReport)]) -> Vec<&'a str> {
+    there
+        .iter()
+        .flat_map(|(target, image)| answers(target, image))
+        .filter_map(|name| name.problem.as_deref())
+        .collect()
 }
 
 /// Rank, word and look of an outcome.
@@ -184,9 +203,22 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
         if let Outcome::Failed { hints, .. } = &there.outcome {
             lines.extend(hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
         }
+        lines.extend(answers(target, there).map(answer));
         lines.extend(there.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
     Page::new("Image", lines).copying(image.digest.to_string())
+}
+
+/// What a runtime answered for a name.
+fn answer(name: &NameProof) -> (String, Role) {
+    match &name.problem {
+        Some(problem) => (format!("x CRI: {}: {problem}", name.name), Role::Fail),
+        None => {
+            let pinned = if name.pinned { "pinned" } else { "not pinned" };
+            let platform = name.platform.as_deref().unwrap_or_default();
+            (format!("+ CRI: {}  {pinned}  {platform}", name.name), Role::Ok)
+        }
+    }
 }
 
 /// How many images of a target stand how, of those that are wanted.

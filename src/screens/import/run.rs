@@ -10,6 +10,7 @@ use super::rows::Counts;
 use crate::config::theme::Role;
 use crate::domain::progress::Phase;
 use crate::domain::text;
+use crate::engine::import::proof::Proof;
 use crate::engine::import::report::ImportReport;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
@@ -95,8 +96,21 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
         let counts = Counts::of(target, &model.gap.import).words(false);
         let (written, there) = (text::bytes(target.bytes_written), text::bytes(target.bytes_present));
         lines.push((format!("{}: {counts}; {written} written, {there} there", target.target), Role::Text));
+        lines.extend(target.proof.as_ref().map(proved));
+        lines.extend(
+            target.proof.iter().flat_map(|proof| &proof.notes).map(|note| (format!("! {note}"), Role::Warn)),
+        );
         lines.extend(target.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
     lines.push(("Enter shows the report".to_owned(), Role::Text));
     lines
+}
+
+/// What the runtime's CRI answered.
+fn proved(proof: &Proof) -> (String, Role) {
+    let (all, well) = (proof.names.len(), proof.answered());
+    let pinned = proof.names.iter().filter(|name| name.pinned).count();
+    let (sign, role) = if well == all { ("+", Role::Ok) } else { ("x", Role::Fail) };
+    let words = format!("{sign} the CRI of {} answers {well} of {all} names, {pinned} pinned", proof.runtime);
+    (words, role)
 }

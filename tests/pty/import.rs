@@ -1,0 +1,152 @@
+//! From a bundle to its images in a registry, a layout and a containerd, in a real terminal, and what stands there afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use airlift::domain::digest::Digest;
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+
+use crate::console::{Console, Setting};
+use crate::rig::containerd::{Containerd, Line};
+use crate::rig::need;
+use crate::rig::registry::DockerRegistry;
+use crate::rig::world::World;
+
+/// What is said as soon as the plan can be started.
+const PLANNED: &str = "Enter asks once more, then imports";
+const IMAGES: [&str; 3] = ["team/app-1:1.1", "team/app-2:1.2", "team/app-3:1.3"];
+
+/// A host with a bundle of three images, and their digests.
+struct Journey {
+    world: World,
+    bundle: PathBuf,
+    digests: Vec<Digest>,
+}
+
+impl Journey {
+    /// Nothing after a said skip when `docker-registry` is missing.
+    fn new() -> Option<Self> {
+        let world = World::start()?;
+        let digests = world.push(|layout, host| {
+            let image = |(name, n): (&str, u64)| {
+                let layers = vec![LayerSpec::noise(n, 200_000), LayerSpec::text("name", name)];
+                layout.image(&format!("{host}/{name}"), &ImageSpec::new(layers)).unwrap()
+            };
+            IMAGES.into_iter().zip(1..).map(image).collect()
+        });
+        let bundle = world.packed(&IMAGES.map(|name| format!("HOST/{name}")).each_ref().map(String::as_str));
+        Some(Self { world, bundle, digests })
+    }
+
+    fn names(&self) -> Vec<String> {
+        IMAGES.iter().map(|name| self.world.reference(name)).collect()
+    }
+
+    /// At the import of the bundle, which verified.
+    fn verified(&self) -> Console {
+        let mut console = Console::start(&Setting::new(&self.world.root.join("home")));
+        console.wait("Build media").keys("g").wait("step 1/4 Bundle").keys("o").wait("Open a directory");
+        console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
+        console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
+        console.keys("Enter").wait("step 3/4 Import");
+        console
+    }
+}
+
+/// Types a target, and waits until it is among those that are chosen.
+fn aim(console: &mut Console, target: &str) {
+    console.keys("o").wait("Another target").keys(target).keys("Enter");
+    let end = target.rsplit('/').next().unwrap().to_owned();
+    console.wait_for("the target is chosen", move |screen| {
+        screen.lines().any(|line| line.starts_with(" * ") && line.contains(&end))
+    });
+}
+
+/// Answers the question with yes, and waits until every image is where it was wanted.
+fn import(console: &mut Console) {
+    // The plan of all targets, not what still stands there of the one before the last was typed.
+    console.wait_for("all of it is planned", |screen| {
+        let mut chosen = screen.lines().filter(|line| line.starts_with(" * ")).peekable();
+        screen.contains(PLANNED) && chosen.peek().is_some() && chosen.all(|line| line.contains("3 add"))
+    });
+    console.keys("Enter").wait("Import this?").keys("i Enter");
+    console.wait("+ OK  every image is where it was wanted");
+}
+
+/// Saves the report in a directory, leaves, and gives its JSON form.
+fn report(mut console: Console, directory: &Path) -> serde_json::Value {
+    console.keys("Enter").wait("step 4/4 Report").wait("verified and imported");
+    console
+        .keys("w")
+        .wait("Save the report in")
+        .keys("Ctrl-U")
+        .keys(directory.to_str().unwrap())
+        .keys("Enter");
+    console.wait("written:");
+    let file = directory.join("bundle-1-report.json");
+    crate::rig::wait_until("the report is there", || file.exists());
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// The digest of what skopeo reads there.
+fn digest(skopeo: &Path, place: &str) -> Digest {
+    let output = Command::new(skopeo)
+        .args(["inspect", "--raw", "--tls-verify=false", "--no-creds", place])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
+    airlift::engine::hash::sha256(&output.stdout)
+}
+
+#[test]
+fn a_bundle_goes_into_a_registry_and_a_layout_in_one_run_and_the_report_says_so() {
+    let Some(journey) = Journey::new() else { return };
+    let (Some(skopeo), Some(registry)) = (need("skopeo"), DockerRegistry::start()) else { return };
+    let layout = journey.world.root.join("layout");
+    let mut console = journey.verified();
+    aim(&mut console, &format!("registry:http://{}/air", registry.host()));
+    aim(&mut console, &format!("oci:{}", layout.display()));
+    import(&mut console);
+    let report = report(console, journey.world.root.path());
+    assert_eq!((&report["deed"], &report["grade"]), (&"imported".into(), &"ok".into()), "{report:#}");
+    for ((name, path), expected) in journey.names().iter().zip(IMAGES).zip(&journey.digests) {
+        assert_eq!(digest(&skopeo, &format!("docker://{}/air/{path}", registry.host())), *expected);
+        assert_eq!(digest(&skopeo, &format!("oci:{}:{name}", layout.display())), *expected);
+    }
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_named_before_anything_is_written_and_planned_again_when_it_is() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(mut registry) = DockerRegistry::start() else { return };
+    registry.die();
+    let mut console = journey.verified();
+    aim(&mut console, &format!("registry:http://{}/air", registry.host()));
+    console.wait("x FAIL").wait(&registry.host());
+    registry.come_back();
+    console.keys("D");
+    import(&mut console);
+    assert_eq!(registry.status_of("/v2/air/team/app-3/tags/list"), 200);
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+}
+
+#[test]
+fn a_containerd_has_the_images_afterwards_and_its_cri_answers_for_every_name() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(containerd) = Containerd::with_cri(Line::One) else { return };
+    let mut console = journey.verified();
+    aim(&mut console, &containerd.target());
+    import(&mut console);
+    console.wait("the CRI of containerd").wait("6 of 6 names");
+    let report = report(console, journey.world.root.path());
+    let proof = report["imported"][0]["checked"][0]["how"].as_str().unwrap().to_owned();
+    assert!(proof.contains("answers 6 of 6 names"), "{report:#}");
+    let there = containerd.images();
+    for (name, expected) in journey.names().into_iter().zip(&journey.digests) {
+        assert!(there.contains(&(name.clone(), expected.to_string())), "{name} {expected}: {there:?}");
+    }
+}
