@@ -227,8 +227,9 @@ struct Reporter {
 
 impl Report for Reporter {
     fn event(&self, event: Event) {
-        let at = self.began.elapsed();
         let mut state = lock(&self.state);
+        // Under the lock: taken before it, it may be earlier than that of the one who was first.
+        let at = self.began.elapsed();
         let (view, published) = &mut *state;
         view.apply(&event, at);
         let bytes = matches!(event, Event::Bytes { .. });
@@ -271,6 +272,30 @@ mod tests {
         assert_eq!((view.phases[0].shown, view.phases[0].finished), (999, true));
         assert!(matches!(job.end().await, End::Succeeded(7)));
         assert!(manager.running().is_empty());
+    }
+
+    #[tokio::test]
+    async fn many_threads_may_report_at_once() {
+        const EACH: u64 = 20_000;
+        let manager = JobManager::new();
+        let job = manager.start("pack", &JobCtx::silent(), |ctx| async move {
+            ctx.say(Event::Started { phase: Phase::Fetch, items: 0, bytes: EACH });
+            let threads = [0; 4].map(|_| {
+                let ctx = ctx.clone();
+                let say = move || {
+                    for done in 0..EACH {
+                        ctx.say(Event::Bytes { phase: Phase::Fetch, done });
+                        if done % 10 == 0 {
+                            ctx.warn("so that the time of the last snapshot moves");
+                        }
+                    }
+                };
+                std::thread::spawn(say)
+            });
+            let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count();
+            Ok(panicked)
+        });
+        assert!(matches!(job.end().await, End::Succeeded(0)));
     }
 
     #[tokio::test]
