@@ -514,3 +514,24 @@ fn r02_r14_crio_is_asked_for_every_name_once_it_can_know_the_store() {
     let other = import("/var/other");
     assert!(other["proof"].is_null() && other["notes"].to_string().contains("restart"), "{other}");
 }
+
+#[test]
+fn r27_an_import_into_a_store_opens_no_socket_but_unix_ones() {
+    let Some(node) = node(&[]) else { return };
+    let (Some(strace), Some(unshare)) = (need("strace"), need("unshare")) else { return };
+    let trace = node.world.root.join("trace");
+    let inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut command = Command::new(unshare);
+    command.env_clear().current_dir(node.world.root.path());
+    for (key, value) in inner.get_envs() {
+        command.env(key, value.unwrap());
+    }
+    command.args(["-n", "--"]).arg(strace).args(["-f", "-e", "trace=network,execve", "-o"]).arg(&trace);
+    command.arg(inner.get_program()).args(inner.get_args());
+    Ran::of(command).code(0);
+    node.assert_listed();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    assert!(trace.contains("skopeo"), "what it starts is watched, too");
+    let mut sockets = trace.lines().filter(|line| line.contains(" socket("));
+    assert!(sockets.all(|line| line.contains("AF_UNIX")), "{trace}");
+}
