@@ -18,6 +18,7 @@ mod console;
 #[expect(dead_code, unused_imports, reason = "the bench uses its part of the rig, and not its tests")]
 mod rig;
 #[path = "../../tests/pty/steps.rs"]
+#[expect(dead_code, reason = "the bench takes some of the steps")]
 mod steps;
 
 use std::ffi::OsString;
