@@ -180,5 +180,7 @@ fn a_disk_that_fills_up_is_told_as_such_and_holds_no_half_image() {
         let ran = Ran::of(command).code(14);
         assert!(ran.said().contains(words), "{line:?}: {}", ran.said());
         assert_eq!(containerd.holdings(), Vec::<String>::new(), "{line:?}");
+        // Before the daemon, whose directory could not be removed otherwise.
+        drop(small);
     }
 }
