@@ -103,6 +103,8 @@ pub enum Command {
     Verify(commands::verify::Args),
     /// Verify a bundle and import it into registries, layouts or archives
     Import(commands::import::Args),
+    /// Take back the names that an import gave to images in the runtimes of this node
+    Undo(commands::undo::Args),
     /// Keys and the trust store
     Key(commands::key::Args),
     /// Removable media
@@ -150,6 +152,7 @@ impl Command {
             Self::Sign(args) => args.spec(places),
             Self::Verify(args) => args.spec(places),
             Self::Import(args) => return args.work(places),
+            Self::Undo(args) => args.spec(),
             Self::Key(args) => args.spec(places),
             Self::Inspect(args) => args.spec(),
             Self::Diff(args) => args.spec(),
@@ -170,6 +173,7 @@ impl Command {
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
             Self::Import(_) => "import",
+            Self::Undo(_) => "undo",
             Self::Key(args) => args.name(),
             Self::Media(args) => args.name(),
             Self::Inspect(_) => "inspect",

@@ -189,6 +189,11 @@ fn into(target: &TargetReport) -> Imported {
     words.push(format!("{} written", text::bytes(target.bytes_written)));
     let note = |how: &String| Checked { what: "note", grade: Grade::Warn, how: how.clone() };
     let mut checked = target.proof.as_ref().map_or_else(|| vec![asked(&target.target)], proved);
+    checked.extend(target.files.iter().map(|file| Checked {
+        what: "changed",
+        grade: Grade::Plain,
+        how: format!("{}: {}", file.path.display(), file.diff.join("  ")),
+    }));
     checked.extend(target.notes.iter().map(note));
     let proof = checked.iter().map(|row| row.grade);
     let grade = images.iter().map(|image| image.grade).chain(proof).max().unwrap_or(Grade::Plain);

@@ -226,6 +226,18 @@ impl Importing {
         self.picked.is_empty() || self.picked.contains(&reference.to_string())
     }
 
+    /// How many names were changed in runtimes by all runs so far, and can be taken back.
+    pub fn changes(&self) -> usize {
+        let targets = self.done.iter().flat_map(|(report, _)| &report.targets);
+        targets.map(|target| target.changes.len()).sum()
+    }
+
+    /// What was changed was taken back: nothing of the runs holds any more.
+    pub fn undone(&mut self) {
+        self.outdate();
+        self.done = None;
+    }
+
     /// The plan, where it could be made.
     pub fn planned(&self) -> Option<&ImportReport> {
         self.plan.as_ref()?.outcome.as_deref().ok()
@@ -292,6 +304,7 @@ fn merge(before: &mut ImportReport, later: &ImportReport) {
         }
         known.bytes_written += target.bytes_written;
         known.changes.extend(target.changes.iter().cloned());
+        known.files.extend(target.files.iter().cloned());
         known.proof = match (known.proof.take(), &target.proof) {
             (Some(before), Some(later)) => Some(proved(before, later)),
             (before, later) => later.clone().or(before),

@@ -165,6 +165,11 @@ impl Settings {
         Places { key: paths.key(), trust: paths.allowed_signers(), state: paths.state() }
     }
 
+    /// What the last import changed, as undo takes it.
+    pub fn changes_file(&self) -> PathBuf {
+        self.paths.work().join("import-changes.json")
+    }
+
     /// The list that is worked on.
     pub fn list_file(&self) -> PathBuf {
         self.paths.work().join("images.txt")
@@ -302,7 +307,7 @@ impl Model {
             Act::Pack => Some(Place::Assemble),
             Act::MediaCheck | Act::MediaMount => Some(Place::Media),
             Act::Verify => Some(Place::Check),
-            Act::Import => Some(Place::Import),
+            Act::Import | Act::ImportUndo => Some(Place::Import),
             Act::Sign | Act::Diff | Act::MediaEject => Some(Place::Report),
             _ => None,
         }

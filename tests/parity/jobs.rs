@@ -8,6 +8,7 @@ use airlift::engine::bundle::inspect::InspectSpec;
 use airlift::engine::bundle::verify::{Bytes, VerifySpec};
 use airlift::engine::demo::run::DemoSpec;
 use airlift::engine::import::ImportSpec;
+use airlift::engine::import::undo::UndoSpec;
 use airlift::engine::media::{CheckSpec, EjectSpec, MountSpec};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::select::Source;
@@ -183,6 +184,8 @@ fn verifications() -> Vec<JobSpec> {
         job(SignerSpec::Agent(None), true),
         import(verify_of("/b-1"), one),
         import(strict, all),
+        JobSpec::Undo(UndoSpec { file: "-r.json".into(), dry_run: false }),
+        JobSpec::Undo(UndoSpec { file: "/r.json".into(), dry_run: true }),
         JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
         JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
         JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),

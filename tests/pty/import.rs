@@ -111,7 +111,10 @@ fn a_bundle_goes_into_a_registry_and_a_layout_in_one_run_and_the_report_says_so(
     aim(&mut console, &format!("oci:{}", layout.display()));
     import(&mut console);
     let report = report(console, journey.world.root.path());
-    assert_eq!((&report["deed"], &report["grade"]), (&"imported".into(), &"ok".into()), "{report:#}");
+    assert_eq!(report["deed"], "imported");
+    for into in report["imported"].as_array().unwrap() {
+        assert_eq!((&into["grade"], into["images"].as_array().unwrap().len()), (&"ok".into(), 3), "{into:#}");
+    }
     for ((name, path), expected) in journey.names().iter().zip(IMAGES).zip(&journey.digests) {
         assert_eq!(digest(&skopeo, &format!("docker://{}/air/{path}", registry.host())), *expected);
         assert_eq!(digest(&skopeo, &format!("oci:{}:{name}", layout.display())), *expected);
@@ -143,10 +146,32 @@ fn a_containerd_has_the_images_afterwards_and_its_cri_answers_for_every_name() {
     import(&mut console);
     console.wait("the CRI of containerd").wait("6 of 6 names");
     let report = report(console, journey.world.root.path());
+    let printed = journey.world.root.join("home/.local/share/airlift/work/import-changes.json");
+    journey.world.run(["undo", "--dry-run", printed.to_str().unwrap()]).code(0);
     let proof = report["imported"][0]["checked"][0]["how"].as_str().unwrap().to_owned();
     assert!(proof.contains("answers 6 of 6 names"), "{report:#}");
     let there = containerd.images();
     for (name, expected) in journey.names().into_iter().zip(&journey.digests) {
         assert!(there.contains(&(name.clone(), expected.to_string())), "{name} {expected}: {there:?}");
     }
+}
+
+#[test]
+fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_stays() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(containerd) = Containerd::with_cri(Line::One) else { return };
+    let before = journey.names()[0].clone();
+    let bundle = journey.bundle.to_str().unwrap();
+    let into = ["--into", &containerd.target(), "--only", &before];
+    journey.world.run([&["import", bundle], &into[..]].concat()).code(0);
+    let held = containerd.images();
+    let mut console = journey.verified();
+    aim(&mut console, &containerd.target());
+    console.wait("2 add, 1 there").wait(PLANNED).keys("Enter").wait("Import this?").keys("i Enter");
+    console.wait("+ OK  every image is where it was wanted");
+    assert!(containerd.images().len() > held.len());
+    console.keys("u").wait("Take back what was imported?").keys("t Enter").wait("Taken back").keys("Esc");
+    console.wait("2 add, 1 there").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    assert_eq!(containerd.images(), held);
 }

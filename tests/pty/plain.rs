@@ -85,7 +85,7 @@ fn a_list_becomes_a_signed_bundle_by_numbers_and_lines() {
 }
 
 #[test]
-fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() {
+fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_imported_on_them() {
     let root = TempRoot::new();
     let kept = root.join("kept");
     root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
@@ -109,7 +109,22 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_on_them() 
     say(&mut console, "release@example.com");
     console.wait("OK  verified");
     say(&mut console, "enter");
-    console.wait("step 4/4 Report").wait("verified, with something to know");
+    console.wait("step 3/4 Import").wait("no target is chosen");
+    let layout = root.join("layout");
+    say(&mut console, "o");
+    console.wait("-- Another target");
+    say(&mut console, "2");
+    console.wait("-- Import into oci:DIR");
+    say(&mut console, &format!("oci:{}", layout.display()));
+    console.wait("this can be done: Enter asks once more");
+    say(&mut console, "enter");
+    console.wait("-- Import this?").wait("3 of 3 images go to 1 target").wait("Type yes to do it");
+    assert!(!layout.exists(), "nothing is written before the answer");
+    say(&mut console, "yes");
+    console.wait("+ OK  every image is where it was wanted");
+    assert!(layout.join("index.json").exists());
+    say(&mut console, "enter");
+    console.wait("step 4/4 Report").wait("verified and imported into 1 target");
     say(&mut console, "q");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);

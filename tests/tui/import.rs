@@ -13,8 +13,10 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Offer;
 use airlift::engine::bundle::verify::VerifyReport;
 use airlift::engine::error::Kind;
+use airlift::engine::import::containerd::names::{Change, UndoReport};
 use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
+use airlift::engine::import::undo::{Undone, UndoneReport};
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -523,6 +525,46 @@ fn a_namespace_is_changed_only_of_a_containerd() {
     assert!(desk.screen().contains("a namespace has letters"), "{}", desk.screen());
     desk.keys("Ctrl-U").typed("ci").keys("Enter");
     assert_eq!(desk.app.model.gap.import.marked[2], target("containerd:,ci"));
+}
+
+#[test]
+fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
+    let mut desk = imported();
+    assert!(
+        desk.keys("u")
+            .screen()
+            .contains("not now: no runtime was changed; registries and files keep what they got")
+    );
+    let mut changed = all_there();
+    if let JobReport::Import(report) = &mut changed {
+        report.targets.truncate(1);
+        report.targets[0].target = target("containerd");
+        let change = |name: &&str| Change { name: (*name).to_owned(), digest: digest(2), was: None };
+        report.targets[0].changes = NAMES[..3].iter().map(change).collect();
+    }
+    let mut desk = ended(done(changed));
+    let kept = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Save(path, text) if path.ends_with("work/import-changes.json") => Some(text.clone()),
+        _ => None,
+    });
+    assert!(kept.unwrap().contains(NAMES[0]));
+    desk.effects.clear();
+    desk.keys("u");
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Enter");
+    assert!(
+        !desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))),
+        "Cancel is where one stands"
+    );
+    desk.keys("u t Enter");
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Running);
+    let names =
+        UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
+    let targets = vec![Undone { target: target("containerd"), names }];
+    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(UndoneReport { dry_run: false, targets }))));
+    assert!(desk.screen().contains("removed: docker.io/library/nginx:1.25.3"), "{}", desk.screen());
+    assert!(desk.app.model.gap.import.done.is_none());
+    assert!(job(&desk).import.dry_run, "it is planned anew");
 }
 
 #[test]

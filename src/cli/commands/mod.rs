@@ -13,6 +13,7 @@ pub mod pack;
 pub mod resolve;
 pub mod serve;
 pub mod sign;
+pub mod undo;
 pub mod verify;
 
 use super::printer::Printer;
@@ -28,6 +29,7 @@ pub(super) fn show(report: &JobReport, out: &Printer) {
         JobReport::Sign(report) => sign::show(report, out),
         JobReport::Service(report) => serve::show(report, out),
         JobReport::Import(report) => import::show(report, out),
+        JobReport::Undo(report) => undo::show(report, out),
         JobReport::Inspect(report) => inspect::show(report, out),
         JobReport::Diff(report) => diff::show(report, out),
         JobReport::Demo(report) => demo::show(report, out),

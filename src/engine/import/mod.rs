@@ -20,6 +20,7 @@ mod source;
 mod stopped;
 mod stream;
 mod target;
+pub mod undo;
 
 use std::sync::Arc;
 

@@ -27,6 +27,10 @@ impl JobSpec {
             Self::Verify(spec) => words.verify(spec),
             Self::Sign(job) => words.sign(job),
             Self::Import(job) => words.import(job),
+            Self::Undo(spec) => {
+                words.flag("--dry-run", spec.dry_run);
+                words.name(&spec.file);
+            }
             Self::Inspect(spec) => words.name(&spec.bundle),
             Self::Diff(spec) => [&spec.first, &spec.second].into_iter().for_each(|path| words.name(path)),
             Self::Demo(spec) => words.demo(spec),

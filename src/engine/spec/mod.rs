@@ -21,6 +21,7 @@ use super::demo::run::{DemoReport, DemoSpec};
 use super::error::{Explain, Kind};
 use super::import::ImportSpec;
 use super::import::report::ImportReport;
+use super::import::undo::{UndoSpec, UndoneReport};
 use super::media::check::Found;
 use super::media::{CheckReport, CheckSpec, EjectReport, EjectSpec, MountReport, MountSpec};
 use super::pack::{PackReport, PlanReport};
@@ -48,6 +49,8 @@ pub enum JobSpec {
     Sign(SignJob),
     /// Verify and import.
     Import(ImportJob),
+    /// Take back what an import changed.
+    Undo(UndoSpec),
     /// Show what is in a bundle.
     Inspect(InspectSpec),
     /// Compare two bundles.
@@ -202,6 +205,8 @@ pub enum JobReport {
     Sign(CountersignReport),
     /// Of [`JobSpec::Import`].
     Import(ImportReport),
+    /// Of [`JobSpec::Undo`].
+    Undo(UndoneReport),
     /// Of [`JobSpec::Inspect`].
     Inspect(InspectReport),
     /// Of [`JobSpec::Diff`].
@@ -279,6 +284,7 @@ impl JobSpec {
             Self::Verify(_) => "verify",
             Self::Sign(_) => "sign",
             Self::Import(_) => "import",
+            Self::Undo(_) => "undo",
             Self::Inspect(_) => "inspect",
             Self::Diff(_) => "diff",
             Self::Demo(_) => "demo",
@@ -301,6 +307,7 @@ impl JobSpec {
             Self::Verify(spec) => spec.path.display().to_string(),
             Self::Sign(job) => job.bundle.display().to_string(),
             Self::Import(job) => job.verify.path.display().to_string(),
+            Self::Undo(spec) => spec.file.display().to_string(),
             Self::Inspect(spec) => spec.bundle.display().to_string(),
             Self::Diff(spec) => format!("{} {}", spec.first.display(), spec.second.display()),
             Self::MediaCheck(spec) => spec.path.display().to_string(),
@@ -334,6 +341,11 @@ impl JobReport {
                 kind: error.kind(),
                 words: error.to_string(),
                 hints: error.hints(),
+            }),
+            Self::Undo(report) if report.kept().next().is_some() => Some(Verdict {
+                kind: Kind::Partial,
+                words: format!("{} names stay as they are", report.kept().count()),
+                hints: report.kept().cloned().collect(),
             }),
             Self::MediaCheck(report) => report.found.as_ref().and_then(spoilt),
             Self::MediaEject(report) if !report.dry_run && !report.synced.holds => Some(Verdict {

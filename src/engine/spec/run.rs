@@ -26,6 +26,7 @@ use crate::engine::error::{Explain, Interrupted, Kind, Result};
 use crate::engine::given;
 use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
+use crate::engine::import::undo::undo;
 use crate::engine::jobs::onto;
 use crate::engine::jobs::record::{self, Recorded};
 use crate::engine::lockfile;
@@ -65,6 +66,7 @@ pub async fn run(spec: JobSpec, host: Host, ctx: JobCtx) -> Result<JobReport> {
         JobSpec::Verify(spec) => Box::pin(async { Ok(JobReport::Verify(verify(spec, &ctx).await?.report)) }),
         JobSpec::Sign(job) => Box::pin(async { sign_job(job, &host, &ctx).await.map(JobReport::Sign) }),
         JobSpec::Import(job) => Box::pin(async { import_job(job, &ctx).await.map(JobReport::Import) }),
+        JobSpec::Undo(spec) => Box::pin(async { undo(spec, &ctx).await.map(JobReport::Undo) }),
         JobSpec::Inspect(spec) => Box::pin(async { inspect(spec, &ctx).await.map(JobReport::Inspect) }),
         JobSpec::Diff(spec) => Box::pin(async { compare(spec, &ctx).await.map(JobReport::Diff) }),
         JobSpec::Demo(spec) => Box::pin(async { demo::run::run(spec, &ctx).await.map(JobReport::Demo) }),

@@ -193,7 +193,7 @@ pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
     let one = |words: &str, role| vec![(words.to_owned(), role)];
     match &checked.ended {
         Ended::Succeeded(_) if warnings(&checked.ended) => {
-            one("OK  verified, with warnings: Enter shows them", Role::Ok)
+            one("OK  verified, with warnings: 4 shows them", Role::Ok)
         }
         Ended::Succeeded(_) => one("OK  verified: every check held", Role::Ok),
         Ended::Cancelled => one("stopped: nothing is known of this bundle", Role::Warn),

@@ -13,9 +13,10 @@ use self::rows::{Line, bytes, images, lines};
 use self::run::{outcome, phases};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
-use crate::dialogs::{Answer, Confirm, Question};
+use crate::dialogs::{Answer, Confirm, Page, Question};
 use crate::domain::text;
-use crate::engine::spec::{ImportJob, JobSpec};
+use crate::engine::import::undo::UndoSpec;
+use crate::engine::spec::{ImportJob, JobReport, JobSpec};
 use crate::tui::importing::Run;
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -24,6 +25,7 @@ use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
+use crate::widgets::stepper::StepState;
 use crate::widgets::table::{Column, Row, Value, table};
 
 /// Rows that the images keep at least.
@@ -107,6 +109,58 @@ impl Import {
         }
     }
 
+    /// Asks whether to take back what was changed.
+    fn ask_undo(cx: &mut Cx<'_>) {
+        let Some((report, _)) = &cx.model.gap.import.done else { return };
+        let mut lines = Vec::new();
+        for target in report.targets.iter().filter(|target| !target.changes.is_empty()) {
+            let back = target.changes.iter().filter(|change| change.was.is_some()).count();
+            let gone = target.changes.len() - back;
+            let back = if back > 0 { format!("; to point back: {back}") } else { String::new() };
+            lines.push(format!("{}: names to remove: {gone}{back}.", target.target));
+        }
+        lines.push(
+            "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
+             pod that runs keeps its image."
+                .to_owned(),
+        );
+        lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
+        cx.open(Confirm::new(Act::ImportUndo, "Take back what was imported?", lines, "Take it back"));
+    }
+
+    fn undo(cx: &mut Cx<'_>) {
+        let file = cx.model.settings.changes_file();
+        cx.start(Act::ImportUndo, JobSpec::Undo(UndoSpec { file, dry_run: false }));
+    }
+
+    /// Keeps what was changed, so that it can be taken back, also once this program was left.
+    fn keep_changes(cx: &mut Cx<'_>) {
+        let import = &cx.model.gap.import;
+        let Some((report, _)) = import.done.as_ref().filter(|_| import.changes() > 0) else { return };
+        if let Ok(text) = serde_json::to_string(report) {
+            let file = cx.model.settings.changes_file();
+            cx.effect(Effect::Save(file, text));
+        }
+    }
+
+    fn undone(cx: &mut Cx<'_>) {
+        let ended = cx.model.job_of(Act::ImportUndo).and_then(|job| job.ended.clone());
+        match ended {
+            Some(Ended::Succeeded(report)) => {
+                if let JobReport::Undo(report) = &*report {
+                    cx.model.gap.import.undone();
+                    cx.model.set_state(Place::Import, StepState::Todo);
+                    cx.model.changed(Place::Import);
+                    let lines = report.lines();
+                    cx.open(Page::plain("Taken back", lines.clone()).copying(lines.join("\n")));
+                    Self::plan(cx);
+                }
+            }
+            Some(Ended::Failed(failure)) => cx.open(words::failure_page("That was not taken back", &failure)),
+            _ => {}
+        }
+    }
+
     fn retry(cx: &mut Cx<'_>) {
         match again(cx.model) {
             Ok(job) => cx.start(Act::Import, JobSpec::Import(job)),
@@ -129,7 +183,14 @@ impl Screen for Import {
                 let failed = again(model).is_ok();
                 let first = if failed { Act::Retry } else { Act::ImportNext };
                 let second = if failed { Act::ImportNext } else { Act::ImportPlan };
-                vec![first, second, Act::ImportDetails, Act::ImportTargets, Act::Back]
+                let undo = model.gap.import.changes() > 0;
+                vec![
+                    first,
+                    second,
+                    Act::ImportDetails,
+                    if undo { Act::ImportUndo } else { Act::ImportTargets },
+                    Act::Back,
+                ]
             }
             Some(_) => vec![Act::Retry, Act::ImportPlan, Act::ImportTargets, Act::Logs, Act::Back],
             None if model.gap.import.marked.is_empty() => {
@@ -159,6 +220,10 @@ impl Screen for Import {
                 Some("no containerd is among the targets; t shows them".to_owned())
             }
             Act::ImportNamespace => busy(),
+            Act::ImportUndo if model.gap.import.changes() == 0 => {
+                Some("no runtime was changed; registries and files keep what they got".to_owned())
+            }
+            Act::ImportUndo => busy(),
             Act::ImportDetails if self.line().is_none() => Some("no image is listed".to_owned()),
             Act::ImportNext if model.gap.checked.is_none() => {
                 Some("nothing was verified or imported yet".to_owned())
@@ -187,6 +252,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
+            Act::ImportUndo => Self::ask_undo(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => return false,
         }
@@ -200,6 +266,7 @@ impl Screen for Import {
                     cx.start(Act::Import, JobSpec::Import(job));
                 }
             }
+            (Act::ImportUndo, _, Answer::Yes) => Self::undo(cx),
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);
@@ -248,7 +315,9 @@ impl Screen for Import {
                 }
             }
             // What was accepted is history now, and there is less room.
+            Act::ImportUndo => Self::undone(cx),
             Act::Import => {
+                Self::keep_changes(cx);
                 super::bundle::scan(cx);
                 Self::scan(cx);
             }

@@ -1,0 +1,219 @@
+//! Takes back what an import changed in runtimes, from the report that it left: names that were made go, others point back.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::containerd;
+use super::containerd::names::{Change, UndoReport};
+use crate::domain::import::Target;
+use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::given;
+
+/// Bytes of a report that are read at most.
+const MAX_REPORT: u64 = 256 << 20;
+
+/// What to take back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UndoSpec {
+    /// The report of the import: what `airlift import --json` printed, or its report alone.
+    pub file: PathBuf,
+    /// Whether to say what would be taken back, and change nothing.
+    pub dry_run: bool,
+}
+
+/// What was taken back, or would be.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UndoneReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// One per target that had something to take back.
+    pub targets: Vec<Undone>,
+}
+
+/// One target's part.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// The target.
+    pub target: Target,
+    /// What became of each name.
+    #[serde(flatten)]
+    pub names: UndoReport,
+}
+
+impl UndoneReport {
+    /// Names that stay as they are, each with the reason.
+    pub fn kept(&self) -> impl Iterator<Item = &String> {
+        self.targets.iter().flat_map(|one| &one.names.kept)
+    }
+
+    /// A line for each name.
+    pub fn lines(&self) -> Vec<String> {
+        let (removed, restored) =
+            if self.dry_run { ("would be removed", "would point back") } else { ("removed", "points back") };
+        let mut lines = Vec::new();
+        for Undone { target, names } in &self.targets {
+            lines.push(target.to_string());
+            lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
+            lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
+            lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
+        }
+        lines
+    }
+}
+
+/// Why nothing can be taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// The file is no report of an import.
+    #[error("{} is no report of an import: {reason}", path.display())]
+    NoReport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The report has no changes.
+    #[error("{} tells of nothing that can be taken back", path.display())]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Explain for UndoError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::NoReport { .. } => "give what airlift import --json printed, kept in a file",
+            Self::Nothing { .. } => {
+                "names in containerd can be taken back; registries, layouts and archives keep what was added"
+            }
+        };
+        vec![hint.to_owned()]
+    }
+}
+
+/// What is read of a report.
+#[derive(Deserialize)]
+struct Kept {
+    targets: Vec<KeptTarget>,
+}
+
+#[derive(Deserialize)]
+struct KeptTarget {
+    target: Target,
+    #[serde(default)]
+    changes: Vec<Change>,
+}
+
+/// Takes back what the report tells of, target by target.
+///
+/// # Errors
+/// [`UndoError`], a file's, or as a runtime answers.
+pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
+    given::check(&spec.file, "report of an import", "what airlift import --json printed is one")?;
+    let (files, file) = (ctx.files.clone(), spec.file.clone());
+    let kept = blocking(move || read(&*files, &file)).await?;
+    let mut targets = Vec::new();
+    for KeptTarget { target, changes } in kept.targets {
+        ctx.check()?;
+        let Target::Containerd(node) = &target else { continue };
+        if changes.is_empty() {
+            continue;
+        }
+        let names = if spec.dry_run { foreseen(&changes) } else { containerd::undo(node, &changes).await? };
+        targets.push(Undone { target, names });
+    }
+    if targets.is_empty() {
+        return Err(UndoError::Nothing { path: spec.file }.into());
+    }
+    Ok(UndoneReport { dry_run: spec.dry_run, targets })
+}
+
+/// What would be taken back, where nothing changed since.
+fn foreseen(changes: &[Change]) -> UndoReport {
+    let (restored, removed): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().rev().partition(|change| change.was.is_some());
+    let names = |changes: Vec<&Change>| changes.into_iter().map(|change| change.name.clone()).collect();
+    UndoReport { removed: names(removed), restored: names(restored), kept: Vec::new() }
+}
+
+/// Reads a report: one document, or the last line of what `--json` prints, where it is under `report`.
+fn read(files: &dyn Files, path: &Path) -> Result<Kept> {
+    let open = open_named(files, path)?;
+    let bytes = read_whole(open, MAX_REPORT).map_err(|source| FileError {
+        operation: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes).map_err(|reason| UndoError::NoReport { path: path.to_owned(), reason }.into())
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Document {
+        Result { report: Kept },
+        Report(Kept),
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));
+    match document.map_err(|error| error.to_string())? {
+        Document::Result { report } | Document::Report(report) => Ok(report),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::digest::Digest;
+
+    fn report(changes: &str) -> String {
+        format!(
+            "{{\"bundle\":1,\"targets\":[{{\"target\":\"containerd\",\"images\":[],\"changes\":{changes}}},{{\"target\":\"oci:/x\"}}]}}"
+        )
+    }
+
+    fn change(name: &str) -> String {
+        format!("{{\"name\":\"{name}\",\"digest\":\"{}\",\"was\":null}}", Digest::sha256(&[1; 32]))
+    }
+
+    #[test]
+    fn a_report_is_read_alone_and_as_the_last_line_that_was_printed() {
+        let one = report(&format!("[{}]", change("a:1")));
+        let printed = format!(
+            "{{\"airlift\":1}}\n{{\"event\":\"started\"}}\n{{\"event\":\"result\",\"ok\":true,\"report\":{one}}}\n"
+        );
+        for text in [one.clone(), printed] {
+            let kept = parse(text.as_bytes()).unwrap();
+            assert_eq!((kept.targets.len(), kept.targets[0].changes[0].name.as_str()), (2, "a:1"), "{text}");
+        }
+        for text in ["", "{}", "nginx:1\n", "{\"targets\":[{\"target\":\"ftp:x\"}]}"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_without_changes_is_told_and_a_dry_run_opens_no_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("report.json");
+        let ctx = JobCtx::silent();
+        std::fs::write(&file, report("[]")).unwrap();
+        let error = undo(UndoSpec { file: file.clone(), dry_run: true }, &ctx).await.unwrap_err();
+        assert!(error.message().contains("nothing that can be taken back"), "{error}");
+        std::fs::write(&file, report(&format!("[{},{}]", change("a:1"), change("a:2")))).unwrap();
+        let done = undo(UndoSpec { file, dry_run: true }, &ctx).await.unwrap();
+        assert_eq!(done.targets[0].names.removed, ["a:2", "a:1"]);
+    }
+}
