@@ -9,6 +9,7 @@ use crate::config::options::Options;
 use crate::config::paths::NoHome;
 use crate::domain::job::Places;
 use crate::domain::platform::Platform;
+use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::given;
 use crate::engine::registry::RegistryOptions;
@@ -271,9 +272,9 @@ pub struct TrustArgs {
     /// Keep the history of accepted bundles here instead of in the data directory
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Accept a bundle older than one accepted before; the history is kept
-    #[arg(long)]
-    pub allow_rollback: bool,
+    /// Accept a bundle older than one accepted before, or the one of that id alone; the history is kept
+    #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true)]
+    pub allow_rollback: Option<Option<uuid::Uuid>>,
 }
 
 impl TrustArgs {
@@ -297,7 +298,11 @@ impl TrustArgs {
             min_signatures: self.min_signatures.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             state: given_or(self.state.clone(), places, |places| &places.state)?,
             deep: false,
-            allow_rollback: self.allow_rollback,
+            allow_rollback: match self.allow_rollback {
+                None => AllowRollback::No,
+                Some(None) => AllowRollback::Any,
+                Some(Some(id)) => AllowRollback::Only(id),
+            },
             bytes,
             record: true,
         })

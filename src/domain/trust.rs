@@ -11,6 +11,30 @@ pub const CLOCK_TOLERANCE: jiff::SignedDuration = jiff::SignedDuration::from_hou
 /// A serial this far ahead of the accepted one was not reached by packing bundles.
 pub const HUGE_JUMP: u64 = 1_000_000;
 
+/// Which bundle is let through although its serial is lower than an accepted one, or far above it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AllowRollback {
+    /// None.
+    #[default]
+    No,
+    /// Whichever lies there.
+    Any,
+    /// The one of this id alone, as its signed document says.
+    Only(uuid::Uuid),
+}
+
+impl AllowRollback {
+    /// Whether it is about the bundle of that id.
+    pub fn covers(self, id: uuid::Uuid) -> bool {
+        match self {
+            Self::No => false,
+            Self::Any => true,
+            Self::Only(only) => only == id,
+        }
+    }
+}
+
 /// What is known about the time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClockEvidence {

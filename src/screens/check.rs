@@ -5,14 +5,17 @@ mod rows;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use uuid::Uuid;
 
 use self::rows::{Line, lines};
 use super::bundle::scan;
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
+use crate::domain::digest::Digest;
 use crate::domain::progress::Phase;
 use crate::domain::text;
+use crate::domain::trust::AllowRollback;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::Checked;
 use crate::tui::model::{Model, Place};
@@ -34,6 +37,8 @@ pub(super) struct Check {
     list: List,
     lines: Vec<Line>,
     pinning: pin::Pinning,
+    /// Id and document of the bundle that is asked about.
+    older: Option<(Uuid, Digest)>,
 }
 
 impl Check {
@@ -72,6 +77,35 @@ impl Check {
         cx.model.gap.checked = Some(Checked { ended, view, at, spec, document });
         // What was accepted is history now.
         scan(cx);
+    }
+
+    fn ask_override(&mut self, cx: &mut Cx<'_>) {
+        let (Some(reason), Some(said)) = (cx.model.gap.rollback(), cx.model.gap.said()) else { return };
+        self.older = Some((said.report.id, said.report.manifest_digest.clone()));
+        let id = said.report.id.to_string();
+        let name = id.rsplit('-').next().unwrap_or_default().to_owned();
+        let words = vec![
+            format!("{}-{}: {reason}.", said.report.name, said.report.serial),
+            "An older bundle brings back images with faults that were mended since. Let it through only if \
+             somebody in charge wants exactly this one."
+                .to_owned(),
+            format!(
+                "Its id is {id}. That it was let through is kept in the report. Signatures, expiry and every byte are checked all the same."
+            ),
+        ];
+        let confirm = Confirm::new(Act::CheckOverride, "Let an older bundle through?", words, "Verify");
+        cx.open(confirm.typed(&name));
+    }
+
+    /// The id was typed: what lies there now must be what was asked about.
+    fn let_through(&mut self, cx: &mut Cx<'_>) {
+        let Some((id, document)) = self.older.take() else { return };
+        let now = cx.model.gap.said().map(|said| (said.report.id, &said.report.manifest_digest));
+        if now != Some((id, &document)) {
+            return cx.say("another bundle lies there now than was asked about; nothing was let through");
+        }
+        cx.model.gap.overridden = AllowRollback::Only(id);
+        self.verify(cx);
     }
 }
 
@@ -124,7 +158,7 @@ impl Screen for Check {
                     if *deep { "layers are unpacked and compared, too" } else { "layers are only hashed" };
                 cx.say(format!("{words}; v verifies"));
             }
-            Act::CheckOverride => ask_override(cx),
+            Act::CheckOverride => self.ask_override(cx),
             Act::KeyTrust => pin::ask(cx),
             Act::CheckDetails => {
                 if let Some(line) = self.line() {
@@ -142,10 +176,7 @@ impl Screen for Check {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
-            (Act::CheckOverride, Answer::Yes) => {
-                cx.model.gap.overridden = true;
-                self.verify(cx);
-            }
+            (Act::CheckOverride, Answer::Yes) => self.let_through(cx),
             (Act::KeyTrust, Answer::Text(text)) => self.pinning.answered(question.part, &text, cx),
             _ => {}
         }
@@ -242,23 +273,6 @@ impl Screen for Check {
         };
         table(COLUMNS, &self.list, row, line::below(area, top), look, buffer);
     }
-}
-
-fn ask_override(cx: &mut Cx<'_>) {
-    let (Some(reason), Some(said)) = (cx.model.gap.rollback(), cx.model.gap.said()) else { return };
-    let id = said.report.id.to_string();
-    let name = id.rsplit('-').next().unwrap_or_default().to_owned();
-    let words = vec![
-        format!("{}-{}: {reason}.", said.report.name, said.report.serial),
-        "An older bundle brings back images with faults that were mended since. Let it through only if \
-         somebody in charge wants exactly this one."
-            .to_owned(),
-        format!(
-            "Its id is {id}. That it was let through is kept in the report. Signatures, expiry and every byte are checked all the same."
-        ),
-    ];
-    let confirm = Confirm::new(Act::CheckOverride, "Let an older bundle through?", words, "Verify");
-    cx.open(confirm.typed(&name));
 }
 
 /// What stands above the list: the bundle, how it goes, and the keys that are not trusted.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::trust::SerialDecision;
+use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
@@ -24,8 +24,8 @@ pub struct Gap {
     pub chosen: Option<PathBuf>,
     /// Whether layers are unpacked, too.
     pub deep: bool,
-    /// Whether an older serial was let through, by its id typed in.
-    pub overridden: bool,
+    /// The bundle that was let through with an older serial, by its id typed in.
+    pub overridden: AllowRollback,
     /// The last verification of the chosen bundle.
     pub checked: Option<Checked>,
     /// Its import.
@@ -80,7 +80,7 @@ impl Gap {
     pub fn choose(&mut self, path: PathBuf) -> bool {
         let another = self.chosen.as_ref() != Some(&path);
         if another {
-            (self.overridden, self.checked) = (false, None);
+            (self.overridden, self.checked) = (AllowRollback::No, None);
             self.import.begin_anew();
             self.chosen = Some(path);
         }
@@ -117,7 +117,7 @@ impl Model {
     /// Bundles were looked for again. Another medium may lie at the same place now: what was let through was not this
     /// one, and what was verified holds only for the document it was about. Says so where that is another one.
     pub(super) fn offers_seen(&mut self, offers: Arc<Vec<Offer>>) -> Option<&'static str> {
-        self.gap.overridden = false;
+        self.gap.overridden = AllowRollback::No;
         self.gap.offers = Some(offers);
         self.gap.offer()?;
         let now = self.gap.document();

@@ -54,7 +54,7 @@ fn look(world: &World, bundle: &Path, bytes: Bytes, files: Arc<dyn Files>) -> Re
         min_signatures: 1,
         state: world.root.join("seen"),
         deep: false,
-        allow_rollback: false,
+        allow_rollback: airlift::domain::trust::AllowRollback::No,
         bytes,
         record: false,
     };

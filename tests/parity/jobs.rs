@@ -3,6 +3,7 @@
 use airlift::actions::ACTIONS;
 use airlift::cli::args::{Cli, Work};
 use airlift::domain::job::Places;
+use airlift::domain::trust::AllowRollback;
 use airlift::engine::bundle::diff::DiffSpec;
 use airlift::engine::bundle::inspect::InspectSpec;
 use airlift::engine::bundle::verify::{Bytes, VerifySpec};
@@ -40,7 +41,7 @@ fn verify_of(path: &str) -> VerifySpec {
         min_signatures: 1,
         state,
         deep: false,
-        allow_rollback: false,
+        allow_rollback: AllowRollback::No,
         bytes: Bytes::All,
         record: true,
     }
@@ -139,9 +140,11 @@ fn verifications() -> Vec<JobSpec> {
         min_signatures: 2,
         state: "/s".into(),
         deep: true,
-        allow_rollback: true,
+        allow_rollback: AllowRollback::Any,
         ..verify_of("-bundle")
     };
+    let id = "0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a".parse().unwrap();
+    let older = VerifySpec { allow_rollback: AllowRollback::Only(id), ..verify_of("/b-1") };
     let job = |signer, dry_run| JobSpec::Sign(SignJob { bundle: "/b-1".into(), signer, dry_run });
     let import = |verify: VerifySpec, import| {
         let verify = VerifySpec { deep: false, bytes: Bytes::AllButLayers, record: false, ..verify };
@@ -180,6 +183,7 @@ fn verifications() -> Vec<JobSpec> {
     vec![
         JobSpec::Verify(verify_of("/b-1")),
         JobSpec::Verify(strict.clone()),
+        JobSpec::Verify(older),
         job(SignerSpec::Key(places().key), false),
         job(SignerSpec::Agent(None), true),
         import(verify_of("/b-1"), one),

@@ -182,6 +182,12 @@ fn an_older_serial_and_a_second_document_of_one_serial_are_refused() {
     world.verify(&new, &[]).code(0);
     let refused = world.verify(&old, &[]).code(12).said();
     assert!(refused.contains("serial 1 is offered, serial 2 was accepted before"), "{refused}");
+    // One id lets through that bundle alone.
+    let id =
+        |flags: &[&str], path| world.verify(path, flags).code(0).report()["id"].as_str().unwrap().to_owned();
+    let of = |id: String| format!("--allow-rollback={id}");
+    world.verify(&old, &[&of(id(&[], &new))]).code(12);
+    world.verify(&old, &[&of(id(&["--allow-rollback"], &old))]).code(0);
     let let_through = world.verify(&old, &["--allow-rollback"]).code(0).report();
     assert!(let_through["warnings"].to_string().contains("let through on request"), "{let_through}");
     world.verify(&old, &[]).code(12);
@@ -223,7 +229,7 @@ async fn an_expired_bundle_and_a_clock_that_is_behind_are_told_apart() {
             min_signatures: 1,
             state: state.path().to_owned(),
             deep: false,
-            allow_rollback: false,
+            allow_rollback: airlift::domain::trust::AllowRollback::No,
             bytes: Bytes::All,
             record: true,
         };

@@ -7,6 +7,7 @@ use airlift::domain::job::JobId;
 use airlift::domain::progress::{Check, Event, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
+use airlift::engine::bundle::offer::Said;
 use airlift::engine::error::Kind;
 use airlift::failure::Failure;
 use airlift::tui::msg::{Effect, Ended, Msg};
@@ -106,7 +107,34 @@ fn an_older_bundle_is_let_through_only_by_typing_its_id() {
     desk.keys("Enter");
     assert!(desk.app.model.running().is_none());
     desk.typed("5e1f20c47f2a").keys("Enter");
-    assert!(desk.app.model.running().is_some() && desk.app.model.gap.overridden);
+    let started = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => Some(spec.command_line(&desk.app.model.settings.places()).join(" ")),
+        _ => None,
+    });
+    let id = "--allow-rollback=0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a";
+    assert!(started.as_ref().is_some_and(|line| line.contains(id)), "{started:?}");
+}
+
+#[test]
+fn the_id_of_one_bundle_lets_no_other_one_through_that_came_to_lie_at_its_place() {
+    let decision = || Some(SerialDecision::Rollback { accepted: 43, offered: 42 });
+    let changes: [fn(&mut Said); 2] = [
+        |said| said.report.id = "0193a5c8-1d2e-7b44-9a53-000000000001".parse().unwrap(),
+        |said| said.report.manifest_digest = crate::made::digest(9),
+    ];
+    for change in changes {
+        let mut desk = desk(decision());
+        desk.keys("O");
+        let mut other = offer(42, decision());
+        if let Ok(said) = &mut other.said {
+            change(said);
+        }
+        desk.tell(found(vec![other]));
+        desk.typed("5e1f20c47f2a").keys("Enter");
+        assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+        let screen = desk.screen();
+        assert!(screen.contains("another bundle lies there now than was asked about"), "{screen}");
+    }
 }
 
 #[test]

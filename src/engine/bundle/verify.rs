@@ -11,7 +11,7 @@ use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Check, Event};
 use crate::domain::text;
-use crate::domain::trust::{Accepted, Lifetime, decide_clock};
+use crate::domain::trust::{Accepted, AllowRollback, Lifetime, decide_clock};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -37,8 +37,8 @@ pub struct VerifySpec {
     pub state: PathBuf,
     /// Whether to unpack layers and compare with the image configurations.
     pub deep: bool,
-    /// Whether a serial lower than one accepted before is let through, and said.
-    pub allow_rollback: bool,
+    /// Which bundle is let through, and said, although its serial is lower than one accepted before.
+    pub allow_rollback: AllowRollback,
     /// How much to hash.
     pub bytes: Bytes,
     /// Whether to remember that it was accepted; a dry run writes nothing.

@@ -222,7 +222,7 @@ impl Demo {
             min_signatures: 1,
             state: self.at("state-disconnected"),
             deep: true,
-            allow_rollback: false,
+            allow_rollback: crate::domain::trust::AllowRollback::No,
             bytes: Bytes::All,
             record: true,
         }

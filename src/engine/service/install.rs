@@ -67,7 +67,7 @@ fn verification(spec: &InstallSpec, bundle: &Path) -> VerifySpec {
         min_signatures: spec.min_signatures,
         state: spec.state.clone(),
         deep: false,
-        allow_rollback: false,
+        allow_rollback: crate::domain::trust::AllowRollback::No,
         bytes: Bytes::All,
         record: false,
     }

@@ -7,6 +7,7 @@ use super::{
     ResolveJob, SignJob, SignerSpec,
 };
 use crate::domain::job::Places;
+use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::verify::VerifySpec;
 use crate::engine::demo::run::DemoSpec;
 use crate::engine::media::EjectSpec;
@@ -166,7 +167,11 @@ impl Words<'_> {
         self.unless("--trust", &spec.trust, &self.places.trust.clone());
         self.other("--min-signatures", spec.min_signatures, 1);
         self.unless("--state", &spec.state, &self.places.state.clone());
-        self.flag("--allow-rollback", spec.allow_rollback);
+        match spec.allow_rollback {
+            AllowRollback::No => {}
+            AllowRollback::Any => self.flag("--allow-rollback", true),
+            AllowRollback::Only(id) => self.options.push(format!("--allow-rollback={id}")),
+        }
         self.name(&spec.path);
     }
 

@@ -6,6 +6,7 @@ use crate::dialogs::Page;
 use crate::domain::bundle::Image;
 use crate::domain::progress::Check;
 use crate::domain::text;
+use crate::domain::trust::AllowRollback;
 use crate::domain::view::{ItemState, JobView};
 use crate::engine::spec::JobReport;
 use crate::tui::gap::Checked;
@@ -140,7 +141,11 @@ fn foresee(model: &Model, lines: &mut [Line]) {
         warn(Check::Clock, format!("expired {expires:.0}"));
     }
     if let Some(reason) = model.gap.rollback() {
-        let let_through = if model.gap.overridden { "let through on request" } else { "O lets it through" };
+        let let_through = if model.gap.overridden != AllowRollback::No {
+            "let through on request"
+        } else {
+            "O lets it through"
+        };
         warn(Check::Serial, format!("{reason}; {let_through}"));
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn decide(
     for fingerprint in &trust.signed_by {
         let decision =
             known.decide(&document.name, std::slice::from_ref(fingerprint), document.serial, digest);
-        decision.enforce(&document.name, spec.allow_rollback)?;
+        decision.enforce(&document.name, spec.allow_rollback.covers(document.id))?;
         found.push(History { fingerprint: fingerprint.clone(), decision });
     }
     Ok(found)
