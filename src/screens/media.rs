@@ -36,6 +36,8 @@ pub(super) struct Media {
     tested: Vec<Tested>,
     /// A directory was asked for and is being looked at.
     asked: Option<std::path::PathBuf>,
+    /// The test that is asked about, and the medium that was there then.
+    testing: Option<(CheckSpec, Medium)>,
 }
 
 impl Media {
@@ -87,13 +89,27 @@ impl Media {
         }
     }
 
-    fn check(&self, model: &Model) -> Option<JobSpec> {
+    fn check(&self, model: &Model) -> Option<CheckSpec> {
         let path = self.medium(model)?.1?.mount_point()?.to_owned();
-        Some(JobSpec::MediaCheck(CheckSpec { path, dry_run: false }))
+        Some(CheckSpec { path, dry_run: false })
     }
 
-    fn ask_check(&self, cx: &mut Cx<'_>) {
-        let Some((medium, Some(volume))) = self.medium(cx.model) else { return };
+    /// The test that was asked about is wanted: on the medium that it was asked about, wherever the cursor is.
+    fn test(&mut self, cx: &mut Cx<'_>) {
+        let Some((spec, asked)) = self.testing.take() else { return };
+        let here = |medium: &Medium| {
+            medium.is_still(&asked) && medium.volumes.iter().any(|volume| lies_at(volume, &spec))
+        };
+        if cx.model.media.iter().flat_map(|media| &media.media).any(here) {
+            return cx.start(Act::MediaCheck, JobSpec::MediaCheck(spec));
+        }
+        cx.say(format!("{} is gone from {}; nothing was tested", asked.short_name(), spec.path.display()));
+    }
+
+    fn ask_check(&mut self, cx: &mut Cx<'_>) {
+        let (Some((medium, Some(volume))), Some(spec)) = (self.medium(cx.model), self.check(cx.model)) else {
+            return;
+        };
         let largest = volume.file_system.as_ref().and_then(|kind| kind.max_file());
         let plan = volume.free.and_then(|free| ProbePlan::new(free, None, largest));
         let Some(plan) = plan else { return cx.say("too little is free there to tell anything") };
@@ -109,6 +125,7 @@ impl Media {
              does with everything that is written to it."
                 .to_owned(),
         ];
+        self.testing = Some((spec, medium.clone()));
         cx.open(Confirm::new(Act::MediaCheck, "Test whether it keeps what is written?", words, "Test"));
     }
 
@@ -130,6 +147,10 @@ impl Media {
             rows::place(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
         cx.open(Confirm::new(rows::TAKE, "Assemble in this directory?", words, "Take it"));
     }
+}
+
+fn lies_at(volume: &Volume, spec: &CheckSpec) -> bool {
+    volume.mount_points.contains(&spec.path)
 }
 
 impl Screen for Media {
@@ -201,11 +222,7 @@ impl Screen for Media {
                     cx.go(Place::Assemble);
                 }
             }
-            (Question { act: Act::MediaCheck, .. }, Answer::Yes) => {
-                if let Some(job) = self.check(cx.model) {
-                    cx.start(Act::MediaCheck, job);
-                }
-            }
+            (Question { act: Act::MediaCheck, .. }, Answer::Yes) => self.test(cx),
             _ => {}
         }
     }
@@ -273,7 +290,7 @@ impl Screen for Media {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        self.check(model).or_else(|| self.mount(model))
+        self.check(model).map(JobSpec::MediaCheck).or_else(|| self.mount(model))
     }
 
     fn value(&self, model: &Model) -> Option<String> {

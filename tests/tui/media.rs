@@ -313,6 +313,33 @@ fn a_test_is_asked_about_with_its_plan_and_its_result_stays_on_the_row() {
 }
 
 #[test]
+fn a_test_runs_on_the_stick_that_was_asked_about_or_on_none() {
+    let other = || {
+        let volumes = vec![volume("/dev/sda1", Some("/media/op/OTHER"))];
+        Medium { name: "sda".to_owned(), device: "/dev/sda".into(), volumes, ..stick(2, None) }
+    };
+    let asked = |point| stick(7, Some(point));
+    let mut desk = verified(vec![asked("/media/op/CARGO")]);
+    desk.keys("t");
+    seen(&mut desk, vec![other(), asked("/media/op/CARGO")]);
+    desk.effects.clear();
+    desk.keys("t Enter");
+    let JobSpec::MediaCheck(spec) = job(&mut desk) else { panic!() };
+    assert_eq!(spec.path.to_str(), Some("/media/op/CARGO"));
+    let elsewhere = asked("/media/op/ELSEWHERE");
+    for now in [vec![other()], vec![stick(8, Some("/media/op/CARGO"))], vec![elsewhere], vec![]] {
+        let mut desk = verified(vec![asked("/media/op/CARGO")]);
+        desk.keys("t");
+        seen(&mut desk, now);
+        desk.effects.clear();
+        desk.keys("t Enter");
+        assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+        let screen = desk.screen();
+        assert!(screen.contains("is gone from /media/op/CARGO; nothing was tested"), "{screen}");
+    }
+}
+
+#[test]
 fn a_fake_is_called_one() {
     let mut desk = verified(vec![carrying()]);
     desk.keys("t t Enter");
