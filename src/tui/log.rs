@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::msg::Level;
+use crate::domain::text;
 
 /// Lines that are kept.
 const MOST: usize = 5000;
@@ -27,13 +28,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds a line.
-    pub fn add(&mut self, at: jiff::Timestamp, level: Level, words: impl Into<String>) {
+    /// Adds a line. What is hostile in it is made visible here, for whoever shows, saves or copies it: one line stays one.
+    pub fn add(&mut self, at: jiff::Timestamp, level: Level, words: impl AsRef<str>) {
         if self.lines.len() >= MOST {
             self.lines.pop_front();
             self.lost += 1;
         }
-        self.lines.push_back(Arc::new(Line { at, level, words: words.into() }));
+        self.lines.push_back(Arc::new(Line { at, level, words: text::shown(words.as_ref()).into_owned() }));
     }
 
     /// The lines, oldest first.

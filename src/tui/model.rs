@@ -314,7 +314,7 @@ impl Model {
     }
 
     /// Adds a line to the log.
-    pub fn note(&mut self, level: Level, words: impl Into<String>) {
+    pub fn note(&mut self, level: Level, words: impl AsRef<str>) {
         self.log.add(self.now, level, words);
     }
 }

@@ -7,6 +7,7 @@ use ratatui::Terminal;
 
 use super::backend::Ansi;
 use super::detect::{Env, size};
+use crate::domain::text;
 
 /// Whether there is something to give back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -84,7 +85,7 @@ pub fn give_back() {
 /// Says something on the terminal that was given back.
 pub fn say(words: &str) {
     // Whoever cut the line reads nothing any more.
-    let _ = writeln!(io::stderr(), "airlift: {words}");
+    let _ = writeln!(io::stderr(), "airlift: {}", text::shown(words));
 }
 
 /// A panic is written to a terminal that can be read.

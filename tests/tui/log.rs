@@ -79,6 +79,22 @@ fn what_is_shown_is_copied_and_the_log_stays_open() {
 }
 
 #[test]
+fn nothing_hostile_reaches_a_copy_or_a_file_and_no_line_can_be_forged() {
+    let hostile = "a\u{1b}]52;c;aGk=\u{7}\u{202e}b\n2026-11-21T12:00:00Z info all is well";
+    let safe = "2026-11-21T12:00:00Z FAIL a\\u{1b}]52;c;aGk=\\u{7}\\u{202e}b\\u{a}2026-11-21T12:00:00Z info all is well\n";
+    let mut live = Live::at(now());
+    let path = live.kept("hostile.log");
+    live.desk.tell(Msg::Said(Level::Fail, hostile.into()));
+    live.desk.keys("l v v").effects.clear();
+    live.desk.keys("c");
+    let copied = live.desk.effects.iter().any(|effect| matches!(effect, Effect::Copy(text) if text == safe));
+    assert!(copied, "{:?}", live.desk.effects);
+    live.desk.keys("s Ctrl-U").typed(&path.display().to_string()).keys("Enter");
+    live.until("it is written", |_| path.exists());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), safe);
+}
+
+#[test]
 fn it_is_saved_where_one_says_and_is_open_still() {
     let mut live = Live::at(now());
     let path = live.kept("noted.log");
