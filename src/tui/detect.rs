@@ -54,7 +54,7 @@ pub fn detect(env: &Env) -> Caps {
     let begins = |names: &[&str]| names.iter().any(|name| term.starts_with(name));
     let (depth, unicode, screen, slow) = match term {
         "" | "dumb" | "unknown" | "emacs" | "glasstty" => (Depth::None, false, false, true),
-        _ if begins(&["vt1", "vt2", "vt3", "vt5", "ansi-m", "wy", "h19", "sun", "tvi"]) => {
+        _ if begins(&["vt1", "vt2", "vt3", "vt4", "vt5", "ansi-m", "wy", "h19", "sun", "tvi"]) => {
             (Depth::None, false, true, true)
         }
         // The kernel's console has line characters in every font and 8 colours.
@@ -91,6 +91,7 @@ mod tests {
             ("linux", "C.UTF-8", Depth::Eight, true, true),
             ("vt100", "en_GB.UTF-8", Depth::None, false, true),
             ("vt220", "", Depth::None, false, true),
+            ("vt420", "C.UTF-8", Depth::None, false, true),
             ("dumb", "C.UTF-8", Depth::None, false, false),
             ("", "", Depth::None, false, false),
         ] {
