@@ -63,13 +63,14 @@ impl EjectReport {
             true => format!("{name} ({})", truth.words),
             false => format!("NOT {name} ({})", truth.words),
         };
-        let truths = [
-            word(&self.synced, "synced"),
-            word(&self.verified, "verified"),
-            word(&self.powered_off, "powered off"),
-        ];
-        let safe = if self.synced.holds { "Safe to remove" } else { "NOT safe to rely on" };
-        format!("{safe}: {}", truths.join(", "))
+        let (synced, verified) = (word(&self.synced, "synced"), word(&self.verified, "verified"));
+        let powered_off = word(&self.powered_off, "powered off");
+        match (self.synced.holds, self.verified.holds) {
+            (true, true) => format!("Safe to remove: {synced}, {verified}, {powered_off}"),
+            // What it kept is not known: nothing about it is called safe.
+            (true, false) => format!("Can be taken out; {verified}: {synced}, {powered_off}"),
+            (false, _) => format!("NOT safe to rely on: {synced}, {verified}, {powered_off}"),
+        }
     }
 }
 
@@ -172,4 +173,41 @@ async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
         Ok(()) => Truth { holds: true, words: "detached by the kernel".to_owned() },
         Err(error) => stays(format!("unmounted; the kernel cannot detach it: {error}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::media::Bus;
+
+    fn line(synced: bool, verified: bool) -> String {
+        let truth = |holds| Truth { holds, words: "so".to_owned() };
+        let medium = Medium {
+            name: "sdb".to_owned(),
+            device: "/dev/sdb".into(),
+            model: None,
+            serial: None,
+            bus: Bus::Usb,
+            removable: true,
+            read_only: false,
+            size: 1,
+            sequence: None,
+            file: None,
+            volumes: Vec::new(),
+            blocked: None,
+            notes: Vec::new(),
+        };
+        let (synced, verified, powered_off) = (truth(synced), truth(verified), truth(false));
+        let unmounted = Vec::new();
+        EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false }.line()
+    }
+
+    #[test]
+    fn only_what_was_synced_and_read_back_is_called_safe() {
+        assert_eq!(line(true, true), "Safe to remove: synced (so), verified (so), NOT powered off (so)");
+        assert!(line(true, false).starts_with("Can be taken out; NOT verified (so): synced (so)"));
+        for (synced, verified) in [(false, true), (false, false)] {
+            assert!(line(synced, verified).starts_with("NOT safe to rely on: NOT synced (so)"));
+        }
+    }
 }
