@@ -186,6 +186,10 @@ impl Screen for Report {
         }
     }
 
+    fn closed(&mut self, question: Question, _: &mut Cx<'_>) {
+        self.key.closed(question);
+    }
+
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
         let choice = self.key.found(found, cx);
         Self::sign(cx, choice);

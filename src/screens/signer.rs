@@ -1,5 +1,7 @@
 //! Which key signs: the default file, any other file, or a key that ssh-agent holds; asked the same way wherever one signs.
 
+use std::path::PathBuf;
+
 use crate::actions::Act;
 use crate::dialogs::choose::Item;
 use crate::dialogs::path::Wanted;
@@ -30,13 +32,15 @@ pub(super) enum Choice {
 pub(super) struct AskKey {
     act: Act,
     asked: bool,
+    /// The file whose public half is looked for.
+    file: Option<PathBuf>,
     held: Result<Vec<KeyReport>, Failure>,
 }
 
 impl AskKey {
     /// For an operation.
     pub(super) const fn new(act: Act) -> Self {
-        Self { act, asked: false, held: Ok(Vec::new()) }
+        Self { act, asked: false, file: None, held: Ok(Vec::new()) }
     }
 
     const fn question(&self, part: u8) -> Question {
@@ -45,9 +49,16 @@ impl AskKey {
 
     /// Begins: the agent is asked first what it holds.
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>) {
-        self.asked = true;
+        (self.asked, self.file) = (true, None);
         let what = "asking ssh-agent which keys it holds";
         cx.wait(self.question(2), "Which key signs?", what, Query::AgentKeys);
+    }
+
+    /// One of its questions was closed: nothing is chosen, and an answer that is on its way is not waited for.
+    pub(super) fn closed(&mut self, question: Question) {
+        if question.act == self.act && question.part >= self.question(0).part {
+            (self.asked, self.file) = (false, None);
+        }
     }
 
     /// Takes what was found out; gives the key once it is known.
@@ -59,8 +70,8 @@ impl AskKey {
                 cx.open(Choose::new(self.question(0), "Which key signs?", items));
                 None
             }
-            Found::PublicKey(path, public) if self.asked => {
-                self.asked = false;
+            Found::PublicKey(path, public) if self.asked && self.file.as_ref() == Some(path) => {
+                (self.asked, self.file) = (false, None);
                 let signer = SignerSpec::Key(path.clone());
                 Some(Choice::Other(Box::new(ChosenKey { signer, public: (**public).clone() })))
             }
@@ -78,6 +89,7 @@ impl AskKey {
         if question == self.question(1)
             && let Answer::Path(path) = answer
         {
+            self.file = Some(path.clone());
             cx.effect(Effect::Ask(Query::PublicKey(path.clone())));
             return None;
         }

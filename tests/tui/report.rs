@@ -10,6 +10,7 @@ use airlift::engine::media::{EjectReport, Truth};
 use airlift::engine::pack::PackReport;
 use airlift::engine::sign::SignReport;
 use airlift::engine::sign::countersign::CountersignReport;
+use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, SignerSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -184,6 +185,39 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     let screen = desk.screen();
     assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
     assert!(screen.contains("signed once more"));
+}
+
+#[test]
+fn a_key_that_is_given_up_signs_nothing_when_its_file_was_read_at_last() {
+    let key = |path: &str| {
+        let public = "ssh-ed25519 AAAA ops".to_owned();
+        let report = KeyReport {
+            fingerprint: FINGERPRINT.into(),
+            key_id: "77aa00112233bbcc".into(),
+            algorithm: "ssh-ed25519".into(),
+            public,
+            path: Some(path.into()),
+        };
+        Msg::Found(Found::PublicKey(path.into(), Box::new(report)))
+    };
+    let chosen = || {
+        let mut desk = reported(packed());
+        desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+        desk.keys("Down Enter Ctrl-U").typed("/keys/ops");
+        let entry = Entry { name: "ops".into(), directory: false };
+        desk.tell(Msg::Found(Found::Entries("/keys/".into(), Ok(vec![entry]))));
+        desk.keys("Enter");
+        desk
+    };
+    let signs = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..)));
+    let mut desk = chosen();
+    desk.tell(key("/keys/other"));
+    assert!(!signs(&desk), "another file than the one that was named");
+    desk.tell(key("/keys/ops"));
+    assert!(signs(&desk));
+    let mut desk = chosen();
+    desk.keys("k Esc").tell(key("/keys/ops"));
+    assert!(!signs(&desk), "it was given up");
 }
 
 #[test]

@@ -244,6 +244,10 @@ impl Screen for Assemble {
         }
     }
 
+    fn closed(&mut self, question: Question, _: &mut Cx<'_>) {
+        self.key.closed(question);
+    }
+
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
         let choice = self.key.found(found, cx);
         Self::choose_key(cx, choice);
