@@ -50,6 +50,19 @@ impl Carrier {
         }
     }
 
+    /// What tells it from another one, in one word for a command line: the file system's number; without one, the
+    /// device; without that, the place.
+    pub fn mark(&self) -> String {
+        match (&self.uuid, &self.device) {
+            (Some(uuid), _) => format!("uuid={uuid}"),
+            (None, Some(device)) => {
+                let serial = device.serial.as_deref().unwrap_or(&device.name);
+                format!("device={serial}:{}", device.size)
+            }
+            (None, None) => format!("mount={}:{}", self.source.display(), self.mount_point.display()),
+        }
+    }
+
     /// Whether this is still what `earlier` was. A file system is known by its number wherever it is mounted; without
     /// one, by its device; without that, by its place.
     pub fn is_still(&self, earlier: &Self) -> bool {
@@ -112,6 +125,13 @@ mod tests {
         }
         let share = carrier("/mnt/share", None, None);
         assert!(share.is_still(&share.clone()) && !carrier("/", None, None).is_still(&share));
+        for (carrier, mark) in [
+            (&stick, "uuid=1234-ABCD"),
+            (&carrier("/media/a", None, Some("7F2A")), "device=7F2A:9"),
+            (&share, "mount=/dev/sdb1:/mnt/share"),
+        ] {
+            assert_eq!(carrier.mark(), mark);
+        }
         assert_eq!(stick.to_string(), "STICK ..7F2A (1234-ABCD, at /media/a)");
     }
 }

@@ -11,6 +11,7 @@ use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Page, Path, Question};
+use crate::domain::carrier::Carrier;
 use crate::domain::sheet::Sheet;
 use crate::engine::bundle::diff::DiffSpec;
 use crate::engine::bundle::readback::Method;
@@ -65,7 +66,8 @@ impl Report {
         // What may have come from memory is no proof of what the medium keeps.
         let direct = made.packed.bundle.read_back.filter(|read| read.method == Method::Direct);
         let verified = direct.map(|read| read.to_string());
-        let spec = EjectSpec { path: bundle(made), verified, detach: false, dry_run: false };
+        let only = made.carrier.as_ref().map(Carrier::mark);
+        let spec = EjectSpec { path: bundle(made), verified, only, detach: false, dry_run: false };
         cx.start(Act::MediaEject, JobSpec::MediaEject(spec));
     }
 
@@ -239,7 +241,8 @@ impl Screen for Report {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        model.pack_job(false).map(JobSpec::Pack)
+        // What made it, whatever is chosen by now.
+        Some(JobSpec::Pack(model.assembly.made.as_ref()?.job.clone()))
     }
 
     /// The value of the row; on a row without one, the whole report.

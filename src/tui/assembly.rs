@@ -69,6 +69,10 @@ pub struct Run {
 pub struct Made {
     /// The report of the job.
     pub packed: Box<PackReport>,
+    /// The job that made it.
+    pub job: PackJob,
+    /// What the destination lay on when it began.
+    pub carrier: Option<Carrier>,
     /// What was warned of on the way.
     pub warnings: Vec<String>,
     /// When it was done.
@@ -145,6 +149,8 @@ pub struct Assembly {
     pub tested: Option<Tested>,
     /// What was made last.
     pub made: Option<Made>,
+    /// What the destination of the last pack lay on when it was started.
+    pub(super) onto: Option<Carrier>,
     /// What starts next.
     pub(super) due: Option<Due>,
 }
@@ -164,6 +170,7 @@ impl Default for Assembly {
             rate: None,
             tested: None,
             made: None,
+            onto: None,
             due: None,
         }
     }
@@ -321,8 +328,9 @@ impl Model {
             self.assembly.rate = Some(fetch.rate(took));
         }
         self.changed(Place::Assemble);
+        let (spec, onto) = (spec.clone(), self.assembly.onto.take());
         let run = Run { job, took, plan };
-        let made = run.packed().map(|packed| made(&run, packed, self.now));
+        let made = run.packed().map(|packed| made(&run, packed, (spec, onto), self.now));
         let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);
         let state = match (&run.job.ended, good) {
             (Some(Ended::Succeeded(_)), true) => StepState::Ok,
@@ -371,10 +379,17 @@ impl Model {
     }
 }
 
-fn made(run: &Run, packed: &PackReport, at: jiff::Timestamp) -> Made {
+fn made(
+    run: &Run,
+    packed: &PackReport,
+    (job, carrier): (PackJob, Option<Carrier>),
+    at: jiff::Timestamp,
+) -> Made {
     let previous = run.plan.as_ref().and_then(|plan| plan.place.previous.as_ref());
     Made {
         packed: Box::new(packed.clone()),
+        job,
+        carrier,
         warnings: run.job.view.warnings.clone(),
         at,
         signatures: Vec::new(),

@@ -38,6 +38,7 @@ impl App {
         if due.resumed {
             self.model.adopt(&due.job, place);
         }
+        self.model.assembly.onto = Some(place.carrier());
         self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(due.job))));
         self.todo.place = Some(Place::Assemble);
     }

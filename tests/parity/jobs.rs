@@ -233,7 +233,14 @@ fn media() -> Vec<JobSpec> {
     let check = |path: &str, dry_run| JobSpec::MediaCheck(CheckSpec { path: path.into(), dry_run });
     let eject = |verified: Option<&str>, flag| {
         let verified = verified.map(str::to_owned);
-        JobSpec::MediaEject(EjectSpec { path: "/media/stick".into(), verified, detach: flag, dry_run: flag })
+        let only = verified.as_ref().map(|_| "-uuid=1234-ABCD".to_owned());
+        JobSpec::MediaEject(EjectSpec {
+            path: "/media/stick".into(),
+            verified,
+            only,
+            detach: flag,
+            dry_run: flag,
+        })
     };
     let mount = |unmount| JobSpec::MediaMount(MountSpec { device: "/dev/sdb1".into(), unmount });
     let mounts = [mount(false), mount(true)];

@@ -297,7 +297,13 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
         },
         _ => None,
     });
-    let verified = spec.unwrap().verified.unwrap();
+    let spec = spec.unwrap();
+    assert_eq!(
+        spec.only.as_deref(),
+        Some("mount=tmpfs:/media/op/KINGSTON"),
+        "what it was packed onto, or nothing"
+    );
+    let verified = spec.verified.unwrap();
     assert_eq!(verified, "read back from the medium itself (direct I/O): 61.2 GB");
     let synced = truth(true, "the device says that it has everything");
     let off = truth(false, "unmounted, not powered off: udisks2 does not run here");
@@ -331,6 +337,14 @@ fn a_medium_that_was_not_read_back_is_never_told_as_verified() {
     let screen = desk.screen();
     assert!(screen.contains("synced       x NO: cannot sync: EIO"), "{screen}");
     assert!(screen.contains("verified     ! NO: not read back here"), "{screen}");
+}
+
+#[test]
+fn the_command_of_a_report_is_the_one_that_made_the_bundle() {
+    let mut desk = reported(packed());
+    desk.app.model.assembly.name = "other".to_owned();
+    let screen = desk.keys("y").screen();
+    assert!(screen.contains("airlift pack") && !screen.contains("--name other"), "{screen}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::find::{ListSpec, list, place_of};
 use super::flush::flush;
 use super::mount::{is_root, release};
 use super::udisks::Udisks;
+use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, Medium};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -23,6 +24,8 @@ pub struct EjectSpec {
     pub path: PathBuf,
     /// How what was written was read back from the medium, by the word of who asks; nothing where it was not.
     pub verified: Option<String>,
+    /// The mark of what it must be, [`Carrier::mark`]: anything else is left alone. Nothing lets any medium go.
+    pub only: Option<String>,
     /// Whether the kernel may take the device away where udisks2 does not run.
     pub detach: bool,
     /// Whether to tell only what would be unmounted.
@@ -84,6 +87,9 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
         return Err(MediaError::Blocked { path: medium.device, why }.into());
     }
+    if let Some(only) = &spec.only {
+        is_only(&spec.path, &medium, only)?;
+    }
     let mounted: Vec<(PathBuf, PathBuf)> = medium
         .volumes
         .iter()
@@ -107,6 +113,23 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
     let powered_off = power_off(&medium, spec.detach).await?;
     Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
+}
+
+/// Refuses a medium that carries nothing of that mark.
+fn is_only(path: &Path, medium: &Medium, only: &str) -> Result<()> {
+    let places = medium
+        .volumes
+        .iter()
+        .flat_map(|volume| volume.mount_points.iter().map(|point| (point.clone(), volume.device.clone())));
+    // What is built upon a device has no volume here, and is known by the device.
+    let device = (PathBuf::new(), medium.device.clone());
+    let mut marks =
+        places.chain([device]).map(|(point, source)| Carrier::of(point, source, Some(medium)).mark());
+    if marks.any(|mark| mark == only) {
+        return Ok(());
+    }
+    let (path, only, now) = (path.to_owned(), only.to_owned(), medium.short_name());
+    Err(MediaError::Another { path, only, now }.into())
 }
 
 /// The medium that a path names or lies on.
@@ -178,11 +201,10 @@ async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::media::Bus;
+    use crate::domain::media::{Bus, FileSystem, Volume};
 
-    fn line(synced: bool, verified: bool) -> String {
-        let truth = |holds| Truth { holds, words: "so".to_owned() };
-        let medium = Medium {
+    fn medium() -> Medium {
+        Medium {
             name: "sdb".to_owned(),
             device: "/dev/sdb".into(),
             model: None,
@@ -196,10 +218,48 @@ mod tests {
             volumes: Vec::new(),
             blocked: None,
             notes: Vec::new(),
-        };
+        }
+    }
+
+    fn line(synced: bool, verified: bool) -> String {
+        let truth = |holds| Truth { holds, words: "so".to_owned() };
+        let medium = medium();
         let (synced, verified, powered_off) = (truth(synced), truth(verified), truth(false));
         let unmounted = Vec::new();
         EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false }.line()
+    }
+
+    #[test]
+    fn another_medium_at_the_same_place_is_left_alone() {
+        let stick = |uuid: Option<&str>, serial: &str| {
+            let volume = Volume {
+                device: "/dev/sdb1".into(),
+                size: 9,
+                file_system: Some(FileSystem::Fat),
+                label: None,
+                uuid: uuid.map(ToOwned::to_owned),
+                mount_points: vec!["/media/a".into()],
+                read_only: false,
+                writable: Some(true),
+                free: None,
+                limits: None,
+                bundles: Vec::new(),
+                blocked: None,
+            };
+            Medium { serial: Some(serial.to_owned()), volumes: vec![volume], ..medium() }
+        };
+        let mark = |medium: &Medium| Carrier::of("/media/a".into(), "/dev/sdb1".into(), Some(medium)).mark();
+        let (known, nameless) = (stick(Some("1234-ABCD"), "1"), stick(None, "1"));
+        for (now, asked, same) in [
+            (&known, &known, true),
+            (&nameless, &nameless, true),
+            (&stick(Some("1234-ABCD"), "2"), &known, true),
+            (&stick(Some("9999-0000"), "1"), &known, false),
+            (&stick(None, "2"), &nameless, false),
+        ] {
+            let outcome = is_only(Path::new("/media/a/site-1"), now, &mark(asked));
+            assert_eq!(outcome.is_ok(), same, "{now:?} for {asked:?}");
+        }
     }
 
     #[test]

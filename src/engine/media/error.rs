@@ -23,6 +23,16 @@ pub enum MediaError {
         /// Why.
         why: Blocked,
     },
+    /// Another medium lies there than was meant.
+    #[error("{} lies on {now} now, which carries nothing of {only}", path.display())]
+    Another {
+        /// As given.
+        path: PathBuf,
+        /// The mark of what was meant.
+        only: String,
+        /// The medium that is there.
+        now: String,
+    },
     /// Too little is free to tell anything.
     #[error("{}: {} are free, too little for a capacity check", path.display(), text::bytes(*free))]
     NoRoom {
@@ -77,9 +87,11 @@ impl Explain for MediaError {
             Self::NoMedium { .. } => Kind::Usage,
             Self::NoRoom { .. } | Self::Blocked { why: Blocked::TooSmall { .. }, .. } => Kind::Space,
             Self::Locked { .. } => Kind::Locked,
-            Self::Blocked { .. } | Self::Busy { .. } | Self::NoUdisks { .. } | Self::Udisks { .. } => {
-                Kind::Medium
-            }
+            Self::Another { .. }
+            | Self::Blocked { .. }
+            | Self::Busy { .. }
+            | Self::NoUdisks { .. }
+            | Self::Udisks { .. } => Kind::Medium,
         }
     }
 
@@ -97,6 +109,7 @@ impl Explain for MediaError {
                 Blocked::NotWritable => "run as a user who may write there".to_owned(),
                 _ => "airlift media list says what lies on it".to_owned(),
             },
+            Self::Another { .. } => "nothing was let go; put the one that is meant there again".to_owned(),
             Self::NoRoom { .. } => "free some space, or use an empty medium".to_owned(),
             Self::Locked { .. } => "wait until it is over".to_owned(),
             Self::Busy { holders, .. } if holders.is_empty() => {

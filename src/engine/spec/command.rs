@@ -87,6 +87,9 @@ impl Words<'_> {
         if let Some(how) = &spec.verified {
             self.value("--verified", how);
         }
+        if let Some(mark) = &spec.only {
+            self.value("--only", mark);
+        }
         self.flag("--detach", spec.detach);
         self.flag("--dry-run", spec.dry_run);
         self.name(&spec.path);

@@ -14,6 +14,9 @@ pub(super) struct Eject {
     /// How what was written was read back, to be told in the report
     #[arg(long, value_name = "HOW")]
     verified: Option<String>,
+    /// Let go only of this file system or device: uuid=1234-ABCD, or device=SERIAL:BYTES
+    #[arg(long, value_name = "MARK")]
+    only: Option<String>,
     /// Without udisks2, let the kernel take the device away; it comes back when it is plugged in again
     #[arg(long)]
     detach: bool,
@@ -24,8 +27,8 @@ pub(super) struct Eject {
 
 impl Eject {
     pub(super) fn spec(self) -> JobSpec {
-        let Self { path, verified, detach, dry_run } = self;
-        JobSpec::MediaEject(EjectSpec { path, verified, detach, dry_run })
+        let Self { path, verified, only, detach, dry_run } = self;
+        JobSpec::MediaEject(EjectSpec { path, verified, only, detach, dry_run })
     }
 }
 
