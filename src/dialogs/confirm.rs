@@ -1,10 +1,13 @@
 //! Asks before something that cannot be taken back: Cancel is where one stands, and the worst things want a name typed.
 
+use std::cell::Cell;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget, Wrap};
+use ratatui::widgets::Widget;
 
+use super::page::wrap;
 use super::{Answer, Question, Reply};
 use crate::config::key::{Code, Key};
 use crate::config::theme::Role;
@@ -23,6 +26,10 @@ pub struct Confirm {
     at: usize,
     name: Option<(String, tui_input::Input)>,
     refused: bool,
+    /// The first line of the plan that is shown.
+    from: Cell<usize>,
+    /// The lowest one to begin at, once it was drawn.
+    last: Cell<usize>,
 }
 
 impl Confirm {
@@ -36,6 +43,8 @@ impl Confirm {
             at: 0,
             name: None,
             refused: false,
+            from: Cell::new(0),
+            last: Cell::new(0),
         }
     }
 
@@ -70,6 +79,8 @@ impl Confirm {
             Code::Esc => return Reply::Closed,
             Code::Left | Code::BackTab | Code::Up => self.at = self.at.saturating_sub(1),
             Code::Right | Code::Tab | Code::Down => self.at = (self.at + 1).min(self.buttons.len() - 1),
+            Code::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(4)),
+            Code::PageDown => self.from.set((self.from.get() + 4).min(self.last.get())),
             Code::Enter => return self.entered(),
             _ => match &mut self.name {
                 Some((_, input)) => {
@@ -109,18 +120,30 @@ impl Confirm {
 
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
         let columns = 70.min(area.width.saturating_sub(4)).max(1);
-        let words: Vec<Line<'_>> =
-            self.words.iter().map(|words| Line::raw(text::shown(words).into_owned())).collect();
-        let paragraph = Paragraph::new(words).wrap(Wrap { trim: true });
-        let folded: usize =
-            self.words.iter().map(|words| 1 + text::width(words) / usize::from(columns - 2)).sum();
-        let text_rows = u16::try_from(folded).unwrap_or(12).min(area.height.saturating_sub(8));
-        let rows = text_rows + 4 + if self.name.is_some() { 3 } else { 0 };
-        let inner = popup::popup(&self.title, (columns + 2, rows + 1), area, look, buffer);
-        paragraph
-            .style(look.style(Role::Text))
-            .render(Rect { height: text_rows.min(inner.height), ..inner }, buffer);
-        let mut at = text_rows + 1;
+        let fold = |words: &String| wrap(&text::shown(words), usize::from(columns.saturating_sub(2)));
+        let folded: Vec<String> =
+            self.words.iter().flat_map(fold).map(|words| words.trim_end().to_owned()).collect();
+        // A blank, and the buttons; or what is to be typed, the line for it, another blank.
+        let below = if self.name.is_some() { 5 } else { 2 };
+        let most = area.height.saturating_sub(2 + below).max(2);
+        let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX);
+        let cut = wanted > most;
+        let shown = if cut { most - 1 } else { wanted };
+        let rows = if cut { most } else { wanted };
+        let frame = rows.saturating_add(below + 3);
+        let inner = popup::popup(&self.title, (columns + 2, frame), area, look, buffer);
+        self.last.set(folded.len().saturating_sub(usize::from(shown)));
+        let from = self.from.get().min(self.last.get());
+        for (at, words) in (0..shown).zip(folded.iter().skip(from)) {
+            line::words(words, look.style(Role::Text), line::row(inner, at), buffer);
+        }
+        if cut {
+            let (from, to) = (from + 1, from + usize::from(shown));
+            let where_to = if to < folded.len() { "more below: PgDn" } else { "the end; PgUp goes back" };
+            let words = format!("lines {from}-{to} of {}; {where_to}", folded.len());
+            line::words(&words, look.style(Role::Warn), line::row(inner, shown), buffer);
+        }
+        let mut at = rows + 1;
         if let Some((name, input)) = &self.name {
             let ask = format!("Type {name} to go on:");
             let role = if self.refused { Role::Fail } else { Role::Warn };
@@ -157,6 +180,7 @@ impl Confirm {
 mod tests {
     use super::*;
     use crate::actions::Act;
+    use crate::config::theme::{Depth, Theme};
 
     const ENTER: Key = Key::plain(Code::Enter);
 
@@ -176,6 +200,40 @@ mod tests {
         assert!(matches!(confirm.key(ENTER), Reply::Stay));
         confirm.key(Key::char('b'));
         assert!(matches!(confirm.key(ENTER), Reply::Answered(_, Answer::Yes)));
+    }
+
+    #[test]
+    fn every_line_of_a_plan_can_be_read_in_the_smallest_window_before_it_is_answered() {
+        let words: Vec<String> =
+            (0..9).map(|at| format!("paragraph-{at} {} end-{at}", "word ".repeat(15))).collect();
+        for name in [None, Some("abc")] {
+            let mut confirm = Confirm::new(Act::Stop, "Stop", words.clone(), "Stop safely");
+            if let Some(name) = name {
+                confirm = confirm.typed(name);
+            }
+            let area = Rect::new(0, 0, 60, 16);
+            let look = Look { theme: Theme::built_in("mono").unwrap(), depth: Depth::None, unicode: true };
+            let mut seen = String::new();
+            for page in 0.. {
+                let mut buffer = Buffer::empty(area);
+                confirm.draw(area, &look, &mut buffer);
+                let letters: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+                let button = if name.is_some() { "Type abc" } else { "[ Stop safely ]" };
+                assert!(letters.contains(button), "{letters}");
+                seen.push_str(&letters);
+                if !letters.contains("more below") {
+                    break;
+                }
+                assert!(page < 40, "the end never comes: {letters}");
+                confirm.key(Key::plain(Code::PageDown));
+            }
+            for at in 0..9 {
+                assert!(
+                    seen.contains(&format!("paragraph-{at} ")) && seen.contains(&format!("end-{at}")),
+                    "{at}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -200,6 +200,12 @@ fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
     desk.effects.clear();
     desk.keys("Enter");
     insta::assert_snapshot!(desk.picture());
+    let small = crate::rig::text(&desk.frame(60, 16));
+    insta::assert_snapshot!("the_question_at_60x16", small);
+    assert!(small.contains("more below"), "{small}");
+    desk.keys("PageDown PageDown PageDown");
+    let end = crate::rig::text(&desk.frame(60, 16));
+    insta::assert_snapshot!("the_question_at_60x16_end", end);
     desk.keys("Enter");
     assert!(started(&mut desk).is_empty());
     desk.keys("Enter Right Enter");
