@@ -258,8 +258,12 @@ impl App {
         self.dialogs.push(Choose::new(Act::Theme, "Theme", items).at(at).into());
     }
 
+    fn not_copied(&self, value: &str) -> Option<&'static str> {
+        self.no_copy.or((value.len() > CLIPBOARD).then_some(TOO_LONG))
+    }
+
     pub(super) fn copy(&mut self, value: String) {
-        if let Some(reason) = self.no_copy.or((value.len() > CLIPBOARD).then_some(TOO_LONG)) {
+        if let Some(reason) = self.not_copied(&value) {
             return self.say(reason);
         }
         let what = match value.trim_end().lines().count() {
@@ -275,13 +279,13 @@ impl App {
             return self.say("nothing is to be run here yet");
         };
         let command = self.model.settings.shell(&job);
-        let lines = [
-            "The same on a shell:".to_owned(),
-            String::new(),
-            command.clone(),
-            String::new(),
-            "c copies it where the terminal takes OSC 52.".to_owned(),
-        ];
+        self.copy(command.clone());
+        let outcome = match self.not_copied(&command) {
+            None => "Copied, where the terminal takes OSC 52; c copies it again.".to_owned(),
+            Some(reason) => format!("Not copied: {reason}"),
+        };
+        let lines =
+            ["The same on a shell:".to_owned(), String::new(), command.clone(), String::new(), outcome];
         self.dialogs.push(Page::plain("Command", lines).copying(command).into());
     }
 }

@@ -345,6 +345,12 @@ fn the_command_of_a_report_is_the_one_that_made_the_bundle() {
     desk.app.model.assembly.name = "other".to_owned();
     let screen = desk.keys("y").screen();
     assert!(screen.contains("airlift pack") && !screen.contains("--name other"), "{screen}");
+    assert!(screen.contains("Copied, where the terminal takes OSC 52"), "{screen}");
+    let copied = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.as_str()),
+        _ => None,
+    });
+    assert!(copied.is_some_and(|text| text.starts_with("airlift pack ")), "{copied:?}");
 }
 
 #[test]
