@@ -74,8 +74,9 @@ impl App {
                 self.say(format!("{}; l shows the log", failure.message));
             }
             Found::Failed(query, failure) => {
-                if matches!(query, Query::Place(_)) {
-                    self.model.assembly.due = None;
+                if let Query::Place(path) = query {
+                    // Looks at other places may fail; the pack waits for its own.
+                    self.model.assembly.due.take_if(|due| due.job.to == *path);
                 }
                 self.model.note(Level::Fail, &failure.message);
                 self.todo.dialogs.push(words::failure_page("That did not work", failure).into());

@@ -215,6 +215,21 @@ fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
 }
 
 #[test]
+fn a_look_at_another_place_that_fails_takes_no_pack_away() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter s Enter");
+    let failed = |path: &str| Found::Failed(Query::Place(path.into()), Failure::usage("it is not there"));
+    desk.tell(Msg::Found(failed("/srv/other")));
+    assert_eq!(begun(&mut desk).len(), 1);
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter s Enter").tell(Msg::Found(failed("/media/op/KINGSTON")));
+    looked(&mut desk, None);
+    assert!(started(&mut desk).is_empty());
+}
+
+#[test]
 fn settings_are_changed_and_the_plan_is_made_anew() {
     let mut desk = planned();
     desk.effects.clear();
