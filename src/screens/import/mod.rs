@@ -4,6 +4,7 @@ mod choose;
 mod plan;
 mod rows;
 mod run;
+mod undo;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,10 +14,9 @@ use self::rows::{Line, bytes, images, lines};
 use self::run::{outcome, phases};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
-use crate::dialogs::{Answer, Confirm, Page, Question};
+use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::text;
-use crate::engine::import::undo::UndoSpec;
-use crate::engine::spec::{ImportJob, JobReport, JobSpec};
+use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::importing::Run;
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -25,7 +25,6 @@ use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::stepper::StepState;
 use crate::widgets::table::{Column, Row, Value, table};
 
 /// Rows that the images keep at least.
@@ -106,58 +105,6 @@ impl Import {
             }
             Some(Err(failure)) => cx.open(words::failure_page("It cannot be imported like this", failure)),
             None => Self::plan(cx),
-        }
-    }
-
-    /// Asks whether to take back what was changed.
-    fn ask_undo(cx: &mut Cx<'_>) {
-        let Some((report, _)) = &cx.model.gap.import.done else { return };
-        let mut lines = Vec::new();
-        for target in report.targets.iter().filter(|target| !target.changes.is_empty()) {
-            let back = target.changes.iter().filter(|change| change.was.is_some()).count();
-            let gone = target.changes.len() - back;
-            let back = if back > 0 { format!("; to point back: {back}") } else { String::new() };
-            lines.push(format!("{}: names to remove: {gone}{back}.", target.target));
-        }
-        lines.push(
-            "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
-             pod that runs keeps its image."
-                .to_owned(),
-        );
-        lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
-        cx.open(Confirm::new(Act::ImportUndo, "Take back what was imported?", lines, "Take it back"));
-    }
-
-    fn undo(cx: &mut Cx<'_>) {
-        let file = cx.model.settings.changes_file();
-        cx.start(Act::ImportUndo, JobSpec::Undo(UndoSpec { file, dry_run: false }));
-    }
-
-    /// Keeps what was changed, so that it can be taken back, also once this program was left.
-    fn keep_changes(cx: &mut Cx<'_>) {
-        let import = &cx.model.gap.import;
-        let Some((report, _)) = import.done.as_ref().filter(|_| import.changes() > 0) else { return };
-        if let Ok(text) = serde_json::to_string(report) {
-            let file = cx.model.settings.changes_file();
-            cx.effect(Effect::Save(file, text));
-        }
-    }
-
-    fn undone(cx: &mut Cx<'_>) {
-        let ended = cx.model.job_of(Act::ImportUndo).and_then(|job| job.ended.clone());
-        match ended {
-            Some(Ended::Succeeded(report)) => {
-                if let JobReport::Undo(report) = &*report {
-                    cx.model.gap.import.undone();
-                    cx.model.set_state(Place::Import, StepState::Todo);
-                    cx.model.changed(Place::Import);
-                    let lines = report.lines();
-                    cx.open(Page::plain("Taken back", lines.clone()).copying(lines.join("\n")));
-                    Self::plan(cx);
-                }
-            }
-            Some(Ended::Failed(failure)) => cx.open(words::failure_page("That was not taken back", &failure)),
-            _ => {}
         }
     }
 
@@ -252,7 +199,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
-            Act::ImportUndo => Self::ask_undo(cx),
+            Act::ImportUndo => undo::ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => return false,
         }
@@ -266,7 +213,7 @@ impl Screen for Import {
                     cx.start(Act::Import, JobSpec::Import(job));
                 }
             }
-            (Act::ImportUndo, _, Answer::Yes) => Self::undo(cx),
+            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx),
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);
@@ -315,9 +262,9 @@ impl Screen for Import {
                 }
             }
             // What was accepted is history now, and there is less room.
-            Act::ImportUndo => Self::undone(cx),
+            Act::ImportUndo if undo::ended(cx) => Self::plan(cx),
             Act::Import => {
-                Self::keep_changes(cx);
+                undo::keep(cx);
                 super::bundle::scan(cx);
                 Self::scan(cx);
             }
