@@ -199,7 +199,7 @@ fn end_of<R>(
         Ok(Err(error)) => End::Failed(error),
         Err(error) => {
             let message = match error.try_into_panic() {
-                Ok(panic) => panic_text(panic.as_ref()),
+                Ok(panic) => panicked(panic.as_ref()),
                 Err(error) => error.to_string(),
             };
             End::Failed(Panicked { title, message }.into())
@@ -207,7 +207,8 @@ fn end_of<R>(
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }

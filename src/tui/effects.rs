@@ -1,10 +1,13 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -18,7 +21,7 @@ use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::record;
-use crate::engine::jobs::{End, Job, JobManager};
+use crate::engine::jobs::{End, Job, JobManager, panicked};
 use crate::engine::media::Watch;
 use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
@@ -49,7 +52,7 @@ pub struct Runner {
 
 /// Queries of which one of a kind is under way at a time, and the latest that was asked for meanwhile.
 #[derive(Default)]
-pub(super) struct Turns([Turn; 2]);
+pub(super) struct Turns([Turn; 4]);
 
 #[derive(Default)]
 struct Turn {
@@ -62,6 +65,8 @@ impl Turns {
         match query {
             Query::Media => Some(0),
             Query::Bundles(_) => Some(1),
+            Query::Host => Some(2),
+            Query::Interrupted => Some(3),
             _ => None,
         }
     }
@@ -161,7 +166,12 @@ impl Runner {
             }
             let host = Host { passphrases: Arc::new(runner.clone()) };
             let job = runner.jobs.start_spec(spec, host, &runner.ctx);
-            runner.follow(job).await;
+            let id = job.id;
+            if let Err(panic) = AssertUnwindSafe(runner.follow(job)).catch_unwind().await {
+                // Whatever the job does, nobody hears of it any more.
+                runner.cancel(id);
+                runner.say(Msg::Ended(id, Ended::Failed(broken("following the job", &*panic))));
+            }
         });
     }
 
@@ -279,13 +289,15 @@ impl Runner {
     }
 
     async fn find(&self, query: Query) {
-        match find(&query, &self.settings, &self.ctx).await {
+        // A look that panics is a failed one: whoever waits for it hears of it, and the next may begin.
+        let looked = AssertUnwindSafe(find(&query, &self.settings, &self.ctx)).catch_unwind().await;
+        match looked.unwrap_or_else(|panic| Err(broken("a look", &*panic))) {
             Ok(found) => self.say(Msg::Found(found)),
             Err(failure) => self.say(Msg::Found(Found::Failed(query, failure))),
         }
     }
 
-    /// Answers a query, in time. Surveys of media are made one after the other: no older one overtakes a later one.
+    /// Answers a query, in time. Surveys are made one after the other: no older one overtakes a later one.
     pub fn ask(&self, query: Query) {
         if Turns::of(&query).is_some() {
             let begun = self.turns.lock().unwrap_or_else(PoisonError::into_inner).begin(query);
@@ -386,6 +398,12 @@ fn write_file(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8])
     files.create_dir(directory)?;
     crate::engine::store::write_file(files, directory, name, text)?;
     Ok(())
+}
+
+/// A mistake of the program, told as any other failure is.
+fn broken(what: &str, panic: &(dyn Any + Send)) -> Failure {
+    let failure = Failure::new(Kind::Other, format!("{what} broke off: {}", panicked(panic)));
+    failure.hint("this is a mistake in airlift: l shows the log, s there saves it for a report")
 }
 
 /// Runs something that blocks.

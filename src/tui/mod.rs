@@ -182,6 +182,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     }
     app.no_copy =
         (!set_up.caps.clipboard).then_some("this terminal has no clipboard to copy to; select it by hand");
+    terminal::tell_panics(tell);
     let screen = Taken::take(env)?;
     let mut workstation = Loop {
         app,
@@ -300,7 +301,7 @@ impl Loop {
 
     fn frame(&mut self) {
         if !self.lost {
-            let app = &self.app;
+            let app = &mut self.app;
             self.drawn = Instant::now();
             self.lost = self.screen.draw(|buffer| app.draw(buffer)).is_err();
         }

@@ -1,12 +1,15 @@
 //! The terminal while it is ours: raw mode and the other screen, given back on every way out, panics included.
 
 use std::io::{self, Stdout, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use ratatui::Terminal;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::backend::Ansi;
 use super::detect::{Env, size};
+use super::msg::{Level, Msg};
 use crate::domain::text;
 
 /// Whether there is something to give back.
@@ -88,6 +91,15 @@ pub fn say(words: &str) {
     let _ = writeln!(io::stderr(), "airlift: {}", text::shown(words));
 }
 
+/// Where panics of tasks are told.
+static PANICS: OnceLock<UnboundedSender<Msg>> = OnceLock::new();
+
+/// Has panics of tasks told as messages from now on.
+pub fn tell_panics(tell: UnboundedSender<Msg>) {
+    // The first one to listen stays; there is one workstation.
+    let _ = PANICS.set(tell);
+}
+
 /// A panic is written to a terminal that can be read.
 fn on_panic() {
     static ONCE: std::sync::Once = std::sync::Once::new();
@@ -99,7 +111,9 @@ fn on_panic() {
                 give_back();
                 before(info);
             } else {
-                tracing::error!("{info}");
+                // Into the log of the workstation, which is what can be read while the screen is taken.
+                let told = Msg::Said(Level::Fail, format!("a task broke off: {info}"));
+                let _ = PANICS.get().map(|tell| tell.send(told));
             }
         }));
     });
