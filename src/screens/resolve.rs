@@ -226,7 +226,7 @@ impl Screen for Resolve {
         let picked = &model.picked;
         let before = (self.list.row() != Some(0)).then(|| self.row()).flatten();
         self.order = (0..picked.images.len()).collect();
-        self.order.sort_by_key(|row| !matches!(picked.checked(*row), Some(Checked::Failed(_))));
+        self.order.sort_by_cached_key(|row| !matches!(picked.checked(*row), Some(Checked::Failed(_))));
         let order = &self.order;
         self.list.refresh(order.len(), |row| rows::searched(picked, order[row]).into());
         // The cursor stays on its image, wherever that comes to stand; at the top it stays at the top.

@@ -41,6 +41,8 @@ pub struct App {
     pub(super) interrupts: u8,
     pub(super) mouse: bool,
     pub(super) waiting: bool,
+    /// Whether the screen has yet to take over what changed in the model.
+    behind: bool,
     terminated: bool,
     abandoned: bool,
     pub(super) asked: Asked,
@@ -65,6 +67,7 @@ impl App {
             interrupts: 0,
             mouse: false,
             waiting: false,
+            behind: true,
             terminated: false,
             abandoned: false,
             asked: Asked::default(),
@@ -88,6 +91,10 @@ impl App {
             self.words = None;
             // A lone Ctrl-C much later begins anew, as its words are gone.
             self.interrupts = if self.terminated { self.interrupts } else { 0 };
+        }
+        // A key is meant for what the screen shows by now; what jobs say by the hundred is taken over once a frame.
+        if !matches!(msg, Msg::Job(..) | Msg::Milestone(..) | Msg::Said(..) | Msg::Tick) {
+            self.catch_up();
         }
         match msg {
             Msg::Key(key) => self.key(key),
@@ -147,6 +154,14 @@ impl App {
     /// Whether a signal made it leave.
     pub const fn was_terminated(&self) -> bool {
         self.terminated
+    }
+
+    /// Lets the screen take over what changed in the model since it last did.
+    pub(super) fn catch_up(&mut self) {
+        if let (true, Some(screen)) = (self.behind, self.screens.get_mut(&self.model.place)) {
+            screen.sync(&self.model);
+            self.behind = false;
+        }
     }
 
     /// Whether something on the screen changes by time alone.
@@ -307,9 +322,7 @@ impl App {
         if let Some(words) = self.todo.words.take() {
             self.say(words);
         }
-        if let Some(screen) = self.screens.get_mut(&self.model.place) {
-            screen.sync(&self.model);
-        }
+        self.behind = true;
         self.keep();
         let mut effects: Vec<Effect> = self.todo.effects.drain(..).collect();
         effects.retain(|effect| match effect {

@@ -19,7 +19,8 @@ const TOP: u16 = 3;
 
 impl App {
     /// Draws everything.
-    pub fn draw(&self, buffer: &mut Buffer) {
+    pub fn draw(&mut self, buffer: &mut Buffer) {
+        self.catch_up();
         let area = buffer.area;
         buffer.set_style(area, self.look.style(Role::Text));
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {

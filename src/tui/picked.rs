@@ -2,6 +2,7 @@
 
 mod asked;
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 
@@ -48,6 +49,8 @@ pub struct Picked {
     pub totals: Option<ResolveTotals>,
     /// The list that was asked for last, which is what the lock file is about.
     asked: Option<Basis>,
+    /// Whether that is the list as it is, and at which revision this was found.
+    current: Cell<Option<(u64, bool)>>,
     /// References that failed and are gone on without.
     without: BTreeSet<String>,
     /// The file the list came from or was saved to.

@@ -47,6 +47,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
         secret: Arc::default(),
     };
     let first = plain.app.begin();
+    plain.app.catch_up();
     plain.effects(first);
     let lines = lines(plain.secret.clone());
     plain.turn(&mut told, lines).await;
@@ -136,6 +137,7 @@ impl Plain {
         let interrupted = matches!(msg, Msg::Interrupt);
         let job = matches!(msg, Msg::Job(..) | Msg::Tick);
         let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
+        self.app.catch_up();
         self.effects(effects);
         if let (true, Some((words, _))) = (interrupted, self.app.words.clone()) {
             self.print(&format!("\n! {words}\n"));

@@ -149,7 +149,7 @@ pub trait Screen {
     /// Called when the screen comes to be shown.
     fn entered(&mut self, _cx: &mut Cx<'_>) {}
 
-    /// Takes over what changed in the model, after every update.
+    /// Takes over what changed in the model, before it is drawn and before a key is looked up.
     fn sync(&mut self, _model: &Model) {}
 
     /// Its list, where it has one.

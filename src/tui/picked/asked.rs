@@ -20,12 +20,19 @@ impl Picked {
 
     /// Whether the list is the one that was asked for last.
     pub fn is_current(&self) -> bool {
-        self.asked.as_ref().is_some_and(|asked| *asked == self.basis())
+        let Some(asked) = &self.asked else { return false };
+        if let Some((_, current)) = self.current.get().filter(|(at, _)| *at == self.revision) {
+            return current;
+        }
+        let current = *asked == self.basis();
+        self.current.set(Some((self.revision, current)));
+        current
     }
 
     /// The whole list is asked for.
     pub fn begin_all(&mut self) {
         self.asked = Some(self.basis());
+        self.current.set(None);
         self.without.clear();
         self.checked.begin_all();
     }
