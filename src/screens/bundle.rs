@@ -1,5 +1,7 @@
 //! Bundle: what lies on media and in named directories, by its own word, next to what this host accepted before.
 
+use std::path::PathBuf;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -33,6 +35,8 @@ const COLUMNS: &[Column] =
 #[derive(Debug, Default)]
 pub(super) struct Bundle {
     list: List,
+    /// Where the bundles lie that it shows.
+    paths: Vec<PathBuf>,
 }
 
 impl Bundle {
@@ -138,11 +142,17 @@ impl Screen for Bundle {
     }
 
     fn sync(&mut self, model: &Model) {
+        let before = self.list.row().and_then(|row| self.paths.get(row).cloned());
         let offers = model.gap.list();
+        self.paths = offers.iter().map(|offer| offer.path.clone()).collect();
         self.list.refresh(offers.len(), |row| {
             let offer = &offers[row];
             format!("{} {}", name(offer), offer.path.display()).into()
         });
+        // The cursor stays on its bundle when others come and go.
+        if let Some(at) = before.and_then(|before| self.paths.iter().position(|path| *path == before)) {
+            self.list.select(at);
+        }
     }
 
     fn list(&mut self) -> Option<&mut List> {

@@ -37,6 +37,8 @@ pub(super) struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Door {
     act: Act,
+    /// The pack that was cut off, where it is about one.
+    cut: Option<uuid::Uuid>,
     name: String,
     note: String,
 }
@@ -46,9 +48,11 @@ fn cuts(model: &Model) -> &[Cut] {
 }
 
 fn doors(model: &Model) -> Vec<Door> {
-    let door = |act, name: &str, note| Door { act, name: name.to_owned(), note };
-    let mut doors: Vec<Door> =
-        cuts(model).iter().map(|cut| door(Act::Resume, &cut.title(), cut.words())).collect();
+    let door = |act, name: &str, note| Door { act, cut: None, name: name.to_owned(), note };
+    let mut doors: Vec<Door> = cuts(model)
+        .iter()
+        .map(|cut| Door { cut: Some(cut.job.id), ..door(Act::Resume, &cut.title(), cut.words()) })
+        .collect();
     let suggestion = model.host.as_deref().map(|host| suggest::side(host, model.media.as_deref()));
     let note = |side: Side, else_say: String| match &suggestion {
         Some((suggested, why)) if *suggested == side => format!("suggested: {why}"),
@@ -209,9 +213,16 @@ impl Screen for Start {
     }
 
     fn sync(&mut self, model: &Model) {
+        let before = self.list.row().and_then(|row| self.doors.get(row)).map(|door| (door.act, door.cut));
         self.doors = doors(model);
         let doors = &self.doors;
         self.list.refresh(doors.len(), |row| doors[row].name.as_str().into());
+        // The cursor stays on its row when packs that were cut off come and go with their media.
+        if let Some(at) =
+            before.and_then(|before| doors.iter().position(|door| (door.act, door.cut) == before))
+        {
+            self.list.select(at);
+        }
         // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
         if let (false, Some(host), Some(_), Some(_)) =
             (self.placed, &model.host, &model.media, &model.interrupted)

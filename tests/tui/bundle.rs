@@ -1,8 +1,10 @@
 //! Bundles on media: what is listed, what is said of it, and that nothing of it is called verified.
 
 use airlift::domain::trust::SerialDecision;
-use airlift::tui::msg::{Effect, Query};
+use airlift::engine::spec::JobReport;
+use airlift::tui::msg::{Effect, Msg, Query};
 
+use crate::made::done;
 use crate::offers::{found, offer, standing};
 use crate::rig::Desk;
 
@@ -53,10 +55,31 @@ fn a_directory_is_looked_through_and_so_are_all_media_again() {
     assert!(asked(&desk, &Query::Bundles(vec!["/srv/transfer".into()])));
 }
 
+/// Asked what it says of itself.
+pub(crate) fn inspected() -> Desk {
+    let mut desk = desk();
+    desk.tell(found(standing()));
+    desk.keys("d");
+    let report = offer(42, None).said.unwrap().report;
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Inspect(report))));
+    desk
+}
+
 #[test]
 fn what_a_bundle_says_of_itself_is_a_job_that_the_shell_does_too() {
     let mut desk = desk();
     desk.tell(found(standing()));
     let screen = desk.keys("y").screen();
     assert!(screen.contains("airlift inspect /media/op/KINGSTON/site-42"), "{screen}");
+}
+
+#[test]
+fn the_cursor_stays_on_its_bundle_when_others_come_and_go() {
+    let mut desk = desk();
+    let mut other = offer(7, None);
+    other.path = "/media/op/A/site-7".into();
+    desk.tell(found(vec![offer(42, None)]));
+    desk.tell(found(vec![other, offer(42, None)]));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.gap.chosen, Some(offer(42, None).path));
 }

@@ -315,3 +315,37 @@ fn a_lone_interrupt_is_forgotten_with_its_words() {
     desk.keys("Ctrl-c");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
 }
+
+#[test]
+fn the_cursor_stays_on_its_door_when_what_was_cut_off_comes_with_its_medium() {
+    let mut desk = Desk::new();
+    desk.keys("Down");
+    let cuts = Cuts { packs: vec![cut(pack())], damaged: Vec::new() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Bundle);
+}
+
+#[test]
+fn an_operation_is_found_by_its_name_and_done_from_the_list_of_all() {
+    for (typed, place) in [("build media", Place::Images), ("air gap", Place::Bundle)] {
+        let mut desk = Desk::new();
+        desk.keys(":").typed(typed).keys("Enter");
+        assert_eq!(desk.app.model.place, place, "{typed}");
+    }
+    let mut desk = Desk::new();
+    desk.effects.clear();
+    desk.keys(":").typed("ed25519").keys("Enter");
+    assert!(
+        matches!(started(&desk), Some((Act::KeyGenerate, JobSpec::KeyGenerate(_)))),
+        "{:?}",
+        desk.effects
+    );
+    // What cannot be done now says why, and the list stays open.
+    let mut desk = Desk::new();
+    desk.effects.clear();
+    let screen = desk.keys(":").typed("interrupted").keys("Enter").screen();
+    assert!(screen.contains("no job was interrupted") && screen.contains("Commands"), "{screen}");
+    assert!(started(&desk).is_none());
+}
