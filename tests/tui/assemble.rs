@@ -42,7 +42,7 @@ fn begun(desk: &mut Desk) -> Vec<PackJob> {
     started(desk)
 }
 
-fn planned() -> Desk {
+pub(crate) fn planned() -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
     desk
@@ -342,6 +342,21 @@ fn a_flush_and_a_cold_read_back_are_rows_of_their_own() {
 pub(crate) fn under_way() -> Desk {
     let mut desk = running();
     show(&mut desk, fetching(), 62);
+    desk
+}
+
+/// The registry went away in the middle of the fetch.
+pub(crate) fn failed() -> Desk {
+    let mut desk = under_way();
+    let failure = Failure::new(Kind::Network, "docker.io/library/nginx: connection reset by peer, 5 tries");
+    desk.tell(Msg::Ended(JobId(2), Ended::Failed(failure)));
+    desk
+}
+
+/// Signed.
+pub(crate) fn assembled() -> Desk {
+    let mut desk = running();
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
     desk
 }
 

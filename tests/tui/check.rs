@@ -23,6 +23,23 @@ fn desk(decision: Option<SerialDecision>) -> Desk {
     desk
 }
 
+/// A bundle whose key is not trusted here.
+pub(crate) fn unknown() -> Desk {
+    desk(None)
+}
+
+/// A bundle older than one that was accepted.
+pub(crate) fn older() -> Desk {
+    desk(Some(SerialDecision::Rollback { accepted: 43, offered: 42 }))
+}
+
+/// Every byte is being read.
+pub(crate) fn under_way() -> Desk {
+    let mut desk = desk(newer());
+    desk.keys("v").tell(view(6, false));
+    desk
+}
+
 fn newer() -> Option<SerialDecision> {
     Some(SerialDecision::Newer { from: 41 })
 }

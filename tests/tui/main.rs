@@ -7,6 +7,8 @@ mod bundle;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod dialogs;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod import;

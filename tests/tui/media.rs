@@ -349,6 +349,18 @@ fn a_fake_is_called_one() {
     insta::assert_snapshot!(desk.picture());
 }
 
+/// A directory was typed that lies on a read-only medium.
+pub(crate) fn refused() -> Desk {
+    let mut desk = verified(vec![]);
+    desk.keys("o").typed("/srv/ro");
+    let entries = vec![airlift::dialogs::path::Entry { name: "ro".into(), directory: true }];
+    desk.tell(Msg::Found(Found::Entries("/srv/".into(), Ok(entries))));
+    desk.keys("Enter");
+    let refused = Box::new(Lies { read_only: true, ..*lies("/srv/ro", None) });
+    desk.tell(Msg::Found(Found::Place("/srv/ro".into(), refused)));
+    desk
+}
+
 #[test]
 fn any_directory_is_looked_at_before_it_is_taken() {
     let mut desk = verified(vec![]);
@@ -363,15 +375,7 @@ fn any_directory_is_looked_at_before_it_is_taken() {
     desk.keys("Right Enter");
     assert_eq!(desk.app.model.assembly.to.as_ref().unwrap().words, "out");
     assert_eq!(desk.app.model.state(Place::Media), StepState::Warn, "it cannot be carried away");
-    planned(&mut desk);
-    desk.keys("3 o").typed("/srv/ro");
-    desk.tell(Msg::Found(Found::Entries(
-        "/srv/".into(),
-        Ok(vec![airlift::dialogs::path::Entry { name: "ro".into(), directory: true }]),
-    )));
-    desk.keys("Enter");
-    let refused = Box::new(Lies { read_only: true, ..*lies("/srv/ro", None) });
-    desk.tell(Msg::Found(Found::Place("/srv/ro".into(), refused)));
+    let mut desk = refused();
     assert!(desk.screen().contains("x mounted read-only"), "{}", desk.screen());
 }
 

@@ -63,6 +63,15 @@ fn failed() -> Ended {
     Ended::Failed(Failure::new(Kind::Network, "the registry is gone"))
 }
 
+/// What was cut off is to go on, and another medium lies where it was.
+pub(crate) fn another() -> Desk {
+    let mut desk = interrupted();
+    desk.effects.clear();
+    desk.keys("R");
+    looked(&mut desk, Some(media::stick(9, Some(POINT))));
+    desk
+}
+
 #[test]
 fn a_pack_is_not_resumed_where_its_medium_is_gone_or_another_one() {
     for (there, words) in [(None, "on tmpfs"), (Some(media::stick(9, Some(POINT))), "Kingston DataTraveler")]

@@ -25,7 +25,7 @@ const PICTURES: &[Picture] = &[
     ("report", "Report: the verdict, and what is carried on paper", report::well),
 ];
 
-fn images() -> Desk {
+pub(crate) fn images() -> Desk {
     let mut desk = Desk::new();
     desk.keys("b");
     desk.tell(Msg::Paste(

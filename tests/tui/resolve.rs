@@ -154,6 +154,15 @@ pub(crate) fn all_well() -> Desk {
     desk
 }
 
+/// Being verified; one answer came.
+pub(crate) fn under_way() -> Desk {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    said(&mut desk, [item(ETCD), item(NGINX), failed(APP)]);
+    desk
+}
+
 #[test]
 fn before_it_is_started_it_says_how() {
     insta::assert_snapshot!(desk().picture());

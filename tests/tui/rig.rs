@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlift::cli::args::{Cli, Work};
 use airlift::config::keymap::Keymap;
 use airlift::config::paths::Paths;
 use airlift::config::theme::{Depth, Theme};
@@ -11,10 +12,12 @@ use airlift::domain::job::JobId;
 use airlift::engine::host::HostFacts;
 use airlift::engine::media::MediaReport;
 use airlift::engine::registry::RegistryOptions;
-use airlift::tui::app::App;
+use airlift::engine::spec::JobSpec;
+use airlift::tui::app::{App, SMALLEST};
 use airlift::tui::model::{Model, Settings};
 use airlift::tui::msg::{Effect, Found, Msg};
 use airlift::widgets::look::Look;
+use clap::Parser;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -80,10 +83,25 @@ impl Desk {
     /// Hands over a message; effects are kept.
     pub(crate) fn tell(&mut self, msg: Msg) -> &mut Self {
         let effects = self.app.update(self.at, now(), msg);
-        let starts = effects.iter().filter(|effect| matches!(effect, Effect::Start(..)));
-        self.started += starts.map(|_| 1).sum::<u64>();
+        for effect in &effects {
+            if let Effect::Start(_, spec) = effect {
+                self.started += 1;
+                self.is_what_its_command_starts(spec);
+            }
+        }
         self.effects.extend(effects);
         self
+    }
+
+    /// What a screen starts is what the command starts that it shows for it.
+    fn is_what_its_command_starts(&self, spec: &JobSpec) {
+        let places = self.app.model.settings.places();
+        let words = spec.command_line(&places);
+        let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+        match cli.command.unwrap().work(Some(&places)) {
+            Ok(Work::Job(started)) => assert_eq!(started, *spec, "{words:?}"),
+            other => panic!("{words:?}: {other:?}"),
+        }
     }
 
     /// The number of the job that was started last.
@@ -124,23 +142,39 @@ impl Desk {
         }
     }
 
-    /// Everything a snapshot holds: the default look at both sizes, ASCII, and the looks of cells in default and mono.
+    /// Everything a snapshot holds: at both sizes the letters, the looks of cells in default and in mono, and ASCII;
+    /// and the letters at the smallest size.
     pub(crate) fn picture(&mut self) -> String {
         self.frames_of_all_sizes();
         let mut picture = String::new();
         let mut add = |title: &str, body: String| picture.push_str(&format!("=== {title}\n{body}"));
-        add("80x24", text(&self.frame(80, 24)));
-        add("looks, default", looks(&self.frame(80, 24)));
-        self.app.look.theme = Theme::built_in("mono").unwrap();
-        add("looks, mono", looks(&self.frame(80, 24)));
-        self.app.look.theme = Theme::built_in("default").unwrap();
-        add("100x30", text(&self.frame(100, 30)));
-        self.app.look.unicode = false;
-        let ascii = text(&self.frame(80, 24));
-        assert!(ascii.is_ascii(), "{ascii}");
-        add("80x24, ASCII", ascii);
-        self.app.look.unicode = true;
+        for (columns, rows) in [(80, 24), (100, 30)] {
+            let size = format!("{columns}x{rows}");
+            let frame = self.frame(columns, rows);
+            add(&size, text(&frame));
+            add(&format!("{size}, looks, default"), looks(&frame));
+            let plain = self.mono(columns, rows);
+            assert_eq!(text(&plain), text(&frame), "{size}: other letters in mono");
+            add(&format!("{size}, looks, mono"), looks(&plain));
+            self.app.look.unicode = false;
+            let ascii = text(&self.frame(columns, rows));
+            assert!(ascii.is_ascii(), "{ascii}");
+            add(&format!("{size}, ASCII"), ascii);
+            self.app.look.unicode = true;
+        }
+        let (columns, rows) = SMALLEST;
+        add(&format!("{columns}x{rows}"), text(&self.frame(columns, rows)));
         picture
+    }
+
+    /// The frame in mono, in which nothing is told by a colour.
+    fn mono(&mut self, columns: u16, rows: u16) -> Buffer {
+        self.app.look.theme = Theme::built_in("mono").unwrap();
+        let frame = self.frame(columns, rows);
+        self.app.look.theme = Theme::built_in("default").unwrap();
+        let colours = |cell: &Cell| cell.fg != Color::Reset || cell.bg != Color::Reset;
+        assert!(!frame.content.iter().any(colours), "mono has colours: {}", looks(&frame));
+        frame
     }
 }
 
