@@ -42,6 +42,7 @@ const OPENED: &[Opened] = &[
     ("not_chosen", onto::another),
     ("not_packed", not_packed),
     ("another_bundle", || on(import::imported(), "v n")),
+    ("namespace", || on(import::into_containerd(), "n")),
     ("forget", || on(start::interrupted(), "D")),
 ];
 

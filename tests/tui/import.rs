@@ -516,11 +516,17 @@ fn what_the_runtime_does_not_answer_for_is_no_success_and_is_done_again() {
     assert!(desk.screen().contains("answers 4 of 4 names"), "{}", desk.screen());
 }
 
+/// With a containerd typed as a third target.
+pub(crate) fn into_containerd() -> Desk {
+    let mut desk = aimed();
+    desk.keys("o").typed("containerd").keys("Enter Enter");
+    desk
+}
+
 #[test]
 fn a_namespace_is_changed_only_of_a_containerd() {
-    let mut desk = aimed();
-    assert!(desk.keys("n").screen().contains("not now: no containerd is among the targets"));
-    desk.keys("o").typed("containerd").keys("Enter Enter");
+    assert!(aimed().keys("n").screen().contains("not now: no containerd is among the targets"));
+    let mut desk = into_containerd();
     desk.keys("n Ctrl-U").typed("a/b").keys("Enter");
     assert!(desk.screen().contains("a namespace has letters"), "{}", desk.screen());
     desk.keys("Ctrl-U").typed("ci").keys("Enter");

@@ -166,10 +166,12 @@ impl PhaseView {
         self.bytes.saturating_sub(self.shown)
     }
 
-    /// For how long nothing has moved, once that is longer than [`STALL`].
+    /// For how long nothing has moved, once that is longer than [`STALL`]; where neither bytes nor items are counted,
+    /// nobody can tell.
     pub fn stalled(&self, at: Duration) -> Option<Duration> {
         let still = at.saturating_sub(self.moved);
-        (!self.finished && self.resting.is_none() && self.bytes > 0 && still >= STALL).then_some(still)
+        let counts = self.bytes > 0 || self.items > 0;
+        (!self.finished && self.resting.is_none() && counts && still >= STALL).then_some(still)
     }
 
     /// Bytes a second since it began, pauses not counted.

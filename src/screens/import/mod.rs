@@ -154,7 +154,7 @@ impl Screen for Import {
         let busy = || model.busy().map(|job| format!("{} is running", job.spec.title()));
         let planning = || model.running().is_some_and(|job| job.act == Act::ImportPlan);
         match act {
-            Act::Import if planning() => Some("the plan is being worked out".to_owned()),
+            Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
             Act::Import if model.gap.import.run.is_some() => busy(),
             Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable().map(str::to_owned)),
             Act::ImportTargets
