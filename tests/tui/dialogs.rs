@@ -43,6 +43,7 @@ const OPENED: &[Opened] = &[
     ("not_packed", not_packed),
     ("another_bundle", || on(import::imported(), "v n")),
     ("namespace", || on(import::into_containerd(), "n")),
+    ("taken_back", import::taken_back),
     ("forget", || on(start::interrupted(), "D")),
 ];
 

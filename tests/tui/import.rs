@@ -533,6 +533,33 @@ fn a_namespace_is_changed_only_of_a_containerd() {
     assert_eq!(desk.app.model.gap.import.marked[2], target("containerd:,ci"));
 }
 
+/// Imported into a containerd, in which names were given.
+pub(crate) fn into_a_runtime() -> Desk {
+    let mut changed = all_there();
+    if let JobReport::Import(report) = &mut changed {
+        report.targets.truncate(1);
+        report.targets[0].target = target("containerd");
+        let change = |name: &&str| Change { name: (*name).to_owned(), digest: digest(2), was: None };
+        report.targets[0].changes = NAMES[..3].iter().map(change).collect();
+    }
+    ended(done(changed))
+}
+
+fn take_back(desk: &mut Desk) {
+    let names =
+        UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
+    let targets = vec![Undone { target: target("containerd"), names }];
+    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(UndoneReport { dry_run: false, targets }))));
+}
+
+/// What was imported is taken back.
+pub(crate) fn taken_back() -> Desk {
+    let mut desk = into_a_runtime();
+    desk.keys("u t Enter");
+    take_back(&mut desk);
+    desk
+}
+
 #[test]
 fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
     let mut desk = imported();
@@ -541,14 +568,7 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
             .screen()
             .contains("not now: no runtime was changed; registries and files keep what they got")
     );
-    let mut changed = all_there();
-    if let JobReport::Import(report) = &mut changed {
-        report.targets.truncate(1);
-        report.targets[0].target = target("containerd");
-        let change = |name: &&str| Change { name: (*name).to_owned(), digest: digest(2), was: None };
-        report.targets[0].changes = NAMES[..3].iter().map(change).collect();
-    }
-    let mut desk = ended(done(changed));
+    let mut desk = into_a_runtime();
     let kept = desk.effects.iter().find_map(|effect| match effect {
         Effect::Save(path, text) if path.ends_with("work/import-changes.json") => Some(text.clone()),
         _ => None,
@@ -564,10 +584,7 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
     );
     desk.keys("u t Enter");
     assert_eq!(desk.app.model.state(Place::Import), StepState::Running);
-    let names =
-        UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
-    let targets = vec![Undone { target: target("containerd"), names }];
-    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(UndoneReport { dry_run: false, targets }))));
+    take_back(&mut desk);
     assert!(desk.screen().contains("removed: docker.io/library/nginx:1.25.3"), "{}", desk.screen());
     assert!(desk.app.model.gap.import.done.is_none());
     assert!(job(&desk).import.dry_run, "it is planned anew");

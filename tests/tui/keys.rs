@@ -41,6 +41,7 @@ const DESKS: &[Made] = &[
     ("import, into a containerd", import::into_containerd),
     ("import, under way", import::under_way),
     ("imported", import::imported),
+    ("imported, into a runtime", import::into_a_runtime),
     ("checked", checked),
     ("checked, imported", || at_import("v")),
 ];
@@ -130,6 +131,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ImportDetails, &["opens Image"]),
     (Act::ImportNamespace, &["opens Namespace of containerd"]),
     (Act::ImportScan, &["asks Node("]),
+    (Act::ImportUndo, &["opens Take back what was imported?"]),
     (Act::ImportNext, &["goes to Checked"]),
     (Act::CheckedWrite, &["opens Save the report in"]),
     (Act::CheckedNew, &["opens Go on with another bundle?"]),
