@@ -113,7 +113,9 @@ fn on_panic() {
             } else {
                 // Into the log of the workstation, which is what can be read while the screen is taken.
                 let told = Msg::Said(Level::Fail, format!("a task broke off: {info}"));
-                let _ = PANICS.get().map(|tell| tell.send(told));
+                if let Some(tell) = PANICS.get() {
+                    let _ = tell.send(told);
+                }
             }
         }));
     });
