@@ -186,6 +186,25 @@ fn what_a_run_changed_is_taken_back_to_the_last_blob() {
 }
 
 #[test]
+fn a_second_platform_of_an_index_leaves_the_first_where_it_is() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let multi = &packed.images[2].0;
+        packed.import(&containerd.target(), &["--only", multi]).code(0);
+        let blobs = || succeeded(&containerd.ctr(&["content", "ls", "-q"]).output().unwrap());
+        let before = blobs();
+        assert!(before.lines().count() >= 3, "an index, a manifest and what is in it: {before}");
+        // The CRI goes on to answer with this machine's platform, which is what the proof then says.
+        packed.import(&containerd.target(), &["--only", multi, "--platform", "linux/arm64"]).code(16);
+        let after = blobs();
+        assert!(after.lines().count() > before.lines().count(), "{line:?}: {after}");
+        for blob in before.lines() {
+            assert!(after.lines().any(|there| there == blob), "{line:?}: {blob} was collected");
+        }
+    }
+}
+
+#[test]
 fn a_name_of_something_else_is_a_conflict_until_it_may_be_replaced() {
     let (Some(containerd), Some(packed)) = (Containerd::with_cri(Line::One), packed()) else { return };
     let (app, old) = (&packed.images[0].0, &packed.images[1].0);

@@ -64,7 +64,8 @@ pub(super) async fn apply(
         Target::K3s(dir) => blocking(move || k3s::apply(&job, &dir, &images, &plan)).await,
         Target::ContainersStorage(dir) => {
             // Another program reads the medium for it: nobody is to wait for this target's place at a blob.
-            let job = Job { seat: None, ..job };
+            let mut job = job;
+            drop(job.seat.take());
             Box::pin(containers_storage::apply(&job, dir.as_deref(), &images, &plan)).await
         }
         Target::Containerd(node) => Box::pin(containerd::apply(&job, &node, &images, &plan)).await,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Blob;
 use super::pieces::Pieces;
 use crate::domain::digest::Digest;
-use crate::engine::error::Result;
+use crate::engine::error::{EngineError, Result};
+use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::images::Record;
 use crate::engine::runtime::containerd::{Containerd, Labels};
 
@@ -77,12 +78,17 @@ pub(super) fn all_given(pieces: &Pieces, records: &Records) -> bool {
 ///
 /// # Errors
 /// As the daemon answers.
-pub(super) async fn give(daemon: &Containerd, pieces: &Pieces, records: &Records) -> Result<Vec<Change>> {
+pub(super) async fn give(
+    daemon: &Containerd,
+    pieces: &Pieces,
+    records: &Records,
+    replace: bool,
+) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     let ids = pieces.runs.iter().map(|run| (run.config.to_string(), true));
     let names = pieces.names.iter().rev().map(|name| (name.clone(), false));
     for (name, is_id) in ids.chain(names) {
-        match one(daemon, &pieces.top, (&name, is_id), records.get(&name)).await {
+        match one(daemon, &pieces.top, (&name, is_id, replace), records.get(&name)).await {
             Ok(change) => changes.extend(change),
             Err(error) => {
                 // What failed is the news; a name that cannot be taken back is told by the next run.
@@ -97,7 +103,7 @@ pub(super) async fn give(daemon: &Containerd, pieces: &Pieces, records: &Records
 async fn one(
     daemon: &Containerd,
     top: &Blob,
-    (name, is_id): (&str, bool),
+    (name, is_id, replace): (&str, bool, bool),
     there: Option<&Record>,
 ) -> Result<Option<Change>> {
     let mut record = Record { name: name.to_owned(), labels: labels(), target: top.clone() };
@@ -111,6 +117,8 @@ async fn one(
             }
             Ok(None)
         }
+        // Somebody gave it to another image since this run looked first.
+        Some(there) if !replace => Err(taken_since(daemon, name, there, top)),
         Some(there) => {
             daemon.update_record(&record).await?;
             let Blob { digest, media_type, size } = there.target.clone();
@@ -119,12 +127,27 @@ async fn one(
         None => {
             match daemon.create_record(&record).await {
                 // The CRI makes names by id by itself when it sees a new image.
-                Err(error) if error.is_there_already() => daemon.update_record(&record).await?,
+                Err(error) if error.is_there_already() && is_id => daemon.update_record(&record).await?,
+                Err(error) if error.is_there_already() => {
+                    let now = records(daemon).await?;
+                    let found = now.get(name).ok_or(error)?;
+                    return Box::pin(one(daemon, top, (name, is_id, replace), Some(found))).await;
+                }
                 other => other?,
             }
             Ok(change(None))
         }
     }
+}
+
+fn taken_since(daemon: &Containerd, name: &str, there: &Record, top: &Blob) -> EngineError {
+    ImportError::Conflict {
+        target: format!("containerd:{}", daemon.path().display()),
+        name: name.to_owned(),
+        existing: there.target.digest.to_string(),
+        digest: top.digest.clone(),
+    }
+    .into()
 }
 
 /// What became of changes that were to be taken back.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Blob;
-use super::write::SOURCE;
+use super::write::{REFERENCE, SOURCE};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
 use crate::domain::media_type as mt;
@@ -232,20 +232,20 @@ impl Picker<'_> {
         let mut labels = self.origin();
         match &document {
             Document::Index(index) => {
-                let mut number = 0;
+                let mut kept = false;
                 for child in &index.manifests {
                     if self.bundle.blob(&child.digest).is_none() || !mt::is_document(&child.media_type) {
                         continue;
                     }
                     if self.write(&child.digest, &child.media_type, chosen, written)?.is_some() {
-                        labels.insert(
-                            format!("containerd.io/gc.ref.content.m.{number}"),
-                            child.digest.to_string(),
-                        );
-                        number += 1;
+                        // A key of its own for each child: another import of the same index, for another platform,
+                        // must not take a key over, or the child that had it would be collected.
+                        let key = format!("{REFERENCE}.m.{}", &child.digest.hex()[..12]);
+                        labels.insert(key, child.digest.to_string());
+                        kept = true;
                     }
                 }
-                if number == 0 {
+                if !kept {
                     return Ok(None);
                 }
             }
@@ -254,10 +254,9 @@ impl Picker<'_> {
                     return Ok(None);
                 };
                 let config = &found.manifest.config;
-                labels.insert("containerd.io/gc.ref.content.config".to_owned(), config.digest.to_string());
+                labels.insert(format!("{REFERENCE}.config"), config.digest.to_string());
                 for (number, layer) in found.manifest.layers.iter().enumerate() {
-                    labels
-                        .insert(format!("containerd.io/gc.ref.content.l.{number}"), layer.digest.to_string());
+                    labels.insert(format!("{REFERENCE}.l.{number}"), layer.digest.to_string());
                 }
                 self.contents(found, written)?;
             }

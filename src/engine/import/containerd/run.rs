@@ -235,7 +235,7 @@ impl Run {
         let records: Records = names::records(&self.daemon).await?;
         let mut changes = Vec::new();
         for image in complete {
-            match names::give(&self.daemon, &image.pieces, &records).await {
+            match names::give(&self.daemon, &image.pieces, &records, self.job.spec.replace).await {
                 Ok(made) => {
                     changes.extend(made);
                     let bytes = image.pieces.blobs.iter().map(|(blob, _)| blob.size).sum();

@@ -25,6 +25,8 @@ use crate::engine::runtime::error::RuntimeError;
 const MESSAGE: usize = 1024 * 1024;
 /// What the label of a blob's origin begins with; the registry follows.
 pub(super) const SOURCE: &str = "containerd.io/distribution.source.";
+/// What the labels begin with that keep other blobs from being collected (containerd's garbage-collection.md).
+pub(super) const REFERENCE: &str = "containerd.io/gc.ref.content";
 /// Bytes of key and value of a label together, at most.
 const LONGEST: usize = 4096;
 /// Messages read ahead of the daemon.
@@ -159,11 +161,13 @@ impl Run {
     }
 }
 
-/// Adds labels to others; where a blob came from is a list, as containerd keeps it.
+/// Adds labels to others; what keeps something from being collected stays as it is there, and where a blob came from is a list, as containerd keeps it.
 pub(super) fn merge(labels: &mut Labels, more: &Labels) {
     for (key, value) in more {
         let there = labels.entry(key.clone()).or_insert_with(|| value.clone());
-        if !key.starts_with(SOURCE) {
+        if key.starts_with(REFERENCE) {
+            // What others hold by it must not become garbage.
+        } else if !key.starts_with(SOURCE) {
             there.clone_from(value);
         } else if !there.split(',').any(|repository| repository == value) {
             let mut all: Vec<&str> = there.split(',').chain([value.as_str()]).collect();
@@ -244,5 +248,14 @@ mod tests {
         let mut long = labels(&"a".repeat(4000), "1");
         merge(&mut long, &labels(&"b".repeat(100), "1"));
         assert_eq!(long, labels(&"a".repeat(4000), "1"), "a label has its limit");
+    }
+
+    #[test]
+    fn what_keeps_a_blob_from_being_collected_is_never_taken_over() {
+        let of = |key: &str, value: &str| Labels::from([(format!("{REFERENCE}.{key}"), value.to_owned())]);
+        let mut all = of("m.0", "another child");
+        merge(&mut all, &of("m.0", "ours"));
+        merge(&mut all, &of("m.abc", "ours"));
+        assert_eq!(all, [of("m.0", "another child"), of("m.abc", "ours")].into_iter().flatten().collect());
     }
 }

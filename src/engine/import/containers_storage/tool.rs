@@ -171,7 +171,8 @@ impl Tool {
             }
             Program::Podman => {
                 self.podman_store(&mut command, staging, false);
-                command.args(["rmi", "--force", name]);
+                // Never by force: containers may use an image that had the name before.
+                command.args(["rmi", name]);
             }
         }
         let ended = self.watched(&copy, None).run(ctx, command).await?;
