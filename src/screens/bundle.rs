@@ -37,6 +37,8 @@ pub(super) struct Bundle {
     list: List,
     /// Where the bundles lie that it shows.
     paths: Vec<PathBuf>,
+    /// A directory that was just named: the cursor goes to what lies in it.
+    named: Option<PathBuf>,
 }
 
 impl Bundle {
@@ -109,7 +111,8 @@ impl Screen for Bundle {
         if let (Act::BundlePath, Answer::Path(path)) = (question.act, answer) {
             let given = &mut cx.model.gap.given;
             given.retain(|known| *known != path);
-            given.push(path);
+            given.push(path.clone());
+            self.named = Some(path);
             scan(cx);
         }
     }
@@ -149,8 +152,14 @@ impl Screen for Bundle {
             let offer = &offers[row];
             format!("{} {}", name(offer), offer.path.display()).into()
         });
-        // The cursor stays on its bundle when others come and go.
-        if let Some(at) = before.and_then(|before| self.paths.iter().position(|path| *path == before)) {
+        // What was just opened is what Enter is meant for; else the cursor stays on its bundle when others come and go.
+        let named = self.named.as_ref();
+        let opened = named.and_then(|dir| self.paths.iter().position(|path| path.starts_with(dir)));
+        if opened.is_some() {
+            self.named = None;
+        }
+        let stays = || before.and_then(|before| self.paths.iter().position(|path| *path == before));
+        if let Some(at) = opened.or_else(stays) {
             self.list.select(at);
         }
     }
@@ -215,7 +224,9 @@ fn row_of(offer: &Offer, model: &Model) -> Row {
         Ok(said) => (text::bytes(said.report.totals.bytes), standing(said, model)),
         Err(reason) => (String::new(), (format!("x {reason}"), Role::Fail)),
     };
-    let on = offer.medium.clone().unwrap_or_else(|| "directory".to_owned());
+    // Two copies of a bundle differ in nothing else.
+    let above = || offer.path.parent().unwrap_or(&offer.path).display().to_string();
+    let on = offer.medium.clone().unwrap_or_else(above);
     let chosen = model.gap.chosen.as_ref() == Some(&offer.path);
     let values =
         vec![Value::plain(name(offer)), Value::plain(size), Value::styled(here.0, here.1), Value::plain(on)];

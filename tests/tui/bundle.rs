@@ -55,6 +55,29 @@ fn a_directory_is_looked_through_and_so_are_all_media_again() {
     assert!(asked(&desk, &Query::Bundles(vec!["/srv/transfer".into()])));
 }
 
+#[test]
+fn the_cursor_goes_to_what_was_just_opened_and_the_copies_of_a_bundle_are_told_apart() {
+    let mut desk = desk();
+    let copy = |path: &str| {
+        let mut copy = offer(42, Some(SerialDecision::Same));
+        (copy.path, copy.medium) = (path.into(), None);
+        copy
+    };
+    let first = || copy("/srv/first/site-42");
+    desk.tell(found(vec![first()]));
+    desk.keys("o");
+    desk.typed("/srv/second").keys("Enter");
+    // What was listed before is still there at first.
+    desk.tell(found(vec![first()]));
+    desk.tell(found(vec![first(), copy("/srv/second/site-42")]));
+    let screen = desk.screen();
+    assert!(screen.contains("at        /srv/second/site-42"), "{screen}");
+    assert!(screen.contains("/srv/first") && screen.contains("/srv/second"), "{screen}");
+    desk.keys("Up");
+    desk.tell(found(vec![first(), copy("/srv/second/site-42")]));
+    assert!(desk.screen().contains("at        /srv/first/site-42"), "once: {}", desk.screen());
+}
+
 /// Asked what it says of itself.
 pub(crate) fn inspected() -> Desk {
     let mut desk = desk();
