@@ -229,6 +229,12 @@ step "components"
 install_components
 PATH=$PATH:$work/go
 install_by_go registry "$distribution"
+# Each is several words for build_by_go.
+# shellcheck disable=SC2086
+{ build_by_go $crictl; build_by_go $crio; }
+for program in "containerd-2 ./cmd/containerd" "ctr-2 ./cmd/ctr" "containerd-shim-2 ./cmd/containerd-shim-runc-v2"; do
+  build_by_go "${program%% *}" "$containerd" "${program##* }" "$containerd_tags"
+done
 if [ "${AIRLIFT_BENCH-}" = 1 ]; then
   install_by_go crane "$crane"
   have crane || missing+=(crane)
