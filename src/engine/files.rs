@@ -114,6 +114,11 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// The kernel's.
     fn rename(&self, from: &Path, to: &Path) -> FileResult<()>;
+    /// Renames a regular file, replacing nothing, whoever comes first.
+    ///
+    /// # Errors
+    /// The kernel's; `AlreadyExists` where something is there, be it a link that leads nowhere.
+    fn rename_new(&self, from: &Path, to: &Path) -> FileResult<()>;
     /// Removes a file; one that is not there is no error.
     ///
     /// # Errors

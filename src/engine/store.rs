@@ -1,5 +1,7 @@
 //! Puts blobs onto a medium: temp file beside the final one, hashed while written, fsync, rename; and finds what an earlier run left.
 
+mod whole;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +11,13 @@ use std::thread;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::directory;
 use super::error::{Explain, FileError, Interrupted, Kind, Panicked, Result};
 use super::files::{Files, OutFile};
 use super::hash::Hasher;
 use crate::domain::bundle::{File, part_path};
 use crate::domain::digest::{Algorithm, Digest};
+
+pub use whole::{replace, write_file, write_new, write_over, write_stream};
 
 /// Suffix of files that are not finished.
 pub const TEMP: &str = ".tmp";
@@ -416,73 +419,5 @@ impl BlobSink {
         out.sync().map_err(|source| FileError { operation: "sync", path: temp.clone(), source })?;
         drop(out);
         Ok(self.files.rename(&temp, &self.target.root.join(path))?)
-    }
-}
-
-/// Writes a file of a bundle, whole or not at all. Blocks.
-///
-/// # Errors
-/// As [`replace`].
-pub fn write_file(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<File> {
-    write_stream(files, root, path, bytes)
-}
-
-/// The same from a stream, hashed on the way. Blocks.
-///
-/// # Errors
-/// As [`replace`].
-pub fn write_stream(files: &dyn Files, root: &Path, path: &str, source: impl Read) -> Result<File> {
-    let full = root.join(path);
-    let mut source = Hashed { inner: source, hasher: Hasher::new(Algorithm::Sha256), size: 0 };
-    replace(files, (&directory::suffixed(&full, TEMP), &full), &mut source)?;
-    Ok(File { path: path.to_owned(), size: source.size, sha256: source.hasher.finish().hex().to_owned() })
-}
-
-/// Puts the bytes of a stream under a name, whole or not at all: a temp file beside it, fsync, rename, fsync of the
-/// directory. Whoever calls it sees to it that no other run uses the same temp file. Blocks.
-///
-/// # Errors
-/// A file error; the temp file is gone then.
-pub fn replace(files: &dyn Files, (temp, path): (&Path, &Path), source: impl Read) -> Result<()> {
-    files.remove(temp)?;
-    let written = copy_durably(files, (temp, path), source);
-    if written.is_err() {
-        // The first error is the one to tell; a temp file that cannot be removed is found by the next run.
-        let _ = files.remove(temp);
-    }
-    written
-}
-
-fn copy_durably(files: &dyn Files, (temp, path): (&Path, &Path), mut source: impl Read) -> Result<()> {
-    let failed = |operation| move |source| FileError { operation, path: path.to_owned(), source };
-    let mut out = files.create(temp)?;
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(got) => out.write_all(&buffer[..got]).map_err(failed("write"))?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed("read the source of")(error).into()),
-        }
-    }
-    out.sync().map_err(failed("sync"))?;
-    drop(out);
-    files.rename(temp, path)?;
-    Ok(files.sync_dir(directory::above(path))?)
-}
-
-/// Hashes and counts what is read through it.
-struct Hashed<R> {
-    inner: R,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let got = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..got]);
-        self.size += got as u64;
-        Ok(got)
     }
 }

@@ -107,7 +107,7 @@ impl App {
 
     fn ask_to_replace(&mut self, files: &[(PathBuf, String)]) {
         let names = files.iter().map(|(path, _)| path.display().to_string());
-        let words = std::iter::once("Some of this is there already. Nothing was written.".to_owned());
+        let words = std::iter::once("Some of this is there already. None of these was written:".to_owned());
         let confirm =
             Confirm::new(REPLACE, "Write over what is there?", words.chain(names).collect(), "Replace");
         self.asked.over.push_back(files.to_vec());

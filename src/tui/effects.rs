@@ -1,16 +1,17 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
+mod turns;
+mod writes;
+
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
 use super::find::find;
@@ -27,6 +28,8 @@ use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::engine::watched::Watched;
 use crate::failure::Failure;
+use turns::Turns;
+use writes::Writes;
 
 /// A job's view is passed on at most this often.
 const BEAT: Duration = Duration::from_millis(50);
@@ -47,68 +50,13 @@ pub struct Runner {
     asked: Arc<Mutex<Option<blocking::Sender<Option<SecretString>>>>>,
     asking: Arc<Mutex<Vec<(Query, AbortHandle)>>>,
     turns: Arc<Mutex<Turns>>,
-    writes: UnboundedSender<Write>,
+    writes: Writes,
 }
-
-/// Queries of which one of a kind is under way at a time, and the latest that was asked for meanwhile.
-#[derive(Default)]
-pub(super) struct Turns([Turn; 4]);
-
-#[derive(Default)]
-struct Turn {
-    busy: bool,
-    next: Option<Query>,
-}
-
-impl Turns {
-    const fn of(query: &Query) -> Option<usize> {
-        match query {
-            Query::Media => Some(0),
-            Query::Bundles(_) => Some(1),
-            Query::Host => Some(2),
-            Query::Interrupted => Some(3),
-            _ => None,
-        }
-    }
-
-    /// The query, where it is to begin now.
-    fn begin(&mut self, query: Query) -> Option<Query> {
-        let turn = self.0.get_mut(Self::of(&query)?)?;
-        if turn.busy {
-            turn.next = Some(query);
-            return None;
-        }
-        turn.busy = true;
-        Some(query)
-    }
-
-    /// A query was answered; the next of its kind.
-    fn done(&mut self, query: &Query) -> Option<Query> {
-        let turn = self.0.get_mut(Self::of(query)?)?;
-        let next = turn.next.take();
-        turn.busy = next.is_some();
-        next
-    }
-}
-
-/// What is done in the order in which it was asked for.
-enum Write {
-    /// A small file is written.
-    File(PathBuf, String),
-    /// Small files are written where none of them is there.
-    New(Vec<(PathBuf, String)>),
-    /// Everything before this is written; but for the files here, each with what kept it from that.
-    Done(oneshot::Sender<Lost>),
-}
-
-/// Files whose last text could not be written.
-type Lost = BTreeMap<PathBuf, Failure>;
 
 impl Runner {
     /// Over the channel to the state machine.
     pub fn new(tell: UnboundedSender<Msg>, settings: Settings, ctx: JobCtx) -> Self {
-        let (writes, wanted) = unbounded_channel();
-        tokio::spawn(write_all(wanted, tell.clone(), ctx.files.clone()));
+        let writes = Writes::begin(tell.clone(), ctx.files.clone());
         let (asked, asking, turns) = (Arc::default(), Arc::default(), Arc::default());
         Self { tell, settings, jobs: JobManager::new(), ctx, asked, asking, turns, writes }
     }
@@ -128,8 +76,8 @@ impl Runner {
             Effect::Leave(query) => self.leave(&query),
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
-            Effect::Save(path, text) => self.save(path, text),
-            Effect::SaveNew(files) => drop(self.writes.send(Write::New(files))),
+            Effect::Save(path, text) => self.writes.over(path, text),
+            Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),
         }
         None
@@ -140,11 +88,9 @@ impl Runner {
     /// # Errors
     /// In words: the list could not be saved.
     pub async fn written(&self) -> Result<(), String> {
-        let (done, written) = oneshot::channel();
-        let _ = self.writes.send(Write::Done(done));
         let list = self.settings.list_file();
-        let lost = match tokio::time::timeout(LEAVE, written).await {
-            Ok(lost) => lost.unwrap_or_default().remove(&list).map(|failure| failure.message),
+        let lost = match tokio::time::timeout(LEAVE, self.writes.all()).await {
+            Ok(mut lost) => lost.remove(&list).map(|failure| failure.message),
             Err(_) => Some(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
         };
         lost.map_or(Ok(()), |reason| Err(format!("the list was not saved: {reason}")))
@@ -153,11 +99,9 @@ impl Runner {
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
     /// end come as messages. A job that would read the list does not start where that was not saved.
     pub fn start(&self, spec: JobSpec) {
-        let (done, written) = oneshot::channel();
-        let _ = self.writes.send(Write::Done(done));
-        let runner = self.clone();
+        let (runner, written) = (self.clone(), self.writes.all());
         tokio::spawn(async move {
-            let lost = written.await.unwrap_or_default();
+            let lost = written.await;
             let reads = matches!(spec, JobSpec::Resolve(_) | JobSpec::Pack(_));
             if let Some(failure) = lost.get(&runner.settings.list_file()).filter(|_| reads) {
                 let message = format!("the list was not saved: {}", failure.message);
@@ -335,69 +279,6 @@ impl Runner {
         let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         asking.iter().filter(|(asked, _)| asked == query).for_each(|(_, answer)| answer.abort());
     }
-
-    /// Writes a small file: beside it first, then in its place.
-    pub fn save(&self, path: PathBuf, text: String) {
-        let _ = self.writes.send(Write::File(path, text));
-    }
-}
-
-/// Writes one file after the other, so that the last text of a file is the one that stays.
-async fn write_all(
-    mut wanted: UnboundedReceiver<Write>,
-    tell: UnboundedSender<Msg>,
-    files: Arc<dyn crate::engine::files::Files>,
-) {
-    let mut lost = Lost::new();
-    while let Some(write) = wanted.recv().await {
-        match write {
-            Write::Done(done) => drop(done.send(lost.clone())),
-            Write::File(path, text) => write_one((path, text), &tell, &files, &mut lost).await,
-            Write::New(texts) => {
-                let paths: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
-                // Links that lead nowhere are there, too.
-                let there = off(move || paths.iter().any(|path| path.symlink_metadata().is_ok())).await;
-                if there.unwrap_or(true) {
-                    let _ = tell.send(Msg::Found(Found::Exists(texts)));
-                    continue;
-                }
-                for (path, text) in texts {
-                    write_one((path, text), &tell, &files, &mut lost).await;
-                }
-            }
-        }
-    }
-}
-
-async fn write_one(
-    (path, text): (PathBuf, String),
-    tell: &UnboundedSender<Msg>,
-    files: &Arc<dyn crate::engine::files::Files>,
-    lost: &mut Lost,
-) {
-    let (files, place) = (files.clone(), path.clone());
-    let written = off(move || write_file(&*files, &place, text.as_bytes())).await;
-    let found = match written.and_then(|done| done) {
-        Ok(()) => {
-            lost.remove(&path);
-            Found::Saved(path)
-        }
-        Err(failure) => {
-            lost.insert(path.clone(), failure.clone());
-            Found::NotSaved(path, failure)
-        }
-    };
-    let _ = tell.send(Msg::Found(found));
-}
-
-fn write_file(files: &dyn crate::engine::files::Files, path: &Path, text: &[u8]) -> Result<(), Failure> {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
-    else {
-        return Err(Failure::usage(format!("{} names no file", path.display())));
-    };
-    files.create_dir(directory)?;
-    crate::engine::store::write_file(files, directory, name, text)?;
-    Ok(())
 }
 
 /// A mistake of the program, told as any other failure is.
@@ -447,27 +328,13 @@ impl Passphrases for Runner {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
     use crate::config::paths::Paths;
     use crate::engine::registry::RegistryOptions;
     use crate::engine::select::Source;
     use crate::engine::spec::{Images, ResolveJob};
-
-    #[test]
-    fn one_survey_of_a_kind_is_under_way_and_the_latest_that_was_asked_for_follows() {
-        let mut turns = Turns::default();
-        let bundles = |path: &str| Query::Bundles(vec![path.into()]);
-        assert_eq!(turns.begin(Query::Media), Some(Query::Media));
-        assert_eq!(turns.begin(Query::Media), None);
-        assert_eq!(turns.begin(bundles("/a")), Some(bundles("/a")));
-        assert_eq!(turns.begin(bundles("/b")), None);
-        assert_eq!(turns.begin(bundles("/c")), None);
-        assert_eq!(turns.done(&Query::Media), Some(Query::Media));
-        assert_eq!(turns.done(&Query::Media), None);
-        assert_eq!(turns.begin(Query::Media), Some(Query::Media));
-        assert_eq!(turns.done(&bundles("/a")), Some(bundles("/c")));
-        assert_eq!(turns.done(&bundles("/c")), None);
-    }
 
     #[tokio::test]
     async fn no_job_starts_from_a_list_that_was_not_saved() {
@@ -494,7 +361,7 @@ mod tests {
                 registry: RegistryOptions::default(),
             })
         };
-        runner.save(list.clone(), "# none\n".to_owned());
+        runner.writes.over(list.clone(), "# none\n".to_owned());
         runner.start(verify());
         let failure = loop {
             match told.recv().await.unwrap() {
@@ -506,7 +373,7 @@ mod tests {
         assert!(failure.message.starts_with("the list was not saved: "), "{}", failure.message);
         assert!(runner.written().await.unwrap_err().contains("the list was not saved"));
         std::fs::remove_file(&data).unwrap();
-        runner.save(list, "# none\n".to_owned());
+        runner.writes.over(list, "# none\n".to_owned());
         runner.start(verify());
         while !matches!(told.recv().await.unwrap(), Msg::Ended(..)) {}
         runner.written().await.unwrap();

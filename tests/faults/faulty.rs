@@ -120,6 +120,14 @@ impl FaultyFiles {
         strikes(&self.counts.creates, n, errno).map_err(failed)
     }
 
+    fn renaming(&self, to: &Path) -> FileResult<()> {
+        let number = self.counts.renames.fetch_add(1, SeqCst) + 1;
+        let Fault::Rename(n, errno) = self.fault else { return Ok(()) };
+        let source = io::Error::from_raw_os_error(errno);
+        let failed = FileError { operation: "rename to", path: to.to_owned(), source };
+        if n == number { Err(failed) } else { Ok(()) }
+    }
+
     fn wrap(&self, inner: Box<dyn OutFile>) -> Box<dyn OutFile> {
         Box::new(Faulty { inner, fault: self.fault, counts: Arc::clone(&self.counts) })
     }
@@ -212,15 +220,13 @@ impl Files for FaultyFiles {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> FileResult<()> {
-        let number = self.counts.renames.fetch_add(1, SeqCst) + 1;
-        match self.fault {
-            Fault::Rename(n, errno) if n == number => Err(FileError {
-                operation: "rename to",
-                path: to.to_owned(),
-                source: io::Error::from_raw_os_error(errno),
-            }),
-            _ => RealFiles.rename(from, to),
-        }
+        self.renaming(to)?;
+        RealFiles.rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> FileResult<()> {
+        self.renaming(to)?;
+        RealFiles.rename_new(from, to)
     }
 
     fn remove(&self, path: &Path) -> FileResult<()> {

@@ -6,6 +6,7 @@ use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::files::{EntryKind, Files, RealFiles};
+use airlift::engine::store;
 
 use crate::rig::fuse::{EXFAT, FAT, Kind, Medium};
 use crate::rig::world::{World, copy_tree};
@@ -92,4 +93,33 @@ fn r07_a_bundle_on_fat_is_the_same_bundle() {
 #[test]
 fn r07_a_bundle_on_exfat_is_the_same_bundle() {
     the_same_bundle(EXFAT);
+}
+
+/// Neither FUSE driver knows renames that replace nothing, and neither file system has second names.
+fn nothing_is_replaced(kind: Kind) {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("medium");
+    std::fs::create_dir(&place).unwrap();
+    let Some(medium) = Medium::new(kind, &place) else { return };
+    let path = place.join("report.txt");
+    store::write_new(&RealFiles, &path, b"first").unwrap();
+    let error = store::write_new(&RealFiles, &path, b"second").unwrap_err();
+    assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists, "{error:?}");
+    medium.again();
+    let names: Vec<_> = RealFiles.list(&place, 10).unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(
+        (std::fs::read_to_string(&path).unwrap().as_str(), names),
+        ("first", vec!["report.txt".to_owned()])
+    );
+    medium.unmount();
+}
+
+#[test]
+fn nothing_is_replaced_on_fat() {
+    nothing_is_replaced(FAT);
+}
+
+#[test]
+fn nothing_is_replaced_on_exfat() {
+    nothing_is_replaced(EXFAT);
 }

@@ -5,7 +5,8 @@ use std::io::{self, Read as _, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use rustix::fs::{Advice, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Advice, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use super::{Entry, EntryKind, FileResult, Files, Held, OpenFile, OutFile, Space, Stat};
 use crate::engine::error::FileError;
@@ -79,7 +80,7 @@ fn open_beneath(root: &Path, path: &str, flags: OFlags) -> io::Result<File> {
         rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     match rustix::fs::openat2(&directory, path, flags, Mode::empty(), resolve) {
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
+        Err(Errno::NOSYS | Errno::PERM) => {}
         other => return Ok(File::from(other?)),
     }
     let mut here = directory;
@@ -152,6 +153,15 @@ impl Files for RealFiles {
         std::fs::rename(from, to).map_err(at("rename to", to))
     }
 
+    fn rename_new(&self, from: &Path, to: &Path) -> FileResult<()> {
+        let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // NFS, 9P and most of FUSE do not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS) => take_name(from, to),
+            other => other.map_err(Into::into),
+        };
+        renamed.map_err(at("rename to", to))
+    }
+
     fn remove(&self, path: &Path) -> FileResult<()> {
         missing_is_fine(std::fs::remove_file(path)).map_err(at("remove", path))
     }
@@ -186,7 +196,7 @@ impl Files for RealFiles {
         let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(at("sync directory", path))?;
         match rustix::fs::fsync(&directory) {
             // Some FUSE file systems cannot sync a directory and say so; their renames are not cached.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(()),
+            Err(Errno::INVAL | Errno::NOSYS) => Ok(()),
             other => other.map_err(at("sync directory", path)),
         }
     }
@@ -217,6 +227,20 @@ impl Files for RealFiles {
             kind,
         })
     }
+}
+
+/// Gives a file a name that nobody has: by a second name, which no file system lets replace one; where it has no
+/// second names, as FAT and exFAT, by an empty file that holds the name until it is replaced.
+fn take_name(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::link(from, to) {
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => {}
+        linked => return linked.map_err(io::Error::from).and_then(|()| std::fs::remove_file(from)),
+    }
+    drop(File::options().write(true).create_new(true).open(to)?);
+    std::fs::rename(from, to).inspect_err(|_| {
+        // It is empty and ours; the error of the rename is the one to tell.
+        let _ = std::fs::remove_file(to);
+    })
 }
 
 fn lock(path: &Path, opened: io::Result<File>) -> FileResult<Option<Held>> {
@@ -288,4 +312,22 @@ fn is_exfat(device: &Path) -> bool {
     let mut start = [0; 11];
     let read = File::open(device).and_then(|mut device| device.read_exact(&mut start));
     device.starts_with("/dev") && read.is_ok() && start.ends_with(b"EXFAT   ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_rename_refuses_to_replace_a_name_is_taken_and_never_from_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        std::fs::write(&from, "mine").unwrap();
+        take_name(&from, &to).unwrap();
+        assert!(!from.exists());
+        std::fs::write(&from, "other").unwrap();
+        assert_eq!(take_name(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "mine");
+        assert_eq!(std::fs::read_to_string(&from).unwrap(), "other");
+    }
 }

@@ -1,11 +1,10 @@
 //! Makes a key pair: written beside its name, synced, and never over a file that is there.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
@@ -56,15 +55,15 @@ pub fn generate(files: &dyn Files, spec: &GenerateSpec) -> Result<KeyReport> {
         None => key,
     };
     let text = key.to_openssh(LineEnding::LF).map_err(crypto("generate"))?;
-    write_new(&spec.path, text.as_bytes(), 0o600)?;
+    write_new(files, (&spec.path, 0o600), text.as_bytes())?;
     let line = public.to_openssh().map_err(crypto("generate"))? + "\n";
-    write_new(&public_path, line.as_bytes(), 0o644)?;
+    write_new(files, (&public_path, 0o644), line.as_bytes())?;
     files.sync_dir(&directory)?;
     Ok(KeyReport::of(&public, Some(spec.path.clone())))
 }
 
 /// Writes a file that must not be there: beside it, synced, then renamed without replacing.
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+fn write_new(files: &dyn Files, (path, mode): (&Path, u32), bytes: &[u8]) -> Result<()> {
     let temp = suffixed(path, &format!(".{}.tmp", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);
@@ -74,29 +73,16 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     });
     let written =
         written.map_err(|source| FileError { operation: "write", path: temp.clone(), source }.into());
-    let done = written.and_then(|()| rename_new(&temp, path));
+    let renamed = || match files.rename_new(&temp, path) {
+        Err(error) if error.source.kind() == ErrorKind::AlreadyExists => {
+            Err(KeyError::Exists { path: path.to_owned() }.into())
+        }
+        other => other.map_err(Into::into),
+    };
+    let done = written.and_then(|()| renamed());
     if done.is_err() {
         // Nothing half-written of a private key stays behind.
         drop(std::fs::remove_file(&temp));
     }
     done
-}
-
-fn rename_new(from: &Path, to: &Path) -> Result<()> {
-    use rustix::io::Errno;
-    let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Old file systems do not know the flag; a link refuses to replace as well.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
-        }
-        other => other.map_err(Into::into),
-    };
-    match renamed {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(KeyError::Exists { path: to.to_owned() }.into())
-        }
-        other => {
-            Ok(other.map_err(|source| FileError { operation: "rename to", path: to.to_owned(), source })?)
-        }
-    }
 }

@@ -1,0 +1,181 @@
+//! Writes small files one after the other, so that the last text of a file is the one that stays; each outcome is a message.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use super::off;
+use crate::engine::files::{FileResult, Files};
+use crate::engine::store;
+use crate::failure::Failure;
+use crate::tui::msg::{Found, Msg};
+
+/// What is done in the order in which it was asked for.
+enum Write {
+    /// A file is written, in the place of what is there.
+    Over(PathBuf, String),
+    /// Files are written where none of them is there.
+    New(Vec<(PathBuf, String)>),
+    /// Everything before this is written; but for the files here, each with what kept it from that.
+    Done(oneshot::Sender<Lost>),
+}
+
+/// Files whose last text could not be written.
+pub(super) type Lost = BTreeMap<PathBuf, Failure>;
+
+/// Hands on what is to be written.
+#[derive(Clone)]
+pub(super) struct Writes(UnboundedSender<Write>);
+
+impl Writes {
+    /// Begins a task that writes, until the last of these is gone.
+    pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
+        let (writes, wanted) = unbounded_channel();
+        tokio::spawn(Writer { tell, files, lost: Lost::new() }.write_all(wanted));
+        Self(writes)
+    }
+
+    /// A file is to be written, in the place of what is there.
+    pub(super) fn over(&self, path: PathBuf, text: String) {
+        let _ = self.0.send(Write::Over(path, text));
+    }
+
+    /// Files are to be written where none of them is there.
+    pub(super) fn new_ones(&self, texts: Vec<(PathBuf, String)>) {
+        let _ = self.0.send(Write::New(texts));
+    }
+
+    /// Waits until everything is written that was asked for before this call; tells what could not be.
+    pub(super) fn all(&self) -> impl Future<Output = Lost> + use<> {
+        let (done, written) = oneshot::channel();
+        let _ = self.0.send(Write::Done(done));
+        async move { written.await.unwrap_or_default() }
+    }
+}
+
+struct Writer {
+    tell: UnboundedSender<Msg>,
+    files: Arc<dyn Files>,
+    lost: Lost,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrote {
+    /// It is written, or was told not to be.
+    All,
+    /// Something is in its place.
+    Nothing,
+}
+
+/// How a file gets its name.
+type How = fn(&dyn Files, &Path, &[u8]) -> FileResult<()>;
+
+impl Writer {
+    async fn write_all(mut self, mut wanted: UnboundedReceiver<Write>) {
+        while let Some(write) = wanted.recv().await {
+            match write {
+                Write::Done(done) => drop(done.send(self.lost.clone())),
+                Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
+                Write::New(texts) => self.write_new(texts).await,
+            }
+        }
+    }
+
+    /// Writes all of these, or none where one of them is there. What comes there meanwhile is not written over, either.
+    async fn write_new(&mut self, texts: Vec<(PathBuf, String)>) {
+        let files = Arc::clone(&self.files);
+        let paths: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
+        let is_there = move |path: &PathBuf| matches!(files.stat(path), Ok(Some(_)));
+        let is_free = off(move || !paths.iter().any(is_there)).await.unwrap_or(false);
+        let mut there = Vec::new();
+        for (path, text) in texts {
+            if !is_free || self.write(&path, &text, store::write_new).await == Wrote::Nothing {
+                there.push((path, text));
+            }
+        }
+        if !there.is_empty() {
+            self.say(Found::Exists(there));
+        }
+    }
+
+    /// Writes one file and tells of it, unless something is in its place that must not be replaced.
+    async fn write(&mut self, path: &Path, text: &str, how: How) -> Wrote {
+        let (files, place, text) = (Arc::clone(&self.files), path.to_owned(), text.to_owned());
+        let written = off(move || write_one(&*files, &place, text.as_bytes(), how)).await;
+        match written.and_then(|done| done) {
+            Ok(Wrote::Nothing) => return Wrote::Nothing,
+            Ok(Wrote::All) => {
+                self.lost.remove(path);
+                self.say(Found::Saved(path.to_owned()));
+            }
+            Err(failure) => {
+                self.lost.insert(path.to_owned(), failure.clone());
+                self.say(Found::NotSaved(path.to_owned(), failure));
+            }
+        }
+        Wrote::All
+    }
+
+    fn say(&self, found: Found) {
+        let _ = self.tell.send(Msg::Found(found));
+    }
+}
+
+fn write_one(files: &dyn Files, path: &Path, text: &[u8], how: How) -> Result<Wrote, Failure> {
+    let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
+        return Err(Failure::usage(format!("{} names no file", path.display())));
+    };
+    files.create_dir(directory)?;
+    match how(files, path, text) {
+        Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(Wrote::Nothing),
+        other => other.map(|()| Wrote::All).map_err(Failure::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[tokio::test]
+    async fn of_two_who_save_at_once_one_is_asked_and_no_text_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writers = ["ours", "theirs"].map(|who| (who, Writes::begin(tell.clone(), Arc::new(RealFiles))));
+        for round in 0..100 {
+            let path = dir.path().join(format!("{round}/report.txt"));
+            for (who, writes) in &writers {
+                writes.new_ones(vec![(path.clone(), (*who).to_owned())]);
+            }
+            let (mut saved, mut asked) = (0, String::new());
+            for _ in &writers {
+                match told.recv().await.unwrap() {
+                    Msg::Found(Found::Saved(_)) => saved += 1,
+                    Msg::Found(Found::Exists(texts)) => asked.push_str(&texts[0].1),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(saved, 1, "round {round}");
+            assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_one_of_several_is_there_none_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let texts = ["a.txt", "a.md"].map(|name| (dir.path().join(name), name.to_owned())).to_vec();
+        std::fs::write(dir.path().join("a.md"), "theirs").unwrap();
+        writes.new_ones(texts.clone());
+        assert!(writes.all().await.is_empty());
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Exists(there))) if there == texts));
+        assert!(!dir.path().join("a.txt").exists());
+        assert_eq!(std::fs::read_to_string(dir.path().join("a.md")).unwrap(), "theirs");
+    }
+}
