@@ -4,9 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 
+use super::page::wrap;
 use super::{Answer, Question, Reply};
 use crate::config::key::{Code, Key};
 use crate::config::theme::Role;
+use crate::domain::text;
 use crate::widgets::look::Look;
 use crate::widgets::{edit, line, popup};
 
@@ -20,9 +22,19 @@ pub struct Input {
     pub question: Question,
     title: String,
     help: String,
+    /// The line that is typed at this moment.
     line: tui_input::Input,
-    lines: Vec<String>,
+    /// The lines before and after it.
+    before: Vec<Line>,
+    after: Vec<Line>,
     check: Check,
+    refused: Option<String>,
+}
+
+/// A line that is not typed at this moment, and why it was refused.
+#[derive(Debug)]
+struct Line {
+    text: String,
     refused: Option<String>,
 }
 
@@ -34,7 +46,8 @@ impl Input {
             title: title.to_owned(),
             help: help.to_owned(),
             line: tui_input::Input::default(),
-            lines: Vec::new(),
+            before: Vec::new(),
+            after: Vec::new(),
             check: |text| {
                 if text.trim().is_empty() { Err("nothing is typed yet".to_owned()) } else { Ok(()) }
             },
@@ -46,6 +59,17 @@ impl Input {
     #[must_use]
     pub fn with(mut self, text: &str) -> Self {
         self.line = tui_input::Input::new(text.to_owned());
+        self
+    }
+
+    /// With lines that were refused, each with its reason, to change; the first one at once.
+    #[must_use]
+    pub fn refused(mut self, lines: Vec<(String, String)>) -> Self {
+        let line = |(text, reason)| Line { text, refused: Some(reason) };
+        self.after = lines.into_iter().rev().map(line).collect();
+        if let Some(first) = self.after.pop() {
+            self.put(first);
+        }
         self
     }
 
@@ -62,22 +86,45 @@ impl Input {
         let last = lines.pop().unwrap_or_default();
         for (at, pasted) in lines.into_iter().enumerate() {
             let before = if at == 0 { self.line.value_and_reset() } else { String::new() };
-            self.lines.push(before + pasted);
+            self.before.push(Line { text: before + pasted, refused: None });
         }
         edit::paste(&mut self.line, last);
+        self.refused = None;
     }
 
     fn text(&self) -> String {
-        let mut all = self.lines.join("\n");
-        if !all.is_empty() {
-            all.push('\n');
-        }
-        all + self.line.value()
+        let before = self.before.iter().map(|line| line.text.as_str());
+        let after = self.after.iter().rev().map(|line| line.text.as_str());
+        before.chain([self.line.value()]).chain(after).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Types on in that line.
+    fn put(&mut self, line: Line) {
+        (self.line, self.refused) = (tui_input::Input::new(line.text), line.refused);
+    }
+
+    /// Takes the line that is typed out of the hand.
+    fn taken(&mut self) -> Line {
+        Line { text: self.line.value_and_reset(), refused: self.refused.take() }
     }
 
     pub(super) fn key(&mut self, key: Key) -> Reply {
         match key.code {
             Code::Esc => return Reply::Closed,
+            Code::Up => {
+                if let Some(line) = self.before.pop() {
+                    let below = self.taken();
+                    self.after.push(below);
+                    self.put(line);
+                }
+            }
+            Code::Down => {
+                if let Some(line) = self.after.pop() {
+                    let above = self.taken();
+                    self.before.push(above);
+                    self.put(line);
+                }
+            }
             Code::Enter => {
                 let text = self.text();
                 match (self.check)(&text) {
@@ -100,12 +147,17 @@ impl Input {
             .style(look.style(Role::Dim))
             .wrap(Wrap { trim: true })
             .render(Rect { height: inner.height.min(3), ..inner }, buffer);
-        edit::draw(&self.line, false, line::row(inner, 4), look, buffer);
+        edit::draw(&self.line, false, line::row(inner, 3), look, buffer);
         if let Some(reason) = &self.refused {
-            line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 5), buffer);
-        } else if !self.lines.is_empty() {
-            let more = format!("and {} pasted lines above it", self.lines.len());
-            line::words(&more, look.style(Role::Text), line::row(inner, 5), buffer);
+            let reason = wrap(&text::shown(&format!("x {reason}")), usize::from(inner.width));
+            for (at, words) in (4..6).zip(reason) {
+                line::words(&words, look.style(Role::Fail), line::row(inner, at), buffer);
+            }
+        }
+        let all = self.before.len() + 1 + self.after.len();
+        if all > 1 {
+            let words = format!("line {} of {all}; Up and Down lead to the others", self.before.len() + 1);
+            line::words(&words, look.style(Role::Text), line::row(inner, 6), buffer);
         }
         line::words("Enter take it   Esc leave", look.style(Role::Dim), line::row(inner, 7), buffer);
     }
@@ -134,5 +186,22 @@ mod tests {
         let mut input = Input::new(Act::ImagesAdd, "Add", "").with("ngi");
         input.paste("nx:1.25\nredis:7\r\nbusybox");
         assert_eq!(input.text(), "nginx:1.25\nredis:7\nbusybox");
+    }
+
+    #[test]
+    fn every_line_can_be_changed() {
+        let lines = ["a", "b", "c"].map(|text| (text.to_owned(), format!("{text} is none")));
+        let mut input = Input::new(Act::ImagesAdd, "Add", "").refused(lines.to_vec());
+        assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb\nc", Some("a is none")));
+        for code in [Code::Up, Code::Down, Code::Char('2')] {
+            input.key(Key::plain(code));
+        }
+        assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb2\nc", None));
+        input.paste("3\nx");
+        assert_eq!(input.text(), "a\nb23\nx\nc");
+        for code in [Code::Down, Code::Down, Code::Up, Code::Up, Code::Up] {
+            input.key(Key::plain(code));
+        }
+        assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb23\nx\nc", Some("a is none")));
     }
 }

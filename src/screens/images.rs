@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
-use crate::dialogs::{Answer, Input, Path, Question};
+use crate::dialogs::{Answer, Path, Question};
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Found};
@@ -97,11 +97,7 @@ impl Screen for Images {
                     self.details(cx);
                 }
             }
-            Act::ImagesAdd => {
-                let help =
-                    "As in nginx:1.25.3 or host:5000/team/app@sha256:...; several at once by pasting lines.";
-                cx.open(Input::new(Act::ImagesAdd, "Add references", help));
-            }
+            Act::ImagesAdd => cx.open(words::add_references()),
             Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests => self.load.begin(act, cx),
             Act::ImagesBrowse => self.browse.begin(cx),
             Act::ImagesPlatforms => self.platforms.begin(cx),
@@ -127,9 +123,7 @@ impl Screen for Images {
                     cx.model.changed(Place::Images);
                 }
                 cx.say(words::added(&added));
-                if let Some(page) = words::refused_page(&added) {
-                    cx.open(page);
-                }
+                cx.todo.dialogs.extend(words::refused(&added));
             }
             (Act::ImagesSave, Answer::Path(path)) => {
                 let text = cx.model.picked.text();

@@ -358,6 +358,7 @@ impl App {
 
     pub(super) fn go(&mut self, place: Place) {
         if place != self.model.place {
+            self.words = None;
             if self.model.assembly.due.take().is_some() {
                 self.say("not started: it was left while its destination was looked at");
             }

@@ -68,10 +68,12 @@ fn over(model: &mut Model, ended: Ended) -> Option<Act> {
     let (act, title) = (job.act, job.spec.title());
     let (level, words) = match &ended {
         Ended::Succeeded(report) => match report.verdict() {
+            None if act.is_plan() => (Level::Info, format!("planned: {title}")),
             None => (Level::Info, format!("done: {title}")),
             Some(verdict) => (Level::Warn, format!("{title}: {verdict}")),
         },
         Ended::Failed(failure) => (Level::Fail, format!("{title}: {}", failure.message)),
+        Ended::Cancelled if act.is_plan() => (Level::Info, format!("not planned to the end: {title}")),
         Ended::Cancelled => (Level::Warn, format!("stopped: {title}")),
     };
     job.ended = Some(ended);

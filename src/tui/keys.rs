@@ -34,6 +34,8 @@ impl App {
         if self.filter_key(key) {
             return;
         }
+        // What was said is about what was there before; the log keeps what failed.
+        self.words = None;
         match self.keymap.find(&self.scopes(), key) {
             Some(act) => self.act(act),
             None => self.say(format!("{key} does nothing here; ? shows what does")),
@@ -58,11 +60,8 @@ impl App {
         if added.added > 0 {
             self.model.changed(Place::Images);
         }
-        let report = words::added(&added);
-        if let Some(page) = words::refused_page(&added) {
-            self.dialogs.push(page.into());
-        }
-        self.say(report);
+        self.dialogs.extend(words::refused(&added));
+        self.say(words::added(&added));
     }
 
     pub(super) fn click(&mut self, row: u16) {

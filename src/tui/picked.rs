@@ -25,6 +25,8 @@ pub struct Image {
     pub findings: Vec<Finding>,
     /// Whether it is marked.
     pub marked: bool,
+    /// How it was written before a fix wrote it otherwise.
+    pub was: Option<String>,
 }
 
 /// Changes of the list that can be taken back.
@@ -73,8 +75,19 @@ pub struct Added {
     pub added: usize,
     /// References that were there already.
     pub known: usize,
-    /// Lines that name no image, with the reason.
-    pub refused: Vec<String>,
+    /// Lines of which nothing was taken.
+    pub refused: Vec<Refused>,
+}
+
+/// A line in which something is no reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its number, from 1.
+    pub line: usize,
+    /// As it was written.
+    pub text: String,
+    /// What of it is no reference, and why.
+    pub reason: String,
 }
 
 impl Picked {
@@ -89,7 +102,7 @@ impl Picked {
                 continue;
             }
             let findings = lint(&request, None);
-            fresh.push(Image { request, findings, marked: false });
+            fresh.push(Image { request, findings, marked: false, was: None });
         }
         outcome.added = fresh.len();
         if outcome.added > 0 {
@@ -99,17 +112,15 @@ impl Picked {
         outcome
     }
 
-    /// Adds everything that lines of text name; blank lines and comments are passed over.
+    /// Adds everything that lines of text name, each line whole or not at all; blank lines and comments are passed over.
     pub fn add_lines(&mut self, text: &str) -> Added {
-        let words = text
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default())
-            .flat_map(str::split_whitespace);
         let (mut requests, mut refused) = (Vec::new(), Vec::new());
-        for word in words {
-            match Request::parse(word) {
-                Ok(request) => requests.push(Request { origin: Origin::named("typed here"), ..request }),
-                Err(error) => refused.push(error.to_string()),
+        for (line, text) in (1..).zip(text.lines()) {
+            match requests_of(text) {
+                Ok(named) => requests.extend(named),
+                Err(error) => {
+                    refused.push(Refused { line, text: text.trim().to_owned(), reason: error.to_string() });
+                }
             }
         }
         Added { refused, ..self.add_all(requests) }
@@ -145,6 +156,7 @@ impl Picked {
         if let Some(image) = self.images.get_mut(row) {
             image.findings = lint(&request, None);
             image.request = request;
+            image.was.get_or_insert(before.requested);
         }
         Ok(true)
     }
@@ -253,6 +265,13 @@ impl Picked {
     }
 }
 
+/// What a line names.
+fn requests_of(line: &str) -> Result<Vec<Request>, ReferenceError> {
+    let words = line.split('#').next().unwrap_or_default().split_whitespace();
+    let typed = |request| Request { origin: Origin::named("typed here"), ..request };
+    words.map(|word| Request::parse(word).map(typed)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,9 +288,19 @@ mod tests {
         let added = picked
             .add_lines("nginx:1.25 # web\n\n# comment\ndocker.io/library/nginx:1.25 redis:7\nUPPER:x\n");
         assert_eq!((added.added, added.known, added.refused.len()), (2, 1, 1));
-        assert!(added.refused[0].contains("UPPER"));
+        let refused = &added.refused[0];
+        assert_eq!((refused.line, refused.text.as_str()), (5, "UPPER:x"));
+        assert!(refused.reason.contains("UPPER"), "{}", refused.reason);
         assert!(picked.images[0].findings.iter().any(|finding| finding.fix.is_some()));
         assert_eq!(picked.text(), "nginx:1.25\nredis:7\n");
+    }
+
+    #[test]
+    fn of_a_line_that_is_refused_nothing_is_taken() {
+        let mut picked = Picked::default();
+        let added = picked.add_lines("a:1 b:1\nskopeo copy docker://c:1 dir:c\nd:1\n");
+        assert_eq!((added.added, added.refused.len(), added.refused[0].line), (3, 1, 2));
+        assert_eq!(picked.text(), "a:1\nb:1\nd:1\n");
     }
 
     #[test]
@@ -294,6 +323,7 @@ mod tests {
         let before = picked.revision();
         assert!(picked.rewrite(0, "docker.io/library/nginx:1.25.3").unwrap());
         assert!(picked.images[0].findings.iter().all(|finding| finding.fix.is_none()));
+        assert_eq!(picked.images[0].was.as_deref(), Some("nginx:1.25.3"));
         assert!(!picked.rewrite(2, "docker.io/library/redis:7.0.1").unwrap());
         assert_eq!(picked.images.len(), 2);
         assert!(picked.rewrite(0, "NO:x").is_err());

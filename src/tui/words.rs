@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::effects::ATTEMPTS;
 use super::hints;
-use super::picked::Added;
+use super::picked::{Added, Refused};
 use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::dialogs::{Page, Secret};
+use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
 use crate::failure::Failure;
 
@@ -66,13 +66,28 @@ pub fn added(added: &Added) -> String {
         words.push_str(&format!(", {} there already", added.known));
     }
     if !added.refused.is_empty() {
-        words.push_str(&format!(", {} refused", added.refused.len()));
+        words.push_str(&format!(", {} refused", count(added.refused.len(), "line")));
     }
     words
 }
 
-/// The references that were refused, where there are some.
-pub fn refused_page(added: &Added) -> Option<Page> {
-    let lines = added.refused.iter().map(|reason| (format!("x {reason}"), Role::Fail));
-    (!added.refused.is_empty()).then(|| Page::new("These are no references", lines.collect()))
+/// Asks for references, a line at a time or pasted.
+pub fn add_references() -> Input {
+    let help = "As in nginx:1.25.3 or host:5000/team/app@sha256:...; several at once by pasting lines.";
+    Input::new(Act::ImagesAdd, "Add references", help)
+}
+
+/// The lines of which nothing was taken, to be corrected; before that, where there are several, all of them to be read.
+pub fn refused(added: &Added) -> Vec<Dialog> {
+    let reason = |refused: &Refused| format!("line {}: {}", refused.line, refused.reason);
+    let lines: Vec<_> = added.refused.iter().map(|refused| (refused.text.clone(), reason(refused))).collect();
+    let pages = (lines.len() > 1).then(|| {
+        let lines = lines.iter().map(|(_, reason)| (format!("x {reason}"), Role::Fail));
+        let last =
+            ("They wait behind this to be corrected; all other lines were taken.".to_owned(), Role::Text);
+        let lines = lines.chain([(String::new(), Role::Text), last]).collect();
+        Page::new("These lines are no references", lines).into()
+    });
+    let input = (!lines.is_empty()).then(|| add_references().refused(lines).into());
+    input.into_iter().chain(pages).collect()
 }

@@ -74,7 +74,7 @@ fn owner() -> Desk {
 
 /// A registry that takes its time.
 fn asking_for_tags() -> Desk {
-    let mut desk = on(pictures::images(), "/ redis Enter Enter Enter");
+    let mut desk = on(pictures::images(), "/ redis Enter Enter Enter Enter");
     desk.wait(0).wait(7);
     desk
 }

@@ -66,10 +66,44 @@ fn an_empty_list_teaches_how_to_fill_it() {
 fn pasted_lines_are_added_and_what_is_no_reference_is_named() {
     let mut desk = desk();
     desk.tell(Msg::Paste("nginx:1.25.3\nregistry.example.com:5000/team/app:1.0\nUPPER:x\n".into()));
-    assert!(desk.screen().contains("These are no references"));
+    assert!(desk.screen().contains("line 3: "));
     insta::assert_snapshot!("refused_lines", desk.picture());
     desk.keys("Esc");
     insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn refused_lines_are_listed_and_stay_to_be_corrected() {
+    let mut desk = desk();
+    desk.tell(Msg::Paste("a:1.0\nskopeo copy docker://quay.io/b:1 oci:x\nc:1.0\nUPPER:x\n".into()));
+    assert_eq!(desk.app.model.picked.text(), "a:1.0\nc:1.0\n", "of no line a part is taken");
+    insta::assert_snapshot!("refused_lines_all", desk.picture());
+    desk.keys("Esc");
+    insta::assert_snapshot!("refused_lines_corrected", desk.picture());
+    desk.keys("Ctrl-U quay.io/b:1 Down Enter");
+    assert_eq!(desk.app.model.picked.text(), "a:1.0\nc:1.0\nquay.io/b:1\n");
+    // What is refused still is asked for still.
+    let screen = desk.screen();
+    assert!(screen.contains("Add references") && screen.contains("line 2: "), "{screen}");
+    desk.keys("Ctrl-U upper:x Enter");
+    assert_eq!(desk.app.model.picked.images.len(), 4);
+    assert!(!desk.screen().contains("Add references"));
+}
+
+#[test]
+fn what_was_said_goes_with_the_next_key_and_with_the_screen() {
+    let mut desk = pasted("a:1.0\nb:1.0\n");
+    let said = "Z does nothing here";
+    assert!(desk.keys("Z").screen().contains(said));
+    assert!(!desk.keys("Down").screen().contains(said));
+    assert!(desk.keys("Z").screen().contains(said));
+    assert!(!desk.keys("3").screen().contains(said));
+    // What a key says that leads elsewhere is said there.
+    assert!(desk.keys("3").screen().contains("this is where you are"));
+    desk.app.model.place = Place::Images;
+    desk.keys("Z");
+    desk.tell(Msg::Found(Found::Last(String::new(), crate::rig::now())));
+    assert!(desk.screen().contains(said), "what comes by itself takes it from nobody's eyes");
 }
 
 #[test]
@@ -116,13 +150,35 @@ fn five_hundred_references_are_listed_and_filtered() {
 fn enter_qualifies_a_name_and_goes_on_to_the_next_finding() {
     let mut desk = pasted("quay.io/a/b:v1.2.3\nnginx:1.25.3\nredis:7.0.1\n");
     desk.keys("Down Enter");
-    assert!(desk.screen().contains("docker.io/library/nginx:1.25.3 it is now"));
+    assert_eq!(
+        desk.app.model.picked.images[1].request.requested, "nginx:1.25.3",
+        "nothing is written unasked"
+    );
+    insta::assert_snapshot!("qualify", desk.picture());
     desk.keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("docker.io/library/nginx:1.25.3 it is now"), "{screen}");
+    assert!(screen.contains("was nginx:1.25.3"), "{screen}");
+    desk.keys("Enter Enter");
     let text = "quay.io/a/b:v1.2.3\ndocker.io/library/nginx:1.25.3\ndocker.io/library/redis:7.0.1\n";
     assert_eq!(desk.app.model.picked.text(), text);
     assert!(!desk.wait(10).screen().contains("to fix"));
     desk.keys("u u");
     assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nnginx:1.25.3\nredis:7.0.1\n");
+}
+
+#[test]
+fn another_registry_is_typed_over_the_one_that_is_offered() {
+    let mut desk = pasted("nginx:1.25.3\n");
+    desk.keys("Enter Ctrl-U").typed("mirror.example.com/NGINX:1.25.3").keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("Instead of nginx:1.25.3") && screen.contains("x "), "{screen}");
+    desk.keys("Ctrl-U").typed("mirror.example.com/hub/nginx:1.25.3").keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), "mirror.example.com/hub/nginx:1.25.3\n");
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), "nginx:1.25.3\n");
+    desk.keys("Enter Esc");
+    assert_eq!(desk.app.model.picked.text(), "nginx:1.25.3\n");
 }
 
 #[test]

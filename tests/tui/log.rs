@@ -37,6 +37,13 @@ fn log() {
 }
 
 #[test]
+fn a_plan_is_not_called_done() {
+    let mut desk = crate::assemble::planned();
+    let screen = desk.keys("l").screen();
+    assert!(screen.contains("planned: pack bundle into") && !screen.contains("done: pack"), "{screen}");
+}
+
+#[test]
 fn an_empty_log_says_so_and_a_line_that_comes_is_seen_at_once() {
     let mut desk = Desk::new();
     assert!(desk.keys("l").screen().contains("nothing happened yet"));

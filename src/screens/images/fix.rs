@@ -2,9 +2,11 @@
 
 use crate::actions::Act;
 use crate::dialogs::choose::Item;
-use crate::dialogs::{Answer, Choose, Question};
+use crate::dialogs::{Answer, Choose, Input, Question};
 use crate::domain::lint::{Finding, Rule, Severity, moves};
 use crate::domain::reference::Reference;
+use crate::domain::selection::Request;
+use crate::domain::text;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Found, Query};
@@ -17,6 +19,7 @@ use super::tags;
 
 const ASK_TAGS: Question = Question { act: Act::ImagesGo, part: 0 };
 const TAG: Question = Question { act: Act::ImagesGo, part: 1 };
+const NAME: Question = Question { act: Act::ImagesGo, part: 3 };
 const ASK_DIGEST: Question = Question { act: Act::ImagesGo, part: 2 };
 
 /// What can be done about a finding.
@@ -64,7 +67,11 @@ impl Fix {
         let reference = image.request.reference.clone();
         match first(image) {
             None => return false,
-            Some(Remedy::Rewrite(text)) => rewrite(row, &text, list, cx),
+            Some(Remedy::Rewrite(text)) => {
+                let why = findings(image).first().map_or_else(String::new, |finding| finding.reason.clone());
+                cx.open(named(NAME, &image.request.requested, &why).with(&text));
+                self.reference = Some(reference);
+            }
             Some(Remedy::Settle) => {
                 let repository = reference.repository_of();
                 let what = format!("asking for the tags of {repository}");
@@ -112,8 +119,11 @@ impl Fix {
     }
 
     pub(super) fn answered(&mut self, question: Question, answer: &Answer, list: &mut List, cx: &mut Cx<'_>) {
-        let (TAG, Answer::Rows(rows), Some(reference)) = (question, answer, self.reference.clone()) else {
-            return;
+        let Some(reference) = self.reference.clone() else { return };
+        let rows = match (question, answer) {
+            (NAME, Answer::Text(text)) => return self.write(text.trim(), list, cx),
+            (TAG, Answer::Rows(rows)) => rows,
+            _ => return,
         };
         match rows.first() {
             Some(0) => match known_digest(&cx.model.picked, &reference) {
@@ -141,6 +151,14 @@ impl Fix {
             rewrite(row, text, list, cx);
         }
     }
+}
+
+/// Asks for what is to stand in the place of a reference, and says why.
+pub(in crate::screens) fn named(question: Question, written: &str, why: &str) -> Input {
+    let title = format!("Instead of {}", text::middle(written, 50));
+    let help = format!("{why}. Enter writes what stands here; another registry or name can be typed.");
+    let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.to_string());
+    Input::new(question, &title, &help).checked(check)
 }
 
 fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {
@@ -171,7 +189,6 @@ fn next(row: usize, shown: &[usize], model: &Model) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::selection::Request;
 
     #[test]
     fn each_finding_has_the_remedy_that_a_person_would_choose() {

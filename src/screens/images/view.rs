@@ -92,6 +92,9 @@ fn finding(image: &Image, picked: &Picked) -> Value {
             Value::styled(format!("{mark} {}{more}", first.id), role)
         }
         (None, Some(Checked::Ok(_))) => Value::styled("+ ok", Role::Ok),
+        (None, _) if image.was.is_some() => {
+            Value::styled(format!("was {}", image.was.as_deref().unwrap_or_default()), Role::Dim)
+        }
         (None, _) => Value::styled("name ok", Role::Dim),
     }
 }
@@ -108,7 +111,8 @@ fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(St
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
         let note = image.request.note.as_ref().map_or_else(String::new, |note| format!("   for: {note}"));
-        let words = format!("from {}{note}   d details", image.request.origin);
+        let was = image.was.as_ref().map_or_else(String::new, |was| format!("was {was}, "));
+        let words = format!("{was}from {}{note}   d details", image.request.origin);
         return vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
@@ -119,7 +123,7 @@ fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(St
         .map(|words| (words, role))
         .collect();
     lines.push(match fix::first(image) {
-        Some(Remedy::Rewrite(name)) => (format!("Enter writes {name}"), Role::Text),
+        Some(Remedy::Rewrite(name)) => (format!("Enter offers {name}"), Role::Text),
         Some(Remedy::Settle) => ("Enter offers tags that stay, or pins the digest".to_owned(), Role::Text),
         None => ("d details say what to do about it".to_owned(), Role::Text),
     });
