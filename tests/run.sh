@@ -24,6 +24,8 @@ crictl="crictl sigs.k8s.io/cri-tools@v1.30.0 ./cmd/crictl"
 crio="crio github.com/cri-o/cri-o@v1.34.0 ./cmd/crio containers_image_openpgp,exclude_graphdriver_btrfs,libsqlite3"
 containerd=github.com/containerd/containerd/v2@v2.1.4
 containerd_tags=no_btrfs,no_devmapper,no_zfs
+# the newest that the module proxy has; its checksum is in tests/rig/k3s/go.sum
+k3s=github.com/k3s-io/k3s@v1.30.0+k3s1
 # headers that CRI-O is built with
 crio_packages="libseccomp-dev libgpgme-dev libassuan-dev libsqlite3-dev pkg-config"
 work=$PWD/target/run
@@ -72,6 +74,7 @@ require_components() {
   require_if crio have crio
   require_if containerd-2 have containerd-2
   require_if ctr-2 have ctr-2
+  require_if k3s-preload have k3s-preload
   require_if containerd-shim-2 have containerd-shim-2
   # Debian's is 2.8, under the name docker-registry.
   require_if registry is_distribution_3
@@ -114,6 +117,22 @@ build_by_go() {
   module=$(cd "$work/go" && go mod download -json "$2" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
   [ -n "$module" ] && timeout 1500 go build -C "$module" -mod=readonly -tags "${4-}" -o "$work/go/$1" "$3" >"$work/go.log" 2>&1 ||
     echo "go cannot build $1 of $2: $(tail -n 1 "$work/go.log")" >&2
+}
+
+# Builds k3s-preload, k3s' own importer of images directories, in a copy of the module: it wants its replace directives.
+build_k3s_preload() {
+  local module copy=$work/k3s
+  ! have k3s-preload || return 0
+  find_go || return 0
+  rm -rf "$copy" && mkdir -p "$copy"
+  cp tests/rig/k3s/go.sum "$copy/"
+  echo "module sums" >"$copy/go.mod"
+  module=$(cd "$copy" && go mod download -json "$k3s" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
+  [ -n "$module" ] && cp -r "$module" "$copy/src" && chmod -R u+w "$copy/src" && mkdir "$copy/src/cmd/preload" &&
+    cp tests/rig/k3s/main.go "$copy/src/cmd/preload/" &&
+    timeout 1500 go build -C "$copy/src" -mod=readonly -ldflags "-s -w" -o "$work/go/k3s-preload" ./cmd/preload >"$work/go.log" 2>&1 ||
+    echo "go cannot build k3s-preload of $k3s: $(tail -n 1 "$work/go.log")" >&2
+  rm -rf "$copy"
 }
 
 is_distribution_3() { have registry && registry --version | grep -q 'distribution/v3 '; }
@@ -235,6 +254,7 @@ install_by_go registry "$distribution"
 for program in "containerd-2 ./cmd/containerd" "ctr-2 ./cmd/ctr" "containerd-shim-2 ./cmd/containerd-shim-runc-v2"; do
   build_by_go "${program%% *}" "$containerd" "${program##* }" "$containerd_tags"
 done
+build_k3s_preload
 if [ "${AIRLIFT_BENCH-}" = 1 ]; then
   install_by_go crane "$crane"
   have crane || missing+=(crane)

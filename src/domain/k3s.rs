@@ -7,6 +7,8 @@ use super::reference::Reference;
 pub const IMAGES: &str = "/var/lib/rancher/k3s/agent/images";
 /// The directory below the data directory of k3s or RKE2.
 pub const BELOW_DATA: &str = "agent/images";
+/// Where the containerd of both listens, also where their data lie elsewhere.
+pub const SOCKET: &str = "/run/k3s/containerd/containerd.sock";
 /// File in which they remember what was imported, where it was made by the operator.
 pub const CACHE: &str = ".cache.json";
 
@@ -49,6 +51,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The names that k3s gives an image of an archive besides those in it.
+    pub fn names_of(&self, image: &Reference) -> Vec<String> {
+        let Some(tag) = image.tag() else { return Vec::new() };
+        let mut names = Vec::new();
+        for registry in self.renamed().filter(|registry| *registry != image.host()) {
+            let name = format!("{registry}/{}:{tag}", image.repository());
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// Registries under which k3s names every tagged image of an archive once more.
     fn renamed(&self) -> impl Iterator<Item = &String> {
         self.extra_registries.iter().chain(&self.system_registry)
@@ -155,6 +170,20 @@ mod tests {
         assert!(said("reg.example/rancher/pause:3").contains("already exists"));
         let digest = format!("docker.io/a/b@sha256:{}", "0".repeat(64));
         assert!(said(&digest).contains("no tag") && said(&digest).contains("other registries"));
+    }
+
+    #[test]
+    fn an_image_with_a_tag_gets_a_name_under_every_other_registry() {
+        let settings = Settings {
+            system_registry: Some("reg.example".to_owned()),
+            extra_registries: vec!["x.example:5000".to_owned(), "reg.example".to_owned()],
+            ..Settings::default()
+        };
+        let names = |text| settings.names_of(&reference(text));
+        assert_eq!(names("nginx:1"), ["x.example:5000/library/nginx:1", "reg.example/library/nginx:1"]);
+        assert_eq!(names("reg.example/a:1"), ["x.example:5000/a:1"]);
+        assert_eq!(names(&format!("docker.io/a/b@sha256:{}", "0".repeat(64))), Vec::<String>::new());
+        assert_eq!(Settings::default().names_of(&reference("nginx:1")), Vec::<String>::new());
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod import_containerd_live;
 #[cfg(test)]
 mod import_k3s;
 #[cfg(test)]
+mod import_k3s_live;
+#[cfg(test)]
 mod import_packed;
 #[cfg(test)]
 mod import_storage;

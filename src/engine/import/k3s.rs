@@ -3,18 +3,20 @@
 //! The archive has every image under its tag and its digest: only releases from December 2025 on make the digest names
 //! themselves. Images of the same bundle that an earlier run put there stay in it.
 
+mod ask;
 mod notes;
 mod settings;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::archive::{self, Member};
 use super::error::ImportError;
 use super::graph::{self, ImageGraph};
 use super::index::Aliases;
 use super::report::Outcome;
-use super::{Job, Planned, Written, oci_archive};
+use super::{Job, Planned, Written, containerd, oci_archive};
 use crate::domain::bundle::Image;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -22,6 +24,7 @@ use crate::domain::k3s;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::text;
+use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
 
 /// A directory with more files than this is not looked through.
@@ -104,7 +107,7 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<P
     let node = job.spec.platform.clone().unwrap_or_else(Platform::host);
     let mut planned = Vec::with_capacity(images.len());
     for image in images {
-        planned.push(match unfit(dir, image, &node) {
+        planned.push(match unfit(job, dir, image, &node) {
             Some(error) if job.spec.dry_run => Planned::Refused(Outcome::failed(&error)),
             Some(error) => Planned::Refused(job.failed(image, error)?),
             None => one(job, dir, image, &there),
@@ -131,10 +134,10 @@ fn one(job: &Job, dir: &Path, image: &ImageGraph, there: &There) -> Planned {
 }
 
 /// Why no pod of the node can run an image, if none can.
-fn unfit(dir: &Path, image: &ImageGraph, node: &Platform) -> Option<EngineError> {
+fn unfit(job: &Job, dir: &Path, image: &ImageGraph, node: &Platform) -> Option<EngineError> {
     let carried = &image.image.platforms;
     if carried.is_empty() || carried.iter().any(|one| node.accepts(&one.platform())) {
-        return None;
+        return containerd::expected(job, image, &Target::K3s(dir.to_owned()).to_string()).err();
     }
     let platforms: Vec<String> = carried.iter().map(|one| one.platform().to_string()).collect();
     let error = ImportError::Unfit {
@@ -158,8 +161,27 @@ fn sweep(job: &Job, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes, and asks the CRI where there is one to ask.
+pub(super) async fn apply(
+    mut job: Job,
+    dir: &Path,
+    images: Arc<Vec<ImageGraph>>,
+    plan: Vec<Planned>,
+) -> Result<Written> {
+    let mut written = {
+        let (job, dir, images) = (job.clone(), dir.to_owned(), Arc::clone(&images));
+        blocking(move || write(&job, &dir, &images, &plan)).await?
+    };
+    // It reads no more: no other target is to wait for it at a blob.
+    drop(job.seat.take());
+    if written.outcomes.iter().any(Outcome::arrived) {
+        ask::prove(&job, dir, &images, &mut written).await?;
+    }
+    Ok(written)
+}
+
 /// Writes. Blocks.
-pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
+fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
     sweep(job, dir)?;
     let file = archive_in(job, dir);
     let there = look(job, dir)?;

@@ -13,7 +13,7 @@ use crate::engine::error::Result;
 use crate::engine::runtime::cri::{Cri, CriImage, Version};
 
 /// How long a runtime may take to notice images that it was given behind the back of its CRI.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long apart it is asked meanwhile.
 const APART: Duration = Duration::from_millis(50);
 
@@ -103,11 +103,11 @@ impl Sandbox {
     }
 }
 
-/// Asks for all names. What a runtime has not noticed yet is asked for again for a while.
+/// Asks for all names. What a runtime has not noticed yet is asked for again as long as `patience` lasts.
 ///
 /// # Errors
 /// As the runtime answers; that a name is missing is none, it is in the proof.
-pub async fn prove(cri: &Cri, expected: &[Expected], ctx: &JobCtx) -> Result<Proof> {
+pub async fn prove(cri: &Cri, expected: &[Expected], patience: Duration, ctx: &JobCtx) -> Result<Proof> {
     let count = expected.iter().map(|image| image.names.len()).sum::<usize>() as u64;
     ctx.say(Event::Started { phase: Phase::Prove, items: count, bytes: 0 });
     let began = Instant::now();
@@ -118,7 +118,7 @@ pub async fn prove(cri: &Cri, expected: &[Expected], ctx: &JobCtx) -> Result<Pro
             names.push(loop {
                 ctx.check()?;
                 let answer = compared((name, pins), image, cri.image(name).await?);
-                if answer.problem.is_none() || began.elapsed() > PATIENCE {
+                if answer.problem.is_none() || began.elapsed() > patience {
                     break answer;
                 }
                 tokio::time::sleep(APART).await;

@@ -61,7 +61,7 @@ pub(super) async fn apply(
         Target::DockerArchive(file) => {
             blocking(move || docker_archive::apply(&job, &file, &images, &plan)).await
         }
-        Target::K3s(dir) => blocking(move || k3s::apply(&job, &dir, &images, &plan)).await,
+        Target::K3s(dir) => Box::pin(k3s::apply(job, &dir, images, plan)).await,
         Target::ContainersStorage(dir) => {
             // Another program reads the medium for it: nobody is to wait for this target's place at a blob.
             let mut job = job;

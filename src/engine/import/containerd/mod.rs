@@ -205,19 +205,31 @@ async fn prove(
         return Ok(());
     };
     let arrived = images.iter().zip(all).zip(&written.outcomes).filter(|(_, outcome)| outcome.arrived());
-    let expected = arrived.filter_map(|((image, pieces), _)| {
-        let pieces = pieces.as_ref()?;
-        Some(Expected {
-            reference: image.image.reference.clone(),
-            digest: image.image.digest.clone(),
-            names: pieces.names.clone(),
-            ids: pieces.runs.iter().map(|run| run.config.clone()).collect(),
-            platforms: pieces.runs.iter().map(|run| run.platform.clone()).collect(),
-            pinned: true,
-        })
-    });
-    written.proof = Some(proof::prove(cri, &expected.collect::<Vec<_>>(), &job.ctx).await?);
+    let expected: Vec<Expected> =
+        arrived.filter_map(|((image, pieces), _)| Some(answers(image, pieces.as_ref()?))).collect();
+    written.proof = Some(proof::prove(cri, &expected, proof::PATIENCE, &job.ctx).await?);
     Ok(())
+}
+
+/// What the CRI is to answer for an image of these pieces.
+fn answers(image: &ImageGraph, pieces: &Pieces) -> Expected {
+    Expected {
+        reference: image.image.reference.clone(),
+        digest: image.image.digest.clone(),
+        names: pieces.names.clone(),
+        ids: pieces.runs.iter().map(|run| run.config.clone()).collect(),
+        platforms: pieces.runs.iter().map(|run| run.platform.clone()).collect(),
+        pinned: true,
+    }
+}
+
+/// What the CRI on a containerd is to answer for an image, whoever brings it there. Blocks.
+///
+/// # Errors
+/// [`ImportError::Unfit`] where no pod of a node of that platform can run it; [`ImportError::Document`].
+pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Expected> {
+    let wanted = pieces::Wanted::new(job.spec.platform.as_ref());
+    Ok(answers(image, &pieces::pieces(&job.bundle, image, target, &wanted)?))
 }
 
 /// Takes back what a run changed in the names of a containerd, and has it remove what then nothing names.

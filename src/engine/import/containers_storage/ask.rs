@@ -63,7 +63,7 @@ pub(super) async fn prove(
         arrived.map(|(image, _)| expected(&owned, &place, image)).collect::<Result<Vec<_>>>()
     })
     .await?;
-    written.proof = Some(proof::prove(&cri, &expected, &job.ctx).await?);
+    written.proof = Some(proof::prove(&cri, &expected, proof::PATIENCE, &job.ctx).await?);
     Ok(())
 }
 

@@ -28,8 +28,8 @@ fn general(job: &Job, dir: &Path, settings: &Settings, there: &There, written: u
     let mut notes = settings.general(&carried);
     if written > 0 {
         notes.push(format!(
-            "k3s and RKE2 import {name} within seconds where they run (releases from January 2025 on), else when they \
-             start; releases from December 2025 on log \"failed to parse tag\" for its digest names, which are there"
+            "k3s and RKE2 releases from December 2025 on log \"failed to parse tag\" for the digest names in {name}, \
+             which are there"
         ));
     }
     let size = job.ctx.files.stat(&file).ok().flatten().map(|stat| stat.size);

@@ -17,9 +17,33 @@ const MAX_VALUES: usize = 10_000;
 /// Drop-ins beyond this number are not read.
 const MAX_DROP_INS: usize = 1000;
 
-/// Directories of data below a root, and those of the configurations that belong to them.
-const PROGRAMS: [(&str, &str); 2] =
-    [("var/lib/rancher/k3s", "etc/rancher/k3s"), ("var/lib/rancher/rke2", "etc/rancher/rke2")];
+/// What an images directory can belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// As its own project writes it.
+    pub(super) name: &'static str,
+    /// How it is started anew.
+    pub(super) restart: &'static str,
+    /// Its data, below the root.
+    data: &'static str,
+    /// Its configuration, below the root.
+    configuration: &'static str,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "k3s",
+        restart: "systemctl restart k3s (on an agent: k3s-agent)",
+        data: "var/lib/rancher/k3s",
+        configuration: "etc/rancher/k3s",
+    },
+    Program {
+        name: "RKE2",
+        restart: "systemctl restart rke2-server (on an agent: rke2-agent)",
+        data: "var/lib/rancher/rke2",
+        configuration: "etc/rancher/rke2",
+    },
+];
 
 /// Scalars with the keys that lead to them; items of a list have the keys of the list.
 type Values = Vec<(Vec<String>, String)>;
@@ -28,7 +52,8 @@ type Values = Vec<(Vec<String>, String)>;
 pub(super) fn read(files: &dyn Files, images: &Path) -> (Settings, Vec<String>) {
     let mut problems = Vec::new();
     let mut settings = Settings::default();
-    let Some((root, configuration)) = home(files, images) else { return (settings, problems) };
+    let Some((root, program)) = home(files, images) else { return (settings, problems) };
+    let configuration = root.join(program.configuration);
     let mut values = Values::new();
     for path in config_files(files, &configuration) {
         values.extend(take(files, &path, &mut problems));
@@ -45,23 +70,24 @@ pub(super) fn read(files: &dyn Files, images: &Path) -> (Settings, Vec<String>) 
     (settings, problems)
 }
 
-/// The root that an images directory lies below, and the configuration that belongs to it.
-fn home(files: &dyn Files, images: &Path) -> Option<(PathBuf, PathBuf)> {
+/// The root that an images directory lies below, and what it belongs to; nothing where this host knows of nothing that
+/// reads it. Blocks.
+pub(super) fn home(files: &dyn Files, images: &Path) -> Option<(PathBuf, Program)> {
     let absolute = std::path::absolute(images).ok()?;
     let data = above(&absolute, Path::new(BELOW_DATA))?;
-    for (place, configuration) in PROGRAMS {
-        if let Some(root) = above(&data, Path::new(place)) {
-            return Some((root.clone(), root.join(configuration)));
+    for program in PROGRAMS {
+        if let Some(root) = above(&data, Path::new(program.data)) {
+            return Some((root, program));
         }
     }
     // Elsewhere it is by `data-dir`, on this host.
-    PROGRAMS.iter().map(|(_, configuration)| Path::new("/").join(configuration)).find_map(|configuration| {
-        let says = config_files(files, &configuration).iter().any(|path| {
+    let says = |program: &Program| {
+        config_files(files, &Path::new("/").join(program.configuration)).iter().any(|path| {
             let values = take(files, path, &mut Vec::new());
             values.iter().any(|(keys, value)| keys == &["data-dir"] && Path::new(value) == data)
-        });
-        says.then(|| (PathBuf::from("/"), configuration))
-    })
+        })
+    };
+    PROGRAMS.into_iter().find(says).map(|program| (PathBuf::from("/"), program))
 }
 
 /// `path` without its last components, where those are `end`.

@@ -1,0 +1,146 @@
+//! What the CRI of the k3s or RKE2 on this node answers once it has taken an archive in; where it cannot be asked, how to ask later.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::settings;
+use super::{archive_in, arrived};
+use crate::domain::import::{KUBELET_NAMESPACE, Target};
+use crate::domain::k3s::SOCKET;
+use crate::domain::progress::Event;
+use crate::engine::blocking::blocking;
+use crate::engine::error::{EngineError, Result};
+use crate::engine::import::graph::ImageGraph;
+use crate::engine::import::proof::{self, Expected};
+use crate::engine::import::{Job, Written, containerd};
+use crate::engine::runtime::containerd::Containerd;
+use crate::engine::runtime::cri::Cri;
+use crate::engine::storage::conf::below;
+
+/// How long apart it is looked whether the import gets on.
+const APART: Duration = Duration::from_millis(200);
+/// Bytes that a slow disk takes in a second.
+const SLOW_DISK: u64 = 20 << 20;
+
+/// What to do once k3s has read the archive: there is no other verb for it, and a second run writes nothing.
+const LATER: &str = "then run the same command again: it writes nothing and asks the CRI for every name";
+
+/// Asks for every name of what arrived; what keeps it from being asked is a note.
+///
+/// # Errors
+/// As the runtime answers; that a name is missing is none, it is in the proof.
+pub(super) async fn prove(
+    job: &Job,
+    dir: &Path,
+    images: &Arc<Vec<ImageGraph>>,
+    written: &mut Written,
+) -> Result<()> {
+    let (files, images_dir) = (Arc::clone(&job.ctx.files), dir.to_owned());
+    let home = blocking(move || Ok(settings::home(&*files, &images_dir))).await?;
+    let archive = archive_in(job, dir);
+    let archive = archive.display();
+    let Some((root, program)) = home else {
+        written.general.push(format!(
+            "not proved yet: {} is the images directory of no k3s or RKE2 on this host; they import it within seconds \
+             where they run (releases from January 2025 on), else when they start; on that node, {LATER}",
+            dir.display()
+        ));
+        return Ok(());
+    };
+    let socket = below(&root, Path::new(SOCKET));
+    let name = program.name;
+    if job.ctx.files.stat(&socket)?.is_none() {
+        written.general.push(format!(
+            "not proved yet: {name} does not run here (no {}), it imports the archive when it starts; {LATER}",
+            socket.display()
+        ));
+        return Ok(());
+    }
+    let connected = async {
+        let cri = Cri::connect(&socket).await?;
+        Ok::<_, EngineError>((cri, Containerd::connect(&socket, KUBELET_NAMESPACE).await?))
+    };
+    let (cri, daemon) = match connected.await {
+        Ok(both) => both,
+        Err(error) => {
+            let reason = error.message();
+            let words =
+                format!("not proved yet: {name} could not be asked: {reason}; once it answers, {LATER}");
+            written.general.push(words);
+            return Ok(());
+        }
+    };
+    let expected = expected(job, dir, images, written).await?;
+    let took = taken_in((&cri, &daemon), &expected, slowest(images), job).await?;
+    let patience = if took { proof::PATIENCE } else { Duration::ZERO };
+    let proof = proof::prove(&cri, &expected, patience, &job.ctx).await?;
+    if !took {
+        written.general.push(format!(
+            "{archive} is whole, and {name} has not imported it: releases before January 2025 do so only when they \
+             start, and its journal says what kept later ones from it; {}, {LATER}",
+            program.restart
+        ));
+    }
+    written.proof = Some(proof);
+    Ok(())
+}
+
+/// What the CRI is to answer, with the names that k3s itself makes.
+async fn expected(
+    job: &Job,
+    dir: &Path,
+    images: &Arc<Vec<ImageGraph>>,
+    written: &Written,
+) -> Result<Vec<Expected>> {
+    let (job, dir, images, outcomes) =
+        (job.clone(), dir.to_owned(), Arc::clone(images), written.outcomes.clone());
+    blocking(move || {
+        let (settings, _) = settings::read(&*job.ctx.files, &dir);
+        let target = Target::K3s(dir).to_string();
+        let one = |image: &ImageGraph| {
+            let mut expected = containerd::expected(&job, image, &target)?;
+            expected.names.extend(settings.names_of(&image.image.reference));
+            Ok(expected)
+        };
+        arrived(&images, &outcomes).into_iter().map(one).collect()
+    })
+    .await
+}
+
+/// How long its largest blob may take to be written once more.
+fn slowest(images: &[ImageGraph]) -> Duration {
+    let largest = images.iter().flat_map(|image| &image.blobs).map(|node| node.size).max();
+    Duration::from_secs(largest.unwrap_or_default() / SLOW_DISK)
+}
+
+/// Waits until the CRI lists every name; false where nothing moved for so long that nothing will.
+async fn taken_in(
+    (cri, daemon): (&Cri, &Containerd),
+    expected: &[Expected],
+    slowest: Duration,
+    job: &Job,
+) -> Result<bool> {
+    let (mut moved, mut before, mut said) = (Instant::now(), None, false);
+    loop {
+        job.ctx.check()?;
+        let listed = cri.images().await?;
+        let there: HashSet<&String> =
+            listed.iter().flat_map(|image| image.tags.iter().chain(&image.digests)).collect();
+        if expected.iter().flat_map(|image| &image.names).all(|name| there.contains(name)) {
+            return Ok(true);
+        }
+        if !std::mem::replace(&mut said, true) {
+            let text = "the archive is in place; waiting for k3s or RKE2 to import it".to_owned();
+            job.ctx.say(Event::Note { text });
+        }
+        let now = (daemon.blobs().await?.len(), there.len());
+        if before.replace(now) != Some(now) {
+            moved = Instant::now();
+        } else if moved.elapsed() > proof::PATIENCE + slowest {
+            return Ok(false);
+        }
+        tokio::time::sleep(APART).await;
+    }
+}
