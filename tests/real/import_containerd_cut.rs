@@ -15,13 +15,13 @@ use crate::rig::{need, wait_until};
 /// Bytes of the large layers: enough to be caught in the middle of one.
 const LARGE: u64 = 48 * 1024 * 1024;
 
-struct Large {
-    world: World,
-    bundle: std::path::PathBuf,
+pub(crate) struct Large {
+    pub(crate) world: World,
+    pub(crate) bundle: std::path::PathBuf,
 }
 
 /// A small image and a large one of two layers.
-fn large() -> Option<Large> {
+pub(crate) fn large() -> Option<Large> {
     let world = World::start()?;
     world.push(|layout, host| {
         layout.image(&format!("{host}/team/small:1"), &ImageSpec::small("small")).unwrap();
@@ -33,14 +33,14 @@ fn large() -> Option<Large> {
 }
 
 impl Large {
-    fn import(&self, containerd: &Containerd, more: &[&str]) -> Command {
+    pub(crate) fn import(&self, containerd: &Containerd, more: &[&str]) -> Command {
         let mut command = self.world.command();
         command.arg("import").arg(&self.bundle).args(["--json", "--into", &containerd.target()]).args(more);
         command
     }
 
     /// Starts an import and waits until a large blob is on its way.
-    fn caught(&self, containerd: &Containerd) -> std::process::Child {
+    pub(crate) fn caught(&self, containerd: &Containerd) -> std::process::Child {
         let mut command = self.import(containerd, &["--jobs", "1"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let ingest = containerd.root().join("io.containerd.content.v1.content/ingest");
@@ -54,7 +54,7 @@ impl Large {
     }
 
     /// That a run now brings everything and leaves nothing but that.
-    fn completes(&self, containerd: &Containerd) -> Value {
+    pub(crate) fn completes(&self, containerd: &Containerd) -> Value {
         let report = Ran::of(self.import(containerd, &[])).code(0).report();
         assert!(containerd.list(&["content", "active"]).is_empty(), "no part of a blob is left");
         assert!(containerd.list(&["leases", "ls"]).is_empty(), "no lease is left");

@@ -6,6 +6,7 @@ use std::process::Command;
 use airlift::domain::digest::Digest;
 use airlift::domain::import::Target;
 use airlift::domain::media_type::Compression;
+use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::import::containerd::{names::Change, undo};
@@ -179,7 +180,7 @@ fn what_a_run_changed_is_taken_back_to_the_last_blob() {
         let changes: Vec<Change> = serde_json::from_value(report["targets"][0]["changes"].clone()).unwrap();
         let Target::Containerd(target) = containerd.target().parse().unwrap() else { panic!() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let undone = runtime.block_on(undo(&target, &changes)).unwrap();
+        let undone = runtime.block_on(undo(&target, &changes, &JobCtx::silent())).unwrap();
         assert_eq!(undone.removed.len(), changes.len(), "{undone:?}");
         assert_eq!(containerd.holdings(), before, "{line:?}");
     }

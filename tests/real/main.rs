@@ -18,6 +18,8 @@ mod import;
 #[cfg(test)]
 mod import_containerd;
 #[cfg(test)]
+mod import_containerd_claim;
+#[cfg(test)]
 mod import_containerd_cut;
 #[cfg(test)]
 mod import_containerd_live;

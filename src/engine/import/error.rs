@@ -82,6 +82,18 @@ pub enum ImportError {
         /// The target.
         path: PathBuf,
     },
+    /// Another run changes that containerd.
+    #[error("another run is at work in {namespace} of the containerd at {}: process {pid}, {of}", socket.display())]
+    Claimed {
+        /// Its socket.
+        socket: PathBuf,
+        /// The namespace.
+        namespace: String,
+        /// The number of the other run's process.
+        pid: String,
+        /// What it works on.
+        of: String,
+    },
     /// Not enough room.
     #[error("{} needs {needed} bytes more, its file system has {free} free", path.display())]
     Space {
@@ -157,7 +169,7 @@ impl Explain for ImportError {
             | Self::NoCri { .. }
             | Self::Unproved { .. }
             | Self::Altered { .. } => Kind::Import,
-            Self::Locked { .. } => Kind::Locked,
+            Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
             Self::Document { .. } => Kind::Integrity,
             Self::Partly { .. } => Kind::Partial,
@@ -178,7 +190,7 @@ impl Explain for ImportError {
             Self::Refused { ways, .. } => return ways.clone(),
             Self::NoLayout { .. } => "give a directory that is new, empty, or an OCI image layout",
             Self::InsideBundle { .. } => "give a path outside the bundle",
-            Self::Locked { .. } => "wait for that run to end, then run this again",
+            Self::Locked { .. } | Self::Claimed { .. } => "wait for that run to end, then run this again",
             Self::Space { .. } => "nothing was written: free space, or import into another place",
             Self::Document { .. } => {
                 "the bundle is inconsistent in itself: pack it again, and tell whoever signed it"

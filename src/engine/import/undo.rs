@@ -131,7 +131,8 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         if changes.is_empty() {
             continue;
         }
-        let names = if spec.dry_run { foreseen(&changes) } else { containerd::undo(node, &changes).await? };
+        let names =
+            if spec.dry_run { foreseen(&changes) } else { containerd::undo(node, &changes, ctx).await? };
         targets.push(Undone { target, names });
     }
     if targets.is_empty() {

@@ -1,5 +1,6 @@
 //! Import into the containerd of a node: planned by digest, brought under a lease, unpacked, synced, named, then proved.
 
+mod claim;
 pub mod names;
 mod node;
 mod pieces;
@@ -17,9 +18,11 @@ use super::{Job, Planned, Written};
 use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
+use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::runtime::containerd::{Blob, Containerd};
 use crate::engine::runtime::cri::Cri;
+use claim::Claim;
 use names::{Change, Records, UndoReport};
 use node::Node;
 use pieces::Pieces;
@@ -236,9 +239,13 @@ pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Ex
 ///
 /// # Errors
 /// As the daemon answers.
-pub async fn undo(target: &ContainerdTarget, changes: &[Change]) -> Result<UndoReport> {
+pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -> Result<UndoReport> {
     let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
-    names::take_back(&daemon, changes).await
+    let claim = Claim::take(ctx, &daemon, "undo of an import").await?;
+    let report = names::take_back(&daemon, changes).await;
+    // Ending the lease has what nothing names removed.
+    claim.end().await?;
+    report
 }
 
 /// What an image is called there: by its tag, else by its digest.

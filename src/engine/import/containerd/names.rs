@@ -162,7 +162,7 @@ pub struct UndoReport {
     pub kept: Vec<String>,
 }
 
-/// Takes changes back, the last one first, and has containerd remove what nothing names any more.
+/// Takes changes back, the last one first.
 ///
 /// # Errors
 /// As the daemon answers.
@@ -191,7 +191,5 @@ pub(super) async fn take_back(daemon: &Containerd, changes: &[Change]) -> Result
             }
         }
     }
-    // Ending a lease that does not matter is the way to have it collect at once.
-    daemon.collect().await?;
     Ok(report)
 }

@@ -1,15 +1,14 @@
 //! One run into a containerd: under a lease, blobs in and layers unpacked side by side, then synced, then named, then let go.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::{Semaphore, watch};
 
+use super::claim::Claim;
 use super::names::{self, Change, Records};
 use super::node::Node;
 use super::pieces::Pieces;
@@ -17,19 +16,13 @@ use super::unpack::Chains;
 use super::write::{Feed, Standing, merge};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Event, Phase};
-use crate::engine::blocking::blocking;
-use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Result};
-use crate::engine::files::read_whole;
 use crate::engine::import::Job;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
 use crate::engine::meter::Meter;
 use crate::engine::runtime::containerd::Containerd;
-use crate::engine::runtime::containerd::leases::Lease;
 
-/// How long containerd keeps what a run that was killed has brought so far.
-const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Layers that are unpacked at once: each keeps a core of the daemon busy.
 const UNPACKING: usize = 4;
 /// Images that are completed beside each other.
@@ -38,7 +31,7 @@ const IMAGES: usize = 16;
 /// A run. What is in it is shared by everything that it does at once.
 pub(super) struct Run {
     pub(super) job: Job,
-    /// Under the lease of this run.
+    /// Under the lease of this run, where it has one.
     pub(super) daemon: Containerd,
     pub(super) node: Node,
     pub(super) feeds: Vec<Feed>,
@@ -48,9 +41,7 @@ pub(super) struct Run {
     pub(super) sums: Sums,
     /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
     pub(super) layers: Option<Meter>,
-    lease: Lease,
-    /// Leases of runs for the same bundle that were cut off; what they kept is kept by this one's where it is wanted.
-    left: Vec<Lease>,
+    claim: Option<Claim>,
     complete: Mutex<Vec<usize>>,
 }
 
@@ -109,55 +100,39 @@ fn layer_bytes(wanted: &[Wanted]) -> u64 {
     layers.map(|layer| layer.blob.size).fold(0, u64::saturating_add)
 }
 
-/// The kernel's id of this boot.
-async fn boot_id(ctx: &JobCtx) -> Result<String> {
-    const DIRECTORY: &str = "/proc/sys/kernel/random";
-    let files = Arc::clone(&ctx.files);
-    blocking(move || {
-        let open = files.open(Path::new(DIRECTORY), "boot_id")?;
-        // Where it cannot be read, every boot looks the same, and leases end by their time alone.
-        let bytes = read_whole(open, 64).unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
-    })
-    .await
-}
-
 impl Run {
-    /// Takes a lease; ends those of earlier boots first, since what they kept may never have reached the disk.
+    /// Claims the namespace where anything is to be brought, else only ends what dead runs left there.
+    ///
+    /// # Errors
+    /// As [`Claim::take`].
     pub(super) async fn begin(
         job: &Job,
         daemon: &Containerd,
         node: Node,
         wanted: &[Wanted],
     ) -> Result<Arc<Self>> {
-        let (of, boot) = (job.bundle.document().id.to_string(), boot_id(&job.ctx).await.unwrap_or_default());
-        let mut left = Vec::new();
-        for lease in daemon.our_leases().await? {
-            if lease.boot != boot {
-                daemon.release(&lease.id, true).await?;
-            } else if lease.of == of {
-                left.push(lease);
-            }
-        }
-        let until = job.ctx.clock.now() + LEASE;
-        let lease = Lease { id: format!("airlift-{}", uuid::Uuid::now_v7()), of, boot };
-        let daemon = daemon.leased(&lease, until).await?;
+        let claim = if wanted.is_empty() {
+            Claim::sweep(&job.ctx, daemon).await?;
+            None
+        } else {
+            let of = format!("import of {}", job.bundle.document().directory());
+            Some(Claim::take(&job.ctx, daemon, &of).await?)
+        };
         let feeds = feeds(wanted);
         let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
         let standing = feeds.iter().map(awaited).collect();
+        let layers = claim.is_some().then(|| Meter::start(&job.ctx, Phase::Unpack, 0, layer_bytes(wanted)));
         Ok(Arc::new(Self {
             job: job.clone(),
-            daemon,
+            daemon: claim.as_ref().map_or(daemon, |claim| &claim.daemon).clone(),
             node,
             feeds,
             standing,
             chains: Chains::default(),
             unpacking: Semaphore::new(UNPACKING),
             sums: Sums::default(),
-            layers: (!wanted.is_empty())
-                .then(|| Meter::start(&job.ctx, Phase::Unpack, 0, layer_bytes(wanted))),
-            lease,
-            left,
+            layers,
+            claim,
             complete: Mutex::default(),
         }))
     }
@@ -257,15 +232,15 @@ impl Run {
         if let Some(meter) = &self.layers {
             meter.finish();
         }
-        for lease in &self.left {
-            self.daemon.release(&lease.id, false).await?;
+        match &self.claim {
+            Some(claim) => claim.end().await,
+            None => Ok(()),
         }
-        Ok(self.daemon.release(&self.lease.id, true).await?)
     }
 
     /// The same after an error, which is what is told.
     pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
-        // A daemon that is gone ends the lease by its time, or the next run does.
+        // Where the daemon is gone, the next run ends the lease.
         let _ = self.end().await;
         error
     }

@@ -9,12 +9,12 @@ use crate::engine::runtime::grpc::QUICK;
 use crate::engine::runtime::proto::leases as wire;
 use wire::leases_client::LeasesClient;
 
-/// When containerd lets go of a lease by itself (containerd's `docs/garbage-collection.md`), in RFC 3339.
-const EXPIRE: &str = "containerd.io/gc.expire";
 /// What a run of ours works on; other clients' leases have no such label.
 const OF: &str = "airlift/import";
 /// The boot that a run of ours ran in.
 const BOOT: &str = "airlift/boot";
+/// The process that it was.
+const PROCESS: &str = "airlift/process";
 
 /// Something that a lease keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,10 @@ pub struct Lease {
     pub id: String,
     /// What the run works on.
     pub of: String,
-    /// The kernel's id of the boot that it was made in.
+    /// The kernel's id of the boot that it was made in; empty where that was not known.
     pub boot: String,
+    /// The process that made it, as its maker writes it; empty where that was not known.
+    pub process: String,
 }
 
 impl Containerd {
@@ -41,13 +43,14 @@ impl Containerd {
         LeasesClient::new(self.socket.channel())
     }
 
-    /// Takes a lease and works under it from then on; containerd drops it at `until`, whatever becomes of this run.
+    /// Takes a lease and works under it from then on. It has no end of its own: whoever takes it ends it.
     ///
     /// # Errors
     /// As it answers.
-    pub async fn leased(&self, lease: &Lease, until: jiff::Timestamp) -> Result<Self> {
-        let labels = [(EXPIRE, until.to_string()), (OF, lease.of.clone()), (BOOT, lease.boot.clone())];
-        let labels: HashMap<_, _> = labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    pub async fn leased(&self, lease: &Lease) -> Result<Self> {
+        let labels = [(OF, &lease.of), (BOOT, &lease.boot), (PROCESS, &lease.process)];
+        let known = labels.into_iter().filter(|(_, value)| !value.is_empty());
+        let labels: HashMap<_, _> = known.map(|(key, value)| (key.to_owned(), value.clone())).collect();
         let request = self.request(wire::CreateRequest { id: lease.id.clone(), labels });
         let call = async { self.leases().create(request).await };
         self.socket.answer("make a lease", QUICK, call).await?;
@@ -64,7 +67,9 @@ impl Containerd {
         let answer = self.socket.answer("list its leases", QUICK, call).await?.into_inner();
         let ours = |mut lease: wire::Lease| {
             let of = lease.labels.remove(OF)?;
-            Some(Lease { of, boot: lease.labels.remove(BOOT).unwrap_or_default(), id: lease.id })
+            let boot = lease.labels.remove(BOOT).unwrap_or_default();
+            let process = lease.labels.remove(PROCESS).unwrap_or_default();
+            Some(Lease { of, boot, process, id: lease.id })
         };
         Ok(answer.leases.into_iter().filter_map(ours).collect())
     }
@@ -85,19 +90,6 @@ impl Containerd {
         let call = async { self.leases().add_resource(request).await };
         self.socket.answer("keep what is there", QUICK, call).await?;
         Ok(())
-    }
-
-    /// Has containerd remove everything that nothing names any more, and waits for it.
-    ///
-    /// # Errors
-    /// As it answers.
-    pub async fn collect(&self) -> Result<()> {
-        // There is no call for it but to end a lease.
-        let id = format!("airlift-collect-{}", uuid::Uuid::now_v7());
-        let request = self.request(wire::CreateRequest { id: id.clone(), labels: HashMap::new() });
-        let call = async { self.leases().create(request).await };
-        self.socket.answer("make a lease", QUICK, call).await?;
-        self.release(&id, true).await
     }
 
     /// Ends a lease; with `sync`, containerd first removes everything that nothing names any more.
