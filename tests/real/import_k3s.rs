@@ -113,6 +113,18 @@ fn r02_containerd_has_every_tag_and_digest_after_an_import_as_k3s_does_it() {
 }
 
 #[test]
+fn an_image_that_was_packed_by_tag_and_digest_is_found_by_either() {
+    let Some(packed) = packed() else { return };
+    let image = packed.images[0].clone();
+    let bundle = packed.world.packed(&[&format!("{}@{}", image.0, image.1)]);
+    let packed = Packed { bundle, images: vec![image], ..packed };
+    packed.import(&[]);
+    assert_eq!(outcomes(&packed.import(&[])), ["skipped"]);
+    let Some(there) = packed.started() else { return };
+    assert_eq!(there, names(&packed.images));
+}
+
+#[test]
 fn r02_the_cri_answers_for_every_name_of_the_archive_by_tag_and_by_digest() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };

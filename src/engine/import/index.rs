@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{json, value::to_raw_value};
 
 use super::graph::{ImageGraph, Node, Referrer};
-use crate::domain::bundle::{CARRIED_TAG, CONTAINERD_NAME, REF_NAME};
+use crate::domain::bundle::{CARRIED_TAG, CONTAINERD_NAME, Image, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::Descriptor;
 use crate::domain::media_type as mt;
@@ -47,14 +47,23 @@ pub(super) enum Aliases {
     NameOnly,
 }
 
+/// What an image is called in containerd: by its tag, else by its digest. Nothing there is found by both at once.
+pub(super) fn containerd_name(image: &Image) -> String {
+    match image.reference.tag() {
+        Some(tag) => format!("{}:{tag}", image.reference.name()),
+        None => image.reference.at_digest(&image.digest).to_string(),
+    }
+}
+
 /// The entries of an image: its name, its digest name, and what is carried with it.
 pub(super) fn entries(image: &ImageGraph, aliases: Aliases) -> Vec<Entry> {
     let name = image.name();
     let mut entries = Vec::new();
     if let Some(top) = image.top() {
-        entries.push(Entry::named(top, REF_NAME, &[(REF_NAME, &name), (CONTAINERD_NAME, &name)]));
+        let there = containerd_name(&image.image);
+        entries.push(Entry::named(top, REF_NAME, &[(REF_NAME, &name), (CONTAINERD_NAME, &there)]));
         let alias = image.image.reference.at_digest(&image.image.digest).to_string();
-        if aliases == Aliases::WithDigest && alias != name {
+        if aliases == Aliases::WithDigest && alias != there {
             entries.push(Entry::named(top, CONTAINERD_NAME, &[(CONTAINERD_NAME, &alias)]));
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::archive::{self, Member};
 use super::error::ImportError;
 use super::graph::{self, ImageGraph};
-use super::index::Aliases;
+use super::index::{Aliases, containerd_name};
 use super::report::Outcome;
 use super::{Job, Planned, Written, containerd, oci_archive};
 use crate::domain::bundle::Image;
@@ -91,7 +91,7 @@ fn look(job: &Job, dir: &Path) -> Result<There> {
 fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
     let images = &job.bundle.document().images;
     let names =
-        |image: &Image| [image.reference.to_string(), image.reference.at_digest(&image.digest).to_string()];
+        |image: &Image| [containerd_name(image), image.reference.at_digest(&image.digest).to_string()];
     let has = |name: &str, digest: &Digest| {
         images.iter().any(|image| image.digest == *digest && names(image).iter().any(|one| one == name))
     };
@@ -117,7 +117,7 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<P
 }
 
 fn one(job: &Job, dir: &Path, image: &ImageGraph, there: &There) -> Planned {
-    let name = image.name();
+    let name = containerd_name(&image.image);
     if let Some(reason) = &there.foreign {
         let archive = archive_in(job, dir);
         return Planned::taken(job, format!("another archive {}: {reason}", archive.display()));
@@ -214,10 +214,10 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
 
 /// Images of this bundle that the archive has besides those that are asked for.
 fn kept(job: &Job, images: &[ImageGraph], there: &There) -> Result<Vec<ImageGraph>> {
-    let asked: HashSet<String> = images.iter().map(ImageGraph::name).collect();
+    let asked: HashSet<String> = images.iter().map(|image| containerd_name(&image.image)).collect();
     let mut only: Vec<Reference> = Vec::new();
     for image in &job.bundle.document().images {
-        let name = image.reference.to_string();
+        let name = containerd_name(image);
         if there.own.get(&name) == Some(&image.digest) && !asked.contains(&name) {
             only.push(image.reference.clone());
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::ImageGraph;
+use super::index::containerd_name;
 use super::{
     ImportSpec, Job, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
     oci_archive, registry,
@@ -92,10 +93,10 @@ pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
             };
             Some(format!("{}/{repository}{selector}", registry.host))
         }
-        Target::Layout(_) | Target::OciArchive(_) | Target::K3s(_) | Target::ContainersStorage(_) => {
+        Target::Layout(_) | Target::OciArchive(_) | Target::ContainersStorage(_) => {
             Some(reference.to_string())
         }
-        Target::Containerd(_) => Some(containerd::name(image)),
+        Target::Containerd(_) | Target::K3s(_) => Some(containerd_name(&image.image)),
         Target::DockerArchive(_) => reference.tag().map(|tag| format!("{}:{tag}", reference.name())),
     }
 }

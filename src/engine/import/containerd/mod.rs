@@ -248,15 +248,6 @@ pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -
     report
 }
 
-/// What an image is called there: by its tag, else by its digest.
-pub(super) fn name(image: &ImageGraph) -> String {
-    let reference = &image.image.reference;
-    match reference.tag() {
-        Some(tag) => format!("{}:{tag}", reference.name()),
-        None => reference.at_digest(&image.image.digest).to_string(),
-    }
-}
-
 /// What the operator should know of an image in a containerd.
 fn notes(image: &ImageGraph) -> Vec<String> {
     let note = "its signatures stay in the bundle: containerd has no use for them";
