@@ -22,6 +22,7 @@ use self::reporter::Reporter;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::job::Places;
+use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Interrupted, Kind};
 use crate::engine::jobs::{End, JobManager};
@@ -55,6 +56,9 @@ pub fn refused(failure: Failure) -> ExitCode {
 /// Parses and, where a command is given, runs it.
 pub fn main() -> Outcome {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = child::become_tied(&arguments) {
+        return Outcome::Ended(code);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return Outcome::Ended(ExitCode::from(unparsed(&error, &arguments))),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::files::RealFiles;
+use super::files::{Files, RealFiles, read_whole};
 use super::node;
 use super::sign::keys::load_public;
 use super::sign::{AllowedSigners, fingerprint, key_id};
@@ -50,6 +50,13 @@ pub struct KeyFacts {
     pub fingerprint: String,
     /// As signature files are called.
     pub id: String,
+}
+
+/// The kernel's id of this boot; nothing where it cannot be read. Blocks.
+pub(crate) fn boot_id(files: &dyn Files) -> Option<String> {
+    let open = files.open(Path::new("/proc/sys/kernel/random"), "boot_id").ok()?;
+    let bytes = read_whole(open, 64).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 /// Looks around; blocks on small reads of the kernel's own files alone.

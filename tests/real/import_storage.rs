@@ -15,21 +15,21 @@ use crate::rig::world::{Ran, World, copy_tree};
 use crate::rig::{need, need_root, wait_until};
 
 /// What can be run in [`Node::bundle`].
-const APP: &str = "team/app:1";
+pub(crate) const APP: &str = "team/app:1";
 
 /// A host that has packed, and a store for the other side.
-struct Node {
-    world: World,
-    bundle: PathBuf,
+pub(crate) struct Node {
+    pub(crate) world: World,
+    pub(crate) bundle: PathBuf,
     /// Everything that a pod may name, without the host, and the digest that it must lead to.
-    names: Vec<(String, Digest)>,
+    pub(crate) names: Vec<(String, Digest)>,
     /// The layer that [`APP`] alone has.
     layer: Digest,
 }
 
 /// An image that runs, a Docker schema 2 one, an index and a Docker list of which one platform is carried, and two more
 /// digests of one repository.
-fn node(more: &[&str]) -> Option<Node> {
+pub(crate) fn node(more: &[&str]) -> Option<Node> {
     let (busybox, _) = (need("busybox")?, need("skopeo")?);
     if !need_root() {
         return None;
@@ -72,11 +72,11 @@ fn node(more: &[&str]) -> Option<Node> {
 }
 
 impl Node {
-    fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.world.root.join("images")
     }
 
-    fn command(&self, bundle: &Path, into: &str) -> Command {
+    pub(crate) fn command(&self, bundle: &Path, into: &str) -> Command {
         let mut command = self.world.command();
         command.arg("import").arg(bundle).args(["--json", "--into", into]);
         command.env("PATH", std::env::var_os("PATH").unwrap());
@@ -86,7 +86,7 @@ impl Node {
     }
 
     /// A `storage.conf` whose default store is in a directory of the test.
-    fn conf(&self) -> PathBuf {
+    pub(crate) fn conf(&self) -> PathBuf {
         let (root, run) = (self.world.root.join("default"), self.world.root.join("default-run"));
         let text = format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = {run:?}\n");
         self.world
@@ -94,22 +94,22 @@ impl Node {
             .write("storage.conf", text + "[storage.options.overlay]\nskip_mount_home = \"true\"\n")
     }
 
-    fn import(&self, more: &[&str]) -> Ran {
+    pub(crate) fn import(&self, more: &[&str]) -> Ran {
         self.import_of(&self.bundle, more)
     }
 
-    fn import_of(&self, bundle: &Path, more: &[&str]) -> Ran {
+    pub(crate) fn import_of(&self, bundle: &Path, more: &[&str]) -> Ran {
         let mut command = self.command(bundle, &format!("containers-storage:{}", self.store().display()));
         command.args(more);
         Ran::of(command)
     }
 
-    fn full(&self, name: &str) -> String {
+    pub(crate) fn full(&self, name: &str) -> String {
         self.world.reference(name)
     }
 
     /// podman with a store of its own that reads the imported one beside it.
-    fn podman(&self, arguments: &[&str]) -> Option<std::process::Output> {
+    pub(crate) fn podman(&self, arguments: &[&str]) -> Option<std::process::Output> {
         let mut command = Command::new(need("podman")?);
         let path = |name: &str| self.world.root.join(name);
         command.arg("--root").arg(path("podman")).arg("--runroot").arg(path("podman-run"));
@@ -120,7 +120,7 @@ impl Node {
     }
 
     /// A copy of the medium on which a byte of a layer is another.
-    fn damaged(&self) -> PathBuf {
+    pub(crate) fn damaged(&self) -> PathBuf {
         let copy = self.world.root.join("damaged");
         copy_tree(&self.bundle, &copy);
         let blob = copy.join(format!("blobs/sha256/{}", self.layer.hex()));
@@ -132,7 +132,7 @@ impl Node {
     }
 
     /// The names that the store lists.
-    fn listed(&self) -> Vec<String> {
+    pub(crate) fn listed(&self) -> Vec<String> {
         let Ok(text) = std::fs::read(self.store().join("overlay-images/images.json")) else {
             return Vec::new();
         };
@@ -143,19 +143,33 @@ impl Node {
         names.map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
+    /// Runs what [`APP`] holds, out of the store.
     #[track_caller]
-    fn assert_listed(&self) {
+    pub(crate) fn assert_runs(&self) {
+        // Limits that any machine can give.
+        let limits = ["--ulimit", "nofile=256:256", "--ulimit", "nproc=256:256"];
+        let run =
+            [&["--runtime", "runc", "run", "--rm", "--network", "none", "--pull", "never"][..], &limits];
+        let app = self.full(APP);
+        let said = self.podman(&[&run.concat()[..], &[app.as_str()]].concat()).unwrap();
+        assert_eq!(succeeded(&said), "it runs\n");
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_listed(&self) {
         let listed = self.listed();
         let tags = self.names.iter().filter(|(name, _)| !name.contains('@'));
         let pinned = self.names.iter().filter(|(name, _)| name.starts_with("team/pinned@"));
         for (name, _) in tags.chain(pinned) {
             assert!(listed.contains(&self.full(name)), "{name} is not among {listed:?}");
         }
-        assert!(!self.store().join(".airlift-import").exists(), "nothing is left behind");
+        for left in [".airlift-import", ".airlift-import.json"] {
+            assert!(!self.store().join(left).exists(), "{left} is left behind");
+        }
     }
 }
 
-fn outcomes(ran: &Ran) -> Vec<String> {
+pub(crate) fn outcomes(ran: &Ran) -> Vec<String> {
     let report = ran.report();
     let images = report["targets"][0]["images"].as_array().unwrap_or_else(|| panic!("{report}"));
     images.iter().map(|image| image["outcome"]["outcome"].as_str().unwrap().to_owned()).collect()
@@ -202,13 +216,7 @@ fn podman_lists_the_store_as_read_only_and_runs_a_container_from_it() {
     for (name, _) in &node.names {
         succeeded(&node.podman(&["image", "exists", &node.full(name)]).unwrap());
     }
-    // Limits that any machine can give.
-    let limits = ["--ulimit", "nofile=256:256", "--ulimit", "nproc=256:256"];
-    let run =
-        [&["--runtime", "runc", "run", "--rm", "--network", "none", "--pull", "never"][..], &limits].concat();
-    let app = node.full(APP);
-    let said = node.podman(&[&run[..], &[app.as_str()]].concat()).unwrap();
-    assert_eq!(succeeded(&said), "it runs\n");
+    node.assert_runs();
 }
 
 #[test]

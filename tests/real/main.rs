@@ -32,6 +32,8 @@ mod import_packed;
 #[cfg(test)]
 mod import_storage;
 #[cfg(test)]
+mod import_storage_cut;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod openssh;

@@ -25,6 +25,7 @@ pub(super) struct Single {
 }
 
 /// The manifest that is taken.
+#[derive(Clone)]
 pub(super) struct Chosen {
     /// Its digest.
     pub(super) digest: Digest,

@@ -97,6 +97,11 @@ impl Records {
         self.images.iter().find(|image| image.names.iter().any(|one| one == name))
     }
 
+    /// The image of an id.
+    pub fn with_id(&self, id: &str) -> Option<&StoredImage> {
+        self.images.iter().find(|image| image.id == id)
+    }
+
     /// What is missing of an image for containers to run from it, if anything is: its layers down to the base, each
     /// with its files. The files themselves are not hashed. Blocks.
     ///

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
-use crate::engine::files::read_whole;
+use crate::engine::host;
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::containerd::leases::Lease;
@@ -83,13 +82,10 @@ struct Here {
 
 impl Here {
     async fn look(ctx: &JobCtx) -> Result<Self> {
-        const DIRECTORY: &str = "/proc/sys/kernel/random";
         let files = ctx.files.clone();
         blocking(move || {
             // Where it cannot be read, nothing is known of any lease.
-            let boot = files.open(Path::new(DIRECTORY), "boot_id").ok();
-            let boot = boot.and_then(|open| read_whole(open, 64).ok()).unwrap_or_default();
-            Ok(Self { boot: String::from_utf8_lossy(&boot).trim().to_owned(), own: Process::own() })
+            Ok(Self { boot: host::boot_id(&*files).unwrap_or_default(), own: Process::own() })
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod error;
+mod journal;
 mod place;
 mod position;
 mod process;
@@ -25,6 +26,7 @@ use crate::engine::storage::change::{self, ConfMode, FileChange};
 use crate::engine::storage::store::Records;
 
 use error::StorageError;
+use journal::Journal;
 use place::Place;
 use tool::Program;
 use write::{Bytes, Store};
@@ -67,8 +69,11 @@ pub(super) async fn plan(
         let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
         blocking(move || {
             let place = Place::find(&job, directory.as_deref())?;
-            let records = place.records(&*job.ctx.files)?;
-            let planned = images.iter().map(|image| plan_one(&job, &place, &records, image));
+            let there = There {
+                records: place.records(&*job.ctx.files)?,
+                journal: Journal::read(&*job.ctx.files, &place.directory)?,
+            };
+            let planned = images.iter().map(|image| plan_one(&job, &place, &there, image));
             let planned = planned.collect::<Result<Vec<_>>>()?;
             Ok((place, planned))
         })
@@ -104,9 +109,20 @@ fn refused(job: &Job, image: &ImageGraph, error: EngineError) -> Result<Planned>
     Ok(Planned::Refused(if job.spec.dry_run { Outcome::failed(&error) } else { job.failed(image, error)? }))
 }
 
-fn plan_one(job: &Job, place: &Place, records: &Records, image: &ImageGraph) -> Result<Planned> {
-    if let Err(error) = fit(job, place, image) {
-        return refused(job, image, error);
+/// What a store holds, and what of it may be records alone.
+struct There {
+    records: Records,
+    journal: Journal,
+}
+
+fn plan_one(job: &Job, place: &Place, there: &There, image: &ImageGraph) -> Result<Planned> {
+    let There { records, journal } = there;
+    let chosen = match fit(job, place, image) {
+        Ok(chosen) => chosen,
+        Err(error) => return refused(job, image, error),
+    };
+    if journal.is_hollow(chosen.manifest.config.digest.hex()) {
+        return Ok(Planned::Add);
     }
     let mut plan = Planned::Skip;
     for name in names(image) {
@@ -199,7 +215,8 @@ async fn images_of(
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome));
     let mut written = Written { notes: notes.collect(), ..Written::default() };
     let mut bytes = Bytes::default();
-    if !plan.iter().any(todo) {
+    let journal = journal(job, directory).await?;
+    if !plan.iter().any(todo) && !journal.is_unsettled() {
         images.iter().for_each(|image| bytes.skip(job, image));
         return Ok(Written { outcomes, present: bytes.present, ..written });
     }
@@ -211,10 +228,27 @@ async fn images_of(
         return Err(error);
     }
     written.general.push(format!("written by {}", store.tool.program.name()));
+    let left = self::journal(job, directory).await?;
+    if !left.hollow().is_empty() {
+        written.general.push(format!(
+            "the machine went down while these were written, their files may be empty: import them again: {}",
+            left.hollow().join(", ")
+        ));
+    }
     if directory.is_none() {
         written.general.push(UNPINNED.to_owned());
     }
     Ok(Written { outcomes, written: bytes.written, present: bytes.present, ..written })
+}
+
+/// What runs that were cut off have left to be looked at.
+async fn journal(job: &Job, directory: Option<&Path>) -> Result<Journal> {
+    let (job, directory) = (job.clone(), directory.map(Path::to_owned));
+    blocking(move || {
+        let place = Place::find(&job, directory.as_deref())?;
+        Journal::read(&*job.ctx.files, &place.directory)
+    })
+    .await
 }
 
 fn notes(image: &ImageGraph, outcome: &Outcome) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::error::StorageError;
+use super::journal::JOURNAL;
 use super::staging;
 use super::tool::Address;
 use crate::domain::import::Target;
@@ -95,7 +96,9 @@ fn refuse_other(files: &dyn Files, path: &Path) -> Result<()> {
         Some(EntryKind::Directory) => {}
         Some(_) => return Err(no_store("no directory in its place".to_owned()).into()),
     }
-    let known = |name: &str| DIRECTORIES.contains(&name) || name == staging::WORK || name == "lost+found";
+    let known = |name: &str| {
+        DIRECTORIES.contains(&name) || name == staging::WORK || name == JOURNAL || name == "lost+found"
+    };
     let entries = files.entries(path, 1000)?;
     let store = entries.iter().any(|entry| entry.path == "overlay-images" || entry.path == staging::WORK);
     let foreign = entries.iter().find(|entry| !known(&entry.path));

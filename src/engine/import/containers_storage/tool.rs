@@ -41,8 +41,8 @@ pub(super) enum Address {
 pub(super) struct Copy<'a> {
     /// The image, in errors.
     pub(super) image: &'a str,
-    /// The name it gets.
-    pub(super) name: &'a str,
+    /// The id it gets: hex of its configuration's digest.
+    pub(super) id: &'a str,
     /// The platform to take of an index.
     pub(super) platform: Option<&'a Platform>,
     /// Files that will be read, with their lengths.
@@ -55,6 +55,11 @@ pub(super) struct Tool {
     pub(super) address: Address,
     /// As it is written on a command line.
     pub(super) target: String,
+}
+
+/// How containers-transports(5) writes an image that is meant by its id alone.
+fn by_id(id: &str) -> String {
+    format!("@{id}")
 }
 
 impl Program {
@@ -82,37 +87,54 @@ impl Program {
 }
 
 impl Tool {
-    /// Copies the staged image under a name; bytes it reads are counted in `meter`, at most those of the files.
+    /// Copies the staged image without a name, to be found by its id; bytes it reads are counted in `meter`, at most
+    /// those of the files.
     ///
     /// # Errors
     /// [`StorageError`], or that the job was asked to stop.
-    pub(super) async fn copy(
+    pub(super) async fn bring(
         &self,
         ctx: &JobCtx,
         staging: &Staging,
         copy: &Copy<'_>,
-        meter: &Meter,
+        meter: Option<&Meter>,
     ) -> Result<()> {
         let command = match self.program {
-            Program::Skopeo => self.skopeo_copy(staging, copy),
+            Program::Skopeo => self.skopeo_copy(staging, copy, &by_id(copy.id)),
             Program::Podman => self.podman_pull(staging, copy),
         };
-        let ended = self.watched(copy, Some(meter)).run(ctx, command).await?;
+        let ended = self.watched(copy, meter).run(ctx, command).await?;
         if !ended.success {
             return Err(self.failed(copy.image, &ended).into());
         }
         if self.program == Program::Podman {
-            // It names what it pulls out of a layout after the directory, and says the image's id.
-            let id = String::from_utf8_lossy(&ended.output).trim().to_owned();
-            let ended = self.podman(ctx, staging, copy, &["tag", &id, copy.name]).await?;
-            if !ended.success {
-                return Err(self.failed(copy.image, &ended).into());
-            }
+            // It names what it pulls out of a layout after the directory; other versions give it no name at all, and
+            // then there is none to be taken away.
             let directory = format!("localhost{}:latest", staging.layout().display());
-            // Other versions give it no name at all, and then there is none to be taken away.
-            self.podman(ctx, staging, copy, &["untag", &id, &directory]).await?;
+            self.podman(ctx, staging, copy, &["untag", copy.id, &directory]).await?;
         }
         Ok(())
+    }
+
+    /// Gives a name to the staged image, which is there; one that was another image's moves.
+    ///
+    /// # Errors
+    /// As [`Tool::bring`].
+    pub(super) async fn name(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        copy: &Copy<'_>,
+        name: &str,
+    ) -> Result<()> {
+        let ended = match self.program {
+            Program::Skopeo => {
+                let command = self.skopeo_copy(staging, copy, name);
+                self.watched(copy, None).run(ctx, command).await?
+            }
+            Program::Podman => self.podman(ctx, staging, copy, &["tag", copy.id, name]).await?,
+        };
+        if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
     }
 
     async fn podman(
@@ -139,7 +161,7 @@ impl Tool {
         name: &str,
         digest: &Digest,
     ) -> Result<Option<Digest>> {
-        let copy = Copy { image: name, name, platform: None, files: &[] };
+        let copy = Copy { image: name, id: "", platform: None, files: &[] };
         let mut command = self.program(staging);
         match self.program {
             Program::Skopeo => {
@@ -158,25 +180,24 @@ impl Tool {
         })
     }
 
-    /// Takes an image out again.
+    /// Takes an image out with all of its names, and the layers that no other image has.
     ///
     /// # Errors
-    /// As [`Tool::copy`].
-    pub(super) async fn delete(&self, ctx: &JobCtx, staging: &Staging, name: &str) -> Result<()> {
-        let copy = Copy { image: name, name, platform: None, files: &[] };
+    /// As [`Tool::bring`].
+    pub(super) async fn delete(&self, ctx: &JobCtx, staging: &Staging, copy: &Copy<'_>) -> Result<()> {
         let mut command = self.program(staging);
         match self.program {
             Program::Skopeo => {
-                command.arg("delete").arg(self.location(staging, name, false));
+                command.arg("delete").arg(self.location(staging, &by_id(copy.id), false));
             }
             Program::Podman => {
                 self.podman_store(&mut command, staging, false);
-                // Never by force: containers may use an image that had the name before.
-                command.args(["rmi", name]);
+                // By force it would end the containers that use it.
+                command.args(["rmi", copy.id]);
             }
         }
-        let ended = self.watched(&copy, None).run(ctx, command).await?;
-        if ended.success { Ok(()) } else { Err(self.failed(name, &ended).into()) }
+        let ended = self.watched(copy, None).run(ctx, command).await?;
+        if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
     }
 
     fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {
@@ -185,7 +206,7 @@ impl Tool {
     }
 
     fn program(&self, staging: &Staging) -> Command {
-        let mut command = child::program(self.program.name());
+        let mut command = child::tied(self.program.name());
         // Of its own, so that what it starts ends with it.
         command.process_group(0).env("TMPDIR", staging.temp()).env("LC_ALL", "C.UTF-8");
         if matches!(self.address, Address::Directory(_)) {
@@ -218,7 +239,7 @@ impl Tool {
         }
     }
 
-    fn skopeo_copy(&self, staging: &Staging, copy: &Copy<'_>) -> Command {
+    fn skopeo_copy(&self, staging: &Staging, copy: &Copy<'_>, to: &str) -> Command {
         let mut command = self.program(staging);
         if !POLICIES.iter().any(|policy| Path::new(policy).is_file()) {
             // Without a policy nothing can be copied at all; the bundle's signature was verified.
@@ -233,7 +254,7 @@ impl Tool {
         }
         command.args(["copy", "--quiet", "--preserve-digests"]);
         command.arg(format!("oci:{}", staging.layout().display()));
-        command.arg(self.location(staging, copy.name, false));
+        command.arg(self.location(staging, to, false));
         command
     }
 

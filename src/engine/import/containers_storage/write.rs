@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::StorageError;
+use super::journal::Journal;
 use super::place::{Place, make_readable};
 use super::staging::Staging;
 use super::tool::{Address, Copy, Program, Tool};
@@ -50,6 +52,25 @@ pub(super) struct Store {
     _held: Held,
 }
 
+/// An image that is to be written, with what of it the store holds.
+struct Wanted<'a> {
+    at: usize,
+    image: &'a ImageGraph,
+    chosen: Chosen,
+    /// Whether the store has an image of this id already, so that a failure must not take it away.
+    known: bool,
+}
+
+impl Wanted<'_> {
+    fn id(&self) -> &str {
+        self.chosen.manifest.config.digest.hex()
+    }
+
+    fn copy<'b>(&'b self, name: &'b str, files: &'b [(PathBuf, u64)]) -> Copy<'b> {
+        Copy { image: name, id: self.id(), platform: self.chosen.platform.as_ref(), files }
+    }
+}
+
 impl Store {
     pub(super) async fn open(job: &Job, directory: Option<&Path>) -> Result<Self> {
         let target = Target::ContainersStorage(directory.map(Path::to_owned)).to_string();
@@ -77,33 +98,120 @@ impl Store {
         outcomes: &mut [Outcome],
         bytes: &mut Bytes,
     ) -> Result<()> {
-        let mut added = Vec::new();
-        for (at, (image, planned)) in images.iter().zip(plan).enumerate() {
-            if !todo(planned) {
-                bytes.skip(&self.job, image);
-                continue;
-            }
-            match self.image(image, bytes).await {
-                Ok(()) => {
-                    self.job.arrived.note(&self.tool.target, &image.name());
-                    added.push(image);
-                }
-                Err(error) => outcomes[at] = self.job.failed(image, error)?,
-            }
-        }
-        self.close(&added).await
+        let filled = self.write(images, plan, outcomes, bytes).await;
+        let added = match &filled {
+            Ok(added) => added.as_slice(),
+            // What arrived before is kept, and so made durable as well.
+            Err(_) => &[],
+        };
+        let closed = self.close(added).await;
+        filled.and(closed)
     }
 
-    /// One image with all of its names.
-    async fn image(&self, image: &ImageGraph, bytes: &mut Bytes) -> Result<()> {
-        let (store, graph) = (self.parts(), image.clone());
-        let (chosen, files) = blocking(move || {
-            let (job, place, staging) = store;
-            let chosen = fit(&job, &place, &graph)?;
-            let files = staging.stage(&job, &graph, &chosen)?;
-            Ok((chosen, files))
+    async fn write<'a>(
+        &self,
+        images: &'a [ImageGraph],
+        plan: &[Planned],
+        outcomes: &mut [Outcome],
+        bytes: &mut Bytes,
+    ) -> Result<Vec<&'a ImageGraph>> {
+        let (wanted, unsettled) = self.wanted(images, plan).await?;
+        let mut added = Vec::new();
+        for (image, planned) in images.iter().zip(plan).filter(|(_, planned)| !todo(planned)) {
+            bytes.skip(&self.job, image);
+            if unsettled && matches!(planned, Planned::Skip) {
+                // Named by a run that ended before it could ask.
+                added.push(image);
+            }
+        }
+        for wanted in &wanted {
+            match self.image(wanted, bytes).await {
+                Ok(()) => {
+                    self.job.arrived.note(&self.tool.target, &wanted.image.name());
+                    added.push(wanted.image);
+                }
+                Err(error) => outcomes[wanted.at] = self.job.failed(wanted.image, error)?,
+            }
+        }
+        Ok(added)
+    }
+
+    /// What is to be written, noted in the journal, and whether that has images of a run of this boot that was cut off;
+    /// what a power cut left is taken out first.
+    async fn wanted<'a>(
+        &self,
+        images: &'a [ImageGraph],
+        plan: &[Planned],
+    ) -> Result<(Vec<Wanted<'a>>, bool)> {
+        let todo: Vec<(usize, &ImageGraph)> =
+            images.iter().enumerate().filter(|(at, _)| todo(&plan[*at])).collect();
+        let (parts, graphs) =
+            (self.parts(), todo.iter().map(|(_, image)| (*image).clone()).collect::<Vec<_>>());
+        let (chosen, mut journal) = blocking(move || {
+            let (job, place, _) = parts;
+            let chosen = graphs.iter().map(|image| fit(&job, &place, image)).collect::<Result<Vec<_>>>()?;
+            Ok((chosen, Journal::read(&*job.ctx.files, &place.directory)?))
         })
         .await?;
+        let mut wanted: Vec<Wanted<'_>> = (todo.into_iter().zip(chosen))
+            .map(|((at, image), chosen)| Wanted { at, image, chosen, known: false })
+            .collect();
+        let unsettled = journal.is_unsettled();
+        for one in wanted.iter().filter(|one| journal.is_hollow(one.id())) {
+            self.mend(one).await?;
+        }
+        let (parts, ids) = (
+            self.parts(),
+            wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect::<Vec<_>>(),
+        );
+        let known = blocking(move || {
+            let (job, place, _) = parts;
+            let files = &*job.ctx.files;
+            let records = place.records(files)?;
+            let known: Vec<bool> = ids.iter().map(|(id, _)| records.with_id(id).is_some()).collect();
+            let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|(one, _)| one);
+            journal.note(files, &place.directory, new)?;
+            Ok(known)
+        })
+        .await?;
+        wanted.iter_mut().zip(known).for_each(|(one, known)| one.known = known);
+        Ok((wanted, unsettled))
+    }
+
+    /// Takes out an image of which a power cut may have left the records alone, and its layers: without an image above
+    /// them there would be no way to, so that it is completed first.
+    async fn mend(&self, wanted: &Wanted<'_>) -> Result<()> {
+        tracing::info!("{} is written anew: the machine went down while it was", wanted.image.name());
+        self.stage(wanted).await?;
+        let name = wanted.image.name();
+        let (ctx, copy) = (&self.job.ctx, wanted.copy(&name, &[]));
+        let mended = match self.tool.bring(ctx, &self.staging, &copy, None).await {
+            Ok(()) => self.tool.delete(ctx, &self.staging, &copy).await,
+            other => other,
+        };
+        mended.map_err(|error| match error.kind() {
+            Kind::Interrupted | Kind::Space => error,
+            _ => {
+                let (image, target) = (name.clone(), self.tool.target.clone());
+                let lacks = format!("what the machine took with it when it went down ({})", error.message());
+                StorageError::Damaged { image, target, lacks }.into()
+            }
+        })
+    }
+
+    async fn stage(&self, wanted: &Wanted<'_>) -> Result<Vec<(PathBuf, u64)>> {
+        let (store, graph, chosen) = (self.parts(), wanted.image.clone(), wanted.chosen.clone());
+        blocking(move || {
+            let (job, _, staging) = store;
+            staging.stage(&job, &graph, &chosen)
+        })
+        .await
+    }
+
+    /// One image: brought, held against the bundle, and then alone named.
+    async fn image(&self, wanted: &Wanted<'_>, bytes: &mut Bytes) -> Result<()> {
+        let (image, chosen) = (wanted.image, &wanted.chosen);
+        let files = self.stage(wanted).await?;
         let fresh: Vec<_> = {
             let new = chosen.manifest.layers.iter().filter(|layer| !bytes.seen.contains(&layer.digest));
             let new: HashSet<String> = new.map(|layer| layer.digest.hex().to_owned()).collect();
@@ -111,31 +219,31 @@ impl Store {
                 |path: &Path| path.file_name().is_some_and(|name| new.contains(&*name.to_string_lossy()));
             files.into_iter().filter(|(path, _)| is_new(path)).collect()
         };
-        let before = self.job.meter.done();
-        let result = self.copy(image, &chosen, &fresh).await;
+        let (name, before) = (image.name(), self.job.meter.done());
+        let copy = wanted.copy(&name, &fresh);
+        let (ctx, staging) = (&self.job.ctx, &self.staging);
+        let brought = self.tool.bring(ctx, staging, &copy, Some(&self.job.meter)).await;
         let counted = self.job.meter.done() - before;
-        if let Err(error) = result {
+        if let Err(error) = brought {
             self.job.meter.take_back(counted);
-            return Err(self.cause(image, &chosen, error).await);
+            return Err(self.cause(image, chosen, error).await);
+        }
+        if let Some(wrong) = self.wrong(wanted).await? {
+            if !wanted.known
+                && let Err(error) = self.tool.delete(ctx, staging, &copy).await
+            {
+                // That the image is wrong is the news.
+                tracing::warn!("{name} stays in {}: {}", self.tool.target, error.message());
+            }
+            return Err(wrong);
+        }
+        for name in names(image) {
+            self.tool.name(ctx, staging, &copy, &name).await?;
         }
         let rest = bytes.rest(image);
         bytes.written += rest;
         self.job.meter.add(rest.saturating_sub(counted));
-        self.check(image, &chosen).await
-    }
-
-    async fn copy(&self, image: &ImageGraph, chosen: &Chosen, files: &[(PathBuf, u64)]) -> Result<()> {
-        for (at, name) in names(image).iter().enumerate() {
-            let copy = Copy {
-                image: &image.name(),
-                name,
-                platform: chosen.platform.as_ref(),
-                // A second name moves no layer.
-                files: if at == 0 { files } else { &[] },
-            };
-            self.tool.copy(&self.job.ctx, &self.staging, &copy, &self.job.meter).await?;
-        }
-        Ok(())
+        self.check_names(wanted).await
     }
 
     /// What was really wrong, where a copy failed: bytes on the medium that are not what was signed come first.
@@ -152,39 +260,44 @@ impl Store {
         }
     }
 
-    /// Holds what the store recorded against what the bundle says; an image that differs is taken out again.
-    async fn check(&self, image: &ImageGraph, chosen: &Chosen) -> Result<()> {
-        let (store, graph, digest) = (self.parts(), image.clone(), chosen.manifest.config.digest.clone());
-        let config = chosen.config(&self.job, image)?;
-        let wrong = blocking(move || {
+    /// How what the store recorded differs from what the bundle says, if it does.
+    async fn wrong(&self, wanted: &Wanted<'_>) -> Result<Option<EngineError>> {
+        let (store, graph, digest) =
+            (self.parts(), wanted.image.clone(), wanted.chosen.manifest.config.digest.clone());
+        let config = wanted.chosen.config(&self.job, wanted.image)?;
+        blocking(move || {
+            let (job, place, _) = store;
+            let records = place.records(&*job.ctx.files)?;
+            let Some(stored) = records.with_id(digest.hex()) else {
+                return Ok(Some(altered(&place, digest.hex(), &graph, "nothing".to_owned())));
+            };
+            if !stored.has(&graph.image.digest) {
+                return Ok(Some(altered(&place, digest.hex(), &graph, stored.digest().to_owned())));
+            }
+            let unpacked = records.diff_ids(stored);
+            let said: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
+            let reason = format!("it says the layers unpack to {said:?}, they unpack to {unpacked:?}");
+            Ok((unpacked != said).then(|| broken(&graph, &digest, reason)))
+        })
+        .await
+    }
+
+    /// That every name leads to it.
+    async fn check_names(&self, wanted: &Wanted<'_>) -> Result<()> {
+        let (store, graph, id) = (self.parts(), wanted.image.clone(), wanted.id().to_owned());
+        blocking(move || {
             let (job, place, _) = store;
             let records = place.records(&*job.ctx.files)?;
             for name in names(&graph) {
-                let Some(stored) = records.named(&name) else {
-                    return Ok(Some(altered(&place, &name, &graph, "nothing".to_owned())));
-                };
-                if !stored.has(&graph.image.digest) {
-                    return Ok(Some(altered(&place, &name, &graph, stored.digest().to_owned())));
-                }
-                let unpacked = records.diff_ids(stored);
-                let said: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
-                if unpacked != said {
-                    let reason =
-                        format!("it says the layers unpack to {said:?}, they unpack to {unpacked:?}");
-                    return Ok(Some(broken(&graph, &digest, reason)));
+                let stored = records.named(&name);
+                if stored.is_none_or(|stored| stored.id != id) {
+                    let actual = stored.map_or("nothing", |stored| stored.digest()).to_owned();
+                    return Err(altered(&place, &name, &graph, actual));
                 }
             }
-            Ok(None)
+            Ok(())
         })
-        .await?;
-        let Some(wrong) = wrong else { return Ok(()) };
-        for name in names(image) {
-            // That the image is wrong is the news; what else fails on the way out is logged.
-            if let Err(error) = self.tool.delete(&self.job.ctx, &self.staging, &name).await {
-                tracing::warn!("{name} stays in {}: {}", self.tool.target, error.message());
-            }
-        }
-        Err(wrong)
+        .await
     }
 
     /// Makes it durable and readable where it cannot be written, asks it for each image, and lets go of it.
@@ -210,8 +323,9 @@ impl Store {
         }
         let (job, place, staging) = self.parts();
         blocking(move || {
-            staging.clear(&*job.ctx.files)?;
-            Ok(job.ctx.files.sync_dir(&place.directory)?)
+            let files = &*job.ctx.files;
+            staging.clear(files)?;
+            Journal::read(files, &place.directory)?.settle(files, &place.directory)
         })
         .await
     }

@@ -1,0 +1,138 @@
+//! What runs are about to put into a store, kept beside it until that is on disk: how the next run tells what a power cut may have hollowed out.
+//!
+//! A program that writes into a store records a layer as complete long before its files have left the page cache. After
+//! a power cut the records are there and the files are empty, and nobody who reads the store would notice.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{Files, read_whole};
+use crate::engine::host;
+use crate::engine::sign::store::rewrite;
+
+/// Its name in the store's directory, where no driver looks.
+pub(super) const JOURNAL: &str = ".airlift-import.json";
+/// No journal is longer, in bytes.
+const MAX: u64 = 16 << 20;
+
+/// Images on their way into a store, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    images: BTreeMap<String, Entry>,
+    /// The kernel's id of this boot; empty where it cannot be read, and then every boot looks the same.
+    #[serde(skip)]
+    boot: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    boot: String,
+}
+
+impl Journal {
+    /// The one of a store; an empty one where there is none. Blocks.
+    ///
+    /// # Errors
+    /// A file error.
+    pub(super) fn read(files: &dyn Files, store: &Path) -> Result<Self> {
+        let boot = host::boot_id(files).unwrap_or_default();
+        let open = match files.open(store, JOURNAL) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { boot, ..Self::default() });
+            }
+            other => other?,
+        };
+        let path = store.join(JOURNAL);
+        let failed = |source| FileError { operation: "read", path: path.clone(), source };
+        let bytes = read_whole(open, MAX).map_err(failed)?;
+        let journal: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))?;
+        Ok(Self { boot, ..journal })
+    }
+
+    /// Notes images that are not in the store yet, each with its id and name, durably.
+    ///
+    /// # Errors
+    /// A file error.
+    pub(super) fn note(
+        &mut self,
+        files: &dyn Files,
+        store: &Path,
+        images: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<()> {
+        let before = self.images.clone();
+        for (id, name) in images {
+            self.images.insert(id, Entry { name, boot: self.boot.clone() });
+        }
+        if self.images == before { Ok(()) } else { self.write(files, store) }
+    }
+
+    /// Forgets what was written in this boot, which is on disk now. Blocks.
+    ///
+    /// # Errors
+    /// A file error.
+    pub(super) fn settle(&mut self, files: &dyn Files, store: &Path) -> Result<()> {
+        self.images.retain(|_, entry| entry.boot != self.boot);
+        if !self.images.is_empty() {
+            return self.write(files, store);
+        }
+        files.remove(&store.join(JOURNAL))?;
+        Ok(files.sync_dir(store)?)
+    }
+
+    /// Whether an image was on its way when the machine went down.
+    pub(super) fn is_hollow(&self, id: &str) -> bool {
+        self.images.get(id).is_some_and(|entry| entry.boot != self.boot)
+    }
+
+    /// Whether a run of this boot ended before what it wrote was on disk.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.images.values().any(|entry| entry.boot == self.boot)
+    }
+
+    /// Names of images that were on their way when the machine went down.
+    pub(super) fn hollow(&self) -> Vec<&str> {
+        let hollow = self.images.values().filter(|entry| entry.boot != self.boot);
+        hollow.map(|entry| entry.name.as_str()).collect()
+    }
+
+    fn write(&self, files: &dyn Files, store: &Path) -> Result<()> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        rewrite(files, &store.join(JOURNAL), &text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn what_another_boot_wrote_is_hollow_until_it_is_written_again() {
+        let store = tempfile::tempdir().unwrap();
+        let read = || Journal::read(&RealFiles, store.path()).unwrap();
+        let note = |journal: &mut Journal, id: &str| {
+            journal.note(&RealFiles, store.path(), [(id.to_owned(), format!("name of {id}"))]).unwrap();
+        };
+        let mut journal = read();
+        assert!(!journal.is_unsettled() && !journal.boot.is_empty());
+        "another".clone_into(&mut journal.boot);
+        note(&mut journal, "a");
+        note(&mut journal, "b");
+        let mut journal = read();
+        assert!(journal.is_hollow("a") && !journal.is_hollow("c") && !journal.is_unsettled());
+        note(&mut journal, "a");
+        let mut journal = read();
+        assert!(!journal.is_hollow("a") && journal.is_unsettled());
+        journal.settle(&RealFiles, store.path()).unwrap();
+        let mut journal = read();
+        assert_eq!((journal.hollow(), journal.is_unsettled()), (vec!["name of b"], false));
+        note(&mut journal, "b");
+        journal.settle(&RealFiles, store.path()).unwrap();
+        assert!(!store.path().join(JOURNAL).exists());
+    }
+}

@@ -1,0 +1,190 @@
+//! Import into containers/storage that goes wrong on the way: what was there stays, nothing half does, the next run completes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use airlift::domain::media_type as mt;
+use airlift::engine::demo::layer::LayerSpec;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::import_storage::{APP, Node, node, outcomes};
+use crate::rig::containerd::succeeded;
+use crate::rig::world::Ran;
+use crate::rig::{need, wait_until};
+
+/// All images by the store's own list.
+fn images(node: &Node) -> Vec<Value> {
+    let text = std::fs::read(node.store().join("overlay-images/images.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// A bundle with an image whose configuration says that its layer unpacks to something else.
+fn wrong(node: &Node) -> PathBuf {
+    let name = node.full("team/wrong:1");
+    node.world.push(|layout, _| {
+        let layer = layout.layer(&LayerSpec::noise(9, 50_000)).expect("it is written");
+        let config = json!({
+            "architecture": "amd64", "os": "linux", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", "1".repeat(64))]},
+        });
+        let config = config.to_string().into_bytes();
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": mt::OCI_MANIFEST,
+            "config": {"mediaType": mt::OCI_CONFIG, "digest": layout.blob(&config).expect("it is written"), "size": config.len()},
+            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": layer.digest, "size": layer.size}],
+        });
+        layout.manifest(&name, mt::OCI_MANIFEST, manifest.to_string().as_bytes()).expect("it is written");
+    });
+    node.world.packed(&[&name])
+}
+
+#[test]
+fn an_image_that_is_not_what_it_says_gets_no_name_and_what_was_there_with_its_id_stays() {
+    let Some(node) = node(&[]) else { return };
+    let bundle = wrong(&node);
+    node.import_of(&bundle, &[]).code(10);
+    assert_eq!(images(&node), Vec::<Value>::new(), "what the run brought is gone");
+    // Another one had it before, under a name of its own.
+    let kept = "other.example/kept:1";
+    let there = format!(
+        "containers-storage:[overlay@{}+{}:overlay.skip_mount_home=true]{kept}",
+        node.store().display(),
+        node.world.root.join("run").display()
+    );
+    let from = format!("docker://{}", node.full("team/wrong:1"));
+    let mut copy = Command::new(need("skopeo").unwrap());
+    copy.args(["copy", "--src-tls-verify=false", "--preserve-digests", &from, &there]);
+    succeeded(&copy.output().unwrap());
+    node.import_of(&bundle, &[]).code(10);
+    let names: Vec<Value> = images(&node).into_iter().map(|mut image| image["names"].take()).collect();
+    assert_eq!(names, [json!([kept])]);
+}
+
+/// Starts an import and kills it when one of the images has its name.
+fn killed(node: &Node) {
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    wait_until("an image is there", || !node.listed().is_empty());
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    assert!(node.listed().len() < 6, "it was killed in the middle");
+}
+
+/// The regular files of all layers.
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
+        let kind = entry.file_type().expect("its kind");
+        if kind.is_dir() {
+            files(&entry.path(), found);
+        } else if kind.is_file() && entry.path().components().any(|part| part.as_os_str() == "diff") {
+            found.push(entry.path());
+        }
+    }
+}
+
+fn layer_files(node: &Node) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(&node.store().join("overlay"), &mut found);
+    found
+}
+
+#[test]
+fn what_a_power_cut_may_have_emptied_is_written_again() {
+    let (Some(node), Some(unshare), Some(_)) = (node(&[]), need("unshare"), need("podman")) else { return };
+    killed(&node);
+    // As after the cut: the records are there, what they tell of never left the memory.
+    for file in layer_files(&node) {
+        std::fs::File::options().write(true).open(file).unwrap().set_len(0).unwrap();
+    }
+    let boot = node.world.root.write("boot", "11111111-1111-4111-8111-111111111111\n");
+    let script = format!("mount --bind {boot:?} /proc/sys/kernel/random/boot_id && exec \"$0\" \"$@\"");
+    let inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut command = Command::new(unshare);
+    command.args(["-m", "sh", "-c", &script]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().current_dir(node.world.root.path());
+    inner.get_envs().for_each(|(key, value)| {
+        command.env(key, value.unwrap());
+    });
+    let again = Ran::of(command).code(0);
+    assert!(outcomes(&again).iter().all(|one| one == "added"), "{:?}", outcomes(&again));
+    node.assert_listed();
+    for file in layer_files(&node) {
+        assert_ne!(file.metadata().unwrap().len(), 0, "{}", file.display());
+    }
+    node.assert_runs();
+    assert_eq!(outcomes(&node.import(&[])), ["skipped"; 6]);
+}
+
+#[test]
+fn a_run_that_was_killed_after_its_last_name_is_completed_all_the_same() {
+    let Some(node) = node(&[]) else { return };
+    let app = node.full(APP);
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut child =
+        command.args(["--only", &app]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let journal = node.store().join(".airlift-import.json");
+    wait_until("the image has its name", || node.listed().contains(&app));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    if !journal.exists() {
+        // It was faster, and is through.
+        return;
+    }
+    assert_eq!(outcomes(&node.import(&["--only", &app]).code(0)), ["skipped"]);
+    assert!(!journal.exists(), "it is on disk now");
+    node.assert_runs();
+}
+
+/// A skopeo that writes for a process, stopped.
+fn stopped_child(parent: u32) -> Pid {
+    let mut found = None;
+    wait_until("skopeo is caught", || {
+        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        for id in ids {
+            let words = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            let writes = words.starts_with("skopeo")
+                && words.contains("copy")
+                && words.contains("containers-storage:");
+            if writes
+                && stat(id).is_some_and(|(_, above)| above == parent)
+                && let Some(pid) = Pid::from_raw(id)
+            {
+                let _ = kill_process(pid, Signal::STOP);
+                // It may have ended on the way.
+                found = stat(id).map(|_| pid);
+            }
+        }
+        found.is_some()
+    });
+    found.expect("a process")
+}
+
+/// State and parent of a process that has not ended.
+fn stat(id: i32) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(") ")?;
+    let mut words = rest.split(' ');
+    let state = words.next()?.chars().next()?;
+    (state != 'Z' && state != 'X').then_some((state, words.next()?.parse().ok()?))
+}
+
+#[test]
+fn what_writes_into_the_store_ends_with_a_run_that_is_killed() {
+    let Some(node) = node(&[]) else { return };
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let skopeo = stopped_child(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = std::panic::catch_unwind(|| {
+        wait_until("skopeo is gone", || stat(skopeo.as_raw_pid()).is_none());
+    });
+    if gone.is_err() {
+        let _ = kill_process(skopeo, Signal::KILL);
+    }
+    assert!(gone.is_ok(), "skopeo outlives the run");
+    node.import(&[]).code(0);
+    node.assert_listed();
+}
