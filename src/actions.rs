@@ -46,6 +46,19 @@ pub enum Scope {
     Import,
     /// Air-gapped, step 4.
     Checked,
+    /// In dialogs; each says itself which of these it has.
+    Dialog,
+    /// In dialogs with buttons.
+    Buttons,
+    /// Where a path is typed.
+    Path,
+}
+
+impl Scope {
+    /// Whether its operations are had in dialogs alone.
+    pub const fn is_dialog(self) -> bool {
+        matches!(self, Self::Dialog | Self::Buttons | Self::Path)
+    }
 }
 
 /// One operation.
@@ -99,9 +112,9 @@ actions! {
     // Every screen.
     Help Global "help" ["?", "F1"] Reads - "help" "Search all that can be done here, and do it";
     Palette Global "palette" [":"] Reads - "commands" "Find any operation by its name";
-    Logs Global "logs" ["l"] Reads - "logs" "What happened so far and goes on: filtered, saved, copied";
+    Logs Global "logs" ["l"] Reads - "logs" "Open the log or close it: what happened and goes on, filtered, saved, copied";
     ShellCommand Global "command" ["y"] Reads - "command" "Show and copy the command that does the same";
-    Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor";
+    Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor, or what a dialog shows";
     Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";
     Quit Global "quit" ["q"] Reads - "quit" "Leave; a running job is asked about";
     Redraw Global "redraw" ["L", "Ctrl-L"] Reads - "redraw" "Draw the whole screen anew";
@@ -198,6 +211,18 @@ actions! {
     MediaEject Report "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
     Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";
     ReportNew Report "report.new" ["n"] Reads - "new" "Begin with another bundle";
+
+    // Dialogs; they take up what moves through lists, marks, filters, copies and goes back as well.
+    Take Dialog "dialog.take" ["Enter"] Reads - "take" "Take what is typed, chosen or marked; close what is only read";
+    Done Dialog "dialog.close" ["q"] Reads - "close" "Close what is only read";
+    Further Dialog "dialog.further" ["Space"] Reads - "further" "One page further in what is read";
+    LogLevel Dialog "log.level" ["v"] Reads - "level" "Show lines of all levels, or warnings and failures, or failures alone";
+    LogFold Dialog "log.fold" ["w"] Reads - "fold/cut" "Fold long lines, or cut them at the right";
+    LogSave Dialog "log.save" ["s"] Writes - "save" "Save the lines that are shown as a file";
+    ButtonNext Buttons "button.next" ["Right", "Tab", "Down"] Reads - "next" "To the next button";
+    ButtonBefore Buttons "button.before" ["Left", "Shift-Tab", "Up"] Reads - "before" "To the button before";
+    PathComplete Path "path.complete" ["Tab"] Reads - "complete" "Complete the name as far as there is one way to";
+    PathInto Path "path.into" ["Right"] Reads - "into" "Write the entry under the cursor into the line";
 
     // The command line alone.
     KeyShow Shell "key.show" [] Reads "key show" "Show a key" "Show the public half of a key, its fingerprint and key id";

@@ -87,6 +87,11 @@ impl Key {
     pub const fn ctrl(c: char) -> Self {
         Self { ctrl: true, alt: false, code: Code::Char(c) }
     }
+
+    /// Whether it types a character, a blank included.
+    pub const fn is_letter(self) -> bool {
+        !self.ctrl && !self.alt && matches!(self.code, Code::Char(_))
+    }
 }
 
 /// A text names no key.

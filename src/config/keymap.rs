@@ -100,6 +100,19 @@ impl Keymap {
         scopes.iter().find_map(|scope| self.by_key.get(&(*scope, key)).copied())
     }
 
+    /// What a key means where just these operations are had, as in a dialog, the first of two before the other. There
+    /// the keys of the table hold as well: whatever is mapped, a dialog is answered and left.
+    pub fn among(&self, acts: &[Act], key: Key) -> Option<Act> {
+        let in_table = |act: &&Act| act.row().keys.iter().any(|name| name.parse() == Ok(key));
+        let mapped = acts.iter().find(|act| self.keys(**act).contains(&key));
+        mapped.or_else(|| acts.iter().find(in_table)).copied()
+    }
+
+    /// The key of an operation that is shown where there is room for one; nothing where it has none any more.
+    pub fn first(&self, act: Act) -> String {
+        self.keys(act).first().map_or_else(String::new, Key::to_string)
+    }
+
     /// The keys of an operation, the first of them for footers.
     pub fn keys(&self, act: Act) -> &[Key] {
         self.by_act.get(&act).map_or(&[], Vec::as_slice)
@@ -147,6 +160,23 @@ mod tests {
         assert_eq!(map.find(&[Scope::Global], Key::char('q')), None);
         assert_eq!(map.find(&[Scope::Global], Key::char('Q')), Some(Act::Quit));
         assert_eq!(map.keys(Act::Help).len(), 2);
+    }
+
+    #[test]
+    fn among_few_operations_mapped_keys_come_first_and_those_of_the_table_hold() {
+        let map =
+            Keymap::new(&changes(&[("log.save", &["v"]), ("log.level", &["e"]), ("back", &["F9"])])).unwrap();
+        let acts = [Act::LogLevel, Act::LogSave, Act::Back];
+        for (key, act) in [
+            ("v", Some(Act::LogSave)),
+            ("e", Some(Act::LogLevel)),
+            ("s", Some(Act::LogSave)),
+            ("F9", Some(Act::Back)),
+            ("Esc", Some(Act::Back)),
+            ("q", None),
+        ] {
+            assert_eq!(map.among(&acts, key.parse().unwrap()), act, "{key}");
+        }
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Answer, Question, Reply};
+use super::{Answer, Question, Reply, Window, hints, step};
+use crate::actions::Act;
 use crate::config::key::{Code, Key};
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
@@ -120,36 +122,6 @@ impl Choose {
         self.list.numbered = true;
     }
 
-    pub(super) fn click(&mut self, row: u16) {
-        self.list.click(row);
-    }
-
-    pub(super) fn paste(&mut self, text: &str) {
-        edit::paste(&mut self.list.filter, text);
-        self.refresh();
-    }
-
-    pub(super) fn key(&mut self, key: Key) -> Reply {
-        match key.code {
-            Code::Esc if self.list.clear_filter() => self.refresh(),
-            Code::Esc => return Reply::Closed,
-            Code::Up => self.list.go(Move::Up),
-            Code::Down => self.list.go(Move::Down),
-            Code::PageUp => self.list.go(Move::PageUp),
-            Code::PageDown => self.list.go(Move::PageDown),
-            Code::Home => self.list.go(Move::First),
-            Code::End => self.list.go(Move::Last),
-            Code::Char(' ') if self.marked.is_some() => self.mark(),
-            Code::Enter => return self.entered(),
-            _ => {
-                if edit::key(&mut self.list.filter, key) {
-                    self.refresh();
-                }
-            }
-        }
-        Reply::Stay
-    }
-
     fn mark(&mut self) {
         if let (Some(marked), Some(row)) = (&mut self.marked, self.list.row())
             && !marked.remove(&row)
@@ -173,8 +145,53 @@ impl Choose {
         };
         Reply::Answered(self.question, Answer::Rows(rows))
     }
+}
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+impl Window for Choose {
+    fn acts(&self) -> Vec<Act> {
+        let mut acts = vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::First, Act::Last];
+        acts.extend(self.marked.is_some().then_some(Act::Mark));
+        acts.extend([Act::Take, Act::Back]);
+        acts
+    }
+
+    fn types(&self, key: Key) -> bool {
+        // A blank marks, and so it is none of the filter's.
+        key.is_letter() && !(self.marked.is_some() && key.code == Code::Char(' '))
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
+        match act {
+            Act::Back if self.list.clear_filter() => self.refresh(),
+            Act::Back => return Reply::Closed,
+            Act::Take => return self.entered(),
+            Act::Mark => self.mark(),
+            act => step(act).into_iter().for_each(|step| self.list.go(step)),
+        }
+        Reply::Stay
+    }
+
+    fn typed(&mut self, key: Key) -> Reply {
+        if edit::key(&mut self.list.filter, key) {
+            self.refresh();
+        }
+        Reply::Stay
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.list.filter, text);
+        self.refresh();
+    }
+
+    fn click(&mut self, row: u16) {
+        self.list.click(row);
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(7);
         let size =
             (area.width.saturating_sub(4).min(100), rows.clamp(9, area.height.saturating_sub(2).max(9)));
@@ -195,11 +212,12 @@ impl Choose {
         let one = [Column::left("type to filter", 0)];
         let two = [Column::left("type to filter", 0), Column::left("", 0)];
         table(if self.notes { &two } else { &one }, &self.list, row, body, look, buffer);
-        let mark = if self.marked.is_some() { "Space mark   " } else { "" };
+        let keys = [(Act::Mark, "mark"), (Act::Take, "take"), (Act::Back, "leave")];
+        let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });
         let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
         let marked = self.marked.as_ref().filter(|marked| !marked.is_empty());
         let marked = marked.map_or(String::new(), |marked| format!("   {} marked", marked.len()));
-        let words = format!("{mark}Enter take   Esc leave{marked}{count}");
+        let words = format!("{keys}{marked}{count}");
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
     }
 }
@@ -207,7 +225,7 @@ impl Choose {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Act;
+    use crate::dialogs::testing::press;
 
     fn choose() -> Choose {
         let items = ["default", "light", "mono"].iter().map(|name| Item::new(*name, "")).collect();
@@ -222,24 +240,26 @@ mod tests {
     #[test]
     fn typing_filters_and_enter_takes_the_row_under_the_cursor() {
         let mut choose = choose();
-        "mo".chars().for_each(|c| drop(choose.key(Key::char(c))));
-        assert_eq!(rows(choose.key(Key::plain(Code::Enter))), [2]);
+        "mo".chars().for_each(|c| drop(press(&mut choose, Key::char(c))));
+        assert_eq!(rows(press(&mut choose, Key::plain(Code::Enter))), [2]);
     }
 
     #[test]
     fn what_no_row_has_can_be_an_answer_of_its_own() {
         let mut choose = choose().or_typed();
-        "v1.31.2".chars().for_each(|c| drop(choose.key(Key::char(c))));
-        let Reply::Answered(_, Answer::Text(typed)) = choose.key(Key::plain(Code::Enter)) else { panic!() };
+        "v1.31.2".chars().for_each(|c| drop(press(&mut choose, Key::char(c))));
+        let Reply::Answered(_, Answer::Text(typed)) = press(&mut choose, Key::plain(Code::Enter)) else {
+            panic!()
+        };
         assert_eq!(typed, "v1.31.2");
     }
 
     #[test]
     fn marks_survive_the_filter() {
         let mut choose = choose().several([0]);
-        "mono".chars().for_each(|c| drop(choose.key(Key::char(c))));
-        choose.key(Key::char(' '));
-        assert!(matches!(choose.key(Key::plain(Code::Esc)), Reply::Stay));
-        assert_eq!(rows(choose.key(Key::plain(Code::Enter))), [0, 2]);
+        "mono".chars().for_each(|c| drop(press(&mut choose, Key::char(c))));
+        press(&mut choose, Key::char(' '));
+        assert!(matches!(press(&mut choose, Key::plain(Code::Esc)), Reply::Stay));
+        assert_eq!(rows(press(&mut choose, Key::plain(Code::Enter))), [0, 2]);
     }
 }

@@ -8,8 +8,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::page::wrap;
-use super::{Answer, Question, Reply};
+use super::{Answer, Question, Reply, Window, hints};
+use crate::actions::Act;
 use crate::config::key::{Code, Key};
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::widgets::look::Look;
@@ -67,31 +69,6 @@ impl Confirm {
         self.name.is_none().then(|| self.buttons.len() - 1)
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
-        if let Some((_, input)) = &mut self.name {
-            edit::paste(input, text);
-        }
-    }
-
-    pub(super) fn key(&mut self, key: Key) -> Reply {
-        self.refused = false;
-        match key.code {
-            Code::Esc => return Reply::Closed,
-            Code::Left | Code::BackTab | Code::Up => self.at = self.at.saturating_sub(1),
-            Code::Right | Code::Tab | Code::Down => self.at = (self.at + 1).min(self.buttons.len() - 1),
-            Code::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(4)),
-            Code::PageDown => self.from.set((self.from.get() + 4).min(self.last.get())),
-            Code::Enter => return self.entered(),
-            _ => match &mut self.name {
-                Some((_, input)) => {
-                    edit::key(input, key);
-                }
-                None => self.letter(key),
-            },
-        }
-        Reply::Stay
-    }
-
     /// A button is chosen by its first letter too; Enter is still needed.
     fn letter(&mut self, key: Key) {
         let Code::Char(c) = key.code else { return };
@@ -118,7 +95,73 @@ impl Confirm {
         Reply::Answered(self.question, answer)
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn buttons(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
+        let mut spans = Vec::new();
+        for (at, button) in self.buttons.iter().enumerate() {
+            if self.name.is_some() {
+                break;
+            }
+            let (words, role) = if at == self.at {
+                (format!(">[ {button} ]"), Role::Selected)
+            } else {
+                (format!(" [ {button} ]"), Role::Text)
+            };
+            spans.push(Span::styled(words, look.style(role)));
+            spans.push(Span::raw("  "));
+        }
+        if self.name.is_some() {
+            let words = hints(keymap, &[(Act::Take, "when it is typed"), (Act::Back, "cancel")]);
+            spans.push(Span::styled(words, look.style(Role::Dim)));
+        }
+        Line::from(spans).render(area, buffer);
+    }
+}
+
+impl Window for Confirm {
+    fn acts(&self) -> Vec<Act> {
+        let buttons = [Act::ButtonNext, Act::ButtonBefore];
+        let buttons = if self.name.is_some() { &[][..] } else { &buttons };
+        [buttons, &[Act::PageUp, Act::PageDown, Act::Take, Act::Back]].concat()
+    }
+
+    fn types(&self, key: Key) -> bool {
+        key.is_letter()
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
+        self.refused = false;
+        match act {
+            Act::Back => return Reply::Closed,
+            Act::Take => return self.entered(),
+            Act::ButtonBefore => self.at = self.at.saturating_sub(1),
+            Act::ButtonNext => self.at = (self.at + 1).min(self.buttons.len() - 1),
+            Act::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(4)),
+            Act::PageDown => self.from.set((self.from.get() + 4).min(self.last.get())),
+            _ => {}
+        }
+        Reply::Stay
+    }
+
+    fn typed(&mut self, key: Key) -> Reply {
+        self.refused = false;
+        match &mut self.name {
+            Some((_, input)) => drop(edit::key(input, key)),
+            None => self.letter(key),
+        }
+        Reply::Stay
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn paste(&mut self, text: &str) {
+        if let Some((_, input)) = &mut self.name {
+            edit::paste(input, text);
+        }
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let columns = 70.min(area.width.saturating_sub(4)).max(1);
         let fold = |words: &String| wrap(&text::shown(words), usize::from(columns.saturating_sub(2)));
         let folded: Vec<String> =
@@ -139,7 +182,10 @@ impl Confirm {
         }
         if cut {
             let (from, to) = (from + 1, from + usize::from(shown));
-            let where_to = if to < folded.len() { "more below: PgDn" } else { "the end; PgUp goes back" };
+            let where_to = match to < folded.len() {
+                true => format!("more below: {}", keymap.first(Act::PageDown)),
+                false => format!("the end; {} goes back", keymap.first(Act::PageUp)),
+            };
             let words = format!("lines {from}-{to} of {}; {where_to}", folded.len());
             line::words(&words, look.style(Role::Warn), line::row(inner, shown), buffer);
         }
@@ -152,54 +198,34 @@ impl Confirm {
             edit::draw(input, false, line::row(inner, at + 1), look, buffer);
             at += 3;
         }
-        self.buttons(line::row(inner, at), look, buffer);
-    }
-
-    fn buttons(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let mut spans = Vec::new();
-        for (at, button) in self.buttons.iter().enumerate() {
-            if self.name.is_some() {
-                break;
-            }
-            let (words, role) = if at == self.at {
-                (format!(">[ {button} ]"), Role::Selected)
-            } else {
-                (format!(" [ {button} ]"), Role::Text)
-            };
-            spans.push(Span::styled(words, look.style(role)));
-            spans.push(Span::raw("  "));
-        }
-        if self.name.is_some() {
-            spans.push(Span::styled("Enter when it is typed   Esc cancel", look.style(Role::Dim)));
-        }
-        Line::from(spans).render(area, buffer);
+        self.buttons(line::row(inner, at), look, keymap, buffer);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Act;
     use crate::config::theme::{Depth, Theme};
+    use crate::dialogs::testing::{keymap, press};
 
     const ENTER: Key = Key::plain(Code::Enter);
 
     #[test]
     fn enter_alone_changes_nothing() {
         let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
-        assert!(matches!(confirm.key(ENTER), Reply::Closed));
+        assert!(matches!(press(&mut confirm, ENTER), Reply::Closed));
         let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
-        confirm.key(Key::char('s'));
-        assert!(matches!(confirm.key(ENTER), Reply::Answered(_, Answer::Yes)));
+        press(&mut confirm, Key::char('s'));
+        assert!(matches!(press(&mut confirm, ENTER), Reply::Answered(_, Answer::Yes)));
     }
 
     #[test]
     fn a_name_must_be_typed_in_full() {
         let mut confirm = Confirm::new(Act::CheckOverride, "Override", vec![], "x").typed("ab");
-        confirm.key(Key::char('a'));
-        assert!(matches!(confirm.key(ENTER), Reply::Stay));
-        confirm.key(Key::char('b'));
-        assert!(matches!(confirm.key(ENTER), Reply::Answered(_, Answer::Yes)));
+        press(&mut confirm, Key::char('a'));
+        assert!(matches!(press(&mut confirm, ENTER), Reply::Stay));
+        press(&mut confirm, Key::char('b'));
+        assert!(matches!(press(&mut confirm, ENTER), Reply::Answered(_, Answer::Yes)));
     }
 
     #[test]
@@ -216,7 +242,7 @@ mod tests {
             let mut seen = String::new();
             for page in 0.. {
                 let mut buffer = Buffer::empty(area);
-                confirm.draw(area, &look, &mut buffer);
+                confirm.draw(area, &look, &keymap(), &mut buffer);
                 let letters: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
                 let button = if name.is_some() { "Type abc" } else { "[ Stop safely ]" };
                 assert!(letters.contains(button), "{letters}");
@@ -225,7 +251,7 @@ mod tests {
                     break;
                 }
                 assert!(page < 40, "the end never comes: {letters}");
-                confirm.key(Key::plain(Code::PageDown));
+                press(&mut confirm, Key::plain(Code::PageDown));
             }
             for at in 0..9 {
                 assert!(
@@ -239,9 +265,9 @@ mod tests {
     #[test]
     fn of_several_buttons_the_answer_says_which() {
         let mut confirm = Confirm::new(Act::Quit, "Quit", vec![], "Keep running").or("Stop safely");
-        confirm.key(Key::plain(Code::Right));
-        confirm.key(Key::plain(Code::Right));
-        let Reply::Answered(_, Answer::Rows(rows)) = confirm.key(ENTER) else { panic!() };
+        press(&mut confirm, Key::plain(Code::Right));
+        press(&mut confirm, Key::plain(Code::Right));
+        let Reply::Answered(_, Answer::Rows(rows)) = press(&mut confirm, ENTER) else { panic!() };
         assert_eq!(rows, [1]);
     }
 }

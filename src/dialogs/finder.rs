@@ -5,9 +5,10 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::Reply;
+use super::{Reply, Window, hints, step};
 use crate::actions::Act;
-use crate::config::key::{Code, Key};
+use crate::config::key::Key;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
@@ -78,25 +79,22 @@ impl Finder {
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;
     }
+}
 
-    pub(super) fn click(&mut self, row: u16) {
-        self.list.click(row);
+impl Window for Finder {
+    fn acts(&self) -> Vec<Act> {
+        vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Take, Act::Back]
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
-        edit::paste(&mut self.typed, text);
-        self.refresh();
+    fn types(&self, key: Key) -> bool {
+        key.is_letter()
     }
 
-    pub(super) fn key(&mut self, key: Key) -> Reply {
+    fn act(&mut self, act: Act) -> Reply {
         self.refused = None;
-        match key.code {
-            Code::Esc => return Reply::Closed,
-            Code::Up => self.list.go(Move::Up),
-            Code::Down => self.list.go(Move::Down),
-            Code::PageUp => self.list.go(Move::PageUp),
-            Code::PageDown => self.list.go(Move::PageDown),
-            Code::Enter => {
+        match act {
+            Act::Back => return Reply::Closed,
+            Act::Take => {
                 let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
                 match entry {
                     Some(Entry { why_not: Some(reason), .. }) => self.refused = Some(reason.clone()),
@@ -104,16 +102,29 @@ impl Finder {
                     None => {}
                 }
             }
-            _ => {
-                if edit::key(&mut self.typed, key) {
-                    self.refresh();
-                }
-            }
+            act => step(act).into_iter().for_each(|step| self.list.go(step)),
         }
         Reply::Stay
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn typed(&mut self, key: Key) -> Reply {
+        self.refused = None;
+        if edit::key(&mut self.typed, key) {
+            self.refresh();
+        }
+        Reply::Stay
+    }
+
+    fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.typed, text);
+        self.refresh();
+    }
+
+    fn click(&mut self, row: u16) {
+        self.list.click(row);
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
         let inner = popup::popup(&self.title, size, area, look, buffer);
         edit::draw(&self.typed, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
@@ -146,14 +157,21 @@ impl Finder {
                 line::words("nothing is called so", look.style(Role::Dim), line::row(inner, foot), buffer)
             }
         }
-        let words = "type to search   Enter do it   Esc close";
-        line::words(words, look.style(Role::Dim), line::row(inner, foot + 2), buffer);
+        let keys = hints(keymap, &[(Act::Take, "do it"), (Act::Back, "close")]);
+        line::words(
+            &format!("type to search   {keys}"),
+            look.style(Role::Dim),
+            line::row(inner, foot + 2),
+            buffer,
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::key::Code;
+    use crate::dialogs::testing::press;
 
     fn entry(act: Act, why_not: Option<&str>) -> Entry {
         Entry { act, keys: act.row().keys.join(" "), why_not: why_not.map(str::to_owned) }
@@ -162,14 +180,14 @@ mod tests {
     #[test]
     fn a_few_letters_find_an_operation_and_enter_does_it() {
         let mut finder = Finder::new("Help", vec![entry(Act::Quit, None), entry(Act::ImagesKubeadm, None)]);
-        "kubead".chars().for_each(|c| drop(finder.key(Key::char(c))));
-        assert!(matches!(finder.key(Key::plain(Code::Enter)), Reply::Do(Act::ImagesKubeadm)));
+        "kubead".chars().for_each(|c| drop(press(&mut finder, Key::char(c))));
+        assert!(matches!(press(&mut finder, Key::plain(Code::Enter)), Reply::Do(Act::ImagesKubeadm)));
     }
 
     #[test]
     fn what_cannot_be_done_says_why_instead() {
         let mut finder = Finder::new("Help", vec![entry(Act::Pack, Some("no medium is chosen"))]);
-        assert!(matches!(finder.key(Key::plain(Code::Enter)), Reply::Stay));
+        assert!(matches!(press(&mut finder, Key::plain(Code::Enter)), Reply::Stay));
         assert_eq!(finder.refused.as_deref(), Some("no medium is chosen"));
     }
 }

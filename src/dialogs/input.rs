@@ -5,8 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 
 use super::page::wrap;
-use super::{Answer, Question, Reply};
-use crate::config::key::{Code, Key};
+use super::{Answer, Question, Reply, Window, hints};
+use crate::actions::Act;
+use crate::config::key::Key;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::widgets::look::Look;
@@ -80,18 +82,6 @@ impl Input {
         self
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
-        // Whole lines go on as lines of the answer; the last one stays in the line.
-        let mut lines: Vec<&str> = text.lines().collect();
-        let last = lines.pop().unwrap_or_default();
-        for (at, pasted) in lines.into_iter().enumerate() {
-            let before = if at == 0 { self.line.value_and_reset() } else { String::new() };
-            self.before.push(Line { text: before + pasted, refused: None });
-        }
-        edit::paste(&mut self.line, last);
-        self.refused = None;
-    }
-
     fn text(&self) -> String {
         let before = self.before.iter().map(|line| line.text.as_str());
         let after = self.after.iter().rev().map(|line| line.text.as_str());
@@ -107,41 +97,73 @@ impl Input {
     fn taken(&mut self) -> Line {
         Line { text: self.line.value_and_reset(), refused: self.refused.take() }
     }
+}
 
-    pub(super) fn key(&mut self, key: Key) -> Reply {
-        match key.code {
-            Code::Esc => return Reply::Closed,
-            Code::Up => {
+impl Window for Input {
+    fn acts(&self) -> Vec<Act> {
+        let mut acts = vec![Act::Take, Act::Back];
+        acts.extend((!self.before.is_empty()).then_some(Act::Up));
+        acts.extend((!self.after.is_empty()).then_some(Act::Down));
+        acts
+    }
+
+    fn types(&self, key: Key) -> bool {
+        key.is_letter()
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
+        match act {
+            Act::Back => return Reply::Closed,
+            Act::Up => {
                 if let Some(line) = self.before.pop() {
                     let below = self.taken();
                     self.after.push(below);
                     self.put(line);
                 }
             }
-            Code::Down => {
+            Act::Down => {
                 if let Some(line) = self.after.pop() {
                     let above = self.taken();
                     self.before.push(above);
                     self.put(line);
                 }
             }
-            Code::Enter => {
+            Act::Take => {
                 let text = self.text();
                 match (self.check)(&text) {
                     Ok(()) => return Reply::Answered(self.question, Answer::Text(text)),
                     Err(reason) => self.refused = Some(reason),
                 }
             }
-            _ => {
-                if edit::key(&mut self.line, key) {
-                    self.refused = None;
-                }
-            }
+            _ => {}
         }
         Reply::Stay
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn typed(&mut self, key: Key) -> Reply {
+        if edit::key(&mut self.line, key) {
+            self.refused = None;
+        }
+        Reply::Stay
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn paste(&mut self, text: &str) {
+        // Whole lines go on as lines of the answer; the last one stays in the line.
+        let mut lines: Vec<&str> = text.lines().collect();
+        let last = lines.pop().unwrap_or_default();
+        for (at, pasted) in lines.into_iter().enumerate() {
+            let before = if at == 0 { self.line.value_and_reset() } else { String::new() };
+            self.before.push(Line { text: before + pasted, refused: None });
+        }
+        edit::paste(&mut self.line, last);
+        self.refused = None;
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let inner = popup::popup(&self.title, (72, 10), area, look, buffer);
         Paragraph::new(self.help.as_str())
             .style(look.style(Role::Dim))
@@ -156,26 +178,31 @@ impl Input {
         }
         let all = self.before.len() + 1 + self.after.len();
         if all > 1 {
-            let words = format!("line {} of {all}; Up and Down lead to the others", self.before.len() + 1);
+            let words = {
+                let (up, down) = (keymap.first(Act::Up), keymap.first(Act::Down));
+                format!("line {} of {all}; {up} and {down} lead to the others", self.before.len() + 1)
+            };
             line::words(&words, look.style(Role::Text), line::row(inner, 6), buffer);
         }
-        line::words("Enter take it   Esc leave", look.style(Role::Dim), line::row(inner, 7), buffer);
+        let words = hints(keymap, &[(Act::Take, "take it"), (Act::Back, "leave")]);
+        line::words(&words, look.style(Role::Dim), line::row(inner, 7), buffer);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Act;
+    use crate::config::key::Code;
+    use crate::dialogs::testing::press;
 
     #[test]
     fn enter_gives_the_line_only_when_the_check_lets_it_through() {
         let mut input = Input::new(Act::ImagesAdd, "Add", "");
-        assert!(matches!(input.key(Key::plain(Code::Enter)), Reply::Stay));
+        assert!(matches!(press(&mut input, Key::plain(Code::Enter)), Reply::Stay));
         assert!(input.refused.is_some());
-        input.key(Key::char('x'));
+        press(&mut input, Key::char('x'));
         assert!(input.refused.is_none());
-        let Reply::Answered(question, Answer::Text(text)) = input.key(Key::plain(Code::Enter)) else {
+        let Reply::Answered(question, Answer::Text(text)) = press(&mut input, Key::plain(Code::Enter)) else {
             panic!()
         };
         assert_eq!((question.act, text.as_str()), (Act::ImagesAdd, "x"));
@@ -194,13 +221,13 @@ mod tests {
         let mut input = Input::new(Act::ImagesAdd, "Add", "").refused(lines.to_vec());
         assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb\nc", Some("a is none")));
         for code in [Code::Up, Code::Down, Code::Char('2')] {
-            input.key(Key::plain(code));
+            press(&mut input, Key::plain(code));
         }
         assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb2\nc", None));
         input.paste("3\nx");
         assert_eq!(input.text(), "a\nb23\nx\nc");
         for code in [Code::Down, Code::Down, Code::Up, Code::Up, Code::Up] {
-            input.key(Key::plain(code));
+            press(&mut input, Key::plain(code));
         }
         assert_eq!((input.text().as_str(), input.refused.as_deref()), ("a\nb23\nx\nc", Some("a is none")));
     }

@@ -18,6 +18,8 @@ use secrecy::SecretString;
 
 use crate::actions::Act;
 use crate::config::key::Key;
+use crate::config::keymap::Keymap;
+use crate::widgets::list::Move;
 use crate::widgets::look::Look;
 
 pub use choose::Choose;
@@ -100,73 +102,149 @@ pub enum Dialog {
     Log(Log),
 }
 
+/// What each dialog is. A key that one of its operations has is done by `act`, any other is typed into it.
+trait Window {
+    /// What can be done in it now; of two with the same key the first one has it.
+    fn acts(&self) -> Vec<Act>;
+
+    /// Whether the key is a letter of what is typed here, whatever operation has it elsewhere.
+    fn types(&self, _key: Key) -> bool {
+        false
+    }
+
+    /// Does one of its operations.
+    fn act(&mut self, act: Act) -> Reply;
+
+    /// Takes a key that none of its operations has.
+    fn typed(&mut self, _key: Key) -> Reply {
+        Reply::Stay
+    }
+
+    /// Takes pasted text; those with nothing to type in pass it over.
+    fn paste(&mut self, _text: &str) {}
+
+    /// A row of the screen was clicked: where there is a list, the cursor goes there.
+    fn click(&mut self, _row: u16) {}
+
+    /// The question it was opened for, where it has one.
+    fn question(&self) -> Option<Question> {
+        None
+    }
+
+    /// Draws it over `area`; the keys that it names are those of the map.
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer);
+}
+
 impl Dialog {
-    /// Hands it a key.
-    pub fn key(&mut self, key: Key) -> Reply {
+    fn window(&self) -> &dyn Window {
         match self {
-            Self::Input(dialog) => dialog.key(key),
-            Self::Confirm(dialog) => dialog.key(key),
-            Self::Choose(dialog) => dialog.key(key),
-            Self::Secret(dialog) => dialog.key(key),
-            Self::Page(dialog) => dialog.key(key),
-            Self::Path(dialog) => dialog.key(key),
-            Self::Wait(dialog) => dialog.key(key),
-            Self::Finder(dialog) => dialog.key(key),
-            Self::Log(dialog) => dialog.key(key),
+            Self::Input(dialog) => dialog,
+            Self::Confirm(dialog) => dialog,
+            Self::Choose(dialog) => dialog,
+            Self::Secret(dialog) => dialog,
+            Self::Page(dialog) => dialog,
+            Self::Path(dialog) => dialog,
+            Self::Wait(dialog) => dialog,
+            Self::Finder(dialog) => dialog,
+            Self::Log(dialog) => dialog,
         }
+    }
+
+    fn window_mut(&mut self) -> &mut dyn Window {
+        match self {
+            Self::Input(dialog) => dialog,
+            Self::Confirm(dialog) => dialog,
+            Self::Choose(dialog) => dialog,
+            Self::Secret(dialog) => dialog,
+            Self::Page(dialog) => dialog,
+            Self::Path(dialog) => dialog,
+            Self::Wait(dialog) => dialog,
+            Self::Finder(dialog) => dialog,
+            Self::Log(dialog) => dialog,
+        }
+    }
+
+    /// What can be done in it now.
+    pub fn acts(&self) -> Vec<Act> {
+        self.window().acts()
+    }
+
+    /// Whether the key is a letter of what is typed here.
+    pub fn types(&self, key: Key) -> bool {
+        self.window().types(key)
+    }
+
+    /// Hands it a key.
+    pub fn key(&mut self, key: Key, keymap: &Keymap) -> Reply {
+        press(self.window_mut(), key, keymap)
+    }
+
+    /// Does one of its operations.
+    pub fn act(&mut self, act: Act) -> Reply {
+        self.window_mut().act(act)
     }
 
     /// Hands it pasted text; those with nothing to type in pass it over.
     pub fn paste(&mut self, text: &str) {
-        match self {
-            Self::Input(dialog) => dialog.paste(text),
-            Self::Confirm(dialog) => dialog.paste(text),
-            Self::Choose(dialog) => dialog.paste(text),
-            Self::Secret(dialog) => dialog.paste(text),
-            Self::Finder(dialog) => dialog.paste(text),
-            Self::Path(dialog) => dialog.paste(text),
-            Self::Log(dialog) => dialog.paste(text),
-            Self::Page(_) | Self::Wait(_) => {}
-        }
+        self.window_mut().paste(text);
     }
 
     /// A row of the screen was clicked: where there is a list, the cursor goes there.
     pub fn click(&mut self, row: u16) {
-        match self {
-            Self::Choose(dialog) => dialog.click(row),
-            Self::Path(dialog) => dialog.click(row),
-            Self::Finder(dialog) => dialog.click(row),
-            Self::Input(_) | Self::Confirm(_) | Self::Secret(_) => {}
-            Self::Page(_) | Self::Wait(_) | Self::Log(_) => {}
-        }
+        self.window_mut().click(row);
     }
 
     /// The question it was opened for, where it has one.
-    pub const fn question(&self) -> Option<Question> {
-        match self {
-            Self::Input(dialog) => Some(dialog.question),
-            Self::Confirm(dialog) => Some(dialog.question),
-            Self::Choose(dialog) => Some(dialog.question),
-            Self::Secret(dialog) => Some(dialog.question),
-            Self::Path(dialog) => Some(dialog.question),
-            Self::Wait(dialog) => Some(dialog.question),
-            Self::Page(_) | Self::Finder(_) | Self::Log(_) => None,
-        }
+    pub fn question(&self) -> Option<Question> {
+        self.window().question()
     }
 
     /// Draws it over `area`.
-    pub fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        match self {
-            Self::Input(dialog) => dialog.draw(area, look, buffer),
-            Self::Confirm(dialog) => dialog.draw(area, look, buffer),
-            Self::Choose(dialog) => dialog.draw(area, look, buffer),
-            Self::Secret(dialog) => dialog.draw(area, look, buffer),
-            Self::Page(dialog) => dialog.draw(area, look, buffer),
-            Self::Path(dialog) => dialog.draw(area, look, buffer),
-            Self::Wait(dialog) => dialog.draw(area, look, buffer),
-            Self::Finder(dialog) => dialog.draw(area, look, buffer),
-            Self::Log(dialog) => dialog.draw(area, look, buffer),
-        }
+    pub fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
+        self.window().draw(area, look, keymap, buffer);
+    }
+}
+
+fn press(window: &mut (impl Window + ?Sized), key: Key, keymap: &Keymap) -> Reply {
+    let act = if window.types(key) { None } else { keymap.among(&window.acts(), key) };
+    match act {
+        Some(act) => window.act(act),
+        None => window.typed(key),
+    }
+}
+
+/// The last line of a dialog: keys, each with a word.
+fn hints(keymap: &Keymap, hints: &[(Act, &str)]) -> String {
+    let hint = |(act, word): &(Act, &str)| format!("{} {word}", keymap.first(*act));
+    hints.iter().map(hint).collect::<Vec<_>>().join("   ")
+}
+
+/// Where the operation leads in a list.
+pub const fn step(act: Act) -> Option<Move> {
+    Some(match act {
+        Act::Up => Move::Up,
+        Act::Down => Move::Down,
+        Act::PageUp => Move::PageUp,
+        Act::PageDown => Move::PageDown,
+        Act::First => Move::First,
+        Act::Last => Move::Last,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod testing {
+    use std::collections::BTreeMap;
+
+    use super::{Key, Keymap, Reply, Window};
+
+    pub(super) fn keymap() -> Keymap {
+        Keymap::new(&BTreeMap::new()).unwrap()
+    }
+
+    /// Presses a key where nothing is mapped.
+    pub(super) fn press(window: &mut impl Window, key: Key) -> Reply {
+        super::press(window, key, &keymap())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Text to read: scrolled, searched, nothing to answer.
+//! Text to read: scrolled, copied, nothing to answer.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,8 +7,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::Reply;
-use crate::config::key::{Code, Key};
+use super::{Reply, Window, hints};
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::widgets::look::Look;
@@ -52,17 +53,40 @@ impl Page {
         self
     }
 
-    pub(super) fn key(&mut self, key: Key) -> Reply {
+    /// Folds the lines where they were not folded for as many columns before.
+    fn fold(&self, columns: usize) {
+        let (before, folded) = &mut *self.folded.borrow_mut();
+        if *before == columns {
+            return;
+        }
+        *before = columns;
+        let fold = |(words, role): &(String, Role)| {
+            wrap(&text::shown(words), columns).into_iter().map(|piece| (piece, *role)).collect::<Vec<_>>()
+        };
+        *folded = self.lines.iter().flat_map(fold).collect();
+    }
+}
+
+impl Window for Page {
+    fn acts(&self) -> Vec<Act> {
+        let mut acts =
+            vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Further, Act::First, Act::Last];
+        acts.extend(self.copy.is_some().then_some(Act::Copy));
+        acts.extend([Act::Take, Act::Done, Act::Back]);
+        acts
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
         let from = self.from.get();
-        let to = match key.code {
-            Code::Esc | Code::Enter | Code::Char('q') => return Reply::Closed,
-            Code::Char('c') => return self.copy.clone().map_or(Reply::Stay, Reply::Copy),
-            Code::Up | Code::Char('k') => from.saturating_sub(1),
-            Code::Down | Code::Char('j') => from.saturating_add(1),
-            Code::PageUp => from.saturating_sub(10),
-            Code::PageDown | Code::Char(' ') => from.saturating_add(10),
-            Code::Home | Code::Char('g') => 0,
-            Code::End | Code::Char('G') => usize::MAX,
+        let to = match act {
+            Act::Take | Act::Done | Act::Back => return Reply::Closed,
+            Act::Copy => return self.copy.clone().map_or(Reply::Stay, Reply::Copy),
+            Act::Up => from.saturating_sub(1),
+            Act::Down => from.saturating_add(1),
+            Act::PageUp => from.saturating_sub(10),
+            Act::PageDown | Act::Further => from.saturating_add(10),
+            Act::First => 0,
+            Act::Last => usize::MAX,
             _ => from,
         };
         // Where it was folded last; before that, there is at least a row for each line.
@@ -70,7 +94,7 @@ impl Page {
         Reply::Stay
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let columns = area.width.saturating_sub(4).min(110);
         self.fold(usize::from(columns.saturating_sub(4)).max(1));
         let (_, folded) = &*self.folded.borrow();
@@ -91,22 +115,10 @@ impl Page {
         } else {
             String::new()
         };
-        let copy = if self.copy.is_some() { "   c copy" } else { "" };
-        let words = format!("Esc close{copy}{more}");
+        let keys = [(Act::Back, "close"), (Act::Copy, "copy")];
+        let keys = hints(keymap, if self.copy.is_some() { &keys } else { &keys[..1] });
+        let words = format!("{keys}{more}");
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
-    }
-
-    /// Folds the lines where they were not folded for as many columns before.
-    fn fold(&self, columns: usize) {
-        let (before, folded) = &mut *self.folded.borrow_mut();
-        if *before == columns {
-            return;
-        }
-        *before = columns;
-        let fold = |(words, role): &(String, Role)| {
-            wrap(&text::shown(words), columns).into_iter().map(|piece| (piece, *role)).collect::<Vec<_>>()
-        };
-        *folded = self.lines.iter().flat_map(fold).collect();
     }
 }
 
@@ -144,6 +156,8 @@ pub fn wrap(words: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::key::{Code, Key};
+    use crate::dialogs::testing::{keymap, press};
 
     #[test]
     fn long_words_are_folded_and_none_is_lost() {
@@ -160,7 +174,7 @@ mod tests {
     fn the_end_is_gone_to_and_left_again_also_before_it_was_drawn() {
         let mut page = Page::plain("Log", (0..40).map(|number| number.to_string()));
         for key in [Key::char('G'), Key::char('j'), Key::plain(Code::PageDown), Key::char('k')] {
-            page.key(key);
+            press(&mut page, key);
         }
         assert_eq!(page.from.get(), 39);
         let area = Rect::new(0, 0, 60, 16);
@@ -169,11 +183,11 @@ mod tests {
             depth: crate::config::theme::Depth::None,
             unicode: true,
         };
-        page.draw(area, &look, &mut Buffer::empty(area));
+        page.draw(area, &look, &keymap(), &mut Buffer::empty(area));
         let last = page.from.get();
-        page.key(Key::char('j'));
+        press(&mut page, Key::char('j'));
         assert_eq!(page.from.get(), last);
-        page.key(Key::char('k'));
+        press(&mut page, Key::char('k'));
         assert_eq!(page.from.get(), last - 1);
     }
 }

@@ -5,8 +5,10 @@ use std::path::{Path as FsPath, PathBuf};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Answer, Question, Reply};
-use crate::config::key::{Code, Key};
+use super::{Answer, Question, Reply, Window, hints, step};
+use crate::actions::Act;
+use crate::config::key::Key;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
@@ -143,50 +145,20 @@ impl Path {
         self.list.refresh(self.matching.len(), |_| "".into());
     }
 
-    pub(super) fn click(&mut self, row: u16) {
-        self.walking |= self.list.click(row);
-    }
-
-    pub(super) fn paste(&mut self, text: &str) {
-        edit::paste(&mut self.line, text.trim());
-        self.typed();
-    }
-
-    fn typed(&mut self) {
+    fn changed(&mut self) {
         self.walking = false;
         self.refused = None;
         self.refresh();
         self.list.go(Move::First);
     }
 
-    pub(super) fn key(&mut self, key: Key) -> Reply {
-        match key.code {
-            Code::Esc => return Reply::Closed,
-            Code::Tab => self.complete(),
-            Code::Up | Code::Down | Code::PageUp | Code::PageDown => self.walk(key.code),
-            Code::Right if self.walking => self.take_entry(),
-            Code::Enter => return self.entered(),
-            _ => {
-                if edit::key(&mut self.line, key) {
-                    self.typed();
-                }
-            }
-        }
-        Reply::Stay
-    }
-
-    fn walk(&mut self, code: Code) {
+    fn walk(&mut self, to: Move) {
         if !self.walking {
             // The first step goes onto the list, not past its first row.
             self.walking = !self.matching.is_empty();
             return;
         }
-        self.list.go(match code {
-            Code::Up => Move::Up,
-            Code::Down => Move::Down,
-            Code::PageUp => Move::PageUp,
-            _ => Move::PageDown,
-        });
+        self.list.go(to);
     }
 
     /// Writes into the line what all matching names begin with.
@@ -219,7 +191,7 @@ impl Path {
         let text = self.line.value();
         let kept = text.rfind('/').map_or(if text == "~" { "~/" } else { "" }, |at| &text[..=at]);
         self.line = tui_input::Input::new(format!("{kept}{name}"));
-        self.typed();
+        self.changed();
     }
 
     fn entered(&mut self) -> Reply {
@@ -239,7 +211,7 @@ impl Path {
             Ok(true) => return Reply::Answered(self.question, Answer::Path(self.expand(&text))),
             Ok(false) => {
                 self.line = tui_input::Input::new(format!("{}/", text.trim_end_matches('/')));
-                self.typed();
+                self.changed();
             }
             Err(reason) => self.refused = Some(reason),
         }
@@ -276,7 +248,66 @@ impl Path {
         }
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    /// The entries without a cursor: it is in the line.
+    fn unwalked(&self, title: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
+        line::words(&format!("   {title}"), look.style(Role::Dim), line::row(area, 0), buffer);
+        let body = line::below(area, 1);
+        let rows = self.list.window(usize::from(body.height)).0;
+        for (at, row) in (0u16..).zip(rows) {
+            let value = entry_value(&self.matching[*row]);
+            line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
+        }
+        if self.matching.is_empty() {
+            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
+            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
+        }
+    }
+}
+
+impl Window for Path {
+    fn acts(&self) -> Vec<Act> {
+        let mut acts = vec![Act::PathComplete, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
+        acts.extend(self.walking.then_some(Act::PathInto));
+        acts.extend([Act::Take, Act::Back]);
+        acts
+    }
+
+    fn types(&self, key: Key) -> bool {
+        key.is_letter()
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
+        match act {
+            Act::Back => return Reply::Closed,
+            Act::Take => return self.entered(),
+            Act::PathComplete => self.complete(),
+            Act::PathInto => self.take_entry(),
+            act => step(act).into_iter().for_each(|step| self.walk(step)),
+        }
+        Reply::Stay
+    }
+
+    fn typed(&mut self, key: Key) -> Reply {
+        if edit::key(&mut self.line, key) {
+            self.changed();
+        }
+        Reply::Stay
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn paste(&mut self, text: &str) {
+        edit::paste(&mut self.line, text.trim());
+        self.changed();
+    }
+
+    fn click(&mut self, row: u16) {
+        self.walking |= self.list.click(row);
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
         let inner = popup::popup(&self.title, size, area, look, buffer);
         line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
@@ -298,23 +329,13 @@ impl Path {
             let words = format!("x {reason}");
             line::words(&words, look.style(Role::Fail), line::row(inner, foot.saturating_sub(1)), buffer);
         }
-        let words = "Enter take it   Tab complete   Down walk   Esc leave";
-        line::words(words, look.style(Role::Dim), line::row(inner, foot), buffer);
-    }
-
-    /// The entries without a cursor: it is in the line.
-    fn unwalked(&self, title: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
-        line::words(&format!("   {title}"), look.style(Role::Dim), line::row(area, 0), buffer);
-        let body = line::below(area, 1);
-        let rows = self.list.window(usize::from(body.height)).0;
-        for (at, row) in (0u16..).zip(rows) {
-            let value = entry_value(&self.matching[*row]);
-            line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
-        }
-        if self.matching.is_empty() {
-            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
-            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
-        }
+        let keys = [
+            (Act::Take, "take it"),
+            (Act::PathComplete, "complete"),
+            (Act::Down, "walk"),
+            (Act::Back, "leave"),
+        ];
+        line::words(&hints(keymap, &keys), look.style(Role::Dim), line::row(inner, foot), buffer);
     }
 }
 
@@ -329,7 +350,8 @@ fn entry_value(entry: &Entry) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Act;
+    use crate::config::key::Code;
+    use crate::dialogs::testing::press;
 
     const ENTER: Key = Key::plain(Code::Enter);
     const TAB: Key = Key::plain(Code::Tab);
@@ -362,10 +384,10 @@ mod tests {
     #[test]
     fn tab_completes_what_is_common_and_goes_into_a_directory() {
         let mut path = open("/srv/im", Wanted::File, &["images-a.txt", "images-b.txt", "lists/", ".hidden"]);
-        path.key(TAB);
+        press(&mut path, TAB);
         assert_eq!(path.line.value(), "/srv/images-");
         let mut path = open("/srv/l", Wanted::File, &["images-a.txt", "lists/"]);
-        path.key(TAB);
+        press(&mut path, TAB);
         assert_eq!(path.line.value(), "/srv/lists/");
         answer(&mut path, &["x.txt"]);
         assert_eq!(path.matching.len(), 1);
@@ -375,7 +397,7 @@ mod tests {
     fn a_home_directory_is_written_out_in_the_answer() {
         let mut path = open("~/web.txt", Wanted::File, &["web.txt"]);
         assert_eq!(path.asked.as_deref(), Some(FsPath::new("/home/op/")));
-        assert_eq!(taken(path.key(ENTER)).as_deref(), Some("/home/op/web.txt"));
+        assert_eq!(taken(press(&mut path, ENTER)).as_deref(), Some("/home/op/web.txt"));
     }
 
     #[test]
@@ -390,21 +412,21 @@ mod tests {
             (Wanted::Any, "/a/sub", Some("/a/sub"), None),
         ] {
             let mut path = open(text, wanted, &["x.txt", "sub/"]);
-            assert_eq!(taken(path.key(ENTER)).as_deref(), taken_as, "{wanted:?} {text}");
+            assert_eq!(taken(press(&mut path, ENTER)).as_deref(), taken_as, "{wanted:?} {text}");
             assert_eq!(path.refused.as_deref(), reason, "{wanted:?} {text}");
         }
         // Enter on a directory where a file is wanted goes into it.
         let mut path = open("/a/sub", Wanted::File, &["sub/"]);
-        assert!(taken(path.key(ENTER)).is_none());
+        assert!(taken(press(&mut path, ENTER)).is_none());
         assert_eq!(path.line.value(), "/a/sub/");
     }
 
     #[test]
     fn the_arrows_walk_and_enter_takes_the_file_under_the_cursor() {
         let mut path = open("/a/", Wanted::File, &["one.txt", "two.txt"]);
-        path.key(DOWN);
-        path.key(DOWN);
-        assert_eq!(taken(path.key(ENTER)).as_deref(), Some("/a/two.txt"));
+        press(&mut path, DOWN);
+        press(&mut path, DOWN);
+        assert_eq!(taken(press(&mut path, ENTER)).as_deref(), Some("/a/two.txt"));
     }
 
     #[test]
@@ -412,7 +434,7 @@ mod tests {
         let mut path = Path::new(Act::ImagesLoad, "List", "", Wanted::File).at("/root/x");
         let directory = path.wants().unwrap();
         path.found(&directory, &Err("permission denied".to_owned()));
-        assert!(taken(path.key(ENTER)).is_none());
+        assert!(taken(press(&mut path, ENTER)).is_none());
         assert_eq!(path.refused.as_deref(), Some("permission denied"));
     }
 }

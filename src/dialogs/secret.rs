@@ -7,8 +7,10 @@ use ratatui::layout::Rect;
 use secrecy::SecretString;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Answer, Question, Reply};
+use super::{Answer, Question, Reply, Window, hints};
+use crate::actions::Act;
 use crate::config::key::{Code, Key};
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::look::Look;
 use crate::widgets::{line, popup};
@@ -62,29 +64,11 @@ impl Secret {
         self
     }
 
-    pub(super) fn paste(&mut self, text: &str) {
-        text.trim_end_matches(['\n', '\r']).chars().for_each(|c| self.push(c));
-    }
-
     fn push(&mut self, c: char) {
         if self.typed.len() + c.len_utf8() <= ROOM {
             self.typed.push(c);
         }
         self.refused = None;
-    }
-
-    pub(super) fn key(&mut self, key: Key) -> Reply {
-        match (key.ctrl, key.code) {
-            (_, Code::Esc) => return Reply::Closed,
-            (false, Code::Char(c)) => self.push(c),
-            (_, Code::Backspace) | (true, Code::Char('h')) => {
-                self.typed.pop();
-            }
-            (true, Code::Char('u')) => self.typed.zeroize(),
-            (_, Code::Enter) => return self.entered(),
-            _ => {}
-        }
-        Reply::Stay
     }
 
     fn entered(&mut self) -> Reply {
@@ -105,8 +89,46 @@ impl Secret {
             _ => Reply::Answered(self.question, Answer::Secret(SecretString::from(typed.as_str()))),
         }
     }
+}
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+impl Window for Secret {
+    fn acts(&self) -> Vec<Act> {
+        vec![Act::Take, Act::Back]
+    }
+
+    fn types(&self, key: Key) -> bool {
+        matches!(key, Key { ctrl: false, code: Code::Char(_), .. })
+    }
+
+    fn act(&mut self, act: Act) -> Reply {
+        match act {
+            Act::Back => Reply::Closed,
+            Act::Take => self.entered(),
+            _ => Reply::Stay,
+        }
+    }
+
+    fn typed(&mut self, key: Key) -> Reply {
+        match (key.ctrl, key.code) {
+            (false, Code::Char(c)) => self.push(c),
+            (_, Code::Backspace) | (true, Code::Char('h')) => {
+                self.typed.pop();
+            }
+            (true, Code::Char('u')) => self.typed.zeroize(),
+            _ => {}
+        }
+        Reply::Stay
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn paste(&mut self, text: &str) {
+        text.trim_end_matches(['\n', '\r']).chars().for_each(|c| self.push(c));
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
         line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
         let prompt = if self.first.is_some() { "The same again:" } else { "Passphrase:" };
@@ -116,7 +138,8 @@ impl Secret {
         if let Some(reason) = &self.refused {
             line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 4), buffer);
         }
-        line::words("Enter take it   Esc leave", look.style(Role::Dim), line::row(inner, 6), buffer);
+        let words = hints(keymap, &[(Act::Take, "take it"), (Act::Back, "leave")]);
+        line::words(&words, look.style(Role::Dim), line::row(inner, 6), buffer);
     }
 }
 
@@ -125,12 +148,12 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::actions::Act;
     use crate::config::theme::{Depth, Theme};
+    use crate::dialogs::testing::{keymap, press};
 
     fn typed(secret: &mut Secret, text: &str) -> Reply {
-        text.chars().for_each(|c| drop(secret.key(Key::char(c))));
-        secret.key(Key::plain(Code::Enter))
+        text.chars().for_each(|c| drop(press(secret, Key::char(c))));
+        press(secret, Key::plain(Code::Enter))
     }
 
     #[test]
@@ -147,11 +170,11 @@ mod tests {
     #[test]
     fn what_is_typed_is_never_drawn_nor_debugged() {
         let mut secret = Secret::new(Act::Pack, "Key", "signing_key");
-        "hunter2".chars().for_each(|c| drop(secret.key(Key::char(c))));
+        "hunter2".chars().for_each(|c| drop(press(&mut secret, Key::char(c))));
         let look = Look { theme: Theme::built_in("mono").unwrap(), depth: Depth::None, unicode: true };
         let area = Rect::new(0, 0, 80, 24);
         let mut buffer = Buffer::empty(area);
-        secret.draw(area, &look, &mut buffer);
+        secret.draw(area, &look, &keymap(), &mut buffer);
         let drawn: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
         assert!(drawn.contains("*******_") && !drawn.contains("hunter2"));
         assert!(!format!("{secret:?}").contains("hunter2"));

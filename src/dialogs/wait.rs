@@ -5,8 +5,9 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Question, Reply};
-use crate::config::key::{Code, Key};
+use super::{Question, Reply, Window, hints};
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::look::Look;
 use crate::widgets::{line, popup};
@@ -42,12 +43,22 @@ impl Wait {
         self.began.get_or_insert(at);
         self.at = at;
     }
+}
 
-    pub(super) fn key(&self, key: Key) -> Reply {
-        if key.code == Code::Esc { Reply::Closed } else { Reply::Stay }
+impl Window for Wait {
+    fn acts(&self) -> Vec<Act> {
+        vec![Act::Back]
     }
 
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn act(&mut self, act: Act) -> Reply {
+        if act == Act::Back { Reply::Closed } else { Reply::Stay }
+    }
+
+    fn question(&self) -> Option<Question> {
+        Some(self.question)
+    }
+
+    fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let inner = popup::popup(&self.title, (72, 7), area, look, buffer);
         line::words(&self.what, look.style(Role::Text), line::row(inner, 1), buffer);
         let waited = self.at.saturating_sub(self.began.unwrap_or(self.at));
@@ -57,6 +68,11 @@ impl Wait {
             (format!("no answer for {} s", waited.as_secs()), Role::Warn)
         };
         line::words(&words, look.style(role), line::row(inner, 2), buffer);
-        line::words("Esc give up", look.style(Role::Dim), line::row(inner, 4), buffer);
+        line::words(
+            &hints(keymap, &[(Act::Back, "give up")]),
+            look.style(Role::Dim),
+            line::row(inner, 4),
+            buffer,
+        );
     }
 }

@@ -278,7 +278,10 @@ impl App {
             Reply::Ask(dialog) => self.dialogs.push(*dialog),
             Reply::Do(act) => {
                 self.dialogs.pop();
-                self.act(act);
+                match self.dialogs.is_empty() {
+                    true => self.act(act),
+                    false => self.act_in_dialog(act),
+                }
             }
             Reply::Answered(question, answer) => {
                 self.dialogs.pop();

@@ -34,7 +34,7 @@ impl App {
     /// Draws the dialog on top alone where there is one, else the screen: what is to be read on plain lines.
     pub(super) fn draw_plain(&self, buffer: &mut Buffer) {
         match self.dialogs.last() {
-            Some(dialog) => dialog.draw(buffer.area, &self.look, buffer),
+            Some(dialog) => dialog.draw(buffer.area, &self.look, &self.keymap, buffer),
             None => self.draw_all(buffer.area, buffer),
         }
         fold::fold(buffer, false);
@@ -61,7 +61,7 @@ impl App {
         footer(&self.hints(), line::row(area, area.height - 1), look, buffer);
         let inside = Rect { height: area.height - 1, ..area };
         for dialog in &self.dialogs {
-            dialog.draw(inside, look, buffer);
+            dialog.draw(inside, look, &self.keymap, buffer);
         }
     }
 

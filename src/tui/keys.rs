@@ -6,15 +6,17 @@ use super::msg::Effect;
 use super::screen::Mark;
 use super::{job, words};
 use crate::actions::{Act, Scope};
-use crate::config::key::{Code, Key};
+use crate::config::key::Key;
 use crate::config::theme::{BUILT_IN, Theme};
 use crate::dialogs::choose::Item;
-use crate::dialogs::{Answer, Choose, Confirm, Dialog, Log, Page};
+use crate::dialogs::{self, Answer, Choose, Confirm, Dialog, Log, Page};
 use crate::widgets::edit;
 use crate::widgets::list::Move;
 
 /// Bytes above which many terminals drop OSC 52.
 const CLIPBOARD: usize = 70_000;
+/// What can be done while a filter is typed.
+const FILTER: &[Act] = &[Act::Take, Act::Back, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
 const TOO_LONG: &str = "this is too long for a terminal's clipboard; save it as a file, or select it by hand";
 
 impl App {
@@ -26,9 +28,12 @@ impl App {
         if key == Key::ctrl('l') {
             return self.act(Act::Redraw);
         }
+        if self.help_in_dialog(key) {
+            return;
+        }
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();
-            let reply = dialog.key(key);
+            let reply = dialog.key(key, &self.keymap);
             return self.reply(question, reply);
         }
         if self.filter_key(key) {
@@ -73,20 +78,27 @@ impl App {
 
     /// While a filter is typed its keys go there; the cursor still moves.
     fn filter_key(&mut self, key: Key) -> bool {
+        let act = if key.is_letter() { None } else { self.keymap.among(FILTER, key) };
         let typed = self.on_screen(|screen, _| {
             let list = screen.list().filter(|list| list.typing)?;
-            match key.code {
-                Code::Enter => list.typing = false,
-                Code::Esc => drop(list.clear_filter()),
-                Code::Up => list.go(Move::Up),
-                Code::Down => list.go(Move::Down),
-                Code::PageUp => list.go(Move::PageUp),
-                Code::PageDown => list.go(Move::PageDown),
-                _ => drop(edit::key(&mut list.filter, key)),
+            match act {
+                Some(Act::Take) => list.typing = false,
+                Some(Act::Back) => drop(list.clear_filter()),
+                Some(act) => dialogs::step(act).into_iter().for_each(|step| list.go(step)),
+                None => drop(edit::key(&mut list.filter, key)),
             }
             Some(())
         });
         typed.flatten().is_some()
+    }
+
+    /// Does an operation of the dialog on top.
+    pub(super) fn act_in_dialog(&mut self, act: Act) {
+        if let Some(dialog) = self.dialogs.last_mut() {
+            let question = dialog.question();
+            let reply = dialog.act(act);
+            self.reply(question, reply);
+        }
     }
 
     pub(super) fn act(&mut self, act: Act) {
@@ -116,14 +128,9 @@ impl App {
             }
             let Some(list) = screen.list() else { return };
             match act {
-                Act::Up => list.go(Move::Up),
-                Act::Down | Act::Mark => list.go(Move::Down),
-                Act::PageUp => list.go(Move::PageUp),
-                Act::PageDown => list.go(Move::PageDown),
-                Act::First => list.go(Move::First),
-                Act::Last => list.go(Move::Last),
+                Act::Mark => list.go(Move::Down),
                 Act::Filter => list.typing = true,
-                _ => {}
+                act => dialogs::step(act).into_iter().for_each(|step| list.go(step)),
             }
         });
     }

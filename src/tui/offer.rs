@@ -1,7 +1,7 @@
 //! What help and the palette offer: the operations of the screen one is at, each with the keys that start it there.
 
 use super::app::App;
-use crate::actions::Act;
+use crate::actions::{Act, Scope};
 use crate::config::key::Key;
 use crate::dialogs::finder::Entry;
 use crate::dialogs::{Dialog, Finder};
@@ -21,6 +21,36 @@ impl App {
             });
         }
         self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
+    }
+
+    /// What can be done in the dialog on top, each with its keys there; nothing without one.
+    pub fn acts_in_dialog(&self) -> Vec<(Act, Vec<Key>)> {
+        let Some(dialog) = self.dialogs.last() else { return Vec::new() };
+        let acts = dialog.acts();
+        let keys = |act: Act| {
+            let table = act.row().keys.iter().filter_map(|name| name.parse().ok());
+            let mut keys: Vec<Key> = self.keymap.keys(act).to_vec();
+            keys.extend(table.filter(|key| !self.keymap.keys(act).contains(key)));
+            keys.retain(|key| !dialog.types(*key) && self.keymap.among(&acts, *key) == Some(act));
+            keys
+        };
+        acts.iter().map(|act| (*act, keys(*act))).collect()
+    }
+
+    /// Offers what can be done in the dialog on top, where the key is the one for help and neither means anything else
+    /// there nor is typed.
+    pub(super) fn help_in_dialog(&mut self, key: Key) -> bool {
+        let Some(dialog) = self.dialogs.last() else { return false };
+        let asked = self.keymap.find(&[Scope::Global], key) == Some(Act::Help) && !dialog.types(key);
+        let acts = self.acts_in_dialog();
+        if !asked || matches!(dialog, Dialog::Finder(_)) || acts.iter().any(|(_, keys)| keys.contains(&key)) {
+            return false;
+        }
+        let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+        let entries = acts.into_iter().map(|(act, keys)| Entry { act, keys: named(keys), why_not: None });
+        let finder = Finder::new("Help: what can be done in this dialog", entries.collect());
+        self.dialogs.push(finder.into());
+        true
     }
 
     /// Whether an operation is there at all, on this side.

@@ -13,13 +13,14 @@ use crate::rig::Desk;
 use crate::{assemble, bundle, check, import, media, onto, pictures, report, resolve, start};
 
 /// A dialog: a name, and how to get there.
-type Opened = (&'static str, fn() -> Desk);
+pub(crate) type Opened = (&'static str, fn() -> Desk);
 
-const OPENED: &[Opened] = &[
+pub(crate) const OPENED: &[Opened] = &[
     ("commands", || on(Desk::new(), ":")),
     ("commands_found", || on(Desk::new(), ": sign")),
     ("stop", || on(assemble::under_way(), "x")),
     ("leave", || on(assemble::under_way(), "q")),
+    ("log_help", || on(Desk::new(), "l ?")),
     ("command", || on(resolve::all_well(), "y")),
     ("write_over", write_over),
     ("add", || on(Desk::new(), "b n")),

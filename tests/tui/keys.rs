@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use airlift::actions::{ACTIONS, Act, Scope};
+use airlift::actions::{ACTIONS, Act, Action, Scope};
 use airlift::config::key::{Code, Key};
 use airlift::config::keymap::Keymap;
-use airlift::tui::msg::{Effect, Msg};
+use airlift::dialogs::path::Entry;
+use airlift::tui::msg::{Effect, Found, Level, Msg, Query};
 
 use crate::offers::{found, offer};
 use crate::rig::Desk;
-use crate::{assemble, import, made, media, pictures, report, resolve, start};
+use crate::{assemble, dialogs, import, made, media, pictures, report, resolve, start};
 
 /// A state of a screen, and how to get there.
 type Made = (&'static str, fn() -> Desk);
@@ -142,6 +143,87 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ReportNew, &["opens Begin with another bundle?"]),
 ];
 
+/// Dialogs in states in which more can be done than where they open.
+const DIALOGS: &[Made] = &[
+    ("log", || at_log("l")),
+    ("log, at its begin", || at_log("l g")),
+    ("log, in its middle", || at_log("l PageUp PageUp")),
+    ("log, a filter typed", || at_log("l / line")),
+    ("log, filtered", || at_log("l / line Enter")),
+    ("page", || with(resolve::all_well(), "y")),
+    ("long page", || with(long_page(), "Down")),
+    ("choose, filtered", || at("C m")),
+    ("choose, in its middle", || at("C Down")),
+    ("choose several", || at("b t")),
+    ("help", || at("? Down Down Down")),
+    ("palette", || at(": Down Down Down")),
+    ("confirm", || with(assemble::under_way(), "x")),
+    ("confirm, at its button", || with(assemble::under_way(), "x Right")),
+    ("path", path),
+    ("path, walked in", || with(path(), "Down Down")),
+    ("path, in its middle", || with(path(), "Down Down Down Down")),
+];
+
+/// What an operation of dialogs does wherever it does something: one of these is in what is observed. Moves do
+/// nothing at the ends.
+const MEANS_IN_DIALOGS: &[(Act, &[&str])] = &[
+    (Act::Up, &["shows"]),
+    (Act::Down, &["shows"]),
+    (Act::PageUp, &["shows"]),
+    (Act::PageDown, &["shows"]),
+    (Act::First, &["shows"]),
+    (Act::Last, &["shows"]),
+    (Act::Further, &["shows"]),
+    (Act::Filter, &["Enter keep"]),
+    (Act::Mark, &["marked", "take"]),
+    (Act::Take, &["closes ", "opens ", "goes to ", "w cut   s save", "nothing is typed", "x ", "shows"]),
+    (Act::Done, &["closes "]),
+    (Act::Back, &["closes ", "follows what comes", "shows"]),
+    (Act::Copy, &["does Copy("]),
+    (Act::Logs, &["closes Log"]),
+    (Act::LogLevel, &["level: WARN+FAIL"]),
+    (Act::LogFold, &["w fold"]),
+    (Act::LogSave, &["Save the log as"]),
+    (Act::ButtonNext, &[">["]),
+    (Act::ButtonBefore, &[">["]),
+    (Act::PathComplete, &["shows"]),
+    (Act::PathInto, &["shows"]),
+];
+
+fn with(mut desk: Desk, keys: &str) -> Desk {
+    desk.keys(keys);
+    desk
+}
+
+fn at_log(keys: &str) -> Desk {
+    let mut desk = Desk::new();
+    for number in 0..100 {
+        let words = format!("line {number} {}", "and so on ".repeat(12));
+        desk.tell(Msg::Said(Level::Info, words));
+    }
+    desk.keys(keys);
+    desk
+}
+
+/// More refused lines than there is room for.
+fn long_page() -> Desk {
+    let mut desk = at("b");
+    let lines: String = (0..60).map(|number| format!("NO:REFERENCE:{number}\n")).collect();
+    desk.tell(Msg::Paste(lines.into()));
+    desk
+}
+
+fn path() -> Desk {
+    let mut desk = at("b f");
+    let entries = ["a.txt", "b.txt", "c.txt"].map(|name| Entry { name: name.to_owned(), directory: false });
+    let asked = desk.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(Query::Entries(directory)) => Some(directory.clone()),
+        _ => None,
+    });
+    desk.tell(Msg::Found(Found::Entries(asked.unwrap(), Ok(entries.to_vec()))));
+    desk
+}
+
 fn at(keys: &str) -> Desk {
     let mut desk = Desk::new();
     desk.keys(keys);
@@ -223,6 +305,93 @@ fn effect(effect: &Effect) -> String {
     }
 }
 
+/// What of a frame was not there before, in a line.
+fn shown(before: &str, screen: &str) -> Option<String> {
+    let there: BTreeSet<&str> = before.lines().collect();
+    let new: Vec<&str> = screen.lines().filter(|line| !there.contains(line)).map(str::trim).collect();
+    (!new.is_empty()).then(|| format!("shows {}", new.join(" ")))
+}
+
+/// What a key does to the dialog on top, in words.
+fn observed_in_dialog(desk: &mut Desk, key: Key) -> Vec<String> {
+    let before = desk.screen();
+    let mut seen = observed(desk, key);
+    let screen = desk.screen();
+    let closed = titles(&before).into_iter().filter(|title| !titles(&screen).contains(title));
+    seen.extend(closed.map(|title| format!("closes {title}")));
+    seen.extend(shown(&before, &screen));
+    seen
+}
+
+/// Whether nothing happens at one end or the other.
+fn ends(act: Act) -> bool {
+    moves(act) || matches!(act, Act::Further | Act::ButtonNext | Act::ButtonBefore | Act::PathComplete)
+}
+
+#[test]
+fn every_key_of_every_dialog_does_what_its_help_says() {
+    let (mut wrong, mut done, mut there) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for (name, make) in DIALOGS.iter().chain(dialogs::OPENED) {
+        for (act, keys) in make().app.acts_in_dialog() {
+            there.insert(act);
+            let means =
+                MEANS_IN_DIALOGS.iter().find(|(of, _)| *of == act).map_or(&[][..], |(_, means)| *means);
+            assert!(!keys.is_empty(), "{name}: {} has no key", act.row().id);
+            for key in keys {
+                let seen = observed_in_dialog(&mut make(), key);
+                if seen.iter().any(|what| means.iter().any(|means| what.contains(means))) {
+                    done.insert((act, key));
+                } else if !ends(act) {
+                    wrong.push(format!("{name}: {key} ({}): {seen:?}", act.row().id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let of_dialogs = ACTIONS.iter().filter(|row| row.scope.is_dialog()).map(|row| row.name);
+    let idle: Vec<&str> = of_dialogs.filter(|act| !there.contains(act)).map(|act| act.row().id).collect();
+    assert!(idle.is_empty(), "in none of these dialogs one can do {idle:?}");
+    let keys = |act: &Act| act.row().keys.iter().map(|key| key.parse::<Key>().unwrap()).collect::<Vec<_>>();
+    let all = there.iter().flat_map(|act| keys(act).into_iter().map(move |key| (*act, key)));
+    let never: Vec<_> = all.filter(|pair| !done.contains(pair)).collect();
+    assert!(never.is_empty(), "these never did anything: {never:?}");
+}
+
+#[test]
+fn help_in_a_dialog_lists_its_keys_and_does_what_is_chosen() {
+    let mut desk = at_log("l ?");
+    let screen = desk.screen();
+    assert!(screen.contains("Help: what can be done in this dialog"), "{screen}");
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("v level Show lines") && words.contains("Up k up Up one row"), "{screen}");
+    let screen = desk.keys("failures Enter").screen();
+    assert!(!screen.contains("Help:") && screen.contains("level: WARN+FAIL"), "{screen}");
+    // Where letters are typed, F1 has the same.
+    let screen = with(path(), "F1").screen();
+    assert!(screen.contains("Help: what can be done in this dialog") && screen.contains("Tab"), "{screen}");
+    assert!(!with(path(), "?").screen().contains("Help:"));
+}
+
+#[test]
+fn mapped_keys_hold_in_dialogs_and_are_what_their_last_line_says() {
+    let changes = [("log.level", "e"), ("dialog.take", "F5"), ("back", "F6"), ("copy", "z")];
+    let changes = changes.map(|(id, key)| (id.to_owned(), vec![key.to_owned()]));
+    let mut desk = at_log("");
+    desk.map(&BTreeMap::from(changes));
+    let screen = desk.keys("l").screen();
+    assert!(
+        screen.contains("F6 close") && screen.contains("e level: all") && screen.contains("z copy"),
+        "{screen}"
+    );
+    assert!(desk.keys("e").screen().contains("level: WARN+FAIL"));
+    assert!(!desk.keys("F6").screen().contains("Log:"));
+    let screen = desk.keys("C Down").screen();
+    assert!(screen.contains("F5 take   F6 leave"), "{screen}");
+    assert!(desk.keys("F5").screen().contains("theme light"), "{}", desk.screen());
+    // Those of the table hold besides: nobody is locked in.
+    assert!(!desk.keys("C Esc").screen().contains("Theme"));
+}
+
 /// Moves of the cursor do nothing at the ends of a list, which is how one feels them; where they lead has its own test.
 fn moves(act: Act) -> bool {
     act.row().scope == Scope::List && act != Act::Filter
@@ -259,7 +428,8 @@ fn every_key_does_what_help_says_or_says_why_not_now() {
 #[test]
 fn every_operation_of_the_workstation_has_a_meaning() {
     let meant: BTreeSet<Act> = MEANS.iter().map(|(act, _)| *act).collect();
-    let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Shell && !moves(row.name));
+    let on_screens = |row: &&Action| row.scope != Scope::Shell && !row.scope.is_dialog() && !moves(row.name);
+    let rows = ACTIONS.iter().filter(on_screens);
     let missing: Vec<&str> = rows.filter(|row| !meant.contains(&row.name)).map(|row| row.id).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -343,7 +513,7 @@ fn every_key_that_some_terminals_lack_has_a_plain_twin_wherever_it_holds() {
 fn the_states_looked_at_are_of_every_scope_that_has_keys() {
     let mut seen: Vec<Scope> = DESKS.iter().flat_map(|(_, make)| make().app.scopes()).collect();
     seen.sort_unstable();
-    let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Shell);
+    let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Shell && !row.scope.is_dialog());
     let unseen: Vec<Scope> = rows.map(|row| row.scope).filter(|scope| !seen.contains(scope)).collect();
     assert!(unseen.is_empty(), "{unseen:?}");
 }

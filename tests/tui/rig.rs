@@ -61,6 +61,13 @@ impl Desk {
         Self { app, at: Duration::ZERO, effects, started: 0 }
     }
 
+    /// Lays changes over the keys: id to the keys it has then.
+    pub(crate) fn map(&mut self, changes: &BTreeMap<String, Vec<String>>) {
+        let (model, look) = (Model::new(self.app.model.settings.clone(), now()), self.app.look.clone());
+        self.app = App::new(model, look, Keymap::new(changes).unwrap(), (80, 24));
+        self.app.begin();
+    }
+
     /// Presses keys by name, `n Enter Ctrl-L`; a name that is no key is typed letter by letter.
     pub(crate) fn keys(&mut self, names: &str) -> &mut Self {
         for name in names.split_whitespace() {
