@@ -240,6 +240,18 @@ impl Act {
         matches!(self, Self::AssembleSpace | Self::ImportPlan)
     }
 
+    /// The number of the step that it goes to, from 0.
+    pub const fn step(self) -> Option<usize> {
+        Some(match self {
+            Self::Step1 => 0,
+            Self::Step2 => 1,
+            Self::Step3 => 2,
+            Self::Step4 => 3,
+            Self::Step5 => 4,
+            _ => return None,
+        })
+    }
+
     /// Its row.
     pub const fn row(self) -> &'static Action {
         &ACTIONS[self as usize]

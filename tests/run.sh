@@ -30,7 +30,7 @@ k3s=github.com/k3s-io/k3s@v1.30.0+k3s1
 crio_packages="libseccomp-dev libgpgme-dev libassuan-dev libsqlite3-dev pkg-config"
 work=$PWD/target/run
 mkdir -p "$work"
-done_list=() failed=() missing=()
+done_list=() failed=() missing=() short=()
 
 step() { printf '\n=== %s\n' "$*"; }
 passed() { done_list+=("$1"); }
@@ -232,14 +232,19 @@ bench() {
   fi
 }
 
+# Passed is a bench that has every figure that is wanted; one that it misses is named in the summary.
 bench_of() {
-  if AIRLIFT_BENCH_PROGRAM=$binary cargo bench --locked --bench "$1"; then passed "bench $1"; else broke "bench $1"; fi
+  local line log=$work/bench-$1.log ended=0
+  AIRLIFT_BENCH_PROGRAM=$binary cargo bench --locked --bench "$1" 2>&1 | tee "$log" || ended=$?
+  while read -r line; do short+=("bench $1: $line"); done < <(grep ': MISSED' "$log")
+  if [ "$ended" != 0 ]; then broke "bench $1"; elif ! grep -q ': MISSED' "$log"; then passed "bench $1"; fi
 }
 
 summary() {
   step "summary"
   printf 'passed   %s\n' "${done_list[@]-nothing}"
   [ ${#missing[@]} = 0 ] || printf 'missing  %s\n' "${missing[@]}"
+  [ ${#short[@]} = 0 ] || printf 'missed   %s\n' "${short[@]}"
   [ ! -s "$work/skipped" ] || sed 's/^SKIPPED:/skipped /' "$work/skipped"
   [ ${#failed[@]} = 0 ] || { printf 'FAILED   %s\n' "${failed[@]}"; exit 1; }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Answer, Question, Reply, Window, hints, step};
+use super::{Answer, Question, Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::{Code, Key};
 use crate::config::keymap::Keymap;
@@ -166,7 +166,7 @@ impl Window for Choose {
             Act::Back => return Reply::Closed,
             Act::Take => return self.entered(),
             Act::Mark => self.mark(),
-            act => step(act).into_iter().for_each(|step| self.list.go(step)),
+            act => way(act).into_iter().for_each(|way| self.list.go(way)),
         }
         Reply::Stay
     }

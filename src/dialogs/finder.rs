@@ -5,7 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Reply, Window, hints, step};
+use super::{Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
@@ -102,7 +102,7 @@ impl Window for Finder {
                     None => {}
                 }
             }
-            act => step(act).into_iter().for_each(|step| self.list.go(step)),
+            act => way(act).into_iter().for_each(|way| self.list.go(way)),
         }
         Reply::Stay
     }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 
 use super::path::Wanted;
-use super::{Path, Reply, Window, hints, step};
+use super::{Path, Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
@@ -186,7 +186,7 @@ impl Window for Log {
                 self.rewind_line();
             }
             Act::Further => self.go(Move::PageDown),
-            act => step(act).into_iter().for_each(|step| self.go(step)),
+            act => way(act).into_iter().for_each(|way| self.go(way)),
         }
         Reply::Stay
     }

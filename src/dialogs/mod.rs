@@ -220,7 +220,7 @@ fn hints(keymap: &Keymap, hints: &[(Act, &str)]) -> String {
 }
 
 /// Where the operation leads in a list.
-pub const fn step(act: Act) -> Option<Move> {
+pub const fn way(act: Act) -> Option<Move> {
     Some(match act {
         Act::Up => Move::Up,
         Act::Down => Move::Down,

@@ -5,7 +5,7 @@ use std::path::{Path as FsPath, PathBuf};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Answer, Question, Reply, Window, hints, step};
+use super::{Answer, Question, Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
@@ -282,7 +282,7 @@ impl Window for Path {
             Act::Take => return self.entered(),
             Act::PathComplete => self.complete(),
             Act::PathInto => self.take_entry(),
-            act => step(act).into_iter().for_each(|step| self.walk(step)),
+            act => way(act).into_iter().for_each(|way| self.walk(way)),
         }
         Reply::Stay
     }

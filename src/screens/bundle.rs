@@ -77,10 +77,10 @@ impl Screen for Bundle {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::BundleOpen => {
-                let Some(offer) = self.offer(cx.model) else { return true };
+                let Some(offer) = self.offer(cx.model) else { return };
                 let path = offer.path.clone();
                 if cx.model.gap.choose(path) {
                     cx.model.changed(Place::Bundle);
@@ -102,9 +102,8 @@ impl Screen for Bundle {
                     cx.start(Act::Inspect, job);
                 }
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

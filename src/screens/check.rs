@@ -148,7 +148,7 @@ impl Screen for Check {
         Some(reason.to_owned())
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Verify => self.verify(cx),
             Act::CheckDeep => {
@@ -169,9 +169,8 @@ impl Screen for Check {
                 let held = cx.model.gap.checked.as_ref().is_some_and(|checked| checked.held());
                 cx.go(if held { Place::Import } else { Place::Checked });
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

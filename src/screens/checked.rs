@@ -53,7 +53,7 @@ impl Screen for Report {
         nothing.then(|| "nothing is verified yet; 2 leads there".to_owned())
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::CheckedWrite => {
                 let beside =
@@ -66,9 +66,8 @@ impl Screen for Report {
                 let words = vec!["The report on this bundle is put aside unless it was saved.".to_owned()];
                 cx.open(Confirm::new(Act::CheckedNew, "Go on with another bundle?", words, "Another bundle"));
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

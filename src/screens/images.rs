@@ -40,6 +40,12 @@ impl Images {
         cx.open(Path::new(Act::ImagesSave, "Save the list as", help, Wanted::NewFile).at(&at));
     }
 
+    fn fix_or_show(&mut self, cx: &mut Cx<'_>) {
+        if !self.fix.begin(&mut self.list, cx) {
+            self.details(cx);
+        }
+    }
+
     fn details(&self, cx: &mut Cx<'_>) {
         let picked = &cx.model.picked;
         if let Some(image) = self.list.row().and_then(|row| picked.images.get(row)) {
@@ -90,13 +96,9 @@ impl Screen for Images {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::ImagesGo => {
-                if !self.fix.begin(&mut self.list, cx) {
-                    self.details(cx);
-                }
-            }
+            Act::ImagesGo => self.fix_or_show(cx),
             Act::ImagesAdd => cx.open(words::add_references()),
             Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests => self.load.begin(act, cx),
             Act::ImagesBrowse => self.browse.begin(cx),
@@ -110,9 +112,8 @@ impl Screen for Images {
             Act::ImagesUndo => self.undo(cx),
             Act::ImagesSave => Self::save(cx),
             Act::ImagesNext => cx.go(Place::Resolve),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

@@ -188,7 +188,7 @@ impl Screen for Media {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::MediaChoose => self.choose(cx),
             Act::MediaDirectory => {
@@ -205,9 +205,8 @@ impl Screen for Media {
                 cx.say("looking at all media again; they come and go by themselves, too");
             }
             Act::MediaCheck => self.ask_check(cx),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

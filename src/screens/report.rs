@@ -148,7 +148,7 @@ impl Screen for Report {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::ReportWrite => Self::write(cx),
             Act::Diff => Self::compare(cx),
@@ -167,9 +167,8 @@ impl Screen for Report {
                 let confirm = Confirm::new(Act::ReportNew, "Begin with another bundle?", words, "Same list");
                 cx.open(confirm.or("Empty list"));
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

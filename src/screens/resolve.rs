@@ -156,7 +156,7 @@ impl Screen for Resolve {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Resolve => start(cx),
             Act::Retry => Self::retry(cx),
@@ -167,9 +167,8 @@ impl Screen for Resolve {
                     cx.open(rows::details(&cx.model.picked, row));
                 }
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

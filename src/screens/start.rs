@@ -142,25 +142,23 @@ impl Screen for Start {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Go => {
                 let door = self.list.row().and_then(|row| self.doors.get(row)).map(|door| door.act);
-                let Some(act) = door else { return false };
-                if let Some(reason) = self.why_not(act, cx.model) {
-                    cx.say(format!("not now: {reason}"));
-                    return true;
+                let Some(act) = door else { return };
+                match self.why_not(act, cx.model) {
+                    Some(reason) => cx.say(format!("not now: {reason}")),
+                    None => self.act(act, cx),
                 }
-                return self.act(act, cx);
             }
             Act::Connected => cx.go(Place::Images),
             Act::AirGapped => cx.go(Place::Bundle),
             Act::Resume => self.resume(cx),
             Act::Forget => self.ask_to_forget(cx),
             Act::KeyGenerate => Self::make_key(cx),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

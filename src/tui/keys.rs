@@ -84,7 +84,7 @@ impl App {
             match act {
                 Some(Act::Take) => list.typing = false,
                 Some(Act::Back) => drop(list.clear_filter()),
-                Some(act) => dialogs::step(act).into_iter().for_each(|step| list.go(step)),
+                Some(act) => dialogs::way(act).into_iter().for_each(|way| list.go(way)),
                 None => drop(edit::key(&mut list.filter, key)),
             }
             Some(())
@@ -109,9 +109,7 @@ impl App {
             Scope::Global => self.global(act),
             Scope::List | Scope::Marks => self.in_list(act),
             Scope::Job => self.on_job(act),
-            _ => {
-                self.on_screen(|screen, cx| screen.act(act, cx));
-            }
+            _ => drop(self.on_screen(|screen, cx| screen.act(act, cx))),
         }
     }
 
@@ -130,7 +128,7 @@ impl App {
             match act {
                 Act::Mark => list.go(Move::Down),
                 Act::Filter => list.typing = true,
-                act => dialogs::step(act).into_iter().for_each(|step| list.go(step)),
+                act => dialogs::way(act).into_iter().for_each(|way| list.go(way)),
             }
         });
     }
@@ -175,12 +173,7 @@ impl App {
                 self.todo.effects.push_back(Effect::Mouse(self.mouse));
             }
             Act::StepStart => self.visit(Place::Start),
-            Act::Step1 => self.step(0),
-            Act::Step2 => self.step(1),
-            Act::Step3 => self.step(2),
-            Act::Step4 => self.step(3),
-            Act::Step5 => self.step(4),
-            _ => {}
+            act => act.step().into_iter().for_each(|number| self.step(number)),
         }
     }
 
@@ -298,18 +291,10 @@ impl App {
 
 /// Why an operation of all screens cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
-    let side = model.place.side();
-    let number = match act {
-        Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5 if side.is_none() => {
-            return Some("choose a side first: b or g".to_owned());
-        }
-        Act::Step1 => 0,
-        Act::Step2 => 1,
-        Act::Step3 => 2,
-        Act::Step4 => 3,
-        Act::Step5 => 4,
-        _ => return None,
+    let number = act.step()?;
+    let Some(side) = model.place.side() else {
+        return Some("choose a side first: b or g".to_owned());
     };
-    let steps = side.map_or(0, |side| side.steps().len());
-    (number >= steps).then(|| format!("this side has {} steps", steps))
+    let steps = side.steps().len();
+    (number >= steps).then(|| format!("this side has {steps} steps"))
 }

@@ -16,9 +16,7 @@ impl App {
         }
         if !all {
             // Help is about the screen; moving between steps is in the palette.
-            entries.retain(|entry| {
-                !matches!(entry.act, Act::Step1 | Act::Step2 | Act::Step3 | Act::Step4 | Act::Step5)
-            });
+            entries.retain(|entry| entry.act.step().is_none());
         }
         self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
     }
@@ -56,9 +54,7 @@ impl App {
     /// Whether an operation is there at all, on this side.
     fn here(&self, act: Act) -> bool {
         let steps = self.model.place.side().map_or(0, |side| side.steps().len());
-        let number =
-            [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5].iter().position(|step| *step == act);
-        number.is_none_or(|number| number < steps)
+        act.step().is_none_or(|number| number < steps)
     }
 
     fn entry(&self, act: Act) -> Entry {

@@ -131,8 +131,8 @@ pub trait Screen {
     /// Why an operation cannot be done now; `None` where it can.
     fn why_not(&self, act: Act, model: &Model) -> Option<String>;
 
-    /// Does an operation of its own scope; false where it is none of its.
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool;
+    /// Does an operation of its own scope.
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>);
 
     /// An answer to one of its dialogs.
     fn answered(&mut self, _question: Question, _answer: Answer, _cx: &mut Cx<'_>) {}

@@ -117,7 +117,7 @@ fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     if let Some(percent) = view.percent().filter(|_| view.bytes > 0 || view.items > 0) {
         pieces.push((format!("{percent:>2} %"), Role::Text));
     } else {
-        pieces.push(("under way".to_owned(), Role::Text));
+        pieces.push((view.under_way(at), Role::Text));
     }
     if view.bytes > 0 && view.phase == Phase::Flush {
         pieces.push((format!("dirty {}", text::bytes(view.left())), Role::Text));
@@ -197,6 +197,19 @@ mod tests {
         assert!(words(&job, 128, Standing::Running).starts_with("99 % | 10.0/10.0 GB"));
         job.apply(&Event::Finished { phase }, s(128));
         assert_eq!(words(&job, 500, Standing::Done), "+ ok | 10.0 GB | avg 100 MB/s | took 1 min 40 s");
+    }
+
+    #[test]
+    fn a_phase_that_counts_nothing_says_for_how_long_it_is_under_way() {
+        let phase = Phase::Flush;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 0, bytes: 0 }, s(0));
+        assert_eq!(words(&job, 2, Standing::Running), "under way");
+        assert_eq!(words(&job, 12, Standing::Running), "under way for 12 s");
+        assert_eq!(job.phases[0].line(s(75)), "flush: under way for 1 min 15 s");
+        // Where items are counted, it is known that none moved.
+        job.apply(&Event::Started { phase: Phase::Sign, items: 1, bytes: 0 }, s(75));
+        assert!(job.phases[1].line(s(87)).ends_with("stalled 12 s"), "{}", job.phases[1].line(s(87)));
     }
 
     #[test]

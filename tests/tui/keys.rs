@@ -426,6 +426,48 @@ fn every_key_does_what_help_says_or_says_why_not_now() {
 }
 
 #[test]
+fn the_palette_does_what_the_key_does_and_says_why_not_as_it_does() {
+    let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+    let (mut wrong, mut done) = (Vec::new(), BTreeSet::new());
+    for (name, make) in DESKS {
+        let scopes = make().app.scopes();
+        let rows = ACTIONS.iter().filter(|row| scopes.contains(&row.scope) && !moves(row.name));
+        for row in rows.filter(|row| !matches!(row.name, Act::Help | Act::Palette)) {
+            let keys = row.keys.iter().map(|key| key.parse::<Key>().unwrap());
+            let Some(key) = keys.into_iter().find(|key| keymap.find(&scopes, *key) == Some(row.name)) else {
+                continue;
+            };
+            let by_key = observed(&mut make(), key);
+            let mut desk = make();
+            desk.wait(10).keys(":").typed(&format!("{} {}", row.id, row.doc));
+            let by_name = observed(&mut desk, Key::plain(Code::Enter));
+            let says = |seen: &[String]| {
+                seen.iter().find_map(|what| what.strip_prefix("says not now: ")).map(str::to_owned)
+            };
+            let same = match says(&by_key) {
+                // Steps that this side does not have are not among the commands.
+                Some(_) if row.name.step().is_some() => true,
+                Some(reason) => desk.screen().contains(&format!("x {}", reason.split(';').next().unwrap())),
+                None => {
+                    done.insert(row.name);
+                    let deeds = |seen: Vec<String>| {
+                        seen.into_iter().filter(|what| what != "draws").collect::<Vec<_>>()
+                    };
+                    deeds(by_key.clone()) == deeds(by_name.clone())
+                }
+            };
+            if !same {
+                wrong.push(format!("{name}: {}: by key {by_key:?}, by name {by_name:?}", row.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let meant = MEANS.iter().map(|(act, _)| *act).filter(|act| !matches!(act, Act::Help | Act::Palette));
+    let never: Vec<&str> = meant.filter(|act| !done.contains(act)).map(|act| act.row().id).collect();
+    assert!(never.is_empty(), "in none of these states the palette does {never:?}");
+}
+
+#[test]
 fn every_operation_of_the_workstation_has_a_meaning() {
     let meant: BTreeSet<Act> = MEANS.iter().map(|(act, _)| *act).collect();
     let on_screens = |row: &&Action| row.scope != Scope::Shell && !row.scope.is_dialog() && !moves(row.name);

@@ -174,6 +174,13 @@ impl PhaseView {
         (!self.finished && self.resting.is_none() && counts && still >= STALL).then_some(still)
     }
 
+    /// What is to be said where neither bytes nor items are counted: whether it moves nobody can tell, but for how long
+    /// it has been under way, once that is longer than [`STALL`].
+    pub fn under_way(&self, at: Duration) -> String {
+        let worked = self.worked(at);
+        if worked < STALL { "under way".to_owned() } else { format!("under way for {}", text::span(worked)) }
+    }
+
     /// Bytes a second since it began, pauses not counted.
     pub fn rate(&self, at: Duration) -> u64 {
         per_second(self.shown, self.worked(at))
@@ -220,7 +227,7 @@ impl PhaseView {
         match self.percent() {
             _ if self.finished => words.push("done".to_owned()),
             Some(percent) => words.push(format!("{percent} %")),
-            None => words.push("under way".to_owned()),
+            None => words.push(self.under_way(at)),
         }
         if self.finished && self.shown > 0 {
             words.push(text::bytes(self.shown));

@@ -205,7 +205,7 @@ impl Screen for Assemble {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Pack => Self::start(cx),
             Act::Retry => Self::retry(cx),
@@ -213,9 +213,8 @@ impl Screen for Assemble {
             Act::AssembleEdit => Self::edit(cx, 0),
             Act::AssembleKey => self.key.ask(cx),
             Act::AssembleNext => cx.go(Place::Report),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

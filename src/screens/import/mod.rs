@@ -180,7 +180,7 @@ impl Screen for Import {
         }
     }
 
-    fn act(&mut self, act: Act, cx: &mut Cx<'_>) -> bool {
+    fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Import => Self::start(cx),
             Act::Retry => Self::retry(cx),
@@ -201,9 +201,8 @@ impl Screen for Import {
             }
             Act::ImportUndo => undo::ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
