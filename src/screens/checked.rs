@@ -18,7 +18,7 @@ use crate::domain::text;
 use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::offer::Said;
 use crate::engine::bundle::verify::VerifyReport;
-use crate::engine::sheet::imported;
+use crate::engine::sheet::{imported, verified};
 use crate::engine::sign::{Outcome, TrustReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::{Checked, Gap};
@@ -239,7 +239,6 @@ fn by_its_word(said: &Said, checked: &Checked) -> Sheet {
 
 fn accepted(report: &VerifyReport, said: Option<&Said>, checked: &Checked) -> Sheet {
     let warned = !report.warnings.is_empty() || !report.complete;
-    let path = report.path.display().to_string();
     let mut rows = rows(checked);
     rows.extend(report.history.iter().filter_map(|history| match &history.decision {
         decision @ (SerialDecision::Rollback { .. } | SerialDecision::HugeJump { .. }) => {
@@ -252,39 +251,21 @@ fn accepted(report: &VerifyReport, said: Option<&Said>, checked: &Checked) -> Sh
     let import = vec![
         "airlift".to_owned(),
         "import".to_owned(),
-        path.clone(),
+        report.path.display().to_string(),
         "--into".to_owned(),
         "TARGET".to_owned(),
     ];
+    let verdict = if warned { "verified, with something to know" } else { "verified: every check held" };
     Sheet {
-        format: FORMAT,
-        deed: Deed::Verified,
-        made: checked.at,
-        version: env!("CARGO_PKG_VERSION"),
-        grade: if warned { Grade::Warn } else { Grade::Ok },
-        verdict: if warned { "verified, with something to know" } else { "verified: every check held" }
-            .to_owned(),
-        name: report.name.clone(),
-        serial: report.serial,
-        directory: format!("{}-{}", report.name, report.serial),
-        path,
-        id: report.id,
-        document: report.document.clone(),
-        created: Some(report.created),
-        expires: report.expires,
-        totals: report.totals,
-        origin: None,
+        verdict: verdict.to_owned(),
         signatures: signed(&report.trust),
         checked: rows,
-        medium: Vec::new(),
-        imported: Vec::new(),
-        warnings: report.warnings.clone(),
-        missing: report.missing.clone(),
         next: vec![Step {
             what: "bring its images into a registry, a layout or a runtime",
             command: shell_words(&import),
         }],
         images: said.map_or_else(Vec::new, |said| said.report.images.iter().map(carried).collect()),
+        ..verified(report, checked.at)
     }
 }
 
