@@ -58,6 +58,7 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/sign/store.rs", "the mode of the trust file"),
     ("src/engine/registry/", "what the operator configured: CA files, credentials; files that are pushed"),
     ("src/engine/import/containers_storage/position.rs", "tables of the kernel"),
+    ("src/engine/import/containerd/claim.rs", "tables of the kernel"),
     ("src/engine/service/", "modes, links and second names of what is installed; the running program"),
     ("src/engine/host.rs", "tables of the kernel, sockets of runtimes"),
     ("src/engine/runtime/durable.rs", "file systems of runtimes, synced as a whole"),
@@ -242,11 +243,31 @@ fn lines_without_tests(text: &str) -> usize {
     without_tests(text).len()
 }
 
+/// Lines without tests that a file may have: it aims at 300, and what has grown beyond 350 is to be split.
+const SIZE: usize = 350;
+/// Files that are longer yet, up to [`MOST`]; none is added here without need.
+const LONG: &[&str] = &[
+    "src/domain/bundle.rs",
+    "src/engine/demo/run.rs",
+    "src/engine/demo/sample.rs",
+    "src/engine/import/registry.rs",
+    "src/engine/registry/push.rs",
+    "src/engine/resolve/walk.rs",
+    "src/engine/sheet.rs",
+    "src/engine/spec/mod.rs",
+    "src/screens/assemble/mod.rs",
+    "src/screens/import/mod.rs",
+    "src/tui/assembly.rs",
+    "src/tui/importing.rs",
+];
+const MOST: usize = 500;
+
 fn limit(file: &str) -> usize {
     match file {
         "src/main.rs" => 40,
         "src/lib.rs" => 60,
-        _ => 500,
+        _ if LONG.contains(&file) => MOST,
+        _ => SIZE,
     }
 }
 
@@ -409,6 +430,9 @@ fn every_source_keeps_to_its_size() {
         .map(|(file, lines, limit)| format!("{file}: {lines} lines, at most {limit}"))
         .collect();
     assert_none("files too long", &long);
+    let is_long = |file: &str| sources.get(file).is_some_and(|text| lines_without_tests(text) > SIZE);
+    let short: Vec<_> = LONG.iter().filter(|file| !is_long(file)).map(|file| (*file).to_owned()).collect();
+    assert_none("files listed as long that are not, or not there", &short);
 }
 
 #[test]
@@ -473,8 +497,9 @@ fn a_file_without_its_job_or_with_a_muted_lint_is_seen() {
 
 #[test]
 fn a_long_file_is_seen_and_its_tests_do_not_count() {
-    let body = "fn f() {}\n".repeat(501);
+    let body = "fn f() {}\n".repeat(351);
     assert!(lines_without_tests(&body) > limit("src/engine/a.rs"));
+    assert!(limit(LONG[0]) == MOST);
     let tested = format!("//! A.\n\n#[cfg(test)]\nmod tests {{\n{body}}}\n// end\n");
     assert_eq!(lines_without_tests(&tested), 3);
     assert!(limit("src/main.rs") < limit("src/lib.rs"));

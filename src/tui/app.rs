@@ -12,7 +12,7 @@ use super::msg::{Effect, Msg, Query};
 use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
-use crate::dialogs::{Answer, Confirm, Dialog, Question, Reply};
+use crate::dialogs::Dialog;
 use crate::engine::spec::JobSpec;
 use crate::screens;
 use crate::widgets::look::Look;
@@ -43,8 +43,8 @@ pub struct App {
     pub(super) waiting: bool,
     /// Whether the screen has yet to take over what changed in the model.
     behind: bool,
-    terminated: bool,
-    abandoned: bool,
+    pub(super) terminated: bool,
+    pub(super) abandoned: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
     pub(super) todo: Todo,
@@ -233,86 +233,6 @@ impl App {
                 screen.ended(act, &mut Cx { model: &mut self.model, todo: &mut self.todo });
             }
         }
-    }
-
-    /// Ctrl-C: the first asks, the second stops the job safely and leaves.
-    pub(super) fn interrupt(&mut self) {
-        self.interrupts += 1;
-        match self.model.running() {
-            Some(_) if self.interrupts == 1 => {
-                self.say("Ctrl-C again stops the job at a safe point and leaves");
-            }
-            _ if self.interrupts == 1 => self.say("q leaves; so does Ctrl-C again"),
-            Some(_) => {
-                // A device that does not answer may hold a job for ever: what is there stays, to be resumed.
-                (self.abandoned, self.terminated) = (self.terminated, true);
-                self.leave();
-                self.say("stopping at the next safe point; Ctrl-C once more leaves at once");
-            }
-            None => self.leave(),
-        }
-    }
-
-    /// Stops what runs at a safe point and leaves; the loop waits for the job's end.
-    pub(super) fn leave(&mut self) {
-        (self.model.next, self.model.assembly.due) = (None, None);
-        if let Some(id) = job::stop(&mut self.model) {
-            self.todo.effects.push_back(Effect::Cancel(id));
-        }
-        self.todo.effects.push_back(Effect::Quit);
-    }
-
-    /// Hands a dialog's answer to whoever asked.
-    pub(super) fn reply(&mut self, question: Option<Question>, reply: Reply) {
-        match reply {
-            Reply::Stay => {}
-            Reply::Closed => {
-                self.dialogs.pop();
-                self.left(question);
-                if self.waiting && question.is_some_and(|question| question.act == Act::Pack) {
-                    self.waiting = false;
-                    self.todo.effects.push_back(Effect::Passphrase(None));
-                }
-            }
-            Reply::Copy(text) => self.copy(text),
-            Reply::Ask(dialog) => self.dialogs.push(*dialog),
-            Reply::Do(act) => {
-                self.dialogs.pop();
-                match self.dialogs.is_empty() {
-                    true => self.act(act),
-                    false => self.act_in_dialog(act),
-                }
-            }
-            Reply::Answered(question, answer) => {
-                self.dialogs.pop();
-                self.answered(question, answer);
-            }
-        }
-    }
-
-    fn answered(&mut self, question: Question, answer: Answer) {
-        match (question.act, answer) {
-            (_, answer) if question == super::answers::REPLACE => self.replace(Some(&answer)),
-            (Act::Pack, Answer::Secret(secret)) if self.waiting => {
-                self.waiting = false;
-                self.todo.effects.push_back(Effect::Passphrase(Some(secret)));
-            }
-            (act, answer) if act.row().scope == Scope::Global || act.row().scope == Scope::Job => {
-                self.answered_here(act, &answer);
-            }
-            (_, answer) => {
-                self.on_screen(|screen, cx| screen.answered(question, answer, cx));
-            }
-        }
-    }
-
-    pub(super) fn confirm_stop(&mut self) {
-        let words = vec![
-            "The job stops at the next safe point. What is done is kept; the same job goes on from there."
-                .to_owned(),
-            "Nothing is signed by a job that was stopped.".to_owned(),
-        ];
-        self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());
     }
 
     /// Carries out what an update gathered.

@@ -9,7 +9,7 @@ use crate::actions::{Act, Scope};
 use crate::config::key::Key;
 use crate::config::theme::{BUILT_IN, Theme};
 use crate::dialogs::choose::Item;
-use crate::dialogs::{self, Answer, Choose, Confirm, Dialog, Log, Page};
+use crate::dialogs::{self, Choose, Log, Page};
 use crate::widgets::edit;
 use crate::widgets::list::Move;
 
@@ -90,15 +90,6 @@ impl App {
             Some(())
         });
         typed.flatten().is_some()
-    }
-
-    /// Does an operation of the dialog on top.
-    pub(super) fn act_in_dialog(&mut self, act: Act) {
-        if let Some(dialog) = self.dialogs.last_mut() {
-            let question = dialog.question();
-            let reply = dialog.act(act);
-            self.reply(question, reply);
-        }
     }
 
     pub(super) fn act(&mut self, act: Act) {
@@ -202,50 +193,7 @@ impl App {
         }
     }
 
-    fn quit(&mut self) {
-        if self.model.running().is_none() {
-            return self.leave();
-        }
-        let words = vec![
-            "A job is running. Stopped at a safe point it keeps what is done, and the start screen offers to go on with \
-             it."
-                .to_owned(),
-        ];
-        self.dialogs
-            .push(Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave").into());
-    }
-
-    pub(super) fn answered_here(&mut self, act: Act, answer: &Answer) {
-        match (act, answer) {
-            (Act::Quit, Answer::Yes) => self.leave(),
-            (Act::Stop, Answer::Yes) => {
-                if let Some(id) = job::stop(&mut self.model) {
-                    self.todo.effects.push_back(Effect::Cancel(id));
-                }
-            }
-            (Act::Logs, Answer::Path(path)) => {
-                let shown = self.dialogs.iter().find_map(|dialog| match dialog {
-                    Dialog::Log(log) => Some(log.text()),
-                    _ => None,
-                });
-                let text = shown.unwrap_or_else(|| self.model.log.text());
-                self.todo.effects.push_back(Effect::SaveNew(vec![(path.clone(), text)]));
-            }
-            (Act::Theme, Answer::Rows(rows)) => {
-                let theme = rows.first().and_then(|row| self.all_themes().into_iter().nth(*row));
-                if let Some(theme) = theme {
-                    self.say(format!(
-                        "theme {}; theme = \"{}\" in config.toml keeps it",
-                        theme.name, theme.name
-                    ));
-                    self.look.theme = theme;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn all_themes(&self) -> Vec<Theme> {
+    pub(super) fn all_themes(&self) -> Vec<Theme> {
         let built_in = BUILT_IN.iter().filter_map(|(name, _)| Theme::built_in(name).ok());
         built_in.chain(self.themes.iter().cloned()).collect()
     }
