@@ -22,6 +22,8 @@ mod import_containerd_claim;
 #[cfg(test)]
 mod import_containerd_cut;
 #[cfg(test)]
+mod import_containerd_gone;
+#[cfg(test)]
 mod import_containerd_live;
 #[cfg(test)]
 mod import_k3s;

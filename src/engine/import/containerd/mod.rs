@@ -68,6 +68,17 @@ impl Survey {
         }
         Ok(Planned::Skip)
     }
+
+    /// A plan made earlier, with what was there then and is not any more.
+    async fn again(&self, job: &Job, plan: &[Planned], all: &[Option<Arc<Pieces>>]) -> Result<Vec<Planned>> {
+        let mut now = plan.to_vec();
+        for (planned, pieces) in now.iter_mut().zip(all) {
+            if let (Planned::Skip, Some(pieces)) = (&*planned, pieces) {
+                *planned = self.planned(job, pieces).await?;
+            }
+        }
+        Ok(now)
+    }
 }
 
 /// The pieces of every image for this node, in order.
@@ -149,6 +160,7 @@ pub(super) async fn apply(
         // What was refused stays so; what was not was read a moment ago.
         all.push(if planned.refused().is_some() { None } else { Some(pieces?) });
     }
+    let plan = survey.again(job, plan, &all).await?;
     let adding = |planned: &Planned| matches!(planned, Planned::Add | Planned::Replace { .. });
     let wanted: Vec<Wanted> = (0..images.len())
         .filter(|at| adding(&plan[*at]))

@@ -202,7 +202,15 @@ impl Run {
         images: &[ImageGraph],
         failures: &mut Failures,
     ) -> Result<Vec<Change>> {
-        let complete: Vec<&Wanted> = wanted.iter().filter(|image| self.is_complete(image.at)).collect();
+        let mut complete = Vec::new();
+        for image in wanted.iter().filter(|image| self.is_complete(image.at)) {
+            match self.mend(&image.pieces, &image.name).await {
+                Ok(()) => complete.push(image),
+                Err(error) => {
+                    failures.insert(image.at, self.job.failed(&images[image.at], error)?);
+                }
+            }
+        }
         if complete.is_empty() {
             return Ok(Vec::new());
         }

@@ -12,6 +12,9 @@ use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Labels;
 use crate::engine::runtime::containerd::leases::Kept;
 
+/// How often an image is unpacked anew because something of it was removed meanwhile.
+const AGAIN: usize = 3;
+
 /// One lock for each snapshot that is being made.
 #[derive(Debug, Default)]
 pub(super) struct Chains(Mutex<HashMap<String, Arc<AsyncMutex<bool>>>>);
@@ -47,27 +50,84 @@ impl Run {
     }
 
     async fn unpack(&self, runnable: &Runnable, image: &str) -> Result<()> {
-        let mut parent = "";
-        for layer in &runnable.layers {
-            self.arrival(&layer.blob.digest).await?;
-            self.job.ctx.pause_point().await?;
-            let chain = self.chains.of(&layer.chain_id);
-            let mut there = chain.lock().await;
-            if !*there {
-                let snapshotter = &self.node.snapshotter;
-                if self.daemon.has_snapshot(snapshotter, &layer.chain_id).await? {
-                    self.daemon.keep(Kept::Snapshot(snapshotter, &layer.chain_id)).await?;
-                } else {
-                    self.layer(layer, parent, image).await?;
-                }
-                *there = true;
-                if let Some(meter) = &self.layers {
-                    meter.add(layer.blob.size);
+        let (mut at, mut again) = (0, 0);
+        while let Some(layer) = runnable.layers.get(at) {
+            let below = &runnable.layers[..at];
+            match self.on_top(layer, below.last(), image).await {
+                Ok(()) => at += 1,
+                Err(error) => {
+                    again += 1;
+                    if again > AGAIN || !self.brought_back(layer, below).await.unwrap_or(false) {
+                        return Err(error);
+                    }
+                    at = 0;
                 }
             }
-            parent = &layer.chain_id;
         }
         Ok(())
+    }
+
+    /// Has a layer unpacked on the one below.
+    async fn on_top(&self, layer: &Layer, below: Option<&Layer>, image: &str) -> Result<()> {
+        self.arrival(&layer.blob.digest).await?;
+        self.job.ctx.pause_point().await?;
+        let chain = self.chains.of(&layer.chain_id);
+        let mut there = chain.lock().await;
+        if !*there {
+            if !self.kept(&layer.chain_id).await? {
+                self.layer(layer, below.map_or("", |below| &below.chain_id), image).await?;
+            }
+            *there = true;
+            if let Some(meter) = &self.layers {
+                meter.add(layer.blob.size);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a snapshot, which then stays. The lease has it before it is looked for: one that is looked for
+    /// first may be collected in between.
+    async fn kept(&self, chain_id: &str) -> Result<bool> {
+        let snapshotter = &self.node.snapshotter;
+        self.daemon.keep(Kept::Snapshot(snapshotter, chain_id)).await?;
+        Ok(self.daemon.has_snapshot(snapshotter, chain_id).await?)
+    }
+
+    /// Whether something that a layer is made of was removed by somebody: its blob is here again then, and the layers
+    /// below count as missing.
+    async fn brought_back(&self, layer: &Layer, below: &[Layer]) -> Result<bool> {
+        let mut lost = self.bring_again(&layer.blob.digest).await?;
+        for one in below {
+            let chain = self.chains.of(&one.chain_id);
+            let mut there = chain.lock().await;
+            if !self.daemon.has_snapshot(&self.node.snapshotter, &one.chain_id).await? {
+                (*there, lost) = (false, true);
+                lost |= self.bring_again(&one.blob.digest).await?;
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Brings back what was removed by somebody since it was complete.
+    ///
+    /// # Errors
+    /// As [`Run::complete`].
+    pub(super) async fn mend(&self, pieces: &Pieces, image: &str) -> Result<()> {
+        let mut lost = false;
+        for (blob, _) in &pieces.blobs {
+            lost |= self.bring_again(&blob.digest).await?;
+        }
+        for runnable in &pieces.runs {
+            if let Some((top, below)) = runnable.layers.split_last() {
+                // None below can be removed as long as that of all layers is there.
+                if !self.daemon.has_snapshot(&self.node.snapshotter, &top.chain_id).await? {
+                    *self.chains.of(&top.chain_id).lock().await = false;
+                    self.brought_back(top, below).await?;
+                    lost = true;
+                }
+            }
+        }
+        if lost { self.complete(pieces, image).await } else { Ok(()) }
     }
 
     async fn layer(&self, layer: &Layer, parent: &str, image: &str) -> Result<()> {
@@ -79,11 +139,7 @@ impl Run {
         let mounts = match daemon.prepare(snapshotter, &key, parent, labels.clone()).await {
             Ok(mounts) => mounts,
             // A snapshotter that has the unpacked layer from elsewhere, or another client that was faster.
-            Err(error)
-                if error.is_there_already() && daemon.has_snapshot(snapshotter, &layer.chain_id).await? =>
-            {
-                return Ok(daemon.keep(Kept::Snapshot(snapshotter, &layer.chain_id)).await?);
-            }
+            Err(error) if error.is_there_already() && self.kept(&layer.chain_id).await? => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         let filled = async {
@@ -94,7 +150,7 @@ impl Run {
                 return Err(ImportError::Document { image, digest, reason }.into());
             }
             match daemon.commit_snapshot(snapshotter, &key, &layer.chain_id, labels).await {
-                Err(error) if error.is_there_already() => {
+                Err(error) if error.is_there_already() && self.kept(&layer.chain_id).await? => {
                     Ok(daemon.remove_snapshot(snapshotter, &key).await?)
                 }
                 other => Ok(other?),

@@ -94,7 +94,12 @@ impl Run {
         let mut again = false;
         loop {
             let writer = match self.daemon.open_blob(&feed.blob, feed.labels.clone()).await? {
-                Opened::There => return self.there(feed, &node).await,
+                Opened::There if self.there(feed, &node).await? => return Ok(()),
+                Opened::There => {
+                    // Collected just now: it is to be brought after all.
+                    self.job.ctx.check()?;
+                    continue;
+                }
                 Opened::Writer(writer) => *writer,
             };
             let resumed = writer.offset() > 0;
@@ -118,11 +123,12 @@ impl Run {
         }
     }
 
-    /// A blob that the daemon has: kept by the lease, with the labels that lead on from it.
-    async fn there(&self, feed: &Feed, node: &Node) -> Result<()> {
-        self.job.pass(node);
+    /// A blob that the daemon said it has: kept by the lease, with the labels that lead on from it; false where it is
+    /// gone meanwhile. Looked at after the lease has it, as it may be collected before.
+    async fn there(&self, feed: &Feed, node: &Node) -> Result<bool> {
         self.daemon.keep(Kept::Content(&node.digest.to_string())).await?;
-        let there = self.daemon.blob_labels(&node.digest).await?.unwrap_or_default();
+        let Some(there) = self.daemon.blob_labels(&node.digest).await? else { return Ok(false) };
+        self.job.pass(node);
         let mut wanted = there.clone();
         merge(&mut wanted, &feed.labels);
         if wanted != there {
@@ -130,7 +136,21 @@ impl Run {
         }
         self.sums.found(node.size);
         self.job.meter.add(node.size);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Brings a blob again where somebody removed it since it arrived; tells whether.
+    ///
+    /// # Errors
+    /// As it is to bring it.
+    pub(super) async fn bring_again(&self, digest: &Digest) -> Result<bool> {
+        let Some(feed) = self.feeds.iter().find(|feed| feed.blob.digest == *digest) else { return Ok(false) };
+        if self.daemon.blob_labels(digest).await?.is_some() {
+            return Ok(false);
+        }
+        self.job.meter.take_back(feed.blob.size);
+        self.one(feed).await?;
+        Ok(true)
     }
 
     async fn stream(&self, feed: &Feed, node: &Node, mut writer: Writer) -> std::result::Result<(), Unsent> {
