@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ssh_key::PublicKey;
 
 use super::blocking::blocking;
 use super::bundle::assemble::{AssembleReport, AssembleSpec, BundleSpec, assemble};
@@ -115,17 +116,24 @@ pub struct PlanReport {
     pub place: Foreseen,
 }
 
-/// Plans without touching the medium: resolves, and refuses what would not fit or has no place to go.
+/// Plans without touching the medium: resolves, and refuses what would not fit or has no place to go. By the public
+/// half of the key, where there is one, a bundle of the same content is found.
 ///
 /// # Errors
 /// As [`pack`] before its first byte.
-pub async fn plan(spec: PackSpec, registry: &Registry, ctx: &JobCtx) -> Result<PlanReport> {
+pub async fn plan(
+    spec: PackSpec,
+    registry: &Registry,
+    key: Option<PublicKey>,
+    ctx: &JobCtx,
+) -> Result<PlanReport> {
     destination(&spec.bundle.to)?;
     let state = State::new(ctx.files.clone(), spec.state.clone());
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let (missing, expires) = (assembly.missing.clone(), assembly.bundle.expires);
     let ctx = ctx.clone();
-    let place = blocking(move || foresee(&assembly, &state, &ctx)).await?;
+    let key = key.map(|key| key.key_data().clone());
+    let place = blocking(move || foresee(&assembly, key.as_ref(), &state, &ctx)).await?;
     Ok(PlanReport { resolved, missing, expires, place })
 }
 

@@ -200,6 +200,15 @@ fn r12_r13_a_second_pack_fetches_nothing_and_mends_what_is_wrong() {
     let again = world.pack(&["HOST/team/app:1"]).code(0);
     assert_eq!((again.bundle(), fetched(&again)), (bundle.clone(), 0));
     assert_eq!(snapshot(&bundle), before);
+    // The plan knows it, too; and that other images make another bundle.
+    let plan = world.pack(&["HOST/team/app:1", "--dry-run"]).code(0).report();
+    assert_eq!((&plan["repeats"], &plan["serial"], &plan["toWrite"]), (&json!(true), &json!(1), &json!(0)));
+    let other = format!("HOST/team/app@{}", plan["resolved"]["images"][0]["digest"].as_str().unwrap());
+    let plan = world.pack(&["HOST/team/app:1", &other, "--dry-run"]).code(0).report();
+    assert_eq!((&plan["repeats"], &plan["serial"]), (&json!(false), &json!(2)));
+    world.key("other");
+    let by_other = world.pack(&["HOST/team/app:1", "--dry-run", "--key", "other"]).code(0).report();
+    assert_eq!((&by_other["repeats"], &by_other["serial"]), (&json!(false), &json!(2)));
     assert!(!layers.iter().any(|layer| world.registry.log()[seen..].contains(&format!("blobs/{layer}"))));
     let path = bundle.join(layers[1].layout_path());
     let right = std::fs::read(&path).unwrap();
@@ -211,6 +220,22 @@ fn r12_r13_a_second_pack_fetches_nothing_and_mends_what_is_wrong() {
     assert_eq!((mended.bundle(), fetched(&mended)), (bundle.clone(), right.len() as u64));
     assert_eq!(std::fs::read(&path).unwrap(), right);
     world.verify(&bundle, &["--deep"]).code(0);
+}
+
+#[test]
+fn a_plan_says_whether_the_program_is_carried_as_the_run_then_does() {
+    let Some((world, _)) = world() else { return };
+    let run = |more: &[&str]| {
+        let reference = world.reference("team/app:1");
+        world.run([&["pack", "--to", "medium", &reference], more].concat()).code(0)
+    };
+    let program = std::fs::read(world.command().get_program()).unwrap();
+    let carried = airlift::engine::bundle::contents::is_static(&program);
+    let plan = run(&["--dry-run"]);
+    assert_eq!(plan.said().contains("not carried: this airlift is not static"), !carried, "{plan:?}");
+    assert!(!run(&["--dry-run", "--no-tool"]).said().contains("not carried"));
+    let bundle = run(&[]).stdout;
+    assert_eq!(Path::new(bundle.trim()).join("airlift/bin").exists(), carried);
 }
 
 #[test]

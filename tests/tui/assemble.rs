@@ -164,6 +164,21 @@ fn the_plan_is_worked_out_by_itself_as_the_command_would_without_writing() {
 }
 
 #[test]
+fn the_same_images_again_and_a_program_that_stays_behind_are_foreseen() {
+    let mut desk = ready();
+    let mut plan = plan();
+    plan.place.repeats = true;
+    plan.place.to_write = 0;
+    plan.place.not_carried = Some("this airlift is not static".into());
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan))));
+    let screen = desk.screen();
+    for words in ["serial 42, signed already", "no new serial", "! not carried: this airlift is not static"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("airlift itself is carried") && !screen.contains("   before it  "), "{screen}");
+}
+
+#[test]
 fn the_time_is_told_once_a_rate_was_measured() {
     let mut desk = planned();
     assert!(!desk.screen().contains("about"));

@@ -115,6 +115,8 @@ pub(crate) fn plan() -> PlanReport {
             path: "/media/op/KINGSTON/bundle-42".into(),
             serial: 42,
             goes_on: false,
+            repeats: false,
+            not_carried: None,
             last_signed: Some(41),
             previous: Some(Previous {
                 path: "/media/op/KINGSTON/bundle-41".into(),

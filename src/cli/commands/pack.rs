@@ -140,9 +140,20 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         place.file_system,
         place.split
     ));
-    let how = if place.goes_on { "goes on with" } else { "would become" };
     let left = text::bytes(place.to_write);
-    out.note(format!("{how} {}, {left} to write", place.path.display()));
+    let path = place.path.display();
+    out.note(if place.repeats {
+        format!("{path} holds the same, signed by this key: it is gone over and mended, and keeps its serial")
+    } else {
+        let how = if place.goes_on { "goes on with" } else { "would become" };
+        format!("{how} {path}, {left} to write")
+    });
+    if let Some(reason) = &place.not_carried {
+        out.warn(format!("the program is not carried: {reason}"));
+    }
+    if place.repeats {
+        return;
+    }
     if let Some(changes) = place.previous.as_ref().and_then(|previous| previous.changes.as_ref()) {
         out.note(format!(
             "since serial {}: {}",

@@ -143,17 +143,25 @@ pub fn running_program() -> std::io::Result<PathBuf> {
     })
 }
 
-/// The first bytes of the running program, and the rest of it.
-fn open_program() -> std::io::Result<(Vec<u8>, std::fs::File)> {
-    let mut program = std::fs::File::open(running_program()?)?;
-    let mut head = Vec::new();
-    (&mut program).take(HEADERS).read_to_end(&mut head)?;
-    Ok((head, program))
+/// The first bytes of the running program, and the rest of it; or why it cannot be carried.
+fn open_program() -> std::result::Result<(Vec<u8>, std::fs::File), String> {
+    let open = || {
+        let mut program = std::fs::File::open(running_program()?)?;
+        let mut head = Vec::new();
+        (&mut program).take(HEADERS).read_to_end(&mut head)?;
+        Ok((head, program))
+    };
+    let (head, program) =
+        open().map_err(|error: std::io::Error| format!("this program cannot be read: {error}"))?;
+    if is_static(&head) {
+        return Ok((head, program));
+    }
+    Err("this airlift is not static and may not run elsewhere; take a static build along".to_owned())
 }
 
-/// Whether a pack that is asked to carry this program would do so.
-pub fn would_carry(wanted: bool) -> bool {
-    wanted && open_program().is_ok_and(|(head, _)| is_static(&head))
+/// Why a pack that is asked to carry this program would not do so; nothing where it would.
+pub fn not_carried() -> Option<String> {
+    open_program().err()
 }
 
 /// What became of carrying the program.
@@ -171,12 +179,8 @@ pub enum Program {
 pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
     let (head, rest) = match open_program() {
         Ok(opened) => opened,
-        Err(error) => return Ok(Program::Left(format!("this program cannot be read: {error}"))),
+        Err(reason) => return Ok(Program::Left(format!("not carried: {reason}"))),
     };
-    if !is_static(&head) {
-        let reason = "this airlift is not statically linked and may not run elsewhere: it is not carried";
-        return Ok(Program::Left(reason.to_owned()));
-    }
     let Platform { os, architecture, .. } = Platform::host();
     let path = format!("airlift/bin/{os}-{architecture}/airlift");
     make_parent(&**files, root, &path)?;

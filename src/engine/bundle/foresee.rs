@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ssh_key::public::KeyData;
 
 use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, there};
+use super::contents;
 use super::read::document_bytes;
 use super::repeat;
 use super::workdir;
@@ -37,6 +39,11 @@ pub struct Foreseen {
     pub serial: u64,
     /// Whether a run that was cut off is gone on with.
     pub goes_on: bool,
+    /// Whether the newest signed bundle of that name holds the same: it is checked and mended, and no new one is made.
+    pub repeats: bool,
+    /// Why this program is not carried, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_carried: Option<String>,
     /// The last serial that this host signed under that name.
     pub last_signed: Option<u64>,
     /// The newest signed bundle of that name in the same place.
@@ -55,11 +62,11 @@ pub struct Previous {
     pub changes: Option<Diff>,
 }
 
-/// Looks ahead of [`super::assemble::assemble`].
+/// Looks ahead of [`super::assemble::assemble`] by the owner of this key, where there is one yet.
 ///
 /// # Errors
 /// That it would not fit; a file error.
-pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Foreseen> {
+pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &JobCtx) -> Result<Foreseen> {
     let files = &*ctx.files;
     bundle::check_name(&spec.bundle.name)?;
     let space = files.space(&spec.bundle.to)?;
@@ -69,11 +76,19 @@ pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Fores
     let last_signed = state.read().last_signed(&spec.bundle.name);
     let next = last_signed.map_or(1, |last| last.saturating_add(1));
     let unfinished = repeat::unfinished(&found);
-    let lies_there = unfinished.as_ref().map(|(root, _)| there(files, root)).transpose()?.unwrap_or_default();
+    let same = match (&unfinished, &newest, key) {
+        (None, Some((root, _)), Some(key)) => repeat::repeated(spec, &limits, root, key, ctx)?,
+        _ => None,
+    };
+    let root = unfinished.as_ref().or(newest.as_ref().filter(|_| same.is_some())).map(|(root, _)| root);
+    let lies_there = root.map(|root| there(files, root)).transpose()?.unwrap_or_default();
     preflight(&plan, &limits, &lies_there)?;
-    let serial = match &unfinished {
-        Some((_, serial)) => next.max(*serial),
-        None => free_serial(spec, next.max(newest.as_ref().map_or(0, |(_, serial)| *serial) + 1), ctx)?,
+    let serial = match (&unfinished, &same) {
+        (Some((_, serial)), _) => next.max(*serial),
+        (None, Some((document, _))) => document.serial,
+        (None, None) => {
+            free_serial(spec, next.max(newest.as_ref().map_or(0, |(_, serial)| *serial) + 1), ctx)?
+        }
     };
     let blobs = sizes(&plan);
     let parts = |size: u64| limits.part_size(size).map_or(1, |part| size.div_ceil(part));
@@ -86,6 +101,8 @@ pub fn foresee(spec: &AssembleSpec, state: &State, ctx: &JobCtx) -> Result<Fores
         path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
         goes_on: unfinished.is_some(),
+        repeats: same.is_some(),
+        not_carried: spec.bundle.tool.then(contents::not_carried).flatten(),
         last_signed,
         previous: newest.map(|(path, serial)| previous(path, serial, spec, &plan, ctx)),
     })

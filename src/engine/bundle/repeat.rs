@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use ssh_key::public::KeyData;
+
 use super::assemble::{AssembleSpec, finished};
 use super::listing;
 use super::workdir::{self, Found};
@@ -95,10 +97,7 @@ pub fn place(
         return Ok(Place::New { root, lease, id });
     }
     if let Some((root, _)) = &newest
-        && let Some((document, bytes)) = signed_document(&*ctx.files, root, signer)
-        && same_content(spec, limits, &document)
-        && files_right(&*ctx.files, root, &document)
-        && nothing_foreign(&*ctx.files, root, &document)?
+        && let Some((document, bytes)) = repeated(spec, limits, root, signer.public().key_data(), ctx)?
     {
         let lease = state.lease(&spec.bundle.name, document.serial).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
@@ -114,6 +113,26 @@ pub fn place(
         // A directory of that name that is nobody's bundle is not ours to write into.
         at_least = lease.serial() + 1;
     }
+}
+
+/// The document of a finished bundle, if it holds what is asked for now and this key has signed it: a pack goes over
+/// that bundle once more and makes no new one.
+///
+/// # Errors
+/// A file error.
+pub(super) fn repeated(
+    spec: &AssembleSpec,
+    limits: &Limits,
+    root: &Path,
+    key: &KeyData,
+    ctx: &JobCtx,
+) -> Result<Option<(BundleManifest, Vec<u8>)>> {
+    let files = &*ctx.files;
+    let Some((document, bytes)) = signed_document(files, root, key) else { return Ok(None) };
+    let same = same_content(spec, limits, &document)
+        && files_right(files, root, &document)
+        && nothing_foreign(files, root, &document)?;
+    Ok(same.then_some((document, bytes)))
 }
 
 /// The bundle that was cut off and is gone on with: one that is newer than every signed one.
@@ -158,7 +177,7 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
         && document.blobs.iter().all(same_parts)
         && document.missing.iter().map(|m| &m.reference).eq(spec.missing.iter().map(|m| &m.reference))
         && document.tool.version == env!("CARGO_PKG_VERSION")
-        && super::contents::would_carry(spec.bundle.tool) != document.tool.binaries.is_empty()
+        && (spec.bundle.tool && super::contents::not_carried().is_none()) != document.tool.binaries.is_empty()
         && document.images.len() == spec.images.len()
         && spec.images.iter().zip(&document.images).all(same_image)
 }
@@ -194,9 +213,8 @@ fn nothing_foreign(files: &dyn Files, root: &Path, document: &BundleManifest) ->
 
 /// The document of a finished bundle, if this key has signed these very bytes before: nothing else on a medium
 /// is worth parsing, and a document that somebody changed is never signed by going over it once more.
-fn signed_document(files: &dyn Files, root: &Path, signer: &Signer) -> Option<(BundleManifest, Vec<u8>)> {
+fn signed_document(files: &dyn Files, root: &Path, key: &KeyData) -> Option<(BundleManifest, Vec<u8>)> {
     let bytes = super::read::document_bytes(files, root).ok()?;
-    let key = signer.public().key_data();
     let is_ours = |signature: &sign::SignatureFile| {
         let content = signature.content.as_ref().ok();
         content.and_then(|content| sign::check::signer_of(&bytes, content)).as_ref() == Some(key)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use ssh_key::PublicKey;
 
 use super::images::{ImagesError, lock_of};
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, SignerSpec, key};
@@ -36,7 +37,7 @@ use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
 use crate::engine::service;
 use crate::engine::sign::countersign::{CountersignReport, CountersignSpec, countersign};
-use crate::engine::sign::keys::refuse_on_medium;
+use crate::engine::sign::keys::{load_public, refuse_on_medium};
 use crate::engine::sign::{Signer, agent, fingerprint};
 use crate::engine::state::State;
 
@@ -185,11 +186,12 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         None => None,
     };
     let registry = registry(job.registry.clone())?;
-    let signer = if job.dry_run { None } else { Some(open(&job.signer, host, ctx).await?) };
-    let Some(signer) = signer else {
+    if job.dry_run {
+        let key = public(&job.signer).await;
         let spec = pack_spec(job, (expires, lock), &registry, ctx).await?;
-        return Ok(JobReport::Plan(pack::plan(spec, &registry, ctx).await?));
-    };
+        return Ok(JobReport::Plan(pack::plan(spec, &registry, key, ctx).await?));
+    }
+    let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
     let recorded = recorded(&job, carrier, ctx).await;
@@ -311,6 +313,20 @@ async fn open(signer: &SignerSpec, host: &Host, ctx: &JobCtx) -> Result<Signer> 
     given::check(&path, "signing key", "airlift key generate makes one; --key FILE or --agent use another")?;
     let (files, passphrases) = (Arc::clone(&ctx.files), Arc::clone(&host.passphrases));
     asking(ctx, move || Signer::from_file(&*files, &path, &*passphrases)).await
+}
+
+/// The public half of what signs, asking nobody; nothing where it cannot be had yet: a plan needs no key.
+async fn public(signer: &SignerSpec) -> Option<PublicKey> {
+    match signer {
+        SignerSpec::Agent(selector) => {
+            let signer = Signer::from_agent(&agent::socket().ok()?, selector.as_deref()).await.ok()?;
+            Some(signer.public().clone())
+        }
+        SignerSpec::Key(path) => {
+            let path = path.clone();
+            blocking(move || load_public(&path)).await.ok()
+        }
+    }
 }
 
 /// Runs something that may wait for a person. A cancel ends the wait; the thread goes on until it is answered.

@@ -39,9 +39,10 @@ pub(super) fn facts(model: &Model) -> Vec<Fact> {
     facts.push(expires(plan, model));
     facts.push(key(model));
     facts.push(read_back(model.assembly.read_back));
-    facts.push(match model.assembly.tool {
-        true => ("program", "airlift itself is carried for the other side".to_owned(), Role::Text),
-        false => ("program", "not carried".to_owned(), Role::Text),
+    facts.push(match (model.assembly.tool, plan.and_then(|plan| plan.place.not_carried.as_ref())) {
+        (true, Some(reason)) => ("program", format!("! not carried: {reason}"), Role::Warn),
+        (true, None) => ("program", "airlift itself is carried for the other side".to_owned(), Role::Text),
+        (false, _) => ("program", "not carried".to_owned(), Role::Text),
     });
     if model.assembly.keep_going {
         let words = "! what cannot be had is left out, and the bundle marked incomplete".to_owned();
@@ -55,6 +56,7 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
     let serial = match place.last_signed {
         _ if place.goes_on => format!("serial {}, goes on where a run was cut off", place.serial),
+        _ if place.repeats => format!("serial {}, signed already, with the same images", place.serial),
         Some(last) => format!("serial {} (signed here last: {last})", place.serial),
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
@@ -63,6 +65,10 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
         let words =
             "! what was cut off there becomes this list; e gives this one a name of its own".to_owned();
         facts.push(("", words, Role::Warn));
+    }
+    if place.repeats {
+        let words = "no new serial: what lies there is hashed, and what is wrong fetched again".to_owned();
+        facts.push(("", words, Role::Text));
     }
     if let (Some(before), Some(chosen)) = (model.left_elsewhere(), &model.chosen) {
         let (name, now) = (&model.assembly.name, &chosen.carrier);
@@ -78,7 +84,9 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
     ));
     facts.push(("time", time(place.to_write, model), Role::Text));
     facts.push(("goes to", destination(place), Role::Text));
-    facts.push(("before it", previous(place), Role::Text));
+    if !place.repeats {
+        facts.push(("before it", previous(place), Role::Text));
+    }
     for missing in &plan.missing {
         facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
     }
@@ -106,6 +114,7 @@ fn time(bytes: u64, model: &Model) -> String {
     let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s", text::bytes(rate));
     match (model.assembly.rate, model.tested()) {
+        _ if bytes == 0 => format!("nothing is to be written; what is there is hashed{more}"),
         (Some(rate @ 1..), _) => {
             format!("about {} at {} as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
         }
@@ -213,6 +222,8 @@ mod tests {
             path: "/media/stick/bundle-7".into(),
             serial: 7,
             goes_on: false,
+            repeats: false,
+            not_carried: None,
             last_signed: Some(6),
             previous: None,
         }
