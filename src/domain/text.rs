@@ -129,6 +129,26 @@ pub fn groups(digits: &str, size: usize) -> String {
     letters.chunks(size.max(1)).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
+/// The same words with every long hexadecimal number cut to its first eight digits: two digests side by side stay two.
+pub fn short_digests(words: &str) -> String {
+    let mut short = String::new();
+    let mut rest = words;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let other = rest[digits..].bytes().take_while(|byte| !byte.is_ascii_hexdigit()).count();
+        let (number, after) = rest.split_at(digits);
+        if digits >= 32 {
+            short.push_str(&number[..8]);
+            short.push('…');
+        } else {
+            short.push_str(number);
+        }
+        short.push_str(&after[..other]);
+        rest = &after[other..];
+    }
+    short
+}
+
 /// Whether a pattern with `*` and `?` matches all of a text; linear in pattern times text, however many stars.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
@@ -157,6 +177,16 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_digests_are_cut_to_what_tells_them_apart() {
+        let (a, b) = ("ab".repeat(32), "cd".repeat(32));
+        let words = format!("ä blobs/sha256/{a}: expected sha256:{a}, the bytes hash to sha256:{b} é");
+        let short =
+            "ä blobs/sha256/abababab…: expected sha256:abababab…, the bytes hash to sha256:cdcdcdcd… é";
+        assert_eq!(short_digests(&words), short);
+        assert_eq!(short_digests("deadbeef, face"), "deadbeef, face");
+    }
 
     #[test]
     fn hostile_characters_become_visible_and_the_rest_is_kept() {

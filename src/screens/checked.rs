@@ -1,6 +1,7 @@
 //! Report of the air-gapped side: the verdict, who signed and when that was decided, what was checked and what was not.
 
 use std::path::Path as FsPath;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,6 +17,7 @@ use crate::domain::sheet::{Carried, Checked as Row, Deed, FORMAT, Grade, Sheet, 
 use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::domain::trust::SerialDecision;
+use crate::domain::view::ItemView;
 use crate::engine::bundle::offer::Said;
 use crate::engine::bundle::verify::VerifyReport;
 use crate::engine::sheet::{imported, verified};
@@ -157,7 +159,13 @@ fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
             let mut warnings = vec![failure.message.clone()];
             warnings.extend(failure.hints.iter().map(|hint| hints::here(hint)));
             let bad = checked.view.items.list.iter().filter(|item| item.note.is_some());
-            warnings.extend(bad.filter_map(|item| item.note.clone()).filter(|note| *note != failure.message));
+            let told = |item: &Arc<ItemView>| {
+                let note = item.note.clone()?;
+                // The reason of a file names it; that of an image does not.
+                let image = note.starts_with("needs ");
+                Some(if image { format!("{} {note}", item.name) } else { note })
+            };
+            warnings.extend(bad.filter_map(told).filter(|note| *note != failure.message));
             let verdict = format!("refused ({}): nothing of it may be used", failure.class());
             Some(Sheet { grade: Grade::Fail, verdict, warnings, ..by_its_word(said?, checked) })
         }

@@ -44,6 +44,11 @@ fn newer() -> Option<SerialDecision> {
     Some(SerialDecision::Newer { from: 41 })
 }
 
+fn differs() -> String {
+    let (expected, actual) = ("ab".repeat(32), "cd".repeat(32));
+    format!("blobs/sha256/{expected}: expected sha256:{expected}, the bytes hash to sha256:{actual}")
+}
+
 fn view(passed: usize, failed: bool) -> Msg {
     let mut view = JobView::default();
     let at = Duration::ZERO;
@@ -59,7 +64,9 @@ fn view(passed: usize, failed: bool) -> Msg {
         view.apply(&Event::Bytes { phase, done: 24_900_000_000 }, Duration::from_secs(200));
         if failed {
             let item = format!("sha256:{}", "ab".repeat(32));
-            let reason = "blobs/sha256/abab: expected sha256:abab, the bytes hash to sha256:cdcd".to_owned();
+            view.apply(&Event::Failed { phase, item, reason: differs() }, Duration::from_secs(201));
+            let item = "registry.k8s.io/etcd:3.5.12".to_owned();
+            let reason = format!("needs blobs/sha256/{}, which is damaged", "ab".repeat(32));
             view.apply(&Event::Failed { phase, item, reason }, Duration::from_secs(201));
         }
     }
@@ -96,12 +103,21 @@ fn a_damaged_file_stands_above_the_images_and_says_what_it_should_be() {
     desk.keys("v").tell(view(6, true));
     desk.tell(failed(
         Kind::Integrity,
-        "blobs/sha256/abab: expected sha256:abab, the bytes hash to sha256:cdcd",
+        &differs(),
         "the medium or the copy is damaged: copy or pack it again; do not trust this medium",
     ));
     insta::assert_snapshot!(desk.picture());
-    desk.keys("d");
+    let screen = desk.screen();
+    assert_eq!(screen.matches("hash to sha256:cdcdcdcd").count(), 1, "{screen}");
+    assert!(screen.contains("expected sha256:abababab…, the bytes"), "{screen}");
+    assert!(screen.contains("x FAIL   registry.k8s.io/etcd:3.5.12"), "{screen}");
+    assert!(screen.contains("-        docker.io/library/nginx:1.25.3"), "{screen}");
+    desk.keys("Down d");
     insta::assert_snapshot!(desk.picture());
+    let screen = desk.screen();
+    for letters in ["ab", "cd"] {
+        assert!(screen.contains(&format!("│ sha256:{} ", letters.repeat(32))), "{screen}");
+    }
 }
 
 #[test]
@@ -195,7 +211,14 @@ fn a_real_bundle_with_a_changed_byte_names_the_file() {
     live.job("v");
     let screen = live.desk.screen();
     assert!(screen.contains("x REFUSED (integrity)") && screen.contains("blobs/sha256/"), "{screen}");
-    assert!(!screen.contains(" ok     docker.io"), "{screen}");
+    // Of the images, just the one that needs it is named.
+    let stands = |state: &str, image: &str| {
+        screen.lines().any(|line| line.contains(state) && line.contains(&format!("/airlift/{image}")))
+    };
+    assert!(
+        stands("x FAIL  ", "plain") && stands("   -   ", "multi") && stands("   -   ", "latest"),
+        "{screen}"
+    );
     assert!(live.desk.keys("Enter").screen().contains("step 4/4 Report"));
 }
 

@@ -131,6 +131,36 @@ pub fn close(bundle: &BundleReader) -> Result<Graph> {
     }
 }
 
+/// The images that need one of these blobs, each with those it needs; what cannot be read leads no further.
+pub fn needing(bundle: &BundleReader, damaged: &BTreeSet<Digest>) -> Vec<(String, Vec<Digest>)> {
+    let mut known = HashMap::new();
+    let mut found = Vec::new();
+    for image in &bundle.document().images {
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![image.digest.clone()]);
+        while let Some(digest) = todo.pop() {
+            if seen.insert(digest.clone()) {
+                let children = known.entry(digest.clone()).or_insert_with(|| children(bundle, &digest));
+                todo.extend(children.iter().cloned());
+            }
+        }
+        let needed: Vec<Digest> = seen.intersection(damaged).cloned().collect();
+        if !needed.is_empty() {
+            found.push((image.reference.to_string(), needed));
+        }
+    }
+    found
+}
+
+/// What a blob points at, where it is a manifest or an index that can be read.
+fn children(bundle: &BundleReader, digest: &Digest) -> Vec<Digest> {
+    let document = bundle.blob(digest).filter(|blob| mt::is_document(&blob.media_type));
+    let bytes = document.and_then(|_| bundle.read(digest, MAX_MANIFEST).ok());
+    let parsed = bytes.and_then(|bytes| manifest::parse(&bytes, None).ok());
+    parsed.map_or_else(Vec::new, |parsed| {
+        parsed.children().into_iter().map(|child| child.digest.clone()).collect()
+    })
+}
+
 fn document(path: &str, reason: &str) -> GraphError {
     GraphError::Document { path: path.to_owned(), reason: reason.to_owned() }
 }

@@ -1,6 +1,6 @@
 //! Hashes many files at once, one thread a core, largest first, each byte read once; with what layers unpack to, if asked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -143,6 +143,7 @@ fn hash_each(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result
     let meter = Meter::start(ctx, Phase::Verify, work.len() as u64, total);
     let next = AtomicUsize::new(0);
     let failures: Mutex<Vec<EngineError>> = Mutex::new(Vec::new());
+    let damaged: Mutex<BTreeSet<Digest>> = Mutex::default();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(work.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -164,6 +165,9 @@ fn hash_each(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result
                         if let Ok(mut failures) = failures.lock() {
                             failures.push(error);
                         }
+                        if let (Work::Blob(blob, _), Ok(mut damaged)) = (item, damaged.lock()) {
+                            damaged.insert(blob.digest.clone());
+                        }
                     }
                 }
             });
@@ -171,10 +175,26 @@ fn hash_each(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result
     });
     ctx.check()?;
     let failures = failures.into_inner().unwrap_or_default();
+    name_images(bundle, &damaged.into_inner().unwrap_or_default(), ctx);
     if failures.is_empty() {
         meter.finish();
     }
     Ok((meter.done(), failures))
+}
+
+/// Says which images cannot be whole without what is damaged.
+fn name_images(bundle: &BundleReader, damaged: &BTreeSet<Digest>, ctx: &JobCtx) {
+    if damaged.is_empty() {
+        return;
+    }
+    for (item, needed) in super::graph::needing(bundle, damaged) {
+        let first = needed.first().map_or_else(String::new, Digest::layout_path);
+        let reason = match needed.len() {
+            0 | 1 => format!("needs {first}, which is damaged"),
+            more => format!("needs {first} and {} more that are damaged", more - 1),
+        };
+        ctx.say(Event::Failed { phase: Phase::Verify, item, reason });
+    }
 }
 
 fn name(item: &Work<'_>) -> String {

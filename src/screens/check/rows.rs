@@ -1,5 +1,7 @@
 //! The rows of the verification: its checks in their order, what is damaged, and every image with what came of it.
 
+use std::sync::Arc;
+
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
@@ -7,13 +9,13 @@ use crate::domain::bundle::Image;
 use crate::domain::progress::Check;
 use crate::domain::text;
 use crate::domain::trust::AllowRollback;
-use crate::domain::view::{ItemState, JobView};
+use crate::domain::view::{ItemState, ItemView, JobView};
 use crate::engine::spec::JobReport;
 use crate::tui::gap::Checked;
 use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
-use crate::tui::words;
+use crate::tui::words::{self, count};
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Line {
     more: Vec<String>,
     /// What `c` copies of it.
     pub(super) copy: Option<String>,
+    /// Whether it is the check that the verification failed on.
+    failed: bool,
 }
 
 impl Line {
@@ -44,6 +48,7 @@ impl Line {
             size: String::new(),
             more: Vec::new(),
             copy: None,
+            failed: false,
         }
     }
 
@@ -66,26 +71,48 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
         (None, Some(checked)) => (Some(&*checked.view), Some(&checked.ended)),
         (None, None) => (None, None),
     };
-    let mut lines = checks(view, ended, running.is_some());
+    let failed = |item: &&Arc<ItemView>| item.state == ItemState::Failed;
+    let bad: Vec<&ItemView> = view
+        .map_or_else(Vec::new, |view| view.items.list.iter().filter(failed).map(|item| &**item).collect());
+    let images = model.gap.said().map_or(&[][..], |said| &said.report.images);
+    let of_an_image = |item: &ItemView| images.iter().any(|image| image.reference.to_string() == item.name);
+    let (hurt, files): (Vec<&ItemView>, Vec<&ItemView>) = bad.into_iter().partition(|item| of_an_image(item));
+    let mut lines = checks(view, ended, running.is_some(), files.len());
     if lines.iter().all(|line| line.state == "todo") {
         foresee(model, &mut lines);
     }
-    if let Some(view) = view {
-        let bad = view.items.list.iter().filter(|item| item.state == ItemState::Failed);
-        lines.extend(bad.map(|item| {
-            let reason = item.note.clone().unwrap_or_default();
-            Line {
-                copy: Some(item.name.clone()),
-                ..Line::new("x FAIL", Role::Fail, item.name.clone(), reason)
-            }
-        }));
-    }
-    let images = model.gap.said().map_or(&[][..], |said| &said.report.images);
-    lines.extend(images.iter().map(|image| image_line(image, ended)));
+    lines.extend(files.into_iter().flat_map(damaged));
+    let mut images: Vec<Line> = images.iter().map(|image| image_line(image, ended, &hurt)).collect();
+    images.sort_by_key(|line| line.role != Role::Fail);
+    lines.extend(images);
     lines
 }
 
-fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool) -> Vec<Line> {
+/// A damaged file, and below it what was found: shortened on the screen, in full on its page.
+fn damaged(item: &ItemView) -> [Line; 2] {
+    let note = item.note.clone().unwrap_or_default();
+    let (path, reason) = note.split_once(": ").filter(|(path, _)| !path.contains(' ')).unwrap_or(("", &note));
+    let what = if path.is_empty() { &item.name } else { path };
+    let more = on_lines(&note);
+    let line = |state, words: &str| Line {
+        more: more.clone(),
+        copy: Some(item.name.clone()),
+        ..Line::new(state, Role::Fail, text::short_digests(words), "")
+    };
+    [line("x FAIL", what), line("", &format!("  {reason}"))]
+}
+
+/// The reason of a damaged file with each digest on a line of its own.
+fn on_lines(note: &str) -> Vec<String> {
+    let apart = note.replacen(": expected ", "\nexpected\n", 1);
+    apart
+        .replacen(", the bytes hash to ", "\nbut its bytes hash to\n", 1)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool, damaged: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut open = true;
     for check in Check::ALL {
@@ -93,8 +120,13 @@ fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool) -> Vec<L
         let line = match (passed, ended) {
             (Some((_, words)), _) => Line::new("ok", Role::Ok, check.name(), words),
             (None, Some(Ended::Failed(failure))) if std::mem::take(&mut open) => {
-                let failed = Line::new("x FAIL", Role::Fail, check.name(), &failure.message);
-                Line { copy: Some(failure.message.clone()), ..failed }
+                // What is wrong stands in the rows of the files themselves.
+                let words = match damaged {
+                    0 => failure.message.clone(),
+                    damaged => format!("{}, see below", count(damaged, "damaged file")),
+                };
+                let line = Line::new("x FAIL", Role::Fail, check.name(), words);
+                Line { copy: Some(failure.message.clone()), failed: true, ..line }
             }
             (None, Some(Ended::Cancelled)) if std::mem::take(&mut open) => {
                 Line::new("stopped", Role::Warn, check.name(), "on request; v begins anew")
@@ -150,22 +182,26 @@ fn foresee(model: &Model, lines: &mut [Line]) {
     }
 }
 
-fn image_line(image: &Image, ended: Option<&Ended>) -> Line {
+fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line {
+    let reference = image.reference.to_string();
+    let needs = hurt.iter().find(|item| item.name == reference);
     let (state, role) = match ended {
+        _ if needs.is_some() => ("x FAIL", Role::Fail),
         Some(Ended::Succeeded(_)) => ("ok", Role::Ok),
         Some(_) => ("-", Role::Dim),
         None => ("todo", Role::Dim),
     };
     let platforms: Vec<String> = image.platforms.iter().map(|one| one.platform().to_string()).collect();
     let size: u64 = image.platforms.iter().fold(0, |sum, one| sum.saturating_add(one.size));
-    let mut line = Line::new(state, role, image.reference.to_string(), "");
+    let mut line = Line::new(state, role, reference, "");
     line.size = text::bytes(size);
-    line.more = vec![
+    line.more = needs.and_then(|item| item.note.clone()).into_iter().collect();
+    line.more.extend([
         format!("digest    {}", image.digest),
         format!("type      {}", image.media_type),
         format!("source    {}, resolved {:.0}", image.source, image.resolved_at),
         format!("carried   {}", platforms.join(", ")),
-    ];
+    ]);
     if !image.omitted_platforms.is_empty() {
         let omitted = image.omitted_platforms.iter().map(|one| one.platform().to_string());
         line.more.push(format!("left out  {}", omitted.collect::<Vec<_>>().join(", ")));
@@ -181,13 +217,11 @@ fn image_line(image: &Image, ended: Option<&Ended>) -> Line {
 /// A row in full.
 pub(super) fn page(line: &Line, model: &Model) -> Page {
     let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
-    if let (Some(Ended::Failed(failure)), Role::Fail) = (ended, line.role)
-        && line.note == failure.message
-    {
+    if let (Some(Ended::Failed(failure)), true) = (ended, line.failed) {
         return words::failure_page(&format!("{} failed", line.what), failure);
     }
-    let mut lines =
-        vec![(format!("{}  {}", line.state, line.what), Role::Title), (line.note.clone(), line.role)];
+    let mut lines = vec![(format!("{}  {}", line.state, line.what.trim_start()), Role::Title)];
+    lines.extend((!line.note.is_empty()).then(|| (line.note.clone(), line.role)));
     lines.extend(line.more.iter().map(|words| (words.clone(), Role::Text)));
     let copy = line.copy.clone().unwrap_or_else(|| line.note.clone());
     Page::new("Details", lines).copying(copy)
