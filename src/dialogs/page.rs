@@ -11,6 +11,7 @@ use super::{Reply, Window, hints};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
+use crate::domain::shell::shell_lines;
 use crate::domain::text;
 use crate::widgets::look::Look;
 use crate::widgets::{line, popup};
@@ -26,6 +27,8 @@ pub struct Page {
     /// The columns it was folded for, and the lines then.
     folded: RefCell<(usize, Vec<(String, Role)>)>,
     copy: Option<String>,
+    /// The words of a command that stands above the lines.
+    command: Option<Vec<String>>,
 }
 
 impl Page {
@@ -38,6 +41,7 @@ impl Page {
             last: Cell::new(None),
             folded: RefCell::default(),
             copy: None,
+            command: None,
         }
     }
 
@@ -53,6 +57,14 @@ impl Page {
         self
     }
 
+    /// Below a command, on lines that a shell takes as they are. The page has no frame at its sides then: what the
+    /// terminal selects of it is the command alone.
+    #[must_use]
+    pub fn below_command(mut self, words: Vec<String>) -> Self {
+        self.command = Some(words);
+        self
+    }
+
     /// Folds the lines where they were not folded for as many columns before.
     fn fold(&self, columns: usize) {
         let (before, folded) = &mut *self.folded.borrow_mut();
@@ -63,7 +75,9 @@ impl Page {
         let fold = |(words, role): &(String, Role)| {
             wrap(&text::shown(words), columns).into_iter().map(|piece| (piece, *role)).collect::<Vec<_>>()
         };
-        *folded = self.lines.iter().flat_map(fold).collect();
+        let command = self.command.iter().flat_map(|words| shell_lines(words, columns));
+        let command = command.map(|line| (text::shown(&line).into_owned(), Role::Text));
+        *folded = command.chain(self.lines.iter().flat_map(fold)).collect();
     }
 }
 
@@ -95,12 +109,16 @@ impl Window for Page {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let columns = area.width.saturating_sub(4).min(110);
-        self.fold(usize::from(columns.saturating_sub(4)).max(1));
+        let bare = self.command.is_some();
+        let columns = if bare { area.width } else { area.width.saturating_sub(4).min(110) };
+        // Without a frame the last column stays free, where terminals join lines.
+        let room = columns.saturating_sub(if bare { 1 } else { 4 });
+        self.fold(usize::from(room).max(1));
         let (_, folded) = &*self.folded.borrow();
         let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX).saturating_add(4);
         let rows = wanted.min(area.height.saturating_sub(2));
-        let inner = popup::popup(&self.title, (columns, rows), area, look, buffer);
+        let frame = if bare { popup::band } else { popup::popup };
+        let inner = frame(&self.title, (columns, rows), area, look, buffer);
         let body = Rect { height: inner.height.saturating_sub(2), ..inner };
         let room = usize::from(body.height);
         let last = folded.len().saturating_sub(room);

@@ -231,9 +231,11 @@ impl App {
             None => "Copied, where the terminal takes OSC 52; c copies it again.".to_owned(),
             Some(reason) => format!("Not copied: {reason}"),
         };
-        let lines =
-            ["The same on a shell:".to_owned(), String::new(), command.clone(), String::new(), outcome];
-        self.dialogs.push(Page::plain("Command", lines).copying(command).into());
+        let words = self.model.settings.command(&job);
+        let page = Page::plain("The same on a shell", [String::new(), outcome]).below_command(words);
+        self.dialogs.push(page.copying(command).into());
+        // Nothing is left at the ends of its lines for the terminal to select along with them.
+        self.todo.effects.push_back(Effect::Redraw);
     }
 }
 

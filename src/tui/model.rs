@@ -182,7 +182,12 @@ impl Settings {
 
     /// The command that does the same as a job.
     pub fn shell(&self, job: &JobSpec) -> String {
-        shell_words(&job.command_line(&self.places()))
+        shell_words(&self.command(job))
+    }
+
+    /// Its words.
+    pub fn command(&self, job: &JobSpec) -> Vec<String> {
+        job.command_line(&self.places())
     }
 }
 

@@ -9,6 +9,22 @@ use super::line;
 use super::look::Look;
 use crate::config::theme::Role;
 
+/// Clears and frames `height` rows over the whole width of `area`, above and below alone; the room between.
+pub fn band(title: &str, (_, height): (u16, u16), area: Rect, look: &Look, buffer: &mut Buffer) -> Rect {
+    let height = height.min(area.height);
+    let outer = Rect { y: area.y + (area.height - height) / 2, height, ..area };
+    Clear.render(outer, buffer);
+    let title = format!(" {} ", line::fit(title, usize::from(area.width.saturating_sub(6))));
+    let block = Block::new()
+        .borders(Borders::TOP | Borders::BOTTOM)
+        .border_set(border::PLAIN)
+        .border_style(look.style(Role::Border))
+        .title(ratatui::text::Line::styled(format!("─{title}"), look.style(Role::Title)));
+    let inner = block.inner(outer);
+    block.render(outer, buffer);
+    inner
+}
+
 /// Clears and frames at most `width` by `height` cells in the middle of `area`; the room inside the frame.
 pub fn popup(title: &str, (width, height): (u16, u16), area: Rect, look: &Look, buffer: &mut Buffer) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));

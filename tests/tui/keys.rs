@@ -6,6 +6,7 @@ use airlift::actions::{ACTIONS, Act, Action, Scope};
 use airlift::config::key::{Code, Key};
 use airlift::config::keymap::Keymap;
 use airlift::dialogs::path::Entry;
+use airlift::engine::spec::JobSpec;
 use airlift::tui::msg::{Effect, Found, Level, Msg, Query};
 
 use crate::offers::{found, offer};
@@ -52,7 +53,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Help, &["opens Help: what can be done here"]),
     (Act::Palette, &["opens Commands"]),
     (Act::Logs, &["opens Log"]),
-    (Act::ShellCommand, &["opens Command", "says nothing is to be run here yet"]),
+    (Act::ShellCommand, &["opens The same on a shell", "says nothing is to be run here yet"]),
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
     (Act::Back, &["goes to ", "says this is the start"]),
     (Act::Quit, &["does Quit", "opens Leave while a job runs?"]),
@@ -256,7 +257,11 @@ fn at_import(keys: &str) -> Desk {
 
 /// The titles of the dialogs on a frame.
 fn titles(screen: &str) -> Vec<&str> {
-    screen.lines().filter_map(|line| line.split_once("┌ ")?.1.split(" ─").next()).collect()
+    let lines = screen.lines();
+    // A band has no sides, and no corner.
+    let titled = lines
+        .filter_map(|line| line.split_once("┌ ").map(|(_, rest)| rest).or_else(|| line.strip_prefix("─ ")));
+    titled.filter_map(|rest| rest.split(" ─").next()).collect()
 }
 
 /// What a key does, in words.
@@ -526,6 +531,33 @@ fn nothing_is_called_copied_that_no_clipboard_gets() {
     let screen = desk.keys("c").screen();
     assert!(screen.contains("select it by hand") && !screen.contains("copied"), "{screen}");
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Copy(_))));
+}
+
+#[test]
+fn a_command_that_is_selected_on_the_screen_runs_as_it_is() {
+    for (columns, rows) in [(60, 16), (80, 24), (100, 30)] {
+        let mut desk = crate::made::ready();
+        desk.frame(columns, rows);
+        desk.effects.clear();
+        desk.keys("y");
+        assert!(
+            desk.effects.iter().any(|effect| matches!(effect, Effect::Redraw)),
+            "blanks of what was there before would be selected, too"
+        );
+        let screen = crate::rig::text(&desk.frame(columns, rows));
+        let shown: Vec<&str> = screen
+            .lines()
+            .skip_while(|line| !line.starts_with("airlift "))
+            .take_while(|line| !line.is_empty())
+            .collect();
+        assert!(columns > 80 || shown.len() > 1, "{screen}");
+        let script = format!("airlift() {{ printf '%s\\n' \"$@\"; }}\n{}", shown.join("\n"));
+        let ran = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        let job = desk.app.model.pack_job(false).map(JobSpec::Pack).unwrap();
+        let words = desk.app.model.settings.command(&job);
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(said.lines().collect::<Vec<_>>(), words[1..], "{script}");
+    }
 }
 
 /// What every terminal and every serial line sends: no function key, nothing with Ctrl or Alt.

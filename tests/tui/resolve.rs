@@ -181,7 +181,7 @@ fn the_list_is_written_down_before_the_job_that_reads_it_starts() {
     assert!(job.write_lock && !job.keep && job.images.signatures && job.images.references.is_empty());
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Running);
     desk.keys("y");
-    let screen = desk.screen().replace('│', "").split_whitespace().collect::<String>();
+    let screen = desk.screen().replace('\\', "").split_whitespace().collect::<String>();
     assert!(
         screen.contains("airliftresolve--file/home/op/.local/share/airlift/work/images.txt--lock"),
         "{screen}"
