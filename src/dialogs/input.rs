@@ -11,8 +11,9 @@ use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::text;
+use crate::widgets::edit::{Field, SELECTED};
 use crate::widgets::look::Look;
-use crate::widgets::{edit, line, popup};
+use crate::widgets::{line, popup};
 
 /// Says why a text is refused.
 pub type Check = fn(&str) -> Result<(), String>;
@@ -25,7 +26,7 @@ pub struct Input {
     title: String,
     help: String,
     /// The line that is typed at this moment.
-    line: tui_input::Input,
+    line: Field,
     /// The lines before and after it.
     before: Vec<Line>,
     after: Vec<Line>,
@@ -47,7 +48,7 @@ impl Input {
             question: question.into(),
             title: title.to_owned(),
             help: help.to_owned(),
-            line: tui_input::Input::default(),
+            line: Field::default(),
             before: Vec::new(),
             after: Vec::new(),
             check: |text| {
@@ -57,10 +58,17 @@ impl Input {
         }
     }
 
-    /// With a text to change.
+    /// With a text to take, edit or replace.
     #[must_use]
     pub fn with(mut self, text: &str) -> Self {
-        self.line = tui_input::Input::new(text.to_owned());
+        self.line = Field::selected(text);
+        self
+    }
+
+    /// With the beginning of what is to be typed.
+    #[must_use]
+    pub fn begun(mut self, text: &str) -> Self {
+        self.line = Field::begun(text);
         self
     }
 
@@ -90,12 +98,12 @@ impl Input {
 
     /// Types on in that line.
     fn put(&mut self, line: Line) {
-        (self.line, self.refused) = (tui_input::Input::new(line.text), line.refused);
+        (self.line, self.refused) = (Field::begun(&line.text), line.refused);
     }
 
     /// Takes the line that is typed out of the hand.
     fn taken(&mut self) -> Line {
-        Line { text: self.line.value_and_reset(), refused: self.refused.take() }
+        Line { text: self.line.take(), refused: self.refused.take() }
     }
 }
 
@@ -141,7 +149,7 @@ impl Window for Input {
     }
 
     fn typed(&mut self, key: Key) -> Reply {
-        if edit::key(&mut self.line, key) {
+        if self.line.key(key) {
             self.refused = None;
         }
         Reply::Stay
@@ -156,10 +164,15 @@ impl Window for Input {
         let mut lines: Vec<&str> = text.lines().collect();
         let last = lines.pop().unwrap_or_default();
         for (at, pasted) in lines.into_iter().enumerate() {
-            let before = if at == 0 { self.line.value_and_reset() } else { String::new() };
-            self.before.push(Line { text: before + pasted, refused: None });
+            let text = if at == 0 {
+                self.line.paste(pasted);
+                self.line.take()
+            } else {
+                pasted.to_owned()
+            };
+            self.before.push(Line { text, refused: None });
         }
-        edit::paste(&mut self.line, last);
+        self.line.paste(last);
         self.refused = None;
     }
 
@@ -169,12 +182,14 @@ impl Window for Input {
             .style(look.style(Role::Dim))
             .wrap(Wrap { trim: true })
             .render(Rect { height: inner.height.min(3), ..inner }, buffer);
-        edit::draw(&self.line, false, line::row(inner, 3), look, buffer);
+        self.line.draw(line::row(inner, 3), look, buffer);
         if let Some(reason) = &self.refused {
             let reason = wrap(&text::shown(&format!("x {reason}")), usize::from(inner.width));
             for (at, words) in (4..6).zip(reason) {
                 line::words(&words, look.style(Role::Fail), line::row(inner, at), buffer);
             }
+        } else if self.line.is_selected() {
+            line::words(SELECTED, look.style(Role::Dim), line::row(inner, 4), buffer);
         }
         let all = self.before.len() + 1 + self.after.len();
         if all > 1 {
@@ -210,7 +225,7 @@ mod tests {
 
     #[test]
     fn pasted_lines_are_all_in_the_answer() {
-        let mut input = Input::new(Act::ImagesAdd, "Add", "").with("ngi");
+        let mut input = Input::new(Act::ImagesAdd, "Add", "").begun("ngi");
         input.paste("nx:1.25\nredis:7\r\nbusybox");
         assert_eq!(input.text(), "nginx:1.25\nredis:7\nbusybox");
     }

@@ -7,13 +7,14 @@ use ratatui::layout::Rect;
 
 use super::{Answer, Question, Reply, Window, hints, way};
 use crate::actions::Act;
-use crate::config::key::Key;
+use crate::config::key::{Code, Key};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
+use crate::widgets::edit::{Field, SELECTED};
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
-use crate::widgets::{edit, line, popup};
+use crate::widgets::{line, popup};
 
 /// What lies in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +46,7 @@ pub struct Path {
     title: String,
     help: String,
     wanted: Wanted,
-    line: tui_input::Input,
+    line: Field,
     home: Option<PathBuf>,
     /// The directory that is listed and what is in it, or why that cannot be told.
     listed: Option<(PathBuf, Result<Vec<Entry>, String>)>,
@@ -65,7 +66,7 @@ impl Path {
             title: title.to_owned(),
             help: help.to_owned(),
             wanted,
-            line: tui_input::Input::default(),
+            line: Field::default(),
             home: None,
             listed: None,
             asked: None,
@@ -76,10 +77,10 @@ impl Path {
         }
     }
 
-    /// Begins with this path.
+    /// Begins with this path: a directory, as in `/srv/`, is one to go on from, anything else one to take or replace.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
-        self.line = tui_input::Input::new(path.to_owned());
+        self.line = if path.ends_with('/') { Field::begun(path) } else { Field::selected(path) };
         self
     }
 
@@ -152,6 +153,13 @@ impl Path {
         self.list.go(Move::First);
     }
 
+    /// Behind a directory, `/` and `~` are no names: another path begins there.
+    fn begin_anew(&mut self, next: Option<char>) {
+        if matches!(next, Some('/' | '~')) && self.line.is_at_end() && self.line.value().ends_with('/') {
+            self.line = Field::default();
+        }
+    }
+
     fn walk(&mut self, to: Move) {
         if !self.walking {
             // The first step goes onto the list, not past its first row.
@@ -190,7 +198,7 @@ impl Path {
     fn put(&mut self, name: &str) {
         let text = self.line.value();
         let kept = text.rfind('/').map_or(if text == "~" { "~/" } else { "" }, |at| &text[..=at]);
-        self.line = tui_input::Input::new(format!("{kept}{name}"));
+        self.line = Field::begun(&format!("{kept}{name}"));
         self.changed();
     }
 
@@ -210,7 +218,7 @@ impl Path {
         match self.judge(&text) {
             Ok(true) => return Reply::Answered(self.question, Answer::Path(self.expand(&text))),
             Ok(false) => {
-                self.line = tui_input::Input::new(format!("{}/", text.trim_end_matches('/')));
+                self.line = Field::begun(&format!("{}/", text.trim_end_matches('/')));
                 self.changed();
             }
             Err(reason) => self.refused = Some(reason),
@@ -288,7 +296,10 @@ impl Window for Path {
     }
 
     fn typed(&mut self, key: Key) -> Reply {
-        if edit::key(&mut self.line, key) {
+        if let (Code::Char(c), true) = (key.code, key.is_letter()) {
+            self.begin_anew(Some(c));
+        }
+        if self.line.key(key) {
             self.changed();
         }
         Reply::Stay
@@ -299,7 +310,9 @@ impl Window for Path {
     }
 
     fn paste(&mut self, text: &str) {
-        edit::paste(&mut self.line, text.trim());
+        let text = text.trim();
+        self.begin_anew(text.chars().next());
+        self.line.paste(text);
         self.changed();
     }
 
@@ -311,7 +324,7 @@ impl Window for Path {
         let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
         let inner = popup::popup(&self.title, size, area, look, buffer);
         line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
-        edit::draw(&self.line, false, line::row(inner, 1), look, buffer);
+        self.line.draw(line::row(inner, 1), look, buffer);
         let foot = inner.height.saturating_sub(1);
         let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };
         let title = if self.wanted == Wanted::Directory { "directories there" } else { "what lies there" };
@@ -325,9 +338,13 @@ impl Window for Path {
             (Some(reason), _) | (None, Some((_, Err(reason)))) => Some(reason),
             _ => None,
         };
+        let above = line::row(inner, foot.saturating_sub(1));
         if let Some(reason) = reason {
-            let words = format!("x {reason}");
-            line::words(&words, look.style(Role::Fail), line::row(inner, foot.saturating_sub(1)), buffer);
+            line::words(&format!("x {reason}"), look.style(Role::Fail), above, buffer);
+        } else if self.line.is_selected() {
+            line::words(SELECTED, look.style(Role::Dim), above, buffer);
+        } else if self.line.value().ends_with('/') {
+            line::words("/ or ~ begins another path", look.style(Role::Dim), above, buffer);
         }
         let keys = [
             (Act::Take, "take it"),
@@ -350,7 +367,6 @@ fn entry_value(entry: &Entry) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::key::Code;
     use crate::dialogs::testing::press;
 
     const ENTER: Key = Key::plain(Code::Enter);
@@ -391,6 +407,29 @@ mod tests {
         assert_eq!(path.line.value(), "/srv/lists/");
         answer(&mut path, &["x.txt"]);
         assert_eq!(path.matching.len(), 1);
+    }
+
+    #[test]
+    fn a_path_from_the_root_is_never_joined_to_what_stood_there() {
+        for (begun, typed, expected) in [
+            ("/media/stick/", "/tmp/x", "/tmp/x"),
+            ("/media/stick/", "~/x", "~/x"),
+            ("/media/stick/", "reports", "/media/stick/reports"),
+            ("/home/op/images.txt", "/tmp/x", "/tmp/x"),
+            ("/home/op/images.txt", "~/x", "~/x"),
+            ("/", "/srv", "/srv"),
+        ] {
+            let path = || Path::new(Act::ImagesLoad, "List", "", Wanted::NewFile).at(begun);
+            let (mut by_key, mut pasted) = (path(), path());
+            typed.chars().for_each(|c| drop(press(&mut by_key, Key::char(c))));
+            pasted.paste(typed);
+            assert_eq!((by_key.line.value(), pasted.line.value()), (expected, expected), "{begun}");
+        }
+        // A file to be edited keeps its beginning.
+        let mut path = Path::new(Act::ImagesLoad, "List", "", Wanted::NewFile).at("/home/op/images.txt");
+        press(&mut path, Key::plain(Code::Home));
+        press(&mut path, Key::char('/'));
+        assert_eq!(path.line.value(), "//home/op/images.txt");
     }
 
     #[test]

@@ -54,9 +54,9 @@ impl Browse {
     fn ask(&self, text: &str, cx: &mut Cx<'_>) {
         let help = "HOST[:PORT] lists its repositories, HOST/REPOSITORY the tags of one. Docker Hub and many others \
                     list no repositories: name one, as in docker.io/library/nginx.";
-        cx.open(
-            Input::new(PLACE, "Browse a registry", help).with(text).checked(|text| place(text).map(drop)),
-        );
+        let input = Input::new(PLACE, "Browse a registry", help).checked(|text| place(text).map(drop));
+        // Where a registry lists nothing, its name is the beginning of what helps.
+        cx.open(if text.ends_with('/') { input.begun(text) } else { input.with(text) });
     }
 
     pub(super) fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {

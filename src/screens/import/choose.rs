@@ -88,7 +88,7 @@ pub(super) fn typed(row: usize, cx: &mut Cx<'_>) {
     // What follows in brackets may be left away, and the colon with it.
     let optional = form.starts_with(&format!("{word}[:"));
     let begun = if optional { word.to_owned() } else { format!("{word}:") };
-    cx.open(input.with(&begun).checked(check));
+    cx.open(input.begun(&begun).checked(check));
 }
 
 /// A target, or what is wrong with it, as short as the dialog that says it.
