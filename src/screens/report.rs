@@ -142,7 +142,11 @@ impl Screen for Report {
             model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
         match act {
             Act::ReportWrite => nothing,
-            Act::Sign | Act::Diff | Act::MediaEject => nothing.or(running).or_else(|| ejected(model)),
+            Act::Sign | Act::Diff => nothing.or(running).or_else(|| ejected(model)),
+            Act::MediaEject => {
+                let stays = || model.assembly.made.as_ref()?.stays.map(str::to_owned);
+                nothing.or_else(stays).or(running).or_else(|| ejected(model))
+            }
             Act::ReportNew => running,
             _ => None,
         }

@@ -83,6 +83,8 @@ pub struct Made {
     pub medium: Vec<Checked>,
     /// The bundle of that name before it.
     pub previous: Option<PathBuf>,
+    /// Why what it lies on cannot be taken out.
+    pub stays: Option<&'static str>,
 }
 
 impl Made {
@@ -151,6 +153,8 @@ pub struct Assembly {
     pub made: Option<Made>,
     /// What the destination of the last pack lay on when it was started.
     pub(super) onto: Option<Carrier>,
+    /// Why that cannot be taken out.
+    pub(super) stays: Option<&'static str>,
     /// What starts next.
     pub(super) due: Option<Due>,
 }
@@ -171,6 +175,7 @@ impl Default for Assembly {
             tested: None,
             made: None,
             onto: None,
+            stays: None,
             due: None,
         }
     }
@@ -330,7 +335,8 @@ impl Model {
         self.changed(Place::Assemble);
         let (spec, onto) = (spec.clone(), self.assembly.onto.take());
         let run = Run { job, took, plan };
-        let made = run.packed().map(|packed| made(&run, packed, (spec, onto), self.now));
+        let stays = self.assembly.stays.take();
+        let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });
         let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);
         let state = match (&run.job.ended, good) {
             (Some(Ended::Succeeded(_)), true) => StepState::Ok,
@@ -395,6 +401,7 @@ fn made(
         signatures: Vec::new(),
         medium: Vec::new(),
         previous: previous.map(|previous| previous.path.clone()).filter(|path| *path != packed.bundle.path),
+        stays: None,
     }
 }
 

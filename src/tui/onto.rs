@@ -9,6 +9,7 @@ use super::msg::{Effect, Level};
 use super::words;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
+use crate::domain::media::Blocked;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::jobs::onto::OntoError;
 use crate::engine::media;
@@ -39,6 +40,7 @@ impl App {
             self.model.adopt(&due.job, place);
         }
         self.model.assembly.onto = Some(place.carrier());
+        self.model.assembly.stays = stays(place);
         self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(due.job))));
         self.todo.place = Some(Place::Assemble);
     }
@@ -48,6 +50,17 @@ impl Model {
     /// Whether a pack waits only for a look at its destination.
     pub fn starts_soon(&self) -> bool {
         self.assembly.due.is_some()
+    }
+}
+
+/// Why what a directory lies on is nothing that is taken out.
+fn stays(place: &media::Place) -> Option<&'static str> {
+    match place.medium.as_ref().map(|medium| &medium.blocked) {
+        None => Some("the bundle lies on no medium: there is nothing to take out"),
+        Some(Some(Blocked::System { .. })) => {
+            Some("the bundle lies on this host's own disk: there is nothing to take out")
+        }
+        Some(_) => None,
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn stick(insertion: u64, point: Option<&str>) -> Medium {
     }
 }
 
-fn system_disk() -> Medium {
+pub(crate) fn system_disk() -> Medium {
     let holds = vec!["/".to_owned(), "/boot".to_owned()];
     Medium {
         name: "nvme0n1".to_owned(),

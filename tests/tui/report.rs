@@ -18,14 +18,20 @@ use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
+use crate::media::{stick, system_disk};
 use crate::rig::Desk;
 
 /// A workstation that has packed, at the report.
 fn reported(report: PackReport) -> Desk {
+    reported_on(report, Some(stick(1, Some("/media/op/KINGSTON"))))
+}
+
+/// The same, onto this medium.
+fn reported_on(report: PackReport, medium: Option<Medium>) -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
     desk.keys("Enter s Enter");
-    looked(&mut desk, None);
+    looked(&mut desk, medium);
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(report))));
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Report);
@@ -300,7 +306,7 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     let spec = spec.unwrap();
     assert_eq!(
         spec.only.as_deref(),
-        Some("mount=tmpfs:/media/op/KINGSTON"),
+        Some("device=AA00000000007F2A:31000000000"),
         "what it was packed onto, or nothing"
     );
     let verified = spec.verified.unwrap();
@@ -313,6 +319,16 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     assert!(desk.screen().contains("not now: the medium was let go"));
     desk.keys("w");
     assert!(desk.screen().contains("/home/op/"), "the report is saved where it can be");
+}
+
+#[test]
+fn what_is_no_medium_or_the_own_disk_is_not_let_go_and_the_reason_is_said() {
+    for (medium, reason) in [(None, "lies on no medium"), (Some(system_disk()), "this host's own disk")] {
+        let mut desk = reported_on(packed(), medium);
+        let screen = desk.keys("E").screen();
+        assert!(screen.contains("not now: the bundle lies on") && screen.contains(reason), "{screen}");
+        assert!(!screen.contains("Let go of the medium?"), "{screen}");
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl EjectReport {
 pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     let medium = target(&spec.path, ctx).await?;
     if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
-        return Err(MediaError::Blocked { path: medium.device, why }.into());
+        return Err(MediaError::Stays { path: medium.device, why }.into());
     }
     if let Some(only) = &spec.only {
         is_only(&spec.path, &medium, only)?;

@@ -23,6 +23,14 @@ pub enum MediaError {
         /// Why.
         why: Blocked,
     },
+    /// It is nothing that is taken out.
+    #[error("{} stays where it is: {why}", path.display())]
+    Stays {
+        /// The device.
+        path: PathBuf,
+        /// Why.
+        why: Blocked,
+    },
     /// Another medium lies there than was meant.
     #[error("{} lies on {now} now, which carries nothing of {only}", path.display())]
     Another {
@@ -89,6 +97,7 @@ impl Explain for MediaError {
             Self::Locked { .. } => Kind::Locked,
             Self::Another { .. }
             | Self::Blocked { .. }
+            | Self::Stays { .. }
             | Self::Busy { .. }
             | Self::NoUdisks { .. }
             | Self::Udisks { .. } => Kind::Medium,
@@ -97,6 +106,9 @@ impl Explain for MediaError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Stays { .. } => {
+                "nothing there has to be let go; airlift media list shows what can be taken out".to_owned()
+            }
             Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
             Self::Blocked { why, .. } => match why {
                 Blocked::System { .. } | Blocked::Source { .. } => "choose another medium".to_owned(),
