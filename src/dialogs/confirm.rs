@@ -95,12 +95,9 @@ impl Confirm {
         Reply::Answered(self.question, answer)
     }
 
-    fn buttons(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
+    fn buttons(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
         let mut spans = Vec::new();
         for (at, button) in self.buttons.iter().enumerate() {
-            if self.name.is_some() {
-                break;
-            }
             let (words, role) = if at == self.at {
                 (format!(">[ {button} ]"), Role::Selected)
             } else {
@@ -108,10 +105,6 @@ impl Confirm {
             };
             spans.push(Span::styled(words, look.style(role)));
             spans.push(Span::raw("  "));
-        }
-        if self.name.is_some() {
-            let words = hints(keymap, &[(Act::Take, "when it is typed"), (Act::Back, "cancel")]);
-            spans.push(Span::styled(words, look.style(Role::Dim)));
         }
         Line::from(spans).render(area, buffer);
     }
@@ -166,8 +159,8 @@ impl Window for Confirm {
         let fold = |words: &String| wrap(&text::shown(words), usize::from(columns.saturating_sub(2)));
         let folded: Vec<String> =
             self.words.iter().flat_map(fold).map(|words| words.trim_end().to_owned()).collect();
-        // A blank, and the buttons; or what is to be typed, the line for it, another blank.
-        let below = if self.name.is_some() { 5 } else { 2 };
+        // A blank, the buttons, another blank, the keys; or what is to be typed, the line for it, another blank.
+        let below = if self.name.is_some() { 5 } else { 4 };
         let most = area.height.saturating_sub(2 + below).max(2);
         let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX);
         let cut = wanted > most;
@@ -198,7 +191,14 @@ impl Window for Confirm {
             edit::draw(input, false, line::row(inner, at + 1), look, buffer);
             at += 3;
         }
-        self.buttons(line::row(inner, at), look, keymap, buffer);
+        let keys = if self.name.is_some() {
+            hints(keymap, &[(Act::Take, "when it is typed"), (Act::Back, "cancel")])
+        } else {
+            self.buttons(line::row(inner, at), look, buffer);
+            at += 2;
+            hints(keymap, &[(Act::ButtonNext, "next answer"), (Act::Take, "take it"), (Act::Back, "cancel")])
+        };
+        line::words(&keys, look.style(Role::Dim), line::row(inner, at), buffer);
     }
 }
 

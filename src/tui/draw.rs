@@ -99,7 +99,11 @@ impl App {
         let wanted = self.screen().map_or_else(Vec::new, |screen| screen.footer(&self.model));
         let hint = |act: Act| {
             let key = self.keymap.keys(act).first()?.to_string();
-            Some(Hint { key, word: act.row().title.to_owned(), enabled: self.why_not(act).is_none() })
+            let word = match act {
+                Act::Pause if self.model.running().is_some_and(|job| job.paused) => "resume",
+                _ => act.row().title,
+            };
+            Some(Hint { key, word: word.to_owned(), enabled: self.why_not(act).is_none() })
         };
         std::iter::once(Act::Help).chain(wanted).filter_map(hint).take(crate::widgets::footer::MOST).collect()
     }

@@ -388,6 +388,9 @@ fn a_stall_is_said_with_its_seconds_and_a_pause_is_none() {
     show(&mut desk, view, 60);
     let screen = desk.screen();
     assert!(screen.contains("! paused; p goes on") && !screen.contains("stalled"), "{screen}");
+    let foot = |screen: &str| screen.lines().last().unwrap_or_default().to_owned();
+    assert!(foot(&screen).contains("p resume") && !foot(&screen).contains("pause"), "{screen}");
+    assert!(foot(&desk.keys("p").screen()).contains("p pause"));
 }
 
 #[test]
