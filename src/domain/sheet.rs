@@ -64,6 +64,17 @@ pub struct Signed {
     pub who: Option<String>,
 }
 
+/// Characters at the end of a fingerprint that are typed to trust its key.
+pub const ENDS: usize = 8;
+
+impl Signed {
+    /// How the fingerprint ends: what is typed from paper.
+    pub fn fingerprint_end(&self) -> &str {
+        let from = self.fingerprint.char_indices().rev().nth(ENDS - 1).map_or(0, |(at, _)| at);
+        &self.fingerprint[from..]
+    }
+}
+
 /// One thing that was looked at, or was not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Checked {
@@ -287,6 +298,10 @@ impl Sheet {
         for signed in &self.signatures {
             let digits = signed.fingerprint.strip_prefix("SHA256:").unwrap_or(&signed.fingerprint);
             facts.extend(two_rows("key", &text::groups(digits, GROUP), &signed.fingerprint));
+            // What the other side asks for, as the groups above break it.
+            let ends = signed.fingerprint_end();
+            facts
+                .push(Fact::new("key ends in", format!("{ends}  (its last {ENDS} characters)")).valued(ends));
         }
         facts
     }

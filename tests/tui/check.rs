@@ -13,6 +13,7 @@ use airlift::failure::Failure;
 use airlift::tui::msg::{Effect, Ended, Msg};
 
 use crate::live::Live;
+use crate::made::FINGERPRINT;
 use crate::offers::{expired, found, offer};
 use crate::rig::{Desk, now};
 
@@ -126,9 +127,23 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
     insta::assert_snapshot!(desk.picture());
     desk.keys("K");
     insta::assert_snapshot!(desk.picture());
-    desk.typed("qv8aLuE4").keys("Enter");
+    // Too few are no alarm; those of another key are.
+    let screen = desk.typed("LuE4c").keys("Enter").screen();
+    assert!(screen.contains("x 8 characters wanted, 5 typed"), "{screen}");
+    desk.keys("Ctrl-U").typed("qv8aLuE4").keys("Enter");
     insta::assert_snapshot!(desk.picture());
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+}
+
+#[test]
+fn the_end_of_a_fingerprint_is_taken_with_the_blanks_of_its_groups() {
+    for typed in ["v8aLuE4c", "v8a LuE4c", "5xQv8aLu E4c", FINGERPRINT] {
+        let mut desk = desk(None);
+        let screen = desk.keys("K").typed(typed).keys("Enter").screen();
+        assert!(screen.contains("Trust a key: its owner"), "{typed}: {screen}");
+    }
+    let sheet = crate::made::packed_sheet();
+    assert!(sheet.contains("key ends in   v8aLuE4c"), "{sheet}");
 }
 
 #[test]

@@ -13,13 +13,14 @@ use airlift::engine::host::{HostFacts, KeyFacts};
 use airlift::engine::media::Place as Lies;
 use airlift::engine::pack::{PackReport, PlanReport};
 use airlift::engine::resolve::{ResolveReport, ResolveTotals};
+use airlift::engine::sheet::PackedFacts;
 use airlift::engine::spec::JobReport;
 use airlift::tui::assembly::Destination;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
-use crate::rig::{Desk, host};
+use crate::rig::{Desk, host, now};
 
 pub(crate) const FINGERPRINT: &str = "SHA256:6y2Yp0SrkbWKPd0Yk3jRZ7Hn0oGJmXcT5xQv8aLuE4c";
 
@@ -149,6 +150,12 @@ pub(crate) fn packed() -> PackReport {
         },
         resolved: resolved(),
     }
+}
+
+/// The report on it, as it is printed.
+pub(crate) fn packed_sheet() -> String {
+    let facts = PackedFacts { report: &packed(), warnings: &[], signatures: &[], medium: &[], made: now() };
+    airlift::engine::sheet::packed(&facts).text()
 }
 
 /// One of three could not be had.

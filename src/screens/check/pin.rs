@@ -3,6 +3,7 @@
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
+use crate::domain::sheet::ENDS;
 use crate::engine::bundle::inspect::Signature;
 use crate::engine::sign::Outcome;
 use crate::engine::spec::{JobSpec, KeyTrustJob};
@@ -11,8 +12,6 @@ use crate::tui::msg::{Effect, Ended, Query};
 use crate::tui::screen::Cx;
 use crate::tui::words;
 
-/// Characters of a fingerprint that are typed.
-const TYPED: usize = 8;
 const FINGERPRINT: Question = Question { act: Act::KeyTrust, part: 0 };
 const PRINCIPAL: Question = Question { act: Act::KeyTrust, part: 1 };
 
@@ -63,10 +62,23 @@ pub(super) fn words(model: &Model) -> Vec<String> {
 pub(super) fn ask(cx: &mut Cx<'_>) {
     // The fingerprint is not shown here again: what is typed has to come from somewhere else.
     let help = format!(
-        "From the paper that its signer gave you, never from the medium: type the last {TYPED} characters of the \
-         fingerprint; capitals count."
+        "From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
+         fingerprint; the report has them as \"key ends in\". Capitals count, blanks do not."
     );
-    cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help));
+    cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough));
+}
+
+/// What was typed, without the blanks between groups.
+fn bare(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// Too few characters say nothing about the key.
+fn enough(text: &str) -> Result<(), String> {
+    match bare(text).chars().count() {
+        typed if typed < ENDS => Err(format!("{ENDS} characters wanted, {typed} typed")),
+        _ => Ok(()),
+    }
 }
 
 /// A slip of the finger is no owner: the name stands in every report from then on.
@@ -80,13 +92,13 @@ fn owner(text: &str) -> Result<(), String> {
 
 impl Pinning {
     pub(super) fn answered(&mut self, part: u8, text: &str, cx: &mut Cx<'_>) {
-        let typed = text.trim();
         if part == PRINCIPAL.part {
-            return self.trust(typed, cx);
+            return self.trust(text.trim(), cx);
         }
+        let typed = bare(text);
         let fits = |signature: &&Signature| {
             let fingerprint = signature.fingerprint.as_deref().unwrap_or_default();
-            typed.chars().count() >= TYPED && fingerprint.ends_with(typed)
+            typed.chars().count() >= ENDS && fingerprint.ends_with(&typed)
         };
         match unknown(cx.model).into_iter().find(fits).and_then(|signature| signature.public_key.clone()) {
             Some(key) => {
@@ -94,7 +106,7 @@ impl Pinning {
                 let help = "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
                 cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).checked(owner));
             }
-            None => cx.open(differs(cx.model, typed)),
+            None => cx.open(differs(cx.model, &typed)),
         }
     }
 
@@ -145,7 +157,7 @@ fn differs(model: &Model, typed: &str) -> Page {
     }
     lines.extend([
         (String::new(), Role::Text),
-        (format!("It takes all {TYPED} characters, capitals and all. If the paper is right and this differs, somebody else signed: do not use this bundle, ask its signer."), Role::Text),
+        ("Capitals count. If the paper is right and this differs, somebody else signed: do not use this bundle, ask its signer.".to_owned(), Role::Text),
     ]);
     Page::new("Not the same key", lines)
 }
