@@ -1,20 +1,19 @@
 //! Asks for a file or a directory: typed, completed by Tab, or walked to with the arrows; answers with one that fits.
 
+mod show;
+
 use std::path::{Path as FsPath, PathBuf};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Answer, Question, Reply, Window, hints, way};
+use super::{Answer, Question, Reply, Window, way};
 use crate::actions::Act;
 use crate::config::key::{Code, Key};
 use crate::config::keymap::Keymap;
-use crate::config::theme::Role;
-use crate::widgets::edit::{Field, SELECTED};
+use crate::widgets::edit::Field;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
-use crate::widgets::{line, popup};
 
 /// What lies in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,21 +254,6 @@ impl Path {
             _ => Ok(true),
         }
     }
-
-    /// The entries without a cursor: it is in the line.
-    fn unwalked(&self, title: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
-        line::words(&format!("   {title}"), look.style(Role::Dim), line::row(area, 0), buffer);
-        let body = line::below(area, 1);
-        let rows = self.list.window(usize::from(body.height)).0;
-        for (at, row) in (0u16..).zip(rows) {
-            let value = entry_value(&self.matching[*row]);
-            line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
-        }
-        if self.matching.is_empty() {
-            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
-            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
-        }
-    }
 }
 
 impl Window for Path {
@@ -321,47 +305,12 @@ impl Window for Path {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
-        let inner = popup::popup(&self.title, size, area, look, buffer);
-        line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
-        self.line.draw(line::row(inner, 1), look, buffer);
-        let foot = inner.height.saturating_sub(1);
-        let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };
-        let title = if self.wanted == Wanted::Directory { "directories there" } else { "what lies there" };
-        let row = |row: usize| Row { marked: false, values: vec![entry_value(&self.matching[row])] };
-        if self.walking {
-            table(&[Column::left(title, 0)], &self.list, row, body, look, buffer);
-        } else {
-            self.unwalked(title, body, look, buffer);
-        }
-        let reason = match (&self.refused, &self.listed) {
-            (Some(reason), _) | (None, Some((_, Err(reason)))) => Some(reason),
-            _ => None,
-        };
-        let above = line::row(inner, foot.saturating_sub(1));
-        if let Some(reason) = reason {
-            line::words(&format!("x {reason}"), look.style(Role::Fail), above, buffer);
-        } else if self.line.is_selected() {
-            line::words(SELECTED, look.style(Role::Dim), above, buffer);
-        } else if self.line.value().ends_with('/') {
-            line::words("/ or ~ begins another path", look.style(Role::Dim), above, buffer);
-        }
-        let keys = [
-            (Act::Take, "take it"),
-            (Act::PathComplete, "complete"),
-            (Act::Down, "walk"),
-            (Act::Back, "leave"),
-        ];
-        line::words(&hints(keymap, &keys), look.style(Role::Dim), line::row(inner, foot), buffer);
+        self.show(area, look, keymap, buffer);
     }
 }
 
 fn name_of(entry: &Entry) -> String {
     if entry.directory { format!("{}/", entry.name) } else { entry.name.clone() }
-}
-
-fn entry_value(entry: &Entry) -> Value {
-    Value::styled(name_of(entry), if entry.directory { Role::Key } else { Role::Text })
 }
 
 #[cfg(test)]

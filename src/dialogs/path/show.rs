@@ -1,0 +1,71 @@
+//! What is seen of a path that is typed: the line, what lies there, why it is refused, and the keys.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::hints;
+use super::{Entry, Path, Wanted, name_of};
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
+use crate::config::theme::Role;
+use crate::widgets::edit::SELECTED;
+use crate::widgets::look::Look;
+use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::{line, popup};
+
+impl Path {
+    /// Draws all of it over `area`.
+    pub(super) fn show(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
+        let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
+        let inner = popup::popup(&self.title, size, area, look, buffer);
+        line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
+        self.line.draw(line::row(inner, 1), look, buffer);
+        let foot = inner.height.saturating_sub(1);
+        let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };
+        let title = if self.wanted == Wanted::Directory { "directories there" } else { "what lies there" };
+        let row = |row: usize| Row { marked: false, values: vec![entry_value(&self.matching[row])] };
+        if self.walking {
+            table(&[Column::left(title, 0)], &self.list, row, body, look, buffer);
+        } else {
+            self.unwalked(title, body, look, buffer);
+        }
+        let reason = match (&self.refused, &self.listed) {
+            (Some(reason), _) | (None, Some((_, Err(reason)))) => Some(reason),
+            _ => None,
+        };
+        let above = line::row(inner, foot.saturating_sub(1));
+        if let Some(reason) = reason {
+            line::words(&format!("x {reason}"), look.style(Role::Fail), above, buffer);
+        } else if self.line.is_selected() {
+            line::words(SELECTED, look.style(Role::Dim), above, buffer);
+        } else if self.line.value().ends_with('/') {
+            line::words("/ or ~ begins another path", look.style(Role::Dim), above, buffer);
+        }
+        let keys = [
+            (Act::Take, "take it"),
+            (Act::PathComplete, "complete"),
+            (Act::Down, "walk"),
+            (Act::Back, "leave"),
+        ];
+        line::words(&hints(keymap, &keys), look.style(Role::Dim), line::row(inner, foot), buffer);
+    }
+
+    /// The entries without a cursor: it is in the line.
+    fn unwalked(&self, title: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
+        line::words(&format!("   {title}"), look.style(Role::Dim), line::row(area, 0), buffer);
+        let body = line::below(area, 1);
+        let rows = self.list.window(usize::from(body.height)).0;
+        for (at, row) in (0u16..).zip(rows) {
+            let value = entry_value(&self.matching[*row]);
+            line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
+        }
+        if self.matching.is_empty() {
+            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
+            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
+        }
+    }
+}
+
+fn entry_value(entry: &Entry) -> Value {
+    Value::styled(name_of(entry), if entry.directory { Role::Key } else { Role::Text })
+}
