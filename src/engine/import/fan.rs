@@ -4,7 +4,7 @@
 //! every target that may still want it has asked for it. Where that would never come, because each target waits for
 //! a blob that another one is not at, the first of those flows to the ones that wait; the others read it themselves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,8 @@ struct State {
     undecided: HashMap<Digest, BTreeSet<usize>>,
     /// Blobs that were asked for and do not flow yet.
     waiting: BTreeMap<usize, Waiting>,
+    /// Targets that look at this moment whether they want a blob, and will ask for it or pass it.
+    considering: HashSet<(usize, Digest)>,
     /// Targets that have not ended.
     seated: BTreeSet<usize>,
     /// Blobs that flow.
@@ -153,6 +155,7 @@ impl State {
 
     /// Takes a decision of a target; false where it had none to take.
     fn decide(&mut self, target: usize, digest: &Digest) -> bool {
+        self.considering.remove(&(target, digest.clone()));
         self.undecided.get_mut(digest).is_some_and(|targets| targets.remove(&target))
     }
 
@@ -170,6 +173,7 @@ impl State {
     /// Forgets a target that has ended.
     fn leave(&mut self, target: usize) {
         self.seated.remove(&target);
+        self.considering.retain(|(of, _)| *of != target);
         for targets in self.undecided.values_mut() {
             targets.remove(&target);
         }
@@ -188,10 +192,15 @@ impl State {
         ready
     }
 
-    /// Whether nothing flows and every target waits, so that nothing would ever flow.
+    /// Whether nothing flows and every target waits, so that nothing would ever flow. A target that takes several blobs at
+    /// once waits only when it is not about to come to another one.
     fn is_stuck(&self) -> bool {
         let waits = |target: &usize| {
-            self.waiting.values().any(|blob| blob.for_whom.iter().any(|waiter| waiter.target == *target))
+            !self.considering.iter().any(|(of, _)| of == target)
+                && self
+                    .waiting
+                    .values()
+                    .any(|blob| blob.for_whom.iter().any(|waiter| waiter.target == *target))
         };
         self.flows == 0 && !self.waiting.is_empty() && self.seated.iter().all(waits)
     }
@@ -229,10 +238,31 @@ impl Seat {
         }
     }
 
+    /// Says that this target looks whether it wants a blob, for as long as what is returned lives or until it asks.
+    pub(super) fn consider(&self, digest: &Digest) -> Considering {
+        self.fan.lock().considering.insert((self.target, digest.clone()));
+        Considering { fan: Arc::clone(&self.fan), of: (self.target, digest.clone()) }
+    }
+
     /// Says that this target has no use for a blob.
     pub(super) fn pass(&self, digest: &Digest) {
         let mut state = self.fan.lock();
         if state.decide(self.target, digest) {
+            self.fan.settle(state);
+        }
+    }
+}
+
+/// That a target looks whether it wants a blob.
+pub(super) struct Considering {
+    fan: Arc<Fan>,
+    of: (usize, Digest),
+}
+
+impl Drop for Considering {
+    fn drop(&mut self) {
+        let mut state = self.fan.lock();
+        if state.considering.remove(&self.of) {
             self.fan.settle(state);
         }
     }
@@ -346,6 +376,15 @@ mod tests {
         state.flows -= 1;
         assert_eq!(started(&mut state), [], "the other one may still come to the second");
         assert_eq!(ask(&mut state, 0, 2), [(digest(2), vec![1, 0])]);
+    }
+
+    #[test]
+    fn a_target_that_is_about_to_come_to_a_blob_does_not_wait_in_vain_at_another_one() {
+        let mut state = state(&[&[1, 2], &[1, 2]]);
+        state.considering.insert((1, digest(1)));
+        assert_eq!(ask(&mut state, 1, 2), []);
+        assert_eq!(ask(&mut state, 0, 1), [], "the other one is about to ask for it too");
+        assert_eq!(ask(&mut state, 1, 1), [(digest(1), vec![0, 1])]);
     }
 
     #[test]

@@ -226,6 +226,8 @@ impl Push<'_> {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(&node.digest).cloned().unwrap_or_default()
         };
+        // Others of its blobs are on their way meanwhile.
+        let _considering = self.job.seat.as_ref().map(|seat| seat.consider(&node.digest));
         if known.contains(&repo.path) || registry.blob_head(repo, &node.digest).await? == Some(node.size) {
             self.job.pass(node);
             self.remember(node, repo);
