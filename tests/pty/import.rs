@@ -175,3 +175,38 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), held);
 }
+
+#[test]
+fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_then_be_taken_back() {
+    const LARGE: u64 = 48 << 20;
+    let (Some(world), Some(mut containerd)) = (World::start(), Containerd::with_cri(Line::One)) else {
+        return;
+    };
+    world.push(|layout, host| {
+        layout.image(&format!("{host}/team/small:1"), &ImageSpec::small("small")).unwrap();
+        let layers = vec![LayerSpec::noise(1, LARGE), LayerSpec::noise(2, LARGE)];
+        layout.image(&format!("{host}/team/large:1"), &ImageSpec::new(layers)).unwrap();
+    });
+    let bundle = world.packed(&["HOST/team/small:1", "HOST/team/large:1"]);
+    let journey = Journey { world, bundle, digests: Vec::new() };
+    let mut console = journey.verified();
+    aim(&mut console, &containerd.target());
+    console.wait("2 add").wait(PLANNED).keys("Enter").wait("Import this?").keys("i Enter");
+    let ingest = containerd.root().join("io.containerd.content.v1.content/ingest");
+    crate::rig::wait_until("a large layer is on its way", || {
+        let parts = std::fs::read_dir(&ingest).into_iter().flatten().flatten();
+        let sizes = parts.filter_map(|part| part.path().join("data").metadata().ok());
+        sizes.map(|data| data.len()).any(|size| size > LARGE / 8)
+    });
+    containerd.kill();
+    // What it is, what it likely means and what is next, before anything else.
+    console.wait("x FAIL").wait("went away").wait("journalctl -u containerd").wait("r retry");
+    containerd.start_again();
+    assert_eq!(containerd.images(), Vec::<(String, String)>::new());
+    console.keys("r").wait("+ OK  every image is where it was wanted").wait("4 of 4 names");
+    assert_eq!(containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count(), 4);
+    console.keys("u").wait("Take back what was imported?").keys("t Enter").wait("Taken back").keys("Esc");
+    console.wait("2 add").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    assert_eq!(containerd.images(), Vec::<(String, String)>::new());
+}

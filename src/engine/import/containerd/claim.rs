@@ -1,8 +1,10 @@
 //! One run at a time in a namespace of a containerd: each says by its lease who it is; what dead runs left is told from what lives.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::blocking::blocking;
@@ -98,6 +100,13 @@ impl Here {
             return Fate::Before;
         }
         match (lease.process.parse::<Process>(), &self.own) {
+            (Ok(of), Some(own)) if of == *own => {
+                if held().contains(&lease.id) {
+                    Fate::Runs
+                } else {
+                    Fate::Dead
+                }
+            }
             (Ok(of), Some(own)) if of.space == own.space => alive(&of),
             _ => Fate::Unknown,
         }
@@ -119,6 +128,31 @@ fn alive(process: &Process) -> Fate {
         Some(_) => Fate::Dead,
         // There, but not to be looked at.
         None => Fate::Unknown,
+    }
+}
+
+/// The leases that runs of this process hold. One that names this process and is not among them is of a run that could
+/// not end it, as its daemon died.
+static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn held() -> MutexGuard<'static, BTreeSet<String>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has a lease among those that this process holds.
+#[derive(Debug)]
+struct Holding(String);
+
+impl Holding {
+    fn of(lease: &Lease) -> Self {
+        held().insert(lease.id.clone());
+        Self(lease.id.clone())
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        held().remove(&self.0);
     }
 }
 
@@ -151,6 +185,7 @@ pub(super) struct Claim {
     lease: Lease,
     /// What runs of this boot left that were cut off; it is kept until the end, for what of it is wanted.
     left: Vec<Lease>,
+    _holding: Holding,
 }
 
 impl Claim {
@@ -171,12 +206,13 @@ impl Claim {
                     boot: here.boot.clone(),
                     process: here.own.as_ref().map(ToString::to_string).unwrap_or_default(),
                 };
+                let holding = Holding::of(&lease);
                 let leased = daemon.leased(&lease).await?;
                 // Of two that begin in one moment, each sees the other's lease, and both give way.
                 let others = others(daemon, &here, Some(&lease.id)).await?;
                 if others.running.is_none() {
                     release(daemon, &others.before, true).await?;
-                    return Ok(Self { daemon: leased, lease, left: others.dead });
+                    return Ok(Self { daemon: leased, lease, left: others.dead, _holding: holding });
                 }
                 daemon.release(&lease.id, false).await?;
                 running = others.running;
@@ -241,6 +277,7 @@ mod tests {
     fn a_run_is_dead_only_when_its_process_of_this_boot_is_seen_to_be_gone() {
         let own = Process::own().unwrap();
         let here = Here { boot: "now".to_owned(), own: Some(own.clone()) };
+        let holding = Holding::of(&lease("", ""));
         let later = Process { began: own.began + 1, ..own.clone() };
         // One that was waited for has no entry any more.
         let mut child = std::process::Command::new("true").spawn().unwrap();
@@ -259,6 +296,9 @@ mod tests {
         ] {
             assert_eq!(here.fate(&lease(boot, &process)), fate, "{boot} {process}");
         }
+        drop(holding);
+        let left = lease("now", &own.to_string());
+        assert_eq!(here.fate(&left), Fate::Dead, "of a run of this process that could not end it");
         let blind = Here { boot: String::new(), own: Some(own.clone()) };
         assert_eq!(
             blind.fate(&lease("before", &gone.to_string())),
