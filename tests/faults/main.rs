@@ -34,6 +34,8 @@ mod readback;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod registry_trust;
 #[cfg(test)]
 mod registry_wire;

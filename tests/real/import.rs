@@ -346,6 +346,43 @@ async fn r04_a_sparse_index_keeps_its_digest_in_a_layout_and_its_refusal_by_a_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_docker_schema_1_is_refused_by_name_for_every_kind_of_target_and_the_others_go_in() {
+    let bundle = build(|layout| {
+        layout.image(PLAIN, &noise(1)).unwrap();
+        let bytes = br#"{"schemaVersion":1,"name":"team/old","tag":"1.0","fsLayers":[],"history":[]}"#;
+        layout.manifest(TWIN, "application/vnd.docker.distribution.manifest.v1+prettyjws", bytes).unwrap();
+    });
+    let at = |kind: &str, name: &str| format!("{kind}:{}", bundle.root.join(name).display());
+    let targets = [
+        "registry:http://127.0.0.1:1".to_owned(),
+        "containerd:/nowhere/containerd.sock".to_owned(),
+        at("oci", "out"),
+        at("oci-archive", "a.tar"),
+        at("docker-archive", "b.tar"),
+        at("k3s", "images"),
+        at("containers-storage", "store"),
+    ];
+    for target in targets {
+        for keep_going in [false, true] {
+            let error = bundle
+                .with(std::slice::from_ref(&target), |spec| spec.keep_going = keep_going)
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), Kind::Import, "{target}: {error}");
+            assert!(error.message().contains(TWIN) && error.message().contains("schema 1"), "{error}");
+            let hints = error.hints().join("\n");
+            assert!(hints.contains("nothing was written") && hints.contains("--only"), "{hints}");
+        }
+    }
+    for name in ["out", "a.tar", "b.tar", "images", "store"] {
+        assert!(!bundle.root.join(name).exists(), "{name}");
+    }
+    let only = |spec: &mut ImportSpec| spec.only = vec![PLAIN.parse().unwrap()];
+    let report = bundle.with(&[at("k3s", "images")], only).await.unwrap();
+    assert_eq!(*outcomes(&report, 0)[0], Outcome::Added);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r14_a_damaged_layer_is_refused_and_nothing_is_named_after_it_anywhere() {
     let (Some(skopeo), Some(registry)) = (need("skopeo"), DockerRegistry::start()) else { return };
     let bundle = everything();

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::error::ImportError;
 use crate::domain::bundle::{CARRIED_TAG, INDEX, Image};
 use crate::domain::digest::Digest;
-use crate::domain::manifest::{self, Descriptor, Document, MAX_MANIFEST, MAX_NESTING, Referral};
+use crate::domain::manifest::{
+    self, Descriptor, Document, MAX_MANIFEST, MAX_NESTING, ManifestError, Referral,
+};
 use crate::domain::media_type as mt;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::read::{BundleReader, small_file};
@@ -181,6 +183,17 @@ impl<'a> Walk<'a> {
         Ok(Node { digest: digest.clone(), size: blob.size, media_type: media_type.to_owned() })
     }
 
+    fn schema1(&self) -> crate::engine::error::EngineError {
+        ImportError::Unfit {
+            image: self.graph.name(),
+            target: "any target".to_owned(),
+            reason: "its manifest is of Docker schema 1, which runtimes and registries no longer take".to_owned(),
+            hint: "nothing was written: have it built or pushed again with a current tool on the connected side, and \
+                   pack it anew; until then --only imports the others",
+        }
+        .into()
+    }
+
     fn broken(&self, digest: &Digest, reason: String) -> crate::engine::error::EngineError {
         ImportError::Document { image: self.graph.name(), digest: digest.clone(), reason }.into()
     }
@@ -193,8 +206,11 @@ impl<'a> Walk<'a> {
             return Err(self.broken(digest, "indexes nest too deep".to_owned()));
         }
         let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
-        let document = manifest::parse(&bytes, Some(declared))
-            .map_err(|error| self.broken(digest, error.to_string()))?;
+        let document = match manifest::parse(&bytes, Some(declared)) {
+            Ok(document) => document,
+            Err(ManifestError::Schema1) => return Err(self.schema1()),
+            Err(error) => return Err(self.broken(digest, error.to_string())),
+        };
         let node = self.node(digest, document.media_type())?;
         let index = matches!(document, Document::Index(_));
         for child in document.children() {

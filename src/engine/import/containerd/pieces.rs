@@ -178,12 +178,6 @@ impl Picker<'_> {
     }
 
     fn document(&self, digest: &Digest, declared: &str) -> Result<Document> {
-        if matches!(declared, mt::DOCKER_SCHEMA1 | mt::DOCKER_SCHEMA1_SIGNED) {
-            return Err(self.unfit(
-                "its manifest is of Docker schema 1, which containerd 2 no longer takes".to_owned(),
-                "nothing was written: have it built or pushed again with a current tool on the connected side, and pack it anew",
-            ));
-        }
         let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
         manifest::parse(&bytes, Some(declared)).map_err(|error| self.broken(digest, error.to_string()))
     }
