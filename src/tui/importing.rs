@@ -1,25 +1,26 @@
 //! The import of a verified bundle: where to, which of its images, the plan of it, its run, and what came of all runs together.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+mod came;
+mod offer;
 
-use super::model::{JobState, Model, Place};
-use super::msg::Ended;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use self::came::Run;
+pub use self::offer::Offered;
+use self::offer::kubelets;
+use super::model::Model;
 use crate::domain::bundle::Image;
 use crate::domain::import::Target;
-use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime};
+use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
-use crate::engine::error::Kind;
 use crate::engine::import::ImportSpec;
-use crate::engine::import::proof::{NameProof, Proof};
-use crate::engine::import::report::{ImageReport, ImportReport, Outcome};
-use crate::engine::spec::{ImportJob, JobReport, JobSpec};
+use crate::engine::import::report::ImportReport;
+use crate::engine::spec::ImportJob;
 use crate::failure::Failure;
-use crate::widgets::stepper::StepState;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -57,32 +58,6 @@ pub struct Plan {
     pub job: ImportJob,
     /// What it would do, or why it cannot be told.
     pub outcome: Result<Box<ImportReport>, Failure>,
-}
-
-/// An import that ended.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// The job with its last view and its end.
-    pub job: JobState,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// A target to choose.
-#[derive(Clone, Debug)]
-pub struct Offered {
-    /// The target.
-    pub target: Target,
-    /// How it stands, in a word or two.
-    pub state: String,
-    /// Why it is offered.
-    pub why: String,
-    /// What to know before.
-    pub warnings: Vec<String>,
-    /// Whether it can be written to now, as far as that is known.
-    pub ready: bool,
-    /// Bytes free where its images go.
-    pub free: Option<u64>,
 }
 
 impl Default for Importing {
@@ -162,60 +137,6 @@ impl Importing {
         }
     }
 
-    /// Where the node was looked for room, beside its runtimes.
-    pub fn places(&self) -> Vec<PathBuf> {
-        self.marked.iter().chain(&self.typed).filter_map(place).map(Path::to_owned).collect()
-    }
-
-    /// What can be chosen: what this node has, then what was typed.
-    pub fn offered(&self) -> Vec<Offered> {
-        let node = self.node.as_deref();
-        let proposals = node.map_or_else(Vec::new, NodeFacts::proposals);
-        let found = proposals.into_iter().map(|proposal| self.proposed(proposal));
-        let mut offered: Vec<Offered> = found.collect();
-        for target in self.typed.iter().chain(&self.marked) {
-            if !offered.iter().any(|known| known.target == *target) {
-                offered.push(Offered {
-                    target: target.clone(),
-                    state: "typed".to_owned(),
-                    why: "typed by you".to_owned(),
-                    warnings: Vec::new(),
-                    ready: true,
-                    free: self.free_at(target),
-                });
-            }
-        }
-        offered
-    }
-
-    fn proposed(&self, proposal: Proposal) -> Offered {
-        let Proposal { target, why, socket, kubelet, warnings, ready } = proposal;
-        let node = self.node.as_deref();
-        let of = |runtime: &&Runtime| runtime.socket == socket;
-        let runtime = node.and_then(|node| node.runtimes.iter().find(of));
-        let version = runtime.and_then(|runtime| match &runtime.listening {
-            Listening::Answers { version } => version.clone(),
-            _ => None,
-        });
-        let mut state = match (version, ready, runtime.map(|runtime| &runtime.listening)) {
-            (Some(version), ..) => version,
-            (None, _, Some(Listening::Denied)) => "denied".to_owned(),
-            (None, _, Some(Listening::Silent { .. })) => "no answer".to_owned(),
-            (None, true, _) => "ready".to_owned(),
-            (None, false, _) => "not running".to_owned(),
-        };
-        if kubelet {
-            state.push_str(", kubelet's");
-        }
-        let free = runtime.and_then(|runtime| runtime.free).or_else(|| self.free_at(&target));
-        Offered { target, state, why, warnings, ready, free }
-    }
-
-    fn free_at(&self, target: &Target) -> Option<u64> {
-        let wanted = place(target)?;
-        self.free.iter().find(|(path, _)| path == wanted)?.1
-    }
-
     /// The images of a bundle that are to be imported, of those in it.
     pub fn wanted<'a>(&'a self, images: &'a [Image]) -> impl Iterator<Item = &'a Image> {
         images.iter().filter(|image| self.wants(&image.reference))
@@ -242,94 +163,6 @@ impl Importing {
     pub fn planned(&self) -> Option<&ImportReport> {
         self.plan.as_ref()?.outcome.as_deref().ok()
     }
-}
-
-impl Run {
-    /// What it did.
-    pub fn report(&self) -> Option<&ImportReport> {
-        match &self.job.ended {
-            Some(Ended::Succeeded(report)) => match &**report {
-                JobReport::Import(report) => Some(report),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// References of the images that did not arrive everywhere.
-    pub fn failed(&self) -> Vec<Reference> {
-        let mut failed: Vec<Reference> = Vec::new();
-        for target in self.report().into_iter().flat_map(|report| &report.targets) {
-            let unproved = target.proof.iter().flat_map(|proof| &proof.names);
-            let unproved = unproved.filter(|name| name.problem.is_some()).map(|name| &name.reference);
-            let images = target.images.iter().filter(|image| !image.outcome.arrived());
-            for reference in images.map(|image| &image.reference).chain(unproved) {
-                if !failed.contains(reference) {
-                    failed.push(reference.clone());
-                }
-            }
-        }
-        failed
-    }
-}
-
-/// The directory or file that a target is, where it is one.
-fn place(target: &Target) -> Option<&Path> {
-    match target {
-        Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path) | Target::K3s(path) => {
-            Some(path)
-        }
-        _ => None,
-    }
-}
-
-/// The target that the kubelet of a node would see, where that can be written to.
-fn kubelets(node: &NodeFacts) -> Option<Target> {
-    let own = |proposal: &Proposal| proposal.ready && proposal.kubelet;
-    node.proposals().into_iter().find(own).map(|proposal| proposal.target)
-}
-
-/// What a later run says of an image and a target takes the place of what an earlier one said.
-fn merge(before: &mut ImportReport, later: &ImportReport) {
-    for target in &later.targets {
-        let Some(known) = before.targets.iter_mut().find(|known| known.target == target.target) else {
-            before.targets.push(target.clone());
-            continue;
-        };
-        for image in &target.images {
-            match known.images.iter_mut().find(|one| one.reference == image.reference) {
-                Some(one) => *one = merged(one, image),
-                None => known.images.push(image.clone()),
-            }
-        }
-        known.bytes_written += target.bytes_written;
-        known.changes.extend(target.changes.iter().cloned());
-        known.files.extend(target.files.iter().cloned());
-        known.proof = match (known.proof.take(), &target.proof) {
-            (Some(before), Some(later)) => Some(proved(before, later)),
-            (before, later) => later.clone().or(before),
-        };
-        known.notes.clone_from(&target.notes);
-    }
-}
-
-/// The later word on each name; on what was not asked for again, the earlier one.
-fn proved(before: Proof, later: &Proof) -> Proof {
-    let again = |name: &NameProof| later.names.iter().any(|one| one.name == name.name);
-    let kept = before.names.into_iter().filter(|name| !again(name));
-    Proof { names: kept.chain(later.names.iter().cloned()).collect(), ..later.clone() }
-}
-
-/// What was added before and is found there now was added by these runs.
-fn merged(before: &ImageReport, later: &ImageReport) -> ImageReport {
-    let mut image = later.clone();
-    if matches!(
-        (&before.outcome, &later.outcome),
-        (Outcome::Added | Outcome::Replaced { .. }, Outcome::Skipped)
-    ) {
-        image.outcome = before.outcome.clone();
-    }
-    image
 }
 
 impl Model {
@@ -379,52 +212,4 @@ impl Model {
             Some(_) => None,
         }
     }
-
-    /// An import or its plan ended.
-    pub(super) fn imported(&mut self) {
-        let Some(job) = self.job.clone() else { return };
-        let JobSpec::Import(spec) = &job.spec else { return };
-        if spec.import.dry_run {
-            self.gap.import.plan = planned(spec, job.ended);
-            return;
-        }
-        self.changed(Place::Import);
-        let (took, at) = (self.at.saturating_sub(job.began), self.now);
-        let run = Run { job, took };
-        let state = match &run.job.ended {
-            Some(Ended::Succeeded(report)) => match report.verdict() {
-                None if run.job.view.warnings.is_empty() => StepState::Ok,
-                Some(verdict) if verdict.kind != Kind::Partial => StepState::Failed,
-                _ => StepState::Warn,
-            },
-            Some(Ended::Failed(_)) => StepState::Failed,
-            _ => StepState::Warn,
-        };
-        self.set_state(Place::Import, state);
-        let import = &mut self.gap.import;
-        import.plan = None;
-        if let Some(report) = run.report() {
-            match &mut import.done {
-                Some((before, when)) => {
-                    merge(before, report);
-                    *when = at;
-                }
-                None => import.done = Some((report.clone(), at)),
-            }
-            self.set_state(Place::Checked, state);
-        }
-        self.gap.import.run = Some(run);
-    }
-}
-
-fn planned(spec: &ImportJob, ended: Option<Ended>) -> Option<Plan> {
-    let outcome = match ended? {
-        Ended::Succeeded(report) => match Arc::unwrap_or_clone(report) {
-            JobReport::Import(plan) => Ok(Box::new(plan)),
-            _ => return None,
-        },
-        Ended::Failed(failure) => Err(failure),
-        Ended::Cancelled => return None,
-    };
-    Some(Plan { job: spec.clone(), outcome })
 }

@@ -1,34 +1,29 @@
 //! Import: where to, what would become of every image there, one question, then the run and what came of it.
 
 mod choose;
+mod keys;
 mod plan;
 mod rows;
 mod run;
 mod undo;
+mod view;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::plan::{outlook, paragraphs, targets};
-use self::rows::{Line, bytes, images, lines};
-use self::run::{outcome, phases};
+use self::keys::again;
+use self::plan::paragraphs;
+use self::rows::{Line, images, lines};
+use self::view::shown;
 use crate::actions::{Act, Scope};
-use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
-use crate::domain::text;
-use crate::engine::spec::{ImportJob, JobSpec};
-use crate::tui::importing::Run;
-use crate::tui::model::{JobState, Model, Place};
+use crate::engine::spec::JobSpec;
+use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
-use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
-
-/// Rows that the images keep at least.
-const IMAGES: u16 = 4;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -37,26 +32,6 @@ pub(super) struct Import {
     lines: Vec<Line>,
     /// Whether one came back while a plan that was left still stops.
     back: bool,
-}
-
-/// The import that is shown: the one that runs, else the one that ended.
-fn shown(model: &Model) -> Option<&JobState> {
-    let running = model.running().filter(|job| job.act == Act::Import);
-    running.or_else(|| model.gap.import.run.as_ref().map(|run| &run.job))
-}
-
-/// What is worth doing again of the last run, and why not otherwise.
-fn again(model: &Model) -> Result<ImportJob, &'static str> {
-    let run = model.gap.import.run.as_ref().ok_or("nothing was imported yet; Enter does it")?;
-    let JobSpec::Import(job) = &run.job.spec else { return Err("nothing was imported yet") };
-    let mut job = job.clone();
-    if run.report().is_some() {
-        job.import.only = run.failed();
-        if job.import.only.is_empty() {
-            return Err("nothing failed");
-        }
-    }
-    Ok(job)
 }
 
 impl Import {
@@ -122,62 +97,11 @@ impl Screen for Import {
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
-        match shown(model) {
-            Some(job) if job.running() => {
-                vec![Act::ImportDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back]
-            }
-            Some(JobState { ended: Some(Ended::Succeeded(_)), .. }) => {
-                let failed = again(model).is_ok();
-                let first = if failed { Act::Retry } else { Act::ImportNext };
-                let second = if failed { Act::ImportNext } else { Act::ImportPlan };
-                let undo = model.gap.import.changes() > 0;
-                vec![
-                    first,
-                    second,
-                    Act::ImportDetails,
-                    if undo { Act::ImportUndo } else { Act::ImportTargets },
-                    Act::Back,
-                ]
-            }
-            Some(_) => vec![Act::Retry, Act::ImportPlan, Act::ImportTargets, Act::Logs, Act::Back],
-            None if model.gap.import.marked.is_empty() => {
-                vec![Act::ImportTargets, Act::ImportOther, Act::ImportScan, Act::ImportDetails, Act::Back]
-            }
-            None if model.gap.import.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
-                vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::Logs, Act::Back]
-            }
-            None => vec![Act::Import, Act::ImportTargets, Act::ImportOther, Act::Mark, Act::ImportEdit],
-        }
+        keys::footer(model)
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let busy = || model.busy().map(|job| format!("{} is running", job.spec.title()));
-        let planning = || model.running().is_some_and(|job| job.act == Act::ImportPlan);
-        match act {
-            Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
-            Act::Import if model.gap.import.run.is_some() => busy(),
-            Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable().map(str::to_owned)),
-            Act::ImportTargets
-            | Act::ImportOther
-            | Act::ImportEdit
-            | Act::Mark
-            | Act::MarkAll
-            | Act::Invert => busy(),
-            Act::ImportNamespace if model.gap.import.namespace().is_none() => {
-                Some("no containerd is among the targets; t shows them".to_owned())
-            }
-            Act::ImportNamespace => busy(),
-            Act::ImportUndo if model.gap.import.changes() == 0 => {
-                Some("no runtime was changed; registries and files keep what they got".to_owned())
-            }
-            Act::ImportUndo => busy(),
-            Act::ImportDetails if self.line().is_none() => Some("no image is listed".to_owned()),
-            Act::ImportNext if model.gap.checked.is_none() => {
-                Some("nothing was verified or imported yet".to_owned())
-            }
-            Act::Retry => again(model).err().map(str::to_owned),
-            _ => None,
-        }
+        keys::why_not(act, self.line(), model)
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
@@ -332,99 +256,10 @@ impl Screen for Import {
     }
 
     fn status(&self, model: &Model) -> String {
-        let import = &model.gap.import;
-        let all = images(model).len();
-        let marked = match import.picked.len() {
-            0 => format!("all of {}; Space picks some", words::count(all, "image")),
-            some => format!("{some} of {} marked", words::count(all, "image")),
-        };
-        match shown(model) {
-            Some(job) if job.stopping && job.running() => "stopping at a safe point ...".to_owned(),
-            Some(job) if job.running() => {
-                let retries = if job.view.retries > 0 {
-                    format!("; retries: {}", job.view.retries)
-                } else {
-                    String::new()
-                };
-                format!("importing{retries}; l shows the log")
-            }
-            Some(_) => "D plans anew; t chooses other targets".to_owned(),
-            None => marked,
-        }
+        view::status(model)
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let columns = usize::from(area.width).saturating_sub(2);
-        line::words(&head(model), look.style(Role::Title), line::row(area, 0), buffer);
-        let mut at = 1;
-        let outlook = match shown(model) {
-            Some(job) => {
-                let took = model.gap.import.run.as_ref().filter(|_| !job.running());
-                let since = took.map_or_else(|| model.at.saturating_sub(job.began), |run: &Run| run.took);
-                at += phases(job, since, look, line::below(area, at), buffer);
-                outcome(job, model, columns)
-            }
-            None => {
-                at += targets(model, look, line::below(area, at), buffer);
-                outlook(model, columns)
-            }
-        };
-        // The images keep a few rows, where there are some; the reason of a failure needs the rest.
-        let least = if self.lines.is_empty() { 0 } else { IMAGES };
-        let most = usize::from(area.height.saturating_sub(at + least + 1));
-        for (words, role) in outlook.iter().take(most) {
-            line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
-            at += 1;
-        }
-        line::rule(line::row(area, at), look, buffer);
-        self.images(model, look, line::below(area, at + 1), buffer);
-    }
-}
-
-impl Import {
-    fn images(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        if self.lines.is_empty() {
-            return;
-        }
-        let noted = self.lines.iter().any(|line| !line.note.is_empty());
-        let title = if shown(model).is_some() { "STATE" } else { "PLAN" };
-        let mut columns = vec![Column::left(title, 10), Column::left("IMAGE", 0), Column::right("SIZE", 8)];
-        if noted {
-            columns.push(Column::left("NOTE", area.width / 3));
-        }
-        let row = |row: usize| {
-            let line = &self.lines[row];
-            let Some(image) = images(model).get(line.image) else {
-                return Row { marked: false, values: Vec::new() };
-            };
-            let name = image.reference.to_string();
-            let marked = model.gap.import.picked.contains(&name);
-            let mut values = vec![
-                Value::styled(line.state, line.role),
-                Value::plain(name),
-                Value::plain(text::bytes(bytes(image))),
-            ];
-            if noted {
-                values.push(Value::styled(&line.note, line.role));
-            }
-            Row { marked, values }
-        };
-        table(&columns, &self.list, row, area, look, buffer);
-    }
-}
-
-/// What is imported and from where.
-fn head(model: &Model) -> String {
-    let gap = &model.gap;
-    let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
-    match gap.said() {
-        Some(said) => {
-            let report = &said.report;
-            let (count, size) =
-                (words::count(report.totals.images as usize, "image"), text::bytes(report.totals.bytes));
-            format!(" {}-{}  {count}  {size}  from {path}", report.name, report.serial)
-        }
-        None if path.is_empty() => " No bundle is chosen".to_owned(),
-        None => format!(" {path}"),
+        view::draw(self, model, look, area, buffer);
     }
 }

@@ -212,10 +212,6 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         };
         words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
         words.extend(tight(target, model));
-        let changes = target.files.iter();
-        words.extend(
-            changes.map(|file| format!("! changes {}: {}", file.path.display(), file.diff.join("  "))),
-        );
         let file = |file: &FileChange| format!("Changes {}: {}", file.path.display(), file.diff.join(" "));
         words.extend(target.files.iter().map(file));
     }

@@ -1,0 +1,80 @@
+//! The keys of the import: which matter most as it stands, why one does nothing, and what a retry would do.
+
+use super::rows::Line;
+use super::view::shown;
+use crate::actions::Act;
+use crate::engine::spec::{ImportJob, JobSpec};
+use crate::tui::model::{JobState, Model};
+use crate::tui::msg::Ended;
+
+/// The keys that matter most now.
+pub(super) fn footer(model: &Model) -> Vec<Act> {
+    match shown(model) {
+        Some(job) if job.running() => {
+            vec![Act::ImportDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back]
+        }
+        Some(JobState { ended: Some(Ended::Succeeded(_)), .. }) => {
+            let failed = again(model).is_ok();
+            let first = if failed { Act::Retry } else { Act::ImportNext };
+            let second = if failed { Act::ImportNext } else { Act::ImportPlan };
+            let undo = model.gap.import.changes() > 0;
+            vec![
+                first,
+                second,
+                Act::ImportDetails,
+                if undo { Act::ImportUndo } else { Act::ImportTargets },
+                Act::Back,
+            ]
+        }
+        Some(_) => vec![Act::Retry, Act::ImportPlan, Act::ImportTargets, Act::Logs, Act::Back],
+        None if model.gap.import.marked.is_empty() => {
+            vec![Act::ImportTargets, Act::ImportOther, Act::ImportScan, Act::ImportDetails, Act::Back]
+        }
+        None if model.gap.import.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
+            vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::Logs, Act::Back]
+        }
+        None => vec![Act::Import, Act::ImportTargets, Act::ImportOther, Act::Mark, Act::ImportEdit],
+    }
+}
+
+/// Why a key would do nothing now, with the line that the cursor is on.
+pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<String> {
+    let busy = || model.busy().map(|job| format!("{} is running", job.spec.title()));
+    let planning = || model.running().is_some_and(|job| job.act == Act::ImportPlan);
+    match act {
+        Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
+        Act::Import if model.gap.import.run.is_some() => busy(),
+        Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable().map(str::to_owned)),
+        Act::ImportTargets | Act::ImportOther | Act::ImportEdit | Act::Mark | Act::MarkAll | Act::Invert => {
+            busy()
+        }
+        Act::ImportNamespace if model.gap.import.namespace().is_none() => {
+            Some("no containerd is among the targets; t shows them".to_owned())
+        }
+        Act::ImportNamespace => busy(),
+        Act::ImportUndo if model.gap.import.changes() == 0 => {
+            Some("no runtime was changed; registries and files keep what they got".to_owned())
+        }
+        Act::ImportUndo => busy(),
+        Act::ImportDetails if line.is_none() => Some("no image is listed".to_owned()),
+        Act::ImportNext if model.gap.checked.is_none() => {
+            Some("nothing was verified or imported yet".to_owned())
+        }
+        Act::Retry => again(model).err().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// What is worth doing again of the last run, and why not otherwise.
+pub(super) fn again(model: &Model) -> Result<ImportJob, &'static str> {
+    let run = model.gap.import.run.as_ref().ok_or("nothing was imported yet; Enter does it")?;
+    let JobSpec::Import(job) = &run.job.spec else { return Err("nothing was imported yet") };
+    let mut job = job.clone();
+    if run.report().is_some() {
+        job.import.only = run.failed();
+        if job.import.only.is_empty() {
+            return Err("nothing failed");
+        }
+    }
+    Ok(job)
+}
