@@ -256,9 +256,7 @@ const LONG: &[&str] = &[
     "src/engine/sheet.rs",
     "src/engine/spec/mod.rs",
     "src/screens/assemble/mod.rs",
-    "src/screens/import/mod.rs",
     "src/tui/assembly.rs",
-    "src/tui/importing.rs",
 ];
 const MOST: usize = 500;
 

@@ -71,7 +71,7 @@ impl Screen for Bundle {
             (Act::BundleOpen | Act::Inspect, None) => {
                 Some("no bundle is listed; o opens a directory".to_owned())
             }
-            (Act::Inspect, _) if model.busy().is_some() => Some("a job is running".to_owned()),
+            (Act::Inspect, _) if model.busy().is_some() => model.why_busy(),
             (Act::BundleOpen, Some(Offer { said: Err(reason), .. })) => Some(reason.clone()),
             _ => None,
         }

@@ -135,7 +135,7 @@ impl Screen for Check {
         let gap = &model.gap;
         let reason = match act {
             Act::Verify | Act::CheckOverride | Act::KeyTrust if model.busy().is_some() => {
-                "a job is running; x stops it"
+                return model.why_busy();
             }
             _ if gap.chosen.is_none() => "no bundle is chosen; 1 shows what there is",
             Act::CheckOverride if gap.rollback().is_none() => {

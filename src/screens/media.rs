@@ -167,7 +167,7 @@ impl Screen for Media {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let busy = || model.busy().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
+        let busy = || model.why_busy();
         match act {
             Act::MediaChoose => busy().or_else(|| self.unfit(model)),
             Act::MediaDirectory => busy(),

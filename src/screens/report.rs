@@ -137,7 +137,7 @@ impl Screen for Report {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = model.busy().map(|job| format!("{} is running", job.spec.title()));
+        let running = model.why_busy();
         let nothing =
             model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
         match act {

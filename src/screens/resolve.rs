@@ -128,20 +128,19 @@ impl Screen for Resolve {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let picked = &model.picked;
-        let running = || model.busy().map(|job| format!("{} runs; x stops it", job.spec.subcommand()));
         match act {
             Act::Resolve if picked.images.is_empty() => Some("the list is empty: 1 goes there".to_owned()),
-            Act::Resolve => running(),
+            Act::Resolve => model.why_busy(),
             Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),
             Act::Retry if !picked.is_current() => {
                 Some("the list was changed since: v verifies all of it".to_owned())
             }
-            Act::ResolvePin => running().or_else(|| {
+            Act::ResolvePin => model.why_busy().or_else(|| {
                 picked.pins().is_empty().then(|| "no tag is resolved that has no digest yet".to_owned())
             }),
             Act::ResolveDetails => self.row().is_none().then(|| "there is no row".to_owned()),
             // What failed is asked about instead.
-            Act::ResolveNext => running().or_else(|| match picked.unready() {
+            Act::ResolveNext => model.why_busy().or_else(|| match picked.unready() {
                 Some(_)
                     if picked.is_current() && picked.has_unaccepted() && picked.checked.counts().ok > 0 =>
                 {

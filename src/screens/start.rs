@@ -126,18 +126,14 @@ impl Screen for Start {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = || {
-            let job = model.busy()?;
-            Some(format!("one job runs at a time, and that is {}: x stops it", job.spec.title()))
-        };
         match act {
             Act::KeyGenerate => match model.host.as_ref().map(|host| &host.key) {
                 None => Some("the host is still looked at".to_owned()),
                 Some(Some(key)) => Some(format!("there is one already: {}", key.path.display())),
-                Some(None) => running(),
+                Some(None) => model.why_busy(),
             },
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
-            Act::Resume => running(),
+            Act::Resume => model.why_busy(),
             _ => None,
         }
     }

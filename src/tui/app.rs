@@ -193,8 +193,8 @@ impl App {
     /// The scopes in which keys are looked up, nearest first.
     pub fn scopes(&self) -> Vec<Scope> {
         let mut scopes = self.screen().map_or_else(Vec::new, |screen| screen.scopes().to_vec());
-        // Here jobs only run now and then; without one their keys would be dead.
-        if matches!(self.model.place, Place::Start | Place::Report) && self.model.running().is_some() {
+        // Where jobs are not at home, they have their keys while one runs; without one these would be dead.
+        if self.model.running().is_some() && !scopes.contains(&Scope::Job) {
             scopes.insert(1.min(scopes.len()), Scope::Job);
         }
         scopes.push(Scope::Global);
@@ -208,7 +208,9 @@ impl App {
             Scope::Marks if self.screen()?.view().is_some_and(|list| list.visible().is_empty()) => {
                 Some("there is no row to mark".to_owned())
             }
-            Scope::Job | Scope::Failed => {
+            // Whatever a screen lacks, a job is stopped from it.
+            Scope::Job => job::why_not(&self.model, act),
+            Scope::Failed => {
                 job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model))
             }
             _ => self.screen()?.why_not(act, &self.model),
@@ -274,7 +276,10 @@ impl App {
                 self.model.next = Some((act, spec.clone()));
             }
             None => self.say("not now: another job is about to start"),
-            Some(_) => self.say("not now: another job runs; x stops it"),
+            Some(job) => {
+                let reason = job.in_the_way();
+                self.say(format!("not now: {reason}"));
+            }
         }
         false
     }

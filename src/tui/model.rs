@@ -143,6 +143,12 @@ impl JobState {
     pub const fn running(&self) -> bool {
         self.ended.is_none()
     }
+
+    /// What is said where it keeps something else from being done.
+    pub fn in_the_way(&self) -> String {
+        let stop = Act::Stop.row().keys.first().unwrap_or(&":");
+        format!("{} is running; {stop} stops it", self.spec.subcommand())
+    }
 }
 
 /// What does not change while the workstation runs.
@@ -287,6 +293,11 @@ impl Model {
     /// The job that keeps others from being started. A plan does not: it is stopped for them.
     pub fn busy(&self) -> Option<&JobState> {
         self.running().filter(|job| !job.act.is_plan())
+    }
+
+    /// Why nothing else can be started, where a job keeps it from that.
+    pub fn why_busy(&self) -> Option<String> {
+        self.busy().map(JobState::in_the_way)
     }
 
     /// The last job of an operation, running or ended.

@@ -522,6 +522,20 @@ fn keys_of_a_list_lead_where_they_say() {
 }
 
 #[test]
+fn a_job_that_runs_is_paused_and_stopped_from_every_screen_and_its_keys_are_told_there() {
+    for keys in ["0", "1", "2", "3", "4", "5", "0 g", "0 g 2", "0 g 3", "0 g 4"] {
+        let mut desk = with(assemble::under_way(), keys);
+        let told = desk.keys("?").typed("job.stop").screen();
+        assert!(told.contains("Stop the job at a safe point"), "{keys}: {told}");
+        desk.keys("Esc").effects.clear();
+        desk.keys("p");
+        let paused = desk.effects.iter().any(|effect| matches!(effect, Effect::Pause(_, true)));
+        assert!(paused, "{keys}: {:?}", desk.effects);
+        assert!(desk.keys("x").screen().contains("Stop the job?"), "{keys}: {}", desk.screen());
+    }
+}
+
+#[test]
 fn nothing_is_called_copied_that_no_clipboard_gets() {
     let mut desk = resolve::all_well();
     desk.wait(10);

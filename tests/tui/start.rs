@@ -175,7 +175,7 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     assert_eq!((desk.app.model.assembly.name.as_str(), desk.app.model.assembly.tool), ("web", false));
     // Only one job at a time.
     desk.effects.clear();
-    assert!(desk.keys("0 R").screen().contains("not now: one job runs at a time"));
+    assert!(desk.keys("0 R").screen().contains("not now: pack is running; x stops it"));
     assert_eq!(started(&desk), None);
 }
 

@@ -187,7 +187,7 @@ impl Screen for Assemble {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = model.running().map(|job| format!("{} is running", job.spec.title()));
+        let running = model.running().map(JobState::in_the_way);
         let ended = model.assembly.run.is_some();
         match act {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {

@@ -39,7 +39,7 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
 
 /// Why a key would do nothing now, with the line that the cursor is on.
 pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<String> {
-    let busy = || model.busy().map(|job| format!("{} is running", job.spec.title()));
+    let busy = || model.why_busy();
     let planning = || model.running().is_some_and(|job| job.act == Act::ImportPlan);
     match act {
         Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
