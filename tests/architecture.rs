@@ -256,7 +256,6 @@ const LONG: &[&str] = &[
     "src/engine/sheet.rs",
     "src/engine/spec/mod.rs",
     "src/screens/assemble/mod.rs",
-    "src/tui/assembly.rs",
 ];
 const MOST: usize = 500;
 

@@ -1,30 +1,22 @@
-//! How the bundle is to be made: where to, under which name, by whose key; the plan of it, its run, and what came of it.
+//! How the bundle is to be made: where to, under which name, by whose key, by which plan.
+
+mod made;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::model::{JobState, Model, Place};
-use super::msg::Ended;
+use super::model::{Model, Place};
 use super::picked;
 use crate::domain::carrier::Carrier;
 use crate::domain::expiry::Expiry;
-use crate::domain::media::{Medium, Volume};
-use crate::domain::progress::Phase;
-use crate::domain::sheet::{Checked, Grade, Sheet};
-use crate::engine::media::{EjectReport, Truth};
-use crate::engine::pack::{PackReport, PlanReport};
+use crate::domain::media::Medium;
+use crate::engine::pack::PlanReport;
 use crate::engine::select::Source;
-use crate::engine::sheet::{self, PackedFacts};
-use crate::engine::sign::SignReport;
-use crate::engine::sign::countersign::CountersignReport;
 use crate::engine::sign::keys::KeyReport;
-use crate::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
+use crate::engine::spec::{Images, PackJob, SignerSpec};
 use crate::failure::Failure;
 use crate::widgets::stepper::StepState;
 
-/// Fewer fetched bytes than this say nothing about the rate of the next run.
-const MEASURED: u64 = 16 << 20;
+pub use made::{Made, Run};
 
 /// Where the bundle goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,53 +43,6 @@ pub struct Plan {
     pub job: PackJob,
     /// What it would do, or why it cannot be done.
     pub outcome: Result<Box<PlanReport>, Failure>,
-}
-
-/// A pack that ended.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// The job with its last view and its end.
-    pub job: JobState,
-    /// How long it took.
-    pub took: Duration,
-    /// The plan it began with.
-    pub plan: Option<Box<PlanReport>>,
-}
-
-/// A bundle that was made, and what was done with it since.
-#[derive(Clone, Debug)]
-pub struct Made {
-    /// The report of the job.
-    pub packed: Box<PackReport>,
-    /// The job that made it.
-    pub job: PackJob,
-    /// What the destination lay on when it began.
-    pub carrier: Option<Carrier>,
-    /// What was warned of on the way.
-    pub warnings: Vec<String>,
-    /// When it was done.
-    pub at: jiff::Timestamp,
-    /// Signatures that were added since.
-    pub signatures: Vec<SignReport>,
-    /// What happened to the medium since.
-    pub medium: Vec<Checked>,
-    /// The bundle of that name before it.
-    pub previous: Option<PathBuf>,
-    /// Why what it lies on cannot be taken out.
-    pub stays: Option<&'static str>,
-}
-
-impl Made {
-    /// The report to print.
-    pub fn sheet(&self) -> Sheet {
-        sheet::packed(&PackedFacts {
-            report: &self.packed,
-            warnings: &self.warnings,
-            signatures: &self.signatures,
-            medium: &self.medium,
-            made: self.at,
-        })
-    }
 }
 
 /// A pack that starts once its destination was looked at.
@@ -187,19 +132,6 @@ impl Assembly {
         self.due = None;
         self.plan = None;
         self.run = None;
-    }
-}
-
-impl Run {
-    /// What it made.
-    fn packed(&self) -> Option<&PackReport> {
-        match &self.job.ended {
-            Some(Ended::Succeeded(report)) => match &**report {
-                JobReport::Pack(report) => Some(report),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 }
 
@@ -305,76 +237,6 @@ impl Model {
         (same && chosen.path.starts_with(&tested.path)).then_some(tested)
     }
 
-    fn test_ended(&mut self, ended: Option<&Ended>) {
-        let Some(Ended::Succeeded(report)) = ended else { return };
-        let JobReport::MediaCheck(report) = &**report else { return };
-        let Some(found) = &report.found else { return };
-        let mut media = self.media.iter().flat_map(|media| &media.media);
-        let here = |volume: &Volume| volume.mount_points.contains(&report.path);
-        let medium = media.find(|medium| medium.volumes.iter().any(here)).cloned();
-        let (path, write, read) = (report.path.clone(), found.write_rate, found.read_rate);
-        self.assembly.tested = Some(Tested { path, medium, write, read });
-    }
-
-    /// A plan, a pack or a medium's test ended.
-    pub(super) fn assembled(&mut self) {
-        let Some(job) = self.job.clone() else { return };
-        self.test_ended(job.ended.as_ref());
-        let JobSpec::Pack(spec) = &job.spec else { return };
-        if spec.dry_run {
-            self.assembly.plan = planned(spec, job.ended);
-            return;
-        }
-        let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
-        let measured =
-            job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.shown > MEASURED);
-        let took = self.at.saturating_sub(job.began);
-        if let Some(fetch) = measured.filter(|fetch| fetch.finished) {
-            self.assembly.rate = Some(fetch.rate(took));
-        }
-        self.changed(Place::Assemble);
-        let (spec, onto) = (spec.clone(), self.assembly.onto.take());
-        let run = Run { job, took, plan };
-        let stays = self.assembly.stays.take();
-        let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });
-        let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);
-        let state = match (&run.job.ended, good) {
-            (Some(Ended::Succeeded(_)), true) => StepState::Ok,
-            (Some(Ended::Failed(_)), _) => StepState::Failed,
-            _ => StepState::Warn,
-        };
-        self.set_state(Place::Assemble, state);
-        if made.is_some() {
-            self.set_state(Place::Report, state);
-            self.assembly.made = made;
-        }
-        self.assembly.run = Some(run);
-    }
-
-    /// A signature was added to what was made.
-    pub fn countersigned(&mut self, report: &CountersignReport) {
-        if let (Some(made), Some(signature)) = (&mut self.assembly.made, &report.signature) {
-            made.signatures.retain(|known| known.key_id != signature.key_id);
-            made.signatures.push(signature.clone());
-        }
-    }
-
-    /// The medium was let go.
-    pub fn ejected(&mut self, report: &EjectReport) {
-        let Some(made) = &mut self.assembly.made else { return };
-        let truths = [
-            ("synced", &report.synced, Grade::Fail),
-            ("verified", &report.verified, Grade::Warn),
-            ("powered off", &report.powered_off, Grade::Warn),
-        ];
-        let truth = |(what, truth, otherwise): (&'static str, &Truth, Grade)| Checked {
-            what,
-            grade: if truth.holds { Grade::Ok } else { otherwise },
-            how: if truth.holds { truth.words.clone() } else { format!("NO: {}", truth.words) },
-        };
-        made.medium = truths.into_iter().map(truth).collect();
-    }
-
     /// Another bundle is begun with: key and measured rate stay, everything else is as at first.
     pub fn begin_anew(&mut self) {
         let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
@@ -383,36 +245,4 @@ impl Model {
             self.set_state(*place, StepState::Todo);
         }
     }
-}
-
-fn made(
-    run: &Run,
-    packed: &PackReport,
-    (job, carrier): (PackJob, Option<Carrier>),
-    at: jiff::Timestamp,
-) -> Made {
-    let previous = run.plan.as_ref().and_then(|plan| plan.place.previous.as_ref());
-    Made {
-        packed: Box::new(packed.clone()),
-        job,
-        carrier,
-        warnings: run.job.view.warnings.clone(),
-        at,
-        signatures: Vec::new(),
-        medium: Vec::new(),
-        previous: previous.map(|previous| previous.path.clone()).filter(|path| *path != packed.bundle.path),
-        stays: None,
-    }
-}
-
-fn planned(spec: &PackJob, ended: Option<Ended>) -> Option<Plan> {
-    let outcome = match ended? {
-        Ended::Succeeded(report) => match Arc::unwrap_or_clone(report) {
-            JobReport::Plan(plan) => Ok(Box::new(plan)),
-            _ => return None,
-        },
-        Ended::Failed(failure) => Err(failure),
-        Ended::Cancelled => return None,
-    };
-    Some(Plan { job: spec.clone(), outcome })
 }

@@ -1,0 +1,187 @@
+//! What came of plans, packs and tests of media: how each ended, what was made, and what was done with that since.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Plan, Tested};
+use crate::domain::carrier::Carrier;
+use crate::domain::media::Volume;
+use crate::domain::progress::Phase;
+use crate::domain::sheet::{Checked, Grade, Sheet};
+use crate::engine::media::{EjectReport, Truth};
+use crate::engine::pack::{PackReport, PlanReport};
+use crate::engine::sheet::{self, PackedFacts};
+use crate::engine::sign::SignReport;
+use crate::engine::sign::countersign::CountersignReport;
+use crate::engine::spec::{JobReport, JobSpec, PackJob};
+use crate::tui::model::{JobState, Model, Place};
+use crate::tui::msg::Ended;
+use crate::widgets::stepper::StepState;
+
+/// Fewer fetched bytes than this say nothing about the rate of the next run.
+const MEASURED: u64 = 16 << 20;
+
+/// A pack that ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The job with its last view and its end.
+    pub job: JobState,
+    /// How long it took.
+    pub took: Duration,
+    /// The plan it began with.
+    pub plan: Option<Box<PlanReport>>,
+}
+
+/// A bundle that was made, and what was done with it since.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The report of the job.
+    pub packed: Box<PackReport>,
+    /// The job that made it.
+    pub job: PackJob,
+    /// What the destination lay on when it began.
+    pub carrier: Option<Carrier>,
+    /// What was warned of on the way.
+    pub warnings: Vec<String>,
+    /// When it was done.
+    pub at: jiff::Timestamp,
+    /// Signatures that were added since.
+    pub signatures: Vec<SignReport>,
+    /// What happened to the medium since.
+    pub medium: Vec<Checked>,
+    /// The bundle of that name before it.
+    pub previous: Option<PathBuf>,
+    /// Why what it lies on cannot be taken out.
+    pub stays: Option<&'static str>,
+}
+
+impl Made {
+    /// The report to print.
+    pub fn sheet(&self) -> Sheet {
+        sheet::packed(&PackedFacts {
+            report: &self.packed,
+            warnings: &self.warnings,
+            signatures: &self.signatures,
+            medium: &self.medium,
+            made: self.at,
+        })
+    }
+}
+
+impl Run {
+    /// What it made.
+    fn packed(&self) -> Option<&PackReport> {
+        match &self.job.ended {
+            Some(Ended::Succeeded(report)) => match &**report {
+                JobReport::Pack(report) => Some(report),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Model {
+    fn test_ended(&mut self, ended: Option<&Ended>) {
+        let Some(Ended::Succeeded(report)) = ended else { return };
+        let JobReport::MediaCheck(report) = &**report else { return };
+        let Some(found) = &report.found else { return };
+        let mut media = self.media.iter().flat_map(|media| &media.media);
+        let here = |volume: &Volume| volume.mount_points.contains(&report.path);
+        let medium = media.find(|medium| medium.volumes.iter().any(here)).cloned();
+        let (path, write, read) = (report.path.clone(), found.write_rate, found.read_rate);
+        self.assembly.tested = Some(Tested { path, medium, write, read });
+    }
+
+    /// A plan, a pack or a medium's test ended.
+    pub(in crate::tui) fn assembled(&mut self) {
+        let Some(job) = self.job.clone() else { return };
+        self.test_ended(job.ended.as_ref());
+        let JobSpec::Pack(spec) = &job.spec else { return };
+        if spec.dry_run {
+            self.assembly.plan = planned(spec, job.ended);
+            return;
+        }
+        let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
+        let measured =
+            job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.shown > MEASURED);
+        let took = self.at.saturating_sub(job.began);
+        if let Some(fetch) = measured.filter(|fetch| fetch.finished) {
+            self.assembly.rate = Some(fetch.rate(took));
+        }
+        self.changed(Place::Assemble);
+        let (spec, onto) = (spec.clone(), self.assembly.onto.take());
+        let run = Run { job, took, plan };
+        let stays = self.assembly.stays.take();
+        let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });
+        let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);
+        let state = match (&run.job.ended, good) {
+            (Some(Ended::Succeeded(_)), true) => StepState::Ok,
+            (Some(Ended::Failed(_)), _) => StepState::Failed,
+            _ => StepState::Warn,
+        };
+        self.set_state(Place::Assemble, state);
+        if made.is_some() {
+            self.set_state(Place::Report, state);
+            self.assembly.made = made;
+        }
+        self.assembly.run = Some(run);
+    }
+
+    /// A signature was added to what was made.
+    pub fn countersigned(&mut self, report: &CountersignReport) {
+        if let (Some(made), Some(signature)) = (&mut self.assembly.made, &report.signature) {
+            made.signatures.retain(|known| known.key_id != signature.key_id);
+            made.signatures.push(signature.clone());
+        }
+    }
+
+    /// The medium was let go.
+    pub fn ejected(&mut self, report: &EjectReport) {
+        let Some(made) = &mut self.assembly.made else { return };
+        let truths = [
+            ("synced", &report.synced, Grade::Fail),
+            ("verified", &report.verified, Grade::Warn),
+            ("powered off", &report.powered_off, Grade::Warn),
+        ];
+        let truth = |(what, truth, otherwise): (&'static str, &Truth, Grade)| Checked {
+            what,
+            grade: if truth.holds { Grade::Ok } else { otherwise },
+            how: if truth.holds { truth.words.clone() } else { format!("NO: {}", truth.words) },
+        };
+        made.medium = truths.into_iter().map(truth).collect();
+    }
+}
+
+fn made(
+    run: &Run,
+    packed: &PackReport,
+    (job, carrier): (PackJob, Option<Carrier>),
+    at: jiff::Timestamp,
+) -> Made {
+    let previous = run.plan.as_ref().and_then(|plan| plan.place.previous.as_ref());
+    Made {
+        packed: Box::new(packed.clone()),
+        job,
+        carrier,
+        warnings: run.job.view.warnings.clone(),
+        at,
+        signatures: Vec::new(),
+        medium: Vec::new(),
+        previous: previous.map(|previous| previous.path.clone()).filter(|path| *path != packed.bundle.path),
+        stays: None,
+    }
+}
+
+fn planned(spec: &PackJob, ended: Option<Ended>) -> Option<Plan> {
+    let outcome = match ended? {
+        Ended::Succeeded(report) => match Arc::unwrap_or_clone(report) {
+            JobReport::Plan(plan) => Ok(Box::new(plan)),
+            _ => return None,
+        },
+        Ended::Failed(failure) => Err(failure),
+        Ended::Cancelled => return None,
+    };
+    Some(Plan { job: spec.clone(), outcome })
+}
