@@ -164,7 +164,7 @@ impl Reporter {
                 let next = Failing { since: at, host, reason, item, requests: 1, attempt, wait_ms };
                 self.failing(state, next);
             }
-            Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } => {}
+            Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } | Event::Landed(_) => {}
             Event::Bytes { .. }
             | Event::Spared { .. }
             | Event::Done { .. }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::import::Target;
 use super::resolved::ImageView;
 
 /// What a job is doing, in the order in which jobs do it.
@@ -97,6 +98,22 @@ pub struct PlannedItem {
     pub item: String,
     /// Its bytes; 0 where unknown.
     pub bytes: u64,
+}
+
+/// Where an import that ended early left a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Landed {
+    /// The target.
+    pub target: Target,
+    /// Images that it has, by reference.
+    pub there: Vec<String>,
+    /// Those of them that this import brought.
+    pub added: Vec<String>,
+    /// Images that were wanted and that it does not have; none are named where nothing was looked at yet.
+    pub missing: Vec<String>,
+    /// What went wrong with this target; nothing where something else ended the import.
+    pub reason: Option<String>,
 }
 
 /// One thing a job says. All but [`Event::Bytes`] are milestones and are never dropped.
@@ -201,6 +218,8 @@ pub enum Event {
         /// What was found, in words.
         words: String,
     },
+    /// An import ends early, and leaves a target like this.
+    Landed(Landed),
     /// Something the operator should know.
     Note {
         /// In words.

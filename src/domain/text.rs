@@ -87,6 +87,11 @@ fn take(chars: impl Iterator<Item = char>, columns: usize) -> Vec<char> {
         .collect()
 }
 
+/// As in `1 image` and `3 images`.
+pub fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// Bytes in the units people use for media: powers of 1000, three digits.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::progress::{Check, Event, Phase};
+use super::progress::{Check, Event, Landed, Phase};
 
 pub use items::{ItemState, ItemView, Items, MAX_ITEMS};
 pub use phase::PhaseView;
@@ -27,6 +27,8 @@ pub struct JobView {
     pub items: Items,
     /// What a verification found to hold, in words.
     pub passed: Vec<(Check, String)>,
+    /// Where an import that ended early left its targets.
+    pub landed: Vec<Landed>,
     /// Attempts that had to be repeated.
     pub retries: u64,
     /// Warnings, in words.
@@ -65,6 +67,7 @@ impl JobView {
                 under_way.for_each(|view| view.rest(*paused, at));
             }
             Event::Passed { check, words } => self.passed.push((*check, words.clone())),
+            Event::Landed(landed) => self.landed.push(landed.clone()),
             Event::Note { text } => self.note = Some(text.clone()),
             Event::Warning { text } if self.warnings.len() < MAX_WARNINGS => self.warnings.push(text.clone()),
             Event::Warning { .. } => self.unkept_warnings += 1,

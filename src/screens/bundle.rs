@@ -153,7 +153,7 @@ impl Screen for Bundle {
         });
         // What was just opened is what Enter is meant for; else the cursor stays on its bundle when others come and go.
         let named = self.named.as_ref();
-        let opened = named.and_then(|dir| self.paths.iter().position(|path| path.starts_with(dir)));
+        let opened = named.and_then(|dir| offers.iter().position(|offer| offer.given.contains(dir)));
         if opened.is_some() {
             self.named = None;
         }
@@ -282,7 +282,11 @@ fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
     let size = text::bytes(totals.bytes);
     facts.push((
         "holds",
-        format!("{} images, {} blobs, {size}{parts}", totals.images, totals.blobs),
+        format!(
+            "{}, {}, {size}{parts}",
+            text::count(totals.images, "image"),
+            text::count(totals.blobs, "blob")
+        ),
         Role::Text,
     ));
     if !report.complete {

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::bundle::scan;
+use super::imported::with_import;
 use super::sheet::{SheetView, role, save};
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
@@ -20,7 +21,7 @@ use crate::domain::trust::SerialDecision;
 use crate::domain::view::ItemView;
 use crate::engine::bundle::offer::Said;
 use crate::engine::bundle::verify::VerifyReport;
-use crate::engine::sheet::{imported, verified};
+use crate::engine::sheet::verified;
 use crate::engine::sign::{Outcome, TrustReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::{Checked, Gap};
@@ -28,7 +29,7 @@ use crate::tui::hints;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Ended;
 use crate::tui::screen::{Cx, Screen};
-use crate::tui::words::{self, count};
+use crate::tui::words;
 use crate::widgets::facts::teach;
 use crate::widgets::line;
 use crate::widgets::list::List;
@@ -171,47 +172,6 @@ fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
         }
         Ended::Cancelled => None,
     }
-}
-
-/// The same with what came of importing it.
-fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
-    let import = &gap.import;
-    let mut warnings = sheet.warnings.clone();
-    let last = import.run.as_ref().map(|run| &run.job);
-    warnings.extend(
-        last.iter()
-            .flat_map(|job| &job.view.warnings)
-            .filter(|words| !sheet.warnings.contains(words))
-            .cloned(),
-    );
-    let broken = match last.and_then(|job| job.ended.as_ref()) {
-        Some(Ended::Failed(failure)) => {
-            warnings.push(failure.message.clone());
-            warnings.extend(failure.hints.iter().cloned());
-            Some(format!("verified, but the last import failed ({})", failure.class()))
-        }
-        Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
-        _ => None,
-    };
-    let imported = import.done.as_ref().map_or_else(Vec::new, |(report, _)| imported(report));
-    if imported.is_empty() && broken.is_none() {
-        return sheet;
-    }
-    let worst = imported.iter().map(|into| into.grade).max().unwrap_or(Grade::Plain);
-    let missing =
-        imported.iter().flat_map(|into| &into.images).filter(|image| image.grade == Grade::Fail).count();
-    let targets = count(imported.len(), "target");
-    let (grade, verdict) = match (broken, missing) {
-        (Some(words), _) => (Grade::Fail, words),
-        (None, 0) if warnings.is_empty() => {
-            (sheet.grade.max(worst), format!("verified and imported: every image is in {targets}"))
-        }
-        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}, with something to know")),
-        (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
-    };
-    let made = import.done.as_ref().map_or(sheet.made, |(_, at)| *at);
-    let next = if grade == Grade::Fail { sheet.next } else { Vec::new() };
-    Sheet { deed: Deed::Imported, made, grade, verdict, imported, warnings, next, ..sheet }
 }
 
 /// What a bundle says of itself, with what was checked of it.

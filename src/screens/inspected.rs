@@ -25,7 +25,14 @@ pub(super) fn page(report: &InspectReport) -> Page {
     }
     let totals = report.totals;
     let size = text::bytes(totals.bytes);
-    say(format!("holds     {} images, {} blobs, {size}", totals.images, totals.blobs), Role::Text);
+    say(
+        format!(
+            "holds     {}, {}, {size}",
+            text::count(totals.images, "image"),
+            text::count(totals.blobs, "blob")
+        ),
+        Role::Text,
+    );
     for signature in &report.signatures {
         say(format!("signature {}", signed(signature)), Role::Text);
     }

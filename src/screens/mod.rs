@@ -6,6 +6,7 @@ mod check;
 mod checked;
 mod images;
 mod import;
+mod imported;
 mod inspected;
 mod media;
 mod report;

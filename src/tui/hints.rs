@@ -4,7 +4,7 @@ use crate::actions::Act;
 
 /// What a hint says for a shell, the operation that does it here, and how that is said after its key.
 const TWINS: &[(&str, Act, &str)] = &[
-    ("trust it with: airlift key trust", Act::KeyTrust, "on Verify trusts it"),
+    ("airlift key trust FILE.pub trusts it", Act::KeyTrust, "on Verify trusts it"),
     ("airlift key trust FILE.pub adds one", Act::KeyTrust, "on Verify trusts the key that signed"),
     ("airlift key trust FILE.pub trusts a key", Act::KeyTrust, "on Verify trusts it"),
     (

@@ -1,6 +1,7 @@
 //! The import of a verified bundle: where to, which of its images, the plan of it, its run, and what came of all runs together.
 
 mod came;
+mod done;
 mod offer;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::came::Run;
+pub use self::done::Done;
 pub use self::offer::Offered;
 use self::offer::kubelets;
 use super::model::Model;
@@ -47,8 +49,8 @@ pub struct Importing {
     pub plan: Option<Plan>,
     /// The last run, as long as it is about what is chosen now.
     pub run: Option<Run>,
-    /// What came of all runs over this bundle, and when.
-    pub done: Option<(ImportReport, jiff::Timestamp)>,
+    /// What came of all runs over this bundle.
+    pub done: Option<Done>,
 }
 
 /// What an import would do.
@@ -58,6 +60,8 @@ pub struct Plan {
     pub job: ImportJob,
     /// What it would do, or why it cannot be told.
     pub outcome: Result<Box<ImportReport>, Failure>,
+    /// The target that it cannot be told of.
+    pub refused: Option<Target>,
 }
 
 impl Default for Importing {
@@ -112,11 +116,14 @@ impl Importing {
         }
     }
 
-    /// Chooses these of what is offered.
+    /// Chooses these of what is listed. What was typed and could not be asked is forgotten with that.
     pub fn choose(&mut self, rows: &[usize]) {
-        let offered = self.offered();
+        let listed = self.listed();
         self.touched = true;
-        self.marked = rows.iter().filter_map(|row| offered.get(*row)).map(|one| one.target.clone()).collect();
+        self.marked = rows.iter().filter_map(|row| listed.get(*row)).map(|one| one.target.clone()).collect();
+        let refused = self.plan.as_ref().and_then(|plan| plan.refused.as_ref());
+        let marked = &self.marked;
+        self.typed.retain(|target| marked.contains(target) || Some(target) != refused);
     }
 
     /// The namespace of the first containerd that is chosen.
@@ -149,7 +156,7 @@ impl Importing {
 
     /// How many names were changed in runtimes by all runs so far, and can be taken back.
     pub fn changes(&self) -> usize {
-        let targets = self.done.iter().flat_map(|(report, _)| &report.targets);
+        let targets = self.done.iter().flat_map(|done| &done.report.targets);
         targets.map(|target| target.changes.len()).sum()
     }
 
@@ -179,8 +186,7 @@ impl Model {
         if import.marked.is_empty() {
             return None;
         }
-        // A plan is of all images: what is picked of them may change.
-        let images = self.gap.said().filter(|_| !dry_run && !import.picked.is_empty());
+        let images = self.gap.said().filter(|_| !import.picked.is_empty());
         let images = images.map_or(&[][..], |said| &said.report.images);
         let only = import.wanted(images).map(|image| image.reference.clone()).collect();
         let import = ImportSpec {
@@ -195,6 +201,18 @@ impl Model {
             jobs: ImportJob::JOBS.into(),
         };
         Some(ImportJob { verify: self.verified_spec()?, import })
+    }
+
+    /// Whether there is a plan that tells of what is chosen now. One that could be made of all images tells of each.
+    pub fn plan_holds(&self) -> bool {
+        let Some((plan, now)) = self.gap.import.plan.as_ref().zip(self.import_job(true)) else {
+            return false;
+        };
+        let of_all = || {
+            let import = ImportSpec { only: Vec::new(), ..now.import.clone() };
+            plan.outcome.is_ok() && plan.job == ImportJob { import, ..now.clone() }
+        };
+        plan.job == now || of_all()
     }
 
     /// Why nothing can be imported yet.

@@ -187,7 +187,10 @@ impl App {
         if cleared == Some(true) {
             return;
         }
+        // The report of a bundle that was refused came up in the place of the import.
+        let refused = self.model.gap.checked.as_ref().is_some_and(|checked| !checked.held());
         match self.model.place.before() {
+            Some(Place::Import) if refused => self.go(Place::Check),
             Some(place) => self.go(place),
             None => self.say("this is the start; q leaves"),
         }

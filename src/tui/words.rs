@@ -9,6 +9,7 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
+use crate::domain::text;
 use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
@@ -29,7 +30,7 @@ pub fn failure_page(title: &str, failed: &Failure) -> Page {
 
 /// As in `1 image` and `3 images`.
 pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    text::count(number as u64, what)
 }
 
 /// A digest in groups of eight letters, to be compared by eye or read aloud.

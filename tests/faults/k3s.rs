@@ -74,7 +74,7 @@ fn r08_a_directory_without_room_is_refused_with_figures_and_left_as_it_was() {
     let Some(mount) = Mount::tmpfs(&dir, "size=1m") else { return };
     let ran = Ran::of(import(&world, &bundle, &dir)).code(14);
     assert!(
-        ran.said().contains("bytes more") && ran.said().contains("nothing was written"),
+        ran.said().contains(" more, its file system has ") && ran.said().contains("nothing was written"),
         "{}",
         ran.said()
     );

@@ -164,7 +164,7 @@ fn a_disk_that_fills_up_is_told_as_such_and_holds_no_half_image() {
     for (line, image, words) in [
         (Line::One, "team/zeros:1", "no space left on device"),
         (Line::Two, "team/zeros:1", "no space left on device"),
-        (Line::One, "team/noise:1", "bytes more"),
+        (Line::One, "team/noise:1", " more, its file system has "),
     ] {
         let mut small = None;
         let containerd = Containerd::with_cri_on(line, |root| {

@@ -4,9 +4,10 @@ use airlift::domain::trust::SerialDecision;
 use airlift::engine::spec::JobReport;
 use airlift::tui::msg::{Effect, Msg, Query};
 
+use crate::live::Live;
 use crate::made::done;
 use crate::offers::{found, offer, standing};
-use crate::rig::Desk;
+use crate::rig::{Desk, now};
 
 fn desk() -> Desk {
     let mut desk = Desk::new();
@@ -61,6 +62,7 @@ fn the_cursor_goes_to_what_was_just_opened_and_the_copies_of_a_bundle_are_told_a
     let copy = |path: &str| {
         let mut copy = offer(42, Some(SerialDecision::Same));
         (copy.path, copy.medium) = (path.into(), None);
+        copy.given = vec![copy.path.parent().unwrap().to_owned()];
         copy
     };
     let first = || copy("/srv/first/site-42");
@@ -76,6 +78,32 @@ fn the_cursor_goes_to_what_was_just_opened_and_the_copies_of_a_bundle_are_told_a
     desk.keys("Up");
     desk.tell(found(vec![first(), copy("/srv/second/site-42")]));
     assert!(desk.screen().contains("at        /srv/first/site-42"), "once: {}", desk.screen());
+}
+
+#[test]
+fn the_cursor_goes_to_what_was_opened_by_another_spelling_of_its_path() {
+    let mut live = Live::at(now());
+    let kept = live.kept("");
+    let bundle = |name: &str| kept.join("..").join("kept").join(name);
+    let at = |live: &Live| live.desk.app.model.gap.chosen.clone().unwrap();
+    live.desk.keys("o").typed(&bundle("damaged").display().to_string()).keys("Enter");
+    live.until("one is listed", |desk| desk.app.model.gap.list().len() == 1);
+    live.desk.keys("o").typed(&bundle("medium/demo-1").display().to_string()).keys("Enter");
+    live.until("both are listed", |desk| desk.app.model.gap.list().len() == 2);
+    live.desk.keys("Enter");
+    assert_eq!(at(&live).file_name().unwrap(), "demo-1");
+    // It is on the list by now, and is opened once more.
+    live.desk.keys("1 o").typed(&bundle("damaged").display().to_string()).keys("Enter");
+    live.until("they were looked for", |desk| {
+        desk.app
+            .model
+            .gap
+            .list()
+            .iter()
+            .any(|offer| offer.path.ends_with("damaged") && offer.given.len() == 1)
+    });
+    live.desk.keys("Enter");
+    assert_eq!(at(&live).file_name().unwrap(), "damaged");
 }
 
 /// Asked what it says of itself.

@@ -45,6 +45,8 @@ pub(crate) const OPENED: &[Opened] = &[
     ("another_bundle", || on(import::imported(), "v n")),
     ("namespace", || on(import::into_containerd(), "n")),
     ("taken_back", import::taken_back),
+    ("import_again", || on(import::broken_off(), "Enter")),
+    ("nothing_to_import", || on(import::hopeless(), "Enter")),
     ("forget", || on(start::interrupted(), "D")),
 ];
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use airlift::domain::import::Target;
 use airlift::domain::job::JobId;
 use airlift::domain::node::{Kubelet, Listening, NodeFacts, Runtime, RuntimeKind};
-use airlift::domain::progress::{Event, Phase};
+use airlift::domain::progress::{Event, Landed, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Offer;
@@ -348,7 +348,9 @@ fn a_plan_that_cannot_be_made_says_why_and_what_helps() {
     plans(&mut desk, &Ended::Failed(failure));
     desk.wait(10);
     insta::assert_snapshot!(desk.picture());
-    assert!(desk.keys("Enter").screen().contains("It cannot be imported like this"));
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(job(&desk).import.dry_run, "the registry may run by now");
 }
 
 #[test]
@@ -391,6 +393,8 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
     desk.keys("Enter");
+    assert!(desk.effects.is_empty(), "nothing goes on unasked");
+    desk.keys("g Enter");
     assert_eq!(job(&desk).import.targets.len(), 2, "the same goes on");
 }
 
@@ -415,7 +419,7 @@ fn what_failed_is_told_with_its_target_and_done_again_alone() {
     desk.keys("4").wait(10);
     let screen = desk.screen();
     assert!(screen.contains("verified and imported: every image is in 2 targets"), "{screen}");
-    let (report, _) = desk.app.model.gap.import.done.as_ref().unwrap();
+    let report = &desk.app.model.gap.import.done.as_ref().unwrap().report;
     assert_eq!(report.targets[0].images.len(), 4, "what the first run said stays");
     assert_eq!(report.targets[0].images[0].outcome, Outcome::Added, "and what it added was added");
     assert_eq!(report.targets[0].bytes_written, 214_600_000);
@@ -462,6 +466,201 @@ fn the_report_has_every_target_and_what_no_one_was_asked_for() {
     assert_eq!(json["deed"], "imported");
     assert_eq!(json["imported"][1]["target"], LAYOUT);
     assert_eq!(json["imported"][1]["images"][0]["grade"], "ok");
+}
+
+#[test]
+fn what_was_left_out_is_not_said_to_be_imported() {
+    let mut desk = planned();
+    desk.keys("Space Down Space Down Space Enter i Enter");
+    let only = job(&desk).import.only;
+    assert_eq!(only.len(), 3);
+    let left = NAMES.iter().find(|name| !only.contains(&name.parse().unwrap())).unwrap();
+    let mut end = all_there();
+    if let JobReport::Import(report) = &mut end {
+        report.targets.iter_mut().for_each(|target| {
+            target.images.retain(|image| only.contains(&image.reference));
+        });
+    }
+    desk.tell(Msg::Ended(JobId(50), done(end)));
+    desk.wait(10);
+    let screen = desk.screen();
+    assert!(screen.contains("+ OK  3 of 4 images are in 2 targets; 1 left out"), "{screen}");
+    desk.keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("verified; 3 of 4 images in 2 targets, 1 left out"), "{screen}");
+    desk.effects.clear();
+    desk.keys("w Ctrl-U").typed("/home/op").keys("Enter");
+    let files = desk.effects.iter().find_map(|effect| match effect {
+        Effect::SaveNew(files) => Some(files.clone()),
+        _ => None,
+    });
+    for (path, text) in files.unwrap() {
+        assert!(text.contains("left out: it was not chosen"), "{path:?}: {text}");
+        assert!(
+            text.contains("3 of 4 images in 2 targets, 1 left out") && text.contains(left),
+            "{path:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_later_run_that_fails_takes_what_an_earlier_one_proved_with_it() {
+    let mut desk = ended(done(unproved()));
+    desk.keys("r");
+    let mut second = unproved();
+    if let JobReport::Import(report) = &mut second {
+        let target = &mut report.targets[0];
+        target.images[0].outcome = damaged();
+        let proof = target.proof.as_mut().unwrap();
+        proof.names.remove(0);
+        proof.names.iter_mut().for_each(|name| name.problem = None);
+    }
+    desk.tell(Msg::Ended(JobId(60), done(second)));
+    desk.keys("4").wait(10);
+    let screen = desk.screen();
+    assert!(screen.contains("verified, but 1 image did not arrive"), "{screen}");
+    assert!(
+        screen.contains("answers 3 of 3 names"),
+        "the name of the one that is gone does not count: {screen}"
+    );
+}
+
+/// A run into the registry and the layout that broke off: the registry has all, the layout one image of four.
+fn full_disk(desk: &mut Desk) {
+    let names = || NAMES.iter().map(ToString::to_string);
+    let mut view = JobView::default();
+    let landed = |into: &str, there: usize, reason: Option<&str>| Landed {
+        target: target(into),
+        there: names().take(there).collect(),
+        added: names().take(there).skip(1).collect(),
+        missing: names().skip(there).collect(),
+        reason: reason.map(str::to_owned),
+    };
+    let phase = Phase::Import;
+    for event in [
+        Event::Started { phase, items: 8, bytes: 569_600_000 },
+        Event::Started { phase: Phase::Unpack, items: 0, bytes: 900_000_000 },
+        Event::Landed(landed(REGISTRY, 4, None)),
+        Event::Landed(landed(LAYOUT, 1, Some("/srv/images is full"))),
+    ] {
+        view.apply(&event, Duration::ZERO);
+    }
+    let id = JobId(80);
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    let failure = Failure::new(Kind::Space, "/srv/images is full").hint("free space");
+    desk.tell(Msg::Ended(id, Ended::Failed(failure)));
+    desk.wait(10);
+}
+
+/// Imported into the registry, then a second run into a layout, too, that broke off.
+pub(crate) fn broken_off() -> Desk {
+    let mut desk = planned();
+    desk.keys("Enter i Enter");
+    full_disk(&mut desk);
+    desk
+}
+
+#[test]
+fn a_run_that_broke_off_is_in_the_report_with_each_target_and_stays_there() {
+    let mut desk = broken_off();
+    insta::assert_snapshot!(desk.picture());
+    let screen = desk.screen();
+    assert!(screen.contains("+ there") && screen.contains("in 1 of 2 targets"), "{screen}");
+    assert!(!screen.contains("items"), "what it did not come to is no count: {screen}");
+    assert!(desk.keys("d").screen().contains("next: free space"), "{}", desk.screen());
+    desk.keys("Esc 4");
+    insta::assert_snapshot!(desk.picture());
+    // Other images are looked at, and the report still says so.
+    desk.keys("3 Space 4");
+    let screen = desk.screen();
+    assert!(screen.contains("verified, but the last import failed (space or file-size limit)"), "{screen}");
+    assert!(screen.contains("1 there already, 3 NOT THERE"), "{screen}");
+    desk.keys("3 Space D");
+    plans(&mut desk, &done(report(true, mixed())));
+    desk.keys("Enter i Enter");
+    desk.tell(Msg::Ended(JobId(200), done(all_there()))).keys("4").wait(10);
+    assert!(
+        desk.screen().contains("verified and imported: every image is in 2 targets"),
+        "{}",
+        desk.screen()
+    );
+}
+
+#[test]
+fn what_is_marked_is_planned_alone_where_all_of_it_cannot_be() {
+    let mut desk = aimed();
+    let full = Failure::new(Kind::Space, "/srv/images needs 513720485 bytes more");
+    plans(&mut desk, &Ended::Failed(full));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Failed);
+    desk.keys("Down Space").wait(10);
+    assert!(desk.screen().contains("Enter works out the plan for 1 image"), "{}", desk.screen());
+    desk.effects.clear();
+    desk.keys("Enter");
+    let asked = job(&desk).import;
+    assert_eq!((asked.dry_run, asked.only.as_slice()), (true, &[NAMES[1].parse().unwrap()][..]));
+    let mut plan = mixed();
+    plan.iter_mut().for_each(|target| target.images.retain(|image| asked.only.contains(&image.reference)));
+    plans(&mut desk, &done(report(true, plan)));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Todo);
+    desk.keys("Enter i Enter");
+    assert_eq!(job(&desk).import.only, asked.only);
+    assert!(!job(&desk).import.dry_run);
+}
+
+#[test]
+fn a_plan_that_failed_is_made_anew_by_enter_and_names_the_target_in_the_way() {
+    let mut desk = aimed();
+    let mut view = JobView::default();
+    let refused = Landed {
+        target: target(LAYOUT),
+        there: Vec::new(),
+        added: Vec::new(),
+        missing: Vec::new(),
+        reason: Some("permission denied".to_owned()),
+    };
+    view.apply(&Event::Landed(refused), Duration::ZERO);
+    desk.tell(Msg::Ended(JobId(10), done(report(true, mixed()))));
+    let id = JobId(20);
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    desk.tell(Msg::Ended(id, Ended::Failed(Failure::new(Kind::Other, "/srv/images: permission denied"))));
+    desk.wait(10);
+    let screen = desk.screen();
+    let row = screen.lines().find(|line| line.contains(&format!("* {LAYOUT}"))).unwrap();
+    assert!(row.contains("x refused"), "{screen}");
+    assert!(screen.contains("Enter asks the targets once more"), "{screen}");
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(job(&desk).import.dry_run, "it is planned anew");
+}
+
+/// With a plan in which nothing can go anywhere.
+pub(crate) fn hopeless() -> Desk {
+    let mut desk = aimed();
+    let none = || [damaged(), damaged(), damaged(), taken()];
+    plans(&mut desk, &done(report(true, vec![outcomes(REGISTRY, none(), 0), outcomes(LAYOUT, none(), 0)])));
+    desk.wait(10);
+    desk
+}
+
+#[test]
+fn what_cannot_be_imported_at_all_is_not_asked_about() {
+    let mut desk = hopeless();
+    desk.keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("Nothing to import") && !screen.contains("Import this?"), "{screen}");
+    assert!(screen.contains("next: copy the bundle from the medium once more"), "{screen}");
+}
+
+#[test]
+fn what_is_chosen_comes_first_in_the_menu_of_targets_as_it_does_behind_it() {
+    let mut desk = aimed();
+    desk.keys("t");
+    let screen = desk.screen();
+    let inside = |line: &str, name: &str| line.split('│').nth(1).is_some_and(|part| part.contains(name));
+    let at = |name: &str| screen.lines().position(|line| inside(line, name)).expect(name);
+    assert!(at("registry:") < at("k3s:") && at("oci:") < at("k3s:"), "{screen}");
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.gap.import.marked, [target(REGISTRY), target(LAYOUT)]);
 }
 
 /// A run into the kubelet's containerd, of which the CRI does not know one name.

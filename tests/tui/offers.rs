@@ -61,6 +61,7 @@ pub(crate) fn offer(serial: u64, decision: Option<SerialDecision>) -> Offer {
     Offer {
         path: format!("/media/op/KINGSTON/site-{serial}").into(),
         medium: Some("KINGSTON ..7F2A".into()),
+        given: Vec::new(),
         said: Ok(Box::new(said)),
     }
 }

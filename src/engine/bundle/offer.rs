@@ -39,6 +39,8 @@ pub struct Offer {
     pub path: PathBuf,
     /// What carries it, in words; nothing for a directory of this host.
     pub medium: Option<String>,
+    /// The directories beside the media that it was found in, as they were given.
+    pub given: Vec<PathBuf>,
     /// What it says of itself; the reason where that cannot be read.
     pub said: std::result::Result<Box<Said>, String>,
 }
@@ -65,27 +67,34 @@ pub struct Said {
 /// None but a defect of this program.
 pub async fn offers(spec: OfferSpec, ctx: &JobCtx) -> Result<Vec<Offer>> {
     let report = media::list(spec.media.clone(), ctx).await?;
-    let mut places: Vec<(PathBuf, Option<String>)> = Vec::new();
+    let mut places: Vec<(PathBuf, Option<String>, Vec<PathBuf>)> = Vec::new();
+    let mut add = |path: PathBuf, medium, given: Option<&PathBuf>| match places
+        .iter_mut()
+        .find(|(known, ..)| *known == path)
+    {
+        Some((.., known)) => known.extend(given.cloned()),
+        None => places.push((path, medium, given.cloned().into_iter().collect())),
+    };
     for medium in &report.media {
-        let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
-        places.extend(bundles.map(|bundle| (bundle.path.clone(), Some(medium.short_name()))));
+        for bundle in medium.volumes.iter().flat_map(|volume| &volume.bundles) {
+            add(bundle.path.clone(), Some(medium.short_name()), None);
+        }
     }
     let mut empty = Vec::new();
     for given in &spec.given {
         match given_bundles(given, &spec, ctx).await {
-            Ok(found) => places.extend(found),
+            Ok(found) => found.into_iter().for_each(|(path, medium)| add(path, medium, Some(given))),
             Err(reason) => {
-                empty.push(Offer { path: given.clone(), medium: None, said: Err(reason) });
+                let (path, given) = (given.clone(), vec![given.clone()]);
+                empty.push(Offer { path, medium: None, given, said: Err(reason) });
             }
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    places.retain(|(path, _)| seen.insert(path.clone()));
     let ctx = ctx.clone();
     blocking(move || {
-        let offer = |(path, medium): (PathBuf, Option<String>)| {
+        let offer = |(path, medium, given): (PathBuf, Option<String>, Vec<PathBuf>)| {
             let said = said(&path, &spec, &ctx).map(Box::new).map_err(|error| error.message());
-            Offer { path, medium, said }
+            Offer { path, medium, given, said }
         };
         Ok(places.into_iter().map(offer).chain(empty).collect())
     })

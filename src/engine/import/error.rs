@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
 use crate::domain::import::{NameClash, TargetError};
+use crate::domain::text::bytes;
 use crate::engine::error::{Explain, FileError, Kind};
 use crate::engine::registry::RegistryError;
 
@@ -95,7 +96,7 @@ pub enum ImportError {
         of: String,
     },
     /// Not enough room.
-    #[error("{} needs {needed} bytes more, its file system has {free} free", path.display())]
+    #[error("{} needs {} more, its file system has {} free", path.display(), bytes(*needed), bytes(*free))]
     Space {
         /// The target.
         path: PathBuf,

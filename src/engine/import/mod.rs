@@ -198,13 +198,14 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
     let job = Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry, arrived, seat: None };
     let mut plans = Vec::new();
     for target in &spec.targets {
-        let plan = target::plan(&job, target, &images).await.map_err(unwritten)?;
+        let plan = target::plan(&job, target, &images).await;
+        let plan = plan.map_err(|error| unwritten(refused(&job, target, error)))?;
         refuse_conflicts(&job, target, &images, &plan)?;
         plans.push(plan);
     }
     for (target, plan) in spec.targets.iter().zip(&plans) {
         let there = images.iter().zip(plan).filter(|(_, planned)| matches!(planned, Planned::Skip));
-        there.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
+        there.for_each(|(image, _)| job.arrived.found(&target.to_string(), &image.name()));
     }
     let written = if spec.dry_run {
         let mut previews = Vec::new();
@@ -246,7 +247,10 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     for (target, written) in targets.iter().zip(join_all(writing).await) {
         match written {
             Ok(written) => all.push(written),
-            Err(error) => failed.push((target, error)),
+            Err(error) => {
+                job.arrived.failed(target, error.message());
+                failed.push((target, error));
+            }
         }
     }
     if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
@@ -263,6 +267,13 @@ fn first(failed: Vec<(&Target, EngineError)>) -> EngineError {
     if words.is_empty() { first } else { Stopped::new(&first, words).into() }
 }
 
+/// An error of a target that came before the first byte; which target, is said to whoever listens.
+fn refused(job: &Job, target: &Target, error: EngineError) -> EngineError {
+    job.arrived.failed(target, error.message());
+    job.ctx.say(Event::Landed(job.arrived.landed(target, &[])));
+    error
+}
+
 /// An error that came before the first byte, and says so.
 fn unwritten(error: EngineError) -> EngineError {
     if error.hints().iter().any(|hint| hint.contains("nothing was ")) {
@@ -274,7 +285,9 @@ fn unwritten(error: EngineError) -> EngineError {
 /// The error that ended the writing, with what each target has by then.
 fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
     let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
-    let lines = job.spec.targets.iter().map(|target| job.arrived.standing(&target.to_string(), &names));
+    let landed: Vec<_> = job.spec.targets.iter().map(|target| job.arrived.landed(target, &names)).collect();
+    let lines: Vec<String> = landed.iter().map(stopped::standing).collect();
+    landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
     Stopped::new(error, lines).into()
 }
 

@@ -1,37 +1,65 @@
 //! An import that ended early: the error that ended it, and which images are in which target by then.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::shortened;
+use crate::domain::import::Target;
+use crate::domain::progress::Landed;
 use crate::engine::error::{EngineError, Explain, Kind};
 
-/// The images that a target has, noted as each gets its name there.
+/// The images that a target has, noted as each gets its name there, and what went wrong with it.
 #[derive(Debug, Default)]
-pub(super) struct Arrived(Mutex<BTreeSet<(String, String)>>);
+pub(super) struct Arrived {
+    /// Target and image, and whether this run brought it.
+    there: Mutex<BTreeMap<(String, String), bool>>,
+    failed: Mutex<BTreeMap<String, String>>,
+}
 
 impl Arrived {
-    /// Notes one.
+    /// Notes one that was there before.
+    pub(super) fn found(&self, target: &str, image: &str) {
+        let mut all = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((target.to_owned(), image.to_owned()), false);
+    }
+
+    /// Notes one that is there now.
     pub(super) fn note(&self, target: &str, image: &str) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert((target.to_owned(), image.to_owned()));
+        let mut all = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry((target.to_owned(), image.to_owned())).or_insert(true);
     }
 
-    fn has(&self, target: &str, image: &str) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.contains(&(target.to_owned(), image.to_owned()))
+    /// Notes what ended the writing of a target.
+    pub(super) fn failed(&self, target: &Target, reason: String) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.insert(target.to_string(), reason);
     }
 
-    /// One line for a target: which of the images are in it and which are not.
-    pub(super) fn standing(&self, target: &str, images: &[String]) -> String {
-        let (there, not): (Vec<_>, Vec<_>) =
-            images.iter().cloned().partition(|image| self.has(target, image));
-        match (there.is_empty(), not.is_empty()) {
-            (true, _) => format!("{target}: none of the images is in it: {}", shortened(&not)),
-            (false, true) => format!("{target}: all images are in it"),
-            (false, false) => {
-                format!("{target}: in it: {}; not in it: {}", shortened(&there), shortened(&not))
-            }
+    /// How the run leaves a target, of these images.
+    pub(super) fn landed(&self, target: &Target, images: &[String]) -> Landed {
+        let name = target.to_string();
+        let (there, missing): (Vec<_>, Vec<_>) =
+            images.iter().cloned().partition(|image| self.has(&name, image).is_some());
+        let added = there.iter().filter(|image| self.has(&name, image) == Some(true)).cloned().collect();
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        Landed { target: target.clone(), there, added, missing, reason: failed.get(&name).cloned() }
+    }
+
+    /// Whether it is there, and whether this run brought it.
+    fn has(&self, target: &str, image: &str) -> Option<bool> {
+        let all = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&(target.to_owned(), image.to_owned())).copied()
+    }
+}
+
+/// One line for a target: which of the images are in it and which are not.
+pub(super) fn standing(landed: &Landed) -> String {
+    let Landed { target, there, missing, .. } = landed;
+    match (there.is_empty(), missing.is_empty()) {
+        (true, _) => format!("{target}: none of the images is in it: {}", shortened(missing)),
+        (false, true) => format!("{target}: all images are in it"),
+        (false, false) => {
+            format!("{target}: in it: {}; not in it: {}", shortened(there), shortened(missing))
         }
     }
 }
@@ -77,11 +105,20 @@ mod tests {
     fn each_image_is_said_to_be_in_a_target_or_not() {
         let arrived = Arrived::default();
         let images = ["a:1".to_owned(), "b:1".to_owned()];
-        assert_eq!(arrived.standing("oci:x", &images), "oci:x: none of the images is in it: a:1, b:1");
-        arrived.note("oci:x", "b:1");
-        arrived.note("oci:y", "a:1");
-        assert_eq!(arrived.standing("oci:x", &images), "oci:x: in it: b:1; not in it: a:1");
-        arrived.note("oci:x", "a:1");
-        assert_eq!(arrived.standing("oci:x", &images), "oci:x: all images are in it");
+        let target: Target = "oci:/x".parse().unwrap();
+        let line = |arrived: &Arrived| standing(&arrived.landed(&target, &images));
+        assert_eq!(line(&arrived), "oci:/x: none of the images is in it: a:1, b:1");
+        arrived.note("oci:/x", "b:1");
+        arrived.note("oci:/y", "a:1");
+        assert_eq!(line(&arrived), "oci:/x: in it: b:1; not in it: a:1");
+        assert_eq!(arrived.landed(&target, &images).reason, None);
+        arrived.failed(&target, "full".to_owned());
+        let landed = arrived.landed(&target, &images);
+        assert_eq!((landed.there, landed.missing), (vec!["b:1".to_owned()], vec!["a:1".to_owned()]));
+        assert_eq!(landed.reason.as_deref(), Some("full"));
+        arrived.found("oci:/x", "a:1");
+        arrived.note("oci:/x", "a:1");
+        assert_eq!(arrived.landed(&target, &images).added, ["b:1"], "what was there before was not brought");
+        assert_eq!(line(&arrived), "oci:/x: all images are in it");
     }
 }

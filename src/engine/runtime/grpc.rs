@@ -79,10 +79,7 @@ impl Socket {
         let (socket, asked) = (self.path.clone(), asked.to_owned());
         let mut words = status.message().to_owned();
         if let Some(source) = status.source() {
-            let cause = chain(source);
-            if !words.contains(&cause) {
-                words = format!("{words}: {cause}");
-            }
+            words = joined(words, chain(source));
         }
         let words = said(&words);
         // A status of our own transport has a source; one that the runtime sent has none.
@@ -108,6 +105,17 @@ impl Socket {
             }
             other => other,
         }
+    }
+}
+
+/// What was said with its cause, each once.
+fn joined(words: String, cause: String) -> String {
+    if cause.starts_with(&words) {
+        cause
+    } else if words.contains(&cause) {
+        words
+    } else {
+        format!("{words}: {cause}")
     }
 }
 
@@ -190,6 +198,14 @@ mod tests {
             }
             server.abort();
         }
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let joined = |words: &str, cause: &str| joined(words.to_owned(), cause.to_owned());
+        assert_eq!(joined("transport error", "transport error: broken pipe"), "transport error: broken pipe");
+        assert_eq!(joined("reset: broken pipe", "broken pipe"), "reset: broken pipe");
+        assert_eq!(joined("reset", "broken pipe"), "reset: broken pipe");
     }
 
     #[test]

@@ -172,10 +172,11 @@ impl TrustReport {
 impl SignatureReport {
     fn hint(&self, decided_at: Timestamp) -> Option<String> {
         match &self.outcome {
-            Outcome::UnknownKey => Some(format!(
-                "if {} is its signer's fingerprint (ask them, not the medium), trust it with: airlift key trust",
-                self.fingerprint.as_deref().unwrap_or("that")
-            )),
+            // The fingerprint is in the message; this is to be read whole in a row of 80 columns.
+            Outcome::UnknownKey => Some(
+                "ask its signer, not the medium: is it their key? airlift key trust FILE.pub trusts it"
+                    .to_owned(),
+            ),
             Outcome::NotYetValid { .. } => {
                 Some(format!("keys were judged at {decided_at}: if that is wrong, set the clock"))
             }

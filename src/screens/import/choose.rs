@@ -23,7 +23,7 @@ const EDITS: [&str; 3] =
 /// Offers what there is.
 pub(super) fn targets(cx: &mut Cx<'_>) {
     let import = &cx.model.gap.import;
-    let offered = import.offered();
+    let offered = import.listed();
     let item = |one: &crate::tui::importing::Offered| {
         let free = one.free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
         let first =

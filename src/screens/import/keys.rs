@@ -26,12 +26,12 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
                 Act::Back,
             ]
         }
-        Some(_) => vec![Act::Retry, Act::ImportPlan, Act::ImportTargets, Act::Logs, Act::Back],
+        Some(_) => vec![Act::Import, Act::Retry, Act::ImportPlan, Act::ImportTargets, Act::Back],
         None if model.gap.import.marked.is_empty() => {
             vec![Act::ImportTargets, Act::ImportOther, Act::ImportScan, Act::ImportDetails, Act::Back]
         }
         None if model.gap.import.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
-            vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::Logs, Act::Back]
+            vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::ImportDetails, Act::Back]
         }
         None => vec![Act::Import, Act::ImportTargets, Act::ImportOther, Act::Mark, Act::ImportEdit],
     }

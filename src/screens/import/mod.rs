@@ -2,6 +2,7 @@
 
 mod choose;
 mod keys;
+mod list;
 mod plan;
 mod rows;
 mod run;
@@ -12,7 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::keys::again;
-use self::plan::paragraphs;
+use self::plan::{hopeless, paragraphs};
 use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
@@ -21,9 +22,11 @@ use crate::engine::spec::JobSpec;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Mark, Screen};
-use crate::tui::words;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
+
+/// The question whether an import that ended early goes on.
+const AGAIN: Question = Question { act: Act::Import, part: 1 };
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -48,7 +51,7 @@ impl Import {
     fn plan(cx: &mut Cx<'_>) {
         let idle = !cx.busy() && cx.model.not_importable().is_none() && cx.model.gap.import.run.is_none();
         let Some(job) = cx.model.import_job(true).filter(|_| idle) else { return };
-        if cx.model.gap.import.plan.as_ref().is_none_or(|plan| plan.job != job) {
+        if !cx.model.plan_holds() {
             cx.start(Act::ImportPlan, JobSpec::Import(job));
         }
     }
@@ -69,17 +72,26 @@ impl Import {
         let ended = cx.model.gap.import.run.as_ref().and_then(|run| run.job.ended.as_ref());
         match ended {
             Some(Ended::Succeeded(_)) => return cx.go(Place::Checked),
-            // The question was answered when it was started first.
-            Some(Ended::Cancelled | Ended::Failed(_)) => return Self::retry(cx),
+            Some(Ended::Cancelled | Ended::Failed(_)) => {
+                let words =
+                    "The same import goes on: what is there by now is looked at and not written again.";
+                return cx.open(Confirm::new(AGAIN, "Go on with it?", vec![words.to_owned()], "Go on"));
+            }
             None => {}
         }
-        match cx.model.gap.import.plan.as_ref().map(|plan| &plan.outcome) {
-            Some(Ok(plan)) => {
-                let words = paragraphs(cx.model, plan);
-                cx.open(Confirm::new(Act::Import, "Import this?", words, "Import"));
+        match cx.model.gap.import.planned().filter(|_| cx.model.plan_holds()) {
+            Some(plan) => match hopeless(cx.model, plan) {
+                Some(page) => cx.open(page),
+                None => {
+                    let words = paragraphs(cx.model, plan);
+                    cx.open(Confirm::new(Act::Import, "Import this?", words, "Import"));
+                }
+            },
+            // What was in the way may be gone, or what is marked may do without it.
+            None => {
+                cx.say("asking the targets; nothing is written ...");
+                Self::changed(cx);
             }
-            Some(Err(failure)) => cx.open(words::failure_page("It cannot be imported like this", failure)),
-            None => Self::plan(cx),
         }
     }
 
@@ -131,6 +143,7 @@ impl Screen for Import {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, question.part, answer) {
+            (Act::Import, 1, Answer::Yes) => Self::retry(cx),
             (Act::Import, _, Answer::Yes) => {
                 if let Some(job) = cx.model.import_job(false) {
                     cx.start(Act::Import, JobSpec::Import(job));

@@ -3,13 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::rows::{Counts, bytes, images};
+use super::rows::{Counts, bytes, images, reason};
 use crate::actions::Act;
 use crate::config::theme::Role;
+use crate::dialogs::Page;
 use crate::dialogs::page::wrap;
+use crate::domain::import::Target;
 use crate::domain::text;
 use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
 use crate::engine::storage::change::FileChange;
+use crate::tui::hints;
 use crate::tui::importing::Offered;
 use crate::tui::model::Model;
 use crate::tui::words;
@@ -29,8 +32,8 @@ pub(super) type Lines = Vec<(String, Role)>;
 /// Draws the targets, those that are chosen first; how many rows they take.
 pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
     let import = &model.gap.import;
-    let mut offered = import.offered();
-    offered.sort_by_key(|one| !import.marked.contains(&one.target));
+    let offered = import.listed();
+    let refused = import.plan.as_ref().and_then(|plan| plan.refused.as_ref());
     let first = usize::from(area.width).saturating_sub(3 + STATE + FREE + PLAN + 6).max(8);
     let row = |mark: &str, cells: [&str; 4]| {
         let [into, state, free, plan] = cells;
@@ -51,9 +54,11 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
         let plan = plan.and_then(|plan| plan.targets.iter().find(|target| target.target == one.target));
         let plan = plan.map_or_else(String::new, |target| Counts::of(target, import).words(true));
         let free = one.free.map_or_else(String::new, text::bytes);
-        let words =
-            row(if chosen { " * " } else { "   " }, [&one.target.to_string(), &one.state, &free, &plan]);
+        let refused = refused == Some(&one.target);
+        let state = if refused { "x refused" } else { one.state.as_str() };
+        let words = row(if chosen { " * " } else { "   " }, [&one.target.to_string(), state, &free, &plan]);
         let role = match (chosen, one.ready) {
+            _ if refused => Role::Fail,
             (true, true) => Role::Marked,
             (true, false) => Role::Warn,
             (false, _) => Role::Dim,
@@ -81,10 +86,16 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
     let import = &model.gap.import;
     let lines = match (model.not_importable(), &import.plan) {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
+        (None, Some(_)) if !model.plan_holds() => {
+            let marked = words::count(import.wanted(images(model)).count(), "image");
+            vec![(format!("Enter works out the plan for {marked}; nothing is written"), Role::Warn)]
+        }
         (None, Some(plan)) => match &plan.outcome {
             Ok(plan) => foreseen(model, plan),
             Err(failure) => {
-                words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty()).collect()
+                let lines = words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty());
+                let again = "Enter asks the targets once more; t chooses others, Space fewer images";
+                lines.chain([(again.to_owned(), Role::Text)]).collect()
             }
         },
         (None, None) if model.running().is_some_and(|job| job.act == Act::ImportPlan) => {
@@ -112,6 +123,34 @@ fn sums(plan: &ImportReport, model: &Model) -> Counts {
         there: all.there + one.there,
         bad: all.bad + one.bad,
     })
+}
+
+/// Where nothing of it can be imported: which images, why, and what helps.
+pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
+    let all = sums(plan, model);
+    if all.bad == 0 || all.add + all.replace + all.there > 0 {
+        return None;
+    }
+    let mut lines = vec![("x none of this can be imported there".to_owned(), Role::Fail)];
+    for target in &plan.targets {
+        for image in target.images.iter().filter(|image| model.gap.import.wants(&image.reference)) {
+            lines.push((String::new(), Role::Text));
+            lines.push((format!("{} into {}", image.reference, target.target), Role::Title));
+            lines.extend(reason(&image.outcome).map(|reason| (reason, Role::Text)));
+            match &image.outcome {
+                Outcome::Failed { hints, .. } => {
+                    lines.extend(
+                        hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)),
+                    );
+                }
+                Outcome::Conflict { .. } => {
+                    lines.push(("next: e lets the bundle's take names over".to_owned(), Role::Text));
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(Page::new("Nothing to import", lines))
 }
 
 fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
@@ -179,6 +218,14 @@ fn tight(target: &TargetReport, model: &Model) -> Option<String> {
     })
 }
 
+/// A runtime keeps an image twice: as it came, and unpacked.
+const fn unpacked(target: &TargetReport) -> &'static str {
+    match target.target {
+        Target::Containerd(_) => ", and more once it is unpacked",
+        _ => "",
+    }
+}
+
 /// What is to be known of the chosen targets.
 pub(super) fn warnings(model: &Model) -> impl Iterator<Item = String> {
     let chosen: Vec<Offered> = model
@@ -200,7 +247,7 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
     let all = images(model);
     let (wanted, targets) = (import.wanted(all).count(), words::count(plan.targets.len(), "target"));
     let mut words =
-        vec![format!("{}: {wanted} of {} go to {targets}.", plan.name, words::count(all.len(), "image"))];
+        vec![format!("{}: {wanted} of {} into {targets}.", plan.name, words::count(all.len(), "image"))];
     for target in &plan.targets {
         let offered = import.offered().into_iter().find(|one| one.target == target.target);
         let free = offered.and_then(|one| one.free);
@@ -208,7 +255,7 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         let counts = Counts::of(target, import);
         let room = match counts.add + counts.replace {
             0 => String::new(),
-            _ => format!("; up to {} to write{free}", text::bytes(needed(target, model))),
+            _ => format!("; up to {} to write{}{free}", text::bytes(needed(target, model)), unpacked(target)),
         };
         words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
         words.extend(tight(target, model));

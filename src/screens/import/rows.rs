@@ -11,8 +11,11 @@ use crate::domain::text;
 use crate::domain::view::{ItemState, ItemView};
 use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
+use crate::engine::spec::JobSpec;
+use crate::failure::Failure;
 use crate::tui::importing::Importing;
-use crate::tui::model::Model;
+use crate::tui::model::{JobState, Model};
+use crate::tui::msg::Ended;
 use crate::tui::words;
 
 /// One row.
@@ -29,6 +32,11 @@ pub(super) struct Line {
     /// Where it stands among all: the worst first.
     rank: u8,
 }
+
+/// Rank, word and look of what is not worked out.
+const UNKNOWN: (u8, &str, Role) = (3, "?", Role::Dim);
+/// The same of what is not to be imported.
+const LEFT_OUT: (u8, &str, Role) = (6, "left out", Role::Dim);
 
 /// The images of the bundle.
 pub(super) fn images(model: &Model) -> &[Image] {
@@ -59,14 +67,15 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
             None => {
                 let items = items(&run.job.view.items.list);
                 all.map(|(at, image)| {
-                    of_item(at, items.get(image.reference.to_string().as_str()).copied(), false)
+                    let name = image.reference.to_string();
+                    of_broken(at, &name, &run.job, items.get(name.as_str()).copied())
                 })
                 .collect()
             }
         },
         (None, None) => match import.planned() {
             Some(plan) => of_report(all, plan, import),
-            None => all.map(|(at, _)| line(at, (3, "?", Role::Dim), String::new())).collect(),
+            None => all.map(|(at, _)| line(at, UNKNOWN, String::new())).collect(),
         },
     };
     lines.sort_by_key(|line| line.rank);
@@ -94,6 +103,28 @@ fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
     line(at, look, item.and_then(|item| item.note.clone()).unwrap_or_default())
 }
 
+/// After a run that ended early: by what it told of the targets, else by how far it came.
+fn of_broken(at: usize, name: &str, job: &JobState, item: Option<&ItemView>) -> Line {
+    if let JobSpec::Import(spec) = &job.spec
+        && !spec.import.only.is_empty()
+        && !spec.import.only.iter().any(|one| one.to_string() == name)
+    {
+        return line(at, LEFT_OUT, String::new());
+    }
+    let has = |list: &[String]| list.iter().any(|one| one == name);
+    let told = || job.view.landed.iter().filter(|it| has(&it.there) || has(&it.missing));
+    let (all, there) = (told().count(), told().filter(|landed| has(&landed.there)).count());
+    match (all, there) {
+        (0, _) => of_item(at, item, false),
+        (all, there) if all == there => line(at, (4, "+ there", Role::Ok), String::new()),
+        (_, 0) => match item.filter(|item| !matches!(item.state, ItemState::Done | ItemState::Skipped)) {
+            None if item.is_some() => line(at, (1, "! cut", Role::Warn), String::new()),
+            unfinished => of_item(at, unfinished, false),
+        },
+        (all, there) => line(at, (1, "! partly", Role::Warn), format!("in {there} of {all} targets")),
+    }
+}
+
 fn of_report<'a>(
     images: impl Iterator<Item = (usize, &'a Image)>,
     report: &ImportReport,
@@ -102,11 +133,11 @@ fn of_report<'a>(
     let row = |(at, image): (usize, &Image)| {
         let there = in_targets(report, image);
         match there.iter().map(|(_, image)| look(&image.outcome, report.dry_run)).min_by_key(|look| look.0) {
+            // Marked since the plan was made of others.
+            None if report.dry_run && import.wants(&image.reference) => line(at, UNKNOWN, String::new()),
             // Left out by being picked around, or not known to the target.
-            None => line(at, (6, "left out", Role::Dim), String::new()),
-            Some(_) if report.dry_run && !import.wants(&image.reference) => {
-                line(at, (6, "left out", Role::Dim), String::new())
-            }
+            None => line(at, LEFT_OUT, String::new()),
+            Some(_) if report.dry_run && !import.wants(&image.reference) => line(at, LEFT_OUT, String::new()),
             Some(look) => match unproved(&there).first() {
                 Some(problem) => line(at, (0, "x unproved", Role::Fail), (*problem).to_owned()),
                 None => line(at, look, note(&there)),
@@ -191,7 +222,13 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
     let report = import.run.as_ref().and_then(|run| run.report()).or_else(|| import.planned());
     let Some(report) = report else {
         lines.push((String::new(), Role::Text));
-        lines.push(("What would become of it is not worked out yet; D does that.".to_owned(), Role::Dim));
+        match broken(model) {
+            Some(failure) => lines.extend(words::failure(failure)),
+            None => {
+                let words = "What would become of it is not worked out yet; D does that.";
+                lines.push((words.to_owned(), Role::Dim));
+            }
+        }
         return Page::new("Image", lines).copying(image.digest.to_string());
     };
     for (target, there) in in_targets(report, image) {
@@ -207,6 +244,18 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
         lines.extend(there.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
     Page::new("Image", lines).copying(image.digest.to_string())
+}
+
+/// Why there is no run and no plan to speak of.
+fn broken(model: &Model) -> Option<&Failure> {
+    let import = &model.gap.import;
+    match (&import.run, &import.plan) {
+        (Some(run), _) => match &run.job.ended {
+            Some(Ended::Failed(failure)) => Some(failure),
+            _ => None,
+        },
+        (None, plan) => plan.as_ref()?.outcome.as_ref().err(),
+    }
 }
 
 /// What a runtime answered for a name.

@@ -6,9 +6,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::plan::{Lines, folded};
-use super::rows::Counts;
+use super::rows::{Counts, images};
 use crate::config::theme::Role;
-use crate::domain::progress::Phase;
+use crate::domain::bundle::Image;
+use crate::domain::import::Target;
+use crate::domain::progress::{Landed, Phase};
 use crate::domain::text;
 use crate::engine::import::proof::Proof;
 use crate::engine::import::report::ImportReport;
@@ -20,9 +22,10 @@ use crate::widgets::look::Look;
 use crate::widgets::phases::{PhaseRow, Standing, phase};
 
 /// The phases, and what is said of each before it begins; those with nothing to say are shown once they have begun.
-const PHASES: [(Phase, &str, &str); 3] = [
+const PHASES: [(Phase, &str, &str); 4] = [
     (Phase::Verify, "verify", "signatures, clock and history come first"),
     (Phase::Import, "import", "waits: nothing is written before the plan of every target is known"),
+    (Phase::Unpack, "unpack", ""),
     (Phase::Prove, "prove", ""),
 ];
 
@@ -43,6 +46,13 @@ pub(super) fn phases(job: &JobState, at: Duration, look: &Look, area: Rect, buff
         if view.is_none() && before.is_empty() {
             continue;
         }
+        // What a run that broke off did not come to, the images below say.
+        let cut = view.filter(|_| !job.running()).map(|view| {
+            let mut view = view.clone();
+            view.items = 0;
+            view
+        });
+        let view = cut.as_ref().or(view);
         let before = if job.running() { before } else { "did not begin" };
         let row = PhaseRow { name, view, before, at, standing: standing(job) };
         phase(&row, line::row(area, used), look, buffer);
@@ -62,17 +72,30 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
             Some(report) => succeeded(job, report, model),
             None => Vec::new(),
         },
-        Some(Ended::Cancelled) => warn(
-            "! stopped; images that are complete stay. Enter goes on: what is there is not written again",
-        ),
+        Some(Ended::Cancelled) => {
+            let mut lines = warn(
+                "! stopped; images that are complete stay. Enter goes on: what is there is not written again",
+            );
+            lines.extend(job.view.landed.iter().map(landed));
+            lines
+        }
         Some(Ended::Failed(failure)) => {
             let mut lines = words::failure(failure);
             lines.retain(|(words, _)| !words.is_empty());
-            lines.push(("r does the same again: what is there is not written again".to_owned(), Role::Text));
+            lines.push((
+                "Enter or r does the same again: what is there is not written again".to_owned(),
+                Role::Text,
+            ));
             lines
         }
     };
     folded(lines, columns)
+}
+
+/// How many images a target has after a run that was stopped.
+fn landed(landed: &Landed) -> (String, Role) {
+    let (there, all) = (landed.there.len(), landed.there.len() + landed.missing.len());
+    (format!("{}: it has {there} of {}", landed.target, words::count(all, "image")), Role::Text)
 }
 
 fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
@@ -90,7 +113,16 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
         lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
     } else {
         let targets = words::count(report.targets.len(), "target");
-        lines.push((format!("+ OK  every image is where it was wanted, in {targets}"), Role::Ok));
+        let all = images(model);
+        let words = match all.iter().filter(|image| !everywhere(image, report, model)).count() {
+            0 => format!("every image is where it was wanted, in {targets}"),
+            left => format!(
+                "{} of {} are in {targets}; {left} left out",
+                all.len() - left,
+                words::count(all.len(), "image")
+            ),
+        };
+        lines.push((format!("+ OK  {words}"), Role::Ok));
     }
     for target in &report.targets {
         let counts = Counts::of(target, &model.gap.import).words(false);
@@ -104,6 +136,16 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
     }
     lines.push(("Enter shows the report".to_owned(), Role::Text));
     lines
+}
+
+/// Whether this run or an earlier one brought an image into each target of this run.
+fn everywhere(image: &Image, report: &ImportReport, model: &Model) -> bool {
+    let done = model.gap.import.done.as_ref();
+    let of = |target: &Target| done.and_then(|done| done.of(target));
+    report.targets.iter().all(|target| {
+        let images = of(&target.target).unwrap_or(target).images.iter();
+        images.filter(|one| one.outcome.arrived()).any(|one| one.reference == image.reference)
+    })
 }
 
 /// What the runtime's CRI answered.

@@ -12,7 +12,7 @@ use crate::widgets::stepper::StepState;
 
 /// Asks whether to take back what was changed.
 pub(super) fn ask(cx: &mut Cx<'_>) {
-    let Some((report, _)) = &cx.model.gap.import.done else { return };
+    let Some(report) = cx.model.gap.import.done.as_ref().map(|done| &done.report) else { return };
     let mut lines = Vec::new();
     for target in report.targets.iter().filter(|target| !target.changes.is_empty()) {
         let back = target.changes.iter().filter(|change| change.was.is_some()).count();
@@ -38,8 +38,8 @@ pub(super) fn start(cx: &mut Cx<'_>) {
 /// Keeps what was changed, so that it can be taken back, also once this program was left.
 pub(super) fn keep(cx: &mut Cx<'_>) {
     let import = &cx.model.gap.import;
-    let Some((report, _)) = import.done.as_ref().filter(|_| import.changes() > 0) else { return };
-    if let Ok(text) = serde_json::to_string(report) {
+    let Some(done) = import.done.as_ref().filter(|_| import.changes() > 0) else { return };
+    if let Ok(text) = serde_json::to_string(&done.report) {
         let file = cx.model.settings.changes_file();
         cx.effect(Effect::Save(file, text));
     }

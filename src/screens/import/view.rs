@@ -3,22 +3,25 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::Import;
 use super::plan::{outlook, targets};
-use super::rows::{bytes, images};
+use super::rows::images;
 use super::run::{outcome, phases};
+use super::{Import, list};
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::tui::importing::Run;
 use crate::tui::model::{JobState, Model};
+use crate::tui::msg::Ended;
 use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
 
-/// Rows that the images keep at least.
-const IMAGES: u16 = 4;
+/// Rows that the images keep at least, the heading and the words on the one under the cursor among them.
+const IMAGES: u16 = 5;
+/// The same where the screen has fewer rows than this.
+const FEW: u16 = 3;
+const SMALL: u16 = 14;
 
 /// The import that is shown: the one that runs, else the one that ended.
 pub(super) fn shown(model: &Model) -> Option<&JobState> {
@@ -64,45 +67,32 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
         }
     };
     // The images keep a few rows, where there are some; the reason of a failure needs the rest.
-    let least = if screen.lines.is_empty() { 0 } else { IMAGES };
+    let least = match screen.lines.is_empty() {
+        true => 0,
+        false if area.height < SMALL => FEW,
+        false => IMAGES,
+    };
     let most = usize::from(area.height.saturating_sub(at + least + 1));
-    for (words, role) in outlook.iter().take(most) {
+    let shown = if outlook.len() > most { most.saturating_sub(1) } else { most };
+    for (words, role) in outlook.iter().take(shown) {
         line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
         at += 1;
     }
-    line::rule(line::row(area, at), look, buffer);
-    table_of(screen, model, look, line::below(area, at + 1), buffer);
+    if outlook.len() > most && most > 0 {
+        let words = format!(" {} more lines; {}", outlook.len() - shown, whole(model));
+        line::words(&words, look.style(Role::Dim), line::row(area, at), buffer);
+        at += 1;
+    }
+    list::draw((&screen.list, &screen.lines), model, look, line::below(area, at), buffer);
 }
 
-/// Draws the images.
-fn table_of(screen: &Import, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    if screen.lines.is_empty() {
-        return;
+/// Where all of it can be read that there was no room for.
+fn whole(model: &Model) -> &'static str {
+    match shown(model).and_then(|job| job.ended.as_ref()) {
+        Some(Ended::Succeeded(_)) => "Enter shows the report",
+        None if model.gap.import.planned().is_some() => "Enter shows them all",
+        _ => "d shows them all",
     }
-    let noted = screen.lines.iter().any(|line| !line.note.is_empty());
-    let title = if shown(model).is_some() { "STATE" } else { "PLAN" };
-    let mut columns = vec![Column::left(title, 10), Column::left("IMAGE", 0), Column::right("SIZE", 8)];
-    if noted {
-        columns.push(Column::left("NOTE", area.width / 3));
-    }
-    let row = |row: usize| {
-        let line = &screen.lines[row];
-        let Some(image) = images(model).get(line.image) else {
-            return Row { marked: false, values: Vec::new() };
-        };
-        let name = image.reference.to_string();
-        let marked = model.gap.import.picked.contains(&name);
-        let mut values = vec![
-            Value::styled(line.state, line.role),
-            Value::plain(name),
-            Value::plain(text::bytes(bytes(image))),
-        ];
-        if noted {
-            values.push(Value::styled(&line.note, line.role));
-        }
-        Row { marked, values }
-    };
-    table(&columns, &screen.list, row, area, look, buffer);
 }
 
 /// What is imported and from where.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Plan;
+use super::done::{Done, broken_off};
 use crate::domain::reference::Reference;
 use crate::engine::error::Kind;
-use crate::engine::import::proof::{NameProof, Proof};
-use crate::engine::import::report::{ImageReport, ImportReport, Outcome};
+use crate::engine::import::report::{ImportReport, TargetReport};
 use crate::engine::spec::{ImportJob, JobReport, JobSpec};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
@@ -55,11 +55,13 @@ impl Model {
     /// An import or its plan ended.
     pub(in crate::tui) fn imported(&mut self) {
         let Some(job) = self.job.clone() else { return };
-        let JobSpec::Import(spec) = &job.spec else { return };
+        let JobSpec::Import(spec) = job.spec.clone() else { return };
         if spec.import.dry_run {
-            self.gap.import.plan = planned(spec, job.ended);
+            self.gap.import.plan = planned(&spec, &job);
+            self.plan_stands();
             return;
         }
+        let said = self.gap.said().map(|said| said.report.clone());
         self.changed(Place::Import);
         let (took, at) = (self.at.saturating_sub(job.began), self.now);
         let run = Run { job, took };
@@ -75,22 +77,52 @@ impl Model {
         self.set_state(Place::Import, state);
         let import = &mut self.gap.import;
         import.plan = None;
-        if let Some(report) = run.report() {
-            match &mut import.done {
-                Some((before, when)) => {
-                    merge(before, report);
-                    *when = at;
-                }
-                None => import.done = Some((report.clone(), at)),
-            }
-            self.set_state(Place::Checked, state);
+        let report = match run.report() {
+            Some(report) => Some(report.clone()),
+            None => said.map(|said| broken_off(&run.job, &spec, &said, import.done.as_ref())),
+        };
+        if let Some(report) = report {
+            import.done = Some(Done::after(import.done.take(), report, &run.job, (at, state)));
+            let noted = state == StepState::Ok && self.to_be_known();
+            self.set_state(Place::Checked, if noted { StepState::Warn } else { state });
         }
         self.gap.import.run = Some(run);
     }
+
+    /// Whether something is to be known of what was verified and imported, although all of it went well.
+    fn to_be_known(&self) -> bool {
+        let noted = |target: &TargetReport| {
+            let proof = target.proof.iter();
+            let sandbox = proof.clone().filter_map(|proof| proof.sandbox.as_ref()).any(|one| !one.present);
+            sandbox || !target.notes.is_empty() || proof.flat_map(|proof| &proof.notes).next().is_some()
+        };
+        let imported = self.gap.import.done.iter().flat_map(|done| &done.report.targets).any(noted);
+        let verified = self.gap.checked.as_ref().and_then(|checked| match &checked.ended {
+            Ended::Succeeded(report) => match &**report {
+                JobReport::Verify(report) => Some(!report.warnings.is_empty() || !report.complete),
+                _ => None,
+            },
+            _ => None,
+        });
+        imported || verified == Some(true)
+    }
+
+    /// A plan that cannot be made is no good standing of the step, whatever was imported before.
+    fn plan_stands(&mut self) {
+        let import = &self.gap.import;
+        let state = match import.plan.as_ref().map(|plan| &plan.outcome) {
+            Some(Err(_)) => StepState::Failed,
+            Some(Ok(_)) if self.state(Place::Import) == StepState::Failed => {
+                import.done.as_ref().map_or(StepState::Todo, |done| done.state)
+            }
+            _ => return,
+        };
+        self.set_state(Place::Import, state);
+    }
 }
 
-fn planned(spec: &ImportJob, ended: Option<Ended>) -> Option<Plan> {
-    let outcome = match ended? {
+fn planned(spec: &ImportJob, job: &JobState) -> Option<Plan> {
+    let outcome = match job.ended.clone()? {
         Ended::Succeeded(report) => match Arc::unwrap_or_clone(report) {
             JobReport::Import(plan) => Ok(Box::new(plan)),
             _ => return None,
@@ -98,48 +130,6 @@ fn planned(spec: &ImportJob, ended: Option<Ended>) -> Option<Plan> {
         Ended::Failed(failure) => Err(failure),
         Ended::Cancelled => return None,
     };
-    Some(Plan { job: spec.clone(), outcome })
-}
-
-/// What a later run says of an image and a target takes the place of what an earlier one said.
-fn merge(before: &mut ImportReport, later: &ImportReport) {
-    for target in &later.targets {
-        let Some(known) = before.targets.iter_mut().find(|known| known.target == target.target) else {
-            before.targets.push(target.clone());
-            continue;
-        };
-        for image in &target.images {
-            match known.images.iter_mut().find(|one| one.reference == image.reference) {
-                Some(one) => *one = merged(one, image),
-                None => known.images.push(image.clone()),
-            }
-        }
-        known.bytes_written += target.bytes_written;
-        known.changes.extend(target.changes.iter().cloned());
-        known.files.extend(target.files.iter().cloned());
-        known.proof = match (known.proof.take(), &target.proof) {
-            (Some(before), Some(later)) => Some(proved(before, later)),
-            (before, later) => later.clone().or(before),
-        };
-        known.notes.clone_from(&target.notes);
-    }
-}
-
-/// The later word on each name; on what was not asked for again, the earlier one.
-fn proved(before: Proof, later: &Proof) -> Proof {
-    let again = |name: &NameProof| later.names.iter().any(|one| one.name == name.name);
-    let kept = before.names.into_iter().filter(|name| !again(name));
-    Proof { names: kept.chain(later.names.iter().cloned()).collect(), ..later.clone() }
-}
-
-/// What was added before and is found there now was added by these runs.
-fn merged(before: &ImageReport, later: &ImageReport) -> ImageReport {
-    let mut image = later.clone();
-    if matches!(
-        (&before.outcome, &later.outcome),
-        (Outcome::Added | Outcome::Replaced { .. }, Outcome::Skipped)
-    ) {
-        image.outcome = before.outcome.clone();
-    }
-    image
+    let refused = job.view.landed.iter().find(|landed| landed.reason.is_some());
+    Some(Plan { job: spec.clone(), outcome, refused: refused.map(|landed| landed.target.clone()) })
 }

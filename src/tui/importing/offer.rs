@@ -50,6 +50,13 @@ impl Importing {
         offered
     }
 
+    /// The same, with what is chosen first.
+    pub fn listed(&self) -> Vec<Offered> {
+        let mut listed = self.offered();
+        listed.sort_by_key(|one| !self.marked.contains(&one.target));
+        listed
+    }
+
     fn proposed(&self, proposal: Proposal) -> Offered {
         let Proposal { target, why, socket, kubelet, warnings, ready } = proposal;
         let node = self.node.as_deref();

@@ -1,0 +1,77 @@
+//! What the report of the air-gapped side says of the imports of its bundle: target by target, what was left out, and how the last one ended.
+
+use crate::domain::sheet::{Arrival, Carried, Deed, Grade, Imported, Sheet};
+use crate::engine::sheet::imported;
+use crate::tui::gap::Gap;
+use crate::tui::msg::Ended;
+use crate::tui::words::count;
+
+/// The same with what came of importing it.
+pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
+    let import = &gap.import;
+    let mut warnings = sheet.warnings.clone();
+    let said = import.done.iter().flat_map(|done| &done.warnings);
+    warnings.extend(said.filter(|words| !sheet.warnings.contains(words)).cloned());
+    let broken = match import.done.as_ref().and_then(|done| done.ended.as_ref()) {
+        Some(Ended::Failed(failure)) => {
+            warnings.push(failure.message.clone());
+            warnings.extend(failure.hints.iter().cloned());
+            Some(format!("verified, but the last import failed ({})", failure.class()))
+        }
+        Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
+        _ => None,
+    };
+    let mut imported = import.done.as_ref().map_or_else(Vec::new, |done| imported(&done.report));
+    if imported.is_empty() && broken.is_none() {
+        return sheet;
+    }
+    let left = leave_out(&mut imported, &sheet.images);
+    let worst = imported.iter().map(|into| into.grade).max().unwrap_or(Grade::Plain);
+    let missing =
+        imported.iter().flat_map(|into| &into.images).filter(|image| image.grade == Grade::Fail).count();
+    let targets = count(imported.len(), "target");
+    let (grade, verdict) = match (broken, missing) {
+        (Some(words), _) => (Grade::Fail, words),
+        (None, 0) if !left.is_empty() => {
+            let grade = if warnings.is_empty() { sheet.grade.max(worst) } else { Grade::Warn };
+            (grade, format!("verified; {}", some_in(&sheet.images, &left, &targets)))
+        }
+        (None, 0) if warnings.is_empty() => {
+            (sheet.grade.max(worst), format!("verified and imported: every image is in {targets}"))
+        }
+        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}, with something to know")),
+        (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
+    };
+    let made = import.done.as_ref().map_or(sheet.made, |done| done.at);
+    let next = if grade == Grade::Fail { sheet.next } else { Vec::new() };
+    Sheet { deed: Deed::Imported, made, grade, verdict, imported, warnings, next, ..sheet }
+}
+
+/// Adds to each target the images that no run was about there; which ones of the bundle are missing somewhere for that.
+fn leave_out(imported: &mut [Imported], images: &[Carried]) -> Vec<String> {
+    let mut left = Vec::new();
+    for into in imported {
+        for image in images {
+            if into.images.iter().any(|there| there.reference == image.reference) {
+                continue;
+            }
+            into.images.push(Arrival {
+                reference: image.reference.clone(),
+                name: None,
+                digest: image.digest.clone(),
+                grade: Grade::Plain,
+                how: "left out: it was not chosen".to_owned(),
+            });
+            if !left.contains(&image.reference) {
+                left.push(image.reference.clone());
+            }
+        }
+    }
+    left
+}
+
+/// How many are everywhere, and how many are not.
+fn some_in(images: &[Carried], left: &[String], targets: &str) -> String {
+    let there = images.len().saturating_sub(left.len());
+    format!("{there} of {} in {targets}, {} left out", count(images.len(), "image"), left.len())
+}
