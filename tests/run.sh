@@ -12,7 +12,7 @@ exec </dev/null
 components="
   skopeo:skopeo podman:podman docker-registry:docker-registry containerd:containerd ctr:containerd
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
-  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setsid:util-linux time:time strace:strace
+  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setpriv:util-linux chown:coreutils setsid:util-linux time:time strace:strace
   mkfs.vfat:dosfstools mkfs.exfat:exfatprogs fusefat:fusefat mount.exfat-fuse:exfat-fuse
   systemd-analyze:systemd systemd-nspawn:systemd-container losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus conmon:conmon runc:runc"
 # the same for the corpus of Debian images and for the static build
@@ -72,6 +72,7 @@ require_components() {
   require_if helm have helm
   require_if crictl have crictl
   require_if crio have crio
+  require_if pinns have pinns
   require_if containerd-2 have containerd-2
   require_if ctr-2 have ctr-2
   require_if k3s-preload have k3s-preload
@@ -117,6 +118,18 @@ build_by_go() {
   module=$(cd "$work/go" && go mod download -json "$2" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
   [ -n "$module" ] && timeout 1500 go build -C "$module" -mod=readonly -tags "${4-}" -o "$work/go/$1" "$3" >"$work/go.log" 2>&1 ||
     echo "go cannot build $1 of $2: $(tail -n 1 "$work/go.log")" >&2
+}
+
+# Builds pinns, which CRI-O keeps the name spaces of a pod with, of the same module as CRI-O.
+build_pinns() {
+  local module
+  ! have pinns || return 0
+  find_go || return 0
+  # shellcheck disable=SC2086
+  set -- $crio
+  module=$(cd "$work/go" && go mod download -json "$2" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
+  [ -n "$module" ] && gcc -std=gnu99 -O2 -o "$work/go/pinns" "$module/pinns/src/pinns.c" "$module/pinns/src/sysctl.c" 2>"$work/go.log" ||
+    echo "gcc cannot build pinns of $2: $(tail -n 1 "$work/go.log")" >&2
 }
 
 # Builds k3s-preload, k3s' own importer of images directories, in a copy of the module: it wants its replace directives.
@@ -255,7 +268,7 @@ PATH=$PATH:$work/go
 install_by_go registry "$distribution"
 # Each is several words for build_by_go.
 # shellcheck disable=SC2086
-{ build_by_go $crictl; build_by_go $crio; }
+{ build_by_go $crictl; build_by_go $crio; build_pinns; }
 for program in "containerd-2 ./cmd/containerd" "ctr-2 ./cmd/ctr" "containerd-shim-2 ./cmd/containerd-shim-runc-v2"; do
   build_by_go "${program%% *}" "$containerd" "${program##* }" "$containerd_tags"
 done

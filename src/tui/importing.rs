@@ -157,7 +157,7 @@ impl Importing {
     /// How many names were changed in runtimes by all runs so far, and can be taken back.
     pub fn changes(&self) -> usize {
         let targets = self.done.iter().flat_map(|done| &done.report.targets);
-        targets.map(|target| target.changes.len()).sum()
+        targets.map(|target| target.changes.len() + target.files.len()).sum()
     }
 
     /// What was changed was taken back: nothing of the runs holds any more.

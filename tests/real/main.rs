@@ -36,6 +36,8 @@ mod import_storage;
 #[cfg(test)]
 mod import_storage_cut;
 #[cfg(test)]
+mod import_storage_node;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod openssh;

@@ -12,6 +12,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::given;
+use crate::engine::storage::change::{self, FileChange, FilesUndone};
 
 /// Bytes of a report that are read at most.
 const MAX_REPORT: u64 = 256 << 20;
@@ -45,12 +46,14 @@ pub struct Undone {
     /// What became of each name.
     #[serde(flatten)]
     pub names: UndoReport,
+    /// What became of files of the node.
+    pub files: FilesUndone,
 }
 
 impl UndoneReport {
     /// Names that stay as they are, each with the reason.
     pub fn kept(&self) -> impl Iterator<Item = &String> {
-        self.targets.iter().flat_map(|one| &one.names.kept)
+        self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
     }
 
     /// A line for each name.
@@ -58,11 +61,20 @@ impl UndoneReport {
         let (removed, restored) =
             if self.dry_run { ("would be removed", "would point back") } else { ("removed", "points back") };
         let mut lines = Vec::new();
-        for Undone { target, names } in &self.targets {
+        let was = if self.dry_run { "would be as it was before" } else { "is as it was before" };
+        for Undone { target, names, files } in &self.targets {
             lines.push(target.to_string());
             lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
             lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
             lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
+            lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
+            lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
+            lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
+            if !(files.restored.is_empty() && files.removed.is_empty()) {
+                lines.push(
+                    "  the images stay in the directory; CRI-O reads storage.conf when it starts".to_owned(),
+                );
+            }
         }
         lines
     }
@@ -96,7 +108,8 @@ impl Explain for UndoError {
         let hint = match self {
             Self::NoReport { .. } => "give what airlift import --json printed, kept in a file",
             Self::Nothing { .. } => {
-                "names in containerd can be taken back; registries, layouts and archives keep what was added"
+                "names in containerd and files of the node can be taken back; registries, layouts, archives and stores keep \
+                 what was added"
             }
         };
         vec![hint.to_owned()]
@@ -114,6 +127,8 @@ struct KeptTarget {
     target: Target,
     #[serde(default)]
     changes: Vec<Change>,
+    #[serde(default)]
+    files: Vec<FileChange>,
 }
 
 /// Takes back what the report tells of, target by target.
@@ -125,15 +140,19 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let (files, file) = (ctx.files.clone(), spec.file.clone());
     let kept = blocking(move || read(&*files, &file)).await?;
     let mut targets = Vec::new();
-    for KeptTarget { target, changes } in kept.targets {
+    for KeptTarget { target, changes, files } in kept.targets {
         ctx.check()?;
-        let Target::Containerd(node) = &target else { continue };
-        if changes.is_empty() {
+        let names = match &target {
+            Target::Containerd(_) if spec.dry_run => foreseen(&changes),
+            Target::Containerd(node) if !changes.is_empty() => containerd::undo(node, &changes, ctx).await?,
+            _ => UndoReport::default(),
+        };
+        if changes.is_empty() && files.is_empty() {
             continue;
         }
-        let names =
-            if spec.dry_run { foreseen(&changes) } else { containerd::undo(node, &changes, ctx).await? };
-        targets.push(Undone { target, names });
+        let (own, write) = (ctx.files.clone(), !spec.dry_run);
+        let files = blocking(move || change::take_back(&*own, &files, write)).await?;
+        targets.push(Undone { target, names, files });
     }
     if targets.is_empty() {
         return Err(UndoError::Nothing { path: spec.file }.into());

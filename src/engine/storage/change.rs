@@ -7,12 +7,12 @@ use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
 use super::conf::{self, ConfError, ETC, below};
-use super::edit;
+use super::{edit, mounts};
 use crate::domain::node_files::{NodeFile, NodeFiles, UnitDropIn};
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
-use crate::engine::media::mounts;
+use crate::engine::media::mounts as mounted;
 use crate::engine::sign::store::rewrite;
 
 /// Units that must not start before the store is mounted: CRI-O, and what wipes its storage after a crash.
@@ -82,16 +82,18 @@ impl Default for NodeSpec {
 }
 
 /// One file of the node before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileChange {
     /// The file.
     pub path: PathBuf,
     /// The lines that go and come, each with `-` or `+` before it.
     pub diff: Vec<String>,
-    #[serde(skip)]
+    /// All that was in it; nothing where it was not there.
+    #[serde(default)]
     before: Option<String>,
-    #[serde(skip)]
+    /// All that is in it; nothing where it is gone.
+    #[serde(default)]
     after: Option<String>,
 }
 
@@ -124,7 +126,12 @@ pub fn plan(files: &dyn Files, spec: &NodeSpec, store: &Path) -> Result<(Vec<Fil
         for unit in UNITS {
             let path = below(&spec.root, Path::new(&drop_in_path(unit)));
             let before = read(files, &path)?;
-            let after = (!undo).then(|| drop_in(store));
+            let name = store.display().to_string();
+            let after = match &before {
+                before if !undo => Some(mounts::add(before.as_deref(), &name)),
+                Some(before) => mounts::remove(before, &name),
+                None => None,
+            };
             if before != after {
                 changes.push(FileChange::new(path, before, after));
             }
@@ -163,6 +170,54 @@ pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
     Ok(())
 }
 
+/// What became of changes that were taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FilesUndone {
+    /// Files that say what they did before.
+    pub restored: Vec<String>,
+    /// Files that were not there before and are gone.
+    pub removed: Vec<String>,
+    /// Files that stay as they are, each with the reason.
+    pub kept: Vec<String>,
+}
+
+/// Takes changes back, the last one first: each file gets its former bytes where nobody has changed it since. Without
+/// `write` it is only said what would be. Blocks.
+///
+/// # Errors
+/// As [`apply`].
+pub fn take_back(files: &dyn Files, changes: &[FileChange], write: bool) -> Result<FilesUndone> {
+    let mut undone = FilesUndone::default();
+    // In a dry run, what an earlier step of the loop would have left.
+    let mut left: Vec<(&Path, Option<&String>)> = Vec::new();
+    for change in changes.iter().rev() {
+        let path = change.path.display().to_string();
+        let found = read(files, &change.path)?;
+        let seen = left.iter().rfind(|(path, _)| *path == change.path);
+        let now = seen.map_or(found.as_ref(), |(_, left)| *left);
+        if now == change.before.as_ref() {
+            // It was only shown, or was taken back already.
+            continue;
+        }
+        if now != change.after.as_ref() {
+            undone.kept.push(format!("{path}: it was changed since"));
+            continue;
+        }
+        let (after, before) = (change.after.clone(), change.before.clone());
+        let list = if before.is_some() { &mut undone.restored } else { &mut undone.removed };
+        if !list.contains(&path) {
+            list.push(path);
+        }
+        if write {
+            apply(files, &[FileChange::new(change.path.clone(), after, before)])?;
+        } else {
+            left.push((&change.path, change.before.as_ref()));
+        }
+    }
+    Ok(undone)
+}
+
 /// Writes the same for the tools that configure nodes into a directory; the names of the files. Blocks.
 ///
 /// # Errors
@@ -171,15 +226,13 @@ pub fn export(files: &dyn Files, spec: &NodeSpec, store: &Path, out: &Path) -> R
     let (path, before) = current(files, spec)?;
     let failed = |reason| ConfError { path: path.clone(), reason };
     let text = edit::add(&before, &store.display().to_string()).map_err(failed)?.unwrap_or(before);
-    let drop_ins = UNITS.map(|unit| UnitDropIn {
-        unit: unit.to_owned(),
-        name: DROP_IN.to_owned(),
-        contents: drop_in(store),
-    });
-    let node = NodeFiles {
-        files: vec![NodeFile { path: ETC.to_owned(), contents: text }],
-        drop_ins: drop_ins.to_vec(),
-    };
+    let mut drop_ins = Vec::new();
+    for unit in UNITS {
+        let before = read(files, &below(&spec.root, Path::new(&drop_in_path(unit))))?;
+        let contents = mounts::add(before.as_deref(), &store.display().to_string());
+        drop_ins.push(UnitDropIn { unit: unit.to_owned(), name: DROP_IN.to_owned(), contents });
+    }
+    let node = NodeFiles { files: vec![NodeFile { path: ETC.to_owned(), contents: text }], drop_ins };
     let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
     let pretty = |value: serde_json::Value| format!("{value:#}\n");
     let pool = |pool: &str| {
@@ -199,12 +252,6 @@ pub fn export(files: &dyn Files, spec: &NodeSpec, store: &Path, out: &Path) -> R
     Ok(texts.map(|(name, _)| name).to_vec())
 }
 
-fn drop_in(store: &Path) -> String {
-    // systemd.syntax(7): quotes keep a path with blanks in one piece, a percent sign is doubled.
-    let path = store.display().to_string().replace('%', "%%");
-    format!("# The image store {path} must be mounted first.\n[Unit]\nRequiresMountsFor=\"{path}\"\n")
-}
-
 fn drop_in_path(unit: &str) -> String {
     format!("/etc/systemd/system/{unit}.d/{DROP_IN}")
 }
@@ -212,23 +259,59 @@ fn drop_in_path(unit: &str) -> String {
 /// The file that is changed and what it says now; where there is none, what stands in its place.
 fn current(files: &dyn Files, spec: &NodeSpec) -> Result<(PathBuf, String)> {
     let conf = conf::read(files, &spec.root)?;
+    let own = conf::own(&spec.root);
     let text = match &conf.file {
         Some(file) => read(files, file)?.unwrap_or_default(),
+        None if conf::is_users(&own) => edit::FRESH_USER.to_owned(),
         None => edit::FRESH.to_owned(),
     };
+    let Some(file) = conf.file else { return Ok((own, text)) };
+    if conf::is_users(&own) && file != own {
+        let failed = |reason| ConfError { path: file.clone(), reason };
+        return Ok((own, edit::for_user(&text).map_err(failed)?));
+    }
     // That of the distribution is overwritten by its updates.
-    let own = conf.file.filter(|file| !file.starts_with(below(&spec.root, Path::new("/usr"))));
-    Ok((own.unwrap_or_else(|| conf::own(&spec.root)), text))
+    let updated = file.starts_with(below(&spec.root, Path::new("/usr")));
+    Ok((if updated { own } else { file }, text))
 }
 
-fn storage_conf(files: &dyn Files, spec: &NodeSpec, store: &Path, undo: bool) -> Result<Option<FileChange>> {
+/// Files that stand above `storage.conf` from containers/storage 1.63 on, where they name additional stores: the list
+/// of the last one is the whole list.
+fn above(files: &dyn Files, root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    if root == Path::new("/") && conf::variable().is_some() {
+        // With it no other file is read.
+        return Ok(found);
+    }
+    for directory in ABOVE {
+        for path in entries(files, &below(root, Path::new(directory)))? {
+            if path.extension().is_none_or(|extension| extension != "conf") {
+                continue;
+            }
+            let text = read(files, &path)?.unwrap_or_default();
+            let names = edit::names_stores(&text);
+            if names.map_err(|reason| ConfError { path: path.clone(), reason })? {
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn storage_conf(files: &dyn Files, spec: &NodeSpec, store: &Path, undo: bool) -> Result<Vec<FileChange>> {
     let (path, text) = current(files, spec)?;
     let store = store.display().to_string();
-    let edited = if undo { edit::remove(&text, &store) } else { edit::add(&text, &store) };
-    let edited = edited.map_err(|reason| ConfError { path: path.clone(), reason })?;
-    let Some(after) = edited else { return Ok(None) };
-    let before = read(files, &path)?;
-    Ok(Some(FileChange::new(path, before, Some(after))))
+    let mut changes = Vec::new();
+    for (path, text) in std::iter::once((path, text)).chain(above(files, &spec.root)?) {
+        let edited = if undo { edit::remove(&text, &store) } else { edit::add(&text, &store) };
+        let edited = edited.map_err(|reason| ConfError { path: path.clone(), reason })?;
+        if let Some(after) = edited {
+            let before = read(files, &path)?;
+            changes.push(FileChange::new(path, before, Some(after)));
+        }
+    }
+    Ok(changes)
 }
 
 fn read(files: &dyn Files, path: &Path) -> Result<Option<String>> {
@@ -255,23 +338,19 @@ fn has_crio(files: &dyn Files, root: &Path) -> Result<bool> {
 fn mounted_apart(root: &Path, store: &Path) -> bool {
     let here = root == Path::new("/");
     let full = store.canonicalize().unwrap_or_else(|_| store.to_owned());
-    let mounts = mounts::of_this_process();
-    !here || mounts::holding(&mounts, &full).is_some_and(|mount| mount.point != Path::new("/"))
+    let all = mounted::of_this_process();
+    !here || mounted::holding(&all, &full).is_some_and(|mount| mount.point != Path::new("/"))
 }
 
 fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange]) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let store = store.display();
-    for directory in ABOVE {
-        for entry in entries(files, &below(&spec.root, Path::new(directory)))? {
-            if read(files, &entry)?.is_some_and(|text| text.contains("additionalimagestores")) {
-                notes.push(format!(
-                    "{} names additional image stores as well: from containers/storage 1.63 on it stands above storage.conf, so \
-                     enter {store} there too",
-                    entry.display()
-                ));
-            }
-        }
+    if let Some(file) = conf::variable().filter(|_| spec.root == Path::new("/")) {
+        notes.push(format!(
+            "CONTAINERS_STORAGE_CONF is set: it is {} that is read and changed here; CRI-O and other users read it only where \
+             they are started with the same",
+            file.display()
+        ));
     }
     if !changes.is_empty() && has_crio(files, &spec.root)? {
         let reload = changes.iter().any(|change| change.path.ends_with(DROP_IN));
@@ -360,6 +439,51 @@ mod tests {
     }
 
     #[test]
+    fn two_stores_are_both_waited_for_and_each_is_taken_out_alone() {
+        let (_root, spec) = node(&[(ETC, OCK), ("/etc/crio/crio.conf", "")]);
+        let unit = below(&spec.root, Path::new(&drop_in_path("crio.service")));
+        let run = |spec: &NodeSpec, store: &str| {
+            let (changes, _) = plan(&RealFiles, spec, Path::new(store)).unwrap();
+            apply(&RealFiles, &changes).unwrap();
+            std::fs::read_to_string(&unit).unwrap_or_default()
+        };
+        run(&spec, STORE);
+        let both = run(&spec, "/srv/images");
+        assert!(both.contains("\"/var/images\"") && both.contains("\"/srv/images\""), "{both}");
+        let out = spec.root.join("out");
+        export(&RealFiles, &spec, Path::new("/srv/images"), &out).unwrap();
+        let butane = std::fs::read_to_string(out.join("airlift-images.bu")).unwrap();
+        assert!(butane.contains("RequiresMountsFor=\"/var/images\""), "{butane}");
+        let undo = NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
+        let one = run(&undo, STORE);
+        assert!(!one.contains("\"/var/images\"") && one.contains("\"/srv/images\""), "{one}");
+        run(&undo, "/srv/images");
+        assert!(!unit.exists());
+    }
+
+    #[test]
+    fn every_file_gets_its_former_bytes_back_unless_it_was_changed_since() {
+        let (_root, spec) = node(&[(ETC, OCK), ("/etc/crio/crio.conf", "")]);
+        let read = |path: &Path| std::fs::read_to_string(path).ok();
+        let mut changes = run(&spec);
+        let (other, _) = plan(&RealFiles, &spec, Path::new("/srv/images")).unwrap();
+        apply(&RealFiles, &other).unwrap();
+        changes.extend(other);
+        let kept: Vec<FileChange> = serde_json::from_str(&serde_json::to_string(&changes).unwrap()).unwrap();
+        assert_eq!(kept, changes);
+        let unit = below(&spec.root, Path::new(&drop_in_path("crio.service")));
+        let dry = take_back(&RealFiles, &kept, false).unwrap();
+        assert!(read(&unit).is_some(), "a dry run is dry");
+        std::fs::write(&unit, "# mine\n").unwrap();
+        let undone = take_back(&RealFiles, &kept, true).unwrap();
+        assert_eq!(read(&below(&spec.root, Path::new(ETC))).as_deref(), Some(OCK));
+        assert_eq!(read(&unit).as_deref(), Some("# mine\n"));
+        assert_eq!((undone.kept.len(), undone.removed.len(), dry.kept.len()), (2, 1, 0), "{undone:?}");
+        let again = take_back(&RealFiles, &kept, true).unwrap();
+        assert!(again.restored.is_empty() && again.removed.is_empty(), "{again:?}");
+    }
+
+    #[test]
     fn what_changed_since_it_was_planned_is_left_alone() {
         let (_root, spec) = node(&[(ETC, OCK)]);
         let (changes, _) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
@@ -370,11 +494,22 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_in_that_would_hide_the_entry_is_said() {
-        let above = ("/etc/containers/storage.conf.d/10-x.conf", OCK);
-        let (_root, spec) = node(&[(ETC, OCK), above, ("/sys/fs/selinux/enforce", "1")]);
-        let (_, notes) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
-        assert!(notes[0].contains("10-x.conf") && notes[1].contains("semanage"), "{notes:?}");
+    fn a_drop_in_that_would_hide_the_entry_gets_it_too() {
+        let above = "/etc/containers/storage.conf.d/10-x.conf";
+        let other = ("/etc/containers/storage.conf.d/20-y.conf", "[storage]\ndriver = \"overlay\"\n");
+        let (_root, spec) =
+            node(&[(ETC, OCK), (above, OCK), other, ("/sys/fs/selinux/enforce", "1"), ("/etc/crio/x", "")]);
+        let (changes, notes) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
+        assert!(notes[1].contains("semanage"), "{notes:?}");
+        let conf: Vec<_> =
+            changes.iter().filter(|change| change.path.extension().unwrap() == "conf").collect();
+        let path = below(&spec.root, Path::new(above));
+        assert!(conf.iter().any(|change| change.path == path), "{changes:?}");
+        assert!(!changes.iter().any(|change| change.path.ends_with("20-y.conf")), "{changes:?}");
+        run(&spec);
+        assert!(std::fs::read_to_string(&path).unwrap().contains("\"/usr/ock/containers\", \"/var/images\""));
+        run(&NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() });
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), OCK);
     }
 
     #[test]

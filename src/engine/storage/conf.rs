@@ -76,7 +76,8 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<StorageConf> {
             Ok(_) => return Err(ConfError { path, reason: format!("it has more than {MAX} bytes") }.into()),
             Err(error) => return Err(ConfError { path, reason: error.to_string() }.into()),
         };
-        let conf = parse(&text).map_err(|reason| ConfError { path: path.clone(), reason })?;
+        let whose = if is_users(&path) { Whose::User } else { Whose::of(root) };
+        let conf = parse_as(&text, whose).map_err(|reason| ConfError { path: path.clone(), reason })?;
         return Ok(StorageConf { file: Some(path), ..conf });
     }
     Ok(defaults())
@@ -85,8 +86,8 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<StorageConf> {
 /// The files that may hold it, the first that is there holds it alone.
 fn candidates(root: &Path) -> Vec<PathBuf> {
     let here = root == Path::new("/");
-    if let Some(file) = std::env::var_os(VARIABLE).filter(|file| here && !file.is_empty()) {
-        return vec![PathBuf::from(file)];
+    if let Some(file) = variable().filter(|_| here) {
+        return vec![file];
     }
     let mut files = Vec::new();
     if here && !rustix::process::geteuid().is_root() {
@@ -100,6 +101,11 @@ fn candidates(root: &Path) -> Vec<PathBuf> {
 pub fn own(root: &Path) -> PathBuf {
     let etc = below(root, Path::new(ETC));
     candidates(root).into_iter().next().unwrap_or(etc)
+}
+
+/// The one file that the environment names.
+pub(super) fn variable() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
 fn home_file() -> Option<PathBuf> {
@@ -129,6 +135,35 @@ fn defaults() -> StorageConf {
 /// # Errors
 /// In words: no TOML, or a value of another type than its readers take.
 pub fn parse(text: &str) -> std::result::Result<StorageConf, String> {
+    parse_as(text, Whose::of(Path::new("/")))
+}
+
+/// Who reads a file, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Root reads it.
+    Root,
+    /// A user reads that of the system: where root's images are is not where the user's are.
+    System,
+    /// A user reads one of their own.
+    User,
+}
+
+impl Whose {
+    /// For a file of the system on the node whose root directory this is.
+    fn of(root: &Path) -> Self {
+        let user = root == Path::new("/") && !rustix::process::geteuid().is_root();
+        if user { Self::System } else { Self::Root }
+    }
+}
+
+/// Whether a file is one that a user who is not root writes.
+pub(super) fn is_users(path: &Path) -> bool {
+    let user = !rustix::process::geteuid().is_root();
+    user && (variable().is_some_and(|file| file == path) || home_file().is_some_and(|file| file == path))
+}
+
+fn parse_as(text: &str, whose: Whose) -> std::result::Result<StorageConf, String> {
     #[derive(Default, serde::Deserialize)]
     #[serde(default)]
     struct File {
@@ -151,10 +186,10 @@ pub fn parse(text: &str) -> std::result::Result<StorageConf, String> {
     let File { storage } = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     let plain = |text: String| Some(text).filter(|text| !text.is_empty());
     let mut conf = defaults();
-    let user = !rustix::process::geteuid().is_root();
-    let rootless = plain(storage.rootless_storage_path).filter(|path| user && !path.contains('$'));
+    let rootless =
+        plain(storage.rootless_storage_path).filter(|path| whose != Whose::Root && !path.contains('$'));
     conf.driver = plain(storage.driver).unwrap_or(conf.driver);
-    if let Some(path) = rootless.or_else(|| plain(storage.graphroot).filter(|_| !user)) {
+    if let Some(path) = rootless.or_else(|| plain(storage.graphroot).filter(|_| whose != Whose::System)) {
         conf.graphroot = PathBuf::from(path);
     }
     conf.imagestore = plain(storage.imagestore).map(PathBuf::from);
@@ -180,6 +215,17 @@ mod tests {
         assert_eq!(stores[2..], ["/usr/ock/containers", "/var/images"]);
         assert_eq!(conf.driver, "overlay");
         assert_eq!(parse("").unwrap(), defaults());
+    }
+
+    #[test]
+    fn where_roots_images_are_is_not_where_a_users_are() {
+        let text =
+            "[storage]\ngraphroot = \"/srv/images\"\n[storage.options]\nadditionalimagestores = [\"/a\"]\n";
+        let graphroot = |whose| parse_as(text, whose).unwrap().graphroot;
+        assert_eq!(graphroot(Whose::Root), Path::new("/srv/images"));
+        assert_eq!(graphroot(Whose::User), Path::new("/srv/images"), "it is the user's own word");
+        assert_eq!(graphroot(Whose::System), defaults().graphroot);
+        assert_eq!(parse_as(text, Whose::System).unwrap().additional, [PathBuf::from("/a")]);
     }
 
     #[test]

@@ -10,6 +10,36 @@ const KEY: &str = "additionalimagestores";
 pub const FRESH: &str = "# See containers-storage.conf(5).\n[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\n\
                          graphroot = \"/var/lib/containers/storage\"\n";
 
+/// A file for a user who has none, where the system has none either: places are left to be found by the library.
+pub const FRESH_USER: &str = "# See containers-storage.conf(5).\n[storage]\ndriver = \"overlay\"\n";
+
+/// The text of the system's file as a user's own, which is read in its place: without the places of root's images.
+///
+/// # Errors
+/// In words: no TOML.
+pub fn for_user(text: &str) -> Result<String, String> {
+    let mut document = parse(text)?;
+    if let Some(storage) = document.get_mut(PATH[0]).and_then(Item::as_table_like_mut) {
+        for key in ["graphroot", "runroot", "imagestore"] {
+            storage.remove(key);
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// Whether the text says anything of additional stores.
+///
+/// # Errors
+/// In words: no TOML.
+pub fn names_stores(text: &str) -> Result<bool, String> {
+    let document = parse(text)?;
+    let mut item = Some(document.as_item());
+    for part in PATH.into_iter().chain([KEY]) {
+        item = item.and_then(|item| item.as_table_like()).and_then(|table| table.get(part));
+    }
+    Ok(item.is_some())
+}
+
 /// The text with a store at the end of the list; nothing where it is in it.
 ///
 /// # Errors
@@ -155,6 +185,19 @@ mod tests {
         let conf = super::super::conf::parse(&text).unwrap();
         assert_eq!(conf.additional, [std::path::PathBuf::from(STORE)]);
         assert_eq!(conf.driver, "overlay");
+    }
+
+    #[test]
+    fn a_users_file_keeps_all_but_the_places_of_roots_images() {
+        let system = "# the vendor's\n[storage]\ndriver = \"overlay\"\ngraphroot = \"/var/lib/containers/storage\"\n\
+                      runroot = \"/run/containers/storage\"\n[storage.options]\nadditionalimagestores = [\"/usr/ock\"]\n";
+        let text = for_user(system).unwrap();
+        assert!(!text.contains("graphroot") && !text.contains("runroot"), "{text}");
+        assert!(text.contains("# the vendor's") && text.contains("/usr/ock"), "{text}");
+        assert!(for_user("[storage").is_err());
+        let conf = super::super::conf::parse(&add(FRESH_USER, STORE).unwrap().unwrap()).unwrap();
+        assert_eq!(conf.additional, [std::path::PathBuf::from(STORE)]);
+        assert!(names_stores(system).unwrap() && !names_stores(FRESH_USER).unwrap());
     }
 
     #[test]

@@ -3,4 +3,5 @@
 pub mod change;
 pub mod conf;
 pub mod edit;
+mod mounts;
 pub mod store;

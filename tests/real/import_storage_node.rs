@@ -1,0 +1,112 @@
+//! What an import into containers/storage changes of a node: whose file it is, what is taken back, and that CRI-O runs pods from the store.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::import_storage::{APP, Node, node};
+use crate::rig::containerd::succeeded;
+use crate::rig::crio::{Crio, Options};
+use crate::rig::world::Ran;
+use crate::rig::{need, wait_until};
+
+/// An import into the store of a node whose `storage.conf` is `conf`.
+fn import(node: &Node, conf: &Path, more: &[&str]) -> Ran {
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    command.env("CONTAINERS_STORAGE_CONF", conf).args(more);
+    Ran::of(command)
+}
+
+#[test]
+fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
+    let Some(node) = node(&[]) else { return };
+    let conf = node.conf();
+    let before = std::fs::read_to_string(&conf).unwrap();
+    let ran = import(&node, &conf, &["--only", &node.full(APP)]).code(0);
+    let notes = ran.report()["targets"][0]["notes"].to_string();
+    assert!(notes.contains("CONTAINERS_STORAGE_CONF is set"), "{notes}");
+    let report = node.world.root.write("report.json", &ran.stdout);
+    let after = std::fs::read_to_string(&conf).unwrap();
+    assert_ne!(after, before);
+    let undo = |more: &[&str]| {
+        let mut command = node.world.command();
+        command.arg("undo").arg(&report).arg("--json").args(more);
+        Ran::of(command)
+    };
+    let file = conf.display().to_string();
+    assert_eq!(undo(&["--dry-run"]).code(0).report()["targets"][0]["files"]["restored"][0], *file);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), after, "a dry run is dry");
+    std::fs::write(&conf, format!("{after}# mine\n")).unwrap();
+    assert!(undo(&[]).said().contains("changed since"));
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), format!("{after}# mine\n"));
+    std::fs::write(&conf, &after).unwrap();
+    undo(&[]).code(0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    assert!(node.listed().contains(&node.full(APP)), "the images stay");
+}
+
+#[test]
+fn a_user_who_is_not_root_gets_a_file_of_their_own() {
+    let (Some(node), Some(setpriv), Some(chown)) = (node(&[]), need("setpriv"), need("chown")) else { return };
+    let mut inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    inner.env_remove("CONTAINERS_STORAGE_CONF").args(["--dry-run"]);
+    let user = "20345";
+    let home = node.world.root.path();
+    assert!(Command::new(chown).args(["-R", user]).arg(home).status().unwrap().success());
+    let mut command = Command::new(setpriv);
+    command.args(["--reuid", user, "--regid", user, "--clear-groups"]).env_clear().current_dir(home);
+    command.arg(inner.get_program()).args(inner.get_args());
+    for (key, value) in inner.get_envs() {
+        if let Some(value) = value {
+            command.env(key, value);
+        }
+    }
+    let report = Ran::of(command).code(0).report();
+    let file = &report["targets"][0]["files"][0];
+    let own = home.join("home/.config/containers/storage.conf");
+    assert_eq!(file["path"], *own.display().to_string(), "{report}");
+    let text = file["after"].as_str().unwrap();
+    assert!(text.contains("additionalimagestores"), "{text}");
+    assert!(!text.contains("/var/lib/containers/storage") && !text.contains("graphroot"), "{text}");
+}
+
+#[test]
+fn crio_runs_a_pod_from_an_image_of_the_read_only_store() {
+    let (Some(node), Some(pinns)) = (node(&[]), need("pinns")) else { return };
+    let app = node.full(APP);
+    node.import(&["--only", &app]).code(0);
+    let config = format!(
+        "[crio.image]\npause_image = {app:?}\npause_command = \"/bin/busybox sleep 1000\"\n[crio.runtime]\npinns_path = {pinns:?}\n"
+    );
+    let store = node.store();
+    let options =
+        Options { additional: &[&store], read_only: true, drop_ins: &[("50-pod.conf", config.as_str())] };
+    let Some(crio) = Crio::start(&options) else { return };
+    let logs = node.world.root.join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let said = |arguments: &[&str]| {
+        let said = succeeded(&crio.crictl(arguments).output().unwrap());
+        said.trim().to_owned()
+    };
+    // The host's name spaces: there is no network plugin, and no network that is used.
+    let linux = json!({"security_context": {"namespace_options": {"network": 2, "pid": 2, "ipc": 2}}});
+    let pod = json!({
+        "metadata": {"name": "pod", "namespace": "default", "uid": "one", "attempt": 1},
+        "log_directory": logs, "linux": linux,
+    });
+    let container = json!({
+        "metadata": {"name": "app"}, "image": {"image": app}, "log_path": "app.log", "linux": linux,
+        "command": ["/bin/busybox", "echo", "it runs"],
+    });
+    let written = |name: &str, what: &Value| {
+        node.world.root.write(name, what.to_string()).display().to_string()
+    };
+    let (pod, container) = (written("pod.json", &pod), written("container.json", &container));
+    let pod_id = said(&["runp", &pod]);
+    let container_id = said(&["create", "--no-pull", &pod_id, &container, &pod]);
+    said(&["start", &container_id]);
+    let log = || std::fs::read_to_string(logs.join("app.log")).unwrap_or_default();
+    wait_until("the container has spoken", || log().contains("it runs"));
+    said(&["rmp", "--force", &pod_id]);
+}
