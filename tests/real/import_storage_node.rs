@@ -48,7 +48,9 @@ fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
 
 #[test]
 fn a_user_who_is_not_root_gets_a_file_of_their_own() {
-    let (Some(node), Some(setpriv), Some(chown)) = (node(&[]), need("setpriv"), need("chown")) else { return };
+    let (Some(node), Some(setpriv), Some(chown)) = (node(&[]), need("setpriv"), need("chown")) else {
+        return;
+    };
     let mut inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
     inner.env_remove("CONTAINERS_STORAGE_CONF").args(["--dry-run"]);
     let user = "20345";
@@ -99,9 +101,8 @@ fn crio_runs_a_pod_from_an_image_of_the_read_only_store() {
         "metadata": {"name": "app"}, "image": {"image": app}, "log_path": "app.log", "linux": linux,
         "command": ["/bin/busybox", "echo", "it runs"],
     });
-    let written = |name: &str, what: &Value| {
-        node.world.root.write(name, what.to_string()).display().to_string()
-    };
+    let written =
+        |name: &str, what: &Value| node.world.root.write(name, what.to_string()).display().to_string();
     let (pod, container) = (written("pod.json", &pod), written("container.json", &container));
     let pod_id = said(&["runp", &pod]);
     let container_id = said(&["create", "--no-pull", &pod_id, &container, &pod]);

@@ -18,6 +18,7 @@ use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use airlift::engine::import::undo::{Undone, UndoneReport};
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
+use airlift::engine::storage::change::FilesUndone;
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
@@ -747,7 +748,7 @@ pub(crate) fn into_a_runtime() -> Desk {
 fn take_back(desk: &mut Desk) {
     let names =
         UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
-    let targets = vec![Undone { target: target("containerd"), names }];
+    let targets = vec![Undone { target: target("containerd"), names, files: FilesUndone::default() }];
     desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(UndoneReport { dry_run: false, targets }))));
 }
 

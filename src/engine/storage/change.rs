@@ -357,12 +357,31 @@ fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange
         let reload = if reload { "systemctl daemon-reload && " } else { "" };
         notes.push(format!("CRI-O reads storage.conf when it starts: {reload}systemctl restart crio"));
     }
-    if files.stat(&below(&spec.root, Path::new("/sys/fs/selinux/enforce")))?.is_some() {
-        notes.push(format!(
-            "SELinux is on: semanage fcontext -a -e /var/lib/containers/storage {store} && restorecon -R {store} /etc/containers"
-        ));
+    if has_selinux(files, &spec.root)? && spec.storage_conf != ConfMode::Undo {
+        let by_hand = labelling(Path::new(&store.to_string())).map(|words| words.join(" ")).join(" && ");
+        let when = if spec.root == Path::new("/") { "done by" } else { "on the node itself, run" };
+        notes.push(format!("SELinux is on: the store needs the labels of the default one: {when} {by_hand}"));
     }
     Ok(notes)
+}
+
+/// Whether the kernel of the node has SELinux.
+///
+/// # Errors
+/// A file error.
+pub(crate) fn has_selinux(files: &dyn Files, root: &Path) -> Result<bool> {
+    Ok(files.stat(&below(root, Path::new("/sys/fs/selinux/enforce")))?.is_some())
+}
+
+/// The commands that give a store the labels of the default one, now and whenever labels are made anew; see
+/// containers-storage.conf(5).
+pub(crate) fn labelling(store: &Path) -> [Vec<String>; 2] {
+    let store = store.display().to_string();
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    [
+        words(&["semanage", "fcontext", "-a", "-e", "/var/lib/containers/storage", &store]),
+        words(&["restorecon", "-R", &store]),
+    ]
 }
 
 fn entries(files: &dyn Files, directory: &Path) -> Result<Vec<PathBuf>> {

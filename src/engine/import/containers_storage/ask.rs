@@ -15,6 +15,8 @@ use crate::engine::storage::conf::{self, below};
 
 use super::place::Place;
 
+/// How it comes to read a store that was entered since it began.
+const RESTART: &str = "systemctl restart crio";
 /// Where CRI-O listens.
 const SOCKET: &str = "/run/crio/crio.sock";
 
@@ -43,8 +45,10 @@ pub(super) async fn prove(
         return Ok(());
     }
     if !named {
-        let note = "CRI-O runs and reads the store only after its restart: then run the same command again, it asks for every name";
-        written.general.push(note.to_owned());
+        written.general.push(format!(
+            "not proved yet: CRI-O runs and knows the store only after its restart, which no container feels: {RESTART}, then \
+             run the same command again, which asks CRI-O for every name"
+        ));
         return Ok(());
     }
     let cri = match Cri::connect(&socket).await {
@@ -63,7 +67,12 @@ pub(super) async fn prove(
         arrived.map(|(image, _)| expected(&owned, &place, image)).collect::<Result<Vec<_>>>()
     })
     .await?;
-    written.proof = Some(proof::prove(&cri, &expected, proof::PATIENCE, &job.ctx).await?);
+    let proof = proof::prove(&cri, &expected, proof::PATIENCE, &job.ctx).await?;
+    if directory.is_some() && !proof.problems().is_empty() {
+        // It may have been running since before the store was entered.
+        written.general.push(format!("{RESTART}, then run the same command again"));
+    }
+    written.proof = Some(proof);
     Ok(())
 }
 

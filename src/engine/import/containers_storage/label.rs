@@ -22,7 +22,8 @@ pub(super) async fn label(job: &Job, store: &Path) -> Result<Option<String>> {
         return Ok(None);
     }
     for words in change::labelling(store) {
-        let (program, arguments) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let (program, arguments) =
+            words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
         let mut command = child::program(program);
         command.args(arguments).stdout(Stdio::null());
         let output = match command.output().await {
@@ -59,10 +60,7 @@ mod tests {
         assert!(!settled("semanage", false, "ValueError: SELinux policy is not managed\n"));
         assert_eq!(
             change::labelling(Path::new("/var/images")).map(|words| words.join(" ")),
-            [
-                "semanage fcontext -a -e /var/lib/containers/storage /var/images",
-                "restorecon -R /var/images"
-            ]
+            ["semanage fcontext -a -e /var/lib/containers/storage /var/images", "restorecon -R /var/images"]
         );
     }
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod error;
 mod journal;
+mod label;
 mod place;
 mod position;
 mod process;
@@ -179,6 +180,7 @@ pub(super) async fn apply(
         let (changes, notes) = changes(job, directory).await?;
         written.general.extend(notes);
         written.files = changes.clone();
+        written.general.extend(label::label(job, directory).await?);
         if matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo) {
             let files = Arc::clone(&job.ctx.files);
             blocking(move || change::apply(&*files, &changes)).await?;
@@ -228,6 +230,7 @@ async fn images_of(
         return Err(error);
     }
     written.general.push(format!("written by {}", store.tool.program.name()));
+    written.general.extend(store.listed(images, &outcomes).await?);
     let left = self::journal(job, directory).await?;
     if !left.hollow().is_empty() {
         written.general.push(format!(

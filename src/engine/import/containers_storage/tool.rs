@@ -1,5 +1,6 @@
 //! The program that writes into the store: skopeo as it is on the node, or podman; bounded in silence, ended with the job.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -50,6 +51,7 @@ pub(super) struct Copy<'a> {
 }
 
 /// A program, a store and the directory it works in.
+#[derive(Clone)]
 pub(super) struct Tool {
     pub(super) program: Program,
     pub(super) address: Address,
@@ -69,13 +71,18 @@ impl Program {
     /// [`StorageError::NoTool`].
     pub(super) async fn find(target: &str) -> Result<Self> {
         for program in [Self::Skopeo, Self::Podman] {
-            let mut command = child::program(program.name());
-            command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-            if command.status().await.is_ok_and(|status| status.success()) {
+            if program.is_there().await {
                 return Ok(program);
             }
         }
         Err(StorageError::NoTool { target: target.to_owned() }.into())
+    }
+
+    /// Whether it can be run here.
+    pub(super) async fn is_there(self) -> bool {
+        let mut command = child::program(self.name());
+        command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().await.is_ok_and(|status| status.success())
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -178,6 +185,30 @@ impl Tool {
             (true, Program::Skopeo) => Some(hash::sha256(&ended.output)),
             (true, Program::Podman) => Some(digest.clone()),
         })
+    }
+
+    /// What podman lists of the store where it only reads it: each name, and whether that image is read-only for it.
+    ///
+    /// # Errors
+    /// As [`Tool::bring`].
+    pub(super) async fn listed(&self, ctx: &JobCtx, staging: &Staging) -> Result<HashMap<String, bool>> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            #[serde(default)]
+            names: Option<Vec<String>>,
+            #[serde(default)]
+            read_only: bool,
+        }
+        let mut command = self.program(staging);
+        self.podman_store(&mut command, staging, true);
+        command.args(["images", "--all", "--format", "json"]);
+        let copy = Copy { image: "the list of images", id: "", platform: None, files: &[] };
+        let ended = self.watched(&copy, None).run(ctx, command).await?;
+        let listed = serde_json::from_slice::<Vec<Listed>>(&ended.output);
+        let Ok(listed) = listed else { return Err(self.failed(copy.image, &ended).into()) };
+        let names = |one: Listed| one.names.into_iter().flatten().map(move |name| (name, one.read_only));
+        Ok(listed.into_iter().flat_map(names).collect())
     }
 
     /// Takes an image out with all of its names, and the layers that no other image has.

@@ -330,6 +330,38 @@ impl Store {
         .await
     }
 
+    /// That podman, where it is there, lists every image of an additional store as one that cannot be changed; a note.
+    ///
+    /// # Errors
+    /// [`ImportError::Altered`] where it does not.
+    pub(super) async fn listed(&self, images: &[ImageGraph], outcomes: &[Outcome]) -> Result<Option<String>> {
+        if !matches!(self.place.address, Address::Directory(_)) || !Program::Podman.is_there().await {
+            return Ok(None);
+        }
+        let (files, store) = (Arc::clone(&self.job.ctx.files), self.place.directory.clone());
+        let staging = blocking(move || Staging::create(&*files, &store, Program::Podman)).await?;
+        let tool = Tool { program: Program::Podman, ..self.tool.clone() };
+        let listed = tool.listed(&self.job.ctx, &staging).await;
+        let files = Arc::clone(&self.job.ctx.files);
+        blocking(move || staging.clear(&*files)).await?;
+        let listed = listed?;
+        let mut count = 0;
+        for (image, _) in images.iter().zip(outcomes).filter(|(_, outcome)| outcome.arrived()) {
+            for name in names(image) {
+                match listed.get(&name) {
+                    Some(true) => count += 1,
+                    Some(false) => {
+                        return Err(altered(&self.place, &name, image, "one to be changed".to_owned()));
+                    }
+                    // A name with a digest is listed by some versions only.
+                    None if name.contains('@') => {}
+                    None => return Err(altered(&self.place, &name, image, "nothing".to_owned())),
+                }
+            }
+        }
+        Ok(Some(format!("podman lists {count} of the names in this store, each as read-only (R/O true)")))
+    }
+
     fn parts(&self) -> (Job, Place, Arc<Staging>) {
         (self.job.clone(), self.place.clone(), Arc::clone(&self.staging))
     }
