@@ -7,7 +7,7 @@ use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
-/// Take back the names that an import gave to images in runtimes, and its changes to files of this node
+/// Take back the names that an import gave to images in the runtimes of this node
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What `airlift import --json` printed, kept in a file; the workstation keeps its own
@@ -28,7 +28,7 @@ impl Args {
     }
 }
 
-/// What became of each name and file.
+/// What became of each name.
 pub(super) fn show(report: &UndoneReport, out: &Printer) {
     report.lines().into_iter().for_each(|line| out.line(line));
 }

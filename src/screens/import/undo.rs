@@ -21,14 +21,14 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
         lines.push(format!("{}: names to remove: {gone}{back}.", target.target));
     }
     for target in report.targets.iter().filter(|target| !target.files.is_empty()) {
-        lines.push(format!("{}: files to put back: {}.", target.target, target.files.len()));
+        lines.push(format!("{}: files to put back: {}; its images stay.", target.target, target.files.len()));
     }
     lines.push(
         "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
          pod that runs keeps its image."
             .to_owned(),
     );
-    lines.push("Registries, layouts, archives and stores keep what was added to them.".to_owned());
+    lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
     cx.open(Confirm::new(Act::ImportUndo, "Take back what was imported?", lines, "Take it back"));
 }
 
