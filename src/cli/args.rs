@@ -148,7 +148,7 @@ impl Command {
     /// Arguments that make no sense; there is no home directory to look for what was not given.
     pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
         let spec = match self {
-            Self::Resolve(args) => args.spec(),
+            Self::Resolve(args) => args.spec(places),
             Self::Pack(args) => args.spec(places),
             Self::Sign(args) => args.spec(places),
             Self::Verify(args) => args.spec(places),

@@ -53,15 +53,28 @@ pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// Cuts a text to at most `columns`, its middle replaced by `…`, so that both ends of a name stay readable.
+/// Cuts a text to at most `columns`, its middle replaced by `…`, so that both ends of a name stay readable. A name that is
+/// pinned loses digits of its digest first: repository and tag say more.
 pub fn middle(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
+    }
+    if let Some(at) = digest_at(text).filter(|at| width(&text[..*at]) + "@…".len() <= columns) {
+        let name = &text[..at];
+        let digits = take(text[at..].chars(), columns.saturating_sub(width(name) + 1));
+        return Cow::Owned(name.chars().chain(digits).chain(std::iter::once('…')).collect());
     }
     let room = columns.saturating_sub(1);
     let tail = take(text.chars().rev(), room / 2);
     let head = take(text.chars(), room - room / 2);
     Cow::Owned(head.iter().chain(std::iter::once(&'…')).chain(tail.iter().rev()).collect())
+}
+
+/// Where in the name of an image its digest begins.
+fn digest_at(text: &str) -> Option<usize> {
+    let at = text.rfind('@')?;
+    let (_, hex) = text[at..].split_once(':')?;
+    (hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())).then_some(at)
 }
 
 /// Cuts a text to at most `chars` characters and says how many are left out.
@@ -191,6 +204,21 @@ mod tests {
             "ä blobs/sha256/abababab…: expected sha256:abababab…, the bytes hash to sha256:cdcdcdcd… é";
         assert_eq!(short_digests(&words), short);
         assert_eq!(short_digests("deadbeef, face"), "deadbeef, face");
+    }
+
+    #[test]
+    fn of_a_pinned_name_the_digest_is_cut_as_long_as_the_name_fits() {
+        let name = "h:5000/team/app:1.0";
+        let pinned = format!("{name}@sha256:{}", "0123456789abcdef".repeat(4));
+        for (columns, expected) in [
+            (200, pinned.as_str()),
+            (36, "h:5000/team/app:1.0@sha256:01234567…"),
+            (23, "h:5000/team/app:1.0@sh…"),
+        ] {
+            assert_eq!(middle(&pinned, columns), expected);
+        }
+        assert_eq!(middle(&pinned, 19), "h:5000/te…789abcdef");
+        assert_eq!(middle("user@host:a-long-path", 11), "user@…-path");
     }
 
     #[test]

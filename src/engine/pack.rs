@@ -148,7 +148,18 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     let _lock = workdir::lock(&*ctx.files, &spec.bundle.to)?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
+    remember(&bundle, &resolved, state, ctx).await;
     Ok(PackReport { bundle, resolved })
+}
+
+/// The bundle is good whether or not this can be kept.
+async fn remember(bundle: &AssembleReport, resolved: &ResolveReport, state: State, ctx: &JobCtx) {
+    let images = resolved.images.iter().map(|image| (image.reference.to_string(), image.digest.clone()));
+    let images: Vec<_> = images.collect();
+    let (bundle, signed) = (format!("{}-{}", bundle.name, bundle.serial), ctx.clock.now());
+    if let Err(error) = blocking(move || state.carry(&bundle, signed, images)).await {
+        ctx.warn(format!("tags that move after this bundle will not be told: {}", error.message()));
+    }
 }
 
 /// Refuses a destination that is no directory: made by us, it could be where the medium is not.

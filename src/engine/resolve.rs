@@ -28,7 +28,7 @@ use crate::domain::selection::Request;
 use crate::domain::view::MAX_ITEMS;
 
 pub use error::ResolveError;
-pub use report::{FailedView, ResolveReport, ResolveTotals};
+pub use report::{FailedView, Moved, ResolveReport, ResolveTotals};
 
 /// What to resolve.
 #[derive(Clone, Debug, Default)]

@@ -2,6 +2,7 @@
 //!
 //! Losing it is said: without history, rollback cannot be checked. What cannot be read is never written over.
 
+mod carried;
 mod history;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::domain::trust::Accepted;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, Held};
 
+pub use carried::Carried;
 pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
 
@@ -173,18 +175,23 @@ impl State {
         })
     }
 
+    /// Nobody else changes what lies here as long as this is kept.
+    fn held(&self) -> Result<Held> {
+        let path = self.directory.join("state.lock");
+        self.files.create_dir(&self.directory)?;
+        // Held for milliseconds at a time, by any number of runs: waited for without end.
+        loop {
+            match self.files.lock_file(&path)? {
+                Some(held) => return Ok(held),
+                None => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
     /// Reads, changes and replaces the document under the lock; gives the place of what was moved aside for it.
     fn change(&self, change: impl FnOnce(&mut Document)) -> Result<Option<PathBuf>> {
         let path = self.directory.join(FILE);
-        let lock_path = self.directory.join("state.lock");
-        self.files.create_dir(&self.directory)?;
-        // Held for milliseconds at a time, by any number of runs: waited for without end.
-        let _lock = loop {
-            match self.files.lock_file(&lock_path)? {
-                Some(held) => break held,
-                None => std::thread::sleep(PAUSE),
-            }
-        };
+        let _lock = self.held()?;
         let anew = || Document { format: FORMAT.to_owned(), ..Document::default() };
         let (mut document, aside) = match history::load(&*self.files, &self.directory) {
             Ok(document) => (document, None),

@@ -50,6 +50,7 @@ fn job(model: &Model, images: Images, keep: bool) -> ResolveJob {
         lock: Some(model.settings.lock_file()),
         write_lock: true,
         keep,
+        state: Some(model.settings.paths.state()),
         jobs: ResolveJob::JOBS.into(),
         registry: model.settings.registry.clone(),
     }

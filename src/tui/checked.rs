@@ -8,6 +8,7 @@ use crate::domain::lock::Change;
 use crate::domain::progress::{Event, Phase};
 use crate::domain::resolved::ImageView;
 use crate::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
+use crate::engine::state::Carried;
 
 /// What is known of one reference after it was asked for.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Outcomes {
     by_reference: BTreeMap<String, Checked>,
     /// What a reference named before, where it names something else now.
     moved: BTreeMap<String, Digest>,
+    /// What a bundle carried under a reference, where it names something else now.
+    since: BTreeMap<String, Carried>,
     blobs: HashMap<Digest, u64>,
     bytes: u64,
 }
@@ -63,10 +66,20 @@ impl Outcomes {
         self.moved.get(reference)
     }
 
+    /// What the last bundle carried under a reference, where that is another content now.
+    pub fn moved_since(&self, reference: &str) -> Option<&Carried> {
+        self.since.get(reference)
+    }
+
+    /// Whether a reference names other content than before.
+    pub fn is_moved(&self, reference: &str) -> bool {
+        self.moved.contains_key(reference) || self.since.contains_key(reference)
+    }
+
     /// Whether there is something to know of a resolved reference.
     pub fn is_warned(&self, image: &ImageView) -> bool {
         let found = image.findings.iter().any(|finding| finding.severity != Severity::Info);
-        found || self.moved.contains_key(&image.reference.to_string())
+        found || self.is_moved(&image.reference.to_string())
     }
 
     /// Bytes of all that was resolved, each blob once.
@@ -150,6 +163,11 @@ impl Outcomes {
             let miss = Miss { reason: failed.reason.clone(), view: Some(failed.clone()) };
             self.by_reference.insert(failed.reference.to_string(), Checked::Failed(Box::new(miss)));
         }
+        for image in &report.images {
+            self.since.remove(&image.reference.to_string());
+        }
+        let since = report.moved.iter().map(|moved| (moved.reference.to_string(), moved.was.clone()));
+        self.since.extend(since);
         for change in &report.changes {
             if let Change::Moved { reference, from, .. } = change {
                 self.moved.entry(reference.to_string()).or_insert_with(|| from.clone());
@@ -228,6 +246,7 @@ mod tests {
             problems: Vec::new(),
             notes: Vec::new(),
             changes,
+            moved: Vec::new(),
             totals: ResolveTotals::default(),
         }
     }

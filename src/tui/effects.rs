@@ -357,6 +357,7 @@ mod tests {
                 lock: None,
                 write_lock: false,
                 keep: false,
+                state: None,
                 jobs: 1,
                 registry: RegistryOptions::default(),
             })

@@ -98,6 +98,7 @@ fn packs() -> Vec<JobSpec> {
         lock: None,
         write_lock: false,
         keep: false,
+        state: Some(places().state),
         jobs: ResolveJob::JOBS.into(),
         registry: RegistryOptions::default(),
     };
@@ -106,6 +107,7 @@ fn packs() -> Vec<JobSpec> {
         lock: Some("-l.lock".into()),
         write_lock: true,
         keep: true,
+        state: Some("/s".into()),
         jobs: 3,
         registry: registry(),
     };

@@ -216,6 +216,20 @@ impl Console {
         while self.take(Duration::from_millis(80)).is_ok() {}
     }
 
+    /// What `read` makes of the screen once nothing on it changes it for a moment.
+    pub(crate) fn settled_at<T: PartialEq>(&mut self, read: impl Fn(&str) -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            let before = read(&self.screen());
+            self.watch(Duration::from_millis(700));
+            let after = read(&self.screen());
+            if let (true, Some(value)) = (before == after, after) {
+                return value;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not settle; the screen is\n{}", self.screen());
+        }
+    }
+
     /// Takes in what comes for a while.
     pub(crate) fn watch(&mut self, span: Duration) {
         let start = Instant::now();

@@ -177,7 +177,7 @@ fn a_pack_that_was_killed_is_resumed_from_the_start_screen() {
 }
 
 /// The device that is mounted on a directory.
-fn device_at(directory: &Path) -> String {
+pub(crate) fn device_at(directory: &Path) -> String {
     let directory = directory.canonicalize().unwrap();
     let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
     let mut rows = table.lines().map(|line| line.split(' ').collect::<Vec<_>>());
@@ -228,7 +228,7 @@ fn fat_through_fuse_is_a_medium() {
 }
 
 /// How far the screen says the fetch is, in percent.
-fn fetched(screen: &str) -> Option<u32> {
+pub(crate) fn fetched(screen: &str) -> Option<u32> {
     let line = screen.lines().find(|line| line.trim_start().starts_with("fetch"))?;
     line.split(" %").next()?.split_whitespace().last()?.parse().ok()
 }

@@ -16,6 +16,8 @@ mod line;
 #[expect(dead_code, reason = "journeys need its small file systems alone")]
 mod machine;
 #[cfg(test)]
+mod medium;
+#[cfg(test)]
 mod plain;
 #[cfg(test)]
 #[path = "../rig/mod.rs"]

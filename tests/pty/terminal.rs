@@ -90,7 +90,7 @@ fn hostile_names_reach_the_terminal_as_letters_at_most() {
     let mut console = Console::start(&Setting::new(root.path()));
     console.wait("Build media").keys("b").wait("Nothing is picked");
     console.paste("evil\u{1b}]52;c;aGk=\u{7}name:1\nregistry.example.com/\u{202e}x:1\nnginx:1.25.3\n");
-    console.wait("These are no references").keys("Esc").wait("nginx:1.25.3").keys("q");
+    console.wait("These lines are no references").keys("Esc Esc").wait("nginx:1.25.3").keys("q");
     console.end();
     let text = String::from_utf8_lossy(&console.bytes);
     assert!(!text.contains("\x1b]52") && !text.contains('\u{202e}') && !text.contains('\u{7}'));

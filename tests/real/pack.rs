@@ -323,3 +323,31 @@ fn two_packs_into_one_directory_exclude_each_other_and_no_key_lies_on_the_medium
         assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", name.display());
     }
 }
+
+#[test]
+fn a_tag_that_moved_since_it_was_carried_is_told_whatever_was_resolved_in_between() {
+    let Some(world) = World::start() else { return };
+    let push = |seed| {
+        world.push(|layout, host| {
+            layout.image(&format!("{host}/team/app:1"), &ImageSpec::small(seed)).unwrap().to_string()
+        })
+    };
+    let first = push("a");
+    let reference = world.reference("team/app:1");
+    world.packed(&[&reference]);
+    let resolve = |more: &[&str]| world.run([&["resolve", &reference, "--lock", "air.lock"], more].concat());
+    let told = resolve(&[]).code(0).stdout;
+    assert!(!told.contains("moved"), "{told}");
+    let second = push("b");
+    for _ in 0..2 {
+        let told = resolve(&[]).code(0).stdout;
+        let words = format!("moved since bundle bundle-1: {reference}: was {first}, now {second}");
+        assert!(told.contains(&words), "{told}");
+    }
+    let moved = resolve(&["--json"]).code(0).report()["moved"].take();
+    assert_eq!((&moved[0]["was"]["bundle"], &moved[0]["to"]), (&json!("bundle-1"), &json!(second)));
+    // Carried anew, it has moved no more.
+    world.packed(&[&reference]);
+    let told = resolve(&[]).code(0).stdout;
+    assert!(!told.contains("moved"), "{told}");
+}

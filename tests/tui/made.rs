@@ -88,6 +88,7 @@ pub(crate) fn resolved() -> ResolveReport {
         problems: Vec::new(),
         notes: Vec::new(),
         changes: Vec::new(),
+        moved: Vec::new(),
         totals: ResolveTotals { images: 3, blobs: 41, bytes: 61_200_000_000, bytes_unshared: 70_000_000_000 },
     }
 }

@@ -12,8 +12,9 @@ use airlift::domain::resolved::ImageView;
 use airlift::domain::selection::{Origin, Request};
 use airlift::domain::view::JobView;
 use airlift::engine::error::Kind;
-use airlift::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
+use airlift::engine::resolve::{FailedView, Moved, ResolveReport, ResolveTotals};
 use airlift::engine::spec::{JobReport, JobSpec, ResolveJob};
+use airlift::engine::state::Carried;
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
@@ -84,10 +85,14 @@ fn miss(name: &str) -> FailedView {
 }
 
 fn report(images: Vec<ImageView>, failed: Vec<FailedView>, changes: Vec<Change>) -> Ended {
+    Ended::Succeeded(Arc::new(JobReport::Resolve(resolved(images, failed, changes))))
+}
+
+fn resolved(images: Vec<ImageView>, failed: Vec<FailedView>, changes: Vec<Change>) -> ResolveReport {
     let totals = ResolveTotals::default();
     let (unsure, problems, notes) = (Vec::new(), Vec::new(), Vec::new());
-    let report = ResolveReport { images, failed, unsure, problems, notes, changes, totals };
-    Ended::Succeeded(Arc::new(JobReport::Resolve(report)))
+    let moved = Vec::new();
+    ResolveReport { images, failed, unsure, problems, notes, changes, moved, totals }
 }
 
 /// At the Verify step with three references.
@@ -306,6 +311,30 @@ pub(crate) fn all_well_leads_on_and_what_moved_is_told() {
 }
 
 #[test]
+fn what_moved_since_the_last_bundle_is_told_with_the_bundle_however_often_it_is_verified() {
+    let mut desk = desk();
+    let was = |c| Carried { digest: digest(c), bundle: "web-41".into(), signed: crate::rig::now() };
+    for _ in 0..2 {
+        desk.keys("v");
+        started(&mut desk);
+        // The lock file of the time before has what the tag names now.
+        let images = vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')];
+        let mut report = resolved(images, vec![], vec![]);
+        report.moved = vec![Moved { reference: NGINX.parse().unwrap(), was: was('e'), to: digest('b') }];
+        ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::Resolve(report))));
+        desk.keys("g Down");
+        assert!(desk.screen().contains("! moved since bundle web-41: was sha256:eeee"), "{}", desk.screen());
+        assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
+    }
+    insta::assert_snapshot!(desk.keys("o").picture());
+    desk.keys("Esc v");
+    started(&mut desk);
+    let images = vec![image(ETCD, 'a'), image(NGINX, 'e'), plain(APP, 'c')];
+    ended(&mut desk, report(images, vec![], vec![]));
+    assert!(!desk.screen().contains("moved"), "what is as it was carried has not moved");
+}
+
+#[test]
 fn details_show_full_digests_in_groups() {
     let mut desk = all_well();
     desk.keys("o");
@@ -327,6 +356,11 @@ fn pins_are_asked_about_and_make_the_list_another_one() {
     desk.keys("Right Enter");
     let first = desk.app.model.picked.images[0].request.reference.to_string();
     assert_eq!(first, format!("{ETCD}@{}", digest('a')));
+    for keys in ["", "1"] {
+        let screen = desk.keys(keys).screen();
+        assert!(screen.contains(&format!("{ETCD}@sha256")), "{screen}");
+    }
+    desk.keys("2");
     assert!(
         desk.app
             .model

@@ -1,14 +1,16 @@
 //! `airlift resolve`: pins references to digests, says what their names will do, and keeps a lock file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::printer::{Align, Printer};
+use crate::domain::job::Places;
 use crate::domain::lint::Severity;
 use crate::domain::lock::Change;
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
-use crate::engine::resolve::ResolveReport;
+use crate::engine::resolve::{Moved, ResolveReport};
 use crate::engine::spec::{JobSpec, ResolveJob};
 use crate::failure::Failure;
 
@@ -16,7 +18,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A lock file is compared with what the tags name now and then written anew; references that \
-    failed keep their entry. `airlift pack --lock FILE` carries what the file says, these platforms alone, \
+    failed keep their entry. What moved since a bundle that was made here carried it is said, too. `airlift pack --lock FILE` carries what the file says, these platforms alone, \
     whatever the tags name by then."
 )]
 pub struct Args {
@@ -35,6 +37,9 @@ pub struct Args {
     /// Leave the lock file as it is
     #[arg(long, short = 'n', requires = "lock")]
     dry_run: bool,
+    /// Look here for what earlier bundles carried instead of in the data directory
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 }
 
 impl Args {
@@ -42,11 +47,12 @@ impl Args {
     ///
     /// # Errors
     /// None of its own.
-    pub fn spec(self) -> Result<JobSpec, Failure> {
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
         let write_lock = self.select.lock.is_some() && !self.dry_run;
         let (images, lock) = self.select.images();
         let (jobs, keep, registry) = (usize::from(self.jobs), self.keep, self.registry.options());
-        Ok(JobSpec::Resolve(ResolveJob { images, lock, write_lock, keep, jobs, registry }))
+        let state = self.state.or_else(|| places.map(|places| places.state.clone()));
+        Ok(JobSpec::Resolve(ResolveJob { images, lock, write_lock, keep, state, jobs, registry }))
     }
 }
 
@@ -62,6 +68,9 @@ pub(super) fn show(report: &ResolveReport, out: &Printer) {
         text::bytes(totals.bytes_unshared)
     ));
     report.changes.iter().for_each(|change| out.line(changed(change)));
+    for Moved { reference, was, to } in &report.moved {
+        out.line(format!("moved since bundle {}: {reference}: was {}, now {to}", was.bundle, was.digest));
+    }
     show_findings(&report.images, out);
     for candidate in &report.unsure {
         let note = candidate.note.as_deref().unwrap_or_default();

@@ -1,13 +1,17 @@
 //! What a run of resolve found, as a front or a script reads it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Outcome, Unresolved};
+use crate::domain::digest::Digest;
 use crate::domain::lock::Change;
 use crate::domain::reference::Reference;
 use crate::domain::resolved::{ImageView, ResolvedImage, distinct_blobs};
 use crate::domain::selection::{Candidate, Origin, Problem, Requests};
 use crate::engine::error::Kind;
+use crate::engine::state::Carried;
 
 /// What was resolved, what was not, and what is left to a person.
 #[derive(Clone, Debug, Serialize)]
@@ -26,8 +30,23 @@ pub struct ResolveReport {
     /// What changed since the lock file was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// What moved since a bundle that was made here carried it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
     /// Sums.
     pub totals: ResolveTotals,
+}
+
+/// A reference that names other content than the last bundle carried under it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// Which.
+    pub reference: Reference,
+    /// What was carried.
+    pub was: Carried,
+    /// Now.
+    pub to: Digest,
 }
 
 /// A reference that was not resolved.
@@ -77,6 +96,7 @@ impl ResolveReport {
             problems: requests.problems.clone(),
             notes: requests.notes.clone(),
             changes: Vec::new(),
+            moved: Vec::new(),
             totals: ResolveTotals {
                 images: resolved.len() as u64,
                 blobs: distinct.len() as u64,
@@ -84,6 +104,15 @@ impl ResolveReport {
                 bytes_unshared: resolved.iter().map(|image| image.bytes()).fold(0, u64::saturating_add),
             },
         }
+    }
+
+    /// Compares with what bundles carried that were made here.
+    pub fn compare(&mut self, carried: &BTreeMap<String, Carried>) {
+        let moved = |image: &ImageView| {
+            let was = carried.get(&image.reference.to_string()).filter(|was| was.digest != image.digest)?;
+            Some(Moved { reference: image.reference.clone(), was: was.clone(), to: image.digest.clone() })
+        };
+        self.moved = self.images.iter().filter_map(moved).collect();
     }
 
     /// The class of the whole: nothing where all went well, the common class where all failed alike, else partly done.

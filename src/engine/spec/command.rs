@@ -184,6 +184,9 @@ impl Words<'_> {
         self.other("--jobs", job.jobs, ResolveJob::JOBS);
         self.flag("--keep", job.keep);
         self.flag("--dry-run", job.lock.is_some() && !job.write_lock);
+        if let Some(state) = &job.state {
+            self.unless("--state", state, &self.places.state.clone());
+        }
     }
 
     fn pack(&mut self, job: &PackJob) {

@@ -91,6 +91,8 @@ pub struct ResolveJob {
     pub write_lock: bool,
     /// Whether the lock file keeps its entries for what is not asked for here.
     pub keep: bool,
+    /// Where it is remembered what bundles carried; nothing is compared with them without.
+    pub state: Option<PathBuf>,
     /// References resolved at the same time.
     pub jobs: usize,
     /// How registries are reached.

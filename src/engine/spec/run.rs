@@ -130,6 +130,13 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     };
     let outcomes = resolve(&spec, &registry, ctx).await?;
     let mut report = ResolveReport::new(&requests, &outcomes);
+    if let Some(directory) = job.state {
+        let state = State::new(ctx.files.clone(), directory);
+        match blocking(move || state.carried()).await {
+            Ok(carried) => report.compare(&carried),
+            Err(error) => ctx.warn(format!("not compared with earlier bundles: {}", error.message())),
+        }
+    }
     if let Some(path) = job.lock.filter(|_| !report.images.is_empty()) {
         let lock = new_lock(&requests, &outcomes, &spec.platforms, old.as_ref().map(|old| (old, job.keep)));
         report.changes = old.as_ref().map(|old| lock.changes_since(old)).unwrap_or_default();

@@ -3,6 +3,7 @@
 use crate::config::theme::Role;
 use crate::dialogs::{Page, page};
 use crate::domain::bundle::ImagePlatform;
+use crate::domain::digest::Digest;
 use crate::domain::lint::{Finding, Severity};
 use crate::domain::media_type as mt;
 use crate::domain::resolved::ImageView;
@@ -71,7 +72,7 @@ fn reason<'a>(image: &Image, miss: &'a Miss) -> &'a str {
 }
 
 fn found(outcomes: &Outcomes, image: &ImageView) -> [Value; 5] {
-    let moved = outcomes.moved_from(&image.reference.to_string()).is_some();
+    let moved = outcomes.is_moved(&image.reference.to_string());
     let signatures = image.signatures.len();
     [
         Value::styled(image.digest.short(), if moved { Role::Warn } else { Role::Text }),
@@ -154,10 +155,15 @@ pub(super) fn about(picked: &Picked, row: usize, columns: usize) -> Vec<(String,
         }
         Some(Checked::Ok(found)) => {
             let mut lines = vec![(content(found), Role::Text)];
-            if let Some(from) = picked.checked.moved_from(&found.reference.to_string()) {
-                let words = format!("! moved: {} before, {} now", from.short(), found.digest.short());
-                lines.push((words, Role::Warn));
-            }
+            let moved = moved(&picked.checked, found).map(|(since, was)| {
+                format!(
+                    "! moved since {since}: was {}:{}, now {}",
+                    was.algorithm().name(),
+                    was.short(),
+                    found.digest.short()
+                )
+            });
+            lines.extend(moved.map(|words| (words, Role::Warn)));
             let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
             lines.extend(weighty.map(|finding| (finding_words(finding), Role::Warn)));
             lines.push((signed(found), Role::Dim));
@@ -168,6 +174,13 @@ pub(super) fn about(picked: &Picked, row: usize, columns: usize) -> Vec<(String,
         }
         None => vec![(format!("{} was not asked for yet", image.request.reference), Role::Dim)],
     }
+}
+
+/// Since when a reference names other content, and what it named then; a bundle counts more than what was only looked at.
+fn moved<'a>(outcomes: &'a Outcomes, image: &ImageView) -> Option<(String, &'a Digest)> {
+    let reference = image.reference.to_string();
+    let since = outcomes.moved_since(&reference).map(|was| (format!("bundle {}", was.bundle), &was.digest));
+    since.or_else(|| Some(("it was verified before".to_owned(), outcomes.moved_from(&reference)?)))
 }
 
 fn content(image: &ImageView) -> String {
@@ -232,13 +245,13 @@ fn missed(miss: &Miss, lines: &mut Vec<(String, Role)>) {
 }
 
 fn resolved(outcomes: &Outcomes, image: &ImageView, lines: &mut Vec<(String, Role)>) {
-    let moved = outcomes.moved_from(&image.reference.to_string());
+    let moved = moved(outcomes, image);
     lines.push(("digest, full".to_owned(), Role::Dim));
     lines.push((image.digest.to_string(), Role::Text));
     lines.push(("and in groups, to compare by eye".to_owned(), Role::Dim));
     lines.extend(grouped(&image.digest).into_iter().map(|line| (format!("  {line}"), Role::Text)));
-    if let Some(from) = moved {
-        lines.push(("! moved: the lock file had this one before".to_owned(), Role::Warn));
+    if let Some((since, from)) = moved {
+        lines.push((format!("! moved since {since}, when it was"), Role::Warn));
         lines.extend(grouped(from).into_iter().map(|line| (format!("  {line}"), Role::Warn)));
     }
     lines.push((String::new(), Role::Text));

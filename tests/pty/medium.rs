@@ -1,0 +1,177 @@
+//! A medium from its plugging in to its letting go, with keys of an ssh-agent and of a file: everything is seen on the screen.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::console::{Console, Setting};
+use crate::journeys::{Journey, device_at, fetched};
+use crate::machine::Mount;
+use crate::rig::{TempRoot, need, need_root, skip, wait_until};
+use crate::steps;
+
+/// An ssh-agent of the test's own; it ends with it.
+struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    /// Holding one key; or a said skip.
+    fn with(key: &Path, directory: &Path) -> Option<Self> {
+        let (agent, add) = (need("ssh-agent")?, need("ssh-add")?);
+        let socket = directory.join("agent");
+        let process = Command::new(agent)
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let held = Self { process, socket };
+        wait_until("the agent listens", || held.socket.exists());
+        let added = Command::new(add).arg(key).env("SSH_AUTH_SOCK", &held.socket).output().unwrap();
+        assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+        Some(held)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A loop device of the test's own over a file with a file system; detached with it, where it is this one still.
+struct Loop {
+    device: String,
+    image: PathBuf,
+}
+
+impl Loop {
+    /// Attached; or a said skip.
+    fn attach(image: &Path) -> Option<Self> {
+        let (losetup, make) = (need("losetup")?, need("mkfs.ext4")?);
+        if !need_root() {
+            return None;
+        }
+        std::fs::File::create(image).unwrap().set_len(32 << 20).unwrap();
+        let made = Command::new(make).arg("-q").arg(image).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let attached = Command::new(losetup).args(["--find", "--show"]).arg(image).output().unwrap();
+        if !attached.status.success() {
+            skip("loop");
+            return None;
+        }
+        let device = String::from_utf8(attached.stdout).unwrap().trim().to_owned();
+        Some(Self { device, image: image.canonicalize().unwrap() })
+    }
+
+    fn name(&self) -> &str {
+        self.device.rsplit('/').next().unwrap()
+    }
+
+    fn is_ours(&self) -> bool {
+        let file = std::fs::read_to_string(format!("/sys/block/{}/loop/backing_file", self.name()));
+        file.is_ok_and(|file| Path::new(file.trim_end()) == self.image)
+    }
+
+    fn detach(&self) {
+        assert!(self.is_ours());
+        let detached = Command::new("losetup").arg("--detach").arg(&self.device).output().unwrap();
+        assert!(detached.status.success(), "{}", String::from_utf8_lossy(&detached.stderr));
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        }
+    }
+}
+
+fn lists(screen: &str, device: &str) -> bool {
+    let rows = screen.lines().filter(|line| line.starts_with(['>', ' ']));
+    rows.into_iter().any(|line| line.split_whitespace().any(|word| word == device))
+}
+
+#[test]
+fn a_device_that_is_plugged_in_appears_by_itself_and_goes_when_it_is_taken_out() {
+    let root = TempRoot::new();
+    let home = root.join("home");
+    // High, so that every device of this machine has a row that is seen.
+    let mut console = Console::start(&Setting { size: (110, 60), ..Setting::new(&home) });
+    console.wait("Build media").keys("b 3").wait("step 3/5 Media");
+    let Some(device) = Loop::attach(&root.join("plugged.image")) else { return };
+    console.wait_for("the device that was plugged in", |screen| lists(screen, device.name()));
+    device.detach();
+    console.wait_for("the device is gone", |screen| !lists(screen, device.name()));
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+}
+
+#[test]
+fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go() {
+    let Some(journey) = Journey::new() else { return };
+    let (world, medium) = (&journey.world, journey.world.medium());
+    let Some(mut mount) = Mount::image(&medium, "ext4", 64) else { return };
+    ["held", "second"].iter().for_each(|name| {
+        world.key(name);
+        world.trust(name, &[]);
+    });
+    let Some(agent) = Agent::with(&world.root.join("held"), world.root.path()) else { return };
+    let home = world.root.join("home");
+    let env = [("SSH_AUTH_SOCK", agent.socket.to_str().unwrap())];
+    let mut console = Console::start(&Setting { env: &env, ..Setting::new(&home) });
+    steps::pick(&mut console, &journey.references());
+    steps::verify(&mut console);
+    steps::choose_listed(&mut console, &device_at(&medium));
+
+    // The key that the agent holds is listed, and signs.
+    console
+        .wait(steps::PLANNED)
+        .keys("k")
+        .wait("Which key signs?")
+        .wait("ssh-agent ")
+        .keys("ssh-agent Enter");
+    // The line is folded.
+    console.wait_for("who signs", |screen| screen.contains("held by") && screen.contains("ssh-agent"));
+    journey.line.slow(1_000_000);
+    steps::assemble(&mut console);
+    console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+
+    // Paused it stands still, and goes on.
+    console.keys("p").wait("! paused");
+    let stands = console.settled_at(fetched);
+    assert!(stands < 100, "{stands} %");
+    console.keys("p").wait_for("it goes on", |screen| {
+        !screen.contains("paused") && fetched(screen).is_none_or(|percent| percent > stands)
+    });
+    journey.line.fast();
+    console.wait("Assemble ok").keys("5").wait("step 5/5 Report");
+
+    // A second signature, by a key in a file.
+    console.keys("k").wait("Which key signs?").keys("another Enter").wait("Key file");
+    console.keys("Ctrl-U").keys(world.root.join("second").to_str().unwrap()).keys("Enter");
+    console.wait("signed once more");
+    world.verify(&journey.bundle(), &["--min-signatures", "2"]).code(0);
+
+    // Let go: nothing is mounted there any more, and each of the three truths is told.
+    console.keys("E").wait("Let go of the medium?").keys("e Enter");
+    console.wait_for("the three truths", |screen| {
+        ["synced", "verified", "powered off"].iter().all(|truth| screen.contains(truth))
+    });
+    wait_until("it is unmounted", || !is_mounted(&medium));
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    mount.again("ext4");
+    world.verify(&journey.bundle(), &["--min-signatures", "2", "--deep"]).code(0);
+}
+
+fn is_mounted(directory: &Path) -> bool {
+    let directory = directory.canonicalize().unwrap();
+    let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    table.lines().any(|row| row.split(' ').nth(1).is_some_and(|at| Path::new(at) == directory))
+}
