@@ -169,6 +169,9 @@ actions! {
     Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Pin references to digests, lint their names and sum up their size";
     ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Write the digests into the list, so that no tag can move any more";
     ResolveDetails Resolve "resolve.details" ["o", "d"] Reads - "details" "Show digests expected and got, signatures and the reason of a failure";
+    ResolveEdit Resolve "resolve.edit" ["e"] Reads - "edit" "Write another reference in the place of this one";
+    ResolveRemove Resolve "resolve.remove" ["D", "Delete"] Reads - "drop" "Take the marked references, or this one, off the list";
+    ResolveUndo Resolve "resolve.undo" ["u"] Reads - "undo" "Take back the last change of the list";
     ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Go on and choose the medium";
     MediaChoose Media "media.choose" ["Enter"] Reads - "choose" "Assemble on this medium";
     MediaDirectory Media "media.directory" ["o", "n"] Reads - "directory" "Assemble in any other directory";
@@ -184,6 +187,7 @@ actions! {
     // Air-gapped.
     BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Verify this bundle";
     BundlePath Bundle "bundle.path" ["o", "n"] Reads - "path" "Open a bundle in any directory";
+    BundleTrust Bundle "bundle.trust" ["K"] Reads - "trust" "Trust the key that signed this bundle";
     BundleScan Bundle "bundle.scan" ["w"] Reads - "re-scan" "Look for bundles on all media again";
     Inspect Bundle "inspect" ["d"] Reads "inspect" "details" "Show what is in a bundle, without verifying it";
     Verify Check "verify" ["v"] Reads "verify" "verify" "Verify signatures, age, file list and every byte of a bundle";

@@ -68,11 +68,16 @@ impl Screen for Bundle {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         match (act, self.offer(model)) {
-            (Act::BundleOpen | Act::Inspect, None) => {
+            (Act::BundleOpen | Act::BundleTrust | Act::Inspect, None) => {
                 Some("no bundle is listed; o opens a directory".to_owned())
             }
-            (Act::Inspect, _) if model.busy().is_some() => model.why_busy(),
-            (Act::BundleOpen, Some(Offer { said: Err(reason), .. })) => Some(reason.clone()),
+            (Act::Inspect | Act::BundleTrust, _) if model.busy().is_some() => model.why_busy(),
+            (Act::BundleOpen | Act::BundleTrust, Some(Offer { said: Err(reason), .. })) => {
+                Some(reason.clone())
+            }
+            (Act::BundleTrust, Some(Offer { said: Ok(said), .. })) if !super::check::trustable(said) => {
+                Some("every key that signed this bundle is trusted already".to_owned())
+            }
             _ => None,
         }
     }
@@ -87,6 +92,10 @@ impl Screen for Bundle {
                 }
                 cx.model.set_state(Place::Bundle, StepState::Ok);
                 cx.go(Place::Check);
+            }
+            Act::BundleTrust => {
+                self.act(Act::BundleOpen, cx);
+                super::check::trust(cx);
             }
             Act::BundlePath => {
                 let help = "The directory of a bundle, NAME-SERIAL, or one with bundles in it.";

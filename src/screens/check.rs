@@ -16,6 +16,7 @@ use crate::domain::digest::Digest;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::trust::AllowRollback;
+use crate::engine::bundle::offer::Said;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::gap::Checked;
 use crate::tui::model::{Model, Place};
@@ -107,6 +108,16 @@ impl Check {
         cx.model.gap.overridden = AllowRollback::Only(id);
         self.verify(cx);
     }
+}
+
+/// Whether a key signed this bundle that could be trusted.
+pub(super) fn trustable(said: &Said) -> bool {
+    !pin::unknown_of(said).is_empty()
+}
+
+/// Asks whether the key that signed the chosen bundle is the one on paper.
+pub(super) fn trust(cx: &mut Cx<'_>) {
+    pin::ask(cx);
 }
 
 impl Screen for Check {

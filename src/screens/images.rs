@@ -15,12 +15,15 @@ use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Path, Question};
 use crate::engine::spec::JobSpec;
+use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Found};
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
+
+pub(super) use fix::named;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -53,12 +56,13 @@ impl Images {
             cx.open(page);
         }
     }
+}
 
-    fn undo(&mut self, cx: &mut Cx<'_>) {
-        if let Some(words) = cx.model.picked.undo() {
-            cx.model.changed(Place::Images);
-            cx.say(format!("taken back: {words}"));
-        }
+/// Takes back the last change of the list.
+pub(super) fn undo(cx: &mut Cx<'_>) {
+    if let Some(words) = cx.model.picked.undo() {
+        cx.model.changed(Place::Images);
+        cx.say(format!("taken back: {words}"));
     }
 }
 
@@ -72,8 +76,11 @@ impl Screen for Images {
         if images.is_empty() {
             return vec![Act::ImagesAdd, Act::ImagesLoad, Act::ImagesKubeadm, Act::ImagesBrowse, Act::Back];
         }
-        let fixed = self.list.row().and_then(|row| images.get(row)).and_then(fix::first);
-        let first = if fixed.is_some() { Act::ImagesGo } else { Act::ImagesDetails };
+        let row = self.list.row().and_then(|row| images.get(row));
+        let failed =
+            row.is_some_and(|image| matches!(model.picked.checked_of(image), Some(Checked::Failed(_))));
+        let first =
+            if failed || row.and_then(fix::first).is_some() { Act::ImagesGo } else { Act::ImagesDetails };
         vec![first, Act::ImagesAdd, Act::Mark, Act::ImagesNext, Act::Back]
     }
 
@@ -109,7 +116,7 @@ impl Screen for Images {
                 cx.model.changed(Place::Images);
                 cx.say(format!("{} dropped; u takes that back", words::count(count, "image")));
             }
-            Act::ImagesUndo => self.undo(cx),
+            Act::ImagesUndo => undo(cx),
             Act::ImagesSave => Self::save(cx),
             Act::ImagesNext => cx.go(Place::Resolve),
             _ => {}

@@ -25,6 +25,9 @@ use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::table::table;
 
+/// Waits for a look at a directory.
+const LOOKING: Question = Question { act: Act::MediaDirectory, part: 2 };
+
 /// The screen.
 #[derive(Debug, Default)]
 pub(super) struct Media {
@@ -212,8 +215,9 @@ impl Screen for Media {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question, answer) {
             (Question { act: Act::MediaDirectory, part: 0 }, Answer::Path(path)) => {
+                let what = format!("looking at {}", path.display());
                 self.asked = Some(path.clone());
-                cx.effect(Effect::Ask(Query::Place(path)));
+                cx.wait(LOOKING, "Assemble in a directory", &what, Query::Place(path));
             }
             (question, Answer::Yes) if question == rows::TAKE => {
                 if let Some(place) = cx.model.looked_at.take() {
@@ -226,7 +230,16 @@ impl Screen for Media {
         }
     }
 
+    fn closed(&mut self, question: Question, _: &mut Cx<'_>) {
+        if question == LOOKING {
+            self.asked = None;
+        }
+    }
+
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if matches!(found, Found::Failed(Query::Place(path), _) if self.asked.as_ref() == Some(path)) {
+            self.asked = None;
+        }
         if let Found::Place(path, place) = found
             && self.asked.as_ref() == Some(path)
         {

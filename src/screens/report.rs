@@ -109,6 +109,10 @@ impl Report {
             None => return,
             Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
             Some(Choice::Other(key)) => key.signer,
+            Some(Choice::Make) => {
+                cx.say("once it is made, k signs with it");
+                return super::start::make_key(cx);
+            }
         };
         cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle: bundle(made), signer, dry_run: false }));
     }

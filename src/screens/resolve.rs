@@ -5,8 +5,10 @@ mod rows;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::images::named;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
+use crate::domain::reference::Reference;
 use crate::domain::text;
 use crate::engine::select::Source;
 use crate::engine::spec::{Images, JobReport, JobSpec, ResolveJob};
@@ -28,6 +30,8 @@ pub(super) struct Resolve {
     list: List,
     /// Rows of the picked list in the order in which they are shown: what failed first.
     order: Vec<usize>,
+    /// The reference in whose place another one is typed.
+    edited: Option<Reference>,
 }
 
 /// Starts to verify the list.
@@ -80,6 +84,45 @@ impl Resolve {
         cx.start(Act::Resolve, JobSpec::Resolve(job));
     }
 
+    fn edit(&mut self, cx: &mut Cx<'_>) {
+        let Some(image) = self.row().and_then(|row| cx.model.picked.images.get(row)) else { return };
+        let why = match cx.model.picked.checked_of(image) {
+            Some(Checked::Failed(miss)) => miss.reason.clone(),
+            _ => String::new(),
+        };
+        self.edited = Some(image.request.reference.clone());
+        cx.open(named(Act::ResolveEdit.into(), &image.request.requested, &why));
+    }
+
+    /// Another reference was typed in the place of one.
+    fn rewrite(&mut self, text: &str, cx: &mut Cx<'_>) {
+        let edited = self.edited.take();
+        let images = &cx.model.picked.images;
+        let row = images.iter().position(|image| Some(&image.request.reference) == edited.as_ref());
+        let Some(row) = row else { return };
+        match cx.model.picked.rewrite(row, text) {
+            Ok(true) => cx.say(format!("{text} it is now; v verifies it, u takes it back")),
+            Ok(false) => {
+                cx.say(format!("{text} is on the list already, one row of it stays; u takes it back"))
+            }
+            Err(error) => return cx.say(error.to_string()),
+        }
+        cx.model.changed(Place::Images);
+    }
+
+    fn drop_rows(&self, cx: &mut Cx<'_>) {
+        let picked = &mut cx.model.picked;
+        let name =
+            self.row().and_then(|row| picked.images.get(row)).map(|image| image.request.requested.clone());
+        let what = match (picked.marked(), name) {
+            (0, Some(name)) => text::middle(&name, 46).into_owned(),
+            (marked, _) => words::count(marked, "marked reference"),
+        };
+        picked.drop_rows(self.row());
+        cx.model.changed(Place::Images);
+        cx.say(format!("off the list: {what}; u brings it back"));
+    }
+
     fn pin(cx: &mut Cx<'_>) {
         let pins = cx.model.picked.pins();
         let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
@@ -121,7 +164,7 @@ impl Screen for Resolve {
             Some(_) => vec![Act::Stop, Act::ResolveDetails, Act::Logs, Act::Back],
             None if !model.picked.is_current() => vec![Act::Resolve, Act::ResolveDetails, Act::Back],
             None if failed => {
-                vec![Act::Retry, Act::ResolveNext, Act::ResolveDetails, Act::Resolve, Act::Back]
+                vec![Act::Retry, Act::ResolveNext, Act::ResolveEdit, Act::ResolveRemove, Act::ResolveDetails]
             }
             None => vec![Act::ResolveNext, Act::ResolveDetails, Act::ResolvePin, Act::Resolve, Act::Back],
         }
@@ -139,6 +182,14 @@ impl Screen for Resolve {
             Act::ResolvePin => model.why_busy().or_else(|| {
                 picked.pins().is_empty().then(|| "no tag is resolved that has no digest yet".to_owned())
             }),
+            Act::ResolveEdit | Act::ResolveRemove | Act::ResolveUndo if model.busy().is_some() => {
+                model.why_busy()
+            }
+            Act::ResolveUndo => (!picked.can_undo()).then(|| "nothing was changed yet".to_owned()),
+            Act::ResolveRemove if picked.marked() > 0 => None,
+            Act::ResolveEdit | Act::ResolveRemove => {
+                self.row().is_none().then(|| "there is no row".to_owned())
+            }
             Act::ResolveDetails => self.row().is_none().then(|| "there is no row".to_owned()),
             // What failed is asked about instead.
             Act::ResolveNext => model.why_busy().or_else(|| match picked.unready() {
@@ -161,6 +212,9 @@ impl Screen for Resolve {
             Act::Resolve => start(cx),
             Act::Retry => Self::retry(cx),
             Act::ResolvePin => Self::pin(cx),
+            Act::ResolveEdit => self.edit(cx),
+            Act::ResolveRemove => self.drop_rows(cx),
+            Act::ResolveUndo => super::images::undo(cx),
             Act::ResolveNext => Self::next(cx),
             Act::ResolveDetails => {
                 if let Some(row) = self.row() {
@@ -173,6 +227,7 @@ impl Screen for Resolve {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
+            (Act::ResolveEdit, Answer::Text(text)) => self.rewrite(text.trim(), cx),
             (Act::ResolvePin, Answer::Yes) => {
                 let count = cx.model.picked.pin();
                 cx.model.changed(Place::Images);

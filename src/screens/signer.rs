@@ -23,6 +23,8 @@ const FILES: usize = 2;
 pub(super) enum Choice {
     /// The key of the data directory.
     Default,
+    /// The same; it is to be made first.
+    Make,
     /// Another one.
     Other(Box<ChosenKey>),
 }
@@ -99,7 +101,8 @@ impl AskKey {
         };
         if row == 0 {
             self.asked = false;
-            return Some(Choice::Default);
+            let there = cx.model.host.as_ref().is_none_or(|host| host.key.is_some());
+            return Some(if there { Choice::Default } else { Choice::Make });
         }
         if row == 1 {
             let help = "An OpenSSH private key. It must not lie on the medium it signs for.";
@@ -125,7 +128,7 @@ fn items(model: &Model, held: &Result<Vec<KeyReport>, Failure>) -> Vec<Item> {
     let default = model.host.as_ref().and_then(|host| host.key.as_ref());
     let path = model.settings.paths.key();
     let note = default.map_or_else(
-        || format!("none yet at {}; 0 then K makes it", path.display()),
+        || format!("none yet; makes it at {}", path.display()),
         |key| format!("{} {}", key.id, key.path.display()),
     );
     let mut items =

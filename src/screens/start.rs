@@ -99,15 +99,15 @@ impl Start {
         self.forgetting = Some(cut.job.id);
         cx.open(confirm);
     }
+}
 
-    fn make_key(cx: &mut Cx<'_>) {
-        let host = cx.model.host.as_ref().map_or("", |host| host.name.as_str());
-        let comment: String = host.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-        let path = cx.model.settings.paths.key();
-        let job =
-            KeyGenerateJob { path, comment: format!("airlift@{comment}"), protected: true, dry_run: false };
-        cx.start(Act::KeyGenerate, JobSpec::KeyGenerate(job));
-    }
+/// Makes the key of this host, protected by a passphrase that is asked for.
+pub(super) fn make_key(cx: &mut Cx<'_>) {
+    let host = cx.model.host.as_ref().map_or("", |host| host.name.as_str());
+    let comment: String = host.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+    let path = cx.model.settings.paths.key();
+    let job = KeyGenerateJob { path, comment: format!("airlift@{comment}"), protected: true, dry_run: false };
+    cx.start(Act::KeyGenerate, JobSpec::KeyGenerate(job));
 }
 
 impl Screen for Start {
@@ -152,7 +152,7 @@ impl Screen for Start {
             Act::AirGapped => cx.go(Place::Bundle),
             Act::Resume => self.resume(cx),
             Act::Forget => self.ask_to_forget(cx),
-            Act::KeyGenerate => Self::make_key(cx),
+            Act::KeyGenerate => make_key(cx),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use super::job;
 use super::keep::Keeper;
 use super::keys;
 use super::model::{Model, Place};
-use super::msg::{Effect, Msg, Query};
+use super::msg::{Effect, Ended, Msg, Query};
 use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
@@ -45,6 +45,8 @@ pub struct App {
     behind: bool,
     pub(super) terminated: bool,
     pub(super) abandoned: bool,
+    /// Whether it is left as soon as the job that runs is done.
+    pub(super) leaving: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
     pub(super) todo: Todo,
@@ -70,6 +72,7 @@ impl App {
             behind: true,
             terminated: false,
             abandoned: false,
+            leaving: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
             todo: Todo::default(),
@@ -227,6 +230,12 @@ impl App {
             self.close_secrets();
         }
         self.later.unasked = true;
+        let done = self.model.job_of(act).and_then(|job| job.ended.as_ref());
+        if std::mem::take(&mut self.leaving)
+            && matches!(done, Some(Ended::Succeeded(report)) if report.verdict().is_none())
+        {
+            return self.leave();
+        }
         let next = self.model.next.take().map(|(act, spec)| Effect::Start(act, Box::new(spec)));
         self.todo.effects.extend(next);
         let places: Vec<Place> = self.screens.keys().copied().collect();
@@ -302,6 +311,7 @@ impl App {
                 self.todo.effects.extend(stopped);
             }
             self.model.place = place;
+            self.model.side = place.side().or(self.model.side);
             self.on_screen(|screen, cx| screen.entered(cx));
         }
     }

@@ -258,7 +258,9 @@ impl Runner {
         let (runner, asked) = (self.clone(), query.clone());
         let answer = tokio::spawn(async move { runner.find(query).await });
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.retain(|(_, answer)| !answer.is_finished());
+        // An older look at the same does not answer for this one.
+        asking.iter().filter(|(other, _)| *other == asked).for_each(|(_, answer)| answer.abort());
+        asking.retain(|(other, answer)| *other != asked && !answer.is_finished());
         asking.push((asked, answer.abort_handle()));
     }
 
@@ -335,6 +337,29 @@ mod tests {
     use crate::engine::registry::RegistryOptions;
     use crate::engine::select::Source;
     use crate::engine::spec::{Images, ResolveJob};
+
+    #[tokio::test]
+    async fn of_two_looks_at_one_place_only_the_last_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            paths: Paths::new(dir.path().join("config"), dir.path().join("data")),
+            registry: RegistryOptions::default(),
+            home: None,
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let (tell, mut told) = unbounded_channel();
+        let runner = Runner::new(tell, settings, JobCtx::silent());
+        let place = || Query::PublicKey(dir.path().join("none"));
+        runner.ask(place());
+        runner.ask(place());
+        drop(runner);
+        // The channel ends with those that hold it.
+        let mut answers = 0;
+        while let Some(msg) = told.recv().await {
+            answers += usize::from(matches!(msg, Msg::Found(_)));
+        }
+        assert_eq!(answers, 1);
+    }
 
     #[tokio::test]
     async fn no_job_starts_from_a_list_that_was_not_saved() {

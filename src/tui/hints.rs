@@ -17,6 +17,16 @@ const TWINS: &[(&str, Act, &str)] = &[
         Act::KeyGenerate,
         "on Start makes a key; k on Assemble takes another one",
     ),
+    (
+        "`airlift resolve --from registry:HOST` lists those it has",
+        Act::ResolveEdit,
+        "on Verify writes another name, D drops it",
+    ),
+    (
+        "`airlift resolve --from registry:HOST/REPO` lists what is there",
+        Act::ResolveEdit,
+        "on Verify writes another one, D drops it",
+    ),
     ("signs with: airlift sign BUNDLE --key FILE", Act::Sign, "on their Report signs it, too"),
     ("--allow-rollback accepts it", Act::CheckOverride, "on Verify accepts it"),
     ("--keep-going packs what could be read", Act::ResolveNext, "on Verify goes on with what is there"),

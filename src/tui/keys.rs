@@ -1,7 +1,7 @@
 //! What keys do: to the dialog on top, to the filter one types in, else to the screen, by the key map.
 
 use super::app::App;
-use super::model::{Model, Place, Side};
+use super::model::{Model, Picked, Place, Side};
 use super::msg::Effect;
 use super::screen::Mark;
 use super::{job, words};
@@ -58,8 +58,11 @@ impl App {
         if typing == Some(true) {
             return;
         }
-        if self.model.place != Place::Images {
-            return self.say("pasted text is taken on the Images screen, in filters and in dialogs");
+        match self.model.place {
+            Place::Images => {}
+            Place::Start if Picked::names_images(pasted) => self.go(Place::Images),
+            Place::Start => return self.say("pasted text is taken for references here, and this names none"),
+            _ => return self.say("pasted text is taken on the Images screen, in filters and in dialogs"),
         }
         let added = self.model.picked.add_lines(pasted);
         if added.added > 0 {
@@ -169,7 +172,7 @@ impl App {
     }
 
     fn step(&mut self, number: usize) {
-        let side = self.model.place.side().unwrap_or(Side::Connected);
+        let side = self.model.place.side().or(self.model.side).unwrap_or(Side::Connected);
         if let Some((place, _)) = side.steps().get(number) {
             self.visit(*place);
         }
@@ -245,7 +248,7 @@ impl App {
 /// Why an operation of all screens cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let number = act.step()?;
-    let Some(side) = model.place.side() else {
+    let Some(side) = model.place.side().or(model.side) else {
         return Some("choose a side first: b or g".to_owned());
     };
     let steps = side.steps().len();

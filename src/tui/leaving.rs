@@ -36,6 +36,7 @@ impl App {
 
     /// Leaves; while a job runs that is asked first.
     pub(super) fn quit(&mut self) {
+        self.leaving = false;
         if self.model.running().is_none() {
             return self.leave();
         }
@@ -43,9 +44,19 @@ impl App {
             "A job is running. Stopped at a safe point it keeps what is done, and the start screen offers to go on with \
              it."
                 .to_owned(),
+            "Waited for, it is left as soon as it is done; where it fails, this stays and says why.".to_owned(),
         ];
-        self.dialogs
-            .push(Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave").into());
+        let confirm = Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave");
+        self.dialogs.push(confirm.or("Wait, then leave").into());
+    }
+
+    /// Leaves as soon as the job that runs is done.
+    pub(super) fn leave_after(&mut self) {
+        self.leaving = self.model.running().is_some();
+        match self.leaving {
+            true => self.say("this is left as soon as the job is done; q asks again"),
+            false => self.leave(),
+        }
     }
 
     /// Asks whether the job is to stop.

@@ -204,6 +204,8 @@ pub struct Model {
     pub settings: Settings,
     /// Where one is.
     pub place: Place,
+    /// The side that was worked on last.
+    pub side: Option<Side>,
     /// Since the workstation was started.
     pub at: Duration,
     /// The time of day.
@@ -242,6 +244,7 @@ impl Model {
         Self {
             settings,
             place: Place::Start,
+            side: None,
             at: Duration::ZERO,
             now,
             host: None,

@@ -53,7 +53,7 @@ impl App {
 
     /// Whether an operation is there at all, on this side.
     fn here(&self, act: Act) -> bool {
-        let steps = self.model.place.side().map_or(0, |side| side.steps().len());
+        let steps = self.model.place.side().or(self.model.side).map_or(0, |side| side.steps().len());
         act.step().is_none_or(|number| number < steps)
     }
 

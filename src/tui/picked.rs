@@ -126,6 +126,11 @@ impl Picked {
         Added { refused, ..self.add_all(requests) }
     }
 
+    /// Whether a line of a text names an image.
+    pub fn names_images(text: &str) -> bool {
+        text.lines().any(|line| requests_of(line).is_ok_and(|named| !named.is_empty()))
+    }
+
     /// Takes over a list as [`Picked::text`] writes it; how many images it added.
     pub fn restore(&mut self, text: &str) -> usize {
         if let Some(line) = text.lines().find_map(|line| line.strip_prefix(PLATFORMS)) {

@@ -63,7 +63,8 @@ impl App {
     /// Answers to questions that no screen asked.
     fn answered_here(&mut self, act: Act, answer: &Answer) {
         match (act, answer) {
-            (Act::Quit, Answer::Yes) => self.leave(),
+            (Act::Quit, Answer::Rows(rows)) if rows.first() == Some(&0) => self.leave(),
+            (Act::Quit, Answer::Rows(_)) => self.leave_after(),
             (Act::Stop, Answer::Yes) => {
                 if let Some(id) = job::stop(&mut self.model) {
                     self.todo.effects.push_back(Effect::Cancel(id));

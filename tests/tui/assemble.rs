@@ -288,6 +288,21 @@ fn the_key_is_one_of_this_host_another_file_or_one_of_the_agent() {
 }
 
 #[test]
+fn a_key_is_made_where_there_is_none_and_the_plan_goes_on() {
+    let mut desk = planned();
+    desk.tell(Msg::Found(Found::Host(Arc::new(crate::rig::host()))));
+    assert!(desk.keys("Enter").screen().contains("k chooses one, or makes one"), "{}", desk.screen());
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.effects.clear();
+    desk.keys("Enter");
+    let made = desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::KeyGenerate, _)));
+    assert!(made, "{:?}", desk.effects);
+    desk.effects.clear();
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::AssembleSpace, _))));
+}
+
+#[test]
 fn where_no_agent_runs_that_is_said_with_the_next_step() {
     let mut desk = planned();
     desk.keys("k");

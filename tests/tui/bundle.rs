@@ -134,3 +134,13 @@ fn the_cursor_stays_on_its_bundle_when_others_come_and_go() {
     desk.keys("Enter");
     assert_eq!(desk.app.model.gap.chosen, Some(offer(42, None).path));
 }
+
+#[test]
+fn the_key_of_a_listed_bundle_is_trusted_from_here() {
+    let mut desk = crate::check::unknown();
+    desk.keys("1 K");
+    assert_eq!(desk.app.model.place, airlift::tui::model::Place::Check);
+    assert!(desk.screen().contains("Trust a key: is it the one on paper?"), "{}", desk.screen());
+    desk.typed("v8aLuE4c").keys("Enter");
+    assert!(desk.screen().contains("Trust a key: its owner"), "{}", desk.screen());
+}

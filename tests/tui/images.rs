@@ -202,6 +202,19 @@ fn a_tag_that_moves_gives_way_to_one_that_stays_or_to_the_digest() {
 }
 
 #[test]
+fn where_no_tags_can_be_listed_another_name_can_be_written() {
+    let mut desk = pasted(&format!("{HOST}/team/nothing:latest\n"));
+    desk.keys("Enter");
+    let failure = Failure::new(Kind::Network, "cannot list the tags: HTTP 404 NAME_UNKNOWN");
+    desk.tell(Msg::Found(Found::Tags(repository("team/nothing"), Err(failure))));
+    assert!(desk.screen().contains("NAME_UNKNOWN"), "{}", desk.screen());
+    let screen = desk.keys("Esc").screen();
+    assert!(screen.contains(&format!("Instead of {HOST}/team/nothing:latest")), "{screen}");
+    desk.keys("Ctrl-U").typed(&format!("{HOST}/team/app:1.0.0")).keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), format!("{HOST}/team/app:1.0.0\n"));
+}
+
+#[test]
 fn details_say_all_that_is_known() {
     let mut desk = pasted("nginx\n");
     desk.keys("d");

@@ -33,6 +33,11 @@ const DESKS: &[Made] = &[
     ("assemble, done", assemble::assembled),
     ("bundle, none", || at("g")),
     ("bundle", bundle),
+    ("bundle, key unknown", || {
+        let mut desk = crate::check::unknown();
+        desk.keys("1");
+        desk
+    }),
     ("check", check),
     ("check, key unknown", crate::check::unknown),
     ("check, older", crate::check::older),
@@ -104,6 +109,9 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Resolve, &["starts resolve"]),
     (Act::ResolvePin, &["opens Pin the digests?"]),
     (Act::ResolveDetails, &["opens Details"]),
+    (Act::ResolveEdit, &["opens Instead of"]),
+    (Act::ResolveRemove, &["lists "]),
+    (Act::ResolveUndo, &["lists 0"]),
     (Act::ResolveNext, &["goes to Media", "opens Go on without"]),
     (Act::MediaChoose, &["goes to Assemble"]),
     (Act::MediaDirectory, &["opens Assemble in a directory"]),
@@ -117,6 +125,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::AssembleNext, &["goes to Report"]),
     (Act::BundleOpen, &["goes to Check"]),
     (Act::BundlePath, &["opens Open a directory"]),
+    (Act::BundleTrust, &["opens Trust a key"]),
     (Act::BundleScan, &["asks Bundles("]),
     (Act::Inspect, &["starts inspect"]),
     (Act::Verify, &["starts verify"]),

@@ -370,6 +370,7 @@ fn any_directory_is_looked_at_before_it_is_taken() {
     desk.keys("Enter");
     let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::Place(path)) if path.to_str() == Some("/srv/out"));
     assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+    assert!(desk.screen().contains("looking at /srv/out"), "{}", desk.screen());
     desk.tell(Msg::Found(Found::Place("/srv/out".into(), lies("/srv/out", Some(system_disk())))));
     insta::assert_snapshot!(desk.picture());
     desk.keys("Right Enter");
@@ -377,6 +378,30 @@ fn any_directory_is_looked_at_before_it_is_taken() {
     assert_eq!(desk.app.model.state(Place::Media), StepState::Warn, "it cannot be carried away");
     let mut desk = refused();
     assert!(desk.screen().contains("x mounted read-only"), "{}", desk.screen());
+}
+
+#[test]
+fn a_look_that_was_left_opens_nothing_when_another_one_answers() {
+    let mut desk = verified(vec![]);
+    desk.keys("o").typed("/srv/out").keys("Enter Esc");
+    let left = |effect: &Effect| matches!(effect, Effect::Leave(Query::Place(_)));
+    assert!(desk.effects.iter().any(left), "{:?}", desk.effects);
+    for _ in 0..2 {
+        let place = lies("/srv/out", Some(system_disk()));
+        let screen = desk.tell(Msg::Found(Found::Place("/srv/out".into(), place))).screen();
+        assert!(!screen.contains("Assemble in this directory?"), "{screen}");
+    }
+}
+
+#[test]
+fn what_was_chosen_is_named_on_the_start_screen() {
+    let mut desk = verified(vec![]);
+    desk.keys("o").typed("/srv/out").keys("Enter");
+    desk.tell(Msg::Found(Found::Place("/srv/out".into(), lies("/srv/out", Some(system_disk())))));
+    desk.keys("Right Enter 0").tell(Msg::Found(Found::Host(std::sync::Arc::new(crate::rig::host()))));
+    let screen = desk.screen();
+    assert!(screen.contains("goes to") && screen.contains("/srv/out, "), "{screen}");
+    assert!(!screen.contains("choose a directory later"), "{screen}");
 }
 
 #[test]

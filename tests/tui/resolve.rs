@@ -433,3 +433,31 @@ fn sixty_by_sixteen_is_enough_and_footers_stay_short() {
         assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
     }
 }
+
+#[test]
+fn what_failed_is_taken_off_the_list_and_comes_back() {
+    let mut desk = one_failed();
+    let screen = desk.keys("D").screen();
+    assert!(screen.contains("off the list: registry.example.com"), "{screen}");
+    assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n{APP}\n"));
+    assert!(desk.app.model.picked.is_current(), "the list is the one that was verified");
+}
+
+#[test]
+fn another_reference_is_written_in_the_place_of_one_that_failed() {
+    let mut desk = one_failed();
+    desk.keys("e");
+    insta::assert_snapshot!("instead", desk.picture());
+    desk.keys("Ctrl-U").typed("registry.example.com:5000/team/app:1.0.5").keys("Enter");
+    assert!(desk.app.model.picked.text().ends_with("team/app:1.0.5\n"), "{}", desk.app.model.picked.text());
+    assert!(desk.screen().contains("v verifies it, u takes it back"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    // On the list, too, the one that failed is not a dead end.
+    let mut desk = one_failed();
+    desk.keys("1 G Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("Instead of") && screen.contains(APP), "{screen}");
+}

@@ -349,3 +349,48 @@ fn an_operation_is_found_by_its_name_and_done_from_the_list_of_all() {
     assert!(screen.contains("no job was interrupted") && screen.contains("Commands"), "{screen}");
     assert!(started(&desk).is_none());
 }
+
+#[test]
+fn references_that_are_pasted_here_go_onto_the_list() {
+    let mut desk = Desk::new();
+    let screen = desk.tell(Msg::Paste("%%% ///\n".into())).screen();
+    assert!(screen.contains("this names none") && desk.app.model.place == Place::Start, "{screen}");
+    let screen = desk.tell(Msg::Paste("quay.io/a/b:1.0.0\nquay.io/a/c:1.0.0\n".into())).screen();
+    assert!(screen.contains("step 1/5 Images") && screen.contains("2 added"), "{screen}");
+    assert_eq!(desk.app.model.picked.images.len(), 2);
+}
+
+#[test]
+fn steps_of_the_side_that_was_worked_on_are_reached_from_here() {
+    let mut desk = Desk::new();
+    assert!(desk.keys("4").screen().contains("choose a side first"));
+    desk.keys("g 0 3");
+    assert_eq!(desk.app.model.place, Place::Import);
+    desk.keys("0 b 0 4");
+    assert_eq!(desk.app.model.place, Place::Assemble);
+}
+
+#[test]
+fn q_during_a_job_offers_to_leave_once_it_is_done() {
+    let mut desk = crate::assemble::under_way();
+    desk.effects.clear();
+    desk.keys("q");
+    let screen = desk.screen();
+    assert!(screen.contains("Stop safely and leave") && screen.contains("Wait, then leave"), "{screen}");
+    desk.keys("w Enter");
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::Cancel(_))));
+    assert!(desk.screen().contains("left as soon as the job is done"), "{}", desk.screen());
+    let quits = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Quit));
+    let packed = || crate::made::done(JobReport::Pack(crate::made::packed()));
+    let failed = Failure::new(Kind::Network, "the registry is gone");
+    let mut other = crate::assemble::under_way();
+    other.keys("q w Enter").effects.clear();
+    other.tell(Msg::Ended(other.job(), Ended::Failed(failed)));
+    assert!(!quits(&other), "what failed is there to be read");
+    let mut stays = crate::assemble::under_way();
+    stays.keys("q w Enter q Esc").effects.clear();
+    stays.tell(Msg::Ended(stays.job(), packed()));
+    assert!(!quits(&stays), "asked again, it was not wanted");
+    desk.tell(Msg::Ended(desk.job(), packed()));
+    assert!(quits(&desk));
+}

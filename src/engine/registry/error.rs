@@ -238,9 +238,13 @@ impl Explain for RegistryError {
                 "log in to {host} (podman login, docker login) or give --authfile FILE; \
                  a registry may also answer so for a repository that does not exist"
             ),
-            Problem::NotFound(_) => "check the name and the tag; `airlift resolve --from \
-                                     registry:HOST/REPO` lists what is there"
-                .to_owned(),
+            Problem::NotFound(Answer { code: Some(code), .. }) if code == "NAME_UNKNOWN" => format!(
+                "{host} has no such repository: check its name; `airlift resolve --from registry:HOST` lists those it has"
+            ),
+            Problem::NotFound(_) => {
+                "check the name and the tag; `airlift resolve --from registry:HOST/REPO` lists what is there"
+                    .to_owned()
+            }
             Problem::RateLimited { .. } => {
                 format!("log in to {host} for a higher limit, or repeat later: what is done stays done")
             }
@@ -313,6 +317,13 @@ mod tests {
         assert!(Problem::Server(answer(503)).is_retryable());
         assert!(!Problem::Server(answer(501)).is_retryable());
         assert!(!Problem::NotFound(answer(404)).is_retryable());
+        for (code, said) in [("NAME_UNKNOWN", "has no such repository"), ("MANIFEST_UNKNOWN", "and the tag")]
+        {
+            let problem = Problem::NotFound(Answer { code: Some(code.to_owned()), ..answer(404) });
+            let (object, host) = ("h/a:1".to_owned(), "h".to_owned());
+            let error = RegistryError { operation: "read", object, host, problem: Box::new(problem) };
+            assert!(error.hints()[0].contains(said), "{:?}", error.hints());
+        }
         assert!(!Problem::Unauthorized { answer: answer(401), reason: None }.is_retryable());
         assert!(!Problem::Dns("x".into()).is_retryable());
     }

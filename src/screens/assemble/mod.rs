@@ -153,6 +153,10 @@ impl Assemble {
             None => return,
             Some(Choice::Default) => None,
             Some(Choice::Other(key)) => Some(*key),
+            Some(Choice::Make) => {
+                super::start::make_key(cx);
+                None
+            }
         };
         cx.model.assembly.key = key;
         Self::changed(cx);
@@ -196,7 +200,7 @@ impl Screen for Assemble {
             Act::Pack if model.starts_soon() => Some("its destination is looked at once more".to_owned()),
             Act::Pack if ended => running,
             Act::Pack if model.not_ready().is_none() && !model.has_key() => {
-                Some("there is no key to sign with: k chooses one; 0, then K makes one".to_owned())
+                Some("there is no key to sign with: k chooses one, or makes one".to_owned())
             }
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
@@ -256,12 +260,13 @@ impl Screen for Assemble {
         match act {
             // What was pinned is another thing now, whatever the settings are.
             Act::Resolve => cx.model.assembly.outdate(),
-            // Settings may have changed meanwhile.
-            Act::AssembleSpace if cx.model.place == Place::Assemble => {
-                let stopped = matches!(
-                    cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
-                    Some(Ended::Cancelled)
-                );
+            // Settings may have changed meanwhile, or a key was made.
+            Act::AssembleSpace | Act::KeyGenerate if cx.model.place == Place::Assemble => {
+                let stopped = act == Act::AssembleSpace
+                    && matches!(
+                        cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
+                        Some(Ended::Cancelled)
+                    );
                 if !stopped {
                     Self::plan(cx);
                 }

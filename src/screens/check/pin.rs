@@ -5,6 +5,7 @@ use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
 use crate::domain::sheet::ENDS;
 use crate::engine::bundle::inspect::Signature;
+use crate::engine::bundle::offer::Said;
 use crate::engine::sign::Outcome;
 use crate::engine::spec::{JobSpec, KeyTrustJob};
 use crate::tui::model::Model;
@@ -26,7 +27,11 @@ pub(super) struct Pinning {
 
 /// The keys that signed the chosen bundle and are not trusted.
 fn unknown(model: &Model) -> Vec<&Signature> {
-    let Some(said) = model.gap.said() else { return Vec::new() };
+    model.gap.said().map_or_else(Vec::new, unknown_of)
+}
+
+/// The keys that signed a bundle and are not trusted.
+pub(super) fn unknown_of(said: &Said) -> Vec<&Signature> {
     let unknown = said.trust.signatures.iter().filter(|judged| judged.outcome == Outcome::UnknownKey);
     let files: Vec<&str> = unknown.map(|judged| &*judged.file).collect();
     said.report

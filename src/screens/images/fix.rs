@@ -65,6 +65,11 @@ impl Fix {
         let Some(row) = list.row() else { return false };
         let Some(image) = cx.model.picked.images.get(row) else { return false };
         let reference = image.request.reference.clone();
+        if let Some(Checked::Failed(miss)) = cx.model.picked.checked_of(image) {
+            cx.open(named(NAME, &image.request.requested, &miss.reason));
+            self.reference = Some(reference);
+            return true;
+        }
         match first(image) {
             None => return false,
             Some(Remedy::Rewrite(text)) => {
@@ -103,7 +108,8 @@ impl Fix {
                 cx.open(Choose::new(TAG, &title, std::iter::once(pin).chain(items).collect()));
             }
             Found::Tags(repository, Err(failure)) if *repository == reference.repository_of() => {
-                self.reference = None;
+                // Behind the reason waits what can be done about it.
+                cx.open(named(NAME, &reference.to_string(), "Its tags could not be listed"));
                 cx.open(words::failure_page("The tags could not be listed", failure));
             }
             Found::Digest(asked, Ok(digest)) if *asked == reference => {
@@ -156,9 +162,9 @@ impl Fix {
 /// Asks for what is to stand in the place of a reference, and says why.
 pub(in crate::screens) fn named(question: Question, written: &str, why: &str) -> Input {
     let title = format!("Instead of {}", text::middle(written, 50));
-    let help = format!("{why}. Enter writes what stands here; another registry or name can be typed.");
+    let help = format!("Enter writes what stands here; another registry or name can be typed. {why}");
     let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.to_string());
-    Input::new(question, &title, &help).checked(check)
+    Input::new(question, &title, &help).with(written).checked(check)
 }
 
 fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {

@@ -103,11 +103,13 @@ fn finding(image: &Image, picked: &Picked) -> Value {
 fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(String, Role)> {
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
         let words = format!("x FAIL  {}", miss.reason);
-        return wrap(&text::shown(&words), columns)
+        let mut lines: Vec<_> = wrap(&text::shown(&words), columns)
             .into_iter()
-            .take(rows)
+            .take(rows.saturating_sub(1))
             .map(|words| (words, Role::Fail))
             .collect();
+        lines.push(("Enter writes another one in its place, D takes it off the list".to_owned(), Role::Text));
+        return lines;
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
         let note = image.request.note.as_ref().map_or_else(String::new, |note| format!("   for: {note}"));

@@ -53,8 +53,20 @@ fn facts(model: &Model) -> Vec<Fact> {
         ("trusted", trusted, Role::Text),
         ("clock", clock(model.now, &model.settings.zone), Role::Text),
     ]);
+    facts.extend(chosen(model));
     facts.extend(media(model));
     facts
+}
+
+/// What the bundle goes to, once that was chosen.
+fn chosen(model: &Model) -> Option<Fact> {
+    let chosen = model.chosen.as_ref()?;
+    let gone = chosen.gone.as_ref().map(|gone| (format!("! {gone}"), Role::Warn));
+    let (words, role) = gone.unwrap_or_else(|| {
+        let free = chosen.free.map_or_else(String::new, |free| format!(", {} free then", text::bytes(free)));
+        (format!("{}{free}", chosen.path.display()), Role::Text)
+    });
+    Some(("goes to", words, role))
 }
 
 fn media(model: &Model) -> Vec<Fact> {
@@ -66,11 +78,11 @@ fn media(model: &Model) -> Vec<Fact> {
     let wanted = |medium: &&Medium| !system(medium) && medium.blocked != Some(Blocked::NoMedium);
     let media: Vec<&Medium> = report.media.iter().filter(wanted).collect();
     if media.is_empty() {
-        return vec![(
-            "media",
-            "none found: plug one in, or choose a directory later".to_owned(),
-            Role::Text,
-        )];
+        let words = match model.chosen {
+            Some(_) => "none plugged in",
+            None => "none found: plug one in, or choose a directory later",
+        };
+        return vec![("media", words.to_owned(), Role::Text)];
     }
     let name = |at: usize| if at == 0 { "media" } else { "" };
     let mut facts: Vec<Fact> = media
