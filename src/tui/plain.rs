@@ -171,10 +171,20 @@ impl Plain {
                     self.print("x that is not it; nothing was done\n");
                 }
             }
-            Typed::Row(row) => self.app.select_row(row),
+            Typed::Row(row) => return self.row(row),
             Typed::Nothing(words) => self.print(&format!("{words}\n")),
         }
         self.shown.clear();
+    }
+
+    /// Goes to a row, and says it with what the screen tells of it and what can be done there; not all of the screen again.
+    fn row(&mut self, row: usize) {
+        let before = self.app.plain_text(false);
+        self.app.select_row(row);
+        self.shown = self.app.plain_text(false);
+        let new = words::news(&before, &self.shown, row + 1);
+        let menu = self.app.menu();
+        self.print(&format!("\n{new}{menu}airlift> "));
     }
 
     /// How a job goes on: at each phase, and every now and then.

@@ -41,6 +41,15 @@ fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
             let last = screen.lines().rfind(|line| row(line, number, name));
             last.is_some_and(|line| line.contains(&format!("{number} >")))
         });
+        // It is said with what can be done there, and no other row with it.
+        let other = if number == "1" { ("2", "app:1.0") } else { ("1", "nginx:1.25.3") };
+        console.wait_for("that row alone, and what can be done", |screen| {
+            let said = screen.rsplit("airlift>").nth(1).unwrap_or_default();
+            let alone = !said.lines().any(|line| row(line, other.0, other.1));
+            alone
+                && said.lines().any(|line| row(line, number, name))
+                && said.contains("Type a number or a key")
+        });
     }
     say(&mut console, "esc");
     console.settle();

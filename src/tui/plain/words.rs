@@ -1,5 +1,7 @@
 //! The state as plain lines: what a screen or a dialog shows, without its frame, and what can be typed then.
 
+use std::collections::HashSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -81,7 +83,7 @@ impl App {
     }
 
     /// What can be typed now.
-    fn menu(&self) -> String {
+    pub(super) fn menu(&self) -> String {
         let words = match self.prompt() {
             Prompt::Screen(rows, _) => {
                 let number = |at: usize| rows + at + 1;
@@ -107,6 +109,19 @@ impl App {
     }
 }
 
+/// The row of that number, and what was not said before but for other rows.
+pub(super) fn news(before: &str, after: &str, number: usize) -> String {
+    let old: HashSet<&str> = before.lines().collect();
+    let is_row =
+        |line: &str| line.split_whitespace().next().is_some_and(|word| word.parse::<usize>().is_ok());
+    let own = format!("{number} >");
+    let here = |line: &&str| match is_row(line) {
+        true => line.trim_start().starts_with(&own),
+        false => !old.contains(line),
+    };
+    after.lines().filter(here).map(|line| format!("{line}\n")).collect()
+}
+
 /// A line of a frame without what frames it; nothing where nothing is left.
 fn unframed(line: &str) -> Option<String> {
     let line = line.trim_end();
@@ -118,4 +133,17 @@ fn unframed(line: &str) -> Option<String> {
     let inside = bare.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')).map(str::trim_end);
     let words = inside.unwrap_or(line);
     (!words.chars().all(|c| c == '-' || c == ' ')).then(|| format!("{}\n", text::shown(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_row_that_is_gone_to_no_other_row_is_said_again() {
+        let before = "step 1\n 1 >  nginx\n 2    redis\nnginx: amd64\n";
+        let after = "step 1\n 1    nginx\n 2 >  redis\nredis: arm64\n";
+        assert_eq!(news(before, after, 2), " 2 >  redis\nredis: arm64\n");
+        assert_eq!(news(after, after, 2), " 2 >  redis\n", "it is said again where one stands already");
+    }
 }
