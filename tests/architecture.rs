@@ -253,11 +253,13 @@ const LONG: &[&str] = &[
     "src/domain/bundle.rs",
     "src/engine/demo/run.rs",
     "src/engine/demo/sample.rs",
+    "src/engine/import/containers_storage/write.rs",
     "src/engine/import/registry.rs",
     "src/engine/registry/push.rs",
     "src/engine/resolve/walk.rs",
     "src/engine/sheet.rs",
     "src/engine/spec/mod.rs",
+    "src/engine/storage/change.rs",
     "src/screens/assemble/mod.rs",
 ];
 const MOST: usize = 500;
