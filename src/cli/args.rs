@@ -153,7 +153,7 @@ impl Command {
             Self::Sign(args) => args.spec(places),
             Self::Verify(args) => args.spec(places),
             Self::Import(args) => return args.work(places),
-            Self::Undo(args) => args.spec(),
+            Self::Undo(args) => args.spec(places),
             Self::Key(args) => args.spec(places),
             Self::Inspect(args) => args.spec(),
             Self::Diff(args) => args.spec(),

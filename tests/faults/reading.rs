@@ -214,7 +214,8 @@ fn import_over(world: &World, bundle: &Path, target: &str, files: &Arc<FaultyFil
         jobs: 1,
         node: Box::default(),
     };
-    let error = run(import(verified.bundle, spec, &over(files.clone()))).expect_err("it cannot be read");
+    let error =
+        run(import(verified.bundle, spec, None, &over(files.clone()))).expect_err("it cannot be read");
     assert!(files.struck());
     error
 }

@@ -136,6 +136,10 @@ fn packs() -> Vec<JobSpec> {
     resolves.into_iter().map(JobSpec::Resolve).chain(packed.into_iter().map(JobSpec::Pack)).collect()
 }
 
+fn undo(file: Option<&str>, state: &str, dry_run: bool) -> JobSpec {
+    JobSpec::Undo(UndoSpec { file: file.map(Into::into), state: state.into(), list: false, dry_run })
+}
+
 fn verifications() -> Vec<JobSpec> {
     let strict = VerifySpec {
         trust: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
@@ -190,8 +194,9 @@ fn verifications() -> Vec<JobSpec> {
         job(SignerSpec::Agent(None), true),
         import(verify_of("/b-1"), one),
         import(strict, all),
-        JobSpec::Undo(UndoSpec { file: "-r.json".into(), dry_run: false }),
-        JobSpec::Undo(UndoSpec { file: "/r.json".into(), dry_run: true }),
+        undo(Some("-r.json"), "/s", false),
+        undo(None, "-s", true),
+        JobSpec::Undo(UndoSpec { file: None, state: places().state, list: true, dry_run: false }),
         JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
         JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
         JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),

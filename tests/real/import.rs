@@ -230,7 +230,7 @@ impl Bundle {
             node: Box::default(),
         };
         change(&mut spec);
-        import(self.reader(), spec, &JobCtx::silent()).await
+        import(self.reader(), spec, None, &JobCtx::silent()).await
     }
 }
 

@@ -20,7 +20,7 @@ use crate::rig::world::{Ran, World};
 pub(crate) struct Packed {
     pub(crate) world: World,
     pub(crate) bundle: PathBuf,
-    images: Vec<(String, Digest)>,
+    pub(crate) images: Vec<(String, Digest)>,
 }
 
 pub(crate) fn packed() -> Option<Packed> {

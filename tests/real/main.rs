@@ -26,6 +26,8 @@ mod import_containerd_gone;
 #[cfg(test)]
 mod import_containerd_live;
 #[cfg(test)]
+mod import_containerd_undo;
+#[cfg(test)]
 mod import_k3s;
 #[cfg(test)]
 mod import_k3s_live;

@@ -1,8 +1,10 @@
-//! `airlift undo FILE`: takes back what an import changed in the runtimes of this node and in its files.
+//! `airlift undo [FILE]`: takes back what an import changed in the runtimes of this node and in its files.
 
 use std::path::PathBuf;
 
+use crate::cli::args::given_or;
 use crate::cli::printer::Printer;
+use crate::domain::job::Places;
 use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
@@ -10,9 +12,16 @@ use crate::failure::Failure;
 /// Take back the names that an import gave to images in the runtimes of this node
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What `airlift import --json` printed, kept in a file; the workstation keeps its own
+    /// What a run noted, as --list names it, or what `airlift import --json` printed, kept in a file. Without it, the
+    /// last run that was noted
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    file: Option<PathBuf>,
+    /// List the runs that can be taken back, the latest first
+    #[arg(long, conflicts_with = "file")]
+    list: bool,
+    /// Directory in which runs are noted
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Say what would be taken back, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -22,9 +31,10 @@ impl Args {
     /// The job.
     ///
     /// # Errors
-    /// None; as the other commands have it.
-    pub fn spec(self) -> Result<JobSpec, Failure> {
-        Ok(JobSpec::Undo(UndoSpec { file: self.file, dry_run: self.dry_run }))
+    /// There is no home directory to look for what was noted in.
+    pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
+        let state = given_or(self.state, places, |places| &places.state)?;
+        Ok(JobSpec::Undo(UndoSpec { file: self.file, state, list: self.list, dry_run: self.dry_run }))
     }
 }
 

@@ -269,7 +269,7 @@ impl Demo {
             jobs: 1,
             node: Box::default(),
         };
-        let report = import(bundle.clone(), spec, &self.ctx).await?;
+        let report = import(bundle.clone(), spec, None, &self.ctx).await?;
         let written: u64 = report.targets.iter().map(|target| target.bytes_written).sum();
         // The copy is read anew: every byte it names is hashed when it is opened.
         let files = Arc::clone(&self.ctx.files);

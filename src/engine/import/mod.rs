@@ -1,6 +1,7 @@
 //! Import: a verified bundle into registries, layouts, archives and stores; every byte is hashed on its way in, names come last.
 
 mod archive;
+pub mod changes;
 pub mod containerd;
 mod containers_storage;
 mod docker_archive;
@@ -22,6 +23,7 @@ mod stream;
 mod target;
 pub mod undo;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -39,6 +41,7 @@ use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::storage::change::{ConfMode, FileChange, NodeSpec};
 
+use changes::Changes;
 use containerd::names::Change;
 use error::ImportError;
 use fan::{Fan, Seat};
@@ -82,6 +85,7 @@ struct Job {
     meter: Arc<Meter>,
     registry: Registry,
     arrived: Arc<Arrived>,
+    changes: Arc<Changes>,
     /// Where blobs come from while targets are written.
     seat: Option<Arc<Seat>>,
 }
@@ -180,7 +184,12 @@ struct Written {
 ///
 /// # Errors
 /// [`ImportError`], [`error::StreamError`], a registry's, a file's or the bundle's own.
-pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Result<ImportReport> {
+pub async fn import(
+    bundle: BundleReader,
+    spec: ImportSpec,
+    history: Option<&Path>,
+    ctx: &JobCtx,
+) -> Result<ImportReport> {
     let spec = Arc::new(spec);
     let images = {
         let (bundle, spec) = (bundle.clone(), Arc::clone(&spec));
@@ -194,8 +203,17 @@ pub async fn import(bundle: BundleReader, spec: ImportSpec, ctx: &JobCtx) -> Res
     let items = images.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
-    let arrived = Arc::default();
-    let job = Job { bundle, spec: Arc::clone(&spec), ctx: ctx.clone(), meter, registry, arrived, seat: None };
+    let changes = Changes::new(&ctx.files, history, bundle.document().directory(), ctx.clock.now());
+    let job = Job {
+        bundle,
+        spec: Arc::clone(&spec),
+        ctx: ctx.clone(),
+        meter,
+        registry,
+        arrived: Arc::default(),
+        changes: Arc::new(changes),
+        seat: None,
+    };
     let mut plans = Vec::new();
     for target in &spec.targets {
         let plan = target::plan(&job, target, &images).await;
@@ -288,7 +306,10 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     let landed: Vec<_> = job.spec.targets.iter().map(|target| job.arrived.landed(target, &names)).collect();
     let lines: Vec<String> = landed.iter().map(stopped::standing).collect();
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
-    Stopped::new(error, lines).into()
+    let noted = job.changes.file();
+    let undo =
+        noted.map(|file| format!("airlift undo {} takes back the names that were given", file.display()));
+    Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 
 /// Says no before anything is written, where an image cannot go and the others are not to go on without it.

@@ -1,9 +1,10 @@
-//! Takes back what an import changed in runtimes, from the report that it left: names that were made go, others point back.
+//! Takes back what an import changed in runtimes, from what it noted before or reported after: names that were made go, others point back.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::{self, NotedRun};
 use super::containerd;
 use super::containerd::names::{Change, UndoReport};
 use crate::domain::import::Target;
@@ -14,15 +15,17 @@ use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::given;
 use crate::engine::storage::change::{self, FileChange, FilesUndone};
 
-/// Bytes of a report that are read at most.
-const MAX_REPORT: u64 = 256 << 20;
-
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UndoSpec {
-    /// The report of the import: what `airlift import --json` printed, or its report alone.
-    pub file: PathBuf,
+    /// What the run noted, or the report of the import: what `airlift import --json` printed, or its report alone.
+    /// Without it, the run that was noted last.
+    pub file: Option<PathBuf>,
+    /// The directory of history, in which runs are noted.
+    pub state: PathBuf,
+    /// Whether to list the runs that can be taken back, and change nothing.
+    pub list: bool,
     /// Whether to say what would be taken back, and change nothing.
     pub dry_run: bool,
 }
@@ -35,6 +38,9 @@ pub struct UndoneReport {
     pub dry_run: bool,
     /// One per target that had something to take back.
     pub targets: Vec<Undone>,
+    /// The runs that can be taken back, the latest first, where a list was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<NotedRun>,
 }
 
 /// One target's part.
@@ -59,7 +65,7 @@ impl UndoneReport {
     /// A line for each name.
     pub fn lines(&self) -> Vec<String> {
         let (removed, restored) =
-            if self.dry_run { ("would be removed", "would point back") } else { ("removed", "points back") };
+            if self.dry_run { ("would be removed", "would be as before") } else { ("removed", "as before") };
         let mut lines = Vec::new();
         let was = if self.dry_run { "would be as it was before" } else { "is as it was before" };
         for Undone { target, names, files } in &self.targets {
@@ -67,6 +73,7 @@ impl UndoneReport {
             lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
             lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
             lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
+            lines.extend(names.untouched.iter().map(|name| format!("  was not changed: {name}")));
             lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
             lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
             lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
@@ -75,6 +82,12 @@ impl UndoneReport {
                     "  the images stay in the directory; CRI-O reads storage.conf when it starts".to_owned(),
                 );
             }
+        }
+        for NotedRun { file, begun, targets } in &self.runs {
+            let names = |(target, count): &(Target, usize)| format!("{target}: names {count}");
+            let targets: Vec<String> = targets.iter().map(names).collect();
+            let begun = format!("{}  {}", begun.begun.strftime("%F %R UTC"), begun.bundle);
+            lines.push(format!("{}  {begun}  {}", file.display(), targets.join(", ")));
         }
         lines
     }
@@ -91,6 +104,12 @@ pub enum UndoError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No run was noted.
+    #[error("no import that changed a runtime is noted in {}", state.display())]
+    Unnoted {
+        /// The directory of history.
+        state: PathBuf,
+    },
     /// The report has no changes.
     #[error("{} tells of nothing that can be taken back", path.display())]
     Nothing {
@@ -106,7 +125,13 @@ impl Explain for UndoError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NoReport { .. } => "give what airlift import --json printed, kept in a file",
+            Self::NoReport { .. } => {
+                "give a file that airlift undo --list names, or what airlift import --json printed, kept in a file"
+            }
+            Self::Unnoted { .. } => {
+                "each run is noted by the user who runs it: give the --state of the import, or what airlift import --json \
+                 printed, kept in a file"
+            }
             Self::Nothing { .. } => {
                 "names in containerd and files of the node can be taken back; registries, layouts, archives and stores keep \
                  what was added"
@@ -136,9 +161,19 @@ struct KeptTarget {
 /// # Errors
 /// [`UndoError`], a file's, or as a runtime answers.
 pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
-    given::check(&spec.file, "report of an import", "what airlift import --json printed is one")?;
-    let (files, file) = (ctx.files.clone(), spec.file.clone());
-    let kept = blocking(move || read(&*files, &file)).await?;
+    let (files, history) = (ctx.files.clone(), spec.state.clone());
+    let runs = blocking(move || changes::runs(&*files, &history)).await?;
+    let unnoted = || UndoError::Unnoted { state: spec.state.clone() };
+    if spec.list {
+        return Ok(UndoneReport { dry_run: spec.dry_run, targets: Vec::new(), runs });
+    }
+    let file = match spec.file.clone() {
+        Some(file) => file,
+        None => runs.into_iter().next().ok_or_else(unnoted)?.file,
+    };
+    given::check(&file, "report of an import", "airlift undo --list lists those of this host")?;
+    let (files, path) = (ctx.files.clone(), file.clone());
+    let kept = blocking(move || read(&*files, &path)).await?;
     let mut targets = Vec::new();
     for KeptTarget { target, changes, files } in kept.targets {
         ctx.check()?;
@@ -155,9 +190,13 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         targets.push(Undone { target, names, files });
     }
     if targets.is_empty() {
-        return Err(UndoError::Nothing { path: spec.file }.into());
+        return Err(UndoError::Nothing { path: file }.into());
     }
-    Ok(UndoneReport { dry_run: spec.dry_run, targets })
+    if !spec.dry_run {
+        let (files, history) = (ctx.files.clone(), spec.state.clone());
+        blocking(move || changes::forget(&*files, &history, &file)).await?;
+    }
+    Ok(UndoneReport { dry_run: spec.dry_run, targets, runs: Vec::new() })
 }
 
 /// What would be taken back, where nothing changed since.
@@ -165,13 +204,13 @@ fn foreseen(changes: &[Change]) -> UndoReport {
     let (restored, removed): (Vec<&Change>, Vec<&Change>) =
         changes.iter().rev().partition(|change| change.was.is_some());
     let names = |changes: Vec<&Change>| changes.into_iter().map(|change| change.name.clone()).collect();
-    UndoReport { removed: names(removed), restored: names(restored), kept: Vec::new() }
+    UndoReport { removed: names(removed), restored: names(restored), ..UndoReport::default() }
 }
 
-/// Reads a report: one document, or the last line of what `--json` prints, where it is under `report`.
+/// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.
 fn read(files: &dyn Files, path: &Path) -> Result<Kept> {
     let open = open_named(files, path)?;
-    let bytes = read_whole(open, MAX_REPORT).map_err(|source| FileError {
+    let bytes = read_whole(open, changes::MOST).map_err(|source| FileError {
         operation: "read",
         path: path.to_owned(),
         source,
@@ -187,6 +226,10 @@ fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
         Report(Kept),
     }
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    if let Some((_, targets)) = changes::parse(text) {
+        let kept = |(target, changes)| KeptTarget { target, changes, files: Vec::new() };
+        return Ok(Kept { targets: targets.into_iter().map(kept).collect() });
+    }
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));
     match document.map_err(|error| error.to_string())? {
@@ -230,10 +273,19 @@ mod tests {
         let file = dir.path().join("report.json");
         let ctx = JobCtx::silent();
         std::fs::write(&file, report("[]")).unwrap();
-        let error = undo(UndoSpec { file: file.clone(), dry_run: true }, &ctx).await.unwrap_err();
+        let spec = UndoSpec {
+            file: Some(file.clone()),
+            state: dir.path().join("state"),
+            list: false,
+            dry_run: true,
+        };
+        let error = undo(UndoSpec { file: None, ..spec.clone() }, &ctx).await.unwrap_err();
+        assert!(error.message().contains("no import that changed a runtime"), "{error}");
+        assert!(undo(UndoSpec { list: true, ..spec.clone() }, &ctx).await.unwrap().lines().is_empty());
+        let error = undo(spec.clone(), &ctx).await.unwrap_err();
         assert!(error.message().contains("nothing that can be taken back"), "{error}");
         std::fs::write(&file, report(&format!("[{},{}]", change("a:1"), change("a:2")))).unwrap();
-        let done = undo(UndoSpec { file, dry_run: true }, &ctx).await.unwrap();
+        let done = undo(spec, &ctx).await.unwrap();
         assert_eq!(done.targets[0].names.removed, ["a:2", "a:1"]);
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::job::Places;
 use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::verify::VerifySpec;
 use crate::engine::demo::run::DemoSpec;
+use crate::engine::import::undo::UndoSpec;
 use crate::engine::media::EjectSpec;
 use crate::engine::registry::RegistryOptions;
 use crate::engine::select::Source;
@@ -28,10 +29,7 @@ impl JobSpec {
             Self::Verify(spec) => words.verify(spec),
             Self::Sign(job) => words.sign(job),
             Self::Import(job) => words.import(job),
-            Self::Undo(spec) => {
-                words.flag("--dry-run", spec.dry_run);
-                words.name(&spec.file);
-            }
+            Self::Undo(spec) => words.undo(spec),
             Self::Inspect(spec) => words.name(&spec.bundle),
             Self::Diff(spec) => [&spec.first, &spec.second].into_iter().for_each(|path| words.name(path)),
             Self::Demo(spec) => words.demo(spec),
@@ -81,6 +79,13 @@ impl Words<'_> {
         }
         line.extend(self.names);
         line
+    }
+
+    fn undo(&mut self, spec: &UndoSpec) {
+        self.unless("--state", &spec.state, &self.places.state.clone());
+        self.flag("--list", spec.list);
+        self.flag("--dry-run", spec.dry_run);
+        spec.file.iter().for_each(|file| self.name(file));
     }
 
     fn eject(&mut self, spec: &EjectSpec) {

@@ -288,10 +288,11 @@ async fn sign_job(job: SignJob, host: &Host, ctx: &JobCtx) -> Result<Countersign
 /// a bundle that turns out damaged must not shut out the good one before it.
 async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
     check_files(&job.import.registry)?;
+    let history = job.verify.state.clone();
     let verification = VerifySpec { bytes: Bytes::AllButLayers, record: false, ..job.verify };
     let verified = verify(verification, ctx).await?;
     verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
-    let report = import(verified.bundle.clone(), job.import, ctx).await?;
+    let report = import(verified.bundle.clone(), job.import, Some(&history), ctx).await?;
     if report.failure().is_none()
         && !report.dry_run
         && let Some(warning) = verified.accept()

@@ -34,8 +34,10 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
 
 /// Takes it back.
 pub(super) fn start(cx: &mut Cx<'_>) {
-    let file = cx.model.settings.changes_file();
-    cx.start(Act::ImportUndo, JobSpec::Undo(UndoSpec { file, dry_run: false }));
+    let settings = &cx.model.settings;
+    let (file, state) = (Some(settings.changes_file()), settings.places().state);
+    let spec = UndoSpec { file, state, list: false, dry_run: false };
+    cx.start(Act::ImportUndo, JobSpec::Undo(spec));
 }
 
 /// Keeps what was changed, so that it can be taken back, also once this program was left.

@@ -178,21 +178,13 @@ pub(super) async fn apply(
     let named = Box::pin(run.name(&wanted, images, &mut failures)).await;
     written.changes = match (named, ended) {
         (Ok(changes), None) => changes,
-        (Ok(changes), Some(error)) => {
-            let given =
-                |image: &&Wanted| changes.iter().any(|change| image.pieces.names.contains(&change.name));
-            wanted.iter().filter(given).for_each(|image| job.arrived.note(&target.to_string(), &image.name));
-            return Err(run.give_up(error).await);
-        }
-        (Err(_), Some(error)) | (Err(error), None) => return Err(run.give_up(error).await),
+        (_, Some(error)) | (Err(error), None) => return Err(run.give_up(error).await),
     };
     run.end().await?;
     (written.written, written.present) = run.sums.get();
     written.outcomes = (0..images.len())
         .map(|at| failures.remove(&at).unwrap_or_else(|| plan[at].done(adding(&plan[at]))))
         .collect();
-    let arrived = images.iter().zip(&written.outcomes).filter(|(_, outcome)| outcome.arrived());
-    arrived.for_each(|(image, _)| job.arrived.note(&target.to_string(), &image.name()));
     prove(job, &survey, images, &all, &mut written).await?;
     Ok(written)
 }

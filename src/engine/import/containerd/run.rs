@@ -15,6 +15,7 @@ use super::pieces::Pieces;
 use super::unpack::Chains;
 use super::write::{Feed, Standing, merge};
 use crate::domain::digest::Digest;
+use crate::domain::import::{ContainerdTarget, Target};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::error::{EngineError, Interrupted, Result};
 use crate::engine::import::Job;
@@ -216,11 +217,20 @@ impl Run {
         }
         self.node.sync().await?;
         let records: Records = names::records(&self.daemon).await?;
+        let target = Target::Containerd(ContainerdTarget {
+            socket: self.daemon.path().to_owned(),
+            namespace: self.daemon.namespace().to_owned(),
+        });
+        let (daemon, changes) = (&self.daemon, &self.job.changes);
+        let giver = names::Giver { daemon, changes, target: &target, replace: self.job.spec.replace };
+        let pieces: Vec<&Pieces> = complete.iter().map(|image| &*image.pieces).collect();
+        giver.announce(&pieces, &records).await?;
         let mut changes = Vec::new();
         for image in complete {
-            match names::give(&self.daemon, &image.pieces, &records, self.job.spec.replace).await {
+            match giver.give(&image.pieces, &records).await {
                 Ok(made) => {
                     changes.extend(made);
+                    self.job.arrived.note(&target.to_string(), &image.name);
                     let bytes = image.pieces.blobs.iter().map(|(blob, _)| blob.size).sum();
                     self.job.ctx.say(Event::Done { phase: Phase::Import, item: image.name.clone(), bytes });
                 }

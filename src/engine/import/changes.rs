@@ -1,0 +1,280 @@
+//! What an import changes in runtimes, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::containerd::names::Change;
+use crate::domain::import::Target;
+use crate::engine::directory;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{Files, OutFile, open_named, read_whole};
+
+const FORMAT: &str = "airlift-changes/1";
+/// Below the directory of history.
+const DIRECTORY: &str = "imports";
+const SUFFIX: &str = ".jsonl";
+/// Bytes of a file that are read at most.
+pub(super) const MOST: u64 = 256 << 20;
+/// Files that are kept; the oldest go first.
+const KEPT: usize = 100;
+/// Entries of the directory that are looked at, at most.
+const SEEN: usize = 10_000;
+
+/// The first line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Begun {
+    format: String,
+    /// When the run began to change something, by its clock.
+    pub begun: Timestamp,
+    /// The bundle, `name-serial`.
+    pub bundle: String,
+}
+
+/// One more line: a change that is about to be made.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Line {
+    target: Target,
+    change: Change,
+}
+
+/// What was noted of one target.
+pub(super) type ByTarget = (Target, Vec<Change>);
+
+/// A run that can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotedRun {
+    /// The file that `airlift undo` takes.
+    pub file: PathBuf,
+    /// When it began and of which bundle it was.
+    #[serde(flatten)]
+    pub begun: Begun,
+    /// Targets, and how many names were changed in each.
+    pub targets: Vec<(Target, usize)>,
+}
+
+/// What this run changes. All clones of a job share one.
+pub(super) struct Changes {
+    files: Arc<dyn Files>,
+    directory: Option<PathBuf>,
+    begun: Begun,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    out: Option<(PathBuf, Box<dyn OutFile>)>,
+    known: HashSet<String>,
+}
+
+impl Changes {
+    /// Of an import of a bundle, to be noted below the directory of history; nowhere, where there is none.
+    pub(super) fn new(
+        files: &Arc<dyn Files>,
+        history: Option<&Path>,
+        bundle: String,
+        begun: Timestamp,
+    ) -> Self {
+        let begun = Begun { format: FORMAT.to_owned(), begun, bundle };
+        let directory = history.map(directory_of);
+        Self { files: Arc::clone(files), directory, begun, state: Mutex::default() }
+    }
+
+    /// Notes changes that are about to be made; those that are noted already are not noted again. Blocks.
+    ///
+    /// # Errors
+    /// The kernel's; nothing is to be changed then without a word of it.
+    pub(super) fn note<'a>(
+        &self,
+        target: &Target,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = String::new();
+        for change in changes {
+            let line = Line { target: target.clone(), change: change.clone() };
+            let line = serde_json::to_string(&line).unwrap_or_default();
+            if state.known.insert(line.clone()) {
+                new.push_str(&line);
+                new.push('\n');
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        if state.out.is_none() {
+            state.out = Some(self.begin(directory)?);
+        }
+        let Some((path, out)) = &mut state.out else { return Ok(()) };
+        let failed = |source| FileError { operation: "write", path: path.clone(), source };
+        out.write_all(new.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        Ok(())
+    }
+
+    /// The file, where anything was noted.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.out.as_ref().map(|(path, _)| path.clone())
+    }
+
+    /// Makes the next file, by number: no clock tells which came last.
+    fn begin(&self, directory: &Path) -> Result<(PathBuf, Box<dyn OutFile>)> {
+        directory::create(&*self.files, directory)?;
+        let there = numbers(&*self.files, directory)?;
+        let mut number = there.last().map_or(1, |last| last + 1);
+        let (path, mut out) = loop {
+            let path = directory.join(format!("{number:06}{SUFFIX}"));
+            match self.files.create(&path) {
+                // Another run took that number just now.
+                Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                other => break (path, other?),
+            }
+        };
+        let mut line = serde_json::to_string(&self.begun).unwrap_or_default();
+        line.push('\n');
+        let failed = |source| FileError { operation: "write", path: path.clone(), source };
+        out.write_all(line.as_bytes()).map_err(failed)?;
+        self.files.sync_dir(directory)?;
+        for old in there.iter().take((there.len() + 1).saturating_sub(KEPT)) {
+            self.files.remove(&directory.join(format!("{old:06}{SUFFIX}")))?;
+        }
+        Ok((path, out))
+    }
+}
+
+fn directory_of(history: &Path) -> PathBuf {
+    history.join(DIRECTORY)
+}
+
+/// The numbers of the files that are there, in order.
+fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
+    if files.stat(directory)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let entries = files.entries(directory, SEEN)?;
+    let number = |path: &str| path.strip_suffix(SUFFIX)?.parse().ok();
+    let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number(&entry.path)).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The runs that can be taken back, the latest first; what cannot be read is left out. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
+    let directory = directory_of(history);
+    let mut runs = Vec::new();
+    for number in numbers(files, &directory)?.into_iter().rev() {
+        let file = directory.join(format!("{number:06}{SUFFIX}"));
+        let Ok(open) = open_named(files, &file) else { continue };
+        let Ok(bytes) = read_whole(open, MOST) else { continue };
+        if let Some((begun, changes)) = parse(&String::from_utf8_lossy(&bytes)) {
+            let targets = changes.into_iter().map(|(target, changes)| (target, changes.len())).collect();
+            runs.push(NotedRun { file, begun, targets });
+        }
+    }
+    Ok(runs)
+}
+
+/// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn forget(files: &dyn Files, history: &Path, file: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let own = real(&directory_of(history));
+    if own.is_some() && real(directory::above(file)) == own {
+        files.remove(file)?;
+        files.sync_dir(directory::above(file))?;
+    }
+    Ok(())
+}
+
+/// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.
+pub(super) fn parse(text: &str) -> Option<(Begun, Vec<ByTarget>)> {
+    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
+    if begun.format != FORMAT {
+        return None;
+    }
+    let mut targets: Vec<ByTarget> = Vec::new();
+    for line in lines {
+        let Line { target, change } = serde_json::from_str(line).ok()?;
+        match targets.iter_mut().find(|(known, _)| *known == target) {
+            Some((_, changes)) => changes.push(change),
+            None => targets.push((target, vec![change])),
+        }
+    }
+    Some((begun, targets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::digest::Digest;
+    use crate::engine::files::RealFiles;
+
+    fn change(name: &str) -> Change {
+        Change { name: name.to_owned(), digest: Digest::sha256(&[1; 32]), was: None }
+    }
+
+    fn run(history: &Path, bundle: &str) -> Changes {
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        Changes::new(&files, Some(history), bundle.to_owned(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn each_run_has_a_file_of_its_own_and_the_latest_comes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        assert_eq!(runs(&RealFiles, dir.path()).unwrap(), []);
+        for bundle in ["a-1", "a-2"] {
+            let changes = run(dir.path(), bundle);
+            changes.note(&target, []).unwrap();
+            assert_eq!(changes.file(), None, "a run that changes nothing leaves no file");
+            changes.note(&target, [&change("a:1"), &change("a:2")]).unwrap();
+            changes.note(&target, [&change("a:2"), &change("a:3")]).unwrap();
+        }
+        let runs = runs(&RealFiles, dir.path()).unwrap();
+        let said = runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].1)).collect::<Vec<_>>();
+        assert_eq!(said, [("a-2", 3), ("a-1", 3)], "what is noted twice counts once");
+        forget(&RealFiles, dir.path(), &runs[0].file).unwrap();
+        assert_eq!(super::runs(&RealFiles, dir.path()).unwrap(), runs[1..]);
+        let other = dir.path().join("report.json");
+        std::fs::write(&other, "{}").unwrap();
+        forget(&RealFiles, dir.path(), &other).unwrap();
+        assert!(other.exists(), "a file of the operator's own stays");
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_no_change_and_other_files_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let changes = run(dir.path(), "a-1");
+        changes.note(&"containerd".parse().unwrap(), [&change("a:1"), &change("a:2")]).unwrap();
+        let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
+        let (_, targets) = parse(&text[..text.len() - 5]).unwrap();
+        assert_eq!(targets[0].1, [change("a:1")]);
+        for text in ["", "{}\n", "nginx:1\n", "{\"format\":\"airlift-changes/9\"}\n"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn old_files_go_when_there_are_many() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..KEPT + 3 {
+            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [&change("a:1")]).unwrap();
+        }
+        let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
+        assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));
+    }
+}

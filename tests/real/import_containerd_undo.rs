@@ -1,0 +1,121 @@
+//! What an import changed in a containerd is taken back, also what a run did that was killed: names, pins, and what names were before.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use airlift::engine::demo::sample::ImageSpec;
+
+use crate::import_containerd_live::{Packed, packed};
+use crate::rig::containerd::{Containerd, Line, succeeded};
+use crate::rig::wait_until;
+use crate::rig::world::{Ran, World};
+
+/// Every name with digest and labels, as `ctr images ls` says them.
+fn records(containerd: &Containerd) -> Vec<String> {
+    let mut records = containerd.list(&["images", "ls"]);
+    records.sort();
+    records
+}
+
+/// What `airlift undo --list` names, the latest first.
+fn noted(world: &World) -> Vec<PathBuf> {
+    let listed = world.run(["undo", "--list", "--json"]).code(0).report();
+    let runs = listed["runs"].as_array().cloned().unwrap_or_default();
+    runs.iter().map(|run| PathBuf::from(run["file"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn what_a_killed_run_named_is_noted_and_taken_back_to_the_last_name() {
+    const IMAGES: usize = 100;
+    for line in Line::ALL {
+        let (Some(containerd), Some(world)) = (Containerd::with_cri(line), World::start()) else { continue };
+        world.push(|layout, host| {
+            for n in 0..IMAGES {
+                layout.image(&format!("{host}/team/app{n}:1"), &ImageSpec::small("one")).unwrap();
+            }
+        });
+        let names: Vec<String> = (0..IMAGES).map(|n| format!("HOST/team/app{n}:1")).collect();
+        let bundle = world.packed(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let import = || {
+            let mut command = world.command();
+            command.arg("import").arg(&bundle).args(["--json", "--into", &containerd.target()]);
+            command
+        };
+        let mut child = import().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let tagged = || {
+            let all = containerd.list(&["images", "ls", "-q"]);
+            all.into_iter().filter(|name| name.ends_with(":1")).count()
+        };
+        wait_until("an image is named", || tagged() > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(tagged() < IMAGES, "{line:?}: it was killed between two images");
+        let files = noted(&world);
+        assert_eq!(files.len(), 1, "{line:?}: {files:?}");
+        let undone = world.run(["undo", "--json"]).code(0).report();
+        let names = &undone["targets"][0];
+        assert!(!names["removed"].as_array().unwrap().is_empty(), "{undone}");
+        assert!(!names["untouched"].as_array().unwrap().is_empty(), "some were not come to: {undone}");
+        // The CRI makes names by id by itself, also once more.
+        let left = containerd.list(&["images", "ls", "-q"]);
+        assert!(left.iter().all(|name| name.starts_with("sha256:")), "{line:?}: {left:?}");
+        assert_eq!(noted(&world), Vec::<PathBuf>::new(), "what was taken back is noted no more");
+        world.run(["undo"]).code(2);
+        Ran::of(import()).code(0);
+        assert_eq!(tagged(), IMAGES);
+    }
+}
+
+fn undo(packed: &Packed) {
+    packed.world.run(["undo"]).code(0);
+}
+
+#[test]
+fn each_run_is_taken_back_by_itself_the_last_one_first() {
+    let (Some(containerd), Some(packed)) = (Containerd::with_cri(Line::One), packed()) else { return };
+    let empty = records(&containerd);
+    let import = |image: usize| {
+        packed.import(&containerd.target(), &["--only", &packed.images[image].0]).code(0);
+    };
+    import(0);
+    let one = records(&containerd);
+    import(1);
+    assert_eq!(noted(&packed.world).len(), 2);
+    packed.import(&containerd.target(), &["--only", &packed.images[1].0]).code(0);
+    assert_eq!(noted(&packed.world).len(), 2, "a run that changed nothing notes nothing");
+    undo(&packed);
+    assert_eq!(records(&containerd), one);
+    import(1);
+    let first = noted(&packed.world).pop().unwrap();
+    packed.world.run(["undo", first.to_str().unwrap()]).code(0);
+    undo(&packed);
+    assert_eq!(records(&containerd), empty);
+    assert_eq!(containerd.holdings(), Vec::<String>::new());
+}
+
+#[test]
+fn pins_and_what_a_name_was_before_come_back() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let (app, old) = (&packed.images[0].0, &packed.images[1].0);
+        packed.import(&containerd.target(), &["--only", app]).code(0);
+        // As somebody else's import leaves it: known to the CRI, not pinned, one label of its own.
+        for (name, _) in containerd.images() {
+            let unpin = ["images", "label", &name, "io.cri-containerd.pinned=", "owner=somebody"];
+            succeeded(&containerd.ctr(&unpin).output().unwrap());
+        }
+        succeeded(&containerd.ctr(&["images", "tag", app, old]).output().unwrap());
+        let before = records(&containerd);
+        packed.import(&containerd.target(), &["--only", app]).code(0);
+        packed.import(&containerd.target(), &["--only", old, "--replace"]).code(0);
+        let after: BTreeSet<String> = records(&containerd).into_iter().collect();
+        let app_is_pinned = |line: &String| line.starts_with(app.as_str()) && line.contains("pinned=pinned");
+        assert!(after.iter().any(app_is_pinned), "{after:#?}");
+        undo(&packed);
+        undo(&packed);
+        assert_eq!(records(&containerd), before, "{line:?}");
+        let checked = succeeded(&containerd.ctr(&["images", "check"]).output().unwrap());
+        assert!(!checked.contains("incomplete"), "{checked}");
+    }
+}
