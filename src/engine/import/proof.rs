@@ -103,6 +103,24 @@ impl Sandbox {
     }
 }
 
+/// How long it is waited, from the last answer that was right: a runtime that goes on noticing images is never hurried,
+/// and one that does not is waited for once.
+struct Waiting {
+    patience: Duration,
+    since: Option<Instant>,
+}
+
+impl Waiting {
+    /// Whether an answer counts, and is not to be asked for again.
+    fn ends(&mut self, right: bool, now: Instant) -> bool {
+        if right {
+            self.since = None;
+            return true;
+        }
+        now.duration_since(*self.since.get_or_insert(now)) > self.patience
+    }
+}
+
 /// Asks for all names. What a runtime has not noticed yet is asked for again as long as `patience` lasts.
 ///
 /// # Errors
@@ -110,7 +128,7 @@ impl Sandbox {
 pub async fn prove(cri: &Cri, expected: &[Expected], patience: Duration, ctx: &JobCtx) -> Result<Proof> {
     let count = expected.iter().map(|image| image.names.len()).sum::<usize>() as u64;
     ctx.say(Event::Started { phase: Phase::Prove, items: count, bytes: 0 });
-    let began = Instant::now();
+    let mut waiting = Waiting { patience, since: None };
     let pins = pins(cri.version());
     let mut names = Vec::new();
     for image in expected {
@@ -118,7 +136,7 @@ pub async fn prove(cri: &Cri, expected: &[Expected], patience: Duration, ctx: &J
             names.push(loop {
                 ctx.check()?;
                 let answer = compared((name, pins), image, cri.image(name).await?);
-                if answer.problem.is_none() || began.elapsed() > patience {
+                if waiting.ends(answer.problem.is_none(), Instant::now()) {
                     break answer;
                 }
                 tokio::time::sleep(APART).await;
@@ -282,6 +300,25 @@ mod tests {
         ] {
             let problem = compared((name, true), &wanted(), answer).problem.unwrap();
             assert!(problem.contains(words), "{problem}");
+        }
+    }
+
+    #[test]
+    fn each_answer_that_is_right_gives_the_next_one_its_time() {
+        let (mut waiting, start) = (Waiting { patience: PATIENCE, since: None }, Instant::now());
+        let step = PATIENCE * 3 / 4;
+        for (steps, right, ends) in [
+            (0, false, false),
+            (1, false, false),
+            (1, true, true),
+            (1, false, false),
+            (2, false, false),
+            (3, false, true),
+            (3, false, true),
+            (3, true, true),
+            (4, false, false),
+        ] {
+            assert_eq!(waiting.ends(right, start + step * steps), ends, "{steps} {right}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::digest::Digest;
 use crate::engine::error::{Explain, Kind};
 
 /// What a runtime said in words at most, in characters.
@@ -99,6 +100,18 @@ pub enum RuntimeError {
         /// What it said.
         said: String,
     },
+    /// What it has under a digest is not of that length.
+    #[error("{} has {digest} with {actual} bytes, expected {expected}", socket.display())]
+    Length {
+        /// The path.
+        socket: PathBuf,
+        /// The digest.
+        digest: Digest,
+        /// Bytes that it should have.
+        expected: u64,
+        /// Bytes that it has.
+        actual: u64,
+    },
     /// It said no.
     #[error("{} refused to {asked}: {said} ({code:?})", socket.display())]
     Refused {
@@ -140,6 +153,7 @@ impl Explain for RuntimeError {
         match self {
             Self::Space { .. } => Kind::Space,
             Self::Busy { .. } => Kind::Locked,
+            Self::Length { .. } => Kind::Integrity,
             _ => Kind::Import,
         }
     }
@@ -177,6 +191,9 @@ impl Explain for RuntimeError {
                  does only what is missing"
             }
             Self::Busy { .. } => "wait for the other import or pull to end, then run this again",
+            Self::Length { .. } => {
+                "its store is damaged: remove the images that hold that blob (ctr -n k8s.io images rm), then run this again"
+            }
             Self::Refused { .. } => {
                 "see the runtime's journal (journalctl -u containerd) for what it objects to"
             }

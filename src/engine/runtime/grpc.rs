@@ -16,8 +16,21 @@ use super::error::{RuntimeError, said};
 pub(super) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long what touches no blob may take; the runtime's database waits for its disk.
+/// How long a look at what is there may take.
 pub(super) const QUICK: Duration = Duration::from_secs(120);
+
+/// How a runtime that does not answer is told from one that works: it is asked for a sign of life. What writes waits for
+/// its disk, and how long that takes nobody can say.
+#[derive(Clone, Copy, Debug)]
+struct Alive {
+    /// Silence before it is asked. Runtimes hang up on who asks more often than every five minutes (gRPC's keepalive
+    /// enforcement).
+    after: Duration,
+    /// How long the sign may take.
+    within: Duration,
+}
+
+const ALIVE: Alive = Alive { after: Duration::from_secs(6 * 60), within: Duration::from_secs(2 * 60) };
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
@@ -31,6 +44,10 @@ pub(super) struct Socket {
 impl Socket {
     /// Connects.
     pub(super) async fn connect(path: &Path) -> Result<Self> {
+        Self::watched(path, ALIVE).await
+    }
+
+    async fn watched(path: &Path, alive: Alive) -> Result<Self> {
         // Asked for first, as its answer is the kernel's own and not wrapped up by others.
         let probe = tokio::time::timeout(CONNECT, UnixStream::connect(path)).await;
         let socket = path.to_owned();
@@ -46,6 +63,7 @@ impl Socket {
         });
         // What stands before the path of a method; a unix socket has no host.
         let endpoint = Endpoint::from_static("http://localhost").connect_timeout(CONNECT);
+        let endpoint = endpoint.http2_keep_alive_interval(alive.after).keep_alive_timeout(alive.within);
         let channel = endpoint.connect_with_connector_lazy(connector);
         Ok(Self { path: socket, channel })
     }
@@ -60,7 +78,17 @@ impl Socket {
         self.channel.clone()
     }
 
-    /// Waits for an answer; `asked` is what for, as `list the images`.
+    /// Waits until something is done that waits for a disk, for as long as the runtime gives signs of life; `asked` is as
+    /// for [`Self::answer`].
+    pub(super) async fn done<T>(
+        &self,
+        asked: &str,
+        call: impl Future<Output = std::result::Result<T, Status>>,
+    ) -> Result<T> {
+        call.await.map_err(|status| self.error(asked, &status))
+    }
+
+    /// Waits for an answer, within a limit; `asked` is what for, as `list the images`.
     pub(super) async fn answer<T>(
         &self,
         asked: &str,
@@ -159,7 +187,7 @@ mod tests {
     use crate::domain::import::KUBELET_NAMESPACE;
     use crate::engine::runtime::containerd::Containerd;
     use crate::engine::runtime::cri::Cri;
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixListener;
 
     async fn refusals(path: &Path) -> [RuntimeError; 2] {
@@ -198,6 +226,54 @@ mod tests {
             }
             server.abort();
         }
+    }
+
+    /// Speaks just enough HTTP/2 to be connected to, answers no request, and gives `signs` of life before it falls silent.
+    async fn mute(listener: UnixListener, signs: usize) {
+        const SETTINGS: u8 = 4;
+        const PING: u8 = 6;
+        const ACK: u8 = 1;
+        let frame = |kind: u8, flags: u8, payload: &[u8]| {
+            let length = u8::try_from(payload.len()).unwrap();
+            [&[0, 0, length, kind, flags, 0, 0, 0, 0], payload].concat()
+        };
+        // The first connection only asks whether somebody listens.
+        drop(listener.accept().await.unwrap());
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).await.unwrap();
+        stream.write_all(&frame(SETTINGS, 0, &[])).await.unwrap();
+        let (mut head, mut left) = ([0; 9], signs);
+        while stream.read_exact(&mut head).await.is_ok() {
+            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            stream.read_exact(&mut payload).await.unwrap();
+            match (head[3], head[4]) {
+                (SETTINGS, 0) => stream.write_all(&frame(SETTINGS, ACK, &[])).await.unwrap(),
+                (PING, 0) if left > 0 => {
+                    left -= 1;
+                    stream.write_all(&frame(PING, ACK, &payload)).await.unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn work_may_take_as_long_as_the_runtime_gives_signs_of_life_and_a_hung_one_is_told() {
+        const SIGNS: usize = 5;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sock");
+        let server = tokio::spawn(mute(UnixListener::bind(&path).unwrap(), SIGNS));
+        let alive = Alive { after: Duration::from_millis(60), within: Duration::from_millis(60) };
+        let socket = Socket::watched(&path, alive).await.unwrap();
+        let began = std::time::Instant::now();
+        let mut client =
+            crate::engine::runtime::proto::version::version_client::VersionClient::new(socket.channel());
+        let error = socket.done("unpack sha256:ab", client.version(())).await.unwrap_err();
+        let signs = u32::try_from(SIGNS).unwrap();
+        assert!(began.elapsed() > alive.after * signs, "it was waited for through {SIGNS} signs of life");
+        assert!(matches!(&error, RuntimeError::Gone { asked, .. } if asked == "unpack sha256:ab"), "{error}");
+        server.abort();
     }
 
     #[test]

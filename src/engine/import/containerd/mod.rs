@@ -5,6 +5,7 @@ pub mod names;
 mod node;
 mod pieces;
 mod run;
+mod stall;
 mod unpack;
 mod write;
 

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::Blob;
-use super::write::{REFERENCE, SOURCE};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, Manifest};
 use crate::domain::media_type as mt;
@@ -14,6 +13,7 @@ use crate::engine::hash::sha256;
 use crate::engine::import::error::ImportError;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::runtime::containerd::Labels;
+use crate::engine::runtime::containerd::labels::{REFERENCE, SOURCE};
 
 /// The longest configuration that is read, in bytes; containerd reads no longer one.
 const MAX_CONFIG: u64 = 8 * 1024 * 1024;

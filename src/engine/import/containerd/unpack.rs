@@ -143,7 +143,7 @@ impl Run {
             Err(error) => return Err(error.into()),
         };
         let filled = async {
-            let tar = daemon.unpack(&layer.blob, &mounts).await?;
+            let tar = self.watched(&key, layer, daemon.unpack(&layer.blob, &mounts)).await?;
             if tar != layer.diff_id.to_string() {
                 let reason = format!("unpacked it has the digest {tar}, its image says {}", layer.diff_id);
                 let (image, digest) = (image.to_owned(), layer.blob.digest.clone());

@@ -18,17 +18,10 @@ use crate::engine::import::stopped::Stopped;
 use crate::engine::import::stream::cause;
 use crate::engine::runtime::containerd::Labels;
 use crate::engine::runtime::containerd::content::{Opened, Writer};
-use crate::engine::runtime::containerd::leases::Kept;
 use crate::engine::runtime::error::RuntimeError;
 
 /// Bytes of one message; larger ones are slower, smaller ones too (measured with 1.6 and 2.1).
 const MESSAGE: usize = 1024 * 1024;
-/// What the label of a blob's origin begins with; the registry follows.
-pub(super) const SOURCE: &str = "containerd.io/distribution.source.";
-/// What the labels begin with that keep other blobs from being collected (containerd's garbage-collection.md).
-pub(super) const REFERENCE: &str = "containerd.io/gc.ref.content";
-/// Bytes of key and value of a label together, at most.
-const LONGEST: usize = 4096;
 /// Messages read ahead of the daemon.
 const AHEAD: usize = 1;
 
@@ -124,16 +117,12 @@ impl Run {
     }
 
     /// A blob that the daemon said it has: kept by the lease, with the labels that lead on from it; false where it is
-    /// gone meanwhile. Looked at after the lease has it, as it may be collected before.
+    /// gone meanwhile.
     async fn there(&self, feed: &Feed, node: &Node) -> Result<bool> {
-        self.daemon.keep(Kept::Content(&node.digest.to_string())).await?;
-        let Some(there) = self.daemon.blob_labels(&node.digest).await? else { return Ok(false) };
-        self.job.pass(node);
-        let mut wanted = there.clone();
-        merge(&mut wanted, &feed.labels);
-        if wanted != there {
-            self.daemon.label_blob(&node.digest, &wanted).await?;
+        if !self.daemon.adopt(&feed.blob, &feed.labels).await? {
+            return Ok(false);
         }
+        self.job.pass(node);
         self.sums.found(node.size);
         self.job.meter.add(node.size);
         Ok(true)
@@ -145,7 +134,7 @@ impl Run {
     /// As it is to bring it.
     pub(super) async fn bring_again(&self, digest: &Digest) -> Result<bool> {
         let Some(feed) = self.feeds.iter().find(|feed| feed.blob.digest == *digest) else { return Ok(false) };
-        if self.daemon.blob_labels(digest).await?.is_some() {
+        if self.daemon.blob_info(digest).await?.is_some() {
             return Ok(false);
         }
         self.job.meter.take_back(feed.blob.size);
@@ -178,26 +167,6 @@ impl Run {
             return Err(Unsent { refused: false, error });
         }
         Ok(writer.commit().await?)
-    }
-}
-
-/// Adds labels to others; what keeps something from being collected stays as it is there, and where a blob came from is a list, as containerd keeps it.
-pub(super) fn merge(labels: &mut Labels, more: &Labels) {
-    for (key, value) in more {
-        let there = labels.entry(key.clone()).or_insert_with(|| value.clone());
-        if key.starts_with(REFERENCE) {
-            // What others hold by it must not become garbage.
-        } else if !key.starts_with(SOURCE) {
-            there.clone_from(value);
-        } else if !there.split(',').any(|repository| repository == value) {
-            let mut all: Vec<&str> = there.split(',').chain([value.as_str()]).collect();
-            all.sort_unstable();
-            let all = all.join(",");
-            // A label that containerd refuses as too long would keep the blob away.
-            if key.len() + all.len() <= LONGEST {
-                *there = all;
-            }
-        }
     }
 }
 
@@ -243,39 +212,5 @@ fn read(job: &Job, node: &Node, image: &str, skip: u64, to: &mpsc::Sender<Bytes>
             // The daemon takes no more of it, and says so itself.
             return Ok(());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_origin_of_a_blob_is_a_list_and_other_labels_are_replaced() {
-        let labels = |source: &str, other: &str| {
-            Labels::from([
-                (format!("{SOURCE}quay.io"), source.to_owned()),
-                ("x".to_owned(), other.to_owned()),
-            ])
-        };
-        for (there, more, merged) in
-            [("b/c", "a/b", "a/b,b/c"), ("a/b,b/c", "b/c", "a/b,b/c"), ("a/b", "a/b", "a/b")]
-        {
-            let mut all = labels(there, "1");
-            merge(&mut all, &labels(more, "2"));
-            assert_eq!(all, labels(merged, "2"));
-        }
-        let mut long = labels(&"a".repeat(4000), "1");
-        merge(&mut long, &labels(&"b".repeat(100), "1"));
-        assert_eq!(long, labels(&"a".repeat(4000), "1"), "a label has its limit");
-    }
-
-    #[test]
-    fn what_keeps_a_blob_from_being_collected_is_never_taken_over() {
-        let of = |key: &str, value: &str| Labels::from([(format!("{REFERENCE}.{key}"), value.to_owned())]);
-        let mut all = of("m.0", "another child");
-        merge(&mut all, &of("m.0", "ours"));
-        merge(&mut all, &of("m.abc", "ours"));
-        assert_eq!(all, [of("m.0", "another child"), of("m.abc", "ours")].into_iter().flatten().collect());
     }
 }

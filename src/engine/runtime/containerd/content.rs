@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::labels::merge;
+use super::leases::Kept;
 use super::{Blob, Containerd, Labels, Result};
 use crate::domain::digest::Digest;
 use crate::engine::runtime::error::RuntimeError;
@@ -20,8 +22,6 @@ use wire::content_client::ContentClient;
 
 /// Messages on their way that are not answered yet.
 const WINDOW: usize = 2;
-/// How long the answer to one message may take; a commit is synced to disk first.
-const PIECE: Duration = Duration::from_secs(10 * 60);
 /// How often, and how long apart, a blob is asked for that another client writes, as a run that was just killed.
 const TRIES: u32 = 10;
 const APART: Duration = Duration::from_millis(200);
@@ -36,6 +36,7 @@ pub enum Opened {
 
 /// A blob that is being written. Dropped, it stays unfinished: the daemon keeps the part as long as its lease.
 pub struct Writer {
+    daemon: Containerd,
     socket: Socket,
     blob: Blob,
     reference: String,
@@ -68,21 +69,43 @@ impl Containerd {
         Ok(blobs)
     }
 
-    /// The labels of a blob; nothing where it is not there.
+    /// Length and labels of a blob; nothing where it is not there.
     ///
     /// # Errors
     /// As it answers.
-    pub async fn blob_labels(&self, digest: &Digest) -> Result<Option<Labels>> {
+    pub async fn blob_info(&self, digest: &Digest) -> Result<Option<(u64, Labels)>> {
         let request = self.request(wire::InfoRequest { digest: digest.to_string() });
         let call = async { self.content_client().info(request).await };
         match self.socket.answer(&format!("tell of {digest}"), QUICK, call).await {
             Ok(answer) => {
-                let labels = answer.into_inner().info.map(|info| info.labels).unwrap_or_default();
-                Ok(Some(labels.into_iter().collect()))
+                let info = answer.into_inner().info.unwrap_or_default();
+                let size = u64::try_from(info.size).unwrap_or(0);
+                Ok(Some((size, info.labels.into_iter().collect())))
             }
             Err(error) if error.not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes over a blob that is there already: kept by the lease, of the right length, with these labels beside its own.
+    /// Tells whether it is there still.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Length`]; as it answers.
+    pub async fn adopt(&self, blob: &Blob, labels: &Labels) -> Result<bool> {
+        // First, so that it is not collected in between.
+        self.keep(Kept::Content(&blob.digest.to_string())).await?;
+        let Some((size, there)) = self.blob_info(&blob.digest).await? else { return Ok(false) };
+        if size != blob.size {
+            let (socket, digest) = (self.socket.path().to_owned(), blob.digest.clone());
+            return Err(RuntimeError::Length { socket, digest, expected: blob.size, actual: size });
+        }
+        let mut wanted = there.clone();
+        merge(&mut wanted, labels);
+        if wanted != there {
+            self.label_blob(&blob.digest, &wanted).await?;
+        }
+        Ok(true)
     }
 
     /// Sets these labels of a blob; others stay.
@@ -96,7 +119,7 @@ impl Containerd {
         let message = wire::UpdateRequest { info: Some(info), update_mask: Some(FieldMask { paths }) };
         let request = self.request(message);
         let call = async { self.content_client().update(request).await };
-        self.socket.answer(&format!("label {digest}"), QUICK, call).await?;
+        self.socket.done(&format!("label {digest}"), call).await?;
         Ok(())
     }
 
@@ -127,12 +150,13 @@ impl Containerd {
         let asked = format!("take {}", blob.digest);
         let request = self.request(requests);
         let call = async { self.content_client().write(request).await };
-        let mut answers = self.socket.answer(&asked, PIECE, call).await?.into_inner();
-        let Some(status) = self.socket.answer(&asked, PIECE, answers.message()).await? else {
+        let mut answers = self.socket.done(&asked, call).await?.into_inner();
+        let Some(status) = self.socket.done(&asked, answers.message()).await? else {
             return Err(ended(&self.socket, asked));
         };
         let offset = u64::try_from(status.offset).unwrap_or(0).min(blob.size);
         Ok(Opened::Writer(Box::new(Writer {
+            daemon: self.clone(),
             socket: self.socket.clone(),
             blob: blob.clone(),
             reference,
@@ -151,7 +175,7 @@ impl Containerd {
     pub async fn abort_blob(&self, digest: &Digest) -> Result<()> {
         let request = self.request(wire::AbortRequest { r#ref: format!("airlift-{digest}") });
         let call = async { self.content_client().abort(request).await };
-        match self.socket.answer(&format!("forget {digest}"), QUICK, call).await {
+        match self.socket.done(&format!("forget {digest}"), call).await {
             Err(error) if !error.not_found() => Err(error),
             _ => Ok(()),
         }
@@ -198,10 +222,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Has the daemon hash the whole and keep it.
+    /// Has the daemon hash the whole and keep it. What it has from another client meanwhile is taken over.
     ///
     /// # Errors
-    /// As it answers; that it has the blob meanwhile is none.
+    /// As it answers; as [`Containerd::adopt`].
     pub async fn commit(mut self) -> Result<()> {
         let mut message = message(Commit, &self.reference, &self.blob);
         message.offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
@@ -214,7 +238,10 @@ impl Writer {
             Ok(())
         };
         match done.await {
-            Err(RuntimeError::Refused { code: tonic::Code::AlreadyExists, .. }) => Ok(()),
+            // Where it is gone by then, whoever looks for it brings it again.
+            Err(error) if error.is_there_already() => {
+                self.daemon.adopt(&self.blob, &self.labels).await.map(drop)
+            }
             other => other,
         }
     }
@@ -240,7 +267,7 @@ impl Writer {
 
     async fn take_answer(&mut self) -> Result<()> {
         let asked = self.asked();
-        match self.socket.answer(&asked, PIECE, self.answers.message()).await? {
+        match self.socket.done(&asked, self.answers.message()).await? {
             Some(_) => {
                 self.unanswered = self.unanswered.saturating_sub(1);
                 Ok(())

@@ -57,7 +57,7 @@ impl Containerd {
     pub async fn create_record(&self, record: &Record) -> Result<()> {
         let request = self.request(wire::CreateImageRequest { image: Some(record.to_wire()) });
         let call = async { self.image_client().create(request).await };
-        self.socket.answer(&format!("name {}", record.name), QUICK, call).await?;
+        self.socket.done(&format!("name {}", record.name), call).await?;
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Containerd {
             update_mask: Some(FieldMask { paths }),
         });
         let call = async { self.image_client().update(request).await };
-        self.socket.answer(&format!("rename {}", record.name), QUICK, call).await?;
+        self.socket.done(&format!("rename {}", record.name), call).await?;
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Containerd {
     pub async fn remove_record(&self, name: &str, sync: bool) -> Result<()> {
         let request = self.request(wire::DeleteImageRequest { name: name.to_owned(), sync });
         let call = async { self.image_client().delete(request).await };
-        match self.socket.answer(&format!("remove the name {name}"), QUICK * 5, call).await {
+        match self.socket.done(&format!("remove the name {name}"), call).await {
             Err(error) if !error.not_found() => Err(error),
             _ => Ok(()),
         }

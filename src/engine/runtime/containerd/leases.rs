@@ -53,7 +53,7 @@ impl Containerd {
         let labels: HashMap<_, _> = known.map(|(key, value)| (key.to_owned(), value.clone())).collect();
         let request = self.request(wire::CreateRequest { id: lease.id.clone(), labels });
         let call = async { self.leases().create(request).await };
-        self.socket.answer("make a lease", QUICK, call).await?;
+        self.socket.done("make a lease", call).await?;
         Ok(self.under(&lease.id))
     }
 
@@ -88,7 +88,7 @@ impl Containerd {
         };
         let request = self.request(wire::AddResourceRequest { id: lease, resource: Some(resource) });
         let call = async { self.leases().add_resource(request).await };
-        self.socket.answer("keep what is there", QUICK, call).await?;
+        self.socket.done("keep what is there", call).await?;
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Containerd {
     pub async fn release(&self, id: &str, sync: bool) -> Result<()> {
         let request = self.request(wire::DeleteRequest { id: id.to_owned(), sync });
         let call = async { self.leases().delete(request).await };
-        match self.socket.answer("end a lease", QUICK * 5, call).await {
+        match self.socket.done("end a lease", call).await {
             Err(error) if !error.not_found() => Err(error),
             _ => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod images;
+pub mod labels;
 pub mod leases;
 pub mod snapshots;
 

@@ -1,7 +1,5 @@
 //! Unpacked layers: made from a parent, filled by containerd from a layer of its content store, committed by chain id.
 
-use std::time::Duration;
-
 use tonic::transport::Channel;
 
 use super::{Blob, Containerd, Labels, Result};
@@ -10,9 +8,6 @@ use crate::engine::runtime::grpc::QUICK;
 use crate::engine::runtime::proto::{diff, snapshots as wire, types};
 use diff::diff_client::DiffClient;
 use wire::snapshots_client::SnapshotsClient;
-
-/// How long the unpacking of one layer may take; it tells nothing of how far it is.
-const UNPACK: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Where a snapshot that is not committed can be written to.
 #[derive(Clone, Debug)]
@@ -56,7 +51,7 @@ impl Containerd {
             labels: labels.into_iter().collect(),
         });
         let call = async { self.snapshot_client().prepare(request).await };
-        let answer = self.socket.answer("prepare a snapshot", QUICK, call).await?;
+        let answer = self.socket.done("prepare a snapshot", call).await?;
         Ok(Mounts(answer.into_inner().mounts))
     }
 
@@ -69,8 +64,20 @@ impl Containerd {
             self.request(diff::ApplyRequest { diff: Some(layer.to_wire()), mounts: mounts.0.clone() });
         let mut client = DiffClient::new(self.socket.channel());
         let asked = format!("unpack {}", layer.digest);
-        let answer = self.socket.answer(&asked, UNPACK, client.apply(request)).await?.into_inner();
+        let answer = self.socket.done(&asked, client.apply(request)).await?.into_inner();
         Ok(answer.applied.map(|applied| applied.digest).unwrap_or_default())
+    }
+
+    /// Bytes and files that a snapshot holds on disk; of one that is being filled, so far.
+    ///
+    /// # Errors
+    /// As it answers; files may go while it counts them.
+    pub async fn usage(&self, snapshotter: &str, key: &str) -> Result<(i64, i64)> {
+        let request =
+            self.request(wire::UsageRequest { snapshotter: snapshotter.to_owned(), key: key.to_owned() });
+        let call = async { self.snapshot_client().usage(request).await };
+        let answer = self.socket.done(&format!("tell how large snapshot {key} is"), call).await?.into_inner();
+        Ok((answer.size, answer.inodes))
     }
 
     /// Commits a snapshot under its name; that one of that name is there meanwhile is told, and is no failure.
@@ -91,7 +98,7 @@ impl Containerd {
             labels: labels.into_iter().collect(),
         });
         let call = async { self.snapshot_client().commit(request).await };
-        self.socket.answer(&format!("commit snapshot {name}"), QUICK * 5, call).await?;
+        self.socket.done(&format!("commit snapshot {name}"), call).await?;
         Ok(())
     }
 
@@ -105,7 +112,7 @@ impl Containerd {
             key: key.to_owned(),
         });
         let call = async { self.snapshot_client().remove(request).await };
-        match self.socket.answer(&format!("remove snapshot {key}"), QUICK, call).await {
+        match self.socket.done(&format!("remove snapshot {key}"), call).await {
             Err(RuntimeError::Refused { code: tonic::Code::NotFound, .. }) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
