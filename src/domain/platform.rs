@@ -33,6 +33,12 @@ impl Platform {
             && (self.variant.is_none() || self.normal_variant() == other.normal_variant())
     }
 
+    /// Whether it is the same, however it is written: `arm64/v8` is `arm64`, `arm` is `arm/v7`, `amd64/v1` is `amd64`.
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.os, &self.architecture) == (&other.os, &other.architecture)
+            && self.normal_variant() == other.normal_variant()
+    }
+
     /// The platform this program was built for, which is the node's when it runs there.
     pub fn host() -> Self {
         let architecture = match std::env::consts::ARCH {

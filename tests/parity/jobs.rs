@@ -136,8 +136,15 @@ fn packs() -> Vec<JobSpec> {
     resolves.into_iter().map(JobSpec::Resolve).chain(packed.into_iter().map(JobSpec::Pack)).collect()
 }
 
-fn undo(file: Option<&str>, state: &str, dry_run: bool) -> JobSpec {
-    JobSpec::Undo(UndoSpec { file: file.map(Into::into), state: state.into(), list: false, dry_run })
+fn undos() -> Vec<JobSpec> {
+    let undo = |file: Option<&str>, state: &str, dry_run| {
+        JobSpec::Undo(UndoSpec { file: file.map(Into::into), state: state.into(), list: false, dry_run })
+    };
+    vec![
+        undo(Some("-r.json"), "/s", false),
+        undo(None, "-s", true),
+        JobSpec::Undo(UndoSpec { file: None, state: places().state, list: true, dry_run: false }),
+    ]
 }
 
 fn verifications() -> Vec<JobSpec> {
@@ -194,9 +201,6 @@ fn verifications() -> Vec<JobSpec> {
         job(SignerSpec::Agent(None), true),
         import(verify_of("/b-1"), one),
         import(strict, all),
-        undo(Some("-r.json"), "/s", false),
-        undo(None, "-s", true),
-        JobSpec::Undo(UndoSpec { file: None, state: places().state, list: true, dry_run: false }),
         JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
         JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
         JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),
@@ -287,7 +291,8 @@ fn services() -> Vec<JobSpec> {
 #[test]
 fn the_command_line_of_a_job_starts_that_very_job_and_so_does_its_record() {
     let mut subcommands = std::collections::BTreeSet::new();
-    for spec in packs().into_iter().chain(verifications()).chain(keys()).chain(media()).chain(services()) {
+    let specs = [packs(), verifications(), undos(), keys(), media(), services()];
+    for spec in specs.into_iter().flatten() {
         assert_eq!(started_by(&spec.command_line(&places())), spec);
         let record = serde_json::to_vec(&spec).unwrap();
         assert_eq!(serde_json::from_slice::<JobSpec>(&record).unwrap(), spec);

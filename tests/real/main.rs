@@ -24,6 +24,8 @@ mod import_containerd_cut;
 #[cfg(test)]
 mod import_containerd_gone;
 #[cfg(test)]
+mod import_containerd_hard;
+#[cfg(test)]
 mod import_containerd_live;
 #[cfg(test)]
 mod import_containerd_undo;

@@ -17,6 +17,7 @@ use super::proof::{self, Expected};
 use super::report::Outcome;
 use super::{Job, Planned, Written};
 use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
+use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -86,11 +87,13 @@ impl Survey {
 async fn all_pieces(
     job: &Job,
     target: &ContainerdTarget,
+    node: &Node,
     images: &Arc<Vec<ImageGraph>>,
 ) -> Result<Vec<Result<Arc<Pieces>>>> {
     let (job, images, target) = (job.clone(), Arc::clone(images), target.to_string());
+    let platform = node.platform.clone();
     blocking(move || {
-        let wanted = pieces::Wanted::new(job.spec.platform.as_ref());
+        let wanted = pieces::Wanted::new(job.spec.platform.as_ref(), platform);
         let one = |image| pieces::pieces(&job.bundle, image, &target, &wanted).map(Arc::new);
         Ok(images.iter().map(one).collect())
     })
@@ -106,7 +109,7 @@ pub(super) async fn plan(
     let survey = Survey::of(target).await?;
     let mut planned = Vec::with_capacity(images.len());
     let mut adding = Vec::new();
-    for pieces in all_pieces(job, target, images).await? {
+    for pieces in all_pieces(job, target, &survey.node, images).await? {
         job.ctx.check()?;
         planned.push(match pieces {
             Ok(pieces) => {
@@ -122,12 +125,14 @@ pub(super) async fn plan(
             Err(error) => return Err(error),
         });
     }
-    room(job, survey, adding).await?;
+    if let Some(warning) = room(job, survey, adding).await? {
+        job.ctx.warn(warning);
+    }
     Ok(planned)
 }
 
-/// Fails where what is to be added does not fit.
-async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<()> {
+/// Fails where the blobs of what is to be added do not fit; gives what is to be said of its unpacked layers.
+async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<Option<String>> {
     let job = job.clone();
     blocking(move || {
         let (mut seen, mut chains) = (std::collections::HashSet::new(), std::collections::HashSet::new());
@@ -157,7 +162,7 @@ pub(super) async fn apply(
 ) -> Result<Written> {
     let survey = Survey::of(target).await?;
     let mut all = Vec::with_capacity(images.len());
-    for (planned, pieces) in plan.iter().zip(all_pieces(job, target, images).await?) {
+    for (planned, pieces) in plan.iter().zip(all_pieces(job, target, &survey.node, images).await?) {
         // What was refused stays so; what was not was read a moment ago.
         all.push(if planned.refused().is_some() { None } else { Some(pieces?) });
     }
@@ -177,10 +182,10 @@ pub(super) async fn apply(
     };
     // What is complete is named, also where another image ended the run.
     let named = Box::pin(run.name(&wanted, images, &mut failures)).await;
-    written.changes = match (named, ended) {
-        (Ok(changes), None) => changes,
+    match (named, ended) {
+        (Ok(named), None) => (written.changes, written.general) = (named.changes, named.notes),
         (_, Some(error)) | (Err(error), None) => return Err(run.give_up(error).await),
-    };
+    }
     run.end().await?;
     (written.written, written.present) = run.sums.get();
     written.outcomes = (0..images.len())
@@ -236,7 +241,7 @@ fn answers(image: &ImageGraph, pieces: &Pieces) -> Expected {
 /// # Errors
 /// [`ImportError::Unfit`] where no pod of a node of that platform can run it; [`ImportError::Document`].
 pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Expected> {
-    let wanted = pieces::Wanted::new(job.spec.platform.as_ref());
+    let wanted = pieces::Wanted::new(job.spec.platform.as_ref(), Platform::host());
     Ok(answers(image, &pieces::pieces(&job.bundle, image, target, &wanted)?))
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::pieces::Layer;
 use crate::domain::media_type::{self as mt, Compression};
+use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::ctx::JobCtx;
@@ -27,6 +28,8 @@ const GROWTH: u64 = 3;
 pub(super) struct Node {
     /// What images are unpacked into.
     pub(super) snapshotter: String,
+    /// What containers run on there, as containerd says it.
+    pub(super) platform: Platform,
     /// Where blobs lie.
     content: Option<PathBuf>,
     /// Where unpacked layers lie.
@@ -53,8 +56,12 @@ impl Node {
         };
         let snapshotter = of(SNAPSHOTTER).find(by_root).or_else(|| of(SNAPSHOTTER).find(by_name));
         let id = snapshotter.map_or_else(|| DEFAULT_SNAPSHOTTER.to_owned(), |plugin| plugin.id.clone());
-        let own = of(SNAPSHOTTER).find(|plugin| plugin.id == id).and_then(|plugin| plugin.root.clone());
+        let own = of(SNAPSHOTTER).find(|plugin| plugin.id == id);
+        // A snapshotter that is a program of its own may not say it; the others run on the same machine.
+        let platform = own.into_iter().chain(plugins).find_map(|plugin| plugin.platforms.first().cloned());
+        let own = own.and_then(|plugin| plugin.root.clone());
         Self {
+            platform: platform.unwrap_or_else(Platform::host),
             unpacked: own.or_else(|| images.map(Path::to_owned)),
             content: of(CONTENT).find_map(|plugin| plugin.root.clone()),
             snapshotter: id,
@@ -66,34 +73,46 @@ impl Node {
         self.content.iter().chain(&self.unpacked).map(PathBuf::as_path)
     }
 
-    /// Fails where so many bytes of blobs and of unpacked layers cannot be put. Blocks.
-    pub(super) fn room(&self, ctx: &JobCtx, blobs: u64, unpacked: u64) -> Result<()> {
+    /// Fails where so many bytes of blobs cannot be put. How large layers are unpacked is an estimate: where they may not
+    /// fit, that is said. Blocks.
+    pub(super) fn room(&self, ctx: &JobCtx, blobs: u64, unpacked: u64) -> Result<Option<String>> {
         let free = |path: &Option<PathBuf>| {
             // A directory of another name space cannot be asked from here; the daemon will say when it is full.
             path.as_ref().and_then(|path| ctx.files.space(path).ok()?.free.map(|free| (path.clone(), free)))
         };
         let (content, layers) = (free(&self.content), free(&self.unpacked));
-        let needs = match (content, layers) {
-            (Some((path, free)), Some((other, _))) if durable::together(&path, &other) => {
-                vec![(path, blobs.saturating_add(unpacked), free)]
-            }
-            (content, layers) => {
-                let content = content.map(|(path, free)| (path, blobs, free));
-                content.into_iter().chain(layers.map(|(path, free)| (path, unpacked, free))).collect()
-            }
-        };
-        match needs.into_iter().find(|(_, needed, free)| needed > free) {
-            Some((path, needed, free)) => Err(ImportError::Space { path, needed, free }.into()),
-            None => Ok(()),
+        if let Some((path, free)) = content.as_ref().filter(|(_, free)| blobs > *free) {
+            return Err(ImportError::Space { path: path.clone(), needed: blobs, free: *free }.into());
         }
+        let shared = match (&content, &layers) {
+            (Some((path, _)), Some((other, _))) => durable::together(path, other),
+            _ => false,
+        };
+        let needed = if shared { blobs.saturating_add(unpacked) } else { unpacked };
+        Ok(layers.filter(|(_, free)| needed > *free).map(|(path, free)| {
+            format!(
+                "{} may be too small: unpacked, the layers come to about {needed} bytes, its file system has {free} free",
+                path.display()
+            )
+        }))
     }
 
-    /// Has everything on disk that containerd wrote.
-    pub(super) async fn sync(&self) -> Result<()> {
+    /// Has everything on disk that containerd wrote, and gives what is not proved to be, in words.
+    pub(super) async fn sync(&self) -> Result<Vec<String>> {
+        const ALL: &str = "all file systems were written out instead, without word of whether that went well";
         let node = self.clone();
         blocking(move || {
             let failed = |(path, source)| FileError { operation: "sync the file system of", path, source };
-            Ok(durable::sync(node.roots()).map_err(failed)?)
+            let closed = durable::sync(node.roots()).map_err(failed)?;
+            let closed =
+                closed.iter().map(|root| format!("{} cannot be opened from here: {ALL}", root.display()));
+            let mut notes: Vec<String> = closed.collect();
+            if node.content.is_none() || node.unpacked.is_none() {
+                durable::sync_all();
+                notes
+                    .push(format!("where containerd and its {} write is not known: {ALL}", node.snapshotter));
+            }
+            Ok(notes)
         })
         .await
     }
@@ -132,7 +151,8 @@ mod tests {
     use super::*;
 
     fn plugin(kind: &str, id: &str, root: Option<&str>) -> Plugin {
-        Plugin { kind: kind.to_owned(), id: id.to_owned(), root: root.map(PathBuf::from) }
+        let platforms = if id == "overlayfs" { vec!["linux/arm/v7".parse().unwrap()] } else { Vec::new() };
+        Plugin { kind: kind.to_owned(), id: id.to_owned(), root: root.map(PathBuf::from), platforms }
     }
 
     #[test]
@@ -159,8 +179,45 @@ mod tests {
         ] {
             let node = Node::from(&plugins, told);
             assert_eq!(node.snapshotter, snapshotter, "{told:?}");
+            assert_eq!(node.platform.to_string(), "linux/arm/v7", "one of them says it");
             assert_eq!(node.unpacked.as_deref(), unpacked.map(Path::new), "{told:?}");
             assert_eq!(node.content.as_deref(), Some(Path::new("/r/content")));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_proved_to_be_on_disk_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("gone");
+        let platform = Platform::host();
+        let node = |unpacked: Option<&Path>| Node {
+            snapshotter: "stargz".to_owned(),
+            platform: platform.clone(),
+            content: Some(dir.path().to_owned()),
+            unpacked: unpacked.map(Path::to_owned),
+        };
+        assert!(node(Some(dir.path())).sync().await.unwrap().is_empty());
+        let closed = node(Some(&gone)).sync().await.unwrap();
+        assert!(closed.len() == 1 && closed[0].contains("gone cannot be opened"), "{closed:?}");
+        let unknown = node(None).sync().await.unwrap();
+        assert!(unknown.len() == 1 && unknown[0].contains("stargz write is not known"), "{unknown:?}");
+    }
+
+    #[test]
+    fn only_blobs_that_do_not_fit_are_refused_and_an_estimate_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Some(dir.path().to_owned());
+        let node = Node {
+            snapshotter: "overlayfs".to_owned(),
+            platform: Platform::host(),
+            content: path.clone(),
+            unpacked: path,
+        };
+        let ctx = JobCtx::silent();
+        assert_eq!(node.room(&ctx, 1, 1).unwrap(), None);
+        let said = node.room(&ctx, 1, u64::MAX).unwrap().unwrap();
+        assert!(said.contains("may be too small"), "{said}");
+        let refused = node.room(&ctx, u64::MAX, 1).unwrap_err();
+        assert_eq!(refused.kind(), crate::engine::error::Kind::Space);
     }
 }

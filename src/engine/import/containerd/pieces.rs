@@ -74,7 +74,7 @@ pub(super) fn pieces(
     let top = &image.image;
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     picker.find(&top.digest, &top.media_type, None, (&mut found, &mut seen))?;
-    let chosen = wanted.choose(found.iter().map(|found| found.config.platform()));
+    let chosen = wanted.choose(found.iter().map(|found| found.platform.clone()));
     if chosen.is_empty() {
         return Err(picker.nothing(&found));
     }
@@ -97,41 +97,77 @@ pub(super) fn pieces(
     Ok(Pieces { top, blobs: written.blobs, runs, names })
 }
 
-/// The platforms that a node runs, best first.
+/// Which platforms are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted(pub(super) Vec<Platform>);
+pub(super) enum Wanted {
+    /// The one that was asked for; of its variants all, where none was named.
+    Asked(Platform),
+    /// What a node runs, best first.
+    Node(Vec<Platform>),
+}
 
 impl Wanted {
-    /// The one that was asked for, or what this node's processor runs: its own architecture, else the older one that it
-    /// runs as well.
-    pub(super) fn new(asked: Option<&Platform>) -> Self {
-        let Some(asked) = asked else {
-            let host = Platform::host();
-            let older = match host.architecture.as_str() {
-                "amd64" => Some("386"),
-                "arm64" => Some("arm"),
-                _ => None,
-            };
-            let older = older.map(|older| Platform { architecture: older.to_owned(), ..host.clone() });
-            return Self([Some(host), older].into_iter().flatten().collect());
-        };
-        Self(vec![asked.clone()])
+    /// The one that was asked for, or what a node runs.
+    pub(super) fn new(asked: Option<&Platform>, node: Platform) -> Self {
+        asked.map_or_else(|| Self::Node(runs(node)), |asked| Self::Asked(asked.clone()))
     }
 
-    /// The places of all that match the best of these platforms for which there is one.
+    /// The one that there should be.
+    fn first(&self) -> Option<&Platform> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Node(all) => all.first(),
+        }
+    }
+
+    /// The places of all that were asked for, or of the one that containerd takes on the node: the first of the best.
     fn choose(&self, offered: impl Iterator<Item = Option<Platform>>) -> Vec<usize> {
         let offered: Vec<_> = offered.collect();
-        let matching = |wanted: &Platform| {
-            let takes = |offer: &Option<Platform>| offer.as_ref().is_some_and(|offer| wanted.accepts(offer));
-            (0..offered.len()).filter(|at| takes(&offered[*at])).collect::<Vec<_>>()
+        let place = |takes: &dyn Fn(&Platform) -> bool| {
+            let known = offered.iter().enumerate().filter_map(|(at, offer)| Some((at, offer.as_ref()?)));
+            known.filter(|(_, offer)| takes(offer)).map(|(at, _)| at).collect::<Vec<_>>()
         };
-        self.0.iter().map(matching).find(|found| !found.is_empty()).unwrap_or_default()
+        match self {
+            Self::Asked(asked) => place(&|offer| asked.accepts(offer)),
+            Self::Node(all) => {
+                let first = all.iter().find_map(|runs| place(&|offer| runs.is(offer)).first().copied());
+                first.into_iter().collect()
+            }
+        }
     }
+}
+
+/// What a node of a platform runs, best first, as containerd has it (its `platforms` package, "platformVector"): older
+/// variants of the same architecture, then the one before it.
+fn runs(node: Platform) -> Vec<Platform> {
+    let variants = |architecture: &'static str, versions: std::ops::RangeInclusive<u8>| {
+        let os = node.os.clone();
+        versions.rev().map(move |version| Platform {
+            os: os.clone(),
+            architecture: architecture.to_owned(),
+            variant: Some(format!("v{version}")),
+        })
+    };
+    let number = |default| {
+        let variant =
+            node.variant.as_deref().and_then(|variant| variant.strip_prefix('v')?.parse::<u8>().ok());
+        variant.unwrap_or(default)
+    };
+    let x86 = || Platform { os: node.os.clone(), architecture: "386".to_owned(), variant: None };
+    let older: Vec<Platform> = match node.architecture.as_str() {
+        "amd64" => variants("amd64", 1..=number(1).saturating_sub(1)).chain([x86()]).collect(),
+        "arm" => variants("arm", 5..=number(7).saturating_sub(1)).collect(),
+        "arm64" => variants("arm", 5..=8).collect(),
+        _ => Vec::new(),
+    };
+    std::iter::once(node.clone()).chain(older).collect()
 }
 
 /// A manifest of a platform.
 struct Found {
     digest: Digest,
+    /// As the index says, else the configuration: what containerd goes by.
+    platform: Option<Platform>,
     manifest: Manifest,
     config: ImageConfig,
 }
@@ -163,9 +199,11 @@ impl Picker<'_> {
     fn nothing(&self, found: &[Found]) -> EngineError {
         let has: Vec<String> = found
             .iter()
-            .map(|found| found.config.platform().map_or_else(|| "no platform".to_owned(), |p| p.to_string()))
+            .map(|found| {
+                found.platform.as_ref().map_or_else(|| "no platform".to_owned(), ToString::to_string)
+            })
             .collect();
-        let wanted = self.wanted.0.first().map(ToString::to_string).unwrap_or_default();
+        let wanted = self.wanted.first().map(ToString::to_string).unwrap_or_default();
         if has.is_empty() {
             let reason = "it is an artifact, not an image that a container can run".to_owned();
             return self.unfit(reason, "leave it out with --only, or import it into a registry");
@@ -207,7 +245,8 @@ impl Picker<'_> {
                 let bytes = self.bundle.read(&manifest.config.digest, MAX_CONFIG)?;
                 let config = ImageConfig::parse(&bytes)
                     .map_err(|error| self.broken(&manifest.config.digest, error.to_string()))?;
-                found.push(Found { digest: digest.clone(), manifest: *manifest, config });
+                let platform = place.and_then(|place| place.platform.clone()).or_else(|| config.platform());
+                found.push(Found { digest: digest.clone(), platform, manifest: *manifest, config });
             }
             Document::Manifest(_) => {}
         }
@@ -333,23 +372,45 @@ mod tests {
     }
 
     #[test]
-    fn the_own_architecture_comes_before_the_older_one_and_others_never_match() {
-        let node = Wanted(platforms(&["linux/amd64", "linux/386"]).into_iter().flatten().collect());
-        for (offered, chosen) in [
-            (vec!["linux/arm64", "linux/amd64", "linux/386"], vec![1]),
-            (vec!["linux/arm64", "linux/386"], vec![1]),
-            (vec!["linux/amd64", "linux/amd64/v3"], vec![0, 1]),
-            (vec!["linux/arm64", "windows/amd64"], vec![]),
+    fn on_a_node_the_manifest_is_the_one_that_containerd_takes() {
+        for (node, offered, chosen) in [
+            ("linux/amd64", vec!["linux/arm64", "linux/amd64", "linux/386"], Some(1)),
+            ("linux/amd64", vec!["linux/arm64", "linux/386"], Some(1)),
+            ("linux/amd64", vec!["linux/amd64/v3", "linux/amd64"], Some(1)),
+            ("linux/amd64", vec!["linux/amd64/v3", "linux/amd64/v1"], Some(1)),
+            ("linux/amd64", vec!["linux/amd64/v3"], None),
+            ("linux/amd64/v3", vec!["linux/amd64", "linux/amd64/v4", "linux/amd64/v2"], Some(2)),
+            ("linux/amd64/v3", vec!["linux/386", "linux/amd64"], Some(1)),
+            ("linux/amd64", vec!["linux/arm64", "windows/amd64"], None),
+            ("linux/amd64", vec!["linux/amd64", "linux/amd64"], Some(0)),
+            ("linux/arm64", vec!["linux/arm/v7", "linux/arm64/v8"], Some(1)),
+            ("linux/arm64/v8", vec!["linux/arm/v5", "linux/arm/v6", "linux/arm/v7"], Some(2)),
+            ("linux/arm64", vec!["linux/arm"], Some(0)),
+            ("linux/arm/v7", vec!["linux/arm/v6", "linux/arm/v7", "linux/arm64"], Some(1)),
+            ("linux/arm/v7", vec!["linux/arm/v5", "linux/arm/v6"], Some(1)),
+            ("linux/arm/v6", vec!["linux/arm/v7", "linux/arm/v5"], Some(1)),
+            ("linux/arm/v6", vec!["linux/arm"], None),
+            ("linux/arm", vec!["linux/arm/v6", "linux/arm/v7"], Some(1)),
+            ("linux/riscv64", vec!["linux/amd64", "linux/riscv64"], Some(1)),
         ] {
-            assert_eq!(node.choose(platforms(&offered).into_iter()), chosen, "{offered:?}");
+            let wanted = Wanted::new(None, node.parse().unwrap());
+            let chosen: Vec<usize> = chosen.into_iter().collect();
+            assert_eq!(wanted.choose(platforms(&offered).into_iter()), chosen, "{node} {offered:?}");
         }
-        assert_eq!(node.choose([None].into_iter()), Vec::<usize>::new());
+        let wanted = Wanted::new(None, Platform::host());
+        assert_eq!(wanted.choose([None].into_iter()), Vec::<usize>::new());
+        assert_eq!(wanted.first(), Some(&Platform::host()));
     }
 
     #[test]
-    fn without_a_word_the_platform_is_that_of_the_node() {
-        assert_eq!(Wanted::new(None).0[0], Platform::host());
-        let asked = "linux/arm/v7".parse().unwrap();
-        assert_eq!(Wanted::new(Some(&asked)).0, [asked]);
+    fn what_was_asked_for_is_taken_whatever_the_node_is() {
+        for (asked, offered, chosen) in [
+            ("linux/arm/v7", vec!["linux/amd64", "linux/arm/v6", "linux/arm/v7"], vec![2]),
+            ("linux/arm", vec!["linux/arm/v6", "linux/arm/v7"], vec![0, 1]),
+            ("linux/arm64", vec!["linux/arm/v7"], vec![]),
+        ] {
+            let wanted = Wanted::new(Some(&asked.parse().unwrap()), Platform::host());
+            assert_eq!(wanted.choose(platforms(&offered).into_iter()), chosen, "{asked} {offered:?}");
+        }
     }
 }

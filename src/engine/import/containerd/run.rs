@@ -13,7 +13,7 @@ use super::names::{self, Change, Records};
 use super::node::Node;
 use super::pieces::Pieces;
 use super::unpack::Chains;
-use super::write::{Feed, Standing, merge};
+use super::write::{Feed, Standing};
 use crate::domain::digest::Digest;
 use crate::domain::import::{ContainerdTarget, Target};
 use crate::domain::progress::{Event, Phase};
@@ -23,6 +23,7 @@ use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
 use crate::engine::meter::Meter;
 use crate::engine::runtime::containerd::Containerd;
+use crate::engine::runtime::containerd::labels::merge;
 
 /// Layers that are unpacked at once: each keeps a core of the daemon busy.
 const UNPACKING: usize = 4;
@@ -202,7 +203,7 @@ impl Run {
         wanted: &[Wanted],
         images: &[ImageGraph],
         failures: &mut Failures,
-    ) -> Result<Vec<Change>> {
+    ) -> Result<Named> {
         let mut complete = Vec::new();
         for image in wanted.iter().filter(|image| self.is_complete(image.at)) {
             match self.mend(&image.pieces, &image.name).await {
@@ -213,9 +214,9 @@ impl Run {
             }
         }
         if complete.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Named::default());
         }
-        self.node.sync().await?;
+        let notes = self.node.sync().await?;
         let records: Records = names::records(&self.daemon).await?;
         let target = Target::Containerd(ContainerdTarget {
             socket: self.daemon.path().to_owned(),
@@ -239,7 +240,7 @@ impl Run {
                 }
             }
         }
-        Ok(changes)
+        Ok(Named { changes, notes })
     }
 
     /// Ends the lease, and with it whatever has no name.
@@ -262,6 +263,15 @@ impl Run {
         let _ = self.end().await;
         error
     }
+}
+
+/// What came of naming.
+#[derive(Default)]
+pub(super) struct Named {
+    /// Names that were made or changed.
+    pub(super) changes: Vec<Change>,
+    /// What of it is not proved to be on disk.
+    pub(super) notes: Vec<String>,
 }
 
 /// Images that did not arrive, by their place.

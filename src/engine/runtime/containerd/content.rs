@@ -230,14 +230,15 @@ impl Writer {
         let mut message = message(Commit, &self.reference, &self.blob);
         message.offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
         message.labels = self.labels.clone().into_iter().collect();
-        let done = async {
+        let done: Result<()> = async {
             self.send(message).await?;
             while self.unanswered > 0 {
                 self.take_answer().await?;
             }
             Ok(())
-        };
-        match done.await {
+        }
+        .await;
+        match done {
             // Where it is gone by then, whoever looks for it brings it again.
             Err(error) if error.is_there_already() => {
                 self.daemon.adopt(&self.blob, &self.labels).await.map(drop)

@@ -10,7 +10,7 @@ pub const REFERENCE: &str = "containerd.io/gc.ref.content";
 const LONGEST: usize = 4096;
 
 /// Adds labels to others; what keeps something from being collected stays as it is there, and where a blob came from is a list, as containerd keeps it.
-pub(super) fn merge(labels: &mut Labels, more: &Labels) {
+pub fn merge(labels: &mut Labels, more: &Labels) {
     for (key, value) in more {
         let there = labels.entry(key.clone()).or_insert_with(|| value.clone());
         if key.starts_with(REFERENCE) {

@@ -16,6 +16,7 @@ use super::grpc::{MAX_MESSAGE, QUICK, Socket};
 use super::proto::{introspection, namespaces, types, version};
 use crate::domain::digest::Digest;
 use crate::domain::import::KUBELET_NAMESPACE;
+use crate::domain::platform::Platform;
 
 /// What calls name their namespace in (containerd's `pkg/namespaces`).
 const NAMESPACE: &str = "containerd-namespace";
@@ -55,6 +56,8 @@ pub struct Plugin {
     pub id: String,
     /// Its directory.
     pub root: Option<PathBuf>,
+    /// What it is for, best first.
+    pub platforms: Vec<Platform>,
 }
 
 impl Blob {
@@ -71,6 +74,15 @@ impl Blob {
         let digest = wire.digest.parse().ok()?;
         Some(Self { media_type: wire.media_type, digest, size: u64::try_from(wire.size).ok()? })
     }
+}
+
+fn platform(wire: types::Platform) -> Option<Platform> {
+    let types::Platform { os, architecture, variant } = wire;
+    (!os.is_empty() && !architecture.is_empty()).then(|| Platform {
+        os,
+        architecture,
+        variant: (!variant.is_empty()).then_some(variant),
+    })
 }
 
 impl Containerd {
@@ -155,6 +167,7 @@ impl Containerd {
             kind: plugin.r#type,
             id: plugin.id,
             root: plugin.exports.remove("root").map(PathBuf::from),
+            platforms: plugin.platforms.into_iter().filter_map(platform).collect(),
         };
         Ok(answer.into_inner().plugins.into_iter().map(plugin).collect())
     }
