@@ -13,14 +13,26 @@ const MOST_KIB: u64 = 64 << 10;
 /// How long containerd may take to answer first.
 const STARTING: Duration = Duration::from_secs(20);
 
+/// The programs of a line of versions.
+#[derive(Clone, Copy)]
+struct Line {
+    containerd: &'static str,
+    ctr: &'static str,
+}
+
+/// Debian's 1.6 as it is named there, and the current one as it is built for the tests.
+const LINES: [Line; 2] =
+    [Line { containerd: "containerd", ctr: "ctr" }, Line { containerd: "containerd-2", ctr: "ctr-2" }];
+
 /// A containerd with root, state and socket of its own; ends when dropped.
 struct Daemon {
     child: Child,
+    line: Line,
     dir: PathBuf,
 }
 
 impl Daemon {
-    fn start(dir: &Path) -> Outcome<Self> {
+    fn start(line: Line, dir: &Path) -> Outcome<Self> {
         remove(dir)?;
         fs::create_dir_all(dir)?;
         let path = |name: &str| dir.join(name).display().to_string();
@@ -33,10 +45,10 @@ impl Daemon {
             path("opt")
         );
         fs::write(dir.join("config.toml"), config)?;
-        let mut command = Command::new("containerd");
+        let mut command = Command::new(line.containerd);
         command.args(["--config", &path("config.toml")]).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(fs::File::create(dir.join("log"))?).spawn()?;
-        let daemon = Self { child, dir: dir.to_owned() };
+        let daemon = Self { child, line, dir: dir.to_owned() };
         let began = Instant::now();
         while daemon.ctr(&["version"]).quiet_status().is_err() {
             if began.elapsed() > STARTING {
@@ -52,7 +64,7 @@ impl Daemon {
     }
 
     fn ctr(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("ctr");
+        let mut command = Command::new(self.line.ctr);
         command.args(["--address", &self.socket(), "--connect-timeout", "1s", "-n", "k8s.io"]).args(words);
         command
     }
@@ -70,14 +82,24 @@ impl Drop for Daemon {
     }
 }
 
-/// Times first and second imports of the corpus beside the stock way, each into a containerd that is new.
+/// Times first and second imports of the corpus beside the stock way, each into a containerd that is new, of either line.
 pub(crate) fn imports(bench: &Bench) -> Outcome<()> {
     let has = |tool: &str| Command::new(tool).arg("--version").quiet_status().is_ok();
-    if !rustix::process::geteuid().is_root() || !["containerd", "ctr", "skopeo"].into_iter().all(has) {
-        say("  import into containerd: not measured: it needs root, containerd, ctr and skopeo");
-        bench.miss();
-        return Ok(());
+    for line in LINES {
+        let Line { containerd, ctr } = line;
+        if rustix::process::geteuid().is_root() && [containerd, ctr, "skopeo"].into_iter().all(has) {
+            imports_into(bench, line)?;
+        } else {
+            say(&format!(
+                "  import into {containerd}: not measured: it needs root, {containerd}, {ctr} and skopeo"
+            ));
+            bench.miss();
+        }
     }
+    Ok(())
+}
+
+fn imports_into(bench: &Bench, line: Line) -> Outcome<()> {
     bench.pack(&bench.host)?.quiet_status()?;
     let bundle = only_entry(&bench.path("medium"))?;
     let megabytes = bytes_under(&bundle)? as f64 / 1e6;
@@ -86,7 +108,7 @@ pub(crate) fn imports(bench: &Bench) -> Outcome<()> {
     for round in 0..=bench.runs {
         busy += usize::from(!settle(&mut bench.patience.borrow_mut()) && round > 0);
         for turn in 0..2 {
-            let daemon = Daemon::start(&bench.path("containerd"))?;
+            let daemon = Daemon::start(line, &bench.path("containerd"))?;
             if (turn + round) % 2 == 0 {
                 let first = timed(&mut import(bench, &bundle, &daemon))?;
                 let second = timed(&mut import(bench, &bundle, &daemon))?;
@@ -105,19 +127,20 @@ pub(crate) fn imports(bench: &Bench) -> Outcome<()> {
             remove(&bench.path("containerd"))?;
         }
     }
-    for (name, walls) in
-        [("import", &own), ("import again", &again), ("skopeo copy, ctr images import", &stock)]
-    {
+    let Line { containerd, ctr } = line;
+    let by_stock = format!("skopeo copy, {ctr} images import");
+    let (once, twice) = (format!("import into {containerd}"), format!("import again into {containerd}"));
+    for (name, walls) in [(&once, &own), (&twice, &again), (&by_stock, &stock)] {
         let (middle, least) = (median(walls), least(walls));
         say(&format!("  {name}: median {middle:.2} s, least {least:.2} s, of {megabytes:.0} MB"));
     }
     bench.tell_busy(busy);
-    bench.judge_most("import", peak, MOST_KIB);
+    bench.judge_most(&once, peak, MOST_KIB);
     let by = |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(a, b)| a / b).collect::<Vec<_>>();
     let bests = least(&own) / least(&stock);
-    bench.judge("import / skopeo copy, ctr images import", (&by(&own, &stock), bests), Wanted::AtMost(0.7));
+    bench.judge(&format!("{once} / {by_stock}"), (&by(&own, &stock), bests), Wanted::AtMost(0.7));
     let bests = least(&again) / least(&own);
-    bench.judge("import again / import", (&by(&again, &own), bests), Wanted::AtMost(0.05));
+    bench.judge(&format!("{twice} / the first"), (&by(&again, &own), bests), Wanted::AtMost(0.05));
     remove(&bench.path("medium"))
 }
 
@@ -132,10 +155,16 @@ fn import(bench: &Bench, bundle: &Path, daemon: &Daemon) -> Command {
 fn by_stock_tools(host: &str, bundle: &Path, daemon: &Daemon) -> Command {
     let mut command = Command::new("sh");
     command.arg("-ec").arg(
-        "bundle=$1; socket=$2; dir=$3; shift 3; for image; do rm -f \"$dir/archive.tar\"; \
+        "bundle=$1; socket=$2; dir=$3; ctr=$4; shift 4; for image; do rm -f \"$dir/archive.tar\"; \
          skopeo copy -q \"oci:$bundle:$image\" \"oci-archive:$dir/archive.tar:$image\"; \
-         ctr --address \"$socket\" -n k8s.io images import \"$dir/archive.tar\" >/dev/null; done; sync -f \"$dir\"",
+         \"$ctr\" --address \"$socket\" -n k8s.io images import \"$dir/archive.tar\" >/dev/null; done; sync -f \"$dir\"",
     );
-    command.arg("sh").arg(bundle).arg(daemon.socket()).arg(&daemon.dir).args(crate::references(host));
+    command
+        .arg("sh")
+        .arg(bundle)
+        .arg(daemon.socket())
+        .arg(&daemon.dir)
+        .arg(daemon.line.ctr)
+        .args(crate::references(host));
     command
 }

@@ -5,10 +5,12 @@
 //! signs and the others do not, so on a disk different work is compared. That is shown too, not judged. Verification
 //! is judged on a disk with every byte in its page cache, as tmpfs hands bytes out in pages of 4 KiB and media do not.
 //!
-//! Imports go into a private containerd, beside `skopeo copy` to an archive and `ctr images import`.
+//! Imports go into a private containerd, of both lines (`containerd-2` and `ctr-2` on `PATH`), beside `skopeo copy` to an
+//! archive and `ctr images import`.
 //!
 //! `AIRLIFT_BENCH_DIR`: where to judge packs (else `/dev/shm`, or `/var/tmp` where that is no tmpfs with room).
 //! `AIRLIFT_BENCH_DISK`: the disk (else `/var/tmp`). `AIRLIFT_BENCH_RUNS`: how often (else 9).
+//! `AIRLIFT_BENCH_IMAGES`: which of its images, as `busybox:1.35,redis:7.0` (else all).
 //! `AIRLIFT_BENCH_PROGRAM`: which program; memory is judged only then, as it counts for the static one.
 //! What is wanted and not had says `MISSED`, and ends with an error where `AIRLIFT_BENCH_STRICT=1`.
 
@@ -358,7 +360,8 @@ fn fetched_bytes(command: &mut Command) -> Outcome<u64> {
 }
 
 fn references(host: &str) -> Vec<String> {
-    IMAGES.iter().map(|image| format!("{host}/library/{image}")).collect()
+    let given = std::env::var("AIRLIFT_BENCH_IMAGES").unwrap_or_else(|_| IMAGES.join(","));
+    given.split(',').map(|image| format!("{host}/library/{image}")).collect()
 }
 
 fn only_entry(dir: &Path) -> Outcome<PathBuf> {
