@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::containerd::names::Change;
 use crate::domain::import::Target;
+use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, OutFile, open_named, read_whole};
@@ -62,7 +63,7 @@ pub struct NotedRun {
 
 /// What this run changes. All clones of a job share one.
 pub(super) struct Changes {
-    files: Arc<dyn Files>,
+    ctx: JobCtx,
     directory: Option<PathBuf>,
     begun: Begun,
     state: Mutex<State>,
@@ -72,32 +73,39 @@ pub(super) struct Changes {
 struct State {
     out: Option<(PathBuf, Box<dyn OutFile>)>,
     known: HashSet<String>,
+    /// Whether it cannot be noted, and that was said.
+    off: bool,
 }
 
 impl Changes {
     /// Of an import of a bundle, to be noted below the directory of history; nowhere, where there is none.
-    pub(super) fn new(
-        files: &Arc<dyn Files>,
-        history: Option<&Path>,
-        bundle: String,
-        begun: Timestamp,
-    ) -> Self {
-        let begun = Begun { format: FORMAT.to_owned(), begun, bundle };
+    pub(super) fn new(ctx: &JobCtx, history: Option<&Path>, bundle: String) -> Self {
+        let begun = Begun { format: FORMAT.to_owned(), begun: ctx.clock.now(), bundle };
         let directory = history.map(directory_of);
-        Self { files: Arc::clone(files), directory, begun, state: Mutex::default() }
+        Self { ctx: ctx.clone(), directory, begun, state: Mutex::default() }
     }
 
-    /// Notes changes that are about to be made; those that are noted already are not noted again. Blocks.
-    ///
-    /// # Errors
-    /// The kernel's; nothing is to be changed then without a word of it.
-    pub(super) fn note<'a>(
-        &self,
-        target: &Target,
-        changes: impl IntoIterator<Item = &'a Change>,
-    ) -> Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+    /// Notes changes that are about to be made; those that are noted already are not noted again. Where that cannot be
+    /// done it is said, once: pods wait for the images, and taking them back is a help only. Blocks.
+    pub(super) fn note<'a>(&self, target: &Target, changes: impl IntoIterator<Item = &'a Change>) {
+        let Some(directory) = &self.directory else { return };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.off {
+            return;
+        }
+        if let Err(error) = self.write(directory, &mut state, (target, changes)) {
+            state.off = true;
+            let words = "airlift undo will not know what this run changes from here on";
+            self.ctx.warn(format!("{words}: {}", error.message()));
+        }
+    }
+
+    fn write<'a>(
+        &self,
+        directory: &Path,
+        state: &mut State,
+        (target, changes): (&Target, impl IntoIterator<Item = &'a Change>),
+    ) -> Result<()> {
         let mut new = String::new();
         for change in changes {
             let line = Line { target: target.clone(), change: change.clone() };
@@ -127,12 +135,12 @@ impl Changes {
 
     /// Makes the next file, by number: no clock tells which came last.
     fn begin(&self, directory: &Path) -> Result<(PathBuf, Box<dyn OutFile>)> {
-        directory::create(&*self.files, directory)?;
-        let there = numbers(&*self.files, directory)?;
+        directory::create(&*self.ctx.files, directory)?;
+        let there = numbers(&*self.ctx.files, directory)?;
         let mut number = there.last().map_or(1, |last| last + 1);
         let (path, mut out) = loop {
             let path = directory.join(format!("{number:06}{SUFFIX}"));
-            match self.files.create(&path) {
+            match self.ctx.files.create(&path) {
                 // Another run took that number just now.
                 Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
                 other => break (path, other?),
@@ -142,9 +150,9 @@ impl Changes {
         line.push('\n');
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
         out.write_all(line.as_bytes()).map_err(failed)?;
-        self.files.sync_dir(directory)?;
+        self.ctx.files.sync_dir(directory)?;
         for old in there.iter().take((there.len() + 1).saturating_sub(KEPT)) {
-            self.files.remove(&directory.join(format!("{old:06}{SUFFIX}")))?;
+            self.ctx.files.remove(&directory.join(format!("{old:06}{SUFFIX}")))?;
         }
         Ok((path, out))
     }
@@ -221,15 +229,35 @@ pub(super) fn parse(text: &str) -> Option<(Begun, Vec<ByTarget>)> {
 mod tests {
     use super::*;
     use crate::domain::digest::Digest;
+    use crate::domain::progress::Event;
+    use crate::engine::ctx::Recording;
     use crate::engine::files::RealFiles;
+    use std::sync::Arc;
 
     fn change(name: &str) -> Change {
         Change { name: name.to_owned(), digest: Digest::sha256(&[1; 32]), was: None }
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
-        let files: Arc<dyn Files> = Arc::new(RealFiles);
-        Changes::new(&files, Some(history), bundle.to_owned(), Timestamp::UNIX_EPOCH)
+        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned())
+    }
+
+    #[test]
+    fn where_nothing_can_be_noted_that_is_said_once_and_holds_nothing_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let history = dir.path().join("a file");
+        std::fs::write(&history, "").unwrap();
+        let said = Arc::new(Recording::default());
+        let changes = Changes::new(&JobCtx::new(said.clone()), Some(&history), "a-1".to_owned());
+        let target: Target = "containerd".parse().unwrap();
+        changes.note(&target, [&change("a:1")]);
+        changes.note(&target, [&change("a:2")]);
+        let said = said.events();
+        assert!(
+            matches!(&said[..], [Event::Warning { text }] if text.contains("airlift undo will not know")),
+            "{said:?}"
+        );
+        assert_eq!(changes.file(), None);
     }
 
     #[test]
@@ -239,10 +267,10 @@ mod tests {
         assert_eq!(runs(&RealFiles, dir.path()).unwrap(), []);
         for bundle in ["a-1", "a-2"] {
             let changes = run(dir.path(), bundle);
-            changes.note(&target, []).unwrap();
+            changes.note(&target, []);
             assert_eq!(changes.file(), None, "a run that changes nothing leaves no file");
-            changes.note(&target, [&change("a:1"), &change("a:2")]).unwrap();
-            changes.note(&target, [&change("a:2"), &change("a:3")]).unwrap();
+            changes.note(&target, [&change("a:1"), &change("a:2")]);
+            changes.note(&target, [&change("a:2"), &change("a:3")]);
         }
         let runs = runs(&RealFiles, dir.path()).unwrap();
         let said = runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].1)).collect::<Vec<_>>();
@@ -259,7 +287,7 @@ mod tests {
     fn a_line_that_was_cut_off_is_no_change_and_other_files_are_none() {
         let dir = tempfile::tempdir().unwrap();
         let changes = run(dir.path(), "a-1");
-        changes.note(&"containerd".parse().unwrap(), [&change("a:1"), &change("a:2")]).unwrap();
+        changes.note(&"containerd".parse().unwrap(), [&change("a:1"), &change("a:2")]);
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, targets) = parse(&text[..text.len() - 5]).unwrap();
         assert_eq!(targets[0].1, [change("a:1")]);
@@ -272,7 +300,7 @@ mod tests {
     fn old_files_go_when_there_are_many() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..KEPT + 3 {
-            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [&change("a:1")]).unwrap();
+            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [&change("a:1")]);
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));

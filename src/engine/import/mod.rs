@@ -48,7 +48,7 @@ use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
 use proof::Proof;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
-use stopped::{Arrived, Stopped};
+use stopped::{Arrived, Stopped, first, unwritten};
 use stream::Incoming;
 
 /// What to import, and where to.
@@ -203,7 +203,7 @@ pub async fn import(
     let items = images.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
-    let changes = Changes::new(&ctx.files, history, bundle.document().directory(), ctx.clock.now());
+    let changes = Changes::new(ctx, history, bundle.document().directory());
     let job = Job {
         bundle,
         spec: Arc::clone(&spec),
@@ -274,30 +274,11 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
 }
 
-/// The first of several failures, with the others that say something else.
-fn first(failed: Vec<(&Target, EngineError)>) -> EngineError {
-    let mut failed = failed.into_iter();
-    let Some((_, first)) = failed.next() else { return crate::engine::error::Interrupted.into() };
-    let words: Vec<String> = failed
-        .filter(|(_, error)| error.message() != first.message())
-        .map(|(target, error)| format!("{target}: {}", error.message()))
-        .collect();
-    if words.is_empty() { first } else { Stopped::new(&first, words).into() }
-}
-
 /// An error of a target that came before the first byte; which target, is said to whoever listens.
 fn refused(job: &Job, target: &Target, error: EngineError) -> EngineError {
     job.arrived.failed(target, error.message());
     job.ctx.say(Event::Landed(job.arrived.landed(target, &[])));
     error
-}
-
-/// An error that came before the first byte, and says so.
-fn unwritten(error: EngineError) -> EngineError {
-    if error.hints().iter().any(|hint| hint.contains("nothing was ")) {
-        return error;
-    }
-    Stopped::new(&error, ["nothing was written to any target".to_owned()]).into()
 }
 
 /// The error that ended the writing, with what each target has by then.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::error::shortened;
 use crate::domain::import::Target;
 use crate::domain::progress::Landed;
-use crate::engine::error::{EngineError, Explain, Kind};
+use crate::engine::error::{EngineError, Explain, Interrupted, Kind};
 
 /// The images that a target has, noted as each gets its name there, and what went wrong with it.
 #[derive(Debug, Default)]
@@ -95,6 +95,25 @@ impl Explain for Stopped {
     fn hints(&self) -> Vec<String> {
         self.hints.clone()
     }
+}
+
+/// The first of several failures, with the others that say something else.
+pub(super) fn first(failed: Vec<(&Target, EngineError)>) -> EngineError {
+    let mut failed = failed.into_iter();
+    let Some((_, first)) = failed.next() else { return Interrupted.into() };
+    let words: Vec<String> = failed
+        .filter(|(_, error)| error.message() != first.message())
+        .map(|(target, error)| format!("{target}: {}", error.message()))
+        .collect();
+    if words.is_empty() { first } else { Stopped::new(&first, words).into() }
+}
+
+/// An error that came before the first byte, and says so.
+pub(super) fn unwritten(error: EngineError) -> EngineError {
+    if error.hints().iter().any(|hint| hint.contains("nothing was ")) {
+        return error;
+    }
+    Stopped::new(&error, ["nothing was written to any target".to_owned()]).into()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod claim;
 pub mod names;
 mod node;
 mod pieces;
+mod platforms;
 mod run;
 mod stall;
 mod unpack;
@@ -93,7 +94,7 @@ async fn all_pieces(
     let (job, images, target) = (job.clone(), Arc::clone(images), target.to_string());
     let platform = node.platform.clone();
     blocking(move || {
-        let wanted = pieces::Wanted::new(job.spec.platform.as_ref(), platform);
+        let wanted = platforms::Wanted::new(job.spec.platform.as_ref(), platform);
         let one = |image| pieces::pieces(&job.bundle, image, &target, &wanted).map(Arc::new);
         Ok(images.iter().map(one).collect())
     })
@@ -241,7 +242,7 @@ fn answers(image: &ImageGraph, pieces: &Pieces) -> Expected {
 /// # Errors
 /// [`ImportError::Unfit`] where no pod of a node of that platform can run it; [`ImportError::Document`].
 pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Expected> {
-    let wanted = pieces::Wanted::new(job.spec.platform.as_ref(), Platform::host());
+    let wanted = platforms::Wanted::new(job.spec.platform.as_ref(), Platform::host());
     Ok(answers(image, &pieces::pieces(&job.bundle, image, target, &wanted)?))
 }
 

@@ -142,7 +142,11 @@ impl Giver<'_> {
 
     async fn note(&self, changes: Vec<Change>) -> Result<()> {
         let (to, target) = (Arc::clone(self.changes), self.target.clone());
-        blocking(move || to.note(&target, &changes)).await
+        blocking(move || {
+            to.note(&target, &changes);
+            Ok(())
+        })
+        .await
     }
 
     /// Gives an image its names. All or none.
