@@ -749,7 +749,10 @@ fn take_back(desk: &mut Desk) {
     let names =
         UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
     let targets = vec![Undone { target: target("containerd"), names, files: FilesUndone::default() }];
-    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(UndoneReport { dry_run: false, targets, runs: Vec::new() }))));
+    desk.tell(Msg::Ended(
+        JobId(70),
+        done(JobReport::Undo(UndoneReport { dry_run: false, targets, runs: Vec::new() })),
+    ));
 }
 
 /// What was imported is taken back.
