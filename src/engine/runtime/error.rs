@@ -17,6 +17,14 @@ pub enum RuntimeError {
         /// The path.
         socket: PathBuf,
     },
+    /// Something that no program can listen on.
+    #[error("{} is no socket but {found}", socket.display())]
+    NotSocket {
+        /// The path.
+        socket: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A socket that nobody listens on.
     #[error("nobody listens on {}", socket.display())]
     Silent {
@@ -168,6 +176,9 @@ impl Explain for RuntimeError {
                 "is the runtime installed and running (systemctl status containerd)? k3s and RKE2 have theirs at \
                  /run/k3s/containerd/containerd.sock: name it as containerd:SOCKET"
             }
+            Self::NotSocket { .. } => {
+                "give the socket itself, as /run/containerd/containerd.sock; ctr -a SOCKET version tells whether it is one"
+            }
             Self::Silent { .. } => {
                 "the runtime is not running: start it (systemctl start containerd), then run this again"
             }
@@ -187,8 +198,7 @@ impl Explain for RuntimeError {
                 "the runtime hangs or its disk is very slow: see its journal, then run the same command again"
             }
             Self::Space { .. } => {
-                "free space on the file system of the runtime's root (df -h /var/lib/containerd); the same command then \
-                 does only what is missing"
+                "free space on the file system of the runtime's root; the same command then does only what is missing"
             }
             Self::Busy { .. } => "wait for the other import or pull to end, then run this again",
             Self::Length { .. } => {

@@ -159,11 +159,23 @@ fn slow(socket: &Path, asked: &str, limit: Duration) -> RuntimeError {
 fn unconnected(socket: PathBuf, source: io::Error) -> RuntimeError {
     match source.kind() {
         io::ErrorKind::NotFound => RuntimeError::NoSocket { socket },
-        io::ErrorKind::ConnectionRefused => RuntimeError::Silent { socket },
+        io::ErrorKind::ConnectionRefused => match no_socket(&socket) {
+            Some(found) => RuntimeError::NotSocket { socket, found },
+            None => RuntimeError::Silent { socket },
+        },
         io::ErrorKind::PermissionDenied => {
             RuntimeError::Denied { socket, user: rustix::process::geteuid().as_raw() }
         }
         _ => RuntimeError::Connect { socket, source },
+    }
+}
+
+/// What lies at a path where a socket should; nothing where it is one, or cannot be looked at.
+fn no_socket(path: &Path) -> Option<&'static str> {
+    match (path.is_dir(), path.is_file()) {
+        (true, _) => Some("a directory"),
+        (_, true) => Some("a plain file"),
+        _ => None,
     }
 }
 
@@ -204,6 +216,13 @@ mod tests {
         for error in refusals(&path).await {
             assert!(matches!(&error, RuntimeError::NoSocket { socket } if *socket == path), "{error}");
         }
+        std::fs::write(&path, "").unwrap();
+        for (path, found) in [(path.as_path(), "a plain file"), (dir.path(), "a directory")] {
+            for error in refusals(path).await {
+                assert!(error.to_string().ends_with(&format!("is no socket but {found}")), "{error}");
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
         drop(UnixListener::bind(&path).unwrap());
         for error in refusals(&path).await {
             assert!(matches!(&error, RuntimeError::Silent { socket } if *socket == path), "{error}");

@@ -17,10 +17,12 @@ use super::write::{Feed, Standing};
 use crate::domain::digest::Digest;
 use crate::domain::import::{ContainerdTarget, Target};
 use crate::domain::progress::{Event, Phase};
-use crate::engine::error::{EngineError, Interrupted, Result};
+use crate::domain::shell::shell_words;
+use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::import::Job;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
+use crate::engine::import::stopped::Stopped;
 use crate::engine::meter::Meter;
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::containerd::labels::merge;
@@ -261,7 +263,12 @@ impl Run {
     pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
         // Where the daemon is gone, the next run ends the lease.
         let _ = self.end().await;
-        error
+        if error.kind() != Kind::Space {
+            return error;
+        }
+        let roots: Vec<String> = self.node.roots().map(|root| root.display().to_string()).collect();
+        let look = format!("look at it with: df -h {}", shell_words(&roots));
+        Stopped::new(&error, (!roots.is_empty()).then_some(look)).into()
     }
 }
 

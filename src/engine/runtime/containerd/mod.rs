@@ -23,6 +23,9 @@ const NAMESPACE: &str = "containerd-namespace";
 /// What calls name their lease in (containerd's `pkg/leases`).
 const LEASE: &str = "containerd-lease";
 
+/// The namespace of containerd's own clients, as ctr and nerdctl, where they are told none.
+const DEFAULT_NAMESPACE: &str = "default";
+
 type Result<T> = std::result::Result<T, RuntimeError>;
 /// Labels, by name.
 pub type Labels = BTreeMap<String, String>;
@@ -96,8 +99,8 @@ impl Containerd {
             Self { socket, namespace: namespace.to_owned(), lease: None, version: String::new() };
         daemon.version =
             daemon.ask_version().await.map_err(|error| daemon.socket.another("containerd", error))?;
-        // That one is made when it is first written to.
-        if namespace != KUBELET_NAMESPACE {
+        // Those are made when they are first written to.
+        if ![KUBELET_NAMESPACE, DEFAULT_NAMESPACE].contains(&namespace) {
             let present = daemon.namespaces().await?;
             if !present.iter().any(|name| name == namespace) {
                 let (socket, namespace) = (path.to_owned(), namespace.to_owned());
