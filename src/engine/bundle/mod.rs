@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod foresee;
 pub mod graph;
 pub mod hash_all;
+mod inside;
 pub mod inspect;
 pub mod listing;
 mod nearby;

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::inside;
 use crate::domain::bundle::{Blob, BundleManifest, JOURNAL, MANIFEST, MAX_DOCUMENT, SIGNATURES, SUMS};
 use crate::domain::digest::{Digest, DigestError};
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
@@ -25,6 +26,8 @@ pub enum ReadError {
     NoBundle {
         /// Where it was looked for.
         path: PathBuf,
+        /// Bundles that lie in it.
+        inside: Vec<PathBuf>,
     },
     /// There is what surrounds one.
     #[error("missing: {MANIFEST}, the signed document, in {}", path.display())]
@@ -105,6 +108,7 @@ impl Explain for ReadError {
                         .to_owned(),
                 ]
             }
+            Self::NoBundle { inside, .. } if !inside.is_empty() => vec![inside::hint(inside)],
             Self::NoBundle { .. } => vec![
                 "give the directory NAME-SERIAL itself".to_owned(),
                 "a pack that was cut off leaves no document: run the same pack again".to_owned(),
@@ -148,7 +152,7 @@ fn no_document(files: &dyn Files, root: &Path, error: FileError) -> EngineError 
         }
         io::ErrorKind::NotFound if there(JOURNAL) => ReadError::Unfinished { path }.into(),
         io::ErrorKind::NotFound if there(SIGNATURES) || there(SUMS) => ReadError::NoDocument { path }.into(),
-        io::ErrorKind::NotFound => ReadError::NoBundle { path }.into(),
+        io::ErrorKind::NotFound => ReadError::NoBundle { inside: inside::bundles(files, root), path }.into(),
         // How the file layer refuses what is no regular file.
         io::ErrorKind::InvalidInput => ReadError::Special { path: MANIFEST.to_owned() }.into(),
         _ if Errno::from_io_error(&error.source) == Some(Errno::LOOP) => {
