@@ -41,7 +41,8 @@ pub struct Args {
     /// Take that service away, and nothing else; bundles stay
     #[arg(long, conflicts_with_all = ["bundles", "listen", "tls_cert", "tls_key"])]
     uninstall: bool,
-    /// With --install or --uninstall: the node's root, where that is not this host's
+    /// With --install or --uninstall: the node's root, where that is not this host's; bundles and files are then given
+    /// as they are seen from here, DIR/srv/NAME-SERIAL for what the node has at /srv/NAME-SERIAL
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// With --install or --uninstall: say what would be done, do nothing
