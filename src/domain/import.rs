@@ -1,5 +1,7 @@
 //! Where a bundle can be imported to, how targets are written, and what an image is called there; nothing here touches one.
 
+mod meant;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -215,6 +217,8 @@ impl FromStr for Target {
 /// A socket's path has no comma in practice; what follows one is the namespace.
 fn containerd(text: &str) -> Result<ContainerdTarget, &'static str> {
     let default = ContainerdTarget::default();
+    // As crictl and the kubelet write it.
+    let text = text.strip_prefix("unix://").unwrap_or(text);
     let (socket, namespace) = match text.rsplit_once(',') {
         Some((socket, namespace)) => (socket, namespace.to_owned()),
         None => (text, default.namespace),
@@ -368,6 +372,10 @@ mod tests {
         assert_eq!(
             "containerd:/run/containerd/containerd.sock,k8s.io".parse::<Target>().unwrap().to_string(),
             "containerd"
+        );
+        assert_eq!(
+            "containerd:unix:///run/x.sock,ci".parse::<Target>().unwrap().to_string(),
+            "containerd:/run/x.sock,ci"
         );
         assert_eq!("k3s".parse::<Target>().unwrap().to_string(), "k3s:/var/lib/rancher/k3s/agent/images");
         let slashes: Target = "containers-storage://var//images/".parse().unwrap();

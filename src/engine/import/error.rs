@@ -219,9 +219,13 @@ impl Explain for TargetError {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec![
-            "airlift import BUNDLE --into registry:mirror.example:5000, or --into oci:/srv/images".to_owned(),
-        ]
+        match (self.meant(), self) {
+            (Some(meant), _) => vec![format!("did you mean {meant}?")],
+            (None, Self::Malformed { .. }) => Vec::new(),
+            (None, Self::Unknown { .. }) => {
+                vec!["airlift import BUNDLE, without --into, says what this node would take".to_owned()]
+            }
+        }
     }
 }
 
