@@ -38,7 +38,11 @@ pub async fn run(look: Look, front: &Front) -> Result<(), Failure> {
     let mut failure = Failure::usage("nothing was imported: --into TARGET says where to");
     let typed = |proposal: &Proposal| {
         let (bundle, target) = (look.bundle.display().to_string(), proposal.target.to_string());
-        shell_words(&["airlift", "import", &bundle, "--into", &target].map(str::to_owned))
+        let typed = shell_words(&["airlift", "import", &bundle, "--into", &target].map(str::to_owned));
+        match proposal.warnings.first().filter(|_| !proposal.ready) {
+            Some(first) => format!("{first}, then: {typed}"),
+            None => typed,
+        }
     };
     failure.hints = proposals.iter().map(typed).collect();
     if failure.hints.is_empty() {
