@@ -72,12 +72,16 @@ fn r08_a_directory_without_room_is_refused_with_figures_and_left_as_it_was() {
     let Some((world, bundle)) = packed() else { return };
     let dir = world.root.join("images");
     let Some(mount) = Mount::tmpfs(&dir, "size=1m") else { return };
-    let ran = Ran::of(import(&world, &bundle, &dir)).code(14);
-    assert!(
-        ran.said().contains(" more, its file system has ") && ran.said().contains("nothing was written"),
-        "{}",
-        ran.said()
-    );
+    for more in [&["--dry-run"][..], &[]] {
+        let mut command = import(&world, &bundle, &dir);
+        command.args(more);
+        let ran = Ran::of(command).code(14);
+        let said = ran.said();
+        assert!(
+            said.contains(" more, its file system has ") && said.contains("nothing was written"),
+            "{more:?}: {said}"
+        );
+    }
     assert_eq!(seen(&dir).0, Vec::<String>::new());
     mount.remount("size=16m");
     Ran::of(import(&world, &bundle, &dir)).code(0);

@@ -36,6 +36,8 @@ fn packed() -> Option<Packed> {
         vec![(name("team/app:1"), app), (name("team/old:2"), old), (name("team/multi:3"), multi)]
     });
     let bundle = world.packed(&["HOST/team/app:1", "HOST/team/old:2", "HOST/team/multi:3"]);
+    // As k3s has it; it makes no images directory of its own.
+    fs::create_dir_all(world.root.join("node/var/lib/rancher/k3s")).unwrap();
     Some(Packed { world, bundle, images })
 }
 
@@ -101,6 +103,25 @@ fn outcomes(target: &Value) -> Vec<&str> {
 }
 
 const ARCHIVE: &str = "airlift-bundle-00000001.tar";
+
+#[test]
+fn a_directory_that_no_k3s_reads_is_refused_and_not_made() {
+    let Some(packed) = packed() else { return };
+    let rke2 = packed.world.root.join("node/var/lib/rancher/rke2/agent/images");
+    for more in [&["--dry-run"][..], &[]] {
+        let mut command = packed.world.command();
+        command.arg("import").arg(&packed.bundle).arg("--into").arg(format!("k3s:{}", rke2.display()));
+        command.args(more);
+        let ran = Ran::of(command).code(16);
+        assert!(ran.said().contains("there is no k3s or RKE2 for"), "{}", ran.said());
+        assert!(ran.said().contains(&format!("mkdir -p {}", rke2.display())), "{}", ran.said());
+        assert!(!packed.world.root.join("node/var/lib/rancher/rke2").exists(), "{more:?}");
+    }
+    fs::create_dir_all(&rke2).unwrap();
+    let mut command = packed.world.command();
+    command.arg("import").arg(&packed.bundle).arg("--into").arg(format!("k3s:{}", rke2.display()));
+    Ran::of(command).code(0);
+}
 
 #[test]
 fn r02_containerd_has_every_tag_and_digest_after_an_import_as_k3s_does_it() {
@@ -240,6 +261,7 @@ fn an_image_of_another_platform_is_said_before_anything_is_written() {
         layout.image(&format!("{host}/team/app:1"), &spec).unwrap()
     });
     let bundle = world.packed(&["HOST/team/app:1"]);
+    fs::create_dir_all(world.root.join("node/var/lib/rancher/k3s")).unwrap();
     let packed = Packed { world, bundle, images: Vec::new() };
     let ran = packed.run(&packed.bundle, &[]).code(16);
     assert!(ran.said().contains(foreign) && ran.said().contains("nothing was written"), "{}", ran.said());

@@ -30,6 +30,7 @@ impl Node {
             layout.index(&format!("{host}/team/multi:3"), &specs).unwrap();
         });
         let bundle = world.packed(&["HOST/team/app:1", "HOST/team/multi:3"]);
+        fs::create_dir_all(world.root.join(DATA)).unwrap();
         Some(Self { world, bundle })
     }
 

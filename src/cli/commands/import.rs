@@ -9,10 +9,11 @@ use crate::domain::import::Target;
 use crate::domain::job::Places;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
+use crate::domain::text;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::error::EngineError;
 use crate::engine::import::ImportSpec;
-use crate::engine::import::report::{ImportReport, Outcome};
+use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::engine::storage::change::{ConfMode, NodeSpec};
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub struct Args {
     /// Where to: registry:[http://]HOST[:PORT][/PREFIX] ({host} in PREFIX is the source registry), oci:DIR,
     /// oci-archive:FILE, docker-archive:FILE, k3s[:DIR] (images directory of k3s or, by DIR, RKE2), containers-storage
     /// (the store of CRI-O and podman on this node), containers-storage:DIR (an additional image store),
-    /// containerd[:SOCKET[,NAMESPACE]]. Without it, says what this node would take
+    /// containerd[:SOCKET[,NAMESPACE]]. Without it, says what this node would take and exits 2, as nothing is imported
     #[arg(long, value_name = "TARGET")]
     into: Vec<String>,
     /// Only this image of the bundle; may be given again
@@ -144,19 +145,17 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             })
             .collect();
         out.line(format!("{}  {}", report.name, target.target));
+        if target.images.is_empty() {
+            files(target, out);
+            continue;
+        }
         out.table(&[("", Align::Left), ("image", Align::Left), ("digest", Align::Left)], &rows);
         for image in &target.images {
             for note in &image.notes {
                 out.note(format!("{}: {note}", image.reference));
             }
         }
-        for change in &target.files {
-            out.line(change.path.display().to_string());
-            change.diff.iter().for_each(|line| out.line(format!("  {line}")));
-        }
-        for note in &target.notes {
-            out.note(note);
-        }
+        files(target, out);
         if let Some(proof) = &target.proof {
             let all = proof.names.len();
             out.note(format!(
@@ -166,7 +165,23 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             ));
             proof.problems().iter().chain(&proof.notes).for_each(|line| out.note(line));
         }
-        out.note(format!("{} bytes written, {} there already", target.bytes_written, target.bytes_present));
+        let (written, present) = (text::bytes(target.bytes_written), text::bytes(target.bytes_present));
+        out.note(match report.dry_run {
+            true => format!("nothing was written; at most {written} would be, {present} there already"),
+            false => format!("{written} written, {present} there already"),
+        });
+    }
+}
+
+/// The files of the node that were changed, and what holds for the whole target.
+fn files(target: &TargetReport, out: &Printer) {
+    for change in &target.files {
+        out.line(change.path.display().to_string());
+        change.diff.iter().for_each(|line| out.line(format!("  {line}")));
+    }
+    target.notes.iter().for_each(|note| out.note(note));
+    if target.images.is_empty() && target.files.is_empty() {
+        out.note("no file of the node names that store: nothing was to be changed");
     }
 }
 

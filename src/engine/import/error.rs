@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
 use crate::domain::import::{NameClash, TargetError};
-use crate::domain::text::bytes;
+use crate::domain::shell::shell_words;
+use crate::domain::text::{self, bytes};
 use crate::engine::error::{Explain, FileError, Kind};
 use crate::engine::registry::RegistryError;
 
@@ -140,7 +141,7 @@ pub enum ImportError {
         names: Vec<String>,
     },
     /// Some images arrived, some did not.
-    #[error("{failed} of {total} images were not imported: {}", shortened(names))]
+    #[error("{failed} of {} {} not {}imported: {}", text::count(*total as u64, "image"), if *dry_run { "would" } else { "were" }, if *dry_run { "be " } else { "" }, shortened(names))]
     Partly {
         /// How many did not arrive.
         failed: usize,
@@ -148,8 +149,28 @@ pub enum ImportError {
         total: usize,
         /// Which, each with its reason.
         names: Vec<String>,
+        /// Whether that is foreseen alone.
+        dry_run: bool,
+        /// The class of what ends the run.
+        kind: Kind,
+        /// What helps, most useful first.
+        hints: Vec<String>,
+    },
+    /// An images directory of k3s where no k3s is.
+    #[error("there is no k3s or RKE2 for {}: neither the directory is there nor {}", path.display(), data.display())]
+    NoK3s {
+        /// The images directory.
+        path: PathBuf,
+        /// Where the program that reads it would have its data.
+        data: PathBuf,
+        /// Where another such program of this node reads, if one is here.
+        other: Option<PathBuf>,
     },
 }
+
+/// What helps where a name is taken.
+pub(super) const TAKEN: &str =
+    "give --replace to let the bundle's image take the name, or --only to leave it out";
 
 pub(super) fn shortened(names: &[String]) -> String {
     const SHOWN: usize = 20;
@@ -168,12 +189,13 @@ impl Explain for ImportError {
             | Self::Refused { .. }
             | Self::NoLayout { .. }
             | Self::NoCri { .. }
+            | Self::NoK3s { .. }
             | Self::Unproved { .. }
             | Self::Altered { .. } => Kind::Import,
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
             Self::Document { .. } => Kind::Integrity,
-            Self::Partly { .. } => Kind::Partial,
+            Self::Partly { kind, .. } => *kind,
         }
     }
 
@@ -184,9 +206,7 @@ impl Explain for ImportError {
                 "nothing was written: keep the source registry in the name with a prefix of {host}, as in \
                  registry:HOST/{host}, or import them apart with --only"
             }
-            Self::Conflict { .. } => {
-                "nothing was changed: give --replace to let the bundle's image take the name, or --only to leave it out"
-            }
+            Self::Conflict { .. } => return vec![format!("nothing was changed: {TAKEN}")],
             Self::Unfit { hint, .. } => hint,
             Self::Refused { ways, .. } => return ways.clone(),
             Self::NoLayout { .. } => "give a directory that is new, empty, or an OCI image layout",
@@ -207,7 +227,13 @@ impl Explain for ImportError {
             Self::Unproved { .. } => {
                 "see the runtime's journal; what is missing is added by the same command once the cause is gone"
             }
-            Self::Partly { .. } => "the same command does only what is missing",
+            Self::Partly { hints, .. } => return hints.clone(),
+            Self::NoK3s { path, other, .. } => {
+                let make = shell_words(&["mkdir", "-p", &path.display().to_string()].map(str::to_owned));
+                let make = format!("for one that is installed here later, make the directory first: {make}");
+                let other = other.as_ref().map(|other| format!("did you mean k3s:{}?", other.display()));
+                return other.into_iter().chain([make]).collect();
+            }
         };
         vec![hint.to_owned()]
     }

@@ -16,6 +16,7 @@ use super::error::ImportError;
 use super::graph::{self, ImageGraph};
 use super::index::{Aliases, containerd_name};
 use super::report::Outcome;
+use super::target::existing_part;
 use super::{Job, Planned, Written, containerd, oci_archive};
 use crate::domain::bundle::Image;
 use crate::domain::digest::Digest;
@@ -103,6 +104,7 @@ fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
 
 /// Says what would become of each image; of the archive that is there only the beginning is read.
 pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
+    refuse_nobodys(job, dir)?;
     let there = look(job, dir)?;
     let node = job.spec.platform.clone().unwrap_or_else(Platform::host);
     let mut planned = Vec::with_capacity(images.len());
@@ -113,7 +115,40 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<P
             None => one(job, dir, image, &there),
         });
     }
+    room(job, dir, images, &planned, &there)?;
     Ok(planned)
+}
+
+/// Refuses a directory that nothing reads: to make it would look like an import.
+fn refuse_nobodys(job: &Job, dir: &Path) -> Result<()> {
+    let is_there = |path: &Path| Ok::<_, EngineError>(job.ctx.files.stat(path)?.is_some());
+    let data = settings::data(dir);
+    if is_there(dir)? || is_there(&data)? {
+        return Ok(());
+    }
+    let mut other = None;
+    for images in settings::usual().filter(|images| *images != dir) {
+        if is_there(&settings::data(&images))? {
+            other = Some(images);
+        }
+    }
+    Err(ImportError::NoK3s { path: dir.to_owned(), data, other }.into())
+}
+
+/// Fails where the archive does not fit beside the one that is there.
+fn room(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned], there: &There) -> Result<()> {
+    if !plan.iter().any(|planned| matches!(planned, Planned::Add | Planned::Replace { .. })) {
+        return Ok(());
+    }
+    let file = archive_in(job, dir);
+    let kept = kept(job, images, there)?;
+    let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+    let needed = archive::length(&members(job, &file, &arrived(images, &outcomes), &kept)?);
+    let free = job.ctx.files.space(&existing_part(dir))?.free;
+    match free.filter(|free| *free < needed) {
+        Some(free) => Err(ImportError::Space { path: file, needed, free }.into()),
+        None => Ok(()),
+    }
 }
 
 fn one(job: &Job, dir: &Path, image: &ImageGraph, there: &There) -> Planned {

@@ -199,8 +199,10 @@ pub async fn import(
     for target in spec.targets.iter().chain(&out) {
         target::refuse_inside(&bundle, target)?;
     }
-    let bytes: u64 = distinct_bytes(&images) * spec.targets.len() as u64;
-    let items = images.len() * spec.targets.len();
+    // To take a store out of the node's files touches no image.
+    let brought: &[ImageGraph] = if spec.node.storage_conf == ConfMode::Undo { &[] } else { &images };
+    let bytes: u64 = distinct_bytes(brought) * spec.targets.len() as u64;
+    let items = brought.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
     let changes = Changes::new(ctx, history, bundle.document().directory());
@@ -230,7 +232,7 @@ pub async fn import(
         for (target, plan) in spec.targets.iter().zip(&plans) {
             let (files, general) = target::files(&job, target).await.map_err(unwritten)?;
             let undo = spec.node.storage_conf == ConfMode::Undo;
-            let images = if undo { Written::default() } else { preview(plan) };
+            let images = if undo { Written::default() } else { preview(&images, plan) };
             previews.push(Written { files, general, ..images });
         }
         previews
@@ -242,7 +244,8 @@ pub async fn import(
     let targets = reports.map(|(target, written)| report(target, &images, written)).collect();
     job.meter.finish();
     let document = job.bundle.document();
-    Ok(ImportReport { bundle: document.id, name: document.directory(), dry_run: spec.dry_run, targets })
+    let (bundle, name) = (document.id, document.directory());
+    Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
 }
 
 /// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.
@@ -313,9 +316,15 @@ fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[P
 }
 
 /// What would happen.
-fn preview(plan: &[Planned]) -> Written {
+fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
     let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
-    Written { notes: vec![Vec::new(); outcomes.len()], outcomes, ..Written::default() }
+    let of = |wanted: fn(&Outcome) -> bool| {
+        images.iter().zip(&outcomes).filter(move |(_, outcome)| wanted(outcome)).map(|(image, _)| image)
+    };
+    let present = distinct_bytes(of(|outcome| *outcome == Outcome::Skipped));
+    // What an image that is there has in common with the others need not be brought.
+    let written = distinct_bytes(of(Outcome::arrived)).saturating_sub(present);
+    Written { notes: vec![Vec::new(); outcomes.len()], outcomes, written, present, ..Written::default() }
 }
 
 fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetReport {
@@ -339,8 +348,8 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
     }
 }
 
-fn distinct_bytes(images: &[ImageGraph]) -> u64 {
+fn distinct_bytes<'a>(images: impl IntoIterator<Item = &'a ImageGraph>) -> u64 {
     let mut seen = std::collections::HashSet::new();
-    let nodes = images.iter().flat_map(ImageGraph::nodes).filter(|node| seen.insert(&node.digest));
+    let nodes = images.into_iter().flat_map(ImageGraph::nodes).filter(|node| seen.insert(&node.digest));
     nodes.map(|node| node.size).fold(0, u64::saturating_add)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::containerd::names::Change;
-use super::error::ImportError;
+use super::error::{self, ImportError};
 use super::proof::Proof;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -21,6 +21,8 @@ pub struct ImportReport {
     pub name: String,
     /// Whether nothing was written: outcomes are then what would happen.
     pub dry_run: bool,
+    /// Whether one image that fails lets the others go on.
+    pub keep_going: bool,
     /// One per target, in the order asked.
     pub targets: Vec<TargetReport>,
 }
@@ -33,7 +35,7 @@ pub struct TargetReport {
     pub target: Target,
     /// One per image, in the order of the bundle.
     pub images: Vec<ImageReport>,
-    /// Bytes of blobs and manifests that were written.
+    /// Bytes of blobs and manifests that were written; in a dry run, that are to be written at most.
     pub bytes_written: u64,
     /// Bytes that were there already and hash right, or that the target vouches for by digest.
     pub bytes_present: u64,
@@ -101,6 +103,15 @@ impl Outcome {
         Self::Failed { kind: error.kind(), reason: error.message(), hints: error.hints() }
     }
 
+    /// The class of what keeps an image away, and what to do about it; nothing where it arrived.
+    fn refusal(&self) -> Option<(Kind, Vec<String>)> {
+        match self {
+            Self::Conflict { .. } => Some((Kind::Import, vec![error::TAKEN.to_owned()])),
+            Self::Failed { kind, hints, .. } => Some((*kind, hints.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether the image is where it was wanted.
     pub const fn arrived(&self) -> bool {
         matches!(self, Self::Skipped | Self::Added | Self::Replaced { .. })
@@ -134,6 +145,102 @@ impl ImportReport {
                 _ => None,
             })
             .collect();
-        (!names.is_empty()).then(|| ImportError::Partly { failed: names.len(), total: all().count(), names })
+        let refused: Vec<&Outcome> =
+            all().map(|(_, image)| &image.outcome).filter(|outcome| !outcome.arrived()).collect();
+        let first = refused.first()?.refusal()?;
+        Some(ImportError::Partly {
+            failed: refused.len(),
+            total: all().count(),
+            names,
+            dry_run: self.dry_run,
+            // A run that is not to keep going ends with the first of them.
+            kind: if self.dry_run && !self.keep_going { first.0 } else { Kind::Partial },
+            hints: self.ways(&refused),
+        })
+    }
+
+    /// What each of these calls for, said once; to try again where that may help.
+    fn ways(&self, refused: &[&Outcome]) -> Vec<String> {
+        let mut ways: Vec<String> = Vec::new();
+        for (_, hints) in refused.iter().filter_map(|outcome| outcome.refusal()) {
+            for hint in hints {
+                // Said of that image alone, where others were written meanwhile.
+                let rest = hint.strip_prefix("nothing was written: ").filter(|_| !self.dry_run);
+                let way = rest.map_or(hint.clone(), str::to_owned);
+                if !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
+        }
+        let passing = |outcome: &&Outcome| !matches!(outcome.refusal(), Some((Kind::Import, _)));
+        if !self.dry_run && refused.iter().any(passing) {
+            ways.push("the same command does only what is missing".to_owned());
+        }
+        ways
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::Explain as _;
+
+    fn report(dry_run: bool, keep_going: bool, outcomes: Vec<Outcome>) -> ImportReport {
+        let reference: Reference = "docker.io/library/nginx:1".parse().unwrap();
+        let digest = Digest::sha256(&[1; 32]);
+        let image = |outcome| ImageReport {
+            reference: reference.clone(),
+            digest: digest.clone(),
+            name: None,
+            outcome,
+            notes: Vec::new(),
+        };
+        let target = TargetReport {
+            target: "oci:/srv/x".parse().unwrap(),
+            images: outcomes.into_iter().map(image).collect(),
+            bytes_written: 0,
+            bytes_present: 0,
+            notes: Vec::new(),
+            changes: Vec::new(),
+            files: Vec::new(),
+            proof: None,
+        };
+        let name = "site-1".to_owned();
+        ImportReport { bundle: uuid::Uuid::nil(), name, dry_run, keep_going, targets: vec![target] }
+    }
+
+    #[test]
+    fn a_dry_run_ends_as_the_run_would_and_says_what_helps() {
+        let taken = || Outcome::Conflict { existing: "x".to_owned() };
+        let unfit = || Outcome::Failed {
+            kind: Kind::Import,
+            reason: "it has linux/arm64 alone".to_owned(),
+            hints: vec!["nothing was written: pack it with --platform".to_owned()],
+        };
+        let cut = || Outcome::Failed { kind: Kind::Network, reason: "r".to_owned(), hints: Vec::new() };
+        let again = "the same command does only what is missing";
+        for (dry_run, keep_going, outcomes, kind, hints) in [
+            (
+                true,
+                false,
+                vec![Outcome::Added, unfit()],
+                Kind::Import,
+                vec!["nothing was written: pack it with --platform"],
+            ),
+            (true, true, vec![taken(), taken()], Kind::Partial, vec![error::TAKEN]),
+            (
+                false,
+                true,
+                vec![unfit(), taken()],
+                Kind::Partial,
+                vec!["pack it with --platform", error::TAKEN],
+            ),
+            (false, true, vec![cut()], Kind::Partial, vec![again]),
+        ] {
+            let error = report(dry_run, keep_going, outcomes).failure().unwrap();
+            assert_eq!((error.kind(), error.hints()), (kind, hints.into_iter().map(str::to_owned).collect()));
+            assert_eq!(error.to_string().contains("would not be imported"), dry_run, "{error}");
+        }
+        assert!(report(true, false, vec![Outcome::Added]).failure().is_none());
     }
 }

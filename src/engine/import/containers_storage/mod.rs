@@ -18,9 +18,11 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
-use super::{Job, Planned, Written};
+use super::target::existing_part;
+use super::{Job, Planned, Written, distinct_bytes};
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
+use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::storage::change::{self, ConfMode, FileChange};
@@ -80,6 +82,7 @@ pub(super) async fn plan(
         })
         .await?
     };
+    warn_of_room(job, &place, images, &planned).await;
     if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
         return planned
             .into_iter()
@@ -88,6 +91,24 @@ pub(super) async fn plan(
             .collect();
     }
     Ok(planned)
+}
+
+/// Warns where what is to be added does not fit as it is carried, let alone unpacked. Layers that the store has already
+/// need no room, so that this is no refusal.
+async fn warn_of_room(job: &Job, place: &Place, images: &Arc<Vec<ImageGraph>>, planned: &[Planned]) {
+    let adding = images.iter().zip(planned).filter(|(_, planned)| todo(planned)).map(|(image, _)| image);
+    let needed = distinct_bytes(adding);
+    let (files, directory) = (Arc::clone(&job.ctx.files), place.directory.clone());
+    let space = blocking(move || Ok(files.space(&existing_part(&directory))?)).await;
+    if let Some(free) = space.ok().and_then(|space| space.free).filter(|free| *free < needed) {
+        job.ctx.warn(format!(
+            "{} has {} free, the images are {} as they are carried and more once unpacked: free space first, unless most of \
+             their layers are there already",
+            place.directory.display(),
+            text::bytes(free),
+            text::bytes(needed)
+        ));
+    }
 }
 
 /// The same where podman has to do it.

@@ -90,6 +90,17 @@ pub(super) fn home(files: &dyn Files, images: &Path) -> Option<(PathBuf, Program
     PROGRAMS.into_iter().find(says).map(|program| (PathBuf::from("/"), program))
 }
 
+/// Where the program that reads an images directory has its data; where its path does not tell, what it lies in.
+pub(super) fn data(images: &Path) -> PathBuf {
+    let absolute = std::path::absolute(images).unwrap_or_else(|_| images.to_owned());
+    above(&absolute, Path::new(BELOW_DATA)).unwrap_or_else(|| directory::above(&absolute).to_owned())
+}
+
+/// The images directories of the programs where nothing else is set.
+pub(super) fn usual() -> impl Iterator<Item = PathBuf> {
+    PROGRAMS.into_iter().map(|program| Path::new("/").join(program.data).join(BELOW_DATA))
+}
+
 /// `path` without its last components, where those are `end`.
 fn above(path: &Path, end: &Path) -> Option<PathBuf> {
     path.ends_with(end).then(|| path.ancestors().nth(end.components().count()).map(Path::to_owned)).flatten()
