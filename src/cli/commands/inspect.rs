@@ -46,7 +46,8 @@ pub(super) fn show(report: &InspectReport, out: &Printer) {
     };
     let totals = report.totals;
     let size = text::bytes(totals.bytes);
-    out.line(format!("holds       {} images, {} blobs, {size}{parts}", totals.images, totals.blobs));
+    let (images, blobs) = (text::count(totals.images, "image"), text::count(totals.blobs, "blob"));
+    out.line(format!("holds       {images}, {blobs}, {size}{parts}"));
     for signature in &report.signatures {
         out.line(format!("signature   {}", signed(signature)));
     }

@@ -103,9 +103,9 @@ pub(super) fn show(report: &PackReport, out: &Printer) {
     let what = if bundle.repeated { "is there already and was gone over" } else { "is assembled and signed" };
     out.note(format!("{} serial {} {what}", bundle.name, bundle.serial));
     out.note(format!(
-        "{} images, {} blobs, {}: {} fetched, {} there already, {} copied from beside",
-        totals.images,
-        totals.blobs,
+        "{}, {}, {}: {} fetched, {} there already, {} copied from beside",
+        text::count(totals.images, "image"),
+        text::count(totals.blobs, "blob"),
         text::bytes(totals.bytes),
         text::bytes(bundle.fetched_bytes),
         text::bytes(bundle.kept_bytes),
@@ -133,9 +133,9 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     let free = place.free.map_or_else(|| "unknown".to_owned(), text::bytes);
     let totals = plan.resolved.totals;
     out.note(format!(
-        "{} images, {} blobs, {} on {} ({free} free), {} of them in parts; nothing was written",
-        totals.images,
-        totals.blobs,
+        "{}, {}, {} on {} ({free} free), {} of them in parts; nothing was written",
+        text::count(totals.images, "image"),
+        text::count(totals.blobs, "blob"),
         text::bytes(totals.bytes),
         place.file_system,
         place.split

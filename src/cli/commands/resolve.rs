@@ -61,9 +61,9 @@ pub(super) fn show(report: &ResolveReport, out: &Printer) {
     show_images(&report.images, out);
     let totals = report.totals;
     out.line(format!(
-        "{} images, {} blobs, {} to carry ({} if nothing were shared)",
-        totals.images,
-        totals.blobs,
+        "{}, {}, {} to carry ({} if nothing were shared)",
+        text::count(totals.images, "image"),
+        text::count(totals.blobs, "blob"),
         text::bytes(totals.bytes),
         text::bytes(totals.bytes_unshared)
     ));

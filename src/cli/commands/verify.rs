@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::args::TrustArgs;
 use crate::cli::printer::Printer;
 use crate::domain::job::Places;
+use crate::domain::text;
 use crate::engine::bundle::verify::{Bytes, VerifyReport, VerifySpec};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
@@ -57,7 +58,8 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
     for signature in &report.trust.signatures {
         out.line(format!("            {signature}"));
     }
-    out.line(format!("content     {} images, {} blobs, {} bytes", totals.images, totals.blobs, totals.bytes));
+    let (images, blobs) = (text::count(totals.images, "image"), text::count(totals.blobs, "blob"));
+    out.line(format!("content     {images}, {blobs}, {} bytes", totals.bytes));
     let unpacked = report.layers_unpacked.map_or_else(
         || "layers not unpacked (--deep does)".to_owned(),
         |layers| format!("{layers} layers unpacked and compared"),

@@ -56,7 +56,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
     let mut present = 0;
     let mut written = 0;
     if same {
-        present = super::distinct_bytes(images);
+        present = super::preview::distinct_bytes(images);
         job.meter.add(present);
     } else {
         written = oci_archive::write(job, images, &mut outcomes, |chosen| {

@@ -12,6 +12,7 @@ mod index;
 mod k3s;
 mod layout;
 mod oci_archive;
+mod preview;
 pub mod proof;
 mod refusal;
 mod registry;
@@ -201,7 +202,7 @@ pub async fn import(
     }
     // To take a store out of the node's files touches no image.
     let brought: &[ImageGraph] = if spec.node.storage_conf == ConfMode::Undo { &[] } else { &images };
-    let bytes: u64 = distinct_bytes(brought) * spec.targets.len() as u64;
+    let bytes: u64 = preview::distinct_bytes(brought) * spec.targets.len() as u64;
     let items = brought.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
@@ -232,7 +233,7 @@ pub async fn import(
         for (target, plan) in spec.targets.iter().zip(&plans) {
             let (files, general) = target::files(&job, target).await.map_err(unwritten)?;
             let undo = spec.node.storage_conf == ConfMode::Undo;
-            let images = if undo { Written::default() } else { preview(&images, plan) };
+            let images = if undo { Written::default() } else { preview::preview(&images, plan) };
             previews.push(Written { files, general, ..images });
         }
         previews
@@ -315,18 +316,6 @@ fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[P
     Ok(())
 }
 
-/// What would happen.
-fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
-    let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
-    let of = |wanted: fn(&Outcome) -> bool| {
-        images.iter().zip(&outcomes).filter(move |(_, outcome)| wanted(outcome)).map(|(image, _)| image)
-    };
-    let present = distinct_bytes(of(|outcome| *outcome == Outcome::Skipped));
-    // What an image that is there has in common with the others need not be brought.
-    let written = distinct_bytes(of(Outcome::arrived)).saturating_sub(present);
-    Written { notes: vec![Vec::new(); outcomes.len()], outcomes, written, present, ..Written::default() }
-}
-
 fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetReport {
     let rows = images.iter().zip(written.outcomes).zip(written.notes);
     let rows = rows.map(|((image, outcome), notes)| ImageReport {
@@ -346,10 +335,4 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         files: written.files,
         proof: written.proof,
     }
-}
-
-fn distinct_bytes<'a>(images: impl IntoIterator<Item = &'a ImageGraph>) -> u64 {
-    let mut seen = std::collections::HashSet::new();
-    let nodes = images.into_iter().flat_map(ImageGraph::nodes).filter(|node| seen.insert(&node.digest));
-    nodes.map(|node| node.size).fold(0, u64::saturating_add)
 }

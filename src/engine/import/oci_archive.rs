@@ -28,7 +28,7 @@ pub(super) fn plan(job: &Job, file: &Path, images: &[ImageGraph]) -> Result<Vec<
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
     let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
-    let present = super::distinct_bytes(images);
+    let present = super::preview::distinct_bytes(images);
     if plan.iter().all(|planned| matches!(planned, Planned::Skip)) {
         job.meter.add(present);
         return Ok(Written {

@@ -75,7 +75,8 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
         let words = format!("! {name} was cut off on {before}; this begins it anew on {now}");
         facts.push(("", words, Role::Warn));
     }
-    facts.push(("images", format!("{} images, {} blobs", totals.images, totals.blobs), Role::Text));
+    let (images, blobs) = (text::count(totals.images, "image"), text::count(totals.blobs, "blob"));
+    facts.push(("images", format!("{images}, {blobs}"), Role::Text));
     let (size, parts) = (text::bytes(totals.bytes), parts(place));
     facts.push((
         "size",

@@ -168,7 +168,7 @@ impl RunView<'_> {
         );
         let sums = plan.map_or_else(String::new, |plan| {
             let totals = plan.resolved.totals;
-            format!("   {} images   {}", totals.images, text::bytes(totals.bytes))
+            format!("   {}   {}", text::count(totals.images, "image"), text::bytes(totals.bytes))
         });
         format!(" {name}{sums}   to {}   {}", spec.to.display(), clock(self.at))
     }

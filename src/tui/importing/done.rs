@@ -102,6 +102,7 @@ pub(super) fn broken_off(
         bundle: said.id,
         name: directory(&said.name, said.serial),
         dry_run: false,
+        keep_going: spec.import.keep_going,
         targets: spec.import.targets.iter().map(into).collect(),
     }
 }

@@ -16,10 +16,11 @@ use std::sync::Arc;
 
 use super::error::ImportError;
 use super::graph::ImageGraph;
+use super::preview::distinct_bytes;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::target::existing_part;
-use super::{Job, Planned, Written, distinct_bytes};
+use super::{Job, Planned, Written};
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::domain::text;

@@ -1,0 +1,26 @@
+//! What an import would do: outcomes as they are planned, and how much is to be brought.
+
+use std::collections::HashSet;
+
+use super::graph::ImageGraph;
+use super::report::Outcome;
+use super::{Planned, Written};
+
+/// What would happen. Of what a target has of an image that it has not whole nothing is known here: figures are at most.
+pub(super) fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
+    let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+    let of = |wanted: fn(&Outcome) -> bool| {
+        images.iter().zip(&outcomes).filter(move |(_, outcome)| wanted(outcome)).map(|(image, _)| image)
+    };
+    let present = distinct_bytes(of(|outcome| *outcome == Outcome::Skipped));
+    // What an image that is there has in common with the others need not be brought.
+    let written = distinct_bytes(of(Outcome::arrived)).saturating_sub(present);
+    Written { notes: vec![Vec::new(); outcomes.len()], outcomes, written, present, ..Written::default() }
+}
+
+/// Bytes of everything that images consist of, each blob once.
+pub(super) fn distinct_bytes<'a>(images: impl IntoIterator<Item = &'a ImageGraph>) -> u64 {
+    let mut seen = HashSet::new();
+    let nodes = images.into_iter().flat_map(ImageGraph::nodes).filter(|node| seen.insert(&node.digest));
+    nodes.map(|node| node.size).fold(0, u64::saturating_add)
+}
