@@ -205,6 +205,30 @@ pub struct Proposal {
 }
 
 impl NodeFacts {
+    /// What the node is set to that decides what becomes of images, in lines.
+    pub fn settings(&self) -> Vec<String> {
+        let kubelet = self.kubelet.iter().map(|kubelet| {
+            format!(
+                "kubelet: deletes images above {} % of the disk, down to {} %; credentials: {}",
+                kubelet.gc_high, kubelet.gc_low, kubelet.verification
+            )
+        });
+        let selinux = (self.selinux == Selinux::Enforcing).then(|| "SELinux: enforcing".to_owned());
+        kubelet.chain(selinux).collect()
+    }
+
+    /// Whether the kubelet's runtime is this one; that of k3s and RKE2 is where they run and do not say it, as older ones
+    /// do not.
+    fn is_kubelets(&self, runtime: &Runtime) -> bool {
+        match self.kubelet.as_ref().filter(|kubelet| kubelet.socket().is_some()) {
+            Some(kubelet) => kubelet.is_on(&runtime.socket),
+            None => {
+                let answers = matches!(runtime.listening, Listening::Answers { .. });
+                answers && matches!(runtime.kind, RuntimeKind::K3s | RuntimeKind::Rke2)
+            }
+        }
+    }
+
     /// The targets that would make images known to the runtimes, the kubelet's first.
     pub fn proposals(&self) -> Vec<Proposal> {
         let mut proposals: Vec<Proposal> =
@@ -250,7 +274,7 @@ impl NodeFacts {
             Listening::Absent if runtime.kind == RuntimeKind::Podman => format!("{name} is installed here"),
             Listening::Absent => format!("{name} is set up here and does not run"),
         };
-        let kubelet = self.kubelet.as_ref().is_some_and(|kubelet| kubelet.is_on(&runtime.socket));
+        let kubelet = self.is_kubelets(runtime);
         if kubelet {
             why.push_str("; the kubelet's runtime");
         }
@@ -310,6 +334,25 @@ mod tests {
         ] {
             assert_eq!(kubelet(endpoint).is_on(Path::new(socket)), same, "{endpoint} {socket}");
         }
+    }
+
+    #[test]
+    fn the_containerd_of_k3s_is_its_kubelets_where_no_other_socket_is_named() {
+        let answers = || Listening::Answers { version: Some("2.1.4".to_owned()) };
+        let socket = "/run/k3s/containerd/containerd.sock";
+        let runtimes = || {
+            let debian = runtime(RuntimeKind::Containerd, CONTAINERD, answers());
+            vec![debian, runtime(RuntimeKind::K3s, socket, answers())]
+        };
+        let whose = |kubelet| {
+            let facts = NodeFacts { runtimes: runtimes(), kubelet, ..NodeFacts::default() };
+            let own = facts.proposals().into_iter().filter(|one| one.kubelet);
+            own.map(|one| one.target.to_string()).collect::<Vec<_>>()
+        };
+        let k3s = format!("containerd:{socket}");
+        assert_eq!(whose(None), [k3s.as_str()]);
+        assert_eq!(whose(Some(Kubelet::default())), [k3s.as_str()]);
+        assert_eq!(whose(Some(kubelet("unix:///run/containerd/containerd.sock"))), ["containerd"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
-use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime, RuntimeKind, Selinux};
+use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime, RuntimeKind};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::node;
@@ -63,15 +63,7 @@ fn show(node: &NodeFacts, proposals: &[Proposal], out: &Printer) {
         ("SANDBOX IMAGE", Align::Left),
     ];
     out.table(&header, &node.runtimes.iter().map(row).collect::<Vec<_>>());
-    if let Some(kubelet) = &node.kubelet {
-        out.line(format!(
-            "kubelet     deletes images above {} % of the disk, down to {} %; credentials: {}",
-            kubelet.gc_high, kubelet.gc_low, kubelet.verification
-        ));
-    }
-    if node.selinux == Selinux::Enforcing {
-        out.line("SELinux     enforcing");
-    }
+    node.settings().into_iter().for_each(|line| out.line(line));
     for proposal in proposals {
         out.line(format!("--into {}  {}", proposal.target, proposal.why));
         proposal.warnings.iter().for_each(|warning| out.warn(warning));

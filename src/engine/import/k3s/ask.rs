@@ -42,20 +42,26 @@ pub(super) async fn prove(
     let archive = archive_in(job, dir);
     let archive = archive.display();
     let Some((root, program)) = home else {
-        written.general.push(format!(
-            "not proved yet: {} is the images directory of no k3s or RKE2 on this host; they import it within seconds \
+        first(
+            written,
+            format!(
+                "not proved yet: {} is the images directory of no k3s or RKE2 on this host; they import it within seconds \
              where they run (releases from January 2025 on), else when they start; on that node, {LATER}",
-            dir.display()
-        ));
+                dir.display()
+            ),
+        );
         return Ok(());
     };
     let socket = below(&root, Path::new(SOCKET));
     let name = program.name;
     if job.ctx.files.stat(&socket)?.is_none() {
-        written.general.push(format!(
-            "not proved yet: {name} does not run here (no {}), it imports the archive when it starts; {LATER}",
-            socket.display()
-        ));
+        first(
+            written,
+            format!(
+                "not proved yet: {name} does not run here (no {}), it imports the archive when it starts; {LATER}",
+                socket.display()
+            ),
+        );
         return Ok(());
     }
     let connected = async {
@@ -68,7 +74,7 @@ pub(super) async fn prove(
             let reason = error.message();
             let words =
                 format!("not proved yet: {name} could not be asked: {reason}; once it answers, {LATER}");
-            written.general.push(words);
+            first(written, words);
             return Ok(());
         }
     };
@@ -77,14 +83,22 @@ pub(super) async fn prove(
     let patience = if took { proof::PATIENCE } else { Duration::ZERO };
     let proof = proof::prove(&cri, &expected, patience, &job.ctx).await?;
     if !took {
-        written.general.push(format!(
-            "{archive} is whole, and {name} has not imported it: releases before January 2025 do so only when they \
+        first(
+            written,
+            format!(
+                "{archive} is whole, and {name} has not imported it: releases before January 2025 do so only when they \
              start, and its journal says what kept later ones from it; {}, {LATER}",
-            program.restart
-        ));
+                program.restart
+            ),
+        );
     }
     written.proof = Some(proof);
     Ok(())
+}
+
+/// Says it before everything else: it is what keeps the images from being called imported.
+fn first(written: &mut Written, words: String) {
+    written.general.insert(0, words);
 }
 
 /// What the CRI is to answer, with the names that k3s itself makes.
