@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use airlift::domain::import::Target;
 use airlift::domain::job::JobId;
-use airlift::domain::node::{Kubelet, Listening, NodeFacts, Runtime, RuntimeKind};
+use airlift::domain::node::{Kubelet, Listening, NodeFacts, Runtime, RuntimeKind, Selinux};
 use airlift::domain::progress::{Event, Landed, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
@@ -445,6 +445,35 @@ fn a_run_that_broke_off_says_what_helps_and_does_the_same_again() {
     assert!(job(&desk).import.only.is_empty());
     desk.tell(Msg::Ended(JobId(61), Ended::Cancelled));
     assert!(desk.keys("4").screen().contains("the last import was stopped"), "{}", desk.screen());
+}
+
+#[test]
+fn targets_are_told_apart_on_a_small_screen() {
+    let mut desk = planned();
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains(LAYOUT) && !screen.contains("FREE"), "{screen}");
+
+    let mut desk = entered();
+    let mut running = node();
+    running.runtimes[0].listening = Listening::Answers { version: Some("2.1.4".to_owned()) };
+    looked(&mut desk, running);
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains("2.1.4, kubelet's"), "{screen}");
+}
+
+#[test]
+fn the_question_has_what_the_kubelet_does_with_images_where_a_runtime_gets_them() {
+    let mut desk = entered();
+    let enforcing = || NodeFacts { selinux: Selinux::Enforcing, ..node() };
+    looked(&mut desk, enforcing());
+    desk.keys("o").typed("k3s").keys("Enter Enter");
+    looked(&mut desk, enforcing());
+    let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+    plans(&mut desk, &done(report(true, vec![outcomes("k3s", all, 0)])));
+    let screen = desk.wait(10).keys("Enter").screen();
+    for words in ["kubelet: deletes images above 85 %", "AlwaysVerify", "SELinux: enforcing"] {
+        assert!(screen.contains(words), "{words:?} is not in {screen}");
+    }
 }
 
 #[test]

@@ -21,10 +21,10 @@ use crate::widgets::look::Look;
 
 /// Targets that are shown at most; `t` shows all.
 const TARGETS: usize = 5;
-/// Cells of the columns but the first, which has the rest.
-const STATE: usize = 17;
-const FREE: usize = 9;
-const PLAN: usize = 20;
+/// Cells of the columns but the first, which has the rest: state, free, plan.
+const WIDE: [usize; 3] = [17, 9, 20];
+/// The same on a screen of fewer than 76 columns, where `t` shows what is free.
+const NARROW: [usize; 3] = [16, 0, 14];
 
 /// Words with a look, a line each.
 pub(super) type Lines = Vec<(String, Role)>;
@@ -34,13 +34,19 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
     let import = &model.gap.import;
     let offered = import.listed();
     let refused = import.plan.as_ref().and_then(|plan| plan.refused.as_ref());
-    let first = usize::from(area.width).saturating_sub(3 + STATE + FREE + PLAN + 6).max(8);
+    let [state_cells, free_cells, plan_cells] = if area.width < 76 { NARROW } else { WIDE };
+    let gaps = if free_cells == 0 { 4 } else { 6 };
+    let taken = 3 + state_cells + free_cells + plan_cells + gaps;
+    let first = usize::from(area.width).saturating_sub(taken).max(8);
     let row = |mark: &str, cells: [&str; 4]| {
         let [into, state, free, plan] = cells;
         let into = text::padded(&line::fit(into, first), first);
-        let state = text::padded(&line::fit(state, STATE), STATE);
-        let free = line::fit(free, FREE);
-        let blanks = " ".repeat(FREE.saturating_sub(text::width(&free)));
+        let state = text::padded(&line::fit(state, state_cells), state_cells);
+        if free_cells == 0 {
+            return format!("{mark}{into}  {state}  {plan}");
+        }
+        let free = line::fit(free, free_cells);
+        let blanks = " ".repeat(free_cells.saturating_sub(text::width(&free)));
         format!("{mark}{into}  {state}  {blanks}{free}  {plan}")
     };
     let mut draw = |at: u16, words: &str, role: Role| {
@@ -263,6 +269,12 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         words.extend(target.files.iter().map(file));
     }
     words.extend(warnings(model).map(|warning| format!("! {warning}")));
+    let runtimes = plan.targets.iter().any(|target| {
+        matches!(target.target, Target::Containerd(_) | Target::ContainersStorage(_) | Target::K3s(_))
+    });
+    if let (Some(node), true) = (&import.node, runtimes) {
+        words.extend(node.settings());
+    }
     words.push(
         "Every byte is hashed on its way in, and an image has its name last. What is complete stays if this is stopped."
             .to_owned(),
