@@ -95,6 +95,29 @@ fn each_run_is_taken_back_by_itself_the_last_one_first() {
 }
 
 #[test]
+fn a_dry_run_asks_the_runtime_and_a_name_that_a_later_run_gave_stays() {
+    let (Some(containerd), Some(packed)) = (Containerd::with_cri(Line::One), packed()) else { return };
+    let report = packed.world.root.join("report.json").display().to_string();
+    let (app, old) = (packed.images[0].0.as_str(), packed.images[1].0.as_str());
+    let printed = packed.import(&containerd.target(), &["--only", app, "--only", old]).code(0).stdout;
+    std::fs::write(&report, printed).unwrap();
+    let undo = |more: &[&str]| packed.world.run([&["undo", report.as_str()], more].concat());
+    let there = records(&containerd);
+    let foreseen = undo(&["--dry-run"]).code(0).stdout;
+    assert!(foreseen.contains(&format!("would be removed: {app}")), "{foreseen}");
+    assert_eq!(records(&containerd), there);
+    undo(&[]).code(0);
+    for more in [&["--dry-run"][..], &[]] {
+        let ran = undo(more).code(0);
+        assert!(ran.stdout.contains("nothing is left to take back"), "{}", ran.stdout);
+    }
+    packed.import(&containerd.target(), &["--only", old]).code(0);
+    let ran = undo(&[]).code(3);
+    assert!(ran.stdout.contains(&format!("{old} is of a later run")), "{}", ran.stdout);
+    assert!(containerd.images().iter().any(|(name, _)| name == old));
+}
+
+#[test]
 fn pins_and_what_a_name_was_before_come_back() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };

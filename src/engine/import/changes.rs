@@ -193,6 +193,53 @@ pub(super) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
     Ok(runs)
 }
 
+/// What of a run's changes later runs have made as well: those are theirs by now.
+#[derive(Debug, Default)]
+pub(super) struct Later(Vec<(Target, String, PathBuf)>);
+
+impl Later {
+    /// Looks through the runs, the latest first, down to the one that is meant: its own file, or the first that made all
+    /// these changes; all runs where it is none of them. Blocks.
+    pub(super) fn of(files: &dyn Files, runs: &[NotedRun], file: &Path, changes: &[ByTarget]) -> Self {
+        let real = |path: &Path| path.canonicalize().ok();
+        let read = |run: &NotedRun| {
+            let bytes = open_named(files, &run.file).ok().and_then(|open| read_whole(open, MOST).ok());
+            let parsed = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
+            parsed.map(|(_, targets)| targets).unwrap_or_default()
+        };
+        let all: Vec<(&NotedRun, Vec<ByTarget>)> = runs.iter().map(|run| (run, read(run))).collect();
+        let has = |noted: &[ByTarget], (target, changes): &ByTarget| {
+            let made = noted.iter().find(|(one, _)| one == target).map(|(_, made)| made);
+            changes.iter().all(|change| made.is_some_and(|made| made.contains(change)))
+        };
+        let own = all.iter().position(|(run, _)| run.file == file || real(&run.file) == real(file));
+        let same = || all.iter().rposition(|(_, noted)| changes.iter().all(|one| has(noted, one)));
+        let later = &all[..own.or_else(same).unwrap_or(all.len())];
+        let names = later.iter().flat_map(|(run, noted)| {
+            let of = |(target, changes): &ByTarget| {
+                let name = |change: &Change| (target.clone(), change.name.clone(), run.file.clone());
+                changes.iter().map(name).collect::<Vec<_>>()
+            };
+            noted.iter().flat_map(of)
+        });
+        Self(names.collect())
+    }
+
+    /// Parts the changes of a target: why some stay, and those that can be taken back.
+    pub(super) fn part(&self, target: &Target, changes: Vec<Change>) -> (Vec<String>, Vec<Change>) {
+        let (mut stay, mut back) = (Vec::new(), Vec::new());
+        for change in changes {
+            match self.0.iter().find(|(one, name, _)| one == target && *name == change.name) {
+                Some((_, name, file)) => {
+                    stay.push(format!("{name} is of a later run, which {} takes back", file.display()));
+                }
+                None => back.push(change),
+            }
+        }
+        (stay, back)
+    }
+}
+
 /// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
 ///
 /// # Errors
@@ -281,6 +328,30 @@ mod tests {
         std::fs::write(&other, "{}").unwrap();
         forget(&RealFiles, dir.path(), &other).unwrap();
         assert!(other.exists(), "a file of the operator's own stays");
+    }
+
+    #[test]
+    fn what_a_later_run_gave_again_is_no_longer_the_earlier_one_s() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        run(dir.path(), "a-1").note(&target, [&change("a:1"), &change("a:2")]);
+        run(dir.path(), "a-2").note(&target, [&change("a:2")]);
+        let runs = runs(&RealFiles, dir.path()).unwrap();
+        let changes = || vec![change("a:1"), change("a:2")];
+        let report = dir.path().join("report.json");
+        for (file, changes, back) in [
+            (&runs[1].file, changes(), vec![change("a:1")]),
+            (&report, changes(), vec![change("a:1")]),
+            (&runs[0].file, vec![change("a:2")], vec![change("a:2")]),
+            (&report, vec![change("a:1"), change("a:3")], vec![change("a:3")]),
+        ] {
+            let later = Later::of(&RealFiles, &runs, file, &[(target.clone(), changes.clone())]);
+            assert_eq!(later.part(&target, changes).1, back, "{}", file.display());
+        }
+        let (other, none) = ("containerd:,ci".parse().unwrap(), Later::default());
+        let later = Later::of(&RealFiles, &runs, &runs[1].file, &[(target.clone(), changes())]);
+        assert_eq!(later.part(&other, changes()).1, changes(), "another target is another name");
+        assert_eq!(none.part(&target, changes()).1, changes());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{self, NotedRun};
+use super::changes::{self, Later, NotedRun};
 use super::containerd;
 use super::containerd::names::{Change, UndoReport};
 use crate::domain::import::Target;
@@ -83,6 +83,9 @@ impl UndoneReport {
                 );
             }
         }
+        if !self.targets.is_empty() && self.targets.iter().all(Undone::is_idle) {
+            lines.push("nothing is left to take back".to_owned());
+        }
         for NotedRun { file, begun, targets } in &self.runs {
             let names = |(target, count): &(Target, usize)| format!("{target}: names {count}");
             let targets: Vec<String> = targets.iter().map(names).collect();
@@ -90,6 +93,14 @@ impl UndoneReport {
             lines.push(format!("{}  {begun}  {}", file.display(), targets.join(", ")));
         }
         lines
+    }
+}
+
+impl Undone {
+    /// Whether there was nothing to do, and nothing keeps it from being done.
+    const fn is_idle(&self) -> bool {
+        let files = &self.files;
+        self.names.is_idle() && files.restored.is_empty() && files.removed.is_empty() && files.kept.is_empty()
     }
 }
 
@@ -169,22 +180,32 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     }
     let file = match spec.file.clone() {
         Some(file) => file,
-        None => runs.into_iter().next().ok_or_else(unnoted)?.file,
+        None => runs.first().ok_or_else(unnoted)?.file.clone(),
     };
     given::check(&file, "report of an import", "airlift undo --list lists those of this host")?;
     let (files, path) = (ctx.files.clone(), file.clone());
     let kept = blocking(move || read(&*files, &path)).await?;
+    let (files, own) = (ctx.files.clone(), file.clone());
+    let of = kept.targets.iter().map(|one| (one.target.clone(), one.changes.clone())).collect::<Vec<_>>();
+    let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &of))).await?;
     let mut targets = Vec::new();
     for KeptTarget { target, changes, files } in kept.targets {
         ctx.check()?;
-        let names = match &target {
-            Target::Containerd(_) if spec.dry_run => foreseen(&changes),
-            Target::Containerd(node) if !changes.is_empty() => containerd::undo(node, &changes, ctx).await?,
-            _ => UndoReport::default(),
-        };
         if changes.is_empty() && files.is_empty() {
             continue;
         }
+        let names = match &target {
+            Target::Containerd(node) if !changes.is_empty() => {
+                let (stay, changes) = later.part(&target, changes);
+                let mut names = match spec.dry_run {
+                    true => containerd::would_undo(node, &changes).await?,
+                    false => containerd::undo(node, &changes, ctx).await?,
+                };
+                names.kept.extend(stay);
+                names
+            }
+            _ => UndoReport::default(),
+        };
         let (own, write) = (ctx.files.clone(), !spec.dry_run);
         let files = blocking(move || change::take_back(&*own, &files, write)).await?;
         targets.push(Undone { target, names, files });
@@ -197,14 +218,6 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         blocking(move || changes::forget(&*files, &history, &file)).await?;
     }
     Ok(UndoneReport { dry_run: spec.dry_run, targets, runs: Vec::new() })
-}
-
-/// What would be taken back, where nothing changed since.
-fn foreseen(changes: &[Change]) -> UndoReport {
-    let (restored, removed): (Vec<&Change>, Vec<&Change>) =
-        changes.iter().rev().partition(|change| change.was.is_some());
-    let names = |changes: Vec<&Change>| changes.into_iter().map(|change| change.name.clone()).collect();
-    UndoReport { removed: names(removed), restored: names(restored), ..UndoReport::default() }
 }
 
 /// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.
@@ -268,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_report_without_changes_is_told_and_a_dry_run_opens_no_socket() {
+    async fn a_report_without_changes_is_told_and_a_dry_run_asks_the_runtime() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("report.json");
         let ctx = JobCtx::silent();
@@ -284,8 +297,14 @@ mod tests {
         assert!(undo(UndoSpec { list: true, ..spec.clone() }, &ctx).await.unwrap().lines().is_empty());
         let error = undo(spec.clone(), &ctx).await.unwrap_err();
         assert!(error.message().contains("nothing that can be taken back"), "{error}");
-        std::fs::write(&file, report(&format!("[{},{}]", change("a:1"), change("a:2")))).unwrap();
-        let done = undo(spec, &ctx).await.unwrap();
-        assert_eq!(done.targets[0].names.removed, ["a:2", "a:1"]);
+        let socket = dir.path().join("sock");
+        let text = report(&format!("[{},{}]", change("a:1"), change("a:2")));
+        std::fs::write(
+            &file,
+            text.replace("\"containerd\"", &format!("\"containerd:{}\"", socket.display())),
+        )
+        .unwrap();
+        let error = undo(spec, &ctx).await.unwrap_err();
+        assert!(error.message().contains("there is no socket"), "{error}");
     }
 }

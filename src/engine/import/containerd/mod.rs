@@ -253,10 +253,19 @@ pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Ex
 pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -> Result<UndoReport> {
     let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
     let claim = Claim::take(ctx, &daemon, "undo of an import").await?;
-    let report = names::take_back(&daemon, changes).await;
+    let report = names::take_back(&daemon, changes, false).await;
     // Ending the lease has what nothing names removed.
     claim.end().await?;
     report
+}
+
+/// Says what [`undo`] would take back as the daemon stands now.
+///
+/// # Errors
+/// As the daemon answers.
+pub async fn would_undo(target: &ContainerdTarget, changes: &[Change]) -> Result<UndoReport> {
+    let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
+    names::take_back(&daemon, changes, true).await
 }
 
 /// What the operator should know of an image in a containerd.

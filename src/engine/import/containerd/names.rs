@@ -160,7 +160,7 @@ impl Giver<'_> {
                 Ok(change) => changes.extend(change),
                 Err(error) => {
                     // What failed is the news; a name that cannot be taken back is told by the next run.
-                    let _ = take_back(self.daemon, &changes).await;
+                    let _ = take_back(self.daemon, &changes, false).await;
                     return Err(error);
                 }
             }
@@ -221,6 +221,13 @@ pub struct UndoReport {
     pub untouched: Vec<String>,
 }
 
+impl UndoReport {
+    /// Whether there was nothing to do, and nothing keeps it from being done.
+    pub const fn is_idle(&self) -> bool {
+        self.removed.is_empty() && self.restored.is_empty() && self.kept.is_empty()
+    }
+}
+
 /// What is done to take a change back.
 enum Back {
     Remove,
@@ -268,7 +275,7 @@ impl Was {
 ///
 /// # Errors
 /// As the daemon answers.
-pub(super) async fn take_back(daemon: &Containerd, changes: &[Change]) -> Result<UndoReport> {
+pub(super) async fn take_back(daemon: &Containerd, changes: &[Change], dry_run: bool) -> Result<UndoReport> {
     let (mut there, blobs) = (records(daemon).await?, daemon.blobs().await?);
     let mut report = UndoReport::default();
     for change in changes.iter().rev() {
@@ -277,12 +284,16 @@ pub(super) async fn take_back(daemon: &Containerd, changes: &[Change]) -> Result
             Back::Nothing => report.untouched.push(name),
             Back::Keep(reason) => report.kept.push(reason),
             Back::Remove => {
-                daemon.remove_record(&name, false).await?;
+                if !dry_run {
+                    daemon.remove_record(&name, false).await?;
+                }
                 there.remove(&name);
                 report.removed.push(name);
             }
             Back::Restore(record) => {
-                daemon.update_record(&record).await?;
+                if !dry_run {
+                    daemon.update_record(&record).await?;
+                }
                 there.insert(name.clone(), record);
                 report.restored.push(name);
             }
