@@ -5,6 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::page::wrap;
 use super::{Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::Key;
@@ -151,7 +152,10 @@ impl Window for Finder {
                 line::words(&format!("x {reason}"), look.style(Role::Warn), line::row(inner, foot), buffer);
             }
             (None, Some(entry)) => {
-                line::words(entry.act.row().doc, look.style(Role::Text), line::row(inner, foot), buffer);
+                let words = wrap(entry.act.row().doc, usize::from(inner.width));
+                for (at, words) in (foot..foot + 2).zip(words) {
+                    line::words(words.trim_start(), look.style(Role::Text), line::row(inner, at), buffer);
+                }
             }
             (None, None) => {
                 line::words("nothing is called so", look.style(Role::Dim), line::row(inner, foot), buffer)

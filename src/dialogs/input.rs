@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Paragraph, Widget, Wrap};
 
 use super::page::wrap;
 use super::{Answer, Question, Reply, Window, hints};
@@ -177,19 +176,24 @@ impl Window for Input {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let inner = popup::popup(&self.title, (72, 10), area, look, buffer);
-        Paragraph::new(self.help.as_str())
-            .style(look.style(Role::Dim))
-            .wrap(Wrap { trim: true })
-            .render(Rect { height: inner.height.min(3), ..inner }, buffer);
-        self.line.draw(line::row(inner, 3), look, buffer);
+        let width = 72.min(area.width);
+        let help = wrap(&self.help, usize::from(width.saturating_sub(4)));
+        let rows =
+            u16::try_from(help.len()).unwrap_or(u16::MAX).clamp(3, area.height.saturating_sub(7).max(3));
+        let all = popup::popup(&self.title, (width, rows + 7), area, look, buffer);
+        for (at, words) in (0..rows).zip(&help) {
+            line::words(words.trim_start(), look.style(Role::Dim), line::row(all, at), buffer);
+        }
+        // Below the help: the line, its reason, where it stands among others, the keys.
+        let inner = line::below(all, rows);
+        self.line.draw(line::row(inner, 0), look, buffer);
         if let Some(reason) = &self.refused {
             let reason = wrap(&text::shown(&format!("x {reason}")), usize::from(inner.width));
-            for (at, words) in (4..6).zip(reason) {
+            for (at, words) in (1..3).zip(reason) {
                 line::words(&words, look.style(Role::Fail), line::row(inner, at), buffer);
             }
         } else if self.line.is_selected() {
-            line::words(SELECTED, look.style(Role::Dim), line::row(inner, 4), buffer);
+            line::words(SELECTED, look.style(Role::Dim), line::row(inner, 1), buffer);
         }
         let all = self.before.len() + 1 + self.after.len();
         if all > 1 {
@@ -197,10 +201,10 @@ impl Window for Input {
                 let (up, down) = (keymap.first(Act::Up), keymap.first(Act::Down));
                 format!("line {} of {all}; {up} and {down} lead to the others", self.before.len() + 1)
             };
-            line::words(&words, look.style(Role::Text), line::row(inner, 6), buffer);
+            line::words(&words, look.style(Role::Text), line::row(inner, 3), buffer);
         }
         let words = hints(keymap, &[(Act::Take, "take it"), (Act::Back, "leave")]);
-        line::words(&words, look.style(Role::Dim), line::row(inner, 7), buffer);
+        line::words(&words, look.style(Role::Dim), line::row(inner, 4), buffer);
     }
 }
 

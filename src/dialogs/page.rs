@@ -13,6 +13,7 @@ use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::shell::shell_lines;
 use crate::domain::text;
+pub use crate::widgets::line::wrap;
 use crate::widgets::look::Look;
 use crate::widgets::{line, popup};
 
@@ -140,53 +141,11 @@ impl Window for Page {
     }
 }
 
-/// Folds at blanks where there are some, else anywhere; continued lines stand two cells in.
-pub fn wrap(words: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(8);
-    let mut lines = Vec::new();
-    let mut current = String::new();
-    for word in words.split_inclusive(' ') {
-        let mut word = word.to_owned();
-        if text::width(&current) + text::width(word.trim_end()) > columns && !current.trim().is_empty() {
-            // What just fits, as a digest does, is worth more in one piece than two cells in.
-            let whole = (columns - 1..=columns).contains(&text::width(word.trim_end()));
-            lines.push(std::mem::replace(&mut current, if whole { "" } else { "  " }.to_owned()));
-        }
-        while text::width(&current) + text::width(word.trim_end()) > columns {
-            let room = columns.saturating_sub(text::width(&current)).max(1);
-            let mut used = 0;
-            let cut = word.char_indices().find(|(_, c)| {
-                used += text::width(c.encode_utf8(&mut [0; 4]));
-                used > room
-            });
-            let Some((at, _)) = cut.filter(|(at, _)| *at > 0) else { break };
-            let rest = word.split_off(at);
-            current.push_str(&word);
-            lines.push(std::mem::replace(&mut current, "  ".to_owned()));
-            word = rest;
-        }
-        current.push_str(&word);
-    }
-    lines.push(current.trim_end().to_owned());
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::key::{Code, Key};
     use crate::dialogs::testing::{keymap, press};
-
-    #[test]
-    fn long_words_are_folded_and_none_is_lost() {
-        assert_eq!(wrap("one two three", 8), ["one two ", "  three"]);
-        let digest = format!("sha256:{}", "a".repeat(64));
-        let lines = wrap(&digest, 40);
-        assert!(lines.iter().all(|line| text::width(line) <= 40));
-        assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), digest);
-        assert_eq!(wrap("", 10), [""]);
-        assert_eq!(wrap(&format!("it is {digest}"), 72), ["it is ", &digest], "it just fits");
-    }
 
     #[test]
     fn the_end_is_gone_to_and_left_again_also_before_it_was_drawn() {

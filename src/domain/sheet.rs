@@ -64,6 +64,15 @@ pub struct Signed {
     pub who: Option<String>,
 }
 
+/// The first of some warnings, as it stands beside a verdict; how many more there are.
+pub fn first_of(warnings: &[String]) -> String {
+    match warnings {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
 /// Characters at the end of a fingerprint that are typed to trust its key.
 pub const ENDS: usize = 8;
 

@@ -126,6 +126,13 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// How images, the blobs they share and the files that hold those go together: `3 images = 41 blobs in 63 files`.
+/// Manifests and configurations are blobs, too.
+pub fn content(images: u64, blobs: u64, files: Option<u64>) -> String {
+    let files = files.map_or_else(String::new, |files| format!(" in {}", count(files, "file")));
+    format!("{} = {}{files}", count(images, "image"), count(blobs, "blob"))
+}
+
 /// A span of time in its two largest units.
 pub fn span(time: std::time::Duration) -> String {
     let seconds = time.as_secs();
@@ -195,6 +202,12 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_numbers_of_images_blobs_and_files_stand_in_one_line() {
+        assert_eq!(content(38, 412, Some(1204)), "38 images = 412 blobs in 1204 files");
+        assert_eq!(content(1, 3, None), "1 image = 3 blobs");
+    }
 
     #[test]
     fn long_digests_are_cut_to_what_tells_them_apart() {

@@ -8,7 +8,9 @@ use super::pack::PackReport;
 use super::sign::{Outcome, SignReport};
 use crate::domain::bundle::directory;
 use crate::domain::import::Target;
-use crate::domain::sheet::{Arrival, Carried, Checked, Deed, FORMAT, Grade, Imported, Sheet, Signed, Step};
+use crate::domain::sheet::{
+    Arrival, Carried, Checked, Deed, FORMAT, Grade, Imported, Sheet, Signed, Step, first_of,
+};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
 
@@ -93,7 +95,13 @@ fn worst((grade, words): (Grade, String), medium: &[Checked], warnings: &[String
     if medium.iter().any(|truth| truth.grade == Grade::Fail) {
         return (Grade::Fail, format!("{words}; but the medium did not take everything"));
     }
-    (if warnings.is_empty() { grade } else { grade.max(Grade::Warn) }, words)
+    match grade {
+        // A verdict that is none of ok alone has its reason in it.
+        Grade::Ok | Grade::Plain if !warnings.is_empty() => {
+            (Grade::Warn, format!("{words}; {}", first_of(warnings)))
+        }
+        grade => (grade, words),
+    }
 }
 
 fn count(signatures: usize) -> String {
@@ -270,7 +278,7 @@ pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
             let missing = report.missing.len();
             (Grade::Warn, format!("{name} is what was signed, and incomplete: {missing} missing"))
         }
-        (true, false) => (Grade::Warn, format!("{name} is what was signed; see what is to be known")),
+        (true, false) => (Grade::Warn, format!("{name} is what was signed; {}", first_of(&report.warnings))),
         (true, true) => (Grade::Ok, format!("{name} is what was signed, every byte of it")),
     };
     let place = report.path.display().to_string();

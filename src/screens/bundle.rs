@@ -229,7 +229,10 @@ fn name(offer: &Offer) -> String {
 
 fn row_of(offer: &Offer, model: &Model) -> Row {
     let (size, here) = match &offer.said {
-        Ok(said) => (text::bytes(said.report.totals.bytes), standing(said, model)),
+        Ok(said) => (
+            text::bytes(said.report.totals.bytes),
+            refused(offer, model).unwrap_or_else(|| standing(said, model)),
+        ),
         Err(reason) => (String::new(), (format!("x {reason}"), Role::Fail)),
     };
     // Two copies of a bundle differ in nothing else.
@@ -239,6 +242,15 @@ fn row_of(offer: &Offer, model: &Model) -> Row {
     let values =
         vec![Value::plain(name(offer)), Value::plain(size), Value::styled(here.0, here.1), Value::plain(on)];
     Row { marked: chosen, values }
+}
+
+/// What came of verifying this copy, where that is no good.
+fn refused(offer: &Offer, model: &Model) -> Option<(String, Role)> {
+    let checked = model.gap.checked.as_ref().filter(|checked| checked.spec.path == offer.path)?;
+    match &checked.ended {
+        Ended::Failed(failure) => Some((format!("x REFUSED ({})", failure.class()), Role::Fail)),
+        _ => None,
+    }
 }
 
 /// What this host makes of it at first sight, the weightiest first.
@@ -257,7 +269,8 @@ fn standing(said: &Said, model: &Model) -> (String, Role) {
         None => ("! its key is not trusted yet".to_owned(), Role::Warn),
         Some(SerialDecision::Newer { from }) => (format!("newer ({from} -> {})", report.serial), Role::Ok),
         Some(SerialDecision::First) => ("the first of its name".to_owned(), Role::Text),
-        Some(SerialDecision::Same) => ("accepted before".to_owned(), Role::Text),
+        // Of the document alone: any byte of this copy may be another one.
+        Some(SerialDecision::Same) => ("known; verify this copy".to_owned(), Role::Text),
         Some(SerialDecision::Rollback { accepted, .. }) => {
             (format!("! older ({accepted} was accepted)"), Role::Warn)
         }
@@ -291,11 +304,7 @@ fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
     let size = text::bytes(totals.bytes);
     facts.push((
         "holds",
-        format!(
-            "{}, {}, {size}{parts}",
-            text::count(totals.images, "image"),
-            text::count(totals.blobs, "blob")
-        ),
+        format!("{}, {size}{parts}", text::content(totals.images, totals.blobs, None)),
         Role::Text,
     ));
     if !report.complete {

@@ -23,7 +23,7 @@ use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::widgets::facts::teach;
-use crate::widgets::line;
+use crate::widgets::line::{self, wrap};
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::phases::{PhaseRow, Standing, phase};
@@ -260,8 +260,14 @@ impl Screen for Check {
         }
         let mut top = 0;
         for (words, role) in heading(model) {
-            line::words(&format!(" {words}"), look.style(role), line::row(area, top), buffer);
-            top += 1;
+            // The path of a bundle is cut in its middle; what is said of it has all the rows it takes.
+            let fits = role == Role::Title;
+            let pieces =
+                if fits { vec![words] } else { wrap(&words, usize::from(area.width.saturating_sub(2))) };
+            for words in pieces {
+                line::words(&format!(" {words}"), look.style(role), line::row(area, top), buffer);
+                top += 1;
+            }
         }
         if let Some(job) = model.running().filter(|job| job.act == Act::Verify) {
             let row = PhaseRow {
@@ -293,11 +299,10 @@ fn heading(model: &Model) -> Vec<(String, Role)> {
     match gap.said() {
         Some(said) => {
             let report = &said.report;
-            let (images, size) = (report.totals.images, text::bytes(report.totals.bytes));
-            lines.push((
-                format!("{}-{}  {images} images  {size}  {path}", report.name, report.serial),
-                Role::Title,
-            ));
+            let content = text::content(report.totals.images, report.totals.blobs, None);
+            let size = text::bytes(report.totals.bytes);
+            lines
+                .push((format!("{}-{}  {content}  {size}  {path}", report.name, report.serial), Role::Title));
         }
         None => lines.push((path, Role::Title)),
     }

@@ -1,6 +1,6 @@
 //! What the report of the air-gapped side says of the imports of its bundle: target by target, what was left out, and how the last one ended.
 
-use crate::domain::sheet::{Arrival, Carried, Deed, Grade, Imported, Sheet};
+use crate::domain::sheet::{Arrival, Carried, Deed, Grade, Imported, Sheet, first_of};
 use crate::engine::sheet::imported;
 use crate::tui::gap::Gap;
 use crate::tui::msg::Ended;
@@ -39,7 +39,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
         (None, 0) if warnings.is_empty() => {
             (sheet.grade.max(worst), format!("verified and imported: every image is in {targets}"))
         }
-        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}, with something to know")),
+        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}; {}", first_of(&warnings))),
         (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
     };
     let made = import.done.as_ref().map_or(sheet.made, |done| done.at);

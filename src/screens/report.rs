@@ -5,7 +5,7 @@ use std::path::{Path as FsPath, PathBuf};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::sheet::{SheetView, role, save};
+use super::sheet::{SheetView, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
@@ -207,6 +207,8 @@ impl Screen for Report {
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
         let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
         match (act, ended) {
+            // Another report is read from its top.
+            (Act::Pack, _) => self.view.list.go(Move::First),
             (Act::Sign | Act::Diff | Act::MediaEject, Some(Ended::Failed(failure))) => {
                 cx.open(words::failure_page("That did not work", &failure));
             }
@@ -269,9 +271,7 @@ impl Screen for Report {
             let words = "   Nothing is packed yet. 4 leads to where it is.";
             return line::words(words, look.style(Role::Text), line::row(area, 1), buffer);
         };
-        let verdict = format!(" {}", sheet.verdict_line());
-        line::words(&verdict, look.style(role(sheet.grade)), line::row(area, 0), buffer);
-        let mut top = 1;
+        let mut top = headline(sheet, area, look, buffer);
         if let Some(job) = model.running() {
             let at = model.at.saturating_sub(job.began);
             let view = job.view.current();

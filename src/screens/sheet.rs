@@ -19,6 +19,8 @@ use crate::widgets::look::Look;
 
 /// Cells of the labels.
 const LABEL: usize = 12;
+/// Rows that a verdict takes at most.
+const HEADLINE: u16 = 3;
 /// Words are folded to this, whatever room there is: a report reads the same everywhere.
 const WORDS: usize = 60;
 
@@ -84,6 +86,18 @@ impl SheetView {
             .render(place, buffer);
         }
     }
+}
+
+/// Draws the verdict with its reason, on as many rows as it takes; how many.
+pub(super) fn headline(sheet: &Sheet, area: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
+    let columns = usize::from(area.width.saturating_sub(2));
+    let words = wrap(&text::shown(&sheet.verdict_line()), columns);
+    let mut at = 0;
+    for words in words.into_iter().take(usize::from(HEADLINE)) {
+        line::words(&format!(" {words}"), look.style(role(sheet.grade)), line::row(area, at), buffer);
+        at += 1;
+    }
+    at
 }
 
 fn lines(sheet: &Sheet) -> Vec<Line> {

@@ -133,7 +133,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_import
     console.wait("+ OK  every image is where it was wanted");
     assert!(layout.join("index.json").exists());
     say(&mut console, "enter");
-    console.wait("step 4/4 Report").wait("verified and imported into 1 target");
+    console.wait("step 4/4 Report").wait("verified and imported into 1 target; no history of demo");
     say(&mut console, "q");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);

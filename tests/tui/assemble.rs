@@ -187,6 +187,32 @@ fn the_time_is_told_once_a_rate_was_measured() {
 }
 
 #[test]
+fn where_rows_are_few_the_whole_plan_can_be_read_and_a_run_keeps_what_matters() {
+    let small = |desk: &mut Desk| crate::rig::text(&desk.frame(60, 16));
+    let mut desk = planned();
+    assert!(!desk.screen().contains("lead to the others"), "it fits there");
+    let mut seen = small(&mut desk);
+    assert!(seen.contains("row 1 of 11; Up and Down lead to the others"), "{seen}");
+    for _ in 0..10 {
+        desk.keys("Down");
+        seen.push_str(&small(&mut desk));
+    }
+    for words in ["serial 42", "3 images = 41", "read back", "program", "row 11 of 11", "Enter starts"] {
+        assert!(seen.contains(words), "{words}: {seen}");
+    }
+    let mut desk = under_way();
+    let screen = small(&mut desk);
+    for words in ["+ ok: resolve", "to come: flush, read back, sign", "fetch ", "write ", "redis"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    let mut desk = failed();
+    let screen = small(&mut desk);
+    for words in ["did not begin: flush", "connection reset", "class: network", "r does the same again"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}
+
+#[test]
 fn a_plan_that_does_not_fit_says_why_and_does_not_start() {
     let mut desk = ready();
     let failure = Failure::new(Kind::Space, "64260000000 bytes are needed, 16000000000 are free")

@@ -125,6 +125,9 @@ fn a_damaged_file_stands_above_the_images_and_says_what_it_should_be() {
 fn a_key_that_is_not_trusted_is_shown_in_full() {
     let mut desk = desk(None);
     insta::assert_snapshot!(desk.picture());
+    let small = crate::rig::text(&desk.frame(60, 16));
+    let whole = small.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(whole.contains("It was signed by:") && whole.contains("K trusts it."), "{small}");
     desk.keys("K");
     insta::assert_snapshot!(desk.picture());
     // Too few are no alarm; those of another key are.
@@ -234,7 +237,15 @@ fn a_real_bundle_with_a_changed_byte_names_the_file() {
         stands("x FAIL  ", "plain") && stands("   -   ", "multi") && stands("   -   ", "latest"),
         "{screen}"
     );
-    assert!(live.desk.keys("Enter").screen().contains("step 4/4 Report"));
+    let screen = live.desk.keys("Enter").screen();
+    assert!(screen.contains("step 4/4 Report") && screen.contains("[4 Report FAILED]"), "{screen}");
+    // The next report is read from its top, and the copy is known for what it is.
+    live.desk.keys("G 2");
+    live.job("v");
+    let screen = live.desk.keys("Enter").screen();
+    assert!(screen.contains(">  Bundle"), "{screen}");
+    let screen = live.desk.keys("1").screen();
+    assert!(screen.contains("x REFUSED (integrity)"), "{screen}");
 }
 
 #[test]
@@ -251,7 +262,10 @@ fn a_real_older_bundle_is_refused_and_then_let_through_with_a_word_in_the_report
     let id = live.desk.app.model.gap.said().unwrap().report.id.to_string();
     live.desk.keys("O").typed(id.rsplit('-').next().unwrap());
     live.job("Enter");
-    assert!(live.desk.screen().contains("OK  verified, with warnings"), "{}", live.desk.screen());
+    let screen = live.desk.screen();
+    assert!(screen.contains("OK  verified, with warnings") && screen.contains("! serial 1 of"), "{screen}");
+    let screen = live.desk.keys("4").screen();
+    assert!(screen.contains("WARN  verified; serial 1 of") && screen.contains("[4 Report warn]"), "{screen}");
 }
 
 #[test]

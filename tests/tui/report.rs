@@ -1,9 +1,14 @@
 //! Report: what was made and how sure that is; saved, copied, signed once more, compared, and left for another bundle.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use airlift::dialogs::path::Entry;
 use airlift::domain::diff::Diff;
 use airlift::domain::job::JobId;
 use airlift::domain::media::{Bus, Medium};
+use airlift::domain::progress::Event;
+use airlift::domain::view::JobView;
 use airlift::engine::bundle::diff::DiffReport;
 use airlift::engine::bundle::readback::Method;
 use airlift::engine::media::{EjectReport, Truth};
@@ -78,6 +83,25 @@ fn a_bundle_that_is_well_is_told_with_everything_that_was_checked() {
 }
 
 #[test]
+fn a_warning_stands_beside_the_verdict_that_it_lowers() {
+    let mut desk = ready();
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
+    desk.keys("Enter s Enter");
+    looked(&mut desk, None);
+    let mut view = JobView::default();
+    for text in ["this airlift is not static", "the clock was moved"] {
+        view.apply(&Event::Warning { text: text.into() }, Duration::ZERO);
+    }
+    desk.tell(Msg::Job(JobId(2), Arc::new(view)));
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
+    let screen = desk.keys("Enter").screen();
+    let headline = screen.lines().skip(3).take(2).collect::<Vec<_>>().join(" ");
+    let headline = headline.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(headline.starts_with("! WARN bundle-42 is assembled"), "{screen}");
+    assert!(headline.contains("this airlift is not static (and 1 more)"), "{screen}");
+}
+
+#[test]
 fn an_incomplete_bundle_names_what_is_missing() {
     let mut desk = reported(incomplete());
     insta::assert_snapshot!(desk.picture());
@@ -98,7 +122,8 @@ fn what_was_not_read_back_or_not_from_the_medium_itself_is_no_plain_ok() {
         read.method = Method::CacheDropped;
     }
     let mut desk = reported(report);
-    assert!(desk.screen().contains("part of it may have come from memory"));
+    let screen = desk.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains("part of it may have come from memory"), "{screen}");
     desk.keys("/ refuses Enter");
     assert!(desk.screen().contains("! read back 61.2 GB; this file system refuses"), "{}", desk.screen());
 }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::hints;
+use super::super::page::wrap;
 use super::{Entry, Path, Wanted, name_of};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
@@ -13,12 +14,21 @@ use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
 use crate::widgets::{line, popup};
 
+/// Rows that the help takes at most.
+const HELP: u16 = 3;
+
 impl Path {
     /// Draws all of it over `area`.
     pub(super) fn show(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let size = (area.width.saturating_sub(4).min(90), area.height.saturating_sub(2).min(20));
-        let inner = popup::popup(&self.title, size, area, look, buffer);
-        line::words(&self.help, look.style(Role::Dim), line::row(inner, 0), buffer);
+        let all = popup::popup(&self.title, size, area, look, buffer);
+        let help = wrap(&self.help, usize::from(all.width));
+        for (at, words) in (0u16..HELP).zip(&help) {
+            line::words(words.trim_start(), look.style(Role::Dim), line::row(all, at), buffer);
+        }
+        // From the last row of the help on.
+        let more = u16::try_from(help.len()).unwrap_or(HELP).clamp(1, HELP) - 1;
+        let inner = line::below(all, more);
         self.line.draw(line::row(inner, 1), look, buffer);
         let foot = inner.height.saturating_sub(1);
         let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };

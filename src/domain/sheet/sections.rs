@@ -36,13 +36,13 @@ impl Sheet {
     fn about(&self) -> Vec<Fact> {
         let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let totals = self.totals;
-        let (images, blobs) = (text::count(totals.images, "image"), text::count(totals.blobs, "blob"));
+        let content = text::content(totals.images, totals.blobs, None);
         let bytes = text::bytes(totals.bytes);
         let mut facts = vec![
             Fact::new("name", format!("{}  serial {}", self.name, self.serial)).valued(&self.directory),
             Fact::new("id", self.id.to_string()),
             Fact::new("lies in", self.path.clone()),
-            Fact::new("content", format!("{images}, {blobs}, {bytes} ({} bytes)", totals.bytes)),
+            Fact::new("content", format!("{content}, {bytes} ({} bytes)", totals.bytes)),
         ];
         facts.extend(self.origin.iter().map(|origin| Fact::new("came from", origin.clone())));
         facts.extend(self.created.map(|created| Fact::new("created", time(created))));

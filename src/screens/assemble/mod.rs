@@ -1,28 +1,27 @@
 //! Assemble and sign: the plan first, one question, then every phase of the run until the signature is written.
 
+mod items;
 mod plan;
 mod run;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::plan::{draw, facts, paragraphs, settings};
-use self::run::{RunView, counts, order, searched};
+use self::items::{counts, order, searched};
+use self::plan::{PlanView, facts, paragraphs, settings};
+use self::run::RunView;
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
-use crate::dialogs::page::wrap;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
 use crate::domain::bundle::check_name;
 use crate::domain::expiry::Expiry;
-use crate::domain::text;
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
-use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 
@@ -41,11 +40,13 @@ pub(super) struct Assemble {
     list: List,
     order: Vec<usize>,
     key: AskKey,
+    /// Whether the plan is shown.
+    planning: bool,
 }
 
 impl Default for Assemble {
     fn default() -> Self {
-        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey) }
+        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey), planning: true }
     }
 }
 
@@ -204,6 +205,7 @@ impl Screen for Assemble {
             }
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
+            Act::Filter if self.planning => Some("there are no items to filter yet".to_owned()),
             Act::AssembleNext if model.assembly.made.is_none() => Some("nothing is packed yet".to_owned()),
             _ => None,
         }
@@ -281,6 +283,12 @@ impl Screen for Assemble {
 
     fn sync(&mut self, model: &Model) {
         let view = shown(model).map(|job| &job.view);
+        self.planning = view.is_none();
+        if self.planning {
+            let rows = facts(model).len() + outlook(model).len();
+            self.order.clear();
+            return self.list.refresh(rows, |_| "".into());
+        }
         self.order = view.map_or_else(Vec::new, |view| order(view));
         let (order, list) = (&self.order, &mut self.list);
         list.refresh(order.len(), |row| {
@@ -293,8 +301,9 @@ impl Screen for Assemble {
         Some(&mut self.list)
     }
 
+    /// The rows of a plan are none to be chosen from: the cursor only leads to those that have no room.
     fn view(&self) -> Option<&List> {
-        Some(&self.list)
+        (!self.planning).then_some(&self.list)
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
@@ -335,18 +344,14 @@ impl Screen for Assemble {
             let run = RunView { job, at, order: &self.order, list: &self.list };
             return run.draw(model, look, area, buffer);
         }
-        let used = draw(&facts(model), line::below(area, 1), look, buffer);
-        let below = line::below(area, used + 2);
-        let lines = outlook(model, usize::from(area.width).saturating_sub(6));
-        for (at, (words, role)) in (0u16..).zip(lines) {
-            line::words(&format!("   {words}"), look.style(role), line::row(below, at), buffer);
-        }
+        let (facts, outlook) = (facts(model), outlook(model));
+        PlanView { facts: &facts, outlook: &outlook, list: &self.list }.draw(area, look, buffer);
     }
 }
 
 /// Below the plan: what is in its way, why it cannot be done, or that it can.
-fn outlook(model: &Model, columns: usize) -> Vec<(String, Role)> {
-    let lines = match (model.not_ready(), &model.assembly.plan) {
+fn outlook(model: &Model) -> Vec<(String, Role)> {
+    match (model.not_ready(), &model.assembly.plan) {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
         (None, Some(plan)) => match &plan.outcome {
             Ok(_) if model.has_key() => {
@@ -364,9 +369,5 @@ fn outlook(model: &Model, columns: usize) -> Vec<(String, Role)> {
             )]
         }
         (None, None) => vec![("v works out the plan".to_owned(), Role::Dim)],
-    };
-    let fold = |(words, role): (String, Role)| {
-        wrap(&text::shown(&words), columns).into_iter().map(move |piece| (piece, role)).collect::<Vec<_>>()
-    };
-    lines.into_iter().flat_map(fold).collect()
+    }
 }

@@ -12,6 +12,7 @@ use crate::engine::spec::PackJob;
 use crate::tui::assembly::Tested;
 use crate::tui::model::Model;
 use crate::widgets::line;
+use crate::widgets::list::List;
 use crate::widgets::look::Look;
 
 /// Cells of the names in front.
@@ -75,14 +76,10 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
         let words = format!("! {name} was cut off on {before}; this begins it anew on {now}");
         facts.push(("", words, Role::Warn));
     }
-    let (images, blobs) = (text::count(totals.images, "image"), text::count(totals.blobs, "blob"));
-    facts.push(("images", format!("{images}, {blobs}"), Role::Text));
-    let (size, parts) = (text::bytes(totals.bytes), parts(place));
-    facts.push((
-        "size",
-        format!("{size} in {} files{parts}{}", place.files, there(totals.bytes, place)),
-        Role::Text,
-    ));
+    let content = text::content(totals.images, totals.blobs, Some(place.files));
+    facts.push(("content", format!("{content}{}", parts(place)), Role::Text));
+    let size = format!("{}{}", text::bytes(totals.bytes), there(totals.bytes, place));
+    facts.push(("size", size, Role::Text));
     facts.push(("time", time(place.to_write, model), Role::Text));
     facts.push(("goes to", destination(place), Role::Text));
     if !place.repeats {
@@ -193,20 +190,80 @@ pub(super) fn settings(job: &PackJob) -> [String; 5] {
     ]
 }
 
-/// Draws rows of facts; long words go on below. Gives the rows it took.
-pub(super) fn draw(facts: &[Fact], area: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
-    let mut at = 0;
-    for (name, words, role) in facts {
-        line::words(&format!("   {name}"), look.style(Role::Dim), line::row(area, at), buffer);
-        let room = area.width.saturating_sub(NAME + 3);
-        for piece in wrap(&text::shown(words), usize::from(room)) {
+/// A fact on as many rows as it takes in so many columns.
+fn folded((name, words, _): &Fact, columns: u16) -> Vec<String> {
+    let pieces = wrap(&text::shown(words), usize::from(columns.saturating_sub(NAME + 3)));
+    let row = |(at, piece): (usize, String)| {
+        let name = format!("   {}", if at == 0 { name } else { "" });
+        format!("{}{}", text::padded(&name, usize::from(NAME + 3)), piece.trim())
+    };
+    pieces.into_iter().enumerate().map(row).collect()
+}
+
+/// The plan as it is drawn: facts, and what comes of them below.
+pub(super) struct PlanView<'a> {
+    /// The facts.
+    pub(super) facts: &'a [Fact],
+    /// What is in the way, or that nothing is.
+    pub(super) outlook: &'a [(String, Role)],
+    /// Which of them one is at, facts first.
+    pub(super) list: &'a List,
+}
+
+impl PlanView<'_> {
+    /// Each fact and each line below them on its rows, with its look, and the cells of its name.
+    fn rows(&self, columns: u16) -> Vec<(Vec<String>, Role, u16)> {
+        let mut rows: Vec<_> =
+            self.facts.iter().map(|fact| (folded(fact, columns), fact.2, NAME + 3)).collect();
+        let room = usize::from(columns.saturating_sub(6));
+        for (at, (words, role)) in self.outlook.iter().enumerate() {
+            let pieces = wrap(&text::shown(words), room).into_iter().map(|piece| format!("   {piece}"));
+            let air = (at == 0).then(String::new);
+            rows.push((air.into_iter().chain(pieces).collect(), *role, 0));
+        }
+        rows
+    }
+
+    /// Draws all of it; where there is more than fits, what is around the cursor.
+    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let rows = self.rows(area.width);
+        let height =
+            |rows: &[(Vec<String>, Role, u16)]| rows.iter().map(|(rows, ..)| rows.len()).sum::<usize>();
+        let fits = height(&rows) < usize::from(area.height);
+        // One row of air above; or one below that says where one is.
+        let room = usize::from(area.height).saturating_sub(1);
+        let cursor = self.list.row().unwrap_or(0).min(rows.len().saturating_sub(1));
+        let mut first = 0;
+        while !fits && first < cursor && height(&rows[first..=cursor]) > room {
+            first += 1;
+        }
+        let lines = rows.iter().enumerate().skip(first);
+        let lines = lines.flat_map(|(number, row)| row.0.iter().map(move |words| (number, row, words)));
+        for (at, (number, (_, role, named), words)) in (u16::from(fits)..).zip(lines.take(room)) {
             let place = line::row(area, at);
-            let indented = Rect { x: place.x + (NAME + 3).min(place.width), width: room, ..place };
-            line::words(piece.trim_start(), look.style(*role), indented, buffer);
-            at += 1;
+            line::words(words, look.style(*role), place, buffer);
+            let name = Rect { width: (*named).min(place.width), ..place };
+            line::words(
+                words.get(..usize::from(name.width)).unwrap_or_default(),
+                look.style(Role::Dim),
+                name,
+                buffer,
+            );
+            if !fits && number == cursor {
+                line::words(
+                    ">",
+                    look.style(Role::Selected),
+                    Rect { width: 1.min(place.width), ..place },
+                    buffer,
+                );
+            }
+        }
+        if !fits {
+            let words = format!("   row {} of {}; Up and Down lead to the others", cursor + 1, rows.len());
+            let last = line::row(area, area.height.saturating_sub(1));
+            line::words(&words, look.style(Role::Warn), last, buffer);
         }
     }
-    at
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::items::{told, word};
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::progress::Phase;
 use crate::domain::text;
-use crate::domain::view::{ItemState, ItemView, JobView};
+use crate::domain::view::{ItemState, PhaseView};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::hints;
 use crate::tui::model::{JobState, Model};
@@ -31,79 +32,8 @@ const PHASES: [(Phase, &str); 6] = [
     (Phase::Sign, "sign"),
 ];
 
-/// Numbers of the items to show: failed ones of all phases first, then those of the latest phase that has some, what
-/// is under way before what is done, and what waits last.
-pub(super) fn order(view: &JobView) -> Vec<usize> {
-    let list = &view.items.list;
-    let latest = view.phases.iter().rev().find(|phase| list.iter().any(|item| item.phase == phase.phase));
-    let rank = |item: &ItemView| match item.state {
-        ItemState::Failed => Some(0),
-        _ if latest.is_none_or(|latest| latest.phase != item.phase) => None,
-        ItemState::Running => Some(1),
-        ItemState::Done | ItemState::Skipped => Some(2),
-        ItemState::Waiting => Some(3),
-    };
-    let mut ranked: Vec<(u8, usize)> =
-        list.iter().enumerate().filter_map(|(at, item)| Some((rank(item)?, at))).collect();
-    ranked.sort_unstable();
-    ranked.into_iter().map(|(_, at)| at).collect()
-}
-
-/// The word and look of an item's state.
-const fn word(state: ItemState, running: bool) -> (&'static str, Role) {
-    match state {
-        ItemState::Running if !running => ("! cut", Role::Warn),
-        ItemState::Failed => ("x FAIL", Role::Fail),
-        ItemState::Running => ("> run", Role::Text),
-        ItemState::Done => ("+ ok", Role::Ok),
-        ItemState::Skipped => ("+ kept", Role::Ok),
-        ItemState::Waiting => ("  wait", Role::Dim),
-    }
-}
-
-/// An item's name in `room` columns: what stands last in it tells most, so host and path go first.
-fn told(name: &str, room: usize) -> &str {
-    let mut rest = name;
-    while text::width(rest) > room
-        && let Some((_, shorter)) = rest.split_once('/')
-    {
-        rest = shorter;
-    }
-    rest
-}
-
-/// What a filter looks at.
-pub(super) fn searched(item: &ItemView) -> String {
-    format!("{} {} {}", word(item.state, true).0, item.name, item.note.as_deref().unwrap_or_default())
-}
-
-/// How many items stand how, in one line.
-pub(super) fn counts(view: &JobView) -> String {
-    let list = order(view);
-    let states = list.iter().filter_map(|at| view.items.list.get(*at)).map(|item| item.state);
-    let mut counts = [0u64; 4];
-    for state in states {
-        counts[match state {
-            ItemState::Failed => 0,
-            ItemState::Done | ItemState::Skipped => 1,
-            ItemState::Running => 2,
-            ItemState::Waiting => 3,
-        }] += 1;
-    }
-    let [failed, ok, running, waiting] = counts;
-    let mut words = vec![format!("{failed} failed"), format!("{ok} ok")];
-    words.push(format!("{} to go", running + waiting));
-    if view.items.unlisted > 0 {
-        words.push(format!("{} not listed", view.items.unlisted));
-    }
-    if view.retries > 0 {
-        words.push(format!("retries: {}", view.retries));
-    }
-    if !view.warnings.is_empty() {
-        words.push(format!("warnings: {} (l shows them)", view.warnings.len()));
-    }
-    words.join(", ")
-}
+/// With fewer rows than this only the phases that are under way have one each.
+const TIGHT: u16 = 14;
 
 /// How a job stands, for its phases.
 pub(super) const fn standing(job: &JobState) -> Standing {
@@ -132,25 +62,63 @@ impl RunView<'_> {
         let head = self.head(model);
         line::words(&head, look.style(Role::Title), line::row(area, 0), buffer);
         let mut at = 1;
-        for (wanted, name) in PHASES {
-            self.phase((wanted, name), line::row(area, at), look, buffer);
+        let tight = area.height < TIGHT;
+        if tight {
+            line::words(&self.others(), look.style(Role::Text), line::row(area, at), buffer);
             at += 1;
+        }
+        for (wanted, name) in PHASES {
+            if !tight || self.of(wanted).is_some_and(|view| !view.finished) {
+                self.phase((wanted, name), line::row(area, at), look, buffer);
+                at += 1;
+            }
         }
         line::rule(line::row(area, at), look, buffer);
         at += 1;
         let outcome = self.outcome(usize::from(area.width).saturating_sub(2));
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
-        let least = if self.order.is_empty() { 0 } else { 4 };
+        let few = if self.job.running() { 3 } else { 0 };
+        let least = if self.order.is_empty() {
+            0
+        } else if tight {
+            few
+        } else {
+            4
+        };
         let most = usize::from(area.height.saturating_sub(at + least));
         for (words, role) in outcome.iter().take(most) {
             line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
             at += 1;
         }
-        if !outcome.is_empty() && !self.order.is_empty() {
+        if !outcome.is_empty() && !self.order.is_empty() && !tight {
             line::rule(line::row(area, at), look, buffer);
             at += 1;
         }
-        self.items(line::below(area, at), look, buffer);
+        let below = line::below(area, at);
+        // A heading alone says nothing.
+        if below.height > 1 {
+            self.items(below, look, buffer);
+        }
+    }
+
+    /// A phase as far as it is known.
+    fn of(&self, wanted: Phase) -> Option<&PhaseView> {
+        self.job.view.phases.iter().rev().find(|view| view.phase == wanted)
+    }
+
+    /// The phases that have no row of their own where rows are few: those that are done, and those that did not begin.
+    fn others(&self) -> String {
+        let names = |done: bool| {
+            let own = PHASES.iter().filter(|(phase, _)| match self.of(*phase) {
+                Some(view) => done && view.finished,
+                None => !done,
+            });
+            own.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+        };
+        let to_come = if self.job.running() { "to come" } else { "did not begin" };
+        let parts = [("+ ok", names(true)), (to_come, names(false))];
+        let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+        parts.map(|(what, names)| format!(" {what}: {names}  ")).collect()
     }
 
     /// What is made, where, and since when.
@@ -168,7 +136,8 @@ impl RunView<'_> {
         );
         let sums = plan.map_or_else(String::new, |plan| {
             let totals = plan.resolved.totals;
-            format!("   {}   {}", text::count(totals.images, "image"), text::bytes(totals.bytes))
+            let content = text::content(totals.images, totals.blobs, None);
+            format!("   {content}   {}", text::bytes(totals.bytes))
         });
         format!(" {name}{sums}   to {}   {}", spec.to.display(), clock(self.at))
     }
@@ -182,7 +151,7 @@ impl RunView<'_> {
             (_, Standing::Running) => "waits",
             _ => "did not begin",
         };
-        let view = self.job.view.phases.iter().rev().find(|view| view.phase == wanted);
+        let view = self.of(wanted);
         phase(
             &PhaseRow { name, view, before, at: self.at, standing: standing(self.job) },
             area,
@@ -307,28 +276,9 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::progress::Event;
 
     #[test]
-    fn failed_items_of_every_phase_come_first_and_what_waits_last() {
-        let mut view = JobView::default();
-        let at = Duration::ZERO;
-        let name = |name: &str| name.to_owned();
-        let planned = |item: &str| crate::domain::progress::PlannedItem { item: name(item), bytes: 1 };
-        for event in [
-            Event::Started { phase: Phase::Resolve, items: 2, bytes: 0 },
-            Event::Failed { phase: Phase::Resolve, item: name("bad"), reason: name("404") },
-            Event::Done { phase: Phase::Resolve, item: name("good"), bytes: 1 },
-            Event::Started { phase: Phase::Fetch, items: 3, bytes: 3 },
-            Event::Planned { phase: Phase::Fetch, items: vec![planned("c"), planned("b"), planned("a")] },
-            Event::Done { phase: Phase::Fetch, item: name("c"), bytes: 1 },
-            Event::Item { phase: Phase::Fetch, item: name("a"), bytes: 1 },
-        ] {
-            view.apply(&event, at);
-        }
-        let names: Vec<&str> = order(&view).into_iter().map(|at| view.items.list[at].name.as_str()).collect();
-        assert_eq!(names, ["bad", "a", "c", "b"]);
-        assert_eq!(counts(&view), "1 failed, 1 ok, 2 to go");
+    fn a_run_is_told_in_hours_minutes_and_seconds() {
         assert_eq!(clock(Duration::from_secs(3725)), "1:02:05");
     }
 }

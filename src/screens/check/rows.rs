@@ -7,6 +7,7 @@ use crate::config::theme::Role;
 use crate::dialogs::Page;
 use crate::domain::bundle::Image;
 use crate::domain::progress::Check;
+use crate::domain::sheet::first_of;
 use crate::domain::text;
 use crate::domain::trust::AllowRollback;
 use crate::domain::view::{ItemState, ItemView, JobView};
@@ -232,7 +233,19 @@ pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
     let one = |words: &str, role| vec![(words.to_owned(), role)];
     match &checked.ended {
         Ended::Succeeded(_) if warnings(&checked.ended) => {
-            one("OK  verified, with warnings: 4 shows them", Role::Ok)
+            let mut lines = one("OK  verified, with warnings: 4 shows them", Role::Ok);
+            let words = match &checked.ended {
+                Ended::Succeeded(report) => match &**report {
+                    JobReport::Verify(report) if report.complete => first_of(&report.warnings),
+                    JobReport::Verify(report) => {
+                        format!("{} missing from it", count(report.missing.len(), "image"))
+                    }
+                    _ => String::new(),
+                },
+                _ => String::new(),
+            };
+            lines.push((format!("! {words}"), Role::Warn));
+            lines
         }
         Ended::Succeeded(_) => one("OK  verified: every check held", Role::Ok),
         Ended::Cancelled => one("stopped: nothing is known of this bundle", Role::Warn),

@@ -1,0 +1,117 @@
+//! The items of a pack: which are shown, in what order, and in which words.
+
+use crate::config::theme::Role;
+use crate::domain::progress::Phase;
+use crate::domain::text;
+use crate::domain::view::{ItemState, ItemView, JobView};
+
+/// Numbers of the items to show: failed ones of all phases first, then those of the latest phase that has some, what
+/// is under way before what is done, and what waits last.
+pub(super) fn order(view: &JobView) -> Vec<usize> {
+    let list = &view.items.list;
+    let latest = view.phases.iter().rev().find(|phase| list.iter().any(|item| item.phase == phase.phase));
+    let rank = |item: &ItemView| match item.state {
+        ItemState::Failed => Some(0),
+        _ if latest.is_none_or(|latest| latest.phase != item.phase) => None,
+        ItemState::Running => Some(1),
+        ItemState::Done | ItemState::Skipped => Some(2),
+        ItemState::Waiting => Some(3),
+    };
+    let mut ranked: Vec<(u8, usize)> =
+        list.iter().enumerate().filter_map(|(at, item)| Some((rank(item)?, at))).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, at)| at).collect()
+}
+
+/// The word and look of an item's state.
+pub(super) const fn word(state: ItemState, running: bool) -> (&'static str, Role) {
+    match state {
+        ItemState::Running if !running => ("! cut", Role::Warn),
+        ItemState::Failed => ("x FAIL", Role::Fail),
+        ItemState::Running => ("> run", Role::Text),
+        ItemState::Done => ("+ ok", Role::Ok),
+        ItemState::Skipped => ("+ kept", Role::Ok),
+        ItemState::Waiting => ("  wait", Role::Dim),
+    }
+}
+
+/// An item's name in `room` columns: what stands last in it tells most, so host and path go first.
+pub(super) fn told(name: &str, room: usize) -> &str {
+    let mut rest = name;
+    while text::width(rest) > room
+        && let Some((_, shorter)) = rest.split_once('/')
+    {
+        rest = shorter;
+    }
+    rest
+}
+
+/// What a filter looks at.
+pub(super) fn searched(item: &ItemView) -> String {
+    format!("{} {} {}", word(item.state, true).0, item.name, item.note.as_deref().unwrap_or_default())
+}
+
+/// How many items stand how, in one line.
+pub(super) fn counts(view: &JobView) -> String {
+    let list = order(view);
+    let states = list.iter().filter_map(|at| view.items.list.get(*at)).map(|item| item.state);
+    let mut counts = [0u64; 4];
+    for state in states {
+        counts[match state {
+            ItemState::Failed => 0,
+            ItemState::Done | ItemState::Skipped => 1,
+            ItemState::Running => 2,
+            ItemState::Waiting => 3,
+        }] += 1;
+    }
+    let [failed, ok, running, waiting] = counts;
+    let latest = list.iter().rev().find_map(|at| view.items.list.get(*at)).map(|item| item.phase);
+    let unit = match latest {
+        Some(Phase::Resolve) => "references: ",
+        Some(Phase::ReadBack) => "files: ",
+        Some(_) => "blobs: ",
+        None => "",
+    };
+    let mut words = vec![format!("{unit}{failed} failed"), format!("{ok} ok")];
+    words.push(format!("{} to go", running + waiting));
+    if view.items.unlisted > 0 {
+        words.push(format!("{} not listed", view.items.unlisted));
+    }
+    if view.retries > 0 {
+        words.push(format!("retries: {}", view.retries));
+    }
+    if !view.warnings.is_empty() {
+        words.push(format!("warnings: {} (l shows them)", view.warnings.len()));
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::progress::Event;
+
+    #[test]
+    fn failed_items_of_every_phase_come_first_and_what_waits_last() {
+        let mut view = JobView::default();
+        let at = Duration::ZERO;
+        let name = |name: &str| name.to_owned();
+        let planned = |item: &str| crate::domain::progress::PlannedItem { item: name(item), bytes: 1 };
+        for event in [
+            Event::Started { phase: Phase::Resolve, items: 2, bytes: 0 },
+            Event::Failed { phase: Phase::Resolve, item: name("bad"), reason: name("404") },
+            Event::Done { phase: Phase::Resolve, item: name("good"), bytes: 1 },
+            Event::Started { phase: Phase::Fetch, items: 3, bytes: 3 },
+            Event::Planned { phase: Phase::Fetch, items: vec![planned("c"), planned("b"), planned("a")] },
+            Event::Done { phase: Phase::Fetch, item: name("c"), bytes: 1 },
+            Event::Item { phase: Phase::Fetch, item: name("a"), bytes: 1 },
+        ] {
+            view.apply(&event, at);
+        }
+        let names: Vec<&str> = order(&view).into_iter().map(|at| view.items.list[at].name.as_str()).collect();
+        assert_eq!(names, ["bad", "a", "c", "b"]);
+        assert_eq!(counts(&view), "blobs: 1 failed, 1 ok, 2 to go");
+    }
+}
