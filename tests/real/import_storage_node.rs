@@ -1,8 +1,9 @@
 //! What an import into containers/storage changes of a node: whose file it is, what is taken back, and that CRI-O runs pods from the store.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::import_storage::{APP, Node, node};
@@ -44,6 +45,69 @@ fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
     undo(&[]).code(0);
     assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
     assert!(node.listed().contains(&node.full(APP)), "the images stay");
+}
+
+#[test]
+fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first() {
+    let Some(node) = node(&[]) else { return };
+    let conf = node.conf();
+    let text = || std::fs::read_to_string(&conf).unwrap();
+    let undo = |more: &[&str]| node.world.run([&["undo", "--json"], more].concat());
+    let before = text();
+    import(&node, &conf, &["--only", &node.full(APP), "--storage-conf", "print"]).code(0);
+    assert_eq!(undo(&["--list"]).code(0).report()["runs"], json!(null), "what is only shown is no change");
+    import(&node, &conf, &["--only", &node.full(APP)]).code(0);
+    let first = text();
+    // A second run that is stopped by what it cannot write, after the file was changed.
+    let out = node.world.root.write("out", "a file");
+    let into = format!("containers-storage:{}", node.world.root.join("other").display());
+    let mut command = node.command(&node.bundle, &into);
+    command.env("CONTAINERS_STORAGE_CONF", &conf).args(["--only", &node.full(APP), "--out"]).arg(&out);
+    // As the run before left it, whatever the rig makes of it.
+    std::fs::write(&conf, &first).unwrap();
+    let failed = Ran::of(command);
+    assert_ne!(failed.exit, Some(0), "{}", failed.said());
+    assert_ne!(text(), first);
+    let runs = undo(&["--list"]).code(0).report()["runs"].take();
+    assert_eq!(runs.as_array().unwrap().len(), 2, "{runs}");
+    let target = &runs[0]["targets"][0];
+    assert_eq!((&target["target"], &target["files"]), (&json!(into), &json!([conf])), "{runs}");
+    let listed = node.world.run(["undo", "--list"]).code(0).stdout;
+    let line = listed.lines().next().unwrap();
+    for part in [&into, "bundle-1", " UTC ", conf.to_str().unwrap()] {
+        assert!(line.contains(part), "{part}: {listed}");
+    }
+    assert!(undo(&["--dry-run"]).code(0).said().contains(conf.to_str().unwrap()));
+    undo(&[]).code(0);
+    assert_eq!(text(), first);
+    undo(&[]).code(0);
+    assert_eq!(text(), before);
+    undo(&[]).code(2);
+}
+
+#[test]
+fn a_run_that_is_killed_right_after_it_changed_a_file_can_be_taken_back() {
+    let (Some(node), Some(strace)) = (node(&[]), need("strace")) else { return };
+    let conf = node.conf();
+    let before = std::fs::read_to_string(&conf).unwrap();
+    let inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    // It stays for a minute in the call that gives the file its new bytes.
+    let mut traced = Command::new(strace);
+    traced.env_clear().current_dir(node.world.root.path());
+    traced.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    traced.args(["-f", "-o", "/dev/null", "-P"]).arg(&conf).args(["-e", "trace=rename,renameat,renameat2"]);
+    traced.args(["-e", "inject=rename,renameat,renameat2:delay_exit=60000000"]);
+    traced.arg(inner.get_program()).args(inner.get_args());
+    traced.args(["--only", &node.full(APP)]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut traced = traced.spawn().unwrap();
+    wait_until("the file is changed", || std::fs::read_to_string(&conf).unwrap() != before);
+    let children = format!("/proc/{0}/task/{0}/children", traced.id());
+    let child = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+    assert!(!traced.wait().unwrap().success(), "it did not come to its end");
+    let undone = node.world.run(["undo", "--json"]).code(0).report();
+    assert_eq!(undone["targets"][0]["files"]["restored"], json!([conf]), "{undone}");
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
 }
 
 #[test]

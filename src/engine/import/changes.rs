@@ -1,4 +1,4 @@
-//! What an import changes in runtimes, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
+//! What an import changes in runtimes and in files of the node, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -14,6 +14,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, OutFile, open_named, read_whole};
+use crate::engine::storage::change::FileChange;
 
 const FORMAT: &str = "airlift-changes/1";
 /// Below the directory of history.
@@ -39,14 +40,56 @@ pub struct Begun {
 
 /// One more line: a change that is about to be made.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Line {
     target: Target,
-    change: Change,
+    #[serde(flatten)]
+    noted: Noted,
 }
 
-/// What was noted of one target.
-pub(super) type ByTarget = (Target, Vec<Change>);
+/// A change that can be taken back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Noted {
+    /// Of a name in a runtime.
+    Change(Change),
+    /// Of a file of the node.
+    File(FileChange),
+}
+
+/// What a run noted, or its report says, of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Made {
+    /// Which.
+    pub(super) target: Target,
+    /// Names that were made or pointed elsewhere.
+    #[serde(default)]
+    pub(super) changes: Vec<Change>,
+    /// Files of the node that were changed with it.
+    #[serde(default)]
+    pub(super) files: Vec<FileChange>,
+}
+
+/// How much of a target can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotedTarget {
+    /// Which.
+    pub target: Target,
+    /// Names that were not there before.
+    pub made: usize,
+    /// Names that stood for something else, or were not marked as the runtime wants it.
+    pub changed: usize,
+    /// Files of the node.
+    pub files: Vec<PathBuf>,
+}
+
+impl From<Made> for NotedTarget {
+    fn from(Made { target, changes, files }: Made) -> Self {
+        let changed = changes.iter().filter(|change| change.was.is_some()).count();
+        let files = files.into_iter().map(|file| file.path).collect();
+        Self { target, made: changes.len() - changed, changed, files }
+    }
+}
 
 /// A run that can be taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,8 +100,8 @@ pub struct NotedRun {
     /// When it began and of which bundle it was.
     #[serde(flatten)]
     pub begun: Begun,
-    /// Targets, and how many names were changed in each.
-    pub targets: Vec<(Target, usize)>,
+    /// The targets in which it changed something.
+    pub targets: Vec<NotedTarget>,
 }
 
 /// What this run changes. All clones of a job share one.
@@ -87,7 +130,7 @@ impl Changes {
 
     /// Notes changes that are about to be made; those that are noted already are not noted again. Where that cannot be
     /// done it is said, once: pods wait for the images, and taking them back is a help only. Blocks.
-    pub(super) fn note<'a>(&self, target: &Target, changes: impl IntoIterator<Item = &'a Change>) {
+    pub(super) fn note(&self, target: &Target, changes: impl IntoIterator<Item = Noted>) {
         let Some(directory) = &self.directory else { return };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.off {
@@ -100,15 +143,15 @@ impl Changes {
         }
     }
 
-    fn write<'a>(
+    fn write(
         &self,
         directory: &Path,
         state: &mut State,
-        (target, changes): (&Target, impl IntoIterator<Item = &'a Change>),
+        (target, changes): (&Target, impl IntoIterator<Item = Noted>),
     ) -> Result<()> {
         let mut new = String::new();
-        for change in changes {
-            let line = Line { target: target.clone(), change: change.clone() };
+        for noted in changes {
+            let line = Line { target: target.clone(), noted };
             let line = serde_json::to_string(&line).unwrap_or_default();
             if state.known.insert(line.clone()) {
                 new.push_str(&line);
@@ -185,8 +228,8 @@ pub(super) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         let Ok(open) = open_named(files, &file) else { continue };
         let Ok(bytes) = read_whole(open, MOST) else { continue };
-        if let Some((begun, changes)) = parse(&String::from_utf8_lossy(&bytes)) {
-            let targets = changes.into_iter().map(|(target, changes)| (target, changes.len())).collect();
+        if let Some((begun, made)) = parse(&String::from_utf8_lossy(&bytes)) {
+            let targets = made.into_iter().map(NotedTarget::from).collect();
             runs.push(NotedRun { file, begun, targets });
         }
     }
@@ -200,25 +243,25 @@ pub(super) struct Later(Vec<(Target, String, PathBuf)>);
 impl Later {
     /// Looks through the runs, the latest first, down to the one that is meant: its own file, or the first that made all
     /// these changes; all runs where it is none of them. Blocks.
-    pub(super) fn of(files: &dyn Files, runs: &[NotedRun], file: &Path, changes: &[ByTarget]) -> Self {
+    pub(super) fn of(files: &dyn Files, runs: &[NotedRun], file: &Path, made: &[Made]) -> Self {
         let real = |path: &Path| path.canonicalize().ok();
         let read = |run: &NotedRun| {
             let bytes = open_named(files, &run.file).ok().and_then(|open| read_whole(open, MOST).ok());
             let parsed = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
             parsed.map(|(_, targets)| targets).unwrap_or_default()
         };
-        let all: Vec<(&NotedRun, Vec<ByTarget>)> = runs.iter().map(|run| (run, read(run))).collect();
-        let has = |noted: &[ByTarget], (target, changes): &ByTarget| {
-            let made = noted.iter().find(|(one, _)| one == target).map(|(_, made)| made);
-            changes.iter().all(|change| made.is_some_and(|made| made.contains(change)))
+        let all: Vec<(&NotedRun, Vec<Made>)> = runs.iter().map(|run| (run, read(run))).collect();
+        let has = |noted: &[Made], one: &Made| {
+            let noted = noted.iter().find(|noted| noted.target == one.target);
+            one.changes.iter().all(|change| noted.is_some_and(|noted| noted.changes.contains(change)))
         };
         let own = all.iter().position(|(run, _)| run.file == file || real(&run.file) == real(file));
-        let same = || all.iter().rposition(|(_, noted)| changes.iter().all(|one| has(noted, one)));
+        let same = || all.iter().rposition(|(_, noted)| made.iter().all(|one| has(noted, one)));
         let later = &all[..own.or_else(same).unwrap_or(all.len())];
         let names = later.iter().flat_map(|(run, noted)| {
-            let of = |(target, changes): &ByTarget| {
-                let name = |change: &Change| (target.clone(), change.name.clone(), run.file.clone());
-                changes.iter().map(name).collect::<Vec<_>>()
+            let of = |one: &Made| {
+                let name = |change: &Change| (one.target.clone(), change.name.clone(), run.file.clone());
+                one.changes.iter().map(name).collect::<Vec<_>>()
             };
             noted.iter().flat_map(of)
         });
@@ -255,21 +298,25 @@ pub(super) fn forget(files: &dyn Files, history: &Path, file: &Path) -> Result<(
 }
 
 /// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.
-pub(super) fn parse(text: &str) -> Option<(Begun, Vec<ByTarget>)> {
+pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
     let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
     if begun.format != FORMAT {
         return None;
     }
-    let mut targets: Vec<ByTarget> = Vec::new();
+    let mut all: Vec<Made> = Vec::new();
     for line in lines {
-        let Line { target, change } = serde_json::from_str(line).ok()?;
-        match targets.iter_mut().find(|(known, _)| *known == target) {
-            Some((_, changes)) => changes.push(change),
-            None => targets.push((target, vec![change])),
+        let Line { target, noted } = serde_json::from_str(line).ok()?;
+        let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
+            all.push(Made { target, changes: Vec::new(), files: Vec::new() });
+            all.len() - 1
+        });
+        match noted {
+            Noted::Change(change) => all[at].changes.push(change),
+            Noted::File(file) => all[at].files.push(file),
         }
     }
-    Some((begun, targets))
+    Some((begun, all))
 }
 
 #[cfg(test)]
@@ -285,6 +332,14 @@ mod tests {
         Change { name: name.to_owned(), digest: Digest::sha256(&[1; 32]), was: None }
     }
 
+    fn named(name: &str) -> Noted {
+        Noted::Change(change(name))
+    }
+
+    fn made(target: &Target, changes: Vec<Change>) -> Made {
+        Made { target: target.clone(), changes, files: Vec::new() }
+    }
+
     fn run(history: &Path, bundle: &str) -> Changes {
         Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned())
     }
@@ -297,8 +352,8 @@ mod tests {
         let said = Arc::new(Recording::default());
         let changes = Changes::new(&JobCtx::new(said.clone()), Some(&history), "a-1".to_owned());
         let target: Target = "containerd".parse().unwrap();
-        changes.note(&target, [&change("a:1")]);
-        changes.note(&target, [&change("a:2")]);
+        changes.note(&target, [named("a:1")]);
+        changes.note(&target, [named("a:2")]);
         let said = said.events();
         assert!(
             matches!(&said[..], [Event::Warning { text }] if text.contains("airlift undo will not know")),
@@ -316,11 +371,12 @@ mod tests {
             let changes = run(dir.path(), bundle);
             changes.note(&target, []);
             assert_eq!(changes.file(), None, "a run that changes nothing leaves no file");
-            changes.note(&target, [&change("a:1"), &change("a:2")]);
-            changes.note(&target, [&change("a:2"), &change("a:3")]);
+            changes.note(&target, [named("a:1"), named("a:2")]);
+            changes.note(&target, [named("a:2"), named("a:3")]);
         }
         let runs = runs(&RealFiles, dir.path()).unwrap();
-        let said = runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].1)).collect::<Vec<_>>();
+        let said =
+            runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].made)).collect::<Vec<_>>();
         assert_eq!(said, [("a-2", 3), ("a-1", 3)], "what is noted twice counts once");
         forget(&RealFiles, dir.path(), &runs[0].file).unwrap();
         assert_eq!(super::runs(&RealFiles, dir.path()).unwrap(), runs[1..]);
@@ -334,8 +390,8 @@ mod tests {
     fn what_a_later_run_gave_again_is_no_longer_the_earlier_one_s() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();
-        run(dir.path(), "a-1").note(&target, [&change("a:1"), &change("a:2")]);
-        run(dir.path(), "a-2").note(&target, [&change("a:2")]);
+        run(dir.path(), "a-1").note(&target, [named("a:1"), named("a:2")]);
+        run(dir.path(), "a-2").note(&target, [named("a:2")]);
         let runs = runs(&RealFiles, dir.path()).unwrap();
         let changes = || vec![change("a:1"), change("a:2")];
         let report = dir.path().join("report.json");
@@ -345,23 +401,37 @@ mod tests {
             (&runs[0].file, vec![change("a:2")], vec![change("a:2")]),
             (&report, vec![change("a:1"), change("a:3")], vec![change("a:3")]),
         ] {
-            let later = Later::of(&RealFiles, &runs, file, &[(target.clone(), changes.clone())]);
+            let later = Later::of(&RealFiles, &runs, file, &[made(&target, changes.clone())]);
             assert_eq!(later.part(&target, changes).1, back, "{}", file.display());
         }
         let (other, none) = ("containerd:,ci".parse().unwrap(), Later::default());
-        let later = Later::of(&RealFiles, &runs, &runs[1].file, &[(target.clone(), changes())]);
+        let later = Later::of(&RealFiles, &runs, &runs[1].file, &[made(&target, changes())]);
         assert_eq!(later.part(&other, changes()).1, changes(), "another target is another name");
         assert_eq!(none.part(&target, changes()).1, changes());
+    }
+
+    #[test]
+    fn files_of_the_node_are_noted_beside_names_with_all_that_was_in_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (changes, target) = (run(dir.path(), "a-1"), "containers-storage:/x".parse().unwrap());
+        let text = r#"{"path":"/etc/containers/storage.conf","diff":["+b"],"before":"a\n","after":"a\nb\n"}"#;
+        let file: FileChange = serde_json::from_str(text).unwrap();
+        changes.note(&target, [Noted::File(file.clone()), named("a:1")]);
+        let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
+        let (_, all) = parse(&text).unwrap();
+        assert_eq!(all, [Made { target, changes: vec![change("a:1")], files: vec![file] }]);
+        let noted = &runs(&RealFiles, dir.path()).unwrap()[0].targets[0];
+        assert_eq!((noted.made, noted.files[0].as_path()), (1, Path::new("/etc/containers/storage.conf")));
     }
 
     #[test]
     fn a_line_that_was_cut_off_is_no_change_and_other_files_are_none() {
         let dir = tempfile::tempdir().unwrap();
         let changes = run(dir.path(), "a-1");
-        changes.note(&"containerd".parse().unwrap(), [&change("a:1"), &change("a:2")]);
+        changes.note(&"containerd".parse().unwrap(), [named("a:1"), named("a:2")]);
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, targets) = parse(&text[..text.len() - 5]).unwrap();
-        assert_eq!(targets[0].1, [change("a:1")]);
+        assert_eq!(targets[0].changes, [change("a:1")]);
         for text in ["", "{}\n", "nginx:1\n", "{\"format\":\"airlift-changes/9\"}\n"] {
             assert_eq!(parse(text), None, "{text}");
         }
@@ -371,7 +441,7 @@ mod tests {
     fn old_files_go_when_there_are_many() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..KEPT + 3 {
-            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [&change("a:1")]);
+            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [named("a:1")]);
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));

@@ -292,8 +292,7 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     let lines: Vec<String> = landed.iter().map(stopped::standing).collect();
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
     let noted = job.changes.file();
-    let undo =
-        noted.map(|file| format!("airlift undo {} takes back the names that were given", file.display()));
+    let undo = noted.map(|file| format!("airlift undo {} takes back what was changed", file.display()));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{self, Later, NotedRun};
+use super::changes::{self, Later, Made, NotedRun, NotedTarget};
 use super::containerd;
-use super::containerd::names::{Change, UndoReport};
+use super::containerd::names::UndoReport;
 use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::given;
-use crate::engine::storage::change::{self, FileChange, FilesUndone};
+use crate::engine::storage::change::{self, FilesUndone};
 
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +87,7 @@ impl UndoneReport {
             lines.push("nothing is left to take back".to_owned());
         }
         for NotedRun { file, begun, targets } in &self.runs {
-            let names = |(target, count): &(Target, usize)| format!("{target}: names {count}");
-            let targets: Vec<String> = targets.iter().map(names).collect();
+            let targets: Vec<String> = targets.iter().map(NotedTarget::words).collect();
             let begun = format!("{}  {}", begun.begun.strftime("%F %R UTC"), begun.bundle);
             lines.push(format!("{}  {begun}  {}", file.display(), targets.join(", ")));
         }
@@ -101,6 +100,17 @@ impl Undone {
     const fn is_idle(&self) -> bool {
         let files = &self.files;
         self.names.is_idle() && files.restored.is_empty() && files.removed.is_empty() && files.kept.is_empty()
+    }
+}
+
+impl NotedTarget {
+    /// The target, how many names, and which files.
+    fn words(&self) -> String {
+        let names = self.made + self.changed;
+        let names = (names > 0).then(|| format!("names {names}"));
+        let files = self.files.iter().map(|file| file.display().to_string());
+        let all: Vec<String> = names.into_iter().chain(files).collect();
+        format!("{}: {}", self.target, all.join(", "))
     }
 }
 
@@ -155,16 +165,7 @@ impl Explain for UndoError {
 /// What is read of a report.
 #[derive(Deserialize)]
 struct Kept {
-    targets: Vec<KeptTarget>,
-}
-
-#[derive(Deserialize)]
-struct KeptTarget {
-    target: Target,
-    #[serde(default)]
-    changes: Vec<Change>,
-    #[serde(default)]
-    files: Vec<FileChange>,
+    targets: Vec<Made>,
 }
 
 /// Takes back what the report tells of, target by target.
@@ -186,10 +187,10 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let (files, path) = (ctx.files.clone(), file.clone());
     let kept = blocking(move || read(&*files, &path)).await?;
     let (files, own) = (ctx.files.clone(), file.clone());
-    let of = kept.targets.iter().map(|one| (one.target.clone(), one.changes.clone())).collect::<Vec<_>>();
-    let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &of))).await?;
+    let made = kept.targets.clone();
+    let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &made))).await?;
     let mut targets = Vec::new();
-    for KeptTarget { target, changes, files } in kept.targets {
+    for Made { target, changes, files } in kept.targets {
         ctx.check()?;
         if changes.is_empty() && files.is_empty() {
             continue;
@@ -240,8 +241,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
     }
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     if let Some((_, targets)) = changes::parse(text) {
-        let kept = |(target, changes)| KeptTarget { target, changes, files: Vec::new() };
-        return Ok(Kept { targets: targets.into_iter().map(kept).collect() });
+        return Ok(Kept { targets });
     }
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));

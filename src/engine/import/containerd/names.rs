@@ -11,7 +11,7 @@ use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
-use crate::engine::import::changes::Changes;
+use crate::engine::import::changes::{Changes, Noted};
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::images::Record;
 use crate::engine::runtime::containerd::{Containerd, Labels};
@@ -143,7 +143,7 @@ impl Giver<'_> {
     async fn note(&self, changes: Vec<Change>) -> Result<()> {
         let (to, target) = (Arc::clone(self.changes), self.target.clone());
         blocking(move || {
-            to.note(&target, &changes);
+            to.note(&target, changes.into_iter().map(Noted::Change));
             Ok(())
         })
         .await

@@ -14,6 +14,7 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::changes::Noted;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::preview::distinct_bytes;
@@ -204,8 +205,7 @@ pub(super) async fn apply(
         written.files = changes.clone();
         written.general.extend(label::label(job, directory).await?);
         if matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo) {
-            let files = Arc::clone(&job.ctx.files);
-            blocking(move || change::apply(&*files, &changes)).await?;
+            edit(job, directory, changes).await?;
         }
         if let Some(out) = job.spec.node.out.clone() {
             let (job, directory) = (job.clone(), directory.to_owned());
@@ -218,6 +218,17 @@ pub(super) async fn apply(
         ask::prove(job, (directory, named), images, &mut written).await?;
     }
     Ok(written)
+}
+
+/// Changes files of the node, each noted before, so that it can be taken back however the run ends.
+async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<()> {
+    let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
+    let target = Target::ContainersStorage(Some(directory.to_owned()));
+    blocking(move || {
+        noted.note(&target, changes.iter().cloned().map(Noted::File));
+        change::apply(&*files, &changes)
+    })
+    .await
 }
 
 /// What is changed of the node, or would be.
