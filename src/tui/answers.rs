@@ -60,6 +60,7 @@ impl App {
                 }
             }
             Found::Node(places, node, free) => self.model.gap.import.found(places, node.clone(), free),
+            Found::Noted(runs) => self.model.gap.import.noted.clone_from(runs),
             Found::Entries(directory, entries) => {
                 for dialog in &mut self.dialogs {
                     if let Dialog::Path(path) = dialog {
@@ -69,7 +70,7 @@ impl App {
             }
             Found::Last(text, written) => self.restore(text, *written),
             // These are asked by themselves, again and again.
-            Found::Failed(Query::Media | Query::Host, failure) => {
+            Found::Failed(Query::Media | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
                 self.say(format!("{}; l shows the log", failure.message));
             }
@@ -225,6 +226,7 @@ impl Found {
             Self::Failed(query, _) => query.clone(),
             Self::Bundles(given, _) => Query::Bundles(given.clone()),
             Self::Node(places, ..) => Query::Node(places.clone()),
+            Self::Noted(_) => Query::Noted,
             Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) => return None,
         })
     }

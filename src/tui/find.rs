@@ -14,6 +14,8 @@ use crate::engine::bundle::offer::{OfferSpec, offers};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::host::{HostSpec, look};
+use crate::engine::import::changes::NotedRun;
+use crate::engine::import::undo::{UndoSpec, undo};
 use crate::engine::media;
 use crate::engine::node;
 use crate::engine::registry::Registry;
@@ -52,6 +54,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let room = move || wanted.iter().map(|place| node::free(&*files, place)).collect();
             Found::Node(places.clone(), Arc::new(node), off(room).await?)
         }
+        Query::Noted => Found::Noted(noted(settings, ctx).await?),
         Query::Select(images) => {
             let requests = images.requests(&registry()?, ctx).await?;
             Found::Selected(images.clone(), Box::new(requests))
@@ -85,6 +88,12 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             Found::Last(text, written)
         }
     })
+}
+
+/// The imports that can be taken back.
+async fn noted(settings: &Settings, ctx: &JobCtx) -> Result<Vec<NotedRun>, Failure> {
+    let spec = UndoSpec { file: None, state: settings.places().state, list: true, dry_run: true };
+    Ok(undo(spec, ctx).await?.runs)
 }
 
 /// No medium that holds this user's key or history is one to write to.

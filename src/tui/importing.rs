@@ -20,6 +20,7 @@ use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
+use crate::engine::import::changes::NotedRun;
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
 use crate::failure::Failure;
@@ -51,6 +52,8 @@ pub struct Importing {
     pub run: Option<Run>,
     /// What came of all runs over this bundle.
     pub done: Option<Done>,
+    /// The runs that can be taken back, the latest first, of whatever bundle and program.
+    pub noted: Vec<NotedRun>,
 }
 
 /// What an import would do.
@@ -79,6 +82,7 @@ impl Default for Importing {
             plan: None,
             run: None,
             done: None,
+            noted: Vec::new(),
         }
     }
 }
@@ -87,8 +91,8 @@ impl Importing {
     /// Another bundle: where to stays as it was chosen, all else is as at first.
     pub fn begin_anew(&mut self) {
         let before = std::mem::take(self);
-        let Self { node, free, typed, marked, touched, .. } = before;
-        *self = Self { node, free, typed, marked, touched, ..Self::default() };
+        let Self { node, free, typed, marked, touched, noted, .. } = before;
+        *self = Self { node, free, typed, marked, touched, noted, ..Self::default() };
     }
 
     /// Something that the plan stands on has changed.
@@ -154,16 +158,9 @@ impl Importing {
         self.picked.is_empty() || self.picked.contains(&reference.to_string())
     }
 
-    /// How many names were changed in runtimes by all runs so far, and can be taken back.
-    pub fn changes(&self) -> usize {
-        let targets = self.done.iter().flat_map(|done| &done.report.targets);
-        targets.map(|target| target.changes.len() + target.files.len()).sum()
-    }
-
-    /// What was changed was taken back: nothing of the runs holds any more.
-    pub fn undone(&mut self) {
-        self.outdate();
-        self.done = None;
+    /// Whether a run that changed something was one over this bundle, as far as it was imported here.
+    pub fn is_of(&self, run: &NotedRun) -> bool {
+        self.done.as_ref().is_some_and(|done| done.report.name == run.begun.bundle)
     }
 
     /// The plan, where it could be made.

@@ -171,11 +171,6 @@ impl Settings {
         Places { key: paths.key(), trust: paths.allowed_signers(), state: paths.state() }
     }
 
-    /// What the last import changed, as undo takes it.
-    pub fn changes_file(&self) -> PathBuf {
-        self.paths.work().join("import-changes.json")
-    }
-
     /// The list that is worked on.
     pub fn list_file(&self) -> PathBuf {
         self.paths.work().join("images.txt")

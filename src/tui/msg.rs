@@ -21,6 +21,7 @@ use crate::domain::selection::Requests;
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::Offer;
 use crate::engine::host::HostFacts;
+use crate::engine::import::changes::NotedRun;
 use crate::engine::media::{MediaReport, Place};
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
@@ -140,6 +141,8 @@ pub enum Query {
     Bundles(Vec<PathBuf>),
     /// The runtimes of this node, and the room where these would be written.
     Node(Vec<PathBuf>),
+    /// The imports that can be taken back.
+    Noted,
     /// What lies in a directory.
     Entries(PathBuf),
     /// The list of the last time.
@@ -173,6 +176,8 @@ pub enum Found {
     Bundles(Vec<PathBuf>, Arc<Vec<Offer>>),
     /// The answer to [`Query::Node`], with the bytes free at each place.
     Node(Vec<PathBuf>, Arc<NodeFacts>, Vec<Option<u64>>),
+    /// The answer to [`Query::Noted`], the latest first.
+    Noted(Vec<NotedRun>),
     /// The answer to [`Query::Entries`], sorted by name.
     Entries(PathBuf, Result<Vec<Entry>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.

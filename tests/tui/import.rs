@@ -13,6 +13,7 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Offer;
 use airlift::engine::bundle::verify::VerifyReport;
 use airlift::engine::error::Kind;
+use airlift::engine::import::changes::{NotedRun, NotedTarget};
 use airlift::engine::import::containerd::names::{Change, UndoReport};
 use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
@@ -777,7 +778,47 @@ pub(crate) fn into_a_runtime() -> Desk {
         let change = |name: &&str| Change { name: (*name).to_owned(), digest: digest(2), was: None };
         report.targets[0].changes = NAMES[..3].iter().map(change).collect();
     }
-    ended(done(changed))
+    let mut desk = ended(done(changed));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Noted))));
+    desk.tell(Msg::Found(Found::Noted(vec![noted("site-42", 3)])));
+    desk
+}
+
+/// A run over a bundle that is noted as one that can be taken back.
+fn noted(bundle: &str, made: usize) -> NotedRun {
+    let begun =
+        format!(r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}"}}"#);
+    let files = vec!["/etc/containers/storage.conf".into()];
+    let store = NotedTarget { target: target("containers-storage:/var/images"), made: 0, changed: 0, files };
+    let names = NotedTarget { target: target("containerd"), made, changed: 1, files: Vec::new() };
+    NotedRun {
+        file: format!("/data/imports/{bundle}.jsonl").into(),
+        begun: serde_json::from_str(&begun).unwrap(),
+        targets: vec![names, store],
+    }
+}
+
+#[test]
+fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
+    let mut desk = Desk::new();
+    desk.keys("g 3");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Noted))));
+    assert!(desk.keys("u").screen().contains("not now: nothing is noted to undo"));
+    let runs = vec![noted("site-b-7", 2), noted("site-b-6", 5)];
+    desk.tell(Msg::Found(Found::Noted(runs.clone())));
+    let screen = desk.keys("u").screen();
+    assert!(screen.contains("site-b-7, 2026-11-20 08:15Z"), "{screen}");
+    // What another program notes meanwhile is not what was asked about.
+    desk.tell(Msg::Found(Found::Noted(vec![noted("site-b-8", 1)])));
+    desk.keys("t Enter");
+    let started = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, job) => match &**job {
+            JobSpec::Undo(spec) => Some(spec.file.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(started, Some(Some(runs[0].file.clone())), "{:?}", desk.effects);
 }
 
 fn take_back(desk: &mut Desk) {
@@ -804,14 +845,9 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
     assert!(
         desk.keys("u")
             .screen()
-            .contains("not now: no runtime was changed; registries and files keep what they got")
+            .contains("not now: nothing is noted to undo; registries and layouts keep what they got")
     );
     let mut desk = into_a_runtime();
-    let kept = desk.effects.iter().find_map(|effect| match effect {
-        Effect::Save(path, text) if path.ends_with("work/import-changes.json") => Some(text.clone()),
-        _ => None,
-    });
-    assert!(kept.unwrap().contains(NAMES[0]));
     desk.effects.clear();
     desk.keys("u");
     insta::assert_snapshot!(desk.picture());

@@ -17,7 +17,8 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
             let failed = again(model).is_ok();
             let first = if failed { Act::Retry } else { Act::ImportNext };
             let second = if failed { Act::ImportNext } else { Act::ImportPlan };
-            let undo = model.gap.import.changes() > 0;
+            let import = &model.gap.import;
+            let undo = import.noted.first().is_some_and(|run| import.is_of(run));
             vec![
                 first,
                 second,
@@ -52,8 +53,8 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
             Some("no containerd is among the targets; t shows them".to_owned())
         }
         Act::ImportNamespace => busy(),
-        Act::ImportUndo if model.gap.import.changes() == 0 => {
-            Some("no runtime was changed; registries and files keep what they got".to_owned())
+        Act::ImportUndo if model.gap.import.noted.is_empty() => {
+            Some("nothing is noted to undo; registries and layouts keep what they got".to_owned())
         }
         Act::ImportUndo => busy(),
         Act::ImportDetails if line.is_none() => Some("no image is listed".to_owned()),

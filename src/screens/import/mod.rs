@@ -18,6 +18,7 @@ use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
+use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -35,6 +36,8 @@ pub(super) struct Import {
     lines: Vec<Line>,
     /// Whether one came back while a plan that was left still stops.
     back: bool,
+    /// The run that is asked about, or being taken back.
+    undoing: Option<NotedRun>,
 }
 
 impl Import {
@@ -135,7 +138,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
-            Act::ImportUndo => undo::ask(cx),
+            Act::ImportUndo => self.undoing = undo::ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => {}
         }
@@ -149,7 +152,7 @@ impl Screen for Import {
                     cx.start(Act::Import, JobSpec::Import(job));
                 }
             }
-            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx),
+            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx, self.undoing.as_ref()),
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);
@@ -198,9 +201,15 @@ impl Screen for Import {
                 }
             }
             // What was accepted is history now, and there is less room.
-            Act::ImportUndo if undo::ended(cx) => Self::plan(cx),
+            Act::ImportUndo => {
+                let back = undo::ended(cx, self.undoing.take().as_ref());
+                cx.effect(Effect::Ask(Query::Noted));
+                if back {
+                    Self::plan(cx);
+                }
+            }
             Act::Import => {
-                undo::keep(cx);
+                cx.effect(Effect::Ask(Query::Noted));
                 super::bundle::scan(cx);
                 Self::scan(cx);
             }
@@ -210,6 +219,7 @@ impl Screen for Import {
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
         self.back = cx.model.running().is_some_and(|job| job.act == Act::ImportPlan && job.stopping);
+        cx.effect(Effect::Ask(Query::Noted));
         Self::scan(cx);
         Self::plan(cx);
     }

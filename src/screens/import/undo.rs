@@ -1,27 +1,38 @@
-//! Taking back what the runs changed in runtimes: the question, the job over what was kept of it, and its end.
+//! Taking back what a run changed in runtimes and files of this node: the question about the last that was noted, the job, and its end.
 
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Page};
+use crate::engine::import::changes::NotedRun;
 use crate::engine::import::undo::UndoSpec;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::model::Place;
-use crate::tui::msg::{Effect, Ended};
+use crate::tui::msg::Ended;
 use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::stepper::StepState;
 
-/// Asks whether to take back what was changed.
-pub(super) fn ask(cx: &mut Cx<'_>) {
-    let Some(report) = cx.model.gap.import.done.as_ref().map(|done| &done.report) else { return };
-    let mut lines = Vec::new();
-    for target in report.targets.iter().filter(|target| !target.changes.is_empty()) {
-        let back = target.changes.iter().filter(|change| change.was.is_some()).count();
-        let gone = target.changes.len() - back;
-        let back = if back > 0 { format!("; to point back: {back}") } else { String::new() };
-        lines.push(format!("{}: names to remove: {gone}{back}.", target.target));
+/// Asks whether to take back what the last run changed, and tells which that is.
+pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
+    let noted = &cx.model.gap.import.noted;
+    let run = noted.first()?.clone();
+    let begun = run.begun.begun.strftime("%F %H:%MZ");
+    let mut lines = vec![format!("The last import that is noted: {}, {begun}.", run.begun.bundle)];
+    for target in &run.targets {
+        let names = (target.made + target.changed > 0).then(|| {
+            let back = if target.changed > 0 {
+                format!("; to point back: {}", target.changed)
+            } else {
+                String::new()
+            };
+            format!("names to remove: {}{back}", target.made)
+        });
+        let files = target.files.len();
+        let files = (files > 0).then(|| format!("files to put back: {files}; its images stay"));
+        let parts: Vec<String> = names.into_iter().chain(files).collect();
+        lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
-    for target in report.targets.iter().filter(|target| !target.files.is_empty()) {
-        lines.push(format!("{}: files to put back: {}; its images stay.", target.target, target.files.len()));
+    if noted.len() > 1 {
+        lines.push(format!("Imports before it that can be taken back after it: {}.", noted.len() - 1));
     }
     lines.push(
         "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
@@ -30,35 +41,29 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
     );
     lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
     cx.open(Confirm::new(Act::ImportUndo, "Take back what was imported?", lines, "Take it back"));
+    Some(run)
 }
 
-/// Takes it back.
-pub(super) fn start(cx: &mut Cx<'_>) {
-    let settings = &cx.model.settings;
-    let (file, state) = (Some(settings.changes_file()), settings.places().state);
+/// Takes back the run that was asked about.
+pub(super) fn start(cx: &mut Cx<'_>, run: Option<&NotedRun>) {
+    let Some(run) = run else { return };
+    let (file, state) = (Some(run.file.clone()), cx.model.settings.places().state);
     let spec = UndoSpec { file, state, list: false, dry_run: false };
     cx.start(Act::ImportUndo, JobSpec::Undo(spec));
 }
 
-/// Keeps what was changed, so that it can be taken back, also once this program was left.
-pub(super) fn keep(cx: &mut Cx<'_>) {
-    let import = &cx.model.gap.import;
-    let Some(done) = import.done.as_ref().filter(|_| import.changes() > 0) else { return };
-    if let Ok(text) = serde_json::to_string(&done.report) {
-        let file = cx.model.settings.changes_file();
-        cx.effect(Effect::Save(file, text));
-    }
-}
-
-/// It was taken back, or not; whether it was.
-pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
+/// It was taken back, or not; whether it was. What was said of the runs over another bundle still holds.
+pub(super) fn ended(cx: &mut Cx<'_>, run: Option<&NotedRun>) -> bool {
     let ended = cx.model.job_of(Act::ImportUndo).and_then(|job| job.ended.clone());
     match ended {
         Some(Ended::Succeeded(report)) => {
             if let JobReport::Undo(report) = &*report {
-                cx.model.gap.import.undone();
-                cx.model.set_state(Place::Import, StepState::Todo);
-                cx.model.changed(Place::Import);
+                cx.model.gap.import.outdate();
+                if run.is_none_or(|run| cx.model.gap.import.is_of(run)) {
+                    cx.model.gap.import.done = None;
+                    cx.model.set_state(Place::Import, StepState::Todo);
+                    cx.model.changed(Place::Import);
+                }
                 let lines = report.lines();
                 cx.open(Page::plain("Taken back", lines.clone()).copying(lines.join("\n")));
                 return true;
