@@ -19,7 +19,7 @@ use crate::engine::media::EjectSpec;
 use crate::engine::spec::{JobReport, JobSpec, SignJob, SignerSpec};
 use crate::tui::assembly::Made;
 use crate::tui::model::{Model, Place};
-use crate::tui::msg::{Ended, Found};
+use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 use crate::widgets::line;
@@ -233,6 +233,9 @@ impl Screen for Report {
                 }
             }
             _ => {}
+        }
+        if act == Act::MediaEject {
+            cx.effect(Effect::Ask(Query::Media));
         }
     }
 

@@ -9,7 +9,7 @@ use super::msg::{Effect, Level};
 use super::words;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
-use crate::domain::media::Blocked;
+use crate::domain::media::{Blocked, BundleWords};
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::jobs::onto::OntoError;
 use crate::engine::media;
@@ -26,17 +26,15 @@ impl App {
         }
         let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress.is_none());
         if due.resumed && gone && !due.from_nothing {
-            let plan = vec![
-                format!("Nothing of {} is in {}.", due.job.name, path.display()),
-                format!("That is {}, as it was when the pack was cut off.", place.carrier()),
-                "All of it is fetched and written from the beginning.".to_owned(),
-            ];
+            let [what, then] = left(&due, place);
+            let carrier = format!("That is {}, as it was when the pack was cut off.", place.carrier());
+            let plan = vec![what, carrier, then];
             let confirm = Confirm::new(Act::Resume, "Begin it anew?", plan, "Begin anew");
             self.todo.dialogs.push(confirm.into());
             self.model.assembly.due = Some(due);
             return;
         }
-        if due.resumed {
+        if due.resumed || is_back(&self.model, &due, place) {
             self.model.adopt(&due.job, place);
         }
         self.model.assembly.onto = Some(place.carrier());
@@ -64,8 +62,36 @@ fn stays(place: &media::Place) -> Option<&'static str> {
     }
 }
 
+/// What lies there of a pack without an unfinished bundle, and what becomes of it.
+fn left(due: &Due, place: &media::Place) -> [String; 2] {
+    let (name, path) = (&due.job.name, place.path.display());
+    let own = |words: &&BundleWords| words.name == *name && words.signatures > 0;
+    let words = place.bundles.iter().filter_map(|found| found.words.as_ref()).filter(own);
+    match words.max_by_key(|words| words.serial) {
+        Some(words) => [
+            format!("{name}-{} is in {path}, finished by its own word; no unfinished one is.", words.serial),
+            "Where it holds the same images, it is checked once more; else a new serial is written."
+                .to_owned(),
+        ],
+        None => [
+            format!("Nothing of {name} is in {path}."),
+            "All of it is fetched and written from the beginning.".to_owned(),
+        ],
+    }
+}
+
+/// Whether the medium of a pack that was cut off by its loss is there again: another insertion, but the same carrier.
+fn is_back(model: &Model, due: &Due, now: &media::Place) -> bool {
+    let lost = model.chosen.as_ref().is_some_and(|chosen| chosen.path == due.job.to && chosen.gone.is_some());
+    let cut = model.cut_of(&due.job).filter(|_| lost && !due.job.anew && model.cut_short());
+    cut.is_some_and(|cut| now.carrier().is_still(&cut.job.carrier))
+}
+
 /// Why a pack does not start, by what its destination is now.
 fn in_the_way(model: &Model, due: &Due, now: &media::Place) -> Option<Failure> {
+    if is_back(model, due, now) {
+        return None;
+    }
     let chosen = model.chosen.as_ref().filter(|chosen| !due.resumed && chosen.path == due.job.to);
     if let Some(reason) = chosen.and_then(|chosen| chosen.differs_from(now)) {
         let next = "nothing was written; put the medium back, or choose another one: 3 leads there";

@@ -65,6 +65,7 @@ pub(crate) fn looked(desk: &mut Desk, medium: Option<Medium>) {
     });
     let path = asked.expect("no destination is asked about");
     let source = medium.as_ref().map_or("tmpfs".into(), |medium| medium.volumes[0].device.clone());
+    let bundles = medium.as_ref().map_or_else(Vec::new, |medium| medium.volumes[0].bundles.clone());
     let place = Lies {
         path: path.clone(),
         mount_point: path.clone(),
@@ -74,7 +75,7 @@ pub(crate) fn looked(desk: &mut Desk, medium: Option<Medium>) {
         read_only: false,
         writable: true,
         free: Some(1 << 40),
-        bundles: Vec::new(),
+        bundles,
         medium,
     };
     desk.tell(Msg::Found(Found::Place(path, Box::new(place))));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use airlift::actions::Act;
+use airlift::domain::carrier::Carrier;
 use airlift::domain::media::Medium;
 use airlift::engine::error::Kind;
 use airlift::engine::media::MediaReport;
@@ -11,7 +12,7 @@ use airlift::failure::Failure;
 use airlift::tui::assembly::Tested;
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
-use airlift::tui::msg::{Effect, Ended, Found, Msg};
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::tui::resume::Cuts;
 use airlift::widgets::stepper::StepState;
 
@@ -91,6 +92,8 @@ fn a_pack_is_not_resumed_where_its_medium_is_gone_or_another_one() {
 
 #[test]
 fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_another_look() {
+    let mut bare = stick();
+    bare.volumes[0].bundles.clear();
     let none = |desk: &mut Desk| {
         let mut cut = cut(pack());
         cut.progress = None;
@@ -98,7 +101,7 @@ fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_anot
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         desk.effects.clear();
         desk.keys("R");
-        looked(desk, Some(stick()));
+        looked(desk, Some(bare.clone()));
     };
     let mut desk = interrupted();
     none(&mut desk);
@@ -113,6 +116,75 @@ fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_anot
     looked(&mut desk, Some(stick()));
     assert_eq!(packs(&mut desk).len(), 1);
     assert_eq!(desk.app.model.place, Place::Assemble);
+}
+
+#[test]
+fn a_pack_whose_bundle_is_signed_already_is_not_said_to_be_fetched_from_the_beginning() {
+    let mut desk = interrupted();
+    let mut cut = cut(pack());
+    cut.progress = None;
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], damaged: Vec::new() }))));
+    desk.effects.clear();
+    desk.keys("R");
+    looked(&mut desk, Some(stick()));
+    let screen = desk.screen();
+    assert!(screen.contains("web-41 is in /media/op/AIRGAP, finished by its own word"), "{screen}");
+    assert!(!screen.contains("Nothing of") && !screen.contains("from the beginning"), "{screen}");
+}
+
+#[test]
+fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back() {
+    for before in [true, false] {
+        let mut desk = planned();
+        desk.keys("Enter s Enter");
+        looked(&mut desk, Some(chosen()));
+        let job = packs(&mut desk).remove(0);
+        if before {
+            see(&mut desk, vec![]);
+        }
+        desk.tell(Msg::Ended(desk.job(), failed()));
+        see(&mut desk, vec![]);
+        let screen = desk.screen();
+        for words in ["is gone: what was written lies there", "nothing was signed", "put it back: r goes on"]
+        {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+        assert_eq!(desk.app.model.state(Place::Assemble), StepState::Failed);
+        assert_eq!(desk.app.model.state(Place::Media), StepState::Failed);
+        let mut cut = cut(JobSpec::Pack(job));
+        cut.job.carrier = Carrier::of(POINT.into(), "/dev/sdb1".into(), Some(&chosen()));
+        desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], damaged: Vec::new() }))));
+        let again = media::stick(8, Some(POINT));
+        see(&mut desk, vec![again.clone()]);
+        desk.effects.clear();
+        desk.keys("r");
+        looked(&mut desk, Some(again));
+        assert_eq!(packs(&mut desk).len(), 1, "{}", desk.screen());
+        assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
+    }
+}
+
+#[test]
+fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
+    let mut desk = planned();
+    desk.keys("Enter s Enter");
+    looked(&mut desk, Some(chosen()));
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
+    desk.keys("Enter").wait(10);
+    desk.keys("E e Enter");
+    see(&mut desk, vec![media::stick(7, None)]);
+    desk.effects.clear();
+    let truth = || crate::report::truth(true, "so it is");
+    desk.tell(Msg::Ended(desk.job(), done(crate::report::ejected(truth(), truth(), truth()))));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Media))));
+    for media in [vec![media::stick(7, None)], vec![]] {
+        see(&mut desk, media);
+        for place in [Place::Media, Place::Assemble, Place::Report] {
+            assert_eq!(desk.app.model.state(place), StepState::Ok, "{}", desk.screen());
+        }
+    }
+    let screen = desk.keys("3").wait(10).screen();
+    assert!(screen.contains("was let go: it can be carried away"), "{screen}");
 }
 
 #[test]

@@ -288,11 +288,11 @@ fn it_is_compared_with_the_bundle_before_it() {
     assert_eq!(Diff::default().line(), "0 added, 0 removed, 0 changed, 0 the same");
 }
 
-fn truth(holds: bool, words: &str) -> Truth {
+pub(crate) fn truth(holds: bool, words: &str) -> Truth {
     Truth { holds, words: words.to_owned() }
 }
 
-fn ejected(synced: Truth, verified: Truth, powered_off: Truth) -> JobReport {
+pub(crate) fn ejected(synced: Truth, verified: Truth, powered_off: Truth) -> JobReport {
     let medium = Medium {
         name: "sdb".to_owned(),
         device: "/dev/sdb".into(),

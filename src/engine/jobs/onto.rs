@@ -7,7 +7,7 @@ use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{Explain, Kind, Result};
+use crate::engine::error::{EngineError, Explain, Kind, Result};
 use crate::engine::media::{ListSpec, place_of};
 use crate::engine::spec::PackJob;
 
@@ -91,6 +91,12 @@ pub async fn still(to: &Path, before: &Carrier, ctx: &JobCtx) -> Result<()> {
     Err(OntoError::Changed { to: to.to_owned(), before, now }.into())
 }
 
+/// Whether a pack that ended, with this error if any, can be gone on with: it was stopped, or what it went onto was taken away.
+pub async fn cut_off(error: Option<&EngineError>, (to, before): (&Path, &Carrier), ctx: &JobCtx) -> bool {
+    let Some(error) = error else { return false };
+    error.kind() == Kind::Interrupted || still(to, before, ctx).await.is_err()
+}
+
 async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
     Ok(place_of(to.to_owned(), ListSpec::default(), ctx).await?.carrier())
 }
@@ -99,6 +105,7 @@ async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
 mod tests {
     use super::*;
     use crate::domain::carrier::Device;
+    use crate::engine::error::Interrupted;
     use crate::engine::registry::RegistryOptions;
     use crate::engine::spec::{Images, SignerSpec};
 
@@ -145,5 +152,18 @@ mod tests {
         let changed = still(to.path(), &stick, &ctx).await.unwrap_err();
         assert!(changed.message().contains("a moment ago"), "{changed}");
         still(to.path(), &here, &ctx).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pack_is_cut_off_by_a_stop_or_by_its_medium_taken_away_and_not_by_other_failures() {
+        let (to, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let here = carrier(to.path(), &ctx).await.unwrap();
+        let stick = Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 };
+        let taken = Carrier { uuid: None, device: Some(stick), ..here.clone() };
+        let failed: EngineError = crate::engine::spec::ImagesError::Nothing.into();
+        assert!(!cut_off(None, (to.path(), &taken), &ctx).await);
+        assert!(!cut_off(Some(&failed), (to.path(), &here), &ctx).await);
+        assert!(cut_off(Some(&failed), (to.path(), &taken), &ctx).await);
+        assert!(cut_off(Some(&Interrupted.into()), (to.path(), &here), &ctx).await);
     }
 }

@@ -1,6 +1,7 @@
 //! Records of packs under way, so that one that was killed can be offered again: its spec in a file that is locked while it runs.
 //!
-//! A record is removed when its pack ends, well or not; it stays where the process dies or is told to stop.
+//! A record is removed when its pack ends, well or not; it stays where the process dies, is told to stop, or
+//! loses its medium.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};

@@ -201,9 +201,10 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
-    let recorded = recorded(&job, carrier, ctx).await;
+    let recorded = recorded(&job, carrier.clone(), ctx).await;
+    let to = job.to.clone();
     let outcome = signed(job, (expires, lock), (&registry, &signer), ctx).await;
-    let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted);
+    let goes_on = onto::cut_off(outcome.as_ref().err(), (&to, &carrier), ctx).await;
     if let Some(recorded) = recorded.filter(|_| !goes_on)
         && let Err(error) = recorded.end(ctx)
     {

@@ -75,7 +75,8 @@ impl RunView<'_> {
         }
         line::rule(line::row(area, at), look, buffer);
         at += 1;
-        let outcome = self.outcome(usize::from(area.width).saturating_sub(2));
+        let gone = model.chosen.as_ref().and_then(|chosen| chosen.gone.as_deref());
+        let outcome = self.outcome(gone, usize::from(area.width).saturating_sub(2));
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -161,7 +162,7 @@ impl RunView<'_> {
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(&self, columns: usize) -> Vec<(String, Role)> {
+    fn outcome(&self, gone: Option<&str>, columns: usize) -> Vec<(String, Role)> {
         let lines = match &self.job.ended {
             None if self.job.stopping => {
                 vec![("! stopping at the next safe point; what is done is kept".to_owned(), Role::Warn)]
@@ -182,8 +183,17 @@ impl RunView<'_> {
             Some(Ended::Failed(failure)) => {
                 let mut lines = words::failure(failure);
                 lines.retain(|(words, _)| !words.is_empty());
-                let next = "r does the same again: what is there is hashed, the rest is fetched";
-                lines.push((next.to_owned(), Role::Text));
+                let again = "what is there is hashed, the rest is fetched";
+                let next = format!("r does the same again: {again}");
+                match gone {
+                    // What the medium did is the reason, whatever it made the pack stumble over.
+                    Some(gone) => {
+                        let words = format!("! {gone}: what was written lies there, nothing was signed");
+                        lines.insert(0, (words, Role::Fail));
+                        lines.insert(1, (format!("next: put it back: r goes on; {again}"), Role::Text));
+                    }
+                    None => lines.push((next, Role::Text)),
+                }
                 lines
             }
         };

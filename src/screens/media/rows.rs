@@ -210,6 +210,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
     }
     if let Some(chosen) = &model.chosen {
         return match &chosen.gone {
+            Some(gone) if model.let_go() => (format!("+ {gone}: it can be carried away"), Role::Ok),
             Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
             None => {
                 let fits = fits(model.needed(), chosen.free).filter(|_| model.needed() > 0);

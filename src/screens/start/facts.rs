@@ -61,7 +61,9 @@ fn facts(model: &Model) -> Vec<Fact> {
 /// What the bundle goes to, once that was chosen.
 fn chosen(model: &Model) -> Option<Fact> {
     let chosen = model.chosen.as_ref()?;
-    let gone = chosen.gone.as_ref().map(|gone| (format!("! {gone}"), Role::Warn));
+    let role = if model.let_go() { Role::Text } else { Role::Warn };
+    let mark = if model.let_go() { '+' } else { '!' };
+    let gone = chosen.gone.as_ref().map(|gone| (format!("{mark} {gone}"), role));
     let (words, role) = gone.unwrap_or_else(|| {
         let free = chosen.free.map_or_else(String::new, |free| format!(", {} free then", text::bytes(free)));
         (format!("{}{free}", chosen.path.display()), Role::Text)
