@@ -39,7 +39,7 @@ impl BlobSink {
     /// Goes on where an earlier run stopped: its temp files are re-hashed, not believed. Blocks.
     ///
     /// # Errors
-    /// A file error; [`Interrupted`], and the temp files stay as they are.
+    /// A file error; [`crate::engine::error::Interrupted`], and the temp files stay as they are.
     pub fn resume(files: Arc<dyn Files>, target: BlobTarget, cancel: &CancellationToken) -> Result<Self> {
         let mut sink = Self::empty(files, target);
         for at in 0..sink.pieces.len() {
