@@ -73,7 +73,7 @@ impl Bench {
 
     fn first_frame(&self) -> bool {
         let mut times = Vec::new();
-        for _ in 0..30 {
+        for _ in 0..200 {
             let root = TempRoot::new();
             let start = Instant::now();
             let mut console = self.start(root.path());
