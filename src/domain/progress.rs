@@ -100,7 +100,7 @@ pub struct PlannedItem {
     pub bytes: u64,
 }
 
-/// Where an import that ended early left a target.
+/// Where an import that ended early left a target; where a plan could not be made for all, what it foresees of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Landed {
@@ -108,7 +108,7 @@ pub struct Landed {
     pub target: Target,
     /// Images that it has, by reference.
     pub there: Vec<String>,
-    /// Those of them that this import brought.
+    /// Those of them that this import brought; in a plan, those of the missing that would be brought.
     pub added: Vec<String>,
     /// Images that were wanted and that it does not have; none are named where nothing was looked at yet.
     pub missing: Vec<String>,

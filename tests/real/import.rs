@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use airlift::domain::bundle::{
     Blob, BundleManifest, CARRIED_TAG, CONTAINERD_NAME, FORMAT, File, INDEX, Image, ImagePlatform, LAYOUT,
@@ -12,9 +12,10 @@ use airlift::domain::bundle::{
 use airlift::domain::digest::Digest;
 use airlift::domain::media_type as mt;
 use airlift::domain::platform::Platform;
+use airlift::domain::progress::{Event, Landed};
 use airlift::domain::reference::Reference;
 use airlift::engine::bundle::read::BundleReader;
-use airlift::engine::ctx::JobCtx;
+use airlift::engine::ctx::{JobCtx, Report};
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::error::{EngineError, Kind};
@@ -231,6 +232,37 @@ impl Bundle {
         };
         change(&mut spec);
         import(self.reader(), spec, None, &JobCtx::silent()).await
+    }
+
+    /// What is foreseen of each target by a plan that cannot be made for all of them.
+    async fn foreseen(&self, into: &[String]) -> (EngineError, Vec<Landed>) {
+        let said = Arc::new(Said::default());
+        let spec = ImportSpec {
+            targets: into.iter().map(|text| text.parse().unwrap()).collect(),
+            only: Vec::new(),
+            platform: None,
+            replace: false,
+            dry_run: true,
+            keep_going: true,
+            registry: RegistryOptions::default(),
+            jobs: 3,
+            node: Box::default(),
+        };
+        let error = import(self.reader(), spec, None, &JobCtx::new(said.clone())).await.unwrap_err();
+        let landed = said.0.lock().unwrap().clone();
+        (error, landed)
+    }
+}
+
+/// Keeps what is said of targets.
+#[derive(Default)]
+struct Said(Mutex<Vec<Landed>>);
+
+impl Report for Said {
+    fn event(&self, event: Event) {
+        if let Event::Landed(landed) = event {
+            self.0.lock().unwrap().push(landed);
+        }
     }
 }
 
@@ -552,6 +584,23 @@ async fn a_name_that_is_taken_is_left_alone_unless_it_is_to_be_replaced() {
     let report = bundle.with(&targets, |spec| spec.replace = true).await.unwrap();
     assert!(matches!(outcomes(&report, 0)[0], Outcome::Replaced { .. }), "{report:?}");
     assert_eq!(digest_there(&skopeo, &name), Some(bundle.digest(PLAIN).to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_one_target_refuses_tells_what_the_others_would_take() {
+    let bundle = everything();
+    let into = |name: &str| format!("oci:{}", bundle.root.join(name).display());
+    bundle.with(&[into("old")], |spec| spec.only = vec![PLAIN.parse().unwrap()]).await.unwrap();
+    let file = bundle.root.write("file", "no directory");
+    let refused = format!("oci:{}", file.display());
+    let (error, landed) = bundle.foreseen(&[refused.clone(), into("old"), into("new")]).await;
+    let of = |target: &str| landed.iter().find(|one| one.target.to_string() == target).unwrap();
+    assert_eq!(of(&refused).reason.as_ref(), Some(&error.message()));
+    let (old, new) = (of(&into("old")), of(&into("new")));
+    assert_eq!((old.there.as_slice(), old.reason.as_ref()), (&[PLAIN.to_owned()][..], None));
+    assert!(!old.added.is_empty() && old.added == old.missing, "{old:?}");
+    assert_eq!((new.there.len(), new.added.len()), (0, old.added.len() + 1));
+    assert!(!bundle.root.join("new").exists(), "a plan writes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

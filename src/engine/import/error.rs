@@ -179,6 +179,22 @@ pub(super) fn shortened(names: &[String]) -> String {
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
 
+/// What of the bundle may be meant by a reference that it does not hold: what ends in the same name.
+fn meant(reference: &str, present: &[String]) -> Vec<String> {
+    fn last(reference: &str) -> Option<&str> {
+        reference.split('@').next()?.rsplit('/').next()?.split(':').next()
+    }
+    let mut same = present.iter().filter(|one| last(one) == last(reference));
+    let hint = match (same.next(), same.next()) {
+        (Some(one), None) => format!("did you mean --only {one}?"),
+        (Some(_), Some(_)) => {
+            format!("name it as the bundle does, with its registry and tag: {reference} is another")
+        }
+        (None, _) => "airlift inspect lists the images of a bundle".to_owned(),
+    };
+    vec![hint]
+}
+
 impl Explain for ImportError {
     fn kind(&self) -> Kind {
         match self {
@@ -201,7 +217,7 @@ impl Explain for ImportError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NotInBundle { .. } => "airlift inspect lists the images of a bundle",
+            Self::NotInBundle { reference, present } => return meant(reference, present),
             Self::Clash(_) => {
                 "nothing was written: keep the source registry in the name with a prefix of {host}, as in \
                  registry:HOST/{host}, or import them apart with --only"
@@ -320,5 +336,23 @@ impl Explain for StreamError {
             ],
             Self::Read { source, .. } => source.hints(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_met_with_the_name_that_the_bundle_has() {
+        let hints = |present: &[&str]| {
+            let present = present.iter().map(|one| (*one).to_owned()).collect();
+            let reference = "docker.io/library/busybox:latest".to_owned();
+            ImportError::NotInBundle { reference, present }.hints().concat()
+        };
+        let own = "reg.example.com:5000/library/busybox:1.35";
+        assert_eq!(hints(&[own, "quay.io/a/b:1"]), format!("did you mean --only {own}?"));
+        assert!(hints(&[own, "quay.io/a/busybox:1"]).starts_with("name it as the bundle does"));
+        assert!(hints(&["quay.io/a/b:1"]).contains("inspect"));
     }
 }

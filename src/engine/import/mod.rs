@@ -217,13 +217,7 @@ pub async fn import(
         changes: Arc::new(changes),
         seat: None,
     };
-    let mut plans = Vec::new();
-    for target in &spec.targets {
-        let plan = target::plan(&job, target, &images).await;
-        let plan = plan.map_err(|error| unwritten(refused(&job, target, error)))?;
-        refuse_conflicts(&job, target, &images, &plan)?;
-        plans.push(plan);
-    }
+    let plans = planned(&job, &images).await?;
     for (target, plan) in spec.targets.iter().zip(&plans) {
         let there = images.iter().zip(plan).filter(|(_, planned)| matches!(planned, Planned::Skip));
         there.for_each(|(image, _)| job.arrived.found(&target.to_string(), &image.name()));
@@ -247,6 +241,34 @@ pub async fn import(
     let document = job.bundle.document();
     let (bundle, name) = (document.id, document.directory());
     Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
+}
+
+/// What would become of each image in every target. A dry run asks them all before it fails on one, and says what the
+/// others would take.
+async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Vec<Planned>>> {
+    let (mut plans, mut failed) = (Vec::new(), Vec::new());
+    for target in &job.spec.targets {
+        match target::plan(job, target, images).await {
+            Ok(plan) => {
+                refuse_conflicts(job, target, images, &plan)?;
+                plans.push((target, plan));
+            }
+            Err(error) => {
+                let ends = !job.spec.dry_run || error.kind() == Kind::Interrupted;
+                failed.push((target, refused(job, target, error)));
+                if ends {
+                    break;
+                }
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
+    }
+    for (target, plan) in plans.iter().filter(|_| job.spec.dry_run) {
+        job.ctx.say(Event::Landed(preview::foreseen(target, images, plan)));
+    }
+    Err(unwritten(first(failed)))
 }
 
 /// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::{Planned, Written};
+use crate::domain::import::Target;
+use crate::domain::progress::Landed;
 
 /// What would happen. Of what a target has of an image that it has not whole nothing is known here: figures are at most.
 pub(super) fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
@@ -16,6 +18,25 @@ pub(super) fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
     // What an image that is there has in common with the others need not be brought.
     let written = distinct_bytes(of(Outcome::arrived)).saturating_sub(present);
     Written { notes: vec![Vec::new(); outcomes.len()], outcomes, written, present, ..Written::default() }
+}
+
+/// What a target has of the images, and what of the others it would be given.
+pub(super) fn foreseen(target: &Target, images: &[ImageGraph], plan: &[Planned]) -> Landed {
+    let named = |wanted: fn(&Planned) -> bool| {
+        images
+            .iter()
+            .zip(plan)
+            .filter(move |(_, planned)| wanted(planned))
+            .map(|(image, _)| image.name())
+            .collect()
+    };
+    Landed {
+        target: target.clone(),
+        there: named(|planned| matches!(planned, Planned::Skip)),
+        added: named(|planned| matches!(planned, Planned::Add | Planned::Replace { .. })),
+        missing: named(|planned| !matches!(planned, Planned::Skip)),
+        reason: None,
+    }
 }
 
 /// Bytes of everything that images consist of, each blob once.

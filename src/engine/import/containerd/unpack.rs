@@ -7,6 +7,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::pieces::{Layer, Pieces, Runnable};
 use super::run::Run;
+use crate::domain::progress::{Event, Phase};
 use crate::engine::error::Result;
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Labels;
@@ -33,7 +34,14 @@ impl Run {
     /// # Errors
     /// What kept a blob away, or what the daemon says.
     pub(super) async fn complete(&self, pieces: &Pieces, image: &str) -> Result<()> {
+        let bytes = pieces.blobs.iter().map(|(blob, _)| blob.size).sum();
+        let (item, say) = (|| image.to_owned(), |event| self.job.ctx.say(event));
+        say(Event::Item { phase: Phase::Import, item: item(), bytes });
         for runnable in &pieces.runs {
+            if let Some(first) = runnable.layers.first() {
+                self.arrival(&first.blob.digest).await?;
+                say(Event::Item { phase: Phase::Unpack, item: item(), bytes });
+            }
             self.unpack(runnable, image).await?;
         }
         for (blob, _) in &pieces.blobs {
