@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::input::Check;
+use super::page::wrap;
 use super::{Answer, Question, Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::{Code, Key};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
+use crate::domain::text;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
 use crate::widgets::{edit, line, popup};
+
+/// Cells of a note at least; where the names leave fewer, the one under the cursor is said below the list alone.
+const NOTE: usize = 12;
 
 /// A row that can be chosen.
 #[derive(Clone, Debug)]
@@ -44,7 +50,9 @@ pub struct Choose {
     list: List,
     marked: Option<BTreeSet<usize>>,
     or_cursor: bool,
-    or_typed: bool,
+    or_typed: Option<Check>,
+    /// Why what is typed was not taken.
+    refused: Option<String>,
     empty: String,
 }
 
@@ -60,7 +68,8 @@ impl Choose {
             list: List::default(),
             marked: None,
             or_cursor: false,
-            or_typed: false,
+            or_typed: None,
+            refused: None,
             empty: "nothing here".to_owned(),
         };
         choose.refresh();
@@ -74,10 +83,10 @@ impl Choose {
         self
     }
 
-    /// What is typed is an answer of its own, where no row has it.
+    /// What is typed is an answer of its own, where no row has it and this lets it through.
     #[must_use]
-    pub const fn or_typed(mut self) -> Self {
-        self.or_typed = true;
+    pub const fn or_typed(mut self, check: Check) -> Self {
+        self.or_typed = Some(check);
         self
     }
 
@@ -103,6 +112,7 @@ impl Choose {
     }
 
     fn refresh(&mut self) {
+        self.refused = None;
         let lower = &self.lower;
         self.list.narrow(lower.len(), |row| &lower[row]);
     }
@@ -131,17 +141,23 @@ impl Choose {
         self.list.go(Move::Down);
     }
 
-    fn entered(&self) -> Reply {
+    fn entered(&mut self) -> Reply {
         let rows: Vec<usize> = match (&self.marked, self.list.row()) {
             (Some(marked), Some(row)) if marked.is_empty() && self.or_cursor => vec![row],
             // Where several can be marked, what is marked counts and the cursor alone does not.
             (Some(marked), _) => marked.iter().copied().collect(),
             (None, Some(row)) => vec![row],
-            (None, None) if self.or_typed => {
+            (None, None) => {
                 let typed = self.list.filter.value().trim().to_owned();
-                return Reply::Answered(self.question, Answer::Text(typed));
+                let Some(check) = self.or_typed else { return Reply::Stay };
+                return match check(&typed) {
+                    Ok(()) => Reply::Answered(self.question, Answer::Text(typed)),
+                    Err(reason) => {
+                        self.refused = Some(reason);
+                        Reply::Stay
+                    }
+                };
             }
-            (None, None) => return Reply::Stay,
         };
         Reply::Answered(self.question, Answer::Rows(rows))
     }
@@ -198,9 +214,32 @@ impl Window for Choose {
         let inner = popup::popup(&self.title, size, area, look, buffer);
         edit::draw(&self.list.filter, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
         let body = Rect { height: inner.height.saturating_sub(3), ..line::below(inner, 1) };
+        let foot = line::row(inner, inner.height.saturating_sub(2));
         if self.items.is_empty() {
             line::words(&self.empty, look.style(Role::Dim), line::row(body, 1), buffer);
+        } else if self.list.visible().is_empty() && self.or_typed.is_some() {
+            self.unlisted(body, look, buffer);
+        } else {
+            self.rows_in(body, foot, look, buffer);
         }
+        let take = match self.marked.as_ref().map(BTreeSet::len) {
+            None => "take".to_owned(),
+            Some(0) if self.or_cursor => "take this one".to_owned(),
+            Some(0) => "take none".to_owned(),
+            Some(1) => "take the marked one".to_owned(),
+            Some(marked) => format!("take the {marked} marked"),
+        };
+        let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, "leave")];
+        let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });
+        let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
+        let words = format!("{keys}{count}");
+        line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
+    }
+}
+
+impl Choose {
+    /// The rows; a note that was cut or left away stands in full at the foot, once it is under the cursor.
+    fn rows_in(&self, area: Rect, foot: Rect, look: &Look, buffer: &mut Buffer) {
         let marked = |row: usize| self.marked.as_ref().is_some_and(|marked| marked.contains(&row));
         let row = |row: usize| Row {
             marked: marked(row),
@@ -209,16 +248,45 @@ impl Window for Choose {
                 Value::styled(self.items[row].note.clone(), Role::Dim),
             ],
         };
-        let one = [Column::left("type to filter", 0)];
-        let two = [Column::left("type to filter", 0), Column::left("", 0)];
-        table(if self.notes { &two } else { &one }, &self.list, row, body, look, buffer);
-        let keys = [(Act::Mark, "mark"), (Act::Take, "take"), (Act::Back, "leave")];
-        let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });
-        let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
-        let marked = self.marked.as_ref().filter(|marked| !marked.is_empty());
-        let marked = marked.map_or(String::new(), |marked| format!("   {} marked", marked.len()));
-        let words = format!("{keys}{marked}{count}");
-        line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
+        // Behind the lead; two cells stand between name and note.
+        let room = usize::from(area.width).saturating_sub(if self.list.numbered { 8 } else { 3 });
+        let (name, note) = self.cells(room);
+        let first = Column::left("type to filter", u16::try_from(name).unwrap_or(0));
+        let both = [first, Column::left("", 0)];
+        table(if note > 0 { &both } else { &both[..1] }, &self.list, row, area, look, buffer);
+        let item = self.list.row().and_then(|row| self.items.get(row));
+        if let Some(item) = item.filter(|item| text::width(&text::shown(&item.note)) > note) {
+            line::words(&item.note, look.style(Role::Dim), foot, buffer);
+        }
+    }
+
+    /// Cells of the names, 0 for whatever there is, and of the notes: half of the room each where every name has
+    /// enough of it in that, or where one of them would have none. What can be typed is never cut.
+    fn cells(&self, room: usize) -> (usize, usize) {
+        if !self.notes {
+            return (0, 0);
+        }
+        let half = room.saturating_sub(2) / 2;
+        let widest = self.items.iter().map(|item| text::width(&text::shown(&item.name))).max().unwrap_or(0);
+        match room.saturating_sub(widest + 2) {
+            _ if widest <= half => (0, half),
+            left if left >= NOTE => (widest, left),
+            _ if self.or_typed.is_some() => (0, 0),
+            _ => (0, half),
+        }
+    }
+
+    /// Nothing has what is typed: why that is no answer either, and what there is.
+    fn unlisted(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let (words, role) = match &self.refused {
+            Some(reason) => (format!("x {reason}"), Role::Fail),
+            None => ("none of these; what is typed is taken as it is".to_owned(), Role::Dim),
+        };
+        let said = wrap(&text::shown(&words), usize::from(area.width)).into_iter().take(3);
+        let names = self.items.iter().map(|item| (format!("  {}", item.name), Role::Dim));
+        for (at, (words, role)) in (0..area.height).zip(said.map(|words| (words, role)).chain(names)) {
+            line::words(&words, look.style(role), line::row(area, at), buffer);
+        }
     }
 }
 
@@ -246,7 +314,12 @@ mod tests {
 
     #[test]
     fn what_no_row_has_can_be_an_answer_of_its_own() {
-        let mut choose = choose().or_typed();
+        let check = |text: &str| if text.starts_with('v') { Ok(()) } else { Err("no v".to_owned()) };
+        let mut choose = choose().or_typed(check);
+        "x1.31.2".chars().for_each(|c| drop(press(&mut choose, Key::char(c))));
+        assert!(matches!(press(&mut choose, Key::plain(Code::Enter)), Reply::Stay));
+        assert_eq!((choose.refused.as_deref(), choose.list.filter.value()), (Some("no v"), "x1.31.2"));
+        press(&mut choose, Key::ctrl('u'));
         "v1.31.2".chars().for_each(|c| drop(press(&mut choose, Key::char(c))));
         let Reply::Answered(_, Answer::Text(typed)) = press(&mut choose, Key::plain(Code::Enter)) else {
             panic!()

@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 use super::page::wrap;
 use super::{Answer, Question, Reply, Window, hints};
 use crate::actions::Act;
-use crate::config::key::{Code, Key};
+use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::text;
@@ -67,16 +67,6 @@ impl Confirm {
     /// How many answers there are beside Cancel; nothing where a name is to be typed.
     pub fn answers(&self) -> Option<usize> {
         self.name.is_none().then(|| self.buttons.len() - 1)
-    }
-
-    /// A button is chosen by its first letter too; Enter is still needed.
-    fn letter(&mut self, key: Key) {
-        let Code::Char(c) = key.code else { return };
-        let begins =
-            |button: &String| button.chars().next().is_some_and(|first| first.eq_ignore_ascii_case(&c));
-        if let Some(at) = self.buttons.iter().position(begins) {
-            self.at = at;
-        }
     }
 
     fn entered(&mut self) -> Reply {
@@ -137,9 +127,9 @@ impl Window for Confirm {
 
     fn typed(&mut self, key: Key) -> Reply {
         self.refused = false;
-        match &mut self.name {
-            Some((_, input)) => drop(edit::key(input, key)),
-            None => self.letter(key),
+        // Letters are for a name alone: what somebody types who has not seen the question chooses nothing.
+        if let Some((_, input)) = &mut self.name {
+            edit::key(input, key);
         }
         Reply::Stay
     }
@@ -205,6 +195,7 @@ impl Window for Confirm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::key::Code;
     use crate::config::theme::{Depth, Theme};
     use crate::dialogs::testing::{keymap, press};
 
@@ -215,8 +206,17 @@ mod tests {
         let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
         assert!(matches!(press(&mut confirm, ENTER), Reply::Closed));
         let mut confirm = Confirm::new(Act::Stop, "Stop", vec![], "Stop safely");
-        press(&mut confirm, Key::char('s'));
+        press(&mut confirm, Key::plain(Code::Tab));
         assert!(matches!(press(&mut confirm, ENTER), Reply::Answered(_, Answer::Yes)));
+    }
+
+    #[test]
+    fn letters_choose_nothing() {
+        let mut confirm = Confirm::new(Act::MediaDirectory, "In there?", vec![], "Take it");
+        for c in "/media/target yes".chars() {
+            assert!(matches!(press(&mut confirm, Key::char(c)), Reply::Stay));
+        }
+        assert!(matches!(press(&mut confirm, ENTER), Reply::Closed));
     }
 
     #[test]

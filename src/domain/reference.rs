@@ -57,7 +57,7 @@ pub struct Implied {
 
 /// Why a text is no reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an image reference: {reason}")]
+#[error("{:?} is not an image reference: {reason}", super::text::middle(.text, 72))]
 pub struct ReferenceError {
     /// The text as given, cut to 160 characters.
     pub text: String,

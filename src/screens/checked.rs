@@ -123,6 +123,10 @@ impl Screen for Report {
         Some(JobSpec::Verify(model.gap.checked.as_ref()?.spec.clone()))
     }
 
+    fn job_title(&self) -> &'static str {
+        "What is reported, on a shell"
+    }
+
     /// The value of the row; on a row without one, the whole report.
     fn value(&self, _: &Model) -> Option<String> {
         self.view.value().or_else(|| self.sheet.as_ref().map(Sheet::text))

@@ -18,9 +18,10 @@ use crate::engine::spec::JobSpec;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Found};
+use crate::tui::picked::Image;
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
-use crate::widgets::list::List;
+use crate::widgets::list::{self, List};
 use crate::widgets::look::Look;
 
 pub(super) use fix::named;
@@ -56,6 +57,12 @@ impl Images {
             cx.open(page);
         }
     }
+}
+
+/// Takes over what is picked; the cursor stays on its image when others are dropped or brought back.
+fn shown(list: &mut List, images: &[Image]) {
+    let requested = |row: usize| images[row].request.requested.as_str().into();
+    list.follow((images.len(), false), requested, |row| list::id(&images[row].request.reference));
 }
 
 /// Takes back the last change of the list.
@@ -175,8 +182,7 @@ impl Screen for Images {
     }
 
     fn sync(&mut self, model: &Model) {
-        let images = &model.picked.images;
-        self.list.refresh(images.len(), |row| images[row].request.requested.as_str().into());
+        shown(&mut self.list, &model.picked.images);
     }
 
     fn list(&mut self) -> Option<&mut List> {

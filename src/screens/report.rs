@@ -257,6 +257,10 @@ impl Screen for Report {
         Some(JobSpec::Pack(model.assembly.made.as_ref()?.job.clone()))
     }
 
+    fn job_title(&self) -> &'static str {
+        "The pack that is reported, on a shell"
+    }
+
     /// The value of the row; on a row without one, the whole report.
     fn value(&self, _: &Model) -> Option<String> {
         self.view.value().or_else(|| self.sheet.as_ref().map(Sheet::text))

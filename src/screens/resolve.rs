@@ -9,6 +9,7 @@ use super::images::named;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::reference::Reference;
+use crate::domain::selection::Request;
 use crate::domain::text;
 use crate::engine::select::Source;
 use crate::engine::spec::{Images, JobReport, JobSpec, ResolveJob};
@@ -19,15 +20,17 @@ use crate::tui::picked::Picked;
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
 use crate::widgets::line;
-use crate::widgets::list::List;
+use crate::widgets::list::{self, List};
 use crate::widgets::look::Look;
 use crate::widgets::stepper::StepState;
-use crate::widgets::table::table;
+use crate::widgets::table::{more_below, table};
 
 /// The screen.
 #[derive(Debug, Default)]
 pub(super) struct Resolve {
     list: List,
+    /// Whether it ran when the rows were taken over last.
+    ran: bool,
     /// Rows of the picked list in the order in which they are shown: what failed first.
     order: Vec<usize>,
     /// The reference in whose place another one is typed.
@@ -87,7 +90,7 @@ impl Resolve {
     fn edit(&mut self, cx: &mut Cx<'_>) {
         let Some(image) = self.row().and_then(|row| cx.model.picked.images.get(row)) else { return };
         let why = match cx.model.picked.checked_of(image) {
-            Some(Checked::Failed(miss)) => miss.reason.clone(),
+            Some(Checked::Failed(miss)) => miss.why().to_owned(),
             _ => String::new(),
         };
         self.edited = Some(image.request.reference.clone());
@@ -108,6 +111,15 @@ impl Resolve {
             Err(error) => return cx.say(error.to_string()),
         }
         cx.model.changed(Place::Images);
+        // It is no failure any more and stands elsewhere: the cursor goes along.
+        self.sync(cx.model);
+        let written = Request::parse(text).map(|request| request.reference).ok();
+        let images = &cx.model.picked.images;
+        let is_written =
+            |row: &usize| images.get(*row).map(|image| &image.request.reference) == written.as_ref();
+        if let Some(at) = self.order.iter().position(is_written) {
+            self.list.select(at);
+        }
     }
 
     fn drop_rows(&self, cx: &mut Cx<'_>) {
@@ -278,15 +290,18 @@ impl Screen for Resolve {
 
     fn sync(&mut self, model: &Model) {
         let picked = &model.picked;
-        let before = (self.list.row() != Some(0)).then(|| self.row()).flatten();
         self.order = (0..picked.images.len()).collect();
         self.order.sort_by_cached_key(|row| !matches!(picked.checked(*row), Some(Checked::Failed(_))));
         let order = &self.order;
-        self.list.refresh(order.len(), |row| rows::searched(picked, order[row]).into());
-        // The cursor stays on its image, wherever that comes to stand; at the top it stays at the top.
-        if let Some(at) = before.and_then(|row| order.iter().position(|other| *other == row)) {
-            self.list.select(at);
-        }
+        // While the answers come, a cursor at the top sees what failed come up there.
+        let runs = model.running().is_some_and(|job| job.act == Act::Resolve);
+        let top = std::mem::replace(&mut self.ran, runs) || runs;
+        let reference = |row: usize| &picked.images[order[row]].request.reference;
+        self.list.follow(
+            (order.len(), top),
+            |row| rows::searched(picked, order[row]).into(),
+            |row| list::id(reference(row)),
+        );
     }
 
     fn list(&mut self) -> Option<&mut List> {
@@ -331,9 +346,13 @@ impl Screen for Resolve {
         table(rows::COLUMNS, &self.list, row, top, look, buffer);
         let foot = line::below(area, area.height - below);
         let (words, role) = rows::summary(model, usize::from(area.width));
-        line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
+        let used = more_below(&self.list, line::row(foot, 0), look, buffer);
+        let room = Rect { width: area.width.saturating_sub(used), ..line::row(foot, 0) };
+        let words = line::begin(&format!(" {words}"), usize::from(room.width));
+        line::words(&words, look.style(role), room, buffer);
         let Some(row) = self.row() else { return };
-        let lines = rows::about(&model.picked, row, usize::from(area.width.saturating_sub(4)));
+        let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.saturating_sub(1)));
+        let lines = rows::about(&model.picked, row, room);
         for (at, (words, role)) in (1..below).zip(lines) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }

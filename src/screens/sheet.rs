@@ -19,8 +19,9 @@ use crate::widgets::look::Look;
 
 /// Cells of the labels.
 const LABEL: usize = 12;
-/// Rows that a verdict takes at most.
-const HEADLINE: u16 = 3;
+/// Rows that a verdict takes at most, and where there are fewer rows than [`FEW`] for all.
+const HEADLINE: [usize; 2] = [6, 3];
+const FEW: u16 = 14;
 /// Words are folded to this, whatever room there is: a report reads the same everywhere.
 const WORDS: usize = 60;
 
@@ -91,9 +92,9 @@ impl SheetView {
 /// Draws the verdict with its reason, on as many rows as it takes; how many.
 pub(super) fn headline(sheet: &Sheet, area: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
     let columns = usize::from(area.width.saturating_sub(2));
-    let words = wrap(&text::shown(&sheet.verdict_line()), columns);
+    let most = HEADLINE[usize::from(area.height < FEW)];
     let mut at = 0;
-    for words in words.into_iter().take(usize::from(HEADLINE)) {
+    for words in line::lines(&sheet.verdict_line(), (columns, most)) {
         line::words(&format!(" {words}"), look.style(role(sheet.grade)), line::row(area, at), buffer);
         at += 1;
     }

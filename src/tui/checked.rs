@@ -30,6 +30,16 @@ pub struct Miss {
     pub view: Option<FailedView>,
 }
 
+impl Miss {
+    /// Why, without saying again of what: a reason begins with the operation and its object.
+    pub fn why(&self) -> &str {
+        match self.reason.split_once(": ") {
+            Some((object, why)) if object.contains('/') => why,
+            _ => &self.reason,
+        }
+    }
+}
+
 /// How many references stand how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

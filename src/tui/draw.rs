@@ -8,7 +8,7 @@ use super::model::Model;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::text;
-use crate::widgets::footer::{Hint, footer};
+use crate::widgets::footer::{Hint, MOST, footer};
 use crate::widgets::header::{HeaderProps, header};
 use crate::widgets::look::Look;
 use crate::widgets::stepper::stepper;
@@ -103,9 +103,13 @@ impl App {
                 Act::Pause if self.model.running().is_some_and(|job| job.paused) => "resume",
                 _ => act.row().title,
             };
-            Some(Hint { key, word: word.to_owned(), enabled: self.why_not(act).is_none() })
+            let kept = matches!(act, Act::Help | Act::Back);
+            Some(Hint { key, word: word.to_owned(), enabled: self.why_not(act).is_none(), kept })
         };
-        std::iter::once(Act::Help).chain(wanted).filter_map(hint).take(crate::widgets::footer::MOST).collect()
+        let back = self.model.place.before().is_some().then_some(Act::Back);
+        let between = MOST - 1 - usize::from(back.is_some());
+        let wanted = wanted.into_iter().filter(|act| *act != Act::Back).take(between);
+        std::iter::once(Act::Help).chain(wanted).chain(back).filter_map(hint).collect()
     }
 
     fn header(&self) -> HeaderProps {

@@ -17,6 +17,7 @@ use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
+use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
@@ -63,8 +64,20 @@ pub struct Plan {
     pub job: ImportJob,
     /// What it would do, or why it cannot be told.
     pub outcome: Result<Box<ImportReport>, Failure>,
-    /// The target that it cannot be told of.
-    pub refused: Option<Target>,
+    /// Where it cannot be told of all targets: what is known of each of them.
+    pub foreseen: Vec<Landed>,
+}
+
+impl Plan {
+    /// Whether it cannot be told of this target.
+    pub fn is_refused(&self, target: &Target) -> bool {
+        self.foreseen.iter().any(|known| known.target == *target && known.reason.is_some())
+    }
+
+    /// What is foreseen of the targets that it can be told of, where that is not all of them.
+    pub fn others(&self) -> impl Iterator<Item = &Landed> {
+        self.foreseen.iter().filter(|known| known.reason.is_none())
+    }
 }
 
 impl Default for Importing {
@@ -125,9 +138,9 @@ impl Importing {
         let listed = self.listed();
         self.touched = true;
         self.marked = rows.iter().filter_map(|row| listed.get(*row)).map(|one| one.target.clone()).collect();
-        let refused = self.plan.as_ref().and_then(|plan| plan.refused.as_ref());
-        let marked = &self.marked;
-        self.typed.retain(|target| marked.contains(target) || Some(target) != refused);
+        let (plan, marked) = (&self.plan, &self.marked);
+        let refused = |target: &Target| plan.as_ref().is_some_and(|plan| plan.is_refused(target));
+        self.typed.retain(|target| marked.contains(target) || !refused(target));
     }
 
     /// The namespace of the first containerd that is chosen.

@@ -238,7 +238,8 @@ impl App {
             Some(reason) => format!("Not copied: {reason}"),
         };
         let words = self.model.settings.command(&job);
-        let page = Page::plain("The same on a shell", [String::new(), outcome]).below_command(words);
+        let title = self.screen().map_or("", |screen| screen.job_title());
+        let page = Page::plain(title, [String::new(), outcome]).below_command(words);
         self.dialogs.push(page.copying(command).into());
         // Nothing is left at the ends of its lines for the terminal to select along with them.
         self.todo.effects.push_back(Effect::Redraw);

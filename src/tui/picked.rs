@@ -119,7 +119,11 @@ impl Picked {
             match requests_of(text) {
                 Ok(named) => requests.extend(named),
                 Err(error) => {
-                    refused.push(Refused { line, text: text.trim().to_owned(), reason: error.to_string() });
+                    refused.push(Refused {
+                        line,
+                        text: text.trim().to_owned(),
+                        reason: error.reason.to_owned(),
+                    });
                 }
             }
         }
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!((added.added, added.known, added.refused.len()), (2, 1, 1));
         let refused = &added.refused[0];
         assert_eq!((refused.line, refused.text.as_str()), (5, "UPPER:x"));
-        assert!(refused.reason.contains("UPPER"), "{}", refused.reason);
+        assert!(refused.reason.contains("lower case"), "{}", refused.reason);
         assert!(picked.images[0].findings.iter().any(|finding| finding.fix.is_some()));
         assert_eq!(picked.text(), "nginx:1.25\nredis:7\n");
     }

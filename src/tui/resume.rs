@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::effects::off;
 use super::medium::Chosen;
 use super::model::{Model, Settings};
+use crate::domain::bundle::directory;
 use crate::domain::text;
 use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
 use crate::engine::ctx::JobCtx;
@@ -40,12 +41,12 @@ impl Cut {
         }
     }
 
-    /// As in `Resume bundle web 42`.
+    /// As in `Resume web-42`.
     pub fn title(&self) -> String {
         let name = self.pack().map_or("", |job| job.name.as_str());
         match &self.progress {
-            Some(progress) => format!("Resume bundle {name} {}", progress.serial),
-            None => format!("Resume bundle {name}"),
+            Some(progress) => format!("Resume {}", directory(name, progress.serial)),
+            None => format!("Resume {name}"),
         }
     }
 

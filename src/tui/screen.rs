@@ -170,6 +170,11 @@ pub trait Screen {
         None
     }
 
+    /// What that command is, above it.
+    fn job_title(&self) -> &'static str {
+        "The same on a shell"
+    }
+
     /// What `c` copies.
     fn value(&self, _model: &Model) -> Option<String> {
         None

@@ -83,7 +83,9 @@ pub fn refused(added: &Added) -> Vec<Dialog> {
     let reason = |refused: &Refused| format!("line {}: {}", refused.line, refused.reason);
     let lines: Vec<_> = added.refused.iter().map(|refused| (refused.text.clone(), reason(refused))).collect();
     let pages = (lines.len() > 1).then(|| {
-        let lines = lines.iter().map(|(_, reason)| (format!("x {reason}"), Role::Fail));
+        // However long a line is, its reason is read first.
+        let named = |(text, reason): &(String, String)| format!("x {reason}: {:?}", text::middle(text, 60));
+        let lines = lines.iter().map(|line| (named(line), Role::Fail));
         let last =
             ("They wait behind this to be corrected; all other lines were taken.".to_owned(), Role::Text);
         let lines = lines.chain([(String::new(), Role::Text), last]).collect();

@@ -1,4 +1,4 @@
-//! The footer: at most six keys with a word each, help first and never cut.
+//! The footer: at most six keys with a word each; help comes first, and neither it nor the way back is ever cut.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,18 +21,29 @@ pub struct Hint {
     pub word: String,
     /// Whether it can be done now.
     pub enabled: bool,
+    /// Whether it stays where others have no room.
+    pub kept: bool,
 }
 
-/// Draws as many hints as there is room for, the first ones first.
+impl Hint {
+    fn width(&self) -> usize {
+        text::width(&self.key) + text::width(&self.word) + 4
+    }
+}
+
+/// Draws as many hints as there is room for, in their order: those that are kept, then the first ones first.
 pub fn footer(hints: &[Hint], area: Rect, look: &Look, buffer: &mut Buffer) {
     let mut spans = Vec::new();
-    let mut left = usize::from(area.width);
+    let kept = hints.iter().take(MOST).filter(|hint| hint.kept).map(Hint::width).sum();
+    let mut left = usize::from(area.width).checked_sub(kept);
     for hint in hints.iter().take(MOST) {
-        let width = text::width(&hint.key) + text::width(&hint.word) + 4;
-        if width > left {
-            break;
+        if !hint.kept {
+            // The first one without room ends the row: what follows matters less.
+            left = left.and_then(|left| left.checked_sub(hint.width()));
+            if left.is_none() {
+                continue;
+            }
         }
-        left -= width;
         let (key, word) = if hint.enabled { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
         spans.push(Span::raw(" "));
         spans.push(Span::styled(hint.key.clone(), look.style(key)));

@@ -19,6 +19,26 @@ pub fn fit(words: &str, columns: usize) -> String {
     text::middle(&clean, columns).into_owned()
 }
 
+/// Untrusted words of a sentence as they may be shown in `columns`: cleaned; of what is too long, the beginning.
+pub fn begin(words: &str, columns: usize) -> String {
+    lines(words, (columns, 1)).pop().unwrap_or_default()
+}
+
+/// The same in as many rows as there are: all of it where there is room, else `…` at its end.
+pub fn lines(words: &str, (columns, rows): (usize, usize)) -> Vec<String> {
+    let clean: Cow<'_, str> = text::shown(words);
+    let mut lines =
+        if text::width(&clean) <= columns { vec![clean.to_string()] } else { wrap(&clean, columns) };
+    if lines.len() > rows {
+        lines = wrap(&clean, columns.saturating_sub(2));
+        lines.truncate(rows);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", last.trim_end());
+        }
+    }
+    lines
+}
+
 /// Draws words at the top of `area`, cleaned and cut to it.
 pub fn words(words: &str, style: Style, area: Rect, buffer: &mut Buffer) {
     if area.height > 0 {
@@ -83,6 +103,15 @@ pub fn wrap(words: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_sentence_that_is_too_long_the_beginning_is_kept() {
+        let words = "not found (HTTP 404 MANIFEST_UNKNOWN: manifest unknown)";
+        assert_eq!(begin(words, 20), "not found (HTTP …");
+        assert_eq!(begin(words, 80), words);
+        assert_eq!(lines(words, (30, 2)), ["not found (HTTP 404 ", "  MANIFEST_UNKNOWN: manifest …"]);
+        assert_eq!(lines(words, (40, 2)).concat().replace("  ", ""), words);
+    }
 
     #[test]
     fn long_words_are_folded_and_none_is_lost() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ratatui::layout::Rect;
 use tui_input::Input;
@@ -12,6 +13,8 @@ pub struct List {
     visible: Vec<usize>,
     cursor: usize,
     all: usize,
+    /// Who the rows were the last time; kept by [`List::follow`] alone.
+    ids: Vec<u64>,
     /// What was filtered by the last time; kept by [`List::narrow`] alone.
     before: Vec<String>,
     /// What is typed to filter by.
@@ -74,6 +77,25 @@ impl List {
             };
         self.show(count, rows);
         self.before = wanted;
+    }
+
+    /// The same over rows that change their places: the cursor stays on its row by who that is, wherever it comes to
+    /// stand. With `top` a cursor on the first row stays there: what is new comes up under it.
+    pub fn follow<'a>(
+        &mut self,
+        (count, top): (usize, bool),
+        words: impl Fn(usize) -> Cow<'a, str>,
+        id: impl Fn(usize) -> u64,
+    ) {
+        let first = top && self.cursor == 0;
+        let under = self.row().and_then(|row| self.ids.get(row)).copied();
+        self.ids = (0..count).map(id).collect();
+        self.refresh(count, words);
+        match under.and_then(|under| self.ids.iter().position(|id| *id == under)) {
+            _ if first => self.cursor = 0,
+            Some(row) => self.select(row),
+            None => {}
+        }
     }
 
     fn wanted(&self) -> Vec<String> {
@@ -154,6 +176,11 @@ impl List {
         filtered.then(|| format!("{}/{}", self.visible.len(), self.all))
     }
 
+    /// How many rows are below those that [`List::window`] gave last.
+    pub fn more_below(&self) -> usize {
+        self.visible.len().saturating_sub(self.offset.get() + self.page.get())
+    }
+
     /// The same as [`List::window`] for a place on the screen, where clicks find its rows from then on.
     pub fn window_in(&self, area: Rect) -> (&[usize], usize) {
         self.top.set(area.y);
@@ -171,6 +198,13 @@ impl List {
         let end = (offset + height).min(self.visible.len());
         (&self.visible[offset..end], self.cursor.saturating_sub(offset))
     }
+}
+
+/// Who a row is, made of what tells it from all others.
+pub fn id(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -202,6 +236,22 @@ mod tests {
         assert!(list.clear_filter() && !list.clear_filter());
         list.refresh(NAMES.len(), |row| NAMES[row].into());
         assert_eq!(list.row(), Some(2));
+    }
+
+    #[test]
+    fn the_cursor_follows_its_row_to_another_place() {
+        let mut list = List::default();
+        let show = |list: &mut List, names: &[&'static str], top| {
+            list.follow((names.len(), top), |row| names[row].into(), |row| id(&names[row]));
+            list.row().map(|row| names[row])
+        };
+        assert_eq!(show(&mut list, &["a", "b", "c"], false), Some("a"));
+        assert_eq!(show(&mut list, &["c", "b", "a"], false), Some("a"));
+        assert_eq!(show(&mut list, &["b", "a"], false), Some("a"));
+        assert_eq!(show(&mut list, &["b", "c"], false), Some("c"), "the next one, where it is gone");
+        list.go(Move::First);
+        assert_eq!(show(&mut list, &["c", "b"], true), Some("c"), "at the top it sees what comes up there");
+        assert_eq!(show(&mut list, &["b", "c"], false), Some("c"));
     }
 
     #[test]

@@ -46,24 +46,31 @@ impl Column {
     }
 }
 
-/// A value in a table; cut in the middle where it is too long.
+/// A value in a table; cut in the middle where it is too long, unless it is a sentence.
 #[derive(Clone, Debug)]
 pub struct Value {
     /// The words; they may come from anywhere.
     pub words: String,
     /// Their look on rows that are not under the cursor.
     pub role: Role,
+    /// Whether they are a sentence, of which the beginning is kept where it is too long.
+    pub sentence: bool,
 }
 
 impl Value {
     /// Plain words.
     pub fn plain(words: impl Into<String>) -> Self {
-        Self { words: words.into(), role: Role::Text }
+        Self::styled(words, Role::Text)
     }
 
     /// Words with a look.
     pub fn styled(words: impl Into<String>, role: Role) -> Self {
-        Self { words: words.into(), role }
+        Self { words: words.into(), role, sentence: false }
+    }
+
+    /// A sentence with a look.
+    pub fn sentence(words: impl Into<String>, role: Role) -> Self {
+        Self { sentence: true, ..Self::styled(words, role) }
     }
 }
 
@@ -114,7 +121,11 @@ pub fn table(
         };
         let widths = spread(&shown, row.values.len());
         let values = columns.iter().zip(&widths).zip(&row.values).filter_map(|((column, width), value)| {
-            let words = cell(&value.words, usize::from((*width)?), column.right);
+            let width = usize::from((*width)?);
+            let words = match value.sentence {
+                true => text::padded(&line::begin(&value.words, width), width),
+                false => cell(&value.words, width, column.right),
+            };
             Some((words, base.unwrap_or_else(|| look.style(value.role))))
         });
         let place = line::row(body, at);
@@ -123,6 +134,19 @@ pub fn table(
         }
         draw(&lead, values, place, buffer);
     }
+}
+
+/// Says at the right end of a row how many rows are below those of the table that was just drawn; how many cells that
+/// takes there.
+pub fn more_below(list: &List, row: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
+    let below = list.more_below();
+    if below == 0 || row.height == 0 {
+        return 0;
+    }
+    let words = format!(" {below} more below ");
+    let width = u16::try_from(text::width(&words)).unwrap_or(row.width).min(row.width);
+    line::words(&words, look.style(Role::Dim), Rect { x: row.right() - width, width, ..row }, buffer);
+    width
 }
 
 fn draw(lead: &str, cells: impl Iterator<Item = (String, Style)>, area: Rect, buffer: &mut Buffer) {

@@ -70,7 +70,7 @@ fn import(console: &mut Console) {
         let mut chosen = screen.lines().filter(|line| line.starts_with(" * ")).peekable();
         screen.contains(PLANNED) && chosen.peek().is_some() && chosen.all(|line| line.contains("3 add"))
     });
-    console.keys("Enter").wait("Import this?").keys("i Enter");
+    console.keys("Enter").wait("Import this?").keys("Right Enter");
     console.wait("+ OK  every image is where it was wanted");
 }
 
@@ -166,7 +166,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     let held = containerd.images();
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
-    console.wait("2 add, 1 there").wait(PLANNED).keys("Enter").wait("Import this?").keys("i Enter");
+    console.wait("2 add, 1 there").wait(PLANNED).keys("Enter").wait("Import this?").keys("Right Enter");
     console.wait("+ OK  every image is where it was wanted");
     assert!(containerd.images().len() > held.len());
     console.keys("q");
@@ -175,7 +175,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
     console.wait("3 there");
-    console.keys("u").wait("Take back what was imported?").keys("t Enter").wait("Taken back").keys("Esc");
+    console.keys("u").wait("Take back what was imported?").keys("Right Enter").wait("Taken back").keys("Esc");
     console.wait("2 add, 1 there").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), held);
@@ -196,7 +196,7 @@ fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_t
     let journey = Journey { world, bundle, digests: Vec::new() };
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
-    console.wait("2 add").wait(PLANNED).keys("Enter").wait("Import this?").keys("i Enter");
+    console.wait("2 add").wait(PLANNED).keys("Enter").wait("Import this?").keys("Right Enter");
     let ingest = containerd.root().join("io.containerd.content.v1.content/ingest");
     crate::rig::wait_until("a large layer is on its way", || {
         let parts = std::fs::read_dir(&ingest).into_iter().flatten().flatten();
@@ -210,7 +210,7 @@ fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_t
     assert_eq!(containerd.images(), Vec::<(String, String)>::new());
     console.keys("r").wait("+ OK  every image is where it was wanted").wait("4 of 4 names");
     assert_eq!(containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count(), 4);
-    console.keys("u").wait("Take back what was imported?").keys("t Enter").wait("Taken back").keys("Esc");
+    console.keys("u").wait("Take back what was imported?").keys("Right Enter").wait("Taken back").keys("Esc");
     console.wait("2 add").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), Vec::<(String, String)>::new());

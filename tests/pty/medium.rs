@@ -159,7 +159,7 @@ fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go(
     world.verify(&journey.bundle(), &["--min-signatures", "2"]).code(0);
 
     // Let go: nothing is mounted there any more, and each of the three truths is told.
-    console.keys("E").wait("Let go of the medium?").keys("e Enter");
+    console.keys("E").wait("Let go of the medium?").keys("Right Enter");
     console.wait_for("the three truths", |screen| {
         ["synced", "verified", "powered off"].iter().all(|truth| screen.contains(truth))
     });

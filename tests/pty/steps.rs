@@ -28,7 +28,7 @@ pub(crate) fn verify(console: &mut Console) {
 pub(crate) fn choose(console: &mut Console, directory: &Path) {
     console.keys("3").wait("step 3/5 Media").keys("o");
     console.wait("directory").keys("Ctrl-U").keys(directory.to_str().unwrap()).keys("Enter");
-    console.wait("Take it").keys("t Enter");
+    console.wait("Take it").keys("Right Enter");
     console.wait("step 4/5 Assemble");
 }
 
@@ -53,6 +53,6 @@ pub(crate) fn assemble(console: &mut Console) {
     console.keys("4").wait("step 4/5 Assemble").wait(PLANNED);
     console.keys("e").wait("Carry this program").keys("Down Down Down Enter").wait("no").keys("Esc");
     console.wait(PLANNED);
-    console.keys("Enter").wait("Assemble and sign this?").keys("s Enter");
+    console.keys("Enter").wait("Assemble and sign this?").keys("Right Enter");
     console.wait("Assemble running");
 }

@@ -51,7 +51,7 @@ pub(crate) fn planned() -> Desk {
 fn running() -> Desk {
     let mut desk = planned();
     desk.effects.clear();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     assert_eq!(begun(&mut desk).len(), 1);
     desk
 }
@@ -259,13 +259,13 @@ fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
 fn a_look_at_another_place_that_fails_takes_no_pack_away() {
     let mut desk = planned();
     desk.effects.clear();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     let failed = |path: &str| Found::Failed(Query::Place(path.into()), Failure::usage("it is not there"));
     desk.tell(Msg::Found(failed("/srv/other")));
     assert_eq!(begun(&mut desk).len(), 1);
     let mut desk = planned();
     desk.effects.clear();
-    desk.keys("Enter s Enter").tell(Msg::Found(failed("/media/op/KINGSTON")));
+    desk.keys("Enter Right Enter").tell(Msg::Found(failed("/media/op/KINGSTON")));
     looked(&mut desk, None);
     assert!(started(&mut desk).is_empty());
 }
@@ -439,7 +439,7 @@ fn a_stop_is_asked_about_and_enter_goes_on_from_there() {
     let mut desk = running();
     show(&mut desk, fetching(), 62);
     desk.effects.clear();
-    desk.keys("x s Enter");
+    desk.keys("x Right Enter");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(2)))));
     assert!(desk.screen().contains("stopping at the next safe point"));
     desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));

@@ -73,6 +73,46 @@ fn pasted_lines_are_added_and_what_is_no_reference_is_named() {
 }
 
 #[test]
+fn the_reason_comes_before_a_reference_however_long_that_is() {
+    let long = format!("registry.example.com/{}/app:1.0", "Team".repeat(70));
+    for pasted in [format!("{long}\n"), format!("{long}\nUPPER:x\n")] {
+        let mut desk = desk();
+        desk.tell(Msg::Paste(pasted.into()));
+        for (columns, rows) in [(80, 24), (60, 16)] {
+            let screen = crate::rig::text(&desk.frame(columns, rows));
+            assert!(screen.contains("line 1: the repository name is longer"), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_there_is_no_room_for_are_counted() {
+    let mut desk = desk();
+    let lines: String = (0..8).map(|at| format!("registry.example.com/team/app:1.0.{at}\n")).collect();
+    desk.tell(Msg::Paste(lines.into()));
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains(" 3 more below"), "{screen}");
+    assert!(!desk.screen().contains("more below"));
+    desk.keys("2");
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains(" 2 more below"), "{screen}");
+    desk.keys("G");
+    assert!(!crate::rig::text(&desk.frame(60, 16)).contains("more below"));
+}
+
+#[test]
+fn the_cursor_stays_on_its_image_when_others_are_dropped() {
+    let mut desk = desk();
+    desk.tell(Msg::Paste("a:1.0\nb:1.0\nc:1.0\nd:1.0\n".into()));
+    desk.keys("Space Down D D");
+    assert_eq!(
+        desk.app.model.picked.text(),
+        "b:1.0\nd:1.0\n",
+        "first the marked one, then that of the cursor"
+    );
+}
+
+#[test]
 fn refused_lines_are_listed_and_stay_to_be_corrected() {
     let mut desk = desk();
     desk.tell(Msg::Paste("a:1.0\nskopeo copy docker://quay.io/b:1 oci:x\nc:1.0\nUPPER:x\n".into()));

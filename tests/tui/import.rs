@@ -28,7 +28,7 @@ use airlift::widgets::stepper::StepState;
 use crate::live::Live;
 use crate::made::{digest, done};
 use crate::offers::{found, image, offer, trust};
-use crate::rig::{Desk, now};
+use crate::rig::{Desk, now, text};
 
 const NAMES: [&str; 4] = [
     "docker.io/library/nginx:1.25.3",
@@ -211,7 +211,7 @@ pub(crate) fn planned() -> Desk {
 /// Importing.
 pub(crate) fn under_way() -> Desk {
     let mut desk = planned();
-    desk.keys("Enter i Enter");
+    desk.keys("Enter Right Enter");
     let mut view = JobView::default();
     let (verify, phase) = (Phase::Verify, Phase::Import);
     let at = Duration::ZERO;
@@ -328,8 +328,19 @@ fn a_target_is_typed_by_its_form_or_in_full_and_a_wrong_one_says_why() {
     assert_eq!(job(&desk).import.targets, [target(REGISTRY)]);
     desk.keys("o").typed("oci:~/images").keys("Enter");
     assert_eq!(desk.app.model.gap.import.marked[1], target("oci:/home/op/images"));
-    desk.keys("o").typed("ftp://x").keys("Enter");
-    assert!(desk.screen().contains("is not an import target"), "{}", desk.screen());
+    desk.keys("o").typed("foo:bar").keys("Enter");
+    insta::assert_snapshot!(desk.picture());
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = text(&desk.frame(columns, rows));
+        assert!(screen.contains("x foo:bar is no target"), "{screen}");
+        for form in airlift::domain::import::TARGETS {
+            assert!(screen.contains(&format!("  {form}")), "{form}: {screen}");
+        }
+    }
+    desk.keys("Ctrl-U").typed("oci:").keys("Enter Enter");
+    assert!(desk.screen().contains("x there is no path"), "{}", desk.screen());
+    desk.typed("/srv/x").keys("Enter");
+    assert_eq!(desk.app.model.gap.import.marked[2], target("oci:/srv/x"));
 }
 
 #[test]
@@ -378,7 +389,7 @@ fn the_question_has_the_plan_and_cancel_is_where_one_stands() {
     desk.effects.clear();
     desk.keys("Enter");
     assert!(desk.effects.is_empty() && desk.app.model.running().is_none());
-    desk.keys("Down Down Space Enter i Enter");
+    desk.keys("Down Down Space Enter Right Enter");
     let job = job(&desk);
     assert_eq!(job.import.only, [NAMES[2].parse().unwrap()]);
     assert!(!job.import.dry_run && job.import.keep_going && !job.verify.record);
@@ -392,9 +403,17 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     desk.effects.clear();
     desk.keys("p");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Pause(JobId(50), true))));
+    let mut view = JobView::default();
+    let item = |phase| Event::Item { phase, item: NAMES[3].to_owned(), bytes: 71_200_000 };
+    for event in [item(Phase::Import), item(Phase::Unpack)] {
+        view.apply(&event, Duration::ZERO);
+    }
+    desk.tell(Msg::Job(JobId(50), Arc::new(view)));
+    let screen = desk.screen();
+    assert!(screen.lines().any(|line| line.contains("> unpack") && line.contains(NAMES[3])), "{screen}");
     desk.keys("p x");
     assert!(desk.screen().contains("Stop the job?"));
-    desk.keys("s Enter");
+    desk.keys("Right Enter");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(50)))));
     desk.tell(Msg::Ended(JobId(50), Ended::Cancelled));
     desk.wait(10);
@@ -402,7 +421,7 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     desk.effects.clear();
     desk.keys("Enter");
     assert!(desk.effects.is_empty(), "nothing goes on unasked");
-    desk.keys("g Enter");
+    desk.keys("Right Enter");
     assert_eq!(job(&desk).import.targets.len(), 2, "the same goes on");
 }
 
@@ -508,7 +527,7 @@ fn the_report_has_every_target_and_what_no_one_was_asked_for() {
 #[test]
 fn what_was_left_out_is_not_said_to_be_imported() {
     let mut desk = planned();
-    desk.keys("Space Down Space Down Space Enter i Enter");
+    desk.keys("Space Down Space Down Space Enter Right Enter");
     let only = job(&desk).import.only;
     assert_eq!(only.len(), 3);
     let left = NAMES.iter().find(|name| !only.contains(&name.parse().unwrap())).unwrap();
@@ -592,7 +611,7 @@ fn full_disk(desk: &mut Desk) {
 /// Imported into the registry, then a second run into a layout, too, that broke off.
 pub(crate) fn broken_off() -> Desk {
     let mut desk = planned();
-    desk.keys("Enter i Enter");
+    desk.keys("Enter Right Enter");
     full_disk(&mut desk);
     desk
 }
@@ -614,7 +633,7 @@ fn a_run_that_broke_off_is_in_the_report_with_each_target_and_stays_there() {
     assert!(screen.contains("1 there already, 3 NOT THERE"), "{screen}");
     desk.keys("3 Space D");
     plans(&mut desk, &done(report(true, mixed())));
-    desk.keys("Enter i Enter");
+    desk.keys("Enter Right Enter");
     desk.tell(Msg::Ended(JobId(200), done(all_there()))).keys("4").wait(10);
     assert!(
         desk.screen().contains("verified and imported: every image is in 2 targets"),
@@ -639,7 +658,7 @@ fn what_is_marked_is_planned_alone_where_all_of_it_cannot_be() {
     plan.iter_mut().for_each(|target| target.images.retain(|image| asked.only.contains(&image.reference)));
     plans(&mut desk, &done(report(true, plan)));
     assert_eq!(desk.app.model.state(Place::Import), StepState::Todo);
-    desk.keys("Enter i Enter");
+    desk.keys("Enter Right Enter");
     assert_eq!(job(&desk).import.only, asked.only);
     assert!(!job(&desk).import.dry_run);
 }
@@ -656,6 +675,15 @@ fn a_plan_that_failed_is_made_anew_by_enter_and_names_the_target_in_the_way() {
         reason: Some("permission denied".to_owned()),
     };
     view.apply(&Event::Landed(refused), Duration::ZERO);
+    let name = |at: usize| NAMES[at].to_owned();
+    let foreseen = Landed {
+        target: target(REGISTRY),
+        there: vec![name(0)],
+        added: vec![name(1), name(2)],
+        missing: vec![name(1), name(2), name(3)],
+        reason: None,
+    };
+    view.apply(&Event::Landed(foreseen), Duration::ZERO);
     desk.tell(Msg::Ended(JobId(10), done(report(true, mixed()))));
     let id = JobId(20);
     desk.tell(Msg::Job(id, Arc::new(view)));
@@ -664,6 +692,13 @@ fn a_plan_that_failed_is_made_anew_by_enter_and_names_the_target_in_the_way() {
     let screen = desk.screen();
     let row = screen.lines().find(|line| line.contains(&format!("* {LAYOUT}"))).unwrap();
     assert!(row.contains("x refused"), "{screen}");
+    // What is known of the other one is not lost with it.
+    let row = screen.lines().find(|line| line.contains("* registry")).unwrap();
+    assert!(row.contains("2 add, 1 there, 1 not"), "{screen}");
+    for (at, state) in ["+ there", "add", "add", "x not"].into_iter().enumerate() {
+        let of = |line: &&str| line.contains(NAMES[at]) && line.contains(state);
+        assert!(screen.lines().any(|line| of(&line)), "{}: {screen}", NAMES[at]);
+    }
     assert!(screen.contains("Enter asks the targets once more"), "{screen}");
     desk.effects.clear();
     desk.keys("Enter");
@@ -810,7 +845,7 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     assert!(screen.contains("site-b-7, 2026-11-20 08:15Z"), "{screen}");
     // What another program notes meanwhile is not what was asked about.
     desk.tell(Msg::Found(Found::Noted(vec![noted("site-b-8", 1)])));
-    desk.keys("t Enter");
+    desk.keys("Right Enter");
     let started = desk.effects.iter().find_map(|effect| match effect {
         Effect::Start(_, job) => match &**job {
             JobSpec::Undo(spec) => Some(spec.file.clone()),
@@ -834,7 +869,7 @@ fn take_back(desk: &mut Desk) {
 /// What was imported is taken back.
 pub(crate) fn taken_back() -> Desk {
     let mut desk = into_a_runtime();
-    desk.keys("u t Enter");
+    desk.keys("u Right Enter");
     take_back(&mut desk);
     desk
 }
@@ -856,7 +891,7 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
         !desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))),
         "Cancel is where one stands"
     );
-    desk.keys("u t Enter");
+    desk.keys("u Right Enter");
     assert_eq!(desk.app.model.state(Place::Import), StepState::Running);
     take_back(&mut desk);
     assert!(desk.screen().contains("removed: docker.io/library/nginx:1.25.3"), "{}", desk.screen());
@@ -903,7 +938,7 @@ fn a_real_bundle_goes_into_a_real_layout_and_is_there_the_second_time() {
     live.desk.keys("o").typed(&format!("oci:{}", layout.display())).keys("Enter");
     live.until("the plan is there", |desk| desk.app.model.gap.import.planned().is_some());
     assert!(!layout.exists(), "a plan writes nothing");
-    live.desk.keys("Enter i");
+    live.desk.keys("Enter Right");
     live.job("Enter");
     let screen = live.desk.screen();
     assert!(screen.contains("+ OK  every image is where it was wanted"), "{screen}");

@@ -58,7 +58,15 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Help, &["opens Help: what can be done here"]),
     (Act::Palette, &["opens Commands"]),
     (Act::Logs, &["opens Log"]),
-    (Act::ShellCommand, &["opens The same on a shell", "says nothing is to be run here yet"]),
+    (
+        Act::ShellCommand,
+        &[
+            "opens The same on a shell",
+            "opens The pack that is reported, on a shell",
+            "opens What is reported, on a shell",
+            "says nothing is to be run here yet",
+        ],
+    ),
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
     (Act::Back, &["goes to ", "says this is the start"]),
     (Act::Quit, &["does Quit", "opens Leave while a job runs?"]),

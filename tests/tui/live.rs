@@ -191,6 +191,6 @@ fn a_file_that_is_there_is_replaced_only_where_one_says_so() {
     assert_eq!(read(&path), "precious");
     save(&mut live);
     live.until_seen("Write over what is there?");
-    live.desk.keys("r Enter");
+    live.desk.keys("Right Enter");
     live.until("it is replaced", |_| read(&path).contains("nginx:1.25.3"));
 }

@@ -294,7 +294,7 @@ fn a_test_is_asked_about_with_its_plan_and_its_result_stays_on_the_row() {
     insta::assert_snapshot!(desk.picture());
     desk.keys("Enter");
     assert!(desk.effects.iter().all(|effect| matches!(effect, Effect::Redraw)), "Enter alone starts nothing");
-    desk.keys("t t Enter");
+    desk.keys("t Right Enter");
     let JobSpec::MediaCheck(spec) = job(&mut desk) else { panic!() };
     assert_eq!((spec.path.to_str(), spec.dry_run), (Some("/media/op/CARGO"), false));
     assert_eq!(desk.app.model.state(Place::Media), StepState::Running);
@@ -323,7 +323,7 @@ fn a_test_runs_on_the_stick_that_was_asked_about_or_on_none() {
     desk.keys("t");
     seen(&mut desk, vec![other(), asked("/media/op/CARGO")]);
     desk.effects.clear();
-    desk.keys("t Enter");
+    desk.keys("Right Enter");
     let JobSpec::MediaCheck(spec) = job(&mut desk) else { panic!() };
     assert_eq!(spec.path.to_str(), Some("/media/op/CARGO"));
     let elsewhere = asked("/media/op/ELSEWHERE");
@@ -332,7 +332,7 @@ fn a_test_runs_on_the_stick_that_was_asked_about_or_on_none() {
         desk.keys("t");
         seen(&mut desk, now);
         desk.effects.clear();
-        desk.keys("t Enter");
+        desk.keys("Right Enter");
         assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
         let screen = desk.screen();
         assert!(screen.contains("is gone from /media/op/CARGO; nothing was tested"), "{screen}");
@@ -342,7 +342,7 @@ fn a_test_runs_on_the_stick_that_was_asked_about_or_on_none() {
 #[test]
 fn a_fake_is_called_one() {
     let mut desk = verified(vec![carrying()]);
-    desk.keys("t t Enter");
+    desk.keys("t Right Enter");
     job(&mut desk);
     let spoilt = Spoilt { lost: 3, damaged: 0, another: 412 };
     ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaCheck(report(spoilt)))));

@@ -136,7 +136,7 @@ fn a_pack_whose_bundle_is_signed_already_is_not_said_to_be_fetched_from_the_begi
 fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back() {
     for before in [true, false] {
         let mut desk = planned();
-        desk.keys("Enter s Enter");
+        desk.keys("Enter Right Enter");
         looked(&mut desk, Some(chosen()));
         let job = packs(&mut desk).remove(0);
         if before {
@@ -167,11 +167,11 @@ fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back(
 #[test]
 fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
     let mut desk = planned();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     looked(&mut desk, Some(chosen()));
     desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
     desk.keys("Enter").wait(10);
-    desk.keys("E e Enter");
+    desk.keys("E Right Enter");
     see(&mut desk, vec![media::stick(7, None)]);
     desk.effects.clear();
     let truth = || crate::report::truth(true, "so it is");
@@ -190,7 +190,7 @@ fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
 #[test]
 fn a_retry_looks_again_and_is_refused_on_another_medium() {
     let mut desk = planned();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     looked(&mut desk, Some(chosen()));
     assert_eq!(packs(&mut desk).len(), 1);
     desk.tell(Msg::Ended(desk.job(), failed()));
@@ -207,7 +207,7 @@ fn a_retry_looks_again_and_is_refused_on_another_medium() {
 fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_was_left() {
     for keys in ["e Down Down Enter Esc", "3", "0"] {
         let mut desk = planned();
-        desk.keys("Enter s Enter");
+        desk.keys("Enter Right Enter");
         let asked = desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(_)));
         assert!(asked && desk.screen().contains("looking at where it goes once more"));
         desk.keys(keys);
@@ -250,7 +250,7 @@ fn a_pack_of_a_name_that_was_cut_off_elsewhere_says_so_and_begins_anew() {
     replan(&mut desk);
     let screen = desk.keys("Enter").screen();
     assert!(screen.contains("bundle was cut off on KINGSTON"), "{screen}");
-    desk.keys("s Enter");
+    desk.keys("Right Enter");
     looked(&mut desk, Some(chosen()));
     assert!(packs(&mut desk)[0].anew, "and the command says it, too");
 }
@@ -290,7 +290,7 @@ fn a_job_waits_for_the_plan_that_is_in_its_way_and_for_nothing_else() {
     desk.tell(Msg::Job(desk.job(), Arc::default()));
     assert!(desk.app.model.running().is_some_and(|job| job.act == Act::AssembleSpace));
     desk.keys("3").effects.clear();
-    desk.keys("t t Enter");
+    desk.keys("t Right Enter");
     let started = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..)));
     assert!(!started(&desk), "{:?}", desk.effects);
     desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
@@ -305,7 +305,7 @@ fn a_job_waits_for_the_plan_that_is_in_its_way_and_for_nothing_else() {
 #[test]
 fn what_an_ended_job_still_says_is_not_taken_for_the_next() {
     let mut desk = planned();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     let plan = desk.job();
     looked(&mut desk, Some(chosen()));
     desk.tell(Msg::Ended(plan, failed()));
@@ -318,7 +318,7 @@ fn what_an_ended_job_still_says_is_not_taken_for_the_next() {
 fn a_passphrase_is_asked_for_only_when_nothing_else_is_typed() {
     for (keys, ends) in [(": ver", "Esc"), ("/ ngi", "Esc"), ("F2", "Esc")] {
         let mut desk = planned();
-        desk.keys("Enter s Enter");
+        desk.keys("Enter Right Enter");
         looked(&mut desk, Some(chosen()));
         desk.keys(keys);
         desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 });

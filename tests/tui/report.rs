@@ -35,7 +35,7 @@ fn reported(report: PackReport) -> Desk {
 fn reported_on(report: PackReport, medium: Option<Medium>) -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     looked(&mut desk, medium);
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(report))));
     desk.keys("Enter");
@@ -86,7 +86,7 @@ fn a_bundle_that_is_well_is_told_with_everything_that_was_checked() {
 fn a_warning_stands_beside_the_verdict_that_it_lowers() {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     looked(&mut desk, None);
     let mut view = JobView::default();
     for text in ["this airlift is not static", "the clock was moved"] {
@@ -320,7 +320,7 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     desk.effects.clear();
     desk.keys("Enter");
     assert!(desk.effects.is_empty(), "Cancel is where one stands");
-    desk.keys("E e Enter");
+    desk.keys("E Right Enter");
     let spec = desk.effects.iter().find_map(|effect| match effect {
         Effect::Start(_, spec) => match &**spec {
             JobSpec::MediaEject(spec) => Some(spec.clone()),
@@ -364,7 +364,7 @@ fn a_medium_that_was_not_read_back_is_never_told_as_verified() {
     desk.keys("E");
     assert!(desk.screen().contains("It was NOT read back"));
     desk.effects.clear();
-    desk.keys("e Enter");
+    desk.keys("Right Enter");
     let told = desk.effects.iter().any(|effect| match effect {
         Effect::Start(_, spec) => matches!(&**spec, JobSpec::MediaEject(spec) if spec.verified.is_none()),
         _ => false,
@@ -414,13 +414,13 @@ fn another_bundle_is_begun_with_the_same_list_or_an_empty_one() {
 fn a_job_of_this_screen_is_stopped_and_paused_here() {
     let mut desk = reported(packed());
     assert!(desk.keys("x").screen().contains("x does nothing here"), "without a job there is no such key");
-    desk.keys("E e Enter").tell(Msg::Job(JobId(3), std::sync::Arc::default()));
+    desk.keys("E Right Enter").tell(Msg::Job(JobId(3), std::sync::Arc::default()));
     desk.effects.clear();
     desk.keys("p p");
     let pauses = desk.effects.iter().filter(|effect| matches!(effect, Effect::Pause(JobId(3), _)));
     assert_eq!(pauses.count(), 2);
     assert!(desk.keys("x").screen().contains("Stop the job?"), "{}", desk.screen());
-    desk.keys("s Enter");
+    desk.keys("Right Enter");
     assert!(
         desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(3)))),
         "{:?}",

@@ -76,7 +76,7 @@ fn miss(name: &str) -> FailedView {
         reference: name.parse().unwrap(),
         kind: Kind::Network,
         reason: format!(
-            "{name}: registry.k8s.io answered 404 Not Found: manifest unknown, expected a manifest"
+            "cannot read the manifest {name}: not found (HTTP 404 MANIFEST_UNKNOWN: manifest unknown; unknown tag)"
         ),
         hints: vec![
             "look at the tags there are: airlift resolve --from registry:registry.k8s.io/etcd".to_owned(),
@@ -243,7 +243,7 @@ fn a_stopped_job_keeps_what_was_answered_and_does_not_let_one_go_on() {
     desk.keys("v");
     started(&mut desk);
     said(&mut desk, [item(ETCD), item(NGINX), Event::Resolved { image: Box::new(image(ETCD, 'a')) }]);
-    desk.keys("x s Enter");
+    desk.keys("x Right Enter");
     assert!(matches!(desk.effects.as_slice(), [Effect::Cancel(id)] if *id == desk.job()));
     ended(&mut desk, Ended::Cancelled);
     let screen = desk.screen();
@@ -289,7 +289,7 @@ fn going_on_without_what_failed_is_asked_first() {
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Resolve, "Enter alone changes nothing");
     assert!(desk.app.model.picked.unready().unwrap().contains("1 failed: see step 2"));
-    desk.keys("Enter g Enter");
+    desk.keys("Enter Right Enter");
     assert_eq!(desk.app.model.place, Place::Media);
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
     assert!(desk.app.model.picked.unready().is_none() && desk.app.model.assembly.keep_going);
@@ -377,7 +377,7 @@ fn pins_are_asked_about_and_make_the_list_another_one() {
 #[test]
 fn marked_rows_alone_are_pinned() {
     let mut desk = all_well();
-    desk.keys("Down Space P p Enter");
+    desk.keys("Down Space P Right Enter");
     let pinned: Vec<bool> =
         desk.app.model.picked.images.iter().map(|image| image.request.reference.digest().is_some()).collect();
     assert_eq!(pinned, [false, true, false]);
@@ -435,6 +435,21 @@ fn sixty_by_sixteen_is_enough_and_footers_stay_short() {
 }
 
 #[test]
+fn the_reason_of_a_failure_is_read_in_its_row_and_whole_where_it_is_changed() {
+    let mut desk = one_failed();
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = crate::rig::text(&desk.frame(columns, rows));
+        assert!(screen.lines().any(|line| line.contains("FAIL") && line.contains("not found")), "{screen}");
+        assert!(screen.contains("unknown tag)"), "{screen}");
+    }
+    desk.keys("e");
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = crate::rig::text(&desk.frame(columns, rows));
+        assert!(screen.contains("unknown tag)") && screen.contains("Enter take it"), "{screen}");
+    }
+}
+
+#[test]
 fn what_failed_is_taken_off_the_list_and_comes_back() {
     let mut desk = one_failed();
     let screen = desk.keys("D").screen();
@@ -455,6 +470,9 @@ fn another_reference_is_written_in_the_place_of_one_that_failed() {
     assert!(desk.app.model.picked.text().ends_with("team/app:1.0.5\n"), "{}", desk.app.model.picked.text());
     assert!(desk.screen().contains("v verifies it, u takes it back"), "{}", desk.screen());
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    // It stands elsewhere now, and the cursor went along: what is dropped is this one.
+    desk.keys("D");
+    assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
     // On the list, too, the one that failed is not a dead end.
     let mut desk = one_failed();
     desk.keys("1 G Enter");

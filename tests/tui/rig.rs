@@ -144,6 +144,8 @@ impl Desk {
             let frame = text(&self.frame(columns, rows));
             let footer = frame.lines().last().unwrap_or_default();
             assert!(footer.starts_with(" ? help"), "{columns}x{rows}: {footer:?}");
+            let leads_back = self.app.model.place.before().is_none() || footer.ends_with(" Esc back");
+            assert!(leads_back, "{columns}x{rows}: {footer:?}");
             let hints = footer.trim().split("  ").filter(|hint| !hint.trim().is_empty()).count();
             assert!(hints <= 6, "{columns}x{rows}: {hints} keys in {footer:?}");
         }

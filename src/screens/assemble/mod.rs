@@ -22,7 +22,7 @@ use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
-use crate::widgets::list::List;
+use crate::widgets::list::{List, id};
 use crate::widgets::look::Look;
 
 /// What can be changed, in the order in which it is offered.
@@ -38,6 +38,8 @@ const EDITS: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Assemble {
     list: List,
+    /// Whether something ran when the items were taken over last.
+    ran: bool,
     order: Vec<usize>,
     key: AskKey,
     /// Whether the plan is shown.
@@ -46,7 +48,13 @@ pub(super) struct Assemble {
 
 impl Default for Assemble {
     fn default() -> Self {
-        Self { list: List::default(), order: Vec::new(), key: AskKey::new(Act::AssembleKey), planning: true }
+        Self {
+            list: List::default(),
+            ran: false,
+            order: Vec::new(),
+            key: AskKey::new(Act::AssembleKey),
+            planning: true,
+        }
     }
 }
 
@@ -290,11 +298,16 @@ impl Screen for Assemble {
             return self.list.refresh(rows, |_| "".into());
         }
         self.order = view.map_or_else(Vec::new, |view| order(view));
+        let runs = model.running().is_some();
+        let top = std::mem::replace(&mut self.ran, runs) || runs;
         let (order, list) = (&self.order, &mut self.list);
-        list.refresh(order.len(), |row| {
-            let item = order.get(row).and_then(|at| view?.items.list.get(*at));
-            item.map_or_else(String::new, |item| searched(item)).into()
-        });
+        let item = |row: usize| order.get(row).and_then(|at| view?.items.list.get(*at));
+        // While it runs, a cursor at the top sees what failed, and else what is under way.
+        list.follow(
+            (order.len(), top),
+            |row| item(row).map_or_else(String::new, |item| searched(item)).into(),
+            |row| id(&item(row).map(|item| (item.phase, &item.name))),
+        );
     }
 
     fn list(&mut self) -> Option<&mut List> {

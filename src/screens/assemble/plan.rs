@@ -21,12 +21,16 @@ const NAME: u16 = 14;
 /// One row: a name, words and their look.
 pub(super) type Fact = (&'static str, String, Role);
 
-/// What is known of the bundle before and after it is planned.
+/// What is known of the bundle before and after it is planned, with the keys that change it.
 pub(super) fn facts(model: &Model) -> Vec<Fact> {
+    told(model, true)
+}
+
+fn told(model: &Model, keys: bool) -> Vec<Fact> {
     let plan = model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok());
     let mut facts = Vec::new();
     match plan {
-        Some(plan) => planned(plan, model, &mut facts),
+        Some(plan) => planned(plan, (model, keys), &mut facts),
         None => {
             let to = model.assembly.to.as_ref().map_or_else(
                 || ("not chosen yet; 3 leads there".to_owned(), Role::Warn),
@@ -37,7 +41,7 @@ pub(super) fn facts(model: &Model) -> Vec<Fact> {
             facts.push(("goes to", to.0, to.1));
         }
     }
-    facts.push(expires(plan, model));
+    facts.push(expires(plan, (model, keys)));
     facts.push(key(model));
     facts.push(read_back(model.assembly.read_back));
     facts.push(match (model.assembly.tool, plan.and_then(|plan| plan.place.not_carried.as_ref())) {
@@ -52,7 +56,7 @@ pub(super) fn facts(model: &Model) -> Vec<Fact> {
     facts
 }
 
-fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
+fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fact>) {
     let (place, totals) = (&plan.place, plan.resolved.totals);
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
     let serial = match place.last_signed {
@@ -63,9 +67,8 @@ fn planned(plan: &PlanReport, model: &Model, facts: &mut Vec<Fact>) {
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
     if place.goes_on && model.assembly.run.is_none() {
-        let words =
-            "! what was cut off there becomes this list; e gives this one a name of its own".to_owned();
-        facts.push(("", words, Role::Warn));
+        let other = if keys { "; e gives this one a name of its own" } else { "" };
+        facts.push(("", format!("! what was cut off there becomes this list{other}"), Role::Warn));
     }
     if place.repeats {
         let words = "no new serial: what lies there is hashed, and what is wrong fetched again".to_owned();
@@ -148,11 +151,12 @@ fn previous(place: &Foreseen) -> String {
     }
 }
 
-fn expires(plan: Option<&PlanReport>, model: &Model) -> Fact {
+fn expires(plan: Option<&PlanReport>, (model, keys): (&Model, bool)) -> Fact {
     let words = match (plan.and_then(|plan| plan.expires), model.assembly.expires) {
         (Some(time), Some(asked)) => format!("{} ({asked})", time.strftime("%Y-%m-%d %H:%MZ")),
         (_, Some(asked)) => asked.to_string(),
-        _ => "never; e sets it".to_owned(),
+        _ if keys => "never; e sets it".to_owned(),
+        _ => "never".to_owned(),
     };
     ("expires", words, Role::Text)
 }
@@ -173,9 +177,13 @@ fn read_back(wanted: bool) -> Fact {
     }
 }
 
-/// The plan as the question before the start holds it, a paragraph each.
+/// The plan as the question before the start holds it, a paragraph each; there no key changes it.
 pub(super) fn paragraphs(model: &Model) -> Vec<String> {
-    facts(model).into_iter().map(|(name, words, _)| format!("{name}: {words}")).collect()
+    let paragraph = |(name, words, _): Fact| match name {
+        "" => words,
+        name => format!("{name}: {words}"),
+    };
+    told(model, false).into_iter().map(paragraph).collect()
 }
 
 /// What a change of settings is offered as, in the order of [`super::EDITS`].

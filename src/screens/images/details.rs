@@ -30,7 +30,7 @@ pub(super) fn page(image: &Image, checked: Option<&Checked>) -> Page {
         }
         Some(Checked::Failed(failed)) => refused(failed, &mut lines),
         Some(Checked::Running) => lines.push(row("registry", "is being asked")),
-        None => lines.push(row("registry", "not asked yet: v goes on and does")),
+        None => lines.push(row("registry", "not asked yet: v here, then v on Verify asks")),
     }
     lines.push(blank());
     if found.is_empty() {

@@ -66,7 +66,7 @@ impl Fix {
         let Some(image) = cx.model.picked.images.get(row) else { return false };
         let reference = image.request.reference.clone();
         if let Some(Checked::Failed(miss)) = cx.model.picked.checked_of(image) {
-            cx.open(named(NAME, &image.request.requested, &miss.reason));
+            cx.open(named(NAME, &image.request.requested, miss.why()));
             self.reference = Some(reference);
             return true;
         }
@@ -163,7 +163,7 @@ impl Fix {
 pub(in crate::screens) fn named(question: Question, written: &str, why: &str) -> Input {
     let title = format!("Instead of {}", text::middle(written, 50));
     let help = format!("Enter writes what stands here; another registry or name can be typed. {why}");
-    let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.to_string());
+    let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.reason.to_owned());
     Input::new(question, &title, &help).with(written).checked(check)
 }
 
@@ -181,6 +181,7 @@ fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
         Err(error) => return cx.say(error.to_string()),
     }
     cx.model.changed(Place::Images);
+    super::shown(list, &cx.model.picked.images);
     list.select(next(row, list.visible(), cx.model));
 }
 

@@ -48,7 +48,7 @@ impl Load {
                     .map(|version| Item::new(version.as_str(), "newest patch in the table"))
                     .collect();
                 items.push(Item::new("another version ...", "to be typed"));
-                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items).or_typed());
+                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items).or_typed(version));
             }
         }
     }
@@ -99,6 +99,15 @@ impl Load {
         if let Some(page) = remarks(requests) {
             cx.open(page);
         }
+    }
+}
+
+/// The check of a version of Kubernetes: that it begins as one does. Whether there are images of it is looked up.
+fn version(text: &str) -> Result<(), String> {
+    let digits = text.strip_prefix('v').unwrap_or(text);
+    match digits.starts_with(|c: char| c.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(format!("{text} is no version; it is written as in 1.31 or v1.31.2; known here are")),
     }
 }
 

@@ -5,7 +5,6 @@ use ratatui::layout::Rect;
 
 use super::fix::{self, Remedy};
 use crate::config::theme::Role;
-use crate::dialogs::page::wrap;
 use crate::domain::lint::Severity;
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
@@ -15,7 +14,7 @@ use crate::tui::picked::{Image, Picked};
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::{Column, Row, Value, more_below, table};
 
 const COLUMNS: &[Column] = &[
     Column::left("REFERENCE", 0),
@@ -40,6 +39,7 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     let body = Rect { height: area.height.saturating_sub(foot), ..area };
     let row = |row: usize| row_of(&picked.images[row], picked);
     table(COLUMNS, list, row, body, look, buffer);
+    more_below(list, line::row(area, body.height), look, buffer);
     let Some(image) = list.row().and_then(|row| picked.images.get(row)) else {
         let words = "   nothing passes the filter; Esc shows all";
         return line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
@@ -102,12 +102,10 @@ fn finding(image: &Image, picked: &Picked) -> Value {
 /// Lines on the row under the cursor: what is wrong, why, and what Enter does about it.
 fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(String, Role)> {
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
-        let words = format!("x FAIL  {}", miss.reason);
-        let mut lines: Vec<_> = wrap(&text::shown(&words), columns)
-            .into_iter()
-            .take(rows.saturating_sub(1))
-            .map(|words| (words, Role::Fail))
-            .collect();
+        let words = format!("x FAIL  {}", miss.why());
+        let room = (columns, rows.saturating_sub(1));
+        let mut lines: Vec<_> =
+            line::lines(&words, room).into_iter().map(|words| (words, Role::Fail)).collect();
         lines.push(("Enter writes another one in its place, D takes it off the list".to_owned(), Role::Text));
         return lines;
     }
@@ -119,11 +117,9 @@ fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(St
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
     let reason = format!("! {}: {}", first.id, first.reason);
-    let mut lines: Vec<(String, Role)> = wrap(&text::shown(&reason), columns)
-        .into_iter()
-        .take(rows.saturating_sub(1))
-        .map(|words| (words, role))
-        .collect();
+    let room = (columns, rows.saturating_sub(1));
+    let mut lines: Vec<(String, Role)> =
+        line::lines(&reason, room).into_iter().map(|words| (words, role)).collect();
     lines.push(match fix::first(image) {
         Some(Remedy::Rewrite(name)) => (format!("Enter offers {name}"), Role::Text),
         Some(Remedy::Settle) => ("Enter offers tags that stay, or pins the digest".to_owned(), Role::Text),

@@ -40,7 +40,10 @@ pub(super) fn targets(cx: &mut Cx<'_>) {
 /// Offers the forms of targets.
 pub(super) fn forms(cx: &mut Cx<'_>) {
     let items = TARGETS.iter().map(|form| Item::new(*form, hint(form).0)).collect();
-    cx.open(Choose::new(Act::ImportOther, "Another target: its form, or all of it typed", items).or_typed());
+    cx.open(
+        Choose::new(Act::ImportOther, "Another target: its form, or all of it typed", items)
+            .or_typed(of_any_form),
+    );
 }
 
 /// What a form is for, and how it is typed.
@@ -99,19 +102,20 @@ fn target(text: &str) -> Result<Target, String> {
     })
 }
 
-/// Takes over a target that was typed in full.
+/// The check of a target that is typed above the list of forms.
+fn of_any_form(text: &str) -> Result<(), String> {
+    text.parse::<Target>().map(drop).map_err(|error| match error {
+        TargetError::Malformed { form, reason, .. } => format!("{reason}; it is written {form}"),
+        TargetError::Unknown { text } => format!("{text} is no target; it begins as one of these:"),
+    })
+}
+
+/// Takes over a target that was typed in full; false where it is none.
 pub(super) fn taken(text: &str, cx: &mut Cx<'_>) -> bool {
-    match text.trim().parse::<Target>() {
-        Ok(target) => {
-            let home = cx.model.settings.home.clone();
-            cx.model.gap.import.add(at_home(target, home.as_deref()));
-            true
-        }
-        Err(error) => {
-            cx.say(format!("x {error}"));
-            false
-        }
-    }
+    let Ok(target) = text.trim().parse::<Target>() else { return false };
+    let home = cx.model.settings.home.clone();
+    cx.model.gap.import.add(at_home(target, home.as_deref()));
+    true
 }
 
 /// A shell would have put the home directory in place of `~`.

@@ -5,14 +5,12 @@ use ratatui::layout::Rect;
 
 use super::rows::{Line, bytes, images};
 use super::view::shown;
-use crate::config::theme::Role;
-use crate::dialogs::page::wrap;
 use crate::domain::text;
 use crate::tui::model::Model;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::{Column, Row, Value, more_below, table};
 
 /// Draws a rule and the table below it.
 pub(super) fn draw(
@@ -34,7 +32,7 @@ pub(super) fn draw(
     let cut = cut.filter(|line| text::width(&line.note) > usize::from(note) && area.height > 3);
     if let Some(cut) = cut {
         area.height -= 1;
-        let words = whole(&cut.note, usize::from(area.width).saturating_sub(4));
+        let words = line::begin(&cut.note, usize::from(area.width).saturating_sub(4));
         let below = Rect { y: area.bottom(), height: 1, ..area };
         line::words(&format!("   {words}"), look.style(cut.role), below, buffer);
     }
@@ -53,30 +51,10 @@ pub(super) fn draw(
         let size = text::bytes(bytes(image));
         let mut values = vec![Value::styled(line.state, line.role), Value::plain(name), Value::plain(size)];
         if noted {
-            values.push(Value::styled(whole(&line.note, usize::from(note)), line.role));
+            values.push(Value::sentence(&line.note, line.role));
         }
         Row { marked, values }
     };
     table(&columns, list, row, area, look, buffer);
-    let seen = list.first_number() + usize::from(area.height.saturating_sub(1)) - 1;
-    if let Some(below) = list.visible().len().checked_sub(seen).filter(|below| *below > 0) {
-        let words = format!(" {below} more below ");
-        let width = u16::try_from(text::width(&words)).unwrap_or(rule.width).min(rule.width);
-        let at = Rect { x: rule.right() - width, width, ..rule };
-        line::words(&words, look.style(Role::Dim), at, buffer);
-    }
-}
-
-/// Words from their beginning; what is left away at the end is marked.
-fn whole(words: &str, columns: usize) -> String {
-    let words = text::shown(words);
-    if text::width(&words) <= columns {
-        return words.into_owned();
-    }
-    let pieces = wrap(&words, columns.saturating_sub(2));
-    match pieces.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first, ..] => format!("{first} …"),
-    }
+    more_below(list, rule, look, buffer);
 }

@@ -23,7 +23,7 @@ use crate::engine::spec::JobSpec;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Mark, Screen};
-use crate::widgets::list::List;
+use crate::widgets::list::{List, id};
 use crate::widgets::look::Look;
 
 /// The question whether an import that ended early goes on.
@@ -33,6 +33,8 @@ const AGAIN: Question = Question { act: Act::Import, part: 1 };
 #[derive(Debug, Default)]
 pub(super) struct Import {
     list: List,
+    /// Whether it ran when the rows were taken over last.
+    ran: bool,
     lines: Vec<Line>,
     /// Whether one came back while a plan that was left still stops.
     back: bool,
@@ -227,11 +229,16 @@ impl Screen for Import {
     fn sync(&mut self, model: &Model) {
         self.lines = lines(model);
         let (lines, images) = (&self.lines, images(model));
-        self.list.refresh(lines.len(), |row| {
-            let line = &lines[row];
+        let words = |row: usize| {
+            let line: &Line = &lines[row];
             let name = images.get(line.image).map(|image| image.reference.to_string()).unwrap_or_default();
             format!("{} {name} {}", line.state, line.note).into()
-        });
+        };
+        // While it runs, a cursor at the top sees what failed come up there.
+        let runs = model.running().is_some_and(|job| matches!(job.act, Act::Import | Act::ImportPlan));
+        let top = std::mem::replace(&mut self.ran, runs) || runs;
+        let reference = |row: usize| images.get(lines[row].image).map(|image| &image.reference);
+        self.list.follow((lines.len(), top), words, |row| id(&reference(row)));
     }
 
     fn list(&mut self) -> Option<&mut List> {

@@ -13,7 +13,7 @@ use crate::domain::text;
 use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
 use crate::engine::storage::change::FileChange;
 use crate::tui::hints;
-use crate::tui::importing::Offered;
+use crate::tui::importing::{Offered, Plan};
 use crate::tui::model::Model;
 use crate::tui::words;
 use crate::widgets::line;
@@ -33,7 +33,6 @@ pub(super) type Lines = Vec<(String, Role)>;
 pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
     let import = &model.gap.import;
     let offered = import.listed();
-    let refused = import.plan.as_ref().and_then(|plan| plan.refused.as_ref());
     let [state_cells, free_cells, plan_cells] = if area.width < 76 { NARROW } else { WIDE };
     let gaps = if free_cells == 0 { 4 } else { 6 };
     let taken = 3 + state_cells + free_cells + plan_cells + gaps;
@@ -58,9 +57,12 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
         let chosen = import.marked.contains(&one.target);
         let plan = import.planned().filter(|_| chosen);
         let plan = plan.and_then(|plan| plan.targets.iter().find(|target| target.target == one.target));
-        let plan = plan.map_or_else(String::new, |target| Counts::of(target, import).words(true));
+        let known =
+            import.plan.iter().flat_map(Plan::others).find(|known| chosen && known.target == one.target);
+        let counts = plan.map(|target| Counts::of(target, import)).or_else(|| known.map(Counts::foreseen));
+        let plan = counts.map_or_else(String::new, |counts| counts.words(true));
         let free = one.free.map_or_else(String::new, text::bytes);
-        let refused = refused == Some(&one.target);
+        let refused = import.plan.as_ref().is_some_and(|plan| plan.is_refused(&one.target));
         let state = if refused { "x refused" } else { one.state.as_str() };
         let words = row(if chosen { " * " } else { "   " }, [&one.target.to_string(), state, &free, &plan]);
         let role = match (chosen, one.ready) {

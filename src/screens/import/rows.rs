@@ -6,14 +6,14 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
 use crate::domain::bundle::Image;
-use crate::domain::progress::Phase;
+use crate::domain::progress::{Landed, Phase};
 use crate::domain::text;
 use crate::domain::view::{ItemState, ItemView};
 use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
-use crate::tui::importing::Importing;
+use crate::tui::importing::{Importing, Plan};
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -35,6 +35,8 @@ pub(super) struct Line {
 
 /// Rank, word and look of what is not worked out.
 const UNKNOWN: (u8, &str, Role) = (3, "?", Role::Dim);
+/// The word for an image that is under way.
+const RUNS: &str = "> run";
 /// The same of what is not to be imported.
 const LEFT_OUT: (u8, &str, Role) = (6, "left out", Role::Dim);
 
@@ -55,17 +57,21 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     let all = images(model).iter().enumerate();
     let mut lines: Vec<Line> = match (running, &import.run) {
         (Some(job), _) => {
-            let items = items(&job.view.items.list);
+            let list = &job.view.items.list;
+            let (items, unpacked) = (items(list, Phase::Import), items(list, Phase::Unpack));
             all.filter(|(_, image)| import.wants(&image.reference))
                 .map(|(at, image)| {
-                    of_item(at, items.get(image.reference.to_string().as_str()).copied(), true)
+                    let name = image.reference.to_string();
+                    let line = of_item(at, items.get(name.as_str()).copied(), true);
+                    let unpacks = unpacked.contains_key(name.as_str()) && line.state == RUNS;
+                    Line { state: if unpacks { "> unpack" } else { line.state }, ..line }
                 })
                 .collect()
         }
         (None, Some(run)) => match run.report() {
             Some(report) => of_report(all, report, import),
             None => {
-                let items = items(&run.job.view.items.list);
+                let items = items(&run.job.view.items.list, Phase::Import);
                 all.map(|(at, image)| {
                     let name = image.reference.to_string();
                     of_broken(at, &name, &run.job, items.get(name.as_str()).copied())
@@ -75,7 +81,10 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
         },
         (None, None) => match import.planned() {
             Some(plan) => of_report(all, plan, import),
-            None => all.map(|(at, _)| line(at, UNKNOWN, String::new())).collect(),
+            None => {
+                let others: Vec<&Landed> = import.plan.iter().flat_map(Plan::others).collect();
+                all.map(|(at, image)| line(at, foreseen(image, &others, import), String::new())).collect()
+            }
         },
     };
     lines.sort_by_key(|line| line.rank);
@@ -86,14 +95,29 @@ fn line(image: usize, (rank, state, role): (u8, &'static str, Role), note: Strin
     Line { image, state, role, note, rank }
 }
 
-fn items(list: &[std::sync::Arc<ItemView>]) -> HashMap<&str, &ItemView> {
-    list.iter().filter(|item| item.phase == Phase::Import).map(|item| (item.name.as_str(), &**item)).collect()
+/// Where some target is refused: what would become of an image in the others.
+fn foreseen(image: &Image, others: &[&Landed], import: &Importing) -> (u8, &'static str, Role) {
+    let name = image.reference.to_string();
+    if !import.wants(&image.reference) {
+        return LEFT_OUT;
+    }
+    let known = others.iter().filter(|known| known.there.contains(&name) || known.missing.contains(&name));
+    let become_of = |known: &&Landed| match () {
+        () if known.there.contains(&name) => (5, "+ there", Role::Ok),
+        () if known.added.contains(&name) => (4, "add", Role::Text),
+        () => (1, "x not", Role::Fail),
+    };
+    known.map(become_of).min_by_key(|look| look.0).unwrap_or(UNKNOWN)
+}
+
+fn items(list: &[std::sync::Arc<ItemView>], phase: Phase) -> HashMap<&str, &ItemView> {
+    list.iter().filter(|item| item.phase == phase).map(|item| (item.name.as_str(), &**item)).collect()
 }
 
 fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
     let look = match item.map(|item| item.state) {
         Some(ItemState::Failed) => (0, "x FAIL", Role::Fail),
-        Some(ItemState::Running) if running => (1, "> run", Role::Text),
+        Some(ItemState::Running) if running => (1, RUNS, Role::Text),
         Some(ItemState::Running) => (1, "! cut", Role::Warn),
         Some(ItemState::Done) => (2, "+ ok", Role::Ok),
         Some(ItemState::Skipped) => (2, "+ there", Role::Ok),
@@ -296,6 +320,12 @@ impl Counts {
             } += 1;
         }
         counts
+    }
+
+    /// Of one that is planned although another target is refused.
+    pub(super) fn foreseen(known: &Landed) -> Self {
+        let (add, there) = (known.added.len(), known.there.len());
+        Self { add, there, bad: known.missing.len().saturating_sub(add), ..Self::default() }
     }
 
     /// As in `9 add, 3 there, 1 not`.

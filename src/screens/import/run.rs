@@ -134,7 +134,7 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
         );
         lines.extend(target.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
-    lines.push(("Enter shows the report".to_owned(), Role::Text));
+    lines.push(("v shows the report".to_owned(), Role::Text));
     lines
 }
 

@@ -89,7 +89,7 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
 /// Where all of it can be read that there was no room for.
 fn whole(model: &Model) -> &'static str {
     match shown(model).and_then(|job| job.ended.as_ref()) {
-        Some(Ended::Succeeded(_)) => "Enter shows the report",
+        Some(Ended::Succeeded(_)) => "v shows the report",
         None if model.gap.import.planned().is_some() => "Enter shows them all",
         _ => "d shows them all",
     }

@@ -1,7 +1,7 @@
 //! What the Verify screen says of one reference, in a row, in the lines below the table and on a page; and of them all.
 
 use crate::config::theme::Role;
-use crate::dialogs::{Page, page};
+use crate::dialogs::Page;
 use crate::domain::bundle::ImagePlatform;
 use crate::domain::digest::Digest;
 use crate::domain::lint::{Finding, Severity};
@@ -12,9 +12,10 @@ use crate::failure::exit_code;
 use crate::tui::checked::{Checked, Miss, Outcomes};
 use crate::tui::hints;
 use crate::tui::model::Model;
-use crate::tui::picked::{Image, Picked};
+use crate::tui::picked::Picked;
 use crate::tui::words::{count, grouped};
 use crate::widgets::bar::bar;
+use crate::widgets::line;
 use crate::widgets::table::{Column, Row, Value};
 
 /// The table; a failure's reason takes the room of everything behind the reference.
@@ -58,17 +59,11 @@ pub(super) fn row(picked: &Picked, row: usize) -> Row {
     let name = Value::plain(image.request.reference.to_string());
     let mut values = vec![Value::styled(state, role), name];
     match checked {
-        Some(Checked::Failed(miss)) => values.push(Value::styled(reason(image, miss), Role::Fail)),
+        Some(Checked::Failed(miss)) => values.push(Value::sentence(miss.why(), Role::Fail)),
         Some(Checked::Ok(image)) => values.extend(found(&picked.checked, image)),
         _ => {}
     }
     Row { marked: image.marked, values }
-}
-
-/// Why it failed, without saying again of what.
-fn reason<'a>(image: &Image, miss: &'a Miss) -> &'a str {
-    let rest = miss.reason.strip_prefix(&image.request.reference.to_string());
-    rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&miss.reason)
 }
 
 fn found(outcomes: &Outcomes, image: &ImageView) -> [Value; 5] {
@@ -141,14 +136,13 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     (words + &warned, role)
 }
 
-/// What is to be known first of a reference, in a few lines.
-pub(super) fn about(picked: &Picked, row: usize, columns: usize) -> Vec<(String, Role)> {
+/// What is to be known first of a reference, in so many columns and rows.
+pub(super) fn about(picked: &Picked, row: usize, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
     let Some(image) = picked.images.get(row) else { return Vec::new() };
     match picked.checked(row) {
         Some(Checked::Failed(miss)) => {
-            let folded = page::wrap(&text::shown(reason(image, miss)), columns);
-            let mut lines: Vec<(String, Role)> =
-                folded.into_iter().take(2).map(|line| (line, Role::Fail)).collect();
+            let folded = line::lines(miss.why(), (columns, rows.saturating_sub(1).max(2)));
+            let mut lines: Vec<(String, Role)> = folded.into_iter().map(|line| (line, Role::Fail)).collect();
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
             lines.extend(hint.map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
             lines

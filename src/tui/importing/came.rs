@@ -130,6 +130,5 @@ fn planned(spec: &ImportJob, job: &JobState) -> Option<Plan> {
         Ended::Failed(failure) => Err(failure),
         Ended::Cancelled => return None,
     };
-    let refused = job.view.landed.iter().find(|landed| landed.reason.is_some());
-    Some(Plan { job: spec.clone(), outcome, refused: refused.map(|landed| landed.target.clone()) })
+    Some(Plan { job: spec.clone(), outcome, foreseen: job.view.landed.clone() })
 }
