@@ -325,7 +325,7 @@ impl Screen for Media {
         let (words, role) = rows::summary(model);
         line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        for (at, (words, role)) in (1..below).zip(lines) {
+        for (at, (words, role)) in (1..below).zip(rows::taken(model).chain(lines)) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }
     }

@@ -46,9 +46,16 @@ fn bundle(made: &Made) -> PathBuf {
 }
 
 /// Why the bundle cannot be reached any more.
-fn ejected(model: &Model) -> Option<String> {
-    let gone = model.assembly.made.as_ref().is_some_and(|made| !made.medium.is_empty());
-    gone.then(|| "the medium was let go; n begins with another bundle".to_owned())
+fn unreachable(model: &Model) -> Option<String> {
+    let made = model.assembly.made.as_ref()?;
+    let chosen = model.chosen.as_ref().filter(|chosen| chosen.path == made.job.to);
+    match chosen {
+        Some(chosen) if model.taken_signed().is_some() => Some(chosen.gone.clone()?),
+        // It may be back.
+        Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
+        _ if !made.let_go() => None,
+        _ => Some("the medium was let go; n begins with another bundle".to_owned()),
+    }
 }
 
 /// What ejecting does, and what is known before it.
@@ -74,7 +81,7 @@ impl Report {
     fn write(cx: &mut Cx<'_>) {
         let Some(made) = &cx.model.assembly.made else { return };
         // Beside the bundle, as long as it can be reached.
-        let beside = match ejected(cx.model) {
+        let beside = match unreachable(cx.model) {
             None => bundle(made).parent().unwrap_or(FsPath::new("/")).to_owned(),
             Some(_) => cx.model.settings.home.clone().unwrap_or_else(|| cx.model.settings.paths.work()),
         };
@@ -146,10 +153,10 @@ impl Screen for Report {
             model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
         match act {
             Act::ReportWrite => nothing,
-            Act::Sign | Act::Diff => nothing.or(running).or_else(|| ejected(model)),
+            Act::Sign | Act::Diff => nothing.or(running).or_else(|| unreachable(model)),
             Act::MediaEject => {
                 let stays = || model.assembly.made.as_ref()?.stays.map(str::to_owned);
-                nothing.or_else(stays).or(running).or_else(|| ejected(model))
+                nothing.or_else(stays).or(running).or_else(|| unreachable(model))
             }
             Act::ReportNew => running,
             _ => None,

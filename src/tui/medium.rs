@@ -1,15 +1,17 @@
 //! What the bundle goes to: the medium that was chosen, whether it is still there, and how full it gets.
 
+mod gone;
+
 use std::path::PathBuf;
 
 use super::assembly::Destination;
 use super::model::{Model, Place};
-use super::msg::{Ended, Level};
-use crate::actions::Act;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
 use crate::engine::media;
 use crate::widgets::stepper::StepState;
+
+pub use gone::Ejected;
 
 /// What was chosen, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Chosen {
     pub typed: bool,
     /// Why it is not what it was; nothing while it is.
     pub gone: Option<String>,
+    /// How the eject ended that let it go; nothing without one, and once it is back.
+    pub ejected: Option<Ejected>,
 }
 
 impl Chosen {
@@ -45,6 +49,7 @@ impl Chosen {
             free: volume.free,
             typed: false,
             gone: None,
+            ejected: None,
         })
     }
 
@@ -59,6 +64,7 @@ impl Chosen {
             free: place.free,
             typed: true,
             gone: None,
+            ejected: None,
         }
     }
 
@@ -147,56 +153,6 @@ impl Model {
         let system = chosen.typed && chosen.medium.as_ref().is_some_and(|medium| medium.blocked.is_some());
         self.set_state(Place::Media, if system { StepState::Warn } else { StepState::Ok });
         self.chosen = Some(chosen);
-    }
-
-    /// Whether the chosen medium was ejected with what was made on it, and nothing was begun there since.
-    pub fn let_go(&self) -> bool {
-        let own = |chosen: &Chosen| {
-            let made = self.assembly.made.as_ref();
-            made.is_some_and(|made| made.job.to == chosen.path && !made.medium.is_empty())
-        };
-        self.chosen.as_ref().is_some_and(own) && !self.cut_short()
-    }
-
-    /// Whether a pack runs, or did not come to its end.
-    pub(super) fn cut_short(&self) -> bool {
-        let runs = self.running().is_some_and(|job| job.act == Act::Pack);
-        let ended = self.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
-        runs || matches!(ended, Some(Ended::Failed(_) | Ended::Cancelled))
-    }
-
-    /// The media there are were looked at again: says so where the chosen one is not what it was, or is back.
-    pub(super) fn media_seen(&mut self) -> Option<String> {
-        let media = self.media.clone()?;
-        let chosen = self.chosen.as_ref()?;
-        // Ejecting takes it away by itself: there is another look when that ended.
-        if self.running().is_some_and(|job| job.act == Act::MediaEject) {
-            return None;
-        }
-        let let_go = self.let_go();
-        let gone = chosen.differs(&media.media);
-        let gone = gone.map(|gone| if let_go { format!("{} was let go", chosen.words()) } else { gone });
-        if gone == chosen.gone {
-            return None;
-        }
-        let words = gone.clone().unwrap_or_else(|| format!("{} is back", chosen.words()));
-        let (level, state) = if gone.is_some() && !let_go {
-            (Level::Fail, StepState::Failed)
-        } else {
-            (Level::Info, StepState::Ok)
-        };
-        if let Some(chosen) = &mut self.chosen {
-            chosen.gone = gone;
-        }
-        match () {
-            () if let_go => {}
-            // How that run ended, and what helps, is not to be lost.
-            () if self.cut_short() => self.assembly.due = None,
-            () => self.changed(Place::Media),
-        }
-        self.set_state(Place::Media, state);
-        self.note(level, &words);
-        Some(words)
     }
 }
 

@@ -187,6 +187,66 @@ fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
     assert!(screen.contains("was let go: it can be carried away"), "{screen}");
 }
 
+/// Signed on the stick, at the report.
+fn signed() -> Desk {
+    let mut desk = planned();
+    desk.keys("Enter s Enter");
+    looked(&mut desk, Some(chosen()));
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
+    desk.keys("Enter").wait(10);
+    desk
+}
+
+/// The eject was asked for and ended like this; the stick was plugged in all the time.
+fn eject(desk: &mut Desk, ended: Ended) {
+    desk.keys("E e Enter");
+    desk.tell(Msg::Ended(desk.job(), ended)).keys("Esc").wait(10);
+}
+
+#[test]
+fn a_medium_that_is_pulled_after_the_signature_is_not_said_to_be_let_go() {
+    let mut desk = signed();
+    see(&mut desk, vec![]);
+    assert!(desk.screen().contains("is gone, and was not ejected"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Warn);
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Ok, "it is signed nevertheless");
+    assert!(desk.keys("E").screen().contains("not now: Kingston"), "{}", desk.screen());
+    assert!(desk.keys("End").screen().contains("! NO: it was taken away before that"), "{}", desk.screen());
+    let screen = desk.keys("3").wait(10).screen();
+    for words in ["signed, read back and synced file by file, but not ejected", "eject it, or airlift verify"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("let go") && !screen.contains("it can be carried away"), "{screen}");
+    // Put in once more, it is ejected.
+    see(&mut desk, vec![media::stick(8, Some(POINT))]);
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok, "{}", desk.screen());
+    assert!(desk.keys("5 E").screen().contains("Let go of the medium?"), "{}", desk.screen());
+}
+
+#[test]
+fn only_an_eject_that_brought_everything_onto_the_medium_lets_it_go() {
+    let truth = |holds| crate::report::truth(holds, "so it is");
+    let ejected = |synced| done(crate::report::ejected(truth(synced), truth(true), truth(false)));
+    for (ended, back, state, words) in [
+        (ejected(true), false, StepState::Ok, "was let go: it can be carried away"),
+        (ejected(false), false, StepState::Failed, "was let go, and did not take everything"),
+        (ejected(true), true, StepState::Warn, "and was not ejected"),
+        (failed(), false, StepState::Warn, "and was not ejected"),
+    ] {
+        let mut desk = signed();
+        eject(&mut desk, ended);
+        see(&mut desk, vec![]);
+        if back {
+            see(&mut desk, vec![chosen()]);
+            see(&mut desk, vec![]);
+        }
+        assert_eq!(desk.app.model.state(Place::Media), state, "{words}");
+        let screen = desk.keys("3").wait(10).screen();
+        assert!(screen.contains(words), "{words}: {screen}");
+        assert_eq!(screen.contains("it can be carried away"), state == StepState::Ok, "{screen}");
+    }
+}
+
 #[test]
 fn a_retry_looks_again_and_is_refused_on_another_medium() {
     let mut desk = planned();

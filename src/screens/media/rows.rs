@@ -211,6 +211,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
     if let Some(chosen) = &model.chosen {
         return match &chosen.gone {
             Some(gone) if model.let_go() => (format!("+ {gone}: it can be carried away"), Role::Ok),
+            Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
             Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
             None => {
                 let fits = fits(model.needed(), chosen.free).filter(|_| model.needed() > 0);
@@ -224,6 +225,11 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
         needed => format!("{} to carry", text::bytes(needed)),
     };
     (format!("{needed}; nothing is chosen yet"), Role::Dim)
+}
+
+/// What is true of a signed bundle whose medium was taken away without an eject.
+pub(super) fn taken(model: &Model) -> impl Iterator<Item = (String, Role)> {
+    model.taken_signed().into_iter().flatten().map(|words| (words, Role::Warn))
 }
 
 /// Says what to do where there is no medium.

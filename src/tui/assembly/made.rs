@@ -21,6 +21,8 @@ use crate::widgets::stepper::StepState;
 
 /// Fewer fetched bytes than this say nothing about the rate of the next run.
 const MEASURED: u64 = 16 << 20;
+/// The first of the truths of an eject.
+const SYNCED: &str = "synced";
 
 /// A pack that ended.
 #[derive(Clone, Debug)]
@@ -57,6 +59,11 @@ pub struct Made {
 }
 
 impl Made {
+    /// Whether its medium was let go by an eject.
+    pub fn let_go(&self) -> bool {
+        self.medium.iter().any(|truth| truth.what == SYNCED)
+    }
+
     /// The report to print.
     pub fn sheet(&self) -> Sheet {
         sheet::packed(&PackedFacts {
@@ -139,9 +146,10 @@ impl Model {
 
     /// The medium was let go.
     pub fn ejected(&mut self, report: &EjectReport) {
+        self.chosen_ejected(report);
         let Some(made) = &mut self.assembly.made else { return };
         let truths = [
-            ("synced", &report.synced, Grade::Fail),
+            (SYNCED, &report.synced, Grade::Fail),
             ("verified", &report.verified, Grade::Warn),
             ("powered off", &report.powered_off, Grade::Warn),
         ];

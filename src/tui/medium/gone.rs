@@ -1,0 +1,147 @@
+//! A chosen medium that is not there any more, or is back: whether it was let go or taken away, and what that leaves true.
+
+use super::Chosen;
+use crate::actions::Act;
+use crate::domain::carrier::Carrier;
+use crate::domain::media::{Medium, Volume};
+use crate::domain::sheet::{Checked, Grade};
+use crate::engine::media::EjectReport;
+use crate::tui::assembly::Made;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::{Ended, Level};
+use crate::widgets::stepper::StepState;
+
+/// How an eject ended that let a medium go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ejected {
+    /// The device said that it has everything.
+    Synced,
+    /// It did not take everything.
+    NotSynced,
+}
+
+/// What a medium is of which it is known that it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// An eject let it go.
+    LetGo(Ejected),
+    /// It was taken away with a signed bundle on it.
+    Signed,
+    /// It was taken away while it was needed, or before anything was made on it.
+    Other,
+}
+
+impl Model {
+    /// Whether an eject let the chosen medium go with everything on it.
+    pub fn let_go(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.ejected == Some(Ejected::Synced))
+    }
+
+    /// The chosen medium was let go.
+    pub(in crate::tui) fn chosen_ejected(&mut self, report: &EjectReport) {
+        let own = self.signed_there().is_some();
+        let ejected = if report.synced.holds { Ejected::Synced } else { Ejected::NotSynced };
+        if let Some(chosen) = self.chosen.as_mut().filter(|_| own) {
+            chosen.ejected = Some(ejected);
+        }
+    }
+
+    /// What is true of a bundle that was signed on a medium which was then taken away without an eject.
+    pub fn taken_signed(&self) -> Option<[String; 2]> {
+        self.chosen.as_ref()?.gone.as_ref()?;
+        let made = self.signed_there().filter(|_| self.loss() == Loss::Signed)?;
+        let bundle = &made.packed.bundle;
+        let read = if bundle.read_back.is_some() { "read back" } else { "NOT read back" };
+        let name = bundle.path.file_name().unwrap_or_default().to_string_lossy();
+        Some([
+            format!("{name} was signed, {read} and synced file by file, but not ejected"),
+            "before it is carried away: put it back and eject it, or airlift verify it".to_owned(),
+        ])
+    }
+
+    /// What was made on the chosen medium, where nothing was begun there since.
+    fn signed_there(&self) -> Option<&Made> {
+        let chosen = self.chosen.as_ref()?;
+        let made = self.assembly.made.as_ref()?;
+        (made.job.to == chosen.path && !self.cut_short()).then_some(made)
+    }
+
+    fn loss(&self) -> Loss {
+        match self.chosen.as_ref().and_then(|chosen| chosen.ejected) {
+            Some(ejected) => Loss::LetGo(ejected),
+            None if self.signed_there().is_some() => Loss::Signed,
+            None => Loss::Other,
+        }
+    }
+
+    /// Whether a pack runs, or did not come to its end.
+    pub(in crate::tui) fn cut_short(&self) -> bool {
+        let runs = self.running().is_some_and(|job| job.act == Act::Pack);
+        let ended = self.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
+        runs || matches!(ended, Some(Ended::Failed(_) | Ended::Cancelled))
+    }
+
+    /// The media there are were looked at again: says so where the chosen one is not what it was, or is back.
+    pub(in crate::tui) fn media_seen(&mut self) -> Option<String> {
+        let media = self.media.clone()?;
+        let chosen = self.chosen.as_ref()?;
+        // Ejecting takes it away by itself: there is another look when that ended.
+        if self.running().is_some_and(|job| job.act == Act::MediaEject) {
+            return None;
+        }
+        let (loss, name) = (self.loss(), chosen.words());
+        if let Some(again) = self.again(&media.media).filter(|_| loss == Loss::Signed) {
+            self.chosen = Some(again);
+        }
+        let chosen = self.chosen.as_ref()?;
+        let gone = chosen.differs(&media.media).map(|gone| match loss {
+            Loss::LetGo(Ejected::Synced) => format!("{name} was let go"),
+            Loss::LetGo(Ejected::NotSynced) => format!("{name} was let go, and did not take everything"),
+            Loss::Signed => format!("{gone}, and was not ejected"),
+            Loss::Other => gone,
+        });
+        if gone == chosen.gone {
+            return None;
+        }
+        let words = gone.clone().unwrap_or_else(|| format!("{name} is back"));
+        let (level, state) = match (&gone, loss) {
+            (None, _) | (_, Loss::LetGo(Ejected::Synced)) => (Level::Info, StepState::Ok),
+            (_, Loss::Signed) => (Level::Warn, StepState::Warn),
+            _ => (Level::Fail, StepState::Failed),
+        };
+        if let Some(chosen) = &mut self.chosen {
+            chosen.ejected = chosen.ejected.filter(|_| gone.is_some());
+            chosen.gone = gone;
+        }
+        if self.cut_short() {
+            // How that run ended, and what helps, is not to be lost.
+            self.assembly.due = None;
+        } else if loss == Loss::Other {
+            self.changed(Place::Media);
+        }
+        self.set_state(Place::Media, state);
+        self.note(level, &words);
+        if let Some(truths) = self.taken_signed() {
+            truths.iter().for_each(|truth| self.note(level, truth));
+            let how = "NO: it was taken away before that; airlift verify tells what it kept".to_owned();
+            if let Some(made) = &mut self.assembly.made {
+                made.medium = vec![Checked { what: "ejected", grade: Grade::Warn, how }];
+            }
+        }
+        Some(words)
+    }
+
+    /// What was chosen, by the media there are now: put in once more, where it was.
+    fn again(&self, media: &[Medium]) -> Option<Chosen> {
+        let chosen = self.chosen.as_ref().filter(|chosen| chosen.gone.is_some())?;
+        let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
+        let still = |medium: &Medium, volume: &Volume| {
+            let point = chosen.mount_point.clone();
+            let carrier = Carrier::of(point.clone(), volume.device.clone(), Some(medium));
+            volume.mount_points.contains(&point) && carrier.is_still(&chosen.carrier)
+        };
+        let (medium, volume) = volumes.find(|(medium, volume)| still(medium, volume))?;
+        let (medium, device, free) = (Some(medium.clone()), volume.device.clone(), volume.free);
+        Some(Chosen { medium, device, free, ..chosen.clone() })
+    }
+}
