@@ -92,7 +92,7 @@ impl Start {
             format!("It is not offered again: {name}, {}.", cut.full_words()),
             "Its files stay. The same pack, begun anew, goes on with them.".to_owned(),
         ];
-        if let Some(progress) = &cut.progress {
+        if let Some(progress) = cut.progress() {
             plan.push(format!("To be rid of them, remove {}", progress.path.display()));
         }
         let confirm = Confirm::new(Act::Forget, "Forget the interrupted pack?", plan, "Forget it");

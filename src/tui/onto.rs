@@ -24,13 +24,9 @@ impl App {
             self.model.note(Level::Fail, &failure.message);
             return self.todo.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
         }
-        let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress.is_none());
+        let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress().is_none());
         if due.resumed && gone && !due.from_nothing {
-            let [what, then] = left(&due, place);
-            let carrier = format!("That is {}, as it was when the pack was cut off.", place.carrier());
-            let plan = vec![what, carrier, then];
-            let confirm = Confirm::new(Act::Resume, "Begin it anew?", plan, "Begin anew");
-            self.todo.dialogs.push(confirm.into());
+            self.todo.dialogs.push(without_an_unfinished_one(&due, place).into());
             self.model.assembly.due = Some(due);
             return;
         }
@@ -62,22 +58,29 @@ fn stays(place: &media::Place) -> Option<&'static str> {
     }
 }
 
-/// What lies there of a pack without an unfinished bundle, and what becomes of it.
-fn left(due: &Due, place: &media::Place) -> [String; 2] {
+/// Asks how a pack is to go on of which no unfinished bundle is there: it may have been going over a signed one.
+fn without_an_unfinished_one(due: &Due, place: &media::Place) -> Confirm {
     let (name, path) = (&due.job.name, place.path.display());
+    let carrier = format!("That is {}, as it was when the pack was cut off.", place.carrier());
     let own = |words: &&BundleWords| words.name == *name && words.signatures > 0;
     let words = place.bundles.iter().filter_map(|found| found.words.as_ref()).filter(own);
-    match words.max_by_key(|words| words.serial) {
-        Some(words) => [
-            format!("{name}-{} is in {path}, finished by its own word; no unfinished one is.", words.serial),
-            "Where it holds the same images, it is checked once more; else a new serial is written."
+    if let Some(words) = words.max_by_key(|words| words.serial) {
+        let serial = words.serial;
+        let plan = vec![
+            format!("{name}-{serial} is signed in {path}, by its own word; no unfinished one is there."),
+            carrier,
+            "What is there is kept: with the same images every byte of it is hashed and read back once more; with \
+             others the next serial is written beside it."
                 .to_owned(),
-        ],
-        None => [
-            format!("Nothing of {name} is in {path}."),
-            "All of it is fetched and written from the beginning.".to_owned(),
-        ],
+        ];
+        return Confirm::new(Act::Resume, "Go on with what is signed?", plan, "Go over it again");
     }
+    let plan = vec![
+        format!("Nothing of {name} is in {path}."),
+        carrier,
+        "All of it is fetched and written from the beginning.".to_owned(),
+    ];
+    Confirm::new(Act::Resume, "Begin it anew?", plan, "Begin anew")
 }
 
 /// Whether the medium of a pack that was cut off by its loss is there again: another insertion, but the same carrier.

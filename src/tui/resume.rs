@@ -19,8 +19,21 @@ use crate::failure::Failure;
 pub struct Cut {
     /// What to start again.
     pub job: InterruptedJob,
-    /// How far it came; nothing where the medium is not there, or nothing was written yet.
-    pub progress: Option<Unfinished>,
+    /// What lies there of it.
+    pub left: Left,
+}
+
+/// What lies of a pack that was cut off where it went.
+#[derive(Clone, Debug)]
+pub enum Left {
+    /// An unfinished bundle, and how far it came.
+    Unfinished(Unfinished),
+    /// A signed bundle of its name, by its serial, and no unfinished one.
+    Signed(u64),
+    /// Nothing.
+    Nothing,
+    /// Its medium is not there.
+    Away,
 }
 
 /// What was found of them.
@@ -33,6 +46,14 @@ pub struct Cuts {
 }
 
 impl Cut {
+    /// How far its unfinished bundle came.
+    pub const fn progress(&self) -> Option<&Unfinished> {
+        match &self.left {
+            Left::Unfinished(progress) => Some(progress),
+            Left::Signed(_) | Left::Nothing | Left::Away => None,
+        }
+    }
+
     /// The pack itself.
     pub const fn pack(&self) -> Option<&PackJob> {
         match &self.job.spec {
@@ -44,17 +65,19 @@ impl Cut {
     /// As in `Resume web-42`.
     pub fn title(&self) -> String {
         let name = self.pack().map_or("", |job| job.name.as_str());
-        match &self.progress {
-            Some(progress) => format!("Resume {}", directory(name, progress.serial)),
-            None => format!("Resume {name}"),
+        match &self.left {
+            Left::Unfinished(progress) => format!("Resume {}", directory(name, progress.serial)),
+            Left::Signed(_) | Left::Nothing | Left::Away => format!("Resume {name}"),
         }
     }
 
     /// How far it came and when it began.
     pub fn words(&self) -> String {
-        let came = match &self.progress {
-            Some(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
-            None => "its medium is not there".to_owned(),
+        let came = match &self.left {
+            Left::Unfinished(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
+            Left::Signed(serial) => format!("serial {serial} is signed there"),
+            Left::Nothing => "nothing is written yet".to_owned(),
+            Left::Away => "its medium is not there".to_owned(),
         };
         format!("{came}, begun {}", self.job.started.strftime("%m-%d %H:%MZ"))
     }
@@ -63,13 +86,15 @@ impl Cut {
     pub fn full_words(&self) -> String {
         let to = self.pack().map(|job| job.to.display().to_string()).unwrap_or_default();
         let began = self.job.started.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let came = match &self.progress {
-            Some(progress) => {
+        let came = match &self.left {
+            Left::Unfinished(progress) => {
                 let (blobs, bytes) = (progress.blobs, progress.bytes);
                 let bytes = format!("{} of {}", text::bytes(bytes.done), text::bytes(bytes.total));
                 format!("{}/{} blobs ({bytes}) in {to}", blobs.done, blobs.total)
             }
-            None => format!("nothing of it is in {to} now: is its medium plugged in?"),
+            Left::Signed(serial) => format!("serial {serial} is signed in {to}: what is there is kept"),
+            Left::Nothing => format!("nothing of it is in {to} yet"),
+            Left::Away => format!("nothing of it is in {to} now: is its medium plugged in?"),
         };
         format!("begun {began}; {came}")
     }
@@ -85,9 +110,21 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
         // A medium that is not plugged in has nothing to tell.
         let there = find_interrupted(pack.to.clone(), ctx).await.unwrap_or_default();
         let own = |one: &Unfinished| one.resumable && one.name == pack.name;
-        cuts.packs.push(Cut { progress: there.into_iter().find(own), job });
+        let left = match (there.into_iter().find(own), job.signed) {
+            (Some(unfinished), _) => Left::Unfinished(unfinished),
+            (None, _) if !is_there(&job, pack, ctx).await => Left::Away,
+            (None, Some(serial)) => Left::Signed(serial),
+            (None, None) => Left::Nothing,
+        };
+        cuts.packs.push(Cut { left, job });
     }
     Ok(cuts)
+}
+
+/// Whether a pack's destination still lies on what it lay on.
+async fn is_there(job: &InterruptedJob, pack: &PackJob, ctx: &JobCtx) -> bool {
+    let now = media::place_of(pack.to.clone(), media::ListSpec::default(), ctx).await;
+    now.is_ok_and(|now| now.carrier().is_still(&job.carrier))
 }
 
 impl Model {

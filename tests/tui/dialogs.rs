@@ -41,6 +41,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("owner", owner),
     ("says_of_itself", bundle::inspected),
     ("not_chosen", onto::another),
+    ("go_over_again", onto::over_a_signed_one),
     ("not_packed", not_packed),
     ("another_bundle", || on(import::imported(), "v n")),
     ("namespace", || on(import::into_containerd(), "n")),

@@ -13,7 +13,7 @@ use airlift::tui::assembly::Tested;
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
-use airlift::tui::resume::Cuts;
+use airlift::tui::resume::{Cuts, Left};
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{digest, done, looked, packed, plan, ready};
@@ -96,7 +96,7 @@ fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_anot
     bare.volumes[0].bundles.clear();
     let none = |desk: &mut Desk| {
         let mut cut = cut(pack());
-        cut.progress = None;
+        cut.left = Left::Nothing;
         let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         desk.effects.clear();
@@ -118,18 +118,29 @@ fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_anot
     assert_eq!(desk.app.model.place, Place::Assemble);
 }
 
-#[test]
-fn a_pack_whose_bundle_is_signed_already_is_not_said_to_be_fetched_from_the_beginning() {
+/// A pack that went over a signed bundle was cut off, and is to go on.
+pub(crate) fn over_a_signed_one() -> Desk {
     let mut desk = interrupted();
     let mut cut = cut(pack());
-    cut.progress = None;
+    cut.left = Left::Signed(41);
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], damaged: Vec::new() }))));
     desk.effects.clear();
     desk.keys("R");
     looked(&mut desk, Some(stick()));
+    desk
+}
+
+#[test]
+fn a_pack_that_went_over_a_signed_bundle_keeps_it_and_says_so() {
+    let mut desk = over_a_signed_one();
     let screen = desk.screen();
-    assert!(screen.contains("web-41 is in /media/op/AIRGAP, finished by its own word"), "{screen}");
-    assert!(!screen.contains("Nothing of") && !screen.contains("from the beginning"), "{screen}");
+    assert!(screen.contains("web-41 is signed in /media/op/AIRGAP"), "{screen}");
+    assert!(screen.contains("What is there is kept"), "{screen}");
+    assert!(!screen.contains("anew") && !screen.contains("from the beginning"), "{screen}");
+    desk.effects.clear();
+    desk.keys("Right Enter");
+    looked(&mut desk, Some(stick()));
+    assert_eq!(packs(&mut desk).len(), 1);
 }
 
 #[test]
@@ -190,7 +201,7 @@ fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
 /// Signed on the stick, at the report.
 fn signed() -> Desk {
     let mut desk = planned();
-    desk.keys("Enter s Enter");
+    desk.keys("Enter Right Enter");
     looked(&mut desk, Some(chosen()));
     desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
     desk.keys("Enter").wait(10);
@@ -199,7 +210,7 @@ fn signed() -> Desk {
 
 /// The eject was asked for and ended like this; the stick was plugged in all the time.
 fn eject(desk: &mut Desk, ended: Ended) {
-    desk.keys("E e Enter");
+    desk.keys("E Right Enter");
     desk.tell(Msg::Ended(desk.job(), ended)).keys("Esc").wait(10);
 }
 

@@ -17,7 +17,7 @@ use airlift::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
-use airlift::tui::resume::{Cut, Cuts};
+use airlift::tui::resume::{Cut, Cuts, Left};
 
 use crate::made::looked;
 use crate::rig::{Desk, host, text};
@@ -58,8 +58,8 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
     };
     let point: std::path::PathBuf = "/media/op/AIRGAP".into();
     let carrier = Carrier::of(point, "/dev/sdb1".into(), Some(&stick()));
-    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, carrier, bundle: Some(path) };
-    Cut { job, progress: Some(progress) }
+    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, carrier, bundle: Some(path), signed: None };
+    Cut { job, left: Left::Unfinished(progress) }
 }
 
 pub(crate) fn stick() -> Medium {
@@ -177,6 +177,23 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     desk.effects.clear();
     assert!(desk.keys("0 R").screen().contains("not now: pack is running; x stops it"));
     assert_eq!(started(&desk), None);
+}
+
+#[test]
+fn a_pack_without_an_unfinished_bundle_says_what_lies_there_of_it() {
+    for (left, title, words, more) in [
+        (Left::Signed(41), "Resume web ", "serial 41 is signed there", "what is there is kept"),
+        (Left::Nothing, "Resume web ", "nothing is written yet", "nothing of it is in"),
+        (Left::Away, "Resume web ", "its medium is not there", "is its medium plugged in?"),
+    ] {
+        let mut desk = at_work();
+        let cuts = Cuts { packs: vec![Cut { left, ..cut(pack()) }], damaged: Vec::new() };
+        desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+        let screen = desk.screen();
+        for words in [title, words, more] {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+    }
 }
 
 #[test]

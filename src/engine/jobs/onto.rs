@@ -70,9 +70,15 @@ pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
         }
         .into());
     }
-    if earlier.iter().any(|old| old.bundle.is_none()) {
-        let to = job.to.display();
-        let text = format!("nothing of the {} that was cut off is in {to}: it begins anew", job.name);
+    if let Some(old) = earlier.iter().find(|old| old.bundle.is_none()) {
+        let (name, to) = (&job.name, job.to.display());
+        let text = match old.signed {
+            Some(serial) => format!(
+                "{name}-{serial} is signed in {to}: with the same images it is gone over again, with others a new serial \
+                 is begun"
+            ),
+            None => format!("nothing of the {name} that was cut off is in {to}: it begins anew"),
+        };
         ctx.say(Event::Note { text });
     }
     Ok(now)
@@ -103,8 +109,12 @@ async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::domain::bundle;
     use crate::domain::carrier::Device;
+    use crate::engine::ctx::Recording;
     use crate::engine::error::Interrupted;
     use crate::engine::registry::RegistryOptions;
     use crate::engine::spec::{Images, SignerSpec};
@@ -152,6 +162,31 @@ mod tests {
         let changed = still(to.path(), &stick, &ctx).await.unwrap_err();
         assert!(changed.message().contains("a moment ago"), "{changed}");
         still(to.path(), &here, &ctx).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pack_that_goes_over_a_signed_bundle_is_not_said_to_begin_anew() {
+        let (state, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let job = job(state.path(), to.path());
+        for (signed, words) in [(false, "it begins anew"), (true, "site-4 is signed in")] {
+            let root = to.path().join("site-4");
+            std::fs::create_dir_all(root.join(bundle::SIGNATURES)).unwrap();
+            if signed {
+                std::fs::write(root.join(bundle::MANIFEST), "{}").unwrap();
+                std::fs::write(root.join(bundle::SIGNATURES).join("0123456789abcdef.sig"), "").unwrap();
+            } else {
+                std::fs::remove_dir_all(&root).unwrap();
+            }
+            let said = Arc::new(Recording::default());
+            let ctx = JobCtx::new(said.clone());
+            let here = look(&job, &ctx).await.unwrap();
+            drop(record::begin(&job, here, &ctx).unwrap());
+            look(&job, &ctx).await.unwrap();
+            let notes = said.events();
+            let [.., Event::Note { text }] = notes.as_slice() else { panic!("{notes:?}") };
+            assert!(text.contains(words), "{text}");
+            assert_eq!(text.contains("begins anew"), !signed, "{text}");
+        }
     }
 
     #[tokio::test]

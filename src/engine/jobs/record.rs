@@ -54,6 +54,8 @@ pub struct InterruptedJob {
     pub carrier: Carrier,
     /// The unfinished bundle, where the medium is there.
     pub bundle: Option<PathBuf>,
+    /// The highest serial of that name which is signed there.
+    pub signed: Option<u64>,
 }
 
 /// What the records say.
@@ -145,13 +147,11 @@ pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
         let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<Uuid>().ok());
         let Some(id) = id else { continue };
         match read(&entry.path()) {
-            Ok(Some(record)) => found.jobs.push(InterruptedJob {
-                id,
-                started: record.started,
-                bundle: bundle(&record.spec, ctx),
-                spec: record.spec,
-                carrier: record.carrier,
-            }),
+            Ok(Some(record)) => {
+                let (bundle, signed) = left(&record.spec, ctx);
+                let Record { started, carrier, spec, .. } = record;
+                found.jobs.push(InterruptedJob { id, started, spec, carrier, bundle, signed });
+            }
             Ok(None) => {}
             Err(reason) => found.damaged.push(format!("{}: {reason}", entry.path().display())),
         }
@@ -197,13 +197,19 @@ fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
     Ok(Some(record))
 }
 
-fn bundle(spec: &JobSpec, ctx: &JobCtx) -> Option<PathBuf> {
-    let JobSpec::Pack(job) = spec else { return None };
-    let found = workdir::find(&*ctx.files, &job.to, &job.name).ok()?;
-    found.into_iter().find_map(|found| match found {
-        Found::Unfinished(path, _) => Some(path),
+/// The unfinished bundle that a pack goes on with, and the highest serial of its name that is signed there.
+fn left(spec: &JobSpec, ctx: &JobCtx) -> (Option<PathBuf>, Option<u64>) {
+    let JobSpec::Pack(job) = spec else { return (None, None) };
+    let found = workdir::find(&*ctx.files, &job.to, &job.name).unwrap_or_default();
+    let bundle = found.iter().find_map(|found| match found {
+        Found::Unfinished(path, _) => Some(path.clone()),
         Found::Finished(..) => None,
-    })
+    });
+    let signed = found.iter().find_map(|found| match found {
+        Found::Finished(_, serial) => Some(*serial),
+        Found::Unfinished(..) => None,
+    });
+    (bundle, signed)
 }
 
 /// The same job for whoever stands in another directory.
