@@ -170,6 +170,99 @@ fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go(
     world.verify(&journey.bundle(), &["--min-signatures", "2", "--deep"]).code(0);
 }
 
+/// The stick of a journey: a file system of the test's own, pulled out and put in again while the program runs.
+struct Stick<'a> {
+    journey: &'a Journey,
+    /// Unmounts whatever is mounted there at last.
+    _mount: Mount,
+}
+
+impl<'a> Stick<'a> {
+    /// Plugged in; or a said skip.
+    fn plug(journey: &'a Journey) -> Option<Self> {
+        Some(Self { _mount: Mount::image(&journey.world.medium(), "ext4", 64)?, journey })
+    }
+
+    /// Taken away at once, whoever uses it: paths lead nowhere, and the device goes with the last open file.
+    fn pull(&self) {
+        run(Command::new("umount").arg("--lazy").arg(self.journey.world.medium()));
+    }
+
+    /// Put in once more, as another insertion, once nothing holds the one before.
+    fn again(&self) {
+        let medium = self.journey.world.medium();
+        let image = medium.with_extension("image");
+        wait_until("nothing holds the stick any more", || !is_attached(&image));
+        assert_eq!(std::fs::read_dir(&medium).unwrap().count(), 0, "nothing was written beside the stick");
+        run(Command::new("mount").args(["-t", "ext4", "-o", "loop"]).arg(image).arg(medium));
+    }
+
+    /// Chosen from the list, and a pack onto it that takes its time, of which some came.
+    fn packing(&self) -> Console {
+        let mut console = self.journey.verified(&self.journey.references());
+        steps::choose_listed(&mut console, &device_at(&self.journey.world.medium()));
+        self.journey.line.slow(1_000_000);
+        steps::assemble(&mut console);
+        console.wait_for("some of it came", |screen| fetched(screen).is_some_and(|percent| percent >= 5));
+        console
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether a loop device stands for the file.
+fn is_attached(image: &Path) -> bool {
+    let image = image.canonicalize().unwrap();
+    let backing = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("loop/backing_file"));
+    let files =
+        std::fs::read_dir("/sys/block").unwrap().map(Result::unwrap).filter_map(|one| backing(one).ok());
+    files.into_iter().any(|file| Path::new(file.trim_end()) == image)
+}
+
+#[test]
+fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it_is_back() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(stick) = Stick::plug(&journey) else { return };
+    let mut console = stick.packing();
+    stick.pull();
+    console.wait("3 Media FAILED");
+    journey.line.fast();
+    console.wait("Assemble FAILED").wait("what was written lies there, nothing was signed").wait("r goes on");
+    stick.again();
+    // In the same run it goes on by one key; pulled once more, it is offered on the start screen of the next.
+    journey.line.slow(1_000_000);
+    console.keys("r").wait("Assemble running");
+    stick.pull();
+    console.wait("3 Media FAILED");
+    journey.line.fast();
+    console.wait("Assemble FAILED").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    stick.again();
+    journey.goes_on();
+}
+
+#[test]
+fn a_stick_that_is_pulled_after_the_signature_is_not_let_go_until_it_is_ejected() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(stick) = Stick::plug(&journey) else { return };
+    let mut console = stick.packing();
+    journey.line.fast();
+    console.wait("Assemble ok");
+    stick.pull();
+    console.wait("3 Media warn").wait("[4 Assemble ok]").keys("3");
+    console.wait("signed, read back and synced file by file, but not ejected");
+    assert!(!console.screen().contains("let go"), "{}", console.screen());
+    stick.again();
+    console.wait("[3 Media ok]").keys("5 E").wait("Let go of the medium?").keys("Right Enter");
+    console.wait("synced").keys("3").wait("was let go: it can be carried away").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    stick.again();
+    journey.is_well();
+}
+
 fn is_mounted(directory: &Path) -> bool {
     let directory = directory.canonicalize().unwrap();
     let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
