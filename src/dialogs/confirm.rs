@@ -1,6 +1,7 @@
 //! Asks before something that cannot be taken back: Cancel is where one stands, and the worst things want a name typed.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -85,9 +86,26 @@ impl Confirm {
         Reply::Answered(self.question, answer)
     }
 
-    fn buttons(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let mut spans = Vec::new();
+    /// The buttons by the row that they stand in: as many in each as there is room for.
+    fn button_rows(&self, columns: u16) -> Vec<Range<usize>> {
+        let (mut rows, mut from, mut used) = (Vec::new(), 0, 0);
         for (at, button) in self.buttons.iter().enumerate() {
+            // The marker, the brackets with a blank each, and what parts it from the one before.
+            let needed = text::width(button) + 5 + if at > from { 2 } else { 0 };
+            if at > from && used + needed > usize::from(columns) {
+                rows.push(from..at);
+                (from, used) = (at, needed - 2);
+            } else {
+                used += needed;
+            }
+        }
+        rows.push(from..self.buttons.len());
+        rows
+    }
+
+    fn draw_buttons(&self, row: Range<usize>, area: Rect, look: &Look, buffer: &mut Buffer) {
+        let mut spans = Vec::new();
+        for (at, button) in self.buttons.iter().enumerate().skip(row.start).take(row.len()) {
             let (words, role) = if at == self.at {
                 (format!(">[ {button} ]"), Role::Selected)
             } else {
@@ -149,8 +167,10 @@ impl Window for Confirm {
         let fold = |words: &String| wrap(&text::shown(words), usize::from(columns.saturating_sub(2)));
         let folded: Vec<String> =
             self.words.iter().flat_map(fold).map(|words| words.trim_end().to_owned()).collect();
+        let buttons = self.button_rows(columns.saturating_sub(2));
         // A blank, the buttons, another blank, the keys; or what is to be typed, the line for it, another blank.
-        let below = if self.name.is_some() { 5 } else { 4 };
+        let below =
+            if self.name.is_some() { 5 } else { 3 + u16::try_from(buttons.len()).unwrap_or(u16::MAX - 8) };
         let most = area.height.saturating_sub(2 + below).max(2);
         let wanted = u16::try_from(folded.len()).unwrap_or(u16::MAX);
         let cut = wanted > most;
@@ -184,8 +204,11 @@ impl Window for Confirm {
         let keys = if self.name.is_some() {
             hints(keymap, &[(Act::Take, "when it is typed"), (Act::Back, "cancel")])
         } else {
-            self.buttons(line::row(inner, at), look, buffer);
-            at += 2;
+            for row in buttons {
+                self.draw_buttons(row, line::row(inner, at), look, buffer);
+                at += 1;
+            }
+            at += 1;
             hints(keymap, &[(Act::ButtonNext, "next answer"), (Act::Take, "take it"), (Act::Back, "cancel")])
         };
         line::words(&keys, look.style(Role::Dim), line::row(inner, at), buffer);
@@ -259,6 +282,25 @@ mod tests {
                     "{at}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_button_is_drawn_whole_in_the_smallest_window() {
+        let confirm = Confirm::new(Act::Quit, "Leave", vec!["words".into()], "Stop safely and leave")
+            .or("Go on, then leave")
+            .or("Another one");
+        assert_eq!(confirm.button_rows(54), [0..2, 2..4]);
+        assert_eq!(confirm.button_rows(1).len(), 4, "each in its own row, however narrow it is");
+        let area = Rect::new(0, 0, 60, 16);
+        let look = Look { theme: Theme::built_in("mono").unwrap(), depth: Depth::None, unicode: true };
+        let mut buffer = Buffer::empty(area);
+        confirm.draw(area, &look, &keymap(), &mut buffer);
+        let letters: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        for words in
+            ["words", "[ Cancel ]", "[ Stop safely and leave ]", "[ Go on, then leave ]", "[ Another one ]"]
+        {
+            assert!(letters.contains(words), "{words}: {letters}");
         }
     }
 

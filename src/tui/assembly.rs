@@ -198,6 +198,7 @@ impl Model {
             StepState::Todo => "the list is not verified yet; 2 leads there",
             StepState::Stale => "the list was changed since it was verified; 2 leads there",
             StepState::Running => "the list is being verified",
+            StepState::Paused => "verifying the list is paused; p goes on with it",
             _ if failed > 0 && !self.assembly.keep_going => {
                 return Some(format!(
                     "{failed} references failed: 2 to mend or drop them, e to allow an incomplete bundle"

@@ -4,7 +4,7 @@ use super::app::App;
 use super::model::{Model, Picked, Place, Side};
 use super::msg::Effect;
 use super::screen::Mark;
-use super::{job, words};
+use super::words;
 use crate::actions::{Act, Scope};
 use crate::config::key::Key;
 use crate::config::theme::{BUILT_IN, Theme};
@@ -130,8 +130,15 @@ impl App {
     fn on_job(&mut self, act: Act) {
         match act {
             Act::Pause => {
-                if let Some((id, paused)) = job::pause(&mut self.model) {
-                    self.todo.effects.push_back(Effect::Pause(id, paused));
+                if let Some(paused) = self.pause() {
+                    let key = self.keymap.first(Act::Pause);
+                    self.say(match (paused, self.leaving) {
+                        (true, true) => {
+                            format!("! paused: this is not left before it goes on and is done; {key} goes on")
+                        }
+                        (true, false) => format!("! paused at the next safe point; {key} goes on"),
+                        (false, _) => "it goes on".to_owned(),
+                    });
                 }
             }
             Act::Stop => self.confirm_stop(),

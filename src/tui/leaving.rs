@@ -40,19 +40,34 @@ impl App {
         if self.model.running().is_none() {
             return self.leave();
         }
+        let paused = self.model.running().is_some_and(|job| job.paused);
+        let (now, wait, button) = match paused {
+            true => ("A job is paused.", "Let go on, it", "Go on, then leave"),
+            false => ("A job is running.", "Waited for, it", "Wait, then leave"),
+        };
         let words = vec![
-            "A job is running. Stopped at a safe point it keeps what is done, and the start screen offers to go on with \
-             it."
-                .to_owned(),
-            "Waited for, it is left as soon as it is done; where it fails, this stays and says why.".to_owned(),
+            format!(
+                "{now} Stopped at a safe point it keeps what is done, and the start screen offers to go on with it."
+            ),
+            format!("{wait} is left as soon as it is done; where it fails, this stays and says why."),
         ];
         let confirm = Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave");
-        self.dialogs.push(confirm.or("Wait, then leave").into());
+        self.dialogs.push(confirm.or(button).into());
     }
 
-    /// Leaves as soon as the job that runs is done.
+    /// Pauses the job that runs, or lets it go on; whether it is paused now.
+    pub(super) fn pause(&mut self) -> Option<bool> {
+        let (id, paused) = job::pause(&mut self.model)?;
+        self.todo.effects.push_back(Effect::Pause(id, paused));
+        Some(paused)
+    }
+
+    /// Leaves as soon as the job that runs is done; one that is paused goes on for that.
     pub(super) fn leave_after(&mut self) {
         self.leaving = self.model.running().is_some();
+        if self.model.running().is_some_and(|job| job.paused) {
+            self.pause();
+        }
         match self.leaving {
             true => self.say("this is left as soon as the job is done; q asks again"),
             false => self.leave(),

@@ -260,7 +260,11 @@ impl Model {
 
     /// How a step stands.
     pub fn state(&self, place: Place) -> StepState {
-        if self.running_at() == Some(place) { StepState::Running } else { self.states[place as usize] }
+        match self.running().filter(|_| self.running_at() == Some(place)) {
+            Some(job) if job.paused => StepState::Paused,
+            Some(_) => StepState::Running,
+            None => self.states[place as usize],
+        }
     }
 
     /// A step has another state now.

@@ -17,6 +17,8 @@ pub enum StepState {
     Todo,
     /// A job of it runs.
     Running,
+    /// A job of it stands still until it is let go on.
+    Paused,
     /// Done.
     Ok,
     /// Done, with something to know.
@@ -33,6 +35,7 @@ impl StepState {
         match self {
             Self::Todo => "todo",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Ok => "ok",
             Self::Warn => "warn",
             Self::Failed => "FAILED",
@@ -46,7 +49,7 @@ impl StepState {
             Self::Todo => Role::Dim,
             Self::Running => Role::Current,
             Self::Ok => Role::Ok,
-            Self::Warn | Self::Stale => Role::Warn,
+            Self::Warn | Self::Stale | Self::Paused => Role::Warn,
             Self::Failed => Role::Fail,
         }
     }

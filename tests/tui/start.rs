@@ -18,6 +18,7 @@ use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::tui::resume::{Cut, Cuts, Left};
+use airlift::widgets::stepper::StepState;
 
 use crate::made::looked;
 use crate::rig::{Desk, host, text};
@@ -410,4 +411,36 @@ fn q_during_a_job_offers_to_leave_once_it_is_done() {
     assert!(!quits(&stays), "asked again, it was not wanted");
     desk.tell(Msg::Ended(desk.job(), packed()));
     assert!(quits(&desk));
+}
+
+#[test]
+fn a_paused_job_goes_on_when_it_is_to_be_left_after_it() {
+    let mut desk = crate::assemble::under_way();
+    let screen = desk.keys("p").screen();
+    assert!(screen.contains("[4 Assemble paused]") && screen.contains("paused at the next safe point; p"), "{screen}");
+    let frame = text(&desk.keys("q").frame(60, 16));
+    for words in ["A job is paused.", "[ Stop safely and leave ]", "[ Go on, then leave ]"] {
+        assert!(frame.contains(words), "{words}: {frame}");
+    }
+    desk.effects.clear();
+    desk.keys("Right Right Enter");
+    assert!(matches!(desk.effects.as_slice(), [.., Effect::Pause(_, false)]), "{:?}", desk.effects);
+    assert_eq!(desk.app.model.state(Place::Assemble), StepState::Running);
+    let screen = desk.keys("p").screen();
+    assert!(screen.contains("not left before it goes on and is done"), "{screen}");
+    assert!(desk.keys("p").screen().contains("it goes on"), "{}", desk.screen());
+    desk.effects.clear();
+    desk.tell(Msg::Ended(desk.job(), crate::made::done(JobReport::Pack(crate::made::packed()))));
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "{:?}", desk.effects);
+}
+
+#[test]
+fn pausing_is_said_on_every_screen_and_so_is_going_on() {
+    let mut desk = crate::assemble::under_way();
+    for keys in ["0", "1", "2", "3", "5"] {
+        let screen = desk.keys(keys).keys("p").screen();
+        assert!(screen.contains("paused at the next safe point; p goes on"), "{keys}: {screen}");
+        let screen = desk.keys("p").screen();
+        assert!(screen.contains("it goes on"), "{keys}: {screen}");
+    }
 }
