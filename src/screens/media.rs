@@ -35,6 +35,8 @@ pub(super) struct Media {
     lines: Vec<Line>,
     /// Which device each of them is.
     names: Vec<rows::Name>,
+    /// The device that went from under the cursor, and which one has come there since.
+    lost: Option<(std::path::PathBuf, rows::Name)>,
     /// What checks of this session found.
     tested: Vec<Tested>,
     /// A directory was asked for and is being looked at.
@@ -48,6 +50,21 @@ impl Media {
         self.lines.get(self.list.row()?).copied()
     }
 
+    /// The device that went from under the cursor, as long as the cursor has not been moved since.
+    fn lost(&self) -> Option<&std::path::Path> {
+        let (gone, now) = self.lost.as_ref()?;
+        (self.names.get(self.list.row()?) == Some(now)).then_some(gone)
+    }
+
+    /// Whether a key was meant for what is under the cursor now: not the first one after it came there by itself.
+    fn is_meant(&mut self, cx: &mut Cx<'_>) -> bool {
+        let words = self.lost().map(|gone| format!("{} went; this is another one now", gone.display()));
+        self.lost = None;
+        let meant = words.is_none();
+        words.into_iter().for_each(|words| cx.say(format!("{words}: the same key once more takes it")));
+        meant
+    }
+
     fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
         self.line()?.of(model)
     }
@@ -58,7 +75,8 @@ impl Media {
             return Some("there is no medium: plug one in, or o takes any directory".to_owned());
         };
         let why = match volume {
-            Some(volume) => medium.blocked_for(volume, model.needed()),
+            // What is not known yet is no reason: the plan looks again, before anything is written.
+            Some(volume) => medium.blocked_for(volume, model.needed().unwrap_or(0)),
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {
@@ -70,7 +88,11 @@ impl Media {
     fn choose(&self, cx: &mut Cx<'_>) {
         let chosen = self.medium(cx.model).and_then(|(medium, volume)| Chosen::volume(medium, volume?));
         if let Some(chosen) = chosen {
-            cx.say(format!("{} it is: {}", chosen.words(), chosen.path.display()));
+            let what = match cx.model.needed() {
+                Some(_) => chosen.path.display().to_string(),
+                None => "the size of the list is not known yet: verify it first".to_owned(),
+            };
+            cx.say(format!("{} it is: {what}", chosen.words()));
             cx.model.choose(chosen);
             cx.go(Place::Assemble);
         }
@@ -193,6 +215,7 @@ impl Screen for Media {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
+            Act::MediaChoose | Act::MediaMount | Act::MediaCheck if !self.is_meant(cx) => {}
             Act::MediaChoose => self.choose(cx),
             Act::MediaDirectory => {
                 let help = "Any directory that is there; what it lies on is shown before it is taken.";
@@ -288,8 +311,13 @@ impl Screen for Media {
         let lines = &self.lines;
         self.list.refresh(lines.len(), |row| lines[row].searched(model).into());
         // The cursor stays on its device when others come and go.
-        if let Some(at) = before.and_then(|before| self.names.iter().position(|name| *name == before)) {
-            self.list.select(at);
+        let Some(before) = before.flatten() else { return };
+        match self.names.iter().position(|name| name.as_ref() == Some(&before)) {
+            Some(at) => self.list.select(at),
+            None => {
+                let now = self.list.row().and_then(|row| self.names.get(row).cloned()).flatten();
+                self.lost = now.map(|now| (before.0, Some(now)));
+            }
         }
     }
 
@@ -325,7 +353,9 @@ impl Screen for Media {
         let (words, role) = rows::summary(model);
         line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        for (at, (words, role)) in (1..below).zip(rows::taken(model).chain(lines)) {
+        let lost = self.lost().map(|gone| format!("! {} went; the cursor is on another one now", gone.display()));
+        let lost = lost.map(|words| (words, Role::Warn)).into_iter();
+        for (at, (words, role)) in (1..below).zip(lost.chain(rows::taken(model)).chain(lines)) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }
     }

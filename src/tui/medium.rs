@@ -141,9 +141,10 @@ pub fn fits(needed: u64, free: Option<u64>) -> Option<(bool, String)> {
 }
 
 impl Model {
-    /// Bytes that are to be carried, as far as that is known.
-    pub const fn needed(&self) -> u64 {
-        self.picked.checked.bytes()
+    /// Bytes that are to be carried; nothing while the list, as it is now, is not verified.
+    pub fn needed(&self) -> Option<u64> {
+        let known = matches!(self.state(Place::Resolve), StepState::Ok | StepState::Warn | StepState::Failed);
+        Some(self.picked.checked.bytes()).filter(|bytes| known && *bytes > 0)
     }
 
     /// The bundle goes there from now on.

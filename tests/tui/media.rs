@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use airlift::actions::Act;
 use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
 use airlift::domain::probe::ProbePlan;
 use airlift::domain::progress::{Event, Phase};
@@ -411,6 +412,73 @@ fn the_cursor_stays_on_its_device_when_others_come() {
     seen(&mut desk, vec![stick(7, Some("/media/op/CARGO")), read_only(), system_disk()]);
     let row = desk.screen().lines().find(|line| line.starts_with('>')).unwrap().to_owned();
     assert!(row.contains("nvme0n1p2"), "{row}");
+}
+
+/// A stick in another slot.
+fn other(name: &str) -> Medium {
+    let volumes = vec![volume(&format!("/dev/{name}1"), Some(&format!("/media/op/{name}")))];
+    Medium { name: name.to_owned(), device: format!("/dev/{name}").into(), volumes, ..stick(2, None) }
+}
+
+fn row(desk: &mut Desk) -> String {
+    desk.screen().lines().find(|line| line.starts_with('>')).unwrap().to_owned()
+}
+
+#[test]
+fn the_cursor_stays_on_its_device_when_one_above_it_goes() {
+    let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
+    desk.keys("Down");
+    assert!(row(&mut desk).contains("sdb1"));
+    seen(&mut desk, vec![stick(7, Some("/media/op/CARGO")), other("sdc")]);
+    assert!(row(&mut desk).contains("sdb1"));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sdb1"));
+}
+
+#[test]
+fn what_came_under_the_cursor_by_itself_is_not_chosen_by_the_key_for_what_went() {
+    for (key, act) in [("Enter", Act::MediaChoose), ("m", Act::MediaMount), ("t", Act::MediaCheck)] {
+        let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
+        desk.keys("Down");
+        seen(&mut desk, vec![other("sda"), other("sdc")]);
+        let screen = desk.screen();
+        assert!(screen.contains("! /dev/sdb1 went; the cursor is on another one now"), "{screen}");
+        desk.effects.clear();
+        let screen = desk.keys(key).screen();
+        assert!(screen.contains("/dev/sdb1 went; this is another one now: the same key once more"), "{screen}");
+        assert!(desk.app.model.chosen.is_none() && desk.app.model.place == Place::Media, "{act:?}");
+        let started = |effect: &Effect| matches!(effect, Effect::Start(..));
+        assert!(!desk.effects.iter().any(started), "{:?}", desk.effects);
+    }
+    let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
+    desk.keys("Down");
+    seen(&mut desk, vec![other("sda"), other("sdc")]);
+    desk.keys("Enter Enter");
+    assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sdc1"));
+    // A cursor that is moved is meant.
+    let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
+    desk.keys("Down");
+    seen(&mut desk, vec![other("sda"), other("sdc")]);
+    desk.keys("Up Enter");
+    assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sda1"));
+}
+
+#[test]
+fn while_the_size_of_the_list_is_not_known_that_is_said_and_nothing_is_called_fitting() {
+    let mut desk = desk(vec![stick(7, Some("/media/op/CARGO"))]);
+    let screen = desk.screen();
+    assert!(screen.contains("whether the list fits is known after step 2"), "{screen}");
+    assert!(row(&mut desk).contains("not known"), "{screen}");
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("the size of the list is not known yet"), "{screen}");
+    let screen = desk.keys("3").wait(10).screen();
+    assert!(screen.contains("chosen:") && screen.contains("is known after step 2"), "{screen}");
+    // What was verified is not what the list is now.
+    let mut desk = verified(vec![stick(7, Some("/media/op/CARGO"))]);
+    assert!(row(&mut desk).contains("yes, "), "{}", desk.screen());
+    desk.keys("1").tell(Msg::Paste("busybox:1.36\n".into()));
+    desk.keys("3").wait(10);
+    assert!(row(&mut desk).contains("not known"), "{}", desk.screen());
 }
 
 #[test]

@@ -22,6 +22,9 @@ use crate::widgets::table::{Column, Row, Value};
 /// The question after a directory was looked at.
 pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
 
+/// What is said while nobody knows how much is to be carried.
+const UNKNOWN: &str = "whether the list fits is known after step 2: v verifies it there";
+
 /// The table; the reason why something cannot be chosen takes the room of all behind the size.
 pub(super) const COLUMNS: &[Column] = &[
     Column::left("DEVICE", 9),
@@ -128,11 +131,11 @@ impl Line {
             (None, Some(volume)) => {
                 values.push(Value::plain(files(volume.file_system.as_ref())));
                 values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
-                values.push(match fits(needed, volume.free) {
-                    _ if needed == 0 => Value::styled("-", Role::Dim),
-                    Some((true, words)) => Value::styled(words, Role::Ok),
-                    Some((false, words)) => Value::styled(words, Role::Fail),
-                    None => Value::styled("not told", Role::Dim),
+                values.push(match needed.map(|needed| fits(needed, volume.free)) {
+                    None => Value::styled("not known", Role::Dim),
+                    Some(Some((true, words))) => Value::styled(words, Role::Ok),
+                    Some(Some((false, words))) => Value::styled(words, Role::Fail),
+                    Some(None) => Value::styled("not told", Role::Dim),
                 });
             }
         }
@@ -214,15 +217,19 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
             Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
             None => {
-                let fits = fits(model.needed(), chosen.free).filter(|_| model.needed() > 0);
-                let fits = fits.map_or_else(String::new, |(_, words)| format!("   fits: {words}"));
-                (format!("chosen: {} at {}{fits}", chosen.words(), chosen.path.display()), Role::Ok)
+                let (name, at) = (chosen.words(), chosen.path.display());
+                match model.needed().map(|needed| fits(needed, chosen.free)) {
+                    None => (format!("chosen: {name}; {UNKNOWN}"), Role::Warn),
+                    Some(None) => (format!("chosen: {name} at {at}"), Role::Ok),
+                    Some(Some((true, words))) => (format!("chosen: {name} at {at}   fits: {words}"), Role::Ok),
+                    Some(Some((false, words))) => (format!("chosen: {name} at {at}   fits: {words}"), Role::Fail),
+                }
             }
         };
     }
     let needed = match model.needed() {
-        0 => "how much is to be carried is known after step 2".to_owned(),
-        needed => format!("{} to carry", text::bytes(needed)),
+        None => UNKNOWN.to_owned(),
+        Some(needed) => format!("{} to carry", text::bytes(needed)),
     };
     (format!("{needed}; nothing is chosen yet"), Role::Dim)
 }
@@ -253,7 +260,7 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
 }
 
 /// What lies under a directory.
-pub(super) fn place(place: &Place, needed: u64) -> Vec<(String, Role)> {
+pub(super) fn place(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
     let mut lines = vec![
         (place.path.display().to_string(), Role::Text),
         (
@@ -280,8 +287,10 @@ pub(super) fn place(place: &Place, needed: u64) -> Vec<(String, Role)> {
     }
     lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
     let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
-    let fits = fits(needed, place.free).filter(|_| needed > 0);
-    let fits = fits.map_or_else(String::new, |(_, words)| format!("; fits: {words}"));
+    let fits = match needed.map(|needed| fits(needed, place.free)) {
+        None => format!("; {UNKNOWN}"),
+        Some(fits) => fits.map_or_else(String::new, |(_, words)| format!("; fits: {words}")),
+    };
     lines.push((format!("free: {free}{fits}"), Role::Text));
     lines.extend(bundles(&place.bundles));
     lines
