@@ -1,4 +1,4 @@
-//! What this host is: its name, whether a network is up, which container runtimes listen, whose keys it has. Opens no socket.
+//! What this host is: its name, whether a network is up, which container runtimes are here, whose keys it has. Opens no socket.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub struct HostFacts {
     pub interfaces: Vec<String>,
     /// Whether one of them has a route to everywhere.
     pub default_route: bool,
-    /// Container runtimes whose sockets are there.
+    /// Container runtimes that are here, and which of them do not run.
     pub runtimes: Vec<String>,
     /// The signing key.
     pub key: Option<KeyFacts>,
@@ -64,7 +64,7 @@ pub fn look(spec: &HostSpec) -> HostFacts {
     let mut facts = HostFacts { name: name(), ..HostFacts::default() };
     facts.interfaces = interfaces(&spec.root.join("sys/class/net"));
     facts.default_route = default_route(&spec.root.join("proc/net"));
-    facts.runtimes = node::listening(&spec.root, &RealFiles);
+    facts.runtimes = node::names(&spec.root, &RealFiles);
     match key(&spec.key) {
         Ok(key) => facts.key = key,
         Err(problem) => facts.problems.push(problem),
@@ -166,13 +166,19 @@ mod tests {
         assert_eq!(facts(root.path()).network_words(), "net up (eth0)");
     }
 
-    #[test]
-    fn runtimes_are_found_by_their_sockets_and_a_damaged_key_is_a_problem() {
+    #[tokio::test]
+    async fn runtimes_are_found_by_their_sockets_or_programs_and_a_damaged_key_is_a_problem() {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), "run/crio/crio.sock", "");
         write(root.path(), "key", "not a key");
         let facts = facts(root.path());
         assert_eq!(facts.runtimes, ["CRI-O"]);
+        // As an import finds them: with podman there is a store to write to, whoever listens.
+        write(root.path(), "usr/bin/podman", "");
+        write(root.path(), "usr/bin/containerd", "");
+        let names = self::facts(root.path()).runtimes;
+        assert_eq!(names, ["containerd (not running)", "CRI-O", "podman"]);
+        assert_eq!(node::find(root.path(), &RealFiles).await.runtimes.len(), names.len());
         assert!(facts.key.is_none() && facts.problems.len() == 1);
     }
 }

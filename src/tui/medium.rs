@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::assembly::Destination;
 use super::model::{Model, Place};
+use crate::config::theme::Role;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
+use crate::domain::text;
 use crate::engine::media;
 use crate::widgets::stepper::StepState;
 
@@ -129,15 +131,48 @@ impl Chosen {
     }
 }
 
-/// Whether so many bytes fit, in words: `yes, 62 %`.
-pub fn fits(needed: u64, free: Option<u64>) -> Option<(bool, String)> {
-    let free = free?;
-    let percent = (u128::from(needed) * 100).div_ceil(u128::from(free.max(1)));
-    Some(if needed <= free {
-        (true, format!("yes, {percent} %"))
-    } else {
-        (false, format!("no, {percent} %"))
-    })
+/// Whether something fits, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fits {
+    /// It takes so many percent of what is free, rounded up.
+    Yes(u128),
+    /// So many bytes are lacking.
+    No(u64),
+}
+
+impl Fits {
+    /// Of so many bytes into so many; nothing where it is not known what is free.
+    pub fn of(needed: u64, free: Option<u64>) -> Option<Self> {
+        let free = free?;
+        Some(match needed.checked_sub(free).filter(|lacking| *lacking > 0) {
+            Some(lacking) => Self::No(lacking),
+            None => Self::Yes((u128::from(needed) * 100).div_ceil(u128::from(free.max(1)))),
+        })
+    }
+
+    /// In words: `yes, 62 %`, `no: 5.6 GB more needed`.
+    pub fn words(self) -> String {
+        match self {
+            Self::Yes(percent) => format!("yes, {percent} %"),
+            Self::No(lacking) => format!("no: {} more needed", text::bytes(lacking)),
+        }
+    }
+
+    /// The same in twelve cells.
+    pub fn short(self) -> String {
+        match self {
+            Self::Yes(_) => self.words(),
+            Self::No(lacking) => format!("lacks {}", text::bytes(lacking)),
+        }
+    }
+
+    /// Its look.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Yes(_) => Role::Ok,
+            Self::No(_) => Role::Fail,
+        }
+    }
 }
 
 impl Model {
@@ -246,11 +281,18 @@ mod tests {
     }
 
     #[test]
-    fn how_full_it_gets_is_rounded_up() {
-        assert_eq!(fits(62, Some(100)), Some((true, "yes, 62 %".to_owned())));
-        assert_eq!(fits(1, Some(1_000_000)), Some((true, "yes, 1 %".to_owned())));
-        assert_eq!(fits(0, Some(0)), Some((true, "yes, 0 %".to_owned())));
-        assert_eq!(fits(3_000, Some(1_000)), Some((false, "no, 300 %".to_owned())));
-        assert_eq!(fits(1, None), None);
+    fn how_full_it_gets_is_rounded_up_and_what_does_not_fit_says_how_much_is_lacking() {
+        for (needed, free, words, short) in [
+            (62, 100, "yes, 62 %", "yes, 62 %"),
+            (1, 1_000_000, "yes, 1 %", "yes, 1 %"),
+            (0, 0, "yes, 0 %", "yes, 0 %"),
+            (100, 100, "yes, 100 %", "yes, 100 %"),
+            (5_932_000_000, 332_000_000, "no: 5.6 GB more needed", "lacks 5.6 GB"),
+        ] {
+            let fits = Fits::of(needed, Some(free)).unwrap();
+            assert_eq!((fits.words().as_str(), fits.short().as_str()), (words, short));
+            assert!(short.len() <= 12, "{short}");
+        }
+        assert_eq!(Fits::of(1, None), None);
     }
 }

@@ -237,7 +237,7 @@ fn what_does_not_fit_is_not_chosen() {
     small.volumes[0].free = Some(100_000_000);
     let mut desk = verified(vec![small]);
     let screen = desk.screen();
-    assert!(screen.contains("no, 181 %"), "{screen}");
+    assert!(screen.contains("lacks 80.6 MB"), "{screen}");
     assert!(desk.keys("Enter").screen().contains("not now: too small: 180 MB needed, 100 MB free"));
 }
 

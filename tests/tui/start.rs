@@ -159,6 +159,26 @@ fn keys_trust_media_and_the_bundles_on_them_are_told_and_the_system_disk_is_not(
 }
 
 #[test]
+fn a_medium_that_cannot_be_written_to_is_told_with_the_reason() {
+    let mut protected = stick();
+    protected.blocked = Some(Blocked::WriteProtected);
+    let mut read_only = stick();
+    read_only.volumes[0].blocked = Some(Blocked::MountedReadOnly);
+    let mut half = read_only.clone();
+    half.volumes.push(stick().volumes.remove(0));
+    for (medium, words, told) in [
+        (protected, "; write-protected", true),
+        (read_only, "; mounted read-only", true),
+        (half, "read-only", false),
+    ] {
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: vec![medium] }))));
+        let screen = desk.screen();
+        assert_eq!(screen.contains(words), told, "{screen}");
+    }
+}
+
+#[test]
 fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     let mut desk = interrupted();
     insta::assert_snapshot!(desk.picture());

@@ -81,10 +81,14 @@ pub async fn find(root: &Path, files: &dyn Files) -> NodeFacts {
     NodeFacts { runtimes, kubelet, selinux, problems }
 }
 
-/// Names of the runtimes whose sockets are there; looks for files and asks nobody.
-pub fn listening(root: &Path, files: &dyn Files) -> Vec<String> {
-    let there = |place: &&Place| is_there(root, files, place) && has(files, &root.join(place.socket));
-    PLACES.iter().filter(there).map(|place| place.kind.name().to_owned()).collect()
+/// The runtimes that [`find`] finds, by name, and which of them do not run; looks for files and asks nobody.
+pub fn names(root: &Path, files: &dyn Files) -> Vec<String> {
+    let word = |place: &Place| {
+        // podman is none that runs: it needs no socket.
+        let runs = place.kind == RuntimeKind::Podman || has(files, &root.join(place.socket));
+        format!("{}{}", place.kind.name(), if runs { "" } else { " (not running)" })
+    };
+    PLACES.iter().filter(|place| is_there(root, files, place)).map(word).collect()
 }
 
 /// Whether anything lies at a path; what cannot be told is not there.

@@ -12,7 +12,7 @@ use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
 use crate::engine::bundle::readback::Method;
 use crate::engine::media::{CheckReport, Place};
-use crate::tui::medium::fits;
+use crate::tui::medium::Fits;
 use crate::tui::model::Model;
 use crate::tui::words::count;
 use crate::widgets::line;
@@ -33,7 +33,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::right("SIZE", 8),
     Column::left("FILES", 8),
     Column::right("FREE", 8),
-    Column::left("FITS", 10),
+    Column::left("FITS", 12),
 ];
 
 /// A row: a medium of those that were found, and one of its volumes.
@@ -131,10 +131,9 @@ impl Line {
             (None, Some(volume)) => {
                 values.push(Value::plain(files(volume.file_system.as_ref())));
                 values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
-                values.push(match needed.map(|needed| fits(needed, volume.free)) {
+                values.push(match needed.map(|needed| Fits::of(needed, volume.free)) {
                     None => Value::styled("not known", Role::Dim),
-                    Some(Some((true, words))) => Value::styled(words, Role::Ok),
-                    Some(Some((false, words))) => Value::styled(words, Role::Fail),
+                    Some(Some(fits)) => Value::styled(fits.short(), fits.role()),
                     Some(None) => Value::styled("not told", Role::Dim),
                 });
             }
@@ -218,11 +217,12 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
-                match model.needed().map(|needed| fits(needed, chosen.free)) {
+                match model.needed().map(|needed| Fits::of(needed, chosen.free)) {
                     None => (format!("chosen: {name}; {UNKNOWN}"), Role::Warn),
                     Some(None) => (format!("chosen: {name} at {at}"), Role::Ok),
-                    Some(Some((true, words))) => (format!("chosen: {name} at {at}   fits: {words}"), Role::Ok),
-                    Some(Some((false, words))) => (format!("chosen: {name} at {at}   fits: {words}"), Role::Fail),
+                    Some(Some(fits)) => {
+                        (format!("chosen: {name} at {at}   fits: {}", fits.words()), fits.role())
+                    }
                 }
             }
         };
@@ -287,9 +287,9 @@ pub(super) fn place(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
     }
     lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
     let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
-    let fits = match needed.map(|needed| fits(needed, place.free)) {
+    let fits = match needed.map(|needed| Fits::of(needed, place.free)) {
         None => format!("; {UNKNOWN}"),
-        Some(fits) => fits.map_or_else(String::new, |(_, words)| format!("; fits: {words}")),
+        Some(fits) => fits.map_or_else(String::new, |fits| format!("; fits: {}", fits.words())),
     };
     lines.push((format!("free: {free}{fits}"), Role::Text));
     lines.extend(bundles(&place.bundles));

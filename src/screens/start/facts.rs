@@ -104,8 +104,7 @@ fn medium_words(medium: &Medium) -> String {
     let free: Option<u64> = medium.volumes.iter().filter_map(|volume| volume.free).max();
     let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
     let mut words = format!("{}  {}{free}", medium.short_name(), text::bytes(medium.size));
-    let blocked = medium.blocked.as_ref().map(ToString::to_string);
-    words.extend(blocked.map(|reason| format!("; {reason}")));
+    words.extend(blocked(medium).map(|reason| format!("; {reason}")));
     let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
     let told = bundles.filter_map(|bundle| bundle.words.as_ref());
     let told: Vec<String> = told.map(|bundle| format!("{} {}", bundle.name, bundle.serial)).collect();
@@ -113,6 +112,16 @@ fn medium_words(medium: &Medium) -> String {
         words.push_str(&format!("; bundle {}", told.join(", ")));
     }
     words
+}
+
+/// Why nothing can be written to a medium: for its own sake, or that of all its volumes.
+fn blocked(medium: &Medium) -> Option<&Blocked> {
+    let of_all = || {
+        let mut reasons = medium.volumes.iter().map(|volume| volume.blocked.as_ref());
+        let first = reasons.next()??;
+        reasons.all(|reason| reason.is_some()).then_some(first)
+    };
+    medium.blocked.as_ref().or_else(of_all)
 }
 
 /// UTC, and what a wall clock here would show.
