@@ -167,6 +167,7 @@ impl Reporter {
             Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } | Event::Landed(_) => {}
             Event::Bytes { .. }
             | Event::Spared { .. }
+            | Event::Kept { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }
             | Event::Item { .. }

@@ -1,9 +1,11 @@
 //! The plan of a pack: which bytes the bundle holds, each shared blob once, and what the medium must be able to take.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::digest::Digest;
 use super::manifest::Descriptor;
+use super::text;
 
 /// Part size where the file system's limit, not the operator, asks for parts: 1 GiB.
 pub const DEFAULT_PART: u64 = 1 << 30;
@@ -73,11 +75,11 @@ pub enum PlanError {
         limit: u64,
     },
     /// Not enough room.
-    #[error("{needed} bytes are needed, {free} are free")]
+    #[error("{room}, {} are free", text::bytes(*free))]
     Space {
-        /// With a margin of 5 %.
-        needed: u64,
-        /// As the file system says.
+        /// What is needed.
+        room: Room,
+        /// As the file system says, in bytes.
         free: u64,
     },
     /// Not enough inodes.
@@ -88,6 +90,42 @@ pub enum PlanError {
         /// As the file system says.
         free: u64,
     },
+}
+
+/// The room that a bundle takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What is still to be written of its images.
+    pub images: u64,
+    /// This program, where it is carried and not there yet.
+    pub program: u64,
+}
+
+impl Room {
+    /// What the file system takes for itself, and what surrounds the images.
+    pub const fn margin(&self) -> u64 {
+        let bytes = self.images.saturating_add(self.program).saturating_add(OVERHEAD);
+        OVERHEAD.saturating_add(bytes / 20)
+    }
+
+    /// All of it.
+    pub const fn needed(&self) -> u64 {
+        self.images.saturating_add(self.program).saturating_add(self.margin())
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [needed, images, program, margin] =
+            [self.needed(), self.images, self.program, self.margin()].map(text::bytes);
+        match self.program {
+            0 => write!(f, "{needed} are needed ({images} of images, {margin} of margin)"),
+            _ => write!(
+                f,
+                "{needed} are needed ({images} of images, {program} of this program, {margin} of margin)"
+            ),
+        }
+    }
 }
 
 /// What a plan adds up while images are put in.
@@ -164,13 +202,14 @@ impl Limits {
     }
 
     /// Refuses before the first byte what could not be finished.
-    /// `to_write` holds the lengths of the files that are not there yet.
+    /// `to_write` holds the lengths of the files that are not there yet; `program` is that of this program, where it is
+    /// carried and not there yet.
     ///
     /// # Errors
     /// [`PlanError`] with the figures.
-    pub fn check(&self, to_write: &[(Digest, u64)], other_files: u64) -> Result<(), PlanError> {
+    pub fn check(&self, to_write: &[(Digest, u64)], program: u64, other_files: u64) -> Result<(), PlanError> {
         let mut files = other_files;
-        let mut bytes = OVERHEAD;
+        let mut images = 0u64;
         let mut largest = 0;
         for (digest, size) in to_write {
             let part = self.part_size(*size);
@@ -183,15 +222,15 @@ impl Limits {
                 });
             }
             files += count;
-            bytes = bytes.saturating_add(*size);
+            images = images.saturating_add(*size);
             largest = largest.max(part.unwrap_or(*size));
         }
         if let Some(limit) = self.process.filter(|limit| largest > *limit) {
             return Err(PlanError::FileLimit { size: largest, limit });
         }
-        let needed = bytes.saturating_add(bytes / 20);
+        let room = Room { images, program };
         match (self.free, self.inodes) {
-            (Some(free), _) if needed > free => Err(PlanError::Space { needed, free }),
+            (Some(free), _) if room.needed() > free => Err(PlanError::Space { room, free }),
             (_, Some(free)) if files > free => Err(PlanError::Inodes { needed: files, free }),
             _ => Ok(()),
         }
@@ -244,17 +283,23 @@ mod tests {
         let fat = Limits { file_system: Some(u64::from(u32::MAX)), ..Limits::default() };
         assert_eq!(fat.part_size(5 << 30), Some(DEFAULT_PART));
         assert_eq!(fat.part_size(1 << 30), None);
-        assert_eq!(fat.check(&blob(5 << 30), 3), Ok(()));
+        assert_eq!(fat.check(&blob(5 << 30), 0, 3), Ok(()));
         let wanted = Limits { wanted: Some(100), ..Limits::default() };
         assert_eq!(wanted.part_size(101), Some(100));
-        assert!(matches!(wanted.check(&blob(100_001), 0), Err(PlanError::Parts { .. })));
+        assert!(matches!(wanted.check(&blob(100_001), 0, 0), Err(PlanError::Parts { .. })));
         let process = Limits { process: Some(50), ..Limits::default() };
-        assert!(matches!(process.check(&blob(51), 0), Err(PlanError::FileLimit { size: 51, limit: 50 })));
+        assert!(matches!(process.check(&blob(51), 0, 0), Err(PlanError::FileLimit { size: 51, limit: 50 })));
         let full = Limits { free: Some(10 << 20), ..Limits::default() };
-        assert_eq!(full.check(&blob(8 << 20), 0), Ok(()));
-        assert!(matches!(full.check(&blob(9 << 20), 0), Err(PlanError::Space { .. })));
+        assert_eq!(full.check(&blob(8 << 20), 0, 0), Ok(()));
+        assert!(matches!(full.check(&blob(9 << 20), 0, 0), Err(PlanError::Space { .. })));
+        let refused = full.check(&blob(8 << 20), 2 << 20, 0).unwrap_err().to_string();
+        let words = "12.6 MB are needed (8.4 MB of images, 2.1 MB of this program, 2.1 MB of margin), 10.5 MB are free";
+        assert!(
+            refused.contains("of this program") && refused.ends_with("10.5 MB are free"),
+            "{refused} {words}"
+        );
         let inodes = Limits { inodes: Some(4), ..Limits::default() };
-        assert!(matches!(inodes.check(&blob(1), 4), Err(PlanError::Inodes { needed: 5, free: 4 })));
-        assert_eq!(Limits::default().check(&blob(u64::MAX - (2 << 20)), 0), Ok(()));
+        assert!(matches!(inodes.check(&blob(1), 0, 4), Err(PlanError::Inodes { needed: 5, free: 4 })));
+        assert_eq!(Limits::default().check(&blob(u64::MAX - (2 << 20)), 0, 0), Ok(()));
     }
 }

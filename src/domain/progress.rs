@@ -143,6 +143,13 @@ pub enum Event {
         /// Bytes so far.
         bytes: u64,
     },
+    /// Bytes of those counted in a phase that lay there right already: they were hashed and did not move.
+    Kept {
+        /// The phase.
+        phase: Phase,
+        /// Bytes so far.
+        bytes: u64,
+    },
     /// What a phase will go through, largest or first asked first; at most so many as a view lists.
     Planned {
         /// The phase.

@@ -61,6 +61,7 @@ impl JobView {
                 }
             }
             Event::Spared { phase, bytes } => self.change(*phase, |view| view.spare(*bytes, at)),
+            Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
                 self.paused = *paused;
                 let under_way = self.phases.iter_mut().filter(|view| !view.finished);
@@ -199,6 +200,29 @@ mod tests {
         spare(&mut job, 1000);
         job.apply(&Event::Done { phase: Phase::Fetch, item: "a".into(), bytes: 1000 }, s(3));
         assert_eq!(job.current().unwrap().line(s(3)), "fetch: 70 % · 1 of 2 items · 233 B/s");
+    }
+
+    #[test]
+    fn a_rate_is_of_bytes_that_moved_and_not_of_those_that_were_only_hashed() {
+        let phase = Phase::Write;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 0, bytes: 10_000 }, s(0));
+        for second in 1..=10 {
+            job.apply(&Event::Kept { phase, bytes: second * 600 }, s(second));
+            job.apply(&Event::Bytes { phase, done: second * 600 }, s(second));
+        }
+        let view = job.current().unwrap();
+        assert_eq!((view.rate(s(10)), view.current_rate(s(10)), view.brought()), (0, 0, 0));
+        assert_eq!(view.line(s(10)), "write: 60 % · 6.0 kB of 10.0 kB");
+        assert_eq!(view.remaining(s(10)), Some(s(7)), "how long it takes is told by both");
+        for second in 11..=20 {
+            job.apply(&Event::Bytes { phase, done: 6000 + (second - 10) * 400 }, s(second));
+        }
+        let view = job.current().unwrap();
+        assert_eq!((view.rate(s(20)), view.current_rate(s(20)), view.brought()), (200, 400, 4000));
+        // What was kept was not right: it is brought once more.
+        job.apply(&Event::Kept { phase, bytes: 5000 }, s(21));
+        assert_eq!(job.current().unwrap().brought(), 5000);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct Meter {
     phase: Phase,
     done: AtomicU64,
     spared: AtomicU64,
+    kept: AtomicU64,
     began: Instant,
     last_ms: AtomicU64,
 }
@@ -28,6 +29,7 @@ impl Meter {
             phase,
             done: AtomicU64::new(0),
             spared: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             began: Instant::now(),
             last_ms: AtomicU64::new(0),
         }
@@ -50,8 +52,28 @@ impl Meter {
         let last = self.last_ms.load(Relaxed);
         let due = now >= last.saturating_add(INTERVAL_MS);
         if due && self.last_ms.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
-            self.ctx.say(Event::Bytes { phase: self.phase, done });
+            self.tell(done);
         }
+    }
+
+    /// Counts bytes that lie there already, and are only hashed.
+    pub fn add_kept(&self, bytes: u64) {
+        self.kept.fetch_add(bytes, Relaxed);
+        self.add(bytes);
+    }
+
+    /// They are not right after all.
+    pub fn take_back_kept(&self, bytes: u64) {
+        self.kept.fetch_sub(bytes.min(self.kept.load(Relaxed)), Relaxed);
+        self.take_back(bytes);
+    }
+
+    fn tell(&self, done: u64) {
+        let (phase, kept) = (self.phase, self.kept.load(Relaxed));
+        if kept > 0 {
+            self.ctx.say(Event::Kept { phase, bytes: kept });
+        }
+        self.ctx.say(Event::Bytes { phase, done });
     }
 
     /// Takes back bytes of an item that starts over.
@@ -77,7 +99,7 @@ impl Meter {
 
     /// Reports the final count and that the phase is over.
     pub fn finish(&self) {
-        self.ctx.say(Event::Bytes { phase: self.phase, done: self.done() });
+        self.tell(self.done());
         self.ctx.say(Event::Finished { phase: self.phase });
     }
 }

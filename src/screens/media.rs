@@ -89,10 +89,10 @@ impl Media {
         let chosen = self.medium(cx.model).and_then(|(medium, volume)| Chosen::volume(medium, volume?));
         if let Some(chosen) = chosen {
             let what = match cx.model.needed() {
-                Some(_) => chosen.path.display().to_string(),
-                None => "the size of the list is not known yet: verify it first".to_owned(),
+                Some(_) => format!(": {}", chosen.path.display()),
+                None => format!("; {}", rows::UNKNOWN),
             };
-            cx.say(format!("{} it is: {what}", chosen.words()));
+            cx.say(format!("{} it is{what}", chosen.words()));
             cx.model.choose(chosen);
             cx.go(Place::Assemble);
         }
@@ -353,7 +353,8 @@ impl Screen for Media {
         let (words, role) = rows::summary(model);
         line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        let lost = self.lost().map(|gone| format!("! {} went; the cursor is on another one now", gone.display()));
+        let lost =
+            self.lost().map(|gone| format!("! {} went; the cursor is on another one now", gone.display()));
         let lost = lost.map(|words| (words, Role::Warn)).into_iter();
         for (at, (words, role)) in (1..below).zip(lost.chain(rows::taken(model)).chain(lines)) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);

@@ -100,11 +100,14 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
         0 => pieces.push(("+ ok".to_owned(), Role::Ok)),
         failed => pieces.push((format!("x {failed} failed"), Role::Fail)),
     }
-    if view.shown > 0 {
-        pieces.push((text::bytes(view.shown), Role::Text));
+    if view.brought() > 0 {
+        pieces.push((text::bytes(view.brought()), Role::Text));
         pieces.push((format!("avg {}/s", text::bytes(view.rate(at))), Role::Text));
     }
     pieces.push((format!("took {}", text::span(view.worked(at))), Role::Text));
+    if view.kept > 0 {
+        pieces.push((format!("{} lay there, hashed", text::bytes(view.kept)), Role::Text));
+    }
     if view.skipped > 0 {
         pieces.push((format!("{} there already", text::bytes(view.skipped_bytes)), Role::Text));
     }
@@ -131,13 +134,21 @@ fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     if let Some(still) = view.stalled(at) {
         pieces.push((format!("! stalled {}", text::span(still)), Role::Warn));
     } else if view.bytes > 0 {
-        pieces.push((format!("{}/s", text::bytes(view.current_rate(at))), Role::Text));
+        pieces.push((pace(view, at), Role::Text));
     }
     if let Some(left) = view.remaining(at) {
         pieces.push((format!("ETA {}", soon(left)), Role::Text));
     }
-    if view.shown > 0 {
+    if view.brought() > 0 {
         pieces.push((format!("avg {}/s", text::bytes(view.rate(at))), Role::Text));
+    }
+}
+
+/// How fast bytes move; what lies there already only has to be read.
+fn pace(view: &PhaseView, at: Duration) -> String {
+    match view.current_rate(at) {
+        0 if view.kept > 0 => "hashing what is there".to_owned(),
+        rate => format!("{}/s", text::bytes(rate)),
     }
 }
 
@@ -210,6 +221,20 @@ mod tests {
         // Where items are counted, it is known that none moved.
         job.apply(&Event::Started { phase: Phase::Sign, items: 1, bytes: 0 }, s(75));
         assert!(job.phases[1].line(s(87)).ends_with("stalled 12 s"), "{}", job.phases[1].line(s(87)));
+    }
+
+    #[test]
+    fn what_lay_there_and_was_only_hashed_has_no_rate() {
+        let phase = Phase::Write;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 0, bytes: 590_000_000 }, s(0));
+        job.apply(&Event::Kept { phase, bytes: 295_000_000 }, s(1));
+        job.apply(&Event::Bytes { phase, done: 295_000_000 }, s(1));
+        assert_eq!(words(&job, 1, Standing::Running), "50 % | 295/590 MB | hashing what is there | ETA 0:01");
+        job.apply(&Event::Kept { phase, bytes: 590_000_000 }, s(2));
+        job.apply(&Event::Bytes { phase, done: 590_000_000 }, s(2));
+        job.apply(&Event::Finished { phase }, s(2));
+        assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 2 s | 590 MB lay there, hashed");
     }
 
     #[test]

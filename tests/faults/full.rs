@@ -110,7 +110,7 @@ fn assert_completes(world: &World, what: &str) {
 fn r08_a_medium_too_small_is_refused_with_figures_before_the_first_byte() {
     let Some(world) = world(&[4 << 20]) else { return };
     for (options, words) in
-        [("size=3m", ["bytes are needed", "are free"]), ("nr_inodes=6", ["new files are needed", "room for"])]
+        [("size=3m", ["are needed (", "are free"]), ("nr_inodes=6", ["new files are needed", "room for"])]
     {
         let Some(medium) = Mount::tmpfs(&world.medium(), options) else { return };
         let ran = world.pack(&[IMAGE]).code(14);

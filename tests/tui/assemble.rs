@@ -215,8 +215,11 @@ fn where_rows_are_few_the_whole_plan_can_be_read_and_a_run_keeps_what_matters() 
 #[test]
 fn a_plan_that_does_not_fit_says_why_and_does_not_start() {
     let mut desk = ready();
-    let failure = Failure::new(Kind::Space, "64260000000 bytes are needed, 16000000000 are free")
-        .hint("choose a larger medium, or take images off the list");
+    let failure = Failure::new(
+        Kind::Space,
+        "64.3 GB are needed (61.2 GB of images, 3.1 GB of margin), 16.0 GB are free",
+    )
+    .hint("choose a larger medium, or take images off the list");
     desk.tell(Msg::Ended(JobId(1), Ended::Failed(failure)));
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();

@@ -93,8 +93,11 @@ fn nothing_there() -> Desk {
 
 fn not_packed() -> Desk {
     let mut desk = ready();
-    let failure = Failure::new(Kind::Space, "64260000000 bytes are needed, 16000000000 are free")
-        .hint("choose a larger medium, or take images off the list");
+    let failure = Failure::new(
+        Kind::Space,
+        "64.3 GB are needed (61.2 GB of images, 3.1 GB of margin), 16.0 GB are free",
+    )
+    .hint("choose a larger medium, or take images off the list");
     desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure)));
     on(desk, "Enter")
 }

@@ -115,6 +115,7 @@ pub(crate) fn plan() -> PlanReport {
             split: 2,
             files: 63,
             to_write: 61_200_000_000,
+            program: 32_100_000,
             path: "/media/op/KINGSTON/bundle-42".into(),
             serial: 42,
             goes_on: false,

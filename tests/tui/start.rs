@@ -59,7 +59,14 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
     };
     let point: std::path::PathBuf = "/media/op/AIRGAP".into();
     let carrier = Carrier::of(point, "/dev/sdb1".into(), Some(&stick()));
-    let job = InterruptedJob { id: uuid::Uuid::from_u128(7), started, spec, carrier, bundle: Some(path), signed: None };
+    let job = InterruptedJob {
+        id: uuid::Uuid::from_u128(7),
+        started,
+        spec,
+        carrier,
+        bundle: Some(path),
+        signed: None,
+    };
     Cut { job, left: Left::Unfinished(progress) }
 }
 
@@ -167,8 +174,8 @@ fn a_medium_that_cannot_be_written_to_is_told_with_the_reason() {
     let mut half = read_only.clone();
     half.volumes.push(stick().volumes.remove(0));
     for (medium, words, told) in [
-        (protected, "; write-protected", true),
-        (read_only, "; mounted read-only", true),
+        (protected, ", read-only; bundle", true),
+        (read_only, ", read-only; bundle", true),
         (half, "read-only", false),
     ] {
         let mut desk = Desk::new();
@@ -203,14 +210,14 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
 #[test]
 fn a_pack_without_an_unfinished_bundle_says_what_lies_there_of_it() {
     for (left, title, words, more) in [
-        (Left::Signed(41), "Resume web ", "serial 41 is signed there", "what is there is kept"),
+        (Left::Signed(41), "Resume web ", "serial 41 signed there", "what is there is kept"),
         (Left::Nothing, "Resume web ", "nothing is written yet", "nothing of it is in"),
         (Left::Away, "Resume web ", "its medium is not there", "is its medium plugged in?"),
     ] {
         let mut desk = at_work();
         let cuts = Cuts { packs: vec![Cut { left, ..cut(pack()) }], damaged: Vec::new() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
-        let screen = desk.screen();
+        let screen = desk.keys("Home").screen();
         for words in [title, words, more] {
             assert!(screen.contains(words), "{words}: {screen}");
         }
@@ -437,7 +444,10 @@ fn q_during_a_job_offers_to_leave_once_it_is_done() {
 fn a_paused_job_goes_on_when_it_is_to_be_left_after_it() {
     let mut desk = crate::assemble::under_way();
     let screen = desk.keys("p").screen();
-    assert!(screen.contains("[4 Assemble paused]") && screen.contains("paused at the next safe point; p"), "{screen}");
+    assert!(
+        screen.contains("[4 Assemble paused]") && screen.contains("paused at the next safe point; p"),
+        "{screen}"
+    );
     let frame = text(&desk.keys("q").frame(60, 16));
     for words in ["A job is paused.", "[ Stop safely and leave ]", "[ Go on, then leave ]"] {
         assert!(frame.contains(words), "{words}: {frame}");

@@ -140,13 +140,16 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         place.file_system,
         place.split
     ));
-    let left = text::bytes(place.to_write);
+    let mut left = format!("{} to write", text::bytes(place.to_write));
+    if place.program > 0 {
+        left.push_str(&format!(", and {} of this program", text::bytes(place.program)));
+    }
     let path = place.path.display();
     out.note(if place.repeats {
         format!("{path} holds the same, signed by this key: it is gone over and mended, and keeps its serial")
     } else {
         let how = if place.goes_on { "goes on with" } else { "would become" };
-        format!("{how} {path}, {left} to write")
+        format!("{how} {path}, {left}")
     });
     if let Some(reason) = &place.not_carried {
         out.warn(format!("the program is not carried: {reason}"));

@@ -39,6 +39,8 @@ pub struct PhaseView {
     pub bytes: u64,
     /// Bytes to show: the most there ever were, so that it never goes back.
     pub shown: u64,
+    /// Bytes of those that lay there already: they were hashed, and did not move.
+    pub kept: u64,
     /// Whether it is over.
     pub finished: bool,
     /// Bytes in it as it began.
@@ -62,7 +64,16 @@ pub struct PhaseView {
     resting: Option<Duration>,
     /// Counts of the last [`WINDOW`], oldest first.
     #[serde(skip)]
-    counts: VecDeque<(Duration, u64)>,
+    counts: VecDeque<Count>,
+}
+
+/// What was counted at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Count {
+    at: Duration,
+    /// All of it, and what of it moved.
+    all: u64,
+    moved: u64,
 }
 
 impl PhaseView {
@@ -77,6 +88,7 @@ impl PhaseView {
             retries: 0,
             bytes,
             shown: 0,
+            kept: 0,
             finished: false,
             planned: bytes,
             reached: 0,
@@ -86,7 +98,7 @@ impl PhaseView {
             ended: at,
             rested: Duration::ZERO,
             resting: None,
-            counts: VecDeque::from([(at, 0)]),
+            counts: VecDeque::from([Count { at, all: 0, moved: 0 }]),
         }
     }
 
@@ -98,14 +110,19 @@ impl PhaseView {
         self.shown = self.shown.max(done);
         self.reached = self.now();
         // The first one is where it began, and stays.
+        let now = self.counted_at(at);
         match self.counts.iter_mut().skip(1).next_back() {
-            Some((last, count)) if at.saturating_sub(*last) < GRAIN => *count = done,
-            _ => self.counts.push_back((at, done)),
+            Some(last) if at.saturating_sub(last.at) < GRAIN => *last = Count { at: last.at, ..now },
+            _ => self.counts.push_back(now),
         }
         // The one before the window stays: what came since then came within it.
-        while self.counts.get(1).is_some_and(|(next, _)| at.saturating_sub(*next) >= WINDOW) {
+        while self.counts.get(1).is_some_and(|next| at.saturating_sub(next.at) >= WINDOW) {
             self.counts.pop_front();
         }
+    }
+
+    const fn counted_at(&self, at: Duration) -> Count {
+        Count { at, all: self.counted, moved: self.counted.saturating_sub(self.kept) }
     }
 
     pub(super) fn done(&mut self, at: Duration) {
@@ -139,7 +156,7 @@ impl PhaseView {
                 self.rested += at.saturating_sub(since);
                 self.resting = None;
                 self.moved = at;
-                self.counts = VecDeque::from([(at, self.counted)]);
+                self.counts = VecDeque::from([self.counted_at(at)]);
             }
             _ => {}
         }
@@ -181,20 +198,30 @@ impl PhaseView {
         if worked < STALL { "under way".to_owned() } else { format!("under way for {}", text::span(worked)) }
     }
 
-    /// Bytes a second since it began, pauses not counted.
-    pub fn rate(&self, at: Duration) -> u64 {
-        per_second(self.shown, self.worked(at))
+    /// Bytes that moved: what lay there already was only hashed.
+    pub const fn brought(&self) -> u64 {
+        self.shown.saturating_sub(self.kept)
     }
 
-    /// Bytes a second over the last few seconds; nothing moves in a pause or after the end.
+    /// Bytes a second that moved since it began, pauses not counted.
+    pub fn rate(&self, at: Duration) -> u64 {
+        per_second(self.brought(), self.worked(at))
+    }
+
+    /// Bytes a second that moved over the last few seconds; nothing moves in a pause or after the end.
     pub fn current_rate(&self, at: Duration) -> u64 {
+        self.lately(at, |count| count.moved)
+    }
+
+    fn lately(&self, at: Duration, bytes: impl Fn(Count) -> u64) -> u64 {
         if self.finished || self.resting.is_some() {
             return 0;
         }
         let from = at.saturating_sub(WINDOW);
-        let before = self.counts.iter().rev().find(|(time, _)| *time <= from).or_else(|| self.counts.front());
-        let Some((time, count)) = before else { return 0 };
-        per_second(self.counted.saturating_sub(*count), at.saturating_sub((*time).max(from)))
+        let before = self.counts.iter().rev().find(|count| count.at <= from).or_else(|| self.counts.front());
+        let Some(before) = before.copied() else { return 0 };
+        let since = at.saturating_sub(before.at.max(from));
+        per_second(bytes(self.counted_at(at)).saturating_sub(bytes(before)), since)
     }
 
     /// How long it still takes at a rate between the current one and that of the whole phase; nothing while that
@@ -203,7 +230,7 @@ impl PhaseView {
         let settled = self.worked(at) >= SETTLED
             || u128::from(self.shown) * 100 >= u128::from(self.bytes) * u128::from(SETTLED_PERCENT);
         let idle = self.finished || self.resting.is_some() || self.stalled(at).is_some();
-        let rate = self.rate(at).midpoint(self.current_rate(at));
+        let rate = per_second(self.shown, self.worked(at)).midpoint(self.lately(at, |count| count.all));
         if self.bytes == 0 || self.shown == 0 || !settled || idle || rate == 0 {
             return None;
         }
@@ -246,7 +273,7 @@ impl PhaseView {
         match self.stalled(at) {
             _ if self.resting.is_some() => words.push("paused".to_owned()),
             Some(still) => words.push(format!("stalled {} s", still.as_secs())),
-            None if self.shown > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
+            None if self.brought() > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
             None => {}
         }
         format!("{}: {}", self.phase.name(), words.join(" · "))

@@ -120,7 +120,9 @@ pub async fn assemble(
     let mut plan = plan(&spec.images)?;
     let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
-    preflight(&plan, &limits, &there(&*ctx.files, place.root())?)?;
+    let lies_there = there(&*ctx.files, place.root())?;
+    let program = program(&spec, place.is_repeat(), &lies_there);
+    preflight((&plan, program), &limits, &lies_there)?;
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match created {
         Ok(journal) => fill(&spec, &plan, &place, (registry, limits, journal), ctx).await,
@@ -207,8 +209,17 @@ pub(super) fn there(files: &dyn Files, root: &Path) -> Result<HashMap<String, u6
     }
 }
 
+/// Bytes that this program takes in a bundle that is not a repeat of another one.
+pub(super) fn program(spec: &AssembleSpec, repeats: bool, there: &HashMap<String, u64>) -> u64 {
+    if spec.bundle.tool && !repeats { contents::program_room(there) } else { 0 }
+}
+
 /// Refuses what cannot be finished; what lies there already (right or not) needs no room.
-pub(super) fn preflight(plan: &Plan, limits: &Limits, there: &HashMap<String, u64>) -> Result<()> {
+pub(super) fn preflight(
+    (plan, program): (&Plan, u64),
+    limits: &Limits,
+    there: &HashMap<String, u64>,
+) -> Result<()> {
     let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest, bytes.len() as u64));
     let blobs = plan.blobs.blobs.iter().map(|blob| (&blob.digest, blob.size));
     let (kept, to_write): (Vec<_>, Vec<_>) =
@@ -226,7 +237,7 @@ pub(super) fn preflight(plan: &Plan, limits: &Limits, there: &HashMap<String, u6
         inodes: limits.inodes.map(|free| free.saturating_add(count)),
         ..*limits
     };
-    Ok(limits.check(&to_write, OTHER_FILES)?)
+    Ok(limits.check(&to_write, program, OTHER_FILES)?)
 }
 
 /// Makes the directories and the journal; in a bundle that was cut off, removes what no longer belongs.

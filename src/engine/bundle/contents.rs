@@ -1,5 +1,6 @@
 //! Everything in a bundle that is no blob: the layout marker, the index, the README and the program itself.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,6 +165,19 @@ pub fn not_carried() -> Option<String> {
     open_program().err()
 }
 
+/// Bytes that carrying this program into a bundle takes which holds these files, by path and length; none where it
+/// lies there already, or cannot be carried.
+pub fn program_room(there: &HashMap<String, u64>) -> u64 {
+    let size = open_program().ok().and_then(|(_, file)| Some(file.metadata().ok()?.len())).unwrap_or(0);
+    size.saturating_sub(there.get(&program_path()).copied().unwrap_or(0))
+}
+
+/// Where it lies in a bundle.
+fn program_path() -> String {
+    let Platform { os, architecture, .. } = Platform::host();
+    format!("airlift/bin/{os}-{architecture}/airlift")
+}
+
 /// What became of carrying the program.
 pub enum Program {
     /// It lies in the bundle.
@@ -181,8 +195,7 @@ pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
         Ok(opened) => opened,
         Err(reason) => return Ok(Program::Left(format!("not carried: {reason}"))),
     };
-    let Platform { os, architecture, .. } = Platform::host();
-    let path = format!("airlift/bin/{os}-{architecture}/airlift");
+    let path = program_path();
     make_parent(&**files, root, &path)?;
     let file = write_stream(&**files, root, &path, head.as_slice().chain(rest))?;
     let digest = format!("sha256:{}", file.sha256).parse()?;

@@ -83,7 +83,7 @@ impl Fetcher {
             (Arc::clone(&self.ctx.files), self.target(blob), self.ctx.cancel.clone());
         let mut sink = blocking(move || BlobSink::resume(files, target, &cancel)).await?;
         let mut kept = sink.offset();
-        self.written.add(kept);
+        self.written.add_kept(kept);
         self.fetched.spare(kept);
         self.sources.kept.fetch_add(kept, Relaxed);
         let registry = self.registry.for_item(&item);
@@ -126,7 +126,8 @@ impl Fetcher {
     /// A blob starts over from its first byte: nothing of it is there any more, and nothing of it is spared.
     fn begin_again(&self, taken: u64, kept: &mut u64) {
         let spared = std::mem::take(kept);
-        self.written.take_back(taken);
+        self.written.take_back_kept(spared);
+        self.written.take_back(taken.saturating_sub(spared));
         self.fetched.take_back(taken.saturating_sub(spared));
         self.fetched.spare_not(spared);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use ssh_key::public::KeyData;
 
-use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, there};
+use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, program, there};
 use super::contents;
 use super::read::document_bytes;
 use super::repeat;
@@ -33,6 +33,8 @@ pub struct Foreseen {
     pub files: u64,
     /// Bytes that are still to be written; what lies there already is hashed, not believed.
     pub to_write: u64,
+    /// Bytes of this program that come on top, where it is carried and not there yet.
+    pub program: u64,
     /// Directory of the bundle.
     pub path: PathBuf,
     /// Its serial.
@@ -82,7 +84,8 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
     };
     let root = unfinished.as_ref().or(newest.as_ref().filter(|_| same.is_some())).map(|(root, _)| root);
     let lies_there = root.map(|root| there(files, root)).transpose()?.unwrap_or_default();
-    preflight(&plan, &limits, &lies_there)?;
+    let program = program(spec, same.is_some(), &lies_there);
+    preflight((&plan, program), &limits, &lies_there)?;
     let serial = match (&unfinished, &same) {
         (Some((_, serial)), _) => next.max(*serial),
         (None, Some((document, _))) => document.serial,
@@ -98,6 +101,7 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
         files: blobs.values().map(|size| parts(*size)).sum(),
         to_write: to_write(&blobs, &lies_there, &limits),
+        program,
         path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
         goes_on: unfinished.is_some(),

@@ -24,13 +24,13 @@ impl Fetcher {
         let there = blocking(move || {
             let count = |bytes| {
                 seen.fetch_add(bytes, Relaxed);
-                meter.add(bytes);
+                meter.add_kept(bytes);
                 // A cancel is seen before the next read.
                 let _ = ctx.pause_point_blocking();
             };
             let found = store::existing_until(&*files, &target, &count, &ctx.cancel)?;
             if found.is_none() {
-                meter.take_back(seen.into_inner());
+                meter.take_back_kept(seen.into_inner());
             }
             Ok(found)
         })

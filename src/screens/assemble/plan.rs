@@ -46,7 +46,11 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
     facts.push(read_back(model.assembly.read_back));
     facts.push(match (model.assembly.tool, plan.and_then(|plan| plan.place.not_carried.as_ref())) {
         (true, Some(reason)) => ("program", format!("! not carried: {reason}"), Role::Warn),
-        (true, None) => ("program", "airlift itself is carried for the other side".to_owned(), Role::Text),
+        (true, None) => {
+            let size = plan.map(|plan| plan.place.program).filter(|size| *size > 0);
+            let size = size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)));
+            ("program", format!("airlift itself is carried for the other side{size}"), Role::Text)
+        }
         (false, _) => ("program", "not carried".to_owned(), Role::Text),
     });
     if model.assembly.keep_going {
@@ -134,7 +138,8 @@ fn destination(place: &Foreseen) -> String {
     let free = place.free.map_or_else(
         || "free space not known".to_owned(),
         |free| {
-            format!("{} free, {} after", text::bytes(free), text::bytes(free.saturating_sub(place.to_write)))
+            let taken = place.to_write.saturating_add(place.program);
+            format!("{} free, {} after", text::bytes(free), text::bytes(free.saturating_sub(taken)))
         },
     );
     format!("{parent} ({}, {free})", place.file_system)
@@ -285,6 +290,7 @@ mod tests {
             split: 0,
             files: 10,
             to_write: 60_000_000_000,
+            program: 0,
             path: "/media/stick/bundle-7".into(),
             serial: 7,
             goes_on: false,
@@ -298,6 +304,8 @@ mod tests {
     #[test]
     fn the_medium_is_told_with_what_stays_free() {
         assert_eq!(destination(&place()), "/media/stick (ext4, 100 GB free, 40.0 GB after)");
+        let carrying = Foreseen { program: 500_000_000, ..place() };
+        assert_eq!(destination(&carrying), "/media/stick (ext4, 100 GB free, 39.5 GB after)");
         let unknown = Foreseen { free: None, ..place() };
         assert_eq!(destination(&unknown), "/media/stick (ext4, free space not known)");
         assert_eq!(there(70_000_000_000, &place()), "; 10.0 GB lie there already");

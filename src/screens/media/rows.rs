@@ -22,8 +22,8 @@ use crate::widgets::table::{Column, Row, Value};
 /// The question after a directory was looked at.
 pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
 
-/// What is said while nobody knows how much is to be carried.
-const UNKNOWN: &str = "whether the list fits is known after step 2: v verifies it there";
+/// What is said of whether it fits while nobody knows how much is to be carried.
+pub(super) const UNKNOWN: &str = "fits: not known before step 2";
 
 /// The table; the reason why something cannot be chosen takes the room of all behind the size.
 pub(super) const COLUMNS: &[Column] = &[
@@ -33,7 +33,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::right("SIZE", 8),
     Column::left("FILES", 8),
     Column::right("FREE", 8),
-    Column::left("FITS", 12),
+    Column::left("FITS", 10),
 ];
 
 /// A row: a medium of those that were found, and one of its volumes.
@@ -146,6 +146,9 @@ impl Line {
         let Some((medium, volume)) = self.of(model) else { return Vec::new() };
         let mut lines = vec![(identity(medium, volume), Role::Text), (whereabouts(volume), Role::Text)];
         if let Some(volume) = volume {
+            let fits = model.needed().and_then(|needed| Fits::of(needed, volume.free));
+            let lacking = fits.filter(|fits| matches!(fits, Fits::No(_)));
+            lines.extend(lacking.map(|fits| (format!("x fits: {}", fits.words()), fits.role())));
             let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
             lines.extend(tested.map(|tested| verdict(&tested.report)));
             lines.extend(volume.limits.map(|limits| (limits.to_owned(), Role::Warn)));
@@ -214,11 +217,12 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
         return match &chosen.gone {
             Some(gone) if model.let_go() => (format!("+ {gone}: it can be carried away"), Role::Ok),
             Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
+            Some(gone) if chosen.ejected.is_some() => (format!("x {gone}"), Role::Fail),
             Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
                 match model.needed().map(|needed| Fits::of(needed, chosen.free)) {
-                    None => (format!("chosen: {name}; {UNKNOWN}"), Role::Warn),
+                    None => (format!("chosen: {name}   {UNKNOWN}"), Role::Warn),
                     Some(None) => (format!("chosen: {name} at {at}"), Role::Ok),
                     Some(Some(fits)) => {
                         (format!("chosen: {name} at {at}   fits: {}", fits.words()), fits.role())
@@ -228,8 +232,11 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
         };
     }
     let needed = match model.needed() {
-        None => UNKNOWN.to_owned(),
-        Some(needed) => format!("{} to carry", text::bytes(needed)),
+        None => "how much is to be carried is known after step 2".to_owned(),
+        Some(room) => {
+            let images = text::bytes(model.picked.checked.bytes());
+            format!("{images} to carry ({} of room)", text::bytes(room))
+        }
     };
     (format!("{needed}; nothing is chosen yet"), Role::Dim)
 }

@@ -103,8 +103,12 @@ fn media(model: &Model) -> Vec<Fact> {
 fn medium_words(medium: &Medium) -> String {
     let free: Option<u64> = medium.volumes.iter().filter_map(|volume| volume.free).max();
     let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
-    let mut words = format!("{}  {}{free}", medium.short_name(), text::bytes(medium.size));
-    words.extend(blocked(medium).map(|reason| format!("; {reason}")));
+    let stands = match blocked(medium) {
+        None => free,
+        Some(Blocked::WriteProtected | Blocked::MountedReadOnly) => ", read-only".to_owned(),
+        Some(reason) => format!(", {reason}"),
+    };
+    let mut words = format!("{}  {}{stands}", medium.short_name(), text::bytes(medium.size));
     let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
     let told = bundles.filter_map(|bundle| bundle.words.as_ref());
     let told: Vec<String> = told.map(|bundle| format!("{} {}", bundle.name, bundle.serial)).collect();
