@@ -346,6 +346,7 @@ mod tests {
             registry: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
+            host: crate::engine::media::Host::default(),
         };
         let (tell, mut told) = unbounded_channel();
         let runner = Runner::new(tell, settings, JobCtx::silent());
@@ -372,6 +373,7 @@ mod tests {
             registry: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
+            host: crate::engine::media::Host::default(),
         };
         let (tell, mut told) = unbounded_channel();
         let runner = Runner::new(tell, settings.clone(), JobCtx::silent());

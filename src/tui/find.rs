@@ -44,7 +44,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
         }
         Query::Bundles(given) => {
             let places = settings.places();
-            let media = media::ListSpec { bundles: true, ..media::ListSpec::default() };
+            let media = media::ListSpec { sources: Vec::new(), ..looking(settings) };
             let spec = OfferSpec { given: given.clone(), media, trust: places.trust, state: places.state };
             Found::Bundles(given.clone(), Arc::new(offers(spec, ctx).await?))
         }
@@ -99,7 +99,7 @@ async fn noted(settings: &Settings, ctx: &JobCtx) -> Result<Vec<NotedRun>, Failu
 /// No medium that holds this user's key or history is one to write to.
 fn looking(settings: &Settings) -> media::ListSpec {
     let sources = vec![settings.paths.data_dir().to_owned()];
-    media::ListSpec { sources, bundles: true, ..media::ListSpec::default() }
+    media::ListSpec { host: settings.host.clone(), sources, bundles: true }
 }
 
 async fn agent_keys() -> Result<Vec<KeyReport>, Failure> {

@@ -53,6 +53,7 @@ use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
 use crate::engine::ctx::JobCtx;
+use crate::engine::media::Host;
 use crate::engine::registry::RegistryOptions;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
@@ -130,6 +131,7 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
             registry: RegistryOptions::default(),
             home: std::env::home_dir(),
             zone: jiff::tz::TimeZone::system(),
+            host: Host::default(),
         },
         look: Look { theme, depth, unicode },
         keymap,

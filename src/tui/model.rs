@@ -162,6 +162,8 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// Of the clock on the wall.
     pub zone: jiff::tz::TimeZone,
+    /// Where devices and mounts are told of.
+    pub host: media::Host,
 }
 
 impl Settings {
@@ -345,7 +347,13 @@ mod tests {
     fn a_change_makes_later_steps_stale_and_never_silently_wrong() {
         let paths = Paths::new("/c".into(), "/d".into());
         let zone = jiff::tz::TimeZone::UTC;
-        let settings = Settings { paths, registry: RegistryOptions::default(), home: None, zone };
+        let settings = Settings {
+            paths,
+            registry: RegistryOptions::default(),
+            home: None,
+            zone,
+            host: media::Host::default(),
+        };
         let mut model = Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
         model.set_state(Place::Images, StepState::Ok);
         model.set_state(Place::Resolve, StepState::Warn);

@@ -75,7 +75,7 @@ impl Cut {
     pub fn words(&self) -> String {
         let came = match &self.left {
             Left::Unfinished(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
-            Left::Signed(serial) => format!("serial {serial} is signed there"),
+            Left::Signed(serial) => format!("serial {serial} signed there"),
             Left::Nothing => "nothing is written yet".to_owned(),
             Left::Away => "its medium is not there".to_owned(),
         };
@@ -112,7 +112,7 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
         let own = |one: &Unfinished| one.resumable && one.name == pack.name;
         let left = match (there.into_iter().find(own), job.signed) {
             (Some(unfinished), _) => Left::Unfinished(unfinished),
-            (None, _) if !is_there(&job, pack, ctx).await => Left::Away,
+            (None, _) if !is_there(&job, pack, settings, ctx).await => Left::Away,
             (None, Some(serial)) => Left::Signed(serial),
             (None, None) => Left::Nothing,
         };
@@ -122,8 +122,9 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
 }
 
 /// Whether a pack's destination still lies on what it lay on.
-async fn is_there(job: &InterruptedJob, pack: &PackJob, ctx: &JobCtx) -> bool {
-    let now = media::place_of(pack.to.clone(), media::ListSpec::default(), ctx).await;
+async fn is_there(job: &InterruptedJob, pack: &PackJob, settings: &Settings, ctx: &JobCtx) -> bool {
+    let spec = media::ListSpec { host: settings.host.clone(), ..media::ListSpec::default() };
+    let now = media::place_of(pack.to.clone(), spec, ctx).await;
     now.is_ok_and(|now| now.carrier().is_still(&job.carrier))
 }
 

@@ -26,13 +26,42 @@ pub(crate) struct Setting<'a> {
     pub(crate) args: &'a [&'a str],
     /// Another build of the program than the one of these tests.
     pub(crate) program: Option<&'a OsStr>,
+    /// Whether it sees nothing of what this host has mounted from devices, where that can be hidden from it.
+    pub(crate) alone: bool,
 }
 
 impl<'a> Setting<'a> {
     /// 80 by 24, a terminal of today.
     pub(crate) fn new(home: &'a Path) -> Self {
-        Self { home, size: (80, 24), term: "xterm-256color", env: &[], args: &[], program: None }
+        Self {
+            home,
+            size: (80, 24),
+            term: "xterm-256color",
+            env: &[],
+            args: &[],
+            program: None,
+            alone: false,
+        }
     }
+}
+
+/// The words before a program that take away what is mounted from devices, but for what it and its home need: in a
+/// name space of mounts of its own, so that nobody else misses it. None where this is not root, who alone may do that.
+fn hiding(home: &Path, program: &OsStr) -> Vec<OsString> {
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let needed = [home, Path::new(program), Path::new("/usr/bin"), Path::new("/etc")];
+    let kept = |point: &str| needed.iter().any(|path| path.starts_with(point) || point.starts_with("/etc/"));
+    let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("/dev/")?.split(' ').nth(1));
+    // Blanks in names are written as octal digits, which printf reads.
+    let points: Vec<&str> = rows.filter(|point| !kept(point)).collect();
+    let script = format!(
+        "for point in {}; do umount -l \"$(printf \"$point\")\"; done; exec \"$@\"",
+        points.iter().map(|point| format!("'{point}'")).collect::<Vec<_>>().join(" ")
+    );
+    ["unshare", "--mount", "--propagation", "private", "sh", "-c", &script, "sh"].map(OsString::from).to_vec()
 }
 
 /// The program in its terminal.
@@ -52,8 +81,11 @@ impl Console {
         let (columns, rows) = setting.size;
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command =
-            CommandBuilder::new(setting.program.unwrap_or(env!("CARGO_BIN_EXE_airlift").as_ref()));
+        let program = setting.program.unwrap_or(env!("CARGO_BIN_EXE_airlift").as_ref());
+        let mut words = if setting.alone { hiding(setting.home, program) } else { Vec::new() };
+        words.push(program.to_owned());
+        let mut command = CommandBuilder::new(&words[0]);
+        command.args(&words[1..]);
         command.env_clear();
         command.env("PATH", std::env::var("PATH").unwrap());
         command.env("HOME", setting.home);

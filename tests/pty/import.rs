@@ -8,10 +8,11 @@ use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 
 use crate::console::{Console, Setting};
+use crate::machine::Mount;
 use crate::rig::containerd::{Containerd, Line};
 use crate::rig::need;
 use crate::rig::registry::DockerRegistry;
-use crate::rig::world::World;
+use crate::rig::world::{World, copy_tree};
 
 /// What is said as soon as the plan can be started.
 const PLANNED: &str = "Enter asks once more, then imports";
@@ -45,7 +46,8 @@ impl Journey {
 
     /// At the import of the bundle, which verified.
     fn verified(&self) -> Console {
-        let mut console = Console::start(&Setting::new(&self.world.root.join("home")));
+        let mut console =
+            Console::start(&Setting { alone: true, ..Setting::new(&self.world.root.join("home")) });
         console.wait("Build media").keys("g").wait("step 1/4 Bundle").keys("o").wait("Open a directory");
         console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
         console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
@@ -99,6 +101,19 @@ fn digest(skopeo: &Path, place: &str) -> Digest {
         .unwrap();
     assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
     airlift::engine::hash::sha256(&output.stdout)
+}
+
+#[test]
+fn what_this_host_has_mounted_is_hidden_from_a_program_that_is_alone() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(mount) = Mount::image(&journey.world.root.join("foreign"), "ext4", 16) else { return };
+    copy_tree(&journey.bundle, &mount.path().join("bundle-1"));
+    for (alone, words) in [(false, "bundle-1"), (true, "no bundle found")] {
+        let home = journey.world.root.join("home");
+        let mut console = Console::start(&Setting { alone, ..Setting::new(&home) });
+        console.wait("Build media").keys("g").wait("step 1/4 Bundle").wait(words);
+    }
+    assert!(mount.path().join("bundle-1").is_dir(), "nobody else misses it");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use airlift::config::paths::Paths;
 use airlift::domain::trust::Accepted;
 use airlift::engine::ctx::{FixedClock, JobCtx};
 use airlift::engine::demo::run::{DemoSpec, run};
+use airlift::engine::media::Host;
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::state::{Acceptance, State};
 use airlift::tui::effects::Runner;
@@ -44,6 +45,7 @@ impl Live {
             registry: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
+            host: without_media(dir.path()),
         };
         let (tell, told) = unbounded_channel();
         let ctx = JobCtx { clock: Arc::new(FixedClock(clock)), ..JobCtx::silent() };
@@ -139,6 +141,24 @@ impl Live {
             drop(self.runner.carry_out(effect));
         }
     }
+}
+
+/// A host like this one, of which neither devices nor what they have mounted are seen: what lies there is none of the
+/// test's.
+fn without_media(dir: &Path) -> Host {
+    let (mountinfo, sys) = (dir.join("mountinfo"), dir.join("sys"));
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let around = |line: &&str| line.split(' ').nth(4).is_some_and(|point| dir.starts_with(point));
+    let lines: Vec<&str> = table.lines().filter(around).collect();
+    std::fs::write(&mountinfo, lines.join("\n")).unwrap();
+    Host { mountinfo, sys, ..Host::default() }
+}
+
+#[test]
+fn media_of_the_host_are_none_of_a_tests() {
+    let live = Live::at(now());
+    assert_eq!(live.desk.app.model.media.as_ref().map(|report| report.media.len()), Some(0));
+    assert_eq!(live.desk.app.model.gap.list().len(), 0);
 }
 
 #[test]

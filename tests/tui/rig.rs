@@ -10,7 +10,7 @@ use airlift::config::paths::Paths;
 use airlift::config::theme::{Depth, Theme};
 use airlift::domain::job::JobId;
 use airlift::engine::host::HostFacts;
-use airlift::engine::media::MediaReport;
+use airlift::engine::media::{Host, MediaReport};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::spec::JobSpec;
 use airlift::tui::app::{App, SMALLEST};
@@ -48,6 +48,7 @@ impl Desk {
             registry: RegistryOptions::default(),
             home: Some("/home/op".into()),
             zone: jiff::tz::TimeZone::UTC,
+            host: Host::default(),
         };
         Self::with(settings)
     }
