@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::domain::bundle::check_name;
 use crate::domain::trust::Accepted;
@@ -209,14 +210,7 @@ impl State {
         if document == before {
             return Ok(aside);
         }
-        let failed = |source: serde_json::Error| FileError {
-            operation: "write",
-            path: path.clone(),
-            source: source.into(),
-        };
-        let mut bytes = serde_json::to_vec_pretty(&document).map_err(failed)?;
-        bytes.push(b'\n');
-        super::sign::store::replace(self.files.as_ref(), &path, &bytes)?;
+        write(&*self.files, &path, &document)?;
         Ok(aside)
     }
 
@@ -230,6 +224,18 @@ impl State {
         }
         Ok(name)
     }
+}
+
+/// Writes a document of history, whole or not at all.
+fn write(files: &dyn Files, path: &Path, document: &impl Serialize) -> Result<()> {
+    let failed = |source: serde_json::Error| FileError {
+        operation: "write",
+        path: path.to_owned(),
+        source: source.into(),
+    };
+    let mut bytes = serde_json::to_vec_pretty(document).map_err(failed)?;
+    bytes.push(b'\n');
+    super::sign::store::replace(files, path, &bytes)
 }
 
 /// A serial that no other run on this host will take.

@@ -89,15 +89,7 @@ impl State {
         }
         let path = self.directory.join(FILE);
         let document = Document { format: FORMAT.to_owned(), references };
-        let failed = |source: serde_json::Error| FileError {
-            operation: "write",
-            path: path.clone(),
-            source: source.into(),
-        };
-        let mut bytes = serde_json::to_vec_pretty(&document).map_err(failed)?;
-        bytes.push(b'\n');
-        crate::engine::sign::store::replace(self.files.as_ref(), &path, &bytes)?;
-        Ok(())
+        super::write(&*self.files, &path, &document)
     }
 }
 
