@@ -212,6 +212,24 @@ fn an_installation_into_a_root_is_these_files_and_uninstalling_leaves_what_was_t
 }
 
 #[test]
+fn a_root_that_is_none_is_named_and_not_made() {
+    let Some(node) = node() else { return };
+    let bundle = node.bundle.to_str().unwrap();
+    let absent = node.world.root.join("absent");
+    let file = node.world.root.write("a-file", "");
+    for (root, words) in [(&absent, "No such file"), (&file, "is no directory")] {
+        let root = root.to_str().unwrap();
+        for run in [&["--install", "--root", root, bundle][..], &["--uninstall", "--root", root]] {
+            let said = Ran::of(node.serve(run)).code(2).said();
+            for words in [root, "cannot be the root of a node", words, "--root the directory"] {
+                assert!(said.contains(words), "{words}: {said}");
+            }
+        }
+    }
+    assert!(!absent.exists());
+}
+
+#[test]
 fn what_was_changed_since_stays_and_is_said() {
     let Some(node) = node() else { return };
     node.install(&[]).code(0);

@@ -31,6 +31,14 @@ pub enum ServiceError {
         /// The directory.
         path: PathBuf,
     },
+    /// The root that was given is none that can be written to.
+    #[error("{} cannot be the root of a node: {reason}", path.display())]
+    NoRoot {
+        /// As given.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No directory for the program.
     #[error("neither {} can be written to", tried.join(" nor "))]
     NoDirectory {
@@ -72,7 +80,9 @@ pub enum ServiceError {
 impl Explain for ServiceError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unit(_) | Self::Unreadable { .. } | Self::NotInstalled { .. } => Kind::Usage,
+            Self::Unit(_) | Self::Unreadable { .. } | Self::NotInstalled { .. } | Self::NoRoot { .. } => {
+                Kind::Usage
+            }
             Self::Taken { .. } | Self::Silent { .. } => Kind::Network,
             Self::Locked { .. } => Kind::Locked,
             Self::NoDirectory { .. } => Kind::Medium,
@@ -97,6 +107,11 @@ impl Explain for ServiceError {
                 "nothing was written: `ss -ltnp` shows who listens there; give another --listen".to_owned()
             }
             Self::Locked { .. } => "wait for that run to end, then run this again".to_owned(),
+            Self::NoRoot { .. } => {
+                "nothing was changed: give --root the directory where the node's root file system is mounted, and run this \
+                 as a user who may write there"
+                    .to_owned()
+            }
             Self::NoDirectory { .. } => {
                 "nothing was written: run it where one of them is writable".to_owned()
             }

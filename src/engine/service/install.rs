@@ -22,6 +22,7 @@ use crate::engine::serve::tls::{TlsFiles, acceptor};
 /// [`ServiceError`], those of verification, a file's.
 pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     let root = Root::new(spec.root.as_deref());
+    root.check()?;
     let unit = unit(&spec, &root)?;
     let text = unit.render().map_err(ServiceError::from)?;
     for bundle in &spec.bundles {

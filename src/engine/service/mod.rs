@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::service::{CONFIGURATION, UNIT_FILE};
+use crate::engine::directory;
+
 pub use error::ServiceError;
 pub use install::install;
 pub use uninstall::uninstall;
@@ -117,6 +120,28 @@ impl Root {
     fn new(root: Option<&Path>) -> Self {
         let absolute = root.map(|root| std::path::absolute(root).unwrap_or_else(|_| root.to_owned()));
         Self(absolute.filter(|root| root != Path::new("/")))
+    }
+
+    /// Refuses a root that was given and is no directory, or not to be written to: else a slip of the finger would become
+    /// a node. Blocks.
+    fn check(&self) -> std::result::Result<(), ServiceError> {
+        let Some(root) = &self.0 else { return Ok(()) };
+        let no = |path: &Path, reason: &str| {
+            Err(ServiceError::NoRoot { path: root.clone(), reason: format!("{} {reason}", path.display()) })
+        };
+        match std::fs::metadata(root) {
+            Err(error) => return no(root, &format!("cannot be looked at: {error}")),
+            Ok(meta) if !meta.is_dir() => return no(root, "is no directory"),
+            Ok(_) => {}
+        }
+        for written in [Path::new(CONFIGURATION), directory::above(Path::new(UNIT_FILE))] {
+            let written = self.real(written);
+            let there = written.ancestors().find(|path| path.is_dir()).unwrap_or(root);
+            if let Err(error) = rustix::fs::access(there, rustix::fs::Access::WRITE_OK) {
+                return no(there, &format!("cannot be written to: {}", std::io::Error::from(error)));
+            }
+        }
+        Ok(())
     }
 
     /// Whether it is this host's own.
