@@ -32,3 +32,4 @@ pub mod state;
 pub mod storage;
 pub mod store;
 pub mod watched;
+mod yaml;

@@ -125,3 +125,29 @@ fn what_k3s_has_not_imported_is_not_claimed_and_the_way_to_prove_it_later_is_sai
     node.started(&preload, &containerd, "");
     Ran::of(node.import()).code(0);
 }
+
+#[test]
+fn r27_an_import_without_any_network_asks_k3s_through_its_socket_alone() {
+    let (Some(preload), Some(containerd)) = (need("k3s-preload"), Containerd::with_cri(Line::One)) else {
+        return;
+    };
+    let (Some(strace), Some(unshare), Some(node)) = (need("strace"), need("unshare"), Node::new()) else {
+        return;
+    };
+    // What k3s imported before is asked for only.
+    Ran::of(node.import()).code(0);
+    node.started(&preload, &containerd, "");
+    node.runs(&containerd);
+    let trace = node.world.root.join("trace");
+    let inner = node.import();
+    let mut command = Command::new(unshare);
+    command.env_clear().current_dir(node.world.root.path());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.args(["-n", "--"]).arg(strace).args(["-f", "-e", "trace=network", "-o"]).arg(&trace);
+    command.arg(inner.get_program()).args(inner.get_args());
+    let proved = names(&Ran::of(command).code(0).report()["targets"][0]);
+    assert!(proved.len() >= 4 && proved.iter().all(|(_, _, problem)| problem.is_none()), "{proved:?}");
+    let trace = fs::read_to_string(trace).unwrap();
+    let sockets: Vec<&str> = trace.lines().filter(|line| line.contains(" socket(")).collect();
+    assert!(!sockets.is_empty() && sockets.iter().all(|line| line.contains("AF_UNIX")), "{sockets:#?}");
+}

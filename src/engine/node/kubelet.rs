@@ -1,9 +1,8 @@
 //! Reads a kubelet's configuration as far as it matters to imported images (KubeletConfiguration, kubelet.config.k8s.io/v1beta1).
 
-use saphyr_parser::{Event, Parser};
-
 use super::Reader;
 use crate::domain::node::Kubelet;
+use crate::engine::yaml::values;
 
 /// Where kubeadm, OpenShift, k3s and RKE2 keep it; the first that is there counts.
 const FILES: &[&str] =
@@ -16,6 +15,8 @@ const DROP_INS: &[&str] = &[
 ];
 /// Flags that kubeadm hands over besides.
 const FLAGS: &str = "var/lib/kubelet/kubeadm-flags.env";
+/// Where k3s and RKE2 are configured, and so their kubelets.
+const RANCHER: &[&str] = &["etc/rancher/k3s", "etc/rancher/rke2"];
 
 /// Reads it; nothing where there is none.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Kubelet> {
@@ -40,32 +41,66 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Kubelet> {
     }
     if let Some(flags) = reader.text(FLAGS) {
         kubelet.config.push(reader.shown(FLAGS));
-        let endpoint = flags
-            .split(|c: char| c.is_whitespace() || c == '"')
-            .find_map(|flag| flag.strip_prefix("--container-runtime-endpoint="));
-        kubelet.endpoint = endpoint.map(str::to_owned).or(kubelet.endpoint);
+        flags.split(|c: char| c.is_whitespace() || c == '"').for_each(|one| flag(one, &mut kubelet));
     }
+    RANCHER.iter().for_each(|configuration| handed_over(reader, configuration, &mut kubelet));
     (!kubelet.config.is_empty()).then_some(kubelet)
 }
 
-/// Takes over the top-level scalars of a document. YAML is read by its events, so that nothing in it is expanded.
+/// Takes over the top-level scalars of a document.
 fn apply(text: &str, kubelet: &mut Kubelet) -> Result<(), String> {
-    let (mut depth, mut key) = (0, None);
-    for event in Parser::new_from_str(text) {
-        match event.map_err(|error| error.info().to_owned())?.0 {
-            Event::MappingStart(..) | Event::SequenceStart(..) => {
-                depth += 1;
-                key = None;
-            }
-            Event::MappingEnd | Event::SequenceEnd => depth -= 1,
-            Event::Scalar(value, ..) if depth == 1 => match key.take() {
-                None => key = Some(value.into_owned()),
-                Some(key) => set(&key, &value, kubelet),
-            },
-            _ => {}
+    for (keys, value) in values(text)? {
+        if let [key] = keys.as_slice() {
+            set(key, &value, kubelet);
         }
     }
     Ok(())
+}
+
+/// What k3s or RKE2 hands over to its kubelet as flags: its `config.yaml` and drop-ins, each of which replaces the list
+/// unless its key ends with a plus.
+fn handed_over(reader: &mut Reader<'_>, configuration: &str, kubelet: &mut Kubelet) {
+    let mut paths = reader.drop_ins(&format!("{configuration}/config.yaml.d"), "");
+    paths.retain(|path| path.ends_with(".yaml") || path.ends_with(".yml"));
+    paths.insert(0, format!("{configuration}/config.yaml"));
+    let mut flags: Vec<String> = Vec::new();
+    for path in paths {
+        let Some(text) = reader.text(&path) else { continue };
+        let shown = reader.shown(&path);
+        let found = match values(&text) {
+            Ok(found) => found,
+            Err(reason) => {
+                reader.problem::<()>(&shown, &reason);
+                continue;
+            }
+        };
+        let of = |key: &str| {
+            let own = found.iter().filter(|(keys, _)| keys == &[key]).map(|(_, value)| value.clone());
+            own.collect::<Vec<_>>()
+        };
+        let (replaced, added) = (of("kubelet-arg"), of("kubelet-arg+"));
+        if !replaced.is_empty() {
+            flags = replaced;
+        } else if added.is_empty() {
+            continue;
+        }
+        flags.extend(added);
+        kubelet.config.push(shown);
+    }
+    flags.iter().for_each(|one| flag(one, kubelet));
+}
+
+/// Takes over a flag, as in `--name=value`; k3s leaves out the dashes.
+fn flag(text: &str, kubelet: &mut Kubelet) {
+    let Some((name, value)) = text.trim_start_matches('-').split_once('=') else { return };
+    let key = match name {
+        "image-gc-high-threshold" => "imageGCHighThresholdPercent",
+        "image-gc-low-threshold" => "imageGCLowThresholdPercent",
+        "minimum-image-ttl-duration" => "imageMinimumGCAge",
+        "container-runtime-endpoint" => "containerRuntimeEndpoint",
+        _ => return,
+    };
+    set(key, value, kubelet);
 }
 
 fn set(key: &str, value: &str, kubelet: &mut Kubelet) {

@@ -278,6 +278,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_k3s_hands_over_to_its_kubelet_counts_and_a_drop_in_replaces_or_adds() {
+        let root = tempfile::tempdir().unwrap();
+        let (root, base) = (root.path(), "etc/rancher/k3s");
+        let args = "write-kubeconfig-mode: \"0644\"\nkubelet-arg:\n- image-gc-high-threshold=100\n- --image-gc-low-threshold=70\n";
+        write(root, &format!("{base}/config.yaml"), args);
+        let thresholds = |facts: NodeFacts| facts.kubelet.map(|kubelet| (kubelet.gc_high, kubelet.gc_low));
+        assert_eq!(thresholds(find(root, &RealFiles).await), Some((100, 70)));
+        write(
+            root,
+            &format!("{base}/config.yaml.d/10.yaml"),
+            "kubelet-arg+: minimum-image-ttl-duration=24h\n",
+        );
+        write(root, &format!("{base}/config.yaml.d/10.txt"), "kubelet-arg: image-gc-high-threshold=1\n");
+        let facts = find(root, &RealFiles).await;
+        let kubelet = facts.kubelet.clone().unwrap();
+        assert_eq!((kubelet.gc_minimum_age.as_str(), kubelet.config.len()), ("24h", 2));
+        assert_eq!(thresholds(facts), Some((100, 70)));
+        write(root, &format!("{base}/config.yaml.d/20.yml"), "kubelet-arg: [image-gc-high-threshold=60]\n");
+        assert_eq!(thresholds(find(root, &RealFiles).await), Some((60, 80)), "the list before is gone");
+    }
+
+    #[tokio::test]
     async fn a_socket_without_a_runtime_behind_it_and_a_broken_configuration_are_said() {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), "etc/containerd/config.toml", "version = \n");

@@ -3,17 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use saphyr_parser::{Event, Parser};
-
 use crate::domain::k3s::{BELOW_DATA, Settings};
 use crate::engine::directory;
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::yaml::{Values, values};
 
 /// A configuration file with more bytes is not read.
 const MAX_CONFIG: u64 = 1 << 20;
-/// Deeper nesting is refused, and so are documents with more values.
-const MAX_DEPTH: usize = 32;
-const MAX_VALUES: usize = 10_000;
 /// Drop-ins beyond this number are not read.
 const MAX_DROP_INS: usize = 1000;
 
@@ -44,9 +40,6 @@ const PROGRAMS: [Program; 2] = [
         configuration: "etc/rancher/rke2",
     },
 ];
-
-/// Scalars with the keys that lead to them; items of a list have the keys of the list.
-type Values = Vec<(Vec<String>, String)>;
 
 /// Reads what is there; what cannot be read is said in the second part. Blocks.
 pub(super) fn read(files: &dyn Files, images: &Path) -> (Settings, Vec<String>) {
@@ -151,50 +144,6 @@ fn text(files: &dyn Files, path: &Path) -> Result<Option<String>, String> {
     }
     let bytes = read_whole(open, MAX_CONFIG).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8".to_owned())
-}
-
-/// A document by its events, so that nothing in it is expanded.
-fn values(text: &str) -> Result<Values, String> {
-    // Per open collection: whether it is a mapping, and the key whose value comes next.
-    let mut stack: Vec<(bool, Option<String>)> = Vec::new();
-    let mut found = Values::new();
-    for event in Parser::new_from_str(text) {
-        let (event, span) =
-            event.map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))?;
-        match event {
-            Event::MappingStart(..) | Event::SequenceStart(..) if stack.len() >= MAX_DEPTH => {
-                return Err(format!("line {}: it is nested deeper than {MAX_DEPTH}", span.start.line()));
-            }
-            Event::MappingStart(..) => stack.push((true, None)),
-            Event::SequenceStart(..) => stack.push((false, None)),
-            Event::MappingEnd | Event::SequenceEnd => {
-                stack.pop();
-                ended(&mut stack);
-            }
-            Event::Alias(..) => ended(&mut stack),
-            Event::Scalar(value, ..) => match stack.last_mut() {
-                Some((true, key @ None)) => *key = Some(value.into_owned()),
-                Some(_) => {
-                    let keys = stack.iter().filter_map(|(_, key)| key.clone()).collect();
-                    found.push((keys, value.into_owned()));
-                    ended(&mut stack);
-                }
-                None => {}
-            },
-            _ => {}
-        }
-        if found.len() > MAX_VALUES {
-            return Err(format!("it holds more than {MAX_VALUES} values"));
-        }
-    }
-    Ok(found)
-}
-
-/// A value has ended: the mapping around it, if it lies in one, goes on with a key.
-fn ended(stack: &mut [(bool, Option<String>)]) {
-    if let Some((true, key)) = stack.last_mut() {
-        *key = None;
-    }
 }
 
 /// Registries with the hosts of their endpoints.
