@@ -241,8 +241,7 @@ fn settle_type(raw: &Raw, declared: Option<&str>) -> Result<String, ManifestErro
     if index_like && (manifest_like || raw.fs_layers.is_some()) {
         return Err(ManifestError::Ambiguous);
     }
-    let schema1 = |name: &str| matches!(name, mt::DOCKER_SCHEMA1 | mt::DOCKER_SCHEMA1_SIGNED);
-    if raw.fs_layers.is_some() || raw.schema_version == 1 || declared.is_some_and(schema1) {
+    if raw.fs_layers.is_some() || raw.schema_version == 1 || declared.is_some_and(mt::is_schema1) {
         return Err(ManifestError::Schema1);
     }
     let media_type = match (declared, raw.media_type.as_deref()) {

@@ -37,6 +37,11 @@ pub fn is_document(media_type: &str) -> bool {
     is_index(media_type) || is_manifest(media_type)
 }
 
+/// Whether this is Docker schema 1, signed or not.
+pub fn is_schema1(media_type: &str) -> bool {
+    matches!(media_type, DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED)
+}
+
 /// Whether this is a Docker type, which OCI-only registries refuse.
 pub fn is_docker(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.docker.")

@@ -10,6 +10,7 @@ use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::hash::sha256;
+use serde_json::{Value, json};
 
 use crate::rig::world::{Ran, World, copy_tree};
 use crate::rig::{need, need_env};
@@ -406,4 +407,61 @@ fn parts_are_checked_one_by_one_and_joined_are_the_blob() {
         vec!["not listed".to_owned(), left_over.clone()]
     };
     subject.refused(10, one_more);
+}
+
+/// A copy in which an image is a manifest of Docker schema 1, signed anew by the one who is trusted.
+fn with_schema1(subject: &Subject) -> (tempfile::TempDir, PathBuf) {
+    let (place, copy) = subject.copy();
+    let v1 = br#"{"schemaVersion":1,"name":"team/docker","tag":"1","architecture":"amd64","fsLayers":[],"history":[]}"#;
+    let (media_type, digest) = ("application/vnd.docker.distribution.manifest.v1+json", sha256(v1));
+    std::fs::write(copy.join(digest.layout_path()), v1).unwrap();
+    let read =
+        |path: &str| -> Value { serde_json::from_slice(&std::fs::read(copy.join(path)).unwrap()).unwrap() };
+    let (mut document, mut index) = (read(MANIFEST), read("index.json"));
+    let images = document["images"].as_array_mut().unwrap();
+    let image = images.iter_mut().find(|image| image["reference"].to_string().contains("docker:1")).unwrap();
+    let old = image["digest"].take();
+    (image["digest"], image["mediaType"]) = (json!(digest), json!(media_type));
+    for entry in index["manifests"].as_array_mut().unwrap().iter_mut().filter(|entry| entry["digest"] == old)
+    {
+        (entry["digest"], entry["mediaType"], entry["size"]) =
+            (json!(digest), json!(media_type), json!(v1.len()));
+    }
+    let blob =
+        json!({"digest": digest, "size": v1.len(), "mediaType": media_type, "path": digest.layout_path()});
+    document["blobs"].as_array_mut().unwrap().push(blob);
+    for (total, more) in [("blobs", 1), ("bytes", v1.len() as u64)] {
+        document["totals"][total] = json!(document["totals"][total].as_u64().unwrap() + more);
+    }
+    let index = index.to_string();
+    let files = document["files"].as_array_mut().unwrap();
+    let entry = files.iter_mut().find(|file| file["path"] == "index.json").unwrap();
+    (entry["size"], entry["sha256"]) = (json!(index.len()), json!(sha256(index.as_bytes()).hex()));
+    std::fs::write(copy.join("index.json"), &index).unwrap();
+    std::fs::write(copy.join(MANIFEST), document.to_string()).unwrap();
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-Y", "sign", "-q", "-n", "airlift-bundle", "-f"]).arg(subject.world.root.join("signing"));
+    assert!(sign.arg(copy.join(MANIFEST)).stderr(Stdio::null()).status().unwrap().success());
+    std::fs::rename(copy.join(format!("{MANIFEST}.sig")), copy.join(subject.signature())).unwrap();
+    (place, copy)
+}
+
+#[test]
+fn an_image_of_docker_schema_1_is_named_also_where_it_is_signed() {
+    let Some(subject) = subject(&[]) else { return };
+    let (_place, copy) = with_schema1(&subject);
+    let layout = subject.world.root.join("layout");
+    let into = format!("oci:{}", layout.display());
+    let copy = copy.to_str().unwrap();
+    // On a host that knows nothing of the other bundle of that serial.
+    let state = subject.world.root.join("state").display().to_string();
+    for run in
+        [&["verify", copy, "--state", &state][..], &["import", copy, "--state", &state, "--into", &into]]
+    {
+        let said = subject.world.run(run).code(10).said();
+        for words in ["docker:1", "is of Docker schema 1", "pack it anew"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+    assert!(!layout.exists());
 }

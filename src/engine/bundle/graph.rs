@@ -15,6 +15,16 @@ pub const MAX_CONFIG: u64 = 8 * 1024 * 1024;
 /// What the graph breaks.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphError {
+    /// A manifest of a format that nobody takes any more.
+    #[error(
+        "{parent}: its manifest {digest} is of Docker schema 1, which runtimes and registries no longer take"
+    )]
+    Schema1 {
+        /// The image, or the index that lists it.
+        parent: String,
+        /// The manifest.
+        digest: Digest,
+    },
     /// A document that is no manifest.
     #[error("{path}: {reason}")]
     Document {
@@ -65,7 +75,13 @@ impl Explain for GraphError {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec!["the bundle is inconsistent in itself: pack it again, and tell whoever signed it".to_owned()]
+        let hint = match self {
+            Self::Schema1 { .. } => {
+                "airlift packs none: have the image built or pushed again with a current tool, and pack it anew"
+            }
+            _ => "the bundle is inconsistent in itself: pack it again, and tell whoever signed it",
+        };
+        vec![hint.to_owned()]
     }
 }
 
@@ -204,6 +220,12 @@ impl Graph {
                 actual: blob.size,
             }
             .into());
+        }
+        if mt::is_schema1(&descriptor.media_type) {
+            // Nothing in it says what its layers are, so that what lies there cannot be held against it.
+            return Err(
+                GraphError::Schema1 { parent: parent.to_owned(), digest: descriptor.digest.clone() }.into()
+            );
         }
         self.seen.insert(descriptor.digest.clone());
         // The same bytes may be a layer of one image and a manifest by another descriptor.
