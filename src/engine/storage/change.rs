@@ -303,7 +303,12 @@ fn storage_conf(files: &dyn Files, spec: &NodeSpec, store: &Path, undo: bool) ->
     let (path, text) = current(files, spec)?;
     let store = store.display().to_string();
     let mut changes = Vec::new();
-    for (path, text) in std::iter::once((path, text)).chain(above(files, &spec.root)?) {
+    if let Some(former) = former(files, spec, &path, &store)?.filter(|_| undo) {
+        changes.push(FileChange::new(path.clone(), Some(text.clone()), former));
+    }
+    let is_known = !changes.is_empty();
+    let main = std::iter::once((path, text)).filter(|_| !is_known);
+    for (path, text) in main.chain(above(files, &spec.root)?) {
         let edited = if undo { edit::remove(&text, &store) } else { edit::add(&text, &store) };
         let edited = edited.map_err(|reason| ConfError { path: path.clone(), reason })?;
         if let Some(after) = edited {
@@ -312,6 +317,22 @@ fn storage_conf(files: &dyn Files, spec: &NodeSpec, store: &Path, undo: bool) ->
         }
     }
     Ok(changes)
+}
+
+/// What a file was before the store was entered, where that is known: as its backup says, or not there, where nothing is
+/// in it but what it was made with.
+fn former(files: &dyn Files, spec: &NodeSpec, path: &Path, store: &str) -> Result<Option<Option<String>>> {
+    let Some(text) = read(files, path)? else { return Ok(None) };
+    let leads = |before: &str| edit::leads(before, store, &text);
+    if let Some(backup) = read(files, &directory::suffixed(path, BACKUP))? {
+        return Ok(leads(&backup).then_some(Some(backup)));
+    }
+    let system =
+        read(files, &below(&spec.root, Path::new(conf::USR)))?.filter(|_| !path.ends_with(conf::USR));
+    let users = system.as_deref().and_then(|system| edit::for_user(system).ok());
+    let fresh = [edit::FRESH, edit::FRESH_USER];
+    let made = fresh.into_iter().chain(system.as_deref()).chain(users.as_deref()).any(leads);
+    Ok(made.then_some(None))
 }
 
 fn read(files: &dyn Files, path: &Path) -> Result<Option<String>> {
@@ -325,7 +346,11 @@ fn read(files: &dyn Files, path: &Path) -> Result<Option<String>> {
     text.map(Some).map_err(|error| ConfError { path: path.to_owned(), reason: error.to_string() }.into())
 }
 
-fn has_crio(files: &dyn Files, root: &Path) -> Result<bool> {
+/// Whether CRI-O is installed on the node.
+///
+/// # Errors
+/// A file error.
+pub(crate) fn has_crio(files: &dyn Files, root: &Path) -> Result<bool> {
     for path in CRIO {
         if files.stat(&below(root, Path::new(path)))?.is_some() {
             return Ok(true);
@@ -452,9 +477,34 @@ mod tests {
         let there =
             std::fs::read_to_string(below(&spec.root, Path::new("/usr/share/containers/storage.conf")));
         assert_eq!(there.unwrap(), OCK);
-        let (_root, spec) = node(&[]);
-        run(&spec);
-        assert_eq!(stores(&spec), [PathBuf::from(STORE)]);
+        let (_root, fresh) = node(&[]);
+        run(&fresh);
+        assert_eq!(stores(&fresh), [PathBuf::from(STORE)]);
+        for spec in [spec, fresh] {
+            run(&NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() });
+            assert!(!below(&spec.root, Path::new(ETC)).exists(), "it was not there before");
+        }
+    }
+
+    #[test]
+    fn undone_the_file_is_what_it_was_to_the_byte() {
+        let undo = |spec: &NodeSpec| NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
+        for before in [
+            "[storage]\ndriver = \"overlay\"\n",
+            "[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = []\n",
+            "[storage]\n[storage.options]\n",
+        ] {
+            let (_root, spec) = node(&[(ETC, before)]);
+            run(&spec);
+            run(&undo(&spec));
+            let etc = below(&spec.root, Path::new(ETC));
+            assert_eq!(std::fs::read_to_string(&etc).unwrap(), before);
+            run(&spec);
+            std::fs::write(&etc, std::fs::read_to_string(&etc).unwrap() + "# later\n").unwrap();
+            run(&undo(&spec));
+            let after = std::fs::read_to_string(&etc).unwrap();
+            assert!(after.contains("# later") && !after.contains(STORE), "{after}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::engine::files::{Files, open_named, read_whole};
 /// The main file that an administrator writes.
 pub const ETC: &str = "/etc/containers/storage.conf";
 /// The main file of the distribution, read where the other is not there.
-const USR: &str = "/usr/share/containers/storage.conf";
+pub(super) const USR: &str = "/usr/share/containers/storage.conf";
 /// Where root's images are when no file says otherwise.
 const GRAPHROOT: &str = "/var/lib/containers/storage";
 /// Names the one file to read.

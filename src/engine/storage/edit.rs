@@ -66,11 +66,39 @@ pub fn add(text: &str, store: &str) -> Result<Option<String>, String> {
     Ok(Some(document.to_string()))
 }
 
-/// The text without a store; nothing where it is not in it.
+/// The text without a store; nothing where it is not in it. A list that it was alone in goes too, where it was made for it.
 ///
 /// # Errors
 /// As [`add`].
 pub fn remove(text: &str, store: &str) -> Result<Option<String>, String> {
+    Ok(match without_list(text, store) {
+        Some(former) => Some(former),
+        None => without_entry(text, store)?,
+    })
+}
+
+/// Whether to enter a store into a text gives another one, byte by byte.
+pub fn leads(before: &str, store: &str, after: &str) -> bool {
+    add(before, store).ok().flatten().as_deref() == Some(after)
+}
+
+/// The text without the list and, where nothing else is in it, its table.
+fn without_list(text: &str, store: &str) -> Option<String> {
+    let mut bare = parse(text).ok()?;
+    let options = bare.get_mut(PATH[0])?.get_mut(PATH[1])?.as_table_like_mut()?;
+    options.remove(KEY)?;
+    let last = options.is_empty();
+    let mut barer = bare.clone();
+    if last {
+        barer.get_mut(PATH[0])?.as_table_like_mut()?.remove(PATH[1]);
+    } else if let Some(options) = barer.get_mut(PATH[0])?.get_mut(PATH[1])?.as_table_mut() {
+        // Other tables in it may have been there without its header.
+        options.set_implicit(true);
+    }
+    [barer, bare].into_iter().map(|one| one.to_string()).find(|former| leads(former, store, text))
+}
+
+fn without_entry(text: &str, store: &str) -> Result<Option<String>, String> {
     let mut document = parse(text)?;
     let mut item = document.as_item_mut();
     for part in PATH.into_iter().chain([KEY]) {
@@ -176,6 +204,23 @@ mod tests {
             assert_eq!(read(&undone), read(before));
             assert_eq!(undone.matches('#').count(), before.matches('#').count(), "comments stay: {undone}");
             assert_eq!(remove(&undone, STORE).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_list_that_was_made_for_the_store_goes_with_it_and_one_with_words_stays() {
+        for before in [
+            "",
+            "[storage]\ndriver = \"overlay\"\n",
+            "[storage]\ndriver = \"overlay\"\n[storage.options]\npull_options = {}\n[storage.options.overlay]\nmountopt = \"nodev\"\n",
+            "[storage]\ndriver = \"overlay\"\n[storage.options.overlay]\nmountopt = \"nodev\"\n",
+            "[storage.options]\n# ours\nadditionalimagestores = [] # none yet\n",
+            FRESH,
+            FRESH_USER,
+        ] {
+            let entered = add(before, STORE).unwrap().unwrap();
+            assert!(leads(before, STORE, &entered) && !leads(before, "/srv", &entered));
+            assert_eq!(remove(&entered, STORE).unwrap().as_deref(), Some(before));
         }
     }
 
