@@ -204,7 +204,7 @@ actions! {
     ImportEdit Import "import.edit" ["e"] Reads - "edit" "Change what becomes of names that are taken, and of the others when one image fails";
     ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";
     ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
-    ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back the names that an import gave to images in the runtimes of this node";
+    ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
     ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
     CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Go on with another bundle";

@@ -104,7 +104,7 @@ pub enum Command {
     Verify(commands::verify::Args),
     /// Verify a bundle and import it into registries, layouts or archives
     Import(commands::import::Args),
-    /// Take back the names that an import gave to images in the runtimes of this node
+    /// Take back what an import changed: names of images in runtimes of this node, files of the node
     Undo(commands::undo::Args),
     /// Keys and the trust store
     Key(commands::key::Args),

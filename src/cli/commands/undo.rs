@@ -9,7 +9,7 @@ use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
-/// Take back the names that an import gave to images in the runtimes of this node
+/// Take back what an import changed: names of images in runtimes of this node, files of the node
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What a run noted, as --list names it, or what `airlift import --json` printed, kept in a file. Without it, the
