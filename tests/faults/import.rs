@@ -156,7 +156,7 @@ fn an_import_that_ends_early_says_which_images_are_in_which_target() {
     let registry = format!("registry:http://{}", server.host());
     let (first, last) = (world.root.join("first"), world.root.join("last"));
     let mut command = import(&world, &bundle, &format!("oci:{}", first.display()));
-    command.args(["--into", &registry, "--into", &format!("oci:{}", last.display())]);
+    command.args(["--into", &registry, "--into", &format!("oci:{}", last.display()), "--json"]);
     let ran = Ran::of(command).code(15);
     let (a, b) = (world.reference("team/a:1"), world.reference("team/b:1"));
     for line in [
@@ -166,6 +166,19 @@ fn an_import_that_ends_early_says_which_images_are_in_which_target() {
     ] {
         assert!(ran.said().contains(&line), "{line:?} is not in {}", ran.said());
     }
+    // The same for programs, a line for each target.
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let landed: Vec<_> = lines.filter(|line| line["event"] == "landed").collect();
+    assert_eq!(landed.len(), 3, "{}", ran.stdout);
+    let of = |target: &str| landed.iter().find(|line| line["target"] == *target).unwrap();
+    let (there, missing) = (&of(&registry)["there"], &of(&registry)["missing"]);
+    assert_eq!((there, missing), (&json!([a]), &json!([b])), "{landed:?}");
+    assert!(of(&registry)["reason"].to_string().contains("403"), "{landed:?}");
+    let whole = of(&format!("oci:{}", first.display()));
+    assert_eq!(
+        (&whole["there"], &whole["added"], &whole["missing"]),
+        (&json!([a, b]), &json!([a, b]), &json!([]))
+    );
 }
 
 #[test]
