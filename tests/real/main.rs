@@ -30,6 +30,8 @@ mod import_containerd_live;
 #[cfg(test)]
 mod import_containerd_undo;
 #[cfg(test)]
+mod import_denied;
+#[cfg(test)]
 mod import_k3s;
 #[cfg(test)]
 mod import_k3s_live;

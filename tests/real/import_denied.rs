@@ -1,0 +1,125 @@
+//! Import by a user who may not: each target says by name what is in the way and what is next, and nothing is written.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use airlift::engine::demo::sample::ImageSpec;
+
+use crate::rig::world::{Ran, World};
+use crate::rig::{need, need_root};
+
+/// The user who may nothing.
+const NOBODY: &str = "65534";
+
+struct Host {
+    world: World,
+    bundle: PathBuf,
+    setpriv: PathBuf,
+    program: PathBuf,
+}
+
+impl Host {
+    fn new() -> Option<Self> {
+        let setpriv = need("setpriv")?;
+        if !need_root() {
+            return None;
+        }
+        let world = World::start()?;
+        world.push(|layout, host| {
+            layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("app")).unwrap()
+        });
+        let bundle = world.packed(&["HOST/team/app:1"]);
+        // The tests' own may lie where nobody else looks.
+        let program = world.root.join("airlift");
+        let built = world.command().get_program().to_owned();
+        if std::fs::hard_link(&built, &program).is_err() {
+            std::fs::copy(&built, &program).unwrap();
+        }
+        let readable = Command::new("chmod").args(["-R", "a+rX"]).arg(world.root.path()).status().unwrap();
+        assert!(readable.success());
+        Some(Self { world, bundle, setpriv, program })
+    }
+
+    fn import(&self, into: &str, more: &[&str]) -> Ran {
+        let inner = self.world.command();
+        let mut command = Command::new(&self.setpriv);
+        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"]).arg(&self.program);
+        command.env_clear().current_dir(self.world.root.path());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command.arg("import").arg(&self.bundle).args(["--into", into]).args(more);
+        Ran::of(command)
+    }
+
+    /// A directory of root's.
+    fn directory(&self, name: &str, mode: u32) -> PathBuf {
+        let path = self.world.root.join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).unwrap().next().is_none()
+}
+
+#[test]
+fn each_target_that_may_not_be_written_is_named_with_the_next_step() {
+    let Some(host) = Host::new() else { return };
+    for (name, mode) in [("open", 0o755), ("closed", 0o700)] {
+        let directory = host.directory(name, mode);
+        let targets = ["oci:DIR/layout", "oci:DIR", "oci-archive:DIR/all.tar", "docker-archive:DIR/all.tar"];
+        for target in targets.map(|target| target.replace("DIR", directory.to_str().unwrap())) {
+            let said = host.import(&target, &[]).code(1).said();
+            for words in [directory.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+                assert!(said.contains(words), "{target}: {words}: {said}");
+            }
+            assert!(is_empty(&directory), "{target}");
+        }
+    }
+}
+
+#[test]
+fn an_images_directory_of_k3s_or_rke2_that_is_root_s_is_named_with_the_next_step() {
+    let Some(host) = Host::new() else { return };
+    for (program, mode) in [("k3s", 0o755), ("rke2", 0o700)] {
+        let data = host.directory(&format!("node/var/lib/rancher/{program}/agent"), mode);
+        let images = data.join("images");
+        std::fs::create_dir_all(&images).unwrap();
+        let target = format!("k3s:{}", images.display());
+        for more in [&[][..], &["--dry-run"]] {
+            // A directory that can be looked into is known to be closed only when it is written to.
+            if more.is_empty() || mode == 0o700 {
+                let said = host.import(&target, more).code(1).said();
+                for words in [images.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+                    assert!(said.contains(words), "{program}: {words}: {said}");
+                }
+            }
+            assert!(is_empty(&images), "{program}");
+        }
+    }
+}
+
+#[test]
+fn a_socket_that_is_root_s_and_a_store_that_is_are_named_with_the_next_step() {
+    let Some(host) = Host::new() else { return };
+    let socket = host.directory("run", 0o755).join("containerd.sock");
+    let _listening = UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let said = host.import(&format!("containerd:{}", socket.display()), &[]).code(16).said();
+    for words in ["permission denied to connect to", socket.to_str().unwrap(), "run this as root"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let (Some(_), store) = (need("skopeo"), host.directory("store", 0o755)) else { return };
+    let said = host
+        .import(&format!("containers-storage:{}", store.display()), &["--storage-conf", "none"])
+        .code(1)
+        .said();
+    for words in [store.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(is_empty(&store));
+}
