@@ -48,6 +48,24 @@ fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
 }
 
 #[test]
+fn what_could_not_be_taken_back_is_not_done() {
+    let Some(node) = node(&[]) else { return };
+    let conf = node.conf();
+    let before = std::fs::read_to_string(&conf).unwrap();
+    let state = node.world.root.write("state", "a file where a directory must be");
+    let more = ["--state", state.to_str().unwrap()];
+    let refused = import(&node, &conf, &more);
+    assert!(refused.exit != Some(0) && !node.store().exists(), "{}", refused.said());
+    for words in ["cannot be noted in", state.to_str().unwrap(), "--state DIR"] {
+        assert!(refused.said().contains(words), "{words}: {}", refused.said());
+    }
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    // Where no file is changed there is nothing to be noted.
+    import(&node, &conf, &[&more[..], &["--storage-conf", "none", "--only", &node.full(APP)]].concat())
+        .code(0);
+}
+
+#[test]
 fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first() {
     let Some(node) = node(&[]) else { return };
     let conf = node.conf();

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::containerd::names::Change;
+use super::error::ImportError;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
-use crate::engine::error::{FileError, Result};
+use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::files::{Files, OutFile, open_named, read_whole};
 use crate::engine::storage::change::FileChange;
 
@@ -22,6 +23,8 @@ const DIRECTORY: &str = "imports";
 const SUFFIX: &str = ".jsonl";
 /// Bytes of a file that are read at most.
 pub(super) const MOST: u64 = 256 << 20;
+/// Bytes that must find room before anything is changed: some dozen names.
+const PROBE: usize = 4096;
 /// Files that are kept; the oldest go first.
 const KEPT: usize = 100;
 /// Entries of the directory that are looked at, at most.
@@ -116,8 +119,6 @@ pub(super) struct Changes {
 struct State {
     out: Option<(PathBuf, Box<dyn OutFile>)>,
     known: HashSet<String>,
-    /// Whether it cannot be noted, and that was said.
-    off: bool,
 }
 
 impl Changes {
@@ -128,19 +129,34 @@ impl Changes {
         Self { ctx: ctx.clone(), directory, begun, state: Mutex::default() }
     }
 
-    /// Notes changes that are about to be made; those that are noted already are not noted again. Where that cannot be
-    /// done it is said, once: pods wait for the images, and taking them back is a help only. Blocks.
-    pub(super) fn note(&self, target: &Target, changes: impl IntoIterator<Item = Noted>) {
-        let Some(directory) = &self.directory else { return };
+    /// Finds out whether changes can be noted, before the first of them: what could not be taken back is not done. Blocks.
+    ///
+    /// # Errors
+    /// [`ImportError::Unnoted`].
+    pub(super) fn ready(&self) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        self.probe(directory).map_err(|error| unnoted(directory, &error))
+    }
+
+    fn probe(&self, directory: &Path) -> Result<()> {
+        let files = &*self.ctx.files;
+        directory::create(files, directory)?;
+        let path = directory.join(format!(".probe-{}", uuid::Uuid::now_v7()));
+        let failed = |source| FileError { operation: "write", path: path.clone(), source };
+        let mut out = files.create(&path)?;
+        let written = out.write_all(&[0; PROBE]).and_then(|()| out.sync()).map_err(failed);
+        files.remove(&path)?;
+        Ok(written?)
+    }
+
+    /// Notes changes that are about to be made; those that are noted already are not noted again. Blocks.
+    ///
+    /// # Errors
+    /// [`ImportError::Unnoted`]: they are not to be made then.
+    pub(super) fn note(&self, target: &Target, changes: impl IntoIterator<Item = Noted>) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.off {
-            return;
-        }
-        if let Err(error) = self.write(directory, &mut state, (target, changes)) {
-            state.off = true;
-            let words = "airlift undo will not know what this run changes from here on";
-            self.ctx.warn(format!("{words}: {}", error.message()));
-        }
+        self.write(directory, &mut state, (target, changes)).map_err(|error| unnoted(directory, &error))
     }
 
     fn write(
@@ -199,6 +215,11 @@ impl Changes {
         }
         Ok((path, out))
     }
+}
+
+fn unnoted(directory: &Path, error: &EngineError) -> EngineError {
+    let (kind, reason) = (error.kind(), error.message());
+    ImportError::Unnoted { directory: directory.to_owned(), kind, reason }.into()
 }
 
 fn directory_of(history: &Path) -> PathBuf {
@@ -323,10 +344,7 @@ pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
 mod tests {
     use super::*;
     use crate::domain::digest::Digest;
-    use crate::domain::progress::Event;
-    use crate::engine::ctx::Recording;
     use crate::engine::files::RealFiles;
-    use std::sync::Arc;
 
     fn change(name: &str) -> Change {
         Change { name: name.to_owned(), digest: Digest::sha256(&[1; 32]), was: None }
@@ -345,21 +363,18 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_noted_that_is_said_once_and_holds_nothing_up() {
+    fn where_nothing_can_be_noted_nothing_is_to_be_changed() {
         let dir = tempfile::tempdir().unwrap();
         let history = dir.path().join("a file");
         std::fs::write(&history, "").unwrap();
-        let said = Arc::new(Recording::default());
-        let changes = Changes::new(&JobCtx::new(said.clone()), Some(&history), "a-1".to_owned());
-        let target: Target = "containerd".parse().unwrap();
-        changes.note(&target, [named("a:1")]);
-        changes.note(&target, [named("a:2")]);
-        let said = said.events();
-        assert!(
-            matches!(&said[..], [Event::Warning { text }] if text.contains("airlift undo will not know")),
-            "{said:?}"
-        );
+        let (changes, target) = (run(&history, "a-1"), "containerd".parse().unwrap());
+        for error in [changes.ready().unwrap_err(), changes.note(&target, [named("a:1")]).unwrap_err()] {
+            let said = error.message();
+            assert!(said.contains("a file/imports") && error.hints()[0].contains("--state DIR"), "{said}");
+        }
         assert_eq!(changes.file(), None);
+        run(dir.path(), "a-1").ready().unwrap();
+        assert_eq!(std::fs::read_dir(dir.path().join(DIRECTORY)).unwrap().count(), 0, "it leaves nothing");
     }
 
     #[test]
@@ -369,10 +384,10 @@ mod tests {
         assert_eq!(runs(&RealFiles, dir.path()).unwrap(), []);
         for bundle in ["a-1", "a-2"] {
             let changes = run(dir.path(), bundle);
-            changes.note(&target, []);
+            changes.note(&target, []).unwrap();
             assert_eq!(changes.file(), None, "a run that changes nothing leaves no file");
-            changes.note(&target, [named("a:1"), named("a:2")]);
-            changes.note(&target, [named("a:2"), named("a:3")]);
+            changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
+            changes.note(&target, [named("a:2"), named("a:3")]).unwrap();
         }
         let runs = runs(&RealFiles, dir.path()).unwrap();
         let said =
@@ -390,8 +405,8 @@ mod tests {
     fn what_a_later_run_gave_again_is_no_longer_the_earlier_one_s() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();
-        run(dir.path(), "a-1").note(&target, [named("a:1"), named("a:2")]);
-        run(dir.path(), "a-2").note(&target, [named("a:2")]);
+        run(dir.path(), "a-1").note(&target, [named("a:1"), named("a:2")]).unwrap();
+        run(dir.path(), "a-2").note(&target, [named("a:2")]).unwrap();
         let runs = runs(&RealFiles, dir.path()).unwrap();
         let changes = || vec![change("a:1"), change("a:2")];
         let report = dir.path().join("report.json");
@@ -416,7 +431,7 @@ mod tests {
         let (changes, target) = (run(dir.path(), "a-1"), "containers-storage:/x".parse().unwrap());
         let text = r#"{"path":"/etc/containers/storage.conf","diff":["+b"],"before":"a\n","after":"a\nb\n"}"#;
         let file: FileChange = serde_json::from_str(text).unwrap();
-        changes.note(&target, [Noted::File(file.clone()), named("a:1")]);
+        changes.note(&target, [Noted::File(file.clone()), named("a:1")]).unwrap();
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, all) = parse(&text).unwrap();
         assert_eq!(all, [Made { target, changes: vec![change("a:1")], files: vec![file] }]);
@@ -428,7 +443,7 @@ mod tests {
     fn a_line_that_was_cut_off_is_no_change_and_other_files_are_none() {
         let dir = tempfile::tempdir().unwrap();
         let changes = run(dir.path(), "a-1");
-        changes.note(&"containerd".parse().unwrap(), [named("a:1"), named("a:2")]);
+        changes.note(&"containerd".parse().unwrap(), [named("a:1"), named("a:2")]).unwrap();
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, targets) = parse(&text[..text.len() - 5]).unwrap();
         assert_eq!(targets[0].changes, [change("a:1")]);
@@ -441,7 +456,7 @@ mod tests {
     fn old_files_go_when_there_are_many() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..KEPT + 3 {
-            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [named("a:1")]);
+            run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [named("a:1")]).unwrap();
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));

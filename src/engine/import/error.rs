@@ -23,6 +23,16 @@ pub enum ImportError {
     /// Two images would get one name.
     #[error(transparent)]
     Clash(#[from] NameClash),
+    /// What is about to be changed cannot be noted before, and so could not be taken back.
+    #[error("what this import changes cannot be noted in {}: {reason}", directory.display())]
+    Unnoted {
+        /// Where it would be noted.
+        directory: PathBuf,
+        /// The class of what went wrong there.
+        kind: Kind,
+        /// What went wrong there.
+        reason: String,
+    },
     /// The target has that name for something else.
     #[error("{target} already has {name} as {existing}, the bundle has {digest}")]
     Conflict {
@@ -211,13 +221,17 @@ impl Explain for ImportError {
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
             Self::Document { .. } => Kind::Integrity,
-            Self::Partly { kind, .. } => *kind,
+            Self::Partly { kind, .. } | Self::Unnoted { kind, .. } => *kind,
         }
     }
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NotInBundle { reference, present } => return meant(reference, present),
+            Self::Unnoted { .. } => {
+                "airlift undo takes back only what was noted before it was done, so that it was not done: give --state DIR, \
+                 where this user can write, or make room or see to the permissions there"
+            }
             Self::Clash(_) => {
                 "nothing was written: keep the source registry in the name with a prefix of {host}, as in \
                  registry:HOST/{host}, or import them apart with --only"

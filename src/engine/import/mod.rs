@@ -274,6 +274,10 @@ async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Vec<Pla
 /// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.
 async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>>) -> Result<Vec<Written>> {
     let targets = &job.spec.targets;
+    if targets.iter().zip(&plans).any(|(target, plan)| target::is_noted(job, target, plan)) {
+        let changes = Arc::clone(&job.changes);
+        blocking(move || changes.ready()).await?;
+    }
     let (files, places) = (Arc::clone(&job.ctx.files), targets.clone());
     let _held = blocking(move || target::hold(&*files, &places)).await?;
     let wanted = plans.iter().map(|plan| {

@@ -19,7 +19,7 @@ use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, Held};
 use crate::engine::registry::RegistryOptions;
-use crate::engine::storage::change::FileChange;
+use crate::engine::storage::change::{ConfMode, FileChange};
 
 /// The options with every target that was written with `http://`.
 pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
@@ -45,6 +45,17 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
             Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await
         }
         Target::Containerd(node) => Box::pin(containerd::plan(&job, &node, &images)).await,
+    }
+}
+
+/// Whether something is to be changed there that can be taken back, and so is noted before.
+pub(super) fn is_noted(job: &Job, target: &Target, plan: &[Planned]) -> bool {
+    match target {
+        Target::Containerd(_) => plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. })),
+        Target::ContainersStorage(Some(_)) => {
+            matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo)
+        }
+        _ => false,
     }
 }
 

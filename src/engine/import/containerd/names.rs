@@ -142,11 +142,7 @@ impl Giver<'_> {
 
     async fn note(&self, changes: Vec<Change>) -> Result<()> {
         let (to, target) = (Arc::clone(self.changes), self.target.clone());
-        blocking(move || {
-            to.note(&target, changes.into_iter().map(Noted::Change));
-            Ok(())
-        })
-        .await
+        blocking(move || to.note(&target, changes.into_iter().map(Noted::Change))).await
     }
 
     /// Gives an image its names. All or none.

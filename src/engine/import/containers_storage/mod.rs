@@ -225,7 +225,7 @@ async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<(
     let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
     let target = Target::ContainersStorage(Some(directory.to_owned()));
     blocking(move || {
-        noted.note(&target, changes.iter().cloned().map(Noted::File));
+        noted.note(&target, changes.iter().cloned().map(Noted::File))?;
         change::apply(&*files, &changes)
     })
     .await
