@@ -11,12 +11,15 @@ use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::proof::{self, Expected};
 use crate::engine::import::{Job, Written};
 use crate::engine::runtime::cri::Cri;
+use crate::engine::storage::change;
 use crate::engine::storage::conf::{self, below};
 
 use super::place::Place;
 
 /// How it comes to read a store that was entered since it began.
 const RESTART: &str = "systemctl restart crio";
+/// What proves it later: a second run writes nothing.
+const LATER: &str = "then run the same command again: it writes nothing and asks CRI-O for every name";
 /// Where CRI-O listens.
 const SOCKET: &str = "/run/crio/crio.sock";
 
@@ -30,7 +33,7 @@ pub(super) fn is_named(job: &Job, directory: Option<&Path>) -> Result<bool> {
     Ok(conf.additional.iter().any(|store| store.components().eq(directory.components())))
 }
 
-/// Asks for every name of what arrived; what keeps it from being asked is a note.
+/// Asks for every name of what arrived; what keeps it from being asked is a note, before all others.
 ///
 /// # Errors
 /// As CRI-O answers; that a name is missing is none, it is in the proof.
@@ -42,20 +45,29 @@ pub(super) async fn prove(
 ) -> Result<()> {
     let socket = below(&job.spec.node.root, Path::new(SOCKET));
     if job.ctx.files.stat(&socket)?.is_none() {
+        if change::has_crio(&*job.ctx.files, &job.spec.node.root)? {
+            let words = format!(
+                "not proved yet: CRI-O does not run here, it reads the store when it starts; {LATER}"
+            );
+            written.general.insert(0, words);
+        }
         return Ok(());
     }
     if !named {
-        written.general.push(format!(
-            "not proved yet: CRI-O runs and knows the store only after its restart, which no container feels: {RESTART}, then \
-             run the same command again, which asks CRI-O for every name"
-        ));
+        let words = format!(
+            "not proved yet: CRI-O runs and knows the store only after its restart, which no container feels: {RESTART}, \
+             {LATER}"
+        );
+        written.general.insert(0, words);
         return Ok(());
     }
     let cri = match Cri::connect(&socket).await {
         Ok(cri) => cri,
         Err(error) => {
-            let error = EngineError::from(error).message();
-            written.general.push(format!("CRI-O was not asked for the images: {error}"));
+            let reason = EngineError::from(error).message();
+            let words =
+                format!("not proved yet: CRI-O could not be asked: {reason}; once it answers, {LATER}");
+            written.general.insert(0, words);
             return Ok(());
         }
     };
@@ -70,7 +82,9 @@ pub(super) async fn prove(
     let proof = proof::prove(&cri, &expected, proof::PATIENCE, &job.ctx).await?;
     if directory.is_some() && !proof.problems().is_empty() {
         // It may have been running since before the store was entered.
-        written.general.push(format!("{RESTART}, then run the same command again"));
+        written
+            .general
+            .insert(0, format!("CRI-O reads what was entered since it began only after {RESTART}; {LATER}"));
     }
     written.proof = Some(proof);
     Ok(())
