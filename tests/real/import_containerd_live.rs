@@ -222,9 +222,8 @@ fn a_name_of_something_else_is_a_conflict_until_it_may_be_replaced() {
     assert!(named(&containerd).contains(&(old.clone(), packed.images[1].1.to_string())));
 }
 
-#[test]
-fn what_cannot_go_in_is_refused_by_name_before_anything_is_written() {
-    let (Some(containerd), Some(world)) = (Containerd::with_cri(Line::One), World::start()) else { return };
+/// A bundle of an image for another machine, one for this, and a chart, which is no image.
+pub(crate) fn odd(world: &World, more: &[&str]) -> PathBuf {
     world.push(|layout, host| {
         let arm = ImageSpec::small("arm").on("linux/arm64".parse().unwrap());
         layout.image(&format!("{host}/team/arm:1"), &arm).unwrap();
@@ -241,7 +240,13 @@ fn what_cannot_go_in_is_refused_by_name_before_anything_is_written() {
         let name = format!("{host}/team/chart:1");
         layout.manifest(&name, "application/vnd.oci.image.manifest.v1+json", &bytes).unwrap();
     });
-    let bundle = world.packed(&["HOST/team/arm:1", "HOST/team/app:1", "HOST/team/chart:1"]);
+    world.packed(&[&["HOST/team/arm:1", "HOST/team/app:1", "HOST/team/chart:1"], more].concat())
+}
+
+#[test]
+fn what_cannot_go_in_is_refused_by_name_before_anything_is_written() {
+    let (Some(containerd), Some(world)) = (Containerd::with_cri(Line::One), World::start()) else { return };
+    let bundle = odd(&world, &[]);
     let import = |into: &str, more: &[&str]| {
         let mut command = world.command();
         command.arg("import").arg(&bundle).args(["--json", "--into", into]).args(more);

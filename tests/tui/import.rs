@@ -110,6 +110,7 @@ fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
         images: NAMES.iter().zip(outcomes).map(row).collect(),
         bytes_written: written,
         bytes_present: 71_200_000,
+        bytes_unpacked: None,
         notes: Vec::new(),
         changes: Vec::new(),
         files: Vec::new(),

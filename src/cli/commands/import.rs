@@ -167,7 +167,11 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
         }
         let (written, present) = (text::bytes(target.bytes_written), text::bytes(target.bytes_present));
         out.note(match report.dry_run {
-            true => format!("nothing was written; at most {written} would be, {present} there already"),
+            true => {
+                let unpacked = target.bytes_unpacked.filter(|bytes| *bytes > 0).map(text::bytes);
+                let unpacked = unpacked.map_or_else(String::new, |about| format!(", about {about} unpacked"));
+                format!("nothing was written; at most {written} would be{unpacked}, {present} there already")
+            }
             false => format!("{written} written, {present} there already"),
         });
     }

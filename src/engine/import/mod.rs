@@ -23,6 +23,7 @@ mod stopped;
 mod stream;
 mod target;
 pub mod undo;
+mod unpacked;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -107,6 +108,19 @@ enum Planned {
     Refused(Outcome),
 }
 
+/// What is to become of each image in a target, in order.
+struct Plan {
+    images: Vec<Planned>,
+    /// About how many bytes the layers that it has not come to once unpacked; only of targets that unpack.
+    unpacked: Option<u64>,
+}
+
+impl From<Vec<Planned>> for Plan {
+    fn from(images: Vec<Planned>) -> Self {
+        Self { images, unpacked: None }
+    }
+}
+
 impl Planned {
     /// For a name that is something else's.
     fn taken(job: &Job, existing: String) -> Self {
@@ -167,6 +181,8 @@ struct Written {
     notes: Vec<Vec<String>>,
     written: u64,
     present: u64,
+    /// As in [`Plan`], before anything is written.
+    unpacked: Option<u64>,
     /// What holds for the whole target.
     general: Vec<String>,
     /// Names that were made or pointed elsewhere, where they can be taken back.
@@ -219,7 +235,7 @@ pub async fn import(
     };
     let plans = planned(&job, &images).await?;
     for (target, plan) in spec.targets.iter().zip(&plans) {
-        let there = images.iter().zip(plan).filter(|(_, planned)| matches!(planned, Planned::Skip));
+        let there = images.iter().zip(&plan.images).filter(|(_, planned)| matches!(planned, Planned::Skip));
         there.for_each(|(image, _)| job.arrived.found(&target.to_string(), &image.name()));
     }
     let written = if spec.dry_run {
@@ -232,6 +248,7 @@ pub async fn import(
         }
         previews
     } else {
+        let plans = plans.into_iter().map(|plan| plan.images).collect();
         let written = Box::pin(write(&job, &images, plans)).await;
         written.map_err(|error| stopped(&job, &images, &error))?
     };
@@ -245,12 +262,12 @@ pub async fn import(
 
 /// What would become of each image in every target. A dry run asks them all before it fails on one, and says what the
 /// others would take.
-async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Vec<Planned>>> {
+async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Plan>> {
     let (mut plans, mut failed) = (Vec::new(), Vec::new());
     for target in &job.spec.targets {
         match target::plan(job, target, images).await {
             Ok(plan) => {
-                refuse_conflicts(job, target, images, &plan)?;
+                refuse_conflicts(job, target, images, &plan.images)?;
                 plans.push((target, plan));
             }
             Err(error) => {
@@ -266,7 +283,7 @@ async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Vec<Pla
         return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
     }
     for (target, plan) in plans.iter().filter(|_| job.spec.dry_run) {
-        job.ctx.say(Event::Landed(preview::foreseen(target, images, plan)));
+        job.ctx.say(Event::Landed(preview::foreseen(target, images, &plan.images)));
     }
     Err(unwritten(first(failed)))
 }
@@ -355,6 +372,7 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         images: rows.collect(),
         bytes_written: written.written,
         bytes_present: written.present,
+        bytes_unpacked: written.unpacked,
         notes: written.general,
         changes: written.changes,
         files: written.files,

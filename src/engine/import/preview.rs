@@ -4,20 +4,27 @@ use std::collections::HashSet;
 
 use super::graph::ImageGraph;
 use super::report::Outcome;
-use super::{Planned, Written};
+use super::{Plan, Planned, Written};
 use crate::domain::import::Target;
 use crate::domain::progress::Landed;
 
 /// What would happen. Of what a target has of an image that it has not whole nothing is known here: figures are at most.
-pub(super) fn preview(images: &[ImageGraph], plan: &[Planned]) -> Written {
-    let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
+pub(super) fn preview(images: &[ImageGraph], plan: &Plan) -> Written {
+    let outcomes: Vec<Outcome> = plan.images.iter().map(|planned| planned.done(false)).collect();
     let of = |wanted: fn(&Outcome) -> bool| {
         images.iter().zip(&outcomes).filter(move |(_, outcome)| wanted(outcome)).map(|(image, _)| image)
     };
     let present = distinct_bytes(of(|outcome| *outcome == Outcome::Skipped));
     // What an image that is there has in common with the others need not be brought.
     let written = distinct_bytes(of(Outcome::arrived)).saturating_sub(present);
-    Written { notes: vec![Vec::new(); outcomes.len()], outcomes, written, present, ..Written::default() }
+    Written {
+        notes: vec![Vec::new(); outcomes.len()],
+        outcomes,
+        written,
+        present,
+        unpacked: plan.unpacked,
+        ..Written::default()
+    }
 }
 
 /// What a target has of the images, and what of the others it would be given.

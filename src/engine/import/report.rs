@@ -39,6 +39,9 @@ pub struct TargetReport {
     pub bytes_written: u64,
     /// Bytes that were there already and hash right, or that the target vouches for by digest.
     pub bytes_present: u64,
+    /// In a dry run, about how many bytes the layers that are to be added come to once unpacked; of targets that unpack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_unpacked: Option<u64>,
     /// What holds for the whole target.
     pub notes: Vec<String>,
     /// Names that were made or pointed elsewhere, as undo takes them; only of targets that can take them back.
@@ -200,6 +203,7 @@ mod tests {
             images: outcomes.into_iter().map(image).collect(),
             bytes_written: 0,
             bytes_present: 0,
+            bytes_unpacked: None,
             notes: Vec::new(),
             changes: Vec::new(),
             files: Vec::new(),

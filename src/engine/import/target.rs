@@ -9,7 +9,7 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::index::containerd_name;
 use super::{
-    ImportSpec, Job, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
+    ImportSpec, Job, Plan, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
     oci_archive, registry,
 };
 use crate::domain::import::Target;
@@ -33,19 +33,20 @@ pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
 }
 
 /// Says what would become of each image, in order.
-pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Planned>> {
+pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
     let (job, images) = (job.clone(), Arc::clone(images));
-    match target.clone() {
+    let planned = match target.clone() {
         Target::Registry(registry) => Box::pin(registry::plan(&job, &registry, &images)).await,
         Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await,
         Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
         Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
         Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await,
         Target::ContainersStorage(dir) => {
-            Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await
+            return Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await;
         }
-        Target::Containerd(node) => Box::pin(containerd::plan(&job, &node, &images)).await,
-    }
+        Target::Containerd(node) => return Box::pin(containerd::plan(&job, &node, &images)).await,
+    };
+    planned.map(Plan::from)
 }
 
 /// Whether something is to be changed there that can be taken back, and so is noted before.

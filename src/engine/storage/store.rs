@@ -117,12 +117,8 @@ impl Records {
             if !seen.insert(next) || seen.len() > MAX_DEPTH || !is_id(next) {
                 return Ok(Some(format!("no end of the layers below {next}")));
             }
-            if layer.flags.contains_key("incomplete") {
-                return Ok(Some(format!("half of its layer {next}, written by a run that was cut off")));
-            }
-            let diff = directory.join("overlay").join(next).join("diff");
-            if files.stat(&diff)?.is_none_or(|stat| stat.kind != EntryKind::Directory) {
-                return Ok(Some(format!("the files of its layer {next}: there is no {}", diff.display())));
+            if let Some(lost) = files_lost(files, directory, layer)? {
+                return Ok(Some(lost));
             }
             next = &layer.parent;
         }
@@ -131,8 +127,37 @@ impl Records {
 
     /// The digests of its unpacked layers, base first, by their records.
     pub fn diff_ids(&self, image: &StoredImage) -> Vec<String> {
+        self.below(&image.layer)
+    }
+
+    /// Whether there is a layer that these make, base first; it need not be had again.
+    pub fn has_layers(&self, diff_ids: &[String]) -> bool {
+        let mut tops = self.layers.values().filter(|(_, layer)| diff_ids.last() == Some(&layer.diff_digest));
+        tops.any(|(_, layer)| self.below(&layer.id) == diff_ids)
+    }
+
+    /// What is missing of layers that an image of these would be put on, base first, if anything is. Blocks.
+    ///
+    /// # Errors
+    /// As [`Records::lacks`].
+    pub fn lacks_below(&self, files: &dyn Files, diff_ids: &[String]) -> Result<Option<String>> {
+        // Half a layer is taken out by whoever writes next.
+        let whole = |layer: &StoredLayer| is_id(&layer.id) && !layer.flags.contains_key("incomplete");
+        for (directory, layer) in self.layers.values().filter(|(_, layer)| whole(layer)) {
+            let chain = self.below(&layer.id);
+            if !chain.is_empty()
+                && diff_ids.starts_with(&chain)
+                && let Some(lost) = files_lost(files, directory, layer)?
+            {
+                return Ok(Some(lost));
+            }
+        }
+        Ok(None)
+    }
+
+    fn below(&self, top: &str) -> Vec<String> {
         let mut found = Vec::new();
-        let mut next = image.layer.as_str();
+        let mut next = top;
         while let Some((_, layer)) = self.layers.get(next).filter(|_| found.len() < MAX_DEPTH) {
             found.push(layer.diff_digest.clone());
             next = &layer.parent;
@@ -140,6 +165,17 @@ impl Records {
         found.reverse();
         found
     }
+}
+
+/// What is missing of one layer.
+fn files_lost(files: &dyn Files, directory: &Path, layer: &StoredLayer) -> Result<Option<String>> {
+    let id = &layer.id;
+    if layer.flags.contains_key("incomplete") {
+        return Ok(Some(format!("half of its layer {id}, written by a run that was cut off")));
+    }
+    let diff = directory.join("overlay").join(id).join("diff");
+    let there = files.stat(&diff)?.is_some_and(|stat| stat.kind == EntryKind::Directory);
+    Ok((!there).then(|| format!("the files of its layer {id}: there is no {}", diff.display())))
 }
 
 /// Ids become parts of paths.
@@ -224,12 +260,24 @@ mod tests {
             records.lacks(&RealFiles, records.named("a/b:1").unwrap()).unwrap()
         };
         assert!(lacks(&whole).unwrap().contains("files"));
+        let [base, other] = [["sha256:b".to_owned()], ["sha256:o".to_owned()]];
+        assert!(records(&whole).lacks_below(&RealFiles, &base).unwrap().unwrap().contains(BASE));
+        assert_eq!(records(&whole).lacks_below(&RealFiles, &other).unwrap(), None);
         for id in [BASE, TOP] {
             std::fs::create_dir_all(whole.path().join("overlay").join(id).join("diff")).unwrap();
         }
         assert_eq!(lacks(&whole), None);
         let image = records(&whole);
         assert_eq!(image.diff_ids(image.named("a/b:1").unwrap()), ["sha256:b", "sha256:t"]);
+        for (diff_ids, has) in [
+            (&["sha256:b"][..], true),
+            (&["sha256:b", "sha256:t"], true),
+            (&["sha256:t"], false),
+            (&["sha256:b", "sha256:b"], false),
+        ] {
+            let diff_ids: Vec<String> = diff_ids.iter().map(|one| (*one).to_owned()).collect();
+            assert_eq!(image.has_layers(&diff_ids), has, "{diff_ids:?}");
+        }
         let half = store(&images, &layers(r#","flags":{"incomplete":true}"#));
         assert!(lacks(&half).unwrap().contains("half"));
         let endless = store(&images, &format!(r#"[{{"id":"{TOP}","parent":"{TOP}"}}]"#));

@@ -219,19 +219,22 @@ fn needed(target: &TargetReport, model: &Model) -> u64 {
 fn tight(target: &TargetReport, model: &Model) -> Option<String> {
     let offered = model.gap.import.offered();
     let free = offered.iter().find(|one| one.target == target.target)?.free?;
-    let needed = needed(target, model);
+    let (carried, unpacked) = (needed(target, model), target.bytes_unpacked.unwrap_or(0));
+    let needed = match target.target {
+        // It keeps layers as they came, too.
+        Target::Containerd(_) => carried.saturating_add(unpacked),
+        _ => carried.max(unpacked),
+    };
     (needed > free).then(|| {
         let (needed, free) = (text::bytes(needed), text::bytes(free));
         format!("! {}: up to {needed} are needed, {free} are free", target.target)
     })
 }
 
-/// A runtime keeps an image twice: as it came, and unpacked.
-const fn unpacked(target: &TargetReport) -> &'static str {
-    match target.target {
-        Target::Containerd(_) => ", and more once it is unpacked",
-        _ => "",
-    }
+/// How much it is where images are unpacked.
+fn unpacked(target: &TargetReport) -> String {
+    let bytes = target.bytes_unpacked.filter(|bytes| *bytes > 0).map(text::bytes);
+    bytes.map_or_else(String::new, |about| format!(", about {about} unpacked"))
 }
 
 /// What is to be known of the chosen targets.

@@ -92,6 +92,7 @@ pub(super) fn broken_off(
             images: said.images.iter().filter(wanted).filter_map(image).collect(),
             bytes_written: 0,
             bytes_present: 0,
+            bytes_unpacked: None,
             notes: if whole { Vec::new() } else { vec![note] },
             changes: Vec::new(),
             files: Vec::new(),

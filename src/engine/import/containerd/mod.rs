@@ -16,7 +16,7 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::proof::{self, Expected};
 use super::report::Outcome;
-use super::{Job, Planned, Written};
+use super::{Job, Plan, Planned, Written, unpacked};
 use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
@@ -106,7 +106,7 @@ pub(super) async fn plan(
     job: &Job,
     target: &ContainerdTarget,
     images: &Arc<Vec<ImageGraph>>,
-) -> Result<Vec<Planned>> {
+) -> Result<Plan> {
     let survey = Survey::of(target).await?;
     let mut planned = Vec::with_capacity(images.len());
     let mut adding = Vec::new();
@@ -126,14 +126,16 @@ pub(super) async fn plan(
             Err(error) => return Err(error),
         });
     }
-    if let Some(warning) = room(job, survey, adding).await? {
+    let (unpacked, warning) = room(job, survey, adding).await?;
+    if let Some(warning) = warning {
         job.ctx.warn(warning);
     }
-    Ok(planned)
+    Ok(Plan { images: planned, unpacked: Some(unpacked) })
 }
 
-/// Fails where the blobs of what is to be added do not fit; gives what is to be said of its unpacked layers.
-async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<Option<String>> {
+/// Fails where the blobs of what is to be added do not fit; gives about how many bytes its layers come to once unpacked,
+/// and what is to be said of that.
+async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<(u64, Option<String>)> {
     let job = job.clone();
     blocking(move || {
         let (mut seen, mut chains) = (std::collections::HashSet::new(), std::collections::HashSet::new());
@@ -146,10 +148,12 @@ async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<Opt
         for layer in adding.iter().flat_map(|pieces| &pieces.runs).flat_map(|run| &run.layers) {
             // A layer whose blob is there was unpacked with it, mostly.
             if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
-                unpacked = unpacked.saturating_add(node::unpacked_size(&job.bundle, layer));
+                let Blob { digest, size, media_type } = &layer.blob;
+                let about = unpacked::estimate(&job.bundle, digest, *size, media_type);
+                unpacked = unpacked.saturating_add(about);
             }
         }
-        survey.node.room(&job.ctx, blobs, unpacked)
+        Ok((unpacked, survey.node.room(&job.ctx, blobs, unpacked)?))
     })
     .await
 }

@@ -1,13 +1,10 @@
 //! What a containerd is set to: the snapshotter of its CRI, the directories it writes to, and whether there is room in them.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::pieces::Layer;
-use crate::domain::media_type::{self as mt, Compression};
 use crate::domain::platform::Platform;
+use crate::domain::text;
 use crate::engine::blocking::blocking;
-use crate::engine::bundle::read::BundleReader;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 use crate::engine::import::error::ImportError;
@@ -20,8 +17,6 @@ const SNAPSHOTTER: &str = "io.containerd.snapshotter.v1";
 const CONTENT: &str = "io.containerd.content.v1";
 /// What containerd uses where nothing else is set.
 const DEFAULT_SNAPSHOTTER: &str = "overlayfs";
-/// How much larger a layer is unpacked, where its file does not tell.
-const GROWTH: u64 = 3;
 
 /// Where and how a containerd keeps images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +86,10 @@ impl Node {
         let needed = if shared { blobs.saturating_add(unpacked) } else { unpacked };
         Ok(layers.filter(|(_, free)| needed > *free).map(|(path, free)| {
             format!(
-                "{} may be too small: unpacked, the layers come to about {needed} bytes, its file system has {free} free",
-                path.display()
+                "{} may be too small: with the layers unpacked it comes to about {}, its file system has {} free",
+                path.display(),
+                text::bytes(needed),
+                text::bytes(free)
             )
         }))
     }
@@ -124,25 +121,6 @@ pub(super) async fn cri(socket: &Path) -> Result<Option<Cri>> {
         Ok(cri) => Ok(Some(cri)),
         Err(RuntimeError::Another { .. }) => Ok(None),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Bytes of a layer once unpacked, as far as its file tells. Blocks.
-pub(super) fn unpacked_size(bundle: &BundleReader, layer: &Layer) -> u64 {
-    let size = layer.blob.size;
-    match mt::layer_compression(&layer.blob.media_type) {
-        Some(Compression::None) => size,
-        // Its last four bytes are the length before compression, modulo 2^32 (RFC 1952, ISIZE).
-        Some(Compression::Gzip) if size > 18 => {
-            let mut tail = [0; 4];
-            let read =
-                bundle.open(&layer.blob.digest, size - 4).map(|mut tail_of| tail_of.read_exact(&mut tail));
-            match read {
-                Ok(Ok(())) => u64::from(u32::from_le_bytes(tail)).max(size),
-                _ => size.saturating_mul(GROWTH),
-            }
-        }
-        _ => size.saturating_mul(GROWTH),
     }
 }
 

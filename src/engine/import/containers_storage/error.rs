@@ -143,8 +143,8 @@ impl Explain for StorageError {
                 "does another podman, skopeo or CRI-O hold the store's lock? the same command does only what is missing"
             }
             Self::Damaged { .. } => {
-                "remove the image there (podman --root DIR rmi --force IMAGE, or an empty directory in its place), then run \
-                 this again"
+                "remove every image there that has it (podman --root DIR rmi --force IMAGE, or an empty directory in place of \
+                 the store), then run this again"
             }
             Self::NoStore { .. } => {
                 "give a directory that is new, empty, or an image store of the overlay driver"

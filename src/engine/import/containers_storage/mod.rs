@@ -4,9 +4,11 @@ mod ask;
 mod error;
 mod journal;
 mod label;
+mod mend;
 mod place;
 mod position;
 mod process;
+mod room;
 mod staging;
 mod tool;
 mod write;
@@ -17,20 +19,16 @@ use std::sync::Arc;
 use super::changes::Noted;
 use super::error::ImportError;
 use super::graph::ImageGraph;
-use super::preview::distinct_bytes;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
-use super::target::existing_part;
-use super::{Job, Planned, Written};
+use super::{Job, Plan, Planned, Written};
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
-use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::storage::change::{self, ConfMode, FileChange};
 use crate::engine::storage::store::Records;
 
-use error::StorageError;
 use journal::Journal;
 use place::Place;
 use tool::Program;
@@ -61,16 +59,12 @@ fn single(target: &Target) -> Single {
 }
 
 /// Says what would become of each image.
-pub(super) async fn plan(
-    job: &Job,
-    directory: Option<&Path>,
-    images: &Arc<Vec<ImageGraph>>,
-) -> Result<Vec<Planned>> {
+pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
     if job.spec.node.storage_conf == ConfMode::Undo {
         // No image is touched, so that none can be in the way.
-        return Ok(vec![Planned::Skip; images.len()]);
+        return Ok(vec![Planned::Skip; images.len()].into());
     }
-    let (place, planned) = {
+    let (place, planned, unpacked) = {
         let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
         blocking(move || {
             let place = Place::find(&job, directory.as_deref())?;
@@ -80,40 +74,22 @@ pub(super) async fn plan(
             };
             let planned = images.iter().map(|image| plan_one(&job, &place, &there, image));
             let planned = planned.collect::<Result<Vec<_>>>()?;
-            Ok((place, planned))
+            let unpacked = room::room(&job, &place, &there, &images, &planned)?;
+            Ok((place, planned, Some(unpacked)))
         })
         .await?
     };
-    warn_of_room(job, &place, images, &planned).await;
-    if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
-        return planned
-            .into_iter()
-            .zip(images.iter())
-            .map(|(one, image)| by_podman(job, &place, image, one))
-            .collect();
-    }
-    Ok(planned)
+    let images =
+        if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
+            let all = planned.into_iter().zip(images.iter());
+            all.map(|(one, image)| by_podman(job, &place, image, one)).collect::<Result<_>>()?
+        } else {
+            planned
+        };
+    Ok(Plan { images, unpacked })
 }
 
-/// Warns where what is to be added does not fit as it is carried, let alone unpacked. Layers that the store has already
-/// need no room, so that this is no refusal.
-async fn warn_of_room(job: &Job, place: &Place, images: &Arc<Vec<ImageGraph>>, planned: &[Planned]) {
-    let adding = images.iter().zip(planned).filter(|(_, planned)| todo(planned)).map(|(image, _)| image);
-    let needed = distinct_bytes(adding);
-    let (files, directory) = (Arc::clone(&job.ctx.files), place.directory.clone());
-    let space = blocking(move || Ok(files.space(&existing_part(&directory))?)).await;
-    if let Some(free) = space.ok().and_then(|space| space.free).filter(|free| *free < needed) {
-        job.ctx.warn(format!(
-            "{} has {} free, the images are {} as they are carried and more once unpacked: free space first, unless most of \
-             their layers are there already",
-            place.directory.display(),
-            text::bytes(free),
-            text::bytes(needed)
-        ));
-    }
-}
-
-/// The same where podman has to do it.
+/// What was planned of an image, where podman has to do it.
 fn by_podman(job: &Job, place: &Place, image: &ImageGraph, planned: Planned) -> Result<Planned> {
     if !todo(&planned) || image.image.reference.tag().is_some() {
         return Ok(planned);
@@ -153,9 +129,11 @@ fn plan_one(job: &Job, place: &Place, there: &There, image: &ImageGraph) -> Resu
         match records.named(&name) {
             Some(stored) if stored.has(&image.image.digest) => {
                 if let Some(lacks) = records.lacks(&*job.ctx.files, stored)? {
-                    let target = place.target.to_string();
-                    let error = StorageError::Damaged { image: image.name(), target, lacks };
-                    return refused(job, image, error.into());
+                    let (image, target) = (image.name(), &place.target);
+                    job.ctx.warn(format!(
+                        "{target} has {image}, but not {lacks}: it is taken out and written anew"
+                    ));
+                    return Ok(Planned::Add);
                 }
             }
             Some(stored) => return Ok(Planned::taken(job, stored.digest().to_owned())),

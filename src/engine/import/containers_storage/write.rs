@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::StorageError;
 use super::journal::Journal;
 use super::place::{Place, make_readable};
 use super::staging::Staging;
@@ -45,7 +44,7 @@ impl Bytes {
 
 /// A store that is being written, held until it is closed.
 pub(super) struct Store {
-    job: Job,
+    pub(super) job: Job,
     place: Place,
     pub(super) tool: Tool,
     pub(super) staging: Arc<Staging>,
@@ -53,20 +52,22 @@ pub(super) struct Store {
 }
 
 /// An image that is to be written, with what of it the store holds.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     at: usize,
-    image: &'a ImageGraph,
-    chosen: Chosen,
+    pub(super) image: &'a ImageGraph,
+    pub(super) chosen: Chosen,
     /// Whether the store has an image of this id already, so that a failure must not take it away.
     known: bool,
+    /// Why it cannot be written, where what the store has of it is in the way.
+    pub(super) broken: Option<EngineError>,
 }
 
 impl Wanted<'_> {
-    fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         self.chosen.manifest.config.digest.hex()
     }
 
-    fn copy<'b>(&'b self, name: &'b str, files: &'b [(PathBuf, u64)]) -> Copy<'b> {
+    pub(super) fn copy<'b>(&'b self, name: &'b str, files: &'b [(PathBuf, u64)]) -> Copy<'b> {
         Copy { image: name, id: self.id(), platform: self.chosen.platform.as_ref(), files }
     }
 }
@@ -124,8 +125,12 @@ impl Store {
                 added.push(image);
             }
         }
-        for wanted in &wanted {
-            match self.image(wanted, bytes).await {
+        for mut wanted in wanted {
+            let written = match wanted.broken.take() {
+                Some(error) => Err(error),
+                None => self.image(&wanted, bytes).await,
+            };
+            match written {
                 Ok(()) => {
                     self.job.arrived.note(&self.tool.target, &wanted.image.name());
                     added.push(wanted.image);
@@ -154,12 +159,10 @@ impl Store {
         })
         .await?;
         let mut wanted: Vec<Wanted<'_>> = (todo.into_iter().zip(chosen))
-            .map(|((at, image), chosen)| Wanted { at, image, chosen, known: false })
+            .map(|((at, image), chosen)| Wanted { at, image, chosen, known: false, broken: None })
             .collect();
         let unsettled = journal.is_unsettled();
-        for one in wanted.iter().filter(|one| journal.is_hollow(one.id())) {
-            self.mend(one).await?;
-        }
+        self.mend(&journal, &mut wanted).await?;
         let (parts, ids) = (
             self.parts(),
             wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect::<Vec<_>>(),
@@ -178,28 +181,7 @@ impl Store {
         Ok((wanted, unsettled))
     }
 
-    /// Takes out an image of which a power cut may have left the records alone, and its layers: without an image above
-    /// them there would be no way to, so that it is completed first.
-    async fn mend(&self, wanted: &Wanted<'_>) -> Result<()> {
-        tracing::info!("{} is written anew: the machine went down while it was", wanted.image.name());
-        self.stage(wanted).await?;
-        let name = wanted.image.name();
-        let (ctx, copy) = (&self.job.ctx, wanted.copy(&name, &[]));
-        let mended = match self.tool.bring(ctx, &self.staging, &copy, None).await {
-            Ok(()) => self.tool.delete(ctx, &self.staging, &copy).await,
-            other => other,
-        };
-        mended.map_err(|error| match error.kind() {
-            Kind::Interrupted | Kind::Space => error,
-            _ => {
-                let (image, target) = (name.clone(), self.tool.target.clone());
-                let lacks = format!("what the machine took with it when it went down ({})", error.message());
-                StorageError::Damaged { image, target, lacks }.into()
-            }
-        })
-    }
-
-    async fn stage(&self, wanted: &Wanted<'_>) -> Result<Vec<(PathBuf, u64)>> {
+    pub(super) async fn stage(&self, wanted: &Wanted<'_>) -> Result<Vec<(PathBuf, u64)>> {
         let (store, graph, chosen) = (self.parts(), wanted.image.clone(), wanted.chosen.clone());
         blocking(move || {
             let (job, _, staging) = store;
@@ -362,7 +344,7 @@ impl Store {
         Ok(Some(format!("podman lists {count} of the names in this store, each as read-only (R/O true)")))
     }
 
-    fn parts(&self) -> (Job, Place, Arc<Staging>) {
+    pub(super) fn parts(&self) -> (Job, Place, Arc<Staging>) {
         (self.job.clone(), self.place.clone(), Arc::clone(&self.staging))
     }
 }
