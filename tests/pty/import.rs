@@ -10,9 +10,9 @@ use airlift::engine::demo::sample::ImageSpec;
 use crate::console::{Console, Setting};
 use crate::machine::Mount;
 use crate::rig::containerd::{Containerd, Line};
-use crate::rig::need;
 use crate::rig::registry::DockerRegistry;
 use crate::rig::world::{World, copy_tree};
+use crate::rig::{need, need_root};
 
 /// What is said as soon as the plan can be started.
 const PLANNED: &str = "Enter asks once more, then imports";
@@ -46,8 +46,11 @@ impl Journey {
 
     /// At the import of the bundle, which verified.
     fn verified(&self) -> Console {
-        let mut console =
-            Console::start(&Setting { alone: true, ..Setting::new(&self.world.root.join("home")) });
+        self.verified_with(&Setting { alone: true, ..Setting::new(&self.world.root.join("home")) })
+    }
+
+    fn verified_with(&self, setting: &Setting<'_>) -> Console {
+        let mut console = Console::start(setting);
         console.wait("Build media").keys("g").wait("step 1/4 Bundle").keys("o").wait("Open a directory");
         console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
         console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
@@ -168,6 +171,34 @@ fn a_containerd_has_the_images_afterwards_and_its_cri_answers_for_every_name() {
     for (name, expected) in journey.names().into_iter().zip(&journey.digests) {
         assert!(there.contains(&(name.clone(), expected.to_string())), "{name} {expected}: {there:?}");
     }
+}
+
+#[test]
+fn an_additional_store_has_the_images_afterwards_and_podman_lists_each_as_read_only() {
+    let Some(journey) = Journey::new() else { return };
+    let (Some(podman), Some(_), true) = (need("podman"), need("skopeo"), need_root()) else { return };
+    let root = &journey.world.root;
+    let (graph, run) = (root.join("default"), root.join("default-run"));
+    let text = format!("[storage]\ndriver = \"overlay\"\ngraphroot = {graph:?}\nrunroot = {run:?}\n");
+    let conf = root.write("storage.conf", text + "[storage.options.overlay]\nskip_mount_home = \"true\"\n");
+    let before = std::fs::read_to_string(&conf).unwrap();
+    let variable = [("CONTAINERS_STORAGE_CONF", conf.to_str().unwrap())];
+    let home = root.join("home");
+    let mut console = journey.verified_with(&Setting { env: &variable, alone: true, ..Setting::new(&home) });
+    aim(&mut console, &format!("containers-storage:{}", root.join("images").display()));
+    import(&mut console);
+    console.wait("R/O true");
+    console.keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    let mut listed = Command::new(podman);
+    listed.args(["images", "--format", "{{.Repository}}:{{.Tag}} {{.ReadOnly}}"]).envs(variable);
+    let listed = listed.output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let mut listed: Vec<&str> = std::str::from_utf8(&listed.stdout).unwrap().lines().collect();
+    listed.sort_unstable();
+    assert_eq!(listed, journey.names().iter().map(|name| format!("{name} true")).collect::<Vec<_>>());
+    journey.world.run(["undo"]).code(0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
 }
 
 #[test]
