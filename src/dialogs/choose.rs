@@ -171,6 +171,11 @@ impl Window for Choose {
         acts
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        let mark = self.marked.is_some().then_some((Act::Mark, "mark"));
+        mark.into_iter().chain([(Act::Take, "take"), (Act::Back, "leave")]).collect()
+    }
+
     fn types(&self, key: Key) -> bool {
         // A blank marks, and so it is none of the filter's.
         key.is_letter() && !(self.marked.is_some() && key.code == Code::Char(' '))

@@ -125,6 +125,13 @@ impl Window for Confirm {
         [buttons, &[Act::PageUp, Act::PageDown, Act::Take, Act::Back]].concat()
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        match self.name {
+            Some(_) => vec![(Act::Take, "when it is typed"), (Act::Back, "cancel")],
+            None => vec![(Act::ButtonNext, "next answer"), (Act::Take, "take it"), (Act::Back, "cancel")],
+        }
+    }
+
     fn types(&self, key: Key) -> bool {
         key.is_letter()
     }
@@ -201,17 +208,14 @@ impl Window for Confirm {
             edit::draw(input, false, line::row(inner, at + 1), look, buffer);
             at += 3;
         }
-        let keys = if self.name.is_some() {
-            hints(keymap, &[(Act::Take, "when it is typed"), (Act::Back, "cancel")])
-        } else {
+        if self.name.is_none() {
             for row in buttons {
                 self.draw_buttons(row, line::row(inner, at), look, buffer);
                 at += 1;
             }
             at += 1;
-            hints(keymap, &[(Act::ButtonNext, "next answer"), (Act::Take, "take it"), (Act::Back, "cancel")])
-        };
-        line::words(&keys, look.style(Role::Dim), line::row(inner, at), buffer);
+        }
+        line::words(&hints(keymap, &self.keys()), look.style(Role::Dim), line::row(inner, at), buffer);
     }
 }
 

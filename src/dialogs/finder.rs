@@ -87,6 +87,10 @@ impl Window for Finder {
         vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Take, Act::Back]
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        vec![(Act::Take, "do it"), (Act::Back, "close")]
+    }
+
     fn types(&self, key: Key) -> bool {
         key.is_letter()
     }
@@ -161,7 +165,7 @@ impl Window for Finder {
                 line::words("nothing is called so", look.style(Role::Dim), line::row(inner, foot), buffer)
             }
         }
-        let keys = hints(keymap, &[(Act::Take, "do it"), (Act::Back, "close")]);
+        let keys = hints(keymap, &self.keys());
         line::words(
             &format!("type to search   {keys}"),
             look.style(Role::Dim),

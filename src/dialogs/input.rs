@@ -114,6 +114,10 @@ impl Window for Input {
         acts
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        vec![(Act::Take, "take it"), (Act::Back, "leave")]
+    }
+
     fn types(&self, key: Key) -> bool {
         key.is_letter()
     }
@@ -203,7 +207,7 @@ impl Window for Input {
             };
             line::words(&words, look.style(Role::Text), line::row(inner, 3), buffer);
         }
-        let words = hints(keymap, &[(Act::Take, "take it"), (Act::Back, "leave")]);
+        let words = hints(keymap, &self.keys());
         line::words(&words, look.style(Role::Dim), line::row(inner, 4), buffer);
     }
 }

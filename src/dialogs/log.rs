@@ -126,29 +126,9 @@ impl Log {
             let words = format!("{}   {}", self.filter.value(), hints(keymap, &[(Act::Back, "shows all")]));
             line::words(&words, look.style(Role::Match), room, buffer);
         }
-        line::words(&self.keys(keymap), look.style(Role::Dim), line::row(area, 1), buffer);
+        line::words(&hints(keymap, &self.keys()), look.style(Role::Dim), line::row(area, 1), buffer);
     }
 
-    fn keys(&self, keymap: &Keymap) -> String {
-        if self.typing {
-            return hints(keymap, &[(Act::Take, "keep"), (Act::Back, "show all")]);
-        }
-        let level = match self.shown.least {
-            Level::Info => "level: all",
-            Level::Warn => "level: WARN+FAIL",
-            Level::Fail => "level: FAIL",
-        };
-        let fold = if self.shown.folded { "cut" } else { "fold" };
-        let keys = [
-            (Act::Back, "close"),
-            (Act::Filter, "filter"),
-            (Act::LogLevel, level),
-            (Act::LogFold, fold),
-            (Act::LogSave, "save"),
-            (Act::Copy, "copy"),
-        ];
-        hints(keymap, &keys)
-    }
 }
 
 impl Window for Log {
@@ -160,6 +140,25 @@ impl Window for Log {
         let ways = [Act::Further, Act::First, Act::Last, Act::Take, Act::Done, Act::Logs, Act::Back];
         let own = [Act::Filter, Act::LogLevel, Act::LogFold, Act::LogSave, Act::Copy];
         [&own[..], &moves, &ways].concat()
+    }
+
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        if self.typing {
+            return vec![(Act::Take, "keep"), (Act::Back, "show all")];
+        }
+        let level = match self.shown.least {
+            Level::Info => "level: all",
+            Level::Warn => "level: WARN+FAIL",
+            Level::Fail => "level: FAIL",
+        };
+        vec![
+            (Act::Back, "close"),
+            (Act::Filter, "filter"),
+            (Act::LogLevel, level),
+            (Act::LogFold, if self.shown.folded { "cut" } else { "fold" }),
+            (Act::LogSave, "save"),
+            (Act::Copy, "copy"),
+        ]
     }
 
     fn types(&self, key: Key) -> bool {

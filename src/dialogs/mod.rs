@@ -107,6 +107,9 @@ trait Window {
     /// What can be done in it now; of two with the same key the first one has it.
     fn acts(&self) -> Vec<Act>;
 
+    /// The operations that its keys are named for, the most needed first, each with a word for what it does here.
+    fn keys(&self) -> Vec<(Act, &'static str)>;
+
     /// Whether the key is a letter of what is typed here, whatever operation has it elsewhere.
     fn types(&self, _key: Key) -> bool {
         false
@@ -167,6 +170,11 @@ impl Dialog {
     /// What can be done in it now.
     pub fn acts(&self) -> Vec<Act> {
         self.window().acts()
+    }
+
+    /// The operations that its keys are named for, the most needed first, each with a word for what it does here.
+    pub fn keys(&self) -> Vec<(Act, &'static str)> {
+        self.window().keys()
     }
 
     /// Whether the key is a letter of what is typed here.

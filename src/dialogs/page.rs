@@ -91,6 +91,11 @@ impl Window for Page {
         acts
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        let copy = self.copy.is_some().then_some((Act::Copy, "copy"));
+        std::iter::once((Act::Back, "close")).chain(copy).collect()
+    }
+
     fn act(&mut self, act: Act) -> Reply {
         let from = self.from.get();
         let to = match act {
@@ -134,9 +139,7 @@ impl Window for Page {
         } else {
             String::new()
         };
-        let keys = [(Act::Back, "close"), (Act::Copy, "copy")];
-        let keys = hints(keymap, if self.copy.is_some() { &keys } else { &keys[..1] });
-        let words = format!("{keys}{more}");
+        let words = format!("{}{more}", hints(keymap, &self.keys()));
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);
     }
 }

@@ -264,6 +264,15 @@ impl Window for Path {
         acts
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        vec![
+            (Act::Take, "take it"),
+            (Act::PathComplete, "complete"),
+            (Act::Down, "walk"),
+            (Act::Back, "leave"),
+        ]
+    }
+
     fn types(&self, key: Key) -> bool {
         key.is_letter()
     }

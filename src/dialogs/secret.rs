@@ -96,6 +96,10 @@ impl Window for Secret {
         vec![Act::Take, Act::Back]
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        vec![(Act::Take, "take it"), (Act::Back, "leave")]
+    }
+
     fn types(&self, key: Key) -> bool {
         matches!(key, Key { ctrl: false, code: Code::Char(_), .. })
     }
@@ -138,7 +142,7 @@ impl Window for Secret {
         if let Some(reason) = &self.refused {
             line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 4), buffer);
         }
-        let words = hints(keymap, &[(Act::Take, "take it"), (Act::Back, "leave")]);
+        let words = hints(keymap, &self.keys());
         line::words(&words, look.style(Role::Dim), line::row(inner, 6), buffer);
     }
 }

@@ -50,6 +50,10 @@ impl Window for Wait {
         vec![Act::Back]
     }
 
+    fn keys(&self) -> Vec<(Act, &'static str)> {
+        vec![(Act::Back, "give up")]
+    }
+
     fn act(&mut self, act: Act) -> Reply {
         if act == Act::Back { Reply::Closed } else { Reply::Stay }
     }
@@ -69,7 +73,7 @@ impl Window for Wait {
         };
         line::words(&words, look.style(role), line::row(inner, 2), buffer);
         line::words(
-            &hints(keymap, &[(Act::Back, "give up")]),
+            &hints(keymap, &self.keys()),
             look.style(Role::Dim),
             line::row(inner, 4),
             buffer,

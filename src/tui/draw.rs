@@ -95,7 +95,21 @@ impl App {
         line::words(&format!(" {words}"), look.style(Role::Text), area, buffer);
     }
 
+    /// The keys that hold now: the dialog's while one has the keyboard, else the screen's.
     pub(super) fn hints(&self) -> Vec<Hint> {
+        let hint = |key: String, act: Act, word: &str| {
+            let kept = matches!(act, Act::Help | Act::Back);
+            Hint { key, word: word.to_owned(), enabled: true, kept }
+        };
+        let typed = |act: Act, word: &str| hint(self.keymap.first(act), act, word);
+        if let Some(dialog) = self.dialogs.last() {
+            let help = self.help_key().map(|key| hint(key.to_string(), Act::Help, Act::Help.row().title));
+            let keys = dialog.keys().into_iter().map(|(act, word)| typed(act, word));
+            return help.into_iter().chain(keys).take(MOST).collect();
+        }
+        if self.screen().and_then(|screen| screen.view()).is_some_and(|list| list.typing) {
+            return vec![typed(Act::Take, "keep"), typed(Act::Back, "show all")];
+        }
         let wanted = self.screen().map_or_else(Vec::new, |screen| screen.footer(&self.model));
         let hint = |act: Act| {
             let key = self.keymap.keys(act).first()?.to_string();

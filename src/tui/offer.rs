@@ -35,20 +35,32 @@ impl App {
         acts.iter().map(|act| (*act, keys(*act))).collect()
     }
 
-    /// Offers what can be done in the dialog on top, where the key is the one for help and neither means anything else
-    /// there nor is typed.
+    /// Offers what can be done in the dialog on top, where the key is the one for help there.
     pub(super) fn help_in_dialog(&mut self, key: Key) -> bool {
-        let Some(dialog) = self.dialogs.last() else { return false };
-        let asked = self.keymap.find(&[Scope::Global], key) == Some(Act::Help) && !dialog.types(key);
-        let acts = self.acts_in_dialog();
-        if !asked || matches!(dialog, Dialog::Finder(_)) || acts.iter().any(|(_, keys)| keys.contains(&key)) {
+        if !self.is_help(key) {
             return false;
         }
+        let acts = self.acts_in_dialog();
         let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
         let entries = acts.into_iter().map(|(act, keys)| Entry { act, keys: named(keys), why_not: None });
         let finder = Finder::new("Help: what can be done in this dialog", entries.collect());
         self.dialogs.push(finder.into());
         true
+    }
+
+    /// The first key that offers what can be done in the dialog on top; nothing where there is none.
+    pub(super) fn help_key(&self) -> Option<Key> {
+        self.keymap.keys(Act::Help).iter().copied().find(|key| self.is_help(*key))
+    }
+
+    /// Whether the key is the one for help in the dialog on top, and neither means anything else there nor is typed.
+    fn is_help(&self, key: Key) -> bool {
+        let Some(dialog) = self.dialogs.last().filter(|dialog| !matches!(dialog, Dialog::Finder(_))) else {
+            return false;
+        };
+        self.keymap.find(&[Scope::Global], key) == Some(Act::Help)
+            && !dialog.types(key)
+            && !self.acts_in_dialog().iter().any(|(_, keys)| keys.contains(&key))
     }
 
     /// Whether an operation is there at all, on this side.

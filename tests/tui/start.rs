@@ -342,12 +342,27 @@ fn too_little_room_says_how_much_is_needed_and_sixty_by_sixteen_is_enough() {
 
 #[test]
 fn footers_never_show_more_than_six_keys_and_help_is_the_first() {
-    for keys in ["", "b", "b n"] {
+    for keys in ["", "b", "b Esc"] {
         let mut desk = Desk::new();
         let screen = desk.keys(keys).screen();
         let footer = screen.lines().last().unwrap();
         assert!(footer.trim_start().starts_with("? help"), "{footer}");
         assert!(footer.split("   ").filter(|hint| !hint.trim().is_empty()).count() <= 6, "{footer}");
+    }
+}
+
+#[test]
+fn the_footer_names_the_keys_of_what_has_the_keyboard() {
+    for (keys, footer) in [
+        ("b n", " F1 help   Enter take it   Esc leave"),
+        ("l", " ? help   Esc close   / filter   v level: all   w cut   s save"),
+        ("C", " F1 help   Enter take   Esc leave"),
+        ("?", " Enter do it   Esc close"),
+        ("/", " Enter keep   Esc show all"),
+        ("C Esc", " ? help   Enter go   b build media   g air gap   : commands   q quit"),
+    ] {
+        let screen = Desk::new().keys(keys).screen();
+        assert_eq!(screen.lines().last(), Some(footer), "{keys}");
     }
 }
 

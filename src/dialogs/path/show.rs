@@ -3,10 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::hints;
+use super::super::{Window, hints};
 use super::super::page::wrap;
 use super::{Entry, Path, Wanted, name_of};
-use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::edit::SELECTED;
@@ -51,13 +50,7 @@ impl Path {
         } else if self.line.value().ends_with('/') {
             line::words("/ or ~ begins another path", look.style(Role::Dim), above, buffer);
         }
-        let keys = [
-            (Act::Take, "take it"),
-            (Act::PathComplete, "complete"),
-            (Act::Down, "walk"),
-            (Act::Back, "leave"),
-        ];
-        line::words(&hints(keymap, &keys), look.style(Role::Dim), line::row(inner, foot), buffer);
+        line::words(&hints(keymap, &self.keys()), look.style(Role::Dim), line::row(inner, foot), buffer);
     }
 
     /// The entries without a cursor: it is in the line.
