@@ -11,10 +11,14 @@ use crate::actions::Act;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
+use crate::domain::text;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
 use crate::widgets::{edit, line, popup};
+
+/// Columns of the names.
+const WHAT: u16 = 12;
 
 /// One operation, as it is offered.
 #[derive(Clone, Debug)]
@@ -54,21 +58,33 @@ impl Finder {
     }
 
     fn refresh(&mut self) {
-        let pattern = Pattern::parse(self.typed.value(), CaseMatching::Ignore, Normalization::Smart);
-        let mut matcher = Matcher::new(Config::DEFAULT);
+        let typed = self.typed.value().to_lowercase();
+        let words: Vec<&str> = typed.split_whitespace().collect();
         let mut scored: Vec<(u32, usize)> = Vec::new();
         for (at, entry) in self.entries.iter().enumerate() {
-            let row = entry.act.row();
-            let words = format!("{} {} {} {}", row.title, row.id, row.doc, entry.keys);
-            let mut buffer = Vec::new();
-            if let Some(score) = pattern.score(Utf32Str::new(&words, &mut buffer), &mut matcher) {
-                scored.push((score, at));
-            }
+            scored.extend(contains(entry, self.typed.value().trim(), &words).map(|rank| (rank, at)));
         }
-        scored.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
+        if scored.is_empty() {
+            scored = self.nearly();
+        }
+        scored.sort_unstable();
         self.shown = scored.into_iter().map(|(_, at)| at).collect();
         self.list.refresh(self.shown.len(), |_| "".into());
         self.list.go(Move::First);
+    }
+
+    /// The operations whose names have the letters in that order, the nearest first: for a slip of the fingers.
+    fn nearly(&self) -> Vec<(u32, usize)> {
+        let pattern = Pattern::parse(self.typed.value(), CaseMatching::Ignore, Normalization::Smart);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut buffer = Vec::new();
+        let mut score = |(at, entry): (usize, &Entry)| {
+            let row = entry.act.row();
+            let name = format!("{} {}", row.title, row.id);
+            let score = pattern.score(Utf32Str::new(&name, &mut buffer), &mut matcher)?;
+            Some((u32::MAX - score, at))
+        };
+        self.entries.iter().enumerate().filter_map(&mut score).collect()
     }
 
     /// How many rows are shown.
@@ -79,6 +95,35 @@ impl Finder {
     /// Shows a number before each row.
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;
+    }
+}
+
+/// How far from the front an operation belongs that has every word: 0 for its key, then words that begin its name, that
+/// begin a word of its help, and that stand anywhere in either.
+fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
+    if !typed.is_empty() && entry.keys.split(' ').any(|key| key == typed) {
+        return Some(0);
+    }
+    let row = entry.act.row();
+    let name = format!("{} {}", row.title, row.id).to_lowercase();
+    let all = format!("{name} {} {}", row.doc, entry.keys).to_lowercase();
+    let begins = |text: &str, word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word));
+    let every = |has: &dyn Fn(&str) -> bool| words.iter().all(|word| has(word));
+    if every(&|word| begins(&name, word)) {
+        return Some(1);
+    }
+    if every(&|word| begins(&all, word)) {
+        return Some(2);
+    }
+    every(&|word| all.contains(word)).then_some(3)
+}
+
+/// The beginning of a sentence that has no more room than that; it is told in full for the row under the cursor.
+fn beginning(doc: &str, columns: usize) -> String {
+    let lines = wrap(doc, columns.saturating_sub(1));
+    match lines.as_slice() {
+        [first, _, ..] => format!("{}…", first.trim_end_matches([' ', ',', ':', ';'])),
+        _ => doc.to_owned(),
     }
 }
 
@@ -133,7 +178,15 @@ impl Window for Finder {
         let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
         let inner = popup::popup(&self.title, size, area, look, buffer);
         edit::draw(&self.typed, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
-        let columns = [Column::left("KEY", 12), Column::left("WHAT", 14), Column::left("", 0)];
+        // A key is never cut: it is what is looked for.
+        let keys = self.entries.iter().map(|entry| text::width(&entry.keys)).max().unwrap_or(0).clamp(8, 24);
+        let columns = [
+            Column::left("KEY", u16::try_from(keys).unwrap_or(24)),
+            Column::left("WHAT", WHAT),
+            Column::left("", 0),
+        ];
+        let lead = if self.list.numbered { 8 } else { 3 };
+        let room = usize::from(inner.width).saturating_sub(lead + keys + usize::from(WHAT) + 4);
         let row = |row: usize| {
             let entry = &self.entries[self.shown[row]];
             let role = if entry.why_not.is_some() { Role::Dim } else { Role::Text };
@@ -143,7 +196,7 @@ impl Window for Finder {
                     if entry.why_not.is_some() { Role::Dim } else { Role::Key },
                 ),
                 Value::styled(entry.act.row().title, role),
-                Value::styled(entry.act.row().doc, role),
+                Value::styled(beginning(entry.act.row().doc, room), role),
             ];
             Row { marked: false, values }
         };
@@ -162,7 +215,7 @@ impl Window for Finder {
                 }
             }
             (None, None) => {
-                line::words("nothing is called so", look.style(Role::Dim), line::row(inner, foot), buffer)
+                line::words("no operation matches; Backspace takes back a letter", look.style(Role::Dim), line::row(inner, foot), buffer)
             }
         }
         let keys = hints(keymap, &self.keys());
@@ -190,6 +243,36 @@ mod tests {
         let mut finder = Finder::new("Help", vec![entry(Act::Quit, None), entry(Act::ImagesKubeadm, None)]);
         "kubead".chars().for_each(|c| drop(press(&mut finder, Key::char(c))));
         assert!(matches!(press(&mut finder, Key::plain(Code::Enter)), Reply::Do(Act::ImagesKubeadm)));
+    }
+
+    fn found(typed: &str) -> Vec<&'static str> {
+        let acts = crate::actions::ACTIONS.iter().filter(|row| !row.keys.is_empty());
+        let mut finder = Finder::new("Help", acts.map(|row| entry(row.name, None)).collect());
+        finder.paste(typed);
+        finder.shown.iter().map(|at| finder.entries[*at].act.row().id).collect()
+    }
+
+    #[test]
+    fn whole_words_come_before_parts_and_letters_apart_only_where_nothing_has_them() {
+        assert_eq!(found("eject"), ["media.eject"]);
+        assert_eq!(found("unmount"), ["media.mount", "media.eject"]);
+        assert_eq!(found("F4"), ["basic"]);
+        assert_eq!(found("kubeadm"), ["images.kubeadm"]);
+        assert_eq!(found("kubedm"), ["images.kubeadm"], "a slip of the fingers");
+        assert_eq!(found("zzzz"), [""; 0]);
+        let sign = found("sign");
+        assert_eq!(sign[0], "sign");
+        for id in &sign {
+            let row = Act::by_id(id).unwrap().row();
+            let all = format!("{} {} {}", row.title, row.id, row.doc).to_lowercase();
+            assert!(all.contains("sign"), "{id} has nothing to do with it");
+        }
+    }
+
+    #[test]
+    fn a_description_is_cut_at_its_end_and_between_words() {
+        assert_eq!(beginning("Up one row", 20), "Up one row");
+        assert_eq!(beginning("Open the log or close it: what happened", 27), "Open the log or close it…");
     }
 
     #[test]
