@@ -4,36 +4,41 @@
 //! screen readers, `expect` and the oldest serial line can follow.
 
 mod answer;
+mod typed;
 mod words;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use zeroize::{Zeroize, Zeroizing};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use zeroize::Zeroizing;
 
 use self::answer::{Prompt, Typed, typed};
+use self::typed::{Hidden, lines};
 use super::app::App;
 use super::effects::Runner;
-use super::msg::{Effect, Level, Msg};
+use super::msg::{Effect, Level, Msg, Query};
 use crate::config::key::{Code, Key};
 use crate::domain::progress::Phase;
 
 /// With nothing new for this long a changed state is printed.
 const QUIET: Duration = Duration::from_millis(150);
+/// A prompt that is owed is printed after this time, however much goes on.
+const OWED: Duration = Duration::from_secs(1);
+/// Lines from a pipe wait for an answer to what was looked up this long.
+const LOOK: Duration = Duration::from_secs(20);
 /// While something changes by time alone it is looked at this often.
 const TICK: Duration = Duration::from_secs(1);
-/// Bytes of a line that are reserved at once, so that a passphrase leaves no copies behind.
-const LINE: usize = 1024;
 /// Leaves what is open.
 const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
 /// A job that goes on is told of this often.
 const PROGRESS: Duration = Duration::from_secs(10);
 
-/// Runs it on standard input and output until it is left; false where it was stopped from outside.
+/// Runs it on standard input and output until it is left; false where it was stopped from outside, or where the lines ended
+/// before all was answered.
 pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Msg>) -> bool {
     let mut plain = Plain {
         app,
@@ -41,10 +46,15 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
         began: Instant::now(),
         leaving: false,
         lost: false,
+        well: false,
         shown: String::new(),
         phase: None,
         hidden: None,
         secret: Arc::default(),
+        piped: !io::stdin().is_terminal(),
+        offered: None,
+        since: Instant::now(),
+        looks: Vec::new(),
     };
     let first = plain.app.begin();
     plain.app.catch_up();
@@ -54,30 +64,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     if let Err(words) = plain.runner.written().await {
         super::terminal::say(&words);
     }
-    !(plain.lost || plain.app.was_terminated())
-}
-
-/// The lines of standard input as they come; the channel closes at its end. Where a passphrase is typed on a terminal,
-/// its end is an empty line, once.
-fn lines(secret: Arc<AtomicBool>) -> UnboundedReceiver<Zeroizing<String>> {
-    let (send, lines) = unbounded_channel();
-    std::thread::spawn(move || {
-        let mut input = io::stdin().lock();
-        let terminal = input.is_terminal();
-        let mut line = Zeroizing::new(Vec::with_capacity(LINE));
-        while let Ok(length) = input.read_until(b'\n', &mut line) {
-            if length == 0 && !(terminal && secret.swap(false, SeqCst)) {
-                return;
-            }
-            let text =
-                Zeroizing::new(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned());
-            line.zeroize();
-            if send.send(text).is_err() {
-                return;
-            }
-        }
-    });
-    lines
+    plain.well || !(plain.lost || plain.app.was_terminated())
 }
 
 struct Plain {
@@ -86,6 +73,8 @@ struct Plain {
     began: Instant,
     leaving: bool,
     lost: bool,
+    /// Whether the lines ended where nothing was left to answer.
+    well: bool,
     /// What was printed last.
     shown: String,
     /// The phase that was told of last, and when.
@@ -94,13 +83,21 @@ struct Plain {
     hidden: Option<Hidden>,
     /// Whether that is so, for the thread that reads.
     secret: Arc<AtomicBool>,
+    /// Whether lines come from a pipe or a file: all of them may be there at once.
+    piped: bool,
+    /// What the prompt that was printed last asks for; nothing once a line answered it.
+    offered: Option<Discriminant<Prompt>>,
+    /// When that was answered.
+    since: Instant,
+    /// What is looked up and not yet known; of one kind, the answer to the latest counts.
+    looks: Vec<Discriminant<Query>>,
 }
 
 impl Plain {
     async fn turn(
         &mut self,
         told: &mut UnboundedReceiver<Msg>,
-        mut lines: UnboundedReceiver<Zeroizing<String>>,
+        mut lines: Receiver<Zeroizing<String>>,
     ) {
         let mut listening = true;
         self.state(true);
@@ -108,30 +105,70 @@ impl Plain {
         let mut due = Some(Instant::now() + QUIET);
         while !(self.leaving && (self.app.model.running().is_none() || self.app.was_abandoned())) {
             tokio::select! {
-                line = lines.recv(), if listening => match line {
+                line = lines.recv(), if listening && self.is_ready() => match line {
                     Some(line) => self.line(&line),
-                    // Whoever typed is gone: the job is stopped safely, then we leave.
                     None => {
-                        (listening, self.lost) = (false, !self.leaving);
-                        self.take(Msg::Lost);
+                        listening = false;
+                        self.ended();
                     }
                 },
                 Some(msg) = told.recv() => self.take(msg),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.take(Msg::Tick);
                     self.state(false);
-                    due = self.app.moves().then(|| Instant::now() + TICK);
+                    let soon = self.is_owed().then(|| Instant::now() + QUIET);
+                    let moves = self.app.moves() || !self.looks.is_empty();
+                    due = soon.or_else(|| moves.then(|| Instant::now() + TICK));
                     continue;
                 }
             }
-            due = Some(Instant::now() + QUIET);
+            let quiet = Instant::now() + QUIET;
+            due = Some(if self.is_owed() { quiet.min(self.since + OWED) } else { quiet });
         }
+    }
+
+    /// Whether what is asked for was not printed yet: a line would be an answer to something else.
+    fn is_owed(&self) -> bool {
+        self.offered != Some(discriminant(&self.app.prompt()))
+    }
+
+    /// Whether a line can be taken: each one answers one prompt, which was printed before. Lines that are there already wait
+    /// for what the one before them began.
+    fn is_ready(&self) -> bool {
+        if self.is_owed() {
+            return false;
+        }
+        let model = &self.app.model;
+        let begun = model.running().is_some() || model.next.is_some() || model.assembly.due.is_some();
+        let looks = !self.looks.is_empty() && self.since.elapsed() < LOOK;
+        let waits = self.app.prompt() == Prompt::Wait || looks || (begun && !self.app.asks());
+        !(self.piped && waits)
+    }
+
+    /// No more lines come. At the prompt of a screen that is the same as leaving; else what was begun is given up.
+    fn ended(&mut self) {
+        let unanswered = self.app.asks() || self.app.model.running().is_some();
+        if self.leaving {
+            return;
+        }
+        self.print(if unanswered {
+            "\n! the input ended before this was answered; what runs is stopped at a safe point\n"
+        } else {
+            "\nthe input ended: left\n"
+        });
+        self.take(Msg::Lost);
+        // A terminal whose lines end is one that was cut off.
+        (self.lost, self.well) = (unanswered || !self.piped, self.piped && !unanswered);
     }
 
     fn take(&mut self, msg: Msg) {
         match &msg {
             Msg::Said(Level::Warn | Level::Fail, words) => self.print(&format!("! {words}\n")),
             Msg::Ended(..) => self.phase = None,
+            Msg::Found(found) => {
+                let answered = found.query();
+                self.looks.retain(|look| Some(*look) != answered.as_ref().map(discriminant));
+            }
             _ => {}
         }
         let interrupted = matches!(msg, Msg::Interrupt);
@@ -149,6 +186,11 @@ impl Plain {
 
     fn effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            match &effect {
+                Effect::Ask(query) => self.looks.push(discriminant(query)),
+                Effect::Leave(query) => self.looks.retain(|look| *look != discriminant(query)),
+                _ => {}
+            }
             match self.runner.carry_out(effect) {
                 Some(Effect::Copy(text)) => self.print(&format!("{text}\n")),
                 Some(Effect::Quit) => self.leaving = true,
@@ -162,6 +204,11 @@ impl Plain {
         self.hidden = None;
         self.secret.store(false, SeqCst);
         let prompt = self.app.prompt();
+        (self.offered, self.since) = (None, Instant::now());
+        if self.piped {
+            // A terminal would have shown it.
+            self.print(&format!("{}\n", if prompt == Prompt::Secret { "" } else { line }));
+        }
         match typed(&prompt, line) {
             Typed::Messages(messages) => {
                 messages.into_iter().for_each(|msg| self.take(msg));
@@ -185,6 +232,7 @@ impl Plain {
         let new = words::news(&before, &self.shown, row + 1);
         let menu = self.app.menu();
         self.print(&format!("\n{new}{menu}airlift> "));
+        self.offered = Some(discriminant(&self.app.prompt()));
     }
 
     /// How a job goes on: at each phase, and every now and then.
@@ -207,7 +255,7 @@ impl Plain {
         let page = self.app.reads();
         let steady = self.app.plain_text(false);
         let busy = self.app.model.running().is_some() && !self.app.asks() && !self.shown.is_empty();
-        if !first && (steady == self.shown || (busy && !page)) {
+        if !first && !self.is_owed() && (steady == self.shown || (busy && !page)) {
             return;
         }
         self.shown = steady;
@@ -217,6 +265,7 @@ impl Plain {
             // It is read: nothing of it has to be answered.
             self.take(ESC);
             self.shown.clear();
+            self.offered = None;
             return;
         }
         if self.app.prompt() == Prompt::Secret {
@@ -225,6 +274,7 @@ impl Plain {
         }
         // At once, so that what is typed meanwhile never comes between.
         self.print(&format!("\n{text}airlift> "));
+        self.offered = Some(discriminant(&self.app.prompt()));
     }
 
     fn print(&mut self, words: &str) {
@@ -247,27 +297,4 @@ fn ascii(words: &str) -> String {
         _ => '?',
     };
     words.chars().map(one).collect()
-}
-
-/// Hides what is typed while it is there.
-struct Hidden(Termios);
-
-impl Hidden {
-    fn begin() -> Option<Self> {
-        let input = io::stdin();
-        if !input.is_terminal() {
-            return None;
-        }
-        let before = tcgetattr(&input).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&input, OptionalActions::Now, &quiet).ok()?;
-        Some(Self(before))
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
-    }
 }

@@ -1,6 +1,6 @@
 //! The workstation on plain lines: a terminal without a cursor gets numbered prompts and not one escape sequence.
 
-use crate::console::{Console, Setting};
+use crate::console::{Console, PATIENCE, Setting};
 use crate::journeys::Journey;
 use crate::rig::TempRoot;
 
@@ -163,4 +163,51 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
     console.keys("q Enter");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);
+}
+
+/// What was printed for lines that are all there at once: what stands before each prompt, the first one's before the first line.
+fn piped(root: &TempRoot, lines: &str, code: i32) -> Vec<String> {
+    let ran = root.airlift().arg("--plain").write_stdin(lines).timeout(PATIENCE).assert().code(code);
+    let out = String::from_utf8(ran.get_output().stdout.clone()).unwrap();
+    assert!(!out.contains('\u{1b}'), "{out}");
+    out.split("airlift> ").map(str::to_owned).collect()
+}
+
+#[test]
+fn lines_that_are_all_there_at_once_each_answer_a_prompt_that_was_printed() {
+    let root = TempRoot::new();
+    let said = piped(&root, "b\nn\nregistry.example.com/team/app:1.0\nesc\n", 0);
+    let expected = [
+        "Build media",
+        "step 1/5 Images",
+        "-- Add references",
+        "1 >  registry.example.com/team/app:1.0",
+        "Build media",
+        "the input ended",
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, words) in said.iter().zip(expected) {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    for (said, line) in said[1..].iter().zip(["b\n", "n\n", "registry.example.com/team/app:1.0\n", "esc\n"]) {
+        assert!(said.starts_with(line), "{line:?} does not stand where it was taken: {said}");
+    }
+}
+
+#[test]
+fn lines_that_end_at_a_question_leave_it_unanswered_and_say_so() {
+    let root = TempRoot::new();
+    let said = piped(&root, "b\nn\n", 130);
+    assert!(said.last().unwrap().contains("the input ended before this was answered"), "{said:#?}");
+    assert!(piped(&root, "q\n", 0).last().unwrap().starts_with("q\n"));
+}
+
+#[test]
+fn lines_that_are_all_there_wait_for_the_job_that_one_of_them_starts() {
+    let root = TempRoot::new();
+    let kept = root.join("kept");
+    root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
+    let said = piped(&root, &format!("g\no\n{}\nenter\nv\n", kept.join("medium").display()), 0);
+    let last = &said[said.len() - 2..];
+    assert!(last[0].contains("No key that is trusted here signed this bundle"), "{said:#?}");
 }
