@@ -182,6 +182,15 @@ impl Dialog {
         self.window().types(key)
     }
 
+    /// Whether text is typed in it.
+    pub fn is_typed(&self) -> bool {
+        match self {
+            Self::Confirm(confirm) => confirm.answers().is_none(),
+            Self::Page(_) | Self::Wait(_) => false,
+            dialog => dialog.types(Key::char('x')),
+        }
+    }
+
     /// Hands it a key.
     pub fn key(&mut self, key: Key, keymap: &Keymap) -> Reply {
         press(self.window_mut(), key, keymap)

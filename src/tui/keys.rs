@@ -49,7 +49,10 @@ impl App {
 
     pub(super) fn paste(&mut self, pasted: &str) {
         if let Some(dialog) = self.dialogs.last_mut() {
-            return dialog.paste(pasted);
+            return match dialog.is_typed() {
+                true => dialog.paste(pasted),
+                false => self.say("pasted text; nothing was done with it"),
+            };
         }
         let typing = self.on_screen(|screen, _| {
             let list = screen.list().filter(|list| list.typing);
@@ -61,8 +64,12 @@ impl App {
         match self.model.place {
             Place::Images => {}
             Place::Start if Picked::names_images(pasted) => self.go(Place::Images),
-            Place::Start => return self.say("pasted text is taken for references here, and this names none"),
-            _ => return self.say("pasted text is taken on the Images screen, in filters and in dialogs"),
+            Place::Start => {
+                return self.say("pasted text that names no image; nothing was done with it");
+            }
+            _ => {
+                return self.say("pasted text: go to Images (1) or open a dialog first; nothing was done with it");
+            }
         }
         let added = self.model.picked.add_lines(pasted);
         if added.added > 0 {
@@ -70,6 +77,14 @@ impl App {
         }
         self.dialogs.extend(words::refused(&added));
         self.say(words::added(&added));
+    }
+
+    /// Whether keys are letters of something that is typed at this moment.
+    pub(super) fn is_typing(&self) -> bool {
+        match self.dialogs.last() {
+            Some(dialog) => dialog.is_typed(),
+            None => self.screen().and_then(|screen| screen.view()).is_some_and(|list| list.typing),
+        }
     }
 
     pub(super) fn click(&mut self, row: u16) {

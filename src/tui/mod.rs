@@ -4,6 +4,7 @@ mod answers;
 pub mod app;
 pub mod assembly;
 pub mod backend;
+mod burst;
 pub mod checked;
 pub mod detect;
 mod draw;
@@ -48,6 +49,7 @@ use self::model::{Model, Settings};
 use self::msg::{Effect, Msg};
 use self::terminal::{Taken, measure};
 use crate::config::file::{Config, text};
+use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
@@ -196,6 +198,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
         slow: set_up.caps.slow,
         drawn: Instant::now(),
         stale: false,
+        gap: if set_up.caps.clipboard { Duration::ZERO } else { burst::ALONE },
         leaving: false,
         lost: false,
     };
@@ -243,6 +246,8 @@ struct Loop {
     drawn: Instant,
     /// Whether a frame was put off.
     stale: bool,
+    /// How long what may come with a single key is waited for.
+    gap: Duration,
     leaving: bool,
     /// The terminal is gone: nothing is drawn any more.
     lost: bool,
@@ -272,8 +277,14 @@ impl Loop {
                 msg = told.recv() => msg,
                 () = tokio::time::sleep(TICK), if moves => Some(Msg::Tick),
             };
-            let Some(msg) = msg else { continue };
-            self.take(msg, env);
+            let msgs = match msg {
+                Some(Msg::Key(key)) if pressed && burst::character(key).is_some() => {
+                    self.burst(key, &mut events).await
+                }
+                Some(msg) => vec![msg],
+                None => continue,
+            };
+            msgs.into_iter().for_each(|msg| self.take(msg, env));
             for _ in 0..BATCH {
                 let Ok(msg) = told.try_recv() else { break };
                 self.take(msg, env);
@@ -283,6 +294,17 @@ impl Loop {
                 self.frame();
             }
         }
+    }
+
+    /// What a key means, with what came at once with it: pasted text, or each for itself.
+    async fn burst(&mut self, key: Key, events: &mut EventStream) -> Vec<Msg> {
+        let (keys, after) = burst::gather(key, self.gap, events).await;
+        self.lost |= matches!(after, Some(Msg::Lost));
+        let msgs = match burst::pasted(&keys, self.app.is_typing()) {
+            Some(text) => vec![Msg::Paste(text.into())],
+            None => keys.into_iter().map(Msg::Key).collect(),
+        };
+        msgs.into_iter().chain(after).collect()
     }
 
     /// Left only when nothing runs any more.

@@ -164,6 +164,12 @@ impl Console {
         self
     }
 
+    /// Writes text as it stands, as a terminal pastes that does not mark it.
+    pub(crate) fn unmarked(&mut self, text: &str) -> &mut Self {
+        self.send(text.replace('\n', "\r").as_bytes());
+        self
+    }
+
     /// Presses the left button of the mouse there, both counted from 0, as terminals report it (SGR).
     pub(crate) fn click(&mut self, column: usize, row: usize) -> &mut Self {
         self.send(format!("\x1b[<0;{0};{1}M\x1b[<0;{0};{1}m", column + 1, row + 1).as_bytes());

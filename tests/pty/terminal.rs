@@ -96,6 +96,24 @@ fn hostile_names_reach_the_terminal_as_letters_at_most() {
     assert!(!text.contains("\x1b]52") && !text.contains('\u{202e}') && !text.contains('\u{7}'));
 }
 
+#[test]
+fn text_that_is_pasted_without_marks_is_pasted_and_starts_nothing() {
+    for term in ["linux", "vt100", "xterm-256color"] {
+        let root = TempRoot::new();
+        let mut console = Console::start(&Setting { term, ..Setting::new(root.path()) });
+        console.wait("Build media");
+        console.unmarked("quit: quay and K\nq\nq\n").wait("pasted text that names no image");
+        console.keys("b").wait("Nothing is picked");
+        console.unmarked("quay.io/prometheus/prometheus:v2.55.0\nregistry.example.com/team/app:1.0\n");
+        console.wait("2 added").wait("quay.io/prometheus").wait("team/app:1.0");
+        console.keys("n").wait("Add references");
+        console.unmarked("ghcr.io/q/q:1.0\nghcr.io/q/r:2.0\n").wait("line 2 of 2");
+        console.keys("Enter").wait("ghcr.io/q/q:1.0").wait("ghcr.io/q/r:2.0");
+        console.keys("q");
+        assert_eq!(console.end().exit_code(), 0, "{term}");
+    }
+}
+
 /// The row of the screen with the cursor of a list.
 fn cursor_row(screen: &str) -> Option<usize> {
     screen.lines().position(|line| line.starts_with('>'))
