@@ -182,6 +182,11 @@ impl Dialog {
         self.window().types(key)
     }
 
+    /// Whether it is only read or waited for: a key that does nothing there means nothing at all.
+    pub const fn is_read(&self) -> bool {
+        matches!(self, Self::Page(_) | Self::Wait(_))
+    }
+
     /// Whether text is typed in it.
     pub fn is_typed(&self) -> bool {
         match self {

@@ -55,6 +55,8 @@ pub struct Path {
     /// Whether the cursor was moved among the entries.
     walking: bool,
     refused: Option<String>,
+    /// Where it begins instead, if the directory that it begins with is not there.
+    instead: Option<String>,
 }
 
 impl Path {
@@ -73,7 +75,15 @@ impl Path {
             list: List::default(),
             walking: false,
             refused: None,
+            instead: None,
         }
+    }
+
+    /// Begins with that directory where the one of `at` cannot be read.
+    #[must_use]
+    pub fn or_at(mut self, directory: &FsPath) -> Self {
+        self.instead = Some(format!("{}/", directory.display().to_string().trim_end_matches('/')));
+        self
     }
 
     /// Begins with this path: a directory, as in `/srv/`, is one to go on from, anything else one to take or replace.
@@ -103,6 +113,11 @@ impl Path {
     /// The entries of a directory came.
     pub fn found(&mut self, directory: &FsPath, entries: &Result<Vec<Entry>, String>) {
         if self.split().0 == directory {
+            let begun = self.line.value().ends_with('/');
+            if let Some(instead) = self.instead.take().filter(|_| entries.is_err() && begun) {
+                self.line = Field::begun(&instead);
+                return self.changed();
+            }
             self.listed = Some((directory.to_owned(), entries.clone()));
             self.refresh();
         }
@@ -328,6 +343,23 @@ mod tests {
     use crate::dialogs::testing::press;
 
     const ENTER: Key = Key::plain(Code::Enter);
+
+    #[test]
+    fn a_begin_that_is_not_there_gives_way_to_another_one_once() {
+        let begun = || {
+            let path = Path::new(Act::Sign, "Key file", "", Wanted::File).at("/home/op/.ssh/");
+            path.or_at(FsPath::new("/home/op/keys"))
+        };
+        let gone = || Err("no such directory".to_owned());
+        let mut path = begun();
+        path.found(FsPath::new("/home/op/.ssh/"), &gone());
+        assert_eq!((path.line.value(), path.wants()), ("/home/op/keys/", Some("/home/op/keys/".into())));
+        path.found(FsPath::new("/home/op/keys/"), &gone());
+        assert_eq!(path.line.value(), "/home/op/keys/");
+        let mut path = begun();
+        path.found(FsPath::new("/home/op/.ssh/"), &Ok(Vec::new()));
+        assert_eq!(path.line.value(), "/home/op/.ssh/");
+    }
     const TAB: Key = Key::plain(Code::Tab);
     const DOWN: Key = Key::plain(Code::Down);
 

@@ -106,7 +106,8 @@ impl AskKey {
         }
         if row == 1 {
             let help = "An OpenSSH private key. It must not lie on the medium it signs for.";
-            cx.open(Path::new(self.question(1), "Key file", help, Wanted::File).at("~/.ssh/"));
+            let asked = Path::new(self.question(1), "Key file", help, Wanted::File).at("~/.ssh/");
+            cx.open(asked.or_at(cx.model.settings.paths.data_dir()));
             return None;
         }
         self.asked = false;

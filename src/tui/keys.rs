@@ -33,7 +33,12 @@ impl App {
         }
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();
+            let dead = dialog.is_read() && self.keymap.among(&dialog.acts(), key).is_none();
             let reply = dialog.key(key, &self.keymap);
+            if dead {
+                let back = self.keymap.first(Act::Back);
+                return self.say(format!("{key} does nothing in this window; {back} closes it"));
+            }
             return self.reply(question, reply);
         }
         if self.filter_key(key) {
@@ -251,7 +256,7 @@ impl App {
 
     fn shell_command(&mut self) {
         let Some(job) = self.screen().and_then(|screen| screen.job(&self.model)) else {
-            return self.say("nothing is to be run here yet");
+            return self.say("no command here yet: y shows one where a job can start");
         };
         let command = self.model.settings.shell(&job);
         self.copy(command.clone());

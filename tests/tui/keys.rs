@@ -64,7 +64,7 @@ const MEANS: &[(Act, &[&str])] = &[
             "opens The same on a shell",
             "opens The pack that is reported, on a shell",
             "opens What is reported, on a shell",
-            "says nothing is to be run here yet",
+            "says no command here yet",
         ],
     ),
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
