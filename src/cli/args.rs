@@ -51,8 +51,8 @@ pub struct Global {
     /// Read this configuration file instead of the usual one
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The workstation's colours: default, light, high-contrast, mono, or one of your own
-    #[arg(long, value_name = "NAME")]
+    /// The workstation's colours: default, light, high-contrast, mono, or a theme file of your own
+    #[arg(long, value_name = "NAME|FILE")]
     pub theme: Option<String>,
     /// The workstation draws in ASCII alone
     #[arg(long)]

@@ -14,7 +14,7 @@ const MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// A built-in theme, or the name of `themes/NAME.toml` beside this file.
+    /// A built-in theme, the name of `themes/NAME.toml` beside this file, or a file.
     pub theme: Option<String>,
     /// ASCII alone, whatever the terminal says it can.
     pub ascii: Option<bool>,

@@ -7,3 +7,4 @@ pub mod options;
 pub mod paths;
 pub mod surroundings;
 pub mod theme;
+pub mod themes;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The flags that concern the workstation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// A theme's name.
+    /// A theme's name, or its file.
     pub theme: Option<String>,
     /// ASCII alone.
     pub ascii: bool,

@@ -162,20 +162,23 @@ pub enum ThemeError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     doc: String,
     #[serde(default)]
     paint: BTreeMap<Role, Paint>,
 }
 
 impl Theme {
-    /// A theme from the text of its file.
+    /// A theme from the text of its file; what that leaves out looks as in the default theme.
     ///
     /// # Errors
     /// [`ThemeError::Syntax`] with the line; [`ThemeError::Invisible`].
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
         let file: File = toml::from_str(text)
             .map_err(|error| ThemeError::Syntax { name: name.to_owned(), reason: error.to_string() })?;
-        let theme = Self { name: name.to_owned(), doc: file.doc, paints: file.paint };
+        let mut paints = base();
+        paints.extend(file.paint);
+        let theme = Self { name: name.to_owned(), doc: file.doc, paints };
         if theme.paint(Role::Selected) == theme.paint(Role::Text) {
             return Err(ThemeError::Invisible { name: theme.name });
         }
@@ -200,6 +203,13 @@ impl Theme {
     }
 }
 
+/// The looks of the default theme.
+fn base() -> BTreeMap<Role, Paint> {
+    // Its file is checked by a test: were it none, all roles would look as the terminal's own.
+    let file: Option<File> = BUILT_IN.first().and_then(|(_, text)| toml::from_str(text).ok());
+    file.map(|file| file.paint).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,10 +217,11 @@ mod tests {
     #[test]
     fn every_theme_is_sound_and_says_how_each_role_looks() {
         for (name, text) in BUILT_IN {
-            let theme = Theme::parse(name, text).unwrap();
-            assert!(!theme.doc.is_empty());
+            assert_eq!(Theme::parse(name, text).unwrap(), Theme::built_in(name).unwrap());
+            let file: File = toml::from_str(text).unwrap();
+            assert!(!file.doc.is_empty());
             for role in ROLES {
-                assert!(theme.paints.contains_key(role), "{name} leaves out {role:?}");
+                assert!(file.paint.contains_key(role), "{name} leaves out {role:?}");
             }
         }
     }
@@ -238,12 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_theme_leaves_out_looks_as_in_the_default_one() {
+        let (mine, default) = (Theme::parse("mine", "[paint]\nwarn = { fg = 'blue' }\n"), Theme::built_in("default"));
+        let (mine, default) = (mine.unwrap(), default.unwrap());
+        assert_eq!(mine.paint(Role::Warn), Paint { fg: Hue::Blue, ..Paint::default() });
+        for role in ROLES.iter().filter(|role| **role != Role::Warn) {
+            assert_eq!(mine.paint(*role), default.paint(*role));
+        }
+    }
+
+    #[test]
     fn what_is_no_theme_is_refused_with_its_line() {
         let refused = |text: &str| Theme::parse("mine", text).unwrap_err().to_string();
         assert!(refused("doc = 'x'\n[paint.text]\nfg = 'pink'\n").contains("line 3"));
         assert!(refused("doc = 'x'\n[paint.texxt]\n").contains("texxt"));
         assert!(refused("doc = 'x'\n[paint.text]\nblink = true\n").contains("blink"));
-        assert!(refused("doc = 'x'\n").contains("selected row"));
+        assert!(refused("doc = 'x'\n[paint]\nselected = {}\n").contains("selected row"));
+        assert!(refused("dok = 'x'\n").contains("dok"));
         assert!(
             Theme::built_in("pink").unwrap_err().to_string().contains("default, light, high-contrast, mono")
         );

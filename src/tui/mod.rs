@@ -33,6 +33,7 @@ pub mod terminal;
 pub mod words;
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -48,12 +49,13 @@ use self::effects::Runner;
 use self::model::{Model, Settings};
 use self::msg::{Effect, Msg};
 use self::terminal::{Taken, measure};
-use crate::config::file::{Config, text};
+use crate::config::file::Config;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
+use crate::config::themes;
 use crate::engine::ctx::JobCtx;
 use crate::engine::media::Host;
 use crate::engine::registry::RegistryOptions;
@@ -117,10 +119,14 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     let paths = Paths::from_env().map_err(|error| usage(&error))?;
     let file = options.config.clone().unwrap_or_else(|| paths.config_file());
     let (config, keymap) = Config::load(&file, options.config.is_some()).map_err(|error| usage(&error))?;
-    let themes = own_themes(&paths)?;
-    let name = options.theme.clone().or(config.theme).unwrap_or_else(|| "default".to_owned());
-    let own = themes.iter().find(|theme| theme.name == name).cloned();
-    let theme = own.map_or_else(|| Theme::built_in(&name).map_err(|error| usage(&error)), Ok)?;
+    let mut themes = themes::own(paths.config_dir()).map_err(|error| usage(&error))?;
+    // A file is looked for where it was named: on the command line, or in the configuration.
+    let (name, from) = match (&options.theme, &config.theme) {
+        (Some(name), _) => (name.as_str(), Path::new("")),
+        (None, Some(name)) => (name.as_str(), file.parent().unwrap_or_else(|| Path::new(""))),
+        (None, None) => ("default", Path::new("")),
+    };
+    let theme = themes::choose(name, from, &mut themes).map_err(|error| usage(&error))?;
     let depth = match options.color {
         Some(false) => Depth::None,
         Some(true) if caps.depth == Depth::None => Depth::Sixteen,
@@ -141,23 +147,6 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
         mouse: config.mouse,
         caps,
     })
-}
-
-/// The themes of the user, beside the configuration file.
-fn own_themes(paths: &Paths) -> Result<Vec<Theme>, Failure> {
-    let Ok(entries) = std::fs::read_dir(paths.config_dir().join("themes")) else { return Ok(Vec::new()) };
-    let mut themes = Vec::new();
-    for path in entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-    {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = text(&path).map_err(|error| Failure::usage(error.to_string()))?;
-        themes.push(Theme::parse(&name, &text).map_err(|error| Failure::usage(error.to_string()))?);
-    }
-    themes.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(themes)
 }
 
 async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
