@@ -150,8 +150,8 @@ fn other_side(name: &str, key_id: &str) -> Vec<Step> {
     let step = |what, command: String| Step { what, command };
     vec![
         step(
-            "Once per key: trust it, and compare its fingerprint with the one on paper",
-            "airlift key trust PUBLIC_KEY_FILE".to_owned(),
+            "Once per key: trust it, with the fingerprint that is on paper",
+            "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
         step("Verify signatures, age, serial, file list and every byte", airlift("verify", &[])),
         step("Or with OpenSSH and coreutils alone, before anything of it is run", format!("cd {place}")),

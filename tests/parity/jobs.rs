@@ -216,6 +216,7 @@ fn keys() -> Vec<JobSpec> {
     let trust = |principal: Option<&str>, file: &str| {
         JobSpec::KeyTrust(KeyTrustJob {
             key: "ssh-ed25519 AAAA a".to_owned(),
+            fingerprint: principal.map(|_| "SHA256:x".to_owned()),
             principal: principal.map(str::to_owned),
             valid_after: principal.map(|_| "2026-01-01T00:00:00Z".parse().unwrap()),
             valid_before: principal.map(|_| "2027-01-01T12:13:14Z".parse().unwrap()),

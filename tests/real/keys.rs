@@ -85,7 +85,16 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     assert!(run(&root, &["key", "generate"], 2).contains("not replaced"));
     let public = format!("{}.pub", key.display());
     assert!(run(&root, &["key", "show"], 0).contains("SHA256:"));
-    run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
+    let shown = run(&root, &["key", "show"], 0);
+    let fingerprint = shown.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap();
+    let wrong = format!("{}AAAAAAAA", &fingerprint[..fingerprint.len() - 8]);
+    let refused = run(&root, &["key", "trust", &public, "--fingerprint", &wrong], 11);
+    assert!(refused.contains(&wrong) && refused.contains(fingerprint), "{refused}");
+    assert!(!run(&root, &["key", "list"], 0).contains("one@here"), "a key that is another one is not trusted");
+    let compared = run(&root, &["key", "trust", &public, "--fingerprint", fingerprint, "--dry-run"], 0);
+    assert!(!compared.contains("not compared"), "{compared}");
+    let trusted = run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
+    assert!(trusted.contains(&format!("the fingerprint {fingerprint} was not compared")), "{trusted}");
     assert!(run(&root, &["key", "trust", &public], 2).contains("already"));
     assert!(run(&root, &["key", "list"], 0).contains("one@here"));
     assert!(run(&root, &["sign", place, "--dry-run"], 0).contains("would be signed"));

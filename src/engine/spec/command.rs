@@ -293,6 +293,9 @@ impl Words<'_> {
     }
 
     fn key_trust(&mut self, job: &KeyTrustJob) {
+        if let Some(fingerprint) = &job.fingerprint {
+            self.value("--fingerprint", fingerprint);
+        }
         if let Some(principal) = &job.principal {
             self.value("--principal", principal);
         }

@@ -45,6 +45,8 @@ pub struct KeyShowJob {
 pub struct KeyTrustJob {
     /// A public key file, or the key itself.
     pub key: String,
+    /// The fingerprint that its owner told, in full; blanks do not count, nor does the lead `SHA256:`.
+    pub fingerprint: Option<String>,
     /// Whose it is; the comment of the key where it is one word.
     pub principal: Option<String>,
     /// Not valid before.
@@ -116,7 +118,7 @@ pub(super) async fn show(job: KeyShowJob) -> Result<JobReport> {
 }
 
 pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
-    let files = Arc::clone(&ctx.files);
+    let (files, told) = (Arc::clone(&ctx.files), ctx.clone());
     blocking(move || {
         let written_out = job.key.starts_with(['s', 'e']) && job.key.trim().contains([' ', '\t']);
         let path = Path::new(&job.key);
@@ -130,12 +132,31 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
             None if !key.comment().is_empty() && !key.comment().contains(' ') => key.comment().to_owned(),
             None => return Err(KeyError::Nobodys.into()),
         };
+        let found = keys::fingerprint(key.key_data());
+        match &job.fingerprint {
+            Some(expected) if bare(expected) != bare(&found) => {
+                return Err(KeyError::Fingerprint { expected: expected.clone(), found }.into());
+            }
+            Some(_) => {}
+            None => told.say(Event::Warning {
+                text: format!(
+                    "the fingerprint {found} was not compared: check it with the owner of the key, by paper or telephone; \
+                     --fingerprint SHA256:... does so here"
+                ),
+            }),
+        }
         let (valid_after, valid_before) = (job.valid_after, job.valid_before);
         let spec = TrustSpec { key, principal, valid_after, valid_before };
         let change = store::trust(&*files, &job.file, &spec, !job.dry_run)?;
         Ok(JobReport::Trusted(TrustChange { change, dry_run: job.dry_run }))
     })
     .await
+}
+
+/// A fingerprint without what may be written around it.
+fn bare(fingerprint: &str) -> String {
+    let letters: String = fingerprint.split_whitespace().collect();
+    letters.strip_prefix("SHA256:").unwrap_or(&letters).trim_end_matches('=').to_owned()
 }
 
 pub(super) async fn untrust(job: KeyUntrustJob, ctx: &JobCtx) -> Result<JobReport> {

@@ -19,8 +19,8 @@ const PRINCIPAL: Question = Question { act: Act::KeyTrust, part: 1 };
 /// How far the pinning is.
 #[derive(Debug, Default)]
 pub(super) struct Pinning {
-    /// The public key whose fingerprint was typed.
-    key: Option<String>,
+    /// The public key whose fingerprint was typed, and that in full.
+    key: Option<(String, Option<String>)>,
     /// Whether it is being written down.
     writing: bool,
 }
@@ -105,7 +105,8 @@ impl Pinning {
             let fingerprint = signature.fingerprint.as_deref().unwrap_or_default();
             typed.chars().count() >= ENDS && fingerprint.ends_with(&typed)
         };
-        match unknown(cx.model).into_iter().find(fits).and_then(|signature| signature.public_key.clone()) {
+        let key = |signature: &Signature| Some((signature.public_key.clone()?, signature.fingerprint.clone()));
+        match unknown(cx.model).into_iter().find(fits).and_then(key) {
             Some(key) => {
                 self.key = Some(key);
                 let help = "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
@@ -116,9 +117,10 @@ impl Pinning {
     }
 
     fn trust(&mut self, principal: &str, cx: &mut Cx<'_>) {
-        let Some(key) = self.key.take() else { return };
+        let Some((key, fingerprint)) = self.key.take() else { return };
         let job = KeyTrustJob {
             key,
+            fingerprint,
             principal: Some(principal.to_owned()),
             valid_after: None,
             valid_before: None,

@@ -32,6 +32,9 @@ pub(super) struct Trust {
     /// Public key file, or the key itself: 'ssh-ed25519 AAAA…'
     #[arg(value_name = "KEY")]
     key: String,
+    /// Its fingerprint, as its owner told it: another key is refused. Without it the key is trusted with a warning
+    #[arg(long, value_name = "SHA256:...")]
+    fingerprint: Option<String>,
     /// Whose key it is; the comment of the key where it is one word
     #[arg(long, value_name = "NAME")]
     principal: Option<String>,
@@ -57,6 +60,7 @@ impl Trust {
     pub(super) fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
         Ok(JobSpec::KeyTrust(KeyTrustJob {
             key: self.key,
+            fingerprint: self.fingerprint,
             principal: self.principal,
             valid_after: self.valid_after,
             valid_before: self.valid_before,

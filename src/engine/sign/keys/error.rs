@@ -19,6 +19,14 @@ pub enum KeyError {
     /// A public key without a name to trust it under.
     #[error("the key does not say whose it is")]
     Nobodys,
+    /// Another key than the one that is to be trusted.
+    #[error("the key is not the expected one: expected fingerprint {expected}, found {found}; it was not trusted")]
+    Fingerprint {
+        /// As it was given.
+        expected: String,
+        /// The key's.
+        found: String,
+    },
     /// A private key must not travel with the bundle.
     #[error("{}: a private key must not lie on a medium ({reason})", path.display())]
     OnMedium {
@@ -87,7 +95,7 @@ impl Explain for KeyError {
             | Self::Format { .. }
             | Self::Text { .. } => Kind::Usage,
             Self::NoPassphrase { .. } | Self::WrongPassphrase { .. } => Kind::Trust,
-            Self::Mode { .. } => Kind::Trust,
+            Self::Mode { .. } | Self::Fingerprint { .. } => Kind::Trust,
             Self::Crypto { .. } => Kind::Other,
         }
     }
@@ -97,6 +105,9 @@ impl Explain for KeyError {
             Self::Exists { .. } => {
                 "a key that is gone cannot be had back: move it away first, or give another path with --key"
                     .to_owned()
+            }
+            Self::Fingerprint { .. } => {
+                "check for a typing error; if there is none, somebody replaced the key: ask its owner".to_owned()
             }
             Self::Nobodys => "give --principal NAME".to_owned(),
             Self::OnMedium { .. } => {
