@@ -151,7 +151,7 @@ actions! {
     AirGapped Start "start.air-gapped" ["g"] Reads - "air gap" "Work at the disconnected side: open, verify and import a bundle";
     Resume Start "start.resume" ["R"] Reads - "resume" "Go on with the job that was interrupted";
     Forget Start "start.forget" ["D"] Writes - "drop" "Forget an interrupted job; its files stay";
-    KeyGenerate Start "key.generate" ["K"] Writes "key generate" "key" "Make an ed25519 key pair, protected by a passphrase";
+    KeyGenerate Start "key.generate" ["K"] Writes "key generate" "key" "Make a signing key: an ed25519 key pair, protected by a passphrase";
 
     // Connected.
     ImagesGo Images "images.go" ["Enter"] Reads - "fix" "Apply the fix of the finding under the cursor, or show the details";

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_a_theme_leaves_out_looks_as_in_the_default_one() {
-        let (mine, default) = (Theme::parse("mine", "[paint]\nwarn = { fg = 'blue' }\n"), Theme::built_in("default"));
+        let (mine, default) =
+            (Theme::parse("mine", "[paint]\nwarn = { fg = 'blue' }\n"), Theme::built_in("default"));
         let (mine, default) = (mine.unwrap(), default.unwrap());
         assert_eq!(mine.paint(Role::Warn), Paint { fg: Hue::Blue, ..Paint::default() });
         for role in ROLES.iter().filter(|role| **role != Role::Warn) {

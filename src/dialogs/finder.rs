@@ -107,7 +107,8 @@ fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
     let row = entry.act.row();
     let name = format!("{} {}", row.title, row.id).to_lowercase();
     let all = format!("{name} {} {}", row.doc, entry.keys).to_lowercase();
-    let begins = |text: &str, word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word));
+    let begins =
+        |text: &str, word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word));
     let every = |has: &dyn Fn(&str) -> bool| words.iter().all(|word| has(word));
     if every(&|word| begins(&name, word)) {
         return Some(1);
@@ -116,15 +117,6 @@ fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
         return Some(2);
     }
     every(&|word| all.contains(word)).then_some(3)
-}
-
-/// The beginning of a sentence that has no more room than that; it is told in full for the row under the cursor.
-fn beginning(doc: &str, columns: usize) -> String {
-    let lines = wrap(doc, columns.saturating_sub(1));
-    match lines.as_slice() {
-        [first, _, ..] => format!("{}…", first.trim_end_matches([' ', ',', ':', ';'])),
-        _ => doc.to_owned(),
-    }
 }
 
 impl Window for Finder {
@@ -196,7 +188,7 @@ impl Window for Finder {
                     if entry.why_not.is_some() { Role::Dim } else { Role::Key },
                 ),
                 Value::styled(entry.act.row().title, role),
-                Value::styled(beginning(entry.act.row().doc, room), role),
+                Value::styled(line::begin(entry.act.row().doc, room), role),
             ];
             Row { marked: false, values }
         };
@@ -214,9 +206,12 @@ impl Window for Finder {
                     line::words(words.trim_start(), look.style(Role::Text), line::row(inner, at), buffer);
                 }
             }
-            (None, None) => {
-                line::words("no operation matches; Backspace takes back a letter", look.style(Role::Dim), line::row(inner, foot), buffer)
-            }
+            (None, None) => line::words(
+                "no operation matches; Backspace takes back a letter",
+                look.style(Role::Dim),
+                line::row(inner, foot),
+                buffer,
+            ),
         }
         let keys = hints(keymap, &self.keys());
         line::words(
@@ -267,12 +262,6 @@ mod tests {
             let all = format!("{} {} {}", row.title, row.id, row.doc).to_lowercase();
             assert!(all.contains("sign"), "{id} has nothing to do with it");
         }
-    }
-
-    #[test]
-    fn a_description_is_cut_at_its_end_and_between_words() {
-        assert_eq!(beginning("Up one row", 20), "Up one row");
-        assert_eq!(beginning("Open the log or close it: what happened", 27), "Open the log or close it…");
     }
 
     #[test]

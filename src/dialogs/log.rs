@@ -128,7 +128,6 @@ impl Log {
         }
         line::words(&hints(keymap, &self.keys()), look.style(Role::Dim), line::row(area, 1), buffer);
     }
-
 }
 
 impl Window for Log {

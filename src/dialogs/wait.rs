@@ -72,11 +72,6 @@ impl Window for Wait {
             (format!("no answer for {} s", waited.as_secs()), Role::Warn)
         };
         line::words(&words, look.style(role), line::row(inner, 2), buffer);
-        line::words(
-            &hints(keymap, &self.keys()),
-            look.style(Role::Dim),
-            line::row(inner, 4),
-            buffer,
-        );
+        line::words(&hints(keymap, &self.keys()), look.style(Role::Dim), line::row(inner, 4), buffer);
     }
 }

@@ -10,7 +10,7 @@ use super::msg::Msg;
 use crate::config::key::{Code, Key};
 
 /// How long what comes with a single key is waited for, on lines that hand on one at a time and never mark what is pasted.
-pub const ALONE: Duration = Duration::from_millis(10);
+pub(super) const ALONE: Duration = Duration::from_millis(10);
 /// The same once several came at once: a paste may come in pieces.
 const PIECES: Duration = Duration::from_millis(30);
 /// Keys that are taken at once at most.
@@ -21,7 +21,7 @@ const LINE: usize = 6;
 const WORDS: usize = 12;
 
 /// The character that a key is in pasted text; nothing for keys that no text has.
-pub fn character(key: Key) -> Option<char> {
+pub(super) fn character(key: Key) -> Option<char> {
     match key {
         Key { ctrl: false, alt: false, code: Code::Char(c) } => Some(c),
         Key { ctrl: false, alt: false, code: Code::Enter } => Some('\n'),
@@ -33,7 +33,7 @@ pub fn character(key: Key) -> Option<char> {
 }
 
 /// The keys that came with one, `gap` being waited for the second of them, and what came then that is no text.
-pub async fn gather(key: Key, gap: Duration, events: &mut EventStream) -> (Vec<Key>, Option<Msg>) {
+pub(super) async fn gather(key: Key, gap: Duration, events: &mut EventStream) -> (Vec<Key>, Option<Msg>) {
     let mut keys = vec![key];
     while keys.len() < MOST {
         let gap = match keys.len() {
@@ -62,7 +62,7 @@ fn is_varied(keys: &[Key]) -> bool {
 
 /// The text that keys which came at once were pasted as; nothing where they are taken as keys. `typing`: they are typed into
 /// a line or a filter, where a single line is as good as typed; else they would start operations.
-pub fn pasted(keys: &[Key], typing: bool) -> Option<String> {
+pub(super) fn pasted(keys: &[Key], typing: bool) -> Option<String> {
     let text: String = keys.iter().copied().map(character).collect::<Option<_>>()?;
     let lines = text.trim_end_matches('\n').contains('\n');
     let filter = text.starts_with('/') && !lines;

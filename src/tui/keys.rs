@@ -73,7 +73,8 @@ impl App {
                 return self.say("pasted text that names no image; nothing was done with it");
             }
             _ => {
-                return self.say("pasted text: go to Images (1) or open a dialog first; nothing was done with it");
+                return self
+                    .say("pasted text: go to Images (1) or open a dialog first; nothing was done with it");
             }
         }
         let added = self.model.picked.add_lines(pasted);

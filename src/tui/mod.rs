@@ -50,7 +50,6 @@ use self::model::{Model, Settings};
 use self::msg::{Effect, Msg};
 use self::terminal::{Taken, measure};
 use crate::config::file::Config;
-use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
@@ -268,16 +267,21 @@ impl Loop {
             };
             let msgs = match msg {
                 Some(Msg::Key(key)) if pressed && burst::character(key).is_some() => {
-                    self.burst(key, &mut events).await
+                    let (keys, after) = burst::gather(key, self.gap, &mut events).await;
+                    self.lost |= matches!(after, Some(Msg::Lost));
+                    // What came meanwhile is there before the keys are judged.
+                    self.told(&mut told, env);
+                    let pasted =
+                        burst::pasted(&keys, self.app.is_typing()).map(|text| Msg::Paste(text.into()));
+                    let keys =
+                        keys.into_iter().filter(|_| pasted.is_none()).map(Msg::Key).collect::<Vec<_>>();
+                    pasted.into_iter().chain(keys).chain(after).collect()
                 }
                 Some(msg) => vec![msg],
                 None => continue,
             };
             msgs.into_iter().for_each(|msg| self.take(msg, env));
-            for _ in 0..BATCH {
-                let Ok(msg) = told.try_recv() else { break };
-                self.take(msg, env);
-            }
+            self.told(&mut told, env);
             self.stale = self.slow && !pressed && self.drawn.elapsed() < TICK;
             if !self.stale {
                 self.frame();
@@ -285,15 +289,12 @@ impl Loop {
         }
     }
 
-    /// What a key means, with what came at once with it: pasted text, or each for itself.
-    async fn burst(&mut self, key: Key, events: &mut EventStream) -> Vec<Msg> {
-        let (keys, after) = burst::gather(key, self.gap, events).await;
-        self.lost |= matches!(after, Some(Msg::Lost));
-        let msgs = match burst::pasted(&keys, self.app.is_typing()) {
-            Some(text) => vec![Msg::Paste(text.into())],
-            None => keys.into_iter().map(Msg::Key).collect(),
-        };
-        msgs.into_iter().chain(after).collect()
+    /// Takes what jobs and look-ups said, so much at once that keys never wait for long.
+    fn told(&mut self, told: &mut UnboundedReceiver<Msg>, env: &Env) {
+        for _ in 0..BATCH {
+            let Ok(msg) = told.try_recv() else { break };
+            self.take(msg, env);
+        }
     }
 
     /// Left only when nothing runs any more.

@@ -94,11 +94,7 @@ struct Plain {
 }
 
 impl Plain {
-    async fn turn(
-        &mut self,
-        told: &mut UnboundedReceiver<Msg>,
-        mut lines: Receiver<Zeroizing<String>>,
-    ) {
+    async fn turn(&mut self, told: &mut UnboundedReceiver<Msg>, mut lines: Receiver<Zeroizing<String>>) {
         let mut listening = true;
         self.state(true);
         // Only what came, or what moves by itself, is worth waking up for.

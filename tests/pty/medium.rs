@@ -134,7 +134,7 @@ fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go(
         .wait(steps::PLANNED)
         .keys("k")
         .wait("Which key signs?")
-        .wait("ssh-agent ")
+        .wait("another file")
         .keys("ssh-agent Enter");
     // The line is folded.
     console.wait_for("who signs", |screen| screen.contains("held by") && screen.contains("ssh-agent"));
@@ -153,7 +153,7 @@ fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go(
     console.wait("Assemble ok").keys("5").wait("step 5/5 Report");
 
     // A second signature, by a key in a file.
-    console.keys("k").wait("Which key signs?").keys("another Enter").wait("Key file");
+    console.keys("k").wait("another file").keys("another Enter").wait("Key file");
     console.keys("Ctrl-U").keys(world.root.join("second").to_str().unwrap()).keys("Enter");
     console.wait("signed once more");
     world.verify(&journey.bundle(), &["--min-signatures", "2"]).code(0);

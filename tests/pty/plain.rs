@@ -177,14 +177,8 @@ fn piped(root: &TempRoot, lines: &str, code: i32) -> Vec<String> {
 fn lines_that_are_all_there_at_once_each_answer_a_prompt_that_was_printed() {
     let root = TempRoot::new();
     let said = piped(&root, "b\nn\nregistry.example.com/team/app:1.0\nesc\n", 0);
-    let expected = [
-        "Build media",
-        "step 1/5 Images",
-        "-- Add references",
-        "1 >  registry.example.com/team/app:1.0",
-        "Build media",
-        "the input ended",
-    ];
+    let expected =
+        ["Build media", "step 1/5 Images", "-- Add references", "1 added", "Build media", "the input ended"];
     assert_eq!(said.len(), expected.len(), "{said:#?}");
     for (said, words) in said.iter().zip(expected) {
         assert!(said.contains(words), "{words}: {said}");
@@ -209,5 +203,5 @@ fn lines_that_are_all_there_wait_for_the_job_that_one_of_them_starts() {
     root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
     let said = piped(&root, &format!("g\no\n{}\nenter\nv\n", kept.join("medium").display()), 0);
     let last = &said[said.len() - 2..];
-    assert!(last[0].contains("No key that is trusted here signed this bundle"), "{said:#?}");
+    assert!(last[0].starts_with("v\n") && last[0].contains("x REFUSED (trust)"), "{said:#?}");
 }

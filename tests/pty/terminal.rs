@@ -102,7 +102,7 @@ fn text_that_is_pasted_without_marks_is_pasted_and_starts_nothing() {
         let root = TempRoot::new();
         let mut console = Console::start(&Setting { term, ..Setting::new(root.path()) });
         console.wait("Build media");
-        console.unmarked("quit: quay and K\nq\nq\n").wait("pasted text that names no image");
+        console.unmarked("%%% quit\n%%% K b g\n").wait("pasted text that names no image");
         console.keys("b").wait("Nothing is picked");
         console.unmarked("quay.io/prometheus/prometheus:v2.55.0\nregistry.example.com/team/app:1.0\n");
         console.wait("2 added").wait("quay.io/prometheus").wait("team/app:1.0");

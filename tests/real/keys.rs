@@ -90,7 +90,10 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     let wrong = format!("{}AAAAAAAA", &fingerprint[..fingerprint.len() - 8]);
     let refused = run(&root, &["key", "trust", &public, "--fingerprint", &wrong], 11);
     assert!(refused.contains(&wrong) && refused.contains(fingerprint), "{refused}");
-    assert!(!run(&root, &["key", "list"], 0).contains("one@here"), "a key that is another one is not trusted");
+    assert!(
+        !run(&root, &["key", "list"], 0).contains("one@here"),
+        "a key that is another one is not trusted"
+    );
     let compared = run(&root, &["key", "trust", &public, "--fingerprint", fingerprint, "--dry-run"], 0);
     assert!(!compared.contains("not compared"), "{compared}");
     let trusted = run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);

@@ -414,7 +414,7 @@ fn an_operation_is_found_by_its_name_and_done_from_the_list_of_all() {
 fn references_that_are_pasted_here_go_onto_the_list() {
     let mut desk = Desk::new();
     let screen = desk.tell(Msg::Paste("%%% ///\n".into())).screen();
-    assert!(screen.contains("this names none") && desk.app.model.place == Place::Start, "{screen}");
+    assert!(screen.contains("names no image") && desk.app.model.place == Place::Start, "{screen}");
     let screen = desk.tell(Msg::Paste("quay.io/a/b:1.0.0\nquay.io/a/c:1.0.0\n".into())).screen();
     assert!(screen.contains("step 1/5 Images") && screen.contains("2 added"), "{screen}");
     assert_eq!(desk.app.model.picked.images.len(), 2);

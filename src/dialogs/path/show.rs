@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::{Window, hints};
 use super::super::page::wrap;
+use super::super::{Window, hints};
 use super::{Entry, Path, Wanted, name_of};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;

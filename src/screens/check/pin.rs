@@ -105,7 +105,8 @@ impl Pinning {
             let fingerprint = signature.fingerprint.as_deref().unwrap_or_default();
             typed.chars().count() >= ENDS && fingerprint.ends_with(&typed)
         };
-        let key = |signature: &Signature| Some((signature.public_key.clone()?, signature.fingerprint.clone()));
+        let key =
+            |signature: &Signature| Some((signature.public_key.clone()?, signature.fingerprint.clone()));
         match unknown(cx.model).into_iter().find(fits).and_then(key) {
             Some(key) => {
                 self.key = Some(key);

@@ -18,7 +18,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an ed25519 key pair, protected by a passphrase
+    /// Make a signing key: an ed25519 key pair, protected by a passphrase
     Generate(own::Generate),
     /// Show the public half of a key, its fingerprint and key id
     Show(own::Show),

@@ -20,7 +20,9 @@ pub enum KeyError {
     #[error("the key does not say whose it is")]
     Nobodys,
     /// Another key than the one that is to be trusted.
-    #[error("the key is not the expected one: expected fingerprint {expected}, found {found}; it was not trusted")]
+    #[error(
+        "the key is not the expected one: expected fingerprint {expected}, found {found}; it was not trusted"
+    )]
     Fingerprint {
         /// As it was given.
         expected: String,
@@ -107,7 +109,8 @@ impl Explain for KeyError {
                     .to_owned()
             }
             Self::Fingerprint { .. } => {
-                "check for a typing error; if there is none, somebody replaced the key: ask its owner".to_owned()
+                "check for a typing error; if there is none, somebody replaced the key: ask its owner"
+                    .to_owned()
             }
             Self::Nobodys => "give --principal NAME".to_owned(),
             Self::OnMedium { .. } => {
