@@ -22,6 +22,8 @@ distribution=github.com/distribution/distribution/v3/cmd/registry@v3.0.0
 # program, module, package in it and build tags of what Debian does not have
 crictl="crictl sigs.k8s.io/cri-tools@v1.30.0 ./cmd/crictl"
 crio="crio github.com/cri-o/cri-o@v1.34.0 ./cmd/crio containers_image_openpgp,exclude_graphdriver_btrfs,libsqlite3"
+butane="butane github.com/coreos/butane@v0.23.0 ./internal"
+ignition="ignition-validate github.com/coreos/ignition/v2@v2.21.0 ./validate"
 containerd=github.com/containerd/containerd/v2@v2.1.4
 containerd_tags=no_btrfs,no_devmapper,no_zfs
 # the newest that the module proxy has; its checksum is in tests/rig/k3s/go.sum
@@ -72,6 +74,8 @@ require_components() {
   require_if helm have helm
   require_if crictl have crictl
   require_if crio have crio
+  require_if butane have butane
+  require_if ignition-validate have ignition-validate
   require_if pinns have pinns
   require_if containerd-2 have containerd-2
   require_if ctr-2 have ctr-2
@@ -268,7 +272,7 @@ PATH=$PATH:$work/go
 install_by_go registry "$distribution"
 # Each is several words for build_by_go.
 # shellcheck disable=SC2086
-{ build_by_go $crictl; build_by_go $crio; build_pinns; }
+{ build_by_go $crictl; build_by_go $crio; build_pinns; build_by_go $butane; build_by_go $ignition; }
 for program in "containerd-2 ./cmd/containerd" "ctr-2 ./cmd/ctr" "containerd-shim-2 ./cmd/containerd-shim-runc-v2"; do
   build_by_go "${program%% *}" "$containerd" "${program##* }" "$containerd_tags"
 done

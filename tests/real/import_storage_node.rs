@@ -48,6 +48,31 @@ fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
 }
 
 #[test]
+fn butane_and_ignition_read_what_is_written_for_the_tools_that_configure_nodes() {
+    let (Some(butane), Some(validate)) = (need("butane"), need("ignition-validate")) else { return };
+    let Some(node) = node(&[]) else { return };
+    let out = node.world.root.join("out");
+    let more = ["--only", &node.full(APP), "--storage-conf", "print", "--out", out.to_str().unwrap()];
+    import(&node, &node.conf(), &more).code(0);
+    let read = |name: &str| std::fs::read(out.join(name)).unwrap();
+    let json = |bytes: &[u8]| -> Value { serde_json::from_slice(bytes).unwrap() };
+    let translated =
+        Command::new(butane).arg("--strict").arg(out.join("airlift-images.bu")).output().unwrap();
+    let translated = json(succeeded(&translated).as_bytes());
+    let own = json(&read("airlift-images.ign"));
+    assert_eq!(translated["systemd"], own["systemd"], "both say the same");
+    assert_eq!(translated["storage"]["files"][0]["path"], own["storage"]["files"][0]["path"]);
+    let mut all = vec![translated, own];
+    for pool in ["worker", "master"] {
+        all.push(json(&read(&format!("99-{pool}-airlift-images.yaml")))["spec"]["config"].take());
+    }
+    for config in all {
+        let file = node.world.root.write("config.ign", config.to_string());
+        succeeded(&Command::new(&validate).arg(file).output().unwrap());
+    }
+}
+
+#[test]
 fn what_could_not_be_taken_back_is_not_done() {
     let Some(node) = node(&[]) else { return };
     let conf = node.conf();
