@@ -136,6 +136,8 @@ fn r21_a_second_import_moves_no_byte_and_a_lost_name_comes_back_alone() {
         };
         let dry = packed.import(&containerd.target(), &["--dry-run"]).code(0).report();
         assert_eq!(outcomes(&dry), ["added"; 4]);
+        let target = &dry["targets"][0];
+        assert!(target["bytesUnpacked"].as_u64() > target["bytesWritten"].as_u64(), "{target}");
         assert_eq!(containerd.holdings(), Vec::<String>::new(), "a dry run writes nothing");
         packed.import(&containerd.target(), &[]).code(0);
         let again = packed.import(&containerd.target(), &[]).code(0).report();

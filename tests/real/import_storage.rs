@@ -182,9 +182,14 @@ fn r02_r03_r04_crio_answers_for_every_name_of_a_read_only_store() {
     let dry = node.import(&["--dry-run"]).code(0);
     assert_eq!(outcomes(&dry), ["added"; 6]);
     assert!(!node.store().exists(), "a dry run is dry");
+    let foreseen = dry.report()["targets"][0].take();
+    let figure = |name: &str| foreseen[name].as_u64().unwrap();
+    assert!(figure("bytesUnpacked") > figure("bytesWritten"), "{foreseen}");
     let first = node.import(&[]).code(0);
     assert_eq!(outcomes(&first), ["added"; 6]);
     node.assert_listed();
+    let again = node.import(&["--dry-run"]).code(0).report();
+    assert_eq!(again["targets"][0]["bytesUnpacked"], 0, "all of it is there");
     let store = node.store();
     let Some(crio) = Crio::start(&Options { additional: &[&store], read_only: true, ..Options::default() })
     else {

@@ -796,6 +796,19 @@ pub(crate) fn into_containerd() -> Desk {
 }
 
 #[test]
+fn the_question_says_how_large_layers_get_once_they_are_unpacked() {
+    let mut desk = into_containerd();
+    let mut plan = mixed();
+    let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+    let unpacked = Some(900_000_000);
+    plan.push(TargetReport { bytes_unpacked: unpacked, ..outcomes("containerd", all, 0) });
+    plans(&mut desk, &done(report(true, plan)));
+    let asked = desk.keys("Enter").screen();
+    let words = asked.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("to write, about 900 MB unpacked"), "{asked}");
+}
+
+#[test]
 fn a_namespace_is_changed_only_of_a_containerd() {
     assert!(aimed().keys("n").screen().contains("not now: no containerd is among the targets"));
     let mut desk = into_containerd();
