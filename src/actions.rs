@@ -162,7 +162,7 @@ actions! {
     ImagesBrowse Images "images.browse" ["b"] Reads - "browse" "Look through a registry: repositories, then tags";
     ImagesPlatforms Images "images.platforms" ["t"] Reads - "platforms" "Choose which platforms are carried";
     ImagesDetails Images "images.details" ["d", "o"] Reads - "details" "Show all that is known of the image";
-    ImagesRemove Images "images.remove" ["Delete", "D"] Reads - "drop" "Take the marked images, or this one, off the list";
+    ImagesRemove Images "images.remove" ["D", "Delete"] Reads - "drop" "Take the marked images, or this one, off the list";
     ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Take back the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
     ImagesNext Images "images.next" ["v"] Reads - "verify" "Go on: resolve and verify what is listed";

@@ -52,6 +52,13 @@ pub enum KeymapError {
 /// What always has a key: help, the way back, the way out and the palette that finds all others.
 const NEEDED: &[Act] = &[Act::Help, Act::Back, Act::Quit, Act::Palette];
 
+impl Default for Keymap {
+    /// The keys of ACTIONS.
+    fn default() -> Self {
+        Self::new(&BTreeMap::new()).unwrap_or(Self { by_key: BTreeMap::new(), by_act: BTreeMap::new() })
+    }
+}
+
 impl Keymap {
     /// The keys of ACTIONS with `changes` laid over: id → all keys it has then; no key takes it off.
     ///
@@ -111,6 +118,14 @@ impl Keymap {
     /// The key of an operation that is shown where there is room for one; nothing where it has none any more.
     pub fn first(&self, act: Act) -> String {
         self.keys(act).first().map_or_else(String::new, Key::to_string)
+    }
+
+    /// How a sentence names what does an operation: its first key, or where it has none, its name in the palette.
+    pub fn says(&self, act: Act) -> String {
+        match self.keys(act).first() {
+            Some(key) => key.to_string(),
+            None => format!("{} {}", self.first(Act::Palette), act.row().title),
+        }
     }
 
     /// The keys of an operation, the first of them for footers.

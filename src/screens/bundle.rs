@@ -69,7 +69,7 @@ impl Screen for Bundle {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         match (act, self.offer(model)) {
             (Act::BundleOpen | Act::BundleTrust | Act::Inspect, None) => {
-                Some("no bundle is listed; o opens a directory".to_owned())
+                Some(format!("no bundle is listed; {} opens a directory", model.key(Act::BundlePath)))
             }
             (Act::Inspect | Act::BundleTrust, _) if model.busy().is_some() => model.why_busy(),
             (Act::BundleOpen | Act::BundleTrust, Some(Offer { said: Err(reason), .. })) => {
@@ -143,7 +143,9 @@ impl Screen for Bundle {
                     cx.open(super::inspected::page(report));
                 }
             }
-            Some(Ended::Failed(failure)) => cx.open(words::failure_page("It cannot be read", &failure)),
+            Some(Ended::Failed(failure)) => {
+                cx.open(words::failure_page("It cannot be read", &failure, &cx.model.keymap))
+            }
             _ => {}
         }
     }
@@ -335,12 +337,13 @@ fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     } else {
         "Looking for bundles on all media ..."
     };
+    let [path, again] = [Act::BundlePath, Act::BundleScan].map(|act| model.key(act));
     let lines = [
         ("", first),
         ("", ""),
         ("", "Plug in the medium: it appears by itself once it is mounted."),
-        ("o", "open a directory: a bundle, or one with bundles in it"),
-        ("w", "look again"),
+        (path.as_str(), "open a directory: a bundle, or one with bundles in it"),
+        (again.as_str(), "look again"),
         ("", ""),
         ("", "Nothing on this side opens a network connection."),
     ];

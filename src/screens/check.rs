@@ -148,15 +148,19 @@ impl Screen for Check {
             Act::Verify | Act::CheckOverride | Act::KeyTrust if model.busy().is_some() => {
                 return model.why_busy();
             }
-            _ if gap.chosen.is_none() => "no bundle is chosen; 1 shows what there is",
+            _ if gap.chosen.is_none() => {
+                format!("no bundle is chosen; {} shows what there is", model.key(Act::Step1))
+            }
             Act::CheckOverride if gap.rollback().is_none() => {
-                "the serial is fine; expiry and signatures are never overridden"
+                "the serial is fine; expiry and signatures are never overridden".to_owned()
             }
             Act::KeyTrust => return pin::why_not(model),
-            Act::CheckNext if gap.checked.is_none() => "nothing was verified yet; v does it",
+            Act::CheckNext if gap.checked.is_none() => {
+                format!("nothing was verified yet; {} does it", model.key(Act::Verify))
+            }
             _ => return None,
         };
-        Some(reason.to_owned())
+        Some(reason)
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
@@ -167,7 +171,8 @@ impl Screen for Check {
                 *deep = !*deep;
                 let words =
                     if *deep { "layers are unpacked and compared, too" } else { "layers are only hashed" };
-                cx.say(format!("{words}; v verifies"));
+                let verify = cx.model.key(Act::Verify);
+                cx.say(format!("{words}; {verify} verifies"));
             }
             Act::CheckOverride => self.ask_override(cx),
             Act::KeyTrust => pin::ask(cx),
@@ -243,19 +248,24 @@ impl Screen for Check {
     fn status(&self, model: &Model) -> String {
         let deep = if model.gap.deep { "; strict: layers are unpacked, too" } else { "" };
         let words = match (&model.gap.checked, model.running()) {
-            (_, Some(job)) if job.stopping => "stopping at a safe point ...",
-            (_, Some(job)) if job.paused => "paused; p goes on",
-            (_, Some(_)) => "verifying; nothing of the bundle is used until all of it holds",
-            (Some(checked), None) if checked.held() => "Enter goes on to the import; 4 is the report",
-            (Some(_), None) => "Enter shows the report",
-            (None, None) => "nothing of this bundle is verified yet",
+            (_, Some(job)) if job.stopping => "stopping at a safe point ...".to_owned(),
+            (_, Some(job)) if job.paused => format!("paused; {} goes on", model.key(Act::Pause)),
+            (_, Some(_)) => "verifying; nothing of the bundle is used until all of it holds".to_owned(),
+            (Some(checked), None) if checked.held() => {
+                let (next, report) = (model.key(Act::CheckNext), model.key(Act::Step4));
+                format!("{next} goes on to the import; {report} is the report")
+            }
+            (Some(_), None) => format!("{} shows the report", model.key(Act::CheckNext)),
+            (None, None) => "nothing of this bundle is verified yet".to_owned(),
         };
         format!("{words}{deep}")
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         if model.gap.chosen.is_none() {
-            let lines = [("", "No bundle is chosen."), ("", ""), ("1", "shows the bundles that are here")];
+            let list = model.key(Act::Step1);
+            let lines =
+                [("", "No bundle is chosen."), ("", ""), (list.as_str(), "shows the bundles that are here")];
             return teach(&lines, area, look, buffer);
         }
         let mut top = 0;
@@ -310,7 +320,7 @@ fn heading(model: &Model) -> Vec<(String, Role)> {
         // The row of the phase stands there.
         lines.push((String::new(), Role::Text));
     } else if let Some(checked) = &gap.checked {
-        lines.extend(rows::verdict(checked));
+        lines.extend(rows::verdict(checked, &model.keymap));
     } else {
         lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
     }

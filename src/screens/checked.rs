@@ -41,9 +41,9 @@ impl Screen for Report {
         vec![Act::CheckedWrite, Act::Copy, Act::CheckedNew, Act::Back]
     }
 
-    fn why_not(&self, act: Act, _: &Model) -> Option<String> {
+    fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let nothing = act == Act::CheckedWrite && self.sheet.is_none();
-        nothing.then(|| "nothing is verified yet; 2 leads there".to_owned())
+        nothing.then(|| format!("nothing is verified yet; {} leads there", model.key(Act::Step2)))
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
@@ -69,7 +69,9 @@ impl Screen for Report {
                 let Some(sheet) = &self.sheet else { return };
                 match save(sheet, &directory) {
                     Ok(effect) => cx.effect(effect),
-                    Err(failure) => cx.open(words::failure_page("The report was not saved", &failure)),
+                    Err(failure) => {
+                        cx.open(words::failure_page("The report was not saved", &failure, &cx.model.keymap))
+                    }
                 }
             }
             (Act::CheckedNew, Answer::Yes) => {
@@ -92,19 +94,23 @@ impl Screen for Report {
     fn entered(&mut self, cx: &mut Cx<'_>) {
         scan(cx);
         let gap = &cx.model.gap;
-        let state =
-            match gap.checked.as_ref().and_then(|checked| sheet(gap, checked)).map(|sheet| sheet.grade) {
-                Some(Grade::Fail) => StepState::Failed,
-                Some(Grade::Warn) => StepState::Warn,
-                Some(Grade::Ok | Grade::Plain) => StepState::Ok,
-                None => return,
-            };
+        let state = match gap
+            .checked
+            .as_ref()
+            .and_then(|checked| sheet(gap, checked, &cx.model.keymap))
+            .map(|sheet| sheet.grade)
+        {
+            Some(Grade::Fail) => StepState::Failed,
+            Some(Grade::Warn) => StepState::Warn,
+            Some(Grade::Ok | Grade::Plain) => StepState::Ok,
+            None => return,
+        };
         // What is read is there, whatever comes after it.
         cx.model.set_state(Place::Checked, state);
     }
 
     fn sync(&mut self, model: &Model) {
-        self.sheet = model.gap.checked.as_ref().and_then(|checked| sheet(&model.gap, checked));
+        self.sheet = model.gap.checked.as_ref().and_then(|checked| sheet(&model.gap, checked, &model.keymap));
         self.view.sync(self.sheet.as_ref());
     }
 
@@ -132,9 +138,12 @@ impl Screen for Report {
         self.view.value().or_else(|| self.sheet.as_ref().map(Sheet::text))
     }
 
-    fn status(&self, _: &Model) -> String {
+    fn status(&self, model: &Model) -> String {
         match &self.sheet {
-            Some(_) => "c copies the row under the cursor; on a heading, the whole report".to_owned(),
+            Some(_) => {
+                let copy = model.key(Act::Copy);
+                format!("{copy} copies the row under the cursor; on a heading, the whole report")
+            }
             None => "nothing is verified yet".to_owned(),
         }
     }
@@ -146,7 +155,7 @@ impl Screen for Report {
                 None => "Nothing is verified yet.",
             };
             return teach(
-                &[("", words), ("", ""), ("2", "leads to where it is verified")],
+                &[("", words), ("", ""), (&model.key(Act::Step2), "leads to where it is verified")],
                 area,
                 look,
                 buffer,

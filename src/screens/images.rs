@@ -53,7 +53,7 @@ impl Images {
     fn details(&self, cx: &mut Cx<'_>) {
         let picked = &cx.model.picked;
         if let Some(image) = self.list.row().and_then(|row| picked.images.get(row)) {
-            let page = details::page(image, picked.checked_of(image));
+            let page = details::page(image, picked.checked_of(image), &cx.model.keymap);
             cx.open(page);
         }
     }
@@ -97,13 +97,13 @@ impl Screen for Images {
             Act::ImagesGo | Act::ImagesDetails | Act::ImagesRemove | Act::ImagesSave | Act::ImagesNext
                 if empty =>
             {
-                Some("the list is empty; n adds a reference".to_owned())
+                Some(format!("the list is empty; {} adds a reference", model.key(Act::ImagesAdd)))
             }
             Act::ImagesGo | Act::ImagesDetails if self.list.row().is_none() => {
-                Some("no row passes the filter; Esc shows all".to_owned())
+                Some(format!("no row passes the filter; {} shows all", model.key(Act::Back)))
             }
             Act::ImagesRemove if self.list.row().is_none() && model.picked.marked() == 0 => {
-                Some("no row passes the filter; Esc shows all".to_owned())
+                Some(format!("no row passes the filter; {} shows all", model.key(Act::Back)))
             }
             Act::ImagesUndo if !model.picked.can_undo() => Some("nothing was changed yet".to_owned()),
             _ => None,
@@ -121,7 +121,8 @@ impl Screen for Images {
             Act::ImagesRemove => {
                 let count = cx.model.picked.drop_rows(self.list.row());
                 cx.model.changed(Place::Images);
-                cx.say(format!("{} dropped; u takes that back", words::count(count, "image")));
+                let undo = cx.model.key(Act::ImagesUndo);
+                cx.say(format!("{} dropped; {undo} takes that back", words::count(count, "image")));
             }
             Act::ImagesUndo => undo(cx),
             Act::ImagesSave => Self::save(cx),
@@ -174,8 +175,9 @@ impl Screen for Images {
     fn entered(&mut self, cx: &mut Cx<'_>) {
         if let Some((count, written)) = cx.model.picked.restored.take() {
             let count = words::count(count, "image");
+            let [add, drop] = [Act::ImagesAdd, Act::ImagesRemove].map(|act| cx.model.key(act));
             cx.say(format!(
-                "{count} from last time, {}; n adds, D drops",
+                "{count} from last time, {}; {add} adds, {drop} drops",
                 written.strftime("%Y-%m-%d %H:%MZ")
             ));
         }

@@ -72,7 +72,8 @@ impl Media {
     /// Why the row under the cursor cannot be chosen.
     fn unfit(&self, model: &Model) -> Option<String> {
         let Some((medium, volume)) = self.medium(model) else {
-            return Some("there is no medium: plug one in, or o takes any directory".to_owned());
+            let any = model.key(Act::MediaDirectory);
+            return Some(format!("there is no medium: plug one in, or {any} takes any directory"));
         };
         let why = match volume {
             // What is not known yet is no reason: the plan looks again, before anything is written.
@@ -80,7 +81,7 @@ impl Media {
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {
-            Blocked::NotMounted => "it is not mounted: m mounts it".to_owned(),
+            Blocked::NotMounted => format!("it is not mounted: {} mounts it", model.key(Act::MediaMount)),
             why => why.to_string(),
         })
     }
@@ -198,7 +199,9 @@ impl Screen for Media {
             Act::MediaDirectory => busy(),
             Act::MediaMount => busy().or_else(|| self.why_no_mount(model)),
             Act::MediaCheck => busy().or_else(|| match self.unfit(model) {
-                None if self.check(model).is_none() => Some("it is not mounted: m mounts it".to_owned()),
+                None if self.check(model).is_none() => {
+                    Some(format!("it is not mounted: {} mounts it", model.key(Act::MediaMount)))
+                }
                 // Too small for the bundle is no reason not to test.
                 Some(_)
                     if self.medium(model).is_some_and(|(medium, volume)| {
@@ -291,7 +294,9 @@ impl Screen for Media {
                 }),
                 _ => {}
             },
-            Some(Ended::Failed(failure)) => cx.open(words::failure_page("That did not work", &failure)),
+            Some(Ended::Failed(failure)) => {
+                cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap))
+            }
             Some(Ended::Cancelled) => cx.say("stopped; the marks are removed"),
             None => {}
         }

@@ -54,7 +54,7 @@ fn unreachable(model: &Model) -> Option<String> {
         // It may be back.
         Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
         _ if !made.let_go() => None,
-        _ => Some("the medium was let go; n begins with another bundle".to_owned()),
+        _ => Some(format!("the medium was let go; {} begins with another bundle", model.key(Act::ReportNew))),
     }
 }
 
@@ -95,7 +95,9 @@ impl Report {
         let Some(sheet) = &self.sheet else { return };
         match save(sheet, directory) {
             Ok(effect) => cx.effect(effect),
-            Err(failure) => cx.open(words::failure_page("The report was not saved", &failure)),
+            Err(failure) => {
+                cx.open(words::failure_page("The report was not saved", &failure, &cx.model.keymap))
+            }
         }
     }
 
@@ -128,7 +130,8 @@ impl Report {
         if !keep_list {
             cx.model.picked.images.iter_mut().for_each(|image| image.marked = true);
             let count = cx.model.picked.drop_rows(None);
-            cx.say(format!("{count} references dropped; u brings them back"));
+            let undo = cx.model.key(Act::ImagesUndo);
+            cx.say(format!("{count} references dropped; {undo} brings them back"));
         }
         cx.model.begin_anew();
         cx.go(Place::Images);
@@ -149,8 +152,11 @@ impl Screen for Report {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let running = model.why_busy();
-        let nothing =
-            model.assembly.made.is_none().then(|| "nothing is packed yet; 4 leads there".to_owned());
+        let nothing = model
+            .assembly
+            .made
+            .is_none()
+            .then(|| format!("nothing is packed yet; {} leads there", model.key(Act::Step4)));
         match act {
             Act::ReportWrite => nothing,
             Act::Sign | Act::Diff => nothing.or(running).or_else(|| unreachable(model)),
@@ -217,7 +223,7 @@ impl Screen for Report {
             // Another report is read from its top.
             (Act::Pack, _) => self.view.list.go(Move::First),
             (Act::Sign | Act::Diff | Act::MediaEject, Some(Ended::Failed(failure))) => {
-                cx.open(words::failure_page("That did not work", &failure));
+                cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap));
             }
             (Act::Sign, Some(Ended::Succeeded(report))) => {
                 if let JobReport::Sign(report) = &*report {
@@ -275,15 +281,18 @@ impl Screen for Report {
 
     fn status(&self, model: &Model) -> String {
         match &model.assembly.made {
-            Some(_) => "c copies the row under the cursor; on a heading, the whole report".to_owned(),
+            Some(_) => {
+                let copy = model.key(Act::Copy);
+                format!("{copy} copies the row under the cursor; on a heading, the whole report")
+            }
             None => "nothing is packed yet".to_owned(),
         }
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let Some(sheet) = &self.sheet else {
-            let words = "   Nothing is packed yet. 4 leads to where it is.";
-            return line::words(words, look.style(Role::Text), line::row(area, 1), buffer);
+            let words = format!("   Nothing is packed yet. {} leads to where it is.", model.key(Act::Step4));
+            return line::words(&words, look.style(Role::Text), line::row(area, 1), buffer);
         };
         let mut top = headline(sheet, area, look, buffer);
         if let Some(job) = model.running() {

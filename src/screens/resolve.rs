@@ -104,9 +104,14 @@ impl Resolve {
         let row = images.iter().position(|image| Some(&image.request.reference) == edited.as_ref());
         let Some(row) = row else { return };
         match cx.model.picked.rewrite(row, text) {
-            Ok(true) => cx.say(format!("{text} it is now; v verifies it, u takes it back")),
-            Ok(false) => {
-                cx.say(format!("{text} is on the list already, one row of it stays; u takes it back"))
+            Ok(replaced) => {
+                let [verify, undo] = [Act::Resolve, Act::ResolveUndo].map(|act| cx.model.key(act));
+                cx.say(match replaced {
+                    true => format!("{text} it is now; {verify} verifies it, {undo} takes it back"),
+                    false => {
+                        format!("{text} is on the list already, one row of it stays; {undo} takes it back")
+                    }
+                });
             }
             Err(error) => return cx.say(error.to_string()),
         }
@@ -132,7 +137,8 @@ impl Resolve {
         };
         picked.drop_rows(self.row());
         cx.model.changed(Place::Images);
-        cx.say(format!("off the list: {what}; u brings it back"));
+        let undo = cx.model.key(Act::ResolveUndo);
+        cx.say(format!("off the list: {what}; {undo} brings it back"));
     }
 
     fn pin(cx: &mut Cx<'_>) {
@@ -185,11 +191,13 @@ impl Screen for Resolve {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let picked = &model.picked;
         match act {
-            Act::Resolve if picked.images.is_empty() => Some("the list is empty: 1 goes there".to_owned()),
+            Act::Resolve if picked.images.is_empty() => {
+                Some(format!("the list is empty: {} goes there", model.key(Act::Step1)))
+            }
             Act::Resolve => model.why_busy(),
             Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),
             Act::Retry if !picked.is_current() => {
-                Some("the list was changed since: v verifies all of it".to_owned())
+                Some(format!("the list was changed since: {} verifies all of it", model.key(Act::Resolve)))
             }
             Act::ResolvePin => model.why_busy().or_else(|| {
                 picked.pins().is_empty().then(|| "no tag is resolved that has no digest yet".to_owned())
@@ -204,15 +212,16 @@ impl Screen for Resolve {
             }
             Act::ResolveDetails => self.row().is_none().then(|| "there is no row".to_owned()),
             // What failed is asked about instead.
-            Act::ResolveNext => model.why_busy().or_else(|| match picked.unready() {
+            Act::ResolveNext => model.why_busy().or_else(|| match picked.unready(&model.keymap) {
                 Some(_)
                     if picked.is_current() && picked.has_unaccepted() && picked.checked.counts().ok > 0 =>
                 {
                     None
                 }
-                Some(_) if !picked.images.is_empty() && !picked.is_current() => {
-                    Some("the list as it is now is not verified: v does that".to_owned())
-                }
+                Some(_) if !picked.images.is_empty() && !picked.is_current() => Some(format!(
+                    "the list as it is now is not verified: {} does that",
+                    model.key(Act::Resolve)
+                )),
                 other => other,
             }),
             _ => None,
@@ -230,7 +239,7 @@ impl Screen for Resolve {
             Act::ResolveNext => Self::next(cx),
             Act::ResolveDetails => {
                 if let Some(row) = self.row() {
-                    cx.open(rows::details(&cx.model.picked, row));
+                    cx.open(rows::details(cx.model, row));
                 }
             }
             _ => {}
@@ -243,7 +252,8 @@ impl Screen for Resolve {
             (Act::ResolvePin, Answer::Yes) => {
                 let count = cx.model.picked.pin();
                 cx.model.changed(Place::Images);
-                cx.say(format!("{count} pinned; v verifies the list as it is now"));
+                let verify = cx.model.key(Act::Resolve);
+                cx.say(format!("{count} pinned; {verify} verifies the list as it is now"));
             }
             (Act::ResolveNext, Answer::Yes) => {
                 cx.model.picked.accept_failed();
@@ -279,7 +289,7 @@ impl Screen for Resolve {
             Some(Ended::Failed(failure)) => {
                 picked.checked.stopped();
                 cx.model.set_state(Place::Resolve, StepState::Failed);
-                cx.open(words::failure_page("Verifying could not go on", &failure));
+                cx.open(words::failure_page("Verifying could not go on", &failure, &cx.model.keymap));
             }
             Some(Ended::Cancelled) | None => {
                 picked.checked.stopped();
@@ -335,7 +345,7 @@ impl Screen for Resolve {
     fn status(&self, model: &Model) -> String {
         match model.picked.marked() {
             0 => String::new(),
-            marked => format!("{marked} marked: P pins these alone"),
+            marked => format!("{marked} marked: {} pins these alone", model.key(Act::ResolvePin)),
         }
     }
 
@@ -352,7 +362,7 @@ impl Screen for Resolve {
         line::words(&words, look.style(role), room, buffer);
         let Some(row) = self.row() else { return };
         let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.saturating_sub(1)));
-        let lines = rows::about(&model.picked, row, room);
+        let lines = rows::about(model, row, room);
         for (at, (words, role)) in (1..below).zip(lines) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }

@@ -118,7 +118,7 @@ impl AskKey {
                 Some(Choice::Other(Box::new(ChosenKey { signer, public })))
             }
             Err(failure) => {
-                cx.open(words::failure_page("ssh-agent", failure));
+                cx.open(words::failure_page("ssh-agent", failure, &cx.model.keymap));
                 None
             }
         }

@@ -192,7 +192,7 @@ impl Screen for Start {
                 }
             }
             (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {
-                cx.open(words::failure_page("No key was made", &failure));
+                cx.open(words::failure_page("No key was made", &failure, &cx.model.keymap));
             }
             (Act::KeyGenerate, _) => cx.say("no key was made"),
             (Act::Pack, _) => cx.effect(Effect::Ask(Query::Interrupted)),

@@ -72,7 +72,7 @@ impl App {
             // These are asked by themselves, again and again.
             Found::Failed(Query::Media | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
-                self.say(format!("{}; l shows the log", failure.message));
+                self.say(format!("{}; {} shows the log", failure.message, self.model.key(Act::Logs)));
             }
             Found::Failed(query, failure) => {
                 if let Query::Place(path) = query {
@@ -80,7 +80,9 @@ impl App {
                     self.model.assembly.due.take_if(|due| due.job.to == *path);
                 }
                 self.model.note(Level::Fail, &failure.message);
-                self.todo.dialogs.push(words::failure_page("That did not work", failure).into());
+                self.todo
+                    .dialogs
+                    .push(words::failure_page("That did not work", failure, &self.model.keymap).into());
             }
             Found::Exists(files) => self.ask_to_replace(files),
             // What is kept by itself is not worth a word each time.
@@ -100,7 +102,7 @@ impl App {
         self.model.note(Level::Fail, &failure.message);
         if self.list_written(path, false) {
             let title = format!("{} was not written", path.display());
-            self.todo.dialogs.push(words::failure_page(&title, failure).into());
+            self.todo.dialogs.push(words::failure_page(&title, failure, &self.model.keymap).into());
         } else {
             self.say(format!("the list is still not written: {}", failure.message));
         }

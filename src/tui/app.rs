@@ -32,7 +32,6 @@ pub struct App {
     pub themes: Vec<crate::config::theme::Theme>,
     /// Why nothing can be copied on this terminal, where it is known not to take OSC 52.
     pub no_copy: Option<&'static str>,
-    pub(super) keymap: Keymap,
     pub(super) screens: BTreeMap<Place, Box<dyn Screen + Send>>,
     pub(super) dialogs: Vec<Dialog>,
     pub(super) later: Later,
@@ -54,13 +53,13 @@ pub struct App {
 
 impl App {
     /// At the start screen.
-    pub fn new(model: Model, look: Look, keymap: Keymap, size: (u16, u16)) -> Self {
+    pub fn new(mut model: Model, look: Look, keymap: Keymap, size: (u16, u16)) -> Self {
+        model.keymap = keymap;
         Self {
             model,
             look,
             themes: Vec::new(),
             no_copy: None,
-            keymap,
             screens: screens::all(),
             dialogs: Vec::new(),
             later: Later::default(),
@@ -286,7 +285,7 @@ impl App {
             }
             None => self.say("not now: another job is about to start"),
             Some(job) => {
-                let reason = job.in_the_way();
+                let reason = job.in_the_way(&self.model.keymap);
                 self.say(format!("not now: {reason}"));
             }
         }

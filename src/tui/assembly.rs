@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::model::{Model, Place};
 use super::picked;
+use crate::actions::Act;
 use crate::domain::carrier::Carrier;
 use crate::domain::expiry::Expiry;
 use crate::domain::media::Medium;
@@ -190,24 +191,31 @@ impl Model {
     /// Why nothing can be planned yet.
     pub fn not_ready(&self) -> Option<String> {
         if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
-            return Some(format!("{gone}; 3 leads to the media"));
+            return Some(format!("{gone}; {} leads to the media", self.key(Act::Step3)));
         }
         let failed = self.unresolved();
         let reason = match self.state(Place::Resolve) {
-            _ if self.picked.images.is_empty() => "the list is empty; 1 leads to it",
-            StepState::Todo => "the list is not verified yet; 2 leads there",
-            StepState::Stale => "the list was changed since it was verified; 2 leads there",
-            StepState::Running => "the list is being verified",
-            StepState::Paused => "verifying the list is paused; p goes on with it",
-            _ if failed > 0 && !self.assembly.keep_going => {
-                return Some(format!(
-                    "{failed} references failed: 2 to mend or drop them, e to allow an incomplete bundle"
-                ));
+            _ if self.picked.images.is_empty() => {
+                format!("the list is empty; {} leads to it", self.key(Act::Step1))
             }
-            _ if self.assembly.to.is_none() => "no medium is chosen; 3 leads there",
+            StepState::Todo => format!("the list is not verified yet; {} leads there", self.key(Act::Step2)),
+            StepState::Stale => {
+                format!("the list was changed since it was verified; {} leads there", self.key(Act::Step2))
+            }
+            StepState::Running => "the list is being verified".to_owned(),
+            StepState::Paused => format!("verifying the list is paused; {} goes on with it", self.key(Act::Pause)),
+            _ if failed > 0 && !self.assembly.keep_going => {
+                let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
+                format!(
+                    "{failed} references failed: {mend} to mend or drop them, {allow} to allow an incomplete bundle"
+                )
+            }
+            _ if self.assembly.to.is_none() => {
+                format!("no medium is chosen; {} leads there", self.key(Act::Step3))
+            }
             _ => return None,
         };
-        Some(reason.to_owned())
+        Some(reason)
     }
 
     /// Whether there is a key to sign with.

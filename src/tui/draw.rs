@@ -34,7 +34,7 @@ impl App {
     /// Draws the dialog on top alone where there is one, else the screen: what is to be read on plain lines.
     pub(super) fn draw_plain(&self, buffer: &mut Buffer) {
         match self.dialogs.last() {
-            Some(dialog) => dialog.draw(buffer.area, &self.look, &self.keymap, buffer),
+            Some(dialog) => dialog.draw(buffer.area, &self.look, &self.model.keymap, buffer),
             None => self.draw_all(buffer.area, buffer),
         }
         fold::fold(buffer, false);
@@ -61,7 +61,7 @@ impl App {
         footer(&self.hints(), line::row(area, area.height - 1), look, buffer);
         let inside = Rect { height: area.height - 1, ..area };
         for dialog in &self.dialogs {
-            dialog.draw(inside, look, &self.keymap, buffer);
+            dialog.draw(inside, look, &self.model.keymap, buffer);
         }
     }
 
@@ -79,7 +79,7 @@ impl App {
                 edit::draw(&list.filter, false, room, look, buffer);
             } else {
                 line::words(
-                    &format!("{}   Esc shows all", list.filter.value()),
+                    &format!("{}   {} shows all", list.filter.value(), self.model.key(Act::Back)),
                     look.style(Role::Match),
                     room,
                     buffer,
@@ -101,7 +101,7 @@ impl App {
             let kept = matches!(act, Act::Help | Act::Back);
             Hint { key, word: word.to_owned(), enabled: true, kept }
         };
-        let typed = |act: Act, word: &str| hint(self.keymap.first(act), act, word);
+        let typed = |act: Act, word: &str| hint(self.model.keymap.first(act), act, word);
         if let Some(dialog) = self.dialogs.last() {
             let help = self.help_key().map(|key| hint(key.to_string(), Act::Help, Act::Help.row().title));
             let keys = dialog.keys().into_iter().map(|(act, word)| typed(act, word));
@@ -112,7 +112,7 @@ impl App {
         }
         let wanted = self.screen().map_or_else(Vec::new, |screen| screen.footer(&self.model));
         let hint = |act: Act| {
-            let key = self.keymap.keys(act).first()?.to_string();
+            let key = self.model.keymap.keys(act).first()?.to_string();
             let word = match act {
                 Act::Pause if self.model.running().is_some_and(|job| job.paused) => "resume",
                 _ => act.row().title,

@@ -124,7 +124,8 @@ impl Runner {
         let mut watch = match Watch::start() {
             Ok(watch) => watch,
             Err(error) => {
-                let words = format!("media are not watched ({error}): w on the Media screen looks again");
+                let words =
+                    format!("media are not watched ({error}): a re-scan on the Media screen looks again");
                 return self.say(Msg::Said(Level::Warn, words));
             }
         };
@@ -286,7 +287,7 @@ impl Runner {
 /// A mistake of the program, told as any other failure is.
 fn broken(what: &str, panic: &(dyn Any + Send)) -> Failure {
     let failure = Failure::new(Kind::Other, format!("{what} broke off: {}", panicked(panic)));
-    failure.hint("this is a mistake in airlift: l shows the log, s there saves it for a report")
+    failure.hint("this is a mistake in airlift: the log has it, and is saved from there for a report")
 }
 
 /// Runs something that blocks.

@@ -1,6 +1,7 @@
 //! What to do next, said for those who are at a screen: where a hint names a command or an option, the key that does the same.
 
 use crate::actions::Act;
+use crate::config::keymap::Keymap;
 
 /// What a hint says for a shell, the operation that does it here, and how that is said after its key.
 const TWINS: &[(&str, Act, &str)] = &[
@@ -10,22 +11,22 @@ const TWINS: &[(&str, Act, &str)] = &[
     (
         "airlift key generate makes one; --key FILE or --agent use another",
         Act::KeyGenerate,
-        "on Start makes one; k on Assemble takes another",
+        "on Start makes one; {key} on Assemble takes another",
     ),
     (
         "airlift key generate makes a key; --key FILE names another one",
         Act::KeyGenerate,
-        "on Start makes a key; k on Assemble takes another one",
+        "on Start makes a key; {key} on Assemble takes another one",
     ),
     (
         "`airlift resolve --from registry:HOST` lists those it has",
         Act::ResolveEdit,
-        "on Verify writes another name, D drops it",
+        "on Verify writes another name, {drop} drops it",
     ),
     (
         "`airlift resolve --from registry:HOST/REPO` lists what is there",
         Act::ResolveEdit,
-        "on Verify writes another one, D drops it",
+        "on Verify writes another one, {drop} drops it",
     ),
     ("signs with: airlift sign BUNDLE --key FILE", Act::Sign, "on their Report signs it, too"),
     ("--allow-rollback accepts it", Act::CheckOverride, "on Verify accepts it"),
@@ -54,14 +55,19 @@ const TWINS: &[(&str, Act, &str)] = &[
     ),
 ];
 
-/// The hint as it is said on a screen.
-pub fn here(hint: &str) -> String {
-    let twin = TWINS.iter().find(|(shell, ..)| hint.contains(shell));
-    twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
-}
+/// Further keys in those words.
+const MORE: [(&str, Act); 2] = [("{key}", Act::AssembleKey), ("{drop}", Act::ResolveRemove)];
 
-fn said(act: Act, words: &str) -> String {
-    format!("{} {words}", act.row().keys.first().unwrap_or(&":"))
+/// The hint as it is said on a screen.
+pub fn here(hint: &str, keymap: &Keymap) -> String {
+    let twin = TWINS.iter().find(|(shell, ..)| hint.contains(shell));
+    let said = |act: Act, words: &str| {
+        let words = MORE
+            .iter()
+            .fold(words.to_owned(), |words, (mark, more)| words.replace(mark, &keymap.says(*more)));
+        format!("{} {words}", keymap.says(act))
+    };
+    twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
 }
 
 #[cfg(test)]
@@ -72,11 +78,19 @@ mod tests {
     fn a_command_becomes_the_key_that_does_the_same_and_all_else_stays() {
         let rollback =
             "an old medium, or someone hands you old images; --allow-rollback accepts it knowingly";
+        let keymap = Keymap::default();
         assert_eq!(
-            here(rollback),
+            here(rollback, &keymap),
             "an old medium, or someone hands you old images; O on Verify accepts it knowingly"
         );
-        assert_eq!(here("trust no one; ask twice"), "trust no one; ask twice");
+        assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");
+        let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);
+        let changes = [mapped("resolve.edit", "F7"), mapped("resolve.remove", "F8")].into();
+        let said = here(
+            "`airlift resolve --from registry:HOST` lists those it has",
+            &Keymap::new(&changes).unwrap(),
+        );
+        assert_eq!(said, "F7 on Verify writes another name, F8 drops it");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub use self::done::Done;
 pub use self::offer::Offered;
 use self::offer::kubelets;
 use super::model::Model;
+use crate::actions::Act;
 use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
@@ -226,18 +227,22 @@ impl Model {
     }
 
     /// Why nothing can be imported yet.
-    pub fn not_importable(&self) -> Option<&'static str> {
+    pub fn not_importable(&self) -> Option<String> {
         let gap = &self.gap;
-        match &gap.checked {
-            _ if gap.chosen.is_none() => Some("no bundle is chosen; 1 shows what there is"),
-            None => Some("the bundle is not verified yet; 2 leads there"),
+        let (verify, targets) = (self.key(Act::Step2), self.key(Act::ImportTargets));
+        Some(match &gap.checked {
+            _ if gap.chosen.is_none() => {
+                format!("no bundle is chosen; {} shows what there is", self.key(Act::Step1))
+            }
+            None => format!("the bundle is not verified yet; {verify} leads there"),
             Some(checked) if !checked.held() => {
-                Some("the bundle did not verify: nothing of it may be used; 2 says why")
+                format!("the bundle did not verify: nothing of it may be used; {verify} says why")
             }
             Some(_) if gap.import.marked.is_empty() => {
-                Some("no target is chosen: t shows what this node has, o takes any other")
+                let other = self.key(Act::ImportOther);
+                format!("no target is chosen: {targets} shows what this node has, {other} takes any other")
             }
-            Some(_) => None,
-        }
+            Some(_) => return None,
+        })
     }
 }

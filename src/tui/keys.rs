@@ -33,10 +33,10 @@ impl App {
         }
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();
-            let dead = dialog.is_read() && self.keymap.among(&dialog.acts(), key).is_none();
-            let reply = dialog.key(key, &self.keymap);
+            let dead = dialog.is_read() && self.model.keymap.among(&dialog.acts(), key).is_none();
+            let reply = dialog.key(key, &self.model.keymap);
             if dead {
-                let back = self.keymap.first(Act::Back);
+                let back = self.model.keymap.first(Act::Back);
                 return self.say(format!("{key} does nothing in this window; {back} closes it"));
             }
             return self.reply(question, reply);
@@ -46,9 +46,12 @@ impl App {
         }
         // What was said is about what was there before; the log keeps what failed.
         self.words = None;
-        match self.keymap.find(&self.scopes(), key) {
+        match self.model.keymap.find(&self.scopes(), key) {
             Some(act) => self.act(act),
-            None => self.say(format!("{key} does nothing here; ? shows what does")),
+            None => {
+                let help = self.model.key(Act::Help);
+                self.say(format!("{key} does nothing here; {help} shows what does"));
+            }
         }
     }
 
@@ -102,7 +105,7 @@ impl App {
 
     /// While a filter is typed its keys go there; the cursor still moves.
     fn filter_key(&mut self, key: Key) -> bool {
-        let act = if key.is_letter() { None } else { self.keymap.among(FILTER, key) };
+        let act = if key.is_letter() { None } else { self.model.keymap.among(FILTER, key) };
         let typed = self.on_screen(|screen, _| {
             let list = screen.list().filter(|list| list.typing)?;
             match act {
@@ -152,7 +155,7 @@ impl App {
         match act {
             Act::Pause => {
                 if let Some(paused) = self.pause() {
-                    let key = self.keymap.first(Act::Pause);
+                    let key = self.model.keymap.first(Act::Pause);
                     self.say(match (paused, self.leaving) {
                         (true, true) => {
                             format!("! paused: this is not left before it goes on and is done; {key} goes on")
@@ -223,7 +226,10 @@ impl App {
         match self.model.place.before() {
             Some(Place::Import) if refused => self.go(Place::Check),
             Some(place) => self.go(place),
-            None => self.say("this is the start; q leaves"),
+            None => {
+                let quit = self.model.key(Act::Quit);
+                self.say(format!("this is the start; {quit} leaves"));
+            }
         }
     }
 
@@ -257,12 +263,16 @@ impl App {
 
     fn shell_command(&mut self) {
         let Some(job) = self.screen().and_then(|screen| screen.job(&self.model)) else {
-            return self.say("no command here yet: y shows one where a job can start");
+            let key = self.model.key(Act::ShellCommand);
+            return self.say(format!("no command here yet: {key} shows one where a job can start"));
         };
         let command = self.model.settings.shell(&job);
         self.copy(command.clone());
         let outcome = match self.not_copied(&command) {
-            None => "Copied, where the terminal takes OSC 52; c copies it again.".to_owned(),
+            None => format!(
+                "Copied, where the terminal takes OSC 52; {} copies it again.",
+                self.model.key(Act::Copy)
+            ),
             Some(reason) => format!("Not copied: {reason}"),
         };
         let words = self.model.settings.command(&job);
@@ -278,7 +288,8 @@ impl App {
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let number = act.step()?;
     let Some(side) = model.place.side().or(model.side) else {
-        return Some("choose a side first: b or g".to_owned());
+        let (connected, gap) = (model.key(Act::Connected), model.key(Act::AirGapped));
+        return Some(format!("choose a side first: {connected} or {gap}"));
     };
     let steps = side.steps().len();
     (number >= steps).then(|| format!("this side has {steps} steps"))

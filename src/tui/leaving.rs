@@ -14,7 +14,10 @@ impl App {
             Some(_) if self.interrupts == 1 => {
                 self.say("Ctrl-C again stops the job at a safe point and leaves");
             }
-            _ if self.interrupts == 1 => self.say("q leaves; so does Ctrl-C again"),
+            _ if self.interrupts == 1 => {
+                let quit = self.model.key(Act::Quit);
+                self.say(format!("{quit} leaves; so does Ctrl-C again"));
+            }
             Some(_) => {
                 // A device that does not answer may hold a job for ever: what is there stays, to be resumed.
                 (self.abandoned, self.terminated) = (self.terminated, true);
@@ -69,7 +72,10 @@ impl App {
             self.pause();
         }
         match self.leaving {
-            true => self.say("this is left as soon as the job is done; q asks again"),
+            true => {
+                let quit = self.model.key(Act::Quit);
+                self.say(format!("this is left as soon as the job is done; {quit} asks again"));
+            }
             false => self.leave(),
         }
     }

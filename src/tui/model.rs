@@ -11,6 +11,7 @@ use super::medium::Chosen;
 use super::msg::{Ended, Level};
 use super::resume::Cuts;
 use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::paths::Paths;
 use crate::domain::job::{JobId, Places};
 use crate::domain::shell::shell_words;
@@ -145,9 +146,8 @@ impl JobState {
     }
 
     /// What is said where it keeps something else from being done.
-    pub fn in_the_way(&self) -> String {
-        let stop = Act::Stop.row().keys.first().unwrap_or(&":");
-        format!("{} is running; {stop} stops it", self.spec.subcommand())
+    pub fn in_the_way(&self, keymap: &Keymap) -> String {
+        format!("{} is running; {} stops it", self.spec.subcommand(), keymap.says(Act::Stop))
     }
 }
 
@@ -233,6 +233,8 @@ pub struct Model {
     pub job: Option<JobState>,
     /// What happened.
     pub log: Log,
+    /// Which key does what.
+    pub keymap: Keymap,
 }
 
 impl Model {
@@ -257,7 +259,13 @@ impl Model {
             states: [StepState::Todo; 10],
             job: None,
             log: Log::default(),
+            keymap: Keymap::default(),
         }
+    }
+
+    /// How a sentence names what does an operation: by the key that it has here.
+    pub fn key(&self, act: Act) -> String {
+        self.keymap.says(act)
     }
 
     /// How a step stands.
@@ -301,7 +309,7 @@ impl Model {
 
     /// Why nothing else can be started, where a job keeps it from that.
     pub fn why_busy(&self) -> Option<String> {
-        self.busy().map(JobState::in_the_way)
+        self.busy().map(|job| job.in_the_way(&self.keymap))
     }
 
     /// The last job of an operation, running or ended.

@@ -27,9 +27,9 @@ impl App {
         let acts = dialog.acts();
         let keys = |act: Act| {
             let table = act.row().keys.iter().filter_map(|name| name.parse().ok());
-            let mut keys: Vec<Key> = self.keymap.keys(act).to_vec();
-            keys.extend(table.filter(|key| !self.keymap.keys(act).contains(key)));
-            keys.retain(|key| !dialog.types(*key) && self.keymap.among(&acts, *key) == Some(act));
+            let mut keys: Vec<Key> = self.model.keymap.keys(act).to_vec();
+            keys.extend(table.filter(|key| !self.model.keymap.keys(act).contains(key)));
+            keys.retain(|key| !dialog.types(*key) && self.model.keymap.among(&acts, *key) == Some(act));
             keys
         };
         acts.iter().map(|act| (*act, keys(*act))).collect()
@@ -50,7 +50,7 @@ impl App {
 
     /// The first key that offers what can be done in the dialog on top; nothing where there is none.
     pub(super) fn help_key(&self) -> Option<Key> {
-        self.keymap.keys(Act::Help).iter().copied().find(|key| self.is_help(*key))
+        self.model.keymap.keys(Act::Help).iter().copied().find(|key| self.is_help(*key))
     }
 
     /// Whether the key is the one for help in the dialog on top, and neither means anything else there nor is typed.
@@ -58,7 +58,7 @@ impl App {
         let Some(dialog) = self.dialogs.last().filter(|dialog| !matches!(dialog, Dialog::Finder(_))) else {
             return false;
         };
-        self.keymap.find(&[Scope::Global], key) == Some(Act::Help)
+        self.model.keymap.find(&[Scope::Global], key) == Some(Act::Help)
             && !dialog.types(key)
             && !self.acts_in_dialog().iter().any(|(_, keys)| keys.contains(&key))
     }
@@ -72,8 +72,8 @@ impl App {
     fn entry(&self, act: Act) -> Entry {
         // A key that means something nearer here is not shown for this.
         let scopes = self.scopes();
-        let own = |key: &&Key| self.keymap.find(&scopes, **key) == Some(act);
-        let keys: Vec<String> = self.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
+        let own = |key: &&Key| self.model.keymap.find(&scopes, **key) == Some(act);
+        let keys: Vec<String> = self.model.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
         Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
     }
 }

@@ -22,7 +22,10 @@ impl App {
         let Some(due) = self.model.assembly.due.take_if(|due| due.job.to == path) else { return };
         if let Some(failure) = in_the_way(&self.model, &due, place) {
             self.model.note(Level::Fail, &failure.message);
-            return self.todo.dialogs.push(words::failure_page("Not what was chosen", &failure).into());
+            return self
+                .todo
+                .dialogs
+                .push(words::failure_page("Not what was chosen", &failure, &self.model.keymap).into());
         }
         let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress().is_none());
         if due.resumed && gone && !due.from_nothing {
@@ -97,7 +100,9 @@ fn in_the_way(model: &Model, due: &Due, now: &media::Place) -> Option<Failure> {
     }
     let chosen = model.chosen.as_ref().filter(|chosen| !due.resumed && chosen.path == due.job.to);
     if let Some(reason) = chosen.and_then(|chosen| chosen.differs_from(now)) {
-        let next = "nothing was written; put the medium back, or choose another one: 3 leads there";
+        let there = model.key(Act::Step3);
+        let next =
+            format!("nothing was written; put the medium back, or choose another one: {there} leads there");
         return Some(Failure::new(Kind::Medium, reason).hint(next));
     }
     let cut = model.cut_of(&due.job).filter(|_| !due.job.anew)?;

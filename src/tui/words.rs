@@ -6,6 +6,7 @@ use super::effects::ATTEMPTS;
 use super::hints;
 use super::picked::{Added, Refused};
 use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
@@ -13,16 +14,18 @@ use crate::domain::text;
 use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
-pub fn failure(failure: &Failure) -> Vec<(String, Role)> {
+pub fn failure(failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
     let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
-    lines.extend(failure.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
+    lines.extend(
+        failure.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)),
+    );
     lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
     lines
 }
 
 /// A failure as a page; `c` copies it.
-pub fn failure_page(title: &str, failed: &Failure) -> Page {
-    let lines = failure(failed);
+pub fn failure_page(title: &str, failed: &Failure, keymap: &Keymap) -> Page {
+    let lines = failure(failed, keymap);
     let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let text = text.join("\n");
     Page::new(title, lines).copying(text)

@@ -622,3 +622,66 @@ fn the_states_looked_at_are_of_every_scope_that_has_keys() {
     let unseen: Vec<Scope> = rows.map(|row| row.scope).filter(|scope| !seen.contains(scope)).collect();
     assert!(unseen.is_empty(), "{unseen:?}");
 }
+
+#[test]
+fn sentences_name_the_keys_as_they_are_mapped() {
+    let mapped =
+        [("step.1", "F5"), ("step.2", "F6"), ("images.add", "F7"), ("resolve", "F8"), ("resolve.undo", "F9")];
+    let changes: BTreeMap<String, Vec<String>> =
+        mapped.iter().map(|(id, key)| ((*id).to_owned(), vec![(*key).to_owned()])).collect();
+    for (keys, says) in [
+        ("b", "   F7"),
+        ("b v", "the list is empty; F7 adds a reference"),
+        ("b F6", "Nothing is picked yet: F5 goes to the list"),
+        ("b F6 F8", "not now: the list is empty: F5 goes there"),
+        ("g F6", "F5"),
+        ("g 3 Enter", "no bundle is chosen; F5 shows what there is"),
+        ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet of 1 reference: F8 asks the registries"),
+        ("b F7 nginx:1.25.3 Enter F6 D", "off the list: nginx:1.25.3; F9 brings it back"),
+    ] {
+        let mut desk = Desk::new();
+        desk.map(&changes);
+        let screen = desk.keys(keys).screen();
+        assert!(screen.contains(says), "{keys}: {says}: {screen}");
+    }
+}
+
+#[test]
+fn no_sentence_names_a_key_of_the_table() {
+    let mut open = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut named = Vec::new();
+    let letters = ('0'..='9').chain('b'..='z').chain('B'..='Z').filter(|c| *c != 'i').map(String::from);
+    let keys: Vec<String> = letters.chain(["Enter", "Space"].map(str::to_owned)).collect();
+    const VERBS: &[&str] = &[
+        "goes", "leads", "shows", "takes", "brings", "verifies", "adds", "drops", "begins", "asks", "sets",
+        "starts", "chooses", "works", "writes", "offers", "picks", "trusts", "looks", "opens", "copies",
+        "pins", "mounts", "does", "lets", "plans", "leaves", "accepts", "gives", "says", "has",
+    ];
+    while let Some(path) = open.pop() {
+        if let Ok(entries) = std::fs::read_dir(&path) {
+            open.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let place = path.display().to_string();
+        if !["/src/tui/", "/src/screens", "/src/dialogs/"].iter().any(|part| place.contains(part)) {
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).unwrap();
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"')) {
+            for before in ["\"", "; ", ": ", ", ", "then ", "or "] {
+                for key in &keys {
+                    let begins = format!("{before}{key} ");
+                    let after = line.split(begins.as_str()).skip(1);
+                    let verb = after.filter_map(|rest| rest.split([' ', '"', ';', ',']).next());
+                    if verb.into_iter().any(|verb| VERBS.contains(&verb)) {
+                        named.push(format!("{place}: {}", line.trim()));
+                    }
+                }
+            }
+        }
+    }
+    named.sort();
+    named.dedup();
+    assert!(named.is_empty(), "{named:#?}");
+}

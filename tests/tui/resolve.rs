@@ -288,11 +288,13 @@ fn going_on_without_what_failed_is_asked_first() {
     insta::assert_snapshot!(desk.picture());
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Resolve, "Enter alone changes nothing");
-    assert!(desk.app.model.picked.unready().unwrap().contains("1 failed: see step 2"));
+    assert!(desk.app.model.picked.unready(&desk.app.model.keymap).unwrap().contains("1 failed: see Verify"));
     desk.keys("Enter Right Enter");
     assert_eq!(desk.app.model.place, Place::Media);
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
-    assert!(desk.app.model.picked.unready().is_none() && desk.app.model.assembly.keep_going);
+    assert!(
+        desk.app.model.picked.unready(&desk.app.model.keymap).is_none() && desk.app.model.assembly.keep_going
+    );
 }
 
 #[test]

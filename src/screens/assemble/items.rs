@@ -1,5 +1,7 @@
 //! The items of a pack: which are shown, in what order, and in which words.
 
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::progress::Phase;
 use crate::domain::text;
@@ -52,7 +54,7 @@ pub(super) fn searched(item: &ItemView) -> String {
 }
 
 /// How many items stand how, in one line.
-pub(super) fn counts(view: &JobView) -> String {
+pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
     let list = order(view);
     let states = list.iter().filter_map(|at| view.items.list.get(*at)).map(|item| item.state);
     let mut counts = [0u64; 4];
@@ -81,7 +83,7 @@ pub(super) fn counts(view: &JobView) -> String {
         words.push(format!("retries: {}", view.retries));
     }
     if !view.warnings.is_empty() {
-        words.push(format!("warnings: {} (l shows them)", view.warnings.len()));
+        words.push(format!("warnings: {} ({} shows them)", view.warnings.len(), keymap.says(Act::Logs)));
     }
     words.join(", ")
 }
@@ -112,6 +114,6 @@ mod tests {
         }
         let names: Vec<&str> = order(&view).into_iter().map(|at| view.items.list[at].name.as_str()).collect();
         assert_eq!(names, ["bad", "a", "c", "b"]);
-        assert_eq!(counts(&view), "blobs: 1 failed, 1 ok, 2 to go");
+        assert_eq!(counts(&view, &Keymap::default()), "blobs: 1 failed, 1 ok, 2 to go");
     }
 }

@@ -65,10 +65,11 @@ fn shown(model: &Model) -> Option<&JobState> {
 }
 
 /// Whether the last run is worth doing again, and why not otherwise.
-fn again(model: &Model) -> Result<JobSpec, &'static str> {
-    let run = model.assembly.run.as_ref().ok_or("nothing was run yet; Enter starts")?;
+fn again(model: &Model) -> Result<JobSpec, String> {
+    let nothing = || format!("nothing was run yet; {} starts", model.key(Act::Pack));
+    let run = model.assembly.run.as_ref().ok_or_else(nothing)?;
     match &run.job.ended {
-        Some(Ended::Succeeded(report)) if report.verdict().is_none() => Err("nothing failed"),
+        Some(Ended::Succeeded(report)) if report.verdict().is_none() => Err("nothing failed".to_owned()),
         _ => Ok(run.job.spec.clone()),
     }
 }
@@ -109,7 +110,7 @@ impl Assemble {
                 cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
             }
             Some(Err(failure)) => {
-                let page = words::failure_page("It cannot be packed like this", failure);
+                let page = words::failure_page("It cannot be packed like this", failure, &cx.model.keymap);
                 cx.open(page);
             }
             None => Self::plan(cx),
@@ -125,7 +126,8 @@ impl Assemble {
 
     fn edit(cx: &mut Cx<'_>, at: usize) {
         let Some(job) = cx.model.pack_job(true) else {
-            return cx.say("choose a medium first; 3 leads there");
+            let there = cx.model.key(Act::Step3);
+            return cx.say(format!("choose a medium first; {there} leads there"));
         };
         let items = EDITS.iter().zip(settings(&job)).map(|(name, value)| Item::new(*name, value)).collect();
         cx.open(Choose::new(Act::AssembleEdit, "Change", items).at(at));
@@ -200,7 +202,7 @@ impl Screen for Assemble {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = model.running().map(JobState::in_the_way);
+        let running = model.running().map(|job| job.in_the_way(&model.keymap));
         let ended = model.assembly.run.is_some();
         match act {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
@@ -208,9 +210,10 @@ impl Screen for Assemble {
             }
             Act::Pack if model.starts_soon() => Some("its destination is looked at once more".to_owned()),
             Act::Pack if ended => running,
-            Act::Pack if model.not_ready().is_none() && !model.has_key() => {
-                Some("there is no key to sign with: k chooses one, or makes one".to_owned())
-            }
+            Act::Pack if model.not_ready().is_none() && !model.has_key() => Some(format!(
+                "there is no key to sign with: {} chooses one, or makes one",
+                model.key(Act::AssembleKey)
+            )),
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
             Act::Filter if self.planning => Some("there are no items to filter yet".to_owned()),
@@ -337,14 +340,18 @@ impl Screen for Assemble {
 
     fn status(&self, model: &Model) -> String {
         match shown(model) {
-            Some(job) => counts(&job.view),
+            Some(job) => counts(&job.view, &model.keymap),
             None => match (model.not_ready(), &model.assembly.plan) {
                 (Some(reason), _) => reason,
                 (None, Some(_)) if model.starts_soon() => {
                     "looking at where it goes once more, then it starts ...".to_owned()
                 }
-                (None, Some(plan)) if plan.outcome.is_ok() => "Enter asks once more, then starts".to_owned(),
-                (None, Some(_)) => "this cannot be packed; v works it out anew".to_owned(),
+                (None, Some(plan)) if plan.outcome.is_ok() => {
+                    format!("{} asks once more, then starts", model.key(Act::Pack))
+                }
+                (None, Some(_)) => {
+                    format!("this cannot be packed; {} works it out anew", model.key(Act::AssembleSpace))
+                }
                 (None, None) => "working out the plan ...".to_owned(),
             },
         }
@@ -368,12 +375,13 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
         (None, Some(plan)) => match &plan.outcome {
             Ok(_) if model.has_key() => {
-                vec![("+ all of this can be done: Enter starts".to_owned(), Role::Ok)]
+                vec![(format!("+ all of this can be done: {} starts", model.key(Act::Pack)), Role::Ok)]
             }
             Ok(_) => vec![("! there is no key to sign with".to_owned(), Role::Warn)],
-            Err(failure) => {
-                words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty()).collect()
-            }
+            Err(failure) => words::failure(failure, &model.keymap)
+                .into_iter()
+                .filter(|(words, _)| !words.is_empty())
+                .collect(),
         },
         (None, None) if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
             vec![(
@@ -381,6 +389,6 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
                 Role::Dim,
             )]
         }
-        (None, None) => vec![("v works out the plan".to_owned(), Role::Dim)],
+        (None, None) => vec![(format!("{} works out the plan", model.key(Act::AssembleSpace)), Role::Dim)],
     }
 }

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::text;
@@ -33,7 +34,7 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         Some(plan) => planned(plan, (model, keys), &mut facts),
         None => {
             let to = model.assembly.to.as_ref().map_or_else(
-                || ("not chosen yet; 3 leads there".to_owned(), Role::Warn),
+                || (format!("not chosen yet; {} leads there", model.key(Act::Step3)), Role::Warn),
                 |to| (to.to.display().to_string(), Role::Text),
             );
             facts.push(("name", model.assembly.name.clone(), Role::Text));
@@ -71,7 +72,8 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
     if place.goes_on && model.assembly.run.is_none() {
-        let other = if keys { "; e gives this one a name of its own" } else { "" };
+        let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
+        let other = if keys { edit() } else { String::new() };
         facts.push(("", format!("! what was cut off there becomes this list{other}"), Role::Warn));
     }
     if place.repeats {
@@ -160,7 +162,7 @@ fn expires(plan: Option<&PlanReport>, (model, keys): (&Model, bool)) -> Fact {
     let words = match (plan.and_then(|plan| plan.expires), model.assembly.expires) {
         (Some(time), Some(asked)) => format!("{} ({asked})", time.strftime("%Y-%m-%d %H:%MZ")),
         (_, Some(asked)) => asked.to_string(),
-        _ if keys => "never; e sets it".to_owned(),
+        _ if keys => format!("never; {} sets it", model.key(Act::AssembleEdit)),
         _ => "never".to_owned(),
     };
     ("expires", words, Role::Text)
@@ -169,7 +171,12 @@ fn expires(plan: Option<&PlanReport>, (model, keys): (&Model, bool)) -> Fact {
 fn key(model: &Model) -> Fact {
     match model.key_facts() {
         Some((fingerprint, place)) => ("signed by", format!("{fingerprint}  {place}"), Role::Text),
-        None => ("signed by", "! no key yet: k chooses one; 0, then K makes one".to_owned(), Role::Warn),
+        None => {
+            let [choose, start, make] =
+                [Act::AssembleKey, Act::StepStart, Act::KeyGenerate].map(|act| model.key(act));
+            let words = format!("! no key yet: {choose} chooses one; {start}, then {make} makes one");
+            ("signed by", words, Role::Warn)
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::items::{told, word};
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::progress::Phase;
@@ -76,7 +78,7 @@ impl RunView<'_> {
         line::rule(line::row(area, at), look, buffer);
         at += 1;
         let gone = model.chosen.as_ref().and_then(|chosen| chosen.gone.as_deref());
-        let outcome = self.outcome(gone, usize::from(area.width).saturating_sub(2));
+        let outcome = self.outcome((gone, &model.keymap), usize::from(area.width).saturating_sub(2));
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -162,12 +164,12 @@ impl RunView<'_> {
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(&self, gone: Option<&str>, columns: usize) -> Vec<(String, Role)> {
+    fn outcome(&self, (gone, keymap): (Option<&str>, &Keymap), columns: usize) -> Vec<(String, Role)> {
         let lines = match &self.job.ended {
             None if self.job.stopping => {
                 vec![("! stopping at the next safe point; what is done is kept".to_owned(), Role::Warn)]
             }
-            None if self.job.paused => vec![("! paused; p goes on".to_owned(), Role::Warn)],
+            None if self.job.paused => vec![(format!("! paused; {} goes on", keymap.says(Act::Pause)), Role::Warn)],
             None if self.differs() => vec![(
                 "! What was read back differs: the stick is failing or a fake, more often than not. Reading goes on \
                  to find every bad file; nothing will be signed."
@@ -175,22 +177,26 @@ impl RunView<'_> {
                 Role::Fail,
             )],
             None => Vec::new(),
-            Some(Ended::Succeeded(report)) => succeeded(report),
+            Some(Ended::Succeeded(report)) => succeeded(report, keymap),
             Some(Ended::Cancelled) => vec![(
-                "! stopped; what is done is kept and nothing was signed. Enter goes on".to_owned(),
+                format!(
+                    "! stopped; what is done is kept and nothing was signed. {} goes on",
+                    keymap.says(Act::Pack)
+                ),
                 Role::Warn,
             )],
             Some(Ended::Failed(failure)) => {
-                let mut lines = words::failure(failure);
+                let mut lines = words::failure(failure, keymap);
                 lines.retain(|(words, _)| !words.is_empty());
                 let again = "what is there is hashed, the rest is fetched";
-                let next = format!("r does the same again: {again}");
+                let retry = keymap.says(Act::Retry);
+                let next = format!("{retry} does the same again: {again}");
                 match gone {
                     // What the medium did is the reason, whatever it made the pack stumble over.
                     Some(gone) => {
                         let words = format!("! {gone}: what was written lies there, nothing was signed");
                         lines.insert(0, (words, Role::Fail));
-                        lines.insert(1, (format!("next: put it back: r goes on; {again}"), Role::Text));
+                        lines.insert(1, (format!("next: put it back: {retry} goes on; {again}"), Role::Text));
                     }
                     None => lines.push((next, Role::Text)),
                 }
@@ -254,7 +260,7 @@ impl RunView<'_> {
     }
 }
 
-fn succeeded(report: &JobReport) -> Vec<(String, Role)> {
+fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Role)> {
     let mut lines = match report {
         JobReport::Pack(packed) => {
             let bundle = &packed.bundle;
@@ -271,9 +277,11 @@ fn succeeded(report: &JobReport) -> Vec<(String, Role)> {
     };
     if let Some(verdict) = report.verdict() {
         lines = vec![(format!("! WARN  {verdict}"), Role::Warn)];
-        lines.extend(verdict.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
+        lines.extend(
+            verdict.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)),
+        );
     }
-    lines.push(("Enter or n shows the report".to_owned(), Role::Text));
+    lines.push((format!("{} shows the report", keymap.says(Act::AssembleNext)), Role::Text));
     lines
 }
 

@@ -59,7 +59,8 @@ pub(super) fn words(model: &Model) -> Vec<String> {
     for signature in unknown(model) {
         lines.push(format!("    {}", signature.fingerprint.as_deref().unwrap_or_default()));
     }
-    lines.push("  Compare it with paper, not with what the medium says. K trusts it.".to_owned());
+    let trust = model.key(Act::KeyTrust);
+    lines.push(format!("  Compare it with paper, not with what the medium says. {trust} trusts it."));
     lines
 }
 
@@ -141,7 +142,7 @@ impl Pinning {
         match cx.model.job_of(Act::KeyTrust).and_then(|job| job.ended.clone()) {
             Some(Ended::Succeeded(_)) => true,
             Some(Ended::Failed(failure)) => {
-                cx.open(words::failure_page("The key is not trusted", &failure));
+                cx.open(words::failure_page("The key is not trusted", &failure, &cx.model.keymap));
                 false
             }
             _ => false,

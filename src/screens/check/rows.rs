@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
 use crate::domain::bundle::Image;
@@ -130,7 +131,7 @@ fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool, damaged:
                 Line { copy: Some(failure.message.clone()), failed: true, ..line }
             }
             (None, Some(Ended::Cancelled)) if std::mem::take(&mut open) => {
-                Line::new("stopped", Role::Warn, check.name(), "on request; v begins anew")
+                Line::new("stopped", Role::Warn, check.name(), "on request; it can be begun anew")
             }
             (None, None) if running && std::mem::take(&mut open) => {
                 Line::new("run", Role::Current, check.name(), "...")
@@ -166,7 +167,7 @@ fn foresee(model: &Model, lines: &mut [Line]) {
     if said.trust.signed_by.is_empty() {
         let note = match said.trust.signatures.len() {
             0 => "the bundle is not signed: it is incomplete".to_owned(),
-            _ => "by no key that is trusted here; K trusts one".to_owned(),
+            _ => format!("by no key that is trusted here; {} trusts one", model.key(Act::KeyTrust)),
         };
         warn(Check::Signatures, note);
     }
@@ -175,9 +176,9 @@ fn foresee(model: &Model, lines: &mut [Line]) {
     }
     if let Some(reason) = model.gap.rollback() {
         let let_through = if model.gap.overridden != AllowRollback::No {
-            "let through on request"
+            "let through on request".to_owned()
         } else {
-            "O lets it through"
+            format!("{} lets it through", model.key(Act::CheckOverride))
         };
         warn(Check::Serial, format!("{reason}; {let_through}"));
     }
@@ -219,7 +220,7 @@ fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line 
 pub(super) fn page(line: &Line, model: &Model) -> Page {
     let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
     if let (Some(Ended::Failed(failure)), true) = (ended, line.failed) {
-        return words::failure_page(&format!("{} failed", line.what), failure);
+        return words::failure_page(&format!("{} failed", line.what), failure, &model.keymap);
     }
     let mut lines = vec![(format!("{}  {}", line.state, line.what.trim_start()), Role::Title)];
     lines.extend((!line.note.is_empty()).then(|| (line.note.clone(), line.role)));
@@ -229,11 +230,14 @@ pub(super) fn page(line: &Line, model: &Model) -> Page {
 }
 
 /// The verdict, and the next step where it is bad.
-pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
+pub(super) fn verdict(checked: &Checked, keymap: &Keymap) -> Vec<(String, Role)> {
     let one = |words: &str, role| vec![(words.to_owned(), role)];
     match &checked.ended {
         Ended::Succeeded(_) if warnings(&checked.ended) => {
-            let mut lines = one("OK  verified, with warnings: 4 shows them", Role::Ok);
+            let mut lines = one(
+                &format!("OK  verified, with warnings: {} shows them", keymap.says(Act::Step4)),
+                Role::Ok,
+            );
             let words = match &checked.ended {
                 Ended::Succeeded(report) => match &**report {
                     JobReport::Verify(report) if report.complete => first_of(&report.warnings),
@@ -252,7 +256,9 @@ pub(super) fn verdict(checked: &Checked) -> Vec<(String, Role)> {
         Ended::Failed(failure) => {
             let mut lines =
                 one(&format!("x REFUSED ({}): nothing of it may be used", failure.class()), Role::Fail);
-            lines.extend(failure.hints.first().map(|next| (format!("  {}", hints::here(next)), Role::Text)));
+            lines.extend(
+                failure.hints.first().map(|next| (format!("  {}", hints::here(next, keymap)), Role::Text)),
+            );
             lines
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::imported::with_import;
+use crate::config::keymap::Keymap;
 use crate::domain::bundle::Image;
 use crate::domain::progress::Check;
 use crate::domain::sheet::{Carried, Checked as Row, Deed, FORMAT, Grade, Sheet, Signed, Step, first_of};
@@ -21,7 +22,7 @@ use crate::tui::msg::Ended;
 use crate::tui::words::count;
 
 /// The report; nothing where nothing came of it.
-pub(super) fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
+pub(super) fn sheet(gap: &Gap, checked: &Checked, keymap: &Keymap) -> Option<Sheet> {
     let said = gap.said();
     match &checked.ended {
         Ended::Succeeded(report) => match &**report {
@@ -30,7 +31,7 @@ pub(super) fn sheet(gap: &Gap, checked: &Checked) -> Option<Sheet> {
         },
         Ended::Failed(failure) => {
             let mut warnings = vec![failure.message.clone()];
-            warnings.extend(failure.hints.iter().map(|hint| hints::here(hint)));
+            warnings.extend(failure.hints.iter().map(|hint| hints::here(hint, keymap)));
             let bad = checked.view.items.list.iter().filter(|item| item.note.is_some());
             let told = |item: &Arc<ItemView>| {
                 let note = item.note.clone()?;
@@ -133,7 +134,7 @@ fn unchecked(report: &VerifyReport) -> Vec<Row> {
     let mut not = |what, how: &str| rows.push(Row { what, grade: Grade::Plain, how: how.to_owned() });
     match report.layers_unpacked {
         Some(layers) => not("layers", &format!("{layers} unpacked and compared with the configurations")),
-        None => not("layers", "hashed, not unpacked; s on Verify, or --deep, unpacks them"),
+        None => not("layers", "hashed, not unpacked; strict on Verify, or --deep, unpacks them"),
     }
     if !report.cold_read {
         not("cold read", "no: bytes that this host had just read may have come from its memory");

@@ -146,7 +146,11 @@ impl Browse {
                     failure.hints.push(format!(
                         "where {host} lists no repositories, type {host}/REPOSITORY to see the tags of one"
                     ));
-                    cx.open(words::failure_page("The repositories could not be listed", &failure));
+                    cx.open(words::failure_page(
+                        "The repositories could not be listed",
+                        &failure,
+                        &cx.model.keymap,
+                    ));
                 }
             },
             Found::Tags(repository, answer) if Some(repository) == self.repository.as_ref() => match answer {
@@ -154,7 +158,7 @@ impl Browse {
                 Err(failure) => {
                     self.repository = None;
                     self.choose_repository(cx);
-                    cx.open(words::failure_page("The tags could not be listed", failure));
+                    cx.open(words::failure_page("The tags could not be listed", failure, &cx.model.keymap));
                 }
             },
             _ => {}

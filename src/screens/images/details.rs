@@ -1,5 +1,7 @@
 //! All that is known of one image, as a page.
 
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
 use crate::domain::lint::{Finding, Severity};
@@ -10,7 +12,7 @@ use crate::tui::hints;
 use crate::tui::picked::Image;
 
 /// The page; `c` copies the digest where it is known, else the reference.
-pub(super) fn page(image: &Image, checked: Option<&Checked>) -> Page {
+pub(super) fn page(image: &Image, checked: Option<&Checked>, keymap: &Keymap) -> Page {
     let request = &image.request;
     let mut lines = vec![
         row("written", &request.requested),
@@ -28,9 +30,12 @@ pub(super) fn page(image: &Image, checked: Option<&Checked>) -> Page {
             found = &view.findings;
             resolved(view, &mut lines);
         }
-        Some(Checked::Failed(failed)) => refused(failed, &mut lines),
+        Some(Checked::Failed(failed)) => refused(failed, keymap, &mut lines),
         Some(Checked::Running) => lines.push(row("registry", "is being asked")),
-        None => lines.push(row("registry", "not asked yet: v here, then v on Verify asks")),
+        None => {
+            let (there, ask) = (keymap.says(Act::ImagesNext), keymap.says(Act::Resolve));
+            lines.push(row("registry", &format!("not asked yet: {there} here, then {ask} on Verify asks")));
+        }
     }
     lines.push(blank());
     if found.is_empty() {
@@ -69,11 +74,11 @@ fn resolved(view: &ImageView, lines: &mut Vec<(String, Role)>) {
     }
 }
 
-fn refused(failed: &Miss, lines: &mut Vec<(String, Role)>) {
+fn refused(failed: &Miss, keymap: &Keymap, lines: &mut Vec<(String, Role)>) {
     lines.push(blank());
     lines.push((format!("x FAIL  {}", failed.reason), Role::Fail));
     let hints = failed.view.iter().flat_map(|view| &view.hints);
-    lines.extend(hints.map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
+    lines.extend(hints.map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)));
 }
 
 fn about(finding: &Finding, lines: &mut Vec<(String, Role)>) {

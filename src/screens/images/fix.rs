@@ -110,7 +110,7 @@ impl Fix {
             Found::Tags(repository, Err(failure)) if *repository == reference.repository_of() => {
                 // Behind the reason waits what can be done about it.
                 cx.open(named(NAME, &reference.to_string(), "Its tags could not be listed"));
-                cx.open(words::failure_page("The tags could not be listed", failure));
+                cx.open(words::failure_page("The tags could not be listed", failure, &cx.model.keymap));
             }
             Found::Digest(asked, Ok(digest)) if *asked == reference => {
                 let text = reference.pinned(digest).to_string();
@@ -118,7 +118,7 @@ impl Fix {
             }
             Found::Digest(asked, Err(failure)) if *asked == reference => {
                 self.reference = None;
-                cx.open(words::failure_page("The digest could not be asked for", failure));
+                cx.open(words::failure_page("The digest could not be asked for", failure, &cx.model.keymap));
             }
             _ => {}
         }
@@ -162,7 +162,7 @@ impl Fix {
 /// Asks for what is to stand in the place of a reference, and says why.
 pub(in crate::screens) fn named(question: Question, written: &str, why: &str) -> Input {
     let title = format!("Instead of {}", text::middle(written, 50));
-    let help = format!("Enter writes what stands here; another registry or name can be typed. {why}");
+    let help = format!("What stands here comes in its place; another registry or name can be typed. {why}");
     let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.reason.to_owned());
     Input::new(question, &title, &help).with(written).checked(check)
 }
@@ -176,8 +176,11 @@ fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {
 
 fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
     match cx.model.picked.rewrite(row, text) {
-        Ok(true) => cx.say(format!("{text} it is now; u takes it back")),
-        Ok(false) => cx.say(format!("{text} was on the list already, one row of it stays; u takes it back")),
+        Ok(replaced) => {
+            let undo = cx.model.key(Act::ImagesUndo);
+            let now = if replaced { "it is now" } else { "was on the list already, one row of it stays" };
+            cx.say(format!("{text} {now}; {undo} takes it back"));
+        }
         Err(error) => return cx.say(error.to_string()),
     }
     cx.model.changed(Place::Images);

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::fix::{self, Remedy};
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::lint::Severity;
 use crate::domain::resolved::ImageView;
@@ -33,7 +34,7 @@ const ROOM: u16 = 14;
 pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let picked = &model.picked;
     if picked.images.is_empty() {
-        return empty(look, area, buffer);
+        return empty(model, look, area, buffer);
     }
     let foot = if area.height < ROOM { LOW_FOOT } else { FOOT };
     let body = Rect { height: area.height.saturating_sub(foot), ..area };
@@ -41,12 +42,12 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     table(COLUMNS, list, row, body, look, buffer);
     more_below(list, line::row(area, body.height), look, buffer);
     let Some(image) = list.row().and_then(|row| picked.images.get(row)) else {
-        let words = "   nothing passes the filter; Esc shows all";
-        return line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
+        let words = format!("   nothing passes the filter; {} shows all", model.key(Act::Back));
+        return line::words(&words, look.style(Role::Dim), line::row(area, 1), buffer);
     };
     let foot = line::below(area, body.height + 1);
     let columns = usize::from(area.width.saturating_sub(2));
-    for (at, (words, role)) in (0u16..).zip(about(image, picked, columns, usize::from(foot.height))) {
+    for (at, (words, role)) in (0u16..).zip(about(image, model, (columns, usize::from(foot.height)))) {
         line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
     }
 }
@@ -100,19 +101,23 @@ fn finding(image: &Image, picked: &Picked) -> Value {
 }
 
 /// Lines on the row under the cursor: what is wrong, why, and what Enter does about it.
-fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(String, Role)> {
+fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+    let picked = &model.picked;
+    let [go, details] = [Act::ImagesGo, Act::ImagesDetails].map(|act| model.key(act));
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
         let words = format!("x FAIL  {}", miss.why());
         let room = (columns, rows.saturating_sub(1));
         let mut lines: Vec<_> =
             line::lines(&words, room).into_iter().map(|words| (words, Role::Fail)).collect();
-        lines.push(("Enter writes another one in its place, D takes it off the list".to_owned(), Role::Text));
+        let drop = model.key(Act::ImagesRemove);
+        let words = format!("{go} writes another one in its place, {drop} takes it off the list");
+        lines.push((words, Role::Text));
         return lines;
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
         let note = image.request.note.as_ref().map_or_else(String::new, |note| format!("   for: {note}"));
         let was = image.was.as_ref().map_or_else(String::new, |was| format!("was {was}, "));
-        let words = format!("{was}from {}{note}   d details", image.request.origin);
+        let words = format!("{was}from {}{note}   {details} details", image.request.origin);
         return vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
@@ -121,9 +126,9 @@ fn about(image: &Image, picked: &Picked, columns: usize, rows: usize) -> Vec<(St
     let mut lines: Vec<(String, Role)> =
         line::lines(&reason, room).into_iter().map(|words| (words, role)).collect();
     lines.push(match fix::first(image) {
-        Some(Remedy::Rewrite(name)) => (format!("Enter offers {name}"), Role::Text),
-        Some(Remedy::Settle) => ("Enter offers tags that stay, or pins the digest".to_owned(), Role::Text),
-        None => ("d details say what to do about it".to_owned(), Role::Text),
+        Some(Remedy::Rewrite(name)) => (format!("{go} offers {name}"), Role::Text),
+        Some(Remedy::Settle) => (format!("{go} offers tags that stay, or pins the digest"), Role::Text),
+        None => (format!("{details} details say what to do about it"), Role::Text),
     });
     lines
 }
@@ -150,20 +155,21 @@ pub(super) fn status(model: &Model) -> String {
 }
 
 /// An empty list teaches the ways to fill it.
-fn empty(look: &Look, area: Rect, buffer: &mut Buffer) {
+fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let lines = [
-        ("", "Nothing is picked yet. Ways to begin:"),
-        ("", ""),
-        ("n", "type a reference, as in nginx:1.25.3; or paste lines of them right here"),
-        ("f", "load a list file, one reference in a line"),
-        ("k", "the images of a Kubernetes version, as kubeadm needs them"),
-        ("m", "the images that Kubernetes manifests name: a file, or a directory"),
-        ("b", "browse a registry: repositories, then tags"),
-        ("", ""),
-        ("t", "choose platforms; all that an image offers are carried otherwise"),
+        (None, "Nothing is picked yet. Ways to begin:"),
+        (None, ""),
+        (Some(Act::ImagesAdd), "type a reference, as in nginx:1.25.3; or paste lines of them right here"),
+        (Some(Act::ImagesLoad), "load a list file, one reference in a line"),
+        (Some(Act::ImagesKubeadm), "the images of a Kubernetes version, as kubeadm needs them"),
+        (Some(Act::ImagesManifests), "the images that Kubernetes manifests name: a file, or a directory"),
+        (Some(Act::ImagesBrowse), "browse a registry: repositories, then tags"),
+        (None, ""),
+        (Some(Act::ImagesPlatforms), "choose platforms; all that an image offers are carried otherwise"),
     ];
     for (at, (key, words)) in (1u16..).zip(lines) {
         let place = line::row(area, at);
+        let key = key.map_or_else(String::new, |act| model.key(act));
         if !key.is_empty() {
             line::words(&format!("   {key}"), look.style(Role::Key), place, buffer);
         }

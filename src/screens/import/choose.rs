@@ -33,8 +33,9 @@ pub(super) fn targets(cx: &mut Cx<'_>) {
     let marked: Vec<usize> =
         (0..offered.len()).filter(|at| import.marked.contains(&offered[*at].target)).collect();
     let choose = Choose::new(Act::ImportTargets, "Import into", offered.iter().map(item).collect());
-    let empty = "nothing was found on this node; Esc, then o takes any other target";
-    cx.open(choose.several(marked).or_cursor().or_say(empty));
+    let [back, other] = [Act::Back, Act::ImportOther].map(|act| cx.model.key(act));
+    let empty = format!("nothing was found on this node; {back}, then {other} takes any other target");
+    cx.open(choose.several(marked).or_cursor().or_say(&empty));
 }
 
 /// Offers the forms of targets.
@@ -64,7 +65,7 @@ fn hint(form: &str) -> (&'static str, &'static str) {
         }
         "docker-archive" => (
             "a tar file, for docker load; digests are lost",
-            "A file. It holds one platform (e sets which) and no manifests: pods that pin digests do not find its \
+            "A file. It holds one platform (edit sets which) and no manifests: pods that pin digests do not find its \
              images.",
         ),
         "containerd" => (
@@ -98,7 +99,7 @@ pub(super) fn typed(row: usize, cx: &mut Cx<'_>) {
 fn target(text: &str) -> Result<Target, String> {
     text.trim().parse().map_err(|error| match error {
         TargetError::Malformed { reason, .. } => reason,
-        TargetError::Unknown { .. } => "that is no target; Esc, then o shows how they begin".to_owned(),
+        TargetError::Unknown { .. } => "that is no target; leave this to see how they begin".to_owned(),
     })
 }
 

@@ -45,12 +45,12 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
     match act {
         Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
         Act::Import if model.gap.import.run.is_some() => busy(),
-        Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable().map(str::to_owned)),
+        Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable()),
         Act::ImportTargets | Act::ImportOther | Act::ImportEdit | Act::Mark | Act::MarkAll | Act::Invert => {
             busy()
         }
         Act::ImportNamespace if model.gap.import.namespace().is_none() => {
-            Some("no containerd is among the targets; t shows them".to_owned())
+            Some(format!("no containerd is among the targets; {} shows them", model.key(Act::ImportTargets)))
         }
         Act::ImportNamespace => busy(),
         Act::ImportUndo if model.gap.import.noted.is_empty() => {
@@ -61,20 +61,21 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
         Act::ImportNext if model.gap.checked.is_none() => {
             Some("nothing was verified or imported yet".to_owned())
         }
-        Act::Retry => again(model).err().map(str::to_owned),
+        Act::Retry => again(model).err(),
         _ => None,
     }
 }
 
 /// What is worth doing again of the last run, and why not otherwise.
-pub(super) fn again(model: &Model) -> Result<ImportJob, &'static str> {
-    let run = model.gap.import.run.as_ref().ok_or("nothing was imported yet; Enter does it")?;
-    let JobSpec::Import(job) = &run.job.spec else { return Err("nothing was imported yet") };
+pub(super) fn again(model: &Model) -> Result<ImportJob, String> {
+    let nothing = || format!("nothing was imported yet; {} does it", model.key(Act::Import));
+    let run = model.gap.import.run.as_ref().ok_or_else(nothing)?;
+    let JobSpec::Import(job) = &run.job.spec else { return Err(nothing()) };
     let mut job = job.clone();
     if run.report().is_some() {
         job.import.only = run.failed();
         if job.import.only.is_empty() {
-            return Err("nothing failed");
+            return Err("nothing failed".to_owned());
         }
     }
     Ok(job)

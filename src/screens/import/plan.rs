@@ -75,18 +75,31 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
         at += 1;
     }
     if offered.is_empty() {
-        let words = match import.node {
-            Some(_) => "   no runtime was found on this node; o takes a registry, a directory or an archive",
-            None => "   looking for the runtimes of this node ...",
-        };
-        draw(at, words, Role::Dim);
+        draw(at, &none_offered(model), Role::Dim);
         at += 1;
     }
     if offered.len() > TARGETS {
-        draw(at, &format!("   {} more; t shows them all", offered.len() - TARGETS), Role::Dim);
+        draw(
+            at,
+            &format!("   {} more; {} shows them all", offered.len() - TARGETS, model.key(Act::ImportTargets)),
+            Role::Dim,
+        );
         at += 1;
     }
     at
+}
+
+/// Said where no target can be chosen.
+fn none_offered(model: &Model) -> String {
+    match model.gap.import.node {
+        Some(_) => {
+            let other = model.key(Act::ImportOther);
+            format!(
+                "   no runtime was found on this node; {other} takes a registry, a directory or an archive"
+            )
+        }
+        None => "   looking for the runtimes of this node ...".to_owned(),
+    }
 }
 
 /// Below the targets: what is in the way, why it cannot be done, or what would be done.
@@ -96,20 +109,29 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
         (None, Some(_)) if !model.plan_holds() => {
             let marked = words::count(import.wanted(images(model)).count(), "image");
-            vec![(format!("Enter works out the plan for {marked}; nothing is written"), Role::Warn)]
+            let enter = model.key(Act::Import);
+            vec![(format!("{enter} works out the plan for {marked}; nothing is written"), Role::Warn)]
         }
         (None, Some(plan)) => match &plan.outcome {
             Ok(plan) => foreseen(model, plan),
             Err(failure) => {
-                let lines = words::failure(failure).into_iter().filter(|(words, _)| !words.is_empty());
-                let again = "Enter asks the targets once more; t chooses others, Space fewer images";
-                lines.chain([(again.to_owned(), Role::Text)]).collect()
+                let lines =
+                    words::failure(failure, &model.keymap).into_iter().filter(|(words, _)| !words.is_empty());
+                let [ask, targets, mark] =
+                    [Act::Import, Act::ImportTargets, Act::Mark].map(|act| model.key(act));
+                let again = format!(
+                    "{ask} asks the targets once more; {targets} chooses others, {mark} fewer images"
+                );
+                lines.chain([(again, Role::Text)]).collect()
             }
         },
         (None, None) if model.running().is_some_and(|job| job.act == Act::ImportPlan) => {
             vec![("working out the plan: asking the targets; nothing is written ...".to_owned(), Role::Dim)]
         }
-        (None, None) => vec![("D works out the plan; nothing is written".to_owned(), Role::Dim)],
+        (None, None) => vec![(
+            format!("{} works out the plan; nothing is written", model.key(Act::ImportPlan)),
+            Role::Dim,
+        )],
     };
     folded(lines, columns)
 }
@@ -148,11 +170,14 @@ pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
             match &image.outcome {
                 Outcome::Failed { hints, .. } => {
                     lines.extend(
-                        hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)),
+                        hints
+                            .iter()
+                            .map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)),
                     );
                 }
                 Outcome::Conflict { .. } => {
-                    lines.push(("next: e lets the bundle's take names over".to_owned(), Role::Text));
+                    let edit = model.key(Act::ImportEdit);
+                    lines.push((format!("next: {edit} lets the bundle's take names over"), Role::Text));
                 }
                 _ => {}
             }
@@ -163,15 +188,18 @@ pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
 
 fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     let all = sums(plan, model);
+    let [enter, details] = [Act::Import, Act::ImportDetails].map(|act| model.key(act));
     let mut lines = Vec::new();
     if all.add + all.replace + all.there == 0 {
-        lines
-            .push(("x none of this can be imported there; d says why for each image".to_owned(), Role::Fail));
+        lines.push((
+            format!("x none of this can be imported there; {details} says why for each image"),
+            Role::Fail,
+        ));
     } else if all.add + all.replace == 0 {
-        let words = "+ all of it is there already; Enter has it looked at once more";
-        lines.push((words.to_owned(), Role::Ok));
+        let words = format!("+ all of it is there already; {enter} has it looked at once more");
+        lines.push((words, Role::Ok));
     } else {
-        lines.push(("+ this can be done: Enter asks once more, then imports".to_owned(), Role::Ok));
+        lines.push((format!("+ this can be done: {enter} asks once more, then imports"), Role::Ok));
     }
     if all.bad > 0 && all.add + all.replace + all.there > 0 {
         lines.push((format!("x {}", left_behind(plan, model, all.bad)), Role::Fail));
@@ -183,7 +211,7 @@ fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     if let Some(first) = warnings.first() {
         let more = match warnings.len() {
             1 => String::new(),
-            count => format!("; {} more, which Enter shows", count - 1),
+            count => format!("; {} more, which {enter} shows", count - 1),
         };
         lines.push((format!("! {first}{more}"), Role::Warn));
     }
@@ -198,9 +226,9 @@ fn left_behind(plan: &ImportReport, model: &Model, bad: usize) -> String {
         .iter()
         .flat_map(|target| &target.images)
         .any(|image| import.wants(&image.reference) && matches!(image.outcome, Outcome::Conflict { .. }));
-    let what = format!("{} will not arrive; d says why", words::count(bad, "image"));
-    let way = if taken { "; e lets the bundle's take names over" } else { "" };
-    format!("{what}{way}")
+    let [details, edit] = [Act::ImportDetails, Act::ImportEdit].map(|act| model.key(act));
+    let what = format!("{} will not arrive; {details} says why", words::count(bad, "image"));
+    if taken { format!("{what}; {edit} lets the bundle's take names over") } else { what }
 }
 
 /// Bytes that a target needs at most: what it shares is not known before it is written.

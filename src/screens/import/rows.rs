@@ -247,10 +247,11 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
     let Some(report) = report else {
         lines.push((String::new(), Role::Text));
         match broken(model) {
-            Some(failure) => lines.extend(words::failure(failure)),
+            Some(failure) => lines.extend(words::failure(failure, &model.keymap)),
             None => {
-                let words = "What would become of it is not worked out yet; D does that.";
-                lines.push((words.to_owned(), Role::Dim));
+                let plan = model.key(Act::ImportPlan);
+                let words = format!("What would become of it is not worked out yet; {plan} does that.");
+                lines.push((words, Role::Dim));
             }
         }
         return Page::new("Image", lines).copying(image.digest.to_string());

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::plan::{Lines, folded};
 use super::rows::{Counts, images};
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::bundle::Image;
 use crate::domain::import::Target;
@@ -66,24 +67,25 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
     let warn = |words: &str| vec![(words.to_owned(), Role::Warn)];
     let lines = match &job.ended {
         None if job.stopping => warn("! stopping at the next safe point; images that are complete stay"),
-        None if job.paused => warn("! paused; p goes on"),
+        None if job.paused => warn(&format!("! paused; {} goes on", model.key(Act::Pause))),
         None => Vec::new(),
         Some(Ended::Succeeded(_)) => match model.gap.import.run.as_ref().and_then(|run| run.report()) {
             Some(report) => succeeded(job, report, model),
             None => Vec::new(),
         },
         Some(Ended::Cancelled) => {
-            let mut lines = warn(
-                "! stopped; images that are complete stay. Enter goes on: what is there is not written again",
-            );
+            let mut lines = warn(&format!(
+                "! stopped; images that are complete stay. {} goes on: what is there is not written again",
+                model.key(Act::Import)
+            ));
             lines.extend(job.view.landed.iter().map(landed));
             lines
         }
         Some(Ended::Failed(failure)) => {
-            let mut lines = words::failure(failure);
+            let mut lines = words::failure(failure, &model.keymap);
             lines.retain(|(words, _)| !words.is_empty());
             lines.push((
-                "Enter or r does the same again: what is there is not written again".to_owned(),
+                format!("{} does the same again: what is there is not written again", model.key(Act::Retry)),
                 Role::Text,
             ));
             lines
@@ -107,7 +109,11 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
         let failed = failed.filter(|image| !image.outcome.arrived()).count();
         let words = match failed {
             0 => verdict.words,
-            _ => format!("{} did not arrive; d says why, r does them again", words::count(failed, "image")),
+            _ => {
+                let [details, retry] = [Act::ImportDetails, Act::Retry].map(|act| model.key(act));
+                let what = words::count(failed, "image");
+                format!("{what} did not arrive; {details} says why, {retry} does them again")
+            }
         };
         lines.push((format!("x FAIL  {words}"), Role::Fail));
         lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
@@ -134,7 +140,7 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
         );
         lines.extend(target.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
-    lines.push(("v shows the report".to_owned(), Role::Text));
+    lines.push((format!("{} shows the report", model.key(Act::ImportNext)), Role::Text));
     lines
 }
 

@@ -69,7 +69,9 @@ pub(super) fn ended(cx: &mut Cx<'_>, run: Option<&NotedRun>) -> bool {
                 return true;
             }
         }
-        Some(Ended::Failed(failure)) => cx.open(words::failure_page("That was not taken back", &failure)),
+        Some(Ended::Failed(failure)) => {
+            cx.open(words::failure_page("That was not taken back", &failure, &cx.model.keymap))
+        }
         _ => {}
     }
     false

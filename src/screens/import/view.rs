@@ -34,7 +34,7 @@ pub(super) fn status(model: &Model) -> String {
     let import = &model.gap.import;
     let all = images(model).len();
     let marked = match import.picked.len() {
-        0 => format!("all of {}; Space picks some", words::count(all, "image")),
+        0 => format!("all of {}; {} picks some", words::count(all, "image"), model.key(Act::Mark)),
         some => format!("{some} of {} marked", words::count(all, "image")),
     };
     match shown(model) {
@@ -42,9 +42,12 @@ pub(super) fn status(model: &Model) -> String {
         Some(job) if job.running() => {
             let retries =
                 if job.view.retries > 0 { format!("; retries: {}", job.view.retries) } else { String::new() };
-            format!("importing{retries}; l shows the log")
+            format!("importing{retries}; {} shows the log", model.key(Act::Logs))
         }
-        Some(_) => "D plans anew; t chooses other targets".to_owned(),
+        Some(_) => {
+            let [plan, targets] = [Act::ImportPlan, Act::ImportTargets].map(|act| model.key(act));
+            format!("{plan} plans anew; {targets} chooses other targets")
+        }
         None => marked,
     }
 }
@@ -87,11 +90,11 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
 }
 
 /// Where all of it can be read that there was no room for.
-fn whole(model: &Model) -> &'static str {
+fn whole(model: &Model) -> String {
     match shown(model).and_then(|job| job.ended.as_ref()) {
-        Some(Ended::Succeeded(_)) => "v shows the report",
-        None if model.gap.import.planned().is_some() => "Enter shows them all",
-        _ => "d shows them all",
+        Some(Ended::Succeeded(_)) => format!("{} shows the report", model.key(Act::ImportNext)),
+        None if model.gap.import.planned().is_some() => format!("{} shows them all", model.key(Act::Import)),
+        _ => format!("{} shows them all", model.key(Act::ImportDetails)),
     }
 }
 

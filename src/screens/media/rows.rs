@@ -248,13 +248,14 @@ pub(super) fn taken(model: &Model) -> impl Iterator<Item = (String, Role)> {
 
 /// Says what to do where there is no medium.
 pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let [other, again] = [Act::MediaDirectory, Act::MediaList].map(|act| model.key(act));
     let lines: &[(&str, &str)] = match &model.media {
         None => &[("", "Looking for media ...")],
         Some(_) => &[
             ("", "No removable medium is here. Plug one in: it appears by itself."),
             ("", ""),
-            ("o", "takes any directory instead"),
-            ("w", "looks again"),
+            (&other, "takes any directory instead"),
+            (&again, "looks again"),
         ],
     };
     for (at, (key, words)) in (1u16..).zip(lines) {

@@ -1,5 +1,6 @@
 //! What the Verify screen says of one reference, in a row, in the lines below the table and on a page; and of them all.
 
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
 use crate::domain::bundle::ImagePlatform;
@@ -102,7 +103,7 @@ fn platforms(image: &ImageView) -> String {
 pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let picked = &model.picked;
     let (counts, all) = (picked.checked.counts(), picked.images.len());
-    let verifying = model.running().is_some_and(|job| job.act == crate::actions::Act::Resolve);
+    let verifying = model.running().is_some_and(|job| job.act == Act::Resolve);
     let failed = if counts.failed > 0 { format!("   {} FAILED", counts.failed) } else { String::new() };
     let bytes = text::bytes(picked.checked.bytes());
     if verifying {
@@ -110,20 +111,30 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
         let bar = bar(done as u64, all as u64, 22.min(columns / 3));
         return (format!("{bar} {done}/{all} answered{failed}   {bytes} so far"), Role::Current);
     }
+    let verify = model.key(Act::Resolve);
     let words = match () {
-        () if all == 0 => return ("Nothing is picked yet: 1 goes to the list".to_owned(), Role::Warn),
+        () if all == 0 => {
+            return (
+                format!("Nothing is picked yet: {} goes to the list", model.key(Act::Step1)),
+                Role::Warn,
+            );
+        }
         () if counts.ok + counts.failed == 0 => {
             let what = count(all, "reference");
-            return (format!("Nothing is verified yet of {what}: v asks the registries"), Role::Warn);
+            let words = format!("Nothing is verified yet of {what}: {verify} asks the registries");
+            return (words, Role::Warn);
         }
         () if !picked.is_current() => {
             return (
-                "! The list was changed since it was verified: v verifies it as it is now".to_owned(),
+                format!("! The list was changed since it was verified: {verify} verifies it as it is now"),
                 Role::Warn,
             );
         }
         () if counts.ok + counts.failed < all => {
-            format!("! Stopped: {} of {all} answered{failed}: v begins anew", counts.ok + counts.failed)
+            format!(
+                "! Stopped: {} of {all} answered{failed}: {verify} begins anew",
+                counts.ok + counts.failed
+            )
         }
         () => format!("{} verified{failed}   {bytes} to carry, each blob once", counts.ok),
     };
@@ -137,14 +148,16 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
 }
 
 /// What is to be known first of a reference, in so many columns and rows.
-pub(super) fn about(picked: &Picked, row: usize, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+    let picked = &model.picked;
     let Some(image) = picked.images.get(row) else { return Vec::new() };
     match picked.checked(row) {
         Some(Checked::Failed(miss)) => {
             let folded = line::lines(miss.why(), (columns, rows.saturating_sub(1).max(2)));
             let mut lines: Vec<(String, Role)> = folded.into_iter().map(|line| (line, Role::Fail)).collect();
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
-            lines.extend(hint.map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
+            lines
+                .extend(hint.map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)));
             lines
         }
         Some(Checked::Ok(found)) => {
@@ -202,7 +215,8 @@ fn finding_words(finding: &Finding) -> String {
 }
 
 /// All that is known of a reference.
-pub(super) fn details(picked: &Picked, row: usize) -> Page {
+pub(super) fn details(model: &Model, row: usize) -> Page {
+    let picked = &model.picked;
     let mut lines: Vec<(String, Role)> = Vec::new();
     if let Some(image) = picked.images.get(row) {
         let (reference, written) = (image.request.reference.to_string(), &image.request.requested);
@@ -221,7 +235,7 @@ pub(super) fn details(picked: &Picked, row: usize) -> Page {
     }
     match picked.checked(row) {
         Some(Checked::Ok(image)) => resolved(&picked.checked, image, &mut lines),
-        Some(Checked::Failed(miss)) => missed(miss, &mut lines),
+        Some(Checked::Failed(miss)) => missed(miss, model, &mut lines),
         Some(Checked::Running) => lines.push(("run   it is being asked for".to_owned(), Role::Current)),
         None => lines.push(("wait  it was not asked for yet".to_owned(), Role::Dim)),
     }
@@ -230,11 +244,13 @@ pub(super) fn details(picked: &Picked, row: usize) -> Page {
     Page::new("Details", lines).copying(copied)
 }
 
-fn missed(miss: &Miss, lines: &mut Vec<(String, Role)>) {
+fn missed(miss: &Miss, model: &Model, lines: &mut Vec<(String, Role)>) {
     lines.push((format!("x FAIL  {}", miss.reason), Role::Fail));
     let Some(view) = &miss.view else { return };
     lines.push((String::new(), Role::Text));
-    lines.extend(view.hints.iter().map(|hint| (format!("next: {}", hints::here(hint)), Role::Text)));
+    lines.extend(
+        view.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)),
+    );
     lines.push((format!("class: exit code {}", exit_code(view.kind)), Role::Dim));
 }
 

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::media::{Blocked, Medium};
 use crate::domain::text;
@@ -38,7 +39,7 @@ fn facts(model: &Model) -> Vec<Fact> {
     let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
     let key = match &host.key {
         Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),
-        None => ("none: K makes one".to_owned(), Role::Warn),
+        None => (format!("none: {} makes one", model.key(Act::KeyGenerate)), Role::Warn),
     };
     let trusted = match host.trusted {
         0 => "no key yet: bundles of others cannot be verified before one is".to_owned(),

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Basis, Checked, Picked};
+use crate::actions::Act;
+use crate::config::keymap::Keymap;
 use crate::domain::lint::lint;
 use crate::domain::selection::Request;
 use crate::engine::resolve::ResolveReport;
@@ -76,17 +78,23 @@ impl Picked {
     }
 
     /// Why this list cannot be packed as it is verified; nothing where it can.
-    pub fn unready(&self) -> Option<String> {
+    pub fn unready(&self, keymap: &Keymap) -> Option<String> {
         let counts = self.checked.counts();
+        let [list, verify] = [Act::Step1, Act::Step2].map(|step| keymap.says(step));
         Some(match () {
-            () if self.images.is_empty() => "the list is empty: 1 goes there".to_owned(),
-            () if self.asked.is_none() => "the list is not verified yet: 2 goes there".to_owned(),
-            () if !self.is_current() => "the list was changed since it was verified: 2 goes there".to_owned(),
+            () if self.images.is_empty() => format!("the list is empty: {list} goes there"),
+            () if self.asked.is_none() => format!("the list is not verified yet: {verify} goes there"),
+            () if !self.is_current() => {
+                format!("the list was changed since it was verified: {verify} goes there")
+            }
             () if counts.ok + counts.failed < self.images.len() => {
-                "verifying did not get to its end: v in step 2 begins anew".to_owned()
+                format!(
+                    "verifying did not get to its end: {} on Verify begins anew",
+                    keymap.says(Act::Resolve)
+                )
             }
             () if counts.ok == 0 => "nothing of the list could be resolved".to_owned(),
-            () if self.has_unaccepted() => format!("{} failed: see step 2", counts.failed),
+            () if self.has_unaccepted() => format!("{} failed: see Verify", counts.failed),
             () => return None,
         })
     }
