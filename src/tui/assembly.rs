@@ -203,7 +203,9 @@ impl Model {
                 format!("the list was changed since it was verified; {} leads there", self.key(Act::Step2))
             }
             StepState::Running => "the list is being verified".to_owned(),
-            StepState::Paused => format!("verifying the list is paused; {} goes on with it", self.key(Act::Pause)),
+            StepState::Paused => {
+                format!("verifying the list is paused; {} goes on with it", self.key(Act::Pause))
+            }
             _ if failed > 0 && !self.assembly.keep_going => {
                 let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
                 format!(

@@ -42,7 +42,8 @@ pub fn lines(words: &str, (columns, rows): (usize, usize)) -> Vec<String> {
 /// Draws words at the top of `area`, cleaned and cut to it.
 pub fn words(words: &str, style: Style, area: Rect, buffer: &mut Buffer) {
     if area.height > 0 {
-        Line::styled(fit(words, usize::from(area.width)), style).render(row(area, 0), buffer);
+        // A blank at the end of a folded line is none that takes room.
+        Line::styled(fit(words.trim_end(), usize::from(area.width)), style).render(row(area, 0), buffer);
     }
 }
 
