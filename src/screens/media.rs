@@ -1,10 +1,14 @@
 //! Media: what the bundle can go to, as it is plugged in and out; why something cannot be chosen; whether it keeps its word.
 
+mod directory;
+mod found;
+mod lost;
 mod rows;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use self::lost::Lost;
 use self::rows::{Line, Tested};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
@@ -35,8 +39,8 @@ pub(super) struct Media {
     lines: Vec<Line>,
     /// Which device each of them is.
     names: Vec<rows::Name>,
-    /// The device that went from under the cursor, and which one has come there since.
-    lost: Option<(std::path::PathBuf, rows::Name)>,
+    /// The device that went from under the cursor.
+    lost: Lost,
     /// What checks of this session found.
     tested: Vec<Tested>,
     /// A directory was asked for and is being looked at.
@@ -50,19 +54,18 @@ impl Media {
         self.lines.get(self.list.row()?).copied()
     }
 
-    /// The device that went from under the cursor, as long as the cursor has not been moved since.
-    fn lost(&self) -> Option<&std::path::Path> {
-        let (gone, now) = self.lost.as_ref()?;
-        (self.names.get(self.list.row()?) == Some(now)).then_some(gone)
+    /// The row under the cursor, by its device.
+    fn name(&self) -> Option<&rows::Name> {
+        self.names.get(self.list.row()?)
     }
 
-    /// Whether a key was meant for what is under the cursor now: not the first one after it came there by itself.
-    fn is_meant(&mut self, cx: &mut Cx<'_>) -> bool {
-        let words = self.lost().map(|gone| format!("{} went; this is another one now", gone.display()));
-        self.lost = None;
-        let meant = words.is_none();
+    /// Whether a key was meant for what went from under the cursor; that is said once.
+    fn not_meant(&mut self, cx: &mut Cx<'_>) -> bool {
+        let words = self.lost.words(self.name());
+        self.lost = Lost::default();
+        let not_meant = words.is_some();
         words.into_iter().for_each(|words| cx.say(format!("{words}: the same key once more takes it")));
-        meant
+        not_meant
     }
 
     fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
@@ -154,25 +157,6 @@ impl Media {
         self.testing = Some((spec, medium.clone()));
         cx.open(Confirm::new(Act::MediaCheck, "Test whether it keeps what is written?", words, "Test"));
     }
-
-    /// A directory that was asked for was looked at.
-    fn directory(place: &crate::engine::media::Place, cx: &mut Cx<'_>) {
-        let source = place.medium.as_ref().and_then(|medium| medium.blocked.clone());
-        let refused = match source {
-            _ if place.read_only => Some(Blocked::MountedReadOnly),
-            _ if !place.writable => Some(Blocked::NotWritable),
-            Some(why @ Blocked::Source { .. }) => Some(why),
-            _ => None,
-        };
-        if let Some(why) = refused {
-            let lines = rows::place(place, cx.model.needed());
-            let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(lines).collect();
-            return cx.open(Page::new("That directory cannot be chosen", lines));
-        }
-        let words: Vec<String> =
-            rows::place(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
-        cx.open(Confirm::new(rows::TAKE, "Assemble in this directory?", words, "Take it"));
-    }
 }
 
 fn lies_at(volume: &Volume, spec: &CheckSpec) -> bool {
@@ -218,7 +202,7 @@ impl Screen for Media {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::MediaChoose | Act::MediaMount | Act::MediaCheck if !self.is_meant(cx) => {}
+            Act::MediaChoose | Act::MediaMount | Act::MediaCheck if self.not_meant(cx) => {}
             Act::MediaChoose => self.choose(cx),
             Act::MediaDirectory => {
                 let help = "Any directory that is there; what it lies on is shown before it is taken.";
@@ -245,7 +229,7 @@ impl Screen for Media {
                 self.asked = Some(path.clone());
                 cx.wait(LOOKING, "Assemble in a directory", &what, Query::Place(path));
             }
-            (question, Answer::Yes) if question == rows::TAKE => {
+            (question, Answer::Yes) if question == directory::TAKE => {
                 if let Some(place) = cx.model.looked_at.take() {
                     cx.model.choose(Chosen::directory(&place));
                     cx.go(Place::Assemble);
@@ -271,7 +255,7 @@ impl Screen for Media {
         {
             self.asked = None;
             cx.model.looked_at = Some(place.clone());
-            Self::directory(place, cx);
+            directory::looked_at(place, cx);
         }
     }
 
@@ -284,7 +268,7 @@ impl Screen for Media {
             Some(Ended::Succeeded(report)) => match &*report {
                 JobReport::MediaCheck(report) => {
                     let tested = Tested::new(report, cx.model);
-                    cx.open(Page::new("What the test found", rows::found(report)));
+                    cx.open(Page::new("What the test found", found::found(report)));
                     self.tested.retain(|other| !other.is_about(&tested));
                     self.tested.push(tested);
                 }
@@ -319,10 +303,7 @@ impl Screen for Media {
         let Some(before) = before.flatten() else { return };
         match self.names.iter().position(|name| name.as_ref() == Some(&before)) {
             Some(at) => self.list.select(at),
-            None => {
-                let now = self.list.row().and_then(|row| self.names.get(row).cloned()).flatten();
-                self.lost = now.map(|now| (before.0, Some(now)));
-            }
+            None => self.lost = Lost::of(before.0, self.name()),
         }
     }
 
@@ -358,10 +339,8 @@ impl Screen for Media {
         let (words, role) = rows::summary(model);
         line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        let lost =
-            self.lost().map(|gone| format!("! {} went; the cursor is on another one now", gone.display()));
-        let lost = lost.map(|words| (words, Role::Warn)).into_iter();
-        for (at, (words, role)) in (1..below).zip(lost.chain(rows::taken(model)).chain(lines)) {
+        let lost = self.lost.words(self.name()).map(|words| (format!("! {words}"), Role::Warn));
+        for (at, (words, role)) in (1..below).zip(lost.into_iter().chain(rows::taken(model)).chain(lines)) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }
     }

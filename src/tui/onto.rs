@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::app::App;
 use super::assembly::Due;
+use super::medium::Chosen;
 use super::model::{Model, Place};
 use super::msg::{Effect, Level};
 use super::words;
@@ -88,9 +89,12 @@ fn without_an_unfinished_one(due: &Due, place: &media::Place) -> Confirm {
 
 /// Whether the medium of a pack that was cut off by its loss is there again: another insertion, but the same carrier.
 fn is_back(model: &Model, due: &Due, now: &media::Place) -> bool {
-    let lost = model.chosen.as_ref().is_some_and(|chosen| chosen.path == due.job.to && chosen.gone.is_some());
-    let cut = model.cut_of(&due.job).filter(|_| lost && !due.job.anew && model.cut_short());
-    cut.is_some_and(|cut| now.carrier().is_still(&cut.job.carrier))
+    let lost = |chosen: &&Chosen| chosen.path == due.job.to && chosen.gone.is_some();
+    let Some(chosen) = model.chosen.as_ref().filter(lost) else { return false };
+    let now = now.carrier();
+    // One that was lost before it began to write left no record.
+    let recorded = model.cut_of(&due.job).is_none_or(|cut| now.is_still(&cut.job.carrier));
+    !due.job.anew && model.cut_short() && recorded && now.is_still(&chosen.carrier)
 }
 
 /// Why a pack does not start, by what its destination is now.

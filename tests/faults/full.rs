@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use airlift::domain::digest::Digest;
 use airlift::engine::bundle::assemble::BundleSpec;
+use airlift::engine::bundle::ground::Ground;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
@@ -73,6 +74,7 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
             signatures: false,
             bundle: BundleSpec {
                 to: world.medium(),
+                ground: Ground::of(&world.medium()),
                 name: "bundle".to_owned(),
                 expires: None,
                 jobs: 4,

@@ -234,7 +234,8 @@ fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it
     stick.again();
     // In the same run it goes on by one key; pulled once more, it is offered on the start screen of the next.
     journey.line.slow(1_000_000);
-    console.keys("r").wait("Assemble running");
+    console.keys("r").wait("3 Media ok").wait("Assemble running");
+    console.wait_for("some of it came", |screen| fetched(screen).is_some());
     stick.pull();
     console.wait("3 Media FAILED");
     journey.line.fast();
@@ -242,6 +243,30 @@ fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it
     assert_eq!(console.end().exit_code(), 0);
     stick.again();
     journey.goes_on();
+}
+
+#[test]
+fn nothing_is_written_beside_a_stick_that_is_pulled_before_the_first_byte() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(stick) = Stick::plug(&journey) else { return };
+    let mut console = journey.verified(&journey.references());
+    steps::choose_listed(&mut console, &device_at(&journey.world.medium()));
+    console.wait(steps::PLANNED);
+    // So slow that the registry is still asked what the names are.
+    journey.line.slow(1_000);
+    steps::assemble(&mut console);
+    console.wait_for("the registry is asked", |screen| {
+        screen.lines().any(|line| line.starts_with(" resolve") && !line.contains("waits"))
+    });
+    stick.pull();
+    console.wait("3 Media FAILED");
+    assert_eq!(fetched(&console.screen()), None, "{}", console.screen());
+    journey.line.fast();
+    console.wait("Assemble FAILED").wait("r goes on");
+    stick.again();
+    console.keys("r").wait("Assemble ok").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    journey.is_well();
 }
 
 #[test]

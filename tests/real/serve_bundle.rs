@@ -10,6 +10,7 @@ use airlift::domain::digest::Digest;
 use airlift::domain::media_type::Compression;
 use airlift::domain::selection::Request;
 use airlift::engine::bundle::assemble::{AssembleSpec, BundleSpec, assemble};
+use airlift::engine::bundle::ground::Ground;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::pull::Puller;
@@ -60,6 +61,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
         missing: Vec::new(),
         bundle: BundleSpec {
             to: root.join("medium"),
+            ground: Ground::of(&root.join("medium")),
             name: "test".to_owned(),
             expires: None,
             jobs: 2,

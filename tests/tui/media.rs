@@ -445,7 +445,7 @@ fn what_came_under_the_cursor_by_itself_is_not_chosen_by_the_key_for_what_went()
         desk.keys("Down");
         seen(&mut desk, vec![other("sda"), other("sdc")]);
         let screen = desk.screen();
-        assert!(screen.contains("! /dev/sdb1 went; the cursor is on another one now"), "{screen}");
+        assert!(screen.contains("! /dev/sdb1 went; this is another one now"), "{screen}");
         desk.effects.clear();
         let screen = desk.keys(key).screen();
         assert!(

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
+use super::ground::Ground;
 use super::pool::{fill, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
@@ -35,6 +36,8 @@ const OTHER_FILES: u64 = 16;
 pub struct BundleSpec {
     /// Directory on the medium in which the bundle's own is made.
     pub to: PathBuf,
+    /// What that lay on when it was decided upon: nothing is begun or signed on anything else.
+    pub ground: Ground,
     /// Name of the series.
     pub name: String,
     /// When it expires.
@@ -118,12 +121,16 @@ pub async fn assemble(
     ctx: &JobCtx,
 ) -> Result<AssembleReport> {
     let mut plan = plan(&spec.images)?;
+    // To ask the registries took a while.
+    spec.bundle.ground.check()?;
     let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     let lies_there = there(&*ctx.files, place.root())?;
     let program = program(&spec, place.is_repeat(), &lies_there);
     preflight((&plan, program), &limits, &lies_there)?;
-    let created = prepare(&place, &plan, &spec, ctx);
+    // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
+    let created = prepare(&place, &plan, &spec, ctx)
+        .and_then(|journal| Ok(spec.bundle.ground.check().map(|()| journal)?));
     let outcome = match created {
         Ok(journal) => fill(&spec, &plan, &place, (registry, limits, journal), ctx).await,
         Err(error) => Err(error),
@@ -161,6 +168,7 @@ pub async fn assemble(
         join(write_documents(&plan, place.root(), ctx), carry(&spec, &place, ctx)).await;
     documents?;
     let committed = commit(&spec, &plan, &place, (filled.stored, program?), ctx).await?;
+    spec.bundle.ground.check()?;
     finish(place, committed, &filled.sources, signer, ctx).await
 }
 

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod fetch;
 pub mod foresee;
 pub mod graph;
+pub mod ground;
 pub mod hash_all;
 mod inside;
 pub mod inspect;

@@ -21,13 +21,16 @@ pub enum WorkError {
     /// A file nobody of ours wrote.
     #[error("{} lies in an unfinished bundle and is not airlift's", .0.display())]
     Foreign(PathBuf),
+    /// What was there when the pack began was taken away: its path leads elsewhere, or nowhere.
+    #[error("{} does not lead to what the pack began on any more", .0.display())]
+    Gone(PathBuf),
 }
 
 impl Explain for WorkError {
     fn kind(&self) -> Kind {
         match self {
             Self::Locked(_) => Kind::Locked,
-            Self::Foreign(_) => Kind::Medium,
+            Self::Foreign(_) | Self::Gone(_) => Kind::Medium,
         }
     }
 
@@ -35,6 +38,10 @@ impl Explain for WorkError {
         match self {
             Self::Locked(_) => vec!["wait for it, or stop it; the lock goes with the process".to_owned()],
             Self::Foreign(_) => vec!["move it elsewhere, then run the same command again".to_owned()],
+            Self::Gone(_) => vec![
+                "was the medium pulled? Nothing was signed; put it back, mount it there again, and the same pack goes on"
+                    .to_owned(),
+            ],
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::resolved::ResolvedImage;
 use crate::domain::selection::Request;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::assemble::{AssembleReport, AssembleSpec, BundleSpec, assemble};
+use crate::engine::bundle::ground::Ground;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
 use crate::engine::ctx::JobCtx;
@@ -191,6 +192,7 @@ impl Demo {
             missing: Vec::new(),
             bundle: BundleSpec {
                 to: self.at("medium"),
+                ground: Ground::of(&self.at("medium")),
                 name: "demo".to_owned(),
                 expires: None,
                 jobs: 4,

@@ -17,10 +17,10 @@ use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::selection::Requests;
 use crate::engine::blocking::blocking;
-use crate::engine::bundle::assemble::BundleSpec;
 use crate::engine::bundle::diff::compare;
 use crate::engine::bundle::inspect::inspect;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
+use crate::engine::bundle::{assemble::BundleSpec, ground::Ground};
 use crate::engine::ctx::JobCtx;
 use crate::engine::demo;
 use crate::engine::error::{Explain, Interrupted, Kind, Result};
@@ -192,18 +192,17 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         Some(path) => Some(lock_of(path, ctx).await?),
         None => None,
     };
-    let registry = registry(job.registry.clone())?;
+    let (registry, ground) = (registry(job.registry.clone())?, Ground::of(&job.to));
     if job.dry_run {
         let key = public(&job.signer).await;
-        let spec = pack_spec(job, (expires, lock), &registry, ctx).await?;
+        let spec = pack_spec(job, (expires, lock, ground), &registry, ctx).await?;
         return Ok(JobReport::Plan(pack::plan(spec, &registry, key, ctx).await?));
     }
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
-    let recorded = recorded(&job, carrier.clone(), ctx).await;
-    let to = job.to.clone();
-    let outcome = signed(job, (expires, lock), (&registry, &signer), ctx).await;
+    let (recorded, to) = (recorded(&job, carrier.clone(), ctx).await, job.to.clone());
+    let outcome = signed(job, (expires, lock, ground), (&registry, &signer), ctx).await;
     let goes_on = onto::cut_off(outcome.as_ref().err(), (&to, &carrier), ctx).await;
     if let Some(recorded) = recorded.filter(|_| !goes_on)
         && let Err(error) = recorded.end(ctx)
@@ -213,8 +212,8 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     outcome
 }
 
-/// The expiry and the lock file, both read already.
-type Settled = (Option<Timestamp>, Option<(PathBuf, Lock)>);
+/// The expiry and the lock file, both read already, and what the destination lies on.
+type Settled = (Option<Timestamp>, Option<(PathBuf, Lock)>, Ground);
 
 async fn signed(
     job: PackJob,
@@ -231,7 +230,7 @@ async fn signed(
 
 async fn pack_spec(
     job: PackJob,
-    (expires, lock): Settled,
+    (expires, lock, ground): Settled,
     registry: &Registry,
     ctx: &JobCtx,
 ) -> Result<PackSpec> {
@@ -243,6 +242,7 @@ async fn pack_spec(
         signatures: job.images.signatures,
         bundle: BundleSpec {
             to: job.to,
+            ground,
             name: job.name,
             expires,
             jobs: job.jobs,

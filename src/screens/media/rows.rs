@@ -5,22 +5,18 @@ use std::path::PathBuf;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::found::verdict;
 use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::dialogs::Question;
 use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
-use crate::engine::bundle::readback::Method;
-use crate::engine::media::{CheckReport, Place};
+use crate::engine::media::CheckReport;
 use crate::tui::medium::Fits;
 use crate::tui::model::Model;
 use crate::tui::words::count;
 use crate::widgets::line;
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value};
-
-/// The question after a directory was looked at.
-pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
 
 /// What is said of whether it fits while nobody knows how much is to be carried.
 pub(super) const UNKNOWN: &str = "fits: not known before step 2";
@@ -166,7 +162,7 @@ fn is_chosen(model: &Model, medium: &Medium, volume: Option<&Volume>) -> bool {
 }
 
 /// Maker, model and the tail of the serial; a file for a device that is one.
-fn title(medium: &Medium) -> String {
+pub(super) fn title(medium: &Medium) -> String {
     match (&medium.model, &medium.file) {
         (None, Some(file)) => file.display().to_string(),
         _ => medium.short_name(),
@@ -191,7 +187,7 @@ fn whereabouts(volume: Option<&Volume>) -> String {
     }
 }
 
-fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
+pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     let first = found.first()?;
     let name = match &first.words {
         Some(words) => format!(
@@ -265,98 +261,4 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
         let indented = Rect { x: place.x + indent, width: place.width.saturating_sub(indent), ..place };
         line::words(words, look.style(Role::Text), indented, buffer);
     }
-}
-
-/// What lies under a directory.
-pub(super) fn place(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
-    let mut lines = vec![
-        (place.path.display().to_string(), Role::Text),
-        (
-            format!(
-                "on {} ({}), mounted at {}",
-                place.source.display(),
-                place.file_system.name(),
-                place.mount_point.display()
-            ),
-            Role::Text,
-        ),
-    ];
-    match &place.medium {
-        Some(medium) => {
-            let (name, bus, size) = (title(medium), medium.bus.name(), text::bytes(medium.size));
-            lines.push((format!("medium: {name}, {bus}, {size}"), Role::Text));
-            let why = medium
-                .blocked
-                .as_ref()
-                .map(|why| (format!("! {why}: it cannot be carried away"), Role::Warn));
-            lines.extend(why);
-        }
-        None => lines.push(("! on no medium: memory or a network".to_owned(), Role::Warn)),
-    }
-    lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
-    let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
-    let fits = match needed.map(|needed| Fits::of(needed, place.free)) {
-        None => format!("; {UNKNOWN}"),
-        Some(fits) => fits.map_or_else(String::new, |fits| format!("; fits: {}", fits.words())),
-    };
-    lines.push((format!("free: {free}{fits}"), Role::Text));
-    lines.extend(bundles(&place.bundles));
-    lines
-}
-
-/// A test in one line.
-fn verdict(report: &CheckReport) -> (String, Role) {
-    let Some(found) = &report.found else { return ("not tested".to_owned(), Role::Dim) };
-    let (bytes, spread) = (text::bytes(found.bytes), text::bytes(found.spread));
-    if found.is_good() {
-        let rates =
-            format!("{}/s written, {}/s read", text::bytes(found.write_rate), text::bytes(found.read_rate));
-        (format!("+ tested: kept {bytes} of marks spread over {spread}; {rates}"), Role::Ok)
-    } else {
-        let lost = found.spoilt.all();
-        (format!("x tested: {lost} marks did not come back: do not use it"), Role::Fail)
-    }
-}
-
-/// A test in full, with what it proves and what not.
-pub(super) fn found(report: &CheckReport) -> Vec<(String, Role)> {
-    let mut lines = vec![verdict(report), (String::new(), Role::Text)];
-    let Some(found) = &report.found else { return lines };
-    lines.push((
-        format!(
-            "marked  {}, spread over {} of free space",
-            text::bytes(found.bytes),
-            text::bytes(found.spread)
-        ),
-        Role::Text,
-    ));
-    let how = match found.method {
-        Method::Direct => "from the device (direct I/O)",
-        Method::CacheDropped => "after dropping the cache, which proves less than direct I/O",
-    };
-    lines.push((format!("read    {how}"), Role::Text));
-    let spoilt = found.spoilt;
-    if !found.is_good() {
-        let words = format!(
-            "{} lost, {} damaged, {} overwritten by others",
-            spoilt.lost, spoilt.damaged, spoilt.another
-        );
-        lines.push((format!("marks   {words}"), Role::Fail));
-        if spoilt.another > 0 {
-            let words = "the device starts over at its real end: it is smaller than it says";
-            lines.push((format!("x fake  {words}"), Role::Fail));
-        }
-        lines.push((
-            "next: use another medium; what is on this one may be damaged, too".to_owned(),
-            Role::Text,
-        ));
-    }
-    if !found.whole {
-        let words =
-            "! not all of the free space was reached: no room could be reserved, or time or room ran out";
-        lines.push((words.to_owned(), Role::Warn));
-    }
-    let words = "Space between the marks, and space that is taken, was not looked at.";
-    lines.push((words.to_owned(), Role::Dim));
-    lines
 }

@@ -1,0 +1,69 @@
+//! Any directory in place of a medium: what lies under it, and why it is refused or what is asked before it is taken.
+
+use super::rows::{UNKNOWN, bundles, title};
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::dialogs::{Confirm, Page, Question};
+use crate::domain::media::Blocked;
+use crate::domain::text;
+use crate::engine::media::Place;
+use crate::tui::medium::Fits;
+use crate::tui::screen::Cx;
+
+/// The question after a directory was looked at.
+pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
+
+/// A directory that was asked for was looked at.
+pub(super) fn looked_at(place: &Place, cx: &mut Cx<'_>) {
+    let source = place.medium.as_ref().and_then(|medium| medium.blocked.clone());
+    let refused = match source {
+        _ if place.read_only => Some(Blocked::MountedReadOnly),
+        _ if !place.writable => Some(Blocked::NotWritable),
+        Some(why @ Blocked::Source { .. }) => Some(why),
+        _ => None,
+    };
+    if let Some(why) = refused {
+        let said = lines(place, cx.model.needed());
+        let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
+        return cx.open(Page::new("That directory cannot be chosen", lines));
+    }
+    let words: Vec<String> = lines(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
+    cx.open(Confirm::new(TAKE, "Assemble in this directory?", words, "Take it"));
+}
+
+/// What lies under a directory.
+fn lines(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
+    let mut lines = vec![
+        (place.path.display().to_string(), Role::Text),
+        (
+            format!(
+                "on {} ({}), mounted at {}",
+                place.source.display(),
+                place.file_system.name(),
+                place.mount_point.display()
+            ),
+            Role::Text,
+        ),
+    ];
+    match &place.medium {
+        Some(medium) => {
+            let (name, bus, size) = (title(medium), medium.bus.name(), text::bytes(medium.size));
+            lines.push((format!("medium: {name}, {bus}, {size}"), Role::Text));
+            let why = medium
+                .blocked
+                .as_ref()
+                .map(|why| (format!("! {why}: it cannot be carried away"), Role::Warn));
+            lines.extend(why);
+        }
+        None => lines.push(("! on no medium: memory or a network".to_owned(), Role::Warn)),
+    }
+    lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
+    let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
+    let fits = match needed.map(|needed| Fits::of(needed, place.free)) {
+        None => format!("; {UNKNOWN}"),
+        Some(fits) => fits.map_or_else(String::new, |fits| format!("; fits: {}", fits.words())),
+    };
+    lines.push((format!("free: {free}{fits}"), Role::Text));
+    lines.extend(bundles(&place.bundles));
+    lines
+}
