@@ -12,6 +12,7 @@ mod index;
 mod k3s;
 mod layout;
 mod oci_archive;
+mod planned;
 mod preview;
 pub mod proof;
 mod refusal;
@@ -45,9 +46,9 @@ use crate::engine::storage::change::{ConfMode, FileChange, NodeSpec};
 
 use changes::Changes;
 use containerd::names::Change;
-use error::ImportError;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
+use planned::{Plan, Planned};
 use proof::Proof;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
 use stopped::{Arrived, Stopped, first, unwritten};
@@ -90,60 +91,6 @@ struct Job {
     changes: Arc<Changes>,
     /// Where blobs come from while targets are written.
     seat: Option<Arc<Seat>>,
-}
-
-/// What is to become of an image in a target.
-#[derive(Clone, Debug)]
-enum Planned {
-    /// It is there by name and digest; its bytes are still looked at where that is possible.
-    Skip,
-    Add,
-    Replace {
-        existing: String,
-    },
-    Conflict {
-        existing: String,
-    },
-    /// It cannot go there.
-    Refused(Outcome),
-}
-
-/// What is to become of each image in a target, in order.
-struct Plan {
-    images: Vec<Planned>,
-    /// About how many bytes the layers that it has not come to once unpacked; only of targets that unpack.
-    unpacked: Option<u64>,
-}
-
-impl From<Vec<Planned>> for Plan {
-    fn from(images: Vec<Planned>) -> Self {
-        Self { images, unpacked: None }
-    }
-}
-
-impl Planned {
-    /// For a name that is something else's.
-    fn taken(job: &Job, existing: String) -> Self {
-        if job.spec.replace { Self::Replace { existing } } else { Self::Conflict { existing } }
-    }
-
-    /// The outcome, where nothing is to be written for this image.
-    fn refused(&self) -> Option<Outcome> {
-        match self {
-            Self::Conflict { existing } => Some(Outcome::Conflict { existing: existing.clone() }),
-            Self::Refused(outcome) => Some(outcome.clone()),
-            _ => None,
-        }
-    }
-
-    /// The outcome, once its bytes are there; `wrote` tells whether any were missing.
-    fn done(&self, wrote: bool) -> Outcome {
-        match self {
-            Self::Skip if !wrote => Outcome::Skipped,
-            Self::Replace { existing } => Outcome::Replaced { existing: existing.clone() },
-            other => other.refused().unwrap_or(Outcome::Added),
-        }
-    }
 }
 
 impl Job {
@@ -233,7 +180,7 @@ pub async fn import(
         changes: Arc::new(changes),
         seat: None,
     };
-    let plans = planned(&job, &images).await?;
+    let plans = planned::all(&job, &images).await?;
     for (target, plan) in spec.targets.iter().zip(&plans) {
         let there = images.iter().zip(&plan.images).filter(|(_, planned)| matches!(planned, Planned::Skip));
         there.for_each(|(image, _)| job.arrived.found(&target.to_string(), &image.name()));
@@ -258,34 +205,6 @@ pub async fn import(
     let document = job.bundle.document();
     let (bundle, name) = (document.id, document.directory());
     Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
-}
-
-/// What would become of each image in every target. A dry run asks them all before it fails on one, and says what the
-/// others would take.
-async fn planned(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Plan>> {
-    let (mut plans, mut failed) = (Vec::new(), Vec::new());
-    for target in &job.spec.targets {
-        match target::plan(job, target, images).await {
-            Ok(plan) => {
-                refuse_conflicts(job, target, images, &plan.images)?;
-                plans.push((target, plan));
-            }
-            Err(error) => {
-                let ends = !job.spec.dry_run || error.kind() == Kind::Interrupted;
-                failed.push((target, refused(job, target, error)));
-                if ends {
-                    break;
-                }
-            }
-        }
-    }
-    if failed.is_empty() {
-        return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
-    }
-    for (target, plan) in plans.iter().filter(|_| job.spec.dry_run) {
-        job.ctx.say(Event::Landed(preview::foreseen(target, images, &plan.images)));
-    }
-    Err(unwritten(first(failed)))
 }
 
 /// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.
@@ -321,13 +240,6 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
 }
 
-/// An error of a target that came before the first byte; which target, is said to whoever listens.
-fn refused(job: &Job, target: &Target, error: EngineError) -> EngineError {
-    job.arrived.failed(target, error.message());
-    job.ctx.say(Event::Landed(job.arrived.landed(target, &[])));
-    error
-}
-
 /// The error that ended the writing, with what each target has by then.
 fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
     let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
@@ -337,25 +249,6 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     let noted = job.changes.file();
     let undo = noted.map(|file| format!("airlift undo {} takes back what was changed", file.display()));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
-}
-
-/// Says no before anything is written, where an image cannot go and the others are not to go on without it.
-fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[Planned]) -> Result<()> {
-    if job.spec.keep_going || job.spec.dry_run {
-        return Ok(());
-    }
-    for (image, planned) in images.iter().zip(plan) {
-        if let Planned::Conflict { existing } = planned {
-            return Err(ImportError::Conflict {
-                target: target.to_string(),
-                name: target::name_in(target, image).unwrap_or_else(|| image.name()),
-                existing: existing.clone(),
-                digest: image.image.digest.clone(),
-            }
-            .into());
-        }
-    }
-    Ok(())
 }
 
 fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetReport {

@@ -1,0 +1,120 @@
+//! What is to become of each image in every target, known before the first byte is written.
+
+use std::sync::Arc;
+
+use super::error::ImportError;
+use super::graph::ImageGraph;
+use super::report::Outcome;
+use super::stopped::{first, unwritten};
+use super::{Job, preview, target};
+use crate::domain::import::Target;
+use crate::domain::progress::Event;
+use crate::engine::error::{EngineError, Kind, Result};
+
+/// What is to become of an image in a target.
+#[derive(Clone, Debug)]
+pub(super) enum Planned {
+    /// It is there by name and digest; its bytes are still looked at where that is possible.
+    Skip,
+    Add,
+    Replace {
+        existing: String,
+    },
+    Conflict {
+        existing: String,
+    },
+    /// It cannot go there.
+    Refused(Outcome),
+}
+
+/// What is to become of each image in a target, in order.
+pub(super) struct Plan {
+    pub(super) images: Vec<Planned>,
+    /// About how many bytes the layers that it has not come to once unpacked; only of targets that unpack.
+    pub(super) unpacked: Option<u64>,
+}
+
+impl From<Vec<Planned>> for Plan {
+    fn from(images: Vec<Planned>) -> Self {
+        Self { images, unpacked: None }
+    }
+}
+
+impl Planned {
+    /// For a name that is something else's.
+    pub(super) fn taken(job: &Job, existing: String) -> Self {
+        if job.spec.replace { Self::Replace { existing } } else { Self::Conflict { existing } }
+    }
+
+    /// The outcome, where nothing is to be written for this image.
+    pub(super) fn refused(&self) -> Option<Outcome> {
+        match self {
+            Self::Conflict { existing } => Some(Outcome::Conflict { existing: existing.clone() }),
+            Self::Refused(outcome) => Some(outcome.clone()),
+            _ => None,
+        }
+    }
+
+    /// The outcome, once its bytes are there; `wrote` tells whether any were missing.
+    pub(super) fn done(&self, wrote: bool) -> Outcome {
+        match self {
+            Self::Skip if !wrote => Outcome::Skipped,
+            Self::Replace { existing } => Outcome::Replaced { existing: existing.clone() },
+            other => other.refused().unwrap_or(Outcome::Added),
+        }
+    }
+}
+
+/// What would become of each image in every target. A dry run asks them all before it fails on one, and says what the
+/// others would take.
+pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Plan>> {
+    let (mut plans, mut failed) = (Vec::new(), Vec::new());
+    for target in &job.spec.targets {
+        match target::plan(job, target, images).await {
+            Ok(plan) => {
+                refuse_conflicts(job, target, images, &plan.images)?;
+                plans.push((target, plan));
+            }
+            Err(error) => {
+                let ends = !job.spec.dry_run || error.kind() == Kind::Interrupted;
+                failed.push((target, refused(job, target, error)));
+                if ends {
+                    break;
+                }
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
+    }
+    for (target, plan) in plans.iter().filter(|_| job.spec.dry_run) {
+        job.ctx.say(Event::Landed(preview::foreseen(target, images, &plan.images)));
+    }
+    Err(unwritten(first(failed)))
+}
+
+/// An error of a target that came before the first byte; which target, is said to whoever listens.
+fn refused(job: &Job, target: &Target, error: EngineError) -> EngineError {
+    job.arrived.failed(target, error.message());
+    job.ctx.say(Event::Landed(job.arrived.landed(target, &[])));
+    error
+}
+
+/// Says no before anything is written, where an image cannot go and the others are not to go on without it.
+fn refuse_conflicts(job: &Job, target: &Target, images: &[ImageGraph], plan: &[Planned]) -> Result<()> {
+    if job.spec.keep_going || job.spec.dry_run {
+        return Ok(());
+    }
+    for (image, planned) in images.iter().zip(plan) {
+        if let Planned::Conflict { existing } = planned {
+            return Err(ImportError::Conflict {
+                target: target.to_string(),
+                name: target::name_in(target, image).unwrap_or_else(|| image.name()),
+                existing: existing.clone(),
+                digest: image.image.digest.clone(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
