@@ -53,6 +53,7 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/given.rs", "what the operator names, links followed"),
     ("src/engine/spec/", "what the operator names, links followed"),
     ("src/engine/pack.rs", "the destination as the operator names it, links followed"),
+    ("src/engine/bundle/ground.rs", "the destination as the operator names it, links followed"),
     ("src/engine/select/mod.rs", "pipes that the operator names"),
     ("src/engine/sign/keys", "private keys: modes, and names that are never replaced"),
     ("src/engine/sign/store.rs", "the mode of the trust file"),

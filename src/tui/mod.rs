@@ -56,7 +56,6 @@ use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
 use crate::config::themes;
 use crate::engine::ctx::JobCtx;
-use crate::engine::media::Host;
 use crate::engine::registry::RegistryOptions;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
@@ -138,7 +137,7 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
             registry: RegistryOptions::default(),
             home: std::env::home_dir(),
             zone: jiff::tz::TimeZone::system(),
-            host: Host::default(),
+            host: crate::engine::media::Host::default(),
         },
         look: Look { theme, depth, unicode },
         keymap,
