@@ -83,8 +83,10 @@ fn each_run_is_taken_back_by_itself_the_last_one_first() {
     import(1);
     assert_eq!(noted(&packed.world).len(), 2);
     packed.import(&containerd.target(), &["--only", &packed.images[1].0]).code(0);
-    assert_eq!(noted(&packed.world).len(), 2, "a run that changed nothing notes nothing");
-    undo(&packed);
+    assert_eq!(noted(&packed.world).len(), 3, "a run that changed nothing is the last all the same");
+    let said = packed.world.run(["undo"]).code(2).said();
+    assert!(said.contains("left nothing") && said.contains("airlift undo 000002"), "{said}");
+    packed.world.run(["undo", "000002"]).code(0);
     assert_eq!(records(&containerd), one);
     import(1);
     let first = noted(&packed.world).pop().unwrap();

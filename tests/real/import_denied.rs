@@ -85,6 +85,8 @@ fn each_target_that_may_not_be_written_is_named_with_the_next_step() {
 #[test]
 fn an_images_directory_of_k3s_or_rke2_that_is_root_s_is_named_with_the_next_step() {
     let Some(host) = Host::new() else { return };
+    let state = host.directory("state", 0o777);
+    let state = ["--state", state.to_str().unwrap()];
     for (program, mode) in [("k3s", 0o755), ("rke2", 0o700)] {
         let data = host.directory(&format!("node/var/lib/rancher/{program}/agent"), mode);
         let images = data.join("images");
@@ -93,7 +95,7 @@ fn an_images_directory_of_k3s_or_rke2_that_is_root_s_is_named_with_the_next_step
         for more in [&[][..], &["--dry-run"]] {
             // A directory that can be looked into is known to be closed only when it is written to.
             if more.is_empty() || mode == 0o700 {
-                let said = host.import(&target, more).code(1).said();
+                let said = host.import(&target, &[&state[..], more].concat()).code(1).said();
                 for words in [images.to_str().unwrap(), "ermission denied", "run as a user who may"] {
                     assert!(said.contains(words), "{program}: {words}: {said}");
                 }

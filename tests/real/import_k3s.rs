@@ -293,3 +293,48 @@ fn what_the_configuration_of_the_node_makes_of_names_is_said() {
         assert!(notes.contains(&words), "{words:?} is not in {notes}");
     }
 }
+
+#[test]
+fn the_archive_of_a_run_is_taken_back_and_a_run_that_left_nothing_is_not_passed_over() {
+    let Some(packed) = packed() else { return };
+    let world = &packed.world;
+    let undo = |more: &[&str]| world.run([&["undo"], more].concat());
+    packed.import(&[]);
+    assert_eq!(packed.files(), [ARCHIVE]);
+    let layout = format!("oci:{}", world.root.join("out").display());
+    world.run(["import", packed.bundle.to_str().unwrap(), "--into", &layout]).code(0);
+    for more in [&["--dry-run"][..], &[]] {
+        let said = undo(more).code(2).stderr;
+        for words in [format!("into {layout}"), "left nothing".to_owned(), "airlift undo 000001".to_owned()] {
+            assert!(said.contains(&words), "{words:?} is not in {said}");
+        }
+        assert_eq!(packed.files(), [ARCHIVE]);
+    }
+    let listed = undo(&["--list"]).code(0).stdout;
+    assert!(listed.starts_with("000002") && listed.contains("nothing to take back"), "{listed}");
+    let dry = undo(&["000001", "--dry-run"]).code(0).stdout;
+    assert!(dry.contains("would be removed: ") && packed.files().len() == 1, "{dry}");
+    let undone = undo(&["000001"]).code(0);
+    assert!(undone.stderr.contains("taking back the import of bundle-1 of 20"), "{}", undone.stderr);
+    assert!(undone.stdout.contains("what k3s or RKE2 imported from it stays"), "{}", undone.stdout);
+    assert_eq!(packed.files(), [""; 0]);
+}
+
+#[test]
+fn an_archive_that_was_there_before_a_run_added_to_it_stays_and_is_told_with_what_it_has() {
+    let Some(packed) = packed() else { return };
+    let undo = |more: &[&str]| packed.world.run([&["undo"], more].concat());
+    let only: Vec<String> = packed.images.iter().map(|(name, _)| name.clone()).collect();
+    packed.import(&["--only", &only[0]]);
+    packed.import(&["--only", &only[1]]);
+    let earlier = undo(&["1"]).code(3).stderr;
+    assert!(earlier.contains("is of a later run: airlift undo 000002"), "{earlier}");
+    packed.import(&["--only", &only[2]]);
+    let before = fs::read(packed.archive(ARCHIVE)).unwrap();
+    let said = undo(&[]).code(3).stderr;
+    for words in ["1 file stays as it is", "there before with ", "the run added ", "--only what is to stay"] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    assert!(said.contains(&only[2]), "{said}");
+    assert_eq!(fs::read(packed.archive(ARCHIVE)).unwrap(), before);
+}

@@ -98,7 +98,8 @@ fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first
     let undo = |more: &[&str]| node.world.run([&["undo", "--json"], more].concat());
     let before = text();
     import(&node, &conf, &["--only", &node.full(APP), "--storage-conf", "print"]).code(0);
-    assert_eq!(undo(&["--list"]).code(0).report()["runs"], json!(null), "what is only shown is no change");
+    let runs = undo(&["--list"]).code(0).report()["runs"].take();
+    assert_eq!(runs[0]["targets"], json!([]), "what is only shown is no change: {runs}");
     import(&node, &conf, &["--only", &node.full(APP)]).code(0);
     let first = text();
     // A second run that is stopped by what it cannot write, after the file was changed.
@@ -112,7 +113,7 @@ fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first
     assert_ne!(failed.exit, Some(0), "{}", failed.said());
     assert_ne!(text(), first);
     let runs = undo(&["--list"]).code(0).report()["runs"].take();
-    assert_eq!(runs.as_array().unwrap().len(), 2, "{runs}");
+    assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
     let target = &runs[0]["targets"][0];
     assert_eq!((&target["target"], &target["files"]), (&json!(into), &json!([conf])), "{runs}");
     let listed = node.world.run(["undo", "--list"]).code(0).stdout;
@@ -126,6 +127,30 @@ fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first
     undo(&[]).code(0);
     assert_eq!(text(), before);
     undo(&[]).code(2);
+}
+
+#[test]
+fn to_take_a_store_out_is_not_taken_back_by_the_next_undo() {
+    let Some(node) = node(&[]) else { return };
+    let conf = node.conf();
+    let undo = |more: &[&str]| node.world.run([&["undo"], more].concat());
+    let before = std::fs::read_to_string(&conf).unwrap();
+    import(&node, &conf, &["--only", &node.full(APP)]).code(0);
+    import(&node, &conf, &["--storage-conf", "undo"]).code(0);
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    let said = undo(&[]).code(2).said();
+    for words in ["--storage-conf undo with bundle-1", "enters the store again", "airlift undo 000001"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
+    import(&node, &conf, &["--only", &node.full(APP)]).code(0);
+    std::fs::write(&conf, std::fs::read_to_string(&conf).unwrap() + "# later\n").unwrap();
+    let said = undo(&[]).code(3).said();
+    for words in
+        ["1 file stays as it is", "it was changed since", "--storage-conf undo takes the store alone out"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

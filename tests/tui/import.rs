@@ -835,8 +835,9 @@ pub(crate) fn into_a_runtime() -> Desk {
 
 /// A run over a bundle that is noted as one that can be taken back.
 fn noted(bundle: &str, made: usize) -> NotedRun {
-    let begun =
-        format!(r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}"}}"#);
+    let begun = format!(
+        r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["oci:/x"]}}"#
+    );
     let files = vec!["/etc/containers/storage.conf".into()];
     let store = NotedTarget { target: target("containers-storage:/var/images"), made: 0, changed: 0, files };
     let names = NotedTarget { target: target("containerd"), made, changed: 1, files: Vec::new() };
@@ -870,13 +871,27 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     assert_eq!(started, Some(Some(runs[0].file.clone())), "{:?}", desk.effects);
 }
 
+#[test]
+fn a_last_run_that_left_nothing_to_take_back_is_told_before_an_older_one_is_offered() {
+    let idle = NotedRun { targets: Vec::new(), ..noted("site-b-8", 0) };
+    let mut desk = Desk::new();
+    desk.keys("g 3");
+    desk.tell(Msg::Found(Found::Noted(vec![idle.clone()])));
+    assert!(desk.keys("u").screen().contains("not now: nothing is noted to undo"));
+    desk.tell(Msg::Found(Found::Noted(vec![idle, noted("site-b-7", 2)])));
+    let screen = desk.keys("u").screen();
+    for words in ["The last import, site-b-8,", "into oci:/x, left", "that did: site-b-7, 2026"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}
+
 fn take_back(desk: &mut Desk) {
     let names =
         UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
     let targets = vec![Undone { target: target("containerd"), names, files: FilesUndone::default() }];
     desk.tell(Msg::Ended(
         JobId(70),
-        done(JobReport::Undo(UndoneReport { dry_run: false, targets, runs: Vec::new() })),
+        done(JobReport::Undo(UndoneReport { dry_run: false, run: None, targets, runs: Vec::new() })),
     ));
 }
 

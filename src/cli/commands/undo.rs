@@ -12,8 +12,8 @@ use crate::failure::Failure;
 /// Take back what an import changed: names of images in runtimes of this node, files of the node
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What a run noted, as --list names it, or what `airlift import --json` printed, kept in a file. Without it, the
-    /// last run that was noted
+    /// A run by its number in --list or the file that it noted, or what `airlift import --json` printed, kept in a file.
+    /// Without it, the last run; where that left nothing to take back, nothing is changed
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// List the runs that can be taken back, the latest first
@@ -44,4 +44,11 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
         out.note("no import that changed a runtime is noted here");
     }
     report.lines().into_iter().for_each(|line| out.line(line));
+    if let Some(run) = report.runs.iter().find(|run| run.changed_something()) {
+        let directory = run.file.parent().unwrap_or(&run.file).display();
+        out.note(format!(
+            "airlift undo {} takes the first of these back; they are noted in {directory}",
+            run.id()
+        ));
+    }
 }

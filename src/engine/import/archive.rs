@@ -14,6 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::text;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::files::Files;
 use crate::engine::hash::{Hasher, sha256};
 use crate::engine::meter::Meter;
 
@@ -52,6 +53,14 @@ impl Member {
         match self {
             Self::Bytes(_, bytes) => sha256(bytes),
             Self::Blob(_, node, _) | Self::Kept(_, node, _) => node.digest.clone(),
+        }
+    }
+
+    /// What the archive calls its images, where this member is its index.
+    pub(super) fn names(&self) -> Option<LayoutIndex> {
+        match self {
+            Self::Bytes(name, bytes) if name == INDEX => LayoutIndex::parse(bytes).ok(),
+            _ => None,
         }
     }
 
@@ -253,9 +262,12 @@ pub(super) fn damage(job: &Job, path: &Path, members: &[Member]) -> Result<Optio
 
 /// The index of an archive of a layout as it is written here, which stands at its beginning; an error in words where
 /// it is another kind of archive, nothing where there is none. Blocks.
-pub(super) fn index(job: &Job, path: &Path) -> Result<Option<std::result::Result<LayoutIndex, String>>> {
+pub(super) fn index(
+    files: &dyn Files,
+    path: &Path,
+) -> Result<Option<std::result::Result<LayoutIndex, String>>> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let open = match job.ctx.files.open(directory::above(path), &name) {
+    let open = match files.open(directory::above(path), &name) {
         Ok(open) => open,
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::containerd::names::Change;
 use super::error::ImportError;
+use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
@@ -27,6 +28,10 @@ pub(super) const MOST: u64 = 256 << 20;
 const PROBE: usize = 4096;
 /// Files that are kept; the oldest go first.
 const KEPT: usize = 100;
+/// Runs that stay, also where they changed nothing.
+const RECENT: usize = 20;
+/// Bytes of a file that may be a first line alone.
+const HEAD: u64 = 64 << 10;
 /// Entries of the directory that are looked at, at most.
 const SEEN: usize = 10_000;
 
@@ -39,6 +44,12 @@ pub struct Begun {
     pub begun: Timestamp,
     /// The bundle, `name-serial`.
     pub bundle: String,
+    /// All targets of the run, also those in which it changed nothing.
+    #[serde(default)]
+    pub into: Vec<Target>,
+    /// Whether it imported nothing, and took stores out of the files of the node.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_out: bool,
 }
 
 /// One more line: a change that is about to be made.
@@ -57,6 +68,8 @@ pub(super) enum Noted {
     Change(Change),
     /// Of a file of the node.
     File(FileChange),
+    /// Of the archive in an images directory.
+    Archive(ArchiveChange),
 }
 
 /// What a run noted, or its report says, of one target.
@@ -70,6 +83,26 @@ pub(super) struct Made {
     /// Files of the node that were changed with it.
     #[serde(default)]
     pub(super) files: Vec<FileChange>,
+    /// What was done to the archive in an images directory.
+    #[serde(default)]
+    pub(super) archives: Vec<ArchiveChange>,
+}
+
+impl Made {
+    const fn of(target: Target) -> Self {
+        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new() }
+    }
+
+    /// Whether there is nothing to take back.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty()
+    }
+
+    /// What is changed by it, by name or path: what a later run changes too is that one's.
+    pub(super) fn marks(&self) -> impl Iterator<Item = String> {
+        let names = self.changes.iter().map(|change| change.name.clone());
+        names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
+    }
 }
 
 /// How much of a target can be taken back.
@@ -87,9 +120,11 @@ pub struct NotedTarget {
 }
 
 impl From<Made> for NotedTarget {
-    fn from(Made { target, changes, files }: Made) -> Self {
+    fn from(Made { target, changes, files, archives }: Made) -> Self {
         let changed = changes.iter().filter(|change| change.was.is_some()).count();
-        let files = files.into_iter().map(|file| file.path).collect();
+        let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
+        files.extend(archives.into_iter().map(|archive| archive.path));
+        files.dedup();
         Self { target, made: changes.len() - changed, changed, files }
     }
 }
@@ -103,8 +138,33 @@ pub struct NotedRun {
     /// When it began and of which bundle it was.
     #[serde(flatten)]
     pub begun: Begun,
-    /// The targets in which it changed something.
+    /// The targets in which it changed something that can be taken back.
     pub targets: Vec<NotedTarget>,
+}
+
+impl NotedRun {
+    /// Its number, by which `airlift undo` knows it too.
+    pub fn id(&self) -> String {
+        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
+    }
+
+    /// Whether there is anything to take back.
+    pub const fn changed_something(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
+    /// Which run it was: its bundle, time and targets.
+    pub fn words(&self) -> String {
+        let Begun { begun, bundle, into, takes_out, .. } = &self.begun;
+        let noted: Vec<&Target> = match into.is_empty() {
+            true => self.targets.iter().map(|one| &one.target).collect(),
+            false => into.iter().collect(),
+        };
+        let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
+        let what = if *takes_out { "--storage-conf undo with" } else { "import of" };
+        format!("{what} {bundle} of {} into {}", begun.strftime("%F %R UTC"), targets.join(", "))
+    }
 }
 
 /// What this run changes. All clones of a job share one.
@@ -119,23 +179,51 @@ pub(super) struct Changes {
 struct State {
     out: Option<(PathBuf, Box<dyn OutFile>)>,
     known: HashSet<String>,
+    /// Why the run itself could not be noted.
+    unbegun: Option<EngineError>,
 }
 
 impl Changes {
     /// Of an import of a bundle, to be noted below the directory of history; nowhere, where there is none.
-    pub(super) fn new(ctx: &JobCtx, history: Option<&Path>, bundle: String) -> Self {
-        let begun = Begun { format: FORMAT.to_owned(), begun: ctx.clock.now(), bundle };
+    pub(super) fn new(
+        ctx: &JobCtx,
+        history: Option<&Path>,
+        bundle: String,
+        (into, takes_out): (Vec<Target>, bool),
+    ) -> Self {
+        let begun = Begun { format: FORMAT.to_owned(), begun: ctx.clock.now(), bundle, into, takes_out };
         let directory = history.map(directory_of);
         Self { ctx: ctx.clone(), directory, begun, state: Mutex::default() }
     }
 
-    /// Finds out whether changes can be noted, before the first of them: what could not be taken back is not done. Blocks.
+    /// Notes that the run begins: whatever becomes of it, it is the last from now on. Blocks.
+    pub(super) fn start(&self) {
+        let Some(directory) = &self.directory else { return };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.begin(directory) {
+            Ok(begun) => state.out = Some(begun),
+            Err(error) => state.unbegun = Some(error),
+        }
+    }
+
+    /// Finds out whether changes can be noted, before the first of them: what could not be taken back is not done. Where
+    /// none are to be noted it is only told that the run is not. Blocks.
     ///
     /// # Errors
     /// [`ImportError::Unnoted`].
-    pub(super) fn ready(&self) -> Result<()> {
+    pub(super) fn ready(&self, noted: bool) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        self.probe(directory).map_err(|error| unnoted(directory, &error))
+        if noted {
+            return self.probe(directory).map_err(|error| unnoted(directory, &error));
+        }
+        let unbegun = self.state.lock().unwrap_or_else(PoisonError::into_inner).unbegun.take();
+        if let Some(error) = unbegun {
+            let reason = error.message();
+            self.ctx.warn(format!(
+                "airlift undo will not know of this run, and take one before it for the last: {reason}"
+            ));
+        }
+        Ok(())
     }
 
     fn probe(&self, directory: &Path) -> Result<()> {
@@ -186,10 +274,11 @@ impl Changes {
         Ok(())
     }
 
-    /// The file, where anything was noted.
+    /// The file, where any change was noted.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.out.as_ref().map(|(path, _)| path.clone())
+        let changed = !state.known.is_empty();
+        state.out.as_ref().filter(|_| changed).map(|(path, _)| path.clone())
     }
 
     /// Makes the next file, by number: no clock tells which came last.
@@ -208,12 +297,36 @@ impl Changes {
         let mut line = serde_json::to_string(&self.begun).unwrap_or_default();
         line.push('\n');
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        out.write_all(line.as_bytes()).map_err(failed)?;
+        out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
         self.ctx.files.sync_dir(directory)?;
-        for old in there.iter().take((there.len() + 1).saturating_sub(KEPT)) {
-            self.ctx.files.remove(&directory.join(format!("{old:06}{SUFFIX}")))?;
-        }
+        prune(&*self.ctx.files, directory, &there)?;
         Ok((path, out))
+    }
+}
+
+/// Makes room among the runs that were there before another: first of those go that changed nothing, the latest excepted,
+/// which may still be at work.
+fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Result<()> {
+    let path = |number: &u64| directory.join(format!("{number:06}{SUFFIX}"));
+    let mut left = Vec::new();
+    for (at, number) in there.iter().enumerate() {
+        let size = files.stat(&path(number))?.map_or(0, |stat| stat.size);
+        let idle = at + RECENT < there.len()
+            && size <= HEAD
+            && read_run(files, &path(number)).is_some_and(|(_, made)| made.is_empty());
+        if idle { files.remove(&path(number))? } else { left.push(number) }
+    }
+    let many = (left.len() + 1).saturating_sub(KEPT);
+    Ok(left.into_iter().take(many).try_for_each(|number| files.remove(&path(number)))?)
+}
+
+/// The file of a run by what `airlift undo` was given: its number, or its name, where no such file is there.
+pub(super) fn named(history: &Path, given: PathBuf) -> PathBuf {
+    let text = given.to_string_lossy();
+    let number = text.strip_suffix(SUFFIX).unwrap_or(&text).parse::<u64>();
+    match number {
+        Ok(number) if !given.exists() => directory_of(history).join(format!("{number:06}{SUFFIX}")),
+        _ => given,
     }
 }
 
@@ -238,7 +351,13 @@ fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// The runs that can be taken back, the latest first; what cannot be read is left out. Blocks.
+/// What a run noted; nothing where that cannot be read. Blocks.
+pub(super) fn read_run(files: &dyn Files, file: &Path) -> Option<(Begun, Vec<Made>)> {
+    let bytes = read_whole(open_named(files, file).ok()?, MOST).ok()?;
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// The runs that are noted, the latest first; what cannot be read is left out. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -247,61 +366,12 @@ pub(super) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
     let mut runs = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
-        let Ok(open) = open_named(files, &file) else { continue };
-        let Ok(bytes) = read_whole(open, MOST) else { continue };
-        if let Some((begun, made)) = parse(&String::from_utf8_lossy(&bytes)) {
+        if let Some((begun, made)) = read_run(files, &file) {
             let targets = made.into_iter().map(NotedTarget::from).collect();
             runs.push(NotedRun { file, begun, targets });
         }
     }
     Ok(runs)
-}
-
-/// What of a run's changes later runs have made as well: those are theirs by now.
-#[derive(Debug, Default)]
-pub(super) struct Later(Vec<(Target, String, PathBuf)>);
-
-impl Later {
-    /// Looks through the runs, the latest first, down to the one that is meant: its own file, or the first that made all
-    /// these changes; all runs where it is none of them. Blocks.
-    pub(super) fn of(files: &dyn Files, runs: &[NotedRun], file: &Path, made: &[Made]) -> Self {
-        let real = |path: &Path| path.canonicalize().ok();
-        let read = |run: &NotedRun| {
-            let bytes = open_named(files, &run.file).ok().and_then(|open| read_whole(open, MOST).ok());
-            let parsed = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
-            parsed.map(|(_, targets)| targets).unwrap_or_default()
-        };
-        let all: Vec<(&NotedRun, Vec<Made>)> = runs.iter().map(|run| (run, read(run))).collect();
-        let has = |noted: &[Made], one: &Made| {
-            let noted = noted.iter().find(|noted| noted.target == one.target);
-            one.changes.iter().all(|change| noted.is_some_and(|noted| noted.changes.contains(change)))
-        };
-        let own = all.iter().position(|(run, _)| run.file == file || real(&run.file) == real(file));
-        let same = || all.iter().rposition(|(_, noted)| made.iter().all(|one| has(noted, one)));
-        let later = &all[..own.or_else(same).unwrap_or(all.len())];
-        let names = later.iter().flat_map(|(run, noted)| {
-            let of = |one: &Made| {
-                let name = |change: &Change| (one.target.clone(), change.name.clone(), run.file.clone());
-                one.changes.iter().map(name).collect::<Vec<_>>()
-            };
-            noted.iter().flat_map(of)
-        });
-        Self(names.collect())
-    }
-
-    /// Parts the changes of a target: why some stay, and those that can be taken back.
-    pub(super) fn part(&self, target: &Target, changes: Vec<Change>) -> (Vec<String>, Vec<Change>) {
-        let (mut stay, mut back) = (Vec::new(), Vec::new());
-        for change in changes {
-            match self.0.iter().find(|(one, name, _)| one == target && *name == change.name) {
-                Some((_, name, file)) => {
-                    stay.push(format!("{name} is of a later run, which {} takes back", file.display()));
-                }
-                None => back.push(change),
-            }
-        }
-        (stay, back)
-    }
 }
 
 /// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
@@ -329,12 +399,13 @@ pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
     for line in lines {
         let Line { target, noted } = serde_json::from_str(line).ok()?;
         let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
-            all.push(Made { target, changes: Vec::new(), files: Vec::new() });
+            all.push(Made::of(target));
             all.len() - 1
         });
         match noted {
             Noted::Change(change) => all[at].changes.push(change),
             Noted::File(file) => all[at].files.push(file),
+            Noted::Archive(archive) => all[at].archives.push(archive),
         }
     }
     Some((begun, all))
@@ -342,6 +413,7 @@ pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::later::Later;
     use super::*;
     use crate::domain::digest::Digest;
     use crate::engine::files::RealFiles;
@@ -355,11 +427,12 @@ mod tests {
     }
 
     fn made(target: &Target, changes: Vec<Change>) -> Made {
-        Made { target: target.clone(), changes, files: Vec::new() }
+        Made { changes, ..Made::of(target.clone()) }
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
-        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned())
+        let into = (vec!["containerd".parse().unwrap()], false);
+        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), into)
     }
 
     #[test]
@@ -368,12 +441,12 @@ mod tests {
         let history = dir.path().join("a file");
         std::fs::write(&history, "").unwrap();
         let (changes, target) = (run(&history, "a-1"), "containerd".parse().unwrap());
-        for error in [changes.ready().unwrap_err(), changes.note(&target, [named("a:1")]).unwrap_err()] {
+        for error in [changes.ready(true).unwrap_err(), changes.note(&target, [named("a:1")]).unwrap_err()] {
             let said = error.message();
             assert!(said.contains("a file/imports") && error.hints()[0].contains("--state DIR"), "{said}");
         }
         assert_eq!(changes.file(), None);
-        run(dir.path(), "a-1").ready().unwrap();
+        run(dir.path(), "a-1").ready(true).unwrap();
         assert_eq!(std::fs::read_dir(dir.path().join(DIRECTORY)).unwrap().count(), 0, "it leaves nothing");
     }
 
@@ -434,7 +507,7 @@ mod tests {
         changes.note(&target, [Noted::File(file.clone()), named("a:1")]).unwrap();
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, all) = parse(&text).unwrap();
-        assert_eq!(all, [Made { target, changes: vec![change("a:1")], files: vec![file] }]);
+        assert_eq!(all, [Made { changes: vec![change("a:1")], files: vec![file], ..Made::of(target) }]);
         let noted = &runs(&RealFiles, dir.path()).unwrap()[0].targets[0];
         assert_eq!((noted.made, noted.files[0].as_path()), (1, Path::new("/etc/containers/storage.conf")));
     }
@@ -453,7 +526,14 @@ mod tests {
     }
 
     #[test]
-    fn old_files_go_when_there_are_many() {
+    fn old_files_go_when_there_are_many_and_those_first_that_changed_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), "a-0").note(&"containerd".parse().unwrap(), [named("a:1")]).unwrap();
+        for _ in 0..RECENT + 3 {
+            run(dir.path(), "a-1").start();
+        }
+        let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
+        assert_eq!((left.len(), left[0], left[1]), (RECENT + 2, 1, 4), "{left:?}");
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..KEPT + 3 {
             run(dir.path(), "a-1").note(&"containerd".parse().unwrap(), [named("a:1")]).unwrap();

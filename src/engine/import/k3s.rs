@@ -6,12 +6,14 @@
 mod ask;
 mod notes;
 mod settings;
+pub(super) mod undo;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{self, Member};
+use super::changes::Noted;
 use super::error::ImportError;
 use super::graph::{self, ImageGraph};
 use super::index::{Aliases, containerd_name};
@@ -27,6 +29,7 @@ use crate::domain::reference::Reference;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
+use undo::ArchiveChange;
 
 /// A directory with more files than this is not looked through.
 const MAX_FILES: usize = 10_000;
@@ -43,6 +46,13 @@ struct There {
     unseen: Vec<String>,
 }
 
+impl There {
+    /// The names in what has our own archive's name, if anything has it; none in what is another's.
+    fn before(&self) -> Option<&BTreeMap<String, Digest>> {
+        (!self.own.is_empty() || self.foreign.is_some()).then_some(&self.own)
+    }
+}
+
 /// The archive that this bundle has in a directory.
 fn archive_in(job: &Job, dir: &Path) -> PathBuf {
     let document = job.bundle.document();
@@ -54,7 +64,7 @@ fn look(job: &Job, dir: &Path) -> Result<There> {
     let file = archive_in(job, dir);
     let mut there =
         There { own: BTreeMap::new(), foreign: None, others: BTreeMap::new(), unseen: Vec::new() };
-    match archive::index(job, &file)? {
+    match archive::index(&*job.ctx.files, &file)? {
         None => {}
         Some(Ok(index)) => {
             there.own = index.names().map(|(name, digest)| (name.clone(), digest.clone())).collect();
@@ -74,7 +84,7 @@ fn look(job: &Job, dir: &Path) -> Result<There> {
     names.sort();
     for name in names {
         let index = match k3s::bundle_of(&name) {
-            Some(_) => archive::index(job, &dir.join(&name))?,
+            Some(_) => archive::index(&*job.ctx.files, &dir.join(&name))?,
             None => None,
         };
         let Some(Ok(index)) = index else {
@@ -236,7 +246,11 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
                     skipped.for_each(|one| *one = Outcome::Added);
                 }
                 written.written = oci_archive::write(job, images, &mut outcomes, |chosen| {
-                    commit(job, &file, &members(job, &file, chosen, &kept)?)
+                    let members = members(job, &file, chosen, &kept)?;
+                    let target = Target::K3s(dir.to_owned());
+                    let change = ArchiveChange::new(&file, there.before(), &members);
+                    job.changes.note(&target, change.map(Noted::Archive))?;
+                    commit(job, &file, &members)
                 })?;
             }
         }

@@ -10,6 +10,7 @@ mod fan;
 mod graph;
 mod index;
 mod k3s;
+mod later;
 mod layout;
 mod oci_archive;
 mod planned;
@@ -169,7 +170,7 @@ pub async fn import(
     let items = brought.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
-    let changes = Changes::new(ctx, history, bundle.document().directory());
+    let changes = begun(&bundle, &spec, history, ctx).await?;
     let job = Job {
         bundle,
         spec: Arc::clone(&spec),
@@ -177,7 +178,7 @@ pub async fn import(
         meter,
         registry,
         arrived: Arc::default(),
-        changes: Arc::new(changes),
+        changes,
         seat: None,
     };
     let plans = planned::all(&job, &images).await?;
@@ -207,13 +208,32 @@ pub async fn import(
     Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
 }
 
+/// Where the run notes what it changes; it is noted itself, unless it changes nothing for sure.
+async fn begun(
+    bundle: &BundleReader,
+    spec: &ImportSpec,
+    history: Option<&Path>,
+    ctx: &JobCtx,
+) -> Result<Arc<Changes>> {
+    let of = (spec.targets.clone(), spec.node.storage_conf == ConfMode::Undo);
+    let changes = Arc::new(Changes::new(ctx, history, bundle.document().directory(), of));
+    if !spec.dry_run {
+        let changes = Arc::clone(&changes);
+        blocking(move || {
+            changes.start();
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(changes)
+}
+
 /// Writes into all targets beside each other, so that the medium is read once. One that fails leaves the others alone.
 async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>>) -> Result<Vec<Written>> {
     let targets = &job.spec.targets;
-    if targets.iter().zip(&plans).any(|(target, plan)| target::is_noted(job, target, plan)) {
-        let changes = Arc::clone(&job.changes);
-        blocking(move || changes.ready()).await?;
-    }
+    let noted = targets.iter().zip(&plans).any(|(target, plan)| target::is_noted(job, target, plan));
+    let changes = Arc::clone(&job.changes);
+    blocking(move || changes.ready(noted)).await?;
     let (files, places) = (Arc::clone(&job.ctx.files), targets.clone());
     let _held = blocking(move || target::hold(&*files, &places)).await?;
     let wanted = plans.iter().map(|plan| {

@@ -52,10 +52,10 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
 /// Whether something is to be changed there that can be taken back, and so is noted before.
 pub(super) fn is_noted(job: &Job, target: &Target, plan: &[Planned]) -> bool {
     match target {
-        Target::Containerd(_) => plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. })),
-        Target::ContainersStorage(Some(_)) => {
-            matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo)
+        Target::Containerd(_) | Target::K3s(_) => {
+            plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. }))
         }
+        Target::ContainersStorage(Some(_)) => job.spec.node.storage_conf == ConfMode::Edit,
         _ => false,
     }
 }

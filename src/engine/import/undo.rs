@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{self, Later, Made, NotedRun, NotedTarget};
+use super::changes::{self, Made, NotedRun, NotedTarget};
 use super::containerd;
 use super::containerd::names::UndoReport;
+use super::k3s;
+use super::later::Later;
 use crate::domain::import::Target;
+use crate::domain::progress::Event;
+use crate::domain::shell::shell_words;
+use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, FileError, Kind, Result};
@@ -19,8 +24,8 @@ use crate::engine::storage::change::{self, FilesUndone};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UndoSpec {
-    /// What the run noted, or the report of the import: what `airlift import --json` printed, or its report alone.
-    /// Without it, the run that was noted last.
+    /// What the run noted, by file or number, or the report of the import: what `airlift import --json` printed, or its
+    /// report alone. Without it, the last run, whatever became of it.
     pub file: Option<PathBuf>,
     /// The directory of history, in which runs are noted.
     pub state: PathBuf,
@@ -36,6 +41,9 @@ pub struct UndoSpec {
 pub struct UndoneReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// The run that is taken back, where it is one that was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<NotedRun>,
     /// One per target that had something to take back.
     pub targets: Vec<Undone>,
     /// The runs that can be taken back, the latest first, where a list was asked for.
@@ -57,9 +65,19 @@ pub struct Undone {
 }
 
 impl UndoneReport {
-    /// Names that stay as they are, each with the reason.
+    /// What stays as it is, each with the reason.
     pub fn kept(&self) -> impl Iterator<Item = &String> {
         self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
+    }
+
+    /// How much stays as it is, as in `2 names and 1 file stay as they are`.
+    pub fn kept_words(&self) -> String {
+        let sum = |of: fn(&Undone) -> usize| self.targets.iter().map(of).sum::<usize>();
+        let (names, files) = (sum(|one| one.names.kept.len()), sum(|one| one.files.kept.len()));
+        let counted = [(names, "name"), (files, "file")].into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
+        let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
+        format!("{} {stay}", parts.join(" and "))
     }
 
     /// A line for each name.
@@ -78,20 +96,35 @@ impl UndoneReport {
             lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
             lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
             if !(files.restored.is_empty() && files.removed.is_empty()) {
-                lines.push(
-                    "  the images stay in the directory; CRI-O reads storage.conf when it starts".to_owned(),
-                );
+                lines.push(format!("  {}", stays(target)));
             }
         }
         if !self.targets.is_empty() && self.targets.iter().all(Undone::is_idle) {
             lines.push("nothing is left to take back".to_owned());
         }
-        for NotedRun { file, begun, targets } in &self.runs {
-            let targets: Vec<String> = targets.iter().map(NotedTarget::words).collect();
-            let begun = format!("{}  {}", begun.begun.strftime("%F %R UTC"), begun.bundle);
-            lines.push(format!("{}  {begun}  {}", file.display(), targets.join(", ")));
-        }
+        lines.extend(self.runs.iter().map(listed));
         lines
+    }
+}
+
+/// A run in a list.
+fn listed(run: &NotedRun) -> String {
+    let changed: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
+    let changed = if changed.is_empty() { "nothing to take back".to_owned() } else { changed.join(", ") };
+    let idle = run.begun.into.iter().filter(|target| run.targets.iter().all(|one| one.target != **target));
+    let idle: String = idle.map(|target| format!(" ({target})")).collect();
+    let begun = run.begun.begun.strftime("%F %R UTC");
+    format!("{}  {begun}  {}  {changed}{idle}", run.id(), run.begun.bundle)
+}
+
+/// What is not taken back with the files of a target.
+const fn stays(target: &Target) -> &'static str {
+    match target {
+        Target::K3s(_) => {
+            "what k3s or RKE2 imported from it stays in its containerd, unpinned from its next start on: the kubelet may \
+             remove it then"
+        }
+        _ => "the images stay in the directory; CRI-O reads storage.conf when it starts",
     }
 }
 
@@ -131,6 +164,14 @@ pub enum UndoError {
         /// The directory of history.
         state: PathBuf,
     },
+    /// The last run changed nothing that can be taken back.
+    #[error("the last run is the {}, and it left nothing that undo takes back", last.words())]
+    Idle {
+        /// The last run.
+        last: Box<NotedRun>,
+        /// The last before it that did, if there is one.
+        before: Option<Box<NotedRun>>,
+    },
     /// The report has no changes.
     #[error("{} tells of nothing that can be taken back", path.display())]
     Nothing {
@@ -146,6 +187,7 @@ impl Explain for UndoError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Idle { last, before } => return idle(last, before.as_deref()),
             Self::NoReport { .. } => {
                 "give a file that airlift undo --list names, or what airlift import --json printed, kept in a file"
             }
@@ -153,13 +195,41 @@ impl Explain for UndoError {
                 "each run is noted by the user who runs it: give the --state of the import, or what airlift import --json \
                  printed, kept in a file"
             }
-            Self::Nothing { .. } => {
-                "names in containerd and files of the node can be taken back; registries, layouts, archives and stores keep \
-                 what was added"
-            }
+            Self::Nothing { .. } => COVERED,
         };
         vec![hint.to_owned()]
     }
+}
+
+/// What can be taken back.
+const COVERED: &str = "names in containerd, archives of k3s and RKE2 and files of the node can be taken back; registries, \
+                       layouts, archives and stores keep what was added";
+
+/// Why there is nothing, and which run may be meant instead.
+fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
+    let stores = last.begun.into.iter().filter_map(|target| match target {
+        Target::ContainersStorage(directory) => Some(by_hand(directory.as_deref())),
+        _ => None,
+    });
+    let mut hints: Vec<String> = match last.begun.takes_out {
+        true => vec!["the same import without --storage-conf undo enters the store again".to_owned()],
+        false => std::iter::once(COVERED.to_owned()).chain(stores).collect(),
+    };
+    hints.push("nothing was changed".to_owned());
+    if let Some(run) = before {
+        let id = run.id();
+        hints
+            .push(format!("the one before that can be taken back is the {}: airlift undo {id}", run.words()));
+    }
+    hints
+}
+
+/// How images are taken out of a store by hand.
+fn by_hand(directory: Option<&Path>) -> String {
+    let root =
+        directory.map(|directory| shell_words(&["--root".to_owned(), directory.display().to_string()]));
+    let podman = root.map_or_else(|| "podman".to_owned(), |root| format!("podman {root}"));
+    format!("an image leaves a store by hand with: {podman} rmi NAME")
 }
 
 /// What is read of a report.
@@ -177,12 +247,21 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let runs = blocking(move || changes::runs(&*files, &history)).await?;
     let unnoted = || UndoError::Unnoted { state: spec.state.clone() };
     if spec.list {
-        return Ok(UndoneReport { dry_run: spec.dry_run, targets: Vec::new(), runs });
+        return Ok(UndoneReport { dry_run: spec.dry_run, run: None, targets: Vec::new(), runs });
     }
     let file = match spec.file.clone() {
-        Some(file) => file,
-        None => runs.first().ok_or_else(unnoted)?.file.clone(),
+        Some(file) => changes::named(&spec.state, file),
+        None => last(&runs).ok_or_else(unnoted)??,
     };
+    let run = runs.iter().find(|run| run.file == file).cloned();
+    if let Some(run) = &run {
+        let text = format!(
+            "{} {}",
+            if spec.dry_run { "would take back the" } else { "taking back the" },
+            run.words()
+        );
+        ctx.say(Event::Note { text });
+    }
     given::check(&file, "report of an import", "airlift undo --list lists those of this host")?;
     let (files, path) = (ctx.files.clone(), file.clone());
     let kept = blocking(move || read(&*files, &path)).await?;
@@ -190,26 +269,9 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let made = kept.targets.clone();
     let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &made))).await?;
     let mut targets = Vec::new();
-    for Made { target, changes, files } in kept.targets {
+    for made in kept.targets.into_iter().filter(|made| !made.is_empty()) {
         ctx.check()?;
-        if changes.is_empty() && files.is_empty() {
-            continue;
-        }
-        let names = match &target {
-            Target::Containerd(node) if !changes.is_empty() => {
-                let (stay, changes) = later.part(&target, changes);
-                let mut names = match spec.dry_run {
-                    true => containerd::would_undo(node, &changes).await?,
-                    false => containerd::undo(node, &changes, ctx).await?,
-                };
-                names.kept.extend(stay);
-                names
-            }
-            _ => UndoReport::default(),
-        };
-        let (own, write) = (ctx.files.clone(), !spec.dry_run);
-        let files = blocking(move || change::take_back(&*own, &files, write)).await?;
-        targets.push(Undone { target, names, files });
+        targets.push(one(made, &later, spec.dry_run, ctx).await?);
     }
     if targets.is_empty() {
         return Err(UndoError::Nothing { path: file }.into());
@@ -218,7 +280,54 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         let (files, history) = (ctx.files.clone(), spec.state.clone());
         blocking(move || changes::forget(&*files, &history, &file)).await?;
     }
-    Ok(UndoneReport { dry_run: spec.dry_run, targets, runs: Vec::new() })
+    Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs: Vec::new() })
+}
+
+/// The file of the last run, an error where that left nothing to take back; nothing where there is no run.
+fn last(runs: &[NotedRun]) -> Option<std::result::Result<PathBuf, UndoError>> {
+    let (last, before) = runs.split_first()?;
+    if last.changed_something() {
+        return Some(Ok(last.file.clone()));
+    }
+    let before = before.iter().find(|run| run.changed_something()).cloned().map(Box::new);
+    Some(Err(UndoError::Idle { last: Box::new(last.clone()), before }))
+}
+
+/// Takes back what was done to one target.
+async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<Undone> {
+    let Made { target, changes, files, archives } = made;
+    let names = match &target {
+        Target::Containerd(node) if !changes.is_empty() => {
+            let (stay, changes) = later.part(&target, changes);
+            let mut names = match dry_run {
+                true => containerd::would_undo(node, &changes).await?,
+                false => containerd::undo(node, &changes, ctx).await?,
+            };
+            names.kept.extend(stay);
+            names
+        }
+        _ => UndoReport::default(),
+    };
+    let (stay, archives) = later.part_archives(&target, archives);
+    let own = ctx.files.clone();
+    let mut files = blocking(move || {
+        let mut undone = change::take_back(&*own, &files, !dry_run)?;
+        let archives = k3s::undo::take_back(&*own, &archives, !dry_run)?;
+        undone.removed.extend(archives.removed);
+        undone.kept.extend(archives.kept);
+        Ok(undone)
+    })
+    .await?;
+    files.kept.extend(stay);
+    if let Target::ContainersStorage(Some(_)) = &target {
+        for kept in &mut files.kept {
+            let out = format!(
+                "; airlift import BUNDLE --into {target} --storage-conf undo takes the store alone out of it"
+            );
+            kept.push_str(&out);
+        }
+    }
+    Ok(Undone { target, names, files })
 }
 
 /// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.

@@ -346,7 +346,7 @@ impl JobReport {
             }),
             Self::Undo(report) if report.kept().next().is_some() => Some(Verdict {
                 kind: Kind::Partial,
-                words: format!("{} names stay as they are", report.kept().count()),
+                words: report.kept_words(),
                 hints: report.kept().cloned().collect(),
             }),
             Self::MediaCheck(report) => report.found.as_ref().and_then(spoilt),

@@ -3,6 +3,7 @@
 use super::rows::Line;
 use super::view::shown;
 use crate::actions::Act;
+use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
@@ -18,7 +19,7 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
             let first = if failed { Act::Retry } else { Act::ImportNext };
             let second = if failed { Act::ImportNext } else { Act::ImportPlan };
             let import = &model.gap.import;
-            let undo = import.noted.first().is_some_and(|run| import.is_of(run));
+            let undo = import.noted.first().is_some_and(|run| run.changed_something() && import.is_of(run));
             vec![
                 first,
                 second,
@@ -53,7 +54,7 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
             Some(format!("no containerd is among the targets; {} shows them", model.key(Act::ImportTargets)))
         }
         Act::ImportNamespace => busy(),
-        Act::ImportUndo if model.gap.import.noted.is_empty() => {
+        Act::ImportUndo if !model.gap.import.noted.iter().any(NotedRun::changed_something) => {
             Some("nothing is noted to undo; registries and layouts keep what they got".to_owned())
         }
         Act::ImportUndo => busy(),

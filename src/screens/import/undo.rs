@@ -2,6 +2,7 @@
 
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Page};
+use crate::domain::import::Target;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::import::undo::UndoSpec;
 use crate::engine::spec::{JobReport, JobSpec};
@@ -14,9 +15,22 @@ use crate::widgets::stepper::StepState;
 /// Asks whether to take back what the last run changed, and tells which that is.
 pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
     let noted = &cx.model.gap.import.noted;
-    let run = noted.first()?.clone();
-    let begun = run.begun.begun.strftime("%F %H:%MZ");
-    let mut lines = vec![format!("The last import that is noted: {}, {begun}.", run.begun.bundle)];
+    let run = noted.iter().find(|run| run.changed_something())?.clone();
+    let begun = |run: &NotedRun| format!("{}, {}", run.begun.bundle, run.begun.begun.strftime("%F %H:%MZ"));
+    let mut lines = match noted.first().filter(|last| **last != run) {
+        Some(last) => {
+            let into: Vec<String> = last.begun.into.iter().map(ToString::to_string).collect();
+            vec![
+                format!(
+                    "The last import, {}, into {}, left nothing to take back.",
+                    begun(last),
+                    into.join(", ")
+                ),
+                format!("The last before it that did: {}.", begun(&run)),
+            ]
+        }
+        None => vec![format!("The last import that is noted: {}.", begun(&run))],
+    };
     for target in &run.targets {
         let names = (target.made + target.changed > 0).then(|| {
             let back = if target.changed > 0 {
@@ -27,12 +41,17 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
             format!("names to remove: {}{back}", target.made)
         });
         let files = target.files.len();
-        let files = (files > 0).then(|| format!("files to put back: {files}; its images stay"));
+        let archive = matches!(target.target, Target::K3s(_));
+        let files = (files > 0).then(|| match archive {
+            true => "its archive is removed, where it was not there before".to_owned(),
+            false => format!("files to put back: {files}; its images stay"),
+        });
         let parts: Vec<String> = names.into_iter().chain(files).collect();
         lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
-    if noted.len() > 1 {
-        lines.push(format!("Imports before it that can be taken back after it: {}.", noted.len() - 1));
+    let others = noted.iter().filter(|one| one.changed_something()).count() - 1;
+    if others > 0 {
+        lines.push(format!("Imports before it that can be taken back after it: {others}."));
     }
     lines.push(
         "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \

@@ -198,12 +198,16 @@ pub(super) async fn apply(
     Ok(written)
 }
 
-/// Changes files of the node, each noted before, so that it can be taken back however the run ends.
+/// Changes files of the node, each noted before, so that it can be taken back however the run ends. To take a store out is
+/// no change to be taken back: that would enter it again.
 async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<()> {
     let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
     let target = Target::ContainersStorage(Some(directory.to_owned()));
+    let takes_out = job.spec.node.storage_conf == ConfMode::Undo;
     blocking(move || {
-        noted.note(&target, changes.iter().cloned().map(Noted::File))?;
+        if !takes_out {
+            noted.note(&target, changes.iter().cloned().map(Noted::File))?;
+        }
         change::apply(&*files, &changes)
     })
     .await
