@@ -116,8 +116,8 @@ actions! {
     ShellCommand Global "command" ["y"] Reads - "command" "Show and copy the command that does the same";
     Copy Global "copy" ["c"] Reads - "copy" "Copy the digest, path or reference under the cursor, or what a dialog shows";
     Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";
-    Quit Global "quit" ["q"] Reads - "quit" "Leave; a running job is asked about";
-    Redraw Global "redraw" ["L", "Ctrl-L"] Reads - "redraw" "Draw the whole screen anew";
+    Quit Global "quit" ["q"] Reads - "quit" "Quit; asks first if a job is running";
+    Redraw Global "redraw" ["L", "Ctrl-L"] Reads - "redraw" "Redraw the whole screen";
     Basic Global "basic" ["B", "F4", "Ctrl-T"] Reads - "basic/rich" "Switch between plain ASCII and box characters";
     Theme Global "theme" ["C", "F2"] Reads - "theme" "Choose the colours";
     Mouse Global "mouse" ["M", "F3"] Reads - "mouse" "Let the mouse scroll and choose, or leave it to the terminal";
@@ -136,21 +136,21 @@ actions! {
     First List "list.first" ["Home", "g"] Reads - "first" "To the first row";
     Last List "list.last" ["End", "G"] Reads - "last" "To the last row";
     Filter List "list.filter" ["/"] Reads - "filter" "Show the rows that contain some words; Esc shows all again";
-    Mark Marks "list.mark" ["Space"] Reads - "mark" "Mark the row, or take its mark away";
-    MarkAll Marks "list.mark-all" ["a"] Reads - "all" "Mark all rows that are shown; again takes the marks away";
-    Invert Marks "list.invert" ["i"] Reads - "invert" "Mark what is not marked of the rows that are shown, and the other way round";
+    Mark Marks "list.mark" ["Space"] Reads - "mark" "Mark or unmark the row";
+    MarkAll Marks "list.mark-all" ["a"] Reads - "all" "Mark all rows that are shown, or unmark them";
+    Invert Marks "list.invert" ["i"] Reads - "invert" "Invert the marks of the rows that are shown";
 
     // Jobs.
-    Retry Failed "job.retry" ["r"] Reads - "retry failed" "Do again only what failed";
-    Pause Job "job.pause" ["p"] Reads - "pause" "Pause the job, or go on with it";
-    Stop Job "job.stop" ["x"] Reads - "stop" "Stop the job at a safe point; what is done is kept";
+    Retry Failed "job.retry" ["r"] Reads - "retry failed" "Repeat only what failed";
+    Pause Job "job.pause" ["p"] Reads - "pause" "Pause or resume the job";
+    Stop Job "job.stop" ["x"] Reads - "stop" "Stop the job at a safe point; finished work is kept";
 
     // Start.
     Go Start "start.go" ["Enter"] Reads - "go" "Do what the row under the cursor says";
     Connected Start "start.connected" ["b"] Reads - "build media" "Work at the connected side: pick, verify, assemble";
     AirGapped Start "start.air-gapped" ["g"] Reads - "air gap" "Work at the disconnected side: open, verify and import a bundle";
-    Resume Start "start.resume" ["R"] Reads - "resume" "Go on with the job that was interrupted";
-    Forget Start "start.forget" ["D"] Writes - "drop" "Forget an interrupted job; its files stay";
+    Resume Start "start.resume" ["R"] Reads - "resume" "Resume the interrupted job";
+    Forget Start "start.forget" ["D"] Writes - "forget" "Forget an interrupted job; its files stay";
     KeyGenerate Start "key.generate" ["K"] Writes "key generate" "key" "Make a signing key: an ed25519 key pair, protected by a passphrase";
 
     // Connected.
@@ -159,20 +159,20 @@ actions! {
     ImagesLoad Images "images.load" ["f"] Reads - "file" "Take references from a list file";
     ImagesKubeadm Images "images.kubeadm" ["k"] Reads - "kubeadm" "Take the images of a Kubernetes version";
     ImagesManifests Images "images.manifests" ["m"] Reads - "manifests" "Take the images that YAML files name";
-    ImagesBrowse Images "images.browse" ["b"] Reads - "browse" "Look through a registry: repositories, then tags";
+    ImagesBrowse Images "images.browse" ["b"] Reads - "browse" "Browse a registry: repositories, then tags";
     ImagesPlatforms Images "images.platforms" ["t"] Reads - "platforms" "Choose which platforms are carried";
     ImagesDetails Images "images.details" ["d", "o"] Reads - "details" "Show all that is known of the image";
-    ImagesRemove Images "images.remove" ["D", "Delete"] Reads - "drop" "Take the marked images, or this one, off the list";
-    ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Take back the last change of the list";
+    ImagesRemove Images "images.remove" ["D", "Delete"] Reads - "remove" "Remove the marked images, or this one, from the list";
+    ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Undo the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
-    ImagesNext Images "images.next" ["v"] Reads - "verify" "Go on: resolve and verify what is listed";
+    ImagesNext Images "images.next" ["v"] Reads - "verify" "Continue: resolve and verify the list";
     Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Pin references to digests, lint their names and sum up their size";
-    ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Write the digests into the list, so that no tag can move any more";
+    ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Write the digests into the list, so that no tag can move";
     ResolveDetails Resolve "resolve.details" ["o", "d"] Reads - "details" "Show digests expected and got, signatures and the reason of a failure";
-    ResolveEdit Resolve "resolve.edit" ["e"] Reads - "edit" "Write another reference in the place of this one";
-    ResolveRemove Resolve "resolve.remove" ["D", "Delete"] Reads - "drop" "Take the marked references, or this one, off the list";
-    ResolveUndo Resolve "resolve.undo" ["u"] Reads - "undo" "Take back the last change of the list";
-    ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Go on and choose the medium";
+    ResolveEdit Resolve "resolve.edit" ["e"] Reads - "edit" "Replace this reference";
+    ResolveRemove Resolve "resolve.remove" ["D", "Delete"] Reads - "remove" "Remove the marked references, or this one, from the list";
+    ResolveUndo Resolve "resolve.undo" ["u"] Reads - "undo" "Undo the last change of the list";
+    ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Continue: choose the medium";
     MediaChoose Media "media.choose" ["Enter"] Reads - "choose" "Assemble on this medium";
     MediaDirectory Media "media.directory" ["o", "n"] Reads - "directory" "Assemble in any other directory";
     MediaMount Media "media.mount" ["m"] Changes "media mount" "mount" "Mount the medium, or unmount it";
@@ -181,8 +181,8 @@ actions! {
     Pack Assemble "pack" ["Enter"] Writes "pack" "start" "Assemble and sign a bundle on a medium";
     AssembleEdit Assemble "assemble.edit" ["e"] Reads - "edit" "Change name, expiry, read-back or the carried program";
     AssembleKey Assemble "assemble.key" ["k"] Reads - "key" "Choose the key that signs: a file, or one held by ssh-agent";
-    AssembleSpace Assemble "assemble.plan" ["v"] Reads - "plan" "Work out the plan anew";
-    AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Go on to the report";
+    AssembleSpace Assemble "assemble.plan" ["v"] Reads - "plan" "Make the plan again";
+    AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Continue to the report";
 
     // Air-gapped.
     BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Verify this bundle";
@@ -195,38 +195,38 @@ actions! {
     CheckDeep Check "check.deep" ["s"] Reads - "strict" "Unpack layers too and compare them with the image configurations";
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
-    CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on and import, or to the report where nothing of the bundle may be used";
+    CheckNext Check "check.next" ["Enter"] Reads - "next" "Continue to the import, or to the report if the bundle must not be used";
     Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into registries, layouts or archives";
-    ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose where to, of what this node has and what was typed";
+    ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose targets: what this node has, and what you typed";
     ImportOther Import "import.other" ["o"] Reads - "other" "Type a target: a registry, a layout, an archive or a runtime";
     ImportNamespace Import "import.namespace" ["n"] Reads - "namespace" "Change the namespace of the chosen containerd; k8s.io is the kubelet's";
-    ImportPlan Import "import.plan" ["D"] Reads - "dry run" "Work out what would become of each image; nothing is written";
+    ImportPlan Import "import.plan" ["D"] Reads - "dry run" "Show what would happen to each image; nothing is written";
     ImportEdit Import "import.edit" ["e"] Reads - "edit" "Change what becomes of names that are taken, and of the others when one image fails";
     ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";
     ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
     ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
-    ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
+    ImportNext Import "import.next" ["v"] Reads - "report" "Continue to the report";
     CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
-    CheckedNew Checked "checked.new" ["n"] Reads - "another" "Go on with another bundle";
+    CheckedNew Checked "checked.new" ["n"] Reads - "another" "Open another bundle";
 
     // Report.
     ReportWrite Report "report.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     Sign Report "sign" ["k"] Writes "sign" "sign again" "Add a signature to a bundle";
     MediaEject Report "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
     Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";
-    ReportNew Report "report.new" ["n"] Reads - "new" "Begin with another bundle";
+    ReportNew Report "report.new" ["n"] Reads - "new" "Start another bundle";
 
     // Dialogs; they take up what moves through lists, marks, filters, copies and goes back as well.
-    Take Dialog "dialog.take" ["Enter"] Reads - "take" "Take what is typed, chosen or marked; close what is only read";
+    Take Dialog "dialog.take" ["Enter"] Reads - "take" "Accept what is typed, selected or marked; close what is only read";
     Done Dialog "dialog.close" ["q"] Reads - "close" "Close what is only read";
-    Further Dialog "dialog.further" ["Space"] Reads - "further" "One page further in what is read";
+    Further Dialog "dialog.further" ["Space"] Reads - "further" "Next page";
     LogLevel Dialog "log.level" ["v"] Reads - "level" "Show lines of all levels, or warnings and failures, or failures alone";
     LogFold Dialog "log.fold" ["w"] Reads - "fold/cut" "Fold long lines, or cut them at the right";
     LogSave Dialog "log.save" ["s"] Writes - "save" "Save the lines that are shown as a file";
     ButtonNext Buttons "button.next" ["Right", "Tab", "Down"] Reads - "next" "To the next button";
     ButtonBefore Buttons "button.before" ["Left", "Shift-Tab", "Up"] Reads - "before" "To the button before";
-    PathComplete Path "path.complete" ["Tab"] Reads - "complete" "Complete the name as far as there is one way to";
-    PathInto Path "path.into" ["Right"] Reads - "into" "Write the entry under the cursor into the line";
+    PathComplete Path "path.complete" ["Tab"] Reads - "complete" "Complete the name";
+    PathInto Path "path.into" ["Right"] Reads - "into" "Take the entry under the cursor";
 
     // The command line alone.
     KeyShow Shell "key.show" [] Reads "key show" "Show a key" "Show the public half of a key, its fingerprint and key id";

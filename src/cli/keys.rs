@@ -91,7 +91,7 @@ impl Passphrases for Prompt {
             Some(secret) => secret,
             None => {
                 let first = self.ask(&format!("New passphrase for {}: ", key.display())).map_err(refused)?;
-                let again = self.ask("The same again: ").map_err(refused)?;
+                let again = self.ask("Repeat it: ").map_err(refused)?;
                 if first.expose_secret() != again.expose_secret() {
                     return Err(PromptError::Differ.into());
                 }

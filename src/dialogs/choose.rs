@@ -173,7 +173,7 @@ impl Window for Choose {
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
         let mark = self.marked.is_some().then_some((Act::Mark, "mark"));
-        mark.into_iter().chain([(Act::Take, "take"), (Act::Back, "leave")]).collect()
+        mark.into_iter().chain([(Act::Take, "select"), (Act::Back, "cancel")]).collect()
     }
 
     fn types(&self, key: Key) -> bool {
@@ -228,13 +228,13 @@ impl Window for Choose {
             self.rows_in(body, foot, look, buffer);
         }
         let take = match self.marked.as_ref().map(BTreeSet::len) {
-            None => "take".to_owned(),
-            Some(0) if self.or_cursor => "take this one".to_owned(),
-            Some(0) => "take none".to_owned(),
-            Some(1) => "take the marked one".to_owned(),
-            Some(marked) => format!("take the {marked} marked"),
+            None => "select".to_owned(),
+            Some(0) if self.or_cursor => "select this one".to_owned(),
+            Some(0) => "select none".to_owned(),
+            Some(1) => "select the marked one".to_owned(),
+            Some(marked) => format!("select the {marked} marked"),
         };
-        let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, "leave")];
+        let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, "cancel")];
         let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });
         let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
         let words = format!("{keys}{count}");
@@ -285,7 +285,7 @@ impl Choose {
     fn unlisted(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
         let (words, role) = match &self.refused {
             Some(reason) => (format!("x {reason}"), Role::Fail),
-            None => ("none of these; what is typed is taken as it is".to_owned(), Role::Dim),
+            None => ("no match; what you typed is used as it is".to_owned(), Role::Dim),
         };
         let said = wrap(&text::shown(&words), usize::from(area.width)).into_iter().take(3);
         let names = self.items.iter().map(|item| (format!("  {}", item.name), Role::Dim));

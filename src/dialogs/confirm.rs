@@ -127,8 +127,8 @@ impl Window for Confirm {
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
         match self.name {
-            Some(_) => vec![(Act::Take, "when it is typed"), (Act::Back, "cancel")],
-            None => vec![(Act::ButtonNext, "next answer"), (Act::Take, "take it"), (Act::Back, "cancel")],
+            Some(_) => vec![(Act::Take, "confirm"), (Act::Back, "cancel")],
+            None => vec![(Act::ButtonNext, "next button"), (Act::Take, "choose"), (Act::Back, "cancel")],
         }
     }
 
@@ -193,8 +193,8 @@ impl Window for Confirm {
         if cut {
             let (from, to) = (from + 1, from + usize::from(shown));
             let where_to = match to < folded.len() {
-                true => format!("more below: {}", keymap.first(Act::PageDown)),
-                false => format!("the end; {} goes back", keymap.first(Act::PageUp)),
+                true => format!("more: {}", keymap.first(Act::PageDown)),
+                false => format!("end; {} scrolls back", keymap.first(Act::PageUp)),
             };
             let words = format!("lines {from}-{to} of {}; {where_to}", folded.len());
             line::words(&words, look.style(Role::Warn), line::row(inner, shown), buffer);
@@ -203,7 +203,7 @@ impl Window for Confirm {
         if let Some((name, input)) = &self.name {
             let ask = format!("Type {name} to go on:");
             let role = if self.refused { Role::Fail } else { Role::Warn };
-            let ask = if self.refused { format!("x That is not it. {ask}") } else { ask };
+            let ask = if self.refused { format!("x Wrong. {ask}") } else { ask };
             line::words(&ask, look.style(role), line::row(inner, at), buffer);
             edit::draw(input, false, line::row(inner, at + 1), look, buffer);
             at += 3;
@@ -274,7 +274,7 @@ mod tests {
                 let button = if name.is_some() { "Type abc" } else { "[ Stop safely ]" };
                 assert!(letters.contains(button), "{letters}");
                 seen.push_str(&letters);
-                if !letters.contains("more below") {
+                if !letters.contains("more: ") {
                     break;
                 }
                 assert!(page < 40, "the end never comes: {letters}");
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn every_button_is_drawn_whole_in_the_smallest_window() {
-        let confirm = Confirm::new(Act::Quit, "Leave", vec!["words".into()], "Stop safely and leave")
-            .or("Go on, then leave")
+        let confirm = Confirm::new(Act::Quit, "Leave", vec!["words".into()], "Stop safely and quit")
+            .or("Resume, then quit")
             .or("Another one");
         assert_eq!(confirm.button_rows(54), [0..2, 2..4]);
         assert_eq!(confirm.button_rows(1).len(), 4, "each in its own row, however narrow it is");
@@ -302,7 +302,7 @@ mod tests {
         confirm.draw(area, &look, &keymap(), &mut buffer);
         let letters: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
         for words in
-            ["words", "[ Cancel ]", "[ Stop safely and leave ]", "[ Go on, then leave ]", "[ Another one ]"]
+            ["words", "[ Cancel ]", "[ Stop safely and quit ]", "[ Resume, then quit ]", "[ Another one ]"]
         {
             assert!(letters.contains(words), "{words}: {letters}");
         }

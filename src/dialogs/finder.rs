@@ -125,7 +125,7 @@ impl Window for Finder {
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
-        vec![(Act::Take, "do it"), (Act::Back, "close")]
+        vec![(Act::Take, "run"), (Act::Back, "close")]
     }
 
     fn types(&self, key: Key) -> bool {

@@ -115,7 +115,7 @@ impl Window for Input {
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
-        vec![(Act::Take, "take it"), (Act::Back, "leave")]
+        vec![(Act::Take, "accept"), (Act::Back, "cancel")]
     }
 
     fn types(&self, key: Key) -> bool {
@@ -203,7 +203,7 @@ impl Window for Input {
         if all > 1 {
             let words = {
                 let (up, down) = (keymap.first(Act::Up), keymap.first(Act::Down));
-                format!("line {} of {all}; {up} and {down} lead to the others", self.before.len() + 1)
+                format!("line {} of {all}; {up} and {down} go to the others", self.before.len() + 1)
             };
             line::words(&words, look.style(Role::Text), line::row(inner, 3), buffer);
         }

@@ -117,8 +117,8 @@ impl Log {
             edit::draw(&self.filter, false, room, look, buffer);
         } else if self.filter.value().is_empty() {
             let words = match self.top {
-                None => "follows what comes".to_owned(),
-                Some(_) => format!("stands still; {} follows again", keymap.first(Act::Last)),
+                None => "following".to_owned(),
+                Some(_) => format!("paused; {} follows again", keymap.first(Act::Last)),
             };
             line::words(&words, look.style(Role::Dim), line::row(area, 0), buffer);
         } else {
@@ -225,8 +225,7 @@ impl Window for Log {
             }
         }
         if self.shown.numbers.is_empty() {
-            let words =
-                if self.shown.lines.is_empty() { "nothing happened yet" } else { "no line is like that" };
+            let words = if self.shown.lines.is_empty() { "nothing logged yet" } else { "no line matches" };
             line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
         }
         self.foot(line::below(inner, inner.height.saturating_sub(2)), look, keymap, buffer);

@@ -256,16 +256,16 @@ impl Path {
             (Wanted::Directory | Wanted::Any, true) => Ok(true),
             (Wanted::File | Wanted::NewFile, true) => {
                 if text.ends_with('/') {
-                    Err("name a file in it".to_owned())
+                    Err("this is a directory: name a file in it".to_owned())
                 } else {
                     Ok(false)
                 }
             }
             (Wanted::NewFile, false) => Ok(true),
-            (_, false) if known.is_some() && entry.is_none() => {
-                Err("there is nothing of that name".to_owned())
+            (_, false) if known.is_some() && entry.is_none() => Err("no such file or directory".to_owned()),
+            (Wanted::Directory, false) if entry.is_some() => {
+                Err("that is a file, not a directory".to_owned())
             }
-            (Wanted::Directory, false) if entry.is_some() => Err("that is a file, no directory".to_owned()),
             _ => Ok(true),
         }
     }
@@ -281,10 +281,10 @@ impl Window for Path {
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
         vec![
-            (Act::Take, "take it"),
+            (Act::Take, "accept"),
             (Act::PathComplete, "complete"),
-            (Act::Down, "walk"),
-            (Act::Back, "leave"),
+            (Act::Down, "browse"),
+            (Act::Back, "cancel"),
         ]
     }
 
@@ -433,11 +433,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_the_reason() {
         for (wanted, text, taken_as, reason) in [
-            (Wanted::File, "/a/none.txt", None, Some("there is nothing of that name")),
-            (Wanted::File, "/a/", None, Some("name a file in it")),
+            (Wanted::File, "/a/none.txt", None, Some("no such file or directory")),
+            (Wanted::File, "/a/", None, Some("this is a directory: name a file in it")),
             (Wanted::File, "/a/x.txt", Some("/a/x.txt"), None),
             (Wanted::NewFile, "/a/none.txt", Some("/a/none.txt"), None),
-            (Wanted::Directory, "/a/x.txt", None, Some("that is a file, no directory")),
+            (Wanted::Directory, "/a/x.txt", None, Some("that is a file, not a directory")),
             (Wanted::Directory, "/a/", Some("/a/"), None),
             (Wanted::Any, "/a/sub", Some("/a/sub"), None),
         ] {

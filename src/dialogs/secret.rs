@@ -83,7 +83,7 @@ impl Secret {
                 Reply::Stay
             }
             (true, Some(first)) if *first != *typed => {
-                self.refused = Some("the two differ; type it again, twice".to_owned());
+                self.refused = Some("they differ; type it twice again".to_owned());
                 Reply::Stay
             }
             _ => Reply::Answered(self.question, Answer::Secret(SecretString::from(typed.as_str()))),
@@ -97,7 +97,7 @@ impl Window for Secret {
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
-        vec![(Act::Take, "take it"), (Act::Back, "leave")]
+        vec![(Act::Take, "accept"), (Act::Back, "cancel")]
     }
 
     fn types(&self, key: Key) -> bool {
@@ -135,7 +135,7 @@ impl Window for Secret {
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
         line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
-        let prompt = if self.first.is_some() { "The same again:" } else { "Passphrase:" };
+        let prompt = if self.first.is_some() { "Repeat it:" } else { "Passphrase:" };
         line::words(prompt, look.style(Role::Dim), line::row(inner, 2), buffer);
         let stars = "*".repeat(self.typed.chars().count().min(usize::from(inner.width).saturating_sub(2)));
         line::words(&format!("{stars}_"), look.style(Role::Input), line::row(inner, 3), buffer);

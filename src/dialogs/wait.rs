@@ -51,7 +51,7 @@ impl Window for Wait {
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
-        vec![(Act::Back, "give up")]
+        vec![(Act::Back, "cancel")]
     }
 
     fn act(&mut self, act: Act) -> Reply {

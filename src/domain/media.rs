@@ -53,15 +53,15 @@ pub enum Blocked {
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System { holds } => write!(f, "system disk: it holds {}", holds.join(", ")),
-            Self::Source { holds } => write!(f, "source disk: it holds {}", holds.join(", ")),
+            Self::System { holds } => write!(f, "system disk: holds {}", holds.join(", ")),
+            Self::Source { holds } => write!(f, "source disk: holds {}", holds.join(", ")),
             Self::NoMedium => f.write_str("no medium in the drive"),
             Self::WriteProtected => f.write_str("write-protected: is there a switch?"),
-            Self::NoFileSystem => f.write_str("no file system that is known"),
+            Self::NoFileSystem => f.write_str("no known file system"),
             Self::Locked => f.write_str("encrypted: unlock it first"),
             Self::NotMounted => f.write_str("not mounted"),
             Self::MountedReadOnly => f.write_str("mounted read-only"),
-            Self::NotWritable => f.write_str("this user may not write there"),
+            Self::NotWritable => f.write_str("this user cannot write there"),
             Self::TooSmall { needed, free } => {
                 write!(f, "too small: {} needed, {} free", text::bytes(*needed), text::bytes(*free))
             }
@@ -246,11 +246,11 @@ mod tests {
             (silent, u64::MAX, None),
             (volume(Some(FileSystem::Fat), true), 501, Some("too small: 501 B needed, 500 B free")),
             (volume(Some(FileSystem::Fat), false), 0, Some("not mounted")),
-            (volume(None, false), 0, Some("no file system that is known")),
-            (volume(Some(FileSystem::Swap), false), 0, Some("no file system that is known")),
+            (volume(None, false), 0, Some("no known file system")),
+            (volume(Some(FileSystem::Swap), false), 0, Some("no known file system")),
             (volume(Some(FileSystem::Encrypted), false), 0, Some("encrypted: unlock it first")),
             (read_only, 0, Some("mounted read-only")),
-            (foreign, 0, Some("this user may not write there")),
+            (foreign, 0, Some("this user cannot write there")),
         ] {
             assert_eq!(volume.blocked_for(needed).map(|why| why.to_string()).as_deref(), words);
         }

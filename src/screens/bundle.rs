@@ -195,9 +195,9 @@ impl Screen for Bundle {
         match &model.gap.offers {
             None => "looking for bundles ...".to_owned(),
             Some(offers) => match offers.len() {
-                0 => "no bundle found; nothing on this side opens a network connection".to_owned(),
-                1 => "1 bundle, by its own word: nothing is verified yet".to_owned(),
-                count => format!("{count} bundles, by their own word: nothing is verified yet"),
+                0 => "no bundle found; this side opens no network connections".to_owned(),
+                1 => "1 bundle, not verified yet".to_owned(),
+                count => format!("{count} bundles, not verified yet"),
             },
         }
     }
@@ -310,7 +310,7 @@ fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
         Role::Text,
     ));
     if !report.complete {
-        let words = format!("{} things that were asked for are not in it", report.missing.len());
+        let words = format!("{} requested references are missing", report.missing.len());
         facts.push(("!", words, Role::Warn));
     }
     if let Some(decision) = &said.serial {
@@ -333,7 +333,7 @@ pub(super) fn signed(signature: &SignatureReport) -> Fact {
 /// An empty list teaches what to do.
 fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let first = if model.gap.offers.is_some() {
-        "No bundle is here yet."
+        "No bundle found yet."
     } else {
         "Looking for bundles on all media ..."
     };
@@ -341,11 +341,11 @@ fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let lines = [
         ("", first),
         ("", ""),
-        ("", "Plug in the medium: it appears by itself once it is mounted."),
+        ("", "Plug in the medium: it appears once it is mounted."),
         (path.as_str(), "open a directory: a bundle, or one with bundles in it"),
         (again.as_str(), "look again"),
         ("", ""),
-        ("", "Nothing on this side opens a network connection."),
+        ("", "This side opens no network connections."),
     ];
     teach(&lines, area, look, buffer);
 }

@@ -87,14 +87,13 @@ impl Check {
         let name = id.rsplit('-').next().unwrap_or_default().to_owned();
         let words = vec![
             format!("{}-{}: {reason}.", said.report.name, said.report.serial),
-            "An older bundle brings back images with faults that were mended since. Let it through only if \
-             somebody in charge wants exactly this one."
+            "An older bundle brings back images with bugs fixed since. Accept it only if you were told to install exactly this one."
                 .to_owned(),
             format!(
-                "Its id is {id}. That it was let through is kept in the report. Signatures, expiry and every byte are checked all the same."
+                "Its id is {id}. The override is recorded in the report. Signatures, expiry and every byte are still checked."
             ),
         ];
-        let confirm = Confirm::new(Act::CheckOverride, "Let an older bundle through?", words, "Verify");
+        let confirm = Confirm::new(Act::CheckOverride, "Accept an older bundle?", words, "Verify");
         cx.open(confirm.typed(&name));
     }
 
@@ -103,7 +102,7 @@ impl Check {
         let Some((id, document)) = self.older.take() else { return };
         let now = cx.model.gap.said().map(|said| (said.report.id, &said.report.manifest_digest));
         if now != Some((id, &document)) {
-            return cx.say("another bundle lies there now than was asked about; nothing was let through");
+            return cx.say("the bundle there has changed; nothing was accepted");
         }
         cx.model.gap.overridden = AllowRollback::Only(id);
         self.verify(cx);
@@ -152,7 +151,7 @@ impl Screen for Check {
                 format!("no bundle is chosen; {} shows what there is", model.key(Act::Step1))
             }
             Act::CheckOverride if gap.rollback().is_none() => {
-                "the serial is fine; expiry and signatures are never overridden".to_owned()
+                "the serial is fine; expiry and signatures cannot be overridden".to_owned()
             }
             Act::KeyTrust => return pin::why_not(model),
             Act::CheckNext if gap.checked.is_none() => {
@@ -170,7 +169,7 @@ impl Screen for Check {
                 let deep = &mut cx.model.gap.deep;
                 *deep = !*deep;
                 let words =
-                    if *deep { "layers are unpacked and compared, too" } else { "layers are only hashed" };
+                    if *deep { "layers are also unpacked and compared" } else { "layers are only hashed" };
                 let verify = cx.model.key(Act::Verify);
                 cx.say(format!("{words}; {verify} verifies"));
             }
@@ -246,14 +245,14 @@ impl Screen for Check {
     }
 
     fn status(&self, model: &Model) -> String {
-        let deep = if model.gap.deep { "; strict: layers are unpacked, too" } else { "" };
+        let deep = if model.gap.deep { "; strict: layers are also unpacked" } else { "" };
         let words = match (&model.gap.checked, model.running()) {
             (_, Some(job)) if job.stopping => "stopping at a safe point ...".to_owned(),
-            (_, Some(job)) if job.paused => format!("paused; {} goes on", model.key(Act::Pause)),
-            (_, Some(_)) => "verifying; nothing of the bundle is used until all of it holds".to_owned(),
+            (_, Some(job)) if job.paused => format!("paused; {} resumes", model.key(Act::Pause)),
+            (_, Some(_)) => "verifying; nothing is used until everything is verified".to_owned(),
             (Some(checked), None) if checked.held() => {
                 let (next, report) = (model.key(Act::CheckNext), model.key(Act::Step4));
-                format!("{next} goes on to the import; {report} is the report")
+                format!("{next} continues to the import; {report} is the report")
             }
             (Some(_), None) => format!("{} shows the report", model.key(Act::CheckNext)),
             (None, None) => "nothing of this bundle is verified yet".to_owned(),

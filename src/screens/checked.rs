@@ -43,7 +43,7 @@ impl Screen for Report {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let nothing = act == Act::CheckedWrite && self.sheet.is_none();
-        nothing.then(|| format!("nothing is verified yet; {} leads there", model.key(Act::Step2)))
+        nothing.then(|| format!("nothing is verified yet: press {}", model.key(Act::Step2)))
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
@@ -56,8 +56,8 @@ impl Screen for Report {
                 cx.open(Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::Directory).at(&at));
             }
             Act::CheckedNew => {
-                let words = vec!["The report on this bundle is put aside unless it was saved.".to_owned()];
-                cx.open(Confirm::new(Act::CheckedNew, "Go on with another bundle?", words, "Another bundle"));
+                let words = vec!["The report on this screen is cleared unless you saved it.".to_owned()];
+                cx.open(Confirm::new(Act::CheckedNew, "Open another bundle?", words, "Another bundle"));
             }
             _ => {}
         }
@@ -151,11 +151,11 @@ impl Screen for Report {
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let Some(sheet) = &self.sheet else {
             let words = match &model.gap.checked {
-                Some(_) => "Nothing is to be reported: the bundle cannot be read, or it was stopped.",
+                Some(_) => "Nothing to report: the bundle could not be read, or verification was stopped.",
                 None => "Nothing is verified yet.",
             };
             return teach(
-                &[("", words), ("", ""), (&model.key(Act::Step2), "leads to where it is verified")],
+                &[("", words), ("", ""), (&model.key(Act::Step2), "verifies it")],
                 area,
                 look,
                 buffer,

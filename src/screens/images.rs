@@ -40,7 +40,7 @@ impl Images {
     fn save(cx: &mut Cx<'_>) {
         let file = cx.model.picked.file.as_ref();
         let at = file.map_or_else(|| "images.txt".to_owned(), |file| file.display().to_string());
-        let help = "One reference in a line; -f FILE takes it on a shell.";
+        let help = "One reference per line; the commands read it with -f FILE.";
         cx.open(Path::new(Act::ImagesSave, "Save the list as", help, Wanted::NewFile).at(&at));
     }
 
@@ -69,7 +69,7 @@ fn shown(list: &mut List, images: &[Image]) {
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
         cx.model.changed(Place::Images);
-        cx.say(format!("taken back: {words}"));
+        cx.say(format!("undone: {words}"));
     }
 }
 

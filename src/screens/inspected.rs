@@ -9,7 +9,7 @@ use crate::engine::bundle::inspect::{InspectReport, Signature};
 pub(super) fn page(report: &InspectReport) -> Page {
     let mut lines: Vec<(String, Role)> = Vec::new();
     let mut say = |words: String, role: Role| lines.push((words, role));
-    say("By its own word. Nothing of this was verified.".to_owned(), Role::Warn);
+    say("As the bundle claims; nothing of this was verified.".to_owned(), Role::Warn);
     say(String::new(), Role::Text);
     say(format!("bundle    {}-{}", report.name, report.serial), Role::Text);
     say(format!("id        {}", report.id), Role::Text);
@@ -48,7 +48,7 @@ pub(super) fn page(report: &InspectReport) -> Page {
     for missing in &report.missing {
         say(format!("! not in it: {}: {}", missing.reference, missing.reason), Role::Warn);
     }
-    Page::new("What the bundle says of itself", lines).copying(report.id.to_string())
+    Page::new("What the bundle claims", lines).copying(report.id.to_string())
 }
 
 fn signed(signature: &Signature) -> String {

@@ -84,7 +84,7 @@ impl Media {
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {
-            Blocked::NotMounted => format!("it is not mounted: {} mounts it", model.key(Act::MediaMount)),
+            Blocked::NotMounted => format!("not mounted: {} mounts it", model.key(Act::MediaMount)),
             why => why.to_string(),
         })
     }
@@ -141,21 +141,19 @@ impl Media {
         };
         let largest = volume.file_system.as_ref().and_then(|kind| kind.max_file());
         let plan = volume.free.and_then(|free| ProbePlan::new(free, None, largest));
-        let Some(plan) = plan else { return cx.say("too little is free there to tell anything") };
+        let Some(plan) = plan else { return cx.say("too little free space there for a test") };
         let (bytes, spread) = (text::bytes(plan.bytes()), text::bytes(plan.spread()));
         let place = volume.mount_point().map(|point| point.display().to_string()).unwrap_or_default();
         let words = vec![
             format!("{}, {}, {} at {place}", medium.short_name(), text::bytes(medium.size), volume.device.display()),
             format!(
-                "Writes {bytes} of marks into free space alone, spread over {spread}; reads them back from the device \
-                 and removes them. Three minutes of writing at most."
+                "Writes {bytes} of test data, spread over {spread} of free space, reads it back from the device and removes it. Writing takes three minutes at most."
             ),
-            "Files that are there are not touched. A fake that is smaller than it says can lose what lies on it, as it \
-             does with everything that is written to it."
+            "Existing files are not touched. On a fake medium, smaller than it claims, any write can destroy existing data, also this one."
                 .to_owned(),
         ];
         self.testing = Some((spec, medium.clone()));
-        cx.open(Confirm::new(Act::MediaCheck, "Test whether it keeps what is written?", words, "Test"));
+        cx.open(Confirm::new(Act::MediaCheck, "Test the capacity of this medium?", words, "Test"));
     }
 }
 
@@ -184,7 +182,7 @@ impl Screen for Media {
             Act::MediaMount => busy().or_else(|| self.why_no_mount(model)),
             Act::MediaCheck => busy().or_else(|| match self.unfit(model) {
                 None if self.check(model).is_none() => {
-                    Some(format!("it is not mounted: {} mounts it", model.key(Act::MediaMount)))
+                    Some(format!("not mounted: {} mounts it", model.key(Act::MediaMount)))
                 }
                 // Too small for the bundle is no reason not to test.
                 Some(_)
@@ -205,7 +203,7 @@ impl Screen for Media {
             Act::MediaChoose | Act::MediaMount | Act::MediaCheck if self.not_meant(cx) => {}
             Act::MediaChoose => self.choose(cx),
             Act::MediaDirectory => {
-                let help = "Any directory that is there; what it lies on is shown before it is taken.";
+                let help = "Any existing directory; you see which medium it is on before you confirm.";
                 cx.open(Path::new(Act::MediaDirectory, "Assemble in a directory", help, Wanted::Directory));
             }
             Act::MediaMount => {
@@ -215,7 +213,7 @@ impl Screen for Media {
             }
             Act::MediaList => {
                 cx.effect(Effect::Ask(Query::Media));
-                cx.say("looking at all media again; they come and go by themselves, too");
+                cx.say("scanning media; changes are also noticed automatically");
             }
             Act::MediaCheck => self.ask_check(cx),
             _ => {}
@@ -268,7 +266,7 @@ impl Screen for Media {
             Some(Ended::Succeeded(report)) => match &*report {
                 JobReport::MediaCheck(report) => {
                     let tested = Tested::new(report, cx.model);
-                    cx.open(Page::new("What the test found", found::found(report)));
+                    cx.open(Page::new("Test result", found::found(report)));
                     self.tested.retain(|other| !other.is_about(&tested));
                     self.tested.push(tested);
                 }
@@ -281,7 +279,7 @@ impl Screen for Media {
             Some(Ended::Failed(failure)) => {
                 cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap))
             }
-            Some(Ended::Cancelled) => cx.say("stopped; the marks are removed"),
+            Some(Ended::Cancelled) => cx.say("stopped; the test data was removed"),
             None => {}
         }
         cx.effect(Effect::Ask(Query::Media));

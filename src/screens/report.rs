@@ -61,10 +61,10 @@ fn unreachable(model: &Model) -> Option<String> {
 /// What ejecting does, and what is known before it.
 fn before_eject(made: &Made) -> Vec<String> {
     let read = made.packed.bundle.read_back.map_or_else(
-        || "It was NOT read back: what it really kept is not known.".to_owned(),
+        || "It was NOT read back: nobody knows what the medium really stored.".to_owned(),
         |read| format!("It was {read}."),
     );
-    vec!["Everything is brought onto the medium, then it is unmounted and switched off.".to_owned(), read]
+    vec!["Pending writes are flushed, then the medium is unmounted and powered off.".to_owned(), read]
 }
 
 impl Report {
@@ -108,7 +108,7 @@ impl Report {
             .previous
             .clone()
             .map_or_else(|| format!("{}/", beside.display()), |path| path.display().to_string());
-        let help = "The bundle to compare with, NAME-SERIAL; neither is verified for that.";
+        let help = "The directory of the other bundle, NAME-SERIAL. Neither bundle is verified here.";
         cx.open(Path::new(Act::Diff, "Compare with", help, Wanted::Directory).at(&at));
     }
 
@@ -119,7 +119,7 @@ impl Report {
             Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
             Some(Choice::Other(key)) => key.signer,
             Some(Choice::Make) => {
-                cx.say("once it is made, k signs with it");
+                cx.say("once it is created, k signs with it");
                 return super::start::make_key(cx);
             }
         };
@@ -156,7 +156,7 @@ impl Screen for Report {
             .assembly
             .made
             .is_none()
-            .then(|| format!("nothing is packed yet; {} leads there", model.key(Act::Step4)));
+            .then(|| format!("nothing is packed yet: press {}", model.key(Act::Step4)));
         match act {
             Act::ReportWrite => nothing,
             Act::Sign | Act::Diff => nothing.or(running).or_else(|| unreachable(model)),
@@ -177,15 +177,15 @@ impl Screen for Report {
             Act::MediaEject => {
                 if let Some(made) = &cx.model.assembly.made {
                     let words = before_eject(made);
-                    cx.open(Confirm::new(Act::MediaEject, "Let go of the medium?", words, "Eject"));
+                    cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
                 }
             }
             Act::ReportNew => {
                 let words = vec![
-                    "Settings, medium and report of this bundle are put aside; what is on the medium stays."
+                    "The settings and the report on this screen are cleared; the medium keeps its files."
                         .to_owned(),
                 ];
-                let confirm = Confirm::new(Act::ReportNew, "Begin with another bundle?", words, "Same list");
+                let confirm = Confirm::new(Act::ReportNew, "Start another bundle?", words, "Same list");
                 cx.open(confirm.or("Empty list"));
             }
             _ => {}
@@ -229,7 +229,7 @@ impl Screen for Report {
                 if let JobReport::Sign(report) = &*report {
                     cx.model.countersigned(report);
                     let added = report.signature.as_ref().is_some_and(|signature| signature.added);
-                    cx.say(if added { "signed once more" } else { "this key has signed it before" });
+                    cx.say(if added { "signature added" } else { "this key has already signed it" });
                 }
             }
             (Act::MediaEject, Some(Ended::Succeeded(report))) => {
@@ -291,7 +291,7 @@ impl Screen for Report {
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let Some(sheet) = &self.sheet else {
-            let words = format!("   Nothing is packed yet. {} leads to where it is.", model.key(Act::Step4));
+            let words = format!("   Nothing is packed yet: press {}.", model.key(Act::Step4));
             return line::words(&words, look.style(Role::Text), line::row(area, 1), buffer);
         };
         let mut top = headline(sheet, area, look, buffer);

@@ -145,12 +145,11 @@ impl Resolve {
         let pins = cx.model.picked.pins();
         let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
         let words = vec![
-            format!("{} will have the digest beside the tag, as in", words::count(pins.len(), "reference")),
+            format!("{} will get a digest after the tag, as in", words::count(pins.len(), "reference")),
             text::middle(&example, 64).into_owned(),
-            "From then on no tag can move. Runtimes go by the digest alone: a pod that names only the tag does not \
-             find such an image on the other side."
+            "The tag is then ignored: runtimes use the digest alone, so a pod that names only the tag will not find the image on the other side."
                 .to_owned(),
-            "The lock file holds every tag to its digest for this bundle anyway.".to_owned(),
+            "The lock file already pins every tag to its digest for this bundle.".to_owned(),
         ];
         cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", words, "Pin"));
     }
@@ -161,13 +160,14 @@ impl Resolve {
         }
         let failed: Vec<&str> = cx.model.picked.checked.failed().collect();
         let count = failed.len();
-        let mut words = vec![format!("The bundle will lack {}, and say so:", words::count(count, "image"))];
+        let mut words =
+            vec![format!("The bundle will be marked incomplete, without {}:", words::count(count, "image"))];
         words.extend(failed.iter().take(5).map(|reference| format!("x {reference}")));
         if count > 5 {
             words.push(format!("and {} more", count - 5));
         }
-        let title = format!("Go on without {} that failed?", words::count(count, "image"));
-        cx.open(Confirm::new(Act::ResolveNext, &title, words, "Go on without them"));
+        let title = format!("Continue without {} that failed?", words::count(count, "image"));
+        cx.open(Confirm::new(Act::ResolveNext, &title, words, "Continue without them"));
     }
 }
 
@@ -192,7 +192,7 @@ impl Screen for Resolve {
         let picked = &model.picked;
         match act {
             Act::Resolve if picked.images.is_empty() => {
-                Some(format!("the list is empty: {} goes there", model.key(Act::Step1)))
+                Some(format!("the list is empty: press {}", model.key(Act::Step1)))
             }
             Act::Resolve => model.why_busy(),
             Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),
@@ -200,7 +200,7 @@ impl Screen for Resolve {
                 Some(format!("the list was changed since: {} verifies all of it", model.key(Act::Resolve)))
             }
             Act::ResolvePin => model.why_busy().or_else(|| {
-                picked.pins().is_empty().then(|| "no tag is resolved that has no digest yet".to_owned())
+                picked.pins().is_empty().then(|| "every resolved reference has a digest already".to_owned())
             }),
             Act::ResolveEdit | Act::ResolveRemove | Act::ResolveUndo if model.busy().is_some() => {
                 model.why_busy()
@@ -289,7 +289,7 @@ impl Screen for Resolve {
             Some(Ended::Failed(failure)) => {
                 picked.checked.stopped();
                 cx.model.set_state(Place::Resolve, StepState::Failed);
-                cx.open(words::failure_page("Verifying could not go on", &failure, &cx.model.keymap));
+                cx.open(words::failure_page("Verifying failed", &failure, &cx.model.keymap));
             }
             Some(Ended::Cancelled) | None => {
                 picked.checked.stopped();

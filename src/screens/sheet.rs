@@ -142,7 +142,7 @@ fn fold(fact: &Fact, lines: &mut Vec<Line>) {
 /// The directory lies in the bundle: a signed directory stays as it was signed.
 pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Effect, Failure> {
     if directory.starts_with(&sheet.path) {
-        let words = format!("{} lies in the bundle: nothing is added to what is signed", directory.display());
+        let words = format!("{} is inside the bundle: a signed bundle is never changed", directory.display());
         return Err(Failure::usage(words).hint("the directory above it is a good place"));
     }
     let path = |end: &str| -> PathBuf { directory.join(format!("{}-report.{end}", sheet.directory)) };

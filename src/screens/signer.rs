@@ -52,7 +52,7 @@ impl AskKey {
     /// Begins: the agent is asked first what it holds.
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>) {
         (self.asked, self.file) = (true, None);
-        let what = "asking ssh-agent which keys it holds";
+        let what = "asking ssh-agent for its keys";
         cx.wait(self.question(2), "Which key signs?", what, Query::AgentKeys);
     }
 
@@ -105,7 +105,7 @@ impl AskKey {
             return Some(if there { Choice::Default } else { Choice::Make });
         }
         if row == 1 {
-            let help = "An OpenSSH private key. It must not lie on the medium it signs for.";
+            let help = "An OpenSSH private key file, not on the medium.";
             let asked = Path::new(self.question(1), "Key file", help, Wanted::File).at("~/.ssh/");
             cx.open(asked.or_at(cx.model.settings.paths.data_dir()));
             return None;
@@ -129,11 +129,11 @@ fn items(model: &Model, held: &Result<Vec<KeyReport>, Failure>) -> Vec<Item> {
     let default = model.host.as_ref().and_then(|host| host.key.as_ref());
     let path = model.settings.paths.key();
     let note = default.map_or_else(
-        || format!("none yet; makes it at {}", path.display()),
+        || format!("none yet: creates {}", path.display()),
         |key| format!("{} {}", key.id, key.path.display()),
     );
     let mut items =
-        vec![Item::new("the key of this host", note), Item::new("another file", "its path is asked for")];
+        vec![Item::new("the key of this host", note), Item::new("another file", "asks for its path")];
     match held {
         Ok(held) => items.extend(held.iter().map(|key| {
             let comment = key.public.splitn(3, ' ').nth(2).unwrap_or_default();

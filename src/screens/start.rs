@@ -59,14 +59,14 @@ fn doors(model: &Model) -> Vec<Door> {
         _ => else_say,
     };
     let listed = match model.picked.images.len() {
-        0 => "pick, verify, assemble and sign".to_owned(),
+        0 => "pick images, verify, assemble and sign".to_owned(),
         count => format!("{} on the list", words::count(count, "image")),
     };
     doors.push(door(Act::Connected, "Build media (connected side)", note(Side::Connected, listed)));
-    let verify = "verify what a medium carries".to_owned();
+    let verify = "verify and import what a medium carries".to_owned();
     doors.push(door(Act::AirGapped, "Open a bundle (air-gapped side)", note(Side::AirGapped, verify)));
     if model.host.as_ref().is_some_and(|host| host.key.is_none()) {
-        let note = "none yet; a bundle is signed with one".to_owned();
+        let note = "none yet; bundles are signed with it".to_owned();
         doors.push(door(Act::KeyGenerate, "Make a signing key", note));
     }
     doors
@@ -82,18 +82,18 @@ impl Start {
     fn resume(&self, cx: &mut Cx<'_>) {
         let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
         cx.start(Act::Resume, spec);
-        cx.say("looking at where it goes ...");
+        cx.say("checking its destination ...");
     }
 
     fn ask_to_forget(&mut self, cx: &mut Cx<'_>) {
         let Some(cut) = self.cut(cx.model) else { return };
         let name = cut.title().replacen("Resume ", "", 1);
         let mut plan = vec![
-            format!("It is not offered again: {name}, {}.", cut.full_words()),
-            "Its files stay. The same pack, begun anew, goes on with them.".to_owned(),
+            format!("This is no longer offered: {name}, {}.", cut.full_words()),
+            "Its files stay; packing the same list again reuses them.".to_owned(),
         ];
         if let Some(progress) = cut.progress() {
-            plan.push(format!("To be rid of them, remove {}", progress.path.display()));
+            plan.push(format!("To delete them, remove {}", progress.path.display()));
         }
         let confirm = Confirm::new(Act::Forget, "Forget the interrupted pack?", plan, "Forget it");
         self.forgetting = Some(cut.job.id);
@@ -128,8 +128,8 @@ impl Screen for Start {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         match act {
             Act::KeyGenerate => match model.host.as_ref().map(|host| &host.key) {
-                None => Some("the host is still looked at".to_owned()),
-                Some(Some(key)) => Some(format!("there is one already: {}", key.path.display())),
+                None => Some("this host is still being checked".to_owned()),
+                Some(Some(key)) => Some(format!("there is a key already: {}", key.path.display())),
                 Some(None) => model.why_busy(),
             },
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
@@ -192,9 +192,9 @@ impl Screen for Start {
                 }
             }
             (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {
-                cx.open(words::failure_page("No key was made", &failure, &cx.model.keymap));
+                cx.open(words::failure_page("No key was created", &failure, &cx.model.keymap));
             }
-            (Act::KeyGenerate, _) => cx.say("no key was made"),
+            (Act::KeyGenerate, _) => cx.say("no key was created"),
             (Act::Pack, _) => cx.effect(Effect::Ask(Query::Interrupted)),
             _ => {}
         }
@@ -276,7 +276,7 @@ impl Screen for Start {
 fn key_page(report: &KeyReport) -> Page {
     let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let lines = [
-        ("+ ok  the key pair is made", Role::Ok),
+        ("+ ok  the key pair was created", Role::Ok),
         ("", Role::Text),
         (&format!("private      {path}"), Role::Text),
         (&format!("public       {path}.pub"), Role::Text),
@@ -284,8 +284,7 @@ fn key_page(report: &KeyReport) -> Page {
         (&format!("key id       {}", report.key_id), Role::Text),
         ("", Role::Text),
         (
-            "Tell the fingerprint to whoever verifies, on another way than the medium: on paper, or over the telephone. \
-             There K on Verify trusts the key, or airlift key trust FILE.pub before.",
+            "Give the fingerprint to whoever verifies, not on the medium: on paper or by telephone. They trust the key with K on Verify, or with airlift key trust FILE.pub --fingerprint SHA256:...",
             Role::Text,
         ),
         ("", Role::Text),

@@ -110,9 +110,9 @@ impl App {
 
     fn ask_to_replace(&mut self, files: &[(PathBuf, String)]) {
         let names = files.iter().map(|(path, _)| path.display().to_string());
-        let words = std::iter::once("Some of this is there already. None of these was written:".to_owned());
+        let words = std::iter::once("These files exist already. Nothing was written:".to_owned());
         let confirm =
-            Confirm::new(REPLACE, "Write over what is there?", words.chain(names).collect(), "Replace");
+            Confirm::new(REPLACE, "Overwrite existing files?", words.chain(names).collect(), "Replace");
         self.asked.over.push_back(files.to_vec());
         self.todo.dialogs.push(confirm.into());
     }
@@ -146,7 +146,7 @@ impl App {
     pub(super) fn wants(&mut self, secret: Dialog) {
         (self.waiting, self.later.unasked) = (true, true);
         if self.is_answered() {
-            self.say("a passphrase is wanted, as soon as this is answered or closed");
+            self.say("a passphrase is needed: answer or close this first");
         }
         self.todo.dialogs.push(secret);
     }

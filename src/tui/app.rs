@@ -296,7 +296,7 @@ impl App {
         if place != self.model.place {
             self.words = None;
             if self.model.assembly.due.take().is_some() {
-                self.say("not started: it was left while its destination was looked at");
+                self.say("not started: you left while its destination was being checked");
             }
             // A plan is only worth waiting for where it is shown.
             let plan = match self.model.place {

@@ -191,20 +191,20 @@ impl Model {
     /// Why nothing can be planned yet.
     pub fn not_ready(&self) -> Option<String> {
         if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
-            return Some(format!("{gone}; {} leads to the media", self.key(Act::Step3)));
+            return Some(format!("{gone}: press {}", self.key(Act::Step3)));
         }
         let failed = self.unresolved();
         let reason = match self.state(Place::Resolve) {
             _ if self.picked.images.is_empty() => {
-                format!("the list is empty; {} leads to it", self.key(Act::Step1))
+                format!("the list is empty: press {}", self.key(Act::Step1))
             }
-            StepState::Todo => format!("the list is not verified yet; {} leads there", self.key(Act::Step2)),
+            StepState::Todo => format!("the list is not verified yet: press {}", self.key(Act::Step2)),
             StepState::Stale => {
-                format!("the list was changed since it was verified; {} leads there", self.key(Act::Step2))
+                format!("the list has changed since it was verified: press {}", self.key(Act::Step2))
             }
             StepState::Running => "the list is being verified".to_owned(),
             StepState::Paused => {
-                format!("verifying the list is paused; {} goes on with it", self.key(Act::Pause))
+                format!("verifying the list is paused; {} resumes it", self.key(Act::Pause))
             }
             _ if failed > 0 && !self.assembly.keep_going => {
                 let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
@@ -213,7 +213,7 @@ impl Model {
                 )
             }
             _ if self.assembly.to.is_none() => {
-                format!("no medium is chosen; {} leads there", self.key(Act::Step3))
+                format!("no medium is chosen: press {}", self.key(Act::Step3))
             }
             _ => return None,
         };

@@ -130,8 +130,7 @@ impl Runner {
             }
         };
         if let Some(reason) = watch.slow() {
-            let words =
-                format!("the kernel tells nothing of media ({reason}): they are looked at every two seconds");
+            let words = format!("no kernel events for media ({reason}): scanning every two seconds");
             self.say(Msg::Said(Level::Info, words));
         }
         loop {
@@ -286,7 +285,7 @@ impl Runner {
 
 /// A mistake of the program, told as any other failure is.
 fn broken(what: &str, panic: &(dyn Any + Send)) -> Failure {
-    let failure = Failure::new(Kind::Other, format!("{what} broke off: {}", panicked(panic)));
+    let failure = Failure::new(Kind::Other, format!("{what} crashed: {}", panicked(panic)));
     failure.hint("this is a mistake in airlift: the log has it, and is saved from there for a report")
 }
 

@@ -128,7 +128,7 @@ impl Model {
                 self.set_state(place, StepState::Stale);
             }
         }
-        let words = "another bundle lies there now than was verified: verify it again";
+        let words = "the bundle there has changed since it was verified: verify it again";
         self.note(Level::Warn, words);
         Some(words)
     }

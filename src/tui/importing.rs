@@ -234,7 +234,7 @@ impl Model {
             _ if gap.chosen.is_none() => {
                 format!("no bundle is chosen; {} shows what there is", self.key(Act::Step1))
             }
-            None => format!("the bundle is not verified yet; {verify} leads there"),
+            None => format!("the bundle is not verified yet: press {verify}"),
             Some(checked) if !checked.held() => {
                 format!("the bundle did not verify: nothing of it may be used; {verify} says why")
             }

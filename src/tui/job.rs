@@ -73,7 +73,7 @@ fn over(model: &mut Model, ended: Ended) -> Option<Act> {
             Some(verdict) => (Level::Warn, format!("{title}: {verdict}")),
         },
         Ended::Failed(failure) => (Level::Fail, format!("{title}: {}", failure.message)),
-        Ended::Cancelled if act.is_plan() => (Level::Info, format!("not planned to the end: {title}")),
+        Ended::Cancelled if act.is_plan() => (Level::Info, format!("plan not finished: {title}")),
         Ended::Cancelled => (Level::Warn, format!("stopped: {title}")),
     };
     job.ended = Some(ended);
@@ -101,7 +101,7 @@ pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let running = model.running();
     let reason = match act {
         Act::Pause | Act::Stop if running.is_none() => "no job is running",
-        Act::Pause if running.is_some_and(|job| job.id.is_none()) => "the job is only starting",
+        Act::Pause if running.is_some_and(|job| job.id.is_none()) => "the job is just starting",
         Act::Stop if running.is_some_and(|job| job.stopping) => "it is stopping already",
         Act::Retry if running.is_some() => "the job is still running",
         _ => return None,

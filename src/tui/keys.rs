@@ -17,7 +17,7 @@ use crate::widgets::list::Move;
 const CLIPBOARD: usize = 70_000;
 /// What can be done while a filter is typed.
 const FILTER: &[Act] = &[Act::Take, Act::Back, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
-const TOO_LONG: &str = "this is too long for a terminal's clipboard; save it as a file, or select it by hand";
+const TOO_LONG: &str = "too long for a terminal's clipboard; save it to a file, or select it by hand";
 
 impl App {
     pub(super) fn key(&mut self, key: Key) {
@@ -191,9 +191,9 @@ impl App {
             Act::Mouse => {
                 self.mouse = !self.mouse;
                 self.say(if self.mouse {
-                    "the mouse scrolls and chooses"
+                    "mouse on: it scrolls and selects"
                 } else {
-                    "the mouse is the terminal's"
+                    "mouse off: the terminal has it"
                 });
                 self.todo.effects.push_back(Effect::Mouse(self.mouse));
             }
@@ -211,7 +211,7 @@ impl App {
 
     fn visit(&mut self, place: Place) {
         match place == self.model.place {
-            true => self.say("this is where you are"),
+            true => self.say("you are here already"),
             false => self.go(place),
         }
     }
@@ -257,7 +257,7 @@ impl App {
             0 | 1 => value.clone(),
             lines => format!("{lines} lines"),
         };
-        self.say(format!("copied, where the terminal lets us: {what}"));
+        self.say(format!("copied, if the terminal allows it: {what}"));
         self.todo.effects.push_back(Effect::Copy(value));
     }
 

@@ -12,17 +12,17 @@ impl App {
         self.interrupts += 1;
         match self.model.running() {
             Some(_) if self.interrupts == 1 => {
-                self.say("Ctrl-C again stops the job at a safe point and leaves");
+                self.say("Ctrl-C again stops the job at a safe point and quits");
             }
             _ if self.interrupts == 1 => {
                 let quit = self.model.key(Act::Quit);
-                self.say(format!("{quit} leaves; so does Ctrl-C again"));
+                self.say(format!("press Ctrl-C again or {quit} to quit"));
             }
             Some(_) => {
                 // A device that does not answer may hold a job for ever: what is there stays, to be resumed.
                 (self.abandoned, self.terminated) = (self.terminated, true);
                 self.leave();
-                self.say("stopping at the next safe point; Ctrl-C once more leaves at once");
+                self.say("stopping at the next safe point; Ctrl-C once more quits at once");
             }
             None => self.leave(),
         }
@@ -45,16 +45,16 @@ impl App {
         }
         let paused = self.model.running().is_some_and(|job| job.paused);
         let (now, wait, button) = match paused {
-            true => ("A job is paused.", "Let go on, it", "Go on, then leave"),
-            false => ("A job is running.", "Waited for, it", "Wait, then leave"),
+            true => ("A job is paused", "Or resume it", "Resume, then quit"),
+            false => ("A job is running", "Or wait", "Wait, then quit"),
         };
         let words = vec![
             format!(
-                "{now} Stopped at a safe point it keeps what is done, and the start screen offers to go on with it."
+                "{now}. If it is stopped at a safe point, its finished work is kept and Start offers to resume it."
             ),
-            format!("{wait} is left as soon as it is done; where it fails, this stays and says why."),
+            format!("{wait}: airlift quits as soon as the job succeeds, and stays to say why if it fails."),
         ];
-        let confirm = Confirm::new(Act::Quit, "Leave while a job runs?", words, "Stop safely and leave");
+        let confirm = Confirm::new(Act::Quit, "Quit while a job runs?", words, "Stop safely and quit");
         self.dialogs.push(confirm.or(button).into());
     }
 
@@ -83,9 +83,9 @@ impl App {
     /// Asks whether the job is to stop.
     pub(super) fn confirm_stop(&mut self) {
         let words = vec![
-            "The job stops at the next safe point. What is done is kept; the same job goes on from there."
+            "The job stops at the next safe point. Its work is kept; the same job resumes from there."
                 .to_owned(),
-            "Nothing is signed by a job that was stopped.".to_owned(),
+            "A stopped job signs nothing.".to_owned(),
         ];
         self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());
     }

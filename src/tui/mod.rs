@@ -173,8 +173,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
         let left = plain::run(app, runner, told).await;
         return Ok(ExitCode::from(if left { 0 } else { exit_code(crate::engine::error::Kind::Interrupted) }));
     }
-    app.no_copy =
-        (!set_up.caps.clipboard).then_some("this terminal has no clipboard to copy to; select it by hand");
+    app.no_copy = (!set_up.caps.clipboard).then_some("this terminal has no clipboard; select it by hand");
     terminal::tell_panics(tell);
     let screen = Taken::take(env)?;
     let mut workstation = Loop {
@@ -214,7 +213,7 @@ async fn leave(
     let outcome = match tokio::time::timeout(NOTICE, &mut written).await {
         Ok(outcome) => outcome,
         Err(_) => {
-            say("the list is still being written; a disk that does not answer is waited for 5 s");
+            say("the list is still being written; waiting up to 5 s for the disk");
             written.await
         }
     };

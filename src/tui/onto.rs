@@ -54,10 +54,8 @@ impl Model {
 /// Why what a directory lies on is nothing that is taken out.
 fn stays(place: &media::Place) -> Option<&'static str> {
     match place.medium.as_ref().map(|medium| &medium.blocked) {
-        None => Some("the bundle lies on no medium: there is nothing to take out"),
-        Some(Some(Blocked::System { .. })) => {
-            Some("the bundle lies on this host's own disk: there is nothing to take out")
-        }
+        None => Some("the bundle is not on a medium: nothing to eject"),
+        Some(Some(Blocked::System { .. })) => Some("the bundle is on this host's own disk: nothing to eject"),
         Some(_) => None,
     }
 }
@@ -65,7 +63,7 @@ fn stays(place: &media::Place) -> Option<&'static str> {
 /// Asks how a pack is to go on of which no unfinished bundle is there: it may have been going over a signed one.
 fn without_an_unfinished_one(due: &Due, place: &media::Place) -> Confirm {
     let (name, path) = (&due.job.name, place.path.display());
-    let carrier = format!("That is {}, as it was when the pack was cut off.", place.carrier());
+    let carrier = format!("That is {}, as it was when the pack was interrupted.", place.carrier());
     let own = |words: &&BundleWords| words.name == *name && words.signatures > 0;
     let words = place.bundles.iter().filter_map(|found| found.words.as_ref()).filter(own);
     if let Some(words) = words.max_by_key(|words| words.serial) {
@@ -82,9 +80,9 @@ fn without_an_unfinished_one(due: &Due, place: &media::Place) -> Confirm {
     let plan = vec![
         format!("Nothing of {name} is in {path}."),
         carrier,
-        "All of it is fetched and written from the beginning.".to_owned(),
+        "Everything is fetched and written again.".to_owned(),
     ];
-    Confirm::new(Act::Resume, "Begin it anew?", plan, "Begin anew")
+    Confirm::new(Act::Resume, "Start again from nothing?", plan, "Start again")
 }
 
 /// Whether the medium of a pack that was cut off by its loss is there again: another insertion, but the same carrier.
@@ -106,7 +104,7 @@ fn in_the_way(model: &Model, due: &Due, now: &media::Place) -> Option<Failure> {
     if let Some(reason) = chosen.and_then(|chosen| chosen.differs_from(now)) {
         let there = model.key(Act::Step3);
         let next =
-            format!("nothing was written; put the medium back, or choose another one: {there} leads there");
+            format!("nothing was written; plug the medium in again, or choose another one: press {there}");
         return Some(Failure::new(Kind::Medium, reason).hint(next));
     }
     let cut = model.cut_of(&due.job).filter(|_| !due.job.anew)?;

@@ -153,7 +153,7 @@ impl Picked {
     pub fn rewrite(&mut self, row: usize, text: &str) -> Result<bool, ReferenceError> {
         let mut request = Request::parse(text)?;
         let Some(before) = self.images.get(row).map(|image| image.request.clone()) else { return Ok(true) };
-        self.remember(format!("{} is back", before.requested));
+        self.remember(format!("{} is back on the list", before.requested));
         let same = |image: &Image| image.request.reference == request.reference;
         if self.images.iter().enumerate().any(|(at, image)| at != row && same(image)) {
             self.images.remove(row);

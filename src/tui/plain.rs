@@ -211,7 +211,7 @@ impl Plain {
                 // A name that is not typed right leaves the question open.
                 if prompt == Prompt::Name && self.app.prompt() == prompt {
                     self.take(ESC);
-                    self.print("x that is not it; nothing was done\n");
+                    self.print("x wrong name; nothing was done\n");
                 }
             }
             Typed::Row(row) => return self.row(row),

@@ -77,7 +77,7 @@ impl Cut {
             Left::Unfinished(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
             Left::Signed(serial) => format!("serial {serial} signed there"),
             Left::Nothing => "nothing is written yet".to_owned(),
-            Left::Away => "its medium is not there".to_owned(),
+            Left::Away => "its medium is missing".to_owned(),
         };
         format!("{came}, begun {}", self.job.started.strftime("%m-%d %H:%MZ"))
     }
@@ -94,7 +94,7 @@ impl Cut {
             }
             Left::Signed(serial) => format!("serial {serial} is signed in {to}: what is there is kept"),
             Left::Nothing => format!("nothing of it is in {to} yet"),
-            Left::Away => format!("nothing of it is in {to} now: is its medium plugged in?"),
+            Left::Away => format!("nothing of it is in {to}: is its medium plugged in?"),
         };
         format!("begun {began}; {came}")
     }

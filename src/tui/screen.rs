@@ -172,7 +172,7 @@ pub trait Screen {
 
     /// What that command is, above it.
     fn job_title(&self) -> &'static str {
-        "The same on a shell"
+        "The same as a command"
     }
 
     /// What `c` copies.

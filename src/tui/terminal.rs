@@ -112,7 +112,7 @@ fn on_panic() {
                 before(info);
             } else {
                 // Into the log of the workstation, which is what can be read while the screen is taken.
-                let told = Msg::Said(Level::Fail, format!("a task broke off: {info}"));
+                let told = Msg::Said(Level::Fail, format!("a task crashed: {info}"));
                 if let Some(tell) = PANICS.get() {
                     let _ = tell.send(told);
                 }

@@ -52,8 +52,8 @@ pub(super) fn passphrase(key: &Path, wrong: u32) -> Secret {
     let asked = Secret::new(Act::Pack, "Passphrase of the signing key", &what);
     match ATTEMPTS.saturating_sub(wrong) {
         _ if wrong == 0 => asked,
-        1 => asked.refused("that is not it; this is the last try"),
-        left => asked.refused(&format!("that is not it; {left} more tries")),
+        1 => asked.refused("wrong; this is the last try"),
+        left => asked.refused(&format!("wrong; {left} more tries")),
     }
 }
 
@@ -77,7 +77,7 @@ pub fn added(added: &Added) -> String {
 
 /// Asks for references, a line at a time or pasted.
 pub fn add_references() -> Input {
-    let help = "As in nginx:1.25.3 or host:5000/team/app@sha256:...; several at once by pasting lines.";
+    let help = "As in nginx:1.25.3 or host:5000/team/app@sha256:...; paste lines to add several.";
     Input::new(Act::ImagesAdd, "Add references", help)
 }
 
@@ -89,10 +89,9 @@ pub fn refused(added: &Added) -> Vec<Dialog> {
         // However long a line is, its reason is read first.
         let named = |(text, reason): &(String, String)| format!("x {reason}: {:?}", text::middle(text, 60));
         let lines = lines.iter().map(|line| (named(line), Role::Fail));
-        let last =
-            ("They wait behind this to be corrected; all other lines were taken.".to_owned(), Role::Text);
+        let last = ("Close this to correct them; all other lines were added.".to_owned(), Role::Text);
         let lines = lines.chain([(String::new(), Role::Text), last]).collect();
-        Page::new("These lines are no references", lines).into()
+        Page::new("These lines are not references", lines).into()
     });
     let input = (!lines.is_empty()).then(|| add_references().refused(lines).into());
     input.into_iter().chain(pages).collect()

@@ -157,7 +157,7 @@ fn a_bad_reference_is_named_and_the_rest_goes_on_without_it() {
     let mut references = journey.references();
     references.insert(1, format!("{}/team/nothing:1.0", journey.line.host));
     let mut console = journey.verified(&references);
-    console.wait("FAIL").keys("Enter").wait("Go on without").keys("Right Enter").wait("step 3/5 Media");
+    console.wait("FAIL").keys("Enter").wait("Continue without").keys("Right Enter").wait("step 3/5 Media");
     steps::choose(&mut console, &journey.world.medium());
     steps::assemble(&mut console);
     console.wait("Assemble warn").wait("incomplete").keys("5").wait("step 5/5 Report").wait("1 missing");
@@ -203,8 +203,8 @@ fn exfat_through_fuse_is_tested_for_being_a_fake_and_chosen_from_the_list() {
     let Some(medium) = Medium::new(EXFAT, &journey.world.medium()) else { return };
     let mut console = journey.verified(&journey.references());
     steps::find_listed(&mut console, &device_at(&journey.world.medium()));
-    console.keys("t").wait("Test whether it keeps what is written?").keys("Right Enter");
-    console.wait("What the test found").wait("+ tested: kept").keys("Esc Enter");
+    console.keys("t").wait("Test the capacity of this medium?").keys("Right Enter");
+    console.wait("Test result").wait("+ tested: ").keys("Esc Enter");
     console.wait("step 4/5 Assemble").wait("(exfat");
     steps::assemble(&mut console);
     finish(&mut console);

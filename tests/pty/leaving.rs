@@ -47,7 +47,7 @@ fn the_third_ctrl_c_leaves_a_job_that_does_not_stop() {
     steps::pick(&mut console, &journey.references()[..1]);
     console.keys("2").wait("step 2/5 Verify").keys("v").wait("2 Verify running");
     console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
-    console.wait("Ctrl-C once more leaves at once").keys("Ctrl-c");
+    console.wait("Ctrl-C once more quits at once").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);
 }
@@ -67,7 +67,7 @@ fn a_pack_goes_on_on_its_own_medium_only() {
     console.end();
     run(&["umount"]);
     let mut console = journey.start();
-    console.wait("Resume bundle").wait("its medium is not there").keys("R");
+    console.wait("Resume bundle").wait("its medium is missing").keys("R");
     console.wait("bundle was cut off on").wait("Esc close").keys("Esc").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     let (to, references) = (medium.display().to_string(), journey.references());

@@ -155,11 +155,11 @@ fn keys_of_an_agent_and_of_a_file_sign_what_was_paused_and_the_medium_is_let_go(
     // A second signature, by a key in a file.
     console.keys("k").wait("another file").keys("another Enter").wait("Key file");
     console.keys("Ctrl-U").keys(world.root.join("second").to_str().unwrap()).keys("Enter");
-    console.wait("signed once more");
+    console.wait("signature added");
     world.verify(&journey.bundle(), &["--min-signatures", "2"]).code(0);
 
     // Let go: nothing is mounted there any more, and each of the three truths is told.
-    console.keys("E").wait("Let go of the medium?").keys("Right Enter");
+    console.keys("E").wait("Eject the medium?").keys("Right Enter");
     console.wait_for("the three truths", |screen| {
         ["synced", "verified", "powered off"].iter().all(|truth| screen.contains(truth))
     });
@@ -230,7 +230,7 @@ fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it
     stick.pull();
     console.wait("3 Media FAILED");
     journey.line.fast();
-    console.wait("Assemble FAILED").wait("what was written lies there, nothing was signed").wait("r goes on");
+    console.wait("Assemble FAILED").wait("the written files are on it, nothing was signed").wait("r resumes");
     stick.again();
     // In the same run it goes on by one key; pulled once more, it is offered on the start screen of the next.
     journey.line.slow(1_000_000);
@@ -262,7 +262,7 @@ fn nothing_is_written_beside_a_stick_that_is_pulled_before_the_first_byte() {
     console.wait("3 Media FAILED");
     assert_eq!(fetched(&console.screen()), None, "{}", console.screen());
     journey.line.fast();
-    console.wait("Assemble FAILED").wait("r goes on");
+    console.wait("Assemble FAILED").wait("r resumes");
     stick.again();
     console.keys("r").wait("Assemble ok").keys("q");
     assert_eq!(console.end().exit_code(), 0);
@@ -281,8 +281,8 @@ fn a_stick_that_is_pulled_after_the_signature_is_not_let_go_until_it_is_ejected(
     console.wait("signed, read back and synced file by file, but not ejected");
     assert!(!console.screen().contains("let go"), "{}", console.screen());
     stick.again();
-    console.wait("[3 Media ok]").keys("5 E").wait("Let go of the medium?").keys("Right Enter");
-    console.wait("synced").keys("3").wait("was let go: it can be carried away").keys("q");
+    console.wait("[3 Media ok]").keys("5 E").wait("Eject the medium?").keys("Right Enter");
+    console.wait("synced").keys("3").wait("was let go: safe to remove").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     stick.again();
     journey.is_well();

@@ -80,10 +80,10 @@ fn a_list_becomes_a_signed_bundle_by_numbers_and_lines() {
     answer(&mut console, "enter", "step 3/5 Media");
     answer(&mut console, "o", "-- Assemble in a directory");
     answer(&mut console, world.medium().to_str().unwrap(), "-- Assemble in this directory?");
-    answer(&mut console, "yes", "all of this can be done");
+    answer(&mut console, "yes", "ready: Enter starts");
     answer(&mut console, "e", "Carry this program");
     answer(&mut console, "4", "no");
-    answer(&mut console, "esc", "all of this can be done");
+    answer(&mut console, "esc", "ready: Enter starts");
     answer(&mut console, "enter", "-- Assemble and sign this?");
     answer(&mut console, "yes", "is complete on the medium");
     answer(&mut console, "n", "To carry on paper");
@@ -145,7 +145,7 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
     let mut console =
         Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
     console.wait("Make a signing key");
-    let asked = |screen: &str, times| screen.matches("An empty line leaves").count() == times;
+    let asked = |screen: &str, times| screen.matches("An empty line or Ctrl-D cancels").count() == times;
     for (times, leave) in [(1, "Enter"), (2, "Ctrl-D")] {
         say(&mut console, "K");
         console.wait_for("a passphrase is asked for", |screen| {
@@ -153,13 +153,13 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
         });
         console.keys(leave);
         console.wait_for("the start again", |screen| {
-            let after = screen.rsplit("An empty line leaves").next();
+            let after = screen.rsplit("An empty line or Ctrl-D cancels").next();
             after.is_some_and(|after| {
-                after.contains("Type a number or a key") && after.contains("no key was made")
+                after.contains("Type a number or a key") && after.contains("no key was created")
             })
         });
     }
-    console.keys("Ctrl-C").wait("! q leaves; so does Ctrl-C again");
+    console.keys("Ctrl-C").wait("! press Ctrl-C again or q to quit");
     console.keys("q Enter");
     assert_eq!(console.end().exit_code(), 0);
     clean(&console);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::console::Console;
 
 /// What is said as soon as the plan can be started.
-pub(crate) const PLANNED: &str = "Enter asks once more, then starts";
+pub(crate) const PLANNED: &str = "Enter asks for confirmation, then starts";
 
 /// From the start screen to a list of images.
 pub(crate) fn pick(console: &mut Console, references: &[String]) {

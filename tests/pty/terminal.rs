@@ -88,9 +88,9 @@ fn no_color_takes_the_colours_and_leaves_bold_and_reverse() {
 fn hostile_names_reach_the_terminal_as_letters_at_most() {
     let root = TempRoot::new();
     let mut console = Console::start(&Setting::new(root.path()));
-    console.wait("Build media").keys("b").wait("Nothing is picked");
+    console.wait("Build media").keys("b").wait("No images yet");
     console.paste("evil\u{1b}]52;c;aGk=\u{7}name:1\nregistry.example.com/\u{202e}x:1\nnginx:1.25.3\n");
-    console.wait("These lines are no references").keys("Esc Esc").wait("nginx:1.25.3").keys("q");
+    console.wait("These lines are not references").keys("Esc Esc").wait("nginx:1.25.3").keys("q");
     console.end();
     let text = String::from_utf8_lossy(&console.bytes);
     assert!(!text.contains("\x1b]52") && !text.contains('\u{202e}') && !text.contains('\u{7}'));
@@ -103,7 +103,7 @@ fn text_that_is_pasted_without_marks_is_pasted_and_starts_nothing() {
         let mut console = Console::start(&Setting { term, ..Setting::new(root.path()) });
         console.wait("Build media");
         console.unmarked("%%% quit\n%%% K b g\n").wait("pasted text that names no image");
-        console.keys("b").wait("Nothing is picked");
+        console.keys("b").wait("No images yet");
         console.unmarked("quay.io/prometheus/prometheus:v2.55.0\nregistry.example.com/team/app:1.0\n");
         console.wait("2 added").wait("quay.io/prometheus").wait("team/app:1.0");
         console.keys("n").wait("Add references");
@@ -138,7 +138,7 @@ fn the_mouse_is_taken_on_request_and_given_back() {
     console.wait("Build media").wait("net ");
     let none = vt100::MouseProtocolMode::None;
     assert_eq!(console.terminal().mouse_protocol_mode(), none, "it is the terminal's until it is asked for");
-    console.keys("M").wait("the mouse scrolls and chooses");
+    console.keys("M").wait("mouse on: it scrolls and selects");
     assert_ne!(console.terminal().mouse_protocol_mode(), none);
     let first = cursor_row(&console.screen()).unwrap();
     console.wheel_down();
@@ -189,7 +189,7 @@ fn a_key_that_a_command_makes_is_seen_without_a_restart() {
 fn what_was_added_last_is_there_after_leaving_at_once() {
     let root = TempRoot::new();
     let mut console = Console::start(&Setting::new(root.path()));
-    console.wait("Build media").keys("b").wait("Nothing is picked");
+    console.wait("Build media").keys("b").wait("No images yet");
     console.paste("registry.example.com/team/app:1.0\n").wait("team/app:1.0").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     let mut console = Console::start(&Setting::new(root.path()));

@@ -184,7 +184,7 @@ fn the_id_of_one_bundle_lets_no_other_one_through_that_came_to_lie_at_its_place(
         desk.typed("5e1f20c47f2a").keys("Enter");
         assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
         let screen = desk.screen();
-        assert!(screen.contains("another bundle lies there now than was asked about"), "{screen}");
+        assert!(screen.contains("the bundle there has changed; nothing was accepted"), "{screen}");
     }
 }
 
@@ -194,7 +194,7 @@ fn an_expired_bundle_is_foreseen_and_nothing_overrides_it() {
     desk.keys("g").tell(found(vec![expired(42)])).keys("Enter");
     let screen = desk.screen();
     assert!(screen.contains("expired 2026-11-20T00:00:00Z"), "{screen}");
-    assert!(desk.keys("O").screen().contains("expiry and signatures are never overridden"));
+    assert!(desk.keys("O").screen().contains("expiry and signatures cannot be overridden"));
 }
 
 #[test]
@@ -288,6 +288,6 @@ fn a_bundle_by_a_key_that_is_not_trusted_names_the_key_that_helps_and_gives_noth
     assert!(screen.contains("REFUSED (trust)") && screen.contains("K on Verify trusts it"), "{screen}");
     assert!(!screen.contains("airlift key trust"), "{screen}");
     let screen = live.desk.keys("Enter").screen();
-    assert!(screen.contains("To compare with what came on paper"), "{screen}");
+    assert!(screen.contains("To compare with the paper"), "{screen}");
     assert!(!screen.contains("To carry on paper"), "{screen}");
 }

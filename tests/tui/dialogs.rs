@@ -106,7 +106,7 @@ fn not_packed() -> Desk {
 fn every_dialog_is_drawn_at_both_sizes_and_in_every_look() {
     for (name, open) in OPENED {
         let mut desk = open();
-        let framed = ["┌ ", "─ The same on a shell ──"].iter().any(|frame| desk.screen().contains(frame));
+        let framed = ["┌ ", "─ The same as a command ──"].iter().any(|frame| desk.screen().contains(frame));
         assert!(framed, "{name}: nothing is open: {}", desk.screen());
         insta::assert_snapshot!(*name, desk.picture());
     }

@@ -139,7 +139,7 @@ fn what_was_said_goes_with_the_next_key_and_with_the_screen() {
     assert!(desk.keys("Z").screen().contains(said));
     assert!(!desk.keys("3").screen().contains(said));
     // What a key says that leads elsewhere is said there.
-    assert!(desk.keys("3").screen().contains("this is where you are"));
+    assert!(desk.keys("3").screen().contains("you are here already"));
     desk.app.model.place = Place::Images;
     desk.keys("Z");
     desk.tell(Msg::Found(Found::Last(String::new(), crate::rig::now())));

@@ -356,7 +356,7 @@ fn the_plan_says_what_becomes_of_each_image_and_the_worst_comes_first() {
     insta::assert_snapshot!(desk.picture());
     desk.keys("Enter Esc");
     assert!(job(&desk).import.replace && job(&desk).import.dry_run, "it is planned anew");
-    assert!(desk.keys("Enter").screen().contains("not now: the plan is being worked out"));
+    assert!(desk.keys("Enter").screen().contains("not now: planning is still running"));
 }
 
 #[test]

@@ -61,7 +61,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (
         Act::ShellCommand,
         &[
-            "opens The same on a shell",
+            "opens The same as a command",
             "opens The pack that is reported, on a shell",
             "opens What is reported, on a shell",
             "says no command here yet",
@@ -69,17 +69,17 @@ const MEANS: &[(Act, &[&str])] = &[
     ),
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
     (Act::Back, &["goes to ", "says this is the start"]),
-    (Act::Quit, &["does Quit", "opens Leave while a job runs?"]),
+    (Act::Quit, &["does Quit", "opens Quit while a job runs?"]),
     (Act::Redraw, &["does Redraw"]),
     (Act::Basic, &["turns ASCII on"]),
     (Act::Theme, &["opens Theme"]),
     (Act::Mouse, &["does Mouse(true)"]),
-    (Act::Step1, &["goes to Images", "goes to Bundle", "says this is where you are"]),
-    (Act::Step2, &["goes to Resolve", "goes to Check", "says this is where you are"]),
-    (Act::Step3, &["goes to Media", "goes to Import", "says this is where you are"]),
-    (Act::Step4, &["goes to Assemble", "goes to Checked", "says this is where you are"]),
-    (Act::Step5, &["goes to Report", "says this is where you are"]),
-    (Act::StepStart, &["goes to Start", "says this is where you are"]),
+    (Act::Step1, &["goes to Images", "goes to Bundle", "says you are here already"]),
+    (Act::Step2, &["goes to Resolve", "goes to Check", "says you are here already"]),
+    (Act::Step3, &["goes to Media", "goes to Import", "says you are here already"]),
+    (Act::Step4, &["goes to Assemble", "goes to Checked", "says you are here already"]),
+    (Act::Step5, &["goes to Report", "says you are here already"]),
+    (Act::StepStart, &["goes to Start", "says you are here already"]),
     (Act::Filter, &["says filter"]),
     (Act::Mark, &["marks 1", "marks 2", "says 1 of 4 images marked"]),
     (Act::MarkAll, &["marks ", "says 4 of 4 images marked"]),
@@ -105,8 +105,8 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ImagesGo, &["opens "]),
     (Act::ImagesAdd, &["opens Add references"]),
     (Act::ImagesLoad, &["opens Load a list"]),
-    (Act::ImagesKubeadm, &["opens Images of which Kubernetes?"]),
-    (Act::ImagesManifests, &["opens Images of manifests"]),
+    (Act::ImagesKubeadm, &["opens Images for which Kubernetes version?"]),
+    (Act::ImagesManifests, &["opens Images from manifests"]),
     (Act::ImagesBrowse, &["opens Browse a registry"]),
     (Act::ImagesPlatforms, &["opens Platforms"]),
     (Act::ImagesDetails, &["opens "]),
@@ -120,12 +120,12 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ResolveEdit, &["opens Instead of"]),
     (Act::ResolveRemove, &["lists "]),
     (Act::ResolveUndo, &["lists 0"]),
-    (Act::ResolveNext, &["goes to Media", "opens Go on without"]),
+    (Act::ResolveNext, &["goes to Media", "opens Continue without"]),
     (Act::MediaChoose, &["goes to Assemble"]),
     (Act::MediaDirectory, &["opens Assemble in a directory"]),
     (Act::MediaMount, &["starts media mount"]),
     (Act::MediaList, &["asks Media"]),
-    (Act::MediaCheck, &["opens Test whether it keeps"]),
+    (Act::MediaCheck, &["opens Test the capacity"]),
     (Act::Pack, &["opens Assemble and sign this?", "asks Place(", "goes to Report"]),
     (Act::AssembleEdit, &["opens Change"]),
     (Act::AssembleKey, &["asks AgentKeys"]),
@@ -139,7 +139,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Verify, &["starts verify"]),
     (Act::KeyTrust, &["opens Trust a key"]),
     (Act::CheckDeep, &["draws"]),
-    (Act::CheckOverride, &["opens Let an older bundle through?"]),
+    (Act::CheckOverride, &["opens Accept an older bundle?"]),
     (Act::CheckDetails, &["opens "]),
     (Act::CheckNext, &["goes to Import", "goes to Checked"]),
     (Act::Import, &["opens Import this?", "starts import", "goes to Checked"]),
@@ -153,12 +153,12 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ImportUndo, &["opens Take back what was imported?"]),
     (Act::ImportNext, &["goes to Checked"]),
     (Act::CheckedWrite, &["opens Save the report in"]),
-    (Act::CheckedNew, &["opens Go on with another bundle?"]),
+    (Act::CheckedNew, &["opens Open another bundle?"]),
     (Act::ReportWrite, &["opens Save the report in"]),
     (Act::Sign, &["asks AgentKeys"]),
-    (Act::MediaEject, &["opens Let go of the medium?"]),
+    (Act::MediaEject, &["opens Eject the medium?"]),
     (Act::Diff, &["opens Compare with"]),
-    (Act::ReportNew, &["opens Begin with another bundle?"]),
+    (Act::ReportNew, &["opens Start another bundle?"]),
 ];
 
 /// Dialogs in states in which more can be done than where they open.
@@ -196,7 +196,7 @@ const MEANS_IN_DIALOGS: &[(Act, &[&str])] = &[
     (Act::Mark, &["marked", "take"]),
     (Act::Take, &["closes ", "opens ", "goes to ", "w cut   s save", "nothing is typed", "x ", "shows"]),
     (Act::Done, &["closes "]),
-    (Act::Back, &["closes ", "follows what comes", "shows"]),
+    (Act::Back, &["closes ", "following", "shows"]),
     (Act::Copy, &["does Copy("]),
     (Act::Logs, &["closes Log"]),
     (Act::LogLevel, &["level: WARN+FAIL"]),
@@ -408,7 +408,7 @@ fn mapped_keys_hold_in_dialogs_and_are_what_their_last_line_says() {
     assert!(desk.keys("e").screen().contains("level: WARN+FAIL"));
     assert!(!desk.keys("F6").screen().contains("Log:"));
     let screen = desk.keys("C Down").screen();
-    assert!(screen.contains("F5 take   F6 leave"), "{screen}");
+    assert!(screen.contains("F5 select   F6 cancel"), "{screen}");
     assert!(desk.keys("F5").screen().contains("theme light"), "{}", desk.screen());
     // Those of the table hold besides: nobody is locked in.
     assert!(!desk.keys("C Esc").screen().contains("Theme"));
@@ -632,8 +632,8 @@ fn sentences_name_the_keys_as_they_are_mapped() {
     for (keys, says) in [
         ("b", "   F7"),
         ("b v", "the list is empty; F7 adds a reference"),
-        ("b F6", "Nothing is picked yet: F5 goes to the list"),
-        ("b F6 F8", "not now: the list is empty: F5 goes there"),
+        ("b F6", "No images yet: press F5 for the list"),
+        ("b F6 F8", "not now: the list is empty: press F5"),
         ("g F6", "F5"),
         ("g 3 Enter", "no bundle is chosen; F5 shows what there is"),
         ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet of 1 reference: F8 asks the registries"),

@@ -205,12 +205,12 @@ fn a_file_that_is_there_is_replaced_only_where_one_says_so() {
     live.until("it is written", |_| read(&path).contains("nginx:1.25.3"));
     std::fs::write(&path, "precious").unwrap();
     save(&mut live);
-    live.until_seen("Write over what is there?");
+    live.until_seen("Overwrite existing files?");
     live.desk.keys("Enter");
     live.until_seen("nothing was written");
     assert_eq!(read(&path), "precious");
     save(&mut live);
-    live.until_seen("Write over what is there?");
+    live.until_seen("Overwrite existing files?");
     live.desk.keys("Right Enter");
     live.until("it is replaced", |_| read(&path).contains("nginx:1.25.3"));
 }

@@ -136,7 +136,7 @@ fn a_pack_that_went_over_a_signed_bundle_keeps_it_and_says_so() {
     let screen = desk.screen();
     assert!(screen.contains("web-41 is signed in /media/op/AIRGAP"), "{screen}");
     assert!(screen.contains("What is there is kept"), "{screen}");
-    assert!(!screen.contains("anew") && !screen.contains("from the beginning"), "{screen}");
+    assert!(!screen.contains("anew") && !screen.contains("written again"), "{screen}");
     desk.effects.clear();
     desk.keys("Right Enter");
     looked(&mut desk, Some(stick()));
@@ -156,8 +156,7 @@ fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back(
         desk.tell(Msg::Ended(desk.job(), failed()));
         see(&mut desk, vec![]);
         let screen = desk.screen();
-        for words in ["is gone: what was written lies there", "nothing was signed", "put it back: r goes on"]
-        {
+        for words in ["is gone: the written files are on it", "nothing was signed", "then r resumes"] {
             assert!(screen.contains(words), "{words}: {screen}");
         }
         assert_eq!(desk.app.model.state(Place::Assemble), StepState::Failed);
@@ -199,7 +198,7 @@ fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
         }
     }
     let screen = desk.keys("3").wait(10).screen();
-    assert!(screen.contains("was let go: it can be carried away"), "{screen}");
+    assert!(screen.contains("was let go: safe to remove"), "{screen}");
 }
 
 /// Signed on the stick, at the report.
@@ -233,11 +232,11 @@ fn a_medium_that_is_pulled_after_the_signature_is_not_said_to_be_let_go() {
     {
         assert!(screen.contains(words), "{words}: {screen}");
     }
-    assert!(!screen.contains("let go") && !screen.contains("it can be carried away"), "{screen}");
+    assert!(!screen.contains("let go") && !screen.contains("safe to remove"), "{screen}");
     // Put in once more, it is ejected.
     see(&mut desk, vec![media::stick(8, Some(POINT))]);
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok, "{}", desk.screen());
-    assert!(desk.keys("5 E").screen().contains("Let go of the medium?"), "{}", desk.screen());
+    assert!(desk.keys("5 E").screen().contains("Eject the medium?"), "{}", desk.screen());
 }
 
 #[test]
@@ -245,7 +244,7 @@ fn only_an_eject_that_brought_everything_onto_the_medium_lets_it_go() {
     let truth = |holds| crate::report::truth(holds, "so it is");
     let ejected = |synced| done(crate::report::ejected(truth(synced), truth(true), truth(false)));
     for (ended, back, state, words) in [
-        (ejected(true), false, StepState::Ok, "was let go: it can be carried away"),
+        (ejected(true), false, StepState::Ok, "was let go: safe to remove"),
         (ejected(false), false, StepState::Failed, "was let go, and did not take everything"),
         (ejected(true), true, StepState::Warn, "and was not ejected"),
         (failed(), false, StepState::Warn, "and was not ejected"),
@@ -260,7 +259,7 @@ fn only_an_eject_that_brought_everything_onto_the_medium_lets_it_go() {
         assert_eq!(desk.app.model.state(Place::Media), state, "{words}");
         let screen = desk.keys("3").wait(10).screen();
         assert!(screen.contains(words), "{words}: {screen}");
-        assert_eq!(screen.contains("it can be carried away"), state == StepState::Ok, "{screen}");
+        assert_eq!(screen.contains("safe to remove"), state == StepState::Ok, "{screen}");
     }
 }
 
@@ -286,7 +285,7 @@ fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_wa
         let mut desk = planned();
         desk.keys("Enter Right Enter");
         let asked = desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(_)));
-        assert!(asked && desk.screen().contains("looking at where it goes once more"));
+        assert!(asked && desk.screen().contains("checking the destination"));
         desk.keys(keys);
         looked(&mut desk, Some(chosen()));
         assert!(packs(&mut desk).is_empty(), "{keys}");
@@ -296,7 +295,7 @@ fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_wa
 #[test]
 fn before_the_first_pack_its_time_is_told_by_the_mediums_test_or_as_not_known() {
     let mut desk = planned();
-    assert!(desk.screen().contains("not known yet: nothing was measured here"), "{}", desk.screen());
+    assert!(desk.screen().contains("not known yet: no measurement on this host"), "{}", desk.screen());
     let medium = Some(chosen());
     desk.app.model.assembly.tested =
         Some(Tested { path: POINT.into(), medium, write: 11_000_000, read: 88_000_000 });
@@ -312,8 +311,8 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
     desk.keys("v");
     desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan))));
     let screen = desk.keys("Enter").screen();
-    assert!(screen.contains("Take over what was cut off there?"), "{screen}");
-    assert!(screen.contains("Take it over") && !screen.contains("[ Start ]"), "{screen}");
+    assert!(screen.contains("Replace the interrupted bundle there?"), "{screen}");
+    assert!(screen.contains("Replace it") && !screen.contains("[ Start ]"), "{screen}");
 }
 
 #[test]
@@ -326,7 +325,7 @@ fn a_pack_of_a_name_that_was_cut_off_elsewhere_says_so_and_begins_anew() {
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     replan(&mut desk);
     let screen = desk.keys("Enter").screen();
-    assert!(screen.contains("bundle was cut off on KINGSTON"), "{screen}");
+    assert!(screen.contains("bundle was interrupted on KINGSTON"), "{screen}");
     desk.keys("Right Enter");
     looked(&mut desk, Some(chosen()));
     assert!(packs(&mut desk)[0].anew, "and the command says it, too");
@@ -427,6 +426,6 @@ fn a_bundle_that_was_replaced_under_its_path_is_to_be_verified_again() {
     desk.tell(found(vec![other]));
     assert!(desk.app.model.gap.checked.is_none());
     assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
-    assert!(desk.screen().contains("another bundle lies there now"), "{}", desk.screen());
+    assert!(desk.screen().contains("the bundle there has changed"), "{}", desk.screen());
     assert!(desk.keys("4").screen().contains("Nothing is verified yet"), "{}", desk.screen());
 }

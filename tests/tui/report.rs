@@ -1,4 +1,4 @@
-//! Report: what was made and how sure that is; saved, copied, signed once more, compared, and left for another bundle.
+//! Report: what was made and how sure that is; saved, copied, signature added, compared, and left for another bundle.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn listed(desk: &mut Desk) {
 fn before_anything_is_packed_it_says_where_that_is_done() {
     let mut desk = Desk::new();
     desk.keys("b 5");
-    assert!(desk.screen().contains("Nothing is packed yet. 4 leads to where it is."));
+    assert!(desk.screen().contains("Nothing is packed yet: press 4."));
     assert!(desk.keys("w").screen().contains("not now: nothing is packed yet"));
 }
 
@@ -161,7 +161,7 @@ fn nothing_is_ever_saved_into_the_signed_directory() {
     desk.keys("w");
     listed(&mut desk);
     desk.typed("bundle-42").keys("Enter");
-    assert!(desk.screen().contains("lies in the bundle"), "{}", desk.screen());
+    assert!(desk.screen().contains("is inside the bundle"), "{}", desk.screen());
     assert!(saved(&desk).is_empty());
 }
 
@@ -215,7 +215,7 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Sign(report))));
     let screen = desk.screen();
     assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
-    assert!(screen.contains("signed once more"));
+    assert!(screen.contains("signature added"));
 }
 
 #[test]
@@ -348,11 +348,11 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
 
 #[test]
 fn what_is_no_medium_or_the_own_disk_is_not_let_go_and_the_reason_is_said() {
-    for (medium, reason) in [(None, "lies on no medium"), (Some(system_disk()), "this host's own disk")] {
+    for (medium, reason) in [(None, "not on a medium"), (Some(system_disk()), "this host's own disk")] {
         let mut desk = reported_on(packed(), medium);
         let screen = desk.keys("E").screen();
-        assert!(screen.contains("not now: the bundle lies on") && screen.contains(reason), "{screen}");
-        assert!(!screen.contains("Let go of the medium?"), "{screen}");
+        assert!(screen.contains("not now: the bundle is") && screen.contains(reason), "{screen}");
+        assert!(!screen.contains("Eject the medium?"), "{screen}");
     }
 }
 

@@ -173,7 +173,7 @@ fn before_it_is_started_it_says_how() {
     insta::assert_snapshot!(desk().picture());
     let mut empty = Desk::new();
     empty.keys("b 2");
-    assert!(empty.screen().contains("Nothing is picked yet: 1 goes to the list"));
+    assert!(empty.screen().contains("No images yet: press 1 for the list"));
     assert!(empty.keys("v").screen().contains("not now: the list is empty"));
 }
 
@@ -248,7 +248,7 @@ fn a_stopped_job_keeps_what_was_answered_and_does_not_let_one_go_on() {
     ended(&mut desk, Ended::Cancelled);
     let screen = desk.screen();
     assert!(screen.contains("Stopped: 1 of 3 answered"), "{screen}");
-    assert!(desk.keys("Enter").screen().contains("did not get to its end"));
+    assert!(desk.keys("Enter").screen().contains("was not finished"));
 }
 
 #[test]
@@ -447,7 +447,7 @@ fn the_reason_of_a_failure_is_read_in_its_row_and_whole_where_it_is_changed() {
     desk.keys("e");
     for (columns, rows) in [(80, 24), (60, 16)] {
         let screen = crate::rig::text(&desk.frame(columns, rows));
-        assert!(screen.contains("unknown tag)") && screen.contains("Enter take it"), "{screen}");
+        assert!(screen.contains("unknown tag)") && screen.contains("Enter accept"), "{screen}");
     }
 }
 

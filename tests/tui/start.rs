@@ -212,7 +212,7 @@ fn a_pack_without_an_unfinished_bundle_says_what_lies_there_of_it() {
     for (left, title, words, more) in [
         (Left::Signed(41), "Resume web ", "serial 41 signed there", "what is there is kept"),
         (Left::Nothing, "Resume web ", "nothing is written yet", "nothing of it is in"),
-        (Left::Away, "Resume web ", "its medium is not there", "is its medium plugged in?"),
+        (Left::Away, "Resume web ", "its medium is missing", "is its medium plugged in?"),
     ] {
         let mut desk = at_work();
         let cuts = Cuts { packs: vec![Cut { left, ..cut(pack()) }], damaged: Vec::new() };
@@ -243,7 +243,7 @@ fn a_record_that_cannot_be_read_is_a_warning() {
     let mut desk = at_work();
     let cuts = Cuts { packs: Vec::new(), damaged: vec!["/x/7.json: expected value".into()] };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
-    assert!(desk.screen().contains("a record of a job: /x/7.json: expected value"));
+    assert!(desk.screen().contains("a job record: /x/7.json: expected value"));
 }
 
 #[test]
@@ -284,8 +284,8 @@ fn no_key_is_made_without_a_passphrase_and_one_that_is_there_stays() {
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Passphrase(None))));
     let failure = Failure::new(Kind::Interrupted, "interrupted");
     desk.tell(Msg::Ended(JobId(1), Ended::Failed(failure)));
-    assert!(desk.screen().contains("no key was made"));
-    assert!(at_work().keys("K").screen().contains("not now: there is one already"));
+    assert!(desk.screen().contains("no key was created"));
+    assert!(at_work().keys("K").screen().contains("not now: there is a key already"));
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn it_says_what_the_host_is_and_which_side_that_suggests() {
 #[test]
 fn it_can_be_used_before_the_host_was_looked_at() {
     let mut desk = Desk::bare();
-    assert!(desk.screen().contains("looking around"));
+    assert!(desk.screen().contains("checking this host"));
     assert!(desk.keys("b").screen().contains("step 1/5 Images"));
 }
 
@@ -354,10 +354,10 @@ fn footers_never_show_more_than_six_keys_and_help_is_the_first() {
 #[test]
 fn the_footer_names_the_keys_of_what_has_the_keyboard() {
     for (keys, footer) in [
-        ("b n", " F1 help   Enter take it   Esc leave"),
+        ("b n", " F1 help   Enter accept   Esc cancel"),
         ("l", " ? help   Esc close   / filter   v level: all   w cut   s save"),
-        ("C", " F1 help   Enter take   Esc leave"),
-        ("?", " Enter do it   Esc close"),
+        ("C", " F1 help   Enter select   Esc cancel"),
+        ("?", " Enter run   Esc close"),
         ("/", " Enter keep   Esc show all"),
         ("C Esc", " ? help   Enter go   b build media   g air gap   : commands   q quit"),
     ] {
@@ -436,7 +436,7 @@ fn q_during_a_job_offers_to_leave_once_it_is_done() {
     desk.effects.clear();
     desk.keys("q");
     let screen = desk.screen();
-    assert!(screen.contains("Stop safely and leave") && screen.contains("Wait, then leave"), "{screen}");
+    assert!(screen.contains("Stop safely and quit") && screen.contains("Wait, then quit"), "{screen}");
     desk.keys("Right Right Enter");
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::Cancel(_))));
     assert!(desk.screen().contains("left as soon as the job is done"), "{}", desk.screen());
@@ -464,7 +464,7 @@ fn a_paused_job_goes_on_when_it_is_to_be_left_after_it() {
         "{screen}"
     );
     let frame = text(&desk.keys("q").frame(60, 16));
-    for words in ["A job is paused.", "[ Stop safely and leave ]", "[ Go on, then leave ]"] {
+    for words in ["A job is paused.", "[ Stop safely and quit ]", "[ Resume, then quit ]"] {
         assert!(frame.contains(words), "{words}: {frame}");
     }
     desk.effects.clear();

@@ -27,7 +27,7 @@ impl Args {
     }
 }
 
-/// What the bundle says of itself.
+/// What the bundle claims.
 pub(super) fn show(report: &InspectReport, out: &Printer) {
     out.line(format!("bundle      {}-{}  (NOT VERIFIED: run airlift verify)", report.name, report.serial));
     out.line(format!("id          {}", report.id));

@@ -63,7 +63,7 @@ impl Path {
             line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
         }
         if self.matching.is_empty() {
-            let words = if self.listed.is_some() { "   nothing that begins so" } else { "   looking ..." };
+            let words = if self.listed.is_some() { "   no match" } else { "   looking ..." };
             line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
         }
     }

@@ -117,7 +117,7 @@ pub fn notes_on(model: Option<&str>) -> Vec<&'static str> {
     const NAMELESS: &[&str] = &["vendorco", "productcode", "general udisk", "usb flash disk", "mass storage"];
     let model = model.unwrap_or_default().to_lowercase();
     if NAMELESS.iter().any(|name| model.contains(name)) {
-        vec!["a device without a maker's name: check its capacity before you rely on it"]
+        vec!["no vendor name: test its capacity before you rely on it"]
     } else {
         Vec::new()
     }
@@ -144,9 +144,9 @@ mod tests {
         };
         for (uses, sources, size, read_only, words) in [
             (&["/media/stick"][..], &[][..], 1, false, None),
-            (&["/boot/efi", "/", "/"], &["/a"], 1, true, Some("system disk: it holds /, /boot/efi")),
-            (&["swap"], &[], 1, false, Some("system disk: it holds swap")),
-            (&["/mnt/a"], &["/mnt/a/lists"], 1, true, Some("source disk: it holds /mnt/a/lists")),
+            (&["/boot/efi", "/", "/"], &["/a"], 1, true, Some("system disk: holds /, /boot/efi")),
+            (&["swap"], &[], 1, false, Some("system disk: holds swap")),
+            (&["/mnt/a"], &["/mnt/a/lists"], 1, true, Some("source disk: holds /mnt/a/lists")),
             (&[], &[], 0, false, Some("no medium in the drive")),
             (&["/mnt"], &[], 1, true, Some("write-protected: is there a switch?")),
         ] {

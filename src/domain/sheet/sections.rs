@@ -13,13 +13,13 @@ impl Sheet {
             section("Bundle", self.about()),
             section(
                 match self.deed {
-                    Deed::Packed => "To carry on paper, apart from the medium",
-                    Deed::Verified | Deed::Imported => "To compare with what came on paper",
+                    Deed::Packed => "To carry on paper, not with the medium",
+                    Deed::Verified | Deed::Imported => "To compare with the paper",
                 },
                 self.paper(),
             ),
             section("Checked", self.checked.iter().map(checked).collect()),
-            section("To be known", self.to_be_known()),
+            section("Notes", self.to_be_known()),
             section(
                 match self.deed {
                     Deed::Packed => "On the other side",

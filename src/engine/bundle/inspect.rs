@@ -24,7 +24,7 @@ pub struct InspectSpec {
     pub bundle: PathBuf,
 }
 
-/// What the bundle says of itself.
+/// What the bundle claims.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectReport {

@@ -107,7 +107,7 @@ impl Explain for MediaError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Stays { .. } => {
-                "nothing there has to be let go; airlift media list shows what can be taken out".to_owned()
+                "nothing to eject there; airlift media list shows what can be taken out".to_owned()
             }
             Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
             Self::Blocked { why, .. } => match why {
@@ -121,7 +121,7 @@ impl Explain for MediaError {
                 Blocked::NotWritable => "run as a user who may write there".to_owned(),
                 _ => "airlift media list says what lies on it".to_owned(),
             },
-            Self::Another { .. } => "nothing was let go; put the one that is meant there again".to_owned(),
+            Self::Another { .. } => "nothing was ejected; plug the intended medium in again".to_owned(),
             Self::NoRoom { .. } => "free some space, or use an empty medium".to_owned(),
             Self::Locked { .. } => "wait until it is over".to_owned(),
             Self::Busy { holders, .. } if holders.is_empty() => {

@@ -104,13 +104,13 @@ impl Assemble {
             Some(Ok(plan)) => {
                 let (title, yes) = match plan.place.goes_on {
                     // Of another list, for all that is known: it must not be gone over unasked.
-                    true => ("Take over what was cut off there?", "Take it over"),
+                    true => ("Replace the interrupted bundle there?", "Replace it"),
                     false => ("Assemble and sign this?", "Start"),
                 };
                 cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
             }
             Some(Err(failure)) => {
-                let page = words::failure_page("It cannot be packed like this", failure, &cx.model.keymap);
+                let page = words::failure_page("This cannot be packed", failure, &cx.model.keymap);
                 cx.open(page);
             }
             None => Self::plan(cx),
@@ -127,7 +127,7 @@ impl Assemble {
     fn edit(cx: &mut Cx<'_>, at: usize) {
         let Some(job) = cx.model.pack_job(true) else {
             let there = cx.model.key(Act::Step3);
-            return cx.say(format!("choose a medium first; {there} leads there"));
+            return cx.say(format!("choose a medium first: press {there}"));
         };
         let items = EDITS.iter().zip(settings(&job)).map(|(name, value)| Item::new(*name, value)).collect();
         cx.open(Choose::new(Act::AssembleEdit, "Change", items).at(at));
@@ -144,7 +144,7 @@ impl Assemble {
                 return cx.open(input.checked(check));
             }
             1 => {
-                let help = "A span as in 90d, 12w or 36h, a date as in 2027-02-18, or never.";
+                let help = "A duration like 90d, 12w or 36h, a date like 2027-02-18, or never.";
                 let question = Question { act: Act::AssembleEdit, part: 2 };
                 let check = |text: &str| expiry(text).map(drop);
                 let now = assembly.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string());
@@ -206,9 +206,9 @@ impl Screen for Assemble {
         let ended = model.assembly.run.is_some();
         match act {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
-                Some("the plan is being worked out".to_owned())
+                Some("planning is still running".to_owned())
             }
-            Act::Pack if model.starts_soon() => Some("its destination is looked at once more".to_owned()),
+            Act::Pack if model.starts_soon() => Some("its destination is being checked".to_owned()),
             Act::Pack if ended => running,
             Act::Pack if model.not_ready().is_none() && !model.has_key() => Some(format!(
                 "there is no key to sign with: {} chooses one, or makes one",
@@ -216,7 +216,7 @@ impl Screen for Assemble {
             )),
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
-            Act::Filter if self.planning => Some("there are no items to filter yet".to_owned()),
+            Act::Filter if self.planning => Some("no items to filter yet".to_owned()),
             Act::AssembleNext if model.assembly.made.is_none() => Some("nothing is packed yet".to_owned()),
             _ => None,
         }
@@ -344,15 +344,15 @@ impl Screen for Assemble {
             None => match (model.not_ready(), &model.assembly.plan) {
                 (Some(reason), _) => reason,
                 (None, Some(_)) if model.starts_soon() => {
-                    "looking at where it goes once more, then it starts ...".to_owned()
+                    "checking the destination, then it starts ...".to_owned()
                 }
                 (None, Some(plan)) if plan.outcome.is_ok() => {
-                    format!("{} asks once more, then starts", model.key(Act::Pack))
+                    format!("{} asks for confirmation, then starts", model.key(Act::Pack))
                 }
                 (None, Some(_)) => {
-                    format!("this cannot be packed; {} works it out anew", model.key(Act::AssembleSpace))
+                    format!("this cannot be packed; {} plans again", model.key(Act::AssembleSpace))
                 }
-                (None, None) => "working out the plan ...".to_owned(),
+                (None, None) => "planning ...".to_owned(),
             },
         }
     }
@@ -375,19 +375,16 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
         (None, Some(plan)) => match &plan.outcome {
             Ok(_) if model.has_key() => {
-                vec![(format!("+ all of this can be done: {} starts", model.key(Act::Pack)), Role::Ok)]
+                vec![(format!("+ ready: {} starts", model.key(Act::Pack)), Role::Ok)]
             }
-            Ok(_) => vec![("! there is no key to sign with".to_owned(), Role::Warn)],
+            Ok(_) => vec![("! no signing key".to_owned(), Role::Warn)],
             Err(failure) => words::failure(failure, &model.keymap)
                 .into_iter()
                 .filter(|(words, _)| !words.is_empty())
                 .collect(),
         },
         (None, None) if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
-            vec![(
-                "working out the plan: asking the registries, looking at the medium ...".to_owned(),
-                Role::Dim,
-            )]
+            vec![("planning: asking the registries, checking the medium ...".to_owned(), Role::Dim)]
         }
         (None, None) => vec![(format!("{} works out the plan", model.key(Act::AssembleSpace)), Role::Dim)],
     }

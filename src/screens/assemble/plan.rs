@@ -34,12 +34,12 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         Some(plan) => planned(plan, (model, keys), &mut facts),
         None => {
             let to = model.assembly.to.as_ref().map_or_else(
-                || (format!("not chosen yet; {} leads there", model.key(Act::Step3)), Role::Warn),
+                || (format!("not chosen yet: press {}", model.key(Act::Step3)), Role::Warn),
                 |to| (to.to.display().to_string(), Role::Text),
             );
             facts.push(("name", model.assembly.name.clone(), Role::Text));
             facts.push(("images", format!("{} on the list", model.picked.images.len()), Role::Text));
-            facts.push(("goes to", to.0, to.1));
+            facts.push(("destination", to.0, to.1));
         }
     }
     facts.push(expires(plan, (model, keys)));
@@ -50,12 +50,12 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         (true, None) => {
             let size = plan.map(|plan| plan.place.program).filter(|size| *size > 0);
             let size = size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)));
-            ("program", format!("airlift itself is carried for the other side{size}"), Role::Text)
+            ("program", format!("airlift itself, for the other side{size}"), Role::Text)
         }
         (false, _) => ("program", "not carried".to_owned(), Role::Text),
     });
     if model.assembly.keep_going {
-        let words = "! what cannot be had is left out, and the bundle marked incomplete".to_owned();
+        let words = "! what is not available is left out, and the bundle is marked incomplete".to_owned();
         facts.push(("incomplete", words, Role::Warn));
     }
     facts
@@ -65,8 +65,8 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     let (place, totals) = (&plan.place, plan.resolved.totals);
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
     let serial = match place.last_signed {
-        _ if place.goes_on => format!("serial {}, goes on where a run was cut off", place.serial),
-        _ if place.repeats => format!("serial {}, signed already, with the same images", place.serial),
+        _ if place.goes_on => format!("serial {}, resumes an interrupted run", place.serial),
+        _ if place.repeats => format!("serial {}, signed already, same images", place.serial),
         Some(last) => format!("serial {} (signed here last: {last})", place.serial),
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
@@ -74,15 +74,19 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     if place.goes_on && model.assembly.run.is_none() {
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
         let other = if keys { edit() } else { String::new() };
-        facts.push(("", format!("! what was cut off there becomes this list{other}"), Role::Warn));
+        facts.push((
+            "",
+            format!("! the interrupted bundle there is replaced by this list{other}"),
+            Role::Warn,
+        ));
     }
     if place.repeats {
-        let words = "no new serial: what lies there is hashed, and what is wrong fetched again".to_owned();
+        let words = "no new serial: existing files are hashed, damaged ones fetched again".to_owned();
         facts.push(("", words, Role::Text));
     }
     if let (Some(before), Some(chosen)) = (model.left_elsewhere(), &model.chosen) {
         let (name, now) = (&model.assembly.name, &chosen.carrier);
-        let words = format!("! {name} was cut off on {before}; this begins it anew on {now}");
+        let words = format!("! {name} was interrupted on {before}; this starts it again on {now}");
         facts.push(("", words, Role::Warn));
     }
     let content = text::content(totals.images, totals.blobs, Some(place.files));
@@ -90,9 +94,9 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     let size = format!("{}{}", text::bytes(totals.bytes), there(totals.bytes, place));
     facts.push(("size", size, Role::Text));
     facts.push(("time", time(place.to_write, model), Role::Text));
-    facts.push(("goes to", destination(place), Role::Text));
+    facts.push(("destination", destination(place), Role::Text));
     if !place.repeats {
-        facts.push(("before it", previous(place), Role::Text));
+        facts.push(("previous", previous(place), Role::Text));
     }
     for missing in &plan.missing {
         facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
@@ -121,17 +125,17 @@ fn time(bytes: u64, model: &Model) -> String {
     let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s", text::bytes(rate));
     match (model.assembly.rate, model.tested()) {
-        _ if bytes == 0 => format!("nothing is to be written; what is there is hashed{more}"),
+        _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
         (Some(rate @ 1..), _) => {
-            format!("about {} at {} as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
+            format!("about {} at {}, as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
         }
         (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
             let reading = if read_back { bytes.div_ceil(read) } else { 0 };
             let least = span(bytes.div_ceil(write).saturating_add(reading));
             let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
-            format!("at least {least} {how}; the network's rate is not known yet")
+            format!("at least {least} {how}; the network speed is not known yet")
         }
-        _ => "not known yet: nothing was measured here".to_owned(),
+        _ => "not known yet: no measurement on this host".to_owned(),
     }
 }
 
@@ -154,7 +158,7 @@ fn previous(place: &Foreseen) -> String {
             let new = text::bytes(diff.new.bytes);
             format!("serial {}: {}; {new} new", previous.serial, diff.line())
         }
-        None => format!("serial {}, which cannot be read", previous.serial),
+        None => format!("serial {}, not readable", previous.serial),
     }
 }
 
@@ -182,9 +186,9 @@ fn key(model: &Model) -> Fact {
 
 fn read_back(wanted: bool) -> Fact {
     if wanted {
-        ("read back", "every byte from the medium itself, before it is signed".to_owned(), Role::Text)
+        ("read back", "every byte, from the medium itself, before signing".to_owned(), Role::Text)
     } else {
-        let words = "! no: what the medium really keeps stays unknown".to_owned();
+        let words = "! no: nobody knows what the medium really stored".to_owned();
         ("read back", words, Role::Warn)
     }
 }
@@ -279,7 +283,7 @@ impl PlanView<'_> {
             }
         }
         if !fits {
-            let words = format!("   row {} of {}; Up and Down lead to the others", cursor + 1, rows.len());
+            let words = format!("   row {} of {}; Up and Down go to the others", cursor + 1, rows.len());
             let last = line::row(area, area.height.saturating_sub(1));
             line::words(&words, look.style(Role::Warn), last, buffer);
         }

@@ -118,7 +118,7 @@ impl RunView<'_> {
             });
             own.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
         };
-        let to_come = if self.job.running() { "to come" } else { "did not begin" };
+        let to_come = if self.job.running() { "waiting" } else { "not started" };
         let parts = [("+ ok", names(true)), (to_come, names(false))];
         let parts = parts.iter().filter(|(_, names)| !names.is_empty());
         parts.map(|(what, names)| format!(" {what}: {names}  ")).collect()
@@ -148,11 +148,11 @@ impl RunView<'_> {
     fn phase(&self, (wanted, name): (Phase, &str), area: Rect, look: &Look, buffer: &mut Buffer) {
         let JobSpec::Pack(spec) = &self.job.spec else { return };
         let before = match (wanted, standing(self.job)) {
-            (Phase::ReadBack, _) if !spec.read_back => "not wanted: what the medium keeps stays unknown",
-            (Phase::Sign, Standing::Running) => "waits: the signature is written last",
+            (Phase::ReadBack, _) if !spec.read_back => "off: nobody knows what the medium really stored",
+            (Phase::Sign, Standing::Running) => "waiting: the signature is written last",
             (Phase::Sign, Standing::Failed | Standing::Stopped) => "nothing was signed",
             (_, Standing::Running) => "waits",
-            _ => "did not begin",
+            _ => "not started",
         };
         let view = self.of(wanted);
         phase(
@@ -167,12 +167,11 @@ impl RunView<'_> {
     fn outcome(&self, (gone, keymap): (Option<&str>, &Keymap), columns: usize) -> Vec<(String, Role)> {
         let lines = match &self.job.ended {
             None if self.job.stopping => {
-                vec![("! stopping at the next safe point; what is done is kept".to_owned(), Role::Warn)]
+                vec![("! stopping at the next safe point; finished work is kept".to_owned(), Role::Warn)]
             }
-            None if self.job.paused => vec![(format!("! paused; {} goes on", keymap.says(Act::Pause)), Role::Warn)],
+            None if self.job.paused => vec![(format!("! paused; {} resumes", keymap.says(Act::Pause)), Role::Warn)],
             None if self.differs() => vec![(
-                "! What was read back differs: the stick is failing or a fake, more often than not. Reading goes on \
-                 to find every bad file; nothing will be signed."
+                "! Data read back differs: usually a failing or fake medium. Reading continues to find every bad file; nothing will be signed."
                     .to_owned(),
                 Role::Fail,
             )],
@@ -180,7 +179,7 @@ impl RunView<'_> {
             Some(Ended::Succeeded(report)) => succeeded(report, keymap),
             Some(Ended::Cancelled) => vec![(
                 format!(
-                    "! stopped; what is done is kept and nothing was signed. {} goes on",
+                    "! stopped; finished work is kept, nothing was signed. {} resumes",
                     keymap.says(Act::Pack)
                 ),
                 Role::Warn,
@@ -188,15 +187,15 @@ impl RunView<'_> {
             Some(Ended::Failed(failure)) => {
                 let mut lines = words::failure(failure, keymap);
                 lines.retain(|(words, _)| !words.is_empty());
-                let again = "what is there is hashed, the rest is fetched";
+                let again = "existing files are hashed, the rest is fetched";
                 let retry = keymap.says(Act::Retry);
                 let next = format!("{retry} does the same again: {again}");
                 match gone {
                     // What the medium did is the reason, whatever it made the pack stumble over.
                     Some(gone) => {
-                        let words = format!("! {gone}: what was written lies there, nothing was signed");
+                        let words = format!("! {gone}: the written files are on it, nothing was signed");
                         lines.insert(0, (words, Role::Fail));
-                        lines.insert(1, (format!("next: put it back: {retry} goes on; {again}"), Role::Text));
+                        lines.insert(1, (format!("next: plug it in again, then {retry} resumes; {again}"), Role::Text));
                     }
                     None => lines.push((next, Role::Text)),
                 }

@@ -132,7 +132,7 @@ impl Browse {
         match found {
             Found::Repositories(host, answer) if *host == self.host => match answer {
                 Ok(repositories) if repositories.is_empty() => {
-                    let words = format!("{host} answered, and has no repository that it would list.");
+                    let words = format!("{host} answered, but lists no repositories.");
                     cx.open(Page::plain("Nothing there", [words]));
                 }
                 Ok(repositories) => {
@@ -143,9 +143,7 @@ impl Browse {
                     // Below the reason waits the question again.
                     self.ask(&format!("{host}/"), cx);
                     let mut failure = failure.clone();
-                    failure.hints.push(format!(
-                        "where {host} lists no repositories, type {host}/REPOSITORY to see the tags of one"
-                    ));
+                    failure.hints.push(format!("type {host}/REPOSITORY to see the tags of a repository"));
                     cx.open(words::failure_page(
                         "The repositories could not be listed",
                         &failure,
@@ -175,7 +173,7 @@ impl Browse {
         let note = |tag: &str| if listed.contains(tag) { "on the list" } else { "" };
         let items = self.tags.iter().map(|tag| Item::new(tag.as_str(), note(tag))).collect();
         let title = format!("{} tags of {repository}", self.tags.len());
-        cx.open(Choose::new(TAGS, &title, items).several([]).or_cursor().or_say("it has no tag"));
+        cx.open(Choose::new(TAGS, &title, items).several([]).or_cursor().or_say("it has no tags"));
     }
 }
 

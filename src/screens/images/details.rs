@@ -31,7 +31,7 @@ pub(super) fn page(image: &Image, checked: Option<&Checked>, keymap: &Keymap) ->
             resolved(view, &mut lines);
         }
         Some(Checked::Failed(failed)) => refused(failed, keymap, &mut lines),
-        Some(Checked::Running) => lines.push(row("registry", "is being asked")),
+        Some(Checked::Running) => lines.push(row("registry", "asking")),
         None => {
             let (there, ask) = (keymap.says(Act::ImagesNext), keymap.says(Act::Resolve));
             lines.push(row("registry", &format!("not asked yet: {there} here, then {ask} on Verify asks")));

@@ -101,8 +101,8 @@ impl Fix {
                 self.tags.retain(|tag| tag != own);
                 // Those that stay come first.
                 self.tags.sort_by_key(|tag| moves(tag));
-                let note = |tag: &String| if moves(tag) { "moves, too" } else { "" };
-                let pin = Item::new(format!("pin what {own} names now"), "by its digest");
+                let note = |tag: &String| if moves(tag) { "also moves" } else { "" };
+                let pin = Item::new(format!("pin what {own} points to now"), "by its digest");
                 let items = self.tags.iter().map(|tag| Item::new(tag.as_str(), note(tag)));
                 let title = format!("Instead of {}:{own}", reference.name());
                 cx.open(Choose::new(TAG, &title, std::iter::once(pin).chain(items).collect()));
@@ -118,7 +118,7 @@ impl Fix {
             }
             Found::Digest(asked, Err(failure)) if *asked == reference => {
                 self.reference = None;
-                cx.open(words::failure_page("The digest could not be asked for", failure, &cx.model.keymap));
+                cx.open(words::failure_page("The digest could not be looked up", failure, &cx.model.keymap));
             }
             _ => {}
         }
@@ -135,7 +135,7 @@ impl Fix {
             Some(0) => match known_digest(&cx.model.picked, &reference) {
                 Some(text) => self.write(&text, list, cx),
                 None => {
-                    let what = format!("asking what {reference} names now");
+                    let what = format!("asking what {reference} points to now");
                     cx.wait(ASK_DIGEST, "Pin the digest", &what, Query::Digest(reference));
                 }
             },

@@ -33,22 +33,24 @@ impl Load {
     pub(super) fn begin(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::ImagesLoad => {
-                let help = "One reference in a line; # begins a comment.";
+                let help = "One reference per line; # starts a comment.";
                 cx.open(Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(cx)));
             }
             Act::ImagesManifests => {
                 let help = "A YAML or JSON file, or a directory with everything below it.";
-                cx.open(Path::new(MANIFESTS, "Images of manifests", help, Wanted::Any).at(&beside(cx)));
+                cx.open(Path::new(MANIFESTS, "Images from manifests", help, Wanted::Any).at(&beside(cx)));
             }
             _ => {
                 self.versions = kubeadm::known().unwrap_or_default();
                 let mut items: Vec<Item> = self
                     .versions
                     .iter()
-                    .map(|version| Item::new(version.as_str(), "newest patch in the table"))
+                    .map(|version| Item::new(version.as_str(), "newest known patch release"))
                     .collect();
-                items.push(Item::new("another version ...", "to be typed"));
-                cx.open(Choose::new(VERSION, "Images of which Kubernetes?", items).or_typed(version));
+                items.push(Item::new("another version ...", "type it"));
+                cx.open(
+                    Choose::new(VERSION, "Images for which Kubernetes version?", items).or_typed(version),
+                );
             }
         }
     }
@@ -60,8 +62,9 @@ impl Load {
             (VERSION, Answer::Rows(rows)) => match rows.first().and_then(|row| self.versions.get(*row)) {
                 Some(version) => ask(Act::ImagesKubeadm, Source::Kubeadm(version.clone()), cx),
                 None => {
-                    let help = "As in 1.31 or v1.31.2. A kubeadm of that version on PATH is asked, too.";
-                    cx.open(Input::new(OTHER_VERSION, "Images of which Kubernetes?", help));
+                    let help =
+                        "As in 1.31 or v1.31.2. If a kubeadm of that version is on PATH, it is asked too.";
+                    cx.open(Input::new(OTHER_VERSION, "Images for which Kubernetes version?", help));
                 }
             },
             (VERSION | OTHER_VERSION, Answer::Text(text)) => {
@@ -137,7 +140,7 @@ fn unsure(candidates: &[Candidate]) -> Choose {
         Item::new(candidate.text.as_str(), format!("{}{note}", candidate.origin))
     };
     let items = candidates.iter().map(item).collect();
-    Choose::new(UNSURE, "These only look like images: mark those that are", items).several([])
+    Choose::new(UNSURE, "These may be images: mark the ones that are", items).several([])
 }
 
 /// What could not be read, and what is worth knowing.

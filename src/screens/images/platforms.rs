@@ -39,9 +39,9 @@ impl Platforms {
         let note = |row: usize| COMMON.get(row).map_or("typed before", |(_, note)| note);
         let mut items: Vec<Item> =
             self.offered.iter().enumerate().map(|(row, one)| Item::new(one.to_string(), note(row))).collect();
-        items.push(Item::new("another ...", "to be typed"));
+        items.push(Item::new("another ...", "type it"));
         let marked = self.offered.iter().enumerate().filter(|(_, one)| now.contains(one)).map(|(row, _)| row);
-        cx.open(Choose::new(MARKED, "Platforms; none marked carries all of them", items).several(marked));
+        cx.open(Choose::new(MARKED, "Platforms (none marked: carry all)", items).several(marked));
     }
 
     pub(super) fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
@@ -49,8 +49,7 @@ impl Platforms {
             (MARKED, Answer::Rows(rows)) => {
                 self.chosen = rows.iter().filter_map(|row| self.offered.get(*row).cloned()).collect();
                 if rows.contains(&self.offered.len()) {
-                    let help = "OS/ARCHITECTURE, or OS/ARCHITECTURE/VARIANT as in linux/arm/v7; several with \
-                                blanks between them.";
+                    let help = "OS/ARCHITECTURE, or OS/ARCHITECTURE/VARIANT as in linux/arm/v7; several separated by spaces.";
                     cx.open(Input::new(TYPED, "Other platforms", help).checked(|text| parse(text).map(drop)));
                 } else {
                     self.set(cx);

@@ -148,7 +148,7 @@ pub(super) fn status(model: &Model) -> String {
         words.push(format!("{open} to fix"));
     }
     if picked.checked.bytes() > 0 {
-        words.push(format!("{} in all, shared blobs counted once", text::bytes(picked.checked.bytes())));
+        words.push(format!("{} in total, shared blobs counted once", text::bytes(picked.checked.bytes())));
     }
     words.push(picked.platform_words());
     words.join(", ")
@@ -157,15 +157,18 @@ pub(super) fn status(model: &Model) -> String {
 /// An empty list teaches the ways to fill it.
 fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let lines = [
-        (None, "Nothing is picked yet. Ways to begin:"),
+        (None, "No images yet. Ways to start:"),
         (None, ""),
         (Some(Act::ImagesAdd), "type a reference, as in nginx:1.25.3; or paste lines of them right here"),
-        (Some(Act::ImagesLoad), "load a list file, one reference in a line"),
+        (Some(Act::ImagesLoad), "load a list file, one reference per line"),
         (Some(Act::ImagesKubeadm), "the images of a Kubernetes version, as kubeadm needs them"),
-        (Some(Act::ImagesManifests), "the images that Kubernetes manifests name: a file, or a directory"),
+        (Some(Act::ImagesManifests), "images from Kubernetes manifests: a file or a directory"),
         (Some(Act::ImagesBrowse), "browse a registry: repositories, then tags"),
         (None, ""),
-        (Some(Act::ImagesPlatforms), "choose platforms; all that an image offers are carried otherwise"),
+        (
+            Some(Act::ImagesPlatforms),
+            "choose platforms; without a choice all platforms of an image are carried",
+        ),
     ];
     for (at, (key, words)) in (1u16..).zip(lines) {
         let place = line::row(area, at);

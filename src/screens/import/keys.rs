@@ -44,7 +44,7 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
     let busy = || model.why_busy();
     let planning = || model.running().is_some_and(|job| job.act == Act::ImportPlan);
     match act {
-        Act::Import | Act::ImportPlan if planning() => Some("the plan is being worked out".to_owned()),
+        Act::Import | Act::ImportPlan if planning() => Some("planning is still running".to_owned()),
         Act::Import if model.gap.import.run.is_some() => busy(),
         Act::Import | Act::ImportPlan => busy().or_else(|| model.not_importable()),
         Act::ImportTargets | Act::ImportOther | Act::ImportEdit | Act::Mark | Act::MarkAll | Act::Invert => {

@@ -54,7 +54,7 @@ pub(super) fn phases(job: &JobState, at: Duration, look: &Look, area: Rect, buff
             view
         });
         let view = cut.as_ref().or(view);
-        let before = if job.running() { before } else { "did not begin" };
+        let before = if job.running() { before } else { "not started" };
         let row = PhaseRow { name, view, before, at, standing: standing(job) };
         phase(&row, line::row(area, used), look, buffer);
         used += 1;
@@ -67,7 +67,7 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
     let warn = |words: &str| vec![(words.to_owned(), Role::Warn)];
     let lines = match &job.ended {
         None if job.stopping => warn("! stopping at the next safe point; images that are complete stay"),
-        None if job.paused => warn(&format!("! paused; {} goes on", model.key(Act::Pause))),
+        None if job.paused => warn(&format!("! paused; {} resumes", model.key(Act::Pause))),
         None => Vec::new(),
         Some(Ended::Succeeded(_)) => match model.gap.import.run.as_ref().and_then(|run| run.report()) {
             Some(report) => succeeded(job, report, model),

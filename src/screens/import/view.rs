@@ -46,7 +46,7 @@ pub(super) fn status(model: &Model) -> String {
         }
         Some(_) => {
             let [plan, targets] = [Act::ImportPlan, Act::ImportTargets].map(|act| model.key(act));
-            format!("{plan} plans anew; {targets} chooses other targets")
+            format!("{plan} plans again; {targets} chooses other targets")
         }
         None => marked,
     }

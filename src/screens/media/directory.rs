@@ -25,7 +25,7 @@ pub(super) fn looked_at(place: &Place, cx: &mut Cx<'_>) {
     if let Some(why) = refused {
         let said = lines(place, cx.model.needed());
         let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
-        return cx.open(Page::new("That directory cannot be chosen", lines));
+        return cx.open(Page::new("This directory cannot be used", lines));
     }
     let words: Vec<String> = lines(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
     cx.open(Confirm::new(TAKE, "Assemble in this directory?", words, "Take it"));
@@ -49,13 +49,10 @@ fn lines(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
         Some(medium) => {
             let (name, bus, size) = (title(medium), medium.bus.name(), text::bytes(medium.size));
             lines.push((format!("medium: {name}, {bus}, {size}"), Role::Text));
-            let why = medium
-                .blocked
-                .as_ref()
-                .map(|why| (format!("! {why}: it cannot be carried away"), Role::Warn));
+            let why = medium.blocked.as_ref().map(|why| (format!("! {why}: cannot be removed"), Role::Warn));
             lines.extend(why);
         }
-        None => lines.push(("! on no medium: memory or a network".to_owned(), Role::Warn)),
+        None => lines.push(("! not on a medium: memory or network".to_owned(), Role::Warn)),
     }
     lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
     let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);

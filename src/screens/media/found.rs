@@ -12,10 +12,10 @@ pub(super) fn verdict(report: &CheckReport) -> (String, Role) {
     if found.is_good() {
         let rates =
             format!("{}/s written, {}/s read", text::bytes(found.write_rate), text::bytes(found.read_rate));
-        (format!("+ tested: kept {bytes} of marks spread over {spread}; {rates}"), Role::Ok)
+        (format!("+ tested: {bytes} of test data spread over {spread} read back intact; {rates}"), Role::Ok)
     } else {
         let lost = found.spoilt.all();
-        (format!("x tested: {lost} marks did not come back: do not use it"), Role::Fail)
+        (format!("x tested: {lost} test blocks lost: do not use it"), Role::Fail)
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn found(report: &CheckReport) -> Vec<(String, Role)> {
     ));
     let how = match found.method {
         Method::Direct => "from the device (direct I/O)",
-        Method::CacheDropped => "after dropping the cache, which proves less than direct I/O",
+        Method::CacheDropped => "after dropping the page cache (weaker than direct I/O)",
     };
     lines.push((format!("read    {how}"), Role::Text));
     let spoilt = found.spoilt;
@@ -44,20 +44,19 @@ pub(super) fn found(report: &CheckReport) -> Vec<(String, Role)> {
         );
         lines.push((format!("marks   {words}"), Role::Fail));
         if spoilt.another > 0 {
-            let words = "the device starts over at its real end: it is smaller than it says";
+            let words = "addresses wrap around: the device is smaller than it claims";
             lines.push((format!("x fake  {words}"), Role::Fail));
         }
         lines.push((
-            "next: use another medium; what is on this one may be damaged, too".to_owned(),
+            "next: use another medium; existing data on this one may be damaged".to_owned(),
             Role::Text,
         ));
     }
     if !found.whole {
-        let words =
-            "! not all of the free space was reached: no room could be reserved, or time or room ran out";
+        let words = "! not all free space was tested: out of time or space, or none could be reserved";
         lines.push((words.to_owned(), Role::Warn));
     }
-    let words = "Space between the marks, and space that is taken, was not looked at.";
+    let words = "Space between the test blocks and used space were not tested.";
     lines.push((words.to_owned(), Role::Dim));
     lines
 }

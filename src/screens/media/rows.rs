@@ -123,7 +123,7 @@ impl Line {
         };
         match (blocked, volume) {
             (Some(why), _) => values.push(Value::styled(format!("x {why}"), Role::Dim)),
-            (None, None) => values.push(Value::styled("x nothing that files could be written to", Role::Dim)),
+            (None, None) => values.push(Value::styled("x no writable file system", Role::Dim)),
             (None, Some(volume)) => {
                 values.push(Value::plain(files(volume.file_system.as_ref())));
                 values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
@@ -199,7 +199,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
         None => first.path.display().to_string(),
     };
     let more = if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
-    Some((format!("holds {}: {name}{more}; by their own word", count(found.len(), "bundle")), Role::Text))
+    Some((format!("holds {}: {name}{more}, not verified", count(found.len(), "bundle")), Role::Text))
 }
 
 /// How they stand.
@@ -211,10 +211,10 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
     }
     if let Some(chosen) = &model.chosen {
         return match &chosen.gone {
-            Some(gone) if model.let_go() => (format!("+ {gone}: it can be carried away"), Role::Ok),
+            Some(gone) if model.let_go() => (format!("+ {gone}: safe to remove"), Role::Ok),
             Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
             Some(gone) if chosen.ejected.is_some() => (format!("x {gone}"), Role::Fail),
-            Some(gone) => (format!("x {gone}: put it back, or choose another one"), Role::Fail),
+            Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
                 match model.needed().map(|needed| Fits::of(needed, chosen.free)) {
@@ -228,13 +228,13 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
         };
     }
     let needed = match model.needed() {
-        None => "how much is to be carried is known after step 2".to_owned(),
+        None => "the size of the bundle is known after step 2".to_owned(),
         Some(room) => {
             let images = text::bytes(model.picked.checked.bytes());
             format!("{images} to carry ({} of room)", text::bytes(room))
         }
     };
-    (format!("{needed}; nothing is chosen yet"), Role::Dim)
+    (format!("{needed}; no medium chosen yet"), Role::Dim)
 }
 
 /// What is true of a signed bundle whose medium was taken away without an eject.
@@ -248,9 +248,9 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
     let lines: &[(&str, &str)] = match &model.media {
         None => &[("", "Looking for media ...")],
         Some(_) => &[
-            ("", "No removable medium is here. Plug one in: it appears by itself."),
+            ("", "No removable medium found. Plug one in: it appears automatically."),
             ("", ""),
-            (&other, "takes any directory instead"),
+            (&other, "use a directory instead"),
             (&again, "looks again"),
         ],
     };

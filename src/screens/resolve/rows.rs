@@ -114,10 +114,7 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let verify = model.key(Act::Resolve);
     let words = match () {
         () if all == 0 => {
-            return (
-                format!("Nothing is picked yet: {} goes to the list", model.key(Act::Step1)),
-                Role::Warn,
-            );
+            return (format!("No images yet: press {} for the list", model.key(Act::Step1)), Role::Warn);
         }
         () if counts.ok + counts.failed == 0 => {
             let what = count(all, "reference");
@@ -132,13 +129,13 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
         }
         () if counts.ok + counts.failed < all => {
             format!(
-                "! Stopped: {} of {all} answered{failed}: {verify} begins anew",
+                "! Stopped: {} of {all} answered{failed}: {verify} starts again",
                 counts.ok + counts.failed
             )
         }
         () => format!("{} verified{failed}   {bytes} to carry, each blob once", counts.ok),
     };
-    let warned = if counts.warn > 0 { format!("   {} to look at", counts.warn) } else { String::new() };
+    let warned = if counts.warn > 0 { format!("   {} with warnings", counts.warn) } else { String::new() };
     let role = match counts {
         _ if picked.has_unaccepted() => Role::Fail,
         counts if counts.failed + counts.warn > 0 => Role::Warn,
@@ -177,9 +174,9 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             lines
         }
         Some(Checked::Running) => {
-            vec![(format!("{} is being asked for", image.request.reference), Role::Dim)]
+            vec![(format!("resolving {}", image.request.reference), Role::Dim)]
         }
-        None => vec![(format!("{} was not asked for yet", image.request.reference), Role::Dim)],
+        None => vec![(format!("{} is waiting to be resolved", image.request.reference), Role::Dim)],
     }
 }
 
@@ -187,7 +184,7 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
 fn moved<'a>(outcomes: &'a Outcomes, image: &ImageView) -> Option<(String, &'a Digest)> {
     let reference = image.reference.to_string();
     let since = outcomes.moved_since(&reference).map(|was| (format!("bundle {}", was.bundle), &was.digest));
-    since.or_else(|| Some(("it was verified before".to_owned(), outcomes.moved_from(&reference)?)))
+    since.or_else(|| Some(("the last verification".to_owned(), outcomes.moved_from(&reference)?)))
 }
 
 fn content(image: &ImageView) -> String {
@@ -202,11 +199,8 @@ fn content(image: &ImageView) -> String {
 
 fn signed(image: &ImageView) -> String {
     match image.signatures.len() {
-        0 => "no signature was found beside it".to_owned(),
-        found => format!(
-            "{} found beside it; carried along, not judged here",
-            count(found, "signature or referrer")
-        ),
+        0 => "no signature found".to_owned(),
+        found => format!("{} found; carried along, not verified here", count(found, "signature or referrer")),
     }
 }
 
@@ -236,8 +230,8 @@ pub(super) fn details(model: &Model, row: usize) -> Page {
     match picked.checked(row) {
         Some(Checked::Ok(image)) => resolved(&picked.checked, image, &mut lines),
         Some(Checked::Failed(miss)) => missed(miss, model, &mut lines),
-        Some(Checked::Running) => lines.push(("run   it is being asked for".to_owned(), Role::Current)),
-        None => lines.push(("wait  it was not asked for yet".to_owned(), Role::Dim)),
+        Some(Checked::Running) => lines.push(("run   resolving".to_owned(), Role::Current)),
+        None => lines.push(("wait  waiting to be resolved".to_owned(), Role::Dim)),
     }
     let copied: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let copied = copied.join("\n");
@@ -256,12 +250,12 @@ fn missed(miss: &Miss, model: &Model, lines: &mut Vec<(String, Role)>) {
 
 fn resolved(outcomes: &Outcomes, image: &ImageView, lines: &mut Vec<(String, Role)>) {
     let moved = moved(outcomes, image);
-    lines.push(("digest, full".to_owned(), Role::Dim));
+    lines.push(("digest (full)".to_owned(), Role::Dim));
     lines.push((image.digest.to_string(), Role::Text));
-    lines.push(("and in groups, to compare by eye".to_owned(), Role::Dim));
+    lines.push(("in groups, to compare by eye".to_owned(), Role::Dim));
     lines.extend(grouped(&image.digest).into_iter().map(|line| (format!("  {line}"), Role::Text)));
     if let Some((since, from)) = moved {
-        lines.push((format!("! moved since {since}, when it was"), Role::Warn));
+        lines.push((format!("! moved since {since}; before that"), Role::Warn));
         lines.extend(grouped(from).into_iter().map(|line| (format!("  {line}"), Role::Warn)));
     }
     lines.push((String::new(), Role::Text));

@@ -29,20 +29,20 @@ pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) 
 
 fn facts(model: &Model) -> Vec<Fact> {
     let Some(host) = model.host.as_deref() else {
-        return vec![("host", "looking around ...".to_owned(), Role::Dim)];
+        return vec![("host", "checking this host ...".to_owned(), Role::Dim)];
     };
     // What is wrong comes first, so that a low screen does not cut it off.
     let mut facts: Vec<Fact> =
         host.problems.iter().map(|problem| ("! WARN", problem.clone(), Role::Warn)).collect();
     let damaged = model.interrupted.iter().flat_map(|cuts| &cuts.damaged);
-    facts.extend(damaged.map(|words| ("! WARN", format!("a record of a job: {words}"), Role::Warn)));
+    facts.extend(damaged.map(|words| ("! WARN", format!("a job record: {words}"), Role::Warn)));
     let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
     let key = match &host.key {
         Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),
         None => (format!("none: {} makes one", model.key(Act::KeyGenerate)), Role::Warn),
     };
     let trusted = match host.trusted {
-        0 => "no key yet: bundles of others cannot be verified before one is".to_owned(),
+        0 => "no key yet: a bundle is verified against a trusted key".to_owned(),
         1 => "1 key".to_owned(),
         count => format!("{count} keys"),
     };
@@ -69,7 +69,7 @@ fn chosen(model: &Model) -> Option<Fact> {
         let free = chosen.free.map_or_else(String::new, |free| format!(", {} free then", text::bytes(free)));
         (format!("{}{free}", chosen.path.display()), Role::Text)
     });
-    Some(("goes to", words, role))
+    Some(("destination", words, role))
 }
 
 fn media(model: &Model) -> Vec<Fact> {
@@ -83,7 +83,7 @@ fn media(model: &Model) -> Vec<Fact> {
     if media.is_empty() {
         let words = match model.chosen {
             Some(_) => "none plugged in",
-            None => "none found: plug one in, or choose a directory later",
+            None => "none found: plug one in, or use a directory",
         };
         return vec![("media", words.to_owned(), Role::Text)];
     }

@@ -7,9 +7,9 @@ use crate::tui::model::Side;
 /// The side, and the reason in words.
 pub(super) fn side(host: &HostFacts, media: Option<&MediaReport>) -> (Side, String) {
     if host.default_route {
-        return (Side::Connected, format!("a network is up ({})", host.interfaces.join(", ")));
+        return (Side::Connected, format!("network is up ({})", host.interfaces.join(", ")));
     }
-    let network = "no network leads away from here";
+    let network = "no default route";
     let why = match (bundle(media), host.runtimes.as_slice()) {
         (Some(bundle), _) => format!("{bundle}, {network}"),
         (None, []) => network.to_owned(),
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_way_out_makes_it_the_connected_side_and_all_else_the_other() {
-        let no_way = "no network leads away from here";
+        let no_way = "no default route";
         for (route, runtimes, bundle, expected, why) in [
-            (true, &[][..], None, Side::Connected, "a network is up (eth0)".to_owned()),
-            (true, &["containerd"], Some(true), Side::Connected, "a network is up (eth0)".to_owned()),
+            (true, &[][..], None, Side::Connected, "network is up (eth0)".to_owned()),
+            (true, &["containerd"], Some(true), Side::Connected, "network is up (eth0)".to_owned()),
             (false, &[], None, Side::AirGapped, no_way.to_owned()),
             (false, &[], Some(false), Side::AirGapped, no_way.to_owned()),
             (false, &["k3s", "docker"], Some(false), Side::AirGapped, format!("{no_way}, k3s, docker found")),

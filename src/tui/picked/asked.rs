@@ -82,16 +82,13 @@ impl Picked {
         let counts = self.checked.counts();
         let [list, verify] = [Act::Step1, Act::Step2].map(|step| keymap.says(step));
         Some(match () {
-            () if self.images.is_empty() => format!("the list is empty: {list} goes there"),
+            () if self.images.is_empty() => format!("the list is empty: press {list}"),
             () if self.asked.is_none() => format!("the list is not verified yet: {verify} goes there"),
             () if !self.is_current() => {
                 format!("the list was changed since it was verified: {verify} goes there")
             }
             () if counts.ok + counts.failed < self.images.len() => {
-                format!(
-                    "verifying did not get to its end: {} on Verify begins anew",
-                    keymap.says(Act::Resolve)
-                )
+                format!("verifying was not finished: {} on Verify starts again", keymap.says(Act::Resolve))
             }
             () if counts.ok == 0 => "nothing of the list could be resolved".to_owned(),
             () if self.has_unaccepted() => format!("{} failed: see Verify", counts.failed),

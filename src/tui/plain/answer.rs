@@ -82,7 +82,7 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         Prompt::Several(rows) => several(word, *rows),
         Prompt::Secret if line.is_empty() => keys([Code::Esc]),
         Prompt::Secret => Typed::Messages(vec![Msg::Paste(line.into()), key(Code::Enter)]),
-        Prompt::Wait => Typed::Nothing("still waiting; esc gives it up".to_owned()),
+        Prompt::Wait => Typed::Nothing("still waiting; esc cancels".to_owned()),
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
             (&Prompt::Several(3), "1 7", "rows are 1 to 3"),
             (&Prompt::Secret, " esc", "paste( esc) Enter"),
             (&Prompt::Secret, "", "Esc"),
-            (&Prompt::Wait, "x", "still waiting; esc gives it up"),
+            (&Prompt::Wait, "x", "still waiting; esc cancels"),
         ] {
             assert_eq!(said(prompt, line), expected, "{prompt:?} {line:?}");
         }

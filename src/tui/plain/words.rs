@@ -94,15 +94,15 @@ impl App {
                 return format!("Type a number or a key, then Enter:\n{all}");
             }
             Prompt::Filter => "Type words to filter by, or esc.",
-            Prompt::Line => "Type a line; nothing takes what stands there; esc leaves.",
-            Prompt::Name => "Type the name in full; nothing leaves it.",
-            Prompt::Confirm(1) => "Type yes to do it; anything else leaves it.",
+            Prompt::Line => "Type a line; an empty line keeps what is there; esc cancels.",
+            Prompt::Name => "Type the name in full; an empty line cancels.",
+            Prompt::Confirm(1) => "Type yes to do it; anything else cancels.",
             Prompt::Confirm(_) => {
-                "Type yes or the number of the answer, from 1 after Cancel; anything else leaves it."
+                "Type yes, or the number of the answer (Cancel is not counted); anything else cancels."
             }
-            Prompt::One(_) => "Type a number, or words to filter by; nothing leaves.",
-            Prompt::Several(_) => "Type numbers to mark or unmark, nothing to take them, esc to leave.",
-            Prompt::Secret => "Type it; it is not shown. An empty line leaves, as does Ctrl-D.",
+            Prompt::One(_) => "Type a number, or words to filter by; an empty line cancels.",
+            Prompt::Several(_) => "Type numbers to mark or unmark, an empty line to accept, esc to cancel.",
+            Prompt::Secret => "Type it; it is not shown. An empty line or Ctrl-D cancels.",
             Prompt::Wait => return String::new(),
         };
         format!("{words}\n")

@@ -43,7 +43,7 @@ pub(in crate::cli::commands) fn show(report: &CheckReport, out: &Printer) {
     out.line(format!("marked   {bytes}, spread over {spread} of free space"));
     let how = match found.method {
         Method::Direct => "from the device (direct I/O)",
-        Method::CacheDropped => "after dropping the cache, which proves less than direct I/O",
+        Method::CacheDropped => "after dropping the page cache (weaker than direct I/O)",
     };
     out.line(format!("read     {how}"));
     out.line(format!(
@@ -63,7 +63,7 @@ fn verdict(found: &Found, out: &Printer) {
         let (lost, damaged, another) = (spoilt.lost, spoilt.damaged, spoilt.another);
         out.line(format!("FAIL     {lost} marks lost, {damaged} damaged, {another} overwritten by others"));
         if another > 0 {
-            out.line("         the device starts over at its real end: it is smaller than it says");
+            out.line("         addresses wrap around: the device is smaller than it claims");
         }
     }
     if !found.whole {
