@@ -182,9 +182,12 @@ pub enum ImportError {
     },
 }
 
+/// What else helps where one image cannot go, at the end of a hint.
+pub(super) const OTHERS: &str = "; --keep-going imports the others";
+
 /// What helps where a name is taken.
 pub(super) const TAKEN: &str =
-    "give --replace to let the bundle's image take the name, or --only to leave it out";
+    "--replace lets the bundle's image take the name; --keep-going imports the others";
 
 pub(super) fn shortened(names: &[String]) -> String {
     const SHOWN: usize = 20;
@@ -238,7 +241,7 @@ impl Explain for ImportError {
             }
             Self::Clash(_) => {
                 "nothing was written: keep the source registry in the name with a prefix of {host}, as in \
-                 registry:HOST/{host}, or import them apart with --only"
+                 registry:HOST/{host}, or import them apart, each with --only"
             }
             Self::Conflict { .. } => return vec![format!("nothing was changed: {TAKEN}")],
             Self::Unfit { hint, .. } => hint,

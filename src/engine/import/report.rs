@@ -169,15 +169,22 @@ impl ImportReport {
             for hint in hints {
                 // Said of that image alone, where others were written meanwhile.
                 let rest = hint.strip_prefix("nothing was written: ").filter(|_| !self.dry_run);
-                let way = rest.map_or(hint.clone(), str::to_owned);
+                let way = rest.unwrap_or(&hint);
+                let way =
+                    way.strip_suffix(error::OTHERS).filter(|_| self.keep_going).unwrap_or(way).to_owned();
                 if !ways.contains(&way) {
                     ways.push(way);
                 }
             }
         }
-        let passing = |outcome: &&Outcome| !matches!(outcome.refusal(), Some((Kind::Import, _)));
-        if !self.dry_run && refused.iter().any(passing) {
-            ways.push("the same command does only what is missing".to_owned());
+        let kinds = || refused.iter().filter_map(|outcome| Some(outcome.refusal()?.0));
+        let again = "the same command does only what is missing";
+        // What is damaged or unfit is so the next time, too.
+        if self.dry_run {
+        } else if kinds().any(|kind| !matches!(kind, Kind::Import | Kind::Integrity)) {
+            ways.push(again.to_owned());
+        } else if kinds().any(|kind| kind == Kind::Integrity) {
+            ways.push(format!("with a good copy, {again}"));
         }
         ways
     }
@@ -222,7 +229,13 @@ mod tests {
             hints: vec!["nothing was written: pack it with --platform".to_owned()],
         };
         let cut = || Outcome::Failed { kind: Kind::Network, reason: "r".to_owned(), hints: Vec::new() };
+        let damaged = || Outcome::Failed {
+            kind: Kind::Integrity,
+            reason: "r".to_owned(),
+            hints: vec!["copy it again; --keep-going imports the others".to_owned()],
+        };
         let again = "the same command does only what is missing";
+        let taken_hint = "--replace lets the bundle's image take the name";
         for (dry_run, keep_going, outcomes, kind, hints) in [
             (
                 true,
@@ -231,15 +244,23 @@ mod tests {
                 Kind::Import,
                 vec!["nothing was written: pack it with --platform"],
             ),
-            (true, true, vec![taken(), taken()], Kind::Partial, vec![error::TAKEN]),
+            (true, true, vec![taken(), taken()], Kind::Partial, vec![taken_hint]),
+            (false, true, vec![unfit(), taken()], Kind::Partial, vec!["pack it with --platform", taken_hint]),
+            (false, true, vec![cut()], Kind::Partial, vec![again]),
             (
                 false,
                 true,
-                vec![unfit(), taken()],
+                vec![damaged()],
                 Kind::Partial,
-                vec!["pack it with --platform", error::TAKEN],
+                vec!["copy it again", "with a good copy, the same command does only what is missing"],
             ),
-            (false, true, vec![cut()], Kind::Partial, vec![again]),
+            (
+                true,
+                false,
+                vec![damaged()],
+                Kind::Integrity,
+                vec!["copy it again; --keep-going imports the others"],
+            ),
         ] {
             let error = report(dry_run, keep_going, outcomes).failure().unwrap();
             assert_eq!((error.kind(), error.hints()), (kind, hints.into_iter().map(str::to_owned).collect()));

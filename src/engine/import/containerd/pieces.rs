@@ -141,12 +141,12 @@ impl Picker<'_> {
         let wanted = self.wanted.first().map(ToString::to_string).unwrap_or_default();
         if has.is_empty() {
             let reason = "it is an artifact, not an image that a container can run".to_owned();
-            return self.unfit(reason, "leave it out with --only, or import it into a registry");
+            return self.unfit(reason, "import it into a registry; --keep-going imports the others");
         }
         let reason = format!("the bundle has it for {}, this node runs {wanted}", has.join(", "));
         self.unfit(
             reason,
-            "nothing was written: pack it with --platform for this node, or leave it out with --only",
+            "nothing was written: pack it with --platform for this node; --keep-going imports the others",
         )
     }
 

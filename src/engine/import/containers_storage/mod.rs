@@ -51,10 +51,10 @@ fn single(target: &Target) -> Single {
     Single {
         target: target.to_string(),
         platform: Some(Platform::host()),
-        other_platform: "nothing was written: give --platform OS/ARCH where the store is for another machine, or --only to \
-                         leave the image out",
+        other_platform: "nothing was written: give --platform OS/ARCH where the store is for another machine; \
+                         --keep-going imports the others",
         several: "give --platform OS/ARCH",
-        artifact: "leave it out with --only, or use oci:DIR or a registry, which hold artifacts of any kind",
+        artifact: "oci:DIR and registries hold artifacts of any kind; --keep-going imports the others",
     }
 }
 
@@ -99,7 +99,7 @@ fn by_podman(job: &Job, place: &Place, image: &ImageGraph, planned: Planned) -> 
         target: place.target.to_string(),
         reason: "it has no tag, and podman, which is here without skopeo, gives no name with a digest"
             .to_owned(),
-        hint: "install skopeo, or leave the image out with --only",
+        hint: "install skopeo; --keep-going imports the others",
     };
     refused(job, image, error.into())
 }
@@ -157,7 +157,7 @@ fn fit(job: &Job, place: &Place, image: &ImageGraph) -> Result<Chosen> {
                 "its layer {} stays where its owner keeps it and is not in the bundle",
                 layer.digest
             ),
-            hint: "an image with such a layer cannot be used without a network: leave it out with --only",
+            hint: "an image with such a layer cannot be used without a network; --keep-going imports the others",
         }
         .into()),
     }

@@ -63,8 +63,7 @@ impl Explain for StreamError {
         match self {
             Self::Content { .. } => vec![
                 "the copy on this medium is damaged or was changed: copy or pack it again".to_owned(),
-                "nothing was named after it in the target; --keep-going imports the images without it"
-                    .to_owned(),
+                "nothing was named after it in the target; --keep-going imports the others".to_owned(),
             ],
             Self::Read { source, .. } => source.hints(),
         }
