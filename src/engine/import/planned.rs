@@ -9,7 +9,7 @@ use super::stopped::{first, unwritten};
 use super::{Job, preview, target};
 use crate::domain::import::Target;
 use crate::domain::progress::Event;
-use crate::engine::error::{EngineError, Kind, Result};
+use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 
 /// What is to become of an image in a target.
 #[derive(Clone, Debug)]
@@ -70,7 +70,12 @@ impl Planned {
 pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<Plan>> {
     let (mut plans, mut failed) = (Vec::new(), Vec::new());
     for target in &job.spec.targets {
-        match target::plan(job, target, images).await {
+        // A target is only looked at so far: who wants to stop does not wait for one that does not answer.
+        let planned = tokio::select! {
+            planned = target::plan(job, target, images) => planned,
+            () = job.ctx.cancel.cancelled() => Err(Interrupted.into()),
+        };
+        match planned {
             Ok(plan) => {
                 refuse_conflicts(job, target, images, &plan.images)?;
                 plans.push((target, plan));

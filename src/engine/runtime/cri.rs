@@ -6,7 +6,7 @@ use serde_json::Value;
 use tonic::transport::Channel;
 
 use super::error::RuntimeError;
-use super::grpc::{MAX_MESSAGE, QUICK, Socket};
+use super::grpc::{FIRST, MAX_MESSAGE, QUICK, Socket};
 use super::proto::cri as wire;
 use wire::image_service_client::ImageServiceClient;
 use wire::runtime_service_client::RuntimeServiceClient;
@@ -64,7 +64,7 @@ impl Cri {
     async fn ask_version(&self) -> Result<Version> {
         let request = wire::VersionRequest { version: "v1".to_owned() };
         let call = async { self.runtime.clone().version(request).await };
-        let answer = self.socket.answer("tell its version", QUICK, call).await?.into_inner();
+        let answer = self.socket.answer("tell its version", FIRST, call).await?.into_inner();
         Ok(Version { name: answer.runtime_name, version: answer.runtime_version })
     }
 

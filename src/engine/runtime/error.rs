@@ -1,6 +1,6 @@
 //! Why a runtime does not do what it is asked: each error names its socket and what was asked, and says what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::digest::Digest;
 use crate::engine::error::{Explain, Kind};
@@ -57,6 +57,16 @@ pub enum RuntimeError {
         wanted: &'static str,
         /// What came instead.
         said: String,
+    },
+    /// Somebody listens there and says nothing.
+    #[error("{} takes connections, but did not answer as {wanted} within {seconds} seconds", socket.display())]
+    Mute {
+        /// The path.
+        socket: PathBuf,
+        /// What was looked for: containerd, the CRI.
+        wanted: &'static str,
+        /// The limit.
+        seconds: u64,
     },
     /// A name space that this containerd does not have.
     #[error("{} has no namespace {namespace}; it has {}", socket.display(), listed(present))]
@@ -134,6 +144,17 @@ pub enum RuntimeError {
     },
 }
 
+/// What may be meant by a socket on which nobody answers.
+fn mute(socket: &Path) -> String {
+    let beside = (socket.extension().is_some_and(|end| end == "ttrpc")).then(|| socket.with_extension(""));
+    match beside {
+        Some(grpc) => format!("is this the gRPC socket? containerd's is {}, without .ttrpc", grpc.display()),
+        None => "is this the gRPC socket, as /run/containerd/containerd.sock, not containerd.sock.ttrpc? if it is, the \
+                 runtime hangs: see its journal (journalctl -u containerd)"
+            .to_owned(),
+    }
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -167,11 +188,19 @@ impl Explain for RuntimeError {
     }
 
     fn transient(&self) -> bool {
-        matches!(self, Self::Silent { .. } | Self::Gone { .. } | Self::Slow { .. } | Self::Busy { .. })
+        matches!(
+            self,
+            Self::Silent { .. }
+                | Self::Gone { .. }
+                | Self::Slow { .. }
+                | Self::Mute { .. }
+                | Self::Busy { .. }
+        )
     }
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Mute { socket, .. } => return vec![mute(socket)],
             Self::NoSocket { .. } => {
                 "is the runtime installed and running (systemctl status containerd)? k3s and RKE2 have theirs at \
                  /run/k3s/containerd/containerd.sock: name it as containerd:SOCKET"

@@ -16,6 +16,8 @@ use super::error::{RuntimeError, said};
 pub(super) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long who listens may take to say who that is: nothing is under way yet, and it is little to ask.
+pub(super) const FIRST: Duration = Duration::from_secs(10);
 /// How long a look at what is there may take.
 pub(super) const QUICK: Duration = Duration::from_secs(120);
 
@@ -131,6 +133,9 @@ impl Socket {
             | RuntimeError::Gone { said, .. } => {
                 RuntimeError::Another { socket: self.path.clone(), wanted, said }
             }
+            RuntimeError::Slow { seconds, .. } => {
+                RuntimeError::Mute { socket: self.path.clone(), wanted, seconds }
+            }
             other => other,
         }
     }
@@ -138,7 +143,7 @@ impl Socket {
 
 /// What was said with its cause, each once.
 fn joined(words: String, cause: String) -> String {
-    if cause.starts_with(&words) {
+    if cause.contains(&words) {
         cause
     } else if words.contains(&cause) {
         words
@@ -197,6 +202,7 @@ fn chain(error: &dyn Error) -> String {
 mod tests {
     use super::*;
     use crate::domain::import::KUBELET_NAMESPACE;
+    use crate::engine::error::Explain as _;
     use crate::engine::runtime::containerd::Containerd;
     use crate::engine::runtime::cri::Cri;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -295,12 +301,32 @@ mod tests {
         server.abort();
     }
 
+    #[tokio::test]
+    async fn who_listens_and_never_answers_is_told_within_seconds_with_the_socket_that_may_be_meant() {
+        assert!(FIRST <= Duration::from_secs(10));
+        let channel = || Endpoint::from_static("http://localhost").connect_lazy();
+        for (path, meant) in [
+            ("/run/containerd/containerd.sock.ttrpc", "is /run/containerd/containerd.sock, without .ttrpc"),
+            ("/run/x.sock", "containerd.sock.ttrpc"),
+        ] {
+            let socket = Socket { path: path.into(), channel: channel() };
+            let never = std::future::pending::<std::result::Result<(), Status>>();
+            let slow = socket.answer("tell its version", Duration::from_millis(1), never).await.unwrap_err();
+            let error = socket.another("containerd", slow);
+            assert!(error.to_string().contains("did not answer as containerd"), "{error}");
+            assert!(error.hints()[0].contains(meant), "{:?}", error.hints());
+        }
+    }
+
     #[test]
     fn a_cause_is_said_once() {
         let joined = |words: &str, cause: &str| joined(words.to_owned(), cause.to_owned());
         assert_eq!(joined("transport error", "transport error: broken pipe"), "transport error: broken pipe");
         assert_eq!(joined("reset: broken pipe", "broken pipe"), "reset: broken pipe");
         assert_eq!(joined("reset", "broken pipe"), "reset: broken pipe");
+        let (refused, wrapped) =
+            ("Connection refused (os error 111)", "transport error: Connection refused (os error 111)");
+        assert_eq!(joined(refused, wrapped), wrapped);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tonic::Request;
 
 use super::error::RuntimeError;
-use super::grpc::{MAX_MESSAGE, QUICK, Socket};
+use super::grpc::{FIRST, MAX_MESSAGE, QUICK, Socket};
 use super::proto::{introspection, namespaces, types, version};
 use crate::domain::digest::Digest;
 use crate::domain::import::KUBELET_NAMESPACE;
@@ -145,7 +145,7 @@ impl Containerd {
 
     async fn ask_version(&self) -> Result<String> {
         let mut client = version::version_client::VersionClient::new(self.socket.channel());
-        let answer = self.socket.answer("tell its version", QUICK, client.version(())).await?;
+        let answer = self.socket.answer("tell its version", FIRST, client.version(())).await?;
         Ok(super::error::said(&answer.into_inner().version))
     }
 
