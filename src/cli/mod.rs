@@ -139,7 +139,7 @@ impl Front {
         match end {
             End::Succeeded(report) => Ok(report),
             End::Failed(error) => Err(error.into()),
-            End::Cancelled { .. } => Err(Interrupted.into()),
+            End::Cancelled { left, .. } => Err(left.into_iter().fold(Interrupted.into(), Failure::hint)),
         }
     }
 }

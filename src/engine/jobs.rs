@@ -52,6 +52,8 @@ pub enum End<R> {
     Cancelled {
         /// Whether the same job goes on from where this one stopped.
         resumable: bool,
+        /// What it left behind, and how that is taken back, as far as the job says so.
+        left: Vec<String>,
     },
 }
 
@@ -194,7 +196,7 @@ fn end_of<R>(
     match joined {
         Ok(Ok(report)) => End::Succeeded(report),
         Ok(Err(error)) if cancel.is_cancelled() && error.kind() == Kind::Interrupted => {
-            End::Cancelled { resumable: true }
+            End::Cancelled { resumable: true, left: error.hints() }
         }
         Ok(Err(error)) => End::Failed(error),
         Err(error) => {
@@ -309,7 +311,7 @@ mod tests {
         let id = job.id;
         assert_eq!(manager.running()[0].title, "serve");
         assert!(manager.cancel(id));
-        assert!(matches!(job.end().await, End::Cancelled { resumable: true }));
+        assert!(matches!(job.end().await, End::Cancelled { resumable: true, .. }));
         assert!(!manager.cancel(id));
     }
 

@@ -1,14 +1,18 @@
 //! Targets that change, refuse or share what is imported: said with what it means, and nothing half-written or lost to a power cut.
 
 use std::collections::HashMap;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use airlift::domain::digest::Digest;
 use airlift::domain::media_type as mt;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::hash::sha256;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::hostile::{Hostile, Seen, Step, reply};
@@ -320,4 +324,22 @@ fn several_targets_read_every_layer_of_the_medium_once() {
         let there = root.join("layout/blobs").join(&layer);
         assert_eq!(std::fs::read(bundle.join("blobs").join(&layer)).unwrap(), std::fs::read(there).unwrap());
     }
+}
+
+#[test]
+fn who_waits_for_a_runtime_that_never_answers_is_let_go_at_once() {
+    let Some((world, bundle, _)) = packed() else { return };
+    let socket = world.root.join("containerd.sock.ttrpc");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut command = import(&world, &bundle, &format!("containerd:{}", socket.display()));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first connection only asks whether somebody listens; on the second the question is put.
+    let (_probe, _asked) = (listener.accept().unwrap(), listener.accept().unwrap());
+    let began = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(began.elapsed() < Duration::from_secs(5), "{said}");
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("nothing was written to any target"), "{said}");
 }

@@ -86,7 +86,7 @@ async fn a_pack_is_paused_in_its_fetch_goes_on_and_is_stopped_out_of_a_pause() {
     let mut job = start();
     pause_in_fetch(&manager, &mut job).await;
     assert!(manager.cancel(job.id));
-    assert!(matches!(job.end().await, End::Cancelled { resumable: true }));
+    assert!(matches!(job.end().await, End::Cancelled { resumable: true, .. }));
     let mut job = start();
     pause_in_fetch(&manager, &mut job).await;
     assert!(manager.pause(job.id, false));

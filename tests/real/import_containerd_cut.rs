@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::rig::containerd::{Containerd, Line, succeeded};
@@ -79,6 +80,23 @@ fn a_run_killed_in_the_middle_leaves_no_name_and_the_next_one_goes_on() {
         child.wait().unwrap();
         assert_eq!(names(&containerd), Vec::<String>::new(), "{line:?}");
         large.completes(&containerd);
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_says_which_images_are_in_and_what_takes_them_back() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };
+        let child = large.caught(&containerd);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(130));
+        let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+        let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
+        assert!(said.contains(&format!(": in it: {small}; not in it: {other}")), "{line:?}: {said}");
+        assert!(said.contains("000001.jsonl takes back what was changed"), "{line:?}: {said}");
+        large.world.run(["undo"]).code(0);
+        assert_eq!(names(&containerd), Vec::<String>::new(), "{line:?}");
     }
 }
 

@@ -394,6 +394,22 @@ fn what_was_asked_to_stop_leaves_no_other_program_behind() {
 }
 
 #[test]
+fn what_was_asked_to_stop_says_which_images_are_in_and_that_the_node_knows_no_store() {
+    let Some(node) = node(&[]) else { return };
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("an image is in", || node.listed().len() > 1);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    for words in [": in it: ", "; not in it: ", "storage.conf was not changed"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn a_name_that_is_something_elses_is_kept_unless_told_otherwise() {
     let Some(node) = node(&[]) else { return };
     let skopeo = need("skopeo").unwrap();

@@ -179,6 +179,8 @@ pub(super) struct Changes {
 struct State {
     out: Option<(PathBuf, Box<dyn OutFile>)>,
     known: HashSet<String>,
+    /// Targets with which files of the node were changed.
+    filed: Vec<Target>,
     /// Why the run itself could not be noted.
     unbegun: Option<EngineError>,
 }
@@ -255,6 +257,9 @@ impl Changes {
     ) -> Result<()> {
         let mut new = String::new();
         for noted in changes {
+            if matches!(noted, Noted::File(_)) {
+                state.filed.push(target.clone());
+            }
             let line = Line { target: target.clone(), noted };
             let line = serde_json::to_string(&line).unwrap_or_default();
             if state.known.insert(line.clone()) {
@@ -279,6 +284,11 @@ impl Changes {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = !state.known.is_empty();
         state.out.as_ref().filter(|_| changed).map(|(path, _)| path.clone())
+    }
+
+    /// Whether files of the node were changed with a target.
+    pub(super) fn has_files(&self, target: &Target) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).filed.contains(target)
     }
 
     /// Makes the next file, by number: no clock tells which came last.

@@ -264,7 +264,17 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
 fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
     let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
     let landed: Vec<_> = job.spec.targets.iter().map(|target| job.arrived.landed(target, &names)).collect();
-    let lines: Vec<String> = landed.iter().map(stopped::standing).collect();
+    let mut lines: Vec<String> = landed.iter().map(stopped::standing).collect();
+    if job.spec.node.storage_conf == ConfMode::Edit {
+        let stores =
+            job.spec.targets.iter().filter(|target| matches!(target, Target::ContainersStorage(Some(_))));
+        let unnamed = stores.filter(|target| !job.changes.has_files(target));
+        lines.extend(unnamed.map(|target| {
+            format!(
+                "{target}: storage.conf was not changed; the same command enters the store once all is in it"
+            )
+        }));
+    }
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
     let noted = job.changes.file();
     let undo = noted.map(|file| format!("airlift undo {} takes back what was changed", file.display()));
