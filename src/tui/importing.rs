@@ -67,6 +67,8 @@ pub struct Plan {
     pub outcome: Result<Box<ImportReport>, Failure>,
     /// Where it cannot be told of all targets: what is known of each of them.
     pub foreseen: Vec<Landed>,
+    /// What it warned of.
+    pub warnings: Vec<String>,
 }
 
 impl Plan {

@@ -111,6 +111,7 @@ fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
         bytes_written: written,
         bytes_present: 71_200_000,
         bytes_unpacked: None,
+        bytes_free: None,
         notes: Vec::new(),
         changes: Vec::new(),
         files: Vec::new(),
@@ -970,4 +971,41 @@ fn a_real_bundle_goes_into_a_real_layout_and_is_there_the_second_time() {
     live.until("the plan is there", |desk| desk.app.model.gap.import.planned().is_some());
     let screen = live.desk.screen();
     assert!(screen.contains("all of it is there already"), "{screen}");
+}
+
+#[test]
+fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    desk.keys("o").typed("containerd:/srv/c.sock").keys("Enter");
+    let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+    let into = "containerd:/srv/c.sock";
+    let one = TargetReport {
+        bytes_unpacked: Some(900_000_000),
+        bytes_free: Some(64_000_000),
+        ..outcomes(into, all, 0)
+    };
+    let mut view = JobView::default();
+    for text in ["/srv/c may be too small: its file system has 64.0 MB free", "the clock is not set by anybody"]
+    {
+        view.apply(&Event::Warning { text: text.to_owned() }, Duration::ZERO);
+    }
+    let id = JobId(30);
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    desk.tell(Msg::Ended(id, done(report(true, vec![one]))));
+    let screen = desk.wait(10).screen();
+    let row = screen.lines().find(|line| line.contains(&format!("* {into}"))).unwrap();
+    assert!(row.contains("64.0 MB"), "room is told of a typed socket, too: {screen}");
+    for words in ["! this can be done, with 2 warnings", "! /srv/c may be too small", "1 more, which d shows"] {
+        let folded = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(folded.contains(words), "{words:?} is not in {screen}");
+    }
+    assert!(!screen.contains("are needed"), "said once: {screen}");
+    for key in ["d", "Enter"] {
+        let screen = desk.keys(key).screen();
+        for words in ["! /srv/c may be too small", "! the clock is not set"] {
+            assert!(screen.contains(words), "{key}: {words:?} is not in {screen}");
+        }
+        desk.keys("Esc");
+    }
 }

@@ -170,7 +170,11 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             true => {
                 let unpacked = target.bytes_unpacked.filter(|bytes| *bytes > 0).map(text::bytes);
                 let unpacked = unpacked.map_or_else(String::new, |about| format!(", about {about} unpacked"));
-                format!("nothing was written; at most {written} would be{unpacked}, {present} there already")
+                let free = target.bytes_free.map(text::bytes);
+                let free = free.map_or_else(String::new, |free| format!(", {free} free"));
+                format!(
+                    "nothing was written; at most {written} would be{unpacked}{free}, {present} there already"
+                )
             }
             false => format!("{written} written, {present} there already"),
         });

@@ -131,6 +131,7 @@ struct Written {
     present: u64,
     /// As in [`Plan`], before anything is written.
     unpacked: Option<u64>,
+    free: Option<u64>,
     /// What holds for the whole target.
     general: Vec<String>,
     /// Names that were made or pointed elsewhere, where they can be taken back.
@@ -296,6 +297,7 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         bytes_written: written.written,
         bytes_present: written.present,
         bytes_unpacked: written.unpacked,
+        bytes_free: written.free,
         notes: written.general,
         changes: written.changes,
         files: written.files,

@@ -32,11 +32,13 @@ pub(super) struct Plan {
     pub(super) images: Vec<Planned>,
     /// About how many bytes the layers that it has not come to once unpacked; only of targets that unpack.
     pub(super) unpacked: Option<u64>,
+    /// Bytes free where that goes, where it was looked.
+    pub(super) free: Option<u64>,
 }
 
 impl From<Vec<Planned>> for Plan {
     fn from(images: Vec<Planned>) -> Self {
-        Self { images, unpacked: None }
+        Self { images, unpacked: None, free: None }
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn preview(images: &[ImageGraph], plan: &Plan) -> Written {
         written,
         present,
         unpacked: plan.unpacked,
+        free: plan.free,
         ..Written::default()
     }
 }

@@ -42,6 +42,9 @@ pub struct TargetReport {
     /// In a dry run, about how many bytes the layers that are to be added come to once unpacked; of targets that unpack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_unpacked: Option<u64>,
+    /// In a dry run, bytes free where those go, where it was looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_free: Option<u64>,
     /// What holds for the whole target.
     pub notes: Vec<String>,
     /// Names that were made or pointed elsewhere, as undo takes them; only of targets that can take them back.
@@ -211,6 +214,7 @@ mod tests {
             bytes_written: 0,
             bytes_present: 0,
             bytes_unpacked: None,
+            bytes_free: None,
             notes: Vec::new(),
             changes: Vec::new(),
             files: Vec::new(),

@@ -188,6 +188,7 @@ pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
 
 fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     let all = sums(plan, model);
+    let warnings = warnings(model);
     let [enter, details] = [Act::Import, Act::ImportDetails].map(|act| model.key(act));
     let mut lines = Vec::new();
     if all.add + all.replace + all.there == 0 {
@@ -198,20 +199,20 @@ fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     } else if all.add + all.replace == 0 {
         let words = format!("+ all of it is there already; {enter} has it looked at once more");
         lines.push((words, Role::Ok));
+    } else if warnings.is_empty() {
+        lines.push((format!("+ this can be done: {enter} asks once more; choose Import there"), Role::Ok));
     } else {
-        lines.push((format!("+ this can be done: {enter} asks once more, then imports"), Role::Ok));
+        let mind = words::count(warnings.len(), "warning");
+        let words = format!("! this can be done, with {mind}: {enter} asks once more; choose Import there");
+        lines.push((words, Role::Warn));
     }
     if all.bad > 0 && all.add + all.replace + all.there > 0 {
         lines.push((format!("x {}", left_behind(plan, model, all.bad)), Role::Fail));
     }
-    lines.extend(
-        plan.targets.iter().filter_map(|target| tight(target, model)).map(|words| (words, Role::Warn)),
-    );
-    let warnings: Vec<String> = warnings(model).collect();
     if let Some(first) = warnings.first() {
         let more = match warnings.len() {
             1 => String::new(),
-            count => format!("; {} more, which {enter} shows", count - 1),
+            count => format!("; {} more, which {details} shows", count - 1),
         };
         lines.push((format!("! {first}{more}"), Role::Warn));
     }
@@ -243,8 +244,11 @@ fn needed(target: &TargetReport, model: &Model) -> u64 {
     all.min(model.gap.said().map_or(u64::MAX, |said| said.report.totals.bytes))
 }
 
-/// That there may not be room enough.
+/// That there may not be room enough, where nobody nearer to it looked: what did, warns by itself.
 fn tight(target: &TargetReport, model: &Model) -> Option<String> {
+    if target.bytes_free.is_some() {
+        return None;
+    }
     let offered = model.gap.import.offered();
     let free = offered.iter().find(|one| one.target == target.target)?.free?;
     let (carried, unpacked) = (needed(target, model), target.bytes_unpacked.unwrap_or(0));
@@ -255,7 +259,7 @@ fn tight(target: &TargetReport, model: &Model) -> Option<String> {
     };
     (needed > free).then(|| {
         let (needed, free) = (text::bytes(needed), text::bytes(free));
-        format!("! {}: up to {needed} are needed, {free} are free", target.target)
+        format!("{}: up to {needed} are needed, {free} are free", target.target)
     })
 }
 
@@ -265,19 +269,25 @@ fn unpacked(target: &TargetReport) -> String {
     bytes.map_or_else(String::new, |about| format!(", about {about} unpacked"))
 }
 
-/// What is to be known of the chosen targets.
-pub(super) fn warnings(model: &Model) -> impl Iterator<Item = String> {
-    let chosen: Vec<Offered> = model
-        .gap
-        .import
-        .offered()
-        .into_iter()
-        .filter(|one| model.gap.import.marked.contains(&one.target))
-        .collect();
-    chosen.into_iter().flat_map(|one| {
+/// What is to be known before the start: what the plan warns of, that there may not be room, and what holds for the chosen
+/// targets.
+pub(super) fn warnings(model: &Model) -> Vec<String> {
+    let import = &model.gap.import;
+    let told = import.plan.iter().flat_map(|plan| plan.warnings.iter().cloned());
+    let planned = import.planned().into_iter().flat_map(|plan| &plan.targets);
+    let room = planned.filter_map(|target| tight(target, model));
+    let chosen = import.offered().into_iter().filter(|one| import.marked.contains(&one.target));
+    let of_target = |one: Offered| {
         let target = one.target.to_string();
         one.warnings.into_iter().map(move |warning| format!("{target}: {warning}"))
-    })
+    };
+    told.chain(room).chain(chosen.flat_map(of_target)).collect()
+}
+
+/// A file of the node that is changed, its diff a line each.
+pub(super) fn changed(file: &FileChange) -> Vec<String> {
+    let lines = file.diff.iter().map(|line| format!("  {line}"));
+    std::iter::once(format!("Changes {}:", file.path.display())).chain(lines).collect()
 }
 
 /// The plan as it is asked about.
@@ -287,6 +297,7 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
     let (wanted, targets) = (import.wanted(all).count(), words::count(plan.targets.len(), "target"));
     let mut words =
         vec![format!("{}: {wanted} of {} into {targets}.", plan.name, words::count(all.len(), "image"))];
+    words.extend(warnings(model).into_iter().map(|warning| format!("! {warning}")));
     for target in &plan.targets {
         let offered = import.offered().into_iter().find(|one| one.target == target.target);
         let free = offered.and_then(|one| one.free);
@@ -297,11 +308,8 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
             _ => format!("; up to {} to write{}{free}", text::bytes(needed(target, model)), unpacked(target)),
         };
         words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
-        words.extend(tight(target, model));
-        let file = |file: &FileChange| format!("Changes {}: {}", file.path.display(), file.diff.join(" "));
-        words.extend(target.files.iter().map(file));
+        words.extend(target.files.iter().flat_map(changed));
     }
-    words.extend(warnings(model).map(|warning| format!("! {warning}")));
     let runtimes = plan.targets.iter().any(|target| {
         matches!(target.target, Target::Containerd(_) | Target::ContainersStorage(_) | Target::K3s(_))
     });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::plan::{Lines, changed, warnings};
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
@@ -268,7 +269,20 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
         lines.extend(answers(target, there).map(answer));
         lines.extend(there.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
     }
+    if report.dry_run {
+        lines.extend(of_all(model));
+    }
     Page::new("Image", lines).copying(image.digest.to_string())
+}
+
+/// What a plan has to say of all its images: what to mind, and the files of the node that it changes.
+fn of_all(model: &Model) -> Lines {
+    let warnings = warnings(model).into_iter().map(|warning| (format!("! {warning}"), Role::Warn));
+    let targets = model.gap.import.planned().into_iter().flat_map(|plan| &plan.targets);
+    let files = targets.flat_map(|target| &target.files).flat_map(changed).map(|words| (words, Role::Text));
+    let all: Lines = warnings.chain(files).collect();
+    let heading = [(String::new(), Role::Text), ("The whole import".to_owned(), Role::Title)];
+    heading.into_iter().filter(|_| !all.is_empty()).chain(all.clone()).collect()
 }
 
 /// Why there is no run and no plan to speak of.

@@ -130,5 +130,6 @@ fn planned(spec: &ImportJob, job: &JobState) -> Option<Plan> {
         Ended::Failed(failure) => Err(failure),
         Ended::Cancelled => return None,
     };
-    Some(Plan { job: spec.clone(), outcome, foreseen: job.view.landed.clone() })
+    let (foreseen, warnings) = (job.view.landed.clone(), job.view.warnings.clone());
+    Some(Plan { job: spec.clone(), outcome, foreseen, warnings })
 }

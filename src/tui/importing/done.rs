@@ -93,6 +93,7 @@ pub(super) fn broken_off(
             bytes_written: 0,
             bytes_present: 0,
             bytes_unpacked: None,
+            bytes_free: None,
             notes: if whole { Vec::new() } else { vec![note] },
             changes: Vec::new(),
             files: Vec::new(),

@@ -43,7 +43,7 @@ impl Importing {
                     why: "typed by you".to_owned(),
                     warnings: Vec::new(),
                     ready: true,
-                    free: self.free_at(target),
+                    free: self.free_at(target).or_else(|| self.told_free(target)),
                 });
             }
         }
@@ -77,7 +77,13 @@ impl Importing {
             state.push_str(", kubelet's");
         }
         let free = runtime.and_then(|runtime| runtime.free).or_else(|| self.free_at(&target));
+        let free = free.or_else(|| self.told_free(&target));
         Offered { target, state, why, warnings, ready, free }
+    }
+
+    /// What the plan found to be free there.
+    fn told_free(&self, target: &Target) -> Option<u64> {
+        self.planned()?.targets.iter().find(|planned| planned.target == *target)?.bytes_free
     }
 
     fn free_at(&self, target: &Target) -> Option<u64> {
@@ -89,9 +95,11 @@ impl Importing {
 /// The directory or file that a target is, where it is one.
 fn place(target: &Target) -> Option<&Path> {
     match target {
-        Target::Layout(path) | Target::OciArchive(path) | Target::DockerArchive(path) | Target::K3s(path) => {
-            Some(path)
-        }
+        Target::Layout(path)
+        | Target::OciArchive(path)
+        | Target::DockerArchive(path)
+        | Target::K3s(path)
+        | Target::ContainersStorage(Some(path)) => Some(path),
         _ => None,
     }
 }

@@ -126,16 +126,20 @@ pub(super) async fn plan(
             Err(error) => return Err(error),
         });
     }
-    let (unpacked, warning) = room(job, survey, adding).await?;
+    let (unpacked, (free, warning)) = room(job, survey, adding).await?;
     if let Some(warning) = warning {
         job.ctx.warn(warning);
     }
-    Ok(Plan { images: planned, unpacked: Some(unpacked) })
+    Ok(Plan { images: planned, unpacked: Some(unpacked), free })
 }
 
 /// Fails where the blobs of what is to be added do not fit; gives about how many bytes its layers come to once unpacked,
-/// and what is to be said of that.
-async fn room(job: &Job, survey: Survey, adding: Vec<Arc<Pieces>>) -> Result<(u64, Option<String>)> {
+/// what is free for them, and what is to be said of that.
+async fn room(
+    job: &Job,
+    survey: Survey,
+    adding: Vec<Arc<Pieces>>,
+) -> Result<(u64, (Option<u64>, Option<String>))> {
     let job = job.clone();
     blocking(move || {
         let (mut seen, mut chains) = (std::collections::HashSet::new(), std::collections::HashSet::new());

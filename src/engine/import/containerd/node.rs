@@ -69,8 +69,13 @@ impl Node {
     }
 
     /// Fails where so many bytes of blobs cannot be put. How large layers are unpacked is an estimate: where they may not
-    /// fit, that is said. Blocks.
-    pub(super) fn room(&self, ctx: &JobCtx, blobs: u64, unpacked: u64) -> Result<Option<String>> {
+    /// fit, that is said, behind the bytes that are free for them. Blocks.
+    pub(super) fn room(
+        &self,
+        ctx: &JobCtx,
+        blobs: u64,
+        unpacked: u64,
+    ) -> Result<(Option<u64>, Option<String>)> {
         let free = |path: &Option<PathBuf>| {
             // A directory of another name space cannot be asked from here; the daemon will say when it is full.
             path.as_ref().and_then(|path| ctx.files.space(path).ok()?.free.map(|free| (path.clone(), free)))
@@ -84,14 +89,16 @@ impl Node {
             _ => false,
         };
         let needed = if shared { blobs.saturating_add(unpacked) } else { unpacked };
-        Ok(layers.filter(|(_, free)| needed > *free).map(|(path, free)| {
+        let known = layers.as_ref().or(content.as_ref()).map(|(_, free)| *free);
+        let tight = layers.filter(|(_, free)| needed > *free).map(|(path, free)| {
             format!(
                 "{} may be too small: with the layers unpacked it comes to about {}, its file system has {} free",
                 path.display(),
                 text::bytes(needed),
                 text::bytes(free)
             )
-        }))
+        });
+        Ok((known, tight))
     }
 
     /// Has everything on disk that containerd wrote, and gives what is not proved to be, in words.
@@ -192,8 +199,9 @@ mod tests {
             unpacked: path,
         };
         let ctx = JobCtx::silent();
-        assert_eq!(node.room(&ctx, 1, 1).unwrap(), None);
-        let said = node.room(&ctx, 1, u64::MAX).unwrap().unwrap();
+        let (free, said) = node.room(&ctx, 1, 1).unwrap();
+        assert!(free.is_some_and(|free| free > 0) && said.is_none(), "{free:?}, {said:?}");
+        let said = node.room(&ctx, 1, u64::MAX).unwrap().1.unwrap();
         assert!(said.contains("may be too small"), "{said}");
         let refused = node.room(&ctx, u64::MAX, 1).unwrap_err();
         assert_eq!(refused.kind(), crate::engine::error::Kind::Space);

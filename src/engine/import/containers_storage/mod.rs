@@ -64,7 +64,7 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
         // No image is touched, so that none can be in the way.
         return Ok(vec![Planned::Skip; images.len()].into());
     }
-    let (place, planned, unpacked) = {
+    let (place, planned, (unpacked, free)) = {
         let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
         blocking(move || {
             let place = Place::find(&job, directory.as_deref())?;
@@ -74,8 +74,8 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
             };
             let planned = images.iter().map(|image| plan_one(&job, &place, &there, image));
             let planned = planned.collect::<Result<Vec<_>>>()?;
-            let unpacked = room::room(&job, &place, &there, &images, &planned)?;
-            Ok((place, planned, Some(unpacked)))
+            let room = room::room(&job, &place, &there, &images, &planned)?;
+            Ok((place, planned, room))
         })
         .await?
     };
@@ -86,7 +86,7 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
         } else {
             planned
         };
-    Ok(Plan { images, unpacked })
+    Ok(Plan { images, unpacked: Some(unpacked), free })
 }
 
 /// What was planned of an image, where podman has to do it.

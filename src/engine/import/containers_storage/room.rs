@@ -23,14 +23,14 @@ struct Needs {
 }
 
 /// Fails where what is to be added surely does not fit, and says where it may not; about how many bytes it comes to once
-/// unpacked. Blocks.
+/// unpacked, and how many are free. Blocks.
 pub(super) fn room(
     job: &Job,
     place: &Place,
     there: &There,
     images: &[ImageGraph],
     planned: &[Planned],
-) -> Result<u64> {
+) -> Result<(u64, Option<u64>)> {
     let (mut needs, mut seen) = (Needs::default(), HashSet::new());
     for (image, _) in images.iter().zip(planned).filter(|(_, planned)| todo(planned)) {
         let chosen = fit(job, place, image)?;
@@ -59,7 +59,7 @@ pub(super) fn room(
             job.ctx.warn(format!("{} may be too small: {words}", place.directory.display()));
         }
     }
-    Ok(needs.unpacked)
+    Ok((needs.unpacked, free))
 }
 
 impl Needs {
