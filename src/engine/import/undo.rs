@@ -271,6 +271,9 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let mut targets = Vec::new();
     for made in kept.targets.into_iter().filter(|made| !made.is_empty()) {
         ctx.check()?;
+        if !spec.dry_run {
+            ctx.say(Event::Note { text: begun(&made) });
+        }
         targets.push(one(made, &later, spec.dry_run, ctx).await?);
     }
     if targets.is_empty() {
@@ -328,6 +331,14 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
         }
     }
     Ok(Undone { target, names, files })
+}
+
+/// What is about to be taken back of a target.
+fn begun(made: &Made) -> String {
+    let some = |count: usize, what| (count > 0).then(|| text::count(count as u64, what));
+    let (names, files) = (made.changes.len(), made.files.len() + made.archives.len());
+    let parts: Vec<String> = [some(names, "name"), some(files, "file")].into_iter().flatten().collect();
+    format!("taking back {} of {}", parts.join(" and "), made.target)
 }
 
 /// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.

@@ -1,7 +1,7 @@
 //! The keys of the import: which matter most as it stands, why one does nothing, and what a retry would do.
 
 use super::rows::Line;
-use super::view::shown;
+use super::view::{shown, undoing};
 use crate::actions::Act;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
@@ -10,7 +10,7 @@ use crate::tui::msg::Ended;
 
 /// The keys that matter most now.
 pub(super) fn footer(model: &Model) -> Vec<Act> {
-    match shown(model) {
+    match undoing(model).or_else(|| shown(model)) {
         Some(job) if job.running() => {
             vec![Act::ImportDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back]
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::plan::{Lines, changed, warnings};
+use super::view::undoing;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
@@ -56,6 +57,10 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     let import = &model.gap.import;
     let running = model.running().filter(|job| job.act == Act::Import);
     let all = images(model).iter().enumerate();
+    if undoing(model).is_some() {
+        // What is there is only known again when that is over.
+        return all.map(|(at, _)| line(at, UNKNOWN, String::new())).collect();
+    }
     let mut lines: Vec<Line> = match (running, &import.run) {
         (Some(job), _) => {
             let list = &job.view.items.list;

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::plan::{outlook, targets};
 use super::rows::images;
-use super::run::{outcome, phases};
+use super::run::{outcome, phases, taking_back};
 use super::{Import, list};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -29,6 +29,11 @@ pub(super) fn shown(model: &Model) -> Option<&JobState> {
     running.or_else(|| model.gap.import.run.as_ref().map(|run| &run.job))
 }
 
+/// What was imported is being taken back.
+pub(super) fn undoing(model: &Model) -> Option<&JobState> {
+    model.running().filter(|job| job.act == Act::ImportUndo)
+}
+
 /// The line above the footer.
 pub(super) fn status(model: &Model) -> String {
     let import = &model.gap.import;
@@ -37,8 +42,11 @@ pub(super) fn status(model: &Model) -> String {
         0 => format!("all of {}; {} picks some", words::count(all, "image"), model.key(Act::Mark)),
         some => format!("{some} of {} marked", words::count(all, "image")),
     };
-    match shown(model) {
+    match undoing(model).or_else(|| shown(model)) {
         Some(job) if job.stopping && job.running() => "stopping at a safe point ...".to_owned(),
+        Some(job) if job.running() && job.act == Act::ImportUndo => {
+            format!("taking back; {} shows the log", model.key(Act::Logs))
+        }
         Some(job) if job.running() => {
             let retries =
                 if job.view.retries > 0 { format!("; retries: {}", job.view.retries) } else { String::new() };
@@ -57,14 +65,15 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
     let columns = usize::from(area.width).saturating_sub(2);
     line::words(&head(model), look.style(Role::Title), line::row(area, 0), buffer);
     let mut at = 1;
-    let outlook = match shown(model) {
-        Some(job) => {
+    let outlook = match (undoing(model), shown(model)) {
+        (Some(undo), _) => taking_back(undo, model, columns),
+        (None, Some(job)) => {
             let took = model.gap.import.run.as_ref().filter(|_| !job.running());
             let since = took.map_or_else(|| model.at.saturating_sub(job.began), |run: &Run| run.took);
             at += phases(job, since, look, line::below(area, at), buffer);
             outcome(job, model, columns)
         }
-        None => {
+        (None, None) => {
             at += targets(model, look, line::below(area, at), buffer);
             outlook(model, columns)
         }
