@@ -158,7 +158,7 @@ impl App {
         self.later.dialogs.retain(other);
     }
 
-    fn close(&mut self, question: Question) {
+    pub(super) fn close(&mut self, question: Question) {
         self.dialogs.retain(|dialog| dialog.question() != Some(question));
         self.later.dialogs.retain(|dialog| dialog.question() != Some(question));
     }

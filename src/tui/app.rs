@@ -223,6 +223,7 @@ impl App {
         let Some(act) = act else { return };
         self.model.assembled();
         self.model.imported();
+        self.nothing_to_stop();
         if self.waiting {
             // The question went with the job.
             self.waiting = false;

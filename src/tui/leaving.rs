@@ -4,7 +4,7 @@ use super::app::App;
 use super::job;
 use super::msg::Effect;
 use crate::actions::Act;
-use crate::dialogs::Confirm;
+use crate::dialogs::{Confirm, Dialog};
 
 impl App {
     /// Ctrl-C: the first asks, the second stops the job safely and leaves.
@@ -80,13 +80,24 @@ impl App {
         }
     }
 
+    /// The job ended while that was asked: there is nothing to stop any more.
+    pub(super) fn nothing_to_stop(&mut self) {
+        let asks = |dialog: &Dialog| dialog.question() == Some(Act::Stop.into());
+        if self.dialogs.iter().any(asks) {
+            self.close(Act::Stop.into());
+            self.say("the job ended before it was stopped");
+        }
+    }
+
     /// Asks whether the job is to stop.
     pub(super) fn confirm_stop(&mut self) {
-        let words = vec![
+        let mut words = vec![
             "The job stops at the next safe point. Its work is kept; the same job resumes from there."
                 .to_owned(),
-            "A stopped job signs nothing.".to_owned(),
         ];
+        if self.model.running().is_some_and(|job| job.act == Act::Pack) {
+            words.push("A stopped job signs nothing.".to_owned());
+        }
         self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());
     }
 }
