@@ -50,6 +50,8 @@ pub struct Choose {
     list: List,
     marked: Option<BTreeSet<usize>>,
     or_cursor: bool,
+    /// Whether marks were set or taken away: from then on they alone count.
+    touched: bool,
     or_typed: Option<Check>,
     /// Why what is typed was not taken.
     refused: Option<String>,
@@ -68,6 +70,7 @@ impl Choose {
             list: List::default(),
             marked: None,
             or_cursor: false,
+            touched: false,
             or_typed: None,
             refused: None,
             empty: "nothing here".to_owned(),
@@ -90,7 +93,7 @@ impl Choose {
         self
     }
 
-    /// Where none is marked, the row under the cursor is the one that is meant.
+    /// Where none is marked nor was, the row under the cursor is the one that is meant.
     #[must_use]
     pub const fn or_cursor(mut self) -> Self {
         self.or_cursor = true;
@@ -138,12 +141,18 @@ impl Choose {
         {
             marked.insert(row);
         }
+        self.touched = true;
         self.list.go(Move::Down);
+    }
+
+    /// Whether Enter takes the row under the cursor although it is not marked.
+    fn takes_cursor(&self) -> bool {
+        self.or_cursor && !self.touched
     }
 
     fn entered(&mut self) -> Reply {
         let rows: Vec<usize> = match (&self.marked, self.list.row()) {
-            (Some(marked), Some(row)) if marked.is_empty() && self.or_cursor => vec![row],
+            (Some(marked), Some(row)) if marked.is_empty() && self.takes_cursor() => vec![row],
             // Where several can be marked, what is marked counts and the cursor alone does not.
             (Some(marked), _) => marked.iter().copied().collect(),
             (None, Some(row)) => vec![row],
@@ -229,7 +238,7 @@ impl Window for Choose {
         }
         let take = match self.marked.as_ref().map(BTreeSet::len) {
             None => "select".to_owned(),
-            Some(0) if self.or_cursor => "select this one".to_owned(),
+            Some(0) if self.takes_cursor() => "select this one".to_owned(),
             Some(0) => "select none".to_owned(),
             Some(1) => "select the marked one".to_owned(),
             Some(marked) => format!("select the {marked} marked"),
@@ -330,6 +339,18 @@ mod tests {
             panic!()
         };
         assert_eq!(typed, "v1.31.2");
+    }
+
+    #[test]
+    fn where_the_last_mark_was_taken_away_no_row_is_meant() {
+        let unmark = || {
+            let mut choose = choose().several([0]).or_cursor();
+            press(&mut choose, Key::char(' '));
+            press(&mut choose, Key::plain(Code::Enter))
+        };
+        assert_eq!(rows(unmark()), [0; 0]);
+        let mut none = choose().several([]).or_cursor();
+        assert_eq!(rows(press(&mut none, Key::plain(Code::Enter))), [0]);
     }
 
     #[test]

@@ -104,10 +104,15 @@ impl Default for Importing {
 }
 
 impl Importing {
-    /// Another bundle: where to stays as it was chosen, all else is as at first.
+    /// Another bundle: what was typed is listed, but only what this node has stays chosen; all else is as at first.
     pub fn begin_anew(&mut self) {
         let before = std::mem::take(self);
-        let Self { node, free, typed, marked, touched, noted, .. } = before;
+        let Self { node, free, typed, mut marked, touched, noted, .. } = before;
+        marked.retain(|target| !typed.contains(target));
+        let touched = touched && !marked.is_empty();
+        if let (Some(node), false) = (&node, touched) {
+            marked = kubelets(node).into_iter().collect();
+        }
         *self = Self { node, free, typed, marked, touched, noted, ..Self::default() };
     }
 
@@ -125,8 +130,18 @@ impl Importing {
         self.node = Some(node);
     }
 
-    /// Adds a target that was typed, and chooses it.
+    /// Targets that were typed and cannot be asked.
+    pub fn refused(&self) -> impl Iterator<Item = &Target> {
+        let refused = |target: &&Target| self.plan.as_ref().is_some_and(|plan| plan.is_refused(target));
+        self.typed.iter().filter(refused)
+    }
+
+    /// Adds a target that was typed, and chooses it, in the place of those that were typed and refused.
     pub fn add(&mut self, target: Target) {
+        let refused: Vec<Target> = self.refused().filter(|refused| **refused != target).cloned().collect();
+        for list in [&mut self.typed, &mut self.marked] {
+            list.retain(|known| !refused.contains(known));
+        }
         if !self.offered().iter().any(|offered| offered.target == target) {
             self.typed.push(target.clone());
         }
@@ -141,9 +156,9 @@ impl Importing {
         let listed = self.listed();
         self.touched = true;
         self.marked = rows.iter().filter_map(|row| listed.get(*row)).map(|one| one.target.clone()).collect();
-        let (plan, marked) = (&self.plan, &self.marked);
-        let refused = |target: &Target| plan.as_ref().is_some_and(|plan| plan.is_refused(target));
-        self.typed.retain(|target| marked.contains(target) || !refused(target));
+        let refused: Vec<Target> = self.refused().cloned().collect();
+        let marked = &self.marked;
+        self.typed.retain(|target| marked.contains(target) || !refused.contains(target));
     }
 
     /// The namespace of the first containerd that is chosen.

@@ -408,7 +408,8 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     let screen = desk.screen();
     assert!(screen.lines().any(|line| line.contains("> unpack") && line.contains(NAMES[3])), "{screen}");
     desk.keys("p x");
-    assert!(desk.screen().contains("Stop the job?"));
+    let screen = desk.screen();
+    assert!(screen.contains("Stop the job?") && !screen.contains("signs nothing"), "{screen}");
     desk.keys("Right Enter");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(50)))));
     desk.tell(Msg::Ended(JobId(50), Ended::Cancelled));
@@ -917,6 +918,15 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
     );
     desk.keys("u Right Enter");
     assert_eq!(desk.app.model.state(Place::Import), StepState::Running);
+    let mut view = JobView::default();
+    let text = "taking back 3 names of containerd".to_owned();
+    view.apply(&Event::Note { text: text.clone() }, Duration::ZERO);
+    desk.tell(Msg::Job(JobId(70), Arc::new(view)));
+    let screen = desk.wait(10).screen();
+    for words in ["taking back what was imported, for 10 s", &text, "x stop"] {
+        assert!(screen.contains(words), "{words:?} is not in {screen}");
+    }
+    assert!(!screen.contains("every image is where it was wanted") && !screen.contains("u undo"), "{screen}");
     take_back(&mut desk);
     assert!(desk.screen().contains("removed: docker.io/library/nginx:1.25.3"), "{}", desk.screen());
     assert!(desk.app.model.gap.import.done.is_none());
@@ -986,7 +996,8 @@ fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
         ..outcomes(into, all, 0)
     };
     let mut view = JobView::default();
-    for text in ["/srv/c may be too small: its file system has 64.0 MB free", "the clock is not set by anybody"]
+    for text in
+        ["/srv/c may be too small: its file system has 64.0 MB free", "the clock is not set by anybody"]
     {
         view.apply(&Event::Warning { text: text.to_owned() }, Duration::ZERO);
     }
@@ -996,7 +1007,8 @@ fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
     let screen = desk.wait(10).screen();
     let row = screen.lines().find(|line| line.contains(&format!("* {into}"))).unwrap();
     assert!(row.contains("64.0 MB"), "room is told of a typed socket, too: {screen}");
-    for words in ["! this can be done, with 2 warnings", "! /srv/c may be too small", "1 more, which d shows"] {
+    for words in ["! this can be done, with 2 warnings", "! /srv/c may be too small", "1 more, which d shows"]
+    {
         let folded = screen.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(folded.contains(words), "{words:?} is not in {screen}");
     }
@@ -1008,4 +1020,63 @@ fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
         }
         desk.keys("Esc");
     }
+}
+
+#[test]
+fn the_question_whether_to_stop_goes_with_the_job() {
+    let mut desk = under_way();
+    desk.keys("x").tell(Msg::Ended(JobId(50), done(all_there())));
+    let screen = desk.screen();
+    assert!(!screen.contains("Stop the job?"), "{screen}");
+    assert!(screen.contains("the job ended before it was stopped"), "{screen}");
+}
+
+/// A plan that a mistyped target is in the way of.
+fn mistyped(desk: &mut Desk, into: &str) {
+    desk.keys("o").typed(into).keys("Enter");
+    looked(desk, node());
+    let refused = Landed {
+        target: target(into),
+        there: Vec::new(),
+        added: Vec::new(),
+        missing: Vec::new(),
+        reason: Some("there is no socket".to_owned()),
+    };
+    let mut view = JobView::default();
+    view.apply(&Event::Landed(refused), Duration::ZERO);
+    let id = JobId(desk.job().0 + 20);
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    desk.tell(Msg::Ended(id, Ended::Failed(Failure::new(Kind::Import, "there is no socket /run/x"))));
+    desk.wait(10);
+}
+
+#[test]
+fn a_mistyped_target_is_taken_away_or_has_another_put_in_its_place() {
+    let wrong = "containerd:/run/containred.sock";
+    let mut desk = entered();
+    looked(&mut desk, node());
+    mistyped(&mut desk, wrong);
+    let screen = desk.screen();
+    assert!(screen.contains("x refused") && screen.contains("o types another in"), "{screen}");
+    desk.keys("o").typed(LAYOUT).keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains(&format!("this replaces {wrong}, which was refused")), "{screen}");
+    assert_eq!(desk.app.model.gap.import.marked, [target(LAYOUT)]);
+    let mut desk = entered();
+    looked(&mut desk, node());
+    mistyped(&mut desk, wrong);
+    desk.keys("t Space Enter");
+    let import = &desk.app.model.gap.import;
+    assert!(import.marked.is_empty(), "no other row was meant: {:?}", import.marked);
+    assert!(!import.offered().iter().any(|one| one.target == target(wrong)), "it is forgotten");
+}
+
+#[test]
+fn what_was_typed_for_one_bundle_is_not_where_to_of_the_next() {
+    let mut desk = planned();
+    desk.app.model.gap.choose("/media/op/OTHER/site-43".into());
+    let import = &desk.app.model.gap.import;
+    assert!(import.marked.is_empty(), "{:?}", import.marked);
+    let offered: Vec<Target> = import.offered().into_iter().map(|one| one.target).collect();
+    assert_eq!(offered, [target("k3s"), target(REGISTRY), target(LAYOUT)], "they are still to be had");
 }

@@ -115,7 +115,12 @@ fn of_any_form(text: &str) -> Result<(), String> {
 pub(super) fn taken(text: &str, cx: &mut Cx<'_>) -> bool {
     let Ok(target) = text.trim().parse::<Target>() else { return false };
     let home = cx.model.settings.home.clone();
-    cx.model.gap.import.add(at_home(target, home.as_deref()));
+    let target = at_home(target, home.as_deref());
+    let refused = cx.model.gap.import.refused().find(|refused| **refused != target).cloned();
+    if let Some(refused) = refused {
+        cx.say(format!("this replaces {refused}, which was refused"));
+    }
+    cx.model.gap.import.add(target);
     true
 }
 

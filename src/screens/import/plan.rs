@@ -117,11 +117,13 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
             Err(failure) => {
                 let lines =
                     words::failure(failure, &model.keymap).into_iter().filter(|(words, _)| !words.is_empty());
-                let [ask, targets, mark] =
-                    [Act::Import, Act::ImportTargets, Act::Mark].map(|act| model.key(act));
-                let again = format!(
-                    "{ask} asks the targets once more; {targets} chooses others, {mark} fewer images"
-                );
+                let [ask, targets, mark, other] =
+                    [Act::Import, Act::ImportTargets, Act::Mark, Act::ImportOther].map(|act| model.key(act));
+                let ways = match import.refused().next() {
+                    Some(_) => format!("{targets} takes that one away, {other} types another in its place"),
+                    None => format!("{targets} chooses others, {mark} fewer images"),
+                };
+                let again = format!("{ask} asks the targets once more; {ways}");
                 lines.chain([(again, Role::Text)]).collect()
             }
         },
