@@ -231,6 +231,9 @@ impl Explain for crate::domain::plan::PlanError {
             Self::FileLimit { .. } => {
                 "raise it (ulimit -f unlimited) or give --max-file-size so that blobs are split; nothing was written"
             }
+            Self::Space { room, .. } if room.program > 0 => {
+                "free space, use a larger medium, or pack fewer images or platforms; --no-tool leaves this program out; nothing was written"
+            }
             Self::Space { .. } => {
                 "free space, use a larger medium, or pack fewer images or platforms; nothing was written"
             }
@@ -301,5 +304,19 @@ impl Explain for Panicked {
 
     fn hints(&self) -> Vec<String> {
         vec!["please report it with what you did; what was committed before is not affected".to_owned()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::plan::{PlanError, Room};
+
+    #[test]
+    fn a_program_that_does_not_fit_beside_the_images_may_be_left_out() {
+        let hint =
+            |program| PlanError::Space { room: Room { images: 1, program }, free: 1 }.hints().join(" ");
+        assert!(hint(1).contains("--no-tool leaves this program out"), "{}", hint(1));
+        assert!(!hint(0).contains("--no-tool"), "{}", hint(0));
     }
 }

@@ -32,6 +32,7 @@ const TWINS: &[(&str, Act, &str)] = &[
     ("--allow-rollback accepts it", Act::CheckOverride, "on Verify accepts it"),
     ("--keep-going packs what could be read", Act::ResolveNext, "on Verify goes on with what is there"),
     ("--keep-going packs the rest", Act::ResolveNext, "on Verify goes on with the rest"),
+    ("--no-tool leaves this program out", Act::AssembleEdit, "on Assemble leaves this program out"),
     ("or pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
     ("pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
     ("--anew, or D on the Start screen", Act::Forget, "on Start forgets it"),
