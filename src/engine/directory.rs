@@ -29,15 +29,38 @@ pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// The kernel's.
 pub(crate) fn create(files: &dyn Files, directory: &Path) -> FileResult<()> {
+    let missing = missing(files, directory)?;
+    files.create_dir(directory)?;
+    missing.iter().try_for_each(|made| files.sync_dir(above(made)))
+}
+
+/// What of a directory's path is not there yet, the directory itself first.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn missing(files: &dyn Files, directory: &Path) -> FileResult<Vec<PathBuf>> {
     let mut missing = Vec::new();
     for path in directory.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
         if files.stat(path)?.is_some() {
             break;
         }
-        missing.push(path);
+        missing.push(path.to_owned());
     }
-    files.create_dir(directory)?;
-    missing.into_iter().try_for_each(|made| files.sync_dir(above(made)))
+    Ok(missing)
+}
+
+/// Removes directories that a run made and put nothing in, the inner ones first; one with something in it stays.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn remove_empty(files: &dyn Files, made: &[PathBuf]) -> FileResult<()> {
+    for directory in made {
+        if files.entries(directory, 1).is_ok_and(|entries| entries.is_empty()) {
+            files.remove_dir(directory)?;
+            files.sync_dir(above(directory))?;
+        }
+    }
+    Ok(())
 }
 
 /// Holds a directory until the lock is dropped; nothing where another run has it.

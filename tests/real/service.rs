@@ -230,6 +230,41 @@ fn a_root_that_is_none_is_named_and_not_made() {
 }
 
 #[test]
+fn the_plan_names_every_file_and_says_where_the_registry_answers_and_what_containerd_takes_to_ask_it() {
+    let Some(node) = node() else { return };
+    fs::create_dir_all(node.root.join("usr/local/bin")).unwrap();
+    fs::write(node.root.join("usr/local/bin/airlift"), "an older one").unwrap();
+    let before = node.tree();
+    let planned = node.install(&["--dry-run"]).code(0).report();
+    assert_eq!(planned["clients"]["url"], "http://127.0.0.1:5000");
+    assert_eq!(planned["clients"]["references"], 1);
+    node.install(&[]).code(0);
+    let written: Vec<String> = node.tree().into_iter().filter(|line| !before.contains(line)).collect();
+    let named = |line: &str| {
+        let name = line.split(' ').next().unwrap();
+        let paths = |step: &serde_json::Value| {
+            let all = [step["path"].as_str(), step["done"]["backup"].as_str()];
+            all.into_iter().flatten().any(|path| path.strip_prefix('/') == Some(name))
+        };
+        planned["steps"].as_array().unwrap().iter().any(paths)
+    };
+    let unsaid: Vec<&String> = written.iter().filter(|line| !line.ends_with('/') && !named(line)).collect();
+    assert!(written.len() > 5 && unsaid.is_empty(), "{written:?} {unsaid:?}");
+    // In words: where it answers, and what containerd takes to ask it.
+    let (root, bundle) = (node.root.to_str().unwrap(), node.bundle.to_str().unwrap());
+    let plan = ["--install", "--dry-run", "--listen", "127.0.0.1:5001", "--root", root, bundle];
+    let said = Ran::of(node.serve(&plan)).code(0).said();
+    for words in [
+        "airlift-serve.service would answer on http://127.0.0.1:5001: 1 reference of ",
+        "/hosts.toml:",
+        "[host.\"http://127.0.0.1:5001\"]",
+        "/etc/airlift/serve/installed.json  there already",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn what_was_changed_since_stays_and_is_said() {
     let Some(node) = node() else { return };
     node.install(&[]).code(0);

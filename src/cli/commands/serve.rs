@@ -12,6 +12,7 @@ use crate::cli::printer::Printer;
 use crate::domain::job::Places;
 use crate::engine::bundle::verify::Bytes;
 use crate::engine::serve::catalog::Catalog;
+use crate::engine::serve::clients::Clients;
 use crate::engine::serve::listen::Limits;
 use crate::engine::serve::notify::Manager;
 use crate::engine::serve::tls::TlsFiles;
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["uninstall", "allow_rollback"])]
     install: bool,
     /// Take that service away, and nothing else; bundles stay
-    #[arg(long, conflicts_with_all = ["bundles", "listen", "tls_cert", "tls_key"])]
+    #[arg(long, conflicts_with_all = ["listen", "tls_cert", "tls_key"])]
     uninstall: bool,
     /// With --install or --uninstall: the node's root, where that is not this host's; bundles and files are then given
     /// as they are seen from here, DIR/srv/NAME-SERIAL for what the node has at /srv/NAME-SERIAL
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub(in crate::cli) trust: TrustArgs,
 }
 
 impl Args {
@@ -59,6 +60,12 @@ impl Args {
     /// Words that do not go together; there is no home directory to look for what was not given.
     pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
         if self.uninstall {
+            if !self.bundles.is_empty() {
+                let words = "--uninstall takes no bundle: it takes away the service of this node, whatever that serves";
+                return Err(
+                    Failure::usage(words).hint("airlift serve --uninstall; bundles stay where they are")
+                );
+            }
             let spec = UninstallSpec { root: self.root, dry_run: self.dry_run };
             return Ok(Work::Job(JobSpec::ServeUninstall(spec)));
         }
@@ -110,8 +117,13 @@ pub(super) fn show(report: &ServiceReport, out: &Printer) {
     for note in &report.notes {
         out.note(note);
     }
-    if let Some(url) = &report.url {
-        out.line(format!("{} answers on {url}", report.unit));
+    if let Some(clients) = &report.clients {
+        let (url, does) = match &report.url {
+            Some(url) => (url, "answers"),
+            None => (&clients.url, if report.dry_run { "would answer" } else { "is to answer" }),
+        };
+        out.line(format!("{} {does} on {url}: {}", report.unit, clients.count()));
+        clients.setting().into_iter().for_each(|line| out.note(line));
     }
     for command in &report.next {
         out.note(format!("next: {command}"));
@@ -160,19 +172,6 @@ fn announce(out: &Printer, running: &Running, catalog: &Catalog) {
     for reference in catalog.references() {
         out.line(format!("  {reference}"));
     }
-    let host = catalog.hosts().into_iter().next().unwrap_or("docker.io").to_owned();
-    out.note(format!("containerd, in /etc/containerd/certs.d/{host}/hosts.toml:"));
-    // Where it listens on every address, no client can ask for that one.
-    let unspecified = running.address.ip().is_unspecified();
-    let reached = if unspecified {
-        format!("THIS-HOST:{}", running.address.port())
-    } else {
-        running.address.to_string()
-    };
-    out.note(format!("  [host.\"{}\"]", url.replace(&running.address.to_string(), &reached)));
-    out.note("    capabilities = [\"pull\", \"resolve\"]");
-    if let Some(name) = catalog.example() {
-        let insecure = if running.tls { "" } else { " --tls-verify=false" };
-        out.note(format!("podman, by hand: podman pull{insecure} {reached}/{name}"));
-    }
+    let clients = Clients::of(catalog, running.address, running.tls);
+    clients.setting().into_iter().for_each(|line| out.note(line));
 }

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod body;
 pub mod bundle;
 pub mod catalog;
+pub mod clients;
 pub mod layout;
 pub mod listen;
 pub mod notify;

@@ -7,13 +7,15 @@ use super::pieces::{self, Content, Piece, failed};
 use super::record::{Ours, Record};
 use super::{Done, InstallSpec, Root, ServiceReport, Step, checks, systemd};
 use crate::domain::progress::Event;
-use crate::domain::service::{self, CONFIGURATION, LINK, LINK_TO, TRUST, UNIT, UNIT_FILE, Unit};
+use crate::domain::service::{self, CONFIGURATION, LINK, LINK_TO, RECORD, TRUST, UNIT, UNIT_FILE, Unit};
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::contents::running_program;
-use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
+use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::Result;
+use crate::engine::serve::clients::Clients;
+use crate::engine::serve::open_bundles;
 use crate::engine::serve::tls::{TlsFiles, acceptor};
 
 /// Verifies the bundles, writes the service and, where systemd runs the node, starts it and waits until it answers.
@@ -25,10 +27,10 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     root.check()?;
     let unit = unit(&spec, &root)?;
     let text = unit.render().map_err(ServiceError::from)?;
-    for bundle in &spec.bundles {
-        let verified = verify(verification(&spec, bundle), ctx).await?;
-        verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
-    }
+    // All that the service itself will do before it answers.
+    let verifications = spec.bundles.iter().map(|bundle| verification(&spec, bundle)).collect();
+    let catalog = open_bundles(verifications, ctx).await?;
+    catalog.conflicts().iter().for_each(|conflict| ctx.warn(conflict));
     if let Some((certificate, key)) = spec.tls.clone() {
         acceptor(&TlsFiles { certificate, key })?;
     }
@@ -43,8 +45,15 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
         Ok((notes, steps))
     };
     let (notes, steps) = blocking(work).await?;
-    let mut report =
-        ServiceReport { dry_run: spec.dry_run, unit: UNIT, steps, notes, ..ServiceReport::default() };
+    let clients = Some(Clients::of(&catalog, spec.listen, spec.tls.is_some()));
+    let mut report = ServiceReport {
+        dry_run: spec.dry_run,
+        unit: UNIT,
+        steps,
+        notes,
+        clients,
+        ..ServiceReport::default()
+    };
     let commands: [&[&str]; 2] = [&["daemon-reload"], &["restart", UNIT]];
     if live && !spec.dry_run {
         let text = "starting it: it verifies every byte once more before it answers".to_owned();
@@ -117,10 +126,18 @@ fn write(spec: &InstallSpec, root: &Root, all: Vec<Piece>, ctx: &JobCtx) -> Resu
     let before = Record::read(ctx, root)?;
     let old = before.clone().unwrap_or_else(Record::new);
     let steps = all.iter().map(|piece| pieces::foresee(root, &old, piece)).collect::<Result<Vec<_>>>()?;
-    if spec.dry_run {
-        return Ok(steps);
-    }
     let record = planned(root, &old, &all, &steps);
+    let own = match &before {
+        None => Done::Written,
+        Some(before) if *before == record => Done::There,
+        Some(_) => Done::Replaced,
+    };
+    // In the order in which they are written.
+    let said = std::iter::once(Step { path: PathBuf::from(RECORD), done: own });
+    let said = said.chain(steps.iter().cloned()).collect();
+    if spec.dry_run {
+        return Ok(said);
+    }
     let configuration = root.real(Path::new(CONFIGURATION));
     directory::create(&*ctx.files, &configuration)?;
     let locked = || ServiceError::Locked { path: configuration.clone() };
@@ -133,7 +150,7 @@ fn write(spec: &InstallSpec, root: &Root, all: Vec<Piece>, ctx: &JobCtx) -> Resu
         ctx.check()?;
         pieces::put(ctx, root, piece, &step.done)?;
     }
-    Ok(steps)
+    Ok(said)
 }
 
 /// The record as it will be: what was there before and is exactly what would be written stays the operator's own.

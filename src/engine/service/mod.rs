@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::service::{CONFIGURATION, UNIT_FILE};
 use crate::engine::directory;
+use crate::engine::serve::clients::Clients;
 
 pub use error::ServiceError;
 pub use install::install;
@@ -67,6 +68,9 @@ pub struct ServiceReport {
     pub unit: &'static str,
     /// Where the registry answers now; nothing where that was not tried.
     pub url: Option<String>,
+    /// Where it is to answer, and what clients need for that; nothing where it was taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Clients>,
     /// Files and links, in order, as paths of the node.
     pub steps: Vec<Step>,
     /// Commands that were run.

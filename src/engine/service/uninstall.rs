@@ -67,17 +67,12 @@ fn remove_all(ctx: &JobCtx, root: &Root, record: &Record, dry_run: bool) -> Resu
         }
         steps.push(Step { path: ours.path.clone(), done });
     }
+    steps.push(Step { path: PathBuf::from(RECORD), done: Done::Removed });
     if !dry_run {
         ctx.files.remove(&root.real(Path::new(RECORD)))?;
-        for made in inner_first(&record.directories) {
-            // One that others put something in stays.
-            let real = root.real(&made);
-            let empty = ctx.files.entries(&real, 1).is_ok_and(|entries| entries.is_empty());
-            if empty {
-                ctx.files.remove_dir(&real)?;
-                ctx.files.sync_dir(directory::above(&real))?;
-            }
-        }
+        let made: Vec<PathBuf> =
+            inner_first(&record.directories).iter().map(|made| root.real(made)).collect();
+        directory::remove_empty(&*ctx.files, &made)?;
     }
     Ok(steps)
 }
