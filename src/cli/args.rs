@@ -1,6 +1,6 @@
 //! The command line's grammar, and nothing else: flags that work, groups that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -164,6 +164,17 @@ impl Command {
             Self::Man(args) => return Ok(Work::Man(args)),
         };
         spec.map(Work::Job)
+    }
+
+    /// The file that is trusted instead of the usual one, where it verifies.
+    pub fn trust(&self) -> Option<&Path> {
+        let trust = match self {
+            Self::Verify(args) => &args.trust,
+            Self::Import(args) => &args.trust,
+            Self::Serve(args) => &args.trust,
+            _ => return None,
+        };
+        trust.trust.as_deref()
     }
 
     /// The words that chose it, as `ACTIONS` spells them.

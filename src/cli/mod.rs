@@ -9,6 +9,7 @@ mod signals;
 pub mod table;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use self::reporter::Reporter;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::job::Places;
+use crate::domain::shell::shell_words;
 use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Interrupted, Kind};
@@ -101,14 +103,29 @@ async fn tick(reporter: Arc<Reporter>) {
 }
 
 async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
-    match command.work(front.places().as_ref())? {
+    let trust = command.trust().map(Path::to_owned);
+    let done = match command.work(front.places().as_ref())? {
         Work::Job(spec) => front.job(spec).await,
         Work::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
         Work::Node(look) => Box::pin(commands::node::run(look, front)).await,
         Work::MediaList(args) => Box::pin(commands::media::list::run(args, front)).await,
         Work::Man(args) => commands::man::run(args, front).await,
         Work::Completions(args) => commands::completions::run(args, front).await,
+    };
+    done.map_err(|failure| match &trust {
+        Some(file) => trusting(failure, file),
+        None => failure,
+    })
+}
+
+/// Where another file is trusted than the usual one, a key is added to that one.
+fn trusting(mut failure: Failure, file: &Path) -> Failure {
+    const ADD: &str = "airlift key trust FILE.pub";
+    let words = shell_words(&["--trust".to_owned(), file.display().to_string()]);
+    for hint in &mut failure.hints {
+        *hint = hint.replace(ADD, &format!("{ADD} {words}"));
     }
+    failure
 }
 
 impl Front {

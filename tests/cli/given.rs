@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::tempdir;
 
-use crate::support::run;
+use crate::support::{document, run, write};
 
 #[test]
 fn what_is_not_there_is_named_with_a_way_out() {
@@ -40,9 +40,14 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["pack", image, "--to", "file", "--dry-run"], "file is not a directory", "directory of a mounted"),
         (&["sign", "medium/empty", "--key", "none"], "there is no signing key none", "key generate"),
         (&["key", "show", "--key", "none"], "there is no key file none", "key generate"),
-        (&["key", "trust", "none.pub"], "there is no key file none.pub", "key generate"),
+        (&["key", "trust", "none.pub"], "there is no public key file none.pub", "the .pub file that"),
         (&["verify", "medium/empty", "--trust", "none"], "there is no trust file none", "allowed_signers"),
         (&["import", "medium/empty", "--trust", "none", "--into", "oci:x"], "no trust file none", "--trust"),
+        (
+            &["serve", "medium/empty", "--uninstall"],
+            "--uninstall takes no bundle",
+            "airlift serve --uninstall",
+        ),
         (&["verify", "none"], "there is no none", "is the medium mounted"),
         (&["inspect", "none"], "there is no none", "is the medium mounted"),
         (&["diff", "none", "none"], "there is no none", "is the medium mounted"),
@@ -59,6 +64,44 @@ fn what_is_not_there_is_named_with_a_way_out() {
     }
     assert_eq!(fs::read_dir(home.path().join("medium")).unwrap().count(), 1);
     assert!(!home.path().join("none").exists() && !home.path().join("x").exists());
+}
+
+#[test]
+fn a_key_that_is_given_where_another_form_of_it_belongs_is_called_what_it_is() {
+    let home = tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let empty = write(home.path(), &document(1, Vec::new(), Vec::new()));
+    let bundle = empty.to_str().unwrap();
+    assert_eq!(
+        run(home.path(), &["key", "generate", "--key", "eve", "--comment", "eve", "--no-passphrase"]).code,
+        0
+    );
+    fs::copy(at("eve"), at("alone")).unwrap();
+    fs::write(at("own"), "# nobody yet\n").unwrap();
+    for (words, code, said, hint) in [
+        (
+            &["verify", bundle, "--trust", "eve.pub"][..],
+            11,
+            "eve.pub:1 is a public key and nothing else",
+            "airlift key trust eve.pub trusts that key",
+        ),
+        (&["verify", bundle, "--trust", "eve"], 11, "eve: it holds a private key", ""),
+        (&["key", "trust", "eve"], 2, "eve is a private key", "airlift key trust eve.pub"),
+        (&["key", "trust", "alone"], 2, "alone is a private key", "ssh-keygen -y -f alone"),
+        // The file in use is the one that the key has to get into.
+        (
+            &["verify", bundle, "--trust", "own"],
+            11,
+            "not signed",
+            "airlift key trust FILE.pub --trust own adds one",
+        ),
+    ] {
+        let ran = run(home.path(), words);
+        assert_eq!(ran.code, code, "{words:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said) && ran.stderr.contains(hint), "{words:?}: {}", ran.stderr);
+    }
+    assert!(!at(".config/airlift/allowed_signers").exists(), "nobody is trusted by that");
+    assert_eq!(run(home.path(), &["key", "trust", "eve.pub", "--trust", "own"]).code, 0);
 }
 
 #[test]

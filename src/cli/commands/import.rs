@@ -54,7 +54,7 @@ pub struct Args {
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub(in crate::cli) trust: TrustArgs,
 }
 
 /// For containers-storage: the node, and how it comes to read the store

@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub(in crate::cli) trust: TrustArgs,
 }
 
 impl Args {

@@ -9,8 +9,9 @@ use serde::Serialize;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
-use super::keys::{fingerprint, key_id};
+use super::keys::{PRIVATE, fingerprint, key_id};
 use super::validity;
+use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, open_named, read_whole};
@@ -35,6 +36,14 @@ pub enum AllowedError {
         /// What is wrong.
         reason: String,
     },
+    /// A public key alone, as in the file of a key.
+    #[error("{}:{line} is a public key and nothing else, expected a line of an allowed_signers file", path.display())]
+    PublicKey {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
     /// A line that cannot be read; the rest is not used either.
     #[error("{}:{line}: {reason}", path.display())]
     Line {
@@ -58,6 +67,16 @@ impl Explain for AllowedError {
                 "airlift key trust FILE.pub trusts a key; have its fingerprint confirmed by its owner first".to_owned(),
                 "--trust FILE names another allowed_signers file".to_owned(),
             ],
+            Self::PublicKey { path, .. } => {
+                let file = shell_words(&[path.display().to_string()]);
+                vec![
+                    format!(
+                        "airlift key trust {file} trusts that key once its owner has confirmed its fingerprint; --trust is not \
+                         needed for it then"
+                    ),
+                    "in an allowed_signers file, whose key it is stands in front: PRINCIPALS TYPE KEY".to_owned(),
+                ]
+            }
             Self::Line { .. } => vec![
                 "a line is: PRINCIPALS [namespaces=\"…\",valid-after=\"YYYYMMDDZ\",valid-before=\"…\"] TYPE KEY [comment]"
                     .to_owned(),
@@ -155,8 +174,12 @@ impl AllowedSigners {
     /// Reads the text of a trust file; `zone` is for times without `Z`.
     ///
     /// # Errors
-    /// [`AllowedError::Line`]: one line that cannot be read spoils the file, as a half-read policy is none.
+    /// [`AllowedError::Line`] and the like: one line that cannot be read spoils the file, as a half-read policy is none.
     pub fn parse(path: &Path, text: &str, zone: &TimeZone) -> std::result::Result<Self, AllowedError> {
+        if text.contains(PRIVATE) {
+            let reason = "it holds a private key, expected an allowed_signers file".to_owned();
+            return Err(AllowedError::File { path: path.to_owned(), reason });
+        }
         let mut signers = Self { path: path.to_owned(), entries: Vec::new(), notes: Vec::new() };
         for (number, line) in text.lines().enumerate() {
             let number = number + 1;
@@ -167,6 +190,9 @@ impl AllowedSigners {
                     "{}:{number}: certificate authorities are not supported; this line trusts nobody here",
                     path.display()
                 )),
+                Err(_) if PublicKey::from_openssh(line.trim()).is_ok() => {
+                    return Err(AllowedError::PublicKey { path: path.to_owned(), line: number });
+                }
                 Err(reason) => {
                     return Err(AllowedError::Line { path: path.to_owned(), line: number, reason });
                 }

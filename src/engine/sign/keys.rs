@@ -4,7 +4,7 @@ mod error;
 mod generate;
 mod place;
 
-use std::fs::OpenOptions;
+use std::fs::{Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub use place::refuse_on_medium;
 
 /// Bytes of a key file that are read at most; a 16384-bit RSA key has 12 KiB.
 const MAX_KEY: u64 = 64 * 1024;
+/// In the first line of a private key, of whatever form.
+pub(super) const PRIVATE: &str = "PRIVATE KEY-----";
 
 /// Where passphrases come from; the engine never prompts by itself.
 pub trait Passphrases: Send + Sync {
@@ -109,7 +111,7 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
     let text = read_key(path, "private")?;
     let format = |reason: String| KeyError::Format { path: path.to_owned(), expected: "private", reason };
     if !text.contains("BEGIN OPENSSH PRIVATE KEY") {
-        let reason = if text.contains("PRIVATE KEY-----") {
+        let reason = if text.contains(PRIVATE) {
             "it is in an older PEM form"
         } else if PublicKey::from_openssh(&text).is_ok() {
             "it is a public key"
@@ -163,7 +165,7 @@ pub fn load_public(path: &Path) -> Result<PublicKey> {
         expected: "public",
         reason: error.to_string(),
     };
-    if !text.contains("PRIVATE KEY-----") {
+    if !text.contains(PRIVATE) {
         return Ok(PublicKey::from_openssh(text.trim()).map_err(format)?);
     }
     let public = PrivateKey::from_openssh(text.as_str()).map_err(format)?.public_key().clone();
@@ -171,6 +173,22 @@ pub fn load_public(path: &Path) -> Result<PublicKey> {
     let beside = suffixed(path, ".pub");
     let named = beside.exists().then(|| load_public(&beside)).and_then(Result::ok);
     Ok(named.filter(|named| named.key_data() == public.key_data()).unwrap_or(public))
+}
+
+/// The public key of a file that holds nothing else, to be trusted.
+///
+/// # Errors
+/// [`KeyError::Private`] where it is the private half, that it is not there or is no key, or a file error.
+pub fn load_only_public(path: &Path) -> Result<PublicKey> {
+    const HINT: &str =
+        "give the .pub file that the owner of the key handed over, or the key itself: 'ssh-ed25519 AAAA…'";
+    given::check(path, "public key file", HINT)?;
+    let (text, _) = read_text(path, "public")?;
+    if text.contains(PRIVATE) {
+        return Err(KeyError::Private { path: path.to_owned() }.into());
+    }
+    let format = |reason: String| KeyError::Format { path: path.to_owned(), expected: "public", reason };
+    Ok(PublicKey::from_openssh(text.trim()).map_err(|error| format(error.to_string()))?)
 }
 
 /// A public key written out: `ssh-ed25519 AAAA… comment`.
@@ -188,6 +206,16 @@ pub fn parse_public(text: &str) -> std::result::Result<PublicKey, KeyError> {
 
 fn read_key(path: &Path, expected: &'static str) -> Result<Zeroizing<String>> {
     given::check(path, "key file", "airlift key generate makes a key; --key FILE names another one")?;
+    let (text, meta) = read_text(path, expected)?;
+    let mine = meta.uid() == rustix::process::geteuid().as_raw();
+    if text.contains(PRIVATE) && mine && meta.mode() & 0o077 != 0 {
+        return Err(KeyError::Mode { path: path.to_owned(), mode: meta.mode() & 0o7777 }.into());
+    }
+    Ok(text)
+}
+
+/// The text of a key file, whoever may read it, and what else is known of it.
+fn read_text(path: &Path, expected: &'static str) -> Result<(Zeroizing<String>, Metadata)> {
     let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
     let format =
         |reason: &str| KeyError::Format { path: path.to_owned(), expected, reason: reason.to_owned() };
@@ -201,9 +229,5 @@ fn read_key(path: &Path, expected: &'static str) -> Result<Zeroizing<String>> {
     }
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
     file.take(MAX_KEY).read_to_string(&mut text).map_err(failed)?;
-    let mine = meta.uid() == rustix::process::geteuid().as_raw();
-    if text.contains("PRIVATE KEY-----") && mine && meta.mode() & 0o077 != 0 {
-        return Err(KeyError::Mode { path: path.to_owned(), mode: meta.mode() & 0o7777 }.into());
-    }
-    Ok(text)
+    Ok((text, meta))
 }

@@ -125,7 +125,7 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
         let key = if written_out && !path.exists() {
             keys::parse_public(&job.key)?
         } else {
-            keys::load_public(path)?
+            keys::load_only_public(path)?
         };
         let principal = match job.principal {
             Some(principal) => principal,

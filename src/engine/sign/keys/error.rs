@@ -1,7 +1,9 @@
 //! Why a key cannot be used or written, with the way out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::domain::shell::shell_words;
+use crate::engine::directory::suffixed;
 use crate::engine::error::{Explain, Kind};
 
 /// Why a key cannot be used or written.
@@ -28,6 +30,12 @@ pub enum KeyError {
         expected: String,
         /// The key's.
         found: String,
+    },
+    /// The private half where the public one is asked for.
+    #[error("{} is a private key: its public half is what is trusted, and it alone is handed over", path.display())]
+    Private {
+        /// The key file.
+        path: PathBuf,
     },
     /// A private key must not travel with the bundle.
     #[error("{}: a private key must not lie on a medium ({reason})", path.display())]
@@ -93,6 +101,7 @@ impl Explain for KeyError {
             Self::Exists { .. }
             | Self::Comment
             | Self::Nobodys
+            | Self::Private { .. }
             | Self::OnMedium { .. }
             | Self::Format { .. }
             | Self::Text { .. } => Kind::Usage,
@@ -113,6 +122,14 @@ impl Explain for KeyError {
                     .to_owned()
             }
             Self::Nobodys => "give --principal NAME".to_owned(),
+            Self::Private { path } => {
+                let public = suffixed(path, ".pub");
+                if public.exists() {
+                    format!("airlift key trust {}", quoted(&public))
+                } else {
+                    format!("ssh-keygen -y -f {} prints the public half", quoted(path))
+                }
+            }
             Self::OnMedium { .. } => {
                 "keep the key on this host, or in an ssh-agent or security key (--agent)".to_owned()
             }
@@ -136,4 +153,8 @@ impl Explain for KeyError {
         };
         vec![hint]
     }
+}
+
+fn quoted(path: &Path) -> String {
+    shell_words(&[path.display().to_string()])
 }
