@@ -76,12 +76,18 @@ pub fn first_of(warnings: &[String]) -> String {
 /// Characters at the end of a fingerprint that are typed to trust its key.
 pub const ENDS: usize = 8;
 
-impl Signed {
-    /// How the fingerprint ends: what is typed from paper.
-    pub fn fingerprint_end(&self) -> &str {
-        let from = self.fingerprint.char_indices().rev().nth(ENDS - 1).map_or(0, |(at, _)| at);
-        &self.fingerprint[from..]
-    }
+/// What stands in front of [`fingerprint_end`] wherever it is said.
+pub const KEY_ENDS_IN: &str = "key ends in";
+
+/// How a fingerprint ends: what is typed from paper.
+pub fn fingerprint_end(fingerprint: &str) -> &str {
+    let from = fingerprint.char_indices().rev().nth(ENDS - 1).map_or(0, |(at, _)| at);
+    &fingerprint[from..]
+}
+
+/// The same and what it is, as it stands behind [`KEY_ENDS_IN`].
+pub fn ends_in(fingerprint: &str) -> String {
+    format!("{}  (its last {ENDS} characters)", fingerprint_end(fingerprint))
 }
 
 /// One thing that was looked at, or was not.

@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Page, Question};
+use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::engine::error::Kind;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobReport, JobSpec, KeyGenerateJob};
@@ -281,6 +282,7 @@ fn key_page(report: &KeyReport) -> Page {
         (&format!("private      {path}"), Role::Text),
         (&format!("public       {path}.pub"), Role::Text),
         (&format!("fingerprint  {}", report.fingerprint), Role::Title),
+        (&format!("{KEY_ENDS_IN}  {}", ends_in(&report.fingerprint)), Role::Title),
         (&format!("key id       {}", report.key_id), Role::Text),
         ("", Role::Text),
         (

@@ -84,9 +84,11 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     assert!(run(&root, &["key", "generate"], 2).contains("not replaced"));
     let public = format!("{}.pub", key.display());
-    assert!(run(&root, &["key", "show"], 0).contains("SHA256:"));
     let shown = run(&root, &["key", "show"], 0);
     let fingerprint = shown.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap();
+    // What the workstation of the other side asks for.
+    let ends = &fingerprint[fingerprint.len() - 8..];
+    assert!(shown.contains(&format!("key ends in  {ends}  (its last 8 characters)")), "{shown}");
     let wrong = format!("{}AAAAAAAA", &fingerprint[..fingerprint.len() - 8]);
     let refused = run(&root, &["key", "trust", &public, "--fingerprint", &wrong], 11);
     assert!(refused.contains(&wrong) && refused.contains(fingerprint), "{refused}");

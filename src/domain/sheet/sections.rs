@@ -1,6 +1,9 @@
 //! The sections of a report: what each of its parts becomes in rows.
 
-use super::{Carried, Checked, Deed, ENDS, Fact, GROUP, Grade, Imported, Section, Sheet, Step};
+use super::{
+    Carried, Checked, Deed, Fact, GROUP, Grade, Imported, KEY_ENDS_IN, Section, Sheet, Step, ends_in,
+    fingerprint_end,
+};
 use crate::domain::text;
 
 impl Sheet {
@@ -64,9 +67,8 @@ impl Sheet {
             let digits = signed.fingerprint.strip_prefix("SHA256:").unwrap_or(&signed.fingerprint);
             facts.extend(two_rows("key", &text::groups(digits, GROUP), &signed.fingerprint));
             // What the other side asks for, as the groups above break it.
-            let ends = signed.fingerprint_end();
-            facts
-                .push(Fact::new("key ends in", format!("{ends}  (its last {ENDS} characters)")).valued(ends));
+            let ends = fingerprint_end(&signed.fingerprint);
+            facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
         }
         facts
     }

@@ -3,7 +3,7 @@
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
-use crate::domain::sheet::ENDS;
+use crate::domain::sheet::{ENDS, KEY_ENDS_IN};
 use crate::engine::bundle::inspect::Signature;
 use crate::engine::bundle::offer::Said;
 use crate::engine::sign::Outcome;
@@ -69,7 +69,7 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
     // The fingerprint is not shown here again: what is typed has to come from somewhere else.
     let help = format!(
         "From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
-         fingerprint; the report has them as \"key ends in\". Capitals count, blanks do not."
+         fingerprint; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not."
     );
     cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough));
 }

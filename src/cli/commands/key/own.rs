@@ -6,6 +6,7 @@ use crate::cli::args::given_or;
 use crate::cli::keys::SignerArgs;
 use crate::cli::printer::Printer;
 use crate::domain::job::Places;
+use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobSpec, KeyGenerateJob, KeyPlan, KeyShowJob};
 use crate::failure::Failure;
@@ -67,6 +68,7 @@ pub(in crate::cli::commands) fn show_key(report: &KeyReport, out: &Printer) {
     }
     out.line(format!("public       {}", report.public));
     out.line(format!("fingerprint  {}", report.fingerprint));
+    out.line(format!("{KEY_ENDS_IN}  {}", ends_in(&report.fingerprint)));
     out.line(format!("key id       {}", report.key_id));
 }
 
