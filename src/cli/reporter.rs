@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::printer::Printer;
-use crate::domain::progress::Event;
+use crate::domain::alike::{Befallen, told};
+use crate::domain::progress::{Event, Phase};
 use crate::domain::text;
 use crate::domain::view::{JobView, PhaseView};
 use crate::engine::ctx::Report;
@@ -58,6 +59,8 @@ struct State {
     counted: Option<Duration>,
     line: Option<Duration>,
     failing: Option<Failing>,
+    /// References that do not resolve, to be said together by their causes.
+    unresolved: Vec<Befallen>,
 }
 
 impl Reporter {
@@ -87,6 +90,7 @@ impl Reporter {
     pub fn close(&self) {
         let mut state = self.state();
         self.say_failing(&mut state);
+        self.say_unresolved(&mut state);
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
@@ -97,6 +101,10 @@ impl Reporter {
         if let Some(failing) = state.failing.take() {
             self.printer.note(failing.line());
         }
+    }
+
+    fn say_unresolved(&self, state: &mut State) {
+        told(&std::mem::take(&mut state.unresolved)).into_iter().for_each(|line| self.printer.warn(line));
     }
 
     fn failing(&self, state: &mut State, next: Failing) {
@@ -150,12 +158,17 @@ impl Reporter {
                 if let Some(bar) = state.bar.take() {
                     bar.finish_and_clear();
                 }
+                self.say_unresolved(state);
                 if let Some(view) = state.view.phases.iter().rfind(|view| view.phase == *phase) {
                     self.printer.note(view.line(at));
                 }
             }
             Event::Note { text } => self.printer.note(text),
             Event::Warning { text } => self.printer.warn(text),
+            Event::Failed { phase: Phase::Resolve, item, reason } => {
+                let (name, object) = (item.clone(), item.clone());
+                state.unresolved.push(Befallen { name, object, reason: reason.clone() });
+            }
             Event::Failed { item, reason, .. } => self.printer.warn(format!("{item}: {reason}")),
             Event::Retry { item, attempt, reason, wait_ms, .. } => {
                 let host = item.split_once('/').map_or(item.as_str(), |(host, _)| host).to_owned();
@@ -216,7 +229,6 @@ impl Report for Reporter {
 mod tests {
     use super::*;
     use crate::cli::args::Global;
-    use crate::domain::progress::Phase;
 
     fn retry(reporter: &Reporter, item: &str, reason: &str, attempt: u32) -> Option<String> {
         let (item, reason) = (item.to_owned(), reason.to_owned());

@@ -15,6 +15,7 @@ use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
 use super::state::State;
+use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{Missing, check_name};
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
@@ -48,11 +49,13 @@ pub struct PackReport {
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// References that do not resolve.
-    #[error("{} of {asked} references cannot be packed: {}", .failed.len(), .failed.join("; "))]
+    #[error("{count} of {asked} references cannot be packed: {}", .failed.join("; "))]
     Unresolved {
         /// How many were asked for.
         asked: usize,
-        /// Each with its reason.
+        /// How many of them do not.
+        count: usize,
+        /// Each cause with the names that it befell.
         failed: Vec<String>,
         /// Class of the failure, where they all share one.
         kind: Kind,
@@ -220,12 +223,19 @@ async fn resolved(
     Ok((report, assembly))
 }
 
+fn befallen(failed: &Unresolved) -> Befallen {
+    let (name, object) = (failed.request.requested.clone(), failed.request.reference.to_string());
+    Befallen { name, object, reason: failed.error.message() }
+}
+
 fn unresolved(asked: usize, failed: &[Unresolved]) -> PackError {
     let first = failed.first().map(|f| f.error.kind());
+    let befallen: Vec<Befallen> = failed.iter().map(befallen).collect();
     let common = first.filter(|kind| failed.iter().all(|f| f.error.kind() == *kind));
     PackError::Unresolved {
         asked,
-        failed: failed.iter().map(|f| format!("{}: {}", f.request.requested, f.error.message())).collect(),
+        count: failed.len(),
+        failed: told(&befallen),
         kind: common.unwrap_or(Kind::Other),
         hints: failed.first().map(|f| f.error.hints()).unwrap_or_default(),
     }
