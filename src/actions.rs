@@ -196,7 +196,7 @@ actions! {
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
     CheckNext Check "check.next" ["Enter"] Reads - "next" "Continue to the import, or to the report if the bundle must not be used";
-    Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into registries, layouts or archives";
+    Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into containerd, CRI-O/podman, k3s, registries or archives";
     ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose targets: what this node has, and what you typed";
     ImportOther Import "import.other" ["o"] Reads - "other" "Type a target: a registry, a layout, an archive or a runtime";
     ImportNamespace Import "import.namespace" ["n"] Reads - "namespace" "Change the namespace of the chosen containerd; k8s.io is the kubelet's";

@@ -102,7 +102,7 @@ pub enum Command {
     Sign(commands::sign::Args),
     /// Verify signatures, age, file list and every byte of a bundle
     Verify(commands::verify::Args),
-    /// Verify a bundle and import it into registries, layouts or archives
+    /// Verify a bundle and import it into containerd, CRI-O/podman, k3s, registries or archives
     Import(commands::import::Args),
     /// Take back what an import changed: names of images in runtimes of this node, files of the node
     Undo(commands::undo::Args),

@@ -136,11 +136,7 @@ fn read_back(report: &PackReport) -> Checked {
 /// What has to be typed where the bundle arrives; `MOUNT` is for whoever types it.
 fn other_side(name: &str, key_id: &str) -> Vec<Step> {
     let place = format!("MOUNT/{name}");
-    let airlift = |verb: &str, more: &[&str]| {
-        let mut words = vec!["airlift".to_owned(), verb.to_owned(), place.clone()];
-        words.extend(more.iter().map(|word| (*word).to_owned()));
-        shell_words(&words)
-    };
+    let verify = shell_words(&["airlift", "verify", &place].map(str::to_owned));
     let stock = format!(
         "ssh-keygen -Y verify -f allowed_signers -I PRINCIPAL -n airlift-bundle -s airlift/signatures/{key_id}.sig < \
          airlift/manifest.json"
@@ -153,14 +149,31 @@ fn other_side(name: &str, key_id: &str) -> Vec<Step> {
             "Once per key: trust it, with the fingerprint that is on paper",
             "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
-        step("Verify signatures, age, serial, file list and every byte", airlift("verify", &[])),
+        step("Verify signatures, age, serial, file list and every byte", verify),
         step("Or with OpenSSH and coreutils alone, before anything of it is run", format!("cd {place}")),
         step("the signature", stock),
         step("that the signed document means this list (prints one line)", list.to_owned()),
         step("every file", "sha256sum -c airlift/SHA256SUMS".to_owned()),
-        step("Import it", airlift("import", &["--into", "registry:HOST:PORT"])),
-        step("Or serve it as a registry", airlift("serve", &["--listen", "127.0.0.1:5000"])),
     ]
+    .into_iter()
+    .chain(use_it(&place))
+    .collect()
+}
+
+/// What may be done with a verified bundle at `place`: for each kind of node the line that fits it.
+fn use_it(place: &str) -> Vec<Step> {
+    let import = [
+        ("Import it on a node with containerd", "containerd"),
+        ("On a node with CRI-O or podman, into a separate store", "containers-storage:/var/images"),
+        ("On a node of k3s or RKE2", "k3s"),
+        ("Into a registry", "registry:HOST:PORT"),
+    ];
+    let airlift = |verb: &str, option: &str, value: &str| {
+        shell_words(&["airlift", verb, place, option, value].map(str::to_owned))
+    };
+    let imports = import.map(|(what, target)| Step { what, command: airlift("import", "--into", target) });
+    let serve = airlift("serve", "--listen", "127.0.0.1:5000");
+    imports.into_iter().chain([Step { what: "Or serve it as a registry", command: serve }]).collect()
 }
 
 fn images(report: &PackReport) -> Vec<Carried> {
@@ -281,12 +294,6 @@ pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
         (true, false) => (Grade::Warn, format!("{name} is what was signed; {}", first_of(&report.warnings))),
         (true, true) => (Grade::Ok, format!("{name} is what was signed, every byte of it")),
     };
-    let place = report.path.display().to_string();
-    let airlift = |verb: &str, more: &[&str]| {
-        let mut words = vec!["airlift".to_owned(), verb.to_owned(), place.clone()];
-        words.extend(more.iter().map(|word| (*word).to_owned()));
-        shell_words(&words)
-    };
     Sheet {
         format: FORMAT,
         deed: Deed::Verified,
@@ -310,13 +317,7 @@ pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
         imported: Vec::new(),
         warnings: report.warnings.clone(),
         missing: report.missing.clone(),
-        next: vec![
-            Step { what: "Import it", command: airlift("import", &["--into", "registry:HOST:PORT"]) },
-            Step {
-                what: "Or serve it as a registry",
-                command: airlift("serve", &["--listen", "127.0.0.1:5000"]),
-            },
-        ],
+        next: use_it(&report.path.display().to_string()),
         images: Vec::new(),
     }
 }

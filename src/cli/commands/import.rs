@@ -18,7 +18,7 @@ use crate::engine::spec::{ImportJob, JobSpec};
 use crate::engine::storage::change::{ConfMode, NodeSpec};
 use crate::failure::Failure;
 
-/// Verify a bundle and import it into registries, layouts, archives or the node's runtimes
+/// Verify a bundle and import it into containerd, CRI-O/podman, k3s, registries or archives
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle's directory, NAME-SERIAL

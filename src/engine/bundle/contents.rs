@@ -218,6 +218,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_target_that_the_readme_names_can_be_typed() {
+        let text = include_str!("../../../assets/bundle-readme.txt");
+        let named = text
+            .split_once("said what it would take:\n")
+            .unwrap()
+            .1
+            .split_once("\nThe workstation")
+            .unwrap()
+            .0;
+        let targets: Vec<&str> = named
+            .split_whitespace()
+            .filter(|word| {
+                ["containerd", "containers-storage:", "k3s", "registry:"]
+                    .iter()
+                    .any(|kind| word.starts_with(kind))
+            })
+            .map(|word| word.trim_end_matches(','))
+            .collect();
+        for kind in ["containerd", "containers-storage:/var/images", "k3s", "registry:HOST:PORT"] {
+            assert!(targets.contains(&kind), "{kind}: {targets:?}");
+        }
+        for target in targets {
+            let typed = target.replace("PORT", "5000");
+            assert!(typed.parse::<crate::domain::import::Target>().is_ok(), "{typed}");
+        }
+    }
+
+    #[test]
     fn only_an_elf_file_without_interpreter_counts_as_static() {
         assert!(!is_static(b""));
         assert!(!is_static(b"#!/bin/sh\n"));
