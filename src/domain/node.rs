@@ -182,6 +182,8 @@ pub struct NodeFacts {
     pub kubelet: Option<Kubelet>,
     /// SELinux.
     pub selinux: Selinux,
+    /// Whether this user may not write where stores and images directories of the node lie.
+    pub closed: bool,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -239,8 +241,8 @@ impl NodeFacts {
             seen.push(proposal.target.clone());
             new
         });
-        // Stable, so that the kubelet's stays first among those that are ready.
-        proposals.sort_by_key(|proposal| !proposal.ready);
+        // What the kubelet uses is what pods run from, also where it is not ready yet.
+        proposals.sort_by_key(|proposal| (!proposal.kubelet, !proposal.ready));
         proposals
     }
 
@@ -259,7 +261,7 @@ impl NodeFacts {
                 }
                 _ => (format!("containerd:{socket}"), true),
             },
-            RuntimeKind::CriO | RuntimeKind::Podman => ("containers-storage".to_owned(), false),
+            RuntimeKind::CriO | RuntimeKind::Podman => (OWN_STORE.to_owned(), false),
             RuntimeKind::Docker => return None,
         };
         let mut warnings = Vec::new();
@@ -278,7 +280,14 @@ impl NodeFacts {
         if kubelet {
             why.push_str("; the kubelet's runtime");
         }
-        if runtime.listening == Listening::Denied {
+        let store = matches!(runtime.kind, RuntimeKind::CriO | RuntimeKind::Podman);
+        if store {
+            why.push_str(
+                "; a separate store survives the wipe that CRI-O does after a crash, the default one does not",
+            );
+        }
+        let denied = runtime.listening == Listening::Denied || (self.closed && !needs_socket);
+        if denied {
             warnings.push("run this as root".to_owned());
         }
         if needs_socket && matches!(runtime.listening, Listening::Absent | Listening::Silent { .. }) {
@@ -288,6 +297,7 @@ impl NodeFacts {
             warnings.extend(kubelet.warnings());
         }
         let ready = match runtime.listening {
+            _ if denied => false,
             Listening::Answers { .. } => true,
             Listening::Denied => false,
             Listening::Silent { .. } | Listening::Absent => !needs_socket,
@@ -297,6 +307,9 @@ impl NodeFacts {
         Some(Proposal { target, why, socket, kubelet, warnings, ready })
     }
 }
+
+/// The store that is proposed for CRI-O and podman: one that is only read by them.
+const OWN_STORE: &str = "containers-storage:/var/images";
 
 /// Where containerd listens unless it is told otherwise.
 pub const CONTAINERD: &str = "/run/containerd/containerd.sock";
@@ -371,9 +384,28 @@ mod tests {
         };
         let proposals = facts.proposals();
         let typed: Vec<String> = proposals.iter().map(|proposal| proposal.target.to_string()).collect();
-        assert_eq!(typed, ["containerd:/srv/c.sock", "containers-storage", "containerd"]);
+        assert_eq!(typed, ["containerd:/srv/c.sock", OWN_STORE, "containerd"]);
         assert_eq!(proposals[0].why, "containerd 2.1.4 answers at /srv/c.sock; the kubelet's runtime");
         assert!(proposals[0].warnings[0].contains("AlwaysVerify"), "{:?}", proposals[0].warnings);
         assert_eq!((proposals[2].ready, proposals[2].warnings[0].as_str()), (false, "run this as root"));
+        // A user who may not write a store is not offered it as one to be written to now.
+        let closed = NodeFacts { closed: true, ..facts }.proposals();
+        let store = closed.iter().find(|one| one.target.to_string() == OWN_STORE).unwrap();
+        assert!(!store.ready && store.warnings.iter().any(|words| words == "run this as root"), "{store:?}");
+    }
+
+    #[test]
+    fn what_the_kubelet_uses_comes_first_although_another_one_is_ready() {
+        let answers = Listening::Answers { version: None };
+        let facts = NodeFacts {
+            runtimes: vec![
+                runtime(RuntimeKind::CriO, "/run/crio/crio.sock", answers),
+                runtime(RuntimeKind::Containerd, CONTAINERD, Listening::Denied),
+            ],
+            kubelet: Some(kubelet("unix:///run/containerd/containerd.sock")),
+            ..NodeFacts::default()
+        };
+        let typed: Vec<String> = facts.proposals().iter().map(|one| one.target.to_string()).collect();
+        assert_eq!(typed, ["containerd", OWN_STORE]);
     }
 }

@@ -78,7 +78,13 @@ pub async fn find(root: &Path, files: &dyn Files) -> NodeFacts {
     if let Some(kubelet) = &kubelet {
         runtimes.sort_by_key(|runtime| !kubelet.is_on(&runtime.socket));
     }
-    NodeFacts { runtimes, kubelet, selinux, problems }
+    NodeFacts { runtimes, kubelet, selinux, closed: closed(root), problems }
+}
+
+/// Whether this user may not write where stores and images directories lie, /var.
+fn closed(root: &Path) -> bool {
+    let may = rustix::fs::access(root.join("var"), rustix::fs::Access::WRITE_OK);
+    may == Err(rustix::io::Errno::ACCESS)
 }
 
 /// The runtimes that [`find`] finds, by name, and which of them do not run; looks for files and asks nobody.
