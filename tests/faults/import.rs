@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::hostile::{Hostile, Seen, Step, reply};
-use crate::machine::{files_below, strace, tampered, under};
+use crate::machine::{Mount, files_below, strace, tampered, under};
 use crate::rig::world::{Ran, World};
 
 /// A packed image with Docker schema 2 types, and its digest.
@@ -183,6 +183,24 @@ fn an_import_that_ends_early_says_which_images_are_in_which_target() {
         (&whole["there"], &whole["added"], &whole["missing"]),
         (&json!([a, b]), &json!([a, b]), &json!([]))
     );
+}
+
+#[test]
+fn a_layout_without_room_is_refused_and_nothing_of_it_is_left() {
+    let Some(world) = World::start() else { return };
+    let spec = ImageSpec::new(vec![LayerSpec::noise(1, 300_000)]);
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &spec).unwrap());
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    let small = world.root.join("small");
+    std::fs::create_dir(&small).unwrap();
+    let Some(medium) = Mount::tmpfs(&small, "size=64k") else { return };
+    let target = format!("oci:{}", small.join("new/layout").display());
+    let refused = Ran::of(import(&world, &bundle, &target)).code(14).said();
+    assert!(refused.contains("nothing was written"), "{refused}");
+    assert_eq!(std::fs::read_dir(&small).unwrap().count(), 0, "{refused}");
+    medium.remount("size=8m");
+    Ran::of(import(&world, &bundle, &target)).code(0);
+    assert!(small.join("new/layout/index.json").exists());
 }
 
 #[test]

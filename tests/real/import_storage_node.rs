@@ -91,6 +91,19 @@ fn what_could_not_be_taken_back_is_not_done() {
 }
 
 #[test]
+fn a_plan_changes_no_file_of_the_node_where_no_image_would_get_there() {
+    let Some(node) = node(&[]) else { return };
+    let conf = node.conf();
+    let plan = |more: &[&str]| {
+        let ran = import(&node, &conf, &[&["--dry-run", "--only", &node.full(APP)], more].concat());
+        ran.report()["targets"][0]["files"].clone()
+    };
+    assert_eq!(plan(&[])[0]["path"], conf.display().to_string());
+    let files = plan(&["--platform", "linux/s390x"]);
+    assert!(files.as_array().is_none_or(Vec::is_empty), "{files}");
+}
+
+#[test]
 fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first() {
     let Some(node) = node(&[]) else { return };
     let conf = node.conf();

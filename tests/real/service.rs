@@ -258,7 +258,7 @@ fn the_plan_names_every_file_and_says_where_the_registry_answers_and_what_contai
         "airlift-serve.service would answer on http://127.0.0.1:5001: 1 reference of ",
         "/hosts.toml:",
         "[host.\"http://127.0.0.1:5001\"]",
-        "/etc/airlift/serve/installed.json  there already",
+        "/etc/airlift/serve/installed.json  would replace",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

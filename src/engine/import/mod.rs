@@ -190,8 +190,11 @@ pub async fn import(
     let written = if spec.dry_run {
         let mut previews = Vec::new();
         for (target, plan) in spec.targets.iter().zip(&plans) {
-            let (files, general) = target::files(&job, target).await.map_err(unwritten)?;
             let undo = spec.node.storage_conf == ConfMode::Undo;
+            let (files, general) = match undo || plan.brings_any(&spec) {
+                true => target::files(&job, target).await.map_err(unwritten)?,
+                false => (Vec::new(), Vec::new()),
+            };
             let images = if undo { Written::default() } else { preview::preview(&images, plan) };
             previews.push(Written { files, general, ..images });
         }
@@ -236,7 +239,7 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     let changes = Arc::clone(&job.changes);
     blocking(move || changes.ready(noted)).await?;
     let (files, places) = (Arc::clone(&job.ctx.files), targets.clone());
-    let _held = blocking(move || target::hold(&*files, &places)).await?;
+    let holding = blocking(move || target::hold(&*files, &places)).await?;
     let wanted = plans.iter().map(|plan| {
         let images = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
         images.map(|(image, _)| image).collect()
@@ -248,8 +251,11 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
         let job = Job { seat: Some(seat), ..job.clone() };
         target::apply(job, target, Arc::clone(images), plan)
     });
+    let written = join_all(writing).await;
+    let files = Arc::clone(&job.ctx.files);
+    blocking(move || holding.end(&*files)).await?;
     let (mut all, mut failed) = (Vec::new(), Vec::new());
-    for (target, written) in targets.iter().zip(join_all(writing).await) {
+    for (target, written) in targets.iter().zip(written) {
         match written {
             Ok(written) => all.push(written),
             Err(error) => {

@@ -6,7 +6,7 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::stopped::{first, unwritten};
-use super::{Job, preview, target};
+use super::{ImportSpec, Job, preview, target};
 use crate::domain::import::Target;
 use crate::domain::progress::Event;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
@@ -34,6 +34,15 @@ pub(super) struct Plan {
     pub(super) unpacked: Option<u64>,
     /// Bytes free where that goes, where it was looked.
     pub(super) free: Option<u64>,
+}
+
+impl Plan {
+    /// Whether the run itself would bring any image, after which files of the node are changed.
+    pub(super) fn brings_any(&self, spec: &ImportSpec) -> bool {
+        let refused = |planned: &Planned| planned.refused().is_some();
+        self.images.iter().any(|planned| !refused(planned))
+            && (spec.keep_going || !self.images.iter().any(refused))
+    }
 }
 
 impl From<Vec<Planned>> for Plan {

@@ -113,12 +113,29 @@ pub(super) fn name_in(target: &Target, image: &ImageGraph) -> Option<String> {
     }
 }
 
+/// The directories that a run has for itself.
+#[derive(Default)]
+pub(super) struct Holding {
+    locks: Vec<Held>,
+    /// Those that were not there before, inner ones first.
+    made: Vec<PathBuf>,
+}
+
+impl Holding {
+    /// Takes away again what was made and is empty, so that a run that wrote nothing leaves nothing.
+    pub(super) fn end(self, files: &dyn Files) -> Result<()> {
+        directory::remove_empty(files, &self.made)?;
+        drop(self.locks);
+        Ok(())
+    }
+}
+
 /// Makes the directories that targets write in and holds each against other runs, once for all that share it.
 ///
 /// # Errors
 /// [`ImportError::Locked`] where another run has one, or one target is given in two spellings.
-pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
-    let (mut held, mut directories, mut places) = (Vec::new(), HashSet::new(), HashSet::new());
+pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Holding> {
+    let (mut holding, mut directories, mut places) = (Holding::default(), HashSet::new(), HashSet::new());
     for target in targets {
         let (directory, made, name) = match target {
             // A runtime's own locks do; the store holds its own, which may be one that only storage.conf names.
@@ -131,16 +148,17 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Vec<Held>> {
             }
         };
         let locked = || ImportError::Locked { path: directory.to_owned() };
+        holding.made.splice(..0, directory::missing(files, &made)?);
         directory::create(files, &made)?;
         let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         if !places.insert((real.clone(), name.map(OsStr::to_owned))) {
             return Err(locked().into());
         }
         if directories.insert(real) {
-            held.push(directory::hold(files, directory)?.ok_or_else(locked)?);
+            holding.locks.push(directory::hold(files, directory)?.ok_or_else(locked)?);
         }
     }
-    Ok(held)
+    Ok(holding)
 }
 
 /// The bundle is never written to, not even beside its own files.
