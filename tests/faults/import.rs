@@ -199,6 +199,15 @@ fn a_layout_without_room_is_refused_and_nothing_of_it_is_left() {
     assert!(refused.contains("nothing was written"), "{refused}");
     assert_eq!(std::fs::read_dir(&small).unwrap().count(), 0, "{refused}");
     medium.remount("size=8m");
+    for (more, words) in [
+        (&[][..], "the first image that fails ends the import; with --keep-going"),
+        (&["--keep-going"], "one image that fails leaves the others"),
+    ] {
+        let mut plan = import(&world, &bundle, &target);
+        plan.arg("--dry-run").args(more);
+        let said = Ran::of(plan).code(0).said();
+        assert!(said.contains(words), "{said}");
+    }
     Ran::of(import(&world, &bundle, &target)).code(0);
     assert!(small.join("new/layout/index.json").exists());
 }

@@ -179,6 +179,12 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             false => format!("{written} written, {present} there already"),
         });
     }
+    if report.dry_run && report.targets.iter().any(|target| !target.images.is_empty()) {
+        out.note(match report.keep_going {
+            true => "one image that fails leaves the others",
+            false => "the first image that fails ends the import; with --keep-going one that fails leaves the others",
+        });
+    }
 }
 
 /// The files of the node that were changed, and what holds for the whole target.

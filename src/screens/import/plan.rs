@@ -318,9 +318,10 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
     if let (Some(node), true) = (&import.node, runtimes) {
         words.extend(node.settings());
     }
-    words.push(
-        "Every byte is hashed on its way in, and an image has its name last. What is complete stays if this is stopped."
-            .to_owned(),
-    );
+    let fails = if import.keep_going { "leaves the others" } else { "ends it" };
+    words.push(format!(
+        "Every byte is hashed on its way in, and an image has its name last. One that fails {fails}. What is complete \
+         stays if this is stopped."
+    ));
     words
 }
