@@ -1,35 +1,31 @@
 //! Bundle: what lies on media and in named directories, by its own word, next to what this host accepted before.
 
+mod rows;
+
 use std::path::PathBuf;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::actions::{Act, Scope};
-use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{self, Answer, Question};
-use crate::domain::text;
-use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::inspect::InspectSpec;
-use crate::engine::bundle::offer::{Offer, Said};
-use crate::engine::sign::{Outcome, SignatureReport};
+use crate::engine::bundle::offer::Offer;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
-use crate::widgets::facts::{Fact, facts, teach};
+use crate::widgets::facts::{facts, teach};
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::stepper::StepState;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::table;
 
 /// Rows that the table has at most while there is something to say below it.
 const ROWS: u16 = 6;
-const COLUMNS: &[Column] =
-    &[Column::left("BUNDLE", 16), Column::right("SIZE", 9), Column::left("HERE", 0), Column::left("ON", 15)];
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -160,7 +156,7 @@ impl Screen for Bundle {
         self.paths = offers.iter().map(|offer| offer.path.clone()).collect();
         self.list.refresh(offers.len(), |row| {
             let offer = &offers[row];
-            format!("{} {}", name(offer), offer.path.display()).into()
+            format!("{} {}", rows::name(offer), offer.path.display()).into()
         });
         // What was just opened is what Enter is meant for; else the cursor stays on its bundle when others come and go.
         let named = self.named.as_ref();
@@ -207,126 +203,14 @@ impl Screen for Bundle {
         if offers.is_empty() {
             return empty(model, look, area, buffer);
         }
-        let row = |row: usize| row_of(&offers[row], model);
+        let row = |row: usize| rows::row_of(&offers[row], model);
         let all = u16::try_from(offers.len()).unwrap_or(u16::MAX).saturating_add(1);
         let rows = all.min(ROWS.max(area.height / 3));
-        table(COLUMNS, &self.list, row, Rect { height: rows.min(area.height), ..area }, look, buffer);
+        table(rows::COLUMNS, &self.list, row, Rect { height: rows.min(area.height), ..area }, look, buffer);
         let below = line::below(area, rows + 1);
         if let Some(offer) = self.offer(model) {
-            facts(&details(offer, model), below, look, buffer);
+            facts(&rows::details(offer, model), below, look, buffer);
         }
-    }
-}
-
-/// Name and serial, or the directory's name where the bundle cannot be read.
-fn name(offer: &Offer) -> String {
-    match &offer.said {
-        Ok(said) => format!("{}-{}", said.report.name, said.report.serial),
-        Err(_) => offer
-            .path
-            .file_name()
-            .map_or_else(|| offer.path.display().to_string(), |name| name.to_string_lossy().into_owned()),
-    }
-}
-
-fn row_of(offer: &Offer, model: &Model) -> Row {
-    let (size, here) = match &offer.said {
-        Ok(said) => (
-            text::bytes(said.report.totals.bytes),
-            refused(offer, model).unwrap_or_else(|| standing(said, model)),
-        ),
-        Err(reason) => (String::new(), (format!("x {reason}"), Role::Fail)),
-    };
-    // Two copies of a bundle differ in nothing else.
-    let above = || offer.path.parent().unwrap_or(&offer.path).display().to_string();
-    let on = offer.medium.clone().unwrap_or_else(above);
-    let chosen = model.gap.chosen.as_ref() == Some(&offer.path);
-    let values =
-        vec![Value::plain(name(offer)), Value::plain(size), Value::styled(here.0, here.1), Value::plain(on)];
-    Row { marked: chosen, values }
-}
-
-/// What came of verifying this copy, where that is no good.
-fn refused(offer: &Offer, model: &Model) -> Option<(String, Role)> {
-    let checked = model.gap.checked.as_ref().filter(|checked| checked.spec.path == offer.path)?;
-    match &checked.ended {
-        Ended::Failed(failure) => Some((format!("x REFUSED ({})", failure.class()), Role::Fail)),
-        _ => None,
-    }
-}
-
-/// What this host makes of it at first sight, the weightiest first.
-fn standing(said: &Said, model: &Model) -> (String, Role) {
-    let (report, (parts, there)) = (&said.report, said.parts);
-    if report.signatures.iter().all(|signature| signature.fault.is_some()) {
-        return ("x not signed: incomplete".to_owned(), Role::Fail);
-    }
-    if there < parts {
-        return (format!("x {there} of {parts} parts are here"), Role::Fail);
-    }
-    if report.expires.is_some_and(|expires| expires < model.now) {
-        return ("! expired".to_owned(), Role::Warn);
-    }
-    match &said.serial {
-        None => ("! its key is not trusted yet".to_owned(), Role::Warn),
-        Some(SerialDecision::Newer { from }) => (format!("newer ({from} -> {})", report.serial), Role::Ok),
-        Some(SerialDecision::First) => ("the first of its name".to_owned(), Role::Text),
-        // Of the document alone: any byte of this copy may be another one.
-        Some(SerialDecision::Same) => ("known; verify this copy".to_owned(), Role::Text),
-        Some(SerialDecision::Rollback { accepted, .. }) => {
-            (format!("! older ({accepted} was accepted)"), Role::Warn)
-        }
-        Some(decision) => (format!("! {decision}"), Role::Warn),
-    }
-}
-
-fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
-    let mut facts = vec![("at", offer.path.display().to_string(), Role::Text)];
-    let said = match &offer.said {
-        Ok(said) => said,
-        Err(reason) => {
-            facts.push(("x", reason.clone(), Role::Fail));
-            return facts;
-        }
-    };
-    let report = &said.report;
-    let (expires, role) = match report.expires {
-        None => ("never expires".to_owned(), Role::Text),
-        Some(time) if time < model.now => (format!("EXPIRED {time:.0} by this clock"), Role::Warn),
-        Some(time) => (format!("expires {time:.0}"), Role::Text),
-    };
-    facts.push(("id", report.id.to_string(), Role::Text));
-    facts.push(("created", format!("{:.0}, {expires}", report.created), role));
-    facts.extend(said.trust.signatures.iter().map(signed));
-    let parts = match said.parts {
-        (0, _) => String::new(),
-        (parts, there) => format!(", parts {there}/{parts}"),
-    };
-    let totals = report.totals;
-    let size = text::bytes(totals.bytes);
-    facts.push((
-        "holds",
-        format!("{}, {size}{parts}", text::content(totals.images, totals.blobs, None)),
-        Role::Text,
-    ));
-    if !report.complete {
-        let words = format!("{} requested references are missing", report.missing.len());
-        facts.push(("!", words, Role::Warn));
-    }
-    if let Some(decision) = &said.serial {
-        facts.push(("serial", format!("{}: {decision}", report.serial), Role::Text));
-    }
-    facts.extend(said.problems.iter().map(|problem| ("!", problem.clone(), Role::Warn)));
-    facts
-}
-
-/// A signature with its key, and whose that is.
-pub(super) fn signed(signature: &SignatureReport) -> Fact {
-    let key = signature.fingerprint.clone().unwrap_or_else(|| signature.file.clone());
-    match &signature.outcome {
-        Outcome::Good { principals } => ("signed", format!("{key} {principals}"), Role::Text),
-        Outcome::UnknownKey => ("signed", format!("{key} not trusted here"), Role::Warn),
-        _ => ("! signed", signature.to_string(), Role::Warn),
     }
 }
 

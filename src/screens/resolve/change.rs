@@ -1,0 +1,84 @@
+//! What Verify changes on the list: another reference in the place of one, references that go, and digests beside tags.
+
+use super::Resolve;
+use crate::actions::Act;
+use crate::dialogs::Confirm;
+use crate::domain::selection::Request;
+use crate::domain::text;
+use crate::screens::images::named;
+use crate::tui::checked::Checked;
+use crate::tui::model::Place;
+use crate::tui::screen::{Cx, Screen};
+use crate::tui::words;
+
+impl Resolve {
+    /// Asks what is to stand in the place of the row.
+    pub(super) fn edit(&mut self, cx: &mut Cx<'_>) {
+        let Some(image) = self.row().and_then(|row| cx.model.picked.images.get(row)) else { return };
+        let why = match cx.model.picked.checked_of(image) {
+            Some(Checked::Failed(miss)) => miss.why().to_owned(),
+            _ => String::new(),
+        };
+        self.edited = Some(image.request.reference.clone());
+        cx.open(named(Act::ResolveEdit.into(), &image.request.requested, &why));
+    }
+
+    /// Another reference was typed in the place of one.
+    pub(super) fn rewrite(&mut self, text: &str, cx: &mut Cx<'_>) {
+        let edited = self.edited.take();
+        let images = &cx.model.picked.images;
+        let row = images.iter().position(|image| Some(&image.request.reference) == edited.as_ref());
+        let Some(row) = row else { return };
+        match cx.model.picked.rewrite(row, text) {
+            Ok(replaced) => {
+                let [verify, undo] = [Act::Resolve, Act::ResolveUndo].map(|act| cx.model.key(act));
+                cx.say(match replaced {
+                    true => format!("{text} it is now; {verify} verifies it, {undo} takes it back"),
+                    false => {
+                        format!("{text} is on the list already, one row of it stays; {undo} takes it back")
+                    }
+                });
+            }
+            Err(error) => return cx.say(error.to_string()),
+        }
+        cx.model.changed(Place::Images);
+        // It is no failure any more and stands elsewhere: the cursor goes along.
+        self.sync(cx.model);
+        let written = Request::parse(text).map(|request| request.reference).ok();
+        let images = &cx.model.picked.images;
+        let is_written =
+            |row: &usize| images.get(*row).map(|image| &image.request.reference) == written.as_ref();
+        if let Some(at) = self.order.iter().position(is_written) {
+            self.list.select(at);
+        }
+    }
+
+    /// Takes the marked references off the list, or the one under the cursor.
+    pub(super) fn drop_rows(&self, cx: &mut Cx<'_>) {
+        let picked = &mut cx.model.picked;
+        let name =
+            self.row().and_then(|row| picked.images.get(row)).map(|image| image.request.requested.clone());
+        let what = match (picked.marked(), name) {
+            (0, Some(name)) => text::middle(&name, 46).into_owned(),
+            (marked, _) => words::count(marked, "marked reference"),
+        };
+        picked.drop_rows(self.row());
+        cx.model.changed(Place::Images);
+        let undo = cx.model.key(Act::ResolveUndo);
+        cx.say(format!("off the list: {what}; {undo} brings it back"));
+    }
+
+    /// Asks whether tags get their digests beside them.
+    pub(super) fn pin(cx: &mut Cx<'_>) {
+        let pins = cx.model.picked.pins();
+        let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
+        let words = vec![
+            format!("{} will get a digest after the tag, as in", words::count(pins.len(), "reference")),
+            text::middle(&example, 64).into_owned(),
+            "The tag is then ignored: runtimes use the digest alone, so a pod that names only the tag will not find the image on the other side."
+                .to_owned(),
+            "The lock file already pins every tag to its digest for this bundle.".to_owned(),
+        ];
+        cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", words, "Pin"));
+    }
+}
