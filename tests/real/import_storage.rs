@@ -451,6 +451,56 @@ fn the_default_store_is_the_one_that_storage_conf_names() {
 }
 
 #[test]
+fn what_a_run_put_into_the_default_store_is_taken_back_unless_a_container_or_another_name_holds_it() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let import = |more: &[&str]| {
+        let mut command = node.command(&node.bundle, "containers-storage");
+        command.args(more);
+        Ran::of(command).code(0)
+    };
+    let undo = |more: &[&str]| {
+        let mut command = node.world.command();
+        command.arg("undo").args(more).env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("CONTAINERS_STORAGE_CONF", node.conf());
+        Ran::of(command)
+    };
+    let podman = |words: &[&str]| {
+        let mut command = Command::new(&podman);
+        command.env("CONTAINERS_STORAGE_CONF", node.conf()).args(["--cgroup-manager", "cgroupfs"]);
+        succeeded(&command.args(words).output().unwrap())
+    };
+    let names = || -> Vec<String> {
+        let text = std::fs::read(node.world.root.join("default/overlay-images/images.json")).unwrap();
+        let images: Vec<Value> = serde_json::from_slice(&text).unwrap();
+        let names = images.iter().flat_map(|image| image["names"].as_array().cloned().unwrap_or_default());
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    import(&["--only", &node.full(APP)]);
+    import(&[]);
+    let all = names();
+    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(undo(&["--dry-run"]).code(0).stdout.matches("would be removed").count(), 5);
+    assert_eq!(names(), all);
+    let earlier = undo(&["000001", "--dry-run"]).code(0).stdout;
+    assert!(earlier.contains(&format!("would be removed: {}", node.full(APP))), "{earlier}");
+    podman(&["tag", &node.full("team/old:2"), "mine.example/kept:1"]);
+    podman(&["create", "--network", "none", &node.full("team/multi:3"), "true"]);
+    let said = undo(&[]).code(3);
+    let said = said.stdout + &said.stderr;
+    assert!(said.contains("other names by now (mine.example/kept:1)"), "{said}");
+    assert!(said.contains("2 names stay as they are"), "{said}");
+    let mut left = names();
+    left.sort();
+    let mut wanted =
+        [APP, "team/old:2", "team/multi:3", "library/list:4"].map(|name| node.full(name)).to_vec();
+    wanted.push("mine.example/kept:1".to_owned());
+    wanted.sort();
+    assert_eq!(left, wanted, "{said}");
+    undo(&[]).code(0);
+    assert!(!names().contains(&node.full(APP)));
+}
+
+#[test]
 fn what_cannot_go_there_is_said_before_anything_is_written() {
     let Some(node) = node(&[]) else { return };
     let ran = node.import(&["--platform", "linux/arm64"]).code(16);

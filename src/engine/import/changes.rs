@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::containerd::names::Change;
+use super::containers_storage::undo::StoreChange;
 use super::error::ImportError;
 use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
@@ -70,6 +71,8 @@ pub(super) enum Noted {
     File(FileChange),
     /// Of the archive in an images directory.
     Archive(ArchiveChange),
+    /// Of an image in the node's own store.
+    Stored(StoreChange),
 }
 
 /// What a run noted, or its report says, of one target.
@@ -86,21 +89,25 @@ pub(super) struct Made {
     /// What was done to the archive in an images directory.
     #[serde(default)]
     pub(super) archives: Vec<ArchiveChange>,
+    /// Images that were put into the node's own store.
+    #[serde(default)]
+    pub(super) stored: Vec<StoreChange>,
 }
 
 impl Made {
     const fn of(target: Target) -> Self {
-        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new() }
+        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new(), stored: Vec::new() }
     }
 
     /// Whether there is nothing to take back.
     pub(super) const fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty()
+        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
     }
 
     /// What is changed by it, by name or path: what a later run changes too is that one's.
     pub(super) fn marks(&self) -> impl Iterator<Item = String> {
         let names = self.changes.iter().map(|change| change.name.clone());
+        let names = names.chain(self.stored.iter().flat_map(|image| image.names.iter().cloned()));
         names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
     }
 }
@@ -120,12 +127,13 @@ pub struct NotedTarget {
 }
 
 impl From<Made> for NotedTarget {
-    fn from(Made { target, changes, files, archives }: Made) -> Self {
+    fn from(Made { target, changes, files, archives, stored }: Made) -> Self {
         let changed = changes.iter().filter(|change| change.was.is_some()).count();
         let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
         files.extend(archives.into_iter().map(|archive| archive.path));
         files.dedup();
-        Self { target, made: changes.len() - changed, changed, files }
+        let named: usize = stored.iter().map(|image| image.names.len()).sum();
+        Self { target, made: changes.len() - changed + named, changed, files }
     }
 }
 
@@ -416,6 +424,7 @@ pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
             Noted::Change(change) => all[at].changes.push(change),
             Noted::File(file) => all[at].files.push(file),
             Noted::Archive(archive) => all[at].archives.push(archive),
+            Noted::Stored(image) => all[at].stored.push(image),
         }
     }
     Some((begun, all))

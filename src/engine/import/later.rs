@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::changes::{Made, NotedRun, read_run};
 use super::containerd::names::Change;
+use super::containers_storage::undo::StoreChange;
 use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
 use crate::engine::files::Files;
@@ -40,6 +41,22 @@ impl Later {
     fn whose(&self, target: &Target, name: &str) -> Option<String> {
         let (_, _, run) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
         Some(format!("{name} is of a later run: airlift undo {run} takes that back"))
+    }
+
+    /// Parts the images of a store likewise.
+    pub(super) fn part_stored(
+        &self,
+        target: &Target,
+        stored: Vec<StoreChange>,
+    ) -> (Vec<String>, Vec<StoreChange>) {
+        let (mut stay, mut back) = (Vec::new(), Vec::new());
+        for image in stored {
+            match image.names.iter().find_map(|name| self.whose(target, name)) {
+                Some(reason) => stay.push(reason),
+                None => back.push(image),
+            }
+        }
+        (stay, back)
     }
 
     /// Parts the archives of a target likewise.

@@ -52,7 +52,7 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
 /// Whether something is to be changed there that can be taken back, and so is noted before.
 pub(super) fn is_noted(job: &Job, target: &Target, plan: &[Planned]) -> bool {
     match target {
-        Target::Containerd(_) | Target::K3s(_) => {
+        Target::Containerd(_) | Target::K3s(_) | Target::ContainersStorage(None) => {
             plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. }))
         }
         Target::ContainersStorage(Some(_)) => job.spec.node.storage_conf == ConfMode::Edit,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::changes::{self, Made, NotedRun, NotedTarget};
 use super::containerd;
 use super::containerd::names::UndoReport;
+use super::containers_storage;
 use super::k3s;
 use super::later::Later;
 use crate::domain::import::Target;
@@ -202,13 +203,13 @@ impl Explain for UndoError {
 }
 
 /// What can be taken back.
-const COVERED: &str = "names in containerd, archives of k3s and RKE2 and files of the node can be taken back; registries, \
-                       layouts, archives and stores keep what was added";
+const COVERED: &str = "names in containerd, images in the node's own store, archives of k3s and RKE2 and files of the node \
+                       can be taken back; registries, layouts, archives and additional stores keep what was added";
 
 /// Why there is nothing, and which run may be meant instead.
 fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
     let stores = last.begun.into.iter().filter_map(|target| match target {
-        Target::ContainersStorage(directory) => Some(by_hand(directory.as_deref())),
+        Target::ContainersStorage(Some(directory)) => Some(by_hand(directory)),
         _ => None,
     });
     let mut hints: Vec<String> = match last.begun.takes_out {
@@ -224,12 +225,10 @@ fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
     hints
 }
 
-/// How images are taken out of a store by hand.
-fn by_hand(directory: Option<&Path>) -> String {
-    let root =
-        directory.map(|directory| shell_words(&["--root".to_owned(), directory.display().to_string()]));
-    let podman = root.map_or_else(|| "podman".to_owned(), |root| format!("podman {root}"));
-    format!("an image leaves a store by hand with: {podman} rmi NAME")
+/// How images are taken out of an additional store by hand.
+fn by_hand(directory: &Path) -> String {
+    let root = shell_words(&["--root".to_owned(), directory.display().to_string()]);
+    format!("where no container uses it, an image leaves that store with: podman {root} rmi NAME")
 }
 
 /// What is read of a report.
@@ -298,7 +297,7 @@ fn last(runs: &[NotedRun]) -> Option<std::result::Result<PathBuf, UndoError>> {
 
 /// Takes back what was done to one target.
 async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<Undone> {
-    let Made { target, changes, files, archives } = made;
+    let Made { target, changes, files, archives, stored } = made;
     let names = match &target {
         Target::Containerd(node) if !changes.is_empty() => {
             let (stay, changes) = later.part(&target, changes);
@@ -306,6 +305,12 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
                 true => containerd::would_undo(node, &changes).await?,
                 false => containerd::undo(node, &changes, ctx).await?,
             };
+            names.kept.extend(stay);
+            names
+        }
+        Target::ContainersStorage(None) => {
+            let (stay, stored) = later.part_stored(&target, stored);
+            let mut names = containers_storage::undo::take_back(&stored, !dry_run, ctx).await?;
             names.kept.extend(stay);
             names
         }

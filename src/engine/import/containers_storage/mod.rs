@@ -11,6 +11,7 @@ mod process;
 mod room;
 mod staging;
 mod tool;
+pub(super) mod undo;
 mod write;
 
 use std::path::Path;

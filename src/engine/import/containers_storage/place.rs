@@ -37,8 +37,14 @@ impl Place {
     /// # Errors
     /// [`StorageError`], or what `storage.conf` is refused for.
     pub(super) fn find(job: &Job, directory: Option<&Path>) -> Result<Self> {
-        let files = &*job.ctx.files;
-        let root = &job.spec.node.root;
+        Self::of(&*job.ctx.files, &job.spec.node.root, directory)
+    }
+
+    /// The same for the node of a root directory. Blocks.
+    ///
+    /// # Errors
+    /// As [`Place::find`].
+    pub(super) fn of(files: &dyn Files, root: &Path, directory: Option<&Path>) -> Result<Self> {
         let here = root == Path::new("/");
         let conf = conf::read(files, root)?;
         let target = Target::ContainersStorage(directory.map(Path::to_owned));

@@ -216,6 +216,15 @@ impl Tool {
     /// # Errors
     /// As [`Tool::bring`].
     pub(super) async fn delete(&self, ctx: &JobCtx, staging: &Staging, copy: &Copy<'_>) -> Result<()> {
+        let ended = self.deleted(ctx, staging, copy).await?;
+        if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
+    }
+
+    /// The same, with what the program says of it; it refuses where a container of that store uses the image.
+    ///
+    /// # Errors
+    /// That it cannot be run, or that the job was asked to stop.
+    pub(super) async fn deleted(&self, ctx: &JobCtx, staging: &Staging, copy: &Copy<'_>) -> Result<Ended> {
         let mut command = self.program(staging);
         match self.program {
             Program::Skopeo => {
@@ -227,8 +236,7 @@ impl Tool {
                 command.args(["rmi", copy.id]);
             }
         }
-        let ended = self.watched(copy, None).run(ctx, command).await?;
-        if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
+        self.watched(copy, None).run(ctx, command).await
     }
 
     fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {

@@ -8,6 +8,7 @@ use super::journal::Journal;
 use super::place::{Place, make_readable};
 use super::staging::Staging;
 use super::tool::{Address, Copy, Program, Tool};
+use super::undo::StoreChange;
 use super::{fit, names, todo};
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -15,6 +16,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::files::Held;
+use crate::engine::import::changes::Noted;
 use crate::engine::import::error::ImportError;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
@@ -167,11 +169,20 @@ impl Store {
             self.parts(),
             wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect::<Vec<_>>(),
         );
+        let all_names: Vec<Vec<String>> = wanted.iter().map(|one| names(one.image)).collect();
         let known = blocking(move || {
             let (job, place, _) = parts;
             let files = &*job.ctx.files;
             let records = place.records(files)?;
             let known: Vec<bool> = ids.iter().map(|(id, _)| records.with_id(id).is_some()).collect();
+            if place.target == Target::ContainersStorage(None) {
+                let all = ids.iter().zip(&known).zip(all_names);
+                let change = |(((id, _), known), names): ((&(String, String), &bool), _)| {
+                    let root = job.spec.node.root.clone();
+                    Noted::Stored(StoreChange { id: id.clone(), names, known: *known, root })
+                };
+                job.changes.note(&place.target, all.map(change))?;
+            }
             let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|(one, _)| one);
             journal.note(files, &place.directory, new)?;
             Ok(known)
