@@ -200,6 +200,7 @@ impl Screen for Check {
         if matches!(found, Found::Media(_)) {
             scan(cx);
         }
+        self.pinning.found(found, cx);
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {

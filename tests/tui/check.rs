@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlift::actions::Act;
 use airlift::domain::job::JobId;
 use airlift::domain::progress::{Check, Event, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
 use airlift::engine::error::Kind;
+use airlift::engine::sign::keys::KeyReport;
 use airlift::failure::Failure;
-use airlift::tui::msg::{Effect, Ended, Msg};
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 
 use crate::live::Live;
 use crate::made::FINGERPRINT;
@@ -218,6 +220,46 @@ fn a_real_bundle_by_an_unknown_key_is_pinned_verified_and_remembered() {
         let said = desk.app.model.gap.said();
         said.is_some_and(|said| said.serial == Some(SerialDecision::Same))
     });
+}
+
+#[test]
+fn a_public_key_file_that_came_another_way_is_compared_with_the_keys_that_signed() {
+    let file = |desk: &mut Desk, path: &str, fingerprint: &str| {
+        desk.keys("K").typed(path).keys("Enter");
+        let asked = desk.effects.iter().any(|effect| {
+            matches!(effect, Effect::Ask(Query::PublicKey(asked)) if asked.to_str() == Some("/home/op/courier.pub"))
+        });
+        assert!(asked, "{:?}", desk.effects);
+        let public = KeyReport {
+            path: Some("/home/op/courier.pub".into()),
+            public: "ssh-ed25519 AAAA release@example.com".to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            key_id: "eb2d98a744ab91b5".to_owned(),
+            algorithm: "ssh-ed25519".to_owned(),
+        };
+        desk.tell(Msg::Found(Found::PublicKey("/home/op/courier.pub".into(), Box::new(public))));
+        desk.screen()
+    };
+    for path in ["/home/op/courier.pub", "~/courier.pub"] {
+        let mut desk = unknown();
+        let screen = file(&mut desk, path, FINGERPRINT);
+        assert!(
+            screen.contains("Trust a key: its owner") && screen.contains("release@example.com"),
+            "{screen}"
+        );
+        desk.keys("Enter");
+        let trusted = desk.effects.iter().any(|effect| {
+            matches!(effect, Effect::Start(Act::KeyTrust, job) if format!("{job:?}").contains(FINGERPRINT))
+        });
+        assert!(trusted, "{:?}", desk.effects);
+    }
+    let screen = file(&mut unknown(), "/home/op/courier.pub", "SHA256:another");
+    assert!(screen.contains("x Nothing was trusted") && screen.contains("SHA256:another"), "{screen}");
+    let mut desk = unknown();
+    desk.effects.clear();
+    let screen = desk.keys("K").typed("/media/op/KINGSTON/courier.pub").keys("Enter").screen();
+    assert!(screen.contains("that file came with the bundle"), "{screen}");
+    assert!(desk.effects.iter().all(|effect| !matches!(effect, Effect::Ask(Query::PublicKey(_)))));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Trusting a first key: shown in full, compared with paper by typing how its fingerprint ends, then kept as a trusted one.
 
+use std::path::{Path, PathBuf};
+
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
@@ -9,7 +11,7 @@ use crate::engine::bundle::offer::Said;
 use crate::engine::sign::Outcome;
 use crate::engine::spec::{JobSpec, KeyTrustJob};
 use crate::tui::model::Model;
-use crate::tui::msg::{Effect, Ended, Query};
+use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::Cx;
 use crate::tui::words;
 
@@ -23,6 +25,8 @@ pub(super) struct Pinning {
     key: Option<(String, Option<String>)>,
     /// Whether it is being written down.
     writing: bool,
+    /// The public key file that was named instead, while it is read.
+    file: Option<PathBuf>,
 }
 
 /// The keys that signed the chosen bundle and are not trusted.
@@ -69,7 +73,8 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
     // The fingerprint is not shown here again: what is typed has to come from somewhere else.
     let help = format!(
         "From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
-         fingerprint; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not."
+         fingerprint; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not. The path of a .pub \
+         file that came another way will do as well."
     );
     cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough));
 }
@@ -82,9 +87,16 @@ fn bare(text: &str) -> String {
 /// Too few characters say nothing about the key.
 fn enough(text: &str) -> Result<(), String> {
     match bare(text).chars().count() {
+        _ if is_file(text) => Ok(()),
         typed if typed < ENDS => Err(format!("{ENDS} characters wanted, {typed} typed")),
         _ => Ok(()),
     }
+}
+
+/// Whether a public key file is named; a fingerprint has no dot.
+fn is_file(text: &str) -> bool {
+    let text = text.trim();
+    text.ends_with(".pub") || ["/", "~/", "./", "../"].iter().any(|lead| text.starts_with(lead))
 }
 
 /// A slip of the finger is no owner: the name stands in every report from then on.
@@ -109,12 +121,51 @@ impl Pinning {
         let key =
             |signature: &Signature| Some((signature.public_key.clone()?, signature.fingerprint.clone()));
         match unknown(cx.model).into_iter().find(fits).and_then(key) {
-            Some(key) => {
-                self.key = Some(key);
-                let help = "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
-                cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).checked(owner));
-            }
+            Some(key) => self.ask_owner(key, "", cx),
+            None if is_file(text) => self.read(text.trim(), cx),
             None => cx.open(differs(cx.model, &typed)),
+        }
+    }
+
+    fn ask_owner(&mut self, key: (String, Option<String>), comment: &str, cx: &mut Cx<'_>) {
+        self.key = Some(key);
+        let help =
+            "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
+        cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).with(comment).checked(owner));
+    }
+
+    /// Has a public key file read, unless the medium brought it: that would only say what the bundle says of itself.
+    fn read(&mut self, text: &str, cx: &mut Cx<'_>) {
+        let home = cx.model.settings.home.clone();
+        let path = match (text.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(text),
+        };
+        let medium = cx.model.gap.chosen.as_deref().and_then(Path::parent);
+        if medium.is_some_and(|medium| path.starts_with(medium)) {
+            return cx.say("that file came with the bundle: whoever changed one could change both");
+        }
+        self.file = Some(path.clone());
+        cx.effect(Effect::Ask(Query::PublicKey(path)));
+    }
+
+    /// The file was read: whether its key is one that signed.
+    pub(super) fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        let Found::PublicKey(path, public) = found else { return };
+        if self.file.take_if(|file| file == path).is_none() {
+            return;
+        }
+        let signed = unknown(cx.model)
+            .into_iter()
+            .find(|signature| signature.fingerprint.as_deref() == Some(&*public.fingerprint));
+        match signed
+            .and_then(|signature| Some((signature.public_key.clone()?, signature.fingerprint.clone())))
+        {
+            Some(key) => {
+                let comment = public.public.split_whitespace().nth(2).unwrap_or_default();
+                self.ask_owner(key, comment, cx);
+            }
+            None => cx.open(differs(cx.model, &format!("{}, {}", path.display(), public.fingerprint))),
         }
     }
 
