@@ -216,6 +216,8 @@ fn into(target: &TargetReport) -> Imported {
         how: format!("{}: {}", file.path.display(), file.diff.join("  ")),
     }));
     checked.extend(target.notes.iter().map(note));
+    let fact = |how: &String| Checked { what: "note", grade: Grade::Plain, how: how.clone() };
+    checked.extend(target.facts.iter().map(fact));
     let proof = checked.iter().map(|row| row.grade);
     let grade = images.iter().map(|image| image.grade).chain(proof).max().unwrap_or(Grade::Plain);
     Imported { target: target.target.to_string(), grade, words: words.join(", "), images, checked }

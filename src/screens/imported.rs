@@ -29,6 +29,9 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
     let worst = imported.iter().map(|into| into.grade).max().unwrap_or(Grade::Plain);
     let missing =
         imported.iter().flat_map(|into| &into.images).filter(|image| image.grade == Grade::Fail).count();
+    // A warning has its reason beside it.
+    let checked = imported.iter().flat_map(|into| &into.checked).filter(|row| row.grade == Grade::Warn);
+    let minded: Vec<String> = checked.map(|row| row.how.clone()).collect();
     let targets = count(imported.len(), "target");
     let (grade, verdict) = match (broken, missing) {
         (Some(words), _) => (Grade::Fail, words),
@@ -36,10 +39,13 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
             let grade = if warnings.is_empty() { sheet.grade.max(worst) } else { Grade::Warn };
             (grade, format!("verified; {}", some_in(&sheet.images, &left, &targets)))
         }
-        (None, 0) if warnings.is_empty() => {
+        (None, 0) if warnings.is_empty() && minded.is_empty() => {
             (sheet.grade.max(worst), format!("verified and imported: every image is in {targets}"))
         }
-        (None, 0) => (Grade::Warn, format!("verified and imported into {targets}; {}", first_of(&warnings))),
+        (None, 0) => {
+            let all: Vec<String> = warnings.iter().chain(&minded).cloned().collect();
+            (Grade::Warn, format!("verified and imported into {targets}; {}", first_of(&all)))
+        }
         (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
     };
     let made = import.done.as_ref().map_or(sheet.made, |done| done.at);

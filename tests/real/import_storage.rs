@@ -211,7 +211,7 @@ fn r02_r03_r04_crio_answers_for_every_name_of_a_read_only_store() {
 fn podman_lists_the_store_as_read_only_and_runs_a_container_from_it() {
     let Some(node) = node(&[]) else { return };
     let ran = node.import(&[]).code(0);
-    let notes = ran.report()["targets"][0]["notes"].to_string();
+    let notes = ran.report()["targets"][0]["facts"].to_string();
     assert!(notes.contains("R/O true"), "the product has read it, too: {notes}");
     let (Some(listed), Some(_)) = (node.podman(&["images", "--format", "json"]), need("runc")) else {
         return;

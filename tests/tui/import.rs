@@ -113,6 +113,7 @@ fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
         bytes_unpacked: None,
         bytes_free: None,
         notes: Vec::new(),
+        facts: Vec::new(),
         changes: Vec::new(),
         files: Vec::new(),
         proof: None,
@@ -1079,4 +1080,24 @@ fn what_was_typed_for_one_bundle_is_not_where_to_of_the_next() {
     assert!(import.marked.is_empty(), "{:?}", import.marked);
     let offered: Vec<Target> = import.offered().into_iter().map(|one| one.target).collect();
     assert_eq!(offered, [target("k3s"), target(REGISTRY), target(LAYOUT)], "they are still to be had");
+}
+
+#[test]
+fn what_is_plain_fact_is_no_warning_and_a_warning_has_its_reason_in_the_verdict() {
+    let told = |notes: &[&str], facts: &[&str]| {
+        let mut report = all_there();
+        if let JobReport::Import(report) = &mut report {
+            let list = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+            (report.targets[0].notes, report.targets[0].facts) = (list(notes), list(facts));
+        }
+        let mut desk = ended(done(report));
+        let imported = desk.screen();
+        (imported, desk.keys("4").wait(10).screen())
+    };
+    let (screen, report) = told(&[], &["written by skopeo"]);
+    assert!(screen.contains("  written by skopeo") && !screen.contains("! written"), "{screen}");
+    assert!(report.contains("OK") && !report.contains("WARN"), "{report}");
+    let (screen, report) = told(&["not proved yet: CRI-O does not run here"], &["written by skopeo"]);
+    assert!(screen.contains("! not proved yet"), "{screen}");
+    assert!(report.contains("WARN") && report.contains("into 2 targets; not proved yet: CRI-O"), "{report}");
 }

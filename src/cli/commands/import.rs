@@ -163,7 +163,8 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
                 proof.runtime,
                 proof.answered()
             ));
-            proof.problems().iter().chain(&proof.notes).for_each(|line| out.note(line));
+            proof.problems().iter().for_each(|line| out.note(line));
+            proof.notes.iter().for_each(|line| out.warn(line));
         }
         let (written, present) = (text::bytes(target.bytes_written), text::bytes(target.bytes_present));
         out.note(match report.dry_run {
@@ -193,7 +194,8 @@ fn files(target: &TargetReport, out: &Printer) {
         out.line(change.path.display().to_string());
         change.diff.iter().for_each(|line| out.line(format!("  {line}")));
     }
-    target.notes.iter().for_each(|note| out.note(note));
+    target.notes.iter().for_each(|note| out.warn(note));
+    target.facts.iter().for_each(|fact| out.note(fact));
     if target.images.is_empty() && target.files.is_empty() {
         out.note("no file of the node names that store: nothing was to be changed");
     }

@@ -134,6 +134,8 @@ struct Written {
     free: Option<u64>,
     /// What holds for the whole target.
     general: Vec<String>,
+    /// The same that is nothing to act on.
+    facts: Vec<String>,
     /// Names that were made or pointed elsewhere, where they can be taken back.
     changes: Vec<Change>,
     /// Files of the node that were changed with it, or would be.
@@ -305,6 +307,7 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         bytes_unpacked: written.unpacked,
         bytes_free: written.free,
         notes: written.general,
+        facts: written.facts,
         changes: written.changes,
         files: written.files,
         proof: written.proof,

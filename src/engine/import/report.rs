@@ -45,8 +45,11 @@ pub struct TargetReport {
     /// In a dry run, bytes free where those go, where it was looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_free: Option<u64>,
-    /// What holds for the whole target.
+    /// What to mind of the whole target.
     pub notes: Vec<String>,
+    /// How it was done, and what else holds there: nothing to act on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
     /// Names that were made or pointed elsewhere, as undo takes them; only of targets that can take them back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
@@ -216,6 +219,7 @@ mod tests {
             bytes_unpacked: None,
             bytes_free: None,
             notes: Vec::new(),
+            facts: Vec::new(),
             changes: Vec::new(),
             files: Vec::new(),
             proof: None,

@@ -95,6 +95,7 @@ pub(super) fn broken_off(
             bytes_unpacked: None,
             bytes_free: None,
             notes: if whole { Vec::new() } else { vec![note] },
+            facts: Vec::new(),
             changes: Vec::new(),
             files: Vec::new(),
             proof: None,
@@ -131,6 +132,7 @@ fn merge(before: &mut ImportReport, later: &ImportReport) {
         known.files.extend(target.files.iter().cloned());
         known.proof = proved(known.proof.take(), target);
         known.notes.clone_from(&target.notes);
+        known.facts.clone_from(&target.facts);
     }
 }
 

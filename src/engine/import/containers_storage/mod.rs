@@ -190,7 +190,7 @@ pub(super) async fn apply(
             let (job, directory) = (job.clone(), directory.to_owned());
             let made =
                 blocking(move || change::export(&*job.ctx.files, &job.spec.node, &directory, &out)).await?;
-            written.general.push(format!("written for the tools that configure nodes: {}", made.join(", ")));
+            written.facts.push(format!("written for the tools that configure nodes: {}", made.join(", ")));
         }
     }
     if !undo && arrived {
@@ -245,8 +245,8 @@ async fn images_of(
         let _ = blocking(move || staging.clear(&*files)).await;
         return Err(error);
     }
-    written.general.push(format!("written by {}", store.tool.program.name()));
-    written.general.extend(store.listed(images, &outcomes).await?);
+    written.facts.push(format!("written by {}", store.tool.program.name()));
+    written.facts.extend(store.listed(images, &outcomes).await?);
     let left = self::journal(job, directory).await?;
     if !left.hollow().is_empty() {
         written.general.push(format!(
