@@ -130,7 +130,8 @@ fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
         Some(ItemState::Waiting) | None if running => (3, "wait", Role::Dim),
         Some(ItemState::Waiting) | None => (3, "not yet", Role::Dim),
     };
-    line(at, look, item.and_then(|item| item.note.clone()).unwrap_or_default())
+    let note = item.and_then(|item| Some(brief(item.note.as_deref()?, &[&item.name]).to_owned()));
+    line(at, look, note.unwrap_or_default())
 }
 
 /// After a run that ended early: by what it told of the targets, else by how far it came.
@@ -217,18 +218,44 @@ pub(super) const fn look(outcome: &Outcome, dry_run: bool) -> (u8, &'static str,
 /// What is wrong; of several targets, with which. Its page has the rest.
 fn note(there: &[(&TargetReport, &ImageReport)]) -> String {
     let bad: Vec<(&TargetReport, String)> =
-        there.iter().filter_map(|(target, image)| Some((*target, reason(&image.outcome)?))).collect();
+        there.iter().filter_map(|(target, image)| Some((*target, why(target, image)?))).collect();
     match bad.as_slice() {
         [] => {}
         [(_, reason)] if there.len() == 1 => return reason.clone(),
-        [(target, _)] => return target.target.to_string(),
-        several => return format!("in {} of {} targets", several.len(), there.len()),
+        [(target, reason)] => return format!("{reason}; {}", target.target),
+        [(_, reason), ..] => {
+            return format!("{reason}; so in {} of {} targets", bad.len(), there.len());
+        }
     }
     let skipped = there.iter().filter(|(_, image)| image.outcome == Outcome::Skipped).count();
     match skipped {
         0 => String::new(),
         all if all == there.len() => String::new(),
         some => format!("in {some} of {} already", there.len()),
+    }
+}
+
+/// Why it is not as the bundle has it, in the words that a row has room for.
+fn why(target: &TargetReport, image: &ImageReport) -> Option<String> {
+    let reason = reason(&image.outcome)?;
+    let (reference, target) = (image.reference.to_string(), target.target.to_string());
+    let name = image.name.as_deref().unwrap_or(&reference);
+    Some(brief(&reason, &[&reference, name, &target]).to_owned())
+}
+
+/// A reason without what its row says already: the objects in front of it.
+fn brief<'a>(reason: &'a str, objects: &[&str]) -> &'a str {
+    let mut left = reason;
+    while let Some((lead, rest)) = left.split_once(": ") {
+        let said = objects.iter().any(|object| lead.contains(object));
+        if rest.is_empty() || (lead.contains(' ') && !said) {
+            break;
+        }
+        left = rest;
+    }
+    match left.split_once(' ') {
+        Some((lead, rest)) if lead.starts_with('/') || objects.contains(&lead) => rest,
+        _ => left,
     }
 }
 
@@ -361,6 +388,22 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_has_the_reason_before_all_that_it_says_already() {
+        let objects = ["docker.io/library/nginx:1", "127.0.0.1:5/library/nginx:1", "containerd:/run/c.sock"];
+        for (reason, said) in [
+            ("docker.io/library/nginx:1: blobs/sha256/ab: expected 1, got 2", "expected 1, got 2"),
+            ("docker.io/library/nginx:1 cannot go into k3s: linux/arm64 only", "linux/arm64 only"),
+            ("containerd:/run/c.sock does not take docker.io/library/nginx:1: no size", "no size"),
+            ("127.0.0.1:5/library/nginx:1: the name is taken", "the name is taken"),
+            ("/run/c.sock went away while asked to write", "went away while asked to write"),
+            ("the name is taken by sha256:ab", "the name is taken by sha256:ab"),
+            ("/run/c.sock", "/run/c.sock"),
+        ] {
+            assert_eq!(brief(reason, &objects), said);
+        }
+    }
 
     #[test]
     fn counts_leave_out_what_there_is_none_of() {
