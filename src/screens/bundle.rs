@@ -188,10 +188,13 @@ impl Screen for Bundle {
     }
 
     fn status(&self, model: &Model) -> String {
+        let held = model.gap.checked.as_ref().is_some_and(|checked| checked.held());
         match &model.gap.offers {
             None => "looking for bundles ...".to_owned(),
             Some(offers) => match offers.len() {
                 0 => "no bundle found; this side opens no network connections".to_owned(),
+                1 if held => format!("verified; {} shows it", model.key(Act::Step2)),
+                count if held => format!("{count} bundles, 1 of them verified"),
                 1 => "1 bundle, not verified yet".to_owned(),
                 count => format!("{count} bundles, not verified yet"),
             },

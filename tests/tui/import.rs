@@ -1101,3 +1101,13 @@ fn what_is_plain_fact_is_no_warning_and_a_warning_has_its_reason_in_the_verdict(
     assert!(screen.contains("! not proved yet"), "{screen}");
     assert!(report.contains("WARN") && report.contains("into 2 targets; not proved yet: CRI-O"), "{report}");
 }
+
+#[test]
+fn a_bundle_that_was_verified_is_called_so_and_a_refused_plan_is_seen_to_be_made_anew() {
+    let mut desk = aimed();
+    plans(&mut desk, &Ended::Failed(Failure::new(Kind::Network, "connection refused")));
+    assert!(desk.keys("D").screen().contains("asking the targets; nothing is written"), "{}", desk.screen());
+    let screen = desk.keys("1").screen();
+    assert!(screen.contains("+ verified") && screen.contains("verified; 2 shows it"), "{screen}");
+    assert!(!screen.contains("not verified yet"), "{screen}");
+}

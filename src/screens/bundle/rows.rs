@@ -28,7 +28,7 @@ pub(super) fn row_of(offer: &Offer, model: &Model) -> Row {
     let (size, here) = match &offer.said {
         Ok(said) => (
             text::bytes(said.report.totals.bytes),
-            refused(offer, model).unwrap_or_else(|| standing(said, model)),
+            verified(offer, model).unwrap_or_else(|| standing(said, model)),
         ),
         Err(reason) => (String::new(), (format!("x {reason}"), Role::Fail)),
     };
@@ -41,12 +41,13 @@ pub(super) fn row_of(offer: &Offer, model: &Model) -> Row {
     Row { marked: chosen, values }
 }
 
-/// What came of verifying this copy, where that is no good.
-fn refused(offer: &Offer, model: &Model) -> Option<(String, Role)> {
+/// What came of verifying this copy.
+fn verified(offer: &Offer, model: &Model) -> Option<(String, Role)> {
     let checked = model.gap.checked.as_ref().filter(|checked| checked.spec.path == offer.path)?;
     match &checked.ended {
         Ended::Failed(failure) => Some((format!("x REFUSED ({})", failure.class()), Role::Fail)),
-        _ => None,
+        Ended::Succeeded(_) => Some(("+ verified".to_owned(), Role::Ok)),
+        Ended::Cancelled => None,
     }
 }
 

@@ -67,6 +67,12 @@ impl Import {
         Self::plan(cx);
     }
 
+    /// Asks the targets, though nothing was changed here: something may be there.
+    fn anew(cx: &mut Cx<'_>) {
+        cx.say("asking the targets; nothing is written ...");
+        Self::changed(cx);
+    }
+
     /// Targets were changed: there may be room elsewhere now.
     fn aimed(cx: &mut Cx<'_>) {
         Self::scan(cx);
@@ -93,10 +99,7 @@ impl Import {
                 }
             },
             // What was in the way may be gone, or what is marked may do without it.
-            None => {
-                cx.say("asking the targets; nothing is written ...");
-                Self::changed(cx);
-            }
+            None => Self::anew(cx),
         }
     }
 
@@ -125,7 +128,7 @@ impl Screen for Import {
         match act {
             Act::Import => Self::start(cx),
             Act::Retry => Self::retry(cx),
-            Act::ImportPlan => Self::changed(cx),
+            Act::ImportPlan => Self::anew(cx),
             Act::ImportTargets => choose::targets(cx),
             Act::ImportOther => choose::forms(cx),
             Act::ImportNamespace => choose::namespace(cx),
