@@ -293,7 +293,8 @@ impl<'a> Survey<'a> {
     }
 }
 
-fn is_writable(path: &Path) -> bool {
+/// Whether this user may write to what lies at a path, links followed.
+pub fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, Access::WRITE_OK).is_ok()
 }
 

@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 
 use crate::domain::node::{Listening, NodeFacts, Runtime, RuntimeKind, Selinux};
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::media::find::is_writable;
 use crate::engine::runtime::cri::Cri;
 use crate::engine::runtime::error::RuntimeError;
 use config::Config;
@@ -78,13 +79,14 @@ pub async fn find(root: &Path, files: &dyn Files) -> NodeFacts {
     if let Some(kubelet) = &kubelet {
         runtimes.sort_by_key(|runtime| !kubelet.is_on(&runtime.socket));
     }
-    NodeFacts { runtimes, kubelet, selinux, closed: closed(root), problems }
+    NodeFacts { runtimes, kubelet, selinux, closed: closed(root, files), problems }
 }
 
 /// Whether this user may not write where stores and images directories lie, /var.
-fn closed(root: &Path) -> bool {
-    let may = rustix::fs::access(root.join("var"), rustix::fs::Access::WRITE_OK);
-    may == Err(rustix::io::Errno::ACCESS)
+fn closed(root: &Path, files: &dyn Files) -> bool {
+    let place = root.join("var");
+    // Where it is read-only, root fares no better.
+    !rustix::process::geteuid().is_root() && has(files, &place) && !is_writable(&place)
 }
 
 /// The runtimes that [`find`] finds, by name, and which of them do not run; looks for files and asks nobody.

@@ -1,5 +1,7 @@
 //! The trust file: OpenSSH's `allowed_signers`, read as ssh-keygen(1) reads it, but whole or not at all.
 
+mod error;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,80 +13,14 @@ use ssh_key::public::KeyData;
 
 use super::keys::{PRIVATE, fingerprint, key_id};
 use super::validity;
-use crate::domain::shell::shell_words;
 use crate::domain::text;
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
+
+pub use error::AllowedError;
 
 /// Bytes of a trust file that are read at most.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
-
-/// Why a trust file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum AllowedError {
-    /// There is none.
-    #[error("there is no trust file {}", path.display())]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// Too large or not text.
-    #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A public key alone, as in the file of a key.
-    #[error("{}:{line} is a public key and nothing else, expected a line of an allowed_signers file", path.display())]
-    PublicKey {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-    },
-    /// A line that cannot be read; the rest is not used either.
-    #[error("{}:{line}: {reason}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-impl Explain for AllowedError {
-    fn kind(&self) -> Kind {
-        Kind::Trust
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Missing { .. } => vec![
-                "airlift key trust FILE.pub trusts a key; have its fingerprint confirmed by its owner first".to_owned(),
-                "--trust FILE names another allowed_signers file".to_owned(),
-            ],
-            Self::PublicKey { path, .. } => {
-                let file = shell_words(&[path.display().to_string()]);
-                vec![
-                    format!(
-                        "airlift key trust {file} trusts that key once its owner has confirmed its fingerprint; --trust is not \
-                         needed for it then"
-                    ),
-                    "in an allowed_signers file, whose key it is stands in front: PRINCIPALS TYPE KEY".to_owned(),
-                ]
-            }
-            Self::Line { .. } => vec![
-                "a line is: PRINCIPALS [namespaces=\"…\",valid-after=\"YYYYMMDDZ\",valid-before=\"…\"] TYPE KEY [comment]"
-                    .to_owned(),
-            ],
-            Self::File { .. } => Vec::new(),
-        }
-    }
-}
 
 /// One trusted key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
