@@ -1,179 +1,28 @@
 //! What an import changes in runtimes and in files of the node, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
 
+mod kept;
+mod noted;
+
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use super::containerd::names::Change;
-use super::containers_storage::undo::StoreChange;
 use super::error::ImportError;
-use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
-use crate::engine::files::{Files, OutFile, open_named, read_whole};
-use crate::engine::storage::change::FileChange;
+use crate::engine::files::OutFile;
 
-const FORMAT: &str = "airlift-changes/1";
-/// Below the directory of history.
-const DIRECTORY: &str = "imports";
-const SUFFIX: &str = ".jsonl";
-/// Bytes of a file that are read at most.
-pub(super) const MOST: u64 = 256 << 20;
+pub(super) use kept::{MOST, forget, named, read_run, runs};
+use kept::{SUFFIX, directory_of, numbers, prune};
+pub use noted::{Begun, NotedRun, NotedTarget};
+use noted::{FORMAT, Line};
+pub(super) use noted::{Made, Noted, parse};
+
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
-/// Files that are kept; the oldest go first.
-const KEPT: usize = 100;
-/// Runs that stay, also where they changed nothing.
-const RECENT: usize = 20;
-/// Bytes of a file that may be a first line alone.
-const HEAD: u64 = 64 << 10;
-/// Entries of the directory that are looked at, at most.
-const SEEN: usize = 10_000;
-
-/// The first line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Begun {
-    format: String,
-    /// When the run began to change something, by its clock.
-    pub begun: Timestamp,
-    /// The bundle, `name-serial`.
-    pub bundle: String,
-    /// All targets of the run, also those in which it changed nothing.
-    #[serde(default)]
-    pub into: Vec<Target>,
-    /// Whether it imported nothing, and took stores out of the files of the node.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub takes_out: bool,
-}
-
-/// One more line: a change that is about to be made.
-#[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    target: Target,
-    #[serde(flatten)]
-    noted: Noted,
-}
-
-/// A change that can be taken back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Noted {
-    /// Of a name in a runtime.
-    Change(Change),
-    /// Of a file of the node.
-    File(FileChange),
-    /// Of the archive in an images directory.
-    Archive(ArchiveChange),
-    /// Of an image in the node's own store.
-    Stored(StoreChange),
-}
-
-/// What a run noted, or its report says, of one target.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Made {
-    /// Which.
-    pub(super) target: Target,
-    /// Names that were made or pointed elsewhere.
-    #[serde(default)]
-    pub(super) changes: Vec<Change>,
-    /// Files of the node that were changed with it.
-    #[serde(default)]
-    pub(super) files: Vec<FileChange>,
-    /// What was done to the archive in an images directory.
-    #[serde(default)]
-    pub(super) archives: Vec<ArchiveChange>,
-    /// Images that were put into the node's own store.
-    #[serde(default)]
-    pub(super) stored: Vec<StoreChange>,
-}
-
-impl Made {
-    const fn of(target: Target) -> Self {
-        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new(), stored: Vec::new() }
-    }
-
-    /// Whether there is nothing to take back.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
-    }
-
-    /// What is changed by it, by name or path: what a later run changes too is that one's.
-    pub(super) fn marks(&self) -> impl Iterator<Item = String> {
-        let names = self.changes.iter().map(|change| change.name.clone());
-        let names = names.chain(self.stored.iter().flat_map(|image| image.names.iter().cloned()));
-        names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
-    }
-}
-
-/// How much of a target can be taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotedTarget {
-    /// Which.
-    pub target: Target,
-    /// Names that were not there before.
-    pub made: usize,
-    /// Names that stood for something else, or were not marked as the runtime wants it.
-    pub changed: usize,
-    /// Files of the node.
-    pub files: Vec<PathBuf>,
-}
-
-impl From<Made> for NotedTarget {
-    fn from(Made { target, changes, files, archives, stored }: Made) -> Self {
-        let changed = changes.iter().filter(|change| change.was.is_some()).count();
-        let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
-        files.extend(archives.into_iter().map(|archive| archive.path));
-        files.dedup();
-        let named: usize = stored.iter().map(|image| image.names.len()).sum();
-        Self { target, made: changes.len() - changed + named, changed, files }
-    }
-}
-
-/// A run that can be taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotedRun {
-    /// The file that `airlift undo` takes.
-    pub file: PathBuf,
-    /// When it began and of which bundle it was.
-    #[serde(flatten)]
-    pub begun: Begun,
-    /// The targets in which it changed something that can be taken back.
-    pub targets: Vec<NotedTarget>,
-}
-
-impl NotedRun {
-    /// Its number, by which `airlift undo` knows it too.
-    pub fn id(&self) -> String {
-        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
-    }
-
-    /// Whether there is anything to take back.
-    pub const fn changed_something(&self) -> bool {
-        !self.targets.is_empty()
-    }
-
-    /// Which run it was: its bundle, time and targets.
-    pub fn words(&self) -> String {
-        let Begun { begun, bundle, into, takes_out, .. } = &self.begun;
-        let noted: Vec<&Target> = match into.is_empty() {
-            true => self.targets.iter().map(|one| &one.target).collect(),
-            false => into.iter().collect(),
-        };
-        let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
-        let what = if *takes_out { "--storage-conf undo with" } else { "import of" };
-        format!("{what} {bundle} of {} into {}", begun.strftime("%F %R UTC"), targets.join(", "))
-    }
-}
 
 /// What this run changes. All clones of a job share one.
 pub(super) struct Changes {
@@ -322,120 +171,20 @@ impl Changes {
     }
 }
 
-/// Makes room among the runs that were there before another: first of those go that changed nothing, the latest excepted,
-/// which may still be at work.
-fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Result<()> {
-    let path = |number: &u64| directory.join(format!("{number:06}{SUFFIX}"));
-    let mut left = Vec::new();
-    for (at, number) in there.iter().enumerate() {
-        let size = files.stat(&path(number))?.map_or(0, |stat| stat.size);
-        let idle = at + RECENT < there.len()
-            && size <= HEAD
-            && read_run(files, &path(number)).is_some_and(|(_, made)| made.is_empty());
-        if idle { files.remove(&path(number))? } else { left.push(number) }
-    }
-    let many = (left.len() + 1).saturating_sub(KEPT);
-    Ok(left.into_iter().take(many).try_for_each(|number| files.remove(&path(number)))?)
-}
-
-/// The file of a run by what `airlift undo` was given: its number, or its name, where no such file is there.
-pub(super) fn named(history: &Path, given: PathBuf) -> PathBuf {
-    let text = given.to_string_lossy();
-    let number = text.strip_suffix(SUFFIX).unwrap_or(&text).parse::<u64>();
-    match number {
-        Ok(number) if !given.exists() => directory_of(history).join(format!("{number:06}{SUFFIX}")),
-        _ => given,
-    }
-}
-
 fn unnoted(directory: &Path, error: &EngineError) -> EngineError {
     let (kind, reason) = (error.kind(), error.message());
     ImportError::Unnoted { directory: directory.to_owned(), kind, reason }.into()
 }
 
-fn directory_of(history: &Path) -> PathBuf {
-    history.join(DIRECTORY)
-}
-
-/// The numbers of the files that are there, in order.
-fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
-    if files.stat(directory)?.is_none() {
-        return Ok(Vec::new());
-    }
-    let entries = files.entries(directory, SEEN)?;
-    let number = |path: &str| path.strip_suffix(SUFFIX)?.parse().ok();
-    let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number(&entry.path)).collect();
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
-/// What a run noted; nothing where that cannot be read. Blocks.
-pub(super) fn read_run(files: &dyn Files, file: &Path) -> Option<(Begun, Vec<Made>)> {
-    let bytes = read_whole(open_named(files, file).ok()?, MOST).ok()?;
-    parse(&String::from_utf8_lossy(&bytes))
-}
-
-/// The runs that are noted, the latest first; what cannot be read is left out. Blocks.
-///
-/// # Errors
-/// The kernel's.
-pub(super) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
-    let directory = directory_of(history);
-    let mut runs = Vec::new();
-    for number in numbers(files, &directory)?.into_iter().rev() {
-        let file = directory.join(format!("{number:06}{SUFFIX}"));
-        if let Some((begun, made)) = read_run(files, &file) {
-            let targets = made.into_iter().map(NotedTarget::from).collect();
-            runs.push(NotedRun { file, begun, targets });
-        }
-    }
-    Ok(runs)
-}
-
-/// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
-///
-/// # Errors
-/// The kernel's.
-pub(super) fn forget(files: &dyn Files, history: &Path, file: &Path) -> Result<()> {
-    let real = |path: &Path| path.canonicalize().ok();
-    let own = real(&directory_of(history));
-    if own.is_some() && real(directory::above(file)) == own {
-        files.remove(file)?;
-        files.sync_dir(directory::above(file))?;
-    }
-    Ok(())
-}
-
-/// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.
-pub(super) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
-    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
-    if begun.format != FORMAT {
-        return None;
-    }
-    let mut all: Vec<Made> = Vec::new();
-    for line in lines {
-        let Line { target, noted } = serde_json::from_str(line).ok()?;
-        let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
-            all.push(Made::of(target));
-            all.len() - 1
-        });
-        match noted {
-            Noted::Change(change) => all[at].changes.push(change),
-            Noted::File(file) => all[at].files.push(file),
-            Noted::Archive(archive) => all[at].archives.push(archive),
-            Noted::Stored(image) => all[at].stored.push(image),
-        }
-    }
-    Some((begun, all))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::containerd::names::Change;
     use super::super::later::Later;
+    use super::kept::{KEPT, RECENT};
     use super::*;
     use crate::domain::digest::Digest;
     use crate::engine::files::RealFiles;
+    use crate::engine::storage::change::FileChange;
 
     fn change(name: &str) -> Change {
         Change { name: name.to_owned(), digest: Digest::sha256(&[1; 32]), was: None }
@@ -466,7 +215,7 @@ mod tests {
         }
         assert_eq!(changes.file(), None);
         run(dir.path(), "a-1").ready(true).unwrap();
-        assert_eq!(std::fs::read_dir(dir.path().join(DIRECTORY)).unwrap().count(), 0, "it leaves nothing");
+        assert_eq!(std::fs::read_dir(directory_of(dir.path())).unwrap().count(), 0, "it leaves nothing");
     }
 
     #[test]

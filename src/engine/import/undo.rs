@@ -1,5 +1,7 @@
 //! Takes back what an import changed in runtimes, from what it noted before or reported after: names that were made go, others point back.
 
+mod error;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,14 +14,15 @@ use super::k3s;
 use super::later::Later;
 use crate::domain::import::Target;
 use crate::domain::progress::Event;
-use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::given;
 use crate::engine::storage::change::{self, FilesUndone};
+
+pub use error::UndoError;
 
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,89 +151,6 @@ impl NotedTarget {
     }
 }
 
-/// Why nothing can be taken back.
-#[derive(Debug, thiserror::Error)]
-pub enum UndoError {
-    /// The file is no report of an import.
-    #[error("{} is no report of an import: {reason}", path.display())]
-    NoReport {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// No run was noted.
-    #[error("no import that changed a runtime is noted in {}", state.display())]
-    Unnoted {
-        /// The directory of history.
-        state: PathBuf,
-    },
-    /// The last run changed nothing that can be taken back.
-    #[error("the last run is the {}, and it left nothing that undo takes back", last.words())]
-    Idle {
-        /// The last run.
-        last: Box<NotedRun>,
-        /// The last before it that did, if there is one.
-        before: Option<Box<NotedRun>>,
-    },
-    /// The report has no changes.
-    #[error("{} tells of nothing that can be taken back", path.display())]
-    Nothing {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl Explain for UndoError {
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-
-    fn hints(&self) -> Vec<String> {
-        let hint = match self {
-            Self::Idle { last, before } => return idle(last, before.as_deref()),
-            Self::NoReport { .. } => {
-                "give a file that airlift undo --list names, or what airlift import --json printed, kept in a file"
-            }
-            Self::Unnoted { .. } => {
-                "each run is noted by the user who runs it: give the --state of the import, or what airlift import --json \
-                 printed, kept in a file"
-            }
-            Self::Nothing { .. } => COVERED,
-        };
-        vec![hint.to_owned()]
-    }
-}
-
-/// What can be taken back.
-const COVERED: &str = "names in containerd, images in the node's own store, archives of k3s and RKE2 and files of the node \
-                       can be taken back; registries, layouts, archives and additional stores keep what was added";
-
-/// Why there is nothing, and which run may be meant instead.
-fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
-    let stores = last.begun.into.iter().filter_map(|target| match target {
-        Target::ContainersStorage(Some(directory)) => Some(by_hand(directory)),
-        _ => None,
-    });
-    let mut hints: Vec<String> = match last.begun.takes_out {
-        true => vec!["the same import without --storage-conf undo enters the store again".to_owned()],
-        false => std::iter::once(COVERED.to_owned()).chain(stores).collect(),
-    };
-    hints.push("nothing was changed".to_owned());
-    if let Some(run) = before {
-        let id = run.id();
-        hints
-            .push(format!("the one before that can be taken back is the {}: airlift undo {id}", run.words()));
-    }
-    hints
-}
-
-/// How images are taken out of an additional store by hand.
-fn by_hand(directory: &Path) -> String {
-    let root = shell_words(&["--root".to_owned(), directory.display().to_string()]);
-    format!("where no container uses it, an image leaves that store with: podman {root} rmi NAME")
-}
-
 /// What is read of a report.
 #[derive(Deserialize)]
 struct Kept {
@@ -249,7 +169,10 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         return Ok(UndoneReport { dry_run: spec.dry_run, run: None, targets: Vec::new(), runs });
     }
     let file = match spec.file.clone() {
-        Some(file) => changes::named(&spec.state, file),
+        Some(file) => {
+            let (files, history) = (ctx.files.clone(), spec.state.clone());
+            blocking(move || Ok(changes::named(&*files, &history, file))).await?
+        }
         None => last(&runs).ok_or_else(unnoted)??,
     };
     let run = runs.iter().find(|run| run.file == file).cloned();

@@ -1,0 +1,103 @@
+//! The files in which runs are noted, a number each: found, read, and taken away where they are old or were taken back.
+
+use std::path::{Path, PathBuf};
+
+use super::noted::{Begun, Made, NotedRun, NotedTarget, parse};
+use crate::engine::directory;
+use crate::engine::error::Result;
+use crate::engine::files::{Files, open_named, read_whole};
+
+/// Below the directory of history.
+const DIRECTORY: &str = "imports";
+pub(super) const SUFFIX: &str = ".jsonl";
+/// Bytes of a file that are read at most.
+pub(in crate::engine::import) const MOST: u64 = 256 << 20;
+/// Files that are kept; the oldest go first.
+pub(super) const KEPT: usize = 100;
+/// Runs that stay, also where they changed nothing.
+pub(super) const RECENT: usize = 20;
+/// Bytes of a file that may be a first line alone.
+const HEAD: u64 = 64 << 10;
+/// Entries of the directory that are looked at, at most.
+const SEEN: usize = 10_000;
+
+/// Makes room among the runs that were there before another: first of those go that changed nothing, the latest excepted,
+/// which may still be at work.
+pub(super) fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Result<()> {
+    let path = |number: &u64| directory.join(format!("{number:06}{SUFFIX}"));
+    let mut left = Vec::new();
+    for (at, number) in there.iter().enumerate() {
+        let size = files.stat(&path(number))?.map_or(0, |stat| stat.size);
+        let idle = at + RECENT < there.len()
+            && size <= HEAD
+            && read_run(files, &path(number)).is_some_and(|(_, made)| made.is_empty());
+        if idle { files.remove(&path(number))? } else { left.push(number) }
+    }
+    let many = (left.len() + 1).saturating_sub(KEPT);
+    Ok(left.into_iter().take(many).try_for_each(|number| files.remove(&path(number)))?)
+}
+
+/// The file of a run by what `airlift undo` was given: its number, or its name, where no such file is there. Blocks.
+pub(in crate::engine::import) fn named(files: &dyn Files, history: &Path, given: PathBuf) -> PathBuf {
+    let text = given.to_string_lossy();
+    let number = text.strip_suffix(SUFFIX).unwrap_or(&text).parse::<u64>();
+    match number {
+        Ok(number) if !matches!(files.stat(&given), Ok(Some(_))) => {
+            directory_of(history).join(format!("{number:06}{SUFFIX}"))
+        }
+        _ => given,
+    }
+}
+
+pub(super) fn directory_of(history: &Path) -> PathBuf {
+    history.join(DIRECTORY)
+}
+
+/// The numbers of the files that are there, in order.
+pub(super) fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
+    if files.stat(directory)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let entries = files.entries(directory, SEEN)?;
+    let number = |path: &str| path.strip_suffix(SUFFIX)?.parse().ok();
+    let mut numbers: Vec<u64> = entries.iter().filter_map(|entry| number(&entry.path)).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// What a run noted; nothing where that cannot be read. Blocks.
+pub(in crate::engine::import) fn read_run(files: &dyn Files, file: &Path) -> Option<(Begun, Vec<Made>)> {
+    let bytes = read_whole(open_named(files, file).ok()?, MOST).ok()?;
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// The runs that are noted, the latest first; what cannot be read is left out. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
+    let directory = directory_of(history);
+    let mut runs = Vec::new();
+    for number in numbers(files, &directory)?.into_iter().rev() {
+        let file = directory.join(format!("{number:06}{SUFFIX}"));
+        if let Some((begun, made)) = read_run(files, &file) {
+            let targets = made.into_iter().map(NotedTarget::from).collect();
+            runs.push(NotedRun { file, begun, targets });
+        }
+    }
+    Ok(runs)
+}
+
+/// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::engine::import) fn forget(files: &dyn Files, history: &Path, file: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let own = real(&directory_of(history));
+    if own.is_some() && real(directory::above(file)) == own {
+        files.remove(file)?;
+        files.sync_dir(directory::above(file))?;
+    }
+    Ok(())
+}

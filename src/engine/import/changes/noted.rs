@@ -1,0 +1,179 @@
+//! What a run noted: the lines of its file, and what they come to, target by target.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::kept::SUFFIX;
+use crate::domain::import::Target;
+use crate::engine::import::containerd::names::Change;
+use crate::engine::import::containers_storage::undo::StoreChange;
+use crate::engine::import::k3s::undo::ArchiveChange;
+use crate::engine::storage::change::FileChange;
+
+/// What the first line of a file begins with.
+pub(super) const FORMAT: &str = "airlift-changes/1";
+
+/// The first line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Begun {
+    pub(super) format: String,
+    /// When the run began to change something, by its clock.
+    pub begun: Timestamp,
+    /// The bundle, `name-serial`.
+    pub bundle: String,
+    /// All targets of the run, also those in which it changed nothing.
+    #[serde(default)]
+    pub into: Vec<Target>,
+    /// Whether it imported nothing, and took stores out of the files of the node.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_out: bool,
+}
+
+/// One more line: a change that is about to be made.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) target: Target,
+    #[serde(flatten)]
+    pub(super) noted: Noted,
+}
+
+/// A change that can be taken back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::engine::import) enum Noted {
+    /// Of a name in a runtime.
+    Change(Change),
+    /// Of a file of the node.
+    File(FileChange),
+    /// Of the archive in an images directory.
+    Archive(ArchiveChange),
+    /// Of an image in the node's own store.
+    Stored(StoreChange),
+}
+
+/// What a run noted, or its report says, of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(in crate::engine::import) struct Made {
+    /// Which.
+    pub(in crate::engine::import) target: Target,
+    /// Names that were made or pointed elsewhere.
+    #[serde(default)]
+    pub(in crate::engine::import) changes: Vec<Change>,
+    /// Files of the node that were changed with it.
+    #[serde(default)]
+    pub(in crate::engine::import) files: Vec<FileChange>,
+    /// What was done to the archive in an images directory.
+    #[serde(default)]
+    pub(in crate::engine::import) archives: Vec<ArchiveChange>,
+    /// Images that were put into the node's own store.
+    #[serde(default)]
+    pub(in crate::engine::import) stored: Vec<StoreChange>,
+}
+
+impl Made {
+    pub(super) const fn of(target: Target) -> Self {
+        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new(), stored: Vec::new() }
+    }
+
+    /// Whether there is nothing to take back.
+    pub(in crate::engine::import) const fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
+    }
+
+    /// What is changed by it, by name or path: what a later run changes too is that one's.
+    pub(in crate::engine::import) fn marks(&self) -> impl Iterator<Item = String> {
+        let names = self.changes.iter().map(|change| change.name.clone());
+        let names = names.chain(self.stored.iter().flat_map(|image| image.names.iter().cloned()));
+        names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
+    }
+}
+
+/// How much of a target can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotedTarget {
+    /// Which.
+    pub target: Target,
+    /// Names that were not there before.
+    pub made: usize,
+    /// Names that stood for something else, or were not marked as the runtime wants it.
+    pub changed: usize,
+    /// Files of the node.
+    pub files: Vec<PathBuf>,
+}
+
+impl From<Made> for NotedTarget {
+    fn from(Made { target, changes, files, archives, stored }: Made) -> Self {
+        let changed = changes.iter().filter(|change| change.was.is_some()).count();
+        let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
+        files.extend(archives.into_iter().map(|archive| archive.path));
+        files.dedup();
+        let named: usize = stored.iter().map(|image| image.names.len()).sum();
+        Self { target, made: changes.len() - changed + named, changed, files }
+    }
+}
+
+/// A run that can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotedRun {
+    /// The file that `airlift undo` takes.
+    pub file: PathBuf,
+    /// When it began and of which bundle it was.
+    #[serde(flatten)]
+    pub begun: Begun,
+    /// The targets in which it changed something that can be taken back.
+    pub targets: Vec<NotedTarget>,
+}
+
+impl NotedRun {
+    /// Its number, by which `airlift undo` knows it too.
+    pub fn id(&self) -> String {
+        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
+    }
+
+    /// Whether there is anything to take back.
+    pub const fn changed_something(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
+    /// Which run it was: its bundle, time and targets.
+    pub fn words(&self) -> String {
+        let Begun { begun, bundle, into, takes_out, .. } = &self.begun;
+        let noted: Vec<&Target> = match into.is_empty() {
+            true => self.targets.iter().map(|one| &one.target).collect(),
+            false => into.iter().collect(),
+        };
+        let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
+        let what = if *takes_out { "--storage-conf undo with" } else { "import of" };
+        format!("{what} {bundle} of {} into {}", begun.strftime("%F %R UTC"), targets.join(", "))
+    }
+}
+
+/// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.
+pub(in crate::engine::import) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
+    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
+    if begun.format != FORMAT {
+        return None;
+    }
+    let mut all: Vec<Made> = Vec::new();
+    for line in lines {
+        let Line { target, noted } = serde_json::from_str(line).ok()?;
+        let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
+            all.push(Made::of(target));
+            all.len() - 1
+        });
+        match noted {
+            Noted::Change(change) => all[at].changes.push(change),
+            Noted::File(file) => all[at].files.push(file),
+            Noted::Archive(archive) => all[at].archives.push(archive),
+            Noted::Stored(image) => all[at].stored.push(image),
+        }
+    }
+    Some((begun, all))
+}
