@@ -1,6 +1,7 @@
 //! Import: where to, what would become of every image there, one question, then the run and what came of it.
 
 mod choose;
+mod details;
 mod keys;
 mod list;
 mod plan;
@@ -139,7 +140,7 @@ impl Screen for Import {
             }
             Act::ImportDetails => {
                 let image = self.line().and_then(|line| images(cx.model).get(line.image));
-                if let Some(page) = image.map(|image| rows::page(image, cx.model)) {
+                if let Some(page) = image.map(|image| details::page(image, cx.model)) {
                     cx.open(page);
                 }
             }
