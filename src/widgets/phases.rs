@@ -105,10 +105,13 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
         pieces.push((format!("avg {}/s", text::bytes(view.rate(at))), Role::Text));
     }
     pieces.push((format!("took {}", text::span(view.worked(at))), Role::Text));
+    // A registry or a runtime is taken at its word.
+    let told = view.phase == Phase::Import;
     if view.kept > 0 {
-        pieces.push((format!("{} lay there, hashed", text::bytes(view.kept)), Role::Text));
+        let words = if told { "there already" } else { "lay there, hashed" };
+        pieces.push((format!("{} {words}", text::bytes(view.kept)), Role::Text));
     }
-    if view.skipped > 0 {
+    if view.skipped > 0 && !(told && view.kept > 0) {
         pieces.push((format!("{} there already", text::bytes(view.skipped_bytes)), Role::Text));
     }
 }
@@ -147,7 +150,7 @@ fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
 /// How fast bytes move; what lies there already only has to be read.
 fn pace(view: &PhaseView, at: Duration) -> String {
     match view.current_rate(at) {
-        0 if view.kept > 0 => "hashing what is there".to_owned(),
+        0 if view.kept > 0 && view.phase != Phase::Import => "hashing what is there".to_owned(),
         rate => format!("{}/s", text::bytes(rate)),
     }
 }
@@ -235,6 +238,20 @@ mod tests {
         job.apply(&Event::Bytes { phase, done: 590_000_000 }, s(2));
         job.apply(&Event::Finished { phase }, s(2));
         assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 2 s | 590 MB lay there, hashed");
+    }
+
+    #[test]
+    fn what_a_target_has_already_is_told_once_and_has_no_rate() {
+        let phase = Phase::Import;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 1, bytes: 590_000_000 }, s(0));
+        job.apply(&Event::Kept { phase, bytes: 590_000_000 }, s(0));
+        job.apply(&Event::Bytes { phase, done: 590_000_000 }, s(0));
+        let (item, reason) = ("nginx:1".to_owned(), "there".to_owned());
+        job.apply(&Event::Skipped { phase, item, bytes: 590_000_000, reason }, s(1));
+        job.apply(&Event::Finished { phase }, s(1));
+        assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 1 s | 590 MB there already");
+        assert!(!job.phases[0].line(s(9)).contains("/s"), "{}", job.phases[0].line(s(9)));
     }
 
     #[test]

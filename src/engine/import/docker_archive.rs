@@ -57,7 +57,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
     let mut written = 0;
     if same {
         present = super::preview::distinct_bytes(images);
-        job.meter.add(present);
+        job.meter.add_kept(present);
     } else {
         written = oci_archive::write(job, images, &mut outcomes, |chosen| {
             archive::commit(job, file, &members(job, file, chosen)?)

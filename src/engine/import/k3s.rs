@@ -323,7 +323,7 @@ fn untouched(job: &Job, file: &Path, plan: &[Planned], members: &[Member]) -> Re
     let mut bytes = 0;
     for node in blobs {
         job.pass(node);
-        job.meter.add(node.size);
+        job.meter.add_kept(node.size);
         bytes += node.size;
     }
     Ok(Untouched::Whole(bytes))

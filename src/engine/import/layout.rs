@@ -219,7 +219,7 @@ impl Store<'_> {
         let wrote = if self.is_right(node)? {
             self.job.pass(node);
             self.present += node.size;
-            self.job.meter.add(node.size);
+            self.job.meter.add_kept(node.size);
             false
         } else {
             self.write(node, image)?;

@@ -30,7 +30,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
     let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
     let present = super::preview::distinct_bytes(images);
     if plan.iter().all(|planned| matches!(planned, Planned::Skip)) {
-        job.meter.add(present);
+        job.meter.add_kept(present);
         return Ok(Written {
             notes: vec![Vec::new(); images.len()],
             outcomes,

@@ -169,7 +169,7 @@ impl Push<'_> {
         sums.0 += written;
         sums.1 += present;
         drop(sums);
-        self.job.meter.add(present);
+        self.job.meter.add_kept(present);
     }
 
     /// Uploads the blobs of an image that is to be written; the outcome where it is known already.

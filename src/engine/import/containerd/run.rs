@@ -148,7 +148,7 @@ impl Run {
             for node in image.nodes() {
                 if !self.standing.contains_key(&node.digest) && seen.insert(&node.digest) {
                     self.job.pass(node);
-                    self.job.meter.add(node.size);
+                    self.job.meter.add_kept(node.size);
                     if skipped(at) {
                         self.sums.found(node.size);
                     }

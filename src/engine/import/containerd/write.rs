@@ -124,7 +124,7 @@ impl Run {
         }
         self.job.pass(node);
         self.sums.found(node.size);
-        self.job.meter.add(node.size);
+        self.job.meter.add_kept(node.size);
         Ok(true)
     }
 

@@ -40,7 +40,7 @@ impl Bytes {
     pub(super) fn skip(&mut self, job: &Job, image: &ImageGraph) {
         let rest = self.rest(image);
         self.present += rest;
-        job.meter.add(rest);
+        job.meter.add_kept(rest);
     }
 }
 
