@@ -253,6 +253,10 @@ impl Run {
         if let Some(meter) = &self.layers {
             meter.finish();
         }
+        self.let_go().await
+    }
+
+    async fn let_go(&self) -> Result<()> {
         match &self.claim {
             Some(claim) => claim.end().await,
             None => Ok(()),
@@ -261,8 +265,8 @@ impl Run {
 
     /// The same after an error, which is what is told.
     pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
-        // Where the daemon is gone, the next run ends the lease.
-        let _ = self.end().await;
+        // Where the daemon is gone, the next run ends the lease. What was not unpacked to the end is not over.
+        let _ = self.let_go().await;
         if error.kind() != Kind::Space {
             return error;
         }
