@@ -15,7 +15,7 @@ use crate::rig::world::{World, copy_tree};
 use crate::rig::{need, need_root};
 
 /// What is said as soon as the plan can be started.
-const PLANNED: &str = "Enter asks once more, then imports";
+const PLANNED: &str = "this can be done";
 const IMAGES: [&str; 3] = ["team/app-1:1.1", "team/app-2:1.2", "team/app-3:1.3"];
 
 /// A host with a bundle of three images, and their digests.

@@ -99,7 +99,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_import
     let kept = root.join("kept");
     root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
     let mut console =
-        Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
+        Console::start(&Setting { size: TALL, args: &["--plain"], alone: true, ..Setting::new(root.path()) });
     console.wait("airlift> ");
     say(&mut console, "g");
     console.wait("step 1/4 Bundle");
