@@ -76,7 +76,7 @@ fn import(console: &mut Console) {
         screen.contains(PLANNED) && chosen.peek().is_some() && chosen.all(|line| line.contains("3 add"))
     });
     console.keys("Enter").wait("Import this?").keys("Right Enter");
-    console.wait("+ OK  every image is where it was wanted");
+    console.wait("every image is where it was wanted");
 }
 
 /// Saves the report in a directory, leaves, and gives its JSON form.
@@ -213,7 +213,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
     console.wait("2 add, 1 there").wait(PLANNED).keys("Enter").wait("Import this?").keys("Right Enter");
-    console.wait("+ OK  every image is where it was wanted");
+    console.wait("every image is where it was wanted");
     assert!(containerd.images().len() > held.len());
     console.keys("q");
     assert_eq!(console.end().exit_code(), 0);
@@ -254,7 +254,7 @@ fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_t
     console.wait("x FAIL").wait("went away").wait("journalctl -u containerd").wait("r retry");
     containerd.start_again();
     assert_eq!(containerd.images(), Vec::<(String, String)>::new());
-    console.keys("r").wait("+ OK  every image is where it was wanted").wait("4 of 4 names");
+    console.keys("r").wait("every image is where it was wanted").wait("4 of 4 names");
     assert_eq!(containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count(), 4);
     console.keys("u").wait("Take back what was imported?").keys("Right Enter").wait("Taken back").keys("Esc");
     console.wait("2 add").keys("q");

@@ -139,7 +139,10 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
                 words::count(all.len(), "image")
             ),
         };
-        lines.push((format!("+ OK  {words}"), Role::Ok));
+        lines.push(match warnings(report) {
+            0 => (format!("+ OK  {words}"), Role::Ok),
+            mind => (format!("! WARN  {words}, with {}", words::count(mind, "warning")), Role::Warn),
+        });
     }
     for target in &report.targets {
         let counts = Counts::of(target, &model.gap.import).words(false);
@@ -154,6 +157,13 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
     }
     lines.push((format!("{} shows the report", model.key(Act::ImportNext)), Role::Text));
     lines
+}
+
+/// What the targets and their runtimes say that is to be minded: that an image is not proved yet, above all.
+fn warnings(report: &ImportReport) -> usize {
+    let asked = report.targets.iter().filter_map(|target| target.proof.as_ref());
+    report.targets.iter().map(|target| target.notes.len()).sum::<usize>()
+        + asked.map(|proof| proof.notes.len()).sum::<usize>()
 }
 
 /// Whether this run or an earlier one brought an image into each target of this run.
