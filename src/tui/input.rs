@@ -1,6 +1,7 @@
 //! From the terminal's events to messages.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+use zeroize::Zeroizing;
 
 use super::msg::Msg;
 use crate::config::key::{Code, Key};
@@ -9,7 +10,7 @@ use crate::config::key::{Code, Key};
 pub fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Msg::Key),
-        Event::Paste(text) => Some(Msg::Paste(text.into())),
+        Event::Paste(text) => Some(Msg::Paste(pasted(&Zeroizing::new(text)).into())),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
         Event::Mouse(event) => match event.kind {
             MouseEventKind::ScrollUp => Some(Msg::Key(Key::plain(Code::Up))),
@@ -19,6 +20,22 @@ pub fn message(event: Event) -> Option<Msg> {
         },
         _ => None,
     }
+}
+
+/// Pasted text with one kind of line ends: most terminals send a carriage return for each, as if Enter was pressed. It
+/// may be a passphrase, so that its room is taken once and nothing of it is left behind.
+fn pasted(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    let mut before = '\n';
+    for c in text.chars() {
+        match c {
+            '\n' if before == '\r' => {}
+            '\r' => lines.push('\n'),
+            c => lines.push(c),
+        }
+        before = c;
+    }
+    lines
 }
 
 fn key(event: KeyEvent) -> Option<Key> {
@@ -55,6 +72,14 @@ mod tests {
         match message(Event::Key(KeyEvent::new(code, modifiers))) {
             Some(Msg::Key(key)) => Some(key),
             _ => None,
+        }
+    }
+
+    #[test]
+    fn pasted_lines_end_in_one_way_whatever_the_terminal_sends() {
+        for sent in ["a\nb\n\nc\n", "a\rb\r\rc\r", "a\r\nb\r\n\r\nc\r\n"] {
+            let Some(Msg::Paste(text)) = message(Event::Paste(sent.to_owned())) else { panic!("{sent:?}") };
+            assert_eq!(&*text, "a\nb\n\nc\n", "{sent:?}");
         }
     }
 
