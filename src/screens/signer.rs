@@ -69,7 +69,7 @@ impl AskKey {
             Found::AgentKeys(held) if self.asked => {
                 self.held.clone_from(held);
                 let items = items(cx.model, held);
-                cx.open(Choose::new(self.question(0), "Which key signs?", items));
+                cx.open(Choose::new(self.question(0), "Which key signs?", items).or_typed(names_a_file));
                 None
             }
             Found::PublicKey(path, public) if self.asked && self.file.as_ref() == Some(path) => {
@@ -79,6 +79,12 @@ impl AskKey {
             }
             _ => None,
         }
+    }
+
+    /// Looks for the public half of a key file.
+    fn read(&mut self, path: PathBuf, cx: &mut Cx<'_>) {
+        self.file = Some(path.clone());
+        cx.effect(Effect::Ask(Query::PublicKey(path)));
     }
 
     /// Takes an answer to one of its questions; gives the key once it is known.
@@ -91,12 +97,15 @@ impl AskKey {
         if question == self.question(1)
             && let Answer::Path(path) = answer
         {
-            self.file = Some(path.clone());
-            cx.effect(Effect::Ask(Query::PublicKey(path.clone())));
+            self.read(path.clone(), cx);
             return None;
         }
         let row = match answer {
             Answer::Rows(rows) if question == self.question(0) => *rows.first()?,
+            Answer::Text(typed) if question == self.question(0) => {
+                self.read(at_home(typed, cx.model.settings.home.as_deref()), cx);
+                return None;
+            }
             _ => return None,
         };
         if row == 0 {
@@ -122,6 +131,25 @@ impl AskKey {
                 None
             }
         }
+    }
+}
+
+/// The check of a path that is typed above the list of keys; whether a key is there is found out from the file.
+fn names_a_file(typed: &str) -> Result<(), String> {
+    let is_path = ["/", "~/", "./", "../"].iter().any(|lead| typed.starts_with(lead));
+    match is_path && !typed.ends_with('/') {
+        true => Ok(()),
+        false => {
+            Err(format!("{typed} is no key of this list and no path of a file; a path begins with / or ~/"))
+        }
+    }
+}
+
+/// A shell would have put the home directory in place of `~`.
+fn at_home(typed: &str, home: Option<&std::path::Path>) -> PathBuf {
+    match (typed.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(typed),
     }
 }
 

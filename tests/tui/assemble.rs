@@ -320,6 +320,18 @@ fn the_key_is_one_of_this_host_another_file_or_one_of_the_agent() {
 }
 
 #[test]
+fn the_path_of_a_key_can_be_typed_where_the_keys_are_listed() {
+    let mut desk = planned();
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.effects.clear();
+    let screen = desk.typed("zzz").keys("Enter").screen();
+    assert!(screen.contains("zzz is no key of this list"), "{screen}");
+    desk.keys("Ctrl-U").typed("~/keys/ops").keys("Enter");
+    let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::PublicKey(path)) if path.as_os_str() == "/home/op/keys/ops");
+    assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+}
+
+#[test]
 fn a_key_is_made_where_there_is_none_and_the_plan_goes_on() {
     let mut desk = planned();
     desk.tell(Msg::Found(Found::Host(Arc::new(crate::rig::host()))));
