@@ -14,7 +14,7 @@ use crate::config::theme::Role;
 use crate::domain::text;
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::{Column, Row, Value, more_below, table};
 use crate::widgets::{edit, line, popup};
 
 /// Columns of the names.
@@ -121,7 +121,7 @@ fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
 
 impl Window for Finder {
     fn acts(&self) -> Vec<Act> {
-        vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Take, Act::Back]
+        vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::First, Act::Last, Act::Take, Act::Back]
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
@@ -135,7 +135,11 @@ impl Window for Finder {
     fn act(&mut self, act: Act) -> Reply {
         self.refused = None;
         match act {
-            Act::Back => return Reply::Closed,
+            Act::Back if self.typed.value().is_empty() => return Reply::Closed,
+            Act::Back => {
+                self.typed.reset();
+                self.refresh();
+            }
             Act::Take => {
                 let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
                 match entry {
@@ -194,6 +198,7 @@ impl Window for Finder {
         };
         let body = Rect { height: inner.height.saturating_sub(5), ..line::below(inner, 1) };
         table(&columns, &self.list, row, body, look, buffer);
+        more_below(&self.list, line::row(inner, inner.height.saturating_sub(4)), look, buffer);
         let foot = inner.height.saturating_sub(3);
         let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
         match (&self.refused, entry) {
@@ -262,6 +267,39 @@ mod tests {
             let all = format!("{} {} {}", row.title, row.id, row.doc).to_lowercase();
             assert!(all.contains("sign"), "{id} has nothing to do with it");
         }
+    }
+
+    #[test]
+    fn what_is_typed_is_cleared_before_help_closes() {
+        let mut finder = Finder::new("Help", vec![entry(Act::Quit, None), entry(Act::ImagesKubeadm, None)]);
+        press(&mut finder, Key::char('k'));
+        assert!(matches!(press(&mut finder, Key::plain(Code::Esc)), Reply::Stay));
+        assert_eq!((finder.typed.value(), finder.rows()), ("", 2));
+        assert!(matches!(press(&mut finder, Key::plain(Code::Esc)), Reply::Closed));
+    }
+
+    #[test]
+    fn its_first_and_last_rows_are_a_key_away_and_those_below_are_counted() {
+        let acts = crate::actions::ACTIONS.iter().filter(|row| !row.keys.is_empty());
+        let mut finder = Finder::new("Help", acts.map(|row| entry(row.name, None)).collect());
+        let last = finder.rows() - 1;
+        let area = Rect::new(0, 0, 80, 24);
+        let look = Look {
+            theme: crate::config::theme::Theme::built_in("mono").unwrap(),
+            depth: crate::config::theme::Depth::None,
+            unicode: true,
+        };
+        let said = |finder: &Finder| {
+            let mut buffer = Buffer::empty(area);
+            finder.draw(area, &look, &crate::dialogs::testing::keymap(), &mut buffer);
+            buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        assert!(said(&finder).contains(" more below "));
+        press(&mut finder, Key::plain(Code::End));
+        assert_eq!(finder.list.row(), Some(last));
+        assert!(!said(&finder).contains(" more below "));
+        press(&mut finder, Key::plain(Code::Home));
+        assert_eq!(finder.list.row(), Some(0));
     }
 
     #[test]

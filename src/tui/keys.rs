@@ -172,8 +172,8 @@ impl App {
 
     fn global(&mut self, act: Act) {
         match act {
-            Act::Help => self.finder("Help: what can be done here", false),
-            Act::Palette => self.finder("Commands", true),
+            Act::Help => self.finder("Help: what can be done here"),
+            Act::Palette => self.finder("Commands"),
             Act::Logs => self.dialogs.push(Log::new(&self.model.log).into()),
             Act::ShellCommand => self.shell_command(),
             Act::Copy => match self.screen().and_then(|screen| screen.value(&self.model)) {

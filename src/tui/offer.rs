@@ -7,16 +7,12 @@ use crate::dialogs::finder::Entry;
 use crate::dialogs::{Dialog, Finder};
 
 impl App {
-    /// Opens the operations to search: those of this screen, or all that there are here.
-    pub(super) fn finder(&mut self, title: &str, all: bool) {
+    /// Opens the operations to search: all that there are here.
+    pub(super) fn finder(&mut self, title: &str) {
         let mut entries: Vec<Entry> = Vec::new();
         for scope in self.scopes() {
             let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
             entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
-        }
-        if !all {
-            // Help is about the screen; moving between steps is in the palette.
-            entries.retain(|entry| entry.act.step().is_none());
         }
         self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
     }

@@ -544,7 +544,7 @@ fn a_job_that_runs_is_paused_and_stopped_from_every_screen_and_its_keys_are_told
         let mut desk = with(assemble::under_way(), keys);
         let told = desk.keys("?").typed("job.stop").screen();
         assert!(told.contains("Stop the job at a safe point"), "{keys}: {told}");
-        desk.keys("Esc").effects.clear();
+        desk.keys("Esc Esc").effects.clear();
         desk.keys("p");
         let paused = desk.effects.iter().any(|effect| matches!(effect, Effect::Pause(_, true)));
         assert!(paused, "{keys}: {:?}", desk.effects);

@@ -309,6 +309,19 @@ fn help_is_searched_and_done() {
 }
 
 #[test]
+fn help_of_every_step_has_the_keys_of_the_others() {
+    let mut desk = Desk::new();
+    for step in ["b", "2"] {
+        desk.keys(step);
+        for (typed, says) in [("step.1", "Go to step 1"), ("step.5", "Go to step 5")] {
+            let screen = desk.keys("?").typed(typed).screen();
+            assert!(screen.contains(says), "{screen}");
+            desk.keys("Esc Esc");
+        }
+    }
+}
+
+#[test]
 fn a_theme_is_chosen_and_seen_at_once() {
     let mut desk = Desk::new();
     desk.keys("F2");
