@@ -12,6 +12,7 @@ use crate::domain::lint::{Finding, lint};
 use crate::domain::platform::Platform;
 use crate::domain::reference::{Reference, ReferenceError};
 use crate::domain::selection::{Origin, Request};
+use crate::domain::text;
 use crate::engine::resolve::ResolveTotals;
 
 pub use super::checked::Checked;
@@ -116,7 +117,7 @@ impl Picked {
     pub fn add_lines(&mut self, text: &str) -> Added {
         let (mut requests, mut refused) = (Vec::new(), Vec::new());
         for (line, text) in (1..).zip(text.lines()) {
-            match requests_of(text) {
+            match request_of(text) {
                 Ok(named) => requests.extend(named),
                 Err(error) => {
                     refused.push(Refused {
@@ -132,7 +133,7 @@ impl Picked {
 
     /// Whether a line of a text names an image.
     pub fn names_images(text: &str) -> bool {
-        text.lines().any(|line| requests_of(line).is_ok_and(|named| !named.is_empty()))
+        text.lines().any(|line| request_of(line).is_ok_and(|named| named.is_some()))
     }
 
     /// Takes over a list as [`Picked::text`] writes it; how many images it added.
@@ -274,11 +275,18 @@ impl Picked {
     }
 }
 
-/// What a line names.
-fn requests_of(line: &str) -> Result<Vec<Request>, ReferenceError> {
-    let words = line.split('#').next().unwrap_or_default().split_whitespace();
-    let typed = |request| Request { origin: Origin::named("typed here"), ..request };
-    words.map(|word| Request::parse(word).map(typed)).collect()
+/// What a line names: one reference, which may be followed by a comment. A blank in it is a slip of the fingers or a
+/// line of something else.
+fn request_of(line: &str) -> Result<Option<Request>, ReferenceError> {
+    let named = line.split('#').next().unwrap_or_default().trim();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    if named.contains(char::is_whitespace) {
+        let reason = "one reference a line, without blanks in it; a comment begins with #";
+        return Err(ReferenceError { text: text::middle(named, 160).to_string(), reason });
+    }
+    Request::parse(named).map(|request| Some(Request { origin: Origin::named("typed here"), ..request }))
 }
 
 #[cfg(test)]
@@ -287,7 +295,7 @@ mod tests {
 
     fn picked(text: &str) -> Picked {
         let mut picked = Picked::default();
-        picked.add_lines(text);
+        picked.add_lines(&text.replace(' ', "\n"));
         picked
     }
 
@@ -295,10 +303,10 @@ mod tests {
     fn lines_are_added_once_and_bad_ones_are_named() {
         let mut picked = Picked::default();
         let added = picked
-            .add_lines("nginx:1.25 # web\n\n# comment\ndocker.io/library/nginx:1.25 redis:7\nUPPER:x\n");
+            .add_lines("nginx:1.25 # web\n\n# comment\ndocker.io/library/nginx:1.25\nredis:7\nUPPER:x\n");
         assert_eq!((added.added, added.known, added.refused.len()), (2, 1, 1));
         let refused = &added.refused[0];
-        assert_eq!((refused.line, refused.text.as_str()), (5, "UPPER:x"));
+        assert_eq!((refused.line, refused.text.as_str()), (6, "UPPER:x"));
         assert!(refused.reason.contains("lower case"), "{}", refused.reason);
         assert!(picked.images[0].findings.iter().any(|finding| finding.fix.is_some()));
         assert_eq!(picked.text(), "nginx:1.25\nredis:7\n");
@@ -307,9 +315,13 @@ mod tests {
     #[test]
     fn of_a_line_that_is_refused_nothing_is_taken() {
         let mut picked = Picked::default();
-        let added = picked.add_lines("a:1 b:1\nskopeo copy docker://c:1 dir:c\nd:1\n");
-        assert_eq!((added.added, added.refused.len(), added.refused[0].line), (3, 1, 2));
-        assert_eq!(picked.text(), "a:1\nb:1\nd:1\n");
+        let added = picked.add_lines("a:1\nngnix:1.2 2\nskopeo copy docker://c:1 dir:c\n\td:1 \n");
+        assert_eq!(
+            (added.added, added.refused.iter().map(|one| one.line).collect::<Vec<_>>()),
+            (2, vec![2, 3])
+        );
+        assert!(added.refused[0].reason.contains("blanks"), "{}", added.refused[0].reason);
+        assert_eq!(picked.text(), "a:1\nd:1\n");
     }
 
     #[test]
