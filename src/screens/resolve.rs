@@ -130,8 +130,12 @@ impl Screen for Resolve {
             Act::Retry if !picked.is_current() => {
                 Some(format!("the list was changed since: {} verifies all of it", model.key(Act::Resolve)))
             }
-            Act::ResolvePin => model.why_busy().or_else(|| {
-                picked.pins().is_empty().then(|| "every resolved reference has a digest already".to_owned())
+            Act::ResolvePin => model.why_busy().or_else(|| match picked.checked.counts().ok {
+                0 => Some(format!("nothing is verified yet: {} does that first", model.key(Act::Resolve))),
+                _ => picked
+                    .pins()
+                    .is_empty()
+                    .then(|| "every resolved reference has a digest already".to_owned()),
             }),
             Act::ResolveEdit | Act::ResolveRemove | Act::ResolveUndo if model.busy().is_some() => {
                 model.why_busy()
