@@ -65,6 +65,17 @@ fn shown(list: &mut List, images: &[Image]) {
     list.follow((images.len(), false), requested, |row| list::id(&images[row].request.reference));
 }
 
+/// Goes on to Verify, and verifies the list there unless that was done, or cannot be at this moment.
+fn verify(cx: &mut Cx<'_>) {
+    cx.go(Place::Resolve);
+    let picked = &cx.model.picked;
+    let counts = picked.checked.counts();
+    let verified = picked.is_current() && counts.ok + counts.failed >= picked.images.len();
+    if !verified && cx.model.why_busy().is_none() {
+        super::resolve::start(cx);
+    }
+}
+
 /// Takes back the last change of the list.
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
@@ -126,7 +137,7 @@ impl Screen for Images {
             }
             Act::ImagesUndo => undo(cx),
             Act::ImagesSave => Self::save(cx),
-            Act::ImagesNext => cx.go(Place::Resolve),
+            Act::ImagesNext => verify(cx),
             _ => {}
         }
     }

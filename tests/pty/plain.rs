@@ -75,7 +75,6 @@ fn a_list_becomes_a_signed_bundle_by_numbers_and_lines() {
         answer(&mut console, "n", "-- Add references");
         answer(&mut console, &reference, &reference[reference.len() - 9..]);
     }
-    answer(&mut console, "v", "step 2/5 Verify");
     answer(&mut console, "v", "3 verified");
     answer(&mut console, "enter", "step 3/5 Media");
     answer(&mut console, "o", "-- Assemble in a directory");

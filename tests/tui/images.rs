@@ -1,5 +1,6 @@
 //! The list of images: every way to fill it, what is done about findings, and how it is kept.
 
+use airlift::actions::Act;
 use airlift::domain::reference::Repository;
 use airlift::domain::selection::{Candidate, Origin, Problem, Request, Requests};
 use airlift::engine::error::Kind;
@@ -436,10 +437,24 @@ fn the_list_of_the_last_time_is_there_again() {
 }
 
 #[test]
-fn v_goes_on_to_verify_once_something_is_listed() {
+fn v_goes_on_to_verify_and_verifies_once_something_is_listed() {
     let mut desk = desk();
     assert!(desk.keys("v").screen().contains("not now: the list is empty"));
     let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    desk.effects.clear();
     desk.keys("v");
     assert_eq!(desk.app.model.place, Place::Resolve);
+    let starts = |effect: &Effect| matches!(effect, Effect::Start(Act::Resolve, _));
+    assert!(desk.effects.iter().any(starts), "it verifies at once: {:?}", desk.effects);
+    let screen = pasted("nginx:1.25.3\n").keys("o").screen();
+    assert!(screen.contains("not asked yet: v on Images asks"), "{screen}");
+}
+
+#[test]
+fn a_blank_in_a_line_is_refused_and_makes_no_second_image() {
+    let mut desk = desk();
+    desk.keys("n").typed("ngnix:1.2 2").keys("Enter");
+    assert!(desk.app.model.picked.images.is_empty());
+    let screen = desk.screen();
+    assert!(screen.contains("line 1: one reference a line, without blanks"), "{screen}");
 }

@@ -409,6 +409,21 @@ fn rows_are_filtered_by_state_and_by_name() {
 }
 
 #[test]
+fn a_list_that_was_verified_is_shown_again_and_not_asked_for_again() {
+    let mut desk = all_well();
+    desk.keys("1").effects.clear();
+    desk.keys("v");
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+    assert!(desk.screen().contains("step 2/5 Verify"));
+}
+
+#[test]
+fn nothing_is_pinned_before_it_is_verified() {
+    let screen = desk().keys("P").screen();
+    assert!(screen.contains("nothing is verified yet: v does that first"), "{screen}");
+}
+
+#[test]
 fn long_and_hostile_answers_neither_move_the_layout_nor_pass_through() {
     let mut desk = desk();
     desk.keys("v");

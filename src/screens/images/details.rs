@@ -33,8 +33,8 @@ pub(super) fn page(image: &Image, checked: Option<&Checked>, keymap: &Keymap) ->
         Some(Checked::Failed(failed)) => refused(failed, keymap, &mut lines),
         Some(Checked::Running) => lines.push(row("registry", "asking")),
         None => {
-            let (there, ask) = (keymap.says(Act::ImagesNext), keymap.says(Act::Resolve));
-            lines.push(row("registry", &format!("not asked yet: {there} here, then {ask} on Verify asks")));
+            let ask = keymap.says(Act::ImagesNext);
+            lines.push(row("registry", &format!("not asked yet: {ask} on Images asks")));
         }
     }
     lines.push(blank());
