@@ -71,6 +71,11 @@ pub fn here(hint: &str, keymap: &Keymap) -> String {
     twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
 }
 
+/// The same for one who is on that screen already.
+pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
+    here(hint, keymap).replacen(&format!(" on {screen} "), " ", 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +88,10 @@ mod tests {
         assert_eq!(
             here(rollback, &keymap),
             "an old medium, or someone hands you old images; O on Verify accepts it knowingly"
+        );
+        assert_eq!(
+            on("Verify", rollback, &keymap),
+            "an old medium, or someone hands you old images; O accepts it knowingly"
         );
         assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");
         let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);

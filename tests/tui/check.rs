@@ -327,7 +327,7 @@ fn a_bundle_by_a_key_that_is_not_trusted_names_the_key_that_helps_and_gives_noth
     live.open(&live.kept("medium/demo-1"));
     live.job("v");
     let screen = live.desk.screen();
-    assert!(screen.contains("REFUSED (trust)") && screen.contains("K on Verify trusts it"), "{screen}");
+    assert!(screen.contains("REFUSED (trust)") && screen.contains(" K trusts it"), "{screen}");
     assert!(!screen.contains("airlift key trust"), "{screen}");
     let screen = live.desk.keys("Enter").screen();
     assert!(screen.contains("To compare with the paper"), "{screen}");

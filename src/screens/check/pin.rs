@@ -73,7 +73,7 @@ pub(super) fn ask(cx: &mut Cx<'_>) {
     // The fingerprint is not shown here again: what is typed has to come from somewhere else.
     let help = format!(
         "From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
-         fingerprint; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not. The path of a .pub \
+         fingerprint, or all of it; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not. The path of a .pub \
          file that came another way will do as well."
     );
     cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough));

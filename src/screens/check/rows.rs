@@ -257,7 +257,10 @@ pub(super) fn verdict(checked: &Checked, keymap: &Keymap) -> Vec<(String, Role)>
             let mut lines =
                 one(&format!("x REFUSED ({}): nothing of it may be used", failure.class()), Role::Fail);
             lines.extend(
-                failure.hints.first().map(|next| (format!("  {}", hints::here(next, keymap)), Role::Text)),
+                failure
+                    .hints
+                    .first()
+                    .map(|next| (format!("  {}", hints::on("Verify", next, keymap)), Role::Text)),
             );
             lines
         }

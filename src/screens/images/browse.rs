@@ -172,7 +172,7 @@ impl Browse {
             .collect();
         let note = |tag: &str| if listed.contains(tag) { "on the list" } else { "" };
         let items = self.tags.iter().map(|tag| Item::new(tag.as_str(), note(tag))).collect();
-        let title = format!("{} tags of {repository}", self.tags.len());
+        let title = format!("{} of {repository}", words::count(self.tags.len(), "tag"));
         cx.open(Choose::new(TAGS, &title, items).several([]).or_cursor().or_say("it has no tags"));
     }
 }
