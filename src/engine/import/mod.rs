@@ -151,7 +151,7 @@ struct Written {
 /// then stays and is skipped by the next run.
 ///
 /// # Errors
-/// [`ImportError`], [`error::StreamError`], a registry's, a file's or the bundle's own.
+/// [`error::ImportError`], [`error::StreamError`], a registry's, a file's or the bundle's own.
 pub async fn import(
     bundle: BundleReader,
     spec: ImportSpec,
