@@ -164,7 +164,8 @@ impl Bench {
                 console.watch(Duration::from_millis(7));
                 // The palette is above whatever else changes.
                 times.push(console.timed(":", |screen| screen.contents().contains("Commands")));
-                times.push(console.timed("z", |screen| screen.contents().contains("nothing is called so")));
+                times.push(console.timed("z", |screen| screen.contents().contains("│ z ")));
+                times.push(console.timed("Esc", |screen| !screen.contents().contains("│ z ")));
                 times.push(console.timed("Esc", |screen| !screen.contents().contains("Commands")));
             }
             console.keys("q");
