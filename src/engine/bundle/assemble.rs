@@ -114,6 +114,17 @@ pub(super) struct Plan {
 /// # Errors
 /// What the medium, a registry or the key said; the bundle stays resumable.
 pub async fn assemble(
+    spec: AssembleSpec,
+    registry: Registry,
+    signer: &Signer,
+    state: &State,
+    ctx: &JobCtx,
+) -> Result<AssembleReport> {
+    let ground = spec.bundle.ground.clone();
+    assemble_on(spec, registry, signer, state, ctx).await.map_err(|error| ground.reason(error, ctx))
+}
+
+async fn assemble_on(
     mut spec: AssembleSpec,
     registry: Registry,
     signer: &Signer,

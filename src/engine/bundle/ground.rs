@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::workdir::WorkError;
+use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Kind};
 
 /// What a directory lay on when that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,17 @@ impl Ground {
             _ => Err(WorkError::Gone(self.to.clone())),
         }
     }
+
+    /// The reason behind an error that no class is known of: a medium that is gone, where it is.
+    pub(super) fn reason(&self, error: EngineError, ctx: &JobCtx) -> EngineError {
+        match self.check() {
+            Err(gone) if error.kind() == Kind::Other => {
+                ctx.warn(error.message());
+                gone.into()
+            }
+            _ => error,
+        }
+    }
 }
 
 /// The number of the file system; nothing where the directory cannot be asked.
@@ -37,6 +50,7 @@ fn device(directory: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::files::{Files, RealFiles};
 
     #[test]
     fn a_path_that_leads_to_another_file_system_or_nowhere_is_refused() {
@@ -49,6 +63,10 @@ mod tests {
         std::fs::remove_file(&link).unwrap();
         let gone = ground.check().unwrap_err().to_string();
         assert!(gone.contains("link does not lead"), "{gone}");
+        let ctx = JobCtx::silent();
+        let error = || EngineError::from(RealFiles.list(&link.join("x"), 1).unwrap_err());
+        assert_eq!(error().kind(), Kind::Other);
+        assert_eq!(ground.reason(error(), &ctx).kind(), Kind::Medium, "what is gone is the reason");
         std::os::unix::fs::symlink("/proc", &link).unwrap();
         assert!(ground.check().is_err());
         std::fs::remove_file(&link).unwrap();
