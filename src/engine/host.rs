@@ -1,9 +1,11 @@
 //! What this host is: its name, whether a network is up, which container runtimes are here, whose keys it has. Opens no socket.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::bundle::contents::program_room;
 use super::files::{Files, RealFiles, read_whole};
 use super::node;
 use super::sign::keys::load_public;
@@ -36,6 +38,8 @@ pub struct HostFacts {
     pub key: Option<KeyFacts>,
     /// How many keys are trusted.
     pub trusted: usize,
+    /// Bytes that this program takes in a bundle that carries it; 0 where it cannot be carried.
+    pub program: u64,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -65,6 +69,7 @@ pub fn look(spec: &HostSpec) -> HostFacts {
     facts.interfaces = interfaces(&spec.root.join("sys/class/net"));
     facts.default_route = default_route(&spec.root.join("proc/net"));
     facts.runtimes = node::names(&spec.root, &RealFiles);
+    facts.program = program_room(&HashMap::new());
     match key(&spec.key) {
         Ok(key) => facts.key = key,
         Err(problem) => facts.problems.push(problem),

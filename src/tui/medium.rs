@@ -177,12 +177,13 @@ impl Fits {
 }
 
 impl Model {
-    /// Bytes of room that the list takes, by the sum that the plan is refused by, without this program; nothing while
-    /// the list, as it is now, is not verified.
+    /// Bytes of room that the list takes, by the sum that the plan is refused by, with this program where it is to be
+    /// carried; nothing while the list, as it is now, is not verified.
     pub fn needed(&self) -> Option<u64> {
         let known = matches!(self.state(Place::Resolve), StepState::Ok | StepState::Warn | StepState::Failed);
         let images = Some(self.picked.checked.bytes()).filter(|bytes| known && *bytes > 0)?;
-        Some(Room { images, program: 0 }.needed())
+        let program = self.host.as_ref().filter(|_| self.assembly.tool).map_or(0, |host| host.program);
+        Some(Room { images, program }.needed())
     }
 
     /// The bundle goes there from now on.

@@ -10,6 +10,7 @@ use airlift::domain::progress::{Event, Phase};
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::readback::Method;
 use airlift::engine::error::Kind;
+use airlift::engine::host::HostFacts;
 use airlift::engine::media::check::{Found as Checked, Spoilt};
 use airlift::engine::media::{CheckReport, MediaReport, MountReport, Place as Lies};
 use airlift::engine::spec::{JobReport, JobSpec};
@@ -18,7 +19,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
-use crate::rig::Desk;
+use crate::rig::{Desk, host};
 
 fn volume(device: &str, point: Option<&str>) -> Volume {
     let file_system = Some(FileSystem::Fat);
@@ -229,6 +230,18 @@ fn a_chosen_medium_is_in_the_header_and_leads_on() {
     planned(&mut desk);
     desk.keys("3").wait(10);
     insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn this_program_is_counted_where_it_travels_along() {
+    let mut tight = stick(7, Some("/media/op/CARGO"));
+    tight.volumes[0].free = Some(200_000_000);
+    let mut desk = verified(vec![tight]);
+    assert!(row(&mut desk).contains("yes"), "{}", desk.screen());
+    desk.tell(Msg::Found(Found::Host(Arc::new(HostFacts { program: 27_800_000, ..host() }))));
+    assert!(row(&mut desk).ends_with("  no"), "{}", desk.screen());
+    desk.app.model.assembly.tool = false;
+    assert!(row(&mut desk).contains("yes"), "{}", desk.screen());
 }
 
 #[test]
