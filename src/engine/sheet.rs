@@ -79,12 +79,12 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
             read_back,
             Checked { what: "signatures", grade: Grade::Ok, how: signed },
         ],
+        next: other_side(&name, &signatures),
         signatures,
         medium: facts.medium.to_vec(),
         imported: Vec::new(),
         warnings,
         missing: bundle.missing.clone(),
-        next: other_side(&name, &first.key_id),
         images: images(facts.report),
         directory: name,
     }
@@ -134,13 +134,16 @@ fn read_back(report: &PackReport) -> Checked {
 }
 
 /// What has to be typed where the bundle arrives; `MOUNT` is for whoever types it.
-fn other_side(name: &str, key_id: &str) -> Vec<Step> {
+fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
     let place = format!("MOUNT/{name}");
     let verify = shell_words(&["airlift", "verify", &place].map(str::to_owned));
-    let stock = format!(
-        "ssh-keygen -Y verify -f allowed_signers -I PRINCIPAL -n airlift-bundle -s airlift/signatures/{key_id}.sig < \
-         airlift/manifest.json"
-    );
+    let stock = |signed: &Signed| {
+        format!(
+            "ssh-keygen -Y verify -f ~/allowed_signers -I PRINCIPAL -n airlift-bundle -s \
+             airlift/signatures/{}.sig < airlift/manifest.json",
+            signed.key_id
+        )
+    };
     let list = "grep -A2 '\"airlift/SHA256SUMS\"' airlift/manifest.json | grep \"$(sha256sum < airlift/SHA256SUMS | \
                 cut -c1-64)\"";
     let step = |what, command: String| Step { what, command };
@@ -150,12 +153,18 @@ fn other_side(name: &str, key_id: &str) -> Vec<Step> {
             "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
         step("Verify signatures, age, serial, file list and every byte", verify),
-        step("Or with OpenSSH and coreutils alone, before anything of it is run", format!("cd {place}")),
-        step("the signature", stock),
-        step("that the signed document means this list (prints one line)", list.to_owned()),
-        step("every file", "sha256sum -c airlift/SHA256SUMS".to_owned()),
+        step(
+            "Or with OpenSSH and coreutils alone: first a file of yours that says whose key you trust, not of the medium",
+            "echo \"PRINCIPAL $(cat PUBLIC_KEY_FILE)\" >> ~/allowed_signers".to_owned(),
+        ),
+        step("then, before anything of it is run", format!("cd {place}")),
     ]
     .into_iter()
+    .chain(signatures.iter().map(|signed| step("the signature", stock(signed))))
+    .chain([
+        step("that the signed document means this list (prints one line)", list.to_owned()),
+        step("every file", "sha256sum -c airlift/SHA256SUMS".to_owned()),
+    ])
     .chain(use_it(&place))
     .collect()
 }
@@ -364,4 +373,19 @@ fn looked_at(report: &VerifyReport) -> Vec<Checked> {
             }
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_tools_are_told_to_check_every_signature_by_a_file_that_is_written_first() {
+        let signed = |id: &str| Signed { fingerprint: String::new(), key_id: id.to_owned(), who: None };
+        let steps = other_side("web-7", &[signed("aa11"), signed("bb22")]);
+        let at = |words: &str| steps.iter().position(|step| step.command.contains(words)).unwrap();
+        assert!(at("> ~/allowed_signers") < at("cd MOUNT/web-7"));
+        assert!(at("cd MOUNT/web-7") < at("-f ~/allowed_signers -I PRINCIPAL"));
+        assert_eq!(at("signatures/aa11.sig") + 1, at("signatures/bb22.sig"));
+    }
 }

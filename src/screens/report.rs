@@ -79,15 +79,14 @@ impl Report {
     }
 
     fn write(cx: &mut Cx<'_>) {
-        let Some(made) = &cx.model.assembly.made else { return };
-        // Beside the bundle, as long as it can be reached.
-        let beside = match unreachable(cx.model) {
-            None => bundle(made).parent().unwrap_or(FsPath::new("/")).to_owned(),
-            Some(_) => cx.model.settings.home.clone().unwrap_or_else(|| cx.model.settings.paths.work()),
-        };
-        let beside = beside.display().to_string();
+        if cx.model.assembly.made.is_none() {
+            return;
+        }
+        // Not with the bundle: what is on paper does not travel with the medium.
+        let home = cx.model.settings.home.clone().unwrap_or_else(|| cx.model.settings.paths.work());
+        let home = home.display().to_string();
         let help = "As txt, md and json; never into the signed bundle itself.";
-        let at = format!("{}/", beside.trim_end_matches('/'));
+        let at = format!("{}/", home.trim_end_matches('/'));
         cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::Directory).at(&at));
     }
 

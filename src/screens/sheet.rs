@@ -68,7 +68,17 @@ impl SheetView {
 
     /// Draws as many rows as there is room for.
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let (rows, cursor) = self.list.window_in(area);
+        let most = usize::from(area.height);
+        let below = self.lines.len() > most && area.height > 3;
+        let body = Rect { height: area.height.saturating_sub(u16::from(below)), ..area };
+        let (rows, cursor) = self.list.window_in(body);
+        if below && self.list.more_below() > 0 {
+            let (first, last, all) = (rows.first(), rows.last(), self.lines.len());
+            if let (Some(first), Some(last)) = (first, last) {
+                let words = format!("   lines {}-{} of {all}; more below", first + 1, last + 1);
+                line::words(&words, look.style(Role::Warn), line::row(area, body.height), buffer);
+            }
+        }
         for (at, number) in (0u16..).zip(rows) {
             let Some(row) = self.lines.get(*number) else { continue };
             let place = line::row(area, at);

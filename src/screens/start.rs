@@ -252,6 +252,9 @@ impl Screen for Start {
     }
 
     fn status(&self, model: &Model) -> String {
+        if let Some(running) = model.runs_elsewhere() {
+            return running;
+        }
         let row = self.list.row().and_then(|row| cuts(model).get(row));
         row.map_or_else(String::new, Cut::full_words)
     }

@@ -286,7 +286,7 @@ impl App {
             }
             None => self.say("not now: another job is about to start"),
             Some(job) => {
-                let reason = job.in_the_way(&self.model.keymap);
+                let reason = self.model.in_the_way(job);
                 self.say(format!("not now: {reason}"));
             }
         }

@@ -89,7 +89,12 @@ impl App {
         }
         let words = match (&self.words, self.screen()) {
             (Some((words, _)), _) => words.clone(),
-            (None, Some(screen)) => screen.status(&self.model),
+            (None, Some(screen)) => {
+                // What stands still out of sight is forgotten.
+                let paused = self.model.running().is_some_and(|job| job.paused);
+                let elsewhere = paused.then(|| self.model.runs_elsewhere()).flatten();
+                elsewhere.unwrap_or_else(|| screen.status(&self.model))
+            }
             (None, None) => String::new(),
         };
         line::words(&format!(" {words}"), look.style(Role::Text), area, buffer);

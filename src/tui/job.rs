@@ -108,3 +108,34 @@ pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     };
     Some(reason.to_owned())
 }
+
+impl Model {
+    /// Why nothing else can be started, where a job keeps it from that.
+    pub fn why_busy(&self) -> Option<String> {
+        self.busy().map(|job| self.in_the_way(job))
+    }
+
+    /// What is said of a job that keeps something else from being done: where it is seen, and what lets it go on.
+    pub fn in_the_way(&self, job: &JobState) -> String {
+        let what = job.spec.subcommand();
+        let at = self.running_at().filter(|place| *place != self.place);
+        let at = at.filter(|place| place.side() == self.place.side().or(self.side));
+        let steps = [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5];
+        let shown = at.and_then(|place| steps.get(place.number()?)).map(|step| self.key(*step));
+        let key = |act| self.key(act);
+        match (job.paused, shown) {
+            (true, Some(step)) => {
+                format!("{what} is paused: {step} shows it, {} goes on", key(Act::Pause))
+            }
+            (true, None) => format!("{what} is paused; {} goes on", key(Act::Pause)),
+            (false, Some(step)) => format!("{what} is running: {step} shows it"),
+            (false, None) => format!("{what} is running; {} stops it", key(Act::Stop)),
+        }
+    }
+
+    /// The same of a job that runs and is shown elsewhere.
+    pub fn runs_elsewhere(&self) -> Option<String> {
+        let elsewhere = self.running_at().is_some_and(|place| place != self.place);
+        self.busy().filter(|_| elsewhere).map(|job| self.in_the_way(job))
+    }
+}

@@ -144,11 +144,6 @@ impl JobState {
     pub const fn running(&self) -> bool {
         self.ended.is_none()
     }
-
-    /// What is said where it keeps something else from being done.
-    pub fn in_the_way(&self, keymap: &Keymap) -> String {
-        format!("{} is running; {} stops it", self.spec.subcommand(), keymap.says(Act::Stop))
-    }
 }
 
 /// What does not change while the workstation runs.
@@ -307,11 +302,6 @@ impl Model {
         self.running().filter(|job| !job.act.is_plan())
     }
 
-    /// Why nothing else can be started, where a job keeps it from that.
-    pub fn why_busy(&self) -> Option<String> {
-        self.busy().map(|job| job.in_the_way(&self.keymap))
-    }
-
     /// The last job of an operation, running or ended.
     pub fn job_of(&self, act: Act) -> Option<&JobState> {
         self.job.as_ref().filter(|job| job.act == act)
@@ -329,7 +319,7 @@ impl Model {
         id.map_or_else(String::new, |id| format!("key {}", id.chars().take(4).collect::<String>()))
     }
 
-    fn running_at(&self) -> Option<Place> {
+    pub(super) fn running_at(&self) -> Option<Place> {
         match self.running()?.act {
             Act::Resolve => Some(Place::Resolve),
             Act::Pack => Some(Place::Assemble),

@@ -54,10 +54,10 @@ fn saved(desk: &Desk) -> Vec<(String, String)> {
     files.map(|(path, text)| (path.display().to_string(), text)).collect()
 }
 
-/// The directory beside the bundle, as the dialog asks for it.
-fn listed(desk: &mut Desk) {
+/// What lies in a directory, as the dialog asks for it.
+fn listed(desk: &mut Desk, at: &str) {
     let entry = Entry { name: "bundle-42".into(), directory: true };
-    desk.tell(Msg::Found(Found::Entries("/media/op/KINGSTON/".into(), Ok(vec![entry]))));
+    desk.tell(Msg::Found(Found::Entries(at.into(), Ok(vec![entry]))));
 }
 
 #[test]
@@ -129,21 +129,17 @@ fn what_was_not_read_back_or_not_from_the_medium_itself_is_no_plain_ok() {
 }
 
 #[test]
-fn it_is_saved_as_text_markdown_and_json_beside_the_bundle() {
+fn it_is_saved_as_text_markdown_and_json_and_not_with_the_medium() {
     let mut desk = reported(packed());
     desk.keys("w");
-    listed(&mut desk);
+    listed(&mut desk, "/home/op/");
     insta::assert_snapshot!(desk.picture());
     desk.keys("Enter");
     let files = saved(&desk);
     let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
         names,
-        [
-            "/media/op/KINGSTON/bundle-42-report.json",
-            "/media/op/KINGSTON/bundle-42-report.md",
-            "/media/op/KINGSTON/bundle-42-report.txt"
-        ]
+        ["/home/op/bundle-42-report.json", "/home/op/bundle-42-report.md", "/home/op/bundle-42-report.txt"]
     );
     let json: serde_json::Value = serde_json::from_str(&files[0].1).unwrap();
     assert_eq!((json["serial"].as_u64(), json["grade"].as_str()), (Some(42), Some("ok")));
@@ -151,15 +147,16 @@ fn it_is_saved_as_text_markdown_and_json_beside_the_bundle() {
     for needle in [FINGERPRINT, &digest(0x9c).to_string(), "airlift verify MOUNT/bundle-42", "sha256sum -c"] {
         assert!(files[2].1.contains(needle), "{needle} in {}", files[2].1);
     }
-    desk.tell(Msg::Found(Found::Saved("/media/op/KINGSTON/bundle-42-report.txt".into())));
-    assert!(desk.screen().contains("written: /media/op/KINGSTON/bundle-42-report.txt"));
+    desk.tell(Msg::Found(Found::Saved("/home/op/bundle-42-report.txt".into())));
+    assert!(desk.screen().contains("written: /home/op/bundle-42-report.txt"));
 }
 
 #[test]
 fn nothing_is_ever_saved_into_the_signed_directory() {
     let mut desk = reported(packed());
+    desk.app.model.settings.home = Some("/media/op/KINGSTON".into());
     desk.keys("w");
-    listed(&mut desk);
+    listed(&mut desk, "/media/op/KINGSTON/");
     desk.typed("bundle-42").keys("Enter");
     assert!(desk.screen().contains("is inside the bundle"), "{}", desk.screen());
     assert!(saved(&desk).is_empty());

@@ -203,7 +203,10 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     assert_eq!((desk.app.model.assembly.name.as_str(), desk.app.model.assembly.tool), ("web", false));
     // Only one job at a time.
     desk.effects.clear();
-    assert!(desk.keys("0 R").screen().contains("not now: pack is running; x stops it"));
+    assert!(desk.keys("0 R").screen().contains("not now: pack is running: 4 shows it"));
+    assert!(desk.screen().contains("pack is running: 4 shows it"));
+    desk.app.model.job.as_mut().unwrap().paused = true;
+    assert!(desk.keys("3").screen().contains("pack is paused: 4 shows it, p goes on"), "{}", desk.screen());
     assert_eq!(started(&desk), None);
 }
 

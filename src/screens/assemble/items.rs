@@ -1,5 +1,7 @@
 //! The items of a pack: which are shown, in what order, and in which words.
 
+use std::collections::BTreeMap;
+
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
@@ -53,13 +55,27 @@ pub(super) fn searched(item: &ItemView) -> String {
     format!("{} {} {}", word(item.state, true).0, item.name, item.note.as_deref().unwrap_or_default())
 }
 
+/// What the items of a phase are.
+const fn unit(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Resolve => "references: ",
+        Phase::ReadBack => "files: ",
+        _ => "blobs: ",
+    }
+}
+
 /// How many items stand how, in one line.
 pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
     let list = order(view);
-    let states = list.iter().filter_map(|at| view.items.list.get(*at)).map(|item| item.state);
+    let items = || list.iter().filter_map(|at| view.items.list.get(*at));
+    let latest = items().next_back().map(|item| item.phase);
+    // What failed of an earlier phase is of another unit.
+    let earlier = items().filter(|item| Some(item.phase) != latest);
+    let mut failed_before: BTreeMap<&str, u64> = BTreeMap::new();
+    earlier.for_each(|item| *failed_before.entry(unit(item.phase)).or_default() += 1);
     let mut counts = [0u64; 4];
-    for state in states {
-        counts[match state {
+    for item in items().filter(|item| Some(item.phase) == latest) {
+        counts[match item.state {
             ItemState::Failed => 0,
             ItemState::Done | ItemState::Skipped => 1,
             ItemState::Running => 2,
@@ -67,14 +83,9 @@ pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
         }] += 1;
     }
     let [failed, ok, running, waiting] = counts;
-    let latest = list.iter().rev().find_map(|at| view.items.list.get(*at)).map(|item| item.phase);
-    let unit = match latest {
-        Some(Phase::Resolve) => "references: ",
-        Some(Phase::ReadBack) => "files: ",
-        Some(_) => "blobs: ",
-        None => "",
-    };
-    let mut words = vec![format!("{unit}{failed} failed"), format!("{ok} ok")];
+    let mut words: Vec<String> =
+        failed_before.iter().map(|(unit, failed)| format!("{unit}{failed} failed")).collect();
+    words.extend([format!("{}{failed} failed", latest.map_or("", unit)), format!("{ok} ok")]);
     words.push(format!("{} to go", running + waiting));
     if view.items.unlisted > 0 {
         words.push(format!("{} not listed", view.items.unlisted));
@@ -114,6 +125,6 @@ mod tests {
         }
         let names: Vec<&str> = order(&view).into_iter().map(|at| view.items.list[at].name.as_str()).collect();
         assert_eq!(names, ["bad", "a", "c", "b"]);
-        assert_eq!(counts(&view, &Keymap::default()), "blobs: 1 failed, 1 ok, 2 to go");
+        assert_eq!(counts(&view, &Keymap::default()), "references: 1 failed, blobs: 0 failed, 1 ok, 2 to go");
     }
 }

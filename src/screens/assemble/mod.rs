@@ -197,12 +197,16 @@ impl Screen for Assemble {
                 vec![Act::Pack, Act::AssembleSpace, Act::AssembleEdit, Act::Logs, Act::Back]
             }
             Some(_) => vec![Act::Retry, Act::AssembleSpace, Act::AssembleEdit, Act::Logs, Act::Back],
+            // There is nothing to start: what can be done is to change something, and to plan again.
+            None if model.assembly.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
+                vec![Act::AssembleSpace, Act::AssembleEdit, Act::AssembleKey, Act::Back]
+            }
             None => vec![Act::Pack, Act::AssembleEdit, Act::AssembleKey, Act::AssembleSpace, Act::Back],
         }
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let running = model.running().map(|job| job.in_the_way(&model.keymap));
+        let running = model.running().map(|job| model.in_the_way(job));
         let ended = model.assembly.run.is_some();
         match act {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {

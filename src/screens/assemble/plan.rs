@@ -135,7 +135,7 @@ fn time(bytes: u64, model: &Model) -> String {
             let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
             format!("at least {least} {how}; the network speed is not known yet")
         }
-        _ => "not known yet: no measurement on this host".to_owned(),
+        _ => "not known yet: too little was measured so far".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
+use crate::domain::bundle::directory;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
@@ -266,8 +267,8 @@ fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Role)> {
             let read = if bundle.read_back.is_some() { ", read back" } else { ", NOT read back" };
             vec![(
                 format!(
-                    "+ OK  {} serial {} is complete on the medium{read} and signed",
-                    bundle.name, bundle.serial
+                    "+ OK  {} is complete on the medium{read} and signed",
+                    directory(&bundle.name, bundle.serial)
                 ),
                 if bundle.read_back.is_some() { Role::Ok } else { Role::Warn },
             )]

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::actions::Act;
 use crate::config::theme::Role;
+use crate::domain::bundle::directory;
 use crate::domain::media::{Blocked, Medium};
 use crate::domain::text;
 use crate::tui::model::Model;
@@ -100,7 +101,7 @@ fn media(model: &Model) -> Vec<Fact> {
     facts
 }
 
-/// As in `KINGSTON ..7F2A  62.0 GB, 40.1 GB free; bundle web 42`.
+/// As in `KINGSTON ..7F2A  62.0 GB, 40.1 GB free; bundle web-42`.
 fn medium_words(medium: &Medium) -> String {
     let free: Option<u64> = medium.volumes.iter().filter_map(|volume| volume.free).max();
     let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
@@ -112,7 +113,7 @@ fn medium_words(medium: &Medium) -> String {
     let mut words = format!("{}  {}{stands}", medium.short_name(), text::bytes(medium.size));
     let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
     let told = bundles.filter_map(|bundle| bundle.words.as_ref());
-    let told: Vec<String> = told.map(|bundle| format!("{} {}", bundle.name, bundle.serial)).collect();
+    let told: Vec<String> = told.map(|bundle| directory(&bundle.name, bundle.serial)).collect();
     if !told.is_empty() {
         words.push_str(&format!("; bundle {}", told.join(", ")));
     }

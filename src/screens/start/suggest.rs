@@ -1,5 +1,6 @@
 //! Which side of the gap this host seems to be on, and why: by its network first, then by what lies on media.
 
+use crate::domain::bundle::directory;
 use crate::engine::host::HostFacts;
 use crate::engine::media::MediaReport;
 use crate::tui::model::Side;
@@ -23,7 +24,7 @@ fn bundle(media: Option<&MediaReport>) -> Option<String> {
     media?.media.iter().find_map(|medium| {
         let mut bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
         let words = bundles.find_map(|bundle| bundle.words.as_ref())?;
-        Some(format!("bundle {} {} on {}", words.name, words.serial, medium.short_name()))
+        Some(format!("bundle {} on {}", directory(&words.name, words.serial), medium.short_name()))
     })
 }
 
@@ -92,7 +93,7 @@ mod tests {
                 &["containerd"],
                 Some(true),
                 Side::AirGapped,
-                format!("bundle web 42 on KINGSTON ..7F2A, {no_way}"),
+                format!("bundle web-42 on KINGSTON ..7F2A, {no_way}"),
             ),
         ] {
             let host = HostFacts {

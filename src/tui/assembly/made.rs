@@ -110,7 +110,10 @@ impl Model {
             self.assembly.plan = planned(spec, job.ended);
             return;
         }
+        // What is resumed is what was planned before.
+        let before = self.assembly.run.take().filter(|run| run.job.spec == job.spec);
         let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
+        let plan = plan.or_else(|| before.and_then(|run| run.plan));
         let measured =
             job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.shown > MEASURED);
         let took = self.at.saturating_sub(job.began);
