@@ -97,6 +97,18 @@ fn hostile_names_reach_the_terminal_as_letters_at_most() {
 }
 
 #[test]
+fn of_lines_that_end_as_terminals_send_them_only_the_refused_one_is_asked_for_again() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").keys("b").wait("No images yet");
+    console.paste("quay.io/a/b:1.0\rUPPER:x\rquay.io/a/c:1.0\r");
+    console.wait("2 added, 1 line refused").wait("line 2: a repository name must be lower case");
+    assert!(console.screen().contains("UPPER:x"));
+    console.keys("Esc").wait("quay.io/a/b:1.0").wait("quay.io/a/c:1.0").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+}
+
+#[test]
 fn text_that_is_pasted_without_marks_is_pasted_and_starts_nothing() {
     for term in ["linux", "vt100", "xterm-256color"] {
         let root = TempRoot::new();
