@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::args::{RegistryArgs, SelectArgs, given_or};
 use crate::cli::keys::SignerArgs;
 use crate::cli::printer::Printer;
+use crate::domain::bundle::directory;
 use crate::domain::expiry::Expiry;
 use crate::domain::job::Places;
 use crate::domain::text;
@@ -101,7 +102,7 @@ pub(super) fn show(report: &PackReport, out: &Printer) {
     }
     let totals = bundle.totals;
     let what = if bundle.repeated { "is there already and was gone over" } else { "is assembled and signed" };
-    out.note(format!("{} serial {} {what}", bundle.name, bundle.serial));
+    out.note(format!("{} {what}", directory(&bundle.name, bundle.serial)));
     out.note(format!(
         "{}, {}, {}: {} fetched, {} there already, {} copied from beside",
         text::count(totals.images, "image"),

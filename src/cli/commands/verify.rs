@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::args::TrustArgs;
 use crate::cli::printer::Printer;
+use crate::domain::bundle::directory;
 use crate::domain::job::Places;
 use crate::domain::text;
 use crate::engine::bundle::verify::{Bytes, VerifyReport, VerifySpec};
@@ -42,7 +43,7 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
         out.warn(format!("not in this bundle: {} ({})", missing.reference, missing.reason));
     }
     let totals = report.totals;
-    out.line(format!("OK  {} serial {}  {}", report.name, report.serial, report.path.display()));
+    out.line(format!("OK  {}  {}", directory(&report.name, report.serial), report.path.display()));
     out.line(format!("id          {}", report.id));
     out.line(format!("document    {}", report.document));
     out.line(format!("created     {}", report.created));
