@@ -465,6 +465,12 @@ fn a_stop_is_asked_about_and_enter_goes_on_from_there() {
     desk.effects.clear();
     desk.keys("Enter");
     assert_eq!(begun(&mut desk).len(), 1);
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    assert!(
+        desk.screen().contains("\n bundle-42   3 images"),
+        "what was planned keeps its name: {}",
+        desk.screen()
+    );
 }
 
 #[test]
