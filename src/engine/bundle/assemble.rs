@@ -121,7 +121,13 @@ pub async fn assemble(
     ctx: &JobCtx,
 ) -> Result<AssembleReport> {
     let ground = spec.bundle.ground.clone();
-    assemble_on(spec, registry, signer, state, ctx).await.map_err(|error| ground.reason(error, ctx))
+    match assemble_on(spec, registry, signer, state, ctx).await {
+        Ok(report) => Ok(report),
+        Err(error) => {
+            let ctx = ctx.clone();
+            blocking(move || Err(ground.reason(error, &ctx))).await
+        }
+    }
 }
 
 async fn assemble_on(
@@ -133,16 +139,15 @@ async fn assemble_on(
 ) -> Result<AssembleReport> {
     let mut plan = plan(&spec.images)?;
     // To ask the registries took a while.
-    spec.bundle.ground.check()?;
+    spec.bundle.ground.still().await?;
     let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     let lies_there = there(&*ctx.files, place.root())?;
     let program = program(&spec, place.is_repeat(), &lies_there);
     preflight((&plan, program), &limits, &lies_there)?;
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
-    let created = prepare(&place, &plan, &spec, ctx)
-        .and_then(|journal| Ok(spec.bundle.ground.check().map(|()| journal)?));
-    let outcome = match created {
+    let created = prepare(&place, &plan, &spec, ctx);
+    let outcome = match spec.bundle.ground.still().await.and(created) {
         Ok(journal) => fill(&spec, &plan, &place, (registry, limits, journal), ctx).await,
         Err(error) => Err(error),
     };
@@ -179,7 +184,7 @@ async fn assemble_on(
         join(write_documents(&plan, place.root(), ctx), carry(&spec, &place, ctx)).await;
     documents?;
     let committed = commit(&spec, &plan, &place, (filled.stored, program?), ctx).await?;
-    spec.bundle.ground.check()?;
+    spec.bundle.ground.still().await?;
     finish(place, committed, &filled.sources, signer, ctx).await
 }
 

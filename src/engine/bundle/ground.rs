@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::workdir::WorkError;
+use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Kind};
+use crate::engine::error::{EngineError, Kind, Result};
 
 /// What a directory lay on when that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,23 +15,29 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Of a directory as it is now.
+    /// Of a directory as it is now. Blocks.
     pub fn of(to: &Path) -> Self {
         Self { to: to.to_owned(), device: device(to) }
     }
 
-    /// Refuses a path that leads elsewhere by now.
+    /// Refuses a path that leads elsewhere by now. Blocks.
     ///
     /// # Errors
     /// [`WorkError::Gone`].
-    pub fn check(&self) -> Result<(), WorkError> {
+    pub fn check(&self) -> std::result::Result<(), WorkError> {
         match device(&self.to) {
             Some(device) if self.device.is_none_or(|before| before == device) => Ok(()),
             _ => Err(WorkError::Gone(self.to.clone())),
         }
     }
 
-    /// The reason behind an error that no class is known of: a medium that is gone, where it is.
+    /// As [`Ground::check`], for tasks: a medium that answers slowly holds up nothing else.
+    pub(super) async fn still(&self) -> Result<()> {
+        let ground = self.clone();
+        blocking(move || Ok(ground.check()?)).await
+    }
+
+    /// The reason behind an error that no class is known of: a medium that is gone, where it is. Blocks.
     pub(super) fn reason(&self, error: EngineError, ctx: &JobCtx) -> EngineError {
         match self.check() {
             Err(gone) if error.kind() == Kind::Other => {

@@ -39,7 +39,8 @@ impl Explain for WorkError {
             Self::Locked(_) => vec!["wait for it, or stop it; the lock goes with the process".to_owned()],
             Self::Foreign(_) => vec!["move it elsewhere, then run the same command again".to_owned()],
             Self::Gone(_) => vec![
-                "was the medium pulled? Nothing was signed; put it back, mount it there again, and the same pack goes on"
+                "was the medium pulled? Put it back and mount it there again: the same pack goes on, and verify says whether it \
+                 was signed already"
                     .to_owned(),
             ],
         }

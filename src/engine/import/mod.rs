@@ -255,7 +255,10 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     });
     let written = join_all(writing).await;
     let files = Arc::clone(&job.ctx.files);
-    blocking(move || holding.end(&*files)).await?;
+    // What the targets say weighs more than a directory that stays behind empty.
+    if let Err(error) = blocking(move || holding.end(&*files)).await {
+        job.ctx.warn(error.message());
+    }
     let (mut all, mut failed) = (Vec::new(), Vec::new());
     for (target, written) in targets.iter().zip(written) {
         match written {

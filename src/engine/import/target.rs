@@ -135,7 +135,19 @@ impl Holding {
 /// # Errors
 /// [`ImportError::Locked`] where another run has one, or one target is given in two spellings.
 pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Holding> {
-    let (mut holding, mut directories, mut places) = (Holding::default(), HashSet::new(), HashSet::new());
+    let mut holding = Holding::default();
+    match hold_each(files, targets, &mut holding) {
+        Ok(()) => Ok(holding),
+        Err(error) => {
+            // It is this error that counts, whatever becomes of the directories.
+            let _ = holding.end(files);
+            Err(error)
+        }
+    }
+}
+
+fn hold_each(files: &dyn Files, targets: &[Target], holding: &mut Holding) -> Result<()> {
+    let (mut directories, mut places) = (HashSet::new(), HashSet::new());
     for target in targets {
         let (directory, made, name) = match target {
             // A runtime's own locks do; the store holds its own, which may be one that only storage.conf names.
@@ -158,7 +170,7 @@ pub(super) fn hold(files: &dyn Files, targets: &[Target]) -> Result<Holding> {
             holding.locks.push(directory::hold(files, directory)?.ok_or_else(locked)?);
         }
     }
-    Ok(holding)
+    Ok(())
 }
 
 /// The bundle is never written to, not even beside its own files.
@@ -183,4 +195,24 @@ pub(super) fn existing_part(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = absolute.ancestors().find_map(|above| above.canonicalize().ok());
     found.unwrap_or(absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn directories_that_could_not_all_be_held_are_taken_away_again_where_this_run_made_them() {
+        let root = tempfile::tempdir().unwrap();
+        let (first, there) = (root.path().join("a/layout"), root.path().join("there"));
+        std::fs::create_dir(&there).unwrap();
+        std::os::unix::fs::symlink(&there, root.path().join("again")).unwrap();
+        let targets = [&first, &there, &root.path().join("again")].map(|dir| Target::Layout(dir.clone()));
+        let error = hold(&RealFiles, &targets).map(|_| ()).unwrap_err();
+        assert!(error.message().contains("again"), "{}", error.message());
+        assert!(!root.path().join("a").exists(), "nothing of it is left");
+        assert!(there.exists(), "and what was there stays");
+        assert_eq!(std::fs::read_dir(&there).unwrap().count(), 0);
+    }
 }

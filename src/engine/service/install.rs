@@ -24,7 +24,8 @@ use crate::engine::serve::tls::{TlsFiles, acceptor};
 /// [`ServiceError`], those of verification, a file's.
 pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     let root = Root::new(spec.root.as_deref());
-    root.check()?;
+    let there = root.clone();
+    blocking(move || Ok(there.check()?)).await?;
     let unit = unit(&spec, &root)?;
     let text = unit.render().map_err(ServiceError::from)?;
     // All that the service itself will do before it answers.

@@ -18,7 +18,8 @@ use crate::engine::error::{EngineError, Result};
 /// [`ServiceError::NotInstalled`], [`ServiceError::Record`], a file's.
 pub async fn uninstall(spec: UninstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     let root = Root::new(spec.root.as_deref());
-    root.check()?;
+    let there = root.clone();
+    blocking(move || Ok(there.check()?)).await?;
     let (node, job) = (root.clone(), ctx.clone());
     let record = blocking(move || {
         let record = node.real(Path::new(RECORD));
