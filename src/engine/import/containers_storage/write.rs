@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::place::{Place, make_readable};
 use super::staging::Staging;
 use super::tool::{Address, Copy, Program, Tool};
-use super::undo::StoreChange;
+use super::undo::{StoreChange, own_records};
 use super::{fit, names, todo};
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -164,25 +164,16 @@ impl Store {
             .map(|((at, image), chosen)| Wanted { at, image, chosen, known: false, broken: None })
             .collect();
         let unsettled = journal.is_unsettled();
+        // What is taken out to be written anew is changed as well, and was there before.
+        self.note(&journal, &wanted).await?;
         self.mend(&journal, &mut wanted).await?;
-        let (parts, ids) = (
-            self.parts(),
-            wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect::<Vec<_>>(),
-        );
-        let all_names: Vec<Vec<String>> = wanted.iter().map(|one| names(one.image)).collect();
+        let parts = self.parts();
+        let ids: Vec<_> = wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect();
         let known = blocking(move || {
             let (job, place, _) = parts;
             let files = &*job.ctx.files;
             let records = place.records(files)?;
             let known: Vec<bool> = ids.iter().map(|(id, _)| records.with_id(id).is_some()).collect();
-            if place.target == Target::ContainersStorage(None) {
-                let all = ids.iter().zip(&known).zip(all_names);
-                let change = |(((id, _), known), names): ((&(String, String), &bool), _)| {
-                    let root = job.spec.node.root.clone();
-                    Noted::Stored(StoreChange { id: id.clone(), names, known: *known, root })
-                };
-                job.changes.note(&place.target, all.map(change))?;
-            }
             let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|(one, _)| one);
             journal.note(files, &place.directory, new)?;
             Ok(known)
@@ -190,6 +181,28 @@ impl Store {
         .await?;
         wanted.iter_mut().zip(known).for_each(|(one, known)| one.known = known);
         Ok((wanted, unsettled))
+    }
+
+    /// Notes what is about to be put into the node's own store, with what that has of it.
+    async fn note(&self, journal: &Journal, wanted: &[Wanted<'_>]) -> Result<()> {
+        if self.place.target != Target::ContainersStorage(None) {
+            return Ok(());
+        }
+        let (job, place, _) = self.parts();
+        // What a run of this program left half is not what was there before it.
+        let all =
+            wanted.iter().map(|one| (one.id().to_owned(), names(one.image), journal.is_hollow(one.id())));
+        let all: Vec<_> = all.collect();
+        blocking(move || {
+            let files = &*job.ctx.files;
+            let (records, own) = (place.records(files)?, own_records(files, &place)?);
+            let change = |(id, names, hollow): (String, Vec<String>, bool)| {
+                let known = !hollow && records.with_id(&id).is_some();
+                Noted::Stored(StoreChange::of(id, names, known, job.spec.node.root.clone(), &own))
+            };
+            job.changes.note(&place.target, all.into_iter().map(change))
+        })
+        .await
     }
 
     pub(super) async fn stage(&self, wanted: &Wanted<'_>) -> Result<Vec<(PathBuf, u64)>> {
