@@ -500,6 +500,83 @@ fn what_a_run_put_into_the_default_store_is_taken_back_unless_a_container_or_ano
     assert!(!names().contains(&node.full(APP)));
 }
 
+/// Commands that are for [`Node::conf`], the default store of the test.
+fn own_podman(node: &Node, podman: &Path, words: &[&str]) -> String {
+    let mut command = Command::new(podman);
+    command.env("CONTAINERS_STORAGE_CONF", node.conf()).args(["--cgroup-manager", "cgroupfs"]);
+    succeeded(&command.args(words).output().unwrap())
+}
+
+fn own_undo(node: &Node, path: &std::ffi::OsStr) -> Ran {
+    let mut command = node.world.command();
+    command.arg("undo").env("PATH", path).env("CONTAINERS_STORAGE_CONF", node.conf());
+    Ran::of(command)
+}
+
+fn own_import(node: &Node, more: &[&str]) -> Ran {
+    let mut command = node.command(&node.bundle, "containers-storage");
+    command.args(more);
+    Ran::of(command)
+}
+
+#[test]
+fn a_name_that_was_another_images_in_the_default_store_is_given_back() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (app, old) = (node.full(APP), node.full("team/old:2"));
+    own_import(&node, &["--only", &old]).code(0);
+    own_podman(&node, &podman, &["tag", &old, &app]);
+    own_podman(&node, &podman, &["untag", &old, &old]);
+    let id = || own_podman(&node, &podman, &["image", "inspect", "--format", "{{.Id}}", &app]);
+    let images = || own_podman(&node, &podman, &["images", "--all", "--quiet", "--no-trunc"]).lines().count();
+    let before = id();
+    let ran = own_import(&node, &["--only", &app, "--replace"]).code(0);
+    assert_eq!(outcomes(&ran), ["replaced"]);
+    assert_eq!((id() == before, images()), (false, 2));
+    own_undo(&node, &std::env::var_os("PATH").unwrap()).code(0);
+    assert_eq!((id(), images()), (before, 1));
+}
+
+#[test]
+fn an_image_that_gets_another_name_while_others_are_taken_back_stays() {
+    let (Some(node), Some(podman), Some(skopeo)) = (node(&[]), need("podman"), need("skopeo")) else {
+        return;
+    };
+    let (app, old) = (node.full(APP), node.full("team/old:2"));
+    own_import(&node, &["--only", &app, "--only", &old]).code(0);
+    // Somebody names both that are left, once the first is on its way out.
+    let bin = node.world.root.join("wrapped");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = delete ]; then {skopeo:?} \"$@\" || exit; for one in {app:?} {old:?}; do \
+         {podman:?} tag $one mine.example/kept:1 2>/dev/null; done; exit 0; fi\nexec {skopeo:?} \"$@\"\n"
+    );
+    let file = node.world.root.write("wrapped/skopeo", &script);
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path =
+        std::env::join_paths([bin, "/usr/sbin".into(), "/usr/bin".into(), "/sbin".into(), "/bin".into()]);
+    let said = own_undo(&node, &path.unwrap()).code(3);
+    let said = said.stdout + &said.stderr;
+    assert!(said.contains("other names by now (mine.example/kept:1)"), "{said}");
+    own_podman(&node, &podman, &["image", "exists", "mine.example/kept:1"]);
+}
+
+#[test]
+fn an_image_that_lacks_files_is_not_taken_out_under_names_that_the_run_does_not_give() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let app = node.full(APP);
+    own_import(&node, &["--only", &app]).code(0);
+    own_podman(&node, &podman, &["tag", &app, "mine.example/kept:1"]);
+    let text = std::fs::read(node.world.root.join("default/overlay-images/images.json")).unwrap();
+    let images: Value = serde_json::from_slice(&text).unwrap();
+    let layer = images[0]["layer"].as_str().unwrap().to_owned();
+    std::fs::remove_dir_all(node.world.root.join("default/overlay").join(layer).join("diff")).unwrap();
+    let ran = own_import(&node, &["--only", &app]).code(16);
+    assert!(ran.said().contains("it has other names there, too (mine.example/kept:1)"), "{}", ran.said());
+    let after = std::fs::read(node.world.root.join("default/overlay-images/images.json")).unwrap();
+    assert_eq!(after, text, "both names are there");
+    let dry = own_import(&node, &["--only", &app, "--dry-run"]);
+    assert!(dry.said().contains("but not the files of its layer"), "{}", dry.said());
+}
+
 #[test]
 fn what_cannot_go_there_is_said_before_anything_is_written() {
     let Some(node) = node(&[]) else { return };

@@ -1,14 +1,23 @@
 //! What a power cut left in a store, records without the files behind them, is taken out, so that it is written whole.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::error::StorageError;
 use super::journal::Journal;
+use super::names;
 use super::write::{Store, Wanted};
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::single::Chosen;
+
+/// What an image lacks that was on its way.
+const HOLLOW: &str = "what the machine took with it when it went down";
+
+/// Whether podman named it so for a run that was cut off: after the directory that it was staged in.
+fn is_staged(name: &str) -> bool {
+    name.starts_with("localhost/") && name.contains("/airlift-import-") && name.ends_with("/layout:latest")
+}
 
 impl Store {
     /// Takes out what the store has of these images by its records alone; each that cannot be, as where a container or
@@ -18,8 +27,17 @@ impl Store {
     /// A file error.
     pub(super) async fn mend(&self, journal: &Journal, wanted: &mut [Wanted<'_>]) -> Result<()> {
         let (lacking, mut out) = (self.lacking(wanted).await?, HashSet::new());
+        let others = self.others(wanted).await?;
         for (one, lacks) in wanted.iter_mut().zip(lacking) {
+            let others = others.get(one.id()).filter(|_| lacks.is_some() || journal.is_hollow(one.id()));
             let mended = match lacks {
+                lacks if others.is_some() => {
+                    let others = others.map(|names| names.join(", ")).unwrap_or_default();
+                    let lacks = lacks.unwrap_or_else(|| HOLLOW.to_owned());
+                    let lacks = format!("{lacks}, and it stays: it has other names there, too ({others})");
+                    let (image, target) = (one.image.name(), self.tool.target.clone());
+                    Err(StorageError::Damaged { image, target, lacks }.into())
+                }
                 _ if journal.is_hollow(one.id()) => self.hollow(one).await,
                 // Two images of one configuration are one in the store.
                 Some(lacks) if out.insert(one.id().to_owned()) => self.take_out(one).await.map_err(|error| {
@@ -58,6 +76,26 @@ impl Store {
         .await
     }
 
+    /// By id, the names of images that this run does not give them: with the image those would be gone.
+    async fn others(&self, wanted: &[Wanted<'_>]) -> Result<HashMap<String, Vec<String>>> {
+        let mut given: HashMap<String, Vec<String>> = HashMap::new();
+        for one in wanted {
+            given.entry(one.id().to_owned()).or_default().extend(names(one.image));
+        }
+        let (job, place, _) = self.parts();
+        blocking(move || {
+            let records = place.records(&*job.ctx.files)?;
+            let others = |(id, given): (String, Vec<String>)| {
+                let stored = records.with_id(&id)?.names.iter();
+                let others: Vec<String> =
+                    stored.filter(|name| !given.contains(name) && !is_staged(name)).cloned().collect();
+                (!others.is_empty()).then_some((id, others))
+            };
+            Ok(given.into_iter().filter_map(others).collect())
+        })
+        .await
+    }
+
     /// Per image, what is missing of the one with its id, if there is one.
     async fn lacking(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>> {
         let ids: Vec<String> = wanted.iter().map(|one| one.id().to_owned()).collect();
@@ -83,7 +121,7 @@ impl Store {
             Ok(()) => self.take_out(wanted).await,
             other => other,
         };
-        let lacks = |why: String| format!("what the machine took with it when it went down ({why})");
+        let lacks = |why: String| format!("{HOLLOW} ({why})");
         mended.map_err(|error| self.damaged(wanted, error, lacks))
     }
 

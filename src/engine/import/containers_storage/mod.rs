@@ -141,6 +141,15 @@ fn plan_one(job: &Job, place: &Place, there: &There, image: &ImageGraph) -> Resu
             None => plan = Planned::Add,
         }
     }
+    if let (Planned::Add, Some(stored)) = (&plan, records.with_id(chosen.manifest.config.digest.hex()))
+        && let Some(lacks) = records.lacks(&*job.ctx.files, stored)?
+    {
+        let (image, target) = (image.name(), &place.target);
+        job.ctx.warn(format!(
+            "{target} has what {image} is under other names or none, but not {lacks}: it is taken out and written \
+             anew where it has none that stay"
+        ));
+    }
     Ok(plan)
 }
 
