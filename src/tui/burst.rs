@@ -67,8 +67,10 @@ pub(super) fn pasted(keys: &[Key], typing: bool) -> Option<String> {
     let lines = text.trim_end_matches('\n').contains('\n');
     let filter = text.starts_with('/') && !lines;
     let least = if text.contains('\n') { LINE } else { WORDS };
-    let long = text.trim_end().chars().count() >= least && is_varied(keys);
-    (if typing { lines } else { long && !filter }).then_some(text)
+    let count = text.trim_end().chars().count();
+    let long = count >= least && is_varied(keys);
+    // On a slow line Enter and the next key come together: that is no paste of two lines.
+    (if typing { lines && count >= LINE } else { long && !filter }).then_some(text)
 }
 
 #[cfg(test)]
@@ -93,6 +95,7 @@ mod tests {
             ("bvv\n", false, false),
             ("jjjjjjjjjjjjjjjjjjjj", false, false),
             ("/redis\n", false, false),
+            ("\nq", false, false),
             ("/srv/x\nq\n", true, true),
             ("b", false, false),
         ] {

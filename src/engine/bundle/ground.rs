@@ -20,6 +20,15 @@ impl Ground {
         Self { to: to.to_owned(), device: device(to) }
     }
 
+    /// As [`Ground::of`], for tasks.
+    ///
+    /// # Errors
+    /// The task that looks was ended.
+    pub async fn found(to: &Path) -> Result<Self> {
+        let to = to.to_owned();
+        blocking(move || Ok(Self::of(&to))).await
+    }
+
     /// Refuses a path that leads elsewhere by now. Blocks.
     ///
     /// # Errors

@@ -192,8 +192,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         Some(path) => Some(lock_of(path, ctx).await?),
         None => None,
     };
-    let (registry, to) = (registry(job.registry.clone())?, job.to.clone());
-    let ground = blocking(move || Ok(Ground::of(&to))).await?;
+    let (registry, ground) = (registry(job.registry.clone())?, Ground::found(&job.to).await?);
     if job.dry_run {
         let key = public(&job.signer).await;
         let spec = pack_spec(job, (expires, lock, ground), &registry, ctx).await?;
