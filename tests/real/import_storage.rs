@@ -496,6 +496,13 @@ fn what_a_run_put_into_the_default_store_is_taken_back_unless_a_container_or_ano
     wanted.push("mine.example/kept:1".to_owned());
     wanted.sort();
     assert_eq!(left, wanted, "{said}");
+    let said = undo(&[]).code(3);
+    assert!(said.stderr.contains("2 names stay as they are"), "{}", said.stderr);
+    assert!(said.stderr.contains("airlift undo 000001"), "{}", said.stderr);
+    assert!(names().contains(&node.full(APP)), "the earlier run stands");
+    podman(&["untag", &node.full("team/old:2"), "mine.example/kept:1"]);
+    podman(&["rm", "--all"]);
+    undo(&[]).code(0);
     undo(&[]).code(0);
     assert!(!names().contains(&node.full(APP)));
 }

@@ -888,7 +888,13 @@ fn take_back(desk: &mut Desk) {
     let targets = vec![Undone { target: target("containerd"), names, files: FilesUndone::default() }];
     desk.tell(Msg::Ended(
         JobId(70),
-        done(JobReport::Undo(UndoneReport { dry_run: false, run: None, targets, runs: Vec::new() })),
+        done(JobReport::Undo(UndoneReport {
+            dry_run: false,
+            run: None,
+            targets,
+            runs: Vec::new(),
+            before: None,
+        })),
     ));
 }
 

@@ -47,8 +47,8 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
     if let Some(run) = report.runs.iter().find(|run| run.changed_something()) {
         let directory = run.file.parent().unwrap_or(&run.file).display();
         out.note(format!(
-            "airlift undo {} takes the first of these back; they are noted in {directory}",
-            run.id()
+            "{} takes the first of these back; they are noted in {directory}",
+            run.undo_command()
         ));
     }
 }

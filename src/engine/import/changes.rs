@@ -4,7 +4,7 @@ mod kept;
 mod noted;
 
 use std::collections::HashSet;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,11 +15,11 @@ use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::files::OutFile;
 
-pub(super) use kept::{MOST, forget, named, read_run, runs};
+pub(super) use kept::{MOST, leave, named, newest, read_run, runs};
 use kept::{SUFFIX, directory_of, numbers, prune};
 pub use noted::{Begun, NotedRun, NotedTarget};
 use noted::{FORMAT, Line};
-pub(super) use noted::{Made, Noted, parse};
+pub(super) use noted::{Made, Noted, parse, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
@@ -36,6 +36,8 @@ pub(super) struct Changes {
 struct State {
     out: Option<(PathBuf, Box<dyn OutFile>)>,
     known: HashSet<String>,
+    /// Whether the file may end within a line.
+    torn: bool,
     /// Targets with which files of the node were changed.
     filed: Vec<Target>,
     /// Why the run itself could not be noted.
@@ -112,16 +114,15 @@ impl Changes {
         state: &mut State,
         (target, changes): (&Target, impl IntoIterator<Item = Noted>),
     ) -> Result<()> {
-        let mut new = String::new();
+        let mut new: Vec<String> = Vec::new();
         for noted in changes {
             if matches!(noted, Noted::File(_)) {
                 state.filed.push(target.clone());
             }
             let line = Line { target: target.clone(), noted };
             let line = serde_json::to_string(&line).unwrap_or_default();
-            if state.known.insert(line.clone()) {
-                new.push_str(&line);
-                new.push('\n');
+            if !state.known.contains(&line) && !new.contains(&line) {
+                new.push(line);
             }
         }
         if new.is_empty() {
@@ -132,7 +133,15 @@ impl Changes {
         }
         let Some((path, out)) = &mut state.out else { return Ok(()) };
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        out.write_all(new.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        if state.torn {
+            return Err(failed(io::Error::other("an earlier change could not be noted in it")).into());
+        }
+        let text: String = new.iter().map(|line| format!("{line}\n")).collect();
+        // What follows a line that was cut off would not be read.
+        state.torn = true;
+        out.write_all(text.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        state.torn = false;
+        state.known.extend(new);
         Ok(())
     }
 
@@ -234,11 +243,11 @@ mod tests {
         let said =
             runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].made)).collect::<Vec<_>>();
         assert_eq!(said, [("a-2", 3), ("a-1", 3)], "what is noted twice counts once");
-        forget(&RealFiles, dir.path(), &runs[0].file).unwrap();
+        leave(&RealFiles, dir.path(), &runs[0].file, &[]).unwrap();
         assert_eq!(super::runs(&RealFiles, dir.path()).unwrap(), runs[1..]);
         let other = dir.path().join("report.json");
         std::fs::write(&other, "{}").unwrap();
-        forget(&RealFiles, dir.path(), &other).unwrap();
+        leave(&RealFiles, dir.path(), &other, &[]).unwrap();
         assert!(other.exists(), "a file of the operator's own stays");
     }
 
@@ -308,5 +317,47 @@ mod tests {
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));
+    }
+
+    /// A file that takes the first of each write and no more.
+    struct Short(std::sync::Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Short {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut all = self.0.lock().unwrap();
+            if all.is_empty() {
+                all.extend(&bytes[..9]);
+                return Ok(9);
+            }
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl OutFile for Short {
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_a_change_that_could_not_be_noted_none_is_taken_for_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (changes, target) = (run(dir.path(), "a-1"), "containerd".parse().unwrap());
+        changes.note(&target, [named("a:1")]).unwrap();
+        let written = std::sync::Arc::default();
+        {
+            let mut state = changes.state.lock().unwrap();
+            let path = state.out.take().unwrap().0;
+            state.out = Some((path, Box::new(Short(std::sync::Arc::clone(&written)))));
+        }
+        for name in ["a:2", "a:2", "a:3"] {
+            assert!(changes.note(&target, [named(name)]).is_err(), "{name}");
+        }
+        changes.note(&target, [named("a:1")]).unwrap();
+        assert_eq!(written.lock().unwrap().len(), 9, "nothing follows the line that was cut off");
     }
 }

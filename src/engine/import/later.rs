@@ -29,7 +29,7 @@ impl Later {
         let later = &all[..own.or_else(same).unwrap_or(all.len())];
         let names = later.iter().flat_map(|(run, noted)| {
             let of = |one: &Made| {
-                let of_run = |name| (one.target.clone(), name, run.id());
+                let of_run = |name| (one.target.clone(), name, run.undo_command());
                 one.marks().map(of_run).collect::<Vec<_>>()
             };
             noted.iter().flat_map(of)
@@ -40,7 +40,7 @@ impl Later {
     /// Why something of a target is a later run's by now, if it is.
     fn whose(&self, target: &Target, name: &str) -> Option<String> {
         let (_, _, run) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
-        Some(format!("{name} is of a later run: airlift undo {run} takes that back"))
+        Some(format!("{name} is of a later run: {run} takes that back"))
     }
 
     /// Parts the images of a store likewise.

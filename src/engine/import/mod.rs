@@ -289,7 +289,7 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     }
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
     let noted = job.changes.file();
-    let undo = noted.map(|file| format!("airlift undo {} takes back what was changed", file.display()));
+    let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 

@@ -1,6 +1,7 @@
 //! Takes back what an import changed in runtimes, from what it noted before or reported after: names that were made go, others point back.
 
 mod error;
+mod given;
 
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,8 @@ use crate::domain::progress::Event;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{FileError, Result};
-use crate::engine::files::{Files, open_named, read_whole};
-use crate::engine::given;
+use crate::engine::error::Result;
+use crate::engine::given::check;
 use crate::engine::storage::change::{self, FilesUndone};
 
 pub use error::UndoError;
@@ -53,6 +53,9 @@ pub struct UndoneReport {
     /// The runs that can be taken back, the latest first, where a list was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<NotedRun>,
+    /// The last run before this one that changed something.
+    #[serde(skip)]
+    pub before: Option<NotedRun>,
 }
 
 /// One target's part.
@@ -82,6 +85,18 @@ impl UndoneReport {
         let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
         let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
         format!("{} {stay}", parts.join(" and "))
+    }
+
+    /// How to go on where something stays as it is: it is noted still.
+    pub fn ways(&self) -> Vec<String> {
+        let Some(run) = self.run.as_ref().filter(|_| !self.dry_run && self.kept().next().is_some()) else {
+            return Vec::new();
+        };
+        let again = format!("it stays noted; {} tries again", run.undo_command());
+        let before = self.before.as_ref();
+        let before =
+            before.map(|run| format!("{} takes back the {}, before it", run.undo_command(), run.words()));
+        std::iter::once(again).chain(before).collect()
     }
 
     /// A line for each name.
@@ -133,6 +148,16 @@ const fn stays(target: &Target) -> &'static str {
 }
 
 impl Undone {
+    /// What of it is left to take back: all of it, where it cannot be told apart.
+    fn left(&self, made: Made) -> Option<Made> {
+        let kept: Vec<&String> = self.names.kept.iter().chain(&self.files.kept).collect();
+        if kept.is_empty() {
+            return None;
+        }
+        let left = made.clone().left(&kept);
+        Some(if left.is_empty() { made } else { left })
+    }
+
     /// Whether there was nothing to do, and nothing keeps it from being done.
     const fn is_idle(&self) -> bool {
         let files = &self.files;
@@ -151,12 +176,6 @@ impl NotedTarget {
     }
 }
 
-/// What is read of a report.
-#[derive(Deserialize)]
-struct Kept {
-    targets: Vec<Made>,
-}
-
 /// Takes back what the report tells of, target by target.
 ///
 /// # Errors
@@ -164,17 +183,16 @@ struct Kept {
 pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let (files, history) = (ctx.files.clone(), spec.state.clone());
     let runs = blocking(move || changes::runs(&*files, &history)).await?;
-    let unnoted = || UndoError::Unnoted { state: spec.state.clone() };
     if spec.list {
-        return Ok(UndoneReport { dry_run: spec.dry_run, run: None, targets: Vec::new(), runs });
+        return Ok(UndoneReport {
+            dry_run: spec.dry_run,
+            run: None,
+            targets: Vec::new(),
+            runs,
+            before: None,
+        });
     }
-    let file = match spec.file.clone() {
-        Some(file) => {
-            let (files, history) = (ctx.files.clone(), spec.state.clone());
-            blocking(move || Ok(changes::named(&*files, &history, file))).await?
-        }
-        None => last(&runs).ok_or_else(unnoted)??,
-    };
+    let file = meant(&spec, &runs, ctx).await?;
     let run = runs.iter().find(|run| run.file == file).cloned();
     if let Some(run) = &run {
         let text = format!(
@@ -184,28 +202,64 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         );
         ctx.say(Event::Note { text });
     }
-    given::check(&file, "report of an import", "airlift undo --list lists those of this host")?;
+    check(&file, "report of an import", "airlift undo --list lists those of this host")?;
     let (files, path) = (ctx.files.clone(), file.clone());
-    let kept = blocking(move || read(&*files, &path)).await?;
+    let kept = blocking(move || given::read(&*files, &path)).await?;
     let (files, own) = (ctx.files.clone(), file.clone());
-    let made = kept.targets.clone();
+    if let Some(target) = kept.silent() {
+        return Err(kept.refused(target, &runs, file).into());
+    }
+    let all = kept.made();
+    let made = all.clone();
+    let before = before(&runs, run.as_ref());
     let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &made))).await?;
-    let mut targets = Vec::new();
-    for made in kept.targets.into_iter().filter(|made| !made.is_empty()) {
+    let (mut targets, mut left) = (Vec::new(), Vec::new());
+    for made in all.into_iter().filter(|made| !made.is_empty()) {
         ctx.check()?;
         if !spec.dry_run {
             ctx.say(Event::Note { text: begun(&made) });
         }
-        targets.push(one(made, &later, spec.dry_run, ctx).await?);
+        let undone = one(made.clone(), &later, spec.dry_run, ctx).await?;
+        left.extend(undone.left(made));
+        targets.push(undone);
     }
     if targets.is_empty() {
         return Err(UndoError::Nothing { path: file }.into());
     }
     if !spec.dry_run {
         let (files, history) = (ctx.files.clone(), spec.state.clone());
-        blocking(move || changes::forget(&*files, &history, &file)).await?;
+        blocking(move || changes::leave(&*files, &history, &file, &left)).await?;
     }
-    Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs: Vec::new() })
+    Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs: Vec::new(), before })
+}
+
+/// The file that is meant: the one that was given, or the last run's.
+async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathBuf> {
+    let (files, history) = (ctx.files.clone(), spec.state.clone());
+    let Some(file) = spec.file.clone() else {
+        readable(&spec.state, runs, ctx).await?;
+        return Ok(last(runs).ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })??);
+    };
+    blocking(move || Ok(changes::named(&*files, &history, file))).await
+}
+
+/// The last run before this one that changed something.
+fn before(runs: &[NotedRun], run: Option<&NotedRun>) -> Option<NotedRun> {
+    let at = runs.iter().position(|one| Some(one) == run)?;
+    runs[at + 1..].iter().find(|run| run.changed_something()).cloned()
+}
+
+/// That the last run is the first of those that were read.
+async fn readable(state: &Path, runs: &[NotedRun], ctx: &JobCtx) -> Result<()> {
+    let (files, history) = (ctx.files.clone(), state.to_owned());
+    let newest = blocking(move || changes::newest(&*files, &history)).await?;
+    match newest.filter(|newest| runs.first().is_none_or(|run| run.file != *newest)) {
+        Some(path) => {
+            let before = runs.iter().find(|run| run.changed_something()).cloned().map(Box::new);
+            Err(UndoError::Damaged { path, before }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The file of the last run, an error where that left nothing to take back; nothing where there is no run.
@@ -264,42 +318,15 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
 /// What is about to be taken back of a target.
 fn begun(made: &Made) -> String {
     let some = |count: usize, what| (count > 0).then(|| text::count(count as u64, what));
-    let (names, files) = (made.changes.len(), made.files.len() + made.archives.len());
+    let stored: usize = made.stored.iter().map(|image| image.names.len()).sum();
+    let (names, files) = (made.changes.len() + stored, made.files.len() + made.archives.len());
     let parts: Vec<String> = [some(names, "name"), some(files, "file")].into_iter().flatten().collect();
     format!("taking back {} of {}", parts.join(" and "), made.target)
 }
 
-/// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.
-fn read(files: &dyn Files, path: &Path) -> Result<Kept> {
-    let open = open_named(files, path)?;
-    let bytes = read_whole(open, changes::MOST).map_err(|source| FileError {
-        operation: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    parse(&bytes).map_err(|reason| UndoError::NoReport { path: path.to_owned(), reason }.into())
-}
-
-fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Document {
-        Result { report: Kept },
-        Report(Kept),
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    if let Some((_, targets)) = changes::parse(text) {
-        return Ok(Kept { targets });
-    }
-    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));
-    match document.map_err(|error| error.to_string())? {
-        Document::Result { report } | Document::Report(report) => Ok(report),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::given::parse;
     use super::*;
     use crate::domain::digest::Digest;
 
@@ -321,7 +348,11 @@ mod tests {
         );
         for text in [one.clone(), printed] {
             let kept = parse(text.as_bytes()).unwrap();
-            assert_eq!((kept.targets.len(), kept.targets[0].changes[0].name.as_str()), (2, "a:1"), "{text}");
+            assert_eq!(
+                (kept.targets.len(), kept.targets[0].made.changes[0].name.as_str()),
+                (2, "a:1"),
+                "{text}"
+            );
         }
         for text in ["", "{}", "nginx:1\n", "{\"targets\":[{\"target\":\"ftp:x\"}]}"] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
@@ -354,5 +385,91 @@ mod tests {
         .unwrap();
         let error = undo(spec, &ctx).await.unwrap_err();
         assert!(error.message().contains("there is no socket"), "{error}");
+    }
+
+    fn spec(state: &Path, file: Option<PathBuf>) -> UndoSpec {
+        UndoSpec { file, state: state.to_owned(), list: false, dry_run: false }
+    }
+
+    fn note(state: &Path, number: u64, lines: &[String]) -> PathBuf {
+        let file = state.join(format!("imports/{number:06}.jsonl"));
+        let begun = "{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\"into\":[]}";
+        std::fs::create_dir_all(state.join("imports")).unwrap();
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(&file, format!("{begun}\n{lines}")).unwrap();
+        file
+    }
+
+    /// A file of the node that a run changed from `a` to `b`.
+    fn changed(path: &Path) -> String {
+        std::fs::write(path, "b\n").unwrap();
+        let path = path.display();
+        format!(
+            "{{\"target\":\"containers-storage:/x\",\"file\":{{\"path\":\"{path}\",\"diff\":[],\"before\":\"a\\n\",\"after\":\"b\\n\"}}}}"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_partly_taken_back_stays_the_last_with_what_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("a state"), JobCtx::silent());
+        let [first, one, two] = ["first", "one", "two"].map(|name| dir.path().join(name));
+        note(&state, 1, &[changed(&first)]);
+        let last = note(&state, 2, &[changed(&one), changed(&two)]);
+        std::fs::write(&two, "mine\n").unwrap();
+        for round in 0..2 {
+            let report = undo(spec(&state, None), &ctx).await.unwrap();
+            let ways = report.ways();
+            assert_eq!(report.kept().count(), 1, "{round}");
+            let wanted =
+                [2, 1].map(|number| format!("airlift undo 00000{number} --state '{}'", state.display()));
+            assert!(ways[0].contains(&wanted[0]) && ways[1].contains(&wanted[1]), "{ways:?}");
+            let left = std::fs::read_to_string(&last).unwrap();
+            assert!(left.lines().count() == 2 && left.contains(two.to_str().unwrap()), "{left}");
+            assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n", "the earlier run stands");
+        }
+        std::fs::write(&two, "b\n").unwrap();
+        assert_eq!(undo(spec(&state, None), &ctx).await.unwrap().ways(), [""; 0]);
+        assert!(!last.exists());
+        undo(spec(&state, None), &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn an_earlier_run_is_not_taken_for_the_last_where_that_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let first = dir.path().join("first");
+        note(&state, 1, &[changed(&first)]);
+        let last = note(&state, 2, &["{\"target\":\"contai{\"target\"".to_owned()]);
+        let error = undo(spec(&state, None), &ctx).await.unwrap_err();
+        assert!(error.message().contains("000002.jsonl"), "{error}");
+        assert!(error.hints().iter().any(|hint| hint.contains("airlift undo 000001 --state")), "{error:?}");
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        // A run that was cut off before it began changed nothing.
+        std::fs::write(&last, "{\"format\"").unwrap();
+        undo(spec(&state, None), &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_silent_of_an_archive_or_a_store_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, ctx) = (dir.path().join("report.json"), JobCtx::silent());
+        for (target, outcome, refused) in [
+            ("k3s", "added", true),
+            ("containers-storage", "replaced", true),
+            ("containers-storage", "skipped", false),
+            ("registry:r.example", "added", false),
+        ] {
+            let images = format!("[{{\"outcome\":{{\"outcome\":\"{outcome}\"}}}}]");
+            std::fs::write(
+                &file,
+                format!("{{\"targets\":[{{\"target\":\"{target}\",\"images\":{images}}}]}}"),
+            )
+            .unwrap();
+            let error = undo(spec(dir.path(), Some(file.clone())), &ctx).await.unwrap_err();
+            assert_eq!(error.message().contains("does not tell"), refused, "{target}: {error}");
+        }
     }
 }

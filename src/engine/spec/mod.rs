@@ -347,7 +347,7 @@ impl JobReport {
             Self::Undo(report) if report.kept().next().is_some() => Some(Verdict {
                 kind: Kind::Partial,
                 words: report.kept_words(),
-                hints: report.kept().cloned().collect(),
+                hints: report.kept().cloned().chain(report.ways()).collect(),
             }),
             Self::MediaCheck(report) => report.found.as_ref().and_then(spoilt),
             Self::MediaEject(report) if !report.dry_run && !report.synced.holds => Some(Verdict {

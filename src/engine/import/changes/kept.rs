@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::noted::{Begun, Made, NotedRun, NotedTarget, parse};
+use super::noted::{Begun, Made, NotedRun, NotedTarget, parse, text};
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::sign::store::rewrite;
 
 /// Below the directory of history.
 const DIRECTORY: &str = "imports";
@@ -88,16 +89,45 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     Ok(runs)
 }
 
-/// Forgets a run that was taken back; a file that lies elsewhere stays. Blocks.
+/// The file of the newest run that came to note anything, whether it can be read or not. Blocks.
 ///
 /// # Errors
 /// The kernel's.
-pub(in crate::engine::import) fn forget(files: &dyn Files, history: &Path, file: &Path) -> Result<()> {
+pub(in crate::engine::import) fn newest(files: &dyn Files, history: &Path) -> Result<Option<PathBuf>> {
+    let directory = directory_of(history);
+    for number in numbers(files, &directory)?.into_iter().rev() {
+        let file = directory.join(format!("{number:06}{SUFFIX}"));
+        let bytes = open_named(files, &file).ok().and_then(|open| read_whole(open, MOST).ok());
+        // Its first line was cut off, and nothing was changed before that was whole.
+        let unbegun = bytes.is_some_and(|bytes| !bytes.contains(&b'\n'));
+        if !unbegun {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// Leaves of a run what could not be taken back, and forgets it where nothing is left; a file that lies elsewhere stays
+/// as it is. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::engine::import) fn leave(
+    files: &dyn Files,
+    history: &Path,
+    file: &Path,
+    left: &[Made],
+) -> Result<()> {
     let real = |path: &Path| path.canonicalize().ok();
     let own = real(&directory_of(history));
-    if own.is_some() && real(directory::above(file)) == own {
+    if own.is_none() || real(directory::above(file)) != own {
+        return Ok(());
+    }
+    if left.is_empty() {
         files.remove(file)?;
         files.sync_dir(directory::above(file))?;
+    } else if let Some((begun, _)) = read_run(files, file) {
+        rewrite(files, file, &text(&begun, left))?;
     }
     Ok(())
 }

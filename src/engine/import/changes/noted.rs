@@ -1,12 +1,14 @@
 //! What a run noted: the lines of its file, and what they come to, target by target.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kept::SUFFIX;
 use crate::domain::import::Target;
+use crate::domain::shell::shell_words;
+use crate::engine::directory;
 use crate::engine::import::containerd::names::Change;
 use crate::engine::import::containers_storage::undo::StoreChange;
 use crate::engine::import::k3s::undo::ArchiveChange;
@@ -83,6 +85,16 @@ impl Made {
         self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
     }
 
+    /// What of it is left, where these lines tell what stays as it is.
+    pub(in crate::engine::import) fn left(mut self, kept: &[&String]) -> Self {
+        let stays = |mark: &str| kept.iter().any(|line| line.contains(mark));
+        self.changes.retain(|change| stays(&change.name));
+        self.files.retain(|file| stays(&file.path.display().to_string()));
+        self.archives.retain(|archive| stays(&archive.path.display().to_string()));
+        self.stored.retain(|image| image.names.iter().any(|name| stays(name)));
+        self
+    }
+
     /// What is changed by it, by name or path: what a later run changes too is that one's.
     pub(in crate::engine::import) fn marks(&self) -> impl Iterator<Item = String> {
         let names = self.changes.iter().map(|change| change.name.clone());
@@ -136,6 +148,11 @@ impl NotedRun {
         name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
     }
 
+    /// The command that takes it back, whichever directory of history is the usual one.
+    pub fn undo_command(&self) -> String {
+        undo_command(&self.file)
+    }
+
     /// Whether there is anything to take back.
     pub const fn changed_something(&self) -> bool {
         !self.targets.is_empty()
@@ -152,6 +169,30 @@ impl NotedRun {
         let what = if *takes_out { "--storage-conf undo with" } else { "import of" };
         format!("{what} {bundle} of {} into {}", begun.strftime("%F %R UTC"), targets.join(", "))
     }
+}
+
+/// The command that takes back the run that is noted in a file, as a shell reads it.
+pub(in crate::engine::import) fn undo_command(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let history = directory::above(directory::above(file)).display().to_string();
+    let words = ["airlift", "undo", &stem, "--state", &history].map(str::to_owned);
+    shell_words(&words)
+}
+
+/// The lines of a file.
+pub(super) fn text(begun: &Begun, all: &[Made]) -> String {
+    let mut text = serde_json::to_string(begun).unwrap_or_default() + "\n";
+    for made in all.iter().cloned() {
+        let noted = made.changes.into_iter().map(Noted::Change);
+        let noted = noted.chain(made.files.into_iter().map(Noted::File));
+        let noted = noted.chain(made.archives.into_iter().map(Noted::Archive));
+        for noted in noted.chain(made.stored.into_iter().map(Noted::Stored)) {
+            let line = Line { target: made.target.clone(), noted };
+            text += &serde_json::to_string(&line).unwrap_or_default();
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.

@@ -32,6 +32,24 @@ pub enum UndoError {
         /// The last before it that did, if there is one.
         before: Option<Box<NotedRun>>,
     },
+    /// What the last run noted cannot be read.
+    #[error("what the last run noted in {} cannot be read", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The last run that can be read and changed something, if there is one.
+        before: Option<Box<NotedRun>>,
+    },
+    /// A report does not tell all that its run noted.
+    #[error("the report {} does not tell what can be taken back of {target}", path.display())]
+    Unreported {
+        /// The report.
+        path: PathBuf,
+        /// The first such target.
+        target: Target,
+        /// The run that it seems to be of, where that is noted.
+        run: Option<Box<NotedRun>>,
+    },
     /// The report has no changes.
     #[error("{} tells of nothing that can be taken back", path.display())]
     Nothing {
@@ -42,7 +60,10 @@ pub enum UndoError {
 
 impl Explain for UndoError {
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            Self::Damaged { .. } => Kind::Integrity,
+            _ => Kind::Usage,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
@@ -54,6 +75,27 @@ impl Explain for UndoError {
             Self::Unnoted { .. } => {
                 "each run is noted by the user who runs it: give the --state of the import, or what airlift import --json \
                  printed, kept in a file"
+            }
+            Self::Damaged { path, before } => {
+                let before = before.iter().map(|run| {
+                    format!("the {}, before it, is taken back by: {}", run.words(), run.undo_command())
+                });
+                let gone = format!("once {} is moved away, the run before it is the last", path.display());
+                let nothing = "nothing was changed".to_owned();
+                return std::iter::once(nothing).chain(before).chain([gone]).collect();
+            }
+            Self::Unreported { run, .. } => {
+                let way = match run {
+                    Some(run) => format!(
+                        "nothing was changed; what that run noted takes it back: {}",
+                        run.undo_command()
+                    ),
+                    None => {
+                        "nothing was changed; airlift undo --list names what runs noted: give one of these"
+                            .to_owned()
+                    }
+                };
+                return vec![way];
             }
             Self::Nothing { .. } => COVERED,
         };
@@ -77,9 +119,8 @@ fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
     };
     hints.push("nothing was changed".to_owned());
     if let Some(run) = before {
-        let id = run.id();
-        hints
-            .push(format!("the one before that can be taken back is the {}: airlift undo {id}", run.words()));
+        let command = run.undo_command();
+        hints.push(format!("the one before that can be taken back is the {}: {command}", run.words()));
     }
     hints
 }

@@ -1,0 +1,93 @@
+//! What undo is given, read: what a run noted, or the report of an import, and whether that tells all of it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::UndoError;
+use crate::domain::import::Target;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::import::changes::{self, Made, NotedRun};
+
+/// What is read of a report, or of what a run noted.
+#[derive(Deserialize)]
+pub(super) struct Kept {
+    pub(super) targets: Vec<KeptTarget>,
+    /// The bundle, `name-serial`; of a report.
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// One target's part.
+#[derive(Deserialize)]
+pub(super) struct KeptTarget {
+    #[serde(flatten)]
+    pub(super) made: Made,
+    /// What became of images; of a report.
+    #[serde(default)]
+    images: Vec<KeptImage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeptImage {
+    #[serde(default)]
+    outcome: serde_json::Value,
+}
+
+impl Kept {
+    /// The first target of a report in which images were written without a word of how that is taken back.
+    pub(super) fn silent(&self) -> Option<Target> {
+        let written =
+            |image: &KeptImage| matches!(image.outcome["outcome"].as_str(), Some("added" | "replaced"));
+        let silent = |one: &&KeptTarget| {
+            matches!(one.made.target, Target::K3s(_) | Target::ContainersStorage(None))
+                && one.images.iter().any(written)
+        };
+        self.targets.iter().find(silent).map(|one| one.made.target.clone())
+    }
+
+    /// That it is silent of a target, with the run that was noted of the same bundle.
+    pub(super) fn refused(&self, target: Target, runs: &[NotedRun], path: PathBuf) -> UndoError {
+        let of = |run: &&NotedRun| {
+            self.name.as_ref() == Some(&run.begun.bundle)
+                && run.targets.iter().any(|one| one.target == target)
+        };
+        let run = runs.iter().find(of).cloned().map(Box::new);
+        UndoError::Unreported { path, target, run }
+    }
+
+    pub(super) fn made(self) -> Vec<Made> {
+        self.targets.into_iter().map(|one| one.made).collect()
+    }
+}
+
+/// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.
+pub(super) fn read(files: &dyn Files, path: &Path) -> Result<Kept> {
+    let open = open_named(files, path)?;
+    let bytes = read_whole(open, changes::MOST).map_err(|source| FileError {
+        operation: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes).map_err(|reason| UndoError::NoReport { path: path.to_owned(), reason }.into())
+}
+
+pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Document {
+        Result { report: Kept },
+        Report(Kept),
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    if let Some((_, targets)) = changes::parse(text) {
+        let alone = |made| KeptTarget { made, images: Vec::new() };
+        return Ok(Kept { targets: targets.into_iter().map(alone).collect(), name: None });
+    }
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));
+    match document.map_err(|error| error.to_string())? {
+        Document::Result { report } | Document::Report(report) => Ok(report),
+    }
+}
