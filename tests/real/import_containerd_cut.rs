@@ -94,7 +94,7 @@ fn a_run_that_is_asked_to_stop_says_which_images_are_in_and_what_takes_them_back
         let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
         let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
         assert!(said.contains(&format!(": in it: {small}; not in it: {other}")), "{line:?}: {said}");
-        assert!(said.contains("000001.jsonl takes back what was changed"), "{line:?}: {said}");
+        assert!(said.contains("airlift undo 000001 --state "), "{line:?}: {said}");
         large.world.run(["undo"]).code(0);
         assert_eq!(names(&containerd), Vec::<String>::new(), "{line:?}");
     }

@@ -111,7 +111,7 @@ fn layer(line: &str) -> Option<String> {
 type Moment = (&'static [u8], usize, fn(&Containerd) -> Box<dyn Fn() + Send>, bool);
 
 /// How often a moment is looked for.
-const TRIES: usize = 10;
+const TRIES: usize = 40;
 
 #[test]
 fn what_is_removed_between_the_look_and_the_use_is_brought_anew() {
