@@ -95,6 +95,7 @@ fn a_run_that_is_asked_to_stop_says_which_images_are_in_and_what_takes_them_back
         let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
         assert!(said.contains(&format!(": in it: {small}; not in it: {other}")), "{line:?}: {said}");
         assert!(said.contains("airlift undo 000001 --state "), "{line:?}: {said}");
+        assert!(said.contains(" takes back what was changed"), "{line:?}: {said}");
         large.world.run(["undo"]).code(0);
         assert_eq!(names(&containerd), Vec::<String>::new(), "{line:?}");
     }
