@@ -39,6 +39,16 @@ impl<W: Write> Ansi<W> {
         }
     }
 
+    /// What is written to.
+    pub(super) const fn out(&self) -> &W {
+        &self.out
+    }
+
+    /// The same, to be written to.
+    pub(super) const fn out_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Takes over another size.
     pub const fn resize(&mut self, (width, height): (u16, u16)) {
         self.size = Size { width, height };

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crossterm::event::EventStream;
-use futures_util::StreamExt;
-
+use super::events::Events;
 use super::input;
 use super::msg::Msg;
 use crate::config::key::{Code, Key};
@@ -33,7 +31,7 @@ pub(super) fn character(key: Key) -> Option<char> {
 }
 
 /// The keys that came with one, `gap` being waited for the second of them, and what came then that is no text.
-pub(super) async fn gather(key: Key, gap: Duration, events: &mut EventStream) -> (Vec<Key>, Option<Msg>) {
+pub(super) async fn gather(key: Key, gap: Duration, events: &mut Events) -> (Vec<Key>, Option<Msg>) {
     let mut keys = vec![key];
     while keys.len() < MOST {
         let gap = match keys.len() {
@@ -41,10 +39,10 @@ pub(super) async fn gather(key: Key, gap: Duration, events: &mut EventStream) ->
             _ if is_varied(&keys) => PIECES,
             _ => Duration::ZERO,
         };
-        let msg = match tokio::time::timeout(gap, events.next()).await {
-            Err(_) => break,
-            Ok(Some(Ok(event))) => input::message(event),
-            Ok(Some(Err(_)) | None) => Some(Msg::Lost),
+        let msg = match events.along(gap).await {
+            None => break,
+            Some(Some(Ok(event))) => input::message(event),
+            Some(Some(Err(_)) | None) => Some(Msg::Lost),
         };
         match msg {
             Some(Msg::Key(key)) if character(key).is_some() => keys.push(key),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
@@ -51,14 +52,17 @@ pub struct Runner {
     asking: Arc<Mutex<Vec<(Query, AbortHandle)>>>,
     turns: Arc<Mutex<Turns>>,
     writes: Writes,
+    /// Where tasks run: never on the thread that answers keys.
+    tasks: Handle,
 }
 
 impl Runner {
-    /// Over the channel to the state machine.
+    /// Over the channel to the state machine; what is done runs on the runtime that this is called in.
     pub fn new(tell: UnboundedSender<Msg>, settings: Settings, ctx: JobCtx) -> Self {
         let writes = Writes::begin(tell.clone(), ctx.files.clone());
         let (asked, asking, turns) = (Arc::default(), Arc::default(), Arc::default());
-        Self { tell, settings, jobs: JobManager::new(), ctx, asked, asking, turns, writes }
+        let (jobs, tasks) = (JobManager::new(), Handle::current());
+        Self { tell, settings, jobs, ctx, asked, asking, turns, writes, tasks }
     }
 
     fn say(&self, msg: Msg) {
@@ -100,7 +104,7 @@ impl Runner {
     /// end come as messages. A job that would read the list does not start where that was not saved.
     pub fn start(&self, spec: JobSpec) {
         let (runner, written) = (self.clone(), self.writes.all());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let lost = written.await;
             let reads = matches!(spec, JobSpec::Resolve(_) | JobSpec::Pack(_));
             if let Some(failure) = lost.get(&runner.settings.list_file()).filter(|_| reads) {
@@ -246,7 +250,7 @@ impl Runner {
         if Turns::of(&query).is_some() {
             let begun = self.turns.lock().unwrap_or_else(PoisonError::into_inner).begin(query);
             let runner = self.clone();
-            tokio::spawn(async move {
+            self.tasks.spawn(async move {
                 let mut next = begun;
                 while let Some(query) = next {
                     runner.find(query.clone()).await;
@@ -256,7 +260,7 @@ impl Runner {
             return;
         }
         let (runner, asked) = (self.clone(), query.clone());
-        let answer = tokio::spawn(async move { runner.find(query).await });
+        let answer = self.tasks.spawn(async move { runner.find(query).await });
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         // An older look at the same does not answer for this one.
         asking.iter().filter(|(other, _)| *other == asked).for_each(|(_, answer)| answer.abort());
@@ -267,7 +271,7 @@ impl Runner {
     /// Offers a job no longer that was cut off; what is left to offer comes as an answer.
     pub fn forget(&self, id: uuid::Uuid) {
         let (runner, ctx, state) = (self.clone(), self.ctx.clone(), self.settings.paths.state());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let gone = off(move || record::forget(&state, id, &ctx).map_err(Failure::from)).await;
             match gone.and_then(|gone| gone) {
                 Ok(()) => runner.ask(Query::Interrupted),

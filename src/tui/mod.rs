@@ -9,6 +9,7 @@ pub mod checked;
 pub mod detect;
 mod draw;
 pub mod effects;
+mod events;
 mod find;
 pub mod gap;
 pub mod hints;
@@ -18,6 +19,7 @@ mod job;
 mod keep;
 mod keys;
 mod leaving;
+mod line;
 pub mod log;
 pub mod medium;
 pub mod model;
@@ -30,25 +32,26 @@ mod reply;
 pub mod resume;
 pub mod screen;
 pub mod terminal;
+mod turn;
 pub mod words;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use base64::Engine;
-use crossterm::event::EventStream;
-use futures_util::StreamExt;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::app::App;
 use self::detect::{Caps, Env, detect};
 use self::effects::Runner;
+use self::events::Events;
 use self::model::{Model, Settings};
 use self::msg::{Effect, Msg};
 use self::terminal::{Taken, measure};
+use self::turn::Loop;
 use crate::config::file::Config;
 use crate::config::keymap::Keymap;
 use crate::config::options::Options;
@@ -60,14 +63,10 @@ use crate::engine::registry::RegistryOptions;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
 
-/// While something moves, the clock on the screen goes on this often.
-const TICK: Duration = Duration::from_millis(250);
-/// Messages that are taken in before a frame is drawn at the latest.
-const BATCH: usize = 256;
 /// A wait on the way out is said once it takes this long.
 const NOTICE: Duration = Duration::from_millis(300);
 /// How much less than keys everything else wants the processor (setpriority(2)).
-const NICE: i32 = 5;
+const NICE: i32 = 10;
 
 /// The whole workstation.
 ///
@@ -84,16 +83,22 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     }
     let plain = options.plain || !caps.screen;
     let set_up = set_up(options, caps)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .on_thread_start(stand_back)
-        .build()
-        .map_err(|error| Failure::usage(format!("cannot start the runtime: {error}")))?;
-    let left = runtime.block_on(run(set_up, &env, plain));
+    let failed = |error| Failure::usage(format!("cannot start the runtime: {error}"));
+    let mut jobs = tokio::runtime::Builder::new_multi_thread();
+    let jobs = jobs.enable_all().on_thread_start(stand_back).build().map_err(failed)?;
+    // Of its own, so that a key waits for no lock of a runtime whose threads have to wait for the processor.
+    let keys = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (tell, told) = unbounded_channel();
+    let runner = {
+        let _inside = jobs.enter();
+        Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent())
+    };
+    listen(&jobs, &runner, &tell).map_err(|error| Failure::usage(format!("cannot hear signals: {error}")))?;
+    let left = keys.block_on(run(set_up, &env, plain, Talk { runner, tell, told }));
     if !plain {
         terminal::give_back();
     }
-    runtime.shutdown_background();
+    jobs.shutdown_background();
     left.map_err(|error| Failure::usage(format!("the terminal failed: {error}")))
 }
 
@@ -147,11 +152,11 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     })
 }
 
-async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
-    let (tell, told) = unbounded_channel();
-    let runner = Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent());
+/// Has changes of the host and signals told.
+fn listen(jobs: &Runtime, runner: &Runner, tell: &UnboundedSender<Msg>) -> io::Result<()> {
+    let _inside = jobs.enter();
     let watching = runner.clone();
-    tokio::spawn(async move { tokio::join!(watching.watch_media(), watching.watch_host()) });
+    jobs.spawn(async move { tokio::join!(watching.watch_media(), watching.watch_host()) });
     let signals: [(SignalKind, fn() -> Msg); 3] = [
         (SignalKind::terminate(), || Msg::Terminate),
         (SignalKind::hangup(), || Msg::Lost),
@@ -159,12 +164,24 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     ];
     for (kind, msg) in signals {
         let (mut stream, tell) = (signal(kind)?, tell.clone());
-        tokio::spawn(async move {
+        jobs.spawn(async move {
             while stream.recv().await.is_some() {
                 let _ = tell.send(msg());
             }
         });
     }
+    Ok(())
+}
+
+/// What does things outside, and what it says.
+struct Talk {
+    runner: Runner,
+    tell: UnboundedSender<Msg>,
+    told: UnboundedReceiver<Msg>,
+}
+
+async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<ExitCode> {
+    let Talk { runner, tell, told } = talk;
     let model = Model::new(set_up.settings, jiff::Timestamp::now());
     let mut app = App::new(model, set_up.look, set_up.keymap, measure(env));
     app.themes = set_up.themes;
@@ -176,25 +193,14 @@ async fn run(set_up: SetUp, env: &Env, plain: bool) -> io::Result<ExitCode> {
     app.no_copy = (!set_up.caps.clipboard).then_some("this terminal has no clipboard; select it by hand");
     terminal::tell_panics(tell);
     let screen = Taken::take(env)?;
-    let mut workstation = Loop {
-        app,
-        runner,
-        screen,
-        began: Instant::now(),
-        slow: set_up.caps.slow,
-        drawn: Instant::now(),
-        stale: false,
-        gap: if set_up.caps.clipboard { Duration::ZERO } else { burst::ALONE },
-        leaving: false,
-        lost: false,
-    };
+    let mut workstation = Loop::new(app, runner, screen, &set_up.caps);
     let mut first = workstation.app.begin();
     if set_up.mouse {
         workstation.app.mouse = true;
         first.push(Effect::Mouse(true));
     }
     workstation.effects(first);
-    workstation.turn(told, env).await;
+    workstation.turn(Events::of_terminal()?, told, env).await;
     let Loop { runner, screen, app, lost, .. } = workstation;
     leave(|| drop(screen), runner.written(), terminal::say).await;
     let stopped = lost || app.was_terminated();
@@ -219,131 +225,6 @@ async fn leave(
     };
     if let Err(words) = outcome {
         say(&words);
-    }
-}
-
-struct Loop {
-    app: App,
-    runner: Runner,
-    screen: Taken,
-    began: Instant,
-    /// A slow terminal: what only a job changed is drawn once a tick.
-    slow: bool,
-    drawn: Instant,
-    /// Whether a frame was put off.
-    stale: bool,
-    /// How long what may come with a single key is waited for.
-    gap: Duration,
-    leaving: bool,
-    /// The terminal is gone: nothing is drawn any more.
-    lost: bool,
-}
-
-impl Loop {
-    async fn turn(&mut self, mut told: UnboundedReceiver<Msg>, env: &Env) {
-        let mut events = EventStream::new();
-        let mut listening = true;
-        self.frame();
-        while !self.over() {
-            let moves = self.app.moves() || self.stale;
-            let mut pressed = false;
-            let msg = tokio::select! {
-                biased;
-                event = events.next(), if listening => match event {
-                    Some(Ok(event)) => {
-                        pressed = true;
-                        input::message(event)
-                    }
-                    // The line is cut: the job is stopped safely, then we leave.
-                    Some(Err(_)) | None => {
-                        (listening, self.lost) = (false, true);
-                        Some(Msg::Lost)
-                    }
-                },
-                msg = told.recv() => msg,
-                () = tokio::time::sleep(TICK), if moves => Some(Msg::Tick),
-            };
-            let msgs = match msg {
-                Some(Msg::Key(key)) if pressed && burst::character(key).is_some() => {
-                    let (keys, after) = burst::gather(key, self.gap, &mut events).await;
-                    self.lost |= matches!(after, Some(Msg::Lost));
-                    // What came meanwhile is there before the keys are judged.
-                    self.told(&mut told, env);
-                    let pasted =
-                        burst::pasted(&keys, self.app.is_typing()).map(|text| Msg::Paste(text.into()));
-                    let keys =
-                        keys.into_iter().filter(|_| pasted.is_none()).map(Msg::Key).collect::<Vec<_>>();
-                    pasted.into_iter().chain(keys).chain(after).collect()
-                }
-                Some(msg) => vec![msg],
-                None => continue,
-            };
-            msgs.into_iter().for_each(|msg| self.take(msg, env));
-            self.told(&mut told, env);
-            self.stale = self.slow && !pressed && self.drawn.elapsed() < TICK;
-            if !self.stale {
-                self.frame();
-            }
-        }
-    }
-
-    /// Takes what jobs and look-ups said, so much at once that keys never wait for long.
-    fn told(&mut self, told: &mut UnboundedReceiver<Msg>, env: &Env) {
-        for _ in 0..BATCH {
-            let Ok(msg) = told.try_recv() else { break };
-            self.take(msg, env);
-        }
-    }
-
-    /// Left only when nothing runs any more.
-    fn over(&self) -> bool {
-        self.leaving && (self.app.model.running().is_none() || self.app.was_abandoned())
-    }
-
-    fn take(&mut self, msg: Msg, env: &Env) {
-        let msg = match msg {
-            Msg::Resize(..) => {
-                let (columns, rows) = measure(env);
-                self.lost |= self.screen.resize((columns, rows)).is_err();
-                Msg::Resize(columns, rows)
-            }
-            msg => msg,
-        };
-        let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
-        self.effects(effects);
-    }
-
-    fn frame(&mut self) {
-        if !self.lost {
-            let app = &mut self.app;
-            self.drawn = Instant::now();
-            self.lost = self.screen.draw(|buffer| app.draw(buffer)).is_err();
-        }
-    }
-
-    fn effects(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            let Some(effect) = self.runner.carry_out(effect) else { continue };
-            match effect {
-                Effect::Copy(text) => self.copy(&text),
-                Effect::Mouse(on) => {
-                    let bytes: &[u8] = if on { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
-                    self.lost |= self.screen.raw(bytes).is_err();
-                }
-                Effect::Redraw => {
-                    let size = self.app.size();
-                    self.lost |= self.screen.resize(size).is_err();
-                }
-                Effect::Quit => self.leaving = true,
-                _ => {}
-            }
-        }
-    }
-
-    /// By OSC 52; terminals that do not know it pass over it.
-    fn copy(&mut self, text: &str) {
-        let coded = base64::engine::general_purpose::STANDARD.encode(text);
-        self.lost |= self.screen.raw(format!("\x1b]52;c;{coded}\x07").as_bytes()).is_err();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The terminal while it is ours: raw mode and the other screen, given back on every way out, panics included.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::backend::Ansi;
 use super::detect::{Env, size};
+use super::line::{self, Line};
 use super::msg::{Level, Msg};
 use crate::domain::text;
 
@@ -22,7 +23,7 @@ const GIVE: &[u8] = b"\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[0m\x1b[2J\x1b[H\x1b[
 
 /// The terminal, taken; dropping it gives it back.
 pub struct Taken {
-    terminal: Terminal<Ansi<Stdout>>,
+    terminal: Terminal<Ansi<Line>>,
 }
 
 impl Taken {
@@ -34,7 +35,7 @@ impl Taken {
         crossterm::terminal::enable_raw_mode()?;
         TAKEN.store(true, SeqCst);
         on_panic();
-        let mut backend = Ansi::new(io::stdout(), measure(env));
+        let mut backend = Ansi::new(Line::open(), measure(env));
         backend.raw(TAKE)?;
         Ok(Self { terminal: Terminal::new(backend)? })
     }
@@ -65,6 +66,21 @@ impl Taken {
     }
 }
 
+impl Taken {
+    /// Whether it did not read all of what was drawn yet.
+    pub(super) fn is_behind(&self) -> bool {
+        self.terminal.backend().out().is_behind()
+    }
+
+    /// Waits until it read all of that.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub(super) async fn drained(&mut self) -> io::Result<()> {
+        self.terminal.backend_mut().out_mut().drained().await
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         give_back();
@@ -79,6 +95,7 @@ pub fn measure(env: &Env) -> (u16, u16) {
 /// Gives the terminal back, once; best effort, as it may be gone.
 pub fn give_back() {
     if TAKEN.swap(false, SeqCst) {
+        line::make_room();
         let mut out = io::stdout();
         let _ = out.write_all(GIVE).and_then(|()| out.flush());
         let _ = crossterm::terminal::disable_raw_mode();

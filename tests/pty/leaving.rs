@@ -88,6 +88,8 @@ fn panic_with_the_terminal_taken() {
     // The workstation has the main thread to itself; tests run beside it.
     let main = std::thread::Builder::new().name("main".to_owned());
     let ended = main.spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
         let _taken = airlift::tui::terminal::Taken::take(&airlift::tui::detect::Env::read()).unwrap();
         panic!("on purpose");
     });

@@ -24,6 +24,8 @@ mod plain;
 #[expect(dead_code, reason = "each crate of tests uses its part of the rig")]
 mod rig;
 #[cfg(test)]
+mod stalled;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod terminal;
