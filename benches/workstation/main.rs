@@ -3,7 +3,8 @@
 //! `cargo bench --bench workstation`; `AIRLIFT_BENCH_PROGRAM` names the program, which should be the static release
 //! build. `AIRLIFT_CORPUS=HOST:PORT` says where the images are that are packed meanwhile; without it some of noise are
 //! made and served by `docker-registry`. What is wanted and not had says `MISSED`, and ends with an error where
-//! `AIRLIFT_BENCH_STRICT=1`.
+//! `AIRLIFT_BENCH_STRICT=1`. Run by `cargo test`, it goes the same ways once with little of everything and judges nothing:
+//! so a screen that changed is seen there, and not first by whoever wants figures.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +40,11 @@ const FIRST_FRAME: f64 = 50.0;
 const KEY: f64 = 16.0;
 
 fn main() -> ExitCode {
-    let bench = Bench { program: std::env::var_os("AIRLIFT_BENCH_PROGRAM").filter(|name| !name.is_empty()) };
+    let bench = Bench {
+        program: std::env::var_os("AIRLIFT_BENCH_PROGRAM").filter(|name| !name.is_empty()),
+        // What cargo passes to a bench, and not to a test.
+        full: std::env::args().any(|argument| argument == "--bench"),
+    };
     let missed = [
         bench.first_frame(),
         bench.idle(),
@@ -47,6 +52,10 @@ fn main() -> ExitCode {
         bench.many_tags(),
         bench.pack_under_way(),
     ];
+    if !bench.full {
+        say("every way was gone; `cargo bench` judges");
+        return ExitCode::SUCCESS;
+    }
     let strict = std::env::var("AIRLIFT_BENCH_STRICT").is_ok_and(|strict| strict == "1");
     let missed = missed.into_iter().filter(|kept| !kept).count();
     if missed > 0 && strict {
@@ -64,6 +73,8 @@ fn say(line: &str) {
 struct Bench {
     /// The program to time where it is not the one built along with this.
     program: Option<OsString>,
+    /// With as much of everything as the figures need.
+    full: bool,
 }
 
 impl Bench {
@@ -71,9 +82,14 @@ impl Bench {
         Console::start(&Setting { program: self.program.as_deref(), ..Setting::new(home) })
     }
 
+    /// How much of something: for figures, or to go the way once.
+    fn of(&self, figures: usize, way: usize) -> usize {
+        if self.full { figures } else { way }
+    }
+
     fn first_frame(&self) -> bool {
         let mut times = Vec::new();
-        for _ in 0..200 {
+        for _ in 0..self.of(200, 3) {
             let root = TempRoot::new();
             let start = Instant::now();
             let mut console = self.start(root.path());
@@ -92,24 +108,25 @@ impl Bench {
         console.wait("net ");
         console.settle();
         let (drawn, woken) = (console.bytes.len(), console.wake_ups());
-        std::thread::sleep(Duration::from_secs(10));
+        let seconds = self.of(10, 1);
+        std::thread::sleep(Duration::from_secs(seconds as u64));
         console.settle();
         let (drawn, woken) = (console.bytes.len() - drawn, console.woken_since(&woken));
         let kept = drawn == 0 && woken == 0;
         let verdict = if kept { "wanted: none" } else { "wanted: none: MISSED" };
-        say(&format!("  idle for 10 s: {drawn} bytes drawn, {woken} wake-ups ({verdict})"));
+        say(&format!("  idle for {seconds} s: {drawn} bytes drawn, {woken} wake-ups ({verdict})"));
         kept
     }
 
     fn many_references(&self) -> bool {
         let root = TempRoot::new();
         let mut console = self.start(root.path());
-        console.wait("? help").keys("b").wait("Nothing is picked");
+        console.wait("? help").keys("b").wait("step 1/5 Images");
         let lines: String = (0..500).map(|n| format!("registry.example/team/app-{n:03}:1.{n}\n")).collect();
         console.paste(&lines).wait("500 added");
-        let mut times = moves(&mut console, 200);
+        let mut times = moves(&mut console, self.of(200, 40));
         console.keys("/").wait("filter");
-        for _ in 0..20 {
+        for _ in 0..self.of(20, 1) {
             for typed in ["app-4", "app-49"] {
                 let (last, all) = (typed.chars().last().unwrap().to_string(), format!(": {typed}"));
                 if typed == "app-4" {
@@ -130,17 +147,18 @@ impl Bench {
         // As 20,000 pushes would leave them.
         let tags = world.registry.root().join("docker/registry/v2/repositories/team/app/_manifests/tags");
         let link = std::fs::read(tags.join("0/current/link")).unwrap();
-        for n in 1..20_000 {
+        let count = self.of(20_000, 500);
+        for n in 1..count {
             let current = tags.join(format!("1.{}.{}", n / 100, n % 100)).join("current");
             std::fs::create_dir_all(&current).unwrap();
             std::fs::write(current.join("link"), &link).unwrap();
         }
         let mut console = self.start(&world.root.join("home"));
-        console.wait("? help").keys("b").wait("Nothing is picked");
+        console.wait("? help").keys("b").wait("step 1/5 Images");
         console.keys("b").wait("Browse a registry").keys(&world.reference("team/app")).keys("Enter");
-        console.wait("20000 tags");
+        console.wait(&format!("{count} tags"));
         let mut times = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..self.of(20, 1) {
             for key in ["1", ".", "7", "Down", "Up", "Backspace", "Backspace", "Backspace"] {
                 let before = console.screen();
                 times.push(console.timed(key, |screen| screen.contents() != before));
@@ -151,16 +169,18 @@ impl Bench {
 
     fn pack_under_way(&self) -> bool {
         let Some(world) = World::start() else { return false };
-        let references = images(&world);
+        let references = self.images(&world);
         let mut times = Vec::new();
-        // Twice, each onto an empty medium.
-        for _ in 0..2 {
+        // Each onto an empty medium.
+        for _ in 0..self.of(2, 1) {
             let mut console = self.start(&world.root.join("home"));
             steps::pick(&mut console, &references);
             steps::verify(&mut console);
             steps::choose(&mut console, &world.medium());
             steps::assemble(&mut console);
-            while !console.screen().contains("Assemble ok") {
+            // The program was started as anyone's is; when a key is pressed is to be known even on a busy machine.
+            let pressing = Priority::raised();
+            while !console.screen().contains("Assemble ok") && (self.full || times.len() < 40) {
                 console.watch(Duration::from_millis(7));
                 // The palette is above whatever else changes.
                 times.push(console.timed(":", |screen| screen.contents().contains("Commands")));
@@ -168,7 +188,8 @@ impl Bench {
                 times.push(console.timed("Esc", |screen| !screen.contents().contains("│ z ")));
                 times.push(console.timed("Esc", |screen| !screen.contents().contains("Commands")));
             }
-            console.keys("q");
+            drop(pressing);
+            console.wait("Assemble ok").keys("q");
             console.end();
             for made in std::fs::read_dir(world.medium()).unwrap() {
                 std::fs::remove_dir_all(made.unwrap().path()).unwrap();
@@ -177,23 +198,41 @@ impl Bench {
         }
         judge("key to frame while a pack runs", &times, KEY)
     }
+
+    /// What is packed: the corpus, or images of noise in the world's own registry.
+    fn images(&self, world: &World) -> Vec<String> {
+        if let (true, Ok(host)) = (self.full, std::env::var("AIRLIFT_CORPUS")) {
+            let names =
+                ["debian:12", "python:3.11", "nginx:1.22", "redis:7.0", "postgres:15", "node:18", "gcc:12"];
+            return names.iter().map(|name| format!("{host}/library/{name}")).collect();
+        }
+        let (count, size) = (self.of(6, 2), self.of(40_000_000, 5_000_000) as u64);
+        let names: Vec<String> = (1..=count).map(|n| format!("noise/app-{n}:1.{n}")).collect();
+        world.push(|layout, host| {
+            for (seed, name) in (0..).zip(&names) {
+                let layers = (1..=4).map(|layer| LayerSpec::noise(seed * 10 + layer, size)).collect();
+                layout.image(&format!("{host}/{name}"), &ImageSpec::new(layers)).unwrap();
+            }
+        });
+        names.iter().map(|name| world.reference(name)).collect()
+    }
 }
 
-/// What is packed: the corpus, or images of noise in the world's own registry.
-fn images(world: &World) -> Vec<String> {
-    if let Ok(host) = std::env::var("AIRLIFT_CORPUS") {
-        let names =
-            ["debian:12", "python:3.11", "nginx:1.22", "redis:7.0", "postgres:15", "node:18", "gcc:12"];
-        return names.iter().map(|name| format!("{host}/library/{name}")).collect();
+/// This thread is served before others that want the processor; what it starts meanwhile would be, too. As anyone but root
+/// it changes nothing.
+struct Priority;
+
+impl Priority {
+    fn raised() -> Self {
+        let _ = rustix::process::setpriority_process(None, -10);
+        Self
     }
-    let names: Vec<String> = (1..=6).map(|n| format!("noise/app-{n}:1.{n}")).collect();
-    world.push(|layout, host| {
-        for (seed, name) in (0..).zip(&names) {
-            let layers = (1..=4).map(|layer| LayerSpec::noise(seed * 10 + layer, 40_000_000)).collect();
-            layout.image(&format!("{host}/{name}"), &ImageSpec::new(layers)).unwrap();
-        }
-    });
-    names.iter().map(|name| world.reference(name)).collect()
+}
+
+impl Drop for Priority {
+    fn drop(&mut self) {
+        let _ = rustix::process::setpriority_process(None, 0);
+    }
 }
 
 /// Goes down and up again in a list; how long each key took.
@@ -214,11 +253,16 @@ fn moves(console: &mut Console, count: usize) -> Vec<Duration> {
     times
 }
 
-/// Says median, 99th percentile and most of `times`; the percentile is held to `wanted` milliseconds.
+/// Says median, 99th percentile and most of `times`; the percentile is held to `wanted` milliseconds, where there are
+/// enough of them to have one.
 fn judge(name: &str, times: &[Duration], wanted: f64) -> bool {
     let mut sorted: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
     sorted.sort_by(f64::total_cmp);
     let at = |share: usize| sorted[(sorted.len() * share).div_ceil(100).max(1) - 1];
+    if times.len() < 100 {
+        say(&format!("  {name}: {} times, too few to judge", times.len()));
+        return true;
+    }
     let kept = at(99) <= wanted;
     say(&format!(
         "  {name}: median {:.1} ms, p99 {:.1} ms, most {:.1} ms of {} (wanted p99 <= {wanted} ms{})",
