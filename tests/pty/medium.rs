@@ -222,6 +222,13 @@ impl<'a> Stick<'a> {
     }
 }
 
+/// Waits until a registry is asked what the names are.
+fn asked(console: &mut Console) {
+    console.wait_for("the registry is asked", |screen| {
+        screen.lines().any(|line| line.starts_with(" resolve") && !line.contains("waits"))
+    });
+}
+
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -241,6 +248,25 @@ fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it
     let Some(journey) = Journey::new() else { return };
     let Some(stick) = Stick::plug(&journey) else { return };
     let mut console = stick.pulled();
+    stick.again();
+    console.keys("r").wait("Assemble ok").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    journey.is_well();
+}
+
+#[test]
+fn a_stick_that_is_pulled_from_under_the_resumed_pack_too_is_said_again() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(stick) = Stick::plug(&journey) else { return };
+    let mut console = stick.pulled();
+    stick.again();
+    journey.line.slow(1_000);
+    console.keys("r").wait("Assemble running");
+    asked(&mut console);
+    stick.pull();
+    console.wait("3 Media FAILED");
+    journey.line.fast();
+    console.wait("Assemble FAILED").wait("r resumes");
     stick.again();
     console.keys("r").wait("Assemble ok").keys("q");
     assert_eq!(console.end().exit_code(), 0);
@@ -268,9 +294,7 @@ fn nothing_is_written_beside_a_stick_that_is_pulled_before_the_first_byte() {
     // So slow that the registry is still asked what the names are.
     journey.line.slow(1_000);
     steps::assemble(&mut console);
-    console.wait_for("the registry is asked", |screen| {
-        screen.lines().any(|line| line.starts_with(" resolve") && !line.contains("waits"))
-    });
+    asked(&mut console);
     stick.pull();
     console.wait("3 Media FAILED");
     assert_eq!(fetched(&console.screen()), None, "{}", console.screen());
