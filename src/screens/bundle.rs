@@ -71,6 +71,10 @@ impl Screen for Bundle {
             (Act::BundleOpen | Act::BundleTrust, Some(Offer { said: Err(reason), .. })) => {
                 Some(reason.clone())
             }
+            // The one that is worked on is shown again at any time.
+            (Act::BundleOpen, Some(offer)) if model.gap.chosen.as_ref() != Some(&offer.path) => {
+                model.why_no_other_bundle()
+            }
             (Act::BundleTrust, Some(Offer { said: Ok(said), .. })) if !super::check::trustable(said) => {
                 Some("every key that signed this bundle is trusted already".to_owned())
             }

@@ -57,6 +57,11 @@ impl Check {
         let at = cx.model.now;
         let Some(job) = cx.model.job_of(Act::Verify) else { return };
         let (Some(ended), JobSpec::Verify(spec)) = (job.ended.clone(), job.spec.clone()) else { return };
+        if !cx.model.is_about_chosen(job) {
+            let log = cx.model.key(Act::Logs);
+            cx.say(format!("what was verified is not the bundle there now; {log} says what came of it"));
+            return scan(cx);
+        }
         let state = match &ended {
             Ended::Succeeded(_) if rows::warnings(&ended) => StepState::Warn,
             Ended::Succeeded(_) => StepState::Ok,
@@ -279,7 +284,7 @@ impl Screen for Check {
                 top += 1;
             }
         }
-        if let Some(job) = model.running().filter(|job| job.act == Act::Verify) {
+        if let Some(job) = model.at_work(Act::Verify) {
             let row = PhaseRow {
                 name: "verify",
                 view: job.view.phases.iter().rfind(|phase| phase.phase == Phase::Verify),
@@ -316,7 +321,7 @@ fn heading(model: &Model) -> Vec<(String, Role)> {
         }
         None => lines.push((path, Role::Title)),
     }
-    if model.running().is_some_and(|job| job.act == Act::Verify) {
+    if model.at_work(Act::Verify).is_some() {
         // The row of the phase stands there.
         lines.push((String::new(), Role::Text));
     } else if let Some(checked) = &gap.checked {

@@ -42,6 +42,9 @@ impl Screen for Report {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
+        if act == Act::CheckedNew {
+            return model.why_no_other_bundle();
+        }
         let nothing = act == Act::CheckedWrite && self.sheet.is_none();
         nothing.then(|| format!("nothing is verified yet: press {}", model.key(Act::Step2)))
     }
@@ -75,6 +78,9 @@ impl Screen for Report {
                 }
             }
             (Act::CheckedNew, Answer::Yes) => {
+                if let Some(reason) = cx.model.why_no_other_bundle() {
+                    return cx.say(format!("not now: {reason}"));
+                }
                 let given = std::mem::take(&mut cx.model.gap.given);
                 cx.model.gap = Gap { given, ..Gap::default() };
                 cx.model.changed(Place::Bundle);

@@ -8,11 +8,12 @@ use crate::tui::words::count;
 
 /// The same with what came of importing it.
 pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
-    let import = &gap.import;
+    // What came of another bundle is no word on this one, whatever names its images have.
+    let done = gap.import.done.as_ref().filter(|done| done.report.bundle == sheet.id);
     let mut warnings = sheet.warnings.clone();
-    let said = import.done.iter().flat_map(|done| &done.warnings);
+    let said = done.iter().flat_map(|done| &done.warnings);
     warnings.extend(said.filter(|words| !sheet.warnings.contains(words)).cloned());
-    let broken = match import.done.as_ref().and_then(|done| done.ended.as_ref()) {
+    let broken = match done.and_then(|done| done.ended.as_ref()) {
         Some(Ended::Failed(failure)) => {
             warnings.push(failure.message.clone());
             warnings.extend(failure.hints.iter().cloned());
@@ -21,7 +22,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
         Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
         _ => None,
     };
-    let mut imported = import.done.as_ref().map_or_else(Vec::new, |done| imported(&done.report));
+    let mut imported = done.map_or_else(Vec::new, |done| imported(&done.report));
     if imported.is_empty() && broken.is_none() {
         return sheet;
     }
@@ -48,7 +49,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
         }
         (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
     };
-    let made = import.done.as_ref().map_or(sheet.made, |done| done.at);
+    let made = done.map_or(sheet.made, |done| done.at);
     let next = if grade == Grade::Fail { sheet.next } else { Vec::new() };
     Sheet { deed: Deed::Imported, made, grade, verdict, imported, warnings, next, ..sheet }
 }

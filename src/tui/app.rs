@@ -222,7 +222,9 @@ impl App {
     fn job_ended(&mut self, act: Option<Act>) {
         let Some(act) = act else { return };
         self.model.assembled();
-        self.model.imported();
+        if let Some(words) = self.model.imported() {
+            self.say(words);
+        }
         self.nothing_to_stop();
         if self.waiting {
             // The question went with the job.

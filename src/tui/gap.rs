@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::actions::Act;
 use crate::domain::digest::Digest;
 use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::importing::Importing;
-use crate::tui::model::{Model, Place, Settings};
+use crate::tui::model::{JobState, Model, Place, Settings};
 use crate::tui::msg::{Ended, Level};
 use crate::widgets::stepper::StepState;
 
@@ -114,6 +116,35 @@ impl Gap {
 }
 
 impl Model {
+    /// Why no other bundle can be opened: what a job says of one is not to be taken for a word on another.
+    pub fn why_no_other_bundle(&self) -> Option<String> {
+        let acts = [Act::Verify, Act::KeyTrust, Act::Import, Act::ImportUndo];
+        self.running().filter(|job| acts.contains(&job.act)).map(|job| self.in_the_way(job))
+    }
+
+    /// Whether a verification or an import is about the bundle that is chosen: at its place, and about what lies there now.
+    pub fn is_about_chosen(&self, job: &JobState) -> bool {
+        let path = match &job.spec {
+            JobSpec::Verify(spec) => &spec.path,
+            JobSpec::Import(spec) => &spec.verify.path,
+            _ => return false,
+        };
+        let said = match job.ended.as_ref() {
+            Some(Ended::Succeeded(report)) => match &**report {
+                JobReport::Verify(report) => Some(report.document.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let document = said.or_else(|| job.document.clone()).zip(self.gap.document());
+        self.gap.chosen.as_ref() == Some(path) && document.is_none_or(|(then, now)| then == now)
+    }
+
+    /// The running job of an operation, where it is about the bundle that is chosen.
+    pub fn at_work(&self, act: Act) -> Option<&JobState> {
+        self.running().filter(|job| job.act == act && self.is_about_chosen(job))
+    }
+
     /// Bundles were looked for again. Another medium may lie at the same place now: what was let through was not this
     /// one, and what was verified holds only for the document it was about. Says so where that is another one.
     pub(super) fn offers_seen(&mut self, offers: Arc<Vec<Offer>>) -> Option<&'static str> {

@@ -23,6 +23,7 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
         paused: false,
         stopping: false,
         ended: None,
+        document: model.gap.document(),
     });
 }
 

@@ -13,6 +13,7 @@ use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::paths::Paths;
+use crate::domain::digest::Digest;
 use crate::domain::job::{JobId, Places};
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
@@ -137,6 +138,8 @@ pub struct JobState {
     pub stopping: bool,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// What the bundle that was chosen when it began said of itself.
+    pub document: Option<Digest>,
 }
 
 impl JobState {

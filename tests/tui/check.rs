@@ -11,11 +11,15 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
 use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
+use airlift::engine::spec::JobReport;
 use airlift::failure::Failure;
+use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::widgets::stepper::StepState;
 
+use crate::import::{bundle, verified};
 use crate::live::Live;
-use crate::made::FINGERPRINT;
+use crate::made::{FINGERPRINT, done};
 use crate::offers::{expired, found, offer};
 use crate::rig::{Desk, now};
 
@@ -332,4 +336,75 @@ fn a_bundle_by_a_key_that_is_not_trusted_names_the_key_that_helps_and_gives_noth
     let screen = live.desk.keys("Enter").screen();
     assert!(screen.contains("To compare with the paper"), "{screen}");
     assert!(!screen.contains("To carry on paper"), "{screen}");
+}
+
+/// Two bundles on a stick, the first of which is being verified.
+fn first_of_two() -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![bundle(), offer(43, newer())])).keys("Enter v");
+    desk
+}
+
+#[test]
+fn no_other_bundle_is_opened_while_one_is_verified() {
+    let mut desk = first_of_two();
+    let screen = desk.keys("1 Down Enter").screen();
+    assert!(screen.contains("not now: verify is running: 2 shows it"), "{screen}");
+    assert_eq!(desk.app.model.gap.chosen, Some(bundle().path));
+    let screen = desk.keys("4 n").screen();
+    assert!(screen.contains("not now: verify is running: 2 shows it"), "{screen}");
+    desk.keys("1 Up Enter");
+    assert_eq!(desk.app.model.place, Place::Check, "the one that is verified is shown");
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+    assert!(desk.app.model.gap.checked.is_some());
+    desk.keys("1 Down Enter");
+    assert!(desk.app.model.gap.checked.is_none() && desk.app.model.place == Place::Check);
+}
+
+#[test]
+fn what_was_verified_of_one_bundle_is_never_said_of_another() {
+    let changes: [fn(&mut Desk); 2] = [
+        |desk| assert!(desk.app.model.gap.choose(offer(43, None).path)),
+        |desk| {
+            let mut other = bundle();
+            other.said.as_mut().unwrap().report.manifest_digest = crate::made::digest(9);
+            desk.tell(found(vec![other]));
+        },
+    ];
+    let ends =
+        || [done(JobReport::Verify(verified())), Ended::Failed(Failure::new(Kind::Integrity, "damaged"))];
+    for change in changes {
+        for end in ends() {
+            let mut desk = first_of_two();
+            desk.tell(view(6, false));
+            change(&mut desk);
+            let screen = desk.screen();
+            assert!(!screen.contains("is as it should be"), "its progress: {screen}");
+            desk.tell(Msg::Ended(JobId(1), end));
+            assert!(desk.app.model.gap.checked.is_none());
+            assert_eq!(desk.app.model.state(Place::Check), StepState::Todo);
+            let screen = desk.screen();
+            assert!(screen.contains("what was verified is not the bundle there now"), "{screen}");
+            assert!(!screen.contains("OK  verified") && !screen.contains("REFUSED"), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_copy_of_a_bundle_that_is_being_verified_is_not_called_verified() {
+    let mut live = Live::at(now());
+    live.trust();
+    live.open(&live.kept("medium/demo-1"));
+    let damaged = live.kept("damaged");
+    live.desk.keys("1 o").typed(&damaged.display().to_string()).keys("Enter");
+    live.until("both are listed", |desk| desk.app.model.gap.list().len() == 2);
+    let screen = live.desk.keys("2 v 1 Enter").screen();
+    assert!(screen.contains("not now: verify is running"), "{screen}");
+    live.until("the job is over", |desk| desk.app.model.running().is_none());
+    assert!(live.desk.app.model.gap.checked.as_ref().is_some_and(|checked| checked.held()));
+    let screen = live.desk.keys("Enter").screen();
+    assert!(screen.contains("/damaged") && screen.contains("nothing of this bundle is verified"), "{screen}");
+    live.job("v");
+    let screen = live.desk.screen();
+    assert!(screen.contains("x REFUSED (integrity)"), "{screen}");
 }

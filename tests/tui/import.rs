@@ -39,7 +39,7 @@ const NAMES: [&str; 4] = [
 const REGISTRY: &str = "registry:http://registry.site-a:5000";
 const LAYOUT: &str = "oci:/srv/images";
 
-fn bundle() -> Offer {
+pub(crate) fn bundle() -> Offer {
     let mut offer = offer(42, Some(SerialDecision::Newer { from: 41 }));
     if let Ok(said) = &mut offer.said {
         said.report.images = NAMES.map(image).to_vec();
@@ -49,7 +49,7 @@ fn bundle() -> Offer {
     offer
 }
 
-fn verified() -> VerifyReport {
+pub(crate) fn verified() -> VerifyReport {
     let offer = bundle();
     let said = &offer.said.as_ref().unwrap().report;
     VerifyReport {
@@ -1116,4 +1116,50 @@ fn a_bundle_that_was_verified_is_called_so_and_a_refused_plan_is_seen_to_be_made
     let screen = desk.keys("1").screen();
     assert!(screen.contains("+ verified") && screen.contains("verified; 2 shows it"), "{screen}");
     assert!(!screen.contains("not verified yet"), "{screen}");
+}
+
+#[test]
+fn what_was_imported_of_one_bundle_is_never_said_of_another() {
+    let other = |report: JobReport| match report {
+        JobReport::Import(mut report) => {
+            report.bundle = "0193a5c8-1d2e-7b44-9a53-000000000001".parse().unwrap();
+            JobReport::Import(report)
+        }
+        report => report,
+    };
+    let leave: fn(&mut Desk) = |_| ();
+    let choose: fn(&mut Desk) = |desk| assert!(desk.app.model.gap.choose("/media/op/OTHER/site-42".into()));
+    let change: fn(&mut Desk) = |desk| {
+        let mut other = bundle();
+        other.said.as_mut().unwrap().report.manifest_digest = digest(9);
+        desk.tell(found(vec![other]));
+    };
+    for (meanwhile, report) in [(choose, all_there()), (change, all_there()), (leave, other(all_there()))] {
+        let mut desk = under_way();
+        meanwhile(&mut desk);
+        desk.tell(Msg::Ended(JobId(50), done(report)));
+        let import = &desk.app.model.gap.import;
+        assert!(import.done.is_none() && import.run.is_none(), "{:?}", import.done);
+        assert_ne!(desk.app.model.state(Place::Import), StepState::Ok);
+        let screen = desk.screen();
+        assert!(screen.contains("what was imported is not the bundle there now"), "{screen}");
+    }
+}
+
+#[test]
+fn the_report_leaves_out_what_came_of_another_bundle() {
+    let mut desk = imported();
+    if let Some(done) = &mut desk.app.model.gap.import.done {
+        done.report.bundle = "0193a5c8-1d2e-7b44-9a53-000000000001".parse().unwrap();
+    }
+    let screen = desk.keys("4").wait(10).screen();
+    assert!(screen.contains("verified: every check held") && !screen.contains("imported"), "{screen}");
+}
+
+#[test]
+fn no_other_bundle_is_opened_while_one_is_imported() {
+    let mut desk = under_way();
+    desk.keys("1").tell(found(vec![bundle(), offer(43, Some(SerialDecision::Newer { from: 41 }))]));
+    let screen = desk.keys("Down Enter").screen();
+    assert!(screen.contains("not now: import is running: 3 shows it"), "{screen}");
 }

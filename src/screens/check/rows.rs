@@ -67,7 +67,7 @@ impl Line {
 
 /// All rows, failures before what is well.
 pub(super) fn lines(model: &Model) -> Vec<Line> {
-    let running = model.running().filter(|job| job.act == Act::Verify);
+    let running = model.at_work(Act::Verify);
     let (view, ended) = match (running, &model.gap.checked) {
         (Some(job), _) => (Some(&*job.view), None),
         (None, Some(checked)) => (Some(&*checked.view), Some(&checked.ended)),

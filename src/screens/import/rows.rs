@@ -49,7 +49,7 @@ pub(super) fn bytes(image: &Image) -> u64 {
 /// All rows. While an import runs only those that it is about are in it.
 pub(super) fn lines(model: &Model) -> Vec<Line> {
     let import = &model.gap.import;
-    let running = model.running().filter(|job| job.act == Act::Import);
+    let running = model.at_work(Act::Import);
     let all = images(model).iter().enumerate();
     if undoing(model).is_some() {
         // What is there is only known again when that is over.

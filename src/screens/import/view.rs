@@ -25,7 +25,7 @@ const SMALL: u16 = 14;
 
 /// The import that is shown: the one that runs, else the one that ended.
 pub(super) fn shown(model: &Model) -> Option<&JobState> {
-    let running = model.running().filter(|job| job.act == Act::Import);
+    let running = model.at_work(Act::Import);
     running.or_else(|| model.gap.import.run.as_ref().map(|run| &run.job))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Plan;
 use super::done::{Done, broken_off};
+use crate::actions::Act;
 use crate::domain::reference::Reference;
 use crate::engine::error::Kind;
 use crate::engine::import::report::{ImportReport, TargetReport};
@@ -52,16 +53,28 @@ impl Run {
 }
 
 impl Model {
-    /// An import or its plan ended.
-    pub(in crate::tui) fn imported(&mut self) {
-        let Some(job) = self.job.clone() else { return };
-        let JobSpec::Import(spec) = job.spec.clone() else { return };
+    /// An import or its plan ended. Says so where it was about another bundle than the chosen one.
+    pub(in crate::tui) fn imported(&mut self) -> Option<String> {
+        let job = self.job.clone()?;
+        let JobSpec::Import(spec) = job.spec.clone() else { return None };
+        let said = self.gap.said().map(|said| said.report.clone());
+        let other = match (&job.ended, &said) {
+            (Some(Ended::Succeeded(report)), Some(said)) => {
+                matches!(&**report, JobReport::Import(report) if report.bundle != said.id)
+            }
+            _ => false,
+        };
+        if other || !self.is_about_chosen(&job) {
+            let log = self.key(Act::Logs);
+            let words =
+                || format!("what was imported is not the bundle there now; {log} says what came of it");
+            return (!spec.import.dry_run).then(words);
+        }
         if spec.import.dry_run {
             self.gap.import.plan = planned(&spec, &job);
             self.plan_stands();
-            return;
+            return None;
         }
-        let said = self.gap.said().map(|said| said.report.clone());
         self.changed(Place::Import);
         let (took, at) = (self.at.saturating_sub(job.began), self.now);
         let run = Run { job, took };
@@ -87,6 +100,7 @@ impl Model {
             self.set_state(Place::Checked, if noted { StepState::Warn } else { state });
         }
         self.gap.import.run = Some(run);
+        None
     }
 
     /// Whether something is to be known of what was verified and imported, although all of it went well.
