@@ -548,3 +548,34 @@ fn a_plan_that_is_left_stops_and_media_can_be_chosen_meanwhile() {
     let planned = |effect: &Effect| matches!(effect, Effect::Start(Act::AssembleSpace, _));
     assert!(desk.effects.iter().any(planned), "{:?}", desk.effects);
 }
+
+#[test]
+fn the_plan_is_worked_out_when_what_kept_it_from_that_is_over() {
+    let planned = |effect: &Effect| matches!(effect, Effect::Start(Act::AssembleSpace, _));
+    let mut desk = ready();
+    desk.keys("3").tell(Msg::Ended(JobId(1), Ended::Cancelled));
+    let offer = crate::offers::offer(42, None);
+    let report = offer.said.as_ref().unwrap().report.clone();
+    desk.keys("0 g").tell(crate::offers::found(vec![offer]));
+    desk.keys("d");
+    let inspecting = desk.job();
+    desk.keys("0 b 4").effects.clear();
+    let screen = desk.screen();
+    assert!(screen.contains("planned after this: inspect is running"), "{screen}");
+    desk.tell(Msg::Ended(inspecting, done(JobReport::Inspect(report))));
+    let begun = desk.effects.iter().any(planned);
+    assert!(begun, "{}", desk.screen());
+    assert!(desk.screen().contains("planning ..."), "{}", desk.screen());
+}
+
+#[test]
+fn a_plan_that_was_stopped_says_so_and_which_key_plans_again() {
+    let mut desk = ready();
+    desk.keys("x Right Enter");
+    desk.effects.clear();
+    desk.tell(Msg::Ended(JobId(1), Ended::Cancelled)).wait(10);
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+    let screen = desk.screen();
+    assert!(screen.contains("stopped; v plans again") && !screen.contains("planning"), "{screen}");
+    assert!(desk.keys("v").screen().contains("planning ..."));
+}

@@ -277,18 +277,12 @@ impl Screen for Assemble {
         match act {
             // What was pinned is another thing now, whatever the settings are.
             Act::Resolve => cx.model.assembly.outdate(),
-            // Settings may have changed meanwhile, or a key was made.
-            Act::AssembleSpace | Act::KeyGenerate if cx.model.place == Place::Assemble => {
-                let stopped = act == Act::AssembleSpace
-                    && matches!(
-                        cx.model.job.as_ref().and_then(|job| job.ended.as_ref()),
-                        Some(Ended::Cancelled)
-                    );
-                if !stopped {
-                    Self::plan(cx);
-                }
-            }
+            Act::AssembleSpace if stopped(cx.model) => return,
             _ => {}
+        }
+        // Settings may have changed meanwhile, a key was made, or what kept the plan from being made is over.
+        if cx.model.place == Place::Assemble {
+            Self::plan(cx);
         }
     }
 
@@ -356,7 +350,7 @@ impl Screen for Assemble {
                 (None, Some(_)) => {
                     format!("this cannot be packed; {} plans again", model.key(Act::AssembleSpace))
                 }
-                (None, None) => "planning ...".to_owned(),
+                (None, None) => unplanned(model),
             },
         }
     }
@@ -370,6 +364,23 @@ impl Screen for Assemble {
         }
         let (facts, outlook) = (facts(model), outlook(model));
         PlanView { facts: &facts, outlook: &outlook, list: &self.list }.draw(area, look, buffer);
+    }
+}
+
+/// Whether the plan was stopped by the operator, and no other was begun.
+fn stopped(model: &Model) -> bool {
+    let job = model.job_of(Act::AssembleSpace);
+    job.is_some_and(|job| matches!(job.ended, Some(Ended::Cancelled)))
+}
+
+/// What is said while there is no plan.
+fn unplanned(model: &Model) -> String {
+    let again = model.key(Act::AssembleSpace);
+    match model.running() {
+        Some(job) if job.act == Act::AssembleSpace && !job.stopping => "planning ...".to_owned(),
+        Some(job) => format!("planned after this: {}", model.in_the_way(job)),
+        None if stopped(model) => format!("stopped; {again} plans again"),
+        None => format!("{again} works out the plan"),
     }
 }
 
@@ -390,6 +401,6 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
         (None, None) if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
             vec![("planning: asking the registries, checking the medium ...".to_owned(), Role::Dim)]
         }
-        (None, None) => vec![(format!("{} works out the plan", model.key(Act::AssembleSpace)), Role::Dim)],
+        (None, None) => vec![(unplanned(model), Role::Dim)],
     }
 }

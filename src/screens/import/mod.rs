@@ -219,6 +219,8 @@ impl Screen for Import {
                 super::bundle::scan(cx);
                 Self::scan(cx);
             }
+            // What kept the plan from being made is over.
+            _ if cx.model.place == Place::Import => Self::plan(cx),
             _ => {}
         }
     }
