@@ -208,15 +208,24 @@ impl Model {
         Some(VerifySpec { deep: false, bytes: Bytes::AllButLayers, record: false, ..spec })
     }
 
-    /// The import as it is chosen now, of all images or of those that are picked; nothing without a place to go.
+    /// The import as it is chosen now, of all images or of those that are picked; nothing without a place to go, nor
+    /// while it is not known which images those are.
     pub fn import_job(&self, dry_run: bool) -> Option<ImportJob> {
         let import = &self.gap.import;
         if import.marked.is_empty() {
             return None;
         }
-        let images = self.gap.said().filter(|_| !import.picked.is_empty());
-        let images = images.map_or(&[][..], |said| &said.report.images);
-        let only = import.wanted(images).map(|image| image.reference.clone()).collect();
+        let only: Vec<Reference> = match import.picked.is_empty() {
+            true => Vec::new(),
+            false => {
+                let images = &self.gap.said()?.report.images;
+                import.wanted(images).map(|image| image.reference.clone()).collect()
+            }
+        };
+        // None would be all of them.
+        if only.is_empty() && !import.picked.is_empty() {
+            return None;
+        }
         let import = ImportSpec {
             node: Box::default(),
             targets: import.marked.clone(),

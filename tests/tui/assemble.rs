@@ -579,3 +579,17 @@ fn a_plan_that_was_stopped_says_so_and_which_key_plans_again() {
     assert!(screen.contains("stopped; v plans again") && !screen.contains("planning"), "{screen}");
     assert!(desk.keys("v").screen().contains("planning ..."));
 }
+
+#[test]
+fn what_was_confirmed_is_packed_or_nothing_is() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.screen().contains("Assemble and sign this?"), "{}", desk.screen());
+    desk.app.model.assembly.name = "another".to_owned();
+    desk.keys("Right Enter");
+    let asked = |effect: &Effect| matches!(effect, Effect::Start(..) | Effect::Ask(Query::Place(_)));
+    assert!(!desk.effects.iter().any(asked), "{:?}", desk.effects);
+    let screen = desk.screen();
+    assert!(screen.contains("nothing was started: what was to be packed has changed"), "{screen}");
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlift::actions::Act;
 use airlift::domain::import::Target;
 use airlift::domain::job::JobId;
 use airlift::domain::node::{Kubelet, Listening, NodeFacts, Runtime, RuntimeKind, Selinux};
@@ -1162,4 +1163,49 @@ fn no_other_bundle_is_opened_while_one_is_imported() {
     desk.keys("1").tell(found(vec![bundle(), offer(43, Some(SerialDecision::Newer { from: 41 }))]));
     let screen = desk.keys("Down Enter").screen();
     assert!(screen.contains("not now: import is running: 3 shows it"), "{screen}");
+}
+
+#[test]
+fn what_was_confirmed_is_imported_or_nothing_is() {
+    let imports =
+        |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::Import, _)));
+    // The kubelet's runtime comes to be known while the question is open.
+    let mut desk = into_the_kubelets_choice();
+    desk.keys("Enter");
+    assert!(desk.screen().contains("Import this?"), "{}", desk.screen());
+    let mut other = kubelets_node();
+    other.runtimes[0].socket = "/run/containerd/containerd.sock".into();
+    other.runtimes[0].kind = RuntimeKind::Containerd;
+    other.runtimes[0].listening = Listening::Answers { version: None };
+    other.kubelet.as_mut().unwrap().endpoint = Some("unix:///run/containerd/containerd.sock".into());
+    looked(&mut desk, other);
+    assert_ne!(desk.app.model.gap.import.marked, [target("k3s")], "another target is proposed now");
+    desk.effects.clear();
+    desk.keys("Right Enter");
+    assert!(!imports(&desk), "{:?}", desk.effects);
+    let screen = desk.screen();
+    assert!(screen.contains("nothing was started: what was to be imported has changed"), "{screen}");
+    // Nothing can be read of the bundle that its images were picked from.
+    let mut desk = planned();
+    desk.keys("Space Enter");
+    assert!(desk.screen().contains("Import this?"), "{}", desk.screen());
+    desk.tell(found(vec![])).effects.clear();
+    desk.keys("Right Enter");
+    assert!(!imports(&desk), "all of them were never asked for: {:?}", desk.effects);
+    assert!(desk.app.model.import_job(false).is_none());
+}
+
+fn kubelets_node() -> NodeFacts {
+    let endpoint = Some("unix:///run/k3s/containerd/containerd.sock".into());
+    NodeFacts { kubelet: Some(Kubelet { endpoint, ..Kubelet::default() }), ..node() }
+}
+
+/// A plan into what the kubelet of the node has proposed by itself.
+fn into_the_kubelets_choice() -> Desk {
+    let mut desk = entered();
+    looked(&mut desk, kubelets_node());
+    let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+    plans(&mut desk, &done(report(true, vec![outcomes("k3s", all, 0)])));
+    desk.wait(10);
+    desk
 }

@@ -17,7 +17,7 @@ use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
 use crate::domain::bundle::check_name;
 use crate::domain::expiry::Expiry;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobSpec, PackJob};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
@@ -42,6 +42,8 @@ pub(super) struct Assemble {
     ran: bool,
     order: Vec<usize>,
     key: AskKey,
+    /// What is to be confirmed.
+    asked: Option<PackJob>,
     /// Whether the plan is shown.
     planning: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Assemble {
             ran: false,
             order: Vec::new(),
             key: AskKey::new(Act::AssembleKey),
+            asked: None,
             planning: true,
         }
     }
@@ -92,7 +95,7 @@ impl Assemble {
         Self::plan(cx);
     }
 
-    fn start(cx: &mut Cx<'_>) {
+    fn start(&mut self, cx: &mut Cx<'_>) {
         let ended = cx.model.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
         match ended {
             Some(Ended::Succeeded(_)) => return cx.go(Place::Report),
@@ -107,6 +110,7 @@ impl Assemble {
                     true => ("Replace the interrupted bundle there?", "Replace it"),
                     false => ("Assemble and sign this?", "Start"),
                 };
+                self.asked = cx.model.pack_job(false);
                 cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
             }
             Some(Err(failure)) => {
@@ -228,7 +232,7 @@ impl Screen for Assemble {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::Pack => Self::start(cx),
+            Act::Pack => self.start(cx),
             Act::Retry => Self::retry(cx),
             Act::AssembleSpace => Self::changed(cx),
             Act::AssembleEdit => Self::edit(cx, 0),
@@ -243,8 +247,15 @@ impl Screen for Assemble {
         Self::choose_key(cx, choice);
         match (question.act, question.part, answer) {
             (Act::Pack, 0, Answer::Yes) => {
-                if let Some(job) = cx.model.pack_job(false) {
-                    cx.start(Act::Pack, JobSpec::Pack(job));
+                let now = cx.model.pack_job(false).filter(|_| cx.model.not_ready().is_none());
+                match self.asked.take().filter(|asked| now.as_ref() == Some(asked)) {
+                    Some(job) => cx.start(Act::Pack, JobSpec::Pack(job)),
+                    None => {
+                        let reason = cx.model.not_ready();
+                        let reason = reason
+                            .unwrap_or_else(|| "what was to be packed has changed meanwhile".to_owned());
+                        cx.say(format!("nothing was started: {reason}"));
+                    }
                 }
             }
             (Act::AssembleEdit, 0, Answer::Rows(rows)) => {

@@ -20,7 +20,7 @@ use self::view::shown;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::engine::import::changes::NotedRun;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Mark, Screen};
@@ -39,6 +39,8 @@ pub(super) struct Import {
     lines: Vec<Line>,
     /// Whether one came back while a plan that was left still stops.
     back: bool,
+    /// What is to be confirmed.
+    asked: Option<ImportJob>,
     /// The run that is asked about, or being taken back.
     undoing: Option<NotedRun>,
 }
@@ -80,7 +82,7 @@ impl Import {
         Self::changed(cx);
     }
 
-    fn start(cx: &mut Cx<'_>) {
+    fn start(&mut self, cx: &mut Cx<'_>) {
         let ended = cx.model.gap.import.run.as_ref().and_then(|run| run.job.ended.as_ref());
         match ended {
             Some(Ended::Succeeded(_)) => return cx.go(Place::Checked),
@@ -96,6 +98,7 @@ impl Import {
                 Some(page) => cx.open(page),
                 None => {
                     let words = paragraphs(cx.model, plan);
+                    self.asked = cx.model.import_job(false);
                     cx.open(Confirm::new(Act::Import, "Import this?", words, "Import"));
                 }
             },
@@ -110,6 +113,13 @@ impl Import {
             Err(reason) => cx.say(reason),
         }
     }
+}
+
+/// Why nothing was started: what was confirmed is not what stands there now.
+fn not_as_asked(model: &Model) -> String {
+    let reason = model.not_importable();
+    let reason = reason.unwrap_or_else(|| "what was to be imported has changed meanwhile".to_owned());
+    format!("nothing was started: {reason}")
 }
 
 impl Screen for Import {
@@ -127,7 +137,7 @@ impl Screen for Import {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::Import => Self::start(cx),
+            Act::Import => self.start(cx),
             Act::Retry => Self::retry(cx),
             Act::ImportPlan => Self::anew(cx),
             Act::ImportTargets => choose::targets(cx),
@@ -154,8 +164,10 @@ impl Screen for Import {
         match (question.act, question.part, answer) {
             (Act::Import, 1, Answer::Yes) => Self::retry(cx),
             (Act::Import, _, Answer::Yes) => {
-                if let Some(job) = cx.model.import_job(false) {
-                    cx.start(Act::Import, JobSpec::Import(job));
+                let now = cx.model.import_job(false);
+                match self.asked.take().filter(|asked| now.as_ref() == Some(asked)) {
+                    Some(job) => cx.start(Act::Import, JobSpec::Import(job)),
+                    None => cx.say(not_as_asked(cx.model)),
                 }
             }
             (Act::ImportUndo, _, Answer::Yes) => undo::start(cx, self.undoing.as_ref()),
