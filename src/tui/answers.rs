@@ -142,6 +142,15 @@ impl App {
         self.on_screen(|screen, cx| screen.closed(question, cx));
     }
 
+    /// What is asked anew is answered anew, though the same was given up before.
+    pub(super) fn ask_again(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Ask(query) = effect {
+                self.asked.left.retain(|left| left != query);
+            }
+        }
+    }
+
     /// A job wants something that is typed: it waits for what is typed or decided already.
     pub(super) fn wants(&mut self, secret: Dialog) {
         (self.waiting, self.later.unasked) = (true, true);
@@ -190,7 +199,6 @@ impl App {
         }
         self.open_dialogs();
         for (question, query) in std::mem::take(&mut self.todo.waited) {
-            self.asked.left.retain(|left| *left != query);
             self.asked.waited.push((question, query.clone()));
             self.todo.effects.push_back(Effect::Ask(query));
         }

@@ -267,6 +267,7 @@ impl App {
         });
         // A plan that has to stop for a job.
         effects.extend(self.todo.effects.drain(..));
+        self.ask_again(&effects);
         effects
     }
 

@@ -593,3 +593,16 @@ fn what_was_confirmed_is_packed_or_nothing_is() {
     let screen = desk.screen();
     assert!(screen.contains("nothing was started: what was to be packed has changed"), "{screen}");
 }
+
+#[test]
+fn a_look_that_was_left_does_not_swallow_the_one_that_a_pack_waits_for() {
+    let mut desk = planned();
+    let to = desk.app.model.assembly.to.as_ref().unwrap().to.clone();
+    desk.keys("3 o Ctrl-U").typed(&to.display().to_string()).keys("Enter");
+    assert!(desk.screen().contains("looking at /media/op/KINGSTON"), "{}", desk.screen());
+    desk.keys("Esc Esc 4");
+    // Its task was ended, so that look is never answered.
+    desk.effects.clear();
+    desk.keys("Enter Right Enter");
+    assert_eq!(begun(&mut desk).len(), 1, "{}", desk.screen());
+}
