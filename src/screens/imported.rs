@@ -13,7 +13,8 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
     let mut warnings = sheet.warnings.clone();
     let said = done.iter().flat_map(|done| &done.warnings);
     warnings.extend(said.filter(|words| !sheet.warnings.contains(words)).cloned());
-    let broken = match done.and_then(|done| done.ended.as_ref()) {
+    let back = done.and_then(|done| done.taken_back).map(str::to_owned);
+    let broken = back.or_else(|| match done.and_then(|done| done.ended.as_ref()) {
         Some(Ended::Failed(failure)) => {
             warnings.push(failure.message.clone());
             warnings.extend(failure.hints.iter().cloned());
@@ -21,7 +22,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
         }
         Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
         _ => None,
-    };
+    });
     let mut imported = done.map_or_else(Vec::new, |done| imported(&done.report));
     if imported.is_empty() && broken.is_none() {
         return sheet;

@@ -1209,3 +1209,25 @@ fn into_the_kubelets_choice() -> Desk {
     desk.wait(10);
     desk
 }
+
+#[test]
+fn an_undo_that_did_not_come_to_its_end_leaves_no_import_that_counts_as_whole() {
+    let failed = || Ended::Failed(Failure::new(Kind::Import, "the runtime does not answer"));
+    for (end, words) in [(Ended::Cancelled, "was stopped"), (failed(), "failed")] {
+        let mut desk = into_a_runtime();
+        desk.keys("u Right Enter").tell(Msg::Ended(JobId(70), end));
+        if words == "failed" {
+            desk.keys("Esc");
+        }
+        desk.wait(10);
+        assert_eq!(desk.app.model.place, Place::Import);
+        assert_eq!(desk.app.model.state(Place::Import), StepState::Warn);
+        assert_eq!(desk.app.model.state(Place::Checked), StepState::Stale);
+        assert!(!desk.screen().contains("every image is where"), "{}", desk.screen());
+        let screen = desk.keys("4").screen();
+        let whole = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = format!("taking the import back {words}: part of it may be gone");
+        assert!(whole.contains(&words) && !whole.contains("verified and imported"), "{screen}");
+        assert_eq!(desk.app.model.state(Place::Checked), StepState::Failed);
+    }
+}

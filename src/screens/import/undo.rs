@@ -89,9 +89,26 @@ pub(super) fn ended(cx: &mut Cx<'_>, run: Option<&NotedRun>) -> bool {
             }
         }
         Some(Ended::Failed(failure)) => {
+            half(cx, run, "verified; taking the import back failed: part of it may be gone");
             cx.open(words::failure_page("That was not taken back", &failure, &cx.model.keymap))
         }
-        _ => {}
+        Some(Ended::Cancelled) => {
+            half(cx, run, "verified; taking the import back was stopped: part of it may be gone");
+        }
+        None => {}
     }
     false
+}
+
+/// What was taken back stays so, whatever came after it: neither the import nor the report stands as it did.
+fn half(cx: &mut Cx<'_>, run: Option<&NotedRun>, words: &'static str) {
+    let import = &mut cx.model.gap.import;
+    if !run.is_none_or(|run| import.is_of(run)) {
+        return;
+    }
+    import.outdate();
+    let Some(done) = &mut import.done else { return };
+    (done.taken_back, done.state) = (Some(words), StepState::Warn);
+    cx.model.set_state(Place::Import, StepState::Warn);
+    cx.model.changed(Place::Import);
 }

@@ -26,6 +26,8 @@ pub struct Done {
     pub warnings: Vec<String>,
     /// How the step stood after it.
     pub state: StepState,
+    /// What became of taking it back, where that did not come to its end.
+    pub taken_back: Option<&'static str>,
 }
 
 impl Done {
@@ -43,7 +45,14 @@ impl Done {
             }
             None => report,
         };
-        Self { report, at, ended: job.ended.clone(), warnings: job.view.warnings.clone(), state }
+        Self {
+            report,
+            at,
+            ended: job.ended.clone(),
+            warnings: job.view.warnings.clone(),
+            state,
+            taken_back: None,
+        }
     }
 
     /// What they say of a target.
