@@ -87,6 +87,13 @@ impl Finder {
         self.entries.iter().enumerate().filter_map(&mut score).collect()
     }
 
+    /// Does nothing any more, for this reason.
+    pub fn give_up(&mut self, reason: &str) {
+        for entry in &mut self.entries {
+            entry.why_not = Some(reason.to_owned());
+        }
+    }
+
     /// How many rows are shown.
     pub const fn rows(&self) -> usize {
         self.shown.len()

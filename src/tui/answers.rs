@@ -163,13 +163,26 @@ impl App {
     /// The job that wanted something typed is gone.
     pub(super) fn close_secrets(&mut self) {
         let other = |dialog: &Dialog| !matches!(dialog, Dialog::Secret(one) if one.question.act == Act::Pack);
-        self.dialogs.retain(other);
-        self.later.dialogs.retain(other);
+        self.keep_dialogs(other);
     }
 
     pub(super) fn close(&mut self, question: Question) {
-        self.dialogs.retain(|dialog| dialog.question() != Some(question));
-        self.later.dialogs.retain(|dialog| dialog.question() != Some(question));
+        self.keep_dialogs(|dialog| dialog.question() != Some(question));
+    }
+
+    /// Closes the others. A list of what can be done in one of these stays, as a key may be on its way into it; but it
+    /// does nothing any more: its rows would be done elsewhere.
+    fn keep_dialogs(&mut self, keep: impl Fn(&Dialog) -> bool) {
+        let mut gone = false;
+        self.dialogs.retain_mut(|dialog| {
+            let (kept, over) = (keep(dialog), std::mem::take(&mut gone));
+            if let (true, Dialog::Finder(finder)) = (over, &mut *dialog) {
+                finder.give_up("what this was about has closed");
+            }
+            gone = !kept;
+            kept
+        });
+        self.later.dialogs.retain(keep);
     }
 
     /// Whether something is being typed or decided.

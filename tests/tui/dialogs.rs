@@ -173,3 +173,22 @@ fn there_is_a_picture_of_every_dialog_that_the_sources_name() {
     let unseen: Vec<&String> = named.iter().filter(|title| !pictures.contains(title.as_str())).collect();
     assert!(unseen.is_empty(), "no picture holds {unseen:#?}");
 }
+
+#[test]
+fn help_over_a_dialog_that_closed_by_itself_does_nothing_on_the_screen() {
+    let mut desk = crate::assemble::under_way();
+    desk.keys("x F1");
+    assert!(desk.screen().contains("Help: what can be done in this dialog"), "{}", desk.screen());
+    let job = desk.app.model.running().and_then(|job| job.id).unwrap();
+    desk.tell(Msg::Ended(job, Ended::Cancelled)).wait(10);
+    let place = desk.app.model.place;
+    desk.effects.clear();
+    for row in 0..4 {
+        let screen = desk.keys("Enter").screen();
+        assert!(screen.contains("x what this was about has closed"), "row {row}: {screen}");
+        assert!(screen.contains("Help: what can be done in this dialog"), "row {row}: {screen}");
+        desk.keys("Down");
+    }
+    assert!(desk.effects.iter().all(|effect| matches!(effect, Effect::Redraw)), "{:?}", desk.effects);
+    assert_eq!(desk.app.model.place, place);
+}
