@@ -130,7 +130,7 @@ impl Screen for Check {
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
-        if model.running().is_some() {
+        if model.at_work(Act::Verify).is_some() {
             return vec![Act::CheckDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back];
         }
         let over = model.gap.checked.is_some();
@@ -252,7 +252,8 @@ impl Screen for Check {
 
     fn status(&self, model: &Model) -> String {
         let deep = if model.gap.deep { "; strict: layers are also unpacked" } else { "" };
-        let words = match (&model.gap.checked, model.running()) {
+        // Of what else runs, only what was verified before is said.
+        let words = match (&model.gap.checked, model.at_work(Act::Verify)) {
             (_, Some(job)) if job.stopping => "stopping at a safe point ...".to_owned(),
             (_, Some(job)) if job.paused => format!("paused; {} resumes", model.key(Act::Pause)),
             (_, Some(_)) => "verifying; nothing is used until everything is verified".to_owned(),

@@ -279,7 +279,8 @@ impl Screen for Media {
             Some(Ended::Failed(failure)) => {
                 cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap))
             }
-            Some(Ended::Cancelled) => cx.say("stopped; the test data was removed"),
+            Some(Ended::Cancelled) if act == Act::MediaCheck => cx.say("stopped; the test data was removed"),
+            Some(Ended::Cancelled) => cx.say("stopped; the list shows what is mounted"),
             None => {}
         }
         cx.effect(Effect::Ask(Query::Media));

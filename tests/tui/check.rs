@@ -408,3 +408,20 @@ fn a_damaged_copy_of_a_bundle_that_is_being_verified_is_not_called_verified() {
     let screen = live.desk.screen();
     assert!(screen.contains("x REFUSED (integrity)"), "{screen}");
 }
+
+#[test]
+fn what_is_said_of_a_verification_is_not_said_of_another_job() {
+    let verifying = "verifying; nothing is used until everything is verified";
+    let mut desk = under_way();
+    assert!(desk.wait(10).screen().contains(verifying), "{}", desk.screen());
+    let screen = crate::import::under_way().keys("2").wait(10).screen();
+    assert!(!screen.contains("verifying") && screen.contains("4 is the report"), "{screen}");
+    let mut desk = crate::assemble::under_way();
+    desk.keys("0 g").tell(found(vec![bundle()])).keys("Enter").wait(10);
+    let screen = desk.screen();
+    assert!(
+        !screen.contains("verifying") && screen.contains("nothing of this bundle is verified"),
+        "{screen}"
+    );
+    assert!(screen.lines().last().unwrap().contains("v verify"), "{screen}");
+}

@@ -547,3 +547,14 @@ fn a_failure_that_comes_by_itself_takes_no_key_of_what_is_typed() {
     assert!(screen.contains("the list of media cannot be read; l shows the log"), "{screen}");
     assert!(!screen.contains("That did not work"), "{screen}");
 }
+
+#[test]
+fn a_mount_that_was_stopped_is_not_called_a_test() {
+    let mut desk = three();
+    desk.keys("m");
+    let mounts = |effect: &Effect| matches!(effect, Effect::Start(Act::MediaMount, _));
+    assert!(desk.effects.iter().any(mounts), "{:?}", desk.effects);
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    let screen = desk.screen();
+    assert!(screen.contains("stopped; the list shows what is mounted"), "{screen}");
+}
