@@ -124,7 +124,9 @@ impl App {
             }
             Msg::Found(found) => self.found(&found),
             // Too late: nobody would type for a job that is stopping or gone.
-            Msg::NeedsPassphrase { .. } if self.model.running().is_none_or(|job| job.stopping) => {
+            Msg::NeedsPassphrase { .. } | Msg::NeedsNewPassphrase(_)
+                if self.model.running().is_none_or(|job| job.stopping) =>
+            {
                 self.todo.effects.push_back(Effect::Passphrase(None));
             }
             Msg::NeedsPassphrase { key, wrong } => self.wants(super::words::passphrase(&key, wrong).into()),

@@ -505,3 +505,23 @@ fn pausing_is_said_on_every_screen_and_so_is_going_on() {
         assert!(screen.contains("it goes on"), "{keys}: {screen}");
     }
 }
+
+#[test]
+fn a_passphrase_for_a_key_is_not_asked_for_once_its_job_is_stopping_or_gone() {
+    let asks = |desk: &mut Desk| desk.tell(Msg::NeedsNewPassphrase("/keys/ops".into())).screen();
+    let refused = |effect: &Effect| matches!(effect, Effect::Passphrase(None));
+    let mut desk = Desk::new();
+    desk.keys("K");
+    assert!(asks(&mut desk).contains("assphrase"), "{}", desk.screen());
+    for stop in ["Esc x Right Enter", "Esc"] {
+        let mut desk = Desk::new();
+        desk.keys("K").keys(stop);
+        if stop == "Esc" {
+            desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+        }
+        desk.effects.clear();
+        let screen = asks(&mut desk);
+        assert!(!screen.contains("assphrase"), "{stop}: {screen}");
+        assert!(desk.effects.iter().any(refused), "{stop}: {:?}", desk.effects);
+    }
+}
