@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use airlift::engine::error::Kind;
 use airlift::failure::Failure;
-use airlift::tui::msg::{Ended, Found, Msg};
+use airlift::tui::msg::{Effect, Ended, Found, Msg};
 
 use crate::made::ready;
 use crate::rig::Desk;

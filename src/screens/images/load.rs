@@ -74,7 +74,9 @@ impl Load {
                 let chosen = rows.iter().filter_map(|row| self.unsure.get(*row));
                 let lines: Vec<&str> = chosen.map(|candidate| candidate.text.as_str()).collect();
                 let added = cx.model.picked.add_lines(&lines.join("\n"));
-                cx.model.changed(Place::Images);
+                if added.added > 0 {
+                    cx.model.changed(Place::Images);
+                }
                 cx.say(words::added(&added));
                 self.unsure.clear();
             }
