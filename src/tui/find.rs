@@ -1,6 +1,7 @@
 //! Answers queries: looks at the host, its media and directories, and asks registries. Changes nothing.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::domain::digest::Digest;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::offer::{OfferSpec, offers};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Kind};
+use crate::engine::error::{EngineError, FileError, Kind};
 use crate::engine::host::{HostSpec, look};
 use crate::engine::import::changes::NotedRun;
 use crate::engine::import::undo::{UndoSpec, undo};
@@ -22,6 +23,7 @@ use crate::engine::registry::Registry;
 use crate::engine::sign::agent;
 use crate::engine::sign::keys::{KeyReport, load_public};
 use crate::failure::Failure;
+use ssh_key::PublicKey;
 
 /// Entries of a directory that are listed at most.
 const ENTRIES: usize = 10_000;
@@ -76,11 +78,8 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             Found::Entries(found, off(move || entries(&place)).await?)
         }
         Query::AgentKeys => Found::AgentKeys(agent_keys().await),
-        Query::PublicKey(path) => {
-            let file = path.clone();
-            let public = off(move || load_public(&file)).await??;
-            Found::PublicKey(path.clone(), Box::new(KeyReport::of(&public, Some(path.clone()))))
-        }
+        Query::PublicKey(path) => public_key(path, None, settings).await?,
+        Query::PaperKey(path, bundle) => public_key(path, Some(bundle), settings).await?,
         Query::Interrupted => Found::Interrupted(Arc::new(super::resume::find(settings, ctx).await?)),
         Query::Last => {
             let path = settings.list_file();
@@ -112,6 +111,43 @@ async fn digest(registry: &Registry, reference: &Reference) -> Result<Digest, Fa
     Ok(registry.manifest(&reference.repository_of(), &reference.selector()).await?.digest)
 }
 
+/// The public half of a key file, which did not come with the bundle that is named.
+async fn public_key(path: &Path, bundle: Option<&Path>, settings: &Settings) -> Result<Found, Failure> {
+    let (file, bundle) = (path.to_owned(), bundle.map(Path::to_owned));
+    let own = settings.paths.data_dir().to_owned();
+    let public = off(move || match bundle {
+        Some(bundle) => paper_key(&file, &bundle, &own),
+        None => Ok(load_public(&file)?),
+    });
+    let public = public.await??;
+    Ok(Found::PublicKey(path.to_owned(), Box::new(KeyReport::of(&public, Some(path.to_owned())))))
+}
+
+/// Reads a public key file, unless the bundle or its medium brought it: that would only say what the bundle says of itself.
+fn paper_key(file: &Path, bundle: &Path, own: &Path) -> Result<PublicKey, Failure> {
+    // What is read is what was looked at, wherever a link leads by then.
+    let Ok(real) = file.canonicalize() else { return Ok(load_public(file)?) };
+    let hosts = [Path::new("/"), own.ancestors().find(|place| place.exists()).unwrap_or(own)];
+    let path = || bundle.to_owned();
+    let came = came_with(&real, bundle, &hosts)
+        .map_err(|source| EngineError::from(FileError { operation: "look at", path: path(), source }))?;
+    if came {
+        let words = format!("{} came with the bundle: whoever changed one could change both", file.display());
+        return Err(Failure::usage(words).hint("compare with what its signer gave you another way"));
+    }
+    Ok(load_public(&real)?)
+}
+
+/// Whether a file, by its resolved path, lies in a bundle or on the medium that carries it. A file system that is one of
+/// the host's own is no medium.
+fn came_with(file: &Path, bundle: &Path, hosts: &[&Path]) -> std::io::Result<bool> {
+    let bundle = bundle.canonicalize()?;
+    let device = |path: &Path| path.metadata().map(|meta| meta.dev());
+    let carrier = device(&bundle)?;
+    let is_hosts = hosts.iter().any(|place| device(place).is_ok_and(|own| own == carrier));
+    Ok(file.starts_with(&bundle) || (!is_hosts && device(file)? == carrier))
+}
+
 fn entries(directory: &Path) -> Result<Vec<Entry>, String> {
     let refused = |error: std::io::Error| format!("cannot list {}: {error}", directory.display());
     let mut entries = Vec::new();
@@ -129,7 +165,7 @@ fn entries(directory: &Path) -> Result<Vec<Entry>, String> {
 fn last(path: &Path) -> Result<(String, jiff::Timestamp), Failure> {
     let refused = |source: std::io::Error| {
         let path: PathBuf = path.to_owned();
-        Failure::from(EngineError::from(crate::engine::error::FileError { operation: "read", path, source }))
+        Failure::from(EngineError::from(FileError { operation: "read", path, source }))
     };
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -160,6 +196,34 @@ mod tests {
         assert_eq!(names, [("a".to_owned(), true), ("b.txt".to_owned(), false), ("sub".to_owned(), true)]);
         let reason = entries(&dir.path().join("none")).unwrap_err();
         assert!(reason.contains("none: No such file"), "{reason}");
+    }
+
+    #[test]
+    fn a_key_file_came_with_a_bundle_where_it_lies_in_it_or_on_its_medium_however_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (bundle, beside) = (dir.path().join("site-42"), dir.path().join("courier.pub"));
+        std::fs::create_dir_all(bundle.join("airlift")).unwrap();
+        let inside = bundle.join("airlift/key.pub");
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE7x1ZVhkwuV0lqKrjyYkXO1xNXcJ6Yl1hLxXxvQe7rC a@b";
+        for file in [&inside, &beside] {
+            std::fs::write(file, key).unwrap();
+        }
+        let link = dir.path().join("paper.pub");
+        std::os::unix::fs::symlink(&inside, &link).unwrap();
+        let own = dir.path();
+        for file in [&inside, &link, &bundle.join("../site-42/airlift/key.pub")] {
+            let reason = paper_key(file, &bundle, own).unwrap_err().message;
+            assert!(reason.contains("came with the bundle"), "{}: {reason}", file.display());
+        }
+        let reason =
+            paper_key(&beside, &bundle, own).map_or_else(|failure| failure.message, |_| String::new());
+        assert!(!reason.contains("came with the bundle"), "copied to this host, it has neighbours: {reason}");
+        assert!(came_with(&beside, &bundle, &[]).unwrap(), "on a medium of its own, all came with it");
+        assert!(!came_with(Path::new("/proc/self/status"), &bundle, &[]).unwrap());
+        assert!(paper_key(&dir.path().join("none.pub"), &bundle, own).is_err());
+        std::fs::remove_dir_all(&bundle).unwrap();
+        let gone = paper_key(&beside, &bundle, own).unwrap_err().message;
+        assert!(gone.contains("cannot look at"), "{gone}");
     }
 
     #[test]

@@ -153,6 +153,8 @@ pub enum Query {
     AgentKeys,
     /// The public half of a key file.
     PublicKey(PathBuf),
+    /// The same of one that must not have come with this bundle.
+    PaperKey(PathBuf, PathBuf),
 }
 
 /// What was found.
@@ -184,7 +186,7 @@ pub enum Found {
     Last(String, jiff::Timestamp),
     /// The answer to [`Query::AgentKeys`].
     AgentKeys(Result<Vec<KeyReport>, Failure>),
-    /// The answer to [`Query::PublicKey`].
+    /// The answer to [`Query::PublicKey`] and [`Query::PaperKey`].
     PublicKey(PathBuf, Box<KeyReport>),
     /// The answer to [`Query::Interrupted`].
     Interrupted(Arc<Cuts>),

@@ -1,6 +1,6 @@
 //! Trusting a first key: shown in full, compared with paper by typing how its fingerprint ends, then kept as a trusted one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -134,19 +134,16 @@ impl Pinning {
         cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).with(comment).checked(owner));
     }
 
-    /// Has a public key file read, unless the medium brought it: that would only say what the bundle says of itself.
+    /// Has a public key file read, unless the bundle or its medium brought it.
     fn read(&mut self, text: &str, cx: &mut Cx<'_>) {
         let home = cx.model.settings.home.clone();
         let path = match (text.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(text),
         };
-        let medium = cx.model.gap.chosen.as_deref().and_then(Path::parent);
-        if medium.is_some_and(|medium| path.starts_with(medium)) {
-            return cx.say("that file came with the bundle: whoever changed one could change both");
-        }
+        let Some(bundle) = cx.model.gap.chosen.clone() else { return };
         self.file = Some(path.clone());
-        cx.effect(Effect::Ask(Query::PublicKey(path)));
+        cx.effect(Effect::Ask(Query::PaperKey(path, bundle)));
     }
 
     /// The file was read: whether its key is one that signed.
