@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::off;
+use crate::domain::bundle::MANIFEST;
 use crate::engine::files::{FileResult, Files};
 use crate::engine::store;
 use crate::failure::Failure;
@@ -90,6 +91,13 @@ impl Writer {
     async fn write_new(&mut self, texts: Vec<(PathBuf, String)>) {
         let files = Arc::clone(&self.files);
         let paths: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
+        let wanted = paths.clone();
+        let in_a_bundle = off(move || wanted.into_iter().find_map(|path| Some((around(&path)?, path)))).await;
+        if let Ok(Some((bundle, path))) = in_a_bundle {
+            let words = format!("{} is a signed bundle: nothing is ever added to it", bundle.display());
+            let failure = Failure::usage(words).hint("the directory above it is a good place");
+            return self.say(Found::NotSaved(path, failure));
+        }
         let is_there = move |path: &PathBuf| matches!(files.stat(path), Ok(Some(_)));
         let is_free = off(move || !paths.iter().any(is_there)).await.unwrap_or(false);
         let mut there = Vec::new();
@@ -137,6 +145,13 @@ fn write_one(files: &dyn Files, path: &Path, text: &[u8], how: How) -> Result<Wr
     }
 }
 
+/// The bundle that a file would be written into, wherever links and dots lead.
+fn around(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let real = path.parent()?.ancestors().find_map(|place| place.canonicalize().ok())?;
+    real.ancestors().find(|place| place.join(MANIFEST).is_file()).map(Path::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +178,32 @@ mod tests {
             assert_eq!(saved, 1, "round {round}");
             assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_into_a_signed_bundle_however_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let bundle = dir.path().join("site-42");
+        std::fs::create_dir_all(bundle.join("blobs")).unwrap();
+        std::fs::create_dir_all(bundle.join("airlift")).unwrap();
+        std::fs::write(bundle.join(MANIFEST), "{}").unwrap();
+        std::os::unix::fs::symlink(bundle.join("blobs"), dir.path().join("link")).unwrap();
+        for place in ["site-42", "site-42/new/below", "site-42/blobs/../.", "link"] {
+            let path = dir.path().join(place).join("report.txt");
+            writes.new_ones(vec![(path.clone(), "mine".to_owned())]);
+            match told.recv().await.unwrap() {
+                Msg::Found(Found::NotSaved(refused, failure)) => {
+                    assert_eq!(refused, path);
+                    assert!(failure.message.contains("is a signed bundle"), "{}", failure.message);
+                }
+                other => panic!("{place}: {other:?}"),
+            }
+            assert!(!path.exists() && !bundle.join("new").exists(), "{place}");
+        }
+        writes.new_ones(vec![(dir.path().join("report.txt"), "mine".to_owned())]);
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
     }
 
     #[tokio::test]
