@@ -1,5 +1,6 @@
 //! Asks for a file or a directory: typed, completed by Tab, or walked to with the arrows; answers with one that fits.
 
+mod judge;
 mod show;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path as FsPath, PathBuf};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use self::judge::{Judged, Told};
 use super::{Answer, Question, Reply, Window, way};
 use crate::actions::Act;
 use crate::config::key::{Code, Key};
@@ -55,6 +57,10 @@ pub struct Path {
     /// Whether the cursor was moved among the entries.
     walking: bool,
     refused: Option<String>,
+    /// A path that the list of its directory says nothing of, to be looked at by itself; and whether that is asked.
+    unsure: Option<(PathBuf, bool)>,
+    /// What was told of it.
+    told: Option<Box<Told>>,
     /// Where it begins instead, if the directory that it begins with is not there.
     instead: Option<String>,
 }
@@ -75,6 +81,8 @@ impl Path {
             list: List::default(),
             walking: false,
             refused: None,
+            unsure: None,
+            told: None,
             instead: None,
         }
     }
@@ -162,7 +170,7 @@ impl Path {
 
     fn changed(&mut self) {
         self.walking = false;
-        self.refused = None;
+        (self.refused, self.unsure, self.told) = (None, None, None);
         self.refresh();
         self.list.go(Move::First);
     }
@@ -229,45 +237,19 @@ impl Path {
             self.refused = Some("nothing is typed yet".to_owned());
             return Reply::Stay;
         }
-        match self.judge(&text) {
-            Ok(true) => return Reply::Answered(self.question, Answer::Path(self.expand(&text))),
-            Ok(false) => {
+        let path = self.expand(&text);
+        match self.judge(&text, &path) {
+            Judged::Fits => return Reply::Answered(self.question, Answer::Path(path)),
+            Judged::Into => {
                 self.line = Field::begun(&format!("{}/", text.trim_end_matches('/')));
                 self.changed();
             }
-            Err(reason) => self.refused = Some(reason),
+            Judged::Refused(reason) => self.refused = Some(reason),
+            Judged::Unsure => self.unsure = Some((path, false)),
         }
+        // What comes to be there is seen at the next try.
+        self.told = None;
         Reply::Stay
-    }
-
-    /// Whether the path fits; false where it is a directory to go into first. What is not known yet is let through:
-    /// whoever asked will say what is wrong with it.
-    fn judge(&self, text: &str) -> Result<bool, String> {
-        let (directory, name) = self.split();
-        let known = match &self.listed {
-            Some((listed, Ok(entries))) if *listed == directory => Some(entries),
-            Some((listed, Err(reason))) if *listed == directory => return Err(reason.clone()),
-            _ => None,
-        };
-        let whole = name.is_empty() || matches!(name.as_str(), "." | "..");
-        let entry = known.and_then(|entries| entries.iter().find(|entry| entry.name == name));
-        let is_directory = whole || entry.is_some_and(|entry| entry.directory);
-        match (self.wanted, is_directory) {
-            (Wanted::Directory | Wanted::Any, true) => Ok(true),
-            (Wanted::File | Wanted::NewFile, true) => {
-                if text.ends_with('/') {
-                    Err("this is a directory: name a file in it".to_owned())
-                } else {
-                    Ok(false)
-                }
-            }
-            (Wanted::NewFile, false) => Ok(true),
-            (_, false) if known.is_some() && entry.is_none() => Err("no such file or directory".to_owned()),
-            (Wanted::Directory, false) if entry.is_some() => {
-                Err("that is a file, not a directory".to_owned())
-            }
-            _ => Ok(true),
-        }
     }
 }
 
@@ -430,6 +412,52 @@ mod tests {
         assert_eq!(taken(press(&mut path, ENTER)).as_deref(), Some("/home/op/web.txt"));
     }
 
+    /// Presses Enter; what has to be looked at for that is so.
+    fn entered(path: &mut Path, told: Result<Option<bool>, String>) -> Option<String> {
+        let reply = press(path, ENTER);
+        match path.looks() {
+            Some(asked) => {
+                assert!(path.told(&asked, &told) && path.looks().is_none(), "asked once");
+                taken(press(path, ENTER))
+            }
+            None => taken(reply),
+        }
+    }
+
+    #[test]
+    fn what_no_list_shows_is_looked_at_before_it_is_refused() {
+        let denied = || Err("permission denied".to_owned());
+        for (wanted, told, taken_as, reason) in [
+            (Wanted::File, Ok(Some(false)), Some("/a/x"), None),
+            (Wanted::Directory, Ok(Some(true)), Some("/a/x"), None),
+            (Wanted::Directory, Ok(Some(false)), None, Some("that is a file, not a directory")),
+            (Wanted::NewFile, Ok(None), Some("/a/x"), None),
+            (Wanted::Any, Ok(None), None, Some("no such file or directory")),
+            (Wanted::Any, denied(), None, Some("permission denied")),
+        ] {
+            // Its directory has no list; or one that it is not in, as there are too many.
+            let mut unlisted = Path::new(Act::ImagesLoad, "List", "", wanted).at("/a/x");
+            let directory = unlisted.wants().unwrap();
+            unlisted.found(&directory, &Err("permission denied".to_owned()));
+            let mut cut = open("/a/x", wanted, &["b", "c"]);
+            for path in [&mut unlisted, &mut cut] {
+                if wanted == Wanted::NewFile && path.listed.as_ref().is_some_and(|(_, listed)| listed.is_ok())
+                {
+                    assert_eq!(taken(press(path, ENTER)).as_deref(), taken_as, "there or not");
+                    continue;
+                }
+                assert_eq!(entered(path, told.clone()).as_deref(), taken_as, "{wanted:?} {told:?}");
+                assert_eq!(path.refused.as_deref(), reason, "{wanted:?} {told:?}");
+            }
+        }
+        // An answer that comes too late is about another path.
+        let mut path = open("/a/x", Wanted::File, &["b"]);
+        press(&mut path, ENTER);
+        let asked = path.looks().unwrap();
+        press(&mut path, Key::char('y'));
+        assert!(!path.told(&asked, &Ok(Some(false))));
+    }
+
     #[test]
     fn what_does_not_fit_is_refused_with_the_reason() {
         for (wanted, text, taken_as, reason) in [
@@ -442,7 +470,7 @@ mod tests {
             (Wanted::Any, "/a/sub", Some("/a/sub"), None),
         ] {
             let mut path = open(text, wanted, &["x.txt", "sub/"]);
-            assert_eq!(taken(press(&mut path, ENTER)).as_deref(), taken_as, "{wanted:?} {text}");
+            assert_eq!(entered(&mut path, Ok(None)).as_deref(), taken_as, "{wanted:?} {text}");
             assert_eq!(path.refused.as_deref(), reason, "{wanted:?} {text}");
         }
         // Enter on a directory where a file is wanted goes into it.
@@ -464,7 +492,7 @@ mod tests {
         let mut path = Path::new(Act::ImagesLoad, "List", "", Wanted::File).at("/root/x");
         let directory = path.wants().unwrap();
         path.found(&directory, &Err("permission denied".to_owned()));
-        assert!(taken(press(&mut path, ENTER)).is_none());
+        assert!(entered(&mut path, Err("permission denied".to_owned())).is_none());
         assert_eq!(path.refused.as_deref(), Some("permission denied"));
     }
 }

@@ -68,22 +68,14 @@ impl App {
                     }
                 }
             }
+            Found::Entry(path, told) => self.told_of(path, told),
             Found::Last(text, written) => self.restore(text, *written),
             // These are asked by themselves, again and again.
             Found::Failed(Query::Media | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
                 self.say(format!("{}; {} shows the log", failure.message, self.model.key(Act::Logs)));
             }
-            Found::Failed(query, failure) => {
-                if let Query::Place(path) = query {
-                    // Looks at other places may fail; the pack waits for its own.
-                    self.model.assembly.due.take_if(|due| due.job.to == *path);
-                }
-                self.model.note(Level::Fail, &failure.message);
-                self.todo
-                    .dialogs
-                    .push(words::failure_page("That did not work", failure, &self.model.keymap).into());
-            }
+            Found::Failed(query, failure) => self.not_found(query, failure),
             Found::Exists(files) => self.ask_to_replace(files),
             // What is kept by itself is not worth a word each time.
             Found::Saved(path)
@@ -96,6 +88,28 @@ impl App {
             _ => {}
         }
         self.on_screen(|screen, cx| screen.found(found, cx));
+    }
+
+    /// What was typed is taken or refused, now that it is known what lies there.
+    fn told_of(&mut self, path: &Path, told: &Result<Option<bool>, String>) {
+        if let Some(Dialog::Path(dialog)) = self.dialogs.last_mut()
+            && dialog.told(path, told)
+        {
+            self.later.unasked = false;
+            self.act_in_dialog(Act::Take);
+        }
+    }
+
+    fn not_found(&mut self, query: &Query, failure: &Failure) {
+        if *query == Query::Last {
+            self.not_restored();
+        }
+        if let Query::Place(path) = query {
+            // Looks at other places may fail; the pack waits for its own.
+            self.model.assembly.due.take_if(|due| due.job.to == *path);
+        }
+        self.model.note(Level::Fail, &failure.message);
+        self.todo.dialogs.push(words::failure_page("That did not work", failure, &self.model.keymap).into());
     }
 
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
@@ -223,6 +237,8 @@ impl App {
                     path.set_home(self.model.settings.home.as_deref());
                     let wanted = path.wants().map(|directory| Effect::Ask(Query::Entries(directory)));
                     self.todo.effects.extend(wanted);
+                    let looked = path.looks().map(|path| Effect::Ask(Query::Entry(path)));
+                    self.todo.effects.extend(looked);
                 }
                 _ => {}
             }
@@ -244,6 +260,7 @@ impl Found {
             Self::Tags(repository, _) => Query::Tags(repository.clone()),
             Self::Digest(reference, _) => Query::Digest(reference.clone()),
             Self::Entries(directory, _) => Query::Entries(directory.clone()),
+            Self::Entry(path, _) => Query::Entry(path.clone()),
             Self::AgentKeys(_) => Query::AgentKeys,
             Self::PublicKey(path, _) => Query::PublicKey(path.clone()),
             Self::Failed(query, _) => query.clone(),

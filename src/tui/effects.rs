@@ -80,7 +80,9 @@ impl Runner {
             Effect::Leave(query) => self.leave(&query),
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
+            Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
             Effect::Save(path, text) => self.writes.over(path, text),
+            Effect::Aside(path) => self.writes.aside(path),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),
         }

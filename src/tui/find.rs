@@ -77,6 +77,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             let (place, found) = (directory.clone(), directory.clone());
             Found::Entries(found, off(move || entries(&place)).await?)
         }
+        Query::Entry(path) => looked_at(path).await?,
         Query::AgentKeys => Found::AgentKeys(agent_keys().await),
         Query::PublicKey(path) => public_key(path, None, settings).await?,
         Query::PaperKey(path, bundle) => public_key(path, Some(bundle), settings).await?,
@@ -161,6 +162,26 @@ fn entries(directory: &Path) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
+async fn looked_at(path: &Path) -> Result<Found, Failure> {
+    let place = path.to_owned();
+    Ok(Found::Entry(path.to_owned(), off(move || entry(&place)).await?))
+}
+
+/// Whether something is there and a directory, links followed; an error where that cannot be told, or where even the
+/// directory is missing that it would lie in.
+fn entry(path: &Path) -> Result<Option<bool>, String> {
+    let refused = |path: &Path, error: std::io::Error| format!("cannot look at {}: {error}", path.display());
+    match path.metadata() {
+        Ok(meta) => Ok(Some(meta.is_dir())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let around = path.parent().filter(|around| !around.as_os_str().is_empty());
+            let around = around.unwrap_or(Path::new("."));
+            around.metadata().map(|_| None).map_err(|error| refused(around, error))
+        }
+        Err(error) => Err(refused(path, error)),
+    }
+}
+
 /// The kept list and when it was written; empty where there is none yet.
 fn last(path: &Path) -> Result<(String, jiff::Timestamp), Failure> {
     let refused = |source: std::io::Error| {
@@ -177,7 +198,12 @@ fn last(path: &Path) -> Result<(String, jiff::Timestamp), Failure> {
     let written = jiff::Timestamp::try_from(written)
         .map_err(|error| Failure::new(Kind::Other, format!("{}: {error}", path.display())))?;
     let mut text = String::new();
-    file.take(LIST).read_to_string(&mut text).map_err(refused)?;
+    file.take(LIST + 1).read_to_string(&mut text).map_err(refused)?;
+    if text.len() as u64 > LIST {
+        let most = crate::domain::text::bytes(LIST);
+        let words = format!("cannot read {}: it has more than {most}", path.display());
+        return Err(Failure::new(Kind::Other, words));
+    }
     Ok((text, written))
 }
 
@@ -227,11 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn one_path_is_looked_at_though_its_directory_is_not_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "").unwrap();
+        assert_eq!(entry(&dir.path().join("a")), Ok(Some(false)));
+        assert_eq!(entry(dir.path()), Ok(Some(true)));
+        assert_eq!(entry(&dir.path().join("b")), Ok(None));
+        assert_eq!(entry(Path::new("no such name")), Ok(None));
+        assert!(entry(&dir.path().join("b/c")).unwrap_err().contains("b: No such file"));
+        assert!(entry(&dir.path().join("a/c")).unwrap_err().contains("Not a directory"));
+    }
+
+    #[test]
     fn a_list_that_was_never_kept_is_empty_and_one_that_was_says_when() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(last(&dir.path().join("images.txt")).unwrap().0, "");
         std::fs::write(dir.path().join("images.txt"), "nginx:1\n").unwrap();
         let (text, written) = last(&dir.path().join("images.txt")).unwrap();
         assert!(text == "nginx:1\n" && written > jiff::Timestamp::UNIX_EPOCH);
+        std::fs::File::create(dir.path().join("images.txt")).unwrap().set_len(LIST + 1).unwrap();
+        let reason = last(&dir.path().join("images.txt")).unwrap_err().message;
+        assert!(reason.contains("it has more than"), "cut, it would lose images: {reason}");
     }
 }

@@ -23,13 +23,15 @@ pub(super) struct Keeper {
     failed: Option<u64>,
     /// The state that the step's word is about.
     judged: Option<u64>,
+    /// Whether the file could not be read: it is kept beside the one that is written then.
+    unread: bool,
     /// The state that is not written yet, and when it came to be.
     pending: Option<(u64, Duration)>,
 }
 
 impl Default for Keeper {
     fn default() -> Self {
-        Self { kept: Some(0), failed: None, judged: None, pending: None }
+        Self { kept: Some(0), failed: None, judged: None, unread: false, pending: None }
     }
 }
 
@@ -51,6 +53,11 @@ impl App {
         if added > 0 {
             self.model.picked.restored = Some((added, written));
         }
+    }
+
+    /// The list of the last time could not be read.
+    pub(super) fn not_restored(&mut self) {
+        self.keeper.unread = true;
     }
 
     /// Writes the list where that is due; before everything else that is to be done outside.
@@ -85,7 +92,10 @@ impl App {
         }
         if self.todo.effects.iter().any(goes) || (due && !failed) {
             let path = self.model.settings.list_file();
-            self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
+            self.todo.effects.push_front(Effect::Save(path.clone(), self.model.picked.text()));
+            if std::mem::take(&mut self.keeper.unread) {
+                self.todo.effects.push_front(Effect::Aside(path));
+            }
             (self.keeper.kept, self.keeper.pending) = (Some(now), None);
         }
     }

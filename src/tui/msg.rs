@@ -145,6 +145,8 @@ pub enum Query {
     Noted,
     /// What lies in a directory.
     Entries(PathBuf),
+    /// Whether this is there, and whether it is a directory.
+    Entry(PathBuf),
     /// The list of the last time.
     Last,
     /// Packs that were cut off.
@@ -182,6 +184,8 @@ pub enum Found {
     Noted(Vec<NotedRun>),
     /// The answer to [`Query::Entries`], sorted by name.
     Entries(PathBuf, Result<Vec<Entry>, String>),
+    /// The answer to [`Query::Entry`]: nothing where it is not there; the reason where that cannot be told.
+    Entry(PathBuf, Result<Option<bool>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.
     Last(String, jiff::Timestamp),
     /// The answer to [`Query::AgentKeys`].
@@ -219,6 +223,8 @@ pub enum Effect {
     Forget(uuid::Uuid),
     /// Write a small file, over what is there.
     Save(PathBuf, String),
+    /// Give a file another name beside it, whatever is in it; before it is written anew.
+    Aside(PathBuf),
     /// Write small files where none of them is there yet.
     SaveNew(Vec<(PathBuf, String)>),
     /// Put text into the terminal's clipboard.

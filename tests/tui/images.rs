@@ -475,3 +475,19 @@ fn a_blank_in_a_line_is_refused_and_makes_no_second_image() {
     let screen = desk.screen();
     assert!(screen.contains("line 1: one reference a line, without blanks"), "{screen}");
 }
+
+#[test]
+fn a_list_that_could_not_be_read_is_kept_beside_the_one_that_takes_its_place() {
+    let mut desk = desk();
+    let failure =
+        airlift::failure::Failure::new(airlift::engine::error::Kind::Other, "cannot read images.txt");
+    desk.tell(Msg::Found(Found::Failed(Query::Last, failure))).keys("Esc").effects.clear();
+    desk.tell(Msg::Paste("quay.io/a/b:v1.2.3\n".into())).wait(5);
+    let moved = |effect: &Effect| matches!(effect, Effect::Aside(path) if path.ends_with("work/images.txt"));
+    let aside = desk.effects.iter().position(moved).expect("it is kept");
+    let saved = desk.effects.iter().position(|effect| matches!(effect, Effect::Save(..))).unwrap();
+    assert!(aside < saved, "{:?}", desk.effects);
+    desk.effects.clear();
+    desk.tell(Msg::Paste("quay.io/a/c:v1.2.3\n".into())).wait(5);
+    assert!(!desk.effects.iter().any(moved), "once: {:?}", desk.effects);
+}

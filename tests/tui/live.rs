@@ -214,3 +214,17 @@ fn a_file_that_is_there_is_replaced_only_where_one_says_so() {
     live.desk.keys("Right Enter");
     live.until("it is replaced", |_| read(&path).contains("nginx:1.25.3"));
 }
+
+#[test]
+fn a_directory_that_is_there_since_it_was_listed_is_taken() {
+    let mut live = Live::at(now());
+    let late = live.dir.path().join("late");
+    let around = format!("{}/", live.dir.path().display());
+    live.desk.keys("o").typed(&around);
+    live.until_seen("kept/");
+    live.desk.typed("late").keys("Enter");
+    live.until_seen("x no such file or directory");
+    std::fs::create_dir(&late).unwrap();
+    live.desk.keys("Enter");
+    live.until("it is looked through", |desk| desk.app.model.gap.given == [late.clone()]);
+}

@@ -4,21 +4,30 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::off;
 use crate::domain::bundle::MANIFEST;
-use crate::engine::files::{FileResult, Files};
+use crate::engine::error::Kind;
+use crate::engine::files::{FileResult, Files, Held};
 use crate::engine::store;
 use crate::failure::Failure;
-use crate::tui::msg::{Found, Msg};
+use crate::tui::msg::{Found, Level, Msg};
+
+/// Files that are kept beside one that was written anew, at most.
+const KEPT: u32 = 99;
 
 /// What is done in the order in which it was asked for.
 enum Write {
     /// A file is written, in the place of what is there.
     Over(PathBuf, String),
+    /// The kept list is written, which one workstation at a time may do.
+    List(PathBuf, String),
+    /// A file gets another name.
+    Aside(PathBuf),
     /// Files are written where none of them is there.
     New(Vec<(PathBuf, String)>),
     /// Everything before this is written; but for the files here, each with what kept it from that.
@@ -36,13 +45,24 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        tokio::spawn(Writer { tell, files, lost: Lost::new() }.write_all(wanted));
+        let writer = Writer { tell, files, lost: Lost::new(), began: SystemTime::now(), held: None };
+        tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
 
     /// A file is to be written, in the place of what is there.
     pub(super) fn over(&self, path: PathBuf, text: String) {
         let _ = self.0.send(Write::Over(path, text));
+    }
+
+    /// The kept list is to be written.
+    pub(super) fn list(&self, path: PathBuf, text: String) {
+        let _ = self.0.send(Write::List(path, text));
+    }
+
+    /// A file is to be kept beside the one that takes its place.
+    pub(super) fn aside(&self, path: PathBuf) {
+        let _ = self.0.send(Write::Aside(path));
     }
 
     /// Files are to be written where none of them is there.
@@ -62,6 +82,9 @@ struct Writer {
     tell: UnboundedSender<Msg>,
     files: Arc<dyn Files>,
     lost: Lost,
+    began: SystemTime,
+    /// What keeps other workstations from writing the list.
+    held: Option<Held>,
 }
 
 /// What became of a file.
@@ -82,9 +105,49 @@ impl Writer {
             match write {
                 Write::Done(done) => drop(done.send(self.lost.clone())),
                 Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
+                Write::List(path, text) => self.write_list(&path, &text).await,
+                Write::Aside(path) => self.keep_beside(&path).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
         }
+    }
+
+    /// Writes the kept list, unless another workstation does. Before this one did so first, the other may have done it.
+    async fn write_list(&mut self, path: &Path, text: &str) {
+        if self.held.is_none() {
+            let (files, place, began) = (Arc::clone(&self.files), path.to_owned(), self.began);
+            match off(move || hold(&*files, &place, began)).await.and_then(|done| done) {
+                Ok(Hold::Ours(held, changed)) => {
+                    self.held = Some(held);
+                    if changed {
+                        self.keep_beside(path).await;
+                    }
+                }
+                Ok(Hold::Theirs) => return self.not_written(path, in_use(path)),
+                // Where nothing can be locked, nobody is kept from anything.
+                Ok(Hold::Nobodys) => {}
+                Err(failure) => return self.not_written(path, failure),
+            }
+        }
+        self.write(path, text, store::write_over).await;
+    }
+
+    /// Gives a file a name that none has, and says which.
+    async fn keep_beside(&mut self, path: &Path) {
+        let (files, place) = (Arc::clone(&self.files), path.to_owned());
+        match off(move || aside(&*files, &place)).await.and_then(|done| done) {
+            Ok(Some(kept)) => {
+                let words = format!("what {} was is kept as {}", path.display(), kept.display());
+                let _ = self.tell.send(Msg::Said(Level::Warn, words));
+            }
+            Ok(None) => {}
+            Err(failure) => self.not_written(path, failure),
+        }
+    }
+
+    fn not_written(&mut self, path: &Path, failure: Failure) {
+        self.lost.insert(path.to_owned(), failure.clone());
+        self.say(Found::NotSaved(path.to_owned(), failure));
     }
 
     /// Writes all of these, or none where one of them is there. What comes there meanwhile is not written over, either.
@@ -121,10 +184,7 @@ impl Writer {
                 self.lost.remove(path);
                 self.say(Found::Saved(path.to_owned()));
             }
-            Err(failure) => {
-                self.lost.insert(path.to_owned(), failure.clone());
-                self.say(Found::NotSaved(path.to_owned(), failure));
-            }
+            Err(failure) => self.not_written(path, failure),
         }
         Wrote::All
     }
@@ -142,6 +202,50 @@ fn write_one(files: &dyn Files, path: &Path, text: &[u8], how: How) -> Result<Wr
     match how(files, path, text) {
         Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(Wrote::Nothing),
         other => other.map(|()| Wrote::All).map_err(Failure::from),
+    }
+}
+
+/// Who may write the kept list.
+enum Hold {
+    /// This workstation; and whether another one wrote it since this one began.
+    Ours(Held, bool),
+    /// Another one.
+    Theirs,
+    /// The file system has no locks.
+    Nobodys,
+}
+
+fn hold(files: &dyn Files, list: &Path, began: SystemTime) -> Result<Hold, Failure> {
+    let directory = list.parent().unwrap_or(Path::new("."));
+    files.create_dir(directory)?;
+    match files.lock_file(&directory.join("workstation.lock")) {
+        Ok(Some(held)) => {
+            let written = list.metadata().and_then(|meta| meta.modified());
+            Ok(Hold::Ours(held, written.is_ok_and(|written| written > began)))
+        }
+        Ok(None) => Ok(Hold::Theirs),
+        Err(_) => Ok(Hold::Nobodys),
+    }
+}
+
+fn in_use(path: &Path) -> Failure {
+    let words = format!("another workstation works on {}: it is not written over", path.display());
+    Failure::new(Kind::Locked, words).hint("leave the other one, then change the list here or start again")
+}
+
+/// A name beside a file under which it is kept; nothing where there is no file.
+fn aside(files: &dyn Files, path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let mut number = 1;
+    loop {
+        let mut kept = path.as_os_str().to_owned();
+        kept.push(format!(".{number}"));
+        let kept = PathBuf::from(kept);
+        match files.rename_new(path, &kept) {
+            Ok(()) => return Ok(Some(kept)),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.source.kind() == ErrorKind::AlreadyExists && number < KEPT => number += 1,
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -178,6 +282,43 @@ mod tests {
             assert_eq!(saved, 1, "round {round}");
             assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_two_workstations_one_writes_the_list_and_what_the_other_wrote_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("work/images.txt");
+        let read =
+            |name: &str| std::fs::read_to_string(dir.path().join("work").join(name)).unwrap_or_default();
+        let (tell, mut told) = unbounded_channel();
+        let [first, second] = ["first", "second"].map(|_| Writes::begin(tell.clone(), Arc::new(RealFiles)));
+        first.list(list.clone(), "first\n".to_owned());
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+        second.list(list.clone(), "second\n".to_owned());
+        match told.recv().await.unwrap() {
+            Msg::Found(Found::NotSaved(path, failure)) => {
+                assert_eq!((path, failure.kind), (list.clone(), Kind::Locked));
+                assert!(failure.message.contains("another workstation"), "{}", failure.message);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(second.all().await.contains_key(&list), "no job of it reads that list");
+        assert_eq!(read("images.txt"), "first\n");
+        drop(first);
+        // The task of the first one ends by itself.
+        loop {
+            second.list(list.clone(), "second\n".to_owned());
+            match told.recv().await.unwrap() {
+                Msg::Found(Found::NotSaved(..)) => tokio::task::yield_now().await,
+                Msg::Said(Level::Warn, words) => {
+                    assert!(words.contains("is kept as"), "{words}");
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(second.all().await.is_empty());
+        assert_eq!((read("images.txt"), read("images.txt.1")), ("second\n".to_owned(), "first\n".to_owned()));
     }
 
     #[tokio::test]
