@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::access::RegistryArgs;
 use super::commands;
 use crate::config::options::Options;
 use crate::config::paths::NoHome;
@@ -27,6 +28,9 @@ pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub global: Global,
+    /// How the workstation reaches registries.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -63,8 +67,8 @@ pub struct Global {
 }
 
 impl Global {
-    /// The flags that concern the workstation.
-    pub fn options(self) -> Options {
+    /// The flags that concern the workstation, with how it reaches registries.
+    pub fn options(self, registry: RegistryOptions) -> Options {
         Options {
             theme: self.theme,
             ascii: self.ascii,
@@ -75,6 +79,7 @@ impl Global {
             },
             config: self.config,
             plain: self.plain,
+            registry,
         }
     }
 }
@@ -177,6 +182,16 @@ impl Command {
         trust.trust.as_deref()
     }
 
+    /// How registries are reached, where the command reaches any.
+    pub const fn registry(&mut self) -> Option<&mut RegistryArgs> {
+        match self {
+            Self::Resolve(args) => Some(&mut args.registry),
+            Self::Pack(args) => Some(&mut args.registry),
+            Self::Import(args) => Some(&mut args.registry),
+            _ => None,
+        }
+    }
+
     /// The words that chose it, as `ACTIONS` spells them.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -194,36 +209,6 @@ impl Command {
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
-        }
-    }
-}
-
-/// How registries are reached.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Registry access")]
-pub struct RegistryArgs {
-    /// Speak plain HTTP to this host (loopback falls back by itself)
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub plain_http: Vec<String>,
-    /// Do not verify the TLS certificate of this host
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub insecure: Vec<String>,
-    /// Trust the certificate authorities in this PEM file too
-    #[arg(long, value_name = "FILE")]
-    pub ca: Vec<PathBuf>,
-    /// Read credentials from this file instead of the usual ones
-    #[arg(long, value_name = "FILE")]
-    pub authfile: Option<PathBuf>,
-}
-
-impl RegistryArgs {
-    /// As the engine takes it.
-    pub fn options(&self) -> RegistryOptions {
-        RegistryOptions {
-            plain_http: self.plain_http.clone(),
-            insecure: self.insecure.clone(),
-            ca: self.ca.clone(),
-            authfile: self.authfile.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: parses, runs one command over the engine, and turns its outcome into words and an exit code.
 
+mod access;
 pub mod args;
 pub mod commands;
 pub mod keys;
@@ -20,8 +21,10 @@ use self::args::{Cli, Command, Global, Work};
 use self::keys::Prompt;
 use self::printer::Printer;
 use self::reporter::Reporter;
+use crate::config::file::Config;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
+use crate::domain::access::RegistryOptions;
 use crate::domain::job::Places;
 use crate::domain::shell::shell_words;
 use crate::engine::child;
@@ -65,13 +68,27 @@ pub fn main() -> Outcome {
         Ok(cli) => cli,
         Err(error) => return Outcome::Ended(ExitCode::from(unparsed(&error, &arguments))),
     };
+    let said = cli.registry.options();
     let Some(command) = cli.command else {
-        return Outcome::Workstation(cli.global.options());
+        // Commands that the workstation shows are run elsewhere, too.
+        let here = std::env::current_dir().unwrap_or_default();
+        return Outcome::Workstation(cli.global.options(said.within(&here)));
     };
     let printer = Arc::new(Printer::new(&cli.global));
     printer.begin(command.name());
-    let outcome = start(command, cli.global, &printer);
+    let outcome = misplaced(&said, &command).and_then(|()| start(command, cli.global, &printer));
     Outcome::Ended(ExitCode::from(printer.finish(outcome)))
+}
+
+/// Options that stand before a command would be passed over.
+fn misplaced(said: &RegistryOptions, command: &Command) -> Result<(), Failure> {
+    if *said == RegistryOptions::default() {
+        return Ok(());
+    }
+    let words =
+        "how registries are reached (--plain-http, --insecure, --ca, --authfile) is said behind the command";
+    let hint = format!("airlift {} --help lists the options it takes", command.name());
+    Err(Failure::usage(words).hint(hint))
 }
 
 fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(), Failure> {
@@ -102,7 +119,10 @@ async fn tick(reporter: Arc<Reporter>) {
     }
 }
 
-async fn dispatch(command: Command, front: &Front) -> Result<(), Failure> {
+async fn dispatch(mut command: Command, front: &Front) -> Result<(), Failure> {
+    if let Some(args) = command.registry() {
+        *args = args.options().or(&front.configured()?).into();
+    }
     let trust = command.trust().map(Path::to_owned);
     let done = match command.work(front.places().as_ref())? {
         Work::Job(spec) => front.job(spec).await,
@@ -131,7 +151,20 @@ fn trusting(mut failure: Failure, file: &Path) -> Failure {
 impl Front {
     /// Where things lie when nothing else is said; nothing where there is no home directory.
     pub fn places(&self) -> Option<Places> {
-        Paths::from_env().ok().map(|paths| paths.places())
+        Paths::from_env().ok().map(|paths| paths.places(RegistryOptions::default()))
+    }
+
+    /// How registries are reached by the configuration file.
+    ///
+    /// # Errors
+    /// It cannot be used, or was named and is not there.
+    fn configured(&self) -> Result<RegistryOptions, Failure> {
+        let named = self.global.config.clone();
+        let is_named = named.is_some();
+        let usual = || Paths::from_env().ok().map(|paths| paths.config_file());
+        let Some(file) = named.or_else(usual) else { return Ok(RegistryOptions::default()) };
+        let config = Config::read(&file, is_named).map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(config.registry(&file))
     }
 
     /// Runs a job, shows its report, and fails where that is no whole success.

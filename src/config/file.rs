@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::keymap::{Keymap, KeymapError};
+use crate::domain::access::RegistryOptions;
 
 /// Bytes of a configuration or theme file that are read at most.
 const MAX: u64 = 1 << 20;
@@ -22,6 +23,17 @@ pub struct Config {
     pub mouse: bool,
     /// Operation id → its keys.
     pub keys: BTreeMap<String, Vec<String>>,
+    registry: Access,
+}
+
+/// How registries are reached: names of the options, as a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Access {
+    plain_http: Vec<String>,
+    insecure: Vec<String>,
+    ca: Vec<PathBuf>,
+    authfile: Option<PathBuf>,
 }
 
 /// A configuration that cannot be used.
@@ -67,18 +79,33 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn load(path: &Path, named: bool) -> Result<(Self, Keymap), ConfigError> {
-        let config = match text(path) {
-            Ok(text) => Self::parse(path, &text)?,
-            Err(ConfigError::Read { source, .. })
-                if !named && source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                Self::default()
-            }
-            Err(error) => return Err(error),
-        };
+        let config = Self::read(path, named)?;
         let keys = Keymap::new(&config.keys)
             .map_err(|source| ConfigError::Keys { path: path.to_owned(), source })?;
         Ok((config, keys))
+    }
+
+    /// The same, for those who have no keys and no screen.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path, named: bool) -> Result<Self, ConfigError> {
+        match text(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(ConfigError::Read { source, .. })
+                if !named && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(Self::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How registries are reached by the file at `path`, which this is: where files in it are named, it is seen from there.
+    pub fn registry(&self, path: &Path) -> RegistryOptions {
+        let Access { plain_http, insecure, ca, authfile } = self.registry.clone();
+        let options = RegistryOptions { plain_http, insecure, ca, authfile };
+        path.parent().map_or(options.clone(), |directory| options.within(directory))
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -124,6 +151,16 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("colour"), "{error}");
         let error = load("[keys]\nquitt = [\"Q\"]\n").unwrap_err().to_string();
         assert!(error.contains("did you mean \"quit\""), "{error}");
+    }
+
+    #[test]
+    fn registries_are_reached_as_a_table_says_and_nothing_unknown_in_it_is_passed_over() {
+        let text = "[registry]\nca = [\"own.pem\", \"/etc/ca.pem\"]\nplain-http = [\"lab:5000\"]\n";
+        let options = load(text).unwrap().0.registry(Path::new("/home/a/config.toml"));
+        assert_eq!(options.ca, [Path::new("/home/a/own.pem"), Path::new("/etc/ca.pem")]);
+        assert_eq!((options.plain_http, options.authfile), (vec!["lab:5000".to_owned()], None));
+        let error = load("[registry]\npassword = \"x\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("password"), "{error}");
     }
 
     #[test]

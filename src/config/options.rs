@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::domain::access::RegistryOptions;
+
 /// The flags that concern the workstation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -15,4 +17,6 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// Numbered prompts on plain lines instead of screens.
     pub plain: bool,
+    /// How registries are reached, where it is said here.
+    pub registry: RegistryOptions,
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::domain::access::RegistryOptions;
 use crate::domain::job::Places;
 
 /// Names another configuration directory.
@@ -41,9 +42,9 @@ impl Paths {
         Self { config, data }
     }
 
-    /// What a job takes where nothing else is said.
-    pub fn places(&self) -> Places {
-        Places { key: self.key(), trust: self.allowed_signers(), state: self.state() }
+    /// What a job takes where nothing else is said, and the configuration file says this of registries.
+    pub fn places(&self, registry: RegistryOptions) -> Places {
+        Places { key: self.key(), trust: self.allowed_signers(), state: self.state(), registry }
     }
 
     /// Configuration: `~/.config/airlift`.

@@ -29,7 +29,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 pub const FILES: &[(&str, &str)] = &[
     (
         "~/.config/airlift/config.toml",
-        "Theme, ASCII, mouse and keys of the workstation; nothing in it is needed.",
+        "Theme, ASCII, mouse and keys of the workstation, and how registries are reached; nothing in it is needed.",
     ),
     ("~/.config/airlift/themes/NAME.toml", "Themes of your own."),
     ("~/.config/airlift/allowed_signers", "The trusted keys, in the form of OpenSSH."),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::access::RegistryOptions;
+
 /// Number of a job in this process, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct JobId(pub u64);
@@ -24,4 +26,6 @@ pub struct Places {
     pub trust: PathBuf,
     /// What was signed and accepted so far.
     pub state: PathBuf,
+    /// How registries are reached.
+    pub registry: RegistryOptions,
 }

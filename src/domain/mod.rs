@@ -1,5 +1,6 @@
 //! Pure types and rules: no runtime, file system, network, terminal or logging in here.
 
+pub mod access;
 pub mod alike;
 pub mod bundle;
 pub mod carrier;

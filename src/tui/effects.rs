@@ -350,6 +350,7 @@ mod tests {
         let settings = Settings {
             paths: Paths::new(dir.path().join("config"), dir.path().join("data")),
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
             host: crate::engine::media::Host::default(),
@@ -377,6 +378,7 @@ mod tests {
         let settings = Settings {
             paths: Paths::new(dir.path().join("config"), data.clone()),
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
             host: crate::engine::media::Host::default(),

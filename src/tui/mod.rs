@@ -59,7 +59,6 @@ use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
 use crate::config::themes;
 use crate::engine::ctx::JobCtx;
-use crate::engine::registry::RegistryOptions;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
 
@@ -139,7 +138,8 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     Ok(SetUp {
         settings: Settings {
             paths,
-            registry: RegistryOptions::default(),
+            registry: options.registry.clone().or(&config.registry(&file)),
+            configured: if options.config.is_none() { config.registry(&file) } else { Default::default() },
             home: std::env::home_dir(),
             zone: jiff::tz::TimeZone::system(),
             host: crate::engine::media::Host::default(),

@@ -156,6 +156,8 @@ pub struct Settings {
     pub paths: Paths,
     /// How registries are reached.
     pub registry: RegistryOptions,
+    /// What the usual configuration file says of that: no command has to repeat it.
+    pub configured: RegistryOptions,
     /// What `~` stands for in paths that are typed.
     pub home: Option<PathBuf>,
     /// Of the clock on the wall.
@@ -167,8 +169,7 @@ pub struct Settings {
 impl Settings {
     /// Where a command looks that is told nothing else.
     pub fn places(&self) -> Places {
-        let paths = &self.paths;
-        Places { key: paths.key(), trust: paths.allowed_signers(), state: paths.state() }
+        self.paths.places(self.configured.clone())
     }
 
     /// The list that is worked on.
@@ -351,6 +352,7 @@ mod tests {
         let settings = Settings {
             paths,
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: None,
             zone,
             host: media::Host::default(),

@@ -118,3 +118,28 @@ fn a_list_is_read_from_what_a_shell_hands_over() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("not//a name") && said.contains("nor//this"), "{said}");
 }
+
+#[test]
+fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_over() {
+    let home = tempdir().unwrap();
+    // A host that nobody asks: the exit code would be that of the network.
+    let image = "127.0.0.1:9/a:1";
+    let before = run(home.path(), &["--ca", "ca.pem", "resolve", image]);
+    assert_eq!(before.code, 2, "{}", before.stderr);
+    assert!(before.stderr.contains("is said behind the command"), "{}", before.stderr);
+    let conf = home.path().join(".config/airlift/config.toml");
+    fs::create_dir_all(conf.parent().unwrap()).unwrap();
+    for (text, said) in [
+        ("[registry]\nca = [\"own.pem\"]\n", "there is no CA file".to_owned()),
+        ("[registry]\nca = [\"own.pem\"]\n", conf.with_file_name("own.pem").display().to_string()),
+        ("[registry]\nauthfile = \"none.json\"\n", "there is no credentials file".to_owned()),
+        ("[registry]\npassword = \"x\"\n", "unknown field `password`".to_owned()),
+    ] {
+        fs::write(&conf, text).unwrap();
+        let ran = run(home.path(), &["resolve", image]);
+        assert_eq!(ran.code, 2, "{text}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&said), "{text}: {}", ran.stderr);
+    }
+    let named = run(home.path(), &["resolve", image, "--config", "none.toml"]);
+    assert!(named.code == 2 && named.stderr.contains("none.toml"), "{}", named.stderr);
+}

@@ -22,7 +22,12 @@ use airlift::engine::storage::change::{ConfMode, NodeSpec};
 use clap::Parser;
 
 fn places() -> Places {
-    Places { key: "/home/a/key".into(), trust: "/home/a/trust".into(), state: "/home/a/state".into() }
+    Places {
+        key: "/home/a/key".into(),
+        trust: "/home/a/trust".into(),
+        state: "/home/a/state".into(),
+        registry: RegistryOptions::default(),
+    }
 }
 
 fn started_by(words: &[String]) -> JobSpec {

@@ -1,6 +1,8 @@
 //! The workstation in a real pseudo-terminal, as an operator has it: keys in, a screen out, everything given back.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 #[expect(dead_code, reason = "the bench of the workstation uses the rest of it")]
 mod console;
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl Live {
         let settings = Settings {
             paths: Paths::new(dir.path().join("config"), dir.path().join("data")),
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
             host: without_media(dir.path()),

@@ -46,6 +46,7 @@ impl Desk {
         let settings = Settings {
             paths: Paths::new("/home/op/.config/airlift".into(), "/home/op/.local/share/airlift".into()),
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: Some("/home/op".into()),
             zone: jiff::tz::TimeZone::UTC,
             host: Host::default(),

@@ -52,7 +52,7 @@ pub struct Args {
     #[command(flatten)]
     node: NodeArgs,
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(crate) registry: RegistryArgs,
     #[command(flatten)]
     pub(in crate::cli) trust: TrustArgs,
 }

@@ -61,7 +61,7 @@ pub struct Args {
     #[command(flatten)]
     signer: SignerArgs,
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(crate) registry: RegistryArgs,
 }
 
 impl Args {

@@ -27,7 +27,7 @@ pub struct Args {
     select: SelectArgs,
     /// How registries are reached.
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(crate) registry: RegistryArgs,
     /// References resolved at the same time
     #[arg(long, value_name = "N", default_value_t = ResolveJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,

@@ -272,7 +272,10 @@ impl Explain for RegistryError {
 fn tls_hint(reason: TlsReason, host: &str) -> String {
     match reason {
         TlsReason::UnknownCa => {
-            format!("if {host} uses a private CA, give its certificate with --ca FILE")
+            format!(
+                "if {host} uses a private CA, give its certificate with --ca FILE (the workstation: airlift --ca \
+                 FILE), or for good under [registry] in the configuration file: ca = [\"FILE\"]"
+            )
         }
         TlsReason::NoCa => "this machine has no CA certificates: give --ca FILE, or install \
                             ca-certificates"

@@ -24,10 +24,7 @@ mod tls;
 pub mod transport;
 mod wire;
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
+pub use crate::domain::access::RegistryOptions;
 pub use blobs::BlobBody;
 pub use client::Registry;
 pub use error::{Problem, RegistryError, Result};
@@ -38,17 +35,3 @@ pub(crate) use referrers::fallback_tag;
 pub use referrers::{Referrers, ReferrersSource};
 pub use retry::{Pause, RealPause};
 pub use transport::{HttpTransport, Transport};
-
-/// How registries are reached, as the operator said it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RegistryOptions {
-    /// `host[:port]` of registries that speak plain HTTP.
-    pub plain_http: Vec<String>,
-    /// `host[:port]` of registries whose certificate is not verified.
-    pub insecure: Vec<String>,
-    /// PEM files of CAs to trust besides the system's.
-    pub ca: Vec<PathBuf>,
-    /// The only file to take credentials from.
-    pub authfile: Option<PathBuf>,
-}

@@ -154,11 +154,19 @@ impl Words<'_> {
         self.names.extend(images.references.iter().cloned());
     }
 
+    /// An option is said whole or not at all: what is said takes the place of what is written.
     fn registry(&mut self, options: &RegistryOptions) {
-        options.plain_http.iter().for_each(|host| self.value("--plain-http", host));
-        options.insecure.iter().for_each(|host| self.value("--insecure", host));
-        options.ca.iter().for_each(|path| self.path("--ca", path));
-        if let Some(path) = &options.authfile {
+        let usual = &self.places.registry;
+        if options.plain_http != usual.plain_http {
+            options.plain_http.iter().for_each(|host| self.value("--plain-http", host));
+        }
+        if options.insecure != usual.insecure {
+            options.insecure.iter().for_each(|host| self.value("--insecure", host));
+        }
+        if options.ca != usual.ca {
+            options.ca.iter().for_each(|path| self.path("--ca", path));
+        }
+        if let Some(path) = options.authfile.as_ref().filter(|_| options.authfile != usual.authfile) {
             self.path("--authfile", path);
         }
     }
