@@ -508,19 +508,19 @@ fn what_a_run_put_into_the_default_store_is_taken_back_unless_a_container_or_ano
 }
 
 /// Commands that are for [`Node::conf`], the default store of the test.
-fn own_podman(node: &Node, podman: &Path, words: &[&str]) -> String {
+pub(crate) fn own_podman(node: &Node, podman: &Path, words: &[&str]) -> String {
     let mut command = Command::new(podman);
     command.env("CONTAINERS_STORAGE_CONF", node.conf()).args(["--cgroup-manager", "cgroupfs"]);
     succeeded(&command.args(words).output().unwrap())
 }
 
-fn own_undo(node: &Node, path: &std::ffi::OsStr) -> Ran {
+pub(crate) fn own_undo(node: &Node, path: &std::ffi::OsStr) -> Ran {
     let mut command = node.world.command();
     command.arg("undo").env("PATH", path).env("CONTAINERS_STORAGE_CONF", node.conf());
     Ran::of(command)
 }
 
-fn own_import(node: &Node, more: &[&str]) -> Ran {
+pub(crate) fn own_import(node: &Node, more: &[&str]) -> Ran {
     let mut command = node.command(&node.bundle, "containers-storage");
     command.args(more);
     Ran::of(command)

@@ -44,6 +44,8 @@ mod import_storage_cut;
 #[cfg(test)]
 mod import_storage_node;
 #[cfg(test)]
+mod import_storage_undo;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod openssh;

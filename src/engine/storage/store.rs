@@ -167,6 +167,28 @@ impl Records {
     }
 }
 
+/// The containers of a store that use an image, by name or id. Blocks.
+///
+/// # Errors
+/// As [`Records::add`].
+pub fn containers(files: &dyn Files, directory: &Path, image: &str) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Container {
+        id: String,
+        #[serde(default)]
+        image: String,
+        #[serde(default)]
+        names: Vec<String>,
+    }
+    let mut users = Vec::new();
+    for name in ["overlay-containers/containers.json", "overlay-containers/volatile-containers.json"] {
+        let all = list::<Container>(files, directory, name)?.into_iter();
+        let using = all.filter(|one| one.image == image);
+        users.extend(using.map(|one| one.names.into_iter().next().unwrap_or(one.id)));
+    }
+    Ok(users)
+}
+
 /// What is missing of one layer.
 fn files_lost(files: &dyn Files, directory: &Path, layer: &StoredLayer) -> Result<Option<String>> {
     let id = &layer.id;

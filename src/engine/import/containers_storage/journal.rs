@@ -32,6 +32,19 @@ pub(super) struct Journal {
 struct Entry {
     name: String,
     boot: String,
+    /// The ids of the images that its names led to before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    was: BTreeMap<String, String>,
+}
+
+/// An image that is about to come into a store.
+pub(super) struct Coming {
+    /// Its id.
+    pub(super) id: String,
+    /// Its name, for people.
+    pub(super) name: String,
+    /// The ids of the images that its names led to before.
+    pub(super) was: BTreeMap<String, String>,
 }
 
 impl Journal {
@@ -54,7 +67,7 @@ impl Journal {
         Ok(Self { boot, ..journal })
     }
 
-    /// Notes images that are not in the store yet, each with its id and name, durably.
+    /// Notes images that are not in the store yet, durably.
     ///
     /// # Errors
     /// A file error.
@@ -62,11 +75,11 @@ impl Journal {
         &mut self,
         files: &dyn Files,
         store: &Path,
-        images: impl IntoIterator<Item = (String, String)>,
+        images: impl IntoIterator<Item = Coming>,
     ) -> Result<()> {
         let before = self.images.clone();
-        for (id, name) in images {
-            self.images.insert(id, Entry { name, boot: self.boot.clone() });
+        for Coming { id, name, was } in images {
+            self.images.insert(id, Entry { name, boot: self.boot.clone(), was });
         }
         if self.images == before { Ok(()) } else { self.write(files, store) }
     }
@@ -87,6 +100,16 @@ impl Journal {
     /// Whether an image was on its way when the machine went down.
     pub(super) fn is_hollow(&self, id: &str) -> bool {
         self.images.get(id).is_some_and(|entry| entry.boot != self.boot)
+    }
+
+    /// Whether a run that was cut off brought an image: it was not there before.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.images.contains_key(id)
+    }
+
+    /// The ids of the images that names of one that was on its way led to before.
+    pub(super) fn was(&self, id: &str) -> BTreeMap<String, String> {
+        self.images.get(id).map(|entry| entry.was.clone()).unwrap_or_default()
     }
 
     /// Whether a run of this boot ended before what it wrote was on disk.
@@ -116,7 +139,9 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let read = || Journal::read(&RealFiles, store.path()).unwrap();
         let note = |journal: &mut Journal, id: &str| {
-            journal.note(&RealFiles, store.path(), [(id.to_owned(), format!("name of {id}"))]).unwrap();
+            let was = BTreeMap::from([("a/b:1".to_owned(), format!("before {id}"))]);
+            let coming = Coming { id: id.to_owned(), name: format!("name of {id}"), was };
+            journal.note(&RealFiles, store.path(), [coming]).unwrap();
         };
         let mut journal = read();
         assert!(!journal.is_unsettled() && !journal.boot.is_empty());
@@ -125,6 +150,7 @@ mod tests {
         note(&mut journal, "b");
         let mut journal = read();
         assert!(journal.is_hollow("a") && !journal.is_hollow("c") && !journal.is_unsettled());
+        assert_eq!(journal.was("b")["a/b:1"], "before b");
         note(&mut journal, "a");
         let mut journal = read();
         assert!(!journal.is_hollow("a") && journal.is_unsettled());

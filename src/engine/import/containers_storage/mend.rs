@@ -126,8 +126,14 @@ impl Store {
     }
 
     async fn take_out(&self, wanted: &Wanted<'_>) -> Result<()> {
-        let name = wanted.image.name();
-        self.tool.delete(&self.job.ctx, &self.staging, &wanted.copy(&name, &[])).await
+        let (name, id) = (wanted.image.name(), wanted.id().to_owned());
+        let (job, place, _) = self.parts();
+        let all = blocking(move || {
+            let records = place.records(&*job.ctx.files)?;
+            Ok(records.with_id(&id).map(|stored| stored.names.clone()).unwrap_or_default())
+        })
+        .await?;
+        self.tool.delete(&self.job.ctx, &self.staging, &wanted.copy(&name, &[]), &all).await
     }
 
     fn damaged(

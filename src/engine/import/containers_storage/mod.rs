@@ -6,6 +6,7 @@ mod journal;
 mod label;
 mod mend;
 mod place;
+mod podman;
 mod position;
 mod process;
 mod room;

@@ -139,22 +139,9 @@ impl Tool {
                 let command = self.skopeo_copy(staging, copy, name);
                 self.watched(copy, None).run(ctx, command).await?
             }
-            Program::Podman => self.podman(ctx, staging, copy, &["tag", copy.id, name]).await?,
+            Program::Podman => self.tagged(ctx, staging, copy, name).await?,
         };
         if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
-    }
-
-    async fn podman(
-        &self,
-        ctx: &JobCtx,
-        staging: &Staging,
-        copy: &Copy<'_>,
-        words: &[&str],
-    ) -> Result<Ended> {
-        let mut command = self.program(staging);
-        self.podman_store(&mut command, staging, false);
-        command.args(words);
-        self.watched(copy, None).run(ctx, command).await
     }
 
     /// The digest of what the store answers for `repository@digest`, as its readers will ask; nothing where it has none.
@@ -211,40 +198,49 @@ impl Tool {
         Ok(listed.into_iter().flat_map(names).collect())
     }
 
-    /// Takes an image out with all of its names, and the layers that no other image has.
+    /// Takes an image out with all of its names, which are these, and the layers that no other image has. It stays with
+    /// its names where a container of that store uses it.
     ///
     /// # Errors
     /// As [`Tool::bring`].
-    pub(super) async fn delete(&self, ctx: &JobCtx, staging: &Staging, copy: &Copy<'_>) -> Result<()> {
-        let ended = self.deleted(ctx, staging, copy).await?;
+    pub(super) async fn delete(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        copy: &Copy<'_>,
+        names: &[String],
+    ) -> Result<()> {
+        let ended = self.deleted(ctx, staging, copy, names).await?;
         if ended.success { Ok(()) } else { Err(self.failed(copy.image, &ended).into()) }
     }
 
-    /// The same, with what the program says of it; it refuses where a container of that store uses the image.
+    /// The same, with what the program says of it.
     ///
     /// # Errors
     /// That it cannot be run, or that the job was asked to stop.
-    pub(super) async fn deleted(&self, ctx: &JobCtx, staging: &Staging, copy: &Copy<'_>) -> Result<Ended> {
-        let mut command = self.program(staging);
+    pub(super) async fn deleted(
+        &self,
+        ctx: &JobCtx,
+        staging: &Staging,
+        copy: &Copy<'_>,
+        names: &[String],
+    ) -> Result<Ended> {
         match self.program {
             Program::Skopeo => {
+                let mut command = self.program(staging);
                 command.arg("delete").arg(self.location(staging, &by_id(copy.id), false));
+                self.watched(copy, None).run(ctx, command).await
             }
-            Program::Podman => {
-                self.podman_store(&mut command, staging, false);
-                // By force it would end the containers that use it.
-                command.args(["rmi", copy.id]);
-            }
+            Program::Podman => self.podman_delete(ctx, staging, copy, names).await,
         }
-        self.watched(copy, None).run(ctx, command).await
     }
 
-    fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {
+    pub(super) fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {
         let program = self.program.name();
         Watched { program, target: &self.target, image: copy.image, files: copy.files, meter }
     }
 
-    fn program(&self, staging: &Staging) -> Command {
+    pub(super) fn program(&self, staging: &Staging) -> Command {
         let mut command = child::tied(self.program.name());
         // Of its own, so that what it starts ends with it.
         command.process_group(0).env("TMPDIR", staging.temp()).env("LC_ALL", "C.UTF-8");
@@ -294,30 +290,6 @@ impl Tool {
         command.args(["copy", "--quiet", "--preserve-digests"]);
         command.arg(format!("oci:{}", staging.layout().display()));
         command.arg(self.location(staging, to, false));
-        command
-    }
-
-    fn podman_store(&self, command: &mut Command, staging: &Staging, read_only: bool) {
-        let Address::Directory(store) = &self.address else { return };
-        let root = if read_only { staging.view() } else { store.clone() };
-        command.arg("--root").arg(root).arg("--runroot").arg(staging.run());
-        command.args(["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]);
-        if read_only {
-            command.arg("--storage-opt").arg(format!("overlay.imagestore={}", store.display()));
-        }
-    }
-
-    fn podman_pull(&self, staging: &Staging, copy: &Copy<'_>) -> Command {
-        let mut command = self.program(staging);
-        self.podman_store(&mut command, staging, false);
-        command.args(["pull", "--quiet"]);
-        if let Some(platform) = copy.platform {
-            command.args(["--os", &platform.os, "--arch", &platform.architecture]);
-            platform.variant.iter().for_each(|variant| {
-                command.args(["--variant", variant]);
-            });
-        }
-        command.arg(format!("oci:{}", staging.layout().display()));
         command
     }
 

@@ -8,17 +8,17 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::process::last_words;
+use super::process::{Ended, last_words};
 use super::staging::Staging;
 use super::tool::{Copy, Program, Tool};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
-use crate::engine::error::Result;
+use crate::engine::error::{Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::import::containerd::names::UndoReport;
 use crate::engine::import::error::ImportError;
-use crate::engine::storage::store::Records;
+use crate::engine::storage::store::{Records, containers};
 
 /// An image that a run is about to put into the node's own store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,72 +38,106 @@ pub(in crate::engine::import) struct StoreChange {
 }
 
 impl StoreChange {
-    /// One of an image of these names, by what the store that it comes into has of them.
-    pub(super) fn of(id: String, names: Vec<String>, known: bool, root: PathBuf, own: &Records) -> Self {
+    /// One of an image of these names, by what the store that it comes into has of them; of names that lead to it already
+    /// or nowhere by now, by what a run that was cut off noted of them.
+    pub(super) fn of(
+        (id, names): (String, Vec<String>),
+        known: bool,
+        root: PathBuf,
+        own: &Records,
+        earlier: &BTreeMap<String, String>,
+    ) -> Self {
         let was = |name: &String| {
-            let before = own.named(name).filter(|stored| stored.id != id)?;
-            Some((name.clone(), before.id.clone()))
+            let before = match own.named(name).filter(|stored| stored.id != id) {
+                Some(stored) => &stored.id,
+                None => earlier.get(name)?,
+            };
+            Some((name.clone(), before.clone()))
         };
         let was = names.iter().filter_map(was).collect();
         Self { id, names, known, was, root }
     }
 
-    /// Those of its names that go with it.
-    fn removed<'a>(&'a self, restored: &'a [String]) -> impl Iterator<Item = String> + 'a {
-        self.names.iter().filter(|name| !restored.contains(name)).cloned()
+    /// The ids of what its names led to before.
+    pub(super) const fn was(&self) -> &BTreeMap<String, String> {
+        &self.was
     }
 
     /// What becomes of it, by what the store has.
     fn fate(&self, records: &Records, podman: bool) -> Fate {
-        let Some(stored) = records.with_id(&self.id) else { return Fate::Untouched };
-        let kept = |reason: String| Fate::Kept(format!("{}: {reason}", self.words()));
-        if self.known {
-            return kept(
-                "the image was there before this run; podman untag takes a name away by itself".to_owned(),
-            );
-        }
-        let others: Vec<&str> =
-            stored.names.iter().filter(|name| !self.names.contains(name)).map(String::as_str).collect();
-        if !others.is_empty() {
-            return kept(format!(
-                "the image has other names by now ({}); podman untag takes a name away by itself",
-                others.join(", ")
-            ));
-        }
-        let moved = self.was.iter().filter(|(name, _)| stored.names.contains(name));
-        let mut restored = Vec::new();
-        for (name, was) in moved {
+        let stored = records.with_id(&self.id);
+        let held: &[String] = stored.map_or(&[], |stored| &stored.names);
+        let mut fate = Fate::default();
+        // A name that leads to another image by now is that one's.
+        let free = |name: &String| records.named(name).is_none_or(|stored| stored.id == self.id);
+        for (name, was) in self.was.iter().filter(|(name, _)| free(name)) {
+            let led = format!("{name} led to the image {was} before");
             if records.with_id(was).is_none() {
-                return kept(format!("{name} led to the image {was} before, which is gone from the store"));
+                let lost = held.contains(name).then(|| format!("{led}, which is gone from the store"));
+                fate.kept.extend(lost);
+            } else if podman {
+                fate.restored.push(name.clone());
+            } else {
+                fate.kept.push(format!("{led}: install podman to have that name given back"));
             }
-            if !podman {
-                return kept(format!(
-                    "{name} led to the image {was} before: install podman to have that name given back"
-                ));
-            }
-            restored.push(name.clone());
         }
-        Fate::Back { restored }
+        if stored.is_none() {
+            return fate;
+        }
+        let rest: Vec<&str> =
+            held.iter().filter(|name| !fate.restored.contains(name)).map(String::as_str).collect();
+        let others: Vec<&str> =
+            rest.iter().filter(|name| !self.names.iter().any(|own| own == *name)).copied().collect();
+        if self.known {
+            if rest.len() > others.len() {
+                let reason = "the image was there before this run; podman untag takes a name away by itself";
+                fate.kept.push(format!("{}: {reason}", self.words()));
+            }
+        } else if !others.is_empty() {
+            let reason = "the image has other names by now";
+            let others = others.join(", ");
+            fate.kept.push(format!(
+                "{}: {reason} ({others}); podman untag takes a name away by itself",
+                self.words()
+            ));
+        } else if fate.kept.is_empty() {
+            let removed = if rest.is_empty() {
+                vec![self.image()]
+            } else {
+                rest.iter().map(|one| (*one).to_owned()).collect()
+            };
+            fate.removed = Some(removed);
+        }
+        fate
     }
 
     /// Its names, in words.
     fn words(&self) -> String {
         self.names.join(", ")
     }
+
+    /// The image itself, where no name of it is left.
+    fn image(&self) -> String {
+        format!("the image {} of {}", self.id.get(..12).unwrap_or(&self.id), self.words())
+    }
 }
 
-/// What becomes of an image that a run brought.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
-    /// It is not there.
-    Untouched,
-    /// It stays, for this reason.
-    Kept(String),
-    /// It goes, once these names lead again to what they led to before.
-    Back {
-        /// The names.
-        restored: Vec<String>,
-    },
+/// What becomes of an image that a run brought, and of the names that led to others before.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Fate {
+    /// Names that lead again to what they led to before.
+    restored: Vec<String>,
+    /// What stays, each with the reason.
+    kept: Vec<String>,
+    /// What goes with the image, where it goes.
+    removed: Option<Vec<String>>,
+}
+
+impl Fate {
+    /// Whether there is nothing to do, and nothing keeps it from being done.
+    const fn is_idle(&self) -> bool {
+        self.restored.is_empty() && self.kept.is_empty() && self.removed.is_none()
+    }
 }
 
 /// One change for each image: two of a bundle may be one in a store.
@@ -143,19 +177,18 @@ pub(in crate::engine::import) async fn take_back(
     let podman = Program::Podman.is_there().await;
     let mut brought = Vec::new();
     for change in &changes {
-        match change.fate(&records, podman) {
-            Fate::Untouched => report.untouched.extend(change.names.iter().cloned()),
-            Fate::Kept(reason) => report.kept.push(reason),
-            Fate::Back { restored } => brought.push((change, restored)),
+        let fate = change.fate(&records, podman);
+        if fate.is_idle() {
+            report.untouched.extend(change.names.iter().cloned());
+        } else if write && (fate.removed.is_some() || !fate.restored.is_empty()) {
+            brought.push(change);
+        } else {
+            report.kept.extend(fate.kept);
+            report.restored.extend(fate.restored);
+            report.removed.extend(fate.removed.into_iter().flatten());
         }
     }
-    if !write {
-        for (change, restored) in &brought {
-            report.removed.extend(change.removed(restored));
-            report.restored.extend(restored.iter().cloned());
-        }
-    } else if !brought.is_empty() {
-        let brought: Vec<&StoreChange> = brought.into_iter().map(|(change, _)| change).collect();
+    if !brought.is_empty() {
         remove(&place, &brought, podman, &mut report, ctx).await?;
     }
     Ok(report)
@@ -207,36 +240,65 @@ async fn one(
     report: &mut UndoReport,
     ctx: &JobCtx,
 ) -> Result<()> {
-    let (files, place) = (ctx.files.clone(), place.clone());
-    let records = blocking(move || own_records(&*files, &place)).await?;
-    let restored = match change.fate(&records, podman) {
-        Fate::Untouched => {
-            report.untouched.extend(change.names.iter().cloned());
-            return Ok(());
-        }
-        Fate::Kept(reason) => {
-            report.kept.push(reason);
-            return Ok(());
-        }
-        Fate::Back { restored } => restored,
-    };
-    let image = change.words();
-    for name in &restored {
+    let (files, own) = (ctx.files.clone(), place.clone());
+    let records = blocking(move || own_records(&*files, &own)).await?;
+    let fate = change.fate(&records, podman);
+    if fate.is_idle() {
+        report.untouched.extend(change.names.iter().cloned());
+        return Ok(());
+    }
+    report.kept.extend(fate.kept);
+    let (image, mut refused) = (change.words(), false);
+    for name in fate.restored {
         // skopeo names only what it copies, and a copy out of a store is another image.
         let tagger = Tool { program: Program::Podman, ..tool.clone() };
-        let was = change.was.get(name).map_or("", String::as_str);
-        let copy = Copy { image: name, id: was, platform: None, files: &[] };
-        tagger.name(ctx, staging, &copy, name).await?;
-        report.restored.push(name.clone());
+        let was = change.was.get(&name).map_or("", String::as_str);
+        let copy = Copy { image: &name, id: was, platform: None, files: &[] };
+        match refusal(&tagger, tagger.tagged(ctx, staging, &copy, &name).await)? {
+            None => report.restored.push(name),
+            Some(reason) => {
+                refused = true;
+                let led = format!("{name}: it does not lead again to the image {was}, as before");
+                report.kept.push(format!("{led}: {reason}"));
+            }
+        }
     }
+    let Some(removed) = fate.removed.filter(|_| !refused) else { return Ok(()) };
     let copy = Copy { image: &image, id: &change.id, platform: None, files: &[] };
-    let done = tool.deleted(ctx, staging, &copy).await?;
-    if done.success {
-        report.removed.extend(change.removed(&restored));
-    } else {
-        report.kept.push(format!("{image}: {}: {}", tool.program.name(), last_words(&done.words)));
+    // Those it has by now: what was given back is another's.
+    let held = records.with_id(&change.id).map(|stored| stored.names.clone()).unwrap_or_default();
+    let held: Vec<String> = held.into_iter().filter(|name| !report.restored.contains(name)).collect();
+    match refusal(tool, tool.deleted(ctx, staging, &copy, &held).await)? {
+        None => report.removed.extend(removed),
+        Some(reason) => {
+            let users = users(change, place, ctx).await?;
+            report.kept.push(match users.is_empty() {
+                true => format!("{image}: {reason}"),
+                false => format!(
+                    "{image}: a container uses the image that this run brought ({}): once podman rm or crictl rm took it \
+                     away, the image can be taken back",
+                    users.join(", ")
+                ),
+            });
+        }
     }
     Ok(())
+}
+
+/// Why something was not done, where that keeps nothing else from being done.
+fn refusal(tool: &Tool, done: Result<Ended>) -> Result<Option<String>> {
+    match done {
+        Ok(done) if done.success => Ok(None),
+        Ok(done) => Ok(Some(format!("{}: {}", tool.program.name(), last_words(&done.words)))),
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        Err(error) => Ok(Some(error.message())),
+    }
+}
+
+/// The containers that use an image of the store.
+async fn users(change: &StoreChange, place: &Place, ctx: &JobCtx) -> Result<Vec<String>> {
+    let (files, store, id) = (ctx.files.clone(), place.directory.clone(), change.id.clone());
+    blocking(move || containers(&*files, &store, &id)).await
 }
 
 #[cfg(test)]
@@ -258,31 +320,55 @@ mod tests {
         records
     }
 
+    fn fate(restored: &[&str], kept: &[&str], removed: Option<&[&str]>) -> Fate {
+        let owned = |names: &[&str]| names.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        Fate { restored: owned(restored), kept: owned(kept), removed: removed.map(owned) }
+    }
+
     #[test]
     fn a_name_goes_back_to_where_it_led_and_an_image_that_cannot_give_it_back_stays() {
         let (both, alone) =
             (r#"[{"id":"i1"},{"id":"i2","names":["a/b:1"]}]"#, r#"[{"id":"i2","names":["a/b:1"]}]"#);
         let moved = change(&[("a/b:1", "i1")]);
-        let back =
-            |names: &[&str]| Fate::Back { restored: names.iter().map(|one| (*one).to_owned()).collect() };
-        assert_eq!(moved.fate(&records(both), true), back(&["a/b:1"]));
-        assert_eq!(change(&[]).fate(&records(both), true), back(&[]));
+        let nameless = Some(&["the image i2 of a/b:1"][..]);
+        assert_eq!(moved.fate(&records(both), true), fate(&["a/b:1"], &[], nameless));
+        assert_eq!(change(&[]).fate(&records(both), true), fate(&[], &[], Some(&["a/b:1"])));
         for (images, podman, words) in [(alone, true, "gone from the store"), (both, false, "install podman")]
         {
-            let Fate::Kept(reason) = moved.fate(&records(images), podman) else { panic!("{words}") };
-            assert!(reason.contains(words), "{reason}");
+            let found = moved.fate(&records(images), podman);
+            assert!(found.kept[0].contains(words) && found.removed.is_none(), "{found:?}");
         }
-        assert_eq!(moved.fate(&records("[]"), true), Fate::Untouched);
+        assert!(moved.fate(&records("[]"), true).is_idle());
         let elsewhere = r#"[{"id":"i2"},{"id":"i3","names":["a/b:1"]}]"#;
-        assert_eq!(moved.fate(&records(elsewhere), true), back(&[]), "the name is another image's by now");
+        assert_eq!(moved.fate(&records(elsewhere), true), fate(&[], &[], nameless), "it is another's by now");
+    }
+
+    #[test]
+    fn a_name_that_went_with_the_image_or_was_left_on_one_that_was_there_comes_back_all_the_same() {
+        let moved = change(&[("a/b:1", "i1")]);
+        assert_eq!(moved.fate(&records(r#"[{"id":"i1"}]"#), true), fate(&["a/b:1"], &[], None));
+        let known = StoreChange { known: true, ..moved };
+        let both = r#"[{"id":"i1"},{"id":"i2","names":["a/b:1","mine:1"]}]"#;
+        assert_eq!(known.fate(&records(both), true), fate(&["a/b:1"], &[], None));
+        let known = StoreChange { known: true, ..change(&[]) };
+        let found = known.fate(&records(both), true);
+        assert!(found.kept[0].contains("there before this run"), "{found:?}");
     }
 
     #[test]
     fn what_a_name_led_to_is_noted_and_older_notes_are_read() {
         let own = records(r#"[{"id":"i1","names":["a/b:1"]},{"id":"i2","names":["a/b:2"]}]"#);
         let names = ["a/b:1", "a/b:2", "a/b:3"].map(str::to_owned).to_vec();
-        let noted = StoreChange::of("i2".into(), names, false, "/".into(), &own);
-        assert_eq!(noted.was, BTreeMap::from([("a/b:1".to_owned(), "i1".to_owned())]));
+        let of = |earlier: &BTreeMap<String, String>| {
+            StoreChange::of(("i2".into(), names.clone()), false, "/".into(), &own, earlier).was
+        };
+        let led = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+            all.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect()
+        };
+        assert_eq!(of(&BTreeMap::new()), led(&[("a/b:1", "i1")]));
+        // A run that was cut off moved two of them from another image.
+        let earlier = led(&[("a/b:1", "i0"), ("a/b:2", "i0"), ("a/b:3", "i0")]);
+        assert_eq!(of(&earlier), led(&[("a/b:1", "i1"), ("a/b:2", "i0"), ("a/b:3", "i0")]));
         let older = r#"{"id":"i2","names":["a/b:1"],"known":false,"root":"/"}"#;
         assert_eq!(serde_json::from_str::<StoreChange>(older).unwrap(), change(&[]));
         assert_eq!(serde_json::to_string(&change(&[])).unwrap(), older);

@@ -1,10 +1,10 @@
 //! One run over a store: staged, copied, held against the bundle, made durable, asked as its readers will ask.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::journal::Journal;
+use super::journal::{Coming, Journal};
 use super::place::{Place, make_readable};
 use super::staging::Staging;
 use super::tool::{Address, Copy, Program, Tool};
@@ -165,7 +165,7 @@ impl Store {
             .collect();
         let unsettled = journal.is_unsettled();
         // What is taken out to be written anew is changed as well, and was there before.
-        self.note(&journal, &wanted).await?;
+        let mut before = self.note(&journal, &wanted).await?;
         self.mend(&journal, &mut wanted).await?;
         let parts = self.parts();
         let ids: Vec<_> = wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect();
@@ -174,7 +174,10 @@ impl Store {
             let files = &*job.ctx.files;
             let records = place.records(files)?;
             let known: Vec<bool> = ids.iter().map(|(id, _)| records.with_id(id).is_some()).collect();
-            let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|(one, _)| one);
+            let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|((id, name), _)| {
+                let was = before.remove(&id).unwrap_or_default();
+                Coming { id, name, was }
+            });
             journal.note(files, &place.directory, new)?;
             Ok(known)
         })
@@ -183,24 +186,37 @@ impl Store {
         Ok((wanted, unsettled))
     }
 
-    /// Notes what is about to be put into the node's own store, with what that has of it.
-    async fn note(&self, journal: &Journal, wanted: &[Wanted<'_>]) -> Result<()> {
+    /// Notes what is about to be put into the node's own store, with what that has of it; by id, the images that names of
+    /// it led to before.
+    async fn note(
+        &self,
+        journal: &Journal,
+        wanted: &[Wanted<'_>],
+    ) -> Result<HashMap<String, BTreeMap<String, String>>> {
         if self.place.target != Target::ContainersStorage(None) {
-            return Ok(());
+            return Ok(HashMap::new());
         }
         let (job, place, _) = self.parts();
         // What a run of this program left half is not what was there before it.
-        let all =
-            wanted.iter().map(|one| (one.id().to_owned(), names(one.image), journal.is_hollow(one.id())));
+        let all = wanted.iter().map(|one| {
+            let id = one.id().to_owned();
+            (journal.has(&id), journal.was(&id), (id, names(one.image)))
+        });
         let all: Vec<_> = all.collect();
         blocking(move || {
             let files = &*job.ctx.files;
             let (records, own) = (place.records(files)?, own_records(files, &place)?);
-            let change = |(id, names, hollow): (String, Vec<String>, bool)| {
-                let known = !hollow && records.with_id(&id).is_some();
-                Noted::Stored(StoreChange::of(id, names, known, job.spec.node.root.clone(), &own))
-            };
-            job.changes.note(&place.target, all.into_iter().map(change))
+            let mut before: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+            let changes = all.into_iter().map(|(half, earlier, image)| {
+                let known = !half && records.with_id(&image.0).is_some();
+                let id = image.0.clone();
+                let change = StoreChange::of(image, known, job.spec.node.root.clone(), &own, &earlier);
+                before.entry(id).or_default().extend(change.was().clone());
+                Noted::Stored(change)
+            });
+            let changes: Vec<Noted> = changes.collect();
+            job.changes.note(&place.target, changes)?;
+            Ok(before)
         })
         .await
     }
@@ -236,7 +252,7 @@ impl Store {
         }
         if let Some(wrong) = self.wrong(wanted).await? {
             if !wanted.known
-                && let Err(error) = self.tool.delete(ctx, staging, &copy).await
+                && let Err(error) = self.tool.delete(ctx, staging, &copy, &[]).await
             {
                 // That the image is wrong is the news.
                 tracing::warn!("{name} stays in {}: {}", self.tool.target, error.message());

@@ -1,0 +1,179 @@
+//! What is taken back of the node's own store where the machine went down, a container or podman is in the way, or podman alone is there.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use airlift::engine::demo::layer::LayerSpec;
+use airlift::engine::demo::sample::ImageSpec;
+use serde_json::Value;
+
+use crate::import_storage::{APP, Node, node, outcomes, own_import, own_podman, own_undo};
+use crate::rig::world::Ran;
+use crate::rig::{need, wait_until};
+
+/// The images of the default store by its own list.
+fn images(node: &Node) -> Vec<Value> {
+    let text = std::fs::read(node.world.root.join("default/overlay-images/images.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The id of the image that a name leads to.
+fn led(node: &Node, name: &str) -> Option<String> {
+    let has = |image: &&Value| image["names"].as_array().is_some_and(|names| names.contains(&name.into()));
+    images(node).iter().find(has).map(|image| image["id"].as_str().unwrap().to_owned())
+}
+
+/// A `PATH` with podman and what it runs, and no skopeo.
+fn without_skopeo(node: &Node, podman: &Path) -> OsString {
+    let bin = node.world.root.join("bin");
+    for helper in [podman, Path::new("/usr/bin/conmon"), Path::new("/usr/sbin/runc")] {
+        symlink(helper, bin.join(helper.file_name().unwrap())).unwrap();
+    }
+    bin.into_os_string()
+}
+
+/// A `PATH` on which a program is this script.
+fn wrapped(node: &Node, program: &str, script: &str) -> OsString {
+    let file = node.world.root.write(&format!("wrapped/{program}"), format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+    let own = std::env::var("PATH").unwrap();
+    format!("{}:{own}", file.parent().unwrap().display()).into()
+}
+
+/// A bundle in which one image has two names, and those.
+fn twins(node: &Node) -> (PathBuf, [String; 2]) {
+    let names = ["team/twin:1", "team/twin:2"].map(|name| node.full(name));
+    let spec = ImageSpec::new(vec![LayerSpec::noise(11, 90_000)]);
+    node.world.push(|layout, _| names.each_ref().map(|name| layout.image(name, &spec).unwrap()));
+    (node.world.packed(&[&names[0], &names[1]]), names)
+}
+
+fn import(node: &Node, bundle: &Path, path: &OsStr, more: &[&str]) -> Ran {
+    let mut command = node.command(bundle, "containers-storage");
+    command.env("PATH", path).args(more);
+    Ran::of(command)
+}
+
+/// Takes away the files of the one layer of an image.
+fn break_layer(node: &Node, name: &str) {
+    let id = led(node, name).unwrap();
+    let image = images(node).into_iter().find(|image| image["id"] == *id).unwrap();
+    let layer = image["layer"].as_str().unwrap().to_owned();
+    std::fs::remove_dir_all(node.world.root.join("default/overlay").join(layer).join("diff")).unwrap();
+}
+
+#[test]
+fn an_image_with_two_names_is_taken_back_and_mended_by_podman_alone() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (bundle, names) = twins(&node);
+    let path = without_skopeo(&node, &podman);
+    assert_eq!(outcomes(&import(&node, &bundle, &path, &[]).code(0)), ["added"; 2]);
+    assert!(images(&node).len() == 1 && names.iter().all(|name| led(&node, name).is_some()));
+    own_podman(&node, &podman, &["create", "--name", "busy", "--network", "none", &names[1], "true"]);
+    let said = own_undo(&node, &path).code(3).said();
+    assert!(said.contains("a container uses the image that this run brought (busy)"), "{said}");
+    assert!(said.contains("airlift undo 000001"), "{said}");
+    assert!(names.iter().all(|name| led(&node, name).is_some()), "it has its names again: {said}");
+    own_podman(&node, &podman, &["rm", "busy"]);
+    own_undo(&node, &path).code(0);
+    assert_eq!(images(&node), Vec::<Value>::new());
+    import(&node, &bundle, &path, &[]).code(0);
+    break_layer(&node, &names[0]);
+    assert_eq!(outcomes(&import(&node, &bundle, &path, &[]).code(0)), ["added"; 2]);
+    assert!(names.iter().all(|name| led(&node, name).is_some()));
+    assert_eq!(outcomes(&import(&node, &bundle, &path, &[]).code(0)), ["skipped"; 2]);
+}
+
+/// A name that leads to another image; that one's id.
+fn moved(node: &Node, podman: &Path) -> (String, String) {
+    let (app, old) = (node.full(APP), node.full("team/old:2"));
+    own_import(node, &["--only", &old]).code(0);
+    own_podman(node, podman, &["tag", &old, &app]);
+    own_podman(node, podman, &["untag", &old, &old]);
+    let before = led(node, &app).unwrap();
+    (app, before)
+}
+
+/// Starts an import that replaces a name, and kills it while a verb of skopeo is at its end.
+fn cut(node: &Node, app: &str, verb: &str, rebooted: bool) {
+    let skopeo = need("skopeo").unwrap();
+    let mark = node.world.root.join(format!("mark-{verb}"));
+    drop(std::fs::remove_file(&mark));
+    let script = format!(
+        "if [ \"$1\" = {verb} ]; then {skopeo:?} \"$@\" >/dev/null; : >{mark:?}; exec sleep 1000; fi\nexec {skopeo:?} \"$@\""
+    );
+    let mut inner = node.command(&node.bundle, "containers-storage");
+    inner.env("PATH", wrapped(node, "skopeo", &script)).args(["--only", app, "--replace"]);
+    let mut command = if rebooted { after_reboot(node, &inner) } else { inner };
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the verb is done", || mark.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The same command where the kernel tells of another boot.
+fn after_reboot(node: &Node, inner: &Command) -> Command {
+    let boot = node.world.root.write("boot", "11111111-1111-4111-8111-111111111111\n");
+    let script = format!("mount --bind {boot:?} /proc/sys/kernel/random/boot_id && exec \"$0\" \"$@\"");
+    let mut command = Command::new(need("unshare").unwrap());
+    command.args(["-m", "sh", "-c", &script]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().current_dir(node.world.root.path());
+    inner.get_envs().for_each(|(key, value)| {
+        command.env(key, value.unwrap());
+    });
+    command
+}
+
+#[test]
+fn a_name_that_was_moved_before_the_power_went_leads_again_to_what_it_led_to() {
+    let (Some(node), Some(podman), Some(_)) = (node(&[]), need("podman"), need("unshare")) else { return };
+    let (app, before) = moved(&node, &podman);
+    let path = std::env::var_os("PATH").unwrap();
+    // It has its name, and the run did not come to note that it is on disk.
+    cut(&node, &app, "inspect", false);
+    assert_ne!(led(&node, &app).unwrap(), before);
+    own_undo(&node, &path).code(0);
+    assert_eq!((led(&node, &app), images(&node).len()), (Some(before.clone()), 1));
+    // The next run takes out what may be hollow, and is cut off as well: the name leads nowhere.
+    cut(&node, &app, "inspect", false);
+    cut(&node, &app, "delete", true);
+    assert_eq!((led(&node, &app), images(&node).len()), (None, 1));
+    own_undo(&node, &path).code(0);
+    assert_eq!((led(&node, &app), images(&node).len()), (Some(before.clone()), 1));
+    // The run before it has nothing left to give back.
+    own_undo(&node, &path).code(0);
+    assert_eq!((led(&node, &app), images(&node).len()), (Some(before), 1));
+}
+
+#[test]
+fn a_name_that_podman_does_not_give_back_is_told_and_the_rest_is_taken_back() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (app, before) = moved(&node, &podman);
+    let multi = node.full("team/multi:3");
+    own_import(&node, &["--only", &app, "--only", &multi, "--replace"]).code(0);
+    let script = format!(
+        "for word; do if [ \"$word\" = tag ]; then echo 'Error: no tag today' >&2; exit 125; fi; done\nexec {podman:?} \"$@\""
+    );
+    let said = own_undo(&node, &wrapped(&node, "podman", &script)).code(3).said();
+    for words in [&format!("{app}: it does not lead again to the image"), "no tag today", "tries again"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(led(&node, &multi).is_none() && said.contains(&format!("removed: {multi}")), "{said}");
+    assert!(led(&node, &app).is_some_and(|id| id != before));
+    // A container keeps the image, and the name goes back all the same.
+    let path = std::env::var_os("PATH").unwrap();
+    own_podman(&node, &podman, &["create", "--name", "busy", "--network", "none", &app, "true"]);
+    let said = own_undo(&node, &path).code(3).said();
+    assert!(said.contains(&format!("as before: {app}")), "{said}");
+    assert!(
+        said.contains(&format!("{app}: a container uses the image that this run brought (busy)")),
+        "{said}"
+    );
+    assert_eq!((led(&node, &app).as_ref(), images(&node).len()), (Some(&before), 2));
+    own_podman(&node, &podman, &["rm", "busy"]);
+    let said = own_undo(&node, &path).code(0).said();
+    assert!(said.contains("removed: the image"), "{said}");
+    assert_eq!((led(&node, &app), images(&node).len()), (Some(before), 1));
+}
