@@ -86,6 +86,35 @@ fn an_image_with_two_names_is_taken_back_and_mended_by_podman_alone() {
     assert_eq!(outcomes(&import(&node, &bundle, &path, &[]).code(0)), ["skipped"; 2]);
 }
 
+#[test]
+fn an_image_that_lacks_files_under_two_names_says_what_to_type_and_that_mends_it() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (bundle, names) = twins(&node);
+    let path = std::env::var_os("PATH").unwrap();
+    let import = |more: &[&str]| import(&node, &bundle, &path, more);
+    import(&[]).code(0);
+    break_layer(&node, &names[0]);
+    let only = ["--only", &names[0]];
+    let said = import(&only).code(16).said();
+    assert!(said.contains(&format!("it has other names there, too ({})", names[1])), "{said}");
+    assert!(said.contains(&format!("the same command with --only {} beside it", names[1])), "{said}");
+    import(&[&only[..], &["--only", &names[1]]].concat()).code(0);
+    assert!(names.iter().all(|name| led(&node, name).is_some()));
+    // One that is none of the bundle's.
+    own_podman(&node, &podman, &["tag", &names[0], "mine.example/kept:1"]);
+    break_layer(&node, &names[0]);
+    let said = import(&[]).code(16).said();
+    let typed = |verb: &str| {
+        let (_, after) = said.split_once(&format!("podman {verb} ")).unwrap_or_else(|| panic!("{said}"));
+        let words = after.split(['"', ',']).next().unwrap();
+        own_podman(&node, &podman, &[&[verb], &words.split(' ').collect::<Vec<_>>()[..]].concat());
+    };
+    typed("untag");
+    import(&[]).code(0);
+    typed("tag");
+    assert!(led(&node, "mine.example/kept:1").is_some_and(|id| led(&node, &names[0]) == Some(id)));
+}
+
 /// A name that leads to another image; that one's id.
 fn moved(node: &Node, podman: &Path) -> (String, String) {
     let (app, old) = (node.full(APP), node.full("team/old:2"));

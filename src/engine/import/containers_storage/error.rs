@@ -49,6 +49,21 @@ pub(super) enum StorageError {
         /// What is missing.
         lacks: String,
     },
+    /// The same, and names lead to it that would go with it.
+    #[error("{target} lists {image} with the right digest, but has not {lacks}, and it stays: it has other names there, \
+             too ({})", others.join(", "))]
+    Shared {
+        /// The image.
+        image: String,
+        /// The target.
+        target: String,
+        /// What is missing.
+        lacks: String,
+        /// The other names.
+        others: Vec<String>,
+        /// How it is written anew with them.
+        way: String,
+    },
     /// A directory with something else in it.
     #[error("{} is no image store to add to: it has {found}", path.display())]
     NoStore {
@@ -146,6 +161,7 @@ impl Explain for StorageError {
                 "remove every image there that has it (podman --root DIR rmi --force IMAGE, or an empty directory in place of \
                  the store), then run this again"
             }
+            Self::Shared { way, .. } => way,
             Self::NoStore { .. } => {
                 "give a directory that is new, empty, or an image store of the overlay driver"
             }

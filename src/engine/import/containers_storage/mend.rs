@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::StorageError;
 use super::journal::Journal;
-use super::names;
+use super::tool::Address;
 use super::write::{Store, Wanted};
+use super::{names, names_of};
+use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::import::graph::ImageGraph;
@@ -31,12 +33,11 @@ impl Store {
         for (one, lacks) in wanted.iter_mut().zip(lacking) {
             let others = others.get(one.id()).filter(|_| lacks.is_some() || journal.is_hollow(one.id()));
             let mended = match lacks {
-                lacks if others.is_some() => {
-                    let others = others.map(|names| names.join(", ")).unwrap_or_default();
-                    let lacks = lacks.unwrap_or_else(|| HOLLOW.to_owned());
-                    let lacks = format!("{lacks}, and it stays: it has other names there, too ({others})");
+                lacks if let Some(others) = others => {
                     let (image, target) = (one.image.name(), self.tool.target.clone());
-                    Err(StorageError::Damaged { image, target, lacks }.into())
+                    let lacks = lacks.unwrap_or_else(|| HOLLOW.to_owned());
+                    let way = self.way(one, others);
+                    Err(StorageError::Shared { image, target, lacks, others: others.clone(), way }.into())
                 }
                 _ if journal.is_hollow(one.id()) => self.hollow(one).await,
                 // Two images of one configuration are one in the store.
@@ -74,6 +75,31 @@ impl Store {
             wanted.iter().map(lacks).collect()
         })
         .await
+    }
+
+    /// What to type so that an image is written anew and keeps names that this run does not give.
+    fn way(&self, wanted: &Wanted<'_>, others: &[String]) -> String {
+        let carried = &self.job.bundle.document().images;
+        let carrying = |name: &String| carried.iter().find(|image| names_of(image).contains(name));
+        let only = others.iter().map(|name| Some(format!("--only {}", carrying(name)?.reference)));
+        if let Some(mut only) = only.collect::<Option<Vec<String>>>() {
+            only.dedup();
+            let only = only.join(" ");
+            return format!(
+                "the bundle has those, too: the same command with {only} beside it writes it once, for all names"
+            );
+        }
+        let root = match &self.tool.address {
+            Address::Default => String::new(),
+            Address::Directory(store) => {
+                format!("{} ", shell_words(&["--root".to_owned(), store.display().to_string()]))
+            }
+        };
+        let (id, name, others) = (&wanted.id()[..12], wanted.image.name(), shell_words(others));
+        format!(
+            "those would go with it: podman {root}untag {id} {others}, then the same command, then podman {root}tag \
+             {name} {others}"
+        )
     }
 
     /// By id, the names of images that this run does not give them: with the image those would be gone.

@@ -24,6 +24,7 @@ use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::{Job, Plan, Planned, Written};
+use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
@@ -42,11 +43,15 @@ const UNPINNED: &str = "in the default store the kubelet may remove images that 
 
 /// The names that an image gets: a tag, and the digest where it was pinned by one.
 fn names(image: &ImageGraph) -> Vec<String> {
-    let reference = &image.image.reference;
+    names_of(&image.image)
+}
+
+fn names_of(image: &Image) -> Vec<String> {
+    let reference = &image.reference;
     let tag = reference.tag().map(|tag| format!("{}:{tag}", reference.name()));
     let digest = reference.digest().map(|digest| format!("{}@{digest}", reference.name()));
     let names: Vec<String> = [tag, digest].into_iter().flatten().collect();
-    if names.is_empty() { vec![reference.at_digest(&image.image.digest).to_string()] } else { names }
+    if names.is_empty() { vec![reference.at_digest(&image.digest).to_string()] } else { names }
 }
 
 fn single(target: &Target) -> Single {
