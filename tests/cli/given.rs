@@ -143,3 +143,33 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
     let named = run(home.path(), &["resolve", image, "--config", "none.toml"]);
     assert!(named.code == 2 && named.stderr.contains("none.toml"), "{}", named.stderr);
 }
+
+#[test]
+fn a_run_that_cannot_be_read_is_in_the_list_with_its_path_and_the_reason() {
+    let home = tempdir().unwrap();
+    let imports = home.path().join("state/imports");
+    fs::create_dir_all(&imports).unwrap();
+    let begun = "{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\"into\":[]}";
+    fs::write(imports.join("000001.jsonl"), format!("{begun}\n")).unwrap();
+    let list = || run(home.path(), &["undo", "--list", "--state", "state"]);
+    assert_eq!(list().code, 0);
+    fs::write(imports.join("000002.jsonl"), format!("{begun}\n{{\"target\":\n")).unwrap();
+    fs::write(imports.join("000003.jsonl"), begun.replace("changes/1", "changes/9") + "\n").unwrap();
+    // Cut off before anything was changed.
+    fs::write(imports.join("000004.jsonl"), &begun[..20]).unwrap();
+    let ran = list();
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stdout.contains("000001  2026-01-01"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("000002  cannot be read") && !ran.stdout.contains("000004"),
+        "{}",
+        ran.stdout
+    );
+    for said in [
+        "2 runs cannot be read",
+        "state/imports/000002.jsonl: its line 2: ",
+        "its format is \"airlift-changes/9\"",
+    ] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+}

@@ -894,6 +894,7 @@ fn take_back(desk: &mut Desk) {
             run: None,
             targets,
             runs: Vec::new(),
+            unread: Vec::new(),
             before: None,
         })),
     ));

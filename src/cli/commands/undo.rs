@@ -40,7 +40,7 @@ impl Args {
 
 /// What became of each name.
 pub(super) fn show(report: &UndoneReport, out: &Printer) {
-    if report.targets.is_empty() && report.runs.is_empty() {
+    if report.targets.is_empty() && report.runs.is_empty() && report.unread.is_empty() {
         out.note("no import that changed a runtime is noted here");
     }
     report.lines().into_iter().for_each(|line| out.line(line));

@@ -15,9 +15,9 @@ use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Result};
 use crate::engine::files::OutFile;
 
-pub(super) use kept::{MOST, leave, named, newest, read_run, runs};
+pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, numbers, prune};
-pub use noted::{Begun, NotedRun, NotedTarget};
+pub use noted::{Begun, NotedRun, NotedTarget, Unread};
 use noted::{FORMAT, Line};
 pub(super) use noted::{Made, Noted, parse, undo_command};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{self, Made, NotedRun, NotedTarget};
+use super::changes::{self, Made, NotedRun, NotedTarget, Unread};
 use super::containerd;
 use super::containerd::names::UndoReport;
 use super::containers_storage;
@@ -53,6 +53,9 @@ pub struct UndoneReport {
     /// The runs that can be taken back, the latest first, where a list was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<NotedRun>,
+    /// Those that cannot be read, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// The last run before this one that changed something.
     #[serde(skip)]
     pub before: Option<NotedRun>,
@@ -85,6 +88,12 @@ impl UndoneReport {
         let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
         let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
         format!("{} {stay}", parts.join(" and "))
+    }
+
+    /// What of a list cannot be read, each with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = String> {
+        let words = |run: &Unread| format!("{}: {}", run.file.display(), text::shown(&run.reason));
+        self.unread.iter().map(words)
     }
 
     /// How to go on where something stays as it is: it is noted still.
@@ -122,6 +131,7 @@ impl UndoneReport {
             lines.push("nothing is left to take back".to_owned());
         }
         lines.extend(self.runs.iter().map(listed));
+        lines.extend(self.unread.iter().map(|run| format!("{}  cannot be read", run.id())));
         lines
     }
 }
@@ -184,13 +194,10 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let (files, history) = (ctx.files.clone(), spec.state.clone());
     let runs = blocking(move || changes::runs(&*files, &history)).await?;
     if spec.list {
-        return Ok(UndoneReport {
-            dry_run: spec.dry_run,
-            run: None,
-            targets: Vec::new(),
-            runs,
-            before: None,
-        });
+        let (files, history) = (ctx.files.clone(), spec.state.clone());
+        let unread = blocking(move || changes::unread(&*files, &history)).await?;
+        let (dry_run, targets) = (spec.dry_run, Vec::new());
+        return Ok(UndoneReport { dry_run, run: None, targets, runs, unread, before: None });
     }
     let file = meant(&spec, &runs, ctx).await?;
     let run = runs.iter().find(|run| run.file == file).cloned();
@@ -230,7 +237,8 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         let (files, history) = (ctx.files.clone(), spec.state.clone());
         blocking(move || changes::leave(&*files, &history, &file, &left)).await?;
     }
-    Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs: Vec::new(), before })
+    let (runs, unread) = (Vec::new(), Vec::new());
+    Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs, unread, before })
 }
 
 /// The file that is meant: the one that was given, or the last run's.

@@ -34,6 +34,7 @@ use super::sign::store::StoreReport;
 use super::sign::{AllowedSigners, Passphrases};
 use crate::domain::expiry::Expiry;
 use crate::domain::probe::MARK;
+use crate::domain::text;
 
 /// A job to be started. Never holds a secret; files are named, not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +350,11 @@ impl JobReport {
                 words: report.kept_words(),
                 hints: report.kept().cloned().chain(report.ways()).collect(),
             }),
+            Self::Undo(report) if !report.unread.is_empty() => Some(Verdict {
+                kind: Kind::Partial,
+                words: format!("{} cannot be read", text::count(report.unread.len() as u64, "run")),
+                hints: report.unreadable().chain([UNREAD.to_owned()]).collect(),
+            }),
             Self::MediaCheck(report) => report.found.as_ref().and_then(spoilt),
             Self::MediaEject(report) if !report.dry_run && !report.synced.holds => Some(Verdict {
                 kind: Kind::Medium,
@@ -361,6 +367,9 @@ impl JobReport {
         }
     }
 }
+
+/// What helps where runs cannot be read.
+const UNREAD: &str = "they are not taken back; a file that is moved away is no run any more";
 
 fn spoilt(found: &Found) -> Option<Verdict> {
     let (all, marks) = (found.spoilt.all(), found.bytes / MARK as u64);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::noted::{Begun, Made, NotedRun, NotedTarget, parse, text};
+use super::noted::{self, Begun, Made, NotedRun, NotedTarget, Unread, parse, text};
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, open_named, read_whole};
@@ -70,6 +70,28 @@ pub(super) fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
 pub(in crate::engine::import) fn read_run(files: &dyn Files, file: &Path) -> Option<(Begun, Vec<Made>)> {
     let bytes = read_whole(open_named(files, file).ok()?, MOST).ok()?;
     parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// The runs that came to note anything and cannot be read, the latest first. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::engine::import) fn unread(files: &dyn Files, history: &Path) -> Result<Vec<Unread>> {
+    let directory = directory_of(history);
+    let mut all = Vec::new();
+    for number in numbers(files, &directory)?.into_iter().rev() {
+        let file = directory.join(format!("{number:06}{SUFFIX}"));
+        let read = |open| read_whole(open, MOST).map_err(|error| error.to_string());
+        let bytes = open_named(files, &file).map_err(|error| error.source.to_string()).and_then(read);
+        let reason = match bytes {
+            // Its first line was cut off, and nothing was changed before that was whole.
+            Ok(bytes) if !bytes.contains(&b'\n') => continue,
+            Ok(bytes) => noted::read(&String::from_utf8_lossy(&bytes)).err(),
+            Err(reason) => Some(reason),
+        };
+        all.extend(reason.map(|reason| Unread { file, reason }));
+    }
+    Ok(all)
 }
 
 /// The runs that are noted, the latest first; what cannot be read is left out. Blocks.

@@ -141,11 +141,33 @@ pub struct NotedRun {
     pub targets: Vec<NotedTarget>,
 }
 
+/// A run whose file says nothing that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    /// The file.
+    pub file: PathBuf,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Unread {
+    /// Its number.
+    pub fn id(&self) -> String {
+        id(&self.file)
+    }
+}
+
+/// The number of a run by its file.
+fn id(file: &Path) -> String {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
+}
+
 impl NotedRun {
     /// Its number, by which `airlift undo` knows it too.
     pub fn id(&self) -> String {
-        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
+        id(&self.file)
     }
 
     /// The command that takes it back, whichever directory of history is the usual one.
@@ -197,14 +219,21 @@ pub(super) fn text(begun: &Begun, all: &[Made]) -> String {
 
 /// What a file says, target by target; nothing where it is none of these. A last line that was cut off changed nothing.
 pub(in crate::engine::import) fn parse(text: &str) -> Option<(Begun, Vec<Made>)> {
+    read(text).ok()
+}
+
+/// The same, or why it is none of these.
+pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
     let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
+    let first = lines.next().ok_or("its first line has no end")?;
+    let begun: Begun = serde_json::from_str(first).map_err(|error| format!("its first line: {error}"))?;
     if begun.format != FORMAT {
-        return None;
+        return Err(format!("its format is {:?}, expected {FORMAT:?}", begun.format));
     }
     let mut all: Vec<Made> = Vec::new();
-    for line in lines {
-        let Line { target, noted } = serde_json::from_str(line).ok()?;
+    for (at, line) in lines.enumerate() {
+        let line = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
+        let Line { target, noted } = line?;
         let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
             all.push(Made::of(target));
             all.len() - 1
@@ -216,5 +245,5 @@ pub(in crate::engine::import) fn parse(text: &str) -> Option<(Begun, Vec<Made>)>
             Noted::Stored(image) => all[at].stored.push(image),
         }
     }
-    Some((begun, all))
+    Ok((begun, all))
 }
