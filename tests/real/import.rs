@@ -447,6 +447,26 @@ async fn r14_a_damaged_layer_is_refused_and_nothing_is_named_after_it_anywhere()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_layout_whose_first_blob_cannot_be_read_leaves_no_directory() {
+    let bundle = everything();
+    for blob in std::fs::read_dir(bundle.dir.join("blobs/sha256")).unwrap().flatten() {
+        // Manifests are read before anything is made.
+        if !std::fs::read(blob.path()).unwrap().starts_with(b"{\"schemaVersion") {
+            bundle.flip(&blob.path());
+        }
+    }
+    let parent = bundle.root.join("there");
+    std::fs::create_dir(&parent).unwrap();
+    for out in ["new/out", "blobs-alone"].map(|name| parent.join(name)) {
+        let only = |spec: &mut ImportSpec| spec.only = vec![PLAIN.parse().unwrap()];
+        let error = bundle.with(&[format!("oci:{}", out.display())], only).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity, "{error}");
+        assert!(!out.exists(), "{}", out.display());
+    }
+    assert_eq!(std::fs::read_dir(&parent).unwrap().count(), 0, "what was there stays, and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keep_going_imports_the_rest_and_says_what_is_missing() {
     let (Some(skopeo), Some(registry)) = (need("skopeo"), DockerRegistry::start()) else { return };
     let bundle = everything();

@@ -98,29 +98,14 @@ fn read_index(job: &Job, dir: &Path) -> Result<LayoutIndex> {
 /// Writes. Blocks.
 pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Result<Written> {
     let mut index = read_index(job, dir)?;
-    let mut store =
-        Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories: Vec::new() };
-    store.sweep()?;
-    store.preflight(images, plan)?;
-    let mut outcomes = Vec::with_capacity(images.len());
-    for (image, planned) in images.iter().zip(plan) {
-        let outcome = match planned.refused() {
-            Some(refused) => refused,
-            None => {
-                let (phase, item, bytes) = (Phase::Import, image.name(), image.bytes());
-                job.ctx.say(Event::Item { phase, item: item.clone(), bytes });
-                match store.image(image) {
-                    Ok(wrote) => {
-                        job.ctx.say(Event::Done { phase, item, bytes });
-                        planned.done(wrote)
-                    }
-                    Err(error) => job.failed(image, error)?,
-                }
-            }
-        };
-        outcomes.push(outcome);
+    let (directories, made) = (Vec::new(), Vec::new());
+    let mut store = Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories, made };
+    let outcomes = store.fill(images, plan);
+    if outcomes.is_err() {
+        // What failed is the news; directories that stay are empty.
+        let _ = directory::remove_empty(&*job.ctx.files, &store.made);
     }
-    store.sync()?;
+    let outcomes = outcomes?;
     for (image, outcome) in images.iter().zip(&outcomes) {
         if outcome.arrived() {
             for entry in entries(image, Aliases::WithDigest) {
@@ -168,9 +153,37 @@ struct Store<'a> {
     written: u64,
     present: u64,
     directories: Vec<PathBuf>,
+    /// Those that were not there before, inner ones first.
+    made: Vec<PathBuf>,
 }
 
 impl Store<'_> {
+    /// All images that are to be written, durable before any name leads to them.
+    fn fill(&mut self, images: &[ImageGraph], plan: &[Planned]) -> Result<Vec<Outcome>> {
+        self.sweep()?;
+        self.preflight(images, plan)?;
+        let mut outcomes = Vec::with_capacity(images.len());
+        for (image, planned) in images.iter().zip(plan) {
+            let outcome = match planned.refused() {
+                Some(refused) => refused,
+                None => {
+                    let (phase, item, bytes) = (Phase::Import, image.name(), image.bytes());
+                    self.job.ctx.say(Event::Item { phase, item: item.clone(), bytes });
+                    match self.image(image) {
+                        Ok(wrote) => {
+                            self.job.ctx.say(Event::Done { phase, item, bytes });
+                            planned.done(wrote)
+                        }
+                        Err(error) => self.job.failed(image, error)?,
+                    }
+                }
+            };
+            outcomes.push(outcome);
+        }
+        self.sync()?;
+        Ok(outcomes)
+    }
+
     /// Removes what a run left that was cut off.
     fn sweep(&self) -> Result<()> {
         let blobs = self.dir.join("blobs");
@@ -233,11 +246,12 @@ impl Store<'_> {
     /// Makes the directory of a blob and notes it, to be synced even if the blob is there: the run that wrote it may
     /// have been cut off before it came to that.
     fn directory(&mut self, node: &Node) -> Result<()> {
-        let mut directory = self.dir.join(node.digest.layout_path());
-        directory.pop();
-        if !self.directories.contains(&directory) {
-            self.job.ctx.files.create_dir(&directory)?;
-            self.directories.push(directory);
+        let mut parent = self.dir.join(node.digest.layout_path());
+        parent.pop();
+        if !self.directories.contains(&parent) {
+            self.made.splice(..0, directory::missing(&*self.job.ctx.files, &parent)?);
+            self.job.ctx.files.create_dir(&parent)?;
+            self.directories.push(parent);
         }
         Ok(())
     }
