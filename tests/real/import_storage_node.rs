@@ -27,6 +27,14 @@ fn undo_gives_a_file_its_former_bytes_back_unless_it_was_changed_since() {
     let ran = import(&node, &conf, &["--only", &node.full(APP)]).code(0);
     let notes = ran.report()["targets"][0]["notes"].to_string();
     assert!(notes.contains("CONTAINERS_STORAGE_CONF is set"), "{notes}");
+    let facts = ran.report()["targets"][0]["facts"].to_string();
+    let way = format!("podman --root {} rmi NAME", node.store().display());
+    assert!(
+        facts.contains("airlift undo leaves what was added here in place") && facts.contains(&way),
+        "{facts}"
+    );
+    let again = import(&node, &conf, &["--only", &node.full(APP)]).code(0).report();
+    assert!(!again["targets"][0]["facts"].to_string().contains("airlift undo"), "nothing was added: {again}");
     let report = node.world.root.write("report.json", &ran.stdout);
     let after = std::fs::read_to_string(&conf).unwrap();
     assert_ne!(after, before);

@@ -207,7 +207,7 @@ pub async fn import(
         written.map_err(|error| stopped(&job, &images, &error))?
     };
     let reports = spec.targets.iter().zip(written);
-    let targets = reports.map(|(target, written)| report(target, &images, written)).collect();
+    let targets = reports.map(|(target, written)| report(target, &images, written, !spec.dry_run)).collect();
     job.meter.finish();
     let document = job.bundle.document();
     let (bundle, name) = (document.id, document.directory());
@@ -293,7 +293,7 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 
-fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetReport {
+fn report(target: &Target, images: &[ImageGraph], written: Written, wrote: bool) -> TargetReport {
     let rows = images.iter().zip(written.outcomes).zip(written.notes);
     let rows = rows.map(|((image, outcome), notes)| ImageReport {
         reference: image.image.reference.clone(),
@@ -302,15 +302,21 @@ fn report(target: &Target, images: &[ImageGraph], written: Written) -> TargetRep
         outcome,
         notes,
     });
+    let images: Vec<ImageReport> = rows.collect();
+    let brought = |image: &ImageReport| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. });
+    let mut facts = written.facts;
+    if wrote && images.iter().any(brought) {
+        facts.extend(target::lasting(target));
+    }
     TargetReport {
         target: target.clone(),
-        images: rows.collect(),
+        images,
         bytes_written: written.written,
         bytes_present: written.present,
         bytes_unpacked: written.unpacked,
         bytes_free: written.free,
         notes: written.general,
-        facts: written.facts,
+        facts,
         changes: written.changes,
         files: written.files,
         proof: written.proof,

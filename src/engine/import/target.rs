@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::index::containerd_name;
+use super::undo::by_hand;
 use super::{
     ImportSpec, Job, Plan, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
     oci_archive, registry,
@@ -91,6 +92,24 @@ pub(super) async fn files(job: &Job, target: &Target) -> Result<(Vec<FileChange>
         Target::ContainersStorage(Some(dir)) => containers_storage::changes(job, dir).await,
         _ => Ok((Vec::new(), Vec::new())),
     }
+}
+
+/// How what was added to a target is removed, where undo leaves it in place.
+pub(super) fn lasting(target: &Target) -> Option<String> {
+    let way = match target {
+        Target::ContainersStorage(Some(dir)) => by_hand(dir),
+        Target::Registry(registry) => {
+            format!(
+                "skopeo delete docker://{}/REPOSITORY:TAG removes a name, where the registry lets it",
+                registry.host
+            )
+        }
+        Target::Layout(dir) => {
+            format!("{} is removed as a directory, where nothing else was put into it", dir.display())
+        }
+        _ => return None,
+    };
+    Some(format!("airlift undo leaves what was added here in place: {way}"))
 }
 
 /// What an image is called in a target; nothing where the target has no name for it.

@@ -23,6 +23,7 @@ use crate::engine::given::check;
 use crate::engine::storage::change::{self, FilesUndone};
 
 pub use error::UndoError;
+pub(super) use error::by_hand;
 
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -126,7 +126,7 @@ fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
 }
 
 /// How images are taken out of an additional store by hand.
-fn by_hand(directory: &Path) -> String {
+pub(in crate::engine::import) fn by_hand(directory: &Path) -> String {
     let root = shell_words(&["--root".to_owned(), directory.display().to_string()]);
     format!("where no container uses it, an image leaves that store with: podman {root} rmi NAME")
 }
