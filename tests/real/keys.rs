@@ -106,7 +106,7 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     assert!(!bundle.join("airlift/signatures").exists());
     assert!(run(&root, &["sign", place], 0).contains("signed by SHA256:"));
     assert!(run(&root, &["sign", place], 0).contains("was signed already"));
-    let two = stock_key(&root, "two", ("rsa", "3072"), "");
+    let two = stock_key(&root, "two", ("ecdsa", "256"), "");
     run(&root, &["sign", place, "--key", two.to_str().unwrap()], 0);
     let signatures: Vec<_> =
         std::fs::read_dir(bundle.join("airlift/signatures")).unwrap().flatten().collect();

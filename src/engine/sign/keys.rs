@@ -3,6 +3,7 @@
 mod error;
 mod generate;
 mod place;
+mod zeros;
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::Read;
@@ -120,7 +121,7 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
         };
         return Err(format(reason.to_owned()).into());
     }
-    let key = PrivateKey::from_openssh(text.as_str()).map_err(|error| format(unread(&error)))?;
+    let key = zeros::read(&text).map_err(|error| format(unread(&error)))?;
     if !key.is_encrypted() {
         return Ok(key);
     }
@@ -131,7 +132,7 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
     let mut secret = passphrases.passphrase(path).map_err(unasked)?;
     let mut wrong = 0;
     loop {
-        match key.decrypt(secret.expose_secret()) {
+        match zeros::decrypt(&key, secret.expose_secret()) {
             Ok(key) => return Ok(key),
             // Its check number differs, before anything is decoded.
             Err(ssh_key::Error::Crypto) => wrong += 1,
@@ -144,11 +145,13 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
     }
 }
 
-/// ssh-key 0.6 cannot hold an ECDSA number with leading zero bytes: half of all P-521 keys, one in 256 of the others.
+/// Of a key with a number that is short all is read but where its cipher has a tag, which no OpenSSH chooses by itself.
 fn unread(error: &ssh_key::Error) -> String {
     match error {
         ssh_key::Error::Encoding(_) => {
-            format!("{error} (damaged, or an ECDSA key with leading zeros, which only --agent can use)")
+            format!(
+                "{error} (damaged, or an ECDSA key under a cipher that cannot be read here: make another one, or use it with --agent)"
+            )
         }
         error => error.to_string(),
     }
@@ -168,7 +171,7 @@ pub fn load_public(path: &Path) -> Result<PublicKey> {
     if !text.contains(PRIVATE) {
         return Ok(PublicKey::from_openssh(text.trim()).map_err(format)?);
     }
-    let public = PrivateKey::from_openssh(text.as_str()).map_err(format)?.public_key().clone();
+    let public = zeros::read(&text).map_err(format)?.public_key().clone();
     // An encrypted file hides its comment; the file beside it has it.
     let beside = suffixed(path, ".pub");
     let named = beside.exists().then(|| load_public(&beside)).and_then(Result::ok);
