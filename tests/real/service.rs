@@ -230,6 +230,73 @@ fn a_root_that_is_none_is_named_and_not_made() {
 }
 
 #[test]
+fn a_root_that_may_not_be_written_is_named_and_left_as_it_was() {
+    let (Some(node), Some(setpriv)) = (node(), need("setpriv")) else { return };
+    if !need_root() {
+        return;
+    }
+    // The tests' own program may lie where nobody else looks.
+    let program = node.world.root.join("airlift");
+    fs::copy(node.world.command().get_program(), &program).unwrap();
+    let readable = Command::new("chmod").args(["-R", "a+rX"]).arg(node.world.root.path()).status().unwrap();
+    assert!(readable.success());
+    let (before, root) = (node.tree(), node.root.to_str().unwrap());
+    for words in
+        [&["--install", "--root", root, node.bundle.to_str().unwrap()][..], &["--uninstall", "--root", root]]
+    {
+        let inner = node.serve(words);
+        let mut command = Command::new(&setpriv);
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(&program);
+        command.args(inner.get_args()).env_clear().current_dir(node.world.root.path());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let said = Ran::of(command).code(2).said();
+        for part in
+            [root, "cannot be the root of a node", "ermission denied", "as a user who may write there"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert_eq!(node.tree(), before);
+}
+
+#[test]
+fn a_port_that_is_taken_and_a_bundle_that_is_gone_are_named_with_the_next_step() {
+    let Some(node) = node() else { return };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let bundle = node.bundle.to_str().unwrap();
+    let said = Ran::of(node.serve(&[bundle, "--listen", &address])).code(15).said();
+    for words in [&format!("cannot listen on {address}"), "another program listens there", "--listen"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    drop(taken);
+    // It goes while it is served: what cannot be read is no other content.
+    let mut command = node.serve(&[bundle, "--listen", &address]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    let address: SocketAddr = address.parse().unwrap();
+    crate::rig::wait_until("it answers", || get(address, "/v2/").is_ok());
+    let manifest = format!("/v2/team/app/manifests/{}", node.image);
+    assert!(get(address, &manifest).unwrap().starts_with("HTTP/1.1 200"));
+    let away = node.bundle.with_file_name("away");
+    fs::rename(&node.bundle, &away).unwrap();
+    let gone = get(address, &manifest).unwrap();
+    assert!(gone.starts_with("HTTP/1.1 500"), "{gone}");
+    assert!(get(address, "/v2/").unwrap().starts_with("HTTP/1.1 200"), "it goes on answering");
+    fs::rename(&away, &node.bundle).unwrap();
+    assert!(get(address, &manifest).unwrap().starts_with("HTTP/1.1 200"), "and has it again");
+    drop(running);
+    let absent = node.root.join("srv/bundles/absent").display().to_string();
+    for words in [
+        &["serve", absent.as_str()][..],
+        &["serve", "--install", "--root", node.root.to_str().unwrap(), &absent],
+    ] {
+        let said = node.world.run(words).code(2).said();
+        assert!(said.contains(&format!("there is no {absent}")) && said.contains("mounted"), "{said}");
+    }
+}
+
+#[test]
 fn the_plan_names_every_file_and_says_where_the_registry_answers_and_what_containerd_takes_to_ask_it() {
     let Some(node) = node() else { return };
     fs::create_dir_all(node.root.join("usr/local/bin")).unwrap();
