@@ -20,7 +20,7 @@ use airlift::engine::sign::keys::NoPassphrase;
 use crate::faulty::{Fault, FaultyFiles};
 use crate::machine::{Mount, files_below, signatures, strace, tampered, under, unfinished};
 use crate::rig::world::{Ran, World};
-use crate::rig::{need, wait_until};
+use crate::rig::{need, need_env, wait_until};
 
 /// The fault at the n-th operation of its kind.
 type Numbered = fn(usize) -> Fault;
@@ -124,6 +124,27 @@ fn r08_a_medium_too_small_is_refused_with_figures_before_the_first_byte() {
         medium.remount("size=64m,nr_inodes=1000");
         assert_completes(&world, options);
     }
+}
+
+#[test]
+fn where_this_program_is_what_does_not_fit_it_may_be_left_out_as_the_refusal_says() {
+    let (Some(program), Some(world)) = (need_env("AIRLIFT_STATIC"), world(&[1 << 20])) else { return };
+    let Some(_medium) = Mount::tmpfs(&world.medium(), "size=16m") else { return };
+    let pack = |more: &[&str]| {
+        let ours = world.command();
+        let mut command = std::process::Command::new(&program);
+        command.env_clear().current_dir(world.root.path());
+        command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.arg("pack").arg(world.reference("team/app:1")).arg("--to").arg(world.medium()).args(more);
+        Ran::of(command)
+    };
+    let said = pack(&[]).code(14).said();
+    assert!(
+        said.contains("--no-tool leaves this program out") && said.contains("nothing was written"),
+        "{said}"
+    );
+    assert_nothing_left(&world, "the program is too large");
+    pack(&["--no-tool"]).code(0);
 }
 
 #[test]

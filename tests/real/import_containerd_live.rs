@@ -109,6 +109,18 @@ fn r02_the_cri_answers_for_every_name_with_the_digests_of_the_bundle() {
 }
 
 #[test]
+fn what_the_proof_tells_of_the_runtime_is_a_warning_in_words() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let mut command = packed.world.command();
+        command.arg("import").arg(&packed.bundle).args(["--into", &containerd.target()]);
+        let said = Ran::of(command).code(0).stderr;
+        let warned = said.lines().find(|line| line.contains("/pause:3.")).unwrap_or_else(|| panic!("{said}"));
+        assert!(warned.starts_with("warning: ") && warned.contains("pack and import it too"), "{warned}");
+    }
+}
+
+#[test]
 fn a_container_runs_from_what_was_unpacked_without_a_network() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
