@@ -274,6 +274,34 @@ fn a_stick_that_is_pulled_from_under_the_resumed_pack_too_is_said_again() {
 }
 
 #[test]
+fn a_command_whose_stick_was_pulled_ends_as_a_fault_of_the_medium_and_goes_on_once_it_is_back() {
+    let Some(journey) = Journey::new() else { return };
+    let Some(stick) = Stick::plug(&journey) else { return };
+    let (medium, said) = (journey.world.medium(), journey.world.root.join("said"));
+    let pack = || {
+        let mut command = journey.world.command();
+        command.args(["pack", "--json", "--no-tool", "--to"]).arg(&medium).args(journey.references());
+        let out = std::fs::File::create(&said).unwrap();
+        command.stdout(out.try_clone().unwrap()).stderr(out);
+        command
+    };
+    journey.line.slow(1_000_000);
+    let mut child = pack().spawn().unwrap();
+    // The first of them has a second file when a layer is on its way.
+    let blobs = journey.bundle().join("blobs/sha256");
+    wait_until("some of it came", || std::fs::read_dir(&blobs).is_ok_and(|all| all.count() > 1));
+    stick.pull();
+    journey.line.fast();
+    let code = child.wait().unwrap().code();
+    let words = std::fs::read_to_string(&said).unwrap();
+    // Whatever the call said that failed: that the medium is gone is the reason.
+    assert!(code == Some(13) && words.contains("does not lead"), "{code:?}: {words}");
+    stick.again();
+    assert!(pack().status().unwrap().success(), "{}", std::fs::read_to_string(&said).unwrap());
+    journey.is_well();
+}
+
+#[test]
 fn a_pack_whose_stick_was_pulled_is_offered_on_the_start_screen_of_the_next_run() {
     let Some(journey) = Journey::new() else { return };
     let Some(stick) = Stick::plug(&journey) else { return };
