@@ -1,6 +1,6 @@
 //! The lock file: which content each reference was resolved to, kept as sorted TOML so that a change shows as a small diff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -204,6 +204,15 @@ impl Lock {
         self
     }
 
+    /// The same without what is not wanted any more.
+    #[must_use]
+    pub fn without(mut self, dropped: &BTreeSet<Reference>) -> Self {
+        self.images.retain(|locked| !dropped.contains(&locked.reference));
+        let names: BTreeSet<String> = dropped.iter().map(ToString::to_string).collect();
+        self.unresolved.retain(|lost| !names.contains(lost));
+        self
+    }
+
     /// What was asked for and is not in here: such a file is not the whole of what was wanted.
     pub fn unresolved(&self) -> &[String] {
         &self.unresolved
@@ -400,6 +409,13 @@ mod tests {
         let failed: Reference = "a:1".parse().unwrap();
         let kept = lock(&[("c:1", 'c')]).keeping(&old, [&failed]);
         assert_eq!(kept, lock(&[("a:1", 'a'), ("c:1", 'c')]));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_goes_from_what_is_held_and_from_what_is_lacking() {
+        let whole = lock(&[("a:1", 'a'), ("b:1", 'b')]).lacking(["docker.io/library/c:1".to_owned()]);
+        let dropped = ["b:1", "c:1", "never:1"].map(|name| name.parse().unwrap()).into();
+        assert_eq!(whole.without(&dropped), lock(&[("a:1", 'a')]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Lock files on disk: read with a cap, written whole or not at all.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Kind, Result};
 use super::store;
 use crate::domain::lock::{Lock, LockError, MAX_LOCK};
+use crate::domain::reference::Reference;
 
 /// Why a lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,17 @@ pub fn write(path: &Path, lock: &Lock, ctx: &JobCtx) -> Result<()> {
         .map_err(|error| LockFileError::Shape { path: path.to_owned(), reason: error.to_string() })?;
     store::write_file(&*ctx.files, &root, &name, text.as_bytes())?;
     Ok(())
+}
+
+/// Writes a lock file anew without these references; where there is none, nothing is to be done. Blocks.
+///
+/// # Errors
+/// [`LockFileError`] or a file error; what was there is there still.
+pub fn leave_out(path: &Path, dropped: &BTreeSet<Reference>, ctx: &JobCtx) -> Result<()> {
+    match read(path, ctx)? {
+        Some(lock) => write(path, &lock.without(dropped), ctx),
+        None => Ok(()),
+    }
 }
 
 fn place(path: &Path) -> Result<(PathBuf, String)> {

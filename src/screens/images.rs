@@ -79,7 +79,7 @@ fn verify(cx: &mut Cx<'_>) {
 /// Takes back the last change of the list.
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
-        cx.model.changed(Place::Images);
+        super::resolve::again(cx.model);
         cx.say(format!("undone: {words}"));
     }
 }
@@ -130,8 +130,9 @@ impl Screen for Images {
             Act::ImagesPlatforms => self.platforms.begin(cx),
             Act::ImagesDetails => self.details(cx),
             Act::ImagesRemove => {
-                let count = cx.model.picked.drop_rows(self.list.row());
-                cx.model.changed(Place::Images);
+                let before = cx.model.picked.images.len();
+                super::resolve::drop_from(self.list.row(), cx);
+                let count = before - cx.model.picked.images.len();
                 let undo = cx.model.key(Act::ImagesUndo);
                 cx.say(format!("{} dropped; {undo} takes that back", words::count(count, "image")));
             }

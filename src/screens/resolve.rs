@@ -6,6 +6,7 @@ mod rows;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub(super) use self::change::{again, drop_from};
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::reference::Reference;
@@ -65,6 +66,7 @@ fn job(model: &Model, images: Images, keep: bool) -> ResolveJob {
 fn standing(picked: &Picked) -> StepState {
     let counts = picked.checked.counts();
     match () {
+        () if picked.images.is_empty() => StepState::Todo,
         () if !picked.is_current() => StepState::Stale,
         () if picked.has_unaccepted() => StepState::Failed,
         () if counts.ok + counts.failed < picked.images.len() => StepState::Todo,
@@ -80,6 +82,10 @@ impl Resolve {
     }
 
     fn retry(cx: &mut Cx<'_>) {
+        // A lock file of another list would be taken for a part of this one.
+        if !cx.model.picked.is_locked() {
+            return start(cx);
+        }
         let references = cx.model.picked.begin_failed();
         let job = job(cx.model, Images { references, ..Images::default() }, true);
         cx.start(Act::Resolve, JobSpec::Resolve(job));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::app::App;
+use super::model::Place;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
@@ -114,6 +115,10 @@ impl App {
 
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
         self.model.note(Level::Fail, &failure.message);
+        if path == self.model.settings.lock_file() {
+            self.model.picked.unwritten();
+            self.model.changed(Place::Images);
+        }
         if self.list_written(path, false) {
             let title = format!("{} was not written", path.display());
             self.todo.dialogs.push(words::failure_page(&title, failure, &self.model.keymap).into());

@@ -101,6 +101,8 @@ pub struct Assembly {
     pub(super) onto: Option<Carrier>,
     /// Why that cannot be taken out.
     pub(super) stays: Option<&'static str>,
+    /// The list that is being planned for, by its revision.
+    pub(super) planning: Option<u64>,
     /// What starts next.
     pub(super) due: Option<Due>,
 }
@@ -122,6 +124,7 @@ impl Default for Assembly {
             made: None,
             onto: None,
             stays: None,
+            planning: None,
             due: None,
         }
     }

@@ -1,6 +1,6 @@
 //! What came of asking for references: filled row by row while a job runs, merged with what earlier ones found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::digest::Digest;
 use crate::domain::lint::Severity;
@@ -197,13 +197,37 @@ impl Outcomes {
         self.by_reference.retain(|_, checked| !matches!(checked, Checked::Running));
     }
 
-    fn add(&mut self, image: Box<ImageView>) {
-        for (digest, size) in &image.contents {
-            if self.blobs.insert(digest.clone(), *size).is_none() {
-                self.bytes = self.bytes.saturating_add(*size);
+    /// These are not on the list any more: nothing of them is counted. Gives those back that failed.
+    pub fn forget(&mut self, gone: &BTreeSet<String>) -> Vec<(String, Checked)> {
+        let taken = gone.iter().filter_map(|reference| self.by_reference.remove_entry(reference));
+        let failed = taken.filter(|(_, checked)| matches!(checked, Checked::Failed(_))).collect();
+        self.blobs.clear();
+        self.bytes = 0;
+        for checked in self.by_reference.values() {
+            if let Checked::Ok(image) = checked {
+                count(image, &mut self.blobs, &mut self.bytes);
             }
         }
+        failed
+    }
+
+    /// One that failed is on the list again.
+    pub fn put_back(&mut self, reference: &str, failed: Checked) {
+        self.by_reference.insert(reference.to_owned(), failed);
+    }
+
+    fn add(&mut self, image: Box<ImageView>) {
+        count(&image, &mut self.blobs, &mut self.bytes);
         self.by_reference.insert(image.reference.to_string(), Checked::Ok(image));
+    }
+}
+
+/// Counts the blobs of an image, each once.
+fn count(image: &ImageView, blobs: &mut HashMap<Digest, u64>, bytes: &mut u64) {
+    for (digest, size) in &image.contents {
+        if blobs.insert(digest.clone(), *size).is_none() {
+            *bytes = bytes.saturating_add(*size);
+        }
     }
 }
 

@@ -14,6 +14,9 @@ use crate::failure::Failure;
 /// A job was asked for.
 pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
     model.note(Level::Info, format!("started: {}", model.settings.shell(spec)));
+    if act == Act::AssembleSpace {
+        model.assembly.planning = Some(model.picked.revision());
+    }
     model.job = Some(JobState {
         id: None,
         act,

@@ -1,5 +1,6 @@
 //! What the workstation is told and what it asks for: the only ways in and out of its state.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -225,6 +226,8 @@ pub enum Effect {
     Save(PathBuf, String),
     /// Give a file another name beside it, whatever is in it; before it is written anew.
     Aside(PathBuf),
+    /// Write a lock file anew without these references.
+    LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.
     SaveNew(Vec<(PathBuf, String)>),
     /// Put text into the terminal's clipboard.

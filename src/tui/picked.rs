@@ -3,7 +3,7 @@
 mod asked;
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 
 use super::checked::Outcomes;
@@ -52,6 +52,10 @@ pub struct Picked {
     pub totals: Option<ResolveTotals>,
     /// The list that was asked for last, which is what the lock file is about.
     asked: Option<Basis>,
+    /// Whether the lock file holds what came of asking, and nothing else.
+    locked: bool,
+    /// What failed of that and was taken off the list since, by full reference.
+    dropped: BTreeMap<String, Checked>,
     /// Whether that is the list as it is, and at which revision this was found.
     current: Cell<Option<(u64, bool)>>,
     /// References that failed and are gone on without.
@@ -189,6 +193,7 @@ impl Picked {
         let (words, images) = self.history.pop_back()?;
         self.images = images;
         self.changed();
+        self.come_back();
         Some(words)
     }
 

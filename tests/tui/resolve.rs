@@ -472,10 +472,81 @@ fn what_failed_is_taken_off_the_list_and_comes_back() {
     let screen = desk.keys("D").screen();
     assert!(screen.contains("off the list: registry.example.com"), "{screen}");
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
-    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
     desk.keys("u");
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n{APP}\n"));
     assert!(desk.app.model.picked.is_current(), "the list is the one that was verified");
+    assert!(desk.app.model.picked.has_unaccepted(), "what failed has failed still");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Failed);
+    desk.effects.clear();
+    desk.keys("r");
+    let (job, _) = started(&mut desk);
+    assert_eq!((job.images.references, job.keep), (vec![APP.to_owned()], true));
+}
+
+/// What lock files were asked to lose since this was asked last.
+fn left_out(desk: &mut Desk) -> Vec<String> {
+    let effects = std::mem::take(&mut desk.effects).into_iter();
+    let lock = "/home/op/.local/share/airlift/work/images.lock";
+    let dropped = effects.filter_map(|effect| match effect {
+        Effect::LeaveOut(path, dropped) if path.to_str() == Some(lock) => Some(dropped),
+        _ => None,
+    });
+    dropped.flatten().map(|reference| reference.to_string()).collect()
+}
+
+#[test]
+fn what_is_dropped_leaves_the_others_verified_and_the_lock_file() {
+    let mut desk = one_failed();
+    desk.effects.clear();
+    desk.keys("D");
+    assert_eq!(left_out(&mut desk), [APP]);
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    assert_eq!(desk.app.model.picked.totals.map(|totals| totals.images), Some(2));
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("2 verified   120 MB to carry, each blob once"), "{screen}");
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Media);
+    // One that was resolved goes from the sums, too; brought back, it has to be asked for.
+    desk.keys("1 D 2");
+    assert_eq!(left_out(&mut desk), [ETCD]);
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    assert!(desk.screen().contains("1 verified   60.0 MB to carry"), "{}", desk.screen());
+    desk.keys("u");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    // Nothing is verified of an empty list.
+    desk.keys("a D");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+}
+
+#[test]
+fn a_lock_file_that_cannot_be_written_anew_has_the_list_verified_again() {
+    let mut desk = one_failed();
+    desk.keys("D 1");
+    let lock = desk.app.model.settings.lock_file();
+    let failure = Failure::new(Kind::Space, "cannot write images.lock: disk full".to_owned());
+    desk.tell(Msg::Found(Found::NotSaved(lock, failure)));
+    assert!(desk.screen().contains("disk full"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert!(!desk.app.model.picked.is_current());
+}
+
+#[test]
+fn a_part_is_asked_for_again_only_where_the_lock_file_holds_the_rest() {
+    // What was resolved came to no lock file: the one there is may be of another list.
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    ended(&mut desk, report(vec![], vec![miss(ETCD), miss(NGINX), miss(APP)], vec![]));
+    desk.effects.clear();
+    desk.keys("r");
+    let (job, _) = started(&mut desk);
+    assert!(!job.keep && job.images.references.is_empty(), "{job:?}");
+    said(&mut desk, [item(ETCD), failed(APP)]);
+    let failure = Failure::new(Kind::Space, "cannot write images.lock: disk full".to_owned());
+    ended(&mut desk, Ended::Failed(failure));
+    desk.keys("Esc r");
+    let (job, _) = started(&mut desk);
+    assert!(!job.keep && job.images.references.is_empty(), "{job:?}");
 }
 
 #[test]

@@ -1,15 +1,41 @@
 //! What Verify changes on the list: another reference in the place of one, references that go, and digests beside tags.
 
-use super::Resolve;
+use super::{Resolve, standing};
 use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::selection::Request;
 use crate::domain::text;
 use crate::screens::images::named;
 use crate::tui::checked::Checked;
-use crate::tui::model::Place;
+use crate::tui::model::{Model, Place};
+use crate::tui::msg::Effect;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
+
+/// Takes the marked references off the list, or this row where none is marked; the others stay verified where they are.
+pub(in crate::screens) fn drop_from(row: Option<usize>, cx: &mut Cx<'_>) {
+    // What runs, or is about to, asks for the list as it was.
+    if cx.busy() {
+        cx.model.picked.drop_rows(row);
+        return cx.model.changed(Place::Images);
+    }
+    let gone = cx.model.picked.drop_asked(row);
+    if gone.is_empty() || cx.model.picked.images.is_empty() {
+        return cx.model.changed(Place::Images);
+    }
+    cx.effect(Effect::LeaveOut(cx.model.settings.lock_file(), gone));
+    again(cx.model);
+}
+
+/// The list is another one: it is to be verified, but where it is one again that was.
+pub(in crate::screens) fn again(model: &mut Model) {
+    if !(model.picked.is_locked() && model.picked.is_current()) {
+        return model.changed(Place::Images);
+    }
+    let state = standing(&model.picked);
+    model.set_state(Place::Resolve, state);
+    model.changed(Place::Resolve);
+}
 
 impl Resolve {
     /// Asks what is to stand in the place of the row.
@@ -62,8 +88,7 @@ impl Resolve {
             (0, Some(name)) => text::middle(&name, 46).into_owned(),
             (marked, _) => words::count(marked, "marked reference"),
         };
-        picked.drop_rows(self.row());
-        cx.model.changed(Place::Images);
+        drop_from(self.row(), cx);
         let undo = cx.model.key(Act::ResolveUndo);
         cx.say(format!("off the list: {what}; {undo} brings it back"));
     }

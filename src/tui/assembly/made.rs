@@ -107,7 +107,9 @@ impl Model {
         self.test_ended(job.ended.as_ref());
         let JobSpec::Pack(spec) = &job.spec else { return };
         if spec.dry_run {
-            self.assembly.plan = planned(spec, job.ended);
+            // The list may have lost images meanwhile, and with it the lock file.
+            let holds = self.assembly.planning.take() == Some(self.picked.revision());
+            self.assembly.plan = planned(spec, job.ended).filter(|_| holds);
             return;
         }
         // What is resumed is what was planned before.

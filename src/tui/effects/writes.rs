@@ -1,6 +1,6 @@
 //! Writes small files one after the other, so that the last text of a file is the one that stays; each outcome is a message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +11,11 @@ use tokio::sync::oneshot;
 
 use super::off;
 use crate::domain::bundle::MANIFEST;
+use crate::domain::reference::Reference;
+use crate::engine::ctx::JobCtx;
 use crate::engine::error::Kind;
 use crate::engine::files::{FileResult, Files, Held};
+use crate::engine::lockfile;
 use crate::engine::store;
 use crate::failure::Failure;
 use crate::tui::msg::{Found, Level, Msg};
@@ -28,6 +31,8 @@ enum Write {
     List(PathBuf, String),
     /// A file gets another name.
     Aside(PathBuf),
+    /// A lock file is written anew without these references.
+    LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Files are written where none of them is there.
     New(Vec<(PathBuf, String)>),
     /// Everything before this is written; but for the files here, each with what kept it from that.
@@ -63,6 +68,11 @@ impl Writes {
     /// A file is to be kept beside the one that takes its place.
     pub(super) fn aside(&self, path: PathBuf) {
         let _ = self.0.send(Write::Aside(path));
+    }
+
+    /// A lock file is to be written anew without these references.
+    pub(super) fn leave_out(&self, lock: PathBuf, dropped: BTreeSet<Reference>) {
+        let _ = self.0.send(Write::LeaveOut(lock, dropped));
     }
 
     /// Files are to be written where none of them is there.
@@ -107,6 +117,7 @@ impl Writer {
                 Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
                 Write::List(path, text) => self.write_list(&path, &text).await,
                 Write::Aside(path) => self.keep_beside(&path).await,
+                Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
         }
@@ -189,6 +200,17 @@ impl Writer {
         Wrote::All
     }
 
+    /// Writes a lock file anew and tells of it. The next job over the list writes it again: what failed is told, not kept.
+    async fn leave_out(&self, lock: PathBuf, dropped: BTreeSet<Reference>) {
+        let ctx = JobCtx { files: Arc::clone(&self.files), ..JobCtx::silent() };
+        let place = lock.clone();
+        let written = off(move || lockfile::leave_out(&place, &dropped, &ctx).map_err(Failure::from)).await;
+        self.say(match written.and_then(|done| done) {
+            Ok(()) => Found::Saved(lock),
+            Err(failure) => Found::NotSaved(lock, failure),
+        });
+    }
+
     fn say(&self, found: Found) {
         let _ = self.tell.send(Msg::Found(found));
     }
@@ -259,6 +281,7 @@ fn around(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lock::Lock;
     use crate::engine::files::RealFiles;
 
     #[tokio::test]
@@ -345,6 +368,27 @@ mod tests {
         }
         writes.new_ones(vec![(dir.path().join("report.txt"), "mine".to_owned())]);
         assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+    }
+
+    #[tokio::test]
+    async fn a_lock_file_loses_what_was_dropped_and_one_that_cannot_be_read_is_told_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, ctx) = (dir.path().join("images.lock"), JobCtx::silent());
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let dropped: BTreeSet<Reference> = ["gone:1".parse().unwrap()].into();
+        let lacking =
+            Lock::default().lacking(["docker.io/library/gone:1".into(), "docker.io/library/b:1".into()]);
+        lockfile::write(&path, &lacking, &ctx).unwrap();
+        writes.leave_out(path.clone(), dropped.clone());
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(saved))) if saved == path));
+        let left = lockfile::read(&path, &ctx).unwrap().unwrap();
+        assert_eq!(left.unresolved(), ["docker.io/library/b:1"]);
+        std::fs::write(&path, "damaged").unwrap();
+        writes.leave_out(path.clone(), dropped);
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(lost, _))) if lost == path));
+        assert!(writes.all().await.is_empty());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "damaged");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use super::{Basis, Checked, Picked};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::domain::lint::lint;
+use crate::domain::reference::Reference;
 use crate::domain::selection::Request;
 use crate::engine::resolve::ResolveReport;
 
@@ -35,8 +36,59 @@ impl Picked {
     pub fn begin_all(&mut self) {
         self.asked = Some(self.basis());
         self.current.set(None);
+        self.locked = false;
         self.without.clear();
+        self.dropped.clear();
         self.checked.begin_all();
+    }
+
+    /// Whether the lock file is about what was asked for, so that a part of it can be asked for again.
+    pub const fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// Takes the marked rows off the list, or this one where none is marked. Where the rest of the list stays verified
+    /// by that, these are the references that the lock file has to lose.
+    pub fn drop_asked(&mut self, row: Option<usize>) -> BTreeSet<Reference> {
+        let stands = self.locked && self.is_current();
+        let mut gone: BTreeSet<Reference> = self.references().into_iter().collect();
+        if self.drop_rows(row) == 0 || !stands {
+            return BTreeSet::new();
+        }
+        let stays = self.references();
+        gone.retain(|reference| !stays.contains(reference));
+        let names: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
+        self.without.retain(|reference| !names.contains(reference));
+        let failed = self.checked.forget(&names);
+        self.dropped.extend(failed);
+        self.asked = Some(self.basis());
+        self.current.set(None);
+        self.sum();
+        gone
+    }
+
+    /// What failed, was taken off the list and is on it again has failed still; a lock file does not speak of it.
+    pub(super) fn come_back(&mut self) {
+        let Some(asked) = self.asked.as_ref().filter(|_| self.locked) else { return };
+        let now = self.basis();
+        let back: Vec<&String> = now.references.difference(&asked.references).collect();
+        let known = back.iter().all(|reference| self.dropped.contains_key(*reference));
+        if now.platforms != asked.platforms || !known || !asked.references.is_subset(&now.references) {
+            return;
+        }
+        for reference in back {
+            if let Some(failed) = self.dropped.remove(reference) {
+                self.checked.put_back(reference, failed);
+            }
+        }
+        self.asked = Some(now);
+        self.current.set(None);
+    }
+
+    /// Sums up all of the list, once it is resolved.
+    fn sum(&mut self) {
+        let counts = self.checked.counts();
+        self.totals = (self.is_current() && counts.ok == self.images.len()).then(|| self.checked.totals());
     }
 
     /// What failed is asked for again; the rows of it.
@@ -53,8 +105,9 @@ impl Picked {
     /// Takes over what came of asking; the findings are exact now.
     pub fn finish(&mut self, report: &ResolveReport) {
         self.checked.finish(report);
-        let counts = self.checked.counts();
-        self.totals = (self.is_current() && counts.ok == self.images.len()).then(|| self.checked.totals());
+        // Of nothing no lock file is written.
+        self.locked |= !report.images.is_empty();
+        self.sum();
         for image in &mut self.images {
             if let Some(Checked::Ok(view)) = self.checked.get(&image.request.reference.to_string()) {
                 image.findings.clone_from(&view.findings);
@@ -62,9 +115,10 @@ impl Picked {
         }
     }
 
-    /// The list could not be written: what a job reads is not known to be it.
+    /// The list or its lock file could not be written: what a job reads is not known to be it.
     pub fn unwritten(&mut self) {
         self.asked = None;
+        self.locked = false;
     }
 
     /// Goes on without what failed.
