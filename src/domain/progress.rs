@@ -34,6 +34,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// What its items are.
+    pub const fn units(self) -> &'static str {
+        match self {
+            Self::ReadBack | Self::Verify => "files",
+            Self::Resolve => "references",
+            Self::Fetch => "blobs",
+            Self::Import => "images",
+            Self::Probe | Self::Write | Self::Flush | Self::Sign | Self::Unpack | Self::Prove => "items",
+        }
+    }
+
     /// The word for it, as in JSON.
     pub const fn name(self) -> &'static str {
         match self {

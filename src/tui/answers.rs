@@ -60,6 +60,7 @@ impl App {
                     self.say(words);
                 }
             }
+            Found::PublicKey(..) | Found::AgentKeys(_) => self.model.key_found(found),
             Found::Node(places, node, free) => self.model.gap.import.found(places, node.clone(), free),
             Found::Noted(runs) => self.model.gap.import.noted.clone_from(runs),
             Found::Entries(directory, entries) => {
@@ -110,7 +111,12 @@ impl App {
             self.model.assembly.due.take_if(|due| due.job.to == *path);
         }
         self.model.note(Level::Fail, &failure.message);
-        self.todo.dialogs.push(words::failure_page("That did not work", failure, &self.model.keymap).into());
+        // The job that needs it says so itself.
+        if self.model.ask_key().as_ref() == Some(query) {
+            return self.say(&failure.message);
+        }
+        let page = words::failure_page("That did not work", failure, &self.model.keymap);
+        self.todo.dialogs.push(page.into());
     }
 
     fn not_saved(&mut self, path: &Path, failure: &Failure) {

@@ -57,6 +57,15 @@ pub(super) struct Due {
     pub(super) from_nothing: bool,
 }
 
+/// How fast a fetch was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Bytes a second.
+    pub bytes: u64,
+    /// Whether that was of few bytes, in which each request counts for more than the line does.
+    pub rough: bool,
+}
+
 /// How fast a medium was in its test.
 #[derive(Clone, Debug)]
 pub struct Tested {
@@ -91,8 +100,12 @@ pub struct Assembly {
     pub plan: Option<Plan>,
     /// The last run, as long as it is about what is chosen now.
     pub run: Option<Run>,
-    /// Bytes a second that the last fetch came with.
-    pub rate: Option<u64>,
+    /// How fast the last fetch was.
+    pub rate: Option<Rate>,
+    /// The bundle that a pack goes on with which was cut off, as in `web-42`, and its bytes.
+    pub(super) resumes: Option<(String, u64)>,
+    /// Who signs that, where the public half is not known yet.
+    pub(super) sought: Option<SignerSpec>,
     /// The last test of a medium.
     pub tested: Option<Tested>,
     /// What was made last.
@@ -120,6 +133,8 @@ impl Default for Assembly {
             plan: None,
             run: None,
             rate: None,
+            resumes: None,
+            sought: None,
             tested: None,
             made: None,
             onto: None,
@@ -136,10 +151,16 @@ impl Assembly {
         self.due = None;
         self.plan = None;
         self.run = None;
+        self.resumes = None;
     }
 }
 
 impl Model {
+    /// This one signs from now on; nothing is the default key.
+    pub fn choose_key(&mut self, key: Option<ChosenKey>) {
+        (self.assembly.key, self.assembly.sought) = (key, None);
+    }
+
     /// Goes to another place from now on.
     pub fn choose_destination(&mut self, to: Option<Destination>) {
         if self.assembly.to != to {
@@ -155,7 +176,7 @@ impl Model {
         // With the list beside the lock, what did not resolve is tried once more and recorded as missing.
         let list = Source::List(self.settings.list_file());
         let sources = if self.unresolved() > 0 { vec![list] } else { Vec::new() };
-        let key = assembly.key.as_ref().map(|key| key.signer.clone());
+        let key = assembly.key.as_ref().map(|key| &key.signer).or(assembly.sought.as_ref()).cloned();
         Some(PackJob {
             images: Images { sources, signatures: true, ..Images::default() },
             lock: Some(self.settings.lock_file()),
@@ -225,11 +246,16 @@ impl Model {
 
     /// Whether there is a key to sign with.
     pub fn has_key(&self) -> bool {
-        self.assembly.key.is_some() || self.host.as_ref().is_none_or(|host| host.key.is_some())
+        self.assembly.key.is_some()
+            || self.assembly.sought.is_some()
+            || self.host.as_ref().is_none_or(|host| host.key.is_some())
     }
 
     /// Fingerprint of the key that signs, and where it is.
     pub fn key_facts(&self) -> Option<(String, String)> {
+        if self.assembly.sought.is_some() {
+            return None;
+        }
         if let Some(ChosenKey { signer, public }) = &self.assembly.key {
             let place = match signer {
                 SignerSpec::Key(path) => path.display().to_string(),

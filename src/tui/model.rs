@@ -318,7 +318,9 @@ impl Model {
 
     /// The tail of the signing key's id, for the header.
     pub fn key_words(&self) -> String {
-        let default = || Some(&self.host.as_ref()?.key.as_ref()?.id);
+        // While it is looked for whose key that is, no other one is named.
+        let sought = self.assembly.sought.is_some();
+        let default = || Some(&self.host.as_ref().filter(|_| !sought)?.key.as_ref()?.id);
         let id = self.assembly.key.as_ref().map(|key| &key.public.key_id).or_else(default);
         id.map_or_else(String::new, |id| format!("key {}", id.chars().take(4).collect::<String>()))
     }

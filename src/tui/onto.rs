@@ -36,6 +36,7 @@ impl App {
         }
         if due.resumed || is_back(&self.model, &due, place) {
             self.model.adopt(&due.job, place);
+            self.todo.effects.extend(self.model.ask_key().map(Effect::Ask));
         }
         self.model.assembly.onto = Some(place.carrier());
         self.model.assembly.stays = stays(place);

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::assembly::ChosenKey;
 use super::effects::off;
 use super::medium::Chosen;
 use super::model::{Model, Settings};
+use super::msg::{Found, Query};
 use crate::domain::bundle::directory;
 use crate::domain::text;
 use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
 use crate::engine::ctx::JobCtx;
 use crate::engine::jobs::record::{InterruptedJob, interrupted};
 use crate::engine::media;
+use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
 use crate::failure::Failure;
 
@@ -136,8 +139,10 @@ impl Model {
 
     /// Chooses everything as a pack has it that is to be gone on with; its destination was just looked at.
     pub fn adopt(&mut self, job: &PackJob, place: &media::Place) {
-        let directory = || Chosen { path: job.to.clone(), ..Chosen::directory(place) };
-        self.choose(self.carrier_of(&job.to).unwrap_or_else(directory));
+        let typed = || Chosen { path: job.to.clone(), ..Chosen::directory(place) };
+        self.choose(self.carrier_of(&job.to).unwrap_or_else(typed));
+        let progress = self.cut_of(job).and_then(Cut::progress);
+        let resumes = progress.map(|left| (directory(&left.name, left.serial), left.bytes.total));
         let default_key = job.signer == SignerSpec::Key(self.settings.paths.key());
         let assembly = &mut self.assembly;
         assembly.outdate();
@@ -147,6 +152,43 @@ impl Model {
         if default_key || assembly.key.as_ref().is_some_and(|key| key.signer != job.signer) {
             assembly.key = None;
         }
+        assembly.sought = (!default_key && assembly.key.is_none()).then(|| job.signer.clone());
+        assembly.resumes = resumes;
+    }
+
+    /// What is to be asked for the key of a pack that was gone on with.
+    pub(super) fn ask_key(&self) -> Option<Query> {
+        Some(match self.assembly.sought.as_ref()? {
+            SignerSpec::Key(path) => Query::PublicKey(path.clone()),
+            SignerSpec::Agent(_) => Query::AgentKeys,
+        })
+    }
+
+    /// The key of a pack that was gone on with may have been found.
+    pub(super) fn key_found(&mut self, found: &Found) {
+        let public = match (&self.assembly.sought, found) {
+            (Some(SignerSpec::Key(file)), Found::PublicKey(path, public)) if file == path => Some(&**public),
+            (Some(SignerSpec::Agent(which)), Found::AgentKeys(Ok(held))) => {
+                let is_it = |key: &&KeyReport| match which {
+                    Some(name) => {
+                        [&key.fingerprint, &key.key_id].contains(&name) || key.public.ends_with(name)
+                    }
+                    None => held.len() == 1,
+                };
+                held.iter().find(is_it)
+            }
+            _ => None,
+        };
+        if let Some(public) = public.cloned()
+            && let Some(signer) = self.assembly.sought.take()
+        {
+            self.assembly.key = Some(ChosenKey { signer, public });
+        }
+    }
+
+    /// The bundle that is gone on with, as in `web-42`, and its bytes.
+    pub fn resumes(&self) -> Option<(&str, u64)> {
+        self.assembly.resumes.as_ref().map(|(name, bytes)| (name.as_str(), *bytes))
     }
 
     /// The medium that a directory lies on, where it is one that can be chosen.

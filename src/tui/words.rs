@@ -10,6 +10,7 @@ use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
+use crate::domain::lint::Rule;
 use crate::domain::text;
 use crate::failure::Failure;
 
@@ -73,6 +74,22 @@ pub fn added(added: &Added) -> String {
         words.push_str(&format!(", {} refused", count(added.refused.len(), "line")));
     }
     words
+}
+
+/// What it is to write a digest beside a tag: what that gives, what it costs, and where it is right.
+pub const PINNING: [&str; 3] = [
+    "A digest gives the same content everywhere and for ever, whatever its tag names later.",
+    "It costs the tag: runtimes ignore it beside a digest, so a pod that names only the tag does not find the image.",
+    "Pin where the pods name the digest, too. This bundle is exact without it: its lock file holds each tag to the digest that was verified.",
+];
+
+/// How the fix of a finding is called; nobody has to pin.
+pub const fn fix(rule: Rule) -> &'static str {
+    match rule {
+        Rule::NoDigest | Rule::DefaultTag | Rule::MutableTag => "pinned",
+        Rule::TagAndDigest => "the same",
+        _ => "better",
+    }
 }
 
 /// Asks for references, a line at a time or pasted.

@@ -86,7 +86,7 @@ fn pieces(view: &PhaseView, at: Duration, standing: Standing) -> Vec<(String, Ro
         pieces.push((format!("at {}", amount(view.shown, view.bytes)), Role::Text));
     }
     if view.items > 0 && !view.finished {
-        pieces.push((format!("{}/{} items", view.items_done, view.items), Role::Text));
+        pieces.push((format!("{}/{} {}", view.items_done, view.items, view.phase.units()), Role::Text));
     }
     if view.retries > 0 {
         let word = if view.retries == 1 { "retry" } else { "retries" };
@@ -190,22 +190,22 @@ mod tests {
         let phase = Phase::ReadBack;
         let mut job = JobView::default();
         job.apply(&Event::Started { phase, items: 10, bytes: 10_000_000_000 }, s(0));
-        assert_eq!(words(&job, 1, Standing::Running), " 0 % | 0 B/10.0 GB | 0 B/s | 0/10 items");
+        assert_eq!(words(&job, 1, Standing::Running), " 0 % | 0 B/10.0 GB | 0 B/s | 0/10 files");
         for second in 1..=20 {
             job.apply(&Event::Bytes { phase, done: second * 100_000_000 }, s(second));
         }
         assert_eq!(
             words(&job, 20, Standing::Running),
-            "20 % | 2.0/10.0 GB | 100 MB/s | ETA 1:20 | avg 100 MB/s | 0/10 items"
+            "20 % | 2.0/10.0 GB | 100 MB/s | ETA 1:20 | avg 100 MB/s | 0/10 files"
         );
         assert_eq!(
             words(&job, 32, Standing::Running),
-            "20 % | 2.0/10.0 GB | ! stalled 12 s | avg 62.5 MB/s | 0/10 items"
+            "20 % | 2.0/10.0 GB | ! stalled 12 s | avg 62.5 MB/s | 0/10 files"
         );
-        assert_eq!(words(&job, 32, Standing::Failed), "x FAILED | at 2.0/10.0 GB | 0/10 items");
-        assert_eq!(words(&job, 32, Standing::Stopped), "! stopped | at 2.0/10.0 GB | 0/10 items");
+        assert_eq!(words(&job, 32, Standing::Failed), "x FAILED | at 2.0/10.0 GB | 0/10 files");
+        assert_eq!(words(&job, 32, Standing::Stopped), "! stopped | at 2.0/10.0 GB | 0/10 files");
         job.apply(&Event::Paused { paused: true }, s(32));
-        assert_eq!(words(&job, 60, Standing::Running), "20 % | 2.0/10.0 GB | ! paused | 0/10 items");
+        assert_eq!(words(&job, 60, Standing::Running), "20 % | 2.0/10.0 GB | ! paused | 0/10 files");
         job.apply(&Event::Paused { paused: false }, s(60));
         job.apply(&Event::Bytes { phase, done: 10_000_000_000 }, s(128));
         assert!(words(&job, 128, Standing::Running).starts_with("99 % | 10.0/10.0 GB"));

@@ -11,6 +11,7 @@ use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
+use airlift::tui::assembly::Rate;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
@@ -81,7 +82,7 @@ fn view_until(last: Phase) -> JobView {
         (Phase::ReadBack, SIZE, 700),
         (Phase::Sign, 0, 1),
     ] {
-        say(&mut view, Event::Started { phase, items: if bytes > 0 { 41 } else { 0 }, bytes }, 0);
+        say(&mut view, Event::Started { phase, items: if bytes > 0 { 30 } else { 0 }, bytes }, 0);
         let beside = (phase == Phase::Fetch).then_some(Phase::Write);
         if let Some(phase) = beside {
             say(&mut view, Event::Started { phase, items: 0, bytes }, 0);
@@ -185,8 +186,41 @@ fn the_same_images_again_and_a_program_that_stays_behind_are_foreseen() {
 fn the_time_is_told_once_a_rate_was_measured() {
     let mut desk = planned();
     assert!(!desk.screen().contains("about"));
-    desk.app.model.assembly.rate = Some(41_000_000);
+    assert!(
+        desk.screen().contains("not known: no rate of this medium yet; t on Media measures it"),
+        "{}",
+        desk.screen()
+    );
+    desk.app.model.assembly.rate = Some(Rate { bytes: 41_000_000, rough: false });
     assert!(desk.screen().contains("about 24 min at 41.0 MB/s, as measured last time"));
+}
+
+/// A pack of which so many megabytes were fetched in ten seconds, and the rate that is known then.
+fn rate_of(megabytes: u64, desk: &mut Desk) -> Option<Rate> {
+    desk.wait(10).effects.clear();
+    desk.keys("Enter Right Enter");
+    begun(desk);
+    let (mut view, phase) = (JobView::default(), Phase::Fetch);
+    let bytes = megabytes * 1_000_000;
+    view.apply(&Event::Started { phase, items: 1, bytes }, s(0));
+    view.apply(&Event::Bytes { phase, done: bytes }, s(10));
+    view.apply(&Event::Finished { phase }, s(10));
+    let id = desk.job();
+    desk.tell(Msg::Job(id, std::sync::Arc::new(view))).tell(Msg::Ended(id, Ended::Cancelled));
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan()))));
+    desk.app.model.assembly.rate
+}
+
+#[test]
+fn a_small_pack_tells_a_rough_rate_until_a_larger_one_tells_a_better_one() {
+    let mut desk = planned();
+    assert_eq!(rate_of(0, &mut desk), None);
+    let rough = Some(Rate { bytes: 400_000, rough: true });
+    assert_eq!(rate_of(4, &mut desk), rough);
+    assert!(desk.screen().contains("at 400 kB/s, as a small pack was fetched"), "{}", desk.screen());
+    assert_eq!(rate_of(400, &mut desk), Some(Rate { bytes: 40_000_000, rough: false }));
+    assert_eq!(rate_of(4, &mut desk), Some(Rate { bytes: 40_000_000, rough: false }));
 }
 
 #[test]
@@ -200,7 +234,14 @@ fn where_rows_are_few_the_whole_plan_can_be_read_and_a_run_keeps_what_matters() 
         desk.keys("Down");
         seen.push_str(&small(&mut desk));
     }
-    for words in ["serial 42", "3 images = 41", "read back", "program", "row 11 of 11", "Enter starts"] {
+    for words in [
+        "serial 42",
+        "3 images = 41 blobs in 63 files",
+        "read back",
+        "program",
+        "row 11 of 11",
+        "Enter starts",
+    ] {
         assert!(seen.contains(words), "{words}: {seen}");
     }
     let mut desk = under_way();
@@ -500,7 +541,7 @@ fn done_is_said_only_at_the_end_and_enter_leads_to_the_report() {
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
     insta::assert_snapshot!(desk.picture());
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Ok);
-    assert_eq!(desk.app.model.assembly.rate, Some(40_800_000));
+    assert_eq!(desk.app.model.assembly.rate, Some(Rate { bytes: 40_800_000, rough: false }));
     desk.keys("r");
     assert!(desk.screen().contains("nothing failed"));
     desk.keys("Enter");

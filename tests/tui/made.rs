@@ -113,6 +113,7 @@ pub(crate) fn plan() -> PlanReport {
             file_system: "vfat",
             free: Some(118_000_000_000),
             split: 2,
+            layers: 30,
             files: 63,
             to_write: 61_200_000_000,
             program: 32_100_000,

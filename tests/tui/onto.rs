@@ -7,7 +7,8 @@ use airlift::domain::carrier::Carrier;
 use airlift::domain::media::Medium;
 use airlift::engine::error::Kind;
 use airlift::engine::media::MediaReport;
-use airlift::engine::spec::{JobReport, JobSpec, PackJob};
+use airlift::engine::sign::keys::KeyReport;
+use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
 use airlift::tui::assembly::Tested;
 use airlift::tui::medium::Chosen;
@@ -88,6 +89,46 @@ fn a_pack_is_not_resumed_where_its_medium_is_gone_or_another_one() {
         assert!(packs(&mut desk).is_empty());
         assert!(desk.app.model.place == Place::Start && desk.app.model.assembly.to.is_none());
     }
+}
+
+#[test]
+fn what_is_resumed_stands_in_the_header_with_its_medium_and_the_key_that_signs_it() {
+    let file: std::path::PathBuf = "/keys/other".into();
+    let JobSpec::Pack(job) = pack() else { unreachable!() };
+    let spec = JobSpec::Pack(PackJob { signer: SignerSpec::Key(file.clone()), ..job });
+    let mut desk = interrupted();
+    let packs = vec![cut(spec)];
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs, damaged: Vec::new() }))));
+    desk.effects.clear();
+    desk.keys("R");
+    looked(&mut desk, Some(stick()));
+    let asked = Effect::Ask(Query::PublicKey(file.clone()));
+    assert!(
+        desk.effects.iter().any(|effect| format!("{effect:?}") == format!("{asked:?}")),
+        "{:?}",
+        desk.effects
+    );
+    desk.tell(Msg::Job(desk.job(), Arc::default()));
+    let screen = desk.screen();
+    assert!(screen.contains("web-42, resumed   61.2 GB   to /media/op/AIRGAP"), "{screen}");
+    let header = |desk: &mut Desk| {
+        let screen = crate::rig::text(&desk.frame(120, 30));
+        screen.lines().next().unwrap_or_default().to_owned()
+    };
+    let stands = header(&mut desk);
+    assert!(
+        stands.contains("KINGSTON") && stands.contains("step 4/5") && !stands.contains("key"),
+        "{stands}"
+    );
+    let public = KeyReport {
+        path: Some(file.clone()),
+        public: String::new(),
+        fingerprint: "SHA256:abc".into(),
+        key_id: "C0FFEE0123456789".into(),
+        algorithm: "ssh-ed25519".into(),
+    };
+    desk.tell(Msg::Found(Found::PublicKey(file, Box::new(public))));
+    assert!(header(&mut desk).contains("key C0FF"), "{}", header(&mut desk));
 }
 
 #[test]
@@ -295,7 +336,7 @@ fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_wa
 #[test]
 fn before_the_first_pack_its_time_is_told_by_the_mediums_test_or_as_not_known() {
     let mut desk = planned();
-    assert!(desk.screen().contains("not known yet: too little was measured so far"), "{}", desk.screen());
+    assert!(desk.screen().contains("not known: no rate of this medium yet"), "{}", desk.screen());
     let medium = Some(chosen());
     desk.app.model.assembly.tested =
         Some(Tested { path: POINT.into(), medium, write: 11_000_000, read: 88_000_000 });

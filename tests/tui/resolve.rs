@@ -377,6 +377,23 @@ fn pins_are_asked_about_and_make_the_list_another_one() {
 }
 
 #[test]
+fn what_pinning_gives_and_costs_is_told_alike_wherever_it_is_told() {
+    let told = |desk: &mut Desk| {
+        let screen = crate::rig::text(&desk.frame(120, 40)).replace('│', " ");
+        screen.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut asked = all_well();
+    let mut details = all_well();
+    let [asked, details] = [told(asked.keys("P")), told(details.keys("1 d"))];
+    for words in airlift::tui::words::PINNING {
+        assert!(asked.contains(words), "{asked}");
+        assert!(details.contains(words), "{details}");
+    }
+    assert!(details.contains("pinned: registry.k8s.io/etcd@sha256:"), "{details}");
+    assert!(!details.contains("better: registry.k8s.io/etcd@"), "{details}");
+}
+
+#[test]
 fn marked_rows_alone_are_pinned() {
     let mut desk = all_well();
     desk.keys("Down Space P Right Enter");

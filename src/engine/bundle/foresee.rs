@@ -29,6 +29,8 @@ pub struct Foreseen {
     pub free: Option<u64>,
     /// Blobs that would be split into parts.
     pub split: usize,
+    /// Layers and configs; what else the images consist of are their manifests.
+    pub layers: u64,
     /// Files that hold blobs and documents, parts counted one by one.
     pub files: u64,
     /// Bytes that are still to be written; what lies there already is hashed, not believed.
@@ -99,6 +101,7 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         file_system: space.kind,
         free: space.free,
         split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
+        layers: plan.blobs.blobs.len() as u64,
         files: blobs.values().map(|size| parts(*size)).sum(),
         to_write: to_write(&blobs, &lies_there, &limits),
         program,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
-use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, ItemView, JobView};
 
@@ -55,15 +54,6 @@ pub(super) fn searched(item: &ItemView) -> String {
     format!("{} {} {}", word(item.state, true).0, item.name, item.note.as_deref().unwrap_or_default())
 }
 
-/// What the items of a phase are.
-const fn unit(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Resolve => "references: ",
-        Phase::ReadBack => "files: ",
-        _ => "blobs: ",
-    }
-}
-
 /// How many items stand how, in one line.
 pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
     let list = order(view);
@@ -72,7 +62,7 @@ pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
     // What failed of an earlier phase is of another unit.
     let earlier = items().filter(|item| Some(item.phase) != latest);
     let mut failed_before: BTreeMap<&str, u64> = BTreeMap::new();
-    earlier.for_each(|item| *failed_before.entry(unit(item.phase)).or_default() += 1);
+    earlier.for_each(|item| *failed_before.entry(item.phase.units()).or_default() += 1);
     let mut counts = [0u64; 4];
     for item in items().filter(|item| Some(item.phase) == latest) {
         counts[match item.state {
@@ -83,9 +73,10 @@ pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
         }] += 1;
     }
     let [failed, ok, running, waiting] = counts;
+    let units = latest.map_or_else(String::new, |phase| format!("{}: ", phase.units()));
     let mut words: Vec<String> =
-        failed_before.iter().map(|(unit, failed)| format!("{unit}{failed} failed")).collect();
-    words.extend([format!("{}{failed} failed", latest.map_or("", unit)), format!("{ok} ok")]);
+        failed_before.iter().map(|(units, failed)| format!("{units}: {failed} failed")).collect();
+    words.extend([format!("{units}{failed} failed"), format!("{ok} ok")]);
     words.push(format!("{} to go", running + waiting));
     if view.items.unlisted > 0 {
         words.push(format!("{} not listed", view.items.unlisted));
@@ -104,7 +95,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::progress::Event;
+    use crate::domain::progress::{Event, Phase};
 
     #[test]
     fn failed_items_of_every_phase_come_first_and_what_waits_last() {

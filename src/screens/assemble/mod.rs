@@ -173,7 +173,7 @@ impl Assemble {
                 None
             }
         };
-        cx.model.assembly.key = key;
+        cx.model.choose_key(key);
         Self::changed(cx);
     }
 }

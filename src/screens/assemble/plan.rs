@@ -10,7 +10,7 @@ use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
 use crate::engine::spec::PackJob;
-use crate::tui::assembly::Tested;
+use crate::tui::assembly::{Rate, Tested};
 use crate::tui::model::Model;
 use crate::widgets::line;
 use crate::widgets::list::List;
@@ -89,11 +89,10 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         let words = format!("! {name} was interrupted on {before}; this starts it again on {now}");
         facts.push(("", words, Role::Warn));
     }
-    let content = text::content(totals.images, totals.blobs, Some(place.files));
-    facts.push(("content", format!("{content}{}", parts(place)), Role::Text));
+    facts.push(("content", content(plan), Role::Text));
     let size = format!("{}{}", text::bytes(totals.bytes), there(totals.bytes, place));
     facts.push(("size", size, Role::Text));
-    facts.push(("time", time(place.to_write, model), Role::Text));
+    facts.push(("time", time(place.to_write, (model, keys)), Role::Text));
     facts.push(("destination", destination(place), Role::Text));
     if !place.repeats {
         facts.push(("previous", previous(place), Role::Text));
@@ -101,6 +100,19 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     for missing in &plan.missing {
         facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
     }
+}
+
+/// What the images consist of, and what of that the job counts: it has the manifests before it begins.
+fn content(plan: &PlanReport) -> String {
+    let (place, totals) = (&plan.place, plan.resolved.totals);
+    let content = text::content(totals.images, totals.blobs, Some(place.files));
+    let manifests = totals.blobs.saturating_sub(place.layers);
+    let counted = match manifests {
+        0 => String::new(),
+        1 => format!("; one is a manifest, the job counts the other {}", place.layers),
+        _ => format!("; {manifests} are manifests, the job counts the other {}", place.layers),
+    };
+    format!("{content}{}{counted}", parts(place))
 }
 
 fn parts(place: &Foreseen) -> String {
@@ -119,14 +131,14 @@ fn there(all: u64, place: &Foreseen) -> String {
 }
 
 /// By the last pack's rate; before the first one by the medium's test, which knows nothing of the registries.
-fn time(bytes: u64, model: &Model) -> String {
+fn time(bytes: u64, (model, keys): (&Model, bool)) -> String {
     let read_back = model.assembly.read_back;
     let more = if read_back { ", then read back" } else { "" };
     let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s", text::bytes(rate));
     match (model.assembly.rate, model.tested()) {
         _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
-        (Some(rate @ 1..), _) => {
+        (Some(Rate { bytes: rate @ 1.., rough: false }), _) => {
             format!("about {} at {}, as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
         }
         (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
@@ -135,7 +147,18 @@ fn time(bytes: u64, model: &Model) -> String {
             let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
             format!("at least {least} {how}; the network speed is not known yet")
         }
-        _ => "not known yet: too little was measured so far".to_owned(),
+        (Some(Rate { bytes: rate @ 1.., .. }), _) => {
+            format!(
+                "roughly {} at {}, as a small pack was fetched{more}",
+                span(bytes.div_ceil(rate)),
+                at(rate)
+            )
+        }
+        _ => {
+            let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
+            let test = if keys { test() } else { String::new() };
+            format!("not known: no rate of this medium yet{test}")
+        }
     }
 }
 
@@ -175,6 +198,9 @@ fn expires(plan: Option<&PlanReport>, (model, keys): (&Model, bool)) -> Fact {
 fn key(model: &Model) -> Fact {
     match model.key_facts() {
         Some((fingerprint, place)) => ("signed by", format!("{fingerprint}  {place}"), Role::Text),
+        None if model.has_key() => {
+            ("signed by", "the key that the interrupted pack was begun with".to_owned(), Role::Text)
+        }
         None => {
             let [choose, start, make] =
                 [Act::AssembleKey, Act::StepStart, Act::KeyGenerate].map(|act| model.key(act));
@@ -299,6 +325,7 @@ mod tests {
             file_system: "ext4",
             free: Some(100_000_000_000),
             split: 0,
+            layers: 8,
             files: 10,
             to_write: 60_000_000_000,
             program: 0,

@@ -14,6 +14,7 @@ use crate::domain::bundle::directory;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
+use crate::engine::pack::PlanReport;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::hints;
 use crate::tui::model::{JobState, Model};
@@ -134,15 +135,18 @@ impl RunView<'_> {
             .as_ref()
             .and_then(|run| run.plan.as_deref())
             .or_else(|| model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok()));
-        let name = plan.map_or_else(
-            || spec.name.clone(),
-            |plan| plan.place.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        );
-        let sums = plan.map_or_else(String::new, |plan| {
-            let totals = plan.resolved.totals;
-            let content = text::content(totals.images, totals.blobs, None);
-            format!("   {content}   {}", text::bytes(totals.bytes))
-        });
+        let named = |plan: &PlanReport| {
+            plan.place.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let (name, sums) = match (plan, model.resumes()) {
+            (Some(plan), _) => {
+                let totals = plan.resolved.totals;
+                let images = text::count(totals.images, "image");
+                (named(plan), format!("   {images}   {}", text::bytes(totals.bytes)))
+            }
+            (None, Some((name, bytes))) => (format!("{name}, resumed"), format!("   {}", text::bytes(bytes))),
+            (None, None) => (spec.name.clone(), String::new()),
+        };
         format!(" {name}{sums}   to {}   {}", spec.to.display(), clock(self.at))
     }
 

@@ -4,12 +4,13 @@ use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::Page;
-use crate::domain::lint::{Finding, Severity};
+use crate::domain::lint::{Finding, Rule, Severity};
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::tui::checked::{Checked, Miss};
 use crate::tui::hints;
 use crate::tui::picked::Image;
+use crate::tui::words;
 
 /// The page; `c` copies the digest where it is known, else the reference.
 pub(super) fn page(image: &Image, checked: Option<&Checked>, keymap: &Keymap) -> Page {
@@ -42,6 +43,10 @@ pub(super) fn page(image: &Image, checked: Option<&Checked>, keymap: &Keymap) ->
         lines.push(("+ ok    nothing to say about the name".to_owned(), Role::Ok));
     }
     found.iter().for_each(|finding| about(finding, &mut lines));
+    if found.iter().any(|finding| finding.id == Rule::NoDigest) {
+        lines.push(blank());
+        lines.extend(words::PINNING.map(|words| (words.to_owned(), Role::Dim)));
+    }
     Page::new(&request.requested, lines).copying(copied)
 }
 
@@ -89,6 +94,6 @@ fn about(finding: &Finding, lines: &mut Vec<(String, Role)>) {
     };
     lines.push((format!("{mark} {}: {}", finding.id, finding.reason), role));
     if let Some(fix) = &finding.fix {
-        lines.push((format!("        better: {fix}"), Role::Dim));
+        lines.push((format!("        {}: {fix}", words::fix(finding.id)), Role::Dim));
     }
 }

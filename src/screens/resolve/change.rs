@@ -97,13 +97,11 @@ impl Resolve {
     pub(super) fn pin(cx: &mut Cx<'_>) {
         let pins = cx.model.picked.pins();
         let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
-        let words = vec![
+        let mut plan = vec![
             format!("{} will get a digest after the tag, as in", words::count(pins.len(), "reference")),
             text::middle(&example, 64).into_owned(),
-            "The tag is then ignored: runtimes use the digest alone, so a pod that names only the tag will not find the image on the other side."
-                .to_owned(),
-            "The lock file already pins every tag to its digest for this bundle.".to_owned(),
         ];
-        cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", words, "Pin"));
+        plan.extend(words::PINNING.map(str::to_owned));
+        cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", plan, "Pin"));
     }
 }

@@ -14,7 +14,7 @@ use crate::tui::checked::{Checked, Miss, Outcomes};
 use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::picked::Picked;
-use crate::tui::words::{count, grouped};
+use crate::tui::words::{count, fix as fix_word, grouped};
 use crate::widgets::bar::bar;
 use crate::widgets::line;
 use crate::widgets::table::{Column, Row, Value};
@@ -276,6 +276,8 @@ fn resolved(outcomes: &Outcomes, image: &ImageView, lines: &mut Vec<(String, Rol
     for finding in &image.findings {
         let role = if finding.severity == Severity::Info { Role::Dim } else { Role::Warn };
         lines.push((finding_words(finding), role));
-        lines.extend(finding.fix.as_ref().map(|fix| (format!("  write {fix}"), Role::Text)));
+        lines.extend(
+            finding.fix.as_ref().map(|fix| (format!("  {}: {fix}", fix_word(finding.id)), Role::Text)),
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Plan, Tested};
+use super::{Plan, Rate, Tested};
 use crate::domain::carrier::Carrier;
 use crate::domain::media::Volume;
 use crate::domain::progress::Phase;
@@ -19,8 +19,9 @@ use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
 use crate::widgets::stepper::StepState;
 
-/// Fewer fetched bytes than this say nothing about the rate of the next run.
+/// Fewer fetched bytes than this say little about the rate of the next run, and fewer than these nothing.
 const MEASURED: u64 = 16 << 20;
+const LEAST: u64 = 1 << 20;
 /// The first of the truths of an eject.
 const SYNCED: &str = "synced";
 
@@ -116,11 +117,17 @@ impl Model {
         let before = self.assembly.run.take().filter(|run| run.job.spec == job.spec);
         let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
         let plan = plan.or_else(|| before.and_then(|run| run.plan));
-        let measured =
-            job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.shown > MEASURED);
         let took = self.at.saturating_sub(job.began);
-        if let Some(fetch) = measured.filter(|fetch| fetch.finished) {
-            self.assembly.rate = Some(fetch.rate(took));
+        let fetch = job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.finished);
+        let measured = fetch.filter(|fetch| fetch.brought() >= LEAST);
+        let measured = measured
+            .map(|fetch| Rate { bytes: fetch.rate(took), rough: fetch.brought() < MEASURED })
+            .filter(|rate| rate.bytes > 0);
+        // Few bytes never take the place of many.
+        if let Some(rate) =
+            measured.filter(|new| !new.rough || self.assembly.rate.is_none_or(|old| old.rough))
+        {
+            self.assembly.rate = Some(rate);
         }
         self.changed(Place::Assemble);
         let (spec, onto) = (spec.clone(), self.assembly.onto.take());
