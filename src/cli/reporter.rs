@@ -184,6 +184,7 @@ impl Reporter {
             | Event::Done { .. }
             | Event::Skipped { .. }
             | Event::Item { .. }
+            | Event::Part { .. }
             | Event::Paused { .. } => {
                 if let (Some(bar), Some(current)) = (&state.bar, state.view.current()) {
                     bar.set_position(current.percent().unwrap_or(0).into());

@@ -40,8 +40,8 @@ impl Phase {
             Self::ReadBack | Self::Verify => "files",
             Self::Resolve => "references",
             Self::Fetch => "blobs",
-            Self::Import => "images",
-            Self::Probe | Self::Write | Self::Flush | Self::Sign | Self::Unpack | Self::Prove => "items",
+            Self::Import | Self::Unpack => "images",
+            Self::Probe | Self::Write | Self::Flush | Self::Sign | Self::Prove => "items",
         }
     }
 
@@ -181,6 +181,17 @@ pub enum Event {
         item: String,
         /// Its bytes.
         bytes: u64,
+    },
+    /// So much of an item is done by now: of its bytes, or where layers are unpacked, of its layers.
+    Part {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+        /// How much.
+        done: u64,
+        /// Of how much.
+        all: u64,
     },
     /// An item needs no work.
     Skipped {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::progress::{Check, Event, Landed, Phase};
 
-pub use items::{ItemState, ItemView, Items, MAX_ITEMS};
+pub use items::{ItemState, ItemView, Items, MAX_ITEMS, Part};
 pub use phase::PhaseView;
 
 /// With no byte moved for this long, a phase is called stalled.
@@ -86,6 +86,10 @@ impl JobView {
             Event::Item { phase, item, bytes } => self.items.change(*phase, item, |view| {
                 (view.state, view.bytes) = (ItemState::Running, *bytes);
             }),
+            Event::Part { phase, item, done, all } => {
+                self.items.change(*phase, item, |view| view.part = Some(Part { done: *done, all: *all }));
+                self.change(*phase, |view| view.moves(at));
+            }
             Event::Done { phase, item, bytes } => {
                 self.items.change(*phase, item, |view| {
                     (view.state, view.bytes, view.note) = (ItemState::Done, *bytes, None);
@@ -260,7 +264,7 @@ mod tests {
 
     fn item(state: ItemState, bytes: u64, retries: u32, note: Option<&str>) -> ItemView {
         let (phase, name) = (Phase::Fetch, "a".to_owned());
-        ItemView { phase, name, state, bytes, retries, note: note.map(str::to_owned) }
+        ItemView { phase, name, state, bytes, retries, part: None, note: note.map(str::to_owned) }
     }
 
     #[test]

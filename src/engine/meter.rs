@@ -68,6 +68,11 @@ impl Meter {
         self.take_back(bytes);
     }
 
+    /// Reports the count as it is, where nothing may be added for a while.
+    pub fn now(&self) {
+        self.tell(self.done());
+    }
+
     fn tell(&self, done: u64) {
         let (phase, kept) = (self.phase, self.kept.load(Relaxed));
         if kept > 0 {
@@ -101,5 +106,24 @@ impl Meter {
     pub fn finish(&self) {
         self.tell(self.done());
         self.ctx.say(Event::Finished { phase: self.phase });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::ctx::Recording;
+
+    #[test]
+    fn what_was_counted_last_is_told_without_waiting_for_more() {
+        let said = Arc::new(Recording::default());
+        let phase = Phase::Import;
+        let meter = Meter::start(&JobCtx::new(said.clone()), phase, 1, 100);
+        // Within the interval: nobody was told.
+        (0..10).for_each(|_| meter.add(10));
+        meter.now();
+        assert_eq!(said.events().last(), Some(&Event::Bytes { phase, done: 100 }));
     }
 }

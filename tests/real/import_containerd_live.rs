@@ -121,6 +121,42 @@ fn what_the_proof_tells_of_the_runtime_is_a_warning_in_words() {
 }
 
 #[test]
+fn what_arrived_and_what_is_unpacked_of_each_image_is_told_as_it_comes() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let ran = packed.import(&containerd.target(), &[]).code(0);
+        let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let place = |event: &str, phase: &str, item: &str| {
+            events.iter().position(|it| it["event"] == event && it["phase"] == phase && it["item"] == item)
+        };
+        // Layers as packed() makes them; of an index only this platform's are unpacked.
+        for ((name, _), layers) in packed.images.iter().zip([2, 2, 1, 1]) {
+            let parts = |phase: &str| {
+                let own = events
+                    .iter()
+                    .filter(|it| it["event"] == "part" && it["phase"] == phase && it["item"] == **name);
+                own.map(|it| (it["done"].as_u64().unwrap(), it["all"].as_u64().unwrap())).collect::<Vec<_>>()
+            };
+            let unpacked: Vec<_> = (0..=layers).map(|done| (done, layers)).collect();
+            assert_eq!(parts("unpack"), unpacked, "{line:?} {name}");
+            let arrived = parts("import");
+            assert!(arrived.windows(2).all(|two| two[0].0 < two[1].0), "{line:?} {name}: {arrived:?}");
+            assert!(
+                arrived.len() > 1 && arrived.last().is_some_and(|(done, all)| done == all),
+                "{arrived:?}"
+            );
+            let [over, named] = ["unpack", "import"].map(|phase| place("done", phase, name).unwrap());
+            assert!(over < named, "{line:?} {name} is named once it is unpacked");
+        }
+        let started = |phase: &str| {
+            events.iter().find(|it| it["event"] == "started" && it["phase"] == phase).unwrap()["items"]
+                .as_u64()
+        };
+        assert_eq!((started("import"), started("unpack")), (Some(4), Some(4)));
+    }
+}
+
+#[test]
 fn a_container_runs_from_what_was_unpacked_without_a_network() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };

@@ -406,9 +406,26 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     for event in [item(Phase::Import), item(Phase::Unpack)] {
         view.apply(&event, Duration::ZERO);
     }
-    desk.tell(Msg::Job(JobId(50), Arc::new(view)));
+    let view = Arc::new(view);
+    desk.tell(Msg::Job(JobId(50), Arc::clone(&view)));
     let screen = desk.screen();
     assert!(screen.lines().any(|line| line.contains("> unpack") && line.contains(NAMES[3])), "{screen}");
+    desk.tell(Msg::Job(JobId(50), Arc::new(under_way_in_a_runtime())));
+    let screen = desk.screen();
+    let row = |name: &str| {
+        let (_, tag) = name.rsplit_once(':').unwrap();
+        screen.lines().find(|line| line.contains(tag)).unwrap_or_default().to_owned()
+    };
+    for (name, state, note) in [
+        (NAMES[0], "> run", "12.0 MB of 71.2 MB"),
+        (NAMES[1], "> unpack", "3 of 7 layers unpacked"),
+        (NAMES[2], "> run", "unpacked"),
+        (NAMES[3], "wait", ""),
+    ] {
+        assert!(row(name).contains(state) && row(name).contains(note), "{name}: {screen}");
+    }
+    assert!(screen.contains("1/3 images"), "{screen}");
+    desk.tell(Msg::Job(JobId(50), view));
     desk.keys("p x");
     let screen = desk.screen();
     assert!(screen.contains("Stop the job?") && !screen.contains("signs nothing"), "{screen}");
@@ -422,6 +439,24 @@ fn while_it_runs_each_image_stands_there_and_the_job_can_be_paused_and_stopped()
     assert!(desk.effects.is_empty(), "nothing goes on unasked");
     desk.keys("Right Enter");
     assert_eq!(job(&desk).import.targets.len(), 2, "the same goes on");
+}
+
+/// Images on their way into a containerd: one arrives, one is unpacked, one only lacks its name, one waits.
+fn under_way_in_a_runtime() -> JobView {
+    let mut view = JobView::default();
+    let (import, unpack, bytes) = (Phase::Import, Phase::Unpack, 71_200_000);
+    let begun = |phase, at: usize| Event::Item { phase, item: NAMES[at].to_owned(), bytes };
+    let part = |phase, at: usize, done, all| Event::Part { phase, item: NAMES[at].to_owned(), done, all };
+    let mut events = vec![
+        Event::Started { phase: import, items: 4, bytes: 4 * bytes },
+        Event::Started { phase: unpack, items: 3, bytes: 3 * bytes },
+    ];
+    events.extend((0..3).map(|at| begun(import, at)));
+    events.extend([part(import, 0, 12_000_000, bytes), part(import, 1, bytes, bytes)]);
+    events.extend([begun(unpack, 1), part(unpack, 1, 3, 7), begun(unpack, 2), part(unpack, 2, 2, 2)]);
+    events.push(Event::Done { phase: unpack, item: NAMES[2].to_owned(), bytes });
+    events.iter().for_each(|event| view.apply(event, Duration::ZERO));
+    view
 }
 
 #[test]

@@ -26,6 +26,15 @@ pub enum ItemState {
     Failed,
 }
 
+/// How much of an item under way is done, in what its phase counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// So much.
+    pub done: u64,
+    /// Of so much.
+    pub all: u64,
+}
+
 /// One item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +47,9 @@ pub struct ItemView {
     pub state: ItemState,
     /// Its bytes; 0 where unknown.
     pub bytes: u64,
+    /// How much of it is done, where that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Attempts that had to be repeated.
     pub retries: u32,
     /// Why it was skipped, failed, or is tried again.
@@ -79,6 +91,7 @@ impl Items {
             name: name.to_owned(),
             state: ItemState::Waiting,
             bytes: 0,
+            part: None,
             retries: 0,
             note: None,
         };

@@ -124,7 +124,11 @@ impl Read for Incoming {
         }
         let got = self.blob.read(buffer)?;
         if let Some(meter) = &self.meter {
-            meter.add(got as u64);
+            match got {
+                // The last bytes are told, too, however long the target takes until it wants others.
+                0 if !buffer.is_empty() => meter.now(),
+                got => meter.add(got as u64),
+            }
         }
         Ok(got)
     }

@@ -7,7 +7,8 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::bundle::Image;
 use crate::domain::progress::{Landed, Phase};
-use crate::domain::view::{ItemState, ItemView};
+use crate::domain::text;
+use crate::domain::view::{ItemState, ItemView, Part};
 use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use crate::engine::spec::JobSpec;
@@ -62,9 +63,11 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
             all.filter(|(_, image)| import.wants(&image.reference))
                 .map(|(at, image)| {
                     let name = image.reference.to_string();
+                    let own = |all: &HashMap<&str, &'_ ItemView>| {
+                        all.get(name.as_str()).map(|item| (*item).clone())
+                    };
                     let line = of_item(at, items.get(name.as_str()).copied(), true);
-                    let unpacks = unpacked.contains_key(name.as_str()) && line.state == RUNS;
-                    Line { state: if unpacks { "> unpack" } else { line.state }, ..line }
+                    under_way(line, own(&items).as_ref(), own(&unpacked).as_ref())
                 })
                 .collect()
         }
@@ -126,6 +129,24 @@ fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
     };
     let note = item.and_then(|item| Some(brief(item.note.as_deref()?, &[&item.name]).to_owned()));
     line(at, look, note.unwrap_or_default())
+}
+
+/// How far an image is that is under way: its layers, where these are unpacked, else its bytes.
+fn under_way(line: Line, import: Option<&ItemView>, unpack: Option<&ItemView>) -> Line {
+    if line.state != RUNS || !line.note.is_empty() {
+        return line;
+    }
+    let bytes = |part: Part| format!("{} of {}", text::bytes(part.done), text::bytes(part.all));
+    match unpack {
+        Some(unpack) if unpack.state == ItemState::Done => {
+            Line { note: "unpacked; named once all is on disk".to_owned(), ..line }
+        }
+        Some(unpack) => {
+            let layers = |part: Part| format!("{} of {} unpacked", part.done, text::count(part.all, "layer"));
+            Line { state: "> unpack", note: unpack.part.map_or_else(String::new, layers), ..line }
+        }
+        None => Line { note: import.and_then(|item| item.part).map_or_else(String::new, bytes), ..line },
+    }
 }
 
 /// After a run that ended early: by what it told of the targets, else by how far it came.

@@ -32,6 +32,13 @@ pub(super) struct Pieces {
     pub(super) names: Vec<String>,
 }
 
+impl Pieces {
+    /// Layers to be unpacked, of all its platforms.
+    pub(super) fn layers(&self) -> u64 {
+        self.runs.iter().map(|run| run.layers.len() as u64).sum()
+    }
+}
+
 /// One platform's image.
 #[derive(Clone, Debug)]
 pub(super) struct Runnable {

@@ -45,6 +45,8 @@ pub(super) struct Run {
     pub(super) sums: Sums,
     /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
     pub(super) layers: Option<Meter>,
+    /// Images of which every layer was unpacked once.
+    pub(super) unpacked: Mutex<HashSet<String>>,
     claim: Option<Claim>,
     complete: Mutex<Vec<usize>>,
 }
@@ -125,7 +127,9 @@ impl Run {
         let feeds = feeds(wanted);
         let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
         let standing = feeds.iter().map(awaited).collect();
-        let layers = claim.is_some().then(|| Meter::start(&job.ctx, Phase::Unpack, 0, layer_bytes(wanted)));
+        let layered = wanted.iter().filter(|image| image.pieces.layers() > 0).count() as u64;
+        let begin = || Meter::start(&job.ctx, Phase::Unpack, layered, layer_bytes(wanted));
+        let layers = claim.is_some().then(begin);
         Ok(Arc::new(Self {
             job: job.clone(),
             daemon: claim.as_ref().map_or(daemon, |claim| &claim.daemon).clone(),
@@ -136,6 +140,7 @@ impl Run {
             unpacking: Semaphore::new(UNPACKING),
             sums: Sums::default(),
             layers,
+            unpacked: Mutex::default(),
             claim,
             complete: Mutex::default(),
         }))
@@ -155,6 +160,7 @@ impl Run {
                 }
             }
         }
+        self.job.meter.now();
     }
 
     /// Brings and unpacks all; outcomes of those that failed, where the others go on without them.

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::StreamExt;
+use futures_util::future::join;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::pieces::{Layer, Pieces, Runnable};
 use super::run::Run;
 use crate::domain::progress::{Event, Phase};
-use crate::engine::error::Result;
+use crate::engine::error::{EngineError, Result};
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Labels;
 use crate::engine::runtime::containerd::leases::Kept;
@@ -28,6 +31,30 @@ impl Chains {
     }
 }
 
+/// Tells how many layers of an image are unpacked.
+struct Told<'a> {
+    run: &'a Run,
+    image: &'a str,
+    done: u64,
+    all: u64,
+}
+
+impl Told<'_> {
+    fn part(&self) {
+        let (item, done, all) = (self.image.to_owned(), self.done, self.all);
+        self.run.job.ctx.say(Event::Part { phase: Phase::Unpack, item, done, all });
+    }
+
+    /// All of it is unpacked; that is told once, however often it has to be mended.
+    fn end(&self, bytes: u64) {
+        let mut unpacked = self.run.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.all > 0 && unpacked.insert(self.image.to_owned()) {
+            let item = self.image.to_owned();
+            self.run.job.ctx.say(Event::Done { phase: Phase::Unpack, item, bytes });
+        }
+    }
+}
+
 impl Run {
     /// Has an image whole in the store: its blobs there, its layers unpacked, and the one tied to the other.
     ///
@@ -37,16 +64,22 @@ impl Run {
         let bytes = pieces.blobs.iter().map(|(blob, _)| blob.size).sum();
         let (item, say) = (|| image.to_owned(), |event| self.job.ctx.say(event));
         say(Event::Item { phase: Phase::Import, item: item(), bytes });
-        for runnable in &pieces.runs {
-            if let Some(first) = runnable.layers.first() {
-                self.arrival(&first.blob.digest).await?;
-                say(Event::Item { phase: Phase::Unpack, item: item(), bytes });
+        let unpacked = async {
+            let mut told = Told { run: self, image, done: 0, all: pieces.layers() };
+            for runnable in &pieces.runs {
+                if let Some(first) = runnable.layers.first() {
+                    self.arrival(&first.blob.digest).await?;
+                    say(Event::Item { phase: Phase::Unpack, item: item(), bytes });
+                    told.part();
+                }
+                self.unpack(runnable, &mut told).await?;
             }
-            self.unpack(runnable, image).await?;
-        }
-        for (blob, _) in &pieces.blobs {
-            self.arrival(&blob.digest).await?;
-        }
+            told.end(bytes);
+            Ok(())
+        };
+        // Neither is dropped halfway: what fails to arrive is found where it is unpacked, as well.
+        let (unpacked, arrived) = join(unpacked, self.arrivals(pieces, image, bytes)).await;
+        unpacked.and(arrived)?;
         for runnable in &pieces.runs {
             if let Some(chain_id) = runnable.chain_id() {
                 let label = format!("containerd.io/gc.ref.snapshot.{}", self.node.snapshotter);
@@ -57,12 +90,33 @@ impl Run {
         Ok(())
     }
 
-    async fn unpack(&self, runnable: &Runnable, image: &str) -> Result<()> {
+    /// Waits for every blob of an image, and tells how many of its bytes are there.
+    async fn arrivals(&self, pieces: &Pieces, image: &str, all: u64) -> Result<()> {
+        let arriving = pieces.blobs.iter().map(|(blob, _)| async move {
+            self.arrival(&blob.digest).await?;
+            Ok::<u64, EngineError>(blob.size)
+        });
+        let mut arriving: FuturesUnordered<_> = arriving.collect();
+        let mut done = 0u64;
+        while let Some(arrived) = arriving.next().await {
+            done = done.saturating_add(arrived?);
+            let item = image.to_owned();
+            self.job.ctx.say(Event::Part { phase: Phase::Import, item, done, all });
+        }
+        Ok(())
+    }
+
+    async fn unpack(&self, runnable: &Runnable, told: &mut Told<'_>) -> Result<()> {
         let (mut at, mut again) = (0, 0);
+        let before = told.done;
         while let Some(layer) = runnable.layers.get(at) {
             let below = &runnable.layers[..at];
-            match self.on_top(layer, below.last(), image).await {
-                Ok(()) => at += 1,
+            match self.on_top(layer, below.last(), told.image).await {
+                Ok(()) => {
+                    at += 1;
+                    told.done = told.done.max(before + at as u64);
+                    told.part();
+                }
                 Err(error) => {
                     again += 1;
                     if again > AGAIN || !self.brought_back(layer, below).await.unwrap_or(false) {
@@ -88,6 +142,7 @@ impl Run {
             *there = true;
             if let Some(meter) = &self.layers {
                 meter.add(layer.blob.size);
+                meter.now();
             }
         }
         Ok(())

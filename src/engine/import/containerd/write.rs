@@ -125,6 +125,7 @@ impl Run {
         self.job.pass(node);
         self.sums.found(node.size);
         self.job.meter.add_kept(node.size);
+        self.job.meter.now();
         Ok(true)
     }
 
