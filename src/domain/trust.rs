@@ -168,6 +168,13 @@ pub enum SerialDecision {
     },
 }
 
+impl SerialDecision {
+    /// Whether a bundle that passes with it passes with a warning.
+    pub const fn is_warned(&self) -> bool {
+        !matches!(self, Self::Newer { .. } | Self::Same)
+    }
+}
+
 /// Compares a serial and the digest of its document with what was accepted before.
 pub fn decide_serial(history: Option<&Accepted>, serial: u64, digest: &Digest) -> SerialDecision {
     let accepted = history.map_or(0, |history| history.serial);

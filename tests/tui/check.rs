@@ -9,6 +9,7 @@ use airlift::domain::progress::{Check, Event, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
+use airlift::engine::bundle::verify::{History, VerifyReport};
 use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::JobReport;
@@ -102,6 +103,28 @@ fn the_list_fills_while_the_bytes_are_read() {
     desk.keys("v").tell(view(6, false));
     desk.wait(210);
     insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn a_serial_with_nothing_to_compare_it_with_is_a_warning_in_its_row_too() {
+    let row = |desk: &mut Desk| {
+        let screen = desk.wait(10).screen();
+        screen.lines().find(|line| line.contains("rollback is as it should be")).unwrap().to_owned()
+    };
+    for (decision, state) in [
+        (SerialDecision::First, "! warn"),
+        (SerialDecision::Newer { from: 41 }, "ok"),
+        (SerialDecision::Same, "ok"),
+    ] {
+        let mut desk = desk(Some(decision.clone()));
+        desk.keys("v").tell(view(6, false));
+        assert!(row(&mut desk).trim_start().starts_with(state), "{decision:?}: {}", row(&mut desk));
+        // What the report says of it holds, whatever was seen before.
+        let history = vec![History { fingerprint: FINGERPRINT.to_owned(), decision }];
+        let report = VerifyReport { history, ..crate::import::verified() };
+        desk.tell(Msg::Ended(JobId(1), done(JobReport::Verify(report))));
+        assert!(row(&mut desk).trim_start().starts_with(state), "{}", row(&mut desk));
+    }
 }
 
 #[test]

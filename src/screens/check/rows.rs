@@ -10,7 +10,7 @@ use crate::domain::bundle::Image;
 use crate::domain::progress::Check;
 use crate::domain::sheet::first_of;
 use crate::domain::text;
-use crate::domain::trust::AllowRollback;
+use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::{ItemState, ItemView, JobView};
 use crate::engine::spec::JobReport;
 use crate::tui::gap::Checked;
@@ -83,6 +83,7 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     if lines.iter().all(|line| line.state == "todo") {
         foresee(model, &mut lines);
     }
+    warn_of_serial(model, ended, &mut lines);
     lines.extend(files.into_iter().flat_map(damaged));
     let mut images: Vec<Line> = images.iter().map(|image| image_line(image, ended, &hurt)).collect();
     images.sort_by_key(|line| line.role != Role::Fail);
@@ -181,6 +182,25 @@ fn foresee(model: &Model, lines: &mut [Line]) {
             format!("{} lets it through", model.key(Act::CheckOverride))
         };
         warn(Check::Serial, format!("{reason}; {let_through}"));
+    }
+}
+
+/// A serial that there was nothing to compare with, or that was let through, passed with the warning that is told.
+fn warn_of_serial(model: &Model, ended: Option<&Ended>, lines: &mut [Line]) {
+    let warned = match ended {
+        Some(Ended::Succeeded(report)) => match &**report {
+            JobReport::Verify(report) => report.history.iter().any(|history| history.decision.is_warned()),
+            _ => false,
+        },
+        // Before there is a report, by what was seen when it was opened.
+        _ => {
+            let said = model.gap.said().and_then(|said| said.serial.as_ref());
+            said.is_some_and(SerialDecision::is_warned)
+        }
+    };
+    let is_it = |line: &&mut Line| line.what == Check::Serial.name() && line.state == "ok";
+    if let Some(line) = lines.iter_mut().find(is_it).filter(|_| warned) {
+        (line.state, line.role) = ("! warn", Role::Warn);
     }
 }
 
