@@ -82,7 +82,7 @@ impl Runner {
             Effect::Forget(id) => self.forget(id),
             Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
             Effect::Save(path, text) => self.writes.over(path, text),
-            Effect::Aside(path) => self.writes.aside(path),
+            Effect::Aside => self.writes.aside(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),

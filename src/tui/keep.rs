@@ -92,9 +92,9 @@ impl App {
         }
         if self.todo.effects.iter().any(goes) || (due && !failed) {
             let path = self.model.settings.list_file();
-            self.todo.effects.push_front(Effect::Save(path.clone(), self.model.picked.text()));
+            self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
             if std::mem::take(&mut self.keeper.unread) {
-                self.todo.effects.push_front(Effect::Aside(path));
+                self.todo.effects.push_front(Effect::Aside);
             }
             (self.keeper.kept, self.keeper.pending) = (Some(now), None);
         }

@@ -224,8 +224,8 @@ pub enum Effect {
     Forget(uuid::Uuid),
     /// Write a small file, over what is there.
     Save(PathBuf, String),
-    /// Give a file another name beside it, whatever is in it; before it is written anew.
-    Aside(PathBuf),
+    /// Keep what the list of images is now beside the one that is written next.
+    Aside,
     /// Write a lock file anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.

@@ -29,8 +29,8 @@ enum Write {
     Over(PathBuf, String),
     /// The kept list is written, which one workstation at a time may do.
     List(PathBuf, String),
-    /// A file gets another name.
-    Aside(PathBuf),
+    /// What the list is now is kept beside the next one.
+    Aside,
     /// A lock file is written anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Files are written where none of them is there.
@@ -50,7 +50,8 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        let writer = Writer { tell, files, lost: Lost::new(), began: SystemTime::now(), held: None };
+        let writer =
+            Writer { tell, files, lost: Lost::new(), began: SystemTime::now(), held: None, beside: false };
         tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
@@ -65,9 +66,9 @@ impl Writes {
         let _ = self.0.send(Write::List(path, text));
     }
 
-    /// A file is to be kept beside the one that takes its place.
-    pub(super) fn aside(&self, path: PathBuf) {
-        let _ = self.0.send(Write::Aside(path));
+    /// What the list is now is to be kept beside the next one.
+    pub(super) fn aside(&self) {
+        let _ = self.0.send(Write::Aside);
     }
 
     /// A lock file is to be written anew without these references.
@@ -95,6 +96,8 @@ struct Writer {
     began: SystemTime,
     /// What keeps other workstations from writing the list.
     held: Option<Held>,
+    /// Whether what is there must not be lost: it is not known here.
+    beside: bool,
 }
 
 /// What became of a file.
@@ -116,7 +119,7 @@ impl Writer {
                 Write::Done(done) => drop(done.send(self.lost.clone())),
                 Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
                 Write::List(path, text) => self.write_list(&path, &text).await,
-                Write::Aside(path) => self.keep_beside(&path).await,
+                Write::Aside => self.beside = true,
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
@@ -130,9 +133,7 @@ impl Writer {
             match off(move || hold(&*files, &place, began)).await.and_then(|done| done) {
                 Ok(Hold::Ours(held, changed)) => {
                     self.held = Some(held);
-                    if changed {
-                        self.keep_beside(path).await;
-                    }
+                    self.beside |= changed;
                 }
                 Ok(Hold::Theirs) => return self.not_written(path, in_use(path)),
                 // Where nothing can be locked, nobody is kept from anything.
@@ -140,11 +141,14 @@ impl Writer {
                 Err(failure) => return self.not_written(path, failure),
             }
         }
-        self.write(path, text, store::write_over).await;
+        if !self.beside || self.keep_beside(path).await {
+            self.beside = false;
+            self.write(path, text, store::write_over).await;
+        }
     }
 
-    /// Gives a file a name that none has, and says which.
-    async fn keep_beside(&mut self, path: &Path) {
+    /// Gives a file a name that none has, and says which; whether nothing is in its place now.
+    async fn keep_beside(&mut self, path: &Path) -> bool {
         let (files, place) = (Arc::clone(&self.files), path.to_owned());
         match off(move || aside(&*files, &place)).await.and_then(|done| done) {
             Ok(Some(kept)) => {
@@ -152,8 +156,12 @@ impl Writer {
                 let _ = self.tell.send(Msg::Said(Level::Warn, words));
             }
             Ok(None) => {}
-            Err(failure) => self.not_written(path, failure),
+            Err(failure) => {
+                self.not_written(path, failure);
+                return false;
+            }
         }
+        true
     }
 
     fn not_written(&mut self, path: &Path, failure: Failure) {
@@ -342,6 +350,32 @@ mod tests {
         }
         assert!(second.all().await.is_empty());
         assert_eq!((read("images.txt"), read("images.txt.1")), ("second\n".to_owned(), "first\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_kept_beside_the_list_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        // All names beside it are taken.
+        let list = dir.path().join("images.txt");
+        std::fs::write(&list, "theirs").unwrap();
+        for number in 1..=KEPT {
+            std::fs::write(dir.path().join(format!("images.txt.{number}")), "").unwrap();
+        }
+        writes.aside();
+        for _ in 0..2 {
+            writes.list(list.clone(), "ours".to_owned());
+            assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(..)))));
+            assert_eq!(std::fs::read_to_string(&list).unwrap(), "theirs");
+        }
+        std::fs::remove_file(dir.path().join("images.txt.7")).unwrap();
+        writes.list(list.clone(), "ours".to_owned());
+        assert!(
+            matches!(told.recv().await, Some(Msg::Said(Level::Warn, words)) if words.ends_with("images.txt.7"))
+        );
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), "ours");
     }
 
     #[tokio::test]
