@@ -157,7 +157,8 @@ fn without_media(dir: &Path) -> Host {
 
 #[test]
 fn media_of_the_host_are_none_of_a_tests() {
-    let live = Live::at(now());
+    let mut live = Live::at(now());
+    live.until("media were looked for", |desk| desk.app.model.media.is_some());
     assert_eq!(live.desk.app.model.media.as_ref().map(|report| report.media.len()), Some(0));
     assert_eq!(live.desk.app.model.gap.list().len(), 0);
 }
