@@ -98,6 +98,9 @@ fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(),
         .build()
         .map_err(|error| Failure::new(Kind::Other, format!("cannot start the runtime: {error}")))?;
     let reporter = Arc::new(Reporter::new(printer.clone()));
+    if matches!(&command, Command::Pack(pack) if pack.ends_at_unresolved()) {
+        reporter.leave_unresolved();
+    }
     let ctx = JobCtx::new(reporter.clone());
     let front = Front { printer: printer.clone(), ctx, global };
     let outcome = runtime.block_on(async {

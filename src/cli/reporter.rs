@@ -61,12 +61,18 @@ struct State {
     failing: Option<Failing>,
     /// References that do not resolve, to be said together by their causes.
     unresolved: Vec<Befallen>,
+    leaves_unresolved: bool,
 }
 
 impl Reporter {
     /// Over the run's printer.
     pub fn new(printer: Arc<Printer>) -> Self {
         Self { printer, began: Instant::now(), state: Mutex::default() }
+    }
+
+    /// References that do not resolve are told by how the command ends, and so not before that.
+    pub fn leave_unresolved(&self) {
+        self.state().leaves_unresolved = true;
     }
 
     /// To be called about once a second, so that a stall is seen although no event comes.
@@ -165,6 +171,7 @@ impl Reporter {
             }
             Event::Note { text } => self.printer.note(text),
             Event::Warning { text } => self.printer.warn(text),
+            Event::Failed { phase: Phase::Resolve, .. } if state.leaves_unresolved => {}
             Event::Failed { phase: Phase::Resolve, item, reason } => {
                 let (name, object) = (item.clone(), item.clone());
                 state.unresolved.push(Befallen { name, object, reason: reason.clone() });

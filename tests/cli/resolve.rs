@@ -73,3 +73,15 @@ fn a_lock_file_that_is_none_is_refused_and_kept() {
     }
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "nothing else is left");
 }
+
+#[test]
+fn the_cause_of_a_reference_that_cannot_be_packed_is_told_once() {
+    let home = tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    assert_eq!(run(home.path(), &["key", "generate", "--no-passphrase"]).code, 0);
+    let reference = format!("127.0.0.1:{port}/team/app:1");
+    let ran = run(home.path(), &["pack", "--to", ".", "--name", "a", &reference]);
+    assert_ne!(ran.code, 0);
+    let told = ran.stderr.matches("cannot read the manifest").count();
+    assert!(ran.stderr.contains("1 of 1 references cannot be packed") && told == 1, "{}", ran.stderr);
+}

@@ -65,6 +65,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether it fails, with all causes, where a reference does not resolve.
+    pub const fn ends_at_unresolved(&self) -> bool {
+        !self.keep_going
+    }
+
     /// The job.
     ///
     /// # Errors

@@ -183,7 +183,8 @@ async fn assemble_on(
     let (documents, program) =
         join(write_documents(&plan, place.root(), ctx), carry(&spec, &place, ctx)).await;
     documents?;
-    let committed = commit(&spec, &plan, &place, (filled.stored, program?), ctx).await?;
+    let committed =
+        commit(&spec, &plan, &place, (filled.stored, program?), filled.sources.written(), ctx).await?;
     spec.bundle.ground.still().await?;
     finish(place, committed, &filled.sources, signer, ctx).await
 }

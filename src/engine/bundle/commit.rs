@@ -29,17 +29,22 @@ pub(super) struct Committed {
     read_back: Option<ReadBack>,
 }
 
-/// Writes what surrounds the blobs, makes everything durable and reads it back.
+/// Writes what surrounds the blobs, makes everything durable and reads it back; `written` bytes of blobs came in this run.
 pub(super) async fn commit(
     spec: &AssembleSpec,
     plan: &Plan,
     place: &repeat::Place,
-    brought: (HashMap<Digest, Stored>, Option<Program>),
+    (stored, program): (HashMap<Digest, Stored>, Option<Program>),
+    written: u64,
     ctx: &JobCtx,
 ) -> Result<Committed> {
+    let carried = match &program {
+        Some(Program::Carried(file, _)) => file.size,
+        _ => 0,
+    };
     let document = match place {
         repeat::Place::Repeat { document, .. } => (**document).clone(),
-        repeat::Place::New { .. } => describe(spec, plan, place, brought, ctx)?,
+        repeat::Place::New { .. } => describe(spec, plan, place, (stored, program), ctx)?,
     };
     let bytes = match place {
         repeat::Place::Repeat { bytes, .. } => bytes.clone(),
@@ -47,7 +52,8 @@ pub(super) async fn commit(
     };
     let (files, root) = (Arc::clone(&ctx.files), place.root().to_owned());
     let (job, read_back, repeat) = (ctx.clone(), spec.bundle.read_back, place.is_repeat());
-    let flushed = flush(ctx, 0, move || {
+    let most = written.saturating_add(carried).saturating_add(bytes.len() as u64);
+    let flushed = flush(ctx, 0, most, move || {
         // Nothing is signed that the other side would refuse.
         graph::close(&BundleReader::new(root.clone(), document.clone(), Arc::clone(&files)))?;
         if !repeat {

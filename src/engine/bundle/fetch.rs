@@ -34,6 +34,14 @@ pub struct Sources {
     pub copied: AtomicU64,
 }
 
+impl Sources {
+    /// Bytes of blobs that this run wrote.
+    pub fn written(&self) -> u64 {
+        let [fetched, copied] = [&self.fetched, &self.copied].map(|bytes| bytes.load(Relaxed));
+        fetched.saturating_add(copied)
+    }
+}
+
 /// Everything a fetch needs; one per pack.
 pub struct Fetcher {
     /// The job.

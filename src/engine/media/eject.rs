@@ -155,7 +155,9 @@ async fn sync(points: Vec<PathBuf>, ctx: &JobCtx) -> Result<Truth> {
         return Ok(Truth { holds: true, words: "nothing of it is mounted".to_owned() });
     }
     let items = points.len() as u64;
-    let failed = flush(ctx, items, move || Ok(points.iter().find_map(|point| sync_one(point).err()))).await?;
+    let failed =
+        flush(ctx, items, u64::MAX, move || Ok(points.iter().find_map(|point| sync_one(point).err())))
+            .await?;
     Ok(match failed {
         None => Truth { holds: true, words: "the device says that it has everything".to_owned() },
         Some(error) => {
