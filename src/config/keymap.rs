@@ -44,6 +44,16 @@ pub enum KeymapError {
         /// The other.
         second: &'static str,
     },
+    /// A key that no operation can be given.
+    #[error("keys: {id}: {key} always {does}; give {id} another key")]
+    Reserved {
+        /// Of the operation.
+        id: &'static str,
+        /// The key.
+        key: Key,
+        /// What it always does.
+        does: &'static str,
+    },
     /// An operation without which there is no way out or no help.
     #[error("keys: {0} needs at least one key")]
     Needed(&'static str),
@@ -51,6 +61,12 @@ pub enum KeymapError {
 
 /// What always has a key: help, the way back, the way out and the palette that finds all others.
 const NEEDED: &[Act] = &[Act::Help, Act::Back, Act::Quit, Act::Palette];
+
+/// Keys that never come to an operation but the one named with them, and what they do instead.
+const RESERVED: &[(Key, Option<Act>, &str)] = &[
+    (Key::ctrl('c'), None, "stops what runs, then leaves"),
+    (Key::ctrl('l'), Some(Act::Redraw), "redraws the screen"),
+];
 
 impl Default for Keymap {
     /// The keys of ACTIONS.
@@ -91,6 +107,10 @@ impl Keymap {
         let row = act.row();
         for text in keys {
             let key: Key = text.parse().map_err(|source| KeymapError::Key { id: row.id, source })?;
+            let reserved = RESERVED.iter().find(|(own, of, _)| *own == key && *of != Some(act));
+            if let Some((_, _, does)) = reserved {
+                return Err(KeymapError::Reserved { id: row.id, key, does });
+            }
             if let Some(other) = self.by_key.insert((row.scope, key), act).filter(|other| *other != act) {
                 return Err(KeymapError::Twice { key, first: other.row().id, second: row.id });
             }
@@ -208,6 +228,15 @@ mod tests {
             refused(&[("quit", &["l"])]),
             "keys: l would mean both logs and quit; give one of them another key"
         );
+        assert_eq!(
+            refused(&[("quit", &["q", "Ctrl-c"])]),
+            "keys: quit: Ctrl-C always stops what runs, then leaves; give quit another key"
+        );
+        assert!(
+            refused(&[("job.stop", &["Ctrl-L"])])
+                .starts_with("keys: job.stop: Ctrl-L always redraws the screen")
+        );
+        assert!(Keymap::new(&changes(&[("redraw", &["Ctrl-L"])])).is_ok());
         assert_eq!(refused(&[("help", &[])]), "keys: help needs at least one key");
     }
 }

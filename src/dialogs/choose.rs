@@ -130,6 +130,16 @@ impl Choose {
         self.list.visible().len()
     }
 
+    /// The names of the rows that are shown.
+    pub fn shown(&self) -> impl Iterator<Item = &str> {
+        self.list.visible().iter().filter_map(|row| self.items.get(*row)).map(|item| item.name.as_str())
+    }
+
+    /// Whether what is typed can be an answer of its own.
+    pub const fn takes_typed(&self) -> bool {
+        self.or_typed.is_some() || self.items.is_empty()
+    }
+
     /// Shows a number before each row.
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;
@@ -226,7 +236,7 @@ impl Window for Choose {
         let size =
             (area.width.saturating_sub(4).min(100), rows.clamp(9, area.height.saturating_sub(2).max(9)));
         let inner = popup::popup(&self.title, size, area, look, buffer);
-        edit::draw(&self.list.filter, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
+        edit::draw(&self.list.filter, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
         let body = Rect { height: inner.height.saturating_sub(3), ..line::below(inner, 1) };
         let foot = line::row(inner, inner.height.saturating_sub(2));
         if self.items.is_empty() {

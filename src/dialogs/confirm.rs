@@ -205,7 +205,7 @@ impl Window for Confirm {
             let role = if self.refused { Role::Fail } else { Role::Warn };
             let ask = if self.refused { format!("x Wrong. {ask}") } else { ask };
             line::words(&ask, look.style(role), line::row(inner, at), buffer);
-            edit::draw(input, false, line::row(inner, at + 1), look, buffer);
+            edit::draw(input, line::row(inner, at + 1), look, buffer);
             at += 3;
         }
         if self.name.is_none() {

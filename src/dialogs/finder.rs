@@ -99,6 +99,11 @@ impl Finder {
         self.shown.len()
     }
 
+    /// The operations that are shown.
+    pub fn shown(&self) -> impl Iterator<Item = Act> {
+        self.shown.iter().filter_map(|at| self.entries.get(*at)).map(|entry| entry.act)
+    }
+
     /// Shows a number before each row.
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;
@@ -180,7 +185,7 @@ impl Window for Finder {
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let size = (area.width.saturating_sub(4).min(100), area.height.saturating_sub(2));
         let inner = popup::popup(&self.title, size, area, look, buffer);
-        edit::draw(&self.typed, false, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
+        edit::draw(&self.typed, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
         // A key is never cut: it is what is looked for.
         let keys = self.entries.iter().map(|entry| text::width(&entry.keys)).max().unwrap_or(0).clamp(8, 24);
         let columns = [

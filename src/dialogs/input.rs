@@ -163,8 +163,8 @@ impl Window for Input {
     }
 
     fn paste(&mut self, text: &str) {
-        // Whole lines go on as lines of the answer; the last one stays in the line.
-        let mut lines: Vec<&str> = text.lines().collect();
+        // Whole lines go on as lines of the answer, those with nothing in them aside; the last one stays in the line.
+        let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.pop().unwrap_or_default();
         for (at, pasted) in lines.into_iter().enumerate() {
             let text = if at == 0 {
@@ -236,6 +236,9 @@ mod tests {
         let mut input = Input::new(Act::ImagesAdd, "Add", "").begun("ngi");
         input.paste("nx:1.25\nredis:7\r\nbusybox");
         assert_eq!(input.text(), "nginx:1.25\nredis:7\nbusybox");
+        let mut input = Input::new(Act::ImagesAdd, "Add", "");
+        input.paste("\nnginx:1.25\n\n \nredis:7\n\n");
+        assert_eq!((input.text().as_str(), input.before.len()), ("nginx:1.25\nredis:7", 1));
     }
 
     #[test]

@@ -30,12 +30,20 @@ pub struct Log {
     typing: bool,
     /// What stands in the first row; nothing while the end is followed.
     top: Option<Spot>,
+    /// What is offered to save it as.
+    file: String,
 }
 
 impl Log {
     /// At the end of the log, which it follows.
     pub fn new(lines: &Lines) -> Self {
-        let mut log = Self { shown: Shown::new(), filter: Input::default(), typing: false, top: None };
+        let mut log = Self {
+            shown: Shown::new(),
+            filter: Input::default(),
+            typing: false,
+            top: None,
+            file: "airlift.log".to_owned(),
+        };
         log.take(lines);
         log
     }
@@ -90,10 +98,17 @@ impl Log {
         self.narrow(self.shown.least);
     }
 
+    /// With the file that is offered to save it as.
+    #[must_use]
+    pub fn saved_as(mut self, file: String) -> Self {
+        self.file = file;
+        self
+    }
+
     fn save(&self) -> Reply {
         let help = "The lines that are shown, oldest first.";
         let path = Path::new(Act::Logs, "Save the log as", help, Wanted::NewFile);
-        Reply::Ask(Box::new(path.at("~/airlift.log").into()))
+        Reply::Ask(Box::new(path.at(&self.file).into()))
     }
 
     fn title(&self) -> String {
@@ -114,7 +129,7 @@ impl Log {
         let room = Rect { x: area.x + used, width: area.width - used, height: area.height.min(1), ..area };
         if self.typing {
             line::words(lead, look.style(Role::Title), line::row(area, 0), buffer);
-            edit::draw(&self.filter, false, room, look, buffer);
+            edit::draw(&self.filter, room, look, buffer);
         } else if self.filter.value().is_empty() {
             let words = match self.top {
                 None => "following".to_owned(),

@@ -60,6 +60,8 @@ pub enum Answer {
     Secret(SecretString),
     /// A file or a directory.
     Path(PathBuf),
+    /// A directory that is not there and is to be made.
+    NewDirectory(PathBuf),
 }
 
 /// What a key did to a dialog.

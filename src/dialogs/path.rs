@@ -35,6 +35,8 @@ pub enum Wanted {
     NewFile,
     /// A directory that is there.
     Directory,
+    /// A directory, there or to be made in one that is.
+    NewDirectory,
     /// Either, there.
     Any,
 }
@@ -154,11 +156,13 @@ impl Path {
 
     fn refresh(&mut self) {
         let (directory, begin) = self.split();
+        // What is replaced by the next key is no beginning of anything.
+        let begin = if self.line.is_selected() { String::new() } else { begin };
         let entries = match &self.listed {
             Some((listed, Ok(entries))) if *listed == directory => entries.as_slice(),
             _ => &[],
         };
-        let only_directories = self.wanted == Wanted::Directory;
+        let only_directories = self.of_directories();
         let fits = |entry: &&Entry| {
             entry.name.starts_with(&begin)
                 && (begin.starts_with('.') || !entry.name.starts_with('.'))
@@ -166,6 +170,11 @@ impl Path {
         };
         self.matching = entries.iter().filter(fits).cloned().collect();
         self.list.refresh(self.matching.len(), |_| "".into());
+    }
+
+    /// Whether files are of no use.
+    fn of_directories(&self) -> bool {
+        matches!(self.wanted, Wanted::Directory | Wanted::NewDirectory)
     }
 
     fn changed(&mut self) {
@@ -195,6 +204,10 @@ impl Path {
     fn complete(&mut self) {
         if self.walking {
             return self.take_entry();
+        }
+        if self.line.is_selected() {
+            self.line.key(Key::plain(Code::End));
+            self.refresh();
         }
         let Some(first) = self.matching.first() else { return };
         let mut common = first.name.clone();
@@ -240,6 +253,7 @@ impl Path {
         let path = self.expand(&text);
         match self.judge(&text, &path) {
             Judged::Fits => return Reply::Answered(self.question, Answer::Path(path)),
+            Judged::New => return Reply::Answered(self.question, Answer::NewDirectory(path)),
             Judged::Into => {
                 self.line = Field::begun(&format!("{}/", text.trim_end_matches('/')));
                 self.changed();
@@ -250,6 +264,28 @@ impl Path {
         // What comes to be there is seen at the next try.
         self.told = None;
         Reply::Stay
+    }
+}
+
+impl Path {
+    /// Whether what is typed is a name that nothing has in the directory that is listed.
+    fn is_new(&self) -> bool {
+        let (directory, name) = self.split();
+        let named = !name.is_empty() && !matches!(name.as_str(), "." | "..");
+        match &self.listed {
+            Some((listed, Ok(entries))) if *listed == directory => {
+                named && entries.iter().all(|entry| entry.name != name)
+            }
+            _ => false,
+        }
+    }
+
+    /// How many names are not shown as long as no dot is typed.
+    fn hidden(&self) -> usize {
+        let entries = self.listed.as_ref().and_then(|(_, entries)| entries.as_ref().ok());
+        let useful = |entry: &&Entry| entry.directory || !self.of_directories();
+        let all = entries.into_iter().flatten().filter(useful);
+        all.filter(|entry| entry.name.starts_with('.')).count()
     }
 }
 
@@ -477,6 +513,46 @@ mod tests {
         let mut path = open("/a/sub", Wanted::File, &["sub/"]);
         assert!(taken(press(&mut path, ENTER)).is_none());
         assert_eq!(path.line.value(), "/a/sub/");
+    }
+
+    #[test]
+    fn a_directory_to_be_written_to_may_be_new_and_that_is_said() {
+        let made = |reply| match reply {
+            Reply::Answered(_, Answer::NewDirectory(path)) => Some(path.display().to_string()),
+            _ => None,
+        };
+        let mut path = open("/a/new", Wanted::NewDirectory, &["x.txt", "sub/"]);
+        assert!(path.becomes_new());
+        assert!(made(press(&mut path, ENTER)).is_none(), "it is looked at first");
+        assert!(path.told(FsPath::new("/a/new"), &Ok(None)));
+        assert_eq!(made(press(&mut path, ENTER)).as_deref(), Some("/a/new"));
+        for (text, reason) in [("/a/x.txt", Some("that is a file, not a directory")), ("/a/sub", None)] {
+            let mut path = open(text, Wanted::NewDirectory, &["x.txt", "sub/"]);
+            assert!(!path.becomes_new(), "{text}");
+            assert_eq!(taken(press(&mut path, ENTER)).is_some(), reason.is_none(), "{text}");
+            assert_eq!(path.refused.as_deref(), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn before_anything_is_typed_nothing_fails_to_match() {
+        for (at, wanted, names, said) in [
+            ("/a/", Wanted::Directory, &[".git/", ".cache/", "x"][..], "2 hidden: a dot shows them"),
+            ("/a/", Wanted::Directory, &["x"], "no directory in it"),
+            ("/a/", Wanted::File, &[], "nothing in it"),
+            ("/a/images.txt", Wanted::NewFile, &[], "nothing in it"),
+        ] {
+            assert_eq!(open(at, wanted, names).nothing(), said, "{at}");
+        }
+        let mut path = open("/a/", Wanted::Directory, &[".git/", "sub/"]);
+        assert_eq!(path.matching, [entry("sub/")]);
+        press(&mut path, Key::char('.'));
+        assert_eq!(path.matching, [entry(".git/")], "a dot shows them");
+        press(&mut path, Key::char('x'));
+        assert_eq!((path.matching.len(), path.nothing().as_str()), (0, "no match"));
+        // What would be replaced by the next key filters nothing.
+        let path = open("/a/images.txt", Wanted::NewFile, &["list.txt"]);
+        assert_eq!(path.matching, [entry("list.txt")]);
     }
 
     #[test]

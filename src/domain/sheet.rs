@@ -194,6 +194,9 @@ pub struct Sheet {
     pub origin: Option<String>,
     /// Who signed.
     pub signatures: Vec<Signed>,
+    /// The file of the public key that belongs to the first signature, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// What was checked, and what was not.
     pub checked: Vec<Checked>,
     /// What happened to the medium afterwards.

@@ -15,7 +15,7 @@ use crate::domain::shell::shell_words;
 use crate::domain::text;
 
 /// What a report on a packed bundle is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PackedFacts<'a> {
     /// What was packed.
     pub report: &'a PackReport,
@@ -25,6 +25,8 @@ pub struct PackedFacts<'a> {
     pub signatures: &'a [SignReport],
     /// What happened to the medium since.
     pub medium: &'a [Checked],
+    /// The file of the public key, where it is known.
+    pub public_key: Option<String>,
     /// When this is said.
     pub made: jiff::Timestamp,
 }
@@ -79,6 +81,7 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
             read_back,
             Checked { what: "signatures", grade: Grade::Ok, how: signed },
         ],
+        public_key: facts.public_key.clone(),
         next: other_side(&name, &signatures),
         signatures,
         medium: facts.medium.to_vec(),
@@ -149,7 +152,11 @@ fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
     let step = |what, command: String| Step { what, command };
     vec![
         step(
-            "Once per key: trust it, with the fingerprint that is on paper",
+            "Once per key, in the workstation there: K (trust) at the bundle, by the fingerprint that is on paper",
+            "airlift".to_owned(),
+        ),
+        step(
+            "Or with the file of the public key, and the fingerprint that is on paper",
             "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
         step("Verify signatures, age, serial, file list and every byte", verify),
@@ -328,6 +335,7 @@ pub fn verified(report: &VerifyReport, made: jiff::Timestamp) -> Sheet {
         imported: Vec::new(),
         warnings: report.warnings.clone(),
         missing: report.missing.clone(),
+        public_key: None,
         next: use_it(&report.path.display().to_string()),
         images: Vec::new(),
     }

@@ -99,7 +99,10 @@ impl Screen for Bundle {
             }
             Act::BundlePath => {
                 let help = "The directory of a bundle, NAME-SERIAL, or one with bundles in it.";
-                cx.open(dialogs::Path::new(Act::BundlePath, "Open a directory", help, Wanted::Directory));
+                let at = cx.model.begin_path(Act::BundlePath);
+                cx.open(
+                    dialogs::Path::new(Act::BundlePath, "Open a directory", help, Wanted::Directory).at(&at),
+                );
             }
             Act::BundleScan => {
                 cx.say("looking for bundles ...");

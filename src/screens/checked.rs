@@ -2,8 +2,6 @@
 
 mod facts;
 
-use std::path::Path as FsPath;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -52,11 +50,11 @@ impl Screen for Report {
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::CheckedWrite => {
-                let beside =
-                    cx.model.gap.chosen.as_deref().and_then(FsPath::parent).unwrap_or(FsPath::new("/"));
-                let at = format!("{}/", beside.display().to_string().trim_end_matches('/'));
+                let at = cx.model.begin_path(Act::CheckedWrite);
                 let help = "As txt, md and json; never into the signed bundle itself.";
-                cx.open(Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::Directory).at(&at));
+                cx.open(
+                    Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::NewDirectory).at(&at),
+                );
             }
             Act::CheckedNew => {
                 let words = vec!["The report on this screen is cleared unless you saved it.".to_owned()];
@@ -68,7 +66,7 @@ impl Screen for Report {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
-            (Act::CheckedWrite, Answer::Path(directory)) => {
+            (Act::CheckedWrite, Answer::Path(directory) | Answer::NewDirectory(directory)) => {
                 let Some(sheet) = &self.sheet else { return };
                 match save(sheet, &directory) {
                     Ok(effect) => cx.effect(effect),

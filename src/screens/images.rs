@@ -39,7 +39,10 @@ pub(super) struct Images {
 impl Images {
     fn save(cx: &mut Cx<'_>) {
         let file = cx.model.picked.file.as_ref();
-        let at = file.map_or_else(|| "images.txt".to_owned(), |file| file.display().to_string());
+        let at = file.map_or_else(
+            || format!("{}images.txt", cx.model.begin_beside(Act::ImagesSave)),
+            |file| file.display().to_string(),
+        );
         let help = "One reference per line; the commands read it with -f FILE.";
         cx.open(Path::new(Act::ImagesSave, "Save the list as", help, Wanted::NewFile).at(&at));
     }

@@ -1,13 +1,15 @@
 //! What the report of the air-gapped side says of the imports of its bundle: target by target, what was left out, and how the last one ended.
 
+use crate::config::keymap::Keymap;
 use crate::domain::sheet::{Arrival, Carried, Deed, Grade, Imported, Sheet, first_of};
 use crate::engine::sheet::imported;
 use crate::tui::gap::Gap;
+use crate::tui::hints::here;
 use crate::tui::msg::Ended;
 use crate::tui::words::count;
 
 /// The same with what came of importing it.
-pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
+pub(super) fn with_import(sheet: Sheet, gap: &Gap, keymap: &Keymap) -> Sheet {
     // What came of another bundle is no word on this one, whatever names its images have.
     let done = gap.import.done.as_ref().filter(|done| done.report.bundle == sheet.id);
     let mut warnings = sheet.warnings.clone();
@@ -17,7 +19,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap) -> Sheet {
     let broken = back.or_else(|| match done.and_then(|done| done.ended.as_ref()) {
         Some(Ended::Failed(failure)) => {
             warnings.push(failure.message.clone());
-            warnings.extend(failure.hints.iter().cloned());
+            warnings.extend(failure.hints.iter().map(|hint| here(hint, keymap)));
             Some(format!("verified, but the last import failed ({})", failure.class()))
         }
         Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),

@@ -45,6 +45,10 @@ pub(super) struct Media {
     tested: Vec<Tested>,
     /// A directory was asked for and is being looked at.
     asked: Option<std::path::PathBuf>,
+    /// The directory that was asked for, where it is not there yet.
+    new: Option<std::path::PathBuf>,
+    /// Whether it is being made.
+    made: bool,
     /// The test that is asked about, and the medium that was there then.
     testing: Option<(CheckSpec, Medium)>,
 }
@@ -203,8 +207,11 @@ impl Screen for Media {
             Act::MediaChoose | Act::MediaMount | Act::MediaCheck if self.not_meant(cx) => {}
             Act::MediaChoose => self.choose(cx),
             Act::MediaDirectory => {
-                let help = "Any existing directory; you see which medium it is on before you confirm.";
-                cx.open(Path::new(Act::MediaDirectory, "Assemble in a directory", help, Wanted::Directory));
+                let help = "Any directory; you see which medium it is on before you confirm.";
+                let at = cx.model.begin_path(Act::MediaDirectory);
+                let asked =
+                    Path::new(Act::MediaDirectory, "Assemble in a directory", help, Wanted::NewDirectory);
+                cx.open(asked.at(&at));
             }
             Act::MediaMount => {
                 if let Some(job) = self.mount(cx.model) {
@@ -222,13 +229,26 @@ impl Screen for Media {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question, answer) {
-            (Question { act: Act::MediaDirectory, part: 0 }, Answer::Path(path)) => {
+            (
+                Question { act: Act::MediaDirectory, part: 0 },
+                answer @ (Answer::Path(_) | Answer::NewDirectory(_)),
+            ) => {
+                let (path, new) = match answer {
+                    Answer::NewDirectory(path) => (path, true),
+                    Answer::Path(path) => (path, false),
+                    _ => return,
+                };
+                self.new = new.then(|| path.clone());
                 let what = format!("looking at {}", path.display());
                 self.asked = Some(path.clone());
                 cx.wait(LOOKING, "Assemble in a directory", &what, Query::Place(path));
             }
             (question, Answer::Yes) if question == directory::TAKE => {
-                if let Some(place) = cx.model.looked_at.take() {
+                if let Some(path) = self.new.clone() {
+                    // It is chosen once it is there and was looked at.
+                    self.made = true;
+                    cx.effect(Effect::Make(path));
+                } else if let Some(place) = cx.model.looked_at.take() {
                     cx.model.choose(Chosen::directory(&place));
                     cx.go(Place::Assemble);
                 }
@@ -248,12 +268,28 @@ impl Screen for Media {
         if matches!(found, Found::Failed(Query::Place(path), _) if self.asked.as_ref() == Some(path)) {
             self.asked = None;
         }
+        let about = match found {
+            Found::Place(path, _) | Found::Failed(Query::Place(path), _) => Some(path),
+            _ => None,
+        };
+        if self.made && about.is_some() && about == self.new.as_ref() {
+            (self.made, self.new) = (false, None);
+            if let Found::Place(_, place) = found {
+                cx.model.choose(Chosen::directory(place));
+                cx.go(Place::Assemble);
+            }
+        }
         if let Found::Place(path, place) = found
             && self.asked.as_ref() == Some(path)
         {
             self.asked = None;
+            // Typed and taken before its directory was listed.
+            if *path != place.path && path.starts_with(&place.path) {
+                self.new = Some(path.clone());
+            }
+            let new = self.new.as_deref();
             cx.model.looked_at = Some(place.clone());
-            directory::looked_at(place, cx);
+            directory::looked_at(place, new, cx);
         }
     }
 
@@ -277,7 +313,7 @@ impl Screen for Media {
                 _ => {}
             },
             Some(Ended::Failed(failure)) => {
-                cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap))
+                cx.open(words::failure_page_on("Media", "That did not work", &failure, &cx.model.keymap))
             }
             Some(Ended::Cancelled) if act == Act::MediaCheck => cx.say("stopped; the test data was removed"),
             Some(Ended::Cancelled) => cx.say("stopped; the list shows what is mounted"),

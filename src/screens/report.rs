@@ -83,11 +83,9 @@ impl Report {
             return;
         }
         // Not with the bundle: what is on paper does not travel with the medium.
-        let home = cx.model.settings.home.clone().unwrap_or_else(|| cx.model.settings.paths.work());
-        let home = home.display().to_string();
         let help = "As txt, md and json; never into the signed bundle itself.";
-        let at = format!("{}/", home.trim_end_matches('/'));
-        cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::Directory).at(&at));
+        let at = cx.model.begin_path(Act::ReportWrite);
+        cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::NewDirectory).at(&at));
     }
 
     fn save(&self, directory: &FsPath, cx: &mut Cx<'_>) {
@@ -118,7 +116,8 @@ impl Report {
             Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
             Some(Choice::Other(key)) => key.signer,
             Some(Choice::Make) => {
-                cx.say("once it is created, k signs with it");
+                let sign = cx.model.key(Act::Sign);
+                cx.say(format!("once it is created, {sign} signs with it"));
                 return super::start::make_key(cx);
             }
         };
@@ -195,7 +194,9 @@ impl Screen for Report {
         let choice = self.key.answered(question, &answer, cx);
         Self::sign(cx, choice);
         match (question.act, answer) {
-            (Act::ReportWrite, Answer::Path(directory)) => self.save(&directory, cx),
+            (Act::ReportWrite, Answer::Path(directory) | Answer::NewDirectory(directory)) => {
+                self.save(&directory, cx)
+            }
             (Act::Diff, Answer::Path(first)) => {
                 if let Some(second) = cx.model.assembly.made.as_ref().map(bundle) {
                     cx.start(Act::Diff, JobSpec::Diff(DiffSpec { first, second }));

@@ -230,7 +230,7 @@ impl Screen for Resolve {
             Some(Ended::Failed(failure)) => {
                 picked.checked.stopped();
                 cx.model.set_state(Place::Resolve, StepState::Failed);
-                cx.open(words::failure_page("Verifying failed", &failure, &cx.model.keymap));
+                cx.open(words::failure_page_on("Verify", "Verifying failed", &failure, &cx.model.keymap));
             }
             Some(Ended::Cancelled) | None => {
                 picked.checked.stopped();

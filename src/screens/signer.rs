@@ -115,7 +115,10 @@ impl AskKey {
         }
         if row == 1 {
             let help = "An OpenSSH private key file, not on the medium.";
-            let asked = Path::new(self.question(1), "Key file", help, Wanted::File).at("~/.ssh/");
+            let asked = self.question(1);
+            let before = cx.model.answered.contains_key(&asked.act);
+            let at = if before { cx.model.begin_path(asked.act) } else { "~/.ssh/".to_owned() };
+            let asked = Path::new(asked, "Key file", help, Wanted::File).at(&at);
             cx.open(asked.or_at(cx.model.settings.paths.data_dir()));
             return None;
         }

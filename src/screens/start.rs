@@ -19,7 +19,7 @@ use crate::tui::resume::Cut;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 use crate::widgets::line;
-use crate::widgets::list::List;
+use crate::widgets::list::{List, id};
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
 
@@ -40,6 +40,8 @@ struct Door {
     act: Act,
     /// The pack that was cut off, where it is about one.
     cut: Option<uuid::Uuid>,
+    /// Where the job is seen that runs, where it is about that.
+    to: Option<Place>,
     name: String,
     note: String,
 }
@@ -49,11 +51,13 @@ fn cuts(model: &Model) -> &[Cut] {
 }
 
 fn doors(model: &Model) -> Vec<Door> {
-    let door = |act, name: &str, note| Door { act, cut: None, name: name.to_owned(), note };
-    let mut doors: Vec<Door> = cuts(model)
-        .iter()
-        .map(|cut| Door { cut: Some(cut.job.id), ..door(Act::Resume, &cut.title(), cut.words()) })
-        .collect();
+    let door = |act, name: &str, note| Door { act, cut: None, to: None, name: name.to_owned(), note };
+    let mut doors: Vec<Door> = running(model).into_iter().collect();
+    doors.extend(
+        cuts(model)
+            .iter()
+            .map(|cut| Door { cut: Some(cut.job.id), ..door(Act::Resume, &cut.title(), cut.words()) }),
+    );
     let suggestion = model.host.as_deref().map(|host| suggest::side(host, model.media.as_deref()));
     let note = |side: Side, else_say: String| match &suggestion {
         Some((suggested, why)) if *suggested == side => format!("suggested: {why}"),
@@ -73,11 +77,36 @@ fn doors(model: &Model) -> Vec<Door> {
     doors
 }
 
+/// The row of the job that runs and is seen on another screen.
+fn running(model: &Model) -> Option<Door> {
+    let (job, to) = (model.busy()?, model.running_at()?);
+    let note = match job.view.current() {
+        _ if job.stopping => "stopping at the next safe point".to_owned(),
+        _ if job.paused => format!("paused; {} goes on", model.key(Act::Pause)),
+        Some(view) => view.line(model.at.saturating_sub(job.began)),
+        None => "starting".to_owned(),
+    };
+    let name = match &job.spec {
+        JobSpec::Pack(pack) => format!("Running: pack {}", pack.name),
+        spec => format!("Running: {}", spec.subcommand()),
+    };
+    Some(Door { act: Act::Go, cut: None, to: Some(to), name, note })
+}
+
 impl Start {
+    fn door(&self) -> Option<&Door> {
+        self.doors.get(self.list.row()?)
+    }
+
+    /// The interrupted pack under the cursor.
+    fn cut_here<'a>(&self, model: &'a Model) -> Option<&'a Cut> {
+        let id = self.door()?.cut?;
+        cuts(model).iter().find(|cut| cut.job.id == id)
+    }
+
     /// The interrupted pack under the cursor, else the latest.
     fn cut<'a>(&self, model: &'a Model) -> Option<&'a Cut> {
-        let cuts = cuts(model);
-        self.list.row().and_then(|row| cuts.get(row)).or_else(|| cuts.first())
+        self.cut_here(model).or_else(|| cuts(model).first())
     }
 
     fn resume(&self, cx: &mut Cx<'_>) {
@@ -142,8 +171,10 @@ impl Screen for Start {
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Go => {
-                let door = self.list.row().and_then(|row| self.doors.get(row)).map(|door| door.act);
-                let Some(act) = door else { return };
+                let Some((act, to)) = self.door().map(|door| (door.act, door.to)) else { return };
+                if let Some(place) = to {
+                    return cx.go(place);
+                }
                 match self.why_not(act, cx.model) {
                     Some(reason) => cx.say(format!("not now: {reason}")),
                     None => self.act(act, cx),
@@ -189,11 +220,11 @@ impl Screen for Start {
             (Act::KeyGenerate, Some(Ended::Succeeded(report))) => {
                 cx.effect(Effect::Ask(Query::Host));
                 if let JobReport::Key(report) = &*report {
-                    cx.open(key_page(report));
+                    cx.open(key_page(report, &cx.model.key(Act::KeyTrust)));
                 }
             }
             (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {
-                cx.open(words::failure_page("No key was created", &failure, &cx.model.keymap));
+                cx.open(words::failure_page_on("Start", "No key was created", &failure, &cx.model.keymap));
             }
             (Act::KeyGenerate, _) => cx.say("no key was created"),
             (Act::Pack, _) => cx.effect(Effect::Ask(Query::Interrupted)),
@@ -208,16 +239,15 @@ impl Screen for Start {
     }
 
     fn sync(&mut self, model: &Model) {
-        let before = self.list.row().and_then(|row| self.doors.get(row)).map(|door| (door.act, door.cut));
         self.doors = doors(model);
         let doors = &self.doors;
-        self.list.refresh(doors.len(), |row| doors[row].name.as_str().into());
         // The cursor stays on its row when packs that were cut off come and go with their media.
-        if let Some(at) =
-            before.and_then(|before| doors.iter().position(|door| (door.act, door.cut) == before))
-        {
-            self.list.select(at);
-        }
+        self.list.follow(
+            (doors.len(), false),
+            |row| doors[row].name.as_str().into(),
+            |row| id(&(doors[row].act, doors[row].cut)),
+        );
+        self.placed |= self.list.was_moved();
         // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
         if let (false, Some(host), Some(_), Some(_)) =
             (self.placed, &model.host, &model.media, &model.interrupted)
@@ -234,7 +264,6 @@ impl Screen for Start {
     }
 
     fn list(&mut self) -> Option<&mut List> {
-        self.placed = true;
         Some(&mut self.list)
     }
 
@@ -243,8 +272,7 @@ impl Screen for Start {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        let row = self.list.row()?;
-        cuts(model).get(row).map(|cut| cut.job.spec.clone())
+        self.cut_here(model).map(|cut| cut.job.spec.clone())
     }
 
     fn value(&self, model: &Model) -> Option<String> {
@@ -255,15 +283,18 @@ impl Screen for Start {
         if let Some(running) = model.runs_elsewhere() {
             return running;
         }
-        let row = self.list.row().and_then(|row| cuts(model).get(row));
-        row.map_or_else(String::new, Cut::full_words)
+        self.cut_here(model).map_or_else(String::new, Cut::full_words)
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let columns = [Column::left("WHAT", 32), Column::left("", 0)];
         let row = |row: usize| {
             let door = &self.doors[row];
-            let role = if door.act == Act::Resume { Role::Warn } else { Role::Dim };
+            let role = match door.act {
+                Act::Resume => Role::Warn,
+                Act::Go => Role::Current,
+                _ => Role::Dim,
+            };
             Row {
                 marked: false,
                 values: vec![Value::plain(door.name.clone()), Value::styled(door.note.clone(), role)],
@@ -276,8 +307,8 @@ impl Screen for Start {
     }
 }
 
-/// What was made, and what has to be carried on paper.
-fn key_page(report: &KeyReport) -> Page {
+/// What was made, and what has to be carried on paper; `trust` does it where it is verified.
+fn key_page(report: &KeyReport, trust: &str) -> Page {
     let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let lines = [
         ("+ ok  the key pair was created", Role::Ok),
@@ -289,7 +320,9 @@ fn key_page(report: &KeyReport) -> Page {
         (&format!("key id       {}", report.key_id), Role::Text),
         ("", Role::Text),
         (
-            "Give the fingerprint to whoever verifies, not on the medium: on paper or by telephone. They trust the key with K on Verify, or with airlift key trust FILE.pub --fingerprint SHA256:...",
+            &format!(
+                "Give the fingerprint to whoever verifies, not on the medium: on paper or by telephone. They trust the key with {trust} on Verify, or with airlift key trust FILE.pub --fingerprint SHA256:..."
+            ),
             Role::Text,
         ),
         ("", Role::Text),

@@ -115,7 +115,8 @@ impl App {
         if self.model.ask_key().as_ref() == Some(query) {
             return self.say(&failure.message);
         }
-        let page = words::failure_page("That did not work", failure, &self.model.keymap);
+        let screen = self.model.place.name();
+        let page = words::failure_page_on(screen, "That did not work", failure, &self.model.keymap);
         self.todo.dialogs.push(page.into());
     }
 

@@ -30,6 +30,8 @@ pub struct App {
     pub look: Look,
     /// The themes there are besides the built-in ones.
     pub themes: Vec<crate::config::theme::Theme>,
+    /// Why no colours are drawn, where there are none.
+    pub no_color: Option<&'static str>,
     /// Why nothing can be copied on this terminal, where it is known not to take OSC 52.
     pub no_copy: Option<&'static str>,
     pub(super) screens: BTreeMap<Place, Box<dyn Screen + Send>>,
@@ -59,6 +61,7 @@ impl App {
             model,
             look,
             themes: Vec::new(),
+            no_color: None,
             no_copy: None,
             screens: screens::all(),
             dialogs: Vec::new(),
@@ -208,6 +211,9 @@ impl App {
     /// Why an operation cannot be done now.
     pub(super) fn why_not(&self, act: Act) -> Option<String> {
         match act.row().scope {
+            Scope::Global if act == Act::Theme && self.no_color.is_some() => {
+                self.no_color.map(|why| format!("{why}: a theme changes nothing"))
+            }
             Scope::Global => keys::why_not(&self.model, act),
             Scope::Marks if self.screen()?.view().is_some_and(|list| list.visible().is_empty()) => {
                 Some("there is no row to mark".to_owned())

@@ -61,7 +61,11 @@ fn is_varied(keys: &[Key]) -> bool {
 /// The text that keys which came at once were pasted as; nothing where they are taken as keys. `typing`: they are typed into
 /// a line or a filter, where a single line is as good as typed; else they would start operations.
 pub(super) fn pasted(keys: &[Key], typing: bool) -> Option<String> {
-    let text: String = keys.iter().copied().map(character).collect::<Option<_>>()?;
+    // A line may end in both a carriage return and a line feed.
+    let line_feed =
+        |at: usize| at > 0 && keys[at] == Key::ctrl('j') && keys[at - 1] == Key::plain(Code::Enter);
+    let ends = keys.iter().enumerate().filter(|(at, _)| !line_feed(*at));
+    let text: String = ends.map(|(_, key)| character(*key)).collect::<Option<_>>()?;
     let lines = text.trim_end_matches('\n').contains('\n');
     let filter = text.starts_with('/') && !lines;
     let least = if text.contains('\n') { LINE } else { WORDS };
@@ -82,6 +86,18 @@ mod tests {
             c => Key::char(c),
         };
         text.chars().map(key).collect()
+    }
+
+    #[test]
+    fn a_line_that_ends_in_carriage_return_and_line_feed_is_one_line() {
+        let crlf = |text: &str| {
+            let both =
+                |key| if key == Key::plain(Code::Enter) { vec![key, Key::ctrl('j')] } else { vec![key] };
+            keys(text).into_iter().flat_map(both).collect::<Vec<_>>()
+        };
+        assert_eq!(pasted(&crlf("nginx:1.25\nredis:7\n"), true).as_deref(), Some("nginx:1.25\nredis:7\n"));
+        let feeds = [keys("nginx:1.25"), vec![Key::ctrl('j'), Key::ctrl('j')], keys("redis:7")].concat();
+        assert_eq!(pasted(&feeds, true).as_deref(), Some("nginx:1.25\n\nredis:7"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl App {
             let used = u16::try_from(text::width(&lead)).unwrap_or(0).min(area.width);
             let room = Rect { x: area.x + used, width: (area.width - used).min(40), ..area };
             if list.typing {
-                edit::draw(&list.filter, false, room, look, buffer);
+                edit::draw(&list.filter, room, look, buffer);
             } else {
                 line::words(
                     &format!("{}   {} shows all", list.filter.value(), self.model.key(Act::Back)),

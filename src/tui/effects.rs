@@ -5,7 +5,7 @@ mod writes;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::msg::{Effect, Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Interrupted, Kind};
+use crate::engine::error::{EngineError, FileError, Interrupted, Kind};
 use crate::engine::jobs::record;
 use crate::engine::jobs::{End, Job, JobManager, panicked};
 use crate::engine::media::Watch;
@@ -81,6 +81,7 @@ impl Runner {
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
             Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
+            Effect::Make(path) => self.make(path),
             Effect::Save(path, text) => self.writes.over(path, text),
             Effect::Aside => self.writes.aside(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
@@ -88,6 +89,26 @@ impl Runner {
             effect => return Some(effect),
         }
         None
+    }
+
+    /// Makes a directory, never those above it: where a medium was pulled, its mount point is not made again.
+    fn make(&self, path: PathBuf) {
+        let runner = self.clone();
+        tokio::spawn(async move {
+            let place = path.clone();
+            let made = off(move || match std::fs::create_dir(&place) {
+                Err(_) if place.is_dir() => Ok(()),
+                made => {
+                    made.map_err(|source| FileError { operation: "create directory", path: place, source })
+                }
+            });
+            match made.await.map(|made| made.map_err(|error| Failure::from(EngineError::from(error)))) {
+                Ok(Ok(())) => runner.ask(Query::Place(path)),
+                Ok(Err(failure)) | Err(failure) => {
+                    runner.say(Msg::Found(Found::Failed(Query::Place(path), failure)));
+                }
+            }
+        });
     }
 
     /// Waits until everything is written that was asked for, but not for a disk that does not answer.

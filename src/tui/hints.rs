@@ -71,9 +71,10 @@ pub fn here(hint: &str, keymap: &Keymap) -> String {
     twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
 }
 
-/// The same for one who is on that screen already.
+/// The same for one who is on that screen already; nowhere, where it has no name.
 pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
-    here(hint, keymap).replacen(&format!(" on {screen} "), " ", 1)
+    let said = here(hint, keymap);
+    if screen.is_empty() { said } else { said.replacen(&format!(" on {screen} "), " ", 1) }
 }
 
 #[cfg(test)]

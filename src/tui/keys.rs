@@ -71,13 +71,15 @@ impl App {
         }
         match self.model.place {
             Place::Images => {}
-            Place::Start if Picked::names_images(pasted) => self.go(Place::Images),
+            Place::Start if is_list(pasted) && Picked::names_images(pasted) => self.go(Place::Images),
             Place::Start => {
                 return self.say("pasted text that names no image; nothing was done with it");
             }
             _ => {
-                return self
-                    .say("pasted text: go to Images (1) or open a dialog first; nothing was done with it");
+                let images = self.model.key(Act::Step1);
+                return self.say(format!(
+                    "pasted text: go to Images ({images}) or open a dialog first; nothing was done with it"
+                ));
             }
         }
         let added = self.model.picked.add_lines(pasted);
@@ -174,7 +176,10 @@ impl App {
         match act {
             Act::Help => self.finder("Help: what can be done here"),
             Act::Palette => self.finder("Commands"),
-            Act::Logs => self.dialogs.push(Log::new(&self.model.log).into()),
+            Act::Logs => {
+                let file = format!("{}airlift.log", self.model.begin_beside(Act::Logs));
+                self.dialogs.push(Log::new(&self.model.log).saved_as(file).into());
+            }
             Act::ShellCommand => self.shell_command(),
             Act::Copy => match self.screen().and_then(|screen| screen.value(&self.model)) {
                 Some(value) => self.copy(value),
@@ -282,6 +287,16 @@ impl App {
         // Nothing is left at the ends of its lines for the terminal to select along with them.
         self.todo.effects.push_back(Effect::Redraw);
     }
+}
+
+/// Whether a word is a reference beyond doubt: any word could be the short name of an image.
+pub(super) fn names_one(word: &str) -> bool {
+    word.contains(['/', ':', '@'])
+}
+
+/// Whether pasted text is references beyond doubt: several lines, or one that can be nothing else.
+fn is_list(pasted: &str) -> bool {
+    names_one(pasted) || pasted.trim().lines().count() > 1
 }
 
 /// Why an operation of all screens cannot be done now.

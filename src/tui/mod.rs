@@ -182,9 +182,11 @@ struct Talk {
 
 async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<ExitCode> {
     let Talk { runner, tell, told } = talk;
-    let model = Model::new(set_up.settings, jiff::Timestamp::now());
+    let mut model = Model::new(set_up.settings, jiff::Timestamp::now());
+    model.cwd = std::env::current_dir().unwrap_or(model.cwd);
     let mut app = App::new(model, set_up.look, set_up.keymap, measure(env));
     app.themes = set_up.themes;
+    app.no_color = no_color(env, plain, app.look.depth);
     if plain {
         app.look = Look { depth: Depth::None, unicode: false, ..app.look };
         let left = plain::run(app, runner, told).await;
@@ -206,6 +208,16 @@ async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<Ex
     let stopped = lost || app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))
+}
+
+/// Why no colours are drawn, where there are none.
+const fn no_color(env: &Env, plain: bool, depth: Depth) -> Option<&'static str> {
+    match depth {
+        _ if plain => Some("plain lines have no colours"),
+        Depth::None if env.no_color => Some("NO_COLOR is set"),
+        Depth::None => Some("no colours are drawn here"),
+        _ => None,
+    }
 }
 
 /// The way out. The terminal is given back first: a disk that does not answer is waited for where that can be read.

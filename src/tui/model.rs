@@ -1,5 +1,6 @@
 //! The state of the workstation apart from the lists of its screens: what was picked, found, done and is under way.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,12 @@ impl Place {
     pub fn side(self) -> Option<Side> {
         let within = |side: Side| side.steps().iter().any(|(place, _)| *place == self);
         [Side::Connected, Side::AirGapped].into_iter().find(|side| within(*side))
+    }
+
+    /// What its step, or the start screen, is called.
+    pub fn name(self) -> &'static str {
+        let steps = CONNECTED.iter().chain(&AIR_GAPPED);
+        steps.into_iter().find(|(place, _)| *place == self).map_or("Start", |(_, name)| name)
     }
 
     /// Its number among the steps of its side, from 0.
@@ -210,6 +217,10 @@ pub struct Model {
     pub host: Option<Arc<HostFacts>>,
     /// The media of this host; nothing until they were looked for.
     pub media: Option<Arc<MediaReport>>,
+    /// Where the workstation was started.
+    pub cwd: PathBuf,
+    /// The path that was answered last, by the operation that asked for it.
+    pub answered: BTreeMap<Act, PathBuf>,
     /// What the bundle goes to.
     pub chosen: Option<Chosen>,
     /// A directory that may be chosen next.
@@ -240,6 +251,8 @@ impl Model {
     /// Nothing done yet.
     pub fn new(settings: Settings, now: jiff::Timestamp) -> Self {
         Self {
+            cwd: settings.home.clone().unwrap_or_else(|| "/".into()),
+            answered: BTreeMap::new(),
             settings,
             place: Place::Start,
             side: None,
@@ -265,6 +278,22 @@ impl Model {
     /// How a sentence names what does an operation: by the key that it has here.
     pub fn key(&self, act: Act) -> String {
         self.keymap.says(act)
+    }
+
+    /// What a path begins with that an operation asks for: a directory that it was given before, to take or replace, else
+    /// where the workstation was started, to go on from.
+    pub fn begin_path(&self, act: Act) -> String {
+        match self.answered.get(&act) {
+            Some(path) => path.display().to_string(),
+            None => self.begin_beside(act),
+        }
+    }
+
+    /// The same for a file: the directory of the one that was named before.
+    pub fn begin_beside(&self, act: Act) -> String {
+        let before = self.answered.get(&act).and_then(|path| path.parent());
+        let directory = before.unwrap_or(&self.cwd).display().to_string();
+        format!("{}/", directory.trim_end_matches('/'))
     }
 
     /// How a step stands.
@@ -325,7 +354,8 @@ impl Model {
         id.map_or_else(String::new, |id| format!("key {}", id.chars().take(4).collect::<String>()))
     }
 
-    pub(super) fn running_at(&self) -> Option<Place> {
+    /// Where the job that runs is seen.
+    pub fn running_at(&self) -> Option<Place> {
         match self.running()?.act {
             Act::Resolve => Some(Place::Resolve),
             Act::Pack => Some(Place::Assemble),

@@ -230,6 +230,8 @@ pub enum Effect {
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.
     SaveNew(Vec<(PathBuf, String)>),
+    /// Make a directory in one that is there, then look at it as [`Query::Place`] does.
+    Make(PathBuf),
     /// Put text into the terminal's clipboard.
     Copy(String),
     /// Listen to the mouse or not.

@@ -7,6 +7,7 @@ mod answer;
 mod typed;
 mod words;
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use zeroize::Zeroizing;
 
-use self::answer::{Prompt, Typed, typed};
+use self::answer::{Prompt, Typed, is_of_a_list, typed};
 use self::typed::{Hidden, lines};
 use super::app::App;
 use super::effects::Runner;
@@ -34,28 +35,15 @@ const LOOK: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(1);
 /// Leaves what is open.
 const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
+/// On a terminal, what is pasted comes line after line within this time.
+const PASTED: Duration = Duration::from_millis(30);
 /// A job that goes on is told of this often.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Runs it on standard input and output until it is left; false where it was stopped from outside, or where the lines ended
 /// before all was answered.
 pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Msg>) -> bool {
-    let mut plain = Plain {
-        app,
-        runner,
-        began: Instant::now(),
-        leaving: false,
-        lost: false,
-        well: false,
-        shown: String::new(),
-        phase: None,
-        hidden: None,
-        secret: Arc::default(),
-        piped: !io::stdin().is_terminal(),
-        offered: None,
-        since: Instant::now(),
-        looks: Vec::new(),
-    };
+    let mut plain = Plain::new(app, runner);
     let first = plain.app.begin();
     plain.app.catch_up();
     plain.effects(first);
@@ -87,6 +75,10 @@ struct Plain {
     piped: bool,
     /// What the prompt that was printed last asks for; nothing once a line answered it.
     offered: Option<Discriminant<Prompt>>,
+    /// What each number meant when it was printed last.
+    meanings: Vec<u64>,
+    /// Lines that came with the one before them.
+    ahead: VecDeque<Zeroizing<String>>,
     /// When that was answered.
     since: Instant,
     /// What is looked up and not yet known; of one kind, the answer to the latest counts.
@@ -94,15 +86,41 @@ struct Plain {
 }
 
 impl Plain {
+    fn new(mut app: App, runner: Runner) -> Self {
+        app.number_rows();
+        Self {
+            app,
+            runner,
+            began: Instant::now(),
+            leaving: false,
+            lost: false,
+            well: false,
+            shown: String::new(),
+            phase: None,
+            hidden: None,
+            secret: Arc::default(),
+            piped: !io::stdin().is_terminal(),
+            offered: None,
+            meanings: Vec::new(),
+            ahead: VecDeque::new(),
+            since: Instant::now(),
+            looks: Vec::new(),
+        }
+    }
+
     async fn turn(&mut self, told: &mut UnboundedReceiver<Msg>, mut lines: Receiver<Zeroizing<String>>) {
         let mut listening = true;
         self.state(true);
         // Only what came, or what moves by itself, is worth waking up for.
         let mut due = Some(Instant::now() + QUIET);
         while !(self.leaving && (self.app.model.running().is_none() || self.app.was_abandoned())) {
+            let ahead = if self.is_ready() { self.ahead.pop_front() } else { None };
+            if let Some(line) = ahead {
+                self.line(&line);
+            }
             tokio::select! {
-                line = lines.recv(), if listening && self.is_ready() => match line {
-                    Some(line) => self.line(&line),
+                line = lines.recv(), if listening && self.ahead.is_empty() && self.is_ready() => match line {
+                    Some(line) => self.lines(line, &mut lines).await,
                     None => {
                         listening = false;
                         self.ended();
@@ -195,7 +213,43 @@ impl Plain {
         }
     }
 
-    /// A line was typed.
+    /// A line was typed. References that are pasted on a terminal are taken together.
+    async fn lines(&mut self, line: Zeroizing<String>, lines: &mut Receiver<Zeroizing<String>>) {
+        let (prompt, asked) = (self.app.prompt(), self.app.wants_references());
+        let listed = |line: &str| match asked {
+            true => !line.trim().is_empty() && !line.trim().eq_ignore_ascii_case("esc"),
+            false => is_of_a_list(&prompt, line),
+        };
+        let mut pasted = vec![line];
+        while !self.piped && listed(pasted.last().map_or("", |line| line)) {
+            let Ok(Some(next)) = tokio::time::timeout(PASTED, lines.recv()).await else { break };
+            pasted.push(next);
+        }
+        let count = pasted.iter().take_while(|line| listed(line)).count();
+        if count < 2 {
+            self.ahead.extend(pasted.drain(1..));
+            return pasted.iter().for_each(|line| self.line(line));
+        }
+        self.ahead.extend(pasted.drain(count..));
+        let text = pasted.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n");
+        (self.offered, self.since) = (None, Instant::now());
+        self.take(Msg::Paste(text.into()));
+        if asked {
+            self.take(Msg::Key(Key::plain(Code::Enter)));
+        }
+        self.shown.clear();
+    }
+
+    /// Whether a number of the line means another row or operation than it did when it was printed.
+    fn is_outdated(&self, prompt: &Prompt, line: &str) -> bool {
+        if !matches!(prompt, Prompt::Screen(_) | Prompt::One(_) | Prompt::Several(_)) {
+            return false;
+        }
+        let now = self.app.meanings();
+        let numbers = line.split([' ', ',']).filter_map(|word| word.parse::<usize>().ok()?.checked_sub(1));
+        numbers.into_iter().any(|at| now.get(at) != self.meanings.get(at))
+    }
+
     fn line(&mut self, line: &str) {
         self.hidden = None;
         self.secret.store(false, SeqCst);
@@ -205,6 +259,10 @@ impl Plain {
             // A terminal would have shown it.
             self.print(&format!("{}\n", if prompt == Prompt::Secret { "" } else { line }));
         }
+        if self.is_outdated(&prompt, line) {
+            self.print("the rows changed since they were printed; nothing was done\n");
+            return self.shown.clear();
+        }
         match typed(&prompt, line) {
             Typed::Messages(messages) => {
                 messages.into_iter().for_each(|msg| self.take(msg));
@@ -212,6 +270,10 @@ impl Plain {
                 if prompt == Prompt::Name && self.app.prompt() == prompt {
                     self.take(ESC);
                     self.print("x wrong name; nothing was done\n");
+                }
+                if self.app.has_no_match() {
+                    [Key::ctrl('e'), Key::ctrl('u')].into_iter().for_each(|key| self.take(Msg::Key(key)));
+                    self.print(&format!("no row has {:?}; all are shown again\n", line.trim()));
                 }
             }
             Typed::Row(row) => return self.row(row),
@@ -223,12 +285,17 @@ impl Plain {
     /// Goes to a row, and says it with what the screen tells of it and what can be done there; not all of the screen again.
     fn row(&mut self, row: usize) {
         let before = self.app.plain_text(false);
+        // Where another row changed too, all are said.
+        let steady = self.app.meanings() == self.meanings;
         self.app.select_row(row);
+        if !steady {
+            return self.shown.clear();
+        }
         self.shown = self.app.plain_text(false);
         let new = words::news(&before, &self.shown, row + 1);
         let menu = self.app.menu();
         self.print(&format!("\n{new}{menu}airlift> "));
-        self.offered = Some(discriminant(&self.app.prompt()));
+        self.offer();
     }
 
     /// How a job goes on: at each phase, and every now and then.
@@ -270,7 +337,13 @@ impl Plain {
         }
         // At once, so that what is typed meanwhile never comes between.
         self.print(&format!("\n{text}airlift> "));
+        self.offer();
+    }
+
+    /// What was printed is what the next line answers.
+    fn offer(&mut self) {
         self.offered = Some(discriminant(&self.app.prompt()));
+        self.meanings = self.app.meanings();
     }
 
     fn print(&mut self, words: &str) {
@@ -293,4 +366,82 @@ fn ascii(words: &str) -> String {
         _ => '?',
     };
     words.chars().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keymap::Keymap;
+    use crate::config::paths::Paths;
+    use crate::config::theme::{Depth, Theme};
+    use crate::engine::ctx::JobCtx;
+    use crate::engine::registry::RegistryOptions;
+    use crate::tui::model::{Model, Place, Settings};
+    use crate::widgets::look::Look;
+
+    fn plain(dir: &std::path::Path) -> Plain {
+        let settings = Settings {
+            paths: Paths::new(dir.join("config"), dir.join("data")),
+            registry: RegistryOptions::default(),
+            home: None,
+            zone: jiff::tz::TimeZone::UTC,
+            host: crate::engine::media::Host::default(),
+        };
+        let (tell, _) = tokio::sync::mpsc::unbounded_channel();
+        let runner = Runner::new(tell, settings.clone(), JobCtx::silent());
+        let look = Look { theme: Theme::built_in("mono").unwrap(), depth: Depth::None, unicode: false };
+        let model = Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
+        let mut plain = Plain::new(App::new(model, look, Keymap::default(), (80, 24)), runner);
+        plain.piped = false;
+        plain
+    }
+
+    fn cursor(plain: &Plain) -> Option<usize> {
+        plain.app.screen().and_then(|screen| screen.view()).and_then(|list| list.row())
+    }
+
+    #[tokio::test]
+    async fn a_number_never_means_what_was_not_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        plain.take(Msg::Paste("b.example/one:1.0.0\nb.example/two:1.0.0".into()));
+        plain.state(true);
+        plain.line("2");
+        assert_eq!(cursor(&plain), Some(1));
+        // Two rows were printed, and then the operations: 3 is the first of those, until a third row comes unseen.
+        let acts = plain.meanings.clone();
+        plain.take(Msg::Paste("b.example/three:1.0.0".into()));
+        for line in ["3", "4"] {
+            plain.line(line);
+            assert_eq!((cursor(&plain), plain.app.model.place), (Some(1), Place::Images), "{line}");
+            assert!(!plain.app.asks() && plain.is_owed(), "{line} was taken, or all is not printed again");
+            plain.offered = Some(discriminant(&plain.app.prompt()));
+        }
+        plain.state(true);
+        assert_eq!(plain.meanings.len(), acts.len() + 1);
+        plain.line("3");
+        assert_eq!(cursor(&plain), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_pasted_list_is_taken_at_once_and_what_is_no_reference_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        plain.state(true);
+        let (send, mut lines) = tokio::sync::mpsc::channel(8);
+        for line in ["b.example/two:1", "redis", "?"] {
+            send.send(Zeroizing::new(line.to_owned())).await.unwrap();
+        }
+        plain.lines(Zeroizing::new("b.example/one:1".to_owned()), &mut lines).await;
+        assert_eq!(plain.app.model.picked.images.len(), 3);
+        assert_eq!(plain.app.words.as_ref().map(|(words, _)| words.as_str()), Some("3 added"));
+        assert_eq!(plain.ahead.iter().map(|line| line.as_str()).collect::<Vec<_>>(), ["?"]);
+        for line in ["yes", "redis"] {
+            plain.state(true);
+            plain.line(line);
+            assert_eq!(plain.app.model.picked.images.len(), 3, "{line}");
+        }
+    }
 }

@@ -39,6 +39,9 @@ impl App {
             }
             Reply::Answered(question, answer) => {
                 self.dialogs.pop();
+                if let Answer::Path(path) | Answer::NewDirectory(path) = &answer {
+                    self.model.answered.insert(question.act, path.clone());
+                }
                 self.answered(question, answer);
             }
         }

@@ -16,9 +16,14 @@ use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
 pub fn failure(failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
+    failure_on("", failure, keymap)
+}
+
+/// The same for one who is on that screen.
+pub fn failure_on(screen: &str, failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
     let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
     lines.extend(
-        failure.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)),
+        failure.hints.iter().map(|hint| (format!("next: {}", hints::on(screen, hint, keymap)), Role::Text)),
     );
     lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
     lines
@@ -26,7 +31,12 @@ pub fn failure(failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
 
 /// A failure as a page; `c` copies it.
 pub fn failure_page(title: &str, failed: &Failure, keymap: &Keymap) -> Page {
-    let lines = failure(failed, keymap);
+    failure_page_on("", title, failed, keymap)
+}
+
+/// The same for one who is on that screen.
+pub fn failure_page_on(screen: &str, title: &str, failed: &Failure, keymap: &Keymap) -> Page {
+    let lines = failure_on(screen, failed, keymap);
     let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let text = text.join("\n");
     Page::new(title, lines).copying(text)

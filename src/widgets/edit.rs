@@ -117,7 +117,7 @@ impl Field {
 
     /// Draws it, in reverse while it is selected.
     pub fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        draw(&self.line, false, area, look, buffer);
+        draw(&self.line, area, look, buffer);
         if !self.selected || area.height == 0 {
             return;
         }
@@ -130,19 +130,16 @@ impl Field {
     }
 }
 
-/// Draws the line with its cursor; `masked` shows stars, as many as there are characters.
-pub fn draw(input: &Input, masked: bool, area: Rect, look: &Look, buffer: &mut Buffer) {
+/// Draws the line with its cursor.
+pub fn draw(input: &Input, area: Rect, look: &Look, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     if width == 0 || area.height == 0 {
         return;
     }
-    let shown: String = match masked {
-        true => "*".repeat(input.value().chars().count()),
-        // One cell for one hostile character, so that the cursor stays where it is.
-        false => input.value().chars().map(|c| if text::is_hostile(c) { '?' } else { c }).collect(),
-    };
+    // One cell for one hostile character, so that the cursor stays where it is.
+    let shown = input.value().chars().map(|c| if text::is_hostile(c) { '?' } else { c });
     let start = input.cursor().saturating_sub(width.saturating_sub(1));
-    let mut seen: Vec<char> = shown.chars().skip(start).collect();
+    let mut seen: Vec<char> = shown.skip(start).collect();
     seen.push(' ');
     let style = look.style(Role::Input);
     let cursor = input.cursor() - start;

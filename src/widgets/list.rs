@@ -15,6 +15,9 @@ pub struct List {
     all: usize,
     /// Who the rows were the last time; kept by [`List::follow`] alone.
     ids: Vec<u64>,
+    /// Who the rows are, where they are chosen by their numbers.
+    names: Vec<u64>,
+    moved: bool,
     /// What was filtered by the last time; kept by [`List::narrow`] alone.
     before: Vec<String>,
     /// What is typed to filter by.
@@ -49,6 +52,9 @@ pub enum Move {
 impl List {
     /// Takes over how many rows there are and which pass the filter; the cursor stays on its row where it can.
     pub fn refresh<'a>(&mut self, count: usize, words: impl Fn(usize) -> Cow<'a, str>) {
+        if self.numbered {
+            self.names = (0..count).map(|row| id(&words(row))).collect();
+        }
         let wanted = self.wanted();
         let passes = |row: &usize| {
             let words = words(*row).to_lowercase();
@@ -91,6 +97,9 @@ impl List {
         let under = self.row().and_then(|row| self.ids.get(row)).copied();
         self.ids = (0..count).map(id).collect();
         self.refresh(count, words);
+        if self.numbered {
+            self.names.clone_from(&self.ids);
+        }
         match under.and_then(|under| self.ids.iter().position(|id| *id == under)) {
             _ if first => self.cursor = 0,
             Some(row) => self.select(row),
@@ -122,6 +131,16 @@ impl List {
         }
     }
 
+    /// Who the rows are that pass the filter, where they are chosen by their numbers.
+    pub fn names(&self) -> impl Iterator<Item = u64> {
+        self.visible.iter().map(|row| self.names.get(*row).copied().unwrap_or_default())
+    }
+
+    /// Whether somebody moved the cursor or typed a filter.
+    pub fn was_moved(&self) -> bool {
+        self.moved || self.count().is_some()
+    }
+
     /// The rows that pass the filter.
     pub fn visible(&self) -> &[usize] {
         &self.visible
@@ -129,6 +148,7 @@ impl List {
 
     /// Moves the cursor.
     pub fn go(&mut self, how: Move) {
+        self.moved = true;
         let last = self.visible.len().saturating_sub(1);
         let page = self.page.get().max(1);
         self.cursor = match how {
@@ -153,6 +173,7 @@ impl List {
         let there = number < self.visible.len();
         if there {
             self.cursor = number;
+            self.moved = true;
         }
         there
     }

@@ -204,3 +204,37 @@ fn lines_that_are_all_there_wait_for_the_job_that_one_of_them_starts() {
     let last = &said[said.len() - 2..];
     assert!(last[0].starts_with("v\n") && last[0].contains("x REFUSED (trust)"), "{said:#?}");
 }
+
+#[test]
+fn a_word_that_is_no_key_is_never_taken_for_an_image() {
+    let root = TempRoot::new();
+    let mut console =
+        Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
+    console.wait("airlift> ");
+    answer(&mut console, "yes", "\"yes\" is no key here; ? lists what can be done");
+    answer(&mut console, "help", "-- Help: what can be done here");
+    answer(&mut console, "nosuchword", "no row has \"nosuchword\"; all are shown again");
+    answer(&mut console, "q", "Build media");
+    answer(&mut console, "b", "step 1/5 Images");
+    answer(&mut console, "help", "-- Help: what can be done here");
+    answer(&mut console, "q", "step 1/5 Images");
+    answer(&mut console, "yes", "\"yes\" is no key here");
+    assert!(!console.screen().contains("docker.io/library"), "{}", console.screen());
+    say(&mut console, "quit");
+    assert_eq!(console.end().exit_code(), 0);
+    clean(&console);
+}
+
+#[test]
+fn the_cursor_is_on_the_way_in_that_is_suggested() {
+    let root = TempRoot::new();
+    let mut console =
+        Console::start(&Setting { size: TALL, args: &["--plain"], ..Setting::new(root.path()) });
+    console.wait("suggested: ");
+    console.wait_for("the cursor there", |screen| {
+        let last = screen.lines().rfind(|line| line.contains("suggested: "));
+        last.is_some_and(|line| line.split_whitespace().nth(1) == Some(">"))
+    });
+    say(&mut console, "q");
+    assert_eq!(console.end().exit_code(), 0);
+}

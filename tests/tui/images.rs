@@ -267,14 +267,14 @@ fn details_say_all_that_is_known() {
 fn a_list_file_is_found_by_completion_and_what_it_names_is_added() {
     let mut desk = desk();
     desk.keys("f");
-    assert_eq!(asked(&mut desk), Query::Entries(".".into()));
+    assert_eq!(asked(&mut desk), Query::Entries("/home/op/".into()));
     let entry = |name: &str, directory| airlift::dialogs::path::Entry { name: name.into(), directory };
     let entries = vec![entry("charts", true), entry("web-images.txt", false), entry("web-old.txt", false)];
-    desk.tell(Msg::Found(Found::Entries(".".into(), Ok(entries))));
+    desk.tell(Msg::Found(Found::Entries("/home/op/".into(), Ok(entries))));
     insta::assert_snapshot!(desk.picture());
     desk.keys("w Tab i Tab Enter");
     let images = Images {
-        sources: vec![Source::List("web-images.txt".into())],
+        sources: vec![Source::List("/home/op/web-images.txt".into())],
         signatures: true,
         ..Images::default()
     };

@@ -158,7 +158,14 @@ pub(crate) fn packed() -> PackReport {
 
 /// The report on it, as it is printed.
 pub(crate) fn packed_sheet() -> String {
-    let facts = PackedFacts { report: &packed(), warnings: &[], signatures: &[], medium: &[], made: now() };
+    let facts = PackedFacts {
+        report: &packed(),
+        warnings: &[],
+        signatures: &[],
+        medium: &[],
+        public_key: None,
+        made: now(),
+    };
     airlift::engine::sheet::packed(&facts).text()
 }
 

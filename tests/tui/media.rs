@@ -398,6 +398,30 @@ fn any_directory_is_looked_at_before_it_is_taken() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_made_when_it_is_taken_and_not_before() {
+    let mut desk = verified(vec![]);
+    desk.keys("o");
+    assert!(desk.screen().contains("/home/op/"), "it begins where the workstation was started");
+    desk.typed("/srv/new").tell(Msg::Found(Found::Entries("/srv/".into(), Ok(vec![]))));
+    let screen = desk.screen();
+    assert!(screen.contains("there is no such directory: it will be created"), "{screen}");
+    desk.keys("Enter").tell(Msg::Found(Found::Entry("/srv/new".into(), Ok(None))));
+    desk.tell(Msg::Found(Found::Place("/srv/new".into(), lies("/srv", Some(system_disk())))));
+    let screen = desk.screen();
+    assert!(screen.contains("/srv/new is not there: it will be created"), "{screen}");
+    let made = |effect: &Effect| matches!(effect, Effect::Make(path) if path.to_str() == Some("/srv/new"));
+    assert!(!desk.effects.iter().any(made), "before the answer");
+    desk.keys("Right Enter");
+    assert!(desk.effects.iter().any(made), "{:?}", desk.effects);
+    assert!(desk.app.model.assembly.to.is_none(), "before it is there");
+    desk.tell(Msg::Found(Found::Place("/srv/new".into(), lies("/srv/new", Some(system_disk())))));
+    assert_eq!(desk.app.model.assembly.to.as_ref().unwrap().words, "new");
+    assert_eq!(desk.app.model.place, Place::Assemble);
+    // The next time the last one is offered.
+    assert!(desk.keys("3 o").screen().contains("/srv/new"), "{}", desk.screen());
+}
+
+#[test]
 fn a_look_that_was_left_opens_nothing_when_another_one_answers() {
     let mut desk = verified(vec![]);
     desk.keys("o").typed("/srv/out").keys("Enter Esc");

@@ -152,9 +152,40 @@ fn it_is_saved_as_text_markdown_and_json_and_not_with_the_medium() {
 }
 
 #[test]
+fn it_is_saved_in_a_directory_that_is_made_for_it_and_offered_there_again() {
+    let mut desk = reported(packed());
+    desk.keys("w");
+    listed(&mut desk, "/home/op/");
+    desk.typed("reports");
+    assert!(desk.screen().contains("there is no such directory: it will be created"), "{}", desk.screen());
+    desk.keys("Enter").tell(Msg::Found(Found::Entry("/home/op/reports".into(), Ok(None))));
+    assert_eq!(saved(&desk)[0].0, "/home/op/reports/bundle-42-report.json");
+    assert!(desk.keys("w").screen().contains("/home/op/reports"), "{}", desk.screen());
+}
+
+#[test]
+fn the_key_that_the_other_side_needs_is_named_with_both_ways_to_trust_it() {
+    let mut desk = reported(packed());
+    let text = airlift_report(&mut desk);
+    let line = |what: &str| text.lines().any(|line| line.contains(what));
+    assert!(line("public key") && line("signing_key.pub"), "{text}");
+    assert!(line("K (trust) at the bundle"), "{text}");
+    assert!(line("airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT"), "{text}");
+}
+
+/// The whole report, as it is copied from a heading.
+fn airlift_report(desk: &mut Desk) -> String {
+    desk.keys("c");
+    match desk.effects.pop() {
+        Some(Effect::Copy(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn nothing_is_ever_saved_into_the_signed_directory() {
     let mut desk = reported(packed());
-    desk.app.model.settings.home = Some("/media/op/KINGSTON".into());
+    desk.app.model.cwd = "/media/op/KINGSTON".into();
     desk.keys("w");
     listed(&mut desk, "/media/op/KINGSTON/");
     desk.typed("bundle-42").keys("Enter");

@@ -525,3 +525,26 @@ fn a_passphrase_for_a_key_is_not_asked_for_once_its_job_is_stopping_or_gone() {
         assert!(desk.effects.iter().any(refused), "{stop}: {:?}", desk.effects);
     }
 }
+
+#[test]
+fn a_job_that_runs_has_a_row_with_its_state_and_enter_goes_to_it() {
+    let mut desk = crate::assemble::under_way();
+    desk.keys("0 Home");
+    let screen = desk.screen();
+    let row = screen.lines().find(|line| line.starts_with('>')).unwrap_or_default();
+    assert!(row.contains("Running: pack bundle") && row.contains("53 %"), "{screen}");
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, airlift::tui::model::Place::Assemble);
+    desk.keys("p 0");
+    assert!(desk.screen().contains("paused; p goes on"), "{}", desk.screen());
+}
+
+#[test]
+fn without_colours_a_theme_is_refused_with_the_reason() {
+    let mut desk = Desk::new();
+    desk.app.no_color = Some("NO_COLOR is set");
+    let screen = desk.keys("C").screen();
+    assert!(screen.contains("not now: NO_COLOR is set: a theme changes nothing"), "{screen}");
+    desk.app.no_color = None;
+    assert!(desk.keys("C").screen().contains("Theme"), "{}", desk.screen());
+}

@@ -10,6 +10,8 @@ pub(super) type Told = (PathBuf, Result<Option<bool>, String>);
 /// What becomes of a path that was typed.
 pub(super) enum Judged {
     Fits,
+    /// It is a directory that is to be made.
+    New,
     /// It is a directory to go into first.
     Into,
     Refused(String),
@@ -46,6 +48,7 @@ impl Path {
         };
         let there = match (told, listed) {
             (Some(Err(reason)), _) => return Judged::Refused(reason.clone()),
+            (Some(Ok(None)), _) if self.wanted == Wanted::NewDirectory => return Judged::New,
             (Some(Ok(None)), _) if self.wanted != Wanted::NewFile => {
                 return Judged::Refused("no such file or directory".to_owned());
             }
@@ -62,7 +65,7 @@ impl Path {
                 Judged::Refused("this is a directory: name a file in it".to_owned())
             }
             (Wanted::File | Wanted::NewFile, Some(true)) => Judged::Into,
-            (Wanted::Directory, Some(false)) => Judged::Refused("that is a file, not a directory".to_owned()),
+            (Wanted::Directory | Wanted::NewDirectory, Some(false)) => Judged::Refused("that is a file, not a directory".to_owned()),
             _ => Judged::Fits,
         }
     }

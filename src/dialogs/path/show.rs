@@ -31,7 +31,7 @@ impl Path {
         self.line.draw(line::row(inner, 1), look, buffer);
         let foot = inner.height.saturating_sub(1);
         let body = Rect { height: inner.height.saturating_sub(4), ..line::below(inner, 2) };
-        let title = if self.wanted == Wanted::Directory { "directories there" } else { "what lies there" };
+        let title = if self.of_directories() { "directories there" } else { "what lies there" };
         let row = |row: usize| Row { marked: false, values: vec![entry_value(&self.matching[row])] };
         if self.walking {
             table(&[Column::left(title, 0)], &self.list, row, body, look, buffer);
@@ -45,6 +45,12 @@ impl Path {
         let above = line::row(inner, foot.saturating_sub(1));
         if let Some(reason) = reason {
             line::words(&format!("x {reason}"), look.style(Role::Fail), above, buffer);
+        } else if self.becomes_new() {
+            let words = match self.wanted {
+                Wanted::NewDirectory => "there is no such directory: it will be created",
+                _ => "there is no such file: it will be created",
+            };
+            line::words(words, look.style(Role::Text), above, buffer);
         } else if self.line.is_selected() {
             line::words(SELECTED, look.style(Role::Dim), above, buffer);
         } else if self.line.value().ends_with('/') {
@@ -63,8 +69,29 @@ impl Path {
             line::words(&format!("   {}", value.words), look.style(value.role), line::row(body, at), buffer);
         }
         if self.matching.is_empty() {
-            let words = if self.listed.is_some() { "   no match" } else { "   looking ..." };
-            line::words(words, look.style(Role::Dim), line::row(body, 0), buffer);
+            line::words(&format!("   {}", self.nothing()), look.style(Role::Dim), line::row(body, 0), buffer);
+        }
+    }
+
+    /// Whether what is typed is to be made.
+    pub(super) fn becomes_new(&self) -> bool {
+        let made = matches!(self.wanted, Wanted::NewDirectory | Wanted::NewFile);
+        made && !self.line.is_selected() && self.is_new()
+    }
+
+    /// Why there is no entry to show.
+    pub(super) fn nothing(&self) -> String {
+        let begun = !self.line.is_selected() && !self.split().1.is_empty();
+        match &self.listed {
+            None => "looking ...".to_owned(),
+            Some((_, Err(_))) => String::new(),
+            Some(_) if begun && self.becomes_new() => String::new(),
+            Some(_) if begun => "no match".to_owned(),
+            Some(_) => match (self.hidden(), self.of_directories()) {
+                (0, true) => "no directory in it".to_owned(),
+                (0, false) => "nothing in it".to_owned(),
+                (hidden, _) => format!("{hidden} hidden: a dot shows them"),
+            },
         }
     }
 }

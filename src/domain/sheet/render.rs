@@ -147,6 +147,7 @@ mod tests {
             imported: Vec::new(),
             warnings: vec!["evil \u{1b}[31m|name|".into()],
             missing: vec![Missing { reference: "x:1".into(), reason: "404".into() }],
+            public_key: None,
             next: vec![Step { what: "Verify it", command: "airlift verify site-7".into() }],
             images: vec![Carried {
                 reference: "docker.io/library/a:1".into(),

@@ -70,6 +70,8 @@ impl Sheet {
             let ends = fingerprint_end(&signed.fingerprint);
             facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
         }
+        let public = self.public_key.iter();
+        facts.extend(public.map(|path| Fact::new("public key", path.clone())));
         facts
     }
 

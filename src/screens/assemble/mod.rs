@@ -114,7 +114,8 @@ impl Assemble {
                 cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
             }
             Some(Err(failure)) => {
-                let page = words::failure_page("This cannot be packed", failure, &cx.model.keymap);
+                let page =
+                    words::failure_page_on("Assemble", "This cannot be packed", failure, &cx.model.keymap);
                 cx.open(page);
             }
             None => Self::plan(cx),
@@ -374,7 +375,8 @@ impl Screen for Assemble {
             return run.draw(model, look, area, buffer);
         }
         let (facts, outlook) = (facts(model), outlook(model));
-        PlanView { facts: &facts, outlook: &outlook, list: &self.list }.draw(area, look, buffer);
+        let ways = (model.key(Act::Up), model.key(Act::Down));
+        PlanView { ways, facts: &facts, outlook: &outlook, list: &self.list }.draw(area, look, buffer);
     }
 }
 
@@ -404,7 +406,7 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
                 vec![(format!("+ ready: {} starts", model.key(Act::Pack)), Role::Ok)]
             }
             Ok(_) => vec![("! no signing key".to_owned(), Role::Warn)],
-            Err(failure) => words::failure(failure, &model.keymap)
+            Err(failure) => words::failure_on("Assemble", failure, &model.keymap)
                 .into_iter()
                 .filter(|(words, _)| !words.is_empty())
                 .collect(),

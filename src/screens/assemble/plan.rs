@@ -252,6 +252,8 @@ fn folded((name, words, _): &Fact, columns: u16) -> Vec<String> {
 
 /// The plan as it is drawn: facts, and what comes of them below.
 pub(super) struct PlanView<'a> {
+    /// The keys that lead from row to row.
+    pub(super) ways: (String, String),
     /// The facts.
     pub(super) facts: &'a [Fact],
     /// What is in the way, or that nothing is.
@@ -309,7 +311,8 @@ impl PlanView<'_> {
             }
         }
         if !fits {
-            let words = format!("   row {} of {}; Up and Down go to the others", cursor + 1, rows.len());
+            let (up, down) = &self.ways;
+            let words = format!("   row {} of {}; {up} and {down} go to the others", cursor + 1, rows.len());
             let last = line::row(area, area.height.saturating_sub(1));
             line::words(&words, look.style(Role::Warn), last, buffer);
         }

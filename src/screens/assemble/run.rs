@@ -190,7 +190,7 @@ impl RunView<'_> {
                 Role::Warn,
             )],
             Some(Ended::Failed(failure)) => {
-                let mut lines = words::failure(failure, keymap);
+                let mut lines = words::failure_on("Assemble", failure, keymap);
                 lines.retain(|(words, _)| !words.is_empty());
                 let again = "existing files are hashed, the rest is fetched";
                 let retry = keymap.says(Act::Retry);
@@ -282,7 +282,10 @@ fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Role)> {
     if let Some(verdict) = report.verdict() {
         lines = vec![(format!("! WARN  {verdict}"), Role::Warn)];
         lines.extend(
-            verdict.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)),
+            verdict
+                .hints
+                .iter()
+                .map(|hint| (format!("next: {}", hints::on("Assemble", hint, keymap)), Role::Text)),
         );
     }
     lines.push((format!("{} shows the report", keymap.says(Act::AssembleNext)), Role::Text));

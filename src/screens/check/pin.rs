@@ -190,7 +190,12 @@ impl Pinning {
         match cx.model.job_of(Act::KeyTrust).and_then(|job| job.ended.clone()) {
             Some(Ended::Succeeded(_)) => true,
             Some(Ended::Failed(failure)) => {
-                cx.open(words::failure_page("The key is not trusted", &failure, &cx.model.keymap));
+                cx.open(words::failure_page_on(
+                    "Verify",
+                    "The key is not trusted",
+                    &failure,
+                    &cx.model.keymap,
+                ));
                 false
             }
             _ => false,

@@ -240,7 +240,7 @@ fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line 
 pub(super) fn page(line: &Line, model: &Model) -> Page {
     let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
     if let (Some(Ended::Failed(failure)), true) = (ended, line.failed) {
-        return words::failure_page(&format!("{} failed", line.what), failure, &model.keymap);
+        return words::failure_page_on("Verify", &format!("{} failed", line.what), failure, &model.keymap);
     }
     let mut lines = vec![(format!("{}  {}", line.state, line.what.trim_start()), Role::Title)];
     lines.extend((!line.note.is_empty()).then(|| (line.note.clone(), line.role)));

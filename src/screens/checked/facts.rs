@@ -26,7 +26,7 @@ pub(super) fn sheet(gap: &Gap, checked: &Checked, keymap: &Keymap) -> Option<She
     let said = gap.said();
     match &checked.ended {
         Ended::Succeeded(report) => match &**report {
-            JobReport::Verify(report) => Some(with_import(accepted(report, said, checked), gap)),
+            JobReport::Verify(report) => Some(with_import(accepted(report, said, checked), gap, keymap)),
             _ => None,
         },
         Ended::Failed(failure) => {
@@ -73,6 +73,7 @@ fn by_its_word(said: &Said, checked: &Checked) -> Sheet {
         imported: Vec::new(),
         warnings: Vec::new(),
         missing: report.missing.clone(),
+        public_key: None,
         next: Vec::new(),
         images: report.images.iter().map(carried).collect(),
     }

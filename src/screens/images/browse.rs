@@ -144,7 +144,8 @@ impl Browse {
                     self.ask(&format!("{host}/"), cx);
                     let mut failure = failure.clone();
                     failure.hints.push(format!("type {host}/REPOSITORY to see the tags of a repository"));
-                    cx.open(words::failure_page(
+                    cx.open(words::failure_page_on(
+                        "Images",
                         "The repositories could not be listed",
                         &failure,
                         &cx.model.keymap,
@@ -156,7 +157,12 @@ impl Browse {
                 Err(failure) => {
                     self.repository = None;
                     self.choose_repository(cx);
-                    cx.open(words::failure_page("The tags could not be listed", failure, &cx.model.keymap));
+                    cx.open(words::failure_page_on(
+                        "Images",
+                        "The tags could not be listed",
+                        failure,
+                        &cx.model.keymap,
+                    ));
                 }
             },
             _ => {}

@@ -83,7 +83,7 @@ fn refused(failed: &Miss, keymap: &Keymap, lines: &mut Vec<(String, Role)>) {
     lines.push(blank());
     lines.push((format!("x FAIL  {}", failed.reason), Role::Fail));
     let hints = failed.view.iter().flat_map(|view| &view.hints);
-    lines.extend(hints.map(|hint| (format!("next: {}", hints::here(hint, keymap)), Role::Text)));
+    lines.extend(hints.map(|hint| (format!("next: {}", hints::on("Images", hint, keymap)), Role::Text)));
 }
 
 fn about(finding: &Finding, lines: &mut Vec<(String, Role)>) {

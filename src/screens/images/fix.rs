@@ -110,7 +110,12 @@ impl Fix {
             Found::Tags(repository, Err(failure)) if *repository == reference.repository_of() => {
                 // Behind the reason waits what can be done about it.
                 cx.open(named(NAME, &reference.to_string(), "Its tags could not be listed"));
-                cx.open(words::failure_page("The tags could not be listed", failure, &cx.model.keymap));
+                cx.open(words::failure_page_on(
+                    "Images",
+                    "The tags could not be listed",
+                    failure,
+                    &cx.model.keymap,
+                ));
             }
             Found::Digest(asked, Ok(digest)) if *asked == reference => {
                 let text = reference.pinned(digest).to_string();
@@ -118,7 +123,12 @@ impl Fix {
             }
             Found::Digest(asked, Err(failure)) if *asked == reference => {
                 self.reference = None;
-                cx.open(words::failure_page("The digest could not be looked up", failure, &cx.model.keymap));
+                cx.open(words::failure_page_on(
+                    "Images",
+                    "The digest could not be looked up",
+                    failure,
+                    &cx.model.keymap,
+                ));
             }
             _ => {}
         }

@@ -34,11 +34,13 @@ impl Load {
         match act {
             Act::ImagesLoad => {
                 let help = "One reference per line; # starts a comment.";
-                cx.open(Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(cx)));
+                cx.open(Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(act, cx)));
             }
             Act::ImagesManifests => {
                 let help = "A YAML or JSON file, or a directory with everything below it.";
-                cx.open(Path::new(MANIFESTS, "Images from manifests", help, Wanted::Any).at(&beside(cx)));
+                cx.open(
+                    Path::new(MANIFESTS, "Images from manifests", help, Wanted::Any).at(&beside(act, cx)),
+                );
             }
             _ => {
                 self.versions = kubeadm::known().unwrap_or_default();
@@ -117,11 +119,11 @@ fn version(text: &str) -> Result<(), String> {
 }
 
 /// Where the list lies that was loaded last.
-fn beside(cx: &Cx<'_>) -> String {
+fn beside(act: Act, cx: &Cx<'_>) -> String {
     let directory = cx.model.picked.file.as_ref().and_then(|file| file.parent());
     directory
-        .filter(|path| !path.as_os_str().is_empty())
-        .map_or_else(String::new, |path| format!("{}/", path.display()))
+        .filter(|path| !path.as_os_str().is_empty() && !cx.model.answered.contains_key(&act))
+        .map_or_else(|| cx.model.begin_beside(act), |path| format!("{}/", path.display()))
 }
 
 fn ask(act: Act, source: Source, cx: &mut Cx<'_>) {

@@ -10,6 +10,7 @@ use crate::domain::text;
 use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::Outcome;
 use crate::failure::Failure;
+use crate::tui::hints::here;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -41,7 +42,8 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
         lines.push((format!("{word}  {}", there.name.as_deref().unwrap_or("without a name")), role));
         lines.extend(reason(&there.outcome).map(|reason| (reason, Role::Text)));
         if let Outcome::Failed { hints, .. } = &there.outcome {
-            lines.extend(hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+            let next = hints.iter().map(|hint| here(hint, &model.keymap));
+            lines.extend(next.map(|hint| (format!("next: {hint}"), Role::Text)));
         }
         lines.extend(answers(target, there).map(answer));
         lines.extend(there.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));

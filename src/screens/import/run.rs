@@ -15,6 +15,7 @@ use crate::domain::progress::{Landed, Phase};
 use crate::domain::text;
 use crate::engine::import::proof::Proof;
 use crate::engine::import::report::ImportReport;
+use crate::tui::hints::here;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -127,7 +128,8 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
             }
         };
         lines.push((format!("x FAIL  {words}"), Role::Fail));
-        lines.extend(verdict.hints.iter().map(|hint| (format!("next: {hint}"), Role::Text)));
+        let next = verdict.hints.iter().map(|hint| here(hint, &model.keymap));
+        lines.extend(next.map(|hint| (format!("next: {hint}"), Role::Text)));
     } else {
         let targets = words::count(report.targets.len(), "target");
         let all = images(model);

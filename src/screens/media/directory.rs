@@ -1,5 +1,7 @@
 //! Any directory in place of a medium: what lies under it, and why it is refused or what is asked before it is taken.
 
+use std::path::Path;
+
 use super::rows::{UNKNOWN, bundles, title};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -13,8 +15,8 @@ use crate::tui::screen::Cx;
 /// The question after a directory was looked at.
 pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
 
-/// A directory that was asked for was looked at.
-pub(super) fn looked_at(place: &Place, cx: &mut Cx<'_>) {
+/// A directory that was asked for was looked at; what is new is made below the place.
+pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
     let source = place.medium.as_ref().and_then(|medium| medium.blocked.clone());
     let refused = match source {
         _ if place.read_only => Some(Blocked::MountedReadOnly),
@@ -27,7 +29,11 @@ pub(super) fn looked_at(place: &Place, cx: &mut Cx<'_>) {
         let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
         return cx.open(Page::new("This directory cannot be used", lines));
     }
-    let words: Vec<String> = lines(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
+    let mut words: Vec<String> =
+        lines(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
+    if let Some(new) = new {
+        words[0] = format!("{} is not there: it will be created", new.display());
+    }
     cx.open(Confirm::new(TAKE, "Assemble in this directory?", words, "Take it"));
 }
 

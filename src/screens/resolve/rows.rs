@@ -153,8 +153,9 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             let folded = line::lines(miss.why(), (columns, rows.saturating_sub(1).max(2)));
             let mut lines: Vec<(String, Role)> = folded.into_iter().map(|line| (line, Role::Fail)).collect();
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
-            lines
-                .extend(hint.map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)));
+            lines.extend(
+                hint.map(|hint| (format!("next: {}", hints::on("Verify", hint, &model.keymap)), Role::Text)),
+            );
             lines
         }
         Some(Checked::Ok(found)) => {
@@ -243,7 +244,9 @@ fn missed(miss: &Miss, model: &Model, lines: &mut Vec<(String, Role)>) {
     let Some(view) = &miss.view else { return };
     lines.push((String::new(), Role::Text));
     lines.extend(
-        view.hints.iter().map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)),
+        view.hints
+            .iter()
+            .map(|hint| (format!("next: {}", hints::on("Verify", hint, &model.keymap)), Role::Text)),
     );
     lines.push((format!("class: exit code {}", exit_code(view.kind)), Role::Dim));
 }

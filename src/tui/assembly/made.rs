@@ -14,7 +14,7 @@ use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::sheet::{self, PackedFacts};
 use crate::engine::sign::SignReport;
 use crate::engine::sign::countersign::CountersignReport;
-use crate::engine::spec::{JobReport, JobSpec, PackJob};
+use crate::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
 use crate::widgets::stepper::StepState;
@@ -72,6 +72,10 @@ impl Made {
             warnings: &self.warnings,
             signatures: &self.signatures,
             medium: &self.medium,
+            public_key: match &self.job.signer {
+                SignerSpec::Key(path) => Some(format!("{}.pub", path.display())),
+                SignerSpec::Agent(_) => None,
+            },
             made: self.at,
         })
     }

@@ -1,13 +1,15 @@
 //! What a typed line means: the keys that would have done the same on a screen.
 
 use crate::config::key::{Code, Key};
+use crate::domain::text;
+use crate::tui::keys::names_one;
 use crate::tui::msg::Msg;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Prompt {
-    /// An operation or a row of the screen: how many rows, and the keys of the numbered operations after them.
-    Screen(usize, Vec<String>),
+    /// An operation or a row of the screen.
+    Screen(Offer),
     /// A filter for the rows.
     Filter,
     /// A line; nothing typed takes what stands there.
@@ -24,6 +26,21 @@ pub(super) enum Prompt {
     Secret,
     /// An answer is on its way.
     Wait,
+}
+
+/// What can be typed at a screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// How many rows there are.
+    pub(super) rows: usize,
+    /// The keys of the numbered operations after them.
+    pub(super) acts: Vec<String>,
+    /// The key that lists all that can be done.
+    pub(super) help: String,
+    /// The key that leaves the workstation.
+    pub(super) quit: String,
+    /// The key that asks for references, where a line may be one as it is.
+    pub(super) references: Option<String>,
 }
 
 /// What a line does.
@@ -61,7 +78,7 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
     }
     let number = word.parse::<usize>().ok().filter(|number| *number > 0);
     match prompt {
-        Prompt::Screen(rows, acts) => on_screen(word, number, *rows, acts),
+        Prompt::Screen(offer) => on_screen(word, number, offer),
         Prompt::Line if word.is_empty() => keys([Code::Enter]),
         Prompt::Name if word.is_empty() => keys([Code::Esc]),
         Prompt::Filter | Prompt::Line | Prompt::Name => replaced(word),
@@ -75,15 +92,27 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         Prompt::One(rows) => match number {
             Some(number) if number <= *rows => keys(to(number).chain([Code::Enter])),
             Some(number) => Typed::Nothing(format!("there is no row {number}")),
-            None if word.is_empty() => keys([Code::Esc]),
+            None if word.is_empty() || leaves(word) => left(),
             None => filtered(word),
         },
+        Prompt::Several(_) if leaves(word) => left(),
         Prompt::Several(_) if word.is_empty() => keys([Code::Enter]),
         Prompt::Several(rows) => several(word, *rows),
         Prompt::Secret if line.is_empty() => keys([Code::Esc]),
         Prompt::Secret => Typed::Messages(vec![Msg::Paste(line.into()), key(Code::Enter)]),
         Prompt::Wait => Typed::Nothing("still waiting; esc cancels".to_owned()),
     }
+}
+
+/// Whether a word leaves a list to choose from.
+fn leaves(word: &str) -> bool {
+    ["q", "quit", "exit"].iter().any(|leave| word.eq_ignore_ascii_case(leave))
+}
+
+/// A list to choose from is left, whatever it was filtered by.
+fn left() -> Typed {
+    let clear = [Msg::Key(Key::ctrl('e')), Msg::Key(Key::ctrl('u'))];
+    Typed::Messages(clear.into_iter().chain([key(Code::Esc)]).collect())
 }
 
 fn to(number: usize) -> impl Iterator<Item = Code> {
@@ -108,11 +137,11 @@ fn several(word: &str, rows: usize) -> Typed {
     }
 }
 
-fn on_screen(word: &str, number: Option<usize>, rows: usize, acts: &[String]) -> Typed {
+fn on_screen(word: &str, number: Option<usize>, offer: &Offer) -> Typed {
     if let Some(number) = number {
-        return match number.checked_sub(rows + 1) {
+        return match number.checked_sub(offer.rows + 1) {
             None => Typed::Row(number - 1),
-            Some(act) => match acts.get(act).map(|name| name.parse::<Key>()) {
+            Some(act) => match offer.acts.get(act).map(|name| name.parse::<Key>()) {
                 Some(Ok(key)) => Typed::Messages(vec![Msg::Key(key)]),
                 _ => Typed::Nothing(format!("there is no {number}")),
             },
@@ -125,11 +154,36 @@ fn on_screen(word: &str, number: Option<usize>, rows: usize, acts: &[String]) ->
         (Some(first), Some(_)) => {
             // Keys have names that begin with a capital: enter is Enter.
             let named: String = first.to_uppercase().chain(word.chars().skip(1)).collect();
-            match named.parse::<Key>() {
-                Ok(key) => Typed::Messages(vec![Msg::Key(key)]),
-                Err(_) => Typed::Messages(vec![Msg::Paste(word.into())]),
+            let said = match word.to_ascii_lowercase().as_str() {
+                "help" => offer.help.parse(),
+                "quit" | "exit" => offer.quit.parse(),
+                _ => named.parse::<Key>(),
+            };
+            match (said, &offer.references) {
+                (Ok(key), _) => Typed::Messages(vec![Msg::Key(key)]),
+                (Err(_), Some(_)) if names_one(word) => Typed::Messages(vec![Msg::Paste(word.into())]),
+                (Err(_), references) => Typed::Nothing(unknown(word, &offer.help, references.as_deref())),
             }
         }
+    }
+}
+
+/// What is said of a word that is neither a key nor anything else that can be typed there.
+fn unknown(word: &str, help: &str, references: Option<&str>) -> String {
+    let taken = references.map_or_else(String::new, |new| {
+        format!("; a reference is typed with its tag or its registry, or after {new}")
+    });
+    format!("{:?} is no key here; {help} lists what can be done{taken}", text::middle(word, 40))
+}
+
+/// Whether a line at a screen that takes references may be one of a list that was pasted: anything but an operation, a row
+/// or nothing.
+pub(super) fn is_of_a_list(prompt: &Prompt, line: &str) -> bool {
+    let Prompt::Screen(Offer { references: Some(_), .. }) = prompt else { return false };
+    match typed(prompt, line) {
+        Typed::Messages(messages) => matches!(messages.as_slice(), [Msg::Paste(_)]),
+        Typed::Row(_) => false,
+        Typed::Nothing(_) => line.trim().parse::<usize>().is_err(),
     }
 }
 
@@ -152,7 +206,15 @@ mod tests {
 
     #[test]
     fn a_line_is_the_keys_that_do_the_same_on_a_screen() {
-        let screen = Prompt::Screen(3, vec!["Enter".into(), "n".into(), "Esc".into()]);
+        let offer = Offer {
+            rows: 3,
+            acts: vec!["Enter".into(), "n".into(), "Esc".into()],
+            help: "?".into(),
+            quit: "Q".into(),
+            references: None,
+        };
+        let images = Prompt::Screen(Offer { references: Some("n".into()), ..offer.clone() });
+        let screen = Prompt::Screen(offer);
         for (prompt, line, expected) in [
             (&screen, "2", "row 1"),
             (&screen, "4", "Enter"),
@@ -163,7 +225,20 @@ mod tests {
             (&screen, "enter", "Enter"),
             (&screen, "esc", "Esc"),
             (&screen, "", ""),
-            (&screen, "nginx:1.25.3", "paste(nginx:1.25.3)"),
+            (&screen, "help", "?"),
+            (&screen, "Quit", "Q"),
+            (&screen, "exit", "Q"),
+            (&screen, "yes", "\"yes\" is no key here; ? lists what can be done"),
+            (&screen, "nginx:1.25.3", "\"nginx:1.25.3\" is no key here; ? lists what can be done"),
+            (&images, "nginx:1.25.3", "paste(nginx:1.25.3)"),
+            (&images, "team/app", "paste(team/app)"),
+            (&images, "help", "?"),
+            (&images, "quit", "Q"),
+            (
+                &images,
+                "yes",
+                "\"yes\" is no key here; ? lists what can be done; a reference is typed with its tag or its registry, or after n",
+            ),
             (&Prompt::Line, "", "Enter"),
             (&Prompt::Line, "ab", "Ctrl-E Ctrl-U a b Enter"),
             (&Prompt::Name, "", "Esc"),
@@ -173,6 +248,10 @@ mod tests {
             (&Prompt::Confirm(2), "2", "Right Right Enter"),
             (&Prompt::One(3), "2", "Home Down Enter"),
             (&Prompt::One(3), "4", "there is no row 4"),
+            (&Prompt::One(3), "pin", "Ctrl-E Ctrl-U p i n"),
+            (&Prompt::One(3), "q", "Ctrl-E Ctrl-U Esc"),
+            (&Prompt::One(3), "", "Ctrl-E Ctrl-U Esc"),
+            (&Prompt::Several(3), "quit", "Ctrl-E Ctrl-U Esc"),
             (&Prompt::Several(3), "1,3", "Home Space Home Down Down Space"),
             (&Prompt::Several(3), "", "Enter"),
             (&Prompt::Several(3), "1 7", "rows are 1 to 3"),

@@ -5,10 +5,13 @@ use std::collections::HashSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::answer::Prompt;
-use crate::dialogs::Dialog;
+use super::answer::{Offer, Prompt};
+use crate::actions::Act;
+use crate::dialogs::{Dialog, Question};
 use crate::domain::text;
 use crate::tui::app::App;
+use crate::tui::model::Place;
+use crate::widgets::list;
 
 /// Columns and rows that a state is drawn in.
 const STATE: (u16, u16) = (80, 44);
@@ -34,9 +37,52 @@ impl App {
                 if list.is_some_and(|list| list.typing) {
                     return Prompt::Filter;
                 }
-                let keys = self.hints().into_iter().map(|hint| hint.key).collect();
-                Prompt::Screen(list.map_or(0, |list| list.visible().len()), keys)
+                let key = |act| self.model.keymap.first(act);
+                Prompt::Screen(Offer {
+                    rows: list.map_or(0, |list| list.visible().len()),
+                    acts: self.hints().into_iter().map(|hint| hint.key).collect(),
+                    help: key(Act::Help),
+                    quit: key(Act::Quit),
+                    references: (self.model.place == Place::Images).then(|| self.model.key(Act::ImagesAdd)),
+                })
             }
+        }
+    }
+
+    /// What each number means now, the rows first: equal where it is the same row or operation.
+    pub(super) fn meanings(&self) -> Vec<u64> {
+        match self.dialogs.last() {
+            Some(Dialog::Choose(choose)) => choose.shown().map(|name| list::id(&name)).collect(),
+            Some(Dialog::Finder(finder)) => finder.shown().map(|act| list::id(&act)).collect(),
+            Some(_) => Vec::new(),
+            None => {
+                let place = self.model.place;
+                let rows = self.screen().and_then(|screen| screen.view()).map(list::List::names);
+                let acts = self.hints().into_iter().map(|hint| list::id(&hint.key));
+                rows.into_iter().flatten().map(|row| list::id(&(place, row))).chain(acts).collect()
+            }
+        }
+    }
+
+    /// Whether references are asked for, one a line.
+    pub(super) fn wants_references(&self) -> bool {
+        let asked = Some(Question::from(Act::ImagesAdd));
+        matches!(self.dialogs.last(), Some(Dialog::Input(input)) if Some(input.question) == asked)
+    }
+
+    /// Whether what is filtered by leaves no row.
+    pub(super) fn has_no_match(&self) -> bool {
+        match self.dialogs.last() {
+            Some(Dialog::Choose(choose)) => choose.rows() == 0 && !choose.takes_typed(),
+            Some(Dialog::Finder(finder)) => finder.rows() == 0,
+            _ => false,
+        }
+    }
+
+    /// Has every screen show its rows with numbers.
+    pub(super) fn number_rows(&mut self) {
+        for list in self.screens.values_mut().filter_map(|screen| screen.list()) {
+            list.numbered = true;
         }
     }
 
@@ -60,8 +106,7 @@ impl App {
         match self.dialogs.last_mut() {
             Some(Dialog::Choose(choose)) => choose.number_rows(),
             Some(Dialog::Finder(finder)) => finder.number_rows(),
-            Some(_) => {}
-            None => drop(self.on_screen(|screen, _| screen.list().map(|list| list.numbered = true))),
+            Some(_) | None => {}
         }
         let (columns, rows) = if self.asks() { DIALOG } else { STATE };
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
@@ -85,8 +130,8 @@ impl App {
     /// What can be typed now.
     pub(super) fn menu(&self) -> String {
         let words = match self.prompt() {
-            Prompt::Screen(rows, _) => {
-                let number = |at: usize| rows + at + 1;
+            Prompt::Screen(offer) => {
+                let number = |at: usize| offer.rows + at + 1;
                 let hint = |(at, hint): (usize, crate::widgets::footer::Hint)| {
                     format!("{:>4}  {:<6} {}\n", number(at), hint.key, hint.word)
                 };
@@ -100,8 +145,8 @@ impl App {
             Prompt::Confirm(_) => {
                 "Type yes, or the number of the answer (Cancel is not counted); anything else cancels."
             }
-            Prompt::One(_) => "Type a number, or words to filter by; an empty line cancels.",
-            Prompt::Several(_) => "Type numbers to mark or unmark, an empty line to accept, esc to cancel.",
+            Prompt::One(_) => "Type a number, or words to filter by; q or an empty line cancels.",
+            Prompt::Several(_) => "Type numbers to mark or unmark, an empty line to accept, q to cancel.",
             Prompt::Secret => "Type it; it is not shown. An empty line or Ctrl-D cancels.",
             Prompt::Wait => return String::new(),
         };
