@@ -176,7 +176,7 @@ actions! {
     MediaChoose Media "media.choose" ["Enter"] Reads - "choose" "Assemble on this medium";
     MediaDirectory Media "media.directory" ["o", "n"] Reads - "directory" "Assemble in any other directory";
     MediaMount Media "media.mount" ["m"] Changes "media mount" "mount" "Mount the medium, or unmount it";
-    MediaList Media "media.list" ["w"] Reads "media list" "re-scan" "List removable media: what they are, what lies on them, why they are blocked";
+    MediaList Media "media.list" ["w"] Reads "media list" "re-scan" "List removable media: what they are, what is on them, why they are blocked";
     MediaCheck Media "media.check" ["t"] Writes "media check" "test" "Check in free space alone whether a medium holds what it promises";
     Pack Assemble "pack" ["Enter"] Writes "pack" "start" "Assemble and sign a bundle on a medium";
     AssembleEdit Assemble "assemble.edit" ["e"] Reads - "edit" "Change name, expiry, read-back or the carried program";

@@ -224,7 +224,7 @@ impl Window for Finder {
                 }
             }
             (None, None) => line::words(
-                "no operation matches; Backspace takes back a letter",
+                "no operation matches; Backspace deletes a letter",
                 look.style(Role::Dim),
                 line::row(inner, foot),
                 buffer,

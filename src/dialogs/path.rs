@@ -522,6 +522,7 @@ mod tests {
             _ => None,
         };
         let mut path = open("/a/new", Wanted::NewDirectory, &["x.txt", "sub/"]);
+        press(&mut path, Key::plain(Code::End));
         assert!(path.becomes_new());
         assert!(made(press(&mut path, ENTER)).is_none(), "it is looked at first");
         assert!(path.told(FsPath::new("/a/new"), &Ok(None)));

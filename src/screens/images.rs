@@ -137,7 +137,7 @@ impl Screen for Images {
                 super::resolve::drop_from(self.list.row(), cx);
                 let count = before - cx.model.picked.images.len();
                 let undo = cx.model.key(Act::ImagesUndo);
-                cx.say(format!("{} dropped; {undo} takes that back", words::count(count, "image")));
+                cx.say(format!("{} dropped; {undo} undoes that", words::count(count, "image")));
             }
             Act::ImagesUndo => undo(cx),
             Act::ImagesSave => Self::save(cx),

@@ -54,7 +54,9 @@ fn unreachable(model: &Model) -> Option<String> {
         // It may be back.
         Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
         _ if !made.let_go() => None,
-        _ => Some(format!("the medium was let go; {} begins with another bundle", model.key(Act::ReportNew))),
+        _ => {
+            Some(format!("the medium was ejected; {} begins with another bundle", model.key(Act::ReportNew)))
+        }
     }
 }
 

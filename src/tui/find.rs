@@ -21,7 +21,7 @@ use crate::engine::media;
 use crate::engine::node;
 use crate::engine::registry::Registry;
 use crate::engine::sign::agent;
-use crate::engine::sign::keys::{KeyReport, load_public};
+use crate::engine::sign::keys::{KeyReport, load_public, load_public_to_sign};
 use crate::failure::Failure;
 use ssh_key::PublicKey;
 
@@ -118,7 +118,7 @@ async fn public_key(path: &Path, bundle: Option<&Path>, settings: &Settings) -> 
     let own = settings.paths.data_dir().to_owned();
     let public = off(move || match bundle {
         Some(bundle) => paper_key(&file, &bundle, &own),
-        None => Ok(load_public(&file)?),
+        None => Ok(load_public_to_sign(&file)?),
     });
     let public = public.await??;
     Ok(Found::PublicKey(path.to_owned(), Box::new(KeyReport::of(&public, Some(path.to_owned())))))

@@ -118,7 +118,7 @@ impl Chosen {
         };
         match () {
             () if !same => {
-                Some(format!("{} lies on {} now, not on {name}", self.path.display(), identity(&now.medium)))
+                Some(format!("{} is on {} now, not on {name}", self.path.display(), identity(&now.medium)))
             }
             () if now.mount_point != self.mount_point => Some(format!(
                 "{} is under {} now, it was under {}",
@@ -272,10 +272,7 @@ mod tests {
         assert_eq!(chosen.differs_from(&place(Some(medium.clone()), "/media/a")), None);
         // Unmounted meanwhile, the directory that is left lies on the system's disk.
         let words = chosen.differs_from(&place(None, "/")).unwrap();
-        assert!(
-            words.starts_with("/media/a lies on") && words.ends_with("not on KINGSTON ..7F2A"),
-            "{words}"
-        );
+        assert!(words.starts_with("/media/a is on") && words.ends_with("not on KINGSTON ..7F2A"), "{words}");
         assert!(chosen.differs_from(&place(Some(stick(8, &["/media/a"])), "/media/a")).is_some());
         assert!(
             chosen.differs_from(&place(Some(medium.clone()), "/media")).unwrap().contains("it was under")

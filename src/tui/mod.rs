@@ -189,7 +189,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<Ex
     app.no_color = no_color(env, plain, app.look.depth);
     if plain {
         app.look = Look { depth: Depth::None, unicode: false, ..app.look };
-        let left = plain::run(app, runner, told).await;
+        let left = Box::pin(plain::run(app, runner, told)).await;
         return Ok(ExitCode::from(if left { 0 } else { exit_code(crate::engine::error::Kind::Interrupted) }));
     }
     app.no_copy = (!set_up.caps.clipboard).then_some("this terminal has no clipboard; select it by hand");

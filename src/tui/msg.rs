@@ -154,7 +154,7 @@ pub enum Query {
     Interrupted,
     /// The keys that the ssh-agent holds.
     AgentKeys,
-    /// The public half of a key file.
+    /// The public half of a private key file that is to sign.
     PublicKey(PathBuf),
     /// The same of one that must not have come with this bundle.
     PaperKey(PathBuf, PathBuf),

@@ -228,7 +228,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
     console.wait("3 there");
-    console.keys("u").wait("Take back what was imported?").keys("Right Enter").wait("Taken back").keys("Esc");
+    console.keys("u").wait("Undo the import?").keys("Right Enter").wait("Undone").keys("Esc");
     console.wait("2 add, 1 there").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), held);
@@ -263,7 +263,7 @@ fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_t
     assert_eq!(containerd.images(), Vec::<(String, String)>::new());
     console.keys("r").wait(DONE_IN_CONTAINERD).wait("4 of 4 names");
     assert_eq!(containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count(), 4);
-    console.keys("u").wait("Take back what was imported?").keys("Right Enter").wait("Taken back").keys("Esc");
+    console.keys("u").wait("Undo the import?").keys("Right Enter").wait("Undone").keys("Esc");
     console.wait("2 add").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), Vec::<(String, String)>::new());

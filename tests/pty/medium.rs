@@ -344,10 +344,10 @@ fn a_stick_that_is_pulled_after_the_signature_is_not_let_go_until_it_is_ejected(
     stick.pull();
     console.wait("3 Media warn").wait("[4 Assemble ok]").keys("3");
     console.wait("signed, read back and synced file by file, but not ejected");
-    assert!(!console.screen().contains("let go"), "{}", console.screen());
+    assert!(!console.screen().contains("was ejected"), "{}", console.screen());
     stick.again();
     console.wait("[3 Media ok]").keys("5 E").wait("Eject the medium?").keys("Right Enter");
-    console.wait("synced").keys("3").wait("was let go: safe to remove").keys("q");
+    console.wait("synced").keys("3").wait("was ejected: safe to remove").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     stick.again();
     journey.is_well();

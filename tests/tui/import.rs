@@ -967,7 +967,7 @@ fn what_was_changed_in_a_runtime_is_taken_back_after_a_question() {
     view.apply(&Event::Note { text: text.clone() }, Duration::ZERO);
     desk.tell(Msg::Job(JobId(70), Arc::new(view)));
     let screen = desk.wait(10).screen();
-    for words in ["taking back what was imported, for 10 s", &text, "x stop"] {
+    for words in ["undoing the import, for 10 s", &text, "x stop"] {
         assert!(screen.contains(words), "{words:?} is not in {screen}");
     }
     assert!(!screen.contains("every image is where it was wanted") && !screen.contains("u undo"), "{screen}");
@@ -1262,7 +1262,7 @@ fn an_undo_that_did_not_come_to_its_end_leaves_no_import_that_counts_as_whole() 
         assert!(!desk.screen().contains("every image is where"), "{}", desk.screen());
         let screen = desk.keys("4").screen();
         let whole = screen.split_whitespace().collect::<Vec<_>>().join(" ");
-        let words = format!("taking the import back {words}: part of it may be gone");
+        let words = format!("undoing the import {words}: part of it may be gone");
         assert!(whole.contains(&words) && !whole.contains("verified and imported"), "{screen}");
         assert_eq!(desk.app.model.state(Place::Checked), StepState::Failed);
     }

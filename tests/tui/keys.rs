@@ -150,7 +150,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ImportDetails, &["opens Image"]),
     (Act::ImportNamespace, &["opens Namespace of containerd"]),
     (Act::ImportScan, &["asks Node("]),
-    (Act::ImportUndo, &["opens Take back what was imported?"]),
+    (Act::ImportUndo, &["opens Undo the import?"]),
     (Act::ImportNext, &["goes to Checked"]),
     (Act::CheckedWrite, &["opens Save the report in"]),
     (Act::CheckedNew, &["opens Open another bundle?"]),
@@ -718,7 +718,7 @@ fn no_sentence_names_a_key_of_the_table() {
                 })
             };
             let pair = |key: &&str| ARROWS.iter().any(|other| line.contains(&format!("{key} and {other}")));
-            if keys.iter().any(of_screen) || ARROWS.iter().any(|key| pair(&key)) {
+            if keys.iter().any(of_screen) || ARROWS.iter().any(pair) {
                 named.push(format!("{place}: {}", line.trim()));
             }
             for before in ["\"", "; ", ": ", ", ", "then ", "or "] {

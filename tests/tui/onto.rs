@@ -239,7 +239,7 @@ fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
         }
     }
     let screen = desk.keys("3").wait(10).screen();
-    assert!(screen.contains("was let go: safe to remove"), "{screen}");
+    assert!(screen.contains("was ejected: safe to remove"), "{screen}");
 }
 
 /// Signed on the stick, at the report.
@@ -273,7 +273,7 @@ fn a_medium_that_is_pulled_after_the_signature_is_not_said_to_be_let_go() {
     {
         assert!(screen.contains(words), "{words}: {screen}");
     }
-    assert!(!screen.contains("let go") && !screen.contains("safe to remove"), "{screen}");
+    assert!(!screen.contains("was ejected") && !screen.contains("safe to remove"), "{screen}");
     // Put in once more, it is ejected.
     see(&mut desk, vec![media::stick(8, Some(POINT))]);
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok, "{}", desk.screen());
@@ -285,8 +285,8 @@ fn only_an_eject_that_brought_everything_onto_the_medium_lets_it_go() {
     let truth = |holds| crate::report::truth(holds, "so it is");
     let ejected = |synced| done(crate::report::ejected(truth(synced), truth(true), truth(false)));
     for (ended, back, state, words) in [
-        (ejected(true), false, StepState::Ok, "was let go: safe to remove"),
-        (ejected(false), false, StepState::Failed, "was let go, and did not take everything"),
+        (ejected(true), false, StepState::Ok, "was ejected: safe to remove"),
+        (ejected(false), false, StepState::Failed, "was ejected; not everything is on it"),
         (ejected(true), true, StepState::Warn, "and was not ejected"),
         (failed(), false, StepState::Warn, "and was not ejected"),
     ] {
@@ -313,7 +313,7 @@ fn a_retry_looks_again_and_is_refused_on_another_medium() {
     desk.tell(Msg::Ended(desk.job(), failed()));
     desk.keys("r");
     looked(&mut desk, None);
-    assert!(desk.screen().contains("lies on no medium now"), "{}", desk.screen());
+    assert!(desk.screen().contains("is on no medium now"), "{}", desk.screen());
     assert!(packs(&mut desk).is_empty());
     desk.keys("Esc r");
     looked(&mut desk, Some(chosen()));

@@ -369,7 +369,7 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     desk.tell(Msg::Ended(JobId(3), done(ejected(synced, truth(true, &verified), off))));
     insta::assert_snapshot!(desk.picture());
     desk.keys("k");
-    assert!(desk.screen().contains("not now: the medium was let go"));
+    assert!(desk.screen().contains("not now: the medium was ejected"));
     desk.keys("w");
     assert!(desk.screen().contains("/home/op/"), "the report is saved where it can be");
 }

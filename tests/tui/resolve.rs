@@ -573,7 +573,7 @@ fn another_reference_is_written_in_the_place_of_one_that_failed() {
     insta::assert_snapshot!("instead", desk.picture());
     desk.keys("Ctrl-U").typed("registry.example.com:5000/team/app:1.0.5").keys("Enter");
     assert!(desk.app.model.picked.text().ends_with("team/app:1.0.5\n"), "{}", desk.app.model.picked.text());
-    assert!(desk.screen().contains("v verifies it, u takes it back"), "{}", desk.screen());
+    assert!(desk.screen().contains("v verifies it, u undoes it"), "{}", desk.screen());
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
     // It stands elsewhere now, and the cursor went along: what is dropped is this one.
     desk.keys("D");

@@ -65,7 +65,9 @@ impl Path {
                 Judged::Refused("this is a directory: name a file in it".to_owned())
             }
             (Wanted::File | Wanted::NewFile, Some(true)) => Judged::Into,
-            (Wanted::Directory | Wanted::NewDirectory, Some(false)) => Judged::Refused("that is a file, not a directory".to_owned()),
+            (Wanted::Directory | Wanted::NewDirectory, Some(false)) => {
+                Judged::Refused("that is a file, not a directory".to_owned())
+            }
             _ => Judged::Fits,
         }
     }

@@ -171,7 +171,7 @@ mod tests {
             "------",
             "name          site  serial 7",
             "id            00000000-0000-0000-0000-000000000000",
-            "lies in       /media/stick/site-7",
+            "path          /media/stick/site-7",
             "content       1 image = 3 blobs, 1.2 MB (1234567 bytes)",
             "came from     1.2 MB fetched",
             "expires       2027-02-18 00:00:00Z",

@@ -44,7 +44,7 @@ impl Sheet {
         let mut facts = vec![
             Fact::new("name", format!("{}  serial {}", self.name, self.serial)).valued(&self.directory),
             Fact::new("id", self.id.to_string()),
-            Fact::new("lies in", self.path.clone()),
+            Fact::new("path", self.path.clone()),
             Fact::new("content", format!("{content}, {bytes} ({} bytes)", totals.bytes)),
         ];
         facts.extend(self.origin.iter().map(|origin| Fact::new("came from", origin.clone())));

@@ -15,7 +15,7 @@ use crate::engine::spec::PackJob;
 #[derive(Debug, thiserror::Error)]
 pub enum OntoError {
     /// A pack of that name was cut off on another medium.
-    #[error("{name} was cut off on {before}, but {} lies on {now}", to.display())]
+    #[error("{name} was cut off on {before}, but {} is on {now}", to.display())]
     Elsewhere {
         /// Of the series.
         name: String,
@@ -27,7 +27,7 @@ pub enum OntoError {
         now: Box<Carrier>,
     },
     /// It was changed between the first look and the first byte.
-    #[error("{} lay on {before} a moment ago, and lies on {now} now", to.display())]
+    #[error("{} was on {before} a moment ago, and is on {now} now", to.display())]
     Changed {
         /// The destination.
         to: PathBuf,

@@ -32,7 +32,7 @@ pub enum MediaError {
         why: Blocked,
     },
     /// Another medium lies there than was meant.
-    #[error("{} lies on {now} now, which carries nothing of {only}", path.display())]
+    #[error("{} is on {now} now, which carries nothing of {only}", path.display())]
     Another {
         /// As given.
         path: PathBuf,
@@ -119,7 +119,7 @@ impl Explain for MediaError {
                     "a write-protect switch, or mounted read-only after an error: see dmesg".to_owned()
                 }
                 Blocked::NotWritable => "run as a user who may write there".to_owned(),
-                _ => "airlift media list says what lies on it".to_owned(),
+                _ => "airlift media list says what is on it".to_owned(),
             },
             Self::Another { .. } => "nothing was ejected; plug the intended medium in again".to_owned(),
             Self::NoRoom { .. } => "free some space, or use an empty medium".to_owned(),

@@ -109,18 +109,8 @@ impl KeyReport {
 /// [`KeyError`] or a file error.
 pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Result<PrivateKey> {
     place::refuse_medium(files, path)?;
-    let text = read_key(path, "private")?;
+    let text = read_private(path)?;
     let format = |reason: String| KeyError::Format { path: path.to_owned(), expected: "private", reason };
-    if !text.contains("BEGIN OPENSSH PRIVATE KEY") {
-        let reason = if text.contains(PRIVATE) {
-            "it is in an older PEM form"
-        } else if PublicKey::from_openssh(&text).is_ok() {
-            "it is a public key"
-        } else {
-            "it has no OPENSSH PRIVATE KEY block"
-        };
-        return Err(format(reason.to_owned()).into());
-    }
     let key = zeros::read(&text).map_err(|error| format(unread(&error)))?;
     if !key.is_encrypted() {
         return Ok(key);
@@ -155,6 +145,32 @@ fn unread(error: &ssh_key::Error) -> String {
         }
         error => error.to_string(),
     }
+}
+
+/// The text of a private key file in the OpenSSH form, encrypted or not.
+fn read_private(path: &Path) -> Result<Zeroizing<String>> {
+    let text = read_key(path, "private")?;
+    if text.contains("BEGIN OPENSSH PRIVATE KEY") {
+        return Ok(text);
+    }
+    let reason = if text.contains(PRIVATE) {
+        "it is in an older PEM form"
+    } else if PublicKey::from_openssh(&text).is_ok() {
+        "it is a public key"
+    } else {
+        "it has no OPENSSH PRIVATE KEY block"
+    };
+    let (path, reason) = (path.to_owned(), reason.to_owned());
+    Err(KeyError::Format { path, expected: "private", reason }.into())
+}
+
+/// The public half of a private key file that is to sign: what could not is refused before it is asked to.
+///
+/// # Errors
+/// As [`load`] before it asks for a passphrase.
+pub fn load_public_to_sign(path: &Path) -> Result<PublicKey> {
+    read_private(path)?;
+    load_public(path)
 }
 
 /// The public half of a key file, private (encrypted too: its public half is in clear) or `.pub`.
@@ -233,4 +249,33 @@ fn read_text(path: &Path, expected: &'static str) -> Result<(Zeroizing<String>, 
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
     file.take(MAX_KEY).read_to_string(&mut text).map_err(failed)?;
     Ok((text, meta))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn a_file_that_cannot_sign_is_refused_before_it_has_to_with_what_to_give_instead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let spec = GenerateSpec { path: path.clone(), comment: "a@b".into(), passphrase: None };
+        generate(&RealFiles, &spec).unwrap();
+        assert!(load_public_to_sign(&path).is_ok());
+        std::fs::write(dir.path().join("text"), "hello\n").unwrap();
+        let public = dir.path().join("key.pub");
+        for (name, says, next) in [
+            ("key.pub", "it is a public key", format!("most likely {}, beside", path.display())),
+            ("text", "has no OPENSSH PRIVATE KEY block", "give the private key file".to_owned()),
+            ("none", "there is no key file", "makes a key".to_owned()),
+            (".", "is a directory, expected a key file", "makes a key".to_owned()),
+        ] {
+            let error = load_public_to_sign(&dir.path().join(name)).unwrap_err();
+            let hints = error.hints().join("; ");
+            assert!(error.message().contains(says) && hints.contains(&next), "{name}: {error}: {hints}");
+        }
+        // To be shown, or trusted, it will do.
+        assert!(load_public(&public).is_ok());
+    }
 }

@@ -189,7 +189,7 @@ fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
         Ok(replaced) => {
             let undo = cx.model.key(Act::ImagesUndo);
             let now = if replaced { "it is now" } else { "was on the list already, one row of it stays" };
-            cx.say(format!("{text} {now}; {undo} takes it back"));
+            cx.say(format!("{text} {now}; {undo} undoes it"));
         }
         Err(error) => return cx.say(error.to_string()),
     }

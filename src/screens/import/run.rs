@@ -98,10 +98,10 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
 /// How far the taking back is.
 pub(super) fn taking_back(job: &JobState, model: &Model, columns: usize) -> Lines {
     let since = text::span(model.at.saturating_sub(job.began));
-    let mut lines = vec![(format!("taking back what was imported, for {since}"), Role::Current)];
+    let mut lines = vec![(format!("undoing the import, for {since}"), Role::Current)];
     lines.extend(job.view.note.iter().map(|note| (format!("> {note}"), Role::Text)));
     if job.stopping {
-        lines.push(("! stopping at the next safe point; what is taken back stays so".to_owned(), Role::Warn));
+        lines.push(("! stopping at the next safe point; what is undone stays undone".to_owned(), Role::Warn));
     }
     folded(lines, columns)
 }

@@ -21,11 +21,7 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
         Some(last) => {
             let into: Vec<String> = last.begun.into.iter().map(ToString::to_string).collect();
             vec![
-                format!(
-                    "The last import, {}, into {}, left nothing to take back.",
-                    begun(last),
-                    into.join(", ")
-                ),
+                format!("The last import, {}, into {}, left nothing to undo.", begun(last), into.join(", ")),
                 format!("The last before it that did: {}.", begun(&run)),
             ]
         }
@@ -51,7 +47,7 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
     }
     let others = noted.iter().filter(|one| one.changed_something()).count() - 1;
     if others > 0 {
-        lines.push(format!("Imports before it that can be taken back after it: {others}."));
+        lines.push(format!("Earlier imports that can be undone after it: {others}."));
     }
     lines.push(
         "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
@@ -59,7 +55,7 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
             .to_owned(),
     );
     lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
-    cx.open(Confirm::new(Act::ImportUndo, "Take back what was imported?", lines, "Take it back"));
+    cx.open(Confirm::new(Act::ImportUndo, "Undo the import?", lines, "Undo it"));
     Some(run)
 }
 
@@ -84,16 +80,16 @@ pub(super) fn ended(cx: &mut Cx<'_>, run: Option<&NotedRun>) -> bool {
                     cx.model.changed(Place::Import);
                 }
                 let lines = report.lines();
-                cx.open(Page::plain("Taken back", lines.clone()).copying(lines.join("\n")));
+                cx.open(Page::plain("Undone", lines.clone()).copying(lines.join("\n")));
                 return true;
             }
         }
         Some(Ended::Failed(failure)) => {
-            half(cx, run, "verified; taking the import back failed: part of it may be gone");
-            cx.open(words::failure_page("That was not taken back", &failure, &cx.model.keymap))
+            half(cx, run, "verified; undoing the import failed: part of it may be gone");
+            cx.open(words::failure_page("The undo failed", &failure, &cx.model.keymap))
         }
         Some(Ended::Cancelled) => {
-            half(cx, run, "verified; taking the import back was stopped: part of it may be gone");
+            half(cx, run, "verified; undoing the import was stopped: part of it may be gone");
         }
         None => {}
     }

@@ -45,7 +45,7 @@ pub(super) fn status(model: &Model) -> String {
     match undoing(model).or_else(|| shown(model)) {
         Some(job) if job.stopping && job.running() => "stopping at a safe point ...".to_owned(),
         Some(job) if job.running() && job.act == Act::ImportUndo => {
-            format!("taking back; {} shows the log", model.key(Act::Logs))
+            format!("undoing; {} shows the log", model.key(Act::Logs))
         }
         Some(job) if job.running() => {
             let retries =

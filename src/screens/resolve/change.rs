@@ -59,9 +59,9 @@ impl Resolve {
             Ok(replaced) => {
                 let [verify, undo] = [Act::Resolve, Act::ResolveUndo].map(|act| cx.model.key(act));
                 cx.say(match replaced {
-                    true => format!("{text} it is now; {verify} verifies it, {undo} takes it back"),
+                    true => format!("{text} it is now; {verify} verifies it, {undo} undoes it"),
                     false => {
-                        format!("{text} is on the list already, one row of it stays; {undo} takes it back")
+                        format!("{text} is on the list already, one row of it stays; {undo} undoes it")
                     }
                 });
             }

@@ -95,8 +95,10 @@ impl Model {
         }
         let chosen = self.chosen.as_ref()?;
         let gone = chosen.differs(&media.media).map(|gone| match loss {
-            Loss::LetGo(Ejected::Synced) => format!("{name} was let go"),
-            Loss::LetGo(Ejected::NotSynced) => format!("{name} was let go, and did not take everything"),
+            Loss::LetGo(Ejected::Synced) => format!("{name} was ejected"),
+            Loss::LetGo(Ejected::NotSynced) => {
+                format!("{name} was ejected; not everything is on it")
+            }
             Loss::Signed => format!("{gone}, and was not ejected"),
             Loss::Other => gone,
         });

@@ -22,7 +22,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List removable media: what they are, what lies on them, why they are blocked
+    /// List removable media: what they are, what is on them, why they are blocked
     List(list::List),
     /// Check in free space alone whether a medium holds what it promises
     Check(check::Check),

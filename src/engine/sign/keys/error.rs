@@ -137,6 +137,11 @@ impl Explain for KeyError {
             Self::Format { path, expected: "private", reason } if reason.contains("PEM") => {
                 format!("ssh-keygen -p -f {} rewrites it in the OpenSSH form", path.display())
             }
+            Self::Format { path, expected: "private", .. }
+                if path.extension().is_some_and(|end| end == "pub") =>
+            {
+                format!("the private key is most likely {}, beside it", path.with_extension("").display())
+            }
             Self::Format { expected: "private", .. } => {
                 "give the private key file, or --agent for a key that lives in an ssh-agent".to_owned()
             }
