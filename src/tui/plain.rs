@@ -383,6 +383,7 @@ mod tests {
         let settings = Settings {
             paths: Paths::new(dir.join("config"), dir.join("data")),
             registry: RegistryOptions::default(),
+            configured: RegistryOptions::default(),
             home: None,
             zone: jiff::tz::TimeZone::UTC,
             host: crate::engine::media::Host::default(),
