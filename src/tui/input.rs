@@ -11,13 +11,13 @@ pub fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Msg::Key),
         Event::Paste(text) => Some(Msg::Paste(pasted(&Zeroizing::new(text)).into())),
-        Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
         Event::Mouse(event) => match event.kind {
             MouseEventKind::ScrollUp => Some(Msg::Key(Key::plain(Code::Up))),
             MouseEventKind::ScrollDown => Some(Msg::Key(Key::plain(Code::Down))),
             MouseEventKind::Down(_) => Some(Msg::Click(event.row)),
             _ => None,
         },
+        // A size is told by its signal: the thread that reads may be held up by half a character.
         _ => None,
     }
 }

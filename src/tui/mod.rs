@@ -157,7 +157,9 @@ fn listen(jobs: &Runtime, runner: &Runner, tell: &UnboundedSender<Msg>) -> io::R
     let _inside = jobs.enter();
     let watching = runner.clone();
     jobs.spawn(async move { tokio::join!(watching.watch_media(), watching.watch_host()) });
-    let signals: [(SignalKind, fn() -> Msg); 3] = [
+    let signals: [(SignalKind, fn() -> Msg); 4] = [
+        // Measured where it is taken in.
+        (SignalKind::window_change(), || Msg::Resize(0, 0)),
         (SignalKind::terminate(), || Msg::Terminate),
         (SignalKind::hangup(), || Msg::Lost),
         (SignalKind::interrupt(), || Msg::Interrupt),

@@ -179,6 +179,8 @@ impl Plain {
         match &msg {
             Msg::Said(Level::Warn | Level::Fail, words) => self.print(&format!("! {words}\n")),
             Msg::Ended(..) => self.phase = None,
+            // Lines are as wide as they were begun.
+            Msg::Resize(..) => return,
             Msg::Found(found) => {
                 let answered = found.query();
                 self.looks.retain(|look| Some(*look) != answered.as_ref().map(discriminant));

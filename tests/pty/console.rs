@@ -160,31 +160,29 @@ impl Console {
 
     /// Pastes text, as terminals with bracketed paste do.
     pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
-        self.send(format!("\x1b[200~{text}\x1b[201~").as_bytes());
-        self
+        self.send(format!("\x1b[200~{text}\x1b[201~").as_bytes())
     }
 
     /// Writes text as it stands, as a terminal pastes that does not mark it.
     pub(crate) fn unmarked(&mut self, text: &str) -> &mut Self {
-        self.send(text.replace('\n', "\r").as_bytes());
-        self
+        self.send(text.replace('\n', "\r").as_bytes())
     }
 
     /// Presses the left button of the mouse there, both counted from 0, as terminals report it (SGR).
     pub(crate) fn click(&mut self, column: usize, row: usize) -> &mut Self {
-        self.send(format!("\x1b[<0;{0};{1}M\x1b[<0;{0};{1}m", column + 1, row + 1).as_bytes());
-        self
+        self.send(format!("\x1b[<0;{0};{1}M\x1b[<0;{0};{1}m", column + 1, row + 1).as_bytes())
     }
 
     /// Turns the wheel of the mouse down by one notch.
     pub(crate) fn wheel_down(&mut self) -> &mut Self {
-        self.send(b"\x1b[<65;10;10M");
-        self
+        self.send(b"\x1b[<65;10;10M")
     }
 
-    fn send(&mut self, bytes: &[u8]) {
+    /// Writes bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Self {
         self.keys.write_all(bytes).unwrap();
         self.keys.flush().unwrap();
+        self
     }
 
     /// Changes the size of the terminal.

@@ -58,6 +58,19 @@ fn too_little_room_is_said_and_room_again_brings_the_screen_back() {
 }
 
 #[test]
+fn half_a_character_keeps_no_change_of_the_size_from_being_seen_and_its_other_half_is_taken() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("Build media").keys("b").wait("step 1/5 Images").keys("n").wait("Add references");
+    let (first, second) = "ü".as_bytes().split_at(1);
+    console.send(first);
+    console.resize(40, 10);
+    console.wait("too small: need 60x16, now 40x10");
+    console.resize(100, 30);
+    console.wait("Add references").send(second).wait("ü");
+}
+
+#[test]
 fn old_terminals_get_ascii_and_no_colours_and_the_console_the_eight() {
     for (term, ascii, colours) in
         [("vt100", true, false), ("linux", false, true), ("xterm-256color", false, true)]
