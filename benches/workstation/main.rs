@@ -156,7 +156,7 @@ impl Bench {
         let mut console = self.start(&world.root.join("home"));
         console.wait("? help").keys("b").wait("step 1/5 Images");
         console.keys("b").wait("Browse a registry").keys(&world.reference("team/app")).keys("Enter");
-        console.wait(&format!("{count} tags"));
+        console.wait(&format!("{count} tags")).settle();
         let mut times = Vec::new();
         for _ in 0..self.of(20, 1) {
             for key in ["1", ".", "7", "Down", "Up", "Backspace", "Backspace", "Backspace"] {

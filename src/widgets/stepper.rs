@@ -119,7 +119,7 @@ fn written(steps: &[(&str, StepState)], current: usize, columns: usize) -> (Vec<
 }
 
 /// Draws the steps in one row; the current one stands in brackets. Where the row is narrow, words go in the order of
-/// [`FORMS`]: of what is still to do, between the steps, then of the other steps' names and states.
+/// `FORMS`: of what is still to do, between the steps, then of the other steps' names and states.
 pub fn stepper(steps: &[(&str, StepState)], current: usize, area: Rect, look: &Look, buffer: &mut Buffer) {
     let (all, between) = written(steps, current, usize::from(area.width));
     let mut spans = vec![Span::raw(" ")];
