@@ -1,5 +1,6 @@
 //! Asks for a file or a directory: typed, completed by Tab, or walked to with the arrows; answers with one that fits.
 
+mod complete;
 mod judge;
 mod show;
 
@@ -200,43 +201,6 @@ impl Path {
         self.list.go(to);
     }
 
-    /// Writes into the line what all matching names begin with.
-    fn complete(&mut self) {
-        if self.walking {
-            return self.take_entry();
-        }
-        if self.line.is_selected() {
-            self.line.key(Key::plain(Code::End));
-            self.refresh();
-        }
-        let Some(first) = self.matching.first() else { return };
-        let mut common = first.name.clone();
-        for entry in &self.matching {
-            while !entry.name.starts_with(&common) {
-                common.pop();
-            }
-        }
-        if let [only] = self.matching.as_slice() {
-            common = name_of(only);
-        }
-        self.put(&common);
-    }
-
-    /// Writes the entry under the cursor into the line.
-    fn take_entry(&mut self) {
-        if let Some(entry) = self.list.row().and_then(|row| self.matching.get(row)) {
-            let name = name_of(entry);
-            self.put(&name);
-        }
-    }
-
-    fn put(&mut self, name: &str) {
-        let text = self.line.value();
-        let kept = text.rfind('/').map_or(if text == "~" { "~/" } else { "" }, |at| &text[..=at]);
-        self.line = Field::begun(&format!("{kept}{name}"));
-        self.changed();
-    }
-
     fn entered(&mut self) -> Reply {
         if self.walking {
             let file = self.list.row().and_then(|row| self.matching.get(row)).is_some_and(|e| !e.directory);
@@ -349,10 +313,6 @@ impl Window for Path {
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         self.show(area, look, keymap, buffer);
     }
-}
-
-fn name_of(entry: &Entry) -> String {
-    if entry.directory { format!("{}/", entry.name) } else { entry.name.clone() }
 }
 
 #[cfg(test)]

@@ -281,7 +281,7 @@ impl Model {
     pub fn begin_anew(&mut self) {
         let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
         self.assembly = Assembly { key, rate, tested, ..Assembly::default() };
-        for (place, _) in super::model::CONNECTED.iter().skip(2) {
+        for (place, _) in super::place::CONNECTED.iter().skip(2) {
             self.set_state(*place, StepState::Todo);
         }
     }

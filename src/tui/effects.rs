@@ -1,16 +1,17 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
+pub mod passphrase;
 mod turns;
 mod writes;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
@@ -21,11 +22,10 @@ use super::msg::{Effect, Ended, Found, Level, Msg, Query};
 use crate::domain::job::JobId;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, FileError, Interrupted, Kind};
+use crate::engine::error::{EngineError, FileError, Kind};
 use crate::engine::jobs::record;
 use crate::engine::jobs::{End, Job, JobManager, panicked};
 use crate::engine::media::Watch;
-use crate::engine::sign::{KeyError, Passphrases};
 use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::engine::watched::Watched;
 use crate::failure::Failure;
@@ -36,10 +36,6 @@ use writes::Writes;
 const BEAT: Duration = Duration::from_millis(50);
 /// On the way out, a disk is waited for at most this long.
 const LEAVE: Duration = Duration::from_secs(5);
-/// Holds a passphrase for hosts without a terminal.
-const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
-/// How often a passphrase is asked for.
-pub const ATTEMPTS: u32 = 3;
 
 /// Does things outside.
 #[derive(Clone)]
@@ -320,40 +316,6 @@ fn broken(what: &str, panic: &(dyn Any + Send)) -> Failure {
 /// Runs something that blocks.
 pub(super) async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Failure::new(Kind::Other, error.to_string()))
-}
-
-impl Runner {
-    /// Waits for what the operator types.
-    fn typed(&self, question: Msg) -> std::io::Result<SecretString> {
-        if let Ok(given) = std::env::var(PASSPHRASE) {
-            return Ok(SecretString::from(given));
-        }
-        let (answer, answered) = blocking::channel();
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        self.say(question);
-        let secret = answered.recv().ok().flatten();
-        secret.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::Interrupted, "no passphrase was given"))
-    }
-}
-
-impl Passphrases for Runner {
-    fn passphrase(&self, key: &Path) -> std::io::Result<SecretString> {
-        self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong: 0 })
-    }
-
-    fn again(&self, key: &Path, wrong: u32) -> Option<std::io::Result<SecretString>> {
-        let asked = std::env::var_os(PASSPHRASE).is_none() && wrong < ATTEMPTS;
-        asked.then(|| self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong }))
-    }
-
-    fn new_passphrase(&self, key: &Path) -> Result<SecretString, EngineError> {
-        let secret = self.typed(Msg::NeedsNewPassphrase(key.to_owned())).map_err(|_| Interrupted)?;
-        if secret.expose_secret().is_empty() {
-            let reason = format!("{PASSPHRASE} is set to nothing");
-            return Err(KeyError::NoPassphrase { path: key.to_owned(), reason }.into());
-        }
-        Ok(secret)
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod msg;
 mod offer;
 mod onto;
 pub mod picked;
+pub mod place;
 mod plain;
 mod reply;
 pub mod resume;

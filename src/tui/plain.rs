@@ -4,6 +4,7 @@
 //! screen readers, `expect` and the oldest serial line can follow.
 
 mod answer;
+mod ended;
 mod typed;
 mod words;
 
@@ -157,22 +158,6 @@ impl Plain {
         let looks = !self.looks.is_empty() && self.since.elapsed() < LOOK;
         let waits = self.app.prompt() == Prompt::Wait || looks || (begun && !self.app.asks());
         !(self.piped && waits)
-    }
-
-    /// No more lines come. At the prompt of a screen that is the same as leaving; else what was begun is given up.
-    fn ended(&mut self) {
-        let unanswered = self.app.asks() || self.app.model.running().is_some();
-        if self.leaving {
-            return;
-        }
-        self.print(if unanswered {
-            "\n! the input ended before this was answered; what runs is stopped at a safe point\n"
-        } else {
-            "\nthe input ended: left\n"
-        });
-        self.take(Msg::Lost);
-        // A terminal whose lines end is one that was cut off.
-        (self.lost, self.well) = (unanswered || !self.piped, self.piped && !unanswered);
     }
 
     fn take(&mut self, msg: Msg) {
@@ -350,7 +335,7 @@ impl Plain {
 
     fn print(&mut self, words: &str) {
         let mut out = io::stdout().lock();
-        let written = out.write_all(ascii(words).as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(words::ascii(words).as_bytes()).and_then(|()| out.flush());
         if written.is_err() && !self.lost {
             (self.lost, self.leaving) = (true, true);
             let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), Msg::Lost);
@@ -358,16 +343,6 @@ impl Plain {
             self.effects(effects);
         }
     }
-}
-
-/// Nothing but printable ASCII and line ends.
-fn ascii(words: &str) -> String {
-    let one = |c: char| match c {
-        '\n' | ' '..='~' => c,
-        '·' => ',',
-        _ => '?',
-    };
-    words.chars().map(one).collect()
 }
 
 #[cfg(test)]

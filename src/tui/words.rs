@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::effects::ATTEMPTS;
+use super::effects::passphrase::ATTEMPTS;
 use super::hints;
 use super::picked::{Added, Refused};
 use crate::actions::Act;

@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 
 use super::super::page::wrap;
 use super::super::{Window, hints};
-use super::{Entry, Path, Wanted, name_of};
+use super::complete::name_of;
+use super::{Entry, Path, Wanted};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::edit::SELECTED;

@@ -180,6 +180,16 @@ fn unframed(line: &str) -> Option<String> {
     (!words.chars().all(|c| c == '-' || c == ' ')).then(|| format!("{}\n", text::shown(words)))
 }
 
+/// Nothing but printable ASCII and line ends.
+pub(super) fn ascii(words: &str) -> String {
+    let one = |c: char| match c {
+        '\n' | ' '..='~' => c,
+        '·' => ',',
+        _ => '?',
+    };
+    words.chars().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
