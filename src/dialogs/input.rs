@@ -31,6 +31,8 @@ pub struct Input {
     after: Vec<Line>,
     check: Check,
     refused: Option<String>,
+    /// What the line began with, where that was put there for its beginning.
+    begun: Option<String>,
 }
 
 /// A line that is not typed at this moment, and why it was refused.
@@ -54,6 +56,7 @@ impl Input {
                 if text.trim().is_empty() { Err("nothing is typed yet".to_owned()) } else { Ok(()) }
             },
             refused: None,
+            begun: None,
         }
     }
 
@@ -64,10 +67,10 @@ impl Input {
         self
     }
 
-    /// With the beginning of what is to be typed.
+    /// With the beginning of what is to be typed; what is pasted behind it and has that beginning already replaces it.
     #[must_use]
     pub fn begun(mut self, text: &str) -> Self {
-        self.line = Field::begun(text);
+        (self.line, self.begun) = (Field::begun(text), Some(text.to_owned()));
         self
     }
 
@@ -87,6 +90,14 @@ impl Input {
     pub fn checked(mut self, check: Check) -> Self {
         self.check = check;
         self
+    }
+
+    /// Whether a line is whole by itself and is none behind the beginning that still stands there alone.
+    fn is_whole(&self, pasted: &str) -> bool {
+        let begun = self.begun.as_deref().filter(|begun| self.line.value() == *begun);
+        begun.is_some_and(|begun| {
+            (self.check)(pasted).is_ok() && (self.check)(&format!("{begun}{pasted}")).is_err()
+        })
     }
 
     fn text(&self) -> String {
@@ -166,6 +177,9 @@ impl Window for Input {
         // Whole lines go on as lines of the answer, those with nothing in them aside; the last one stays in the line.
         let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.pop().unwrap_or_default();
+        if lines.is_empty() && self.is_whole(last.trim()) {
+            self.line = Field::begun("");
+        }
         for (at, pasted) in lines.into_iter().enumerate() {
             let text = if at == 0 {
                 self.line.paste(pasted);
@@ -239,6 +253,24 @@ mod tests {
         let mut input = Input::new(Act::ImagesAdd, "Add", "");
         input.paste("\nnginx:1.25\n\n \nredis:7\n\n");
         assert_eq!((input.text().as_str(), input.before.len()), ("nginx:1.25\nredis:7", 1));
+    }
+
+    #[test]
+    fn what_is_pasted_whole_takes_the_place_of_the_beginning_that_it_has_already() {
+        let check = |text: &str| match text.strip_prefix("oci:") {
+            Some(path) if !path.is_empty() && !path.starts_with("oci:") => Ok(()),
+            _ => Err("no".to_owned()),
+        };
+        let input = || Input::new(Act::ImportOther, "", "").begun("oci:").checked(check);
+        for (pasted, text) in [("oci:/srv/x\n", "oci:/srv/x"), ("/srv/x", "oci:/srv/x")] {
+            let mut input = input();
+            input.paste(pasted);
+            assert_eq!(input.text(), text);
+        }
+        let mut input = input();
+        press(&mut input, Key::char('a'));
+        input.paste("oci:x");
+        assert_eq!(input.text(), "oci:aoci:x", "what was typed is not taken away");
     }
 
     #[test]

@@ -184,13 +184,8 @@ impl FromStr for Target {
         let Some((word, rest)) = text.split_once(':') else {
             return Err(TargetError::Unknown { text: cut() });
         };
-        let path = |form| {
-            if rest.is_empty() {
-                Err(TargetError::Malformed { text: cut(), form, reason: "there is no path".to_owned() })
-            } else {
-                Ok(PathBuf::from(rest))
-            }
-        };
+        let path =
+            |form| path(rest).map_err(|reason| TargetError::Malformed { text: cut(), form, reason });
         match word {
             "registry" => registry(rest).map(Self::Registry).map_err(|reason| TargetError::Malformed {
                 text: cut(),
@@ -211,6 +206,19 @@ impl FromStr for Target {
             }),
             _ => Err(TargetError::Unknown { text: cut() }),
         }
+    }
+}
+
+/// A path that does not begin as a target does: `oci:oci:/srv/x` would be a directory of the name `oci:` here.
+fn path(text: &str) -> Result<PathBuf, String> {
+    let word = text.split_once(':').map_or("", |(word, _)| word);
+    let forms = TARGETS.map(|form| form.split([':', '[']).next().unwrap_or_default());
+    match text {
+        "" => Err("there is no path".to_owned()),
+        _ if forms.contains(&word) => Err(format!(
+            "{word}: stands for a target of its own and is given once; for a path that begins so, ./{word}:"
+        )),
+        _ => Ok(PathBuf::from(text)),
     }
 }
 
@@ -357,6 +365,9 @@ mod tests {
             "registry:[::1]:5000/a",
             "oci:/srv/images",
             "oci:relative/dir",
+            "oci:./oci:/srv/images",
+            "oci:k3s",
+            "registry:registry:5000",
             "oci-archive:/srv/a:b.tar",
             "docker-archive:x.tar",
             "k3s:/var/lib/rancher/rke2/agent/images",
@@ -404,6 +415,14 @@ mod tests {
             ("registry:m.example/{port}", "lower-case letters"),
             ("oci:", "no path"),
             ("docker-archive:", "no path"),
+            ("oci:oci:/srv/images", "given once"),
+            ("oci:registry:m.example", "./registry:"),
+            ("oci-archive:oci:/srv/images", "given once"),
+            ("docker-archive:docker-archive:x.tar", "given once"),
+            ("k3s:k3s:/var/images", "given once"),
+            ("registry:registry:m.example:5000", "port"),
+            ("containers-storage:containers-storage:/x", "absolute"),
+            ("containerd:containerd:/x", "absolute"),
             ("k3s:", "no path"),
             ("containers-storage:", "no path"),
             ("containers-storage:images", "absolute"),

@@ -342,6 +342,17 @@ fn a_target_is_typed_by_its_form_or_in_full_and_a_wrong_one_says_why() {
 }
 
 #[test]
+fn a_whole_target_behind_the_beginning_of_one_is_taken_or_refused_and_no_directory_of_that_name() {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    let screen = desk.keys("o Down Enter").typed("oci:/srv/x").keys("Enter").screen();
+    assert!(screen.contains("x oci: stands for a target of its own"), "{screen}");
+    assert!(desk.app.model.gap.import.marked.is_empty());
+    desk.keys("Esc o Down Enter").tell(Msg::Paste("oci:/srv/y".into())).keys("Enter");
+    assert_eq!(desk.app.model.gap.import.marked, [target("oci:/srv/y")]);
+}
+
+#[test]
 fn the_plan_says_what_becomes_of_each_image_and_the_worst_comes_first() {
     let mut desk = planned();
     insta::assert_snapshot!(desk.picture());
