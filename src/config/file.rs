@@ -110,8 +110,18 @@ impl Config {
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), reason: error.to_string() })
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), reason: reason(&error, text) })
     }
+}
+
+/// What the parser says against a text, with the place, in one line: it goes where lines cannot be drawn.
+pub(super) fn reason(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = message.collect::<Vec<_>>().join("; ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 /// The text of a small file.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::file::reason;
+
 /// What a piece of the screen is, as far as its look goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -175,7 +177,7 @@ impl Theme {
     /// [`ThemeError::Syntax`] with the line; [`ThemeError::Invisible`].
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
         let file: File = toml::from_str(text)
-            .map_err(|error| ThemeError::Syntax { name: name.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| ThemeError::Syntax { name: name.to_owned(), reason: reason(&error, text) })?;
         let mut paints = base();
         paints.extend(file.paint);
         let theme = Self { name: name.to_owned(), doc: file.doc, paints };
@@ -267,6 +269,12 @@ mod tests {
         assert!(refused("doc = 'x'\n[paint.text]\nblink = true\n").contains("blink"));
         assert!(refused("doc = 'x'\n[paint]\nselected = {}\n").contains("selected row"));
         assert!(refused("dok = 'x'\n").contains("dok"));
+        // It is shown where a line end would stand as \u{a}.
+        assert!(refused("[\n").starts_with("theme mine: line 1, column 2: "), "{}", refused("[\n"));
+        assert!(refused("doc = 'ü' x\n").starts_with("theme mine: line 1, column 11: "));
+        for text in ["[\n", "[paint\nx", "dok = 'x'\n", "doc = 'x'\n[paint.text]\nfg = 'pink'\n", "="] {
+            assert!(!refused(text).contains(char::is_control), "{:?}", refused(text));
+        }
         assert!(
             Theme::built_in("pink").unwrap_err().to_string().contains("default, light, high-contrast, mono")
         );
