@@ -100,16 +100,16 @@ pub(super) fn lasting(target: &Target) -> Option<String> {
         Target::ContainersStorage(Some(dir)) => by_hand(dir),
         Target::Registry(registry) => {
             format!(
-                "skopeo delete docker://{}/REPOSITORY:TAG removes a name, where the registry lets it",
+                "skopeo delete docker://{}/REPOSITORY:TAG takes a name away, where the registry lets it",
                 registry.host
             )
         }
         Target::Layout(dir) => {
-            format!("{} is removed as a directory, where nothing else was put into it", dir.display())
+            format!("where nothing else was put into {}, delete that directory", dir.display())
         }
         _ => return None,
     };
-    Some(format!("airlift undo leaves what was added here in place: {way}"))
+    Some(format!("airlift undo leaves what was added here in place; to remove it by hand: {way}"))
 }
 
 /// What an image is called in a target; nothing where the target has no name for it.
