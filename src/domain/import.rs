@@ -184,8 +184,7 @@ impl FromStr for Target {
         let Some((word, rest)) = text.split_once(':') else {
             return Err(TargetError::Unknown { text: cut() });
         };
-        let path =
-            |form| path(rest).map_err(|reason| TargetError::Malformed { text: cut(), form, reason });
+        let path = |form| path(rest).map_err(|reason| TargetError::Malformed { text: cut(), form, reason });
         match word {
             "registry" => registry(rest).map(Self::Registry).map_err(|reason| TargetError::Malformed {
                 text: cut(),

@@ -85,6 +85,19 @@ pub fn fingerprint_end(fingerprint: &str) -> &str {
     &fingerprint[from..]
 }
 
+/// Whether what was typed is a fingerprint, in full or by at least the [`ENDS`] characters that it ends in; blanks and what
+/// may be written around it do not count.
+pub fn is_fingerprint(typed: &str, fingerprint: &str) -> bool {
+    let (typed, whole) = (bare_fingerprint(typed), bare_fingerprint(fingerprint));
+    typed.chars().count() >= ENDS && whole.ends_with(&typed)
+}
+
+/// A fingerprint without what may be written around it.
+pub fn bare_fingerprint(text: &str) -> String {
+    let letters: String = text.split_whitespace().collect();
+    letters.strip_prefix("SHA256:").unwrap_or(&letters).trim_end_matches('=').to_owned()
+}
+
 /// The same and what it is, as it stands behind [`KEY_ENDS_IN`].
 pub fn ends_in(fingerprint: &str) -> String {
     format!("{}  (its last {ENDS} characters)", fingerprint_end(fingerprint))

@@ -98,6 +98,13 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     );
     let compared = run(&root, &["key", "trust", &public, "--fingerprint", fingerprint, "--dry-run"], 0);
     assert!(!compared.contains("not compared"), "{compared}");
+    // As many of its last characters as the workstation wants do here, and fewer say nothing of the key.
+    let by_end =
+        |end: &str, code| run(&root, &["key", "trust", &public, "--fingerprint", end, "--dry-run"], code);
+    assert!(by_end(ends, 0).contains("would trust"));
+    assert!(by_end(&fingerprint[fingerprint.len() - 12..], 0).contains("would trust"));
+    assert!(by_end("AAAAAAAA", 11).contains("the key is not the expected one"));
+    assert!(by_end(&ends[1..], 2).contains("at least its last 8 characters"));
     let trusted = run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
     assert!(trusted.contains(&format!("the fingerprint {fingerprint} was not compared")), "{trusted}");
     assert!(run(&root, &["key", "trust", &public], 2).contains("already"));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::run::asking;
 use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
 use crate::domain::progress::Event;
+use crate::domain::sheet::{ENDS, bare_fingerprint, is_fingerprint};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -134,7 +135,10 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
         };
         let found = keys::fingerprint(key.key_data());
         match &job.fingerprint {
-            Some(expected) if bare(expected) != bare(&found) => {
+            Some(expected) if bare_fingerprint(expected).chars().count() < ENDS => {
+                return Err(KeyError::TooShort { given: expected.clone() }.into());
+            }
+            Some(expected) if !is_fingerprint(expected, &found) => {
                 return Err(KeyError::Fingerprint { expected: expected.clone(), found }.into());
             }
             Some(_) => {}
@@ -151,12 +155,6 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
         Ok(JobReport::Trusted(TrustChange { change, dry_run: job.dry_run }))
     })
     .await
-}
-
-/// A fingerprint without what may be written around it.
-fn bare(fingerprint: &str) -> String {
-    let letters: String = fingerprint.split_whitespace().collect();
-    letters.strip_prefix("SHA256:").unwrap_or(&letters).trim_end_matches('=').to_owned()
 }
 
 pub(super) async fn untrust(job: KeyUntrustJob, ctx: &JobCtx) -> Result<JobReport> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
-use crate::domain::sheet::{ENDS, KEY_ENDS_IN};
+use crate::domain::sheet::{ENDS, KEY_ENDS_IN, is_fingerprint};
 use crate::engine::bundle::inspect::Signature;
 use crate::engine::bundle::offer::Said;
 use crate::engine::sign::Outcome;
@@ -115,8 +115,7 @@ impl Pinning {
         }
         let typed = bare(text);
         let fits = |signature: &&Signature| {
-            let fingerprint = signature.fingerprint.as_deref().unwrap_or_default();
-            typed.chars().count() >= ENDS && fingerprint.ends_with(&typed)
+            is_fingerprint(&typed, signature.fingerprint.as_deref().unwrap_or_default())
         };
         let key =
             |signature: &Signature| Some((signature.public_key.clone()?, signature.fingerprint.clone()));

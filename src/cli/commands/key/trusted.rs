@@ -32,7 +32,7 @@ pub(super) struct Trust {
     /// Public key file, or the key itself: 'ssh-ed25519 AAAA…'
     #[arg(value_name = "KEY")]
     key: String,
-    /// Its fingerprint, as its owner told it: another key is refused. Without it the key is trusted with a warning
+    /// Its fingerprint, or at least its last 8 characters, as its owner told it: another key is refused. Without it the key is trusted with a warning
     #[arg(long, value_name = "SHA256:...")]
     fingerprint: Option<String>,
     /// Whose key it is; the comment of the key where it is one word

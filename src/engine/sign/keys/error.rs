@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::domain::sheet::{ENDS, KEY_ENDS_IN};
 use crate::domain::shell::shell_words;
 use crate::engine::directory::suffixed;
 use crate::engine::error::{Explain, Kind};
@@ -30,6 +31,14 @@ pub enum KeyError {
         expected: String,
         /// The key's.
         found: String,
+    },
+    /// So little of a fingerprint that it says nothing about the key.
+    #[error(
+        "expected the fingerprint or at least its last {ENDS} characters, got {given:?}; the key was not trusted"
+    )]
+    TooShort {
+        /// As it was given.
+        given: String,
     },
     /// The private half where the public one is asked for.
     #[error("{} is a private key: its public half is what is trusted, and it alone is handed over", path.display())]
@@ -101,6 +110,7 @@ impl Explain for KeyError {
             Self::Exists { .. }
             | Self::Comment
             | Self::Nobodys
+            | Self::TooShort { .. }
             | Self::Private { .. }
             | Self::OnMedium { .. }
             | Self::Format { .. }
@@ -120,6 +130,11 @@ impl Explain for KeyError {
             Self::Fingerprint { .. } => {
                 "check for a typing error; if there is none, somebody replaced the key: ask its owner"
                     .to_owned()
+            }
+            Self::TooShort { .. } => {
+                format!(
+                    "the report of its signer has them as \"{KEY_ENDS_IN}\"; airlift key show prints both there"
+                )
             }
             Self::Nobodys => "give --principal NAME".to_owned(),
             Self::Private { path } => {
