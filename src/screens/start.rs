@@ -239,6 +239,7 @@ impl Screen for Start {
     }
 
     fn sync(&mut self, model: &Model) {
+        let on_key = self.door().is_some_and(|door| door.act == Act::KeyGenerate);
         self.doors = doors(model);
         let doors = &self.doors;
         // The cursor stays on its row when packs that were cut off come and go with their media.
@@ -247,6 +248,11 @@ impl Screen for Start {
             |row| doors[row].name.as_str().into(),
             |row| id(&(doors[row].act, doors[row].cut)),
         );
+        if on_key && self.doors.iter().all(|door| door.act != Act::KeyGenerate) {
+            // The key was made: it is for building media, and the row above this one is the other side's.
+            let row = self.doors.iter().position(|door| door.act == Act::Connected);
+            self.list.select(row.unwrap_or_default());
+        }
         self.placed |= self.list.was_moved();
         // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
         if let (false, Some(host), Some(_), Some(_)) =

@@ -119,17 +119,20 @@ pub(crate) fn stick() -> Medium {
     }
 }
 
-/// A host with a key, two media and nothing else to do.
-fn at_work() -> Desk {
-    let mut desk = Desk::new();
-    let key = KeyFacts {
+fn key() -> KeyFacts {
+    KeyFacts {
         path: "/home/op/.local/share/airlift/signing_key".into(),
         fingerprint: "SHA256:Zq3vM0xM6m7oJcJd3o0rA7m0cD1n2b3c4d5e6f7g8h9".into(),
         id: "9c41d2e0a7b35f18".into(),
-    };
+    }
+}
+
+/// A host with a key, two media and nothing else to do.
+fn at_work() -> Desk {
+    let mut desk = Desk::new();
     let runtimes = vec!["containerd".into(), "docker".into()];
     desk.tell(Msg::Found(Found::Host(Arc::new(HostFacts {
-        key: Some(key),
+        key: Some(key()),
         trusted: 2,
         runtimes,
         ..host()
@@ -277,6 +280,17 @@ fn a_signing_key_is_made_with_a_passphrase_typed_twice() {
     desk.tell(Msg::Ended(JobId(1), Ended::Succeeded(Arc::new(JobReport::Key(report)))));
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Host))));
     insta::assert_snapshot!("key_made", desk.picture());
+}
+
+#[test]
+fn once_a_key_is_made_from_its_row_the_cursor_is_where_it_is_used() {
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Host(Arc::new(host())))).keys("End");
+    let on_it = |line: &str| line.starts_with('>') && line.contains("Make a signing key");
+    assert!(desk.screen().lines().any(on_it), "{}", desk.screen());
+    desk.tell(Msg::Found(Found::Host(Arc::new(HostFacts { key: Some(key()), ..host() }))));
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Images);
 }
 
 #[test]
