@@ -32,6 +32,8 @@ pub(super) struct Resolve {
     ran: bool,
     /// Rows of the picked list in the order in which they are shown: what failed first.
     order: Vec<usize>,
+    /// How many that failed are being asked for again.
+    again: usize,
     /// The reference in whose place another one is typed.
     edited: Option<Reference>,
 }
@@ -81,7 +83,8 @@ impl Resolve {
         self.order.get(self.list.row()?).copied()
     }
 
-    fn retry(cx: &mut Cx<'_>) {
+    fn retry(&mut self, cx: &mut Cx<'_>) {
+        self.again = cx.model.picked.checked.counts().failed;
         // A lock file of another list would be taken for a part of this one.
         if !cx.model.picked.is_locked() {
             return start(cx);
@@ -172,7 +175,7 @@ impl Screen for Resolve {
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Resolve => start(cx),
-            Act::Retry => Self::retry(cx),
+            Act::Retry => self.retry(cx),
             Act::ResolvePin => Self::pin(cx),
             Act::ResolveEdit => self.edit(cx),
             Act::ResolveRemove => self.drop_rows(cx),
@@ -217,6 +220,7 @@ impl Screen for Resolve {
             return;
         }
         let ended = cx.model.job_of(Act::Resolve).and_then(|job| job.ended.clone());
+        let again = std::mem::take(&mut self.again);
         let picked = &mut cx.model.picked;
         match ended {
             Some(Ended::Succeeded(report)) => {
@@ -224,8 +228,13 @@ impl Screen for Resolve {
                     picked.finish(report);
                 }
                 let state = standing(picked);
+                let failed = picked.checked.counts().failed;
                 cx.model.set_state(Place::Resolve, state);
                 cx.model.changed(Place::Resolve);
+                if again > 0 && failed > 0 {
+                    // Else what failed again looks as if nothing had been done.
+                    cx.say(format!("asked again for {again}: {} failed", words::count(failed, "image")));
+                }
             }
             Some(Ended::Failed(failure)) => {
                 picked.checked.stopped();

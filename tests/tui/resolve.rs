@@ -272,6 +272,12 @@ fn only_what_failed_is_asked_for_again_and_the_lock_keeps_the_rest() {
     desk.keys("r");
     let (job, text) = started(&mut desk);
     assert_eq!((job.images.references.as_slice(), text), (&[APP.to_owned()][..], None));
+    said(&mut desk, [item(APP), failed(APP)]);
+    let asked = desk.job();
+    let screen = desk.tell(Msg::Ended(asked, report(vec![], vec![miss(APP)], vec![]))).screen();
+    assert!(screen.contains("asked again for 1: 1 image failed"), "{screen}");
+    desk.keys("r");
+    started(&mut desk);
     assert!(job.images.sources.is_empty() && job.keep && job.write_lock);
     said(&mut desk, [item(APP), Event::Resolved { image: Box::new(plain(APP, 'c')) }]);
     ended(&mut desk, report(vec![plain(APP, 'c')], vec![], vec![]));
