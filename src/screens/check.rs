@@ -156,7 +156,11 @@ impl Screen for Check {
                 format!("no bundle is chosen; {} shows what there is", model.key(Act::Step1))
             }
             Act::CheckOverride if gap.rollback().is_none() => {
-                "the serial is fine; expiry and signatures cannot be overridden".to_owned()
+                let serial = match gap.said().and_then(|said| said.serial.as_ref()) {
+                    Some(_) => "its serial is not in the way",
+                    None => "no serial was compared yet",
+                };
+                format!("{serial}; nothing else can be overridden")
             }
             Act::KeyTrust => return pin::why_not(model),
             Act::CheckNext if gap.checked.is_none() => {
@@ -312,7 +316,7 @@ fn heading(model: &Model) -> Vec<(String, Role)> {
     let gap = &model.gap;
     let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
     let mut lines = Vec::new();
-    match gap.said() {
+    match gap.said_last() {
         Some(said) => {
             let report = &said.report;
             let content = text::content(report.totals.images, report.totals.blobs, None);
@@ -329,6 +333,11 @@ fn heading(model: &Model) -> Vec<(String, Role)> {
         lines.extend(rows::verdict(checked, &model.keymap));
     } else {
         lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
+    }
+    if gap.is_gone() {
+        let words =
+            "! It is not there any more: put its medium in again before anything else is done with it.";
+        lines.push((words.to_owned(), Role::Warn));
     }
     lines.push((String::new(), Role::Text));
     lines

@@ -20,6 +20,8 @@ use crate::widgets::stepper::StepState;
 pub struct Gap {
     /// The bundles that were found; nothing until they were looked for.
     pub offers: Option<Arc<Vec<Offer>>>,
+    /// Those among which the chosen one could be read last, where it cannot be any more.
+    pub before: Option<Arc<Vec<Offer>>>,
     /// Directories that the operator named.
     pub given: Vec<PathBuf>,
     /// The bundle that is worked on.
@@ -71,6 +73,19 @@ impl Gap {
     /// What the chosen one says of itself.
     pub fn said(&self) -> Option<&Said> {
         self.offer()?.said.as_deref().ok()
+    }
+
+    /// What the chosen one says of itself, or said when it was there last: for what came of it to stay readable.
+    pub fn said_last(&self) -> Option<&Said> {
+        let chosen = self.chosen.as_ref()?;
+        let before =
+            || self.before.iter().flat_map(|before| before.iter()).find(|offer| offer.path == *chosen);
+        self.said().or_else(|| before()?.said.as_deref().ok())
+    }
+
+    /// Whether the chosen one could be read and cannot be any more: its medium was pulled, above all.
+    pub fn is_gone(&self) -> bool {
+        self.said().is_none() && self.said_last().is_some()
     }
 
     /// What the chosen one says of itself is this document.
@@ -149,7 +164,11 @@ impl Model {
     /// one, and what was verified holds only for the document it was about. Says so where that is another one.
     pub(super) fn offers_seen(&mut self, offers: Arc<Vec<Offer>>) -> Option<&'static str> {
         self.gap.overridden = AllowRollback::No;
-        self.gap.offers = Some(offers);
+        let readable = self.gap.said().is_some();
+        let before = self.gap.offers.replace(offers);
+        if readable {
+            self.gap.before = before;
+        }
         self.gap.offer()?;
         let now = self.gap.document();
         self.gap.checked.take_if(|checked| checked.document != now)?;

@@ -223,7 +223,10 @@ fn an_expired_bundle_is_foreseen_and_nothing_overrides_it() {
     desk.keys("g").tell(found(vec![expired(42)])).keys("Enter");
     let screen = desk.screen();
     assert!(screen.contains("expired 2026-11-20T00:00:00Z"), "{screen}");
-    assert!(desk.keys("O").screen().contains("expiry and signatures cannot be overridden"));
+    let screen = desk.keys("O").screen();
+    assert!(screen.contains("its serial is not in the way; nothing else can be overridden"), "{screen}");
+    let screen = unknown().keys("O").screen();
+    assert!(screen.contains("no serial was compared yet") && !screen.contains("fine"), "{screen}");
 }
 
 #[test]
@@ -407,6 +410,22 @@ fn what_was_verified_of_one_bundle_is_never_said_of_another() {
             assert!(!screen.contains("OK  verified") && !screen.contains("REFUSED"), "{screen}");
         }
     }
+}
+
+#[test]
+fn a_stick_that_is_pulled_after_its_bundle_was_verified_is_missed_and_the_rows_stay() {
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![bundle()])).keys("Enter v");
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified())))).tell(found(vec![bundle()]));
+    assert!(!desk.wait(10).screen().contains("not there any more"));
+    // Looked for twice: it stays known what was in it.
+    for _ in 0..2 {
+        let screen = desk.tell(found(Vec::new())).wait(10).screen();
+        assert!(screen.contains("! It is not there any more: put its medium in again"), "{screen}");
+        assert!(screen.contains("docker.io/library/nginx:1.25.3"), "{screen}");
+    }
+    let screen = desk.tell(found(vec![bundle()])).wait(10).screen();
+    assert!(!screen.contains("not there any more") && screen.contains("OK  verified"), "{screen}");
 }
 
 #[test]

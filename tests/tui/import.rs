@@ -498,6 +498,21 @@ fn what_failed_is_told_with_its_target_and_done_again_alone() {
 }
 
 #[test]
+fn where_nothing_arrived_the_import_failed_and_its_reasons_are_read_without_the_stick() {
+    let mut desk = under_way();
+    desk.tell(found(Vec::new()));
+    let all = || [damaged(), damaged(), damaged(), damaged()];
+    let none = report(false, vec![outcomes(REGISTRY, all(), 0), outcomes(LAYOUT, all(), 0)]);
+    desk.tell(Msg::Ended(JobId(50), done(none))).wait(10);
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Failed);
+    let screen = desk.screen();
+    assert!(screen.contains("8 images did not arrive; d says why"), "{screen}");
+    assert_eq!(screen.matches("x FAIL  ").count(), 5, "the verdict and each image: {screen}");
+    let screen = desk.keys("d").screen();
+    assert!(screen.contains("the bytes hash to sha256:cd34"), "{screen}");
+}
+
+#[test]
 fn a_run_that_broke_off_says_what_helps_and_does_the_same_again() {
     let failure =
         Failure::new(Kind::Space, "/srv/images needs 71200000 bytes more, its file system has 4096 free")

@@ -76,7 +76,7 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     let failed = |item: &&Arc<ItemView>| item.state == ItemState::Failed;
     let bad: Vec<&ItemView> = view
         .map_or_else(Vec::new, |view| view.items.list.iter().filter(failed).map(|item| &**item).collect());
-    let images = model.gap.said().map_or(&[][..], |said| &said.report.images);
+    let images = model.gap.said_last().map_or(&[][..], |said| &said.report.images);
     let of_an_image = |item: &ItemView| images.iter().any(|image| image.reference.to_string() == item.name);
     let (hurt, files): (Vec<&ItemView>, Vec<&ItemView>) = bad.into_iter().partition(|item| of_an_image(item));
     let mut lines = checks(view, ended, running.is_some(), files.len());

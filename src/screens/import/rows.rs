@@ -39,7 +39,7 @@ const LEFT_OUT: (u8, &str, Role) = (6, "left out", Role::Dim);
 
 /// The images of the bundle.
 pub(super) fn images(model: &Model) -> &[Image] {
-    model.gap.said().map_or(&[], |said| &said.report.images)
+    model.gap.said_last().map_or(&[], |said| &said.report.images)
 }
 
 /// Bytes of an image, shared ones counted again.

@@ -35,6 +35,13 @@ impl Run {
         }
     }
 
+    /// Whether no image is in any target after it.
+    fn brought_nothing(&self) -> bool {
+        let images =
+            || self.report().into_iter().flat_map(|report| &report.targets).flat_map(|one| &one.images);
+        images().next().is_some() && !images().any(|image| image.outcome.arrived())
+    }
+
     /// References of the images that did not arrive everywhere.
     pub fn failed(&self) -> Vec<Reference> {
         let mut failed: Vec<Reference> = Vec::new();
@@ -81,7 +88,7 @@ impl Model {
         let state = match &run.job.ended {
             Some(Ended::Succeeded(report)) => match report.verdict() {
                 None if run.job.view.warnings.is_empty() => StepState::Ok,
-                Some(verdict) if verdict.kind != Kind::Partial => StepState::Failed,
+                Some(verdict) if verdict.kind != Kind::Partial || run.brought_nothing() => StepState::Failed,
                 _ => StepState::Warn,
             },
             Some(Ended::Failed(_)) => StepState::Failed,
