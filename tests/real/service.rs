@@ -357,6 +357,16 @@ fn what_the_service_could_not_read_at_boot_is_refused_before_anything_is_written
         ran.said()
     );
     fs::set_permissions(&blob, fs::Permissions::from_mode(0o644)).unwrap();
+    // A directory above is opened by its own command, as it is printed, and by that alone.
+    let above = node.bundle.parent().unwrap();
+    let mode = fs::metadata(above).unwrap().permissions();
+    fs::set_permissions(above, fs::Permissions::from_mode(0o700)).unwrap();
+    let said = node.install(&[]).code(2).said();
+    let command = said.split('`').nth(1).unwrap_or_else(|| panic!("{said}")).to_owned();
+    assert_eq!(command, format!("chmod a+x {}", above.display()), "{said}");
+    assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    node.install(&["--dry-run"]).code(0);
+    fs::set_permissions(above, mode).unwrap();
     let hidden = node.root.join("home/me/bundle-1");
     copy_tree(&node.bundle, &hidden);
     let root = node.root.to_str().unwrap();

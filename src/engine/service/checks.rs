@@ -69,24 +69,38 @@ pub(super) fn free(address: SocketAddr) -> Result<()> {
 fn readable(ctx: &JobCtx, root: &Root, bundle: &Path) -> Result<()> {
     let whole = std::path::absolute(bundle).unwrap_or_else(|_| bundle.to_owned());
     let outside = root.real(Path::new("/"));
-    let above = whole.ancestors().take_while(|path| path.starts_with(&outside) && *path != outside);
-    for path in above {
-        may(path, if path == whole { 0o5 } else { 0o1 }, &whole)?;
+    let around = whole.ancestors().skip(1).take_while(|path| path.starts_with(&outside) && *path != outside);
+    let mut above = Vec::new();
+    for path in around {
+        if !may(path, 0o1)? {
+            above.insert(0, path.to_owned());
+        }
     }
-    for entry in ctx.files.list(&whole, MAX_FILES)? {
-        let wanted = if entry.kind == EntryKind::Directory { 0o5 } else { 0o4 };
-        may(&whole.join(&entry.path), wanted, &whole)?;
-    }
-    Ok(())
+    let inside = closed_in(ctx, &whole)?;
+    let Some(path) = above.first().or(inside.as_ref()).cloned() else { return Ok(()) };
+    Err(ServiceError::Unreadable { path, whole: inside.map(|_| whole), above }.into())
 }
 
-fn may(path: &Path, wanted: u32, whole: &Path) -> Result<()> {
+/// The first of a directory that not everybody can read.
+fn closed_in(ctx: &JobCtx, whole: &Path) -> Result<Option<PathBuf>> {
+    if !may(whole, 0o5)? {
+        return Ok(Some(whole.to_owned()));
+    }
+    for entry in ctx.files.list(whole, MAX_FILES)? {
+        let (path, wanted) =
+            (whole.join(&entry.path), if entry.kind == EntryKind::Directory { 0o5 } else { 0o4 });
+        if !may(&path, wanted)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether everybody may do that with what lies at a path.
+fn may(path: &Path, wanted: u32) -> Result<bool> {
     let failed = |source| FileError { operation: "look at", path: path.to_owned(), source };
     let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
-    if mode & wanted == wanted {
-        return Ok(());
-    }
-    Err(ServiceError::Unreadable { path: path.to_owned(), whole: whole.to_owned() }.into())
+    Ok(mode & wanted == wanted)
 }
 
 /// The device of a path, where the kernel calls it removable.

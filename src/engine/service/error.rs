@@ -1,6 +1,6 @@
 //! Why a service is not there, or not gone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::service::{UNIT, UnitError};
 use crate::engine::error::{Explain, Kind};
@@ -16,8 +16,10 @@ pub enum ServiceError {
     Unreadable {
         /// The first such file or directory.
         path: PathBuf,
-        /// The bundle, or the file itself.
-        whole: PathBuf,
+        /// The bundle, or the file itself, where something of it is closed.
+        whole: Option<PathBuf>,
+        /// Directories above that only some may pass through.
+        above: Vec<PathBuf>,
     },
     /// Another program has the port.
     #[error("{address} is taken by another program")]
@@ -77,6 +79,19 @@ pub enum ServiceError {
     },
 }
 
+/// The command that lets everybody read a file or directory: those above it are only to be passed through.
+fn opened(above: &[PathBuf], whole: Option<&Path>) -> String {
+    let command = |words: &[&str], paths: &mut dyn Iterator<Item = &Path>| {
+        let words = words.iter().map(|word| (*word).to_owned());
+        let paths = paths.map(|path| path.display().to_string());
+        crate::domain::shell::shell_words(&words.chain(paths).collect::<Vec<_>>())
+    };
+    let pass =
+        (!above.is_empty()).then(|| command(&["chmod", "a+x"], &mut above.iter().map(PathBuf::as_path)));
+    let read = whole.map(|whole| command(&["chmod", "-R", "a+rX"], &mut std::iter::once(whole)));
+    pass.into_iter().chain(read).collect::<Vec<_>>().join(" && ")
+}
+
 impl Explain for ServiceError {
     fn kind(&self) -> Kind {
         match self {
@@ -98,10 +113,8 @@ impl Explain for ServiceError {
             }
             Self::Unit(UnitError::AnyPort) => "nothing was written: give --listen ADDRESS:PORT".to_owned(),
             Self::Unit(_) => "nothing was written: give it another name".to_owned(),
-            Self::Unreadable { whole, .. } => {
-                let words = ["chmod", "-R", "a+rX", &whole.display().to_string()].map(str::to_owned);
-                let command = crate::domain::shell::shell_words(&words);
-                format!("nothing was written: `{command}`, and a+x for the directories above it")
+            Self::Unreadable { whole, above, .. } => {
+                format!("nothing was written: `{}`", opened(above, whole.as_deref()))
             }
             Self::Taken { .. } => {
                 "nothing was written: `ss -ltnp` shows who listens there; give another --listen".to_owned()
