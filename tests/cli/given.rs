@@ -53,6 +53,8 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["diff", "none", "none"], "there is no none", "is the medium mounted"),
         (&["serve", "none"], "there is no none", "is the medium mounted"),
         (&["import", "none", "--into", "oci:x"], "there is no none", "is the medium mounted"),
+        (&["import", "none"], "there is no none", "is the medium mounted"),
+        (&["import", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
         (&["verify", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
     ] {
         let ran = run(home.path(), words);

@@ -1,12 +1,14 @@
 //! `airlift import BUNDLE` without a target: what this node is, and the targets it would take.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
 use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime, RuntimeKind};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
+use crate::engine::bundle::read::expect_bundle;
 use crate::engine::node;
 use crate::failure::Failure;
 
@@ -30,8 +32,9 @@ struct Shown<'a> {
 /// Shows the node and what to type; fails, as nothing was imported.
 ///
 /// # Errors
-/// Always: the target is missing.
+/// Always: the target is missing, if not the bundle, too.
 pub async fn run(look: Look, front: &Front) -> Result<(), Failure> {
+    expect_bundle(Arc::clone(&front.ctx.files), look.bundle.clone()).await?;
     let node = node::find(&look.root, &*front.ctx.files).await;
     let proposals = node.proposals();
     front.printer.report(&Shown { node: &node, proposals: &proposals }, |out| show(&node, &proposals, out));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::inside;
 use crate::domain::bundle::{Blob, BundleManifest, JOURNAL, MANIFEST, MAX_DOCUMENT, SIGNATURES, SUMS};
 use crate::domain::digest::{Digest, DigestError};
+use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, OpenFile, at_byte, read_whole};
 use crate::engine::hash::Hasher;
@@ -139,6 +140,14 @@ pub fn document_bytes(files: &dyn Files, root: &Path) -> Result<Vec<u8>> {
     }
     let bytes = read_whole(open, MAX_DOCUMENT + 1);
     Ok(bytes.map_err(|source| FileError { operation: "read", path: root.join(MANIFEST), source })?)
+}
+
+/// Fails where there is no bundle; whether one that is there is whole and whose, is not looked at.
+///
+/// # Errors
+/// As [`document_bytes`].
+pub async fn expect_bundle(files: Arc<dyn Files>, root: PathBuf) -> Result<()> {
+    blocking(move || document_bytes(&*files, &root).map(drop)).await
 }
 
 /// Tells a directory that is no bundle from one that is not finished, damaged or tampered with.
