@@ -53,7 +53,7 @@ impl Containerd {
         let labels: HashMap<_, _> = known.map(|(key, value)| (key.to_owned(), value.clone())).collect();
         let request = self.request(wire::CreateRequest { id: lease.id.clone(), labels });
         let call = async { self.leases().create(request).await };
-        self.socket.done("make a lease", call).await?;
+        self.socket.done("hold what this run brings", call).await?;
         Ok(self.under(&lease.id))
     }
 
@@ -99,7 +99,7 @@ impl Containerd {
     pub async fn release(&self, id: &str, sync: bool) -> Result<()> {
         let request = self.request(wire::DeleteRequest { id: id.to_owned(), sync });
         let call = async { self.leases().delete(request).await };
-        match self.socket.done("end a lease", call).await {
+        match self.socket.done("let go of what this run held", call).await {
             Err(error) if !error.not_found() => Err(error),
             _ => Ok(()),
         }

@@ -26,7 +26,11 @@ impl Containerd {
         let request = self
             .request(wire::StatSnapshotRequest { snapshotter: snapshotter.to_owned(), key: key.to_owned() });
         let call = async { self.snapshot_client().stat(request).await };
-        match self.socket.answer(&format!("tell of snapshot {key}"), QUICK, call).await {
+        match self
+            .socket
+            .answer(&format!("say whether the layers up to {key} are unpacked"), QUICK, call)
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.not_found() => Ok(false),
             Err(error) => Err(error),
@@ -51,7 +55,7 @@ impl Containerd {
             labels: labels.into_iter().collect(),
         });
         let call = async { self.snapshot_client().prepare(request).await };
-        let answer = self.socket.done("prepare a snapshot", call).await?;
+        let answer = self.socket.done("make a place for layers to be unpacked", call).await?;
         Ok(Mounts(answer.into_inner().mounts))
     }
 
