@@ -180,6 +180,18 @@ pub trait Files: Send + Sync {
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
+    /// Fails where this user, or anybody, may not make names in a directory.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn writable(&self, directory: &Path) -> FileResult<()> {
+        use rustix::fs::{Access, access};
+        access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|errno| FileError {
+            operation: "write into",
+            path: directory.to_owned(),
+            source: errno.into(),
+        })
+    }
     /// Room and limits where `path` lies.
     ///
     /// # Errors

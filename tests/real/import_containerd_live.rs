@@ -109,6 +109,23 @@ fn r02_the_cri_answers_for_every_name_with_the_digests_of_the_bundle() {
 }
 
 #[test]
+fn a_plan_says_once_what_the_runtime_lacks_while_there_is_time_to_go_back_for_it() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let mut command = packed.world.command();
+        command.arg("import").arg(&packed.bundle).args(["--into", &containerd.target(), "--dry-run"]);
+        let said = Ran::of(command).code(0).said();
+        let of = |words: &str| said.lines().filter(|line| line.contains(words)).collect::<Vec<_>>();
+        let lacks = of("/pause:3.");
+        assert!(lacks.len() == 1 && lacks[0].starts_with("warning: "), "{line:?}: {said}");
+        let pins = of("does not tell the kubelet that images are pinned");
+        assert_eq!(pins.len(), usize::from(line == Line::One), "{said}");
+        assert!(pins.iter().all(|line| !line.starts_with("warning: ")), "nothing to act on: {said}");
+        assert_eq!(named(&containerd), [], "nothing was written");
+    }
+}
+
+#[test]
 fn what_the_proof_tells_of_the_runtime_is_a_warning_in_words() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
@@ -205,12 +222,11 @@ fn r19_what_was_imported_is_pinned_and_survives_a_prune_where_the_runtime_knows_
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
         let Some(program) = need("crictl") else { continue };
         let report = packed.import(&containerd.target(), &[]).code(0).report();
-        let (notes, names) =
-            (&report["targets"][0]["proof"]["notes"], &report["targets"][0]["proof"]["names"]);
+        let (facts, names) = (&report["targets"][0]["facts"], &report["targets"][0]["proof"]["names"]);
         if line == Line::One {
             assert!(
-                notes.to_string().contains("does not tell the kubelet that images are pinned"),
-                "{notes}"
+                facts.to_string().contains("does not tell the kubelet that images are pinned"),
+                "{report}"
             );
             continue;
         }

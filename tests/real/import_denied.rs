@@ -73,11 +73,14 @@ fn each_target_that_may_not_be_written_is_named_with_the_next_step() {
         let directory = host.directory(name, mode);
         let targets = ["oci:DIR/layout", "oci:DIR", "oci-archive:DIR/all.tar", "docker-archive:DIR/all.tar"];
         for target in targets.map(|target| target.replace("DIR", directory.to_str().unwrap())) {
-            let said = host.import(&target, &[]).code(1).said();
-            for words in [directory.to_str().unwrap(), "ermission denied", "run as a user who may"] {
-                assert!(said.contains(words), "{target}: {words}: {said}");
+            for more in [&[][..], &["--dry-run"]] {
+                let said = host.import(&target, more).code(1).said();
+                for words in [directory.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+                    assert!(said.contains(words), "{target} {more:?}: {words}: {said}");
+                }
+                assert!(!said.contains("would add"), "a plan promises nothing that cannot be done: {said}");
+                assert!(is_empty(&directory), "{target}");
             }
-            assert!(is_empty(&directory), "{target}");
         }
     }
 }
@@ -93,12 +96,9 @@ fn an_images_directory_of_k3s_or_rke2_that_is_root_s_is_named_with_the_next_step
         std::fs::create_dir_all(&images).unwrap();
         let target = format!("k3s:{}", images.display());
         for more in [&[][..], &["--dry-run"]] {
-            // A directory that can be looked into is known to be closed only when it is written to.
-            if more.is_empty() || mode == 0o700 {
-                let said = host.import(&target, &[&state[..], more].concat()).code(1).said();
-                for words in [images.to_str().unwrap(), "ermission denied", "run as a user who may"] {
-                    assert!(said.contains(words), "{program}: {words}: {said}");
-                }
+            let said = host.import(&target, &[&state[..], more].concat()).code(1).said();
+            for words in [images.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+                assert!(said.contains(words), "{program}: {words}: {said}");
             }
             assert!(is_empty(&images), "{program}");
         }
@@ -116,12 +116,14 @@ fn a_socket_that_is_root_s_and_a_store_that_is_are_named_with_the_next_step() {
         assert!(said.contains(words), "{words}: {said}");
     }
     let (Some(_), store) = (need("skopeo"), host.directory("store", 0o755)) else { return };
-    let said = host
-        .import(&format!("containers-storage:{}", store.display()), &["--storage-conf", "none"])
-        .code(1)
-        .said();
-    for words in [store.to_str().unwrap(), "ermission denied", "run as a user who may"] {
-        assert!(said.contains(words), "{words}: {said}");
+    for (place, more) in
+        [(store.clone(), &["--storage-conf", "none"][..]), (store.join("new"), &["--dry-run"])]
+    {
+        let said = host.import(&format!("containers-storage:{}", place.display()), more).code(1).said();
+        for words in [place.to_str().unwrap(), "ermission denied", "run as a user who may"] {
+            assert!(said.contains(words), "{more:?}: {words}: {said}");
+        }
+        assert!(!said.contains("storage.conf"), "no file is shown that would not be changed either: {said}");
+        assert!(is_empty(&store));
     }
-    assert!(is_empty(&store));
 }

@@ -111,6 +111,14 @@ fn r02_k3s_own_importer_takes_the_archive_and_the_cri_proves_every_name_of_it_an
 #[test]
 fn what_k3s_has_not_imported_is_not_claimed_and_the_way_to_prove_it_later_is_said() {
     let Some(node) = Node::new() else { return };
+    let mut plan = node.import();
+    plan.arg("--dry-run");
+    let plan = Ran::of(plan).code(0).report()["targets"][0].take();
+    assert!(
+        plan["notes"].to_string().contains("k3s does not run here"),
+        "said while one can still go back: {plan}"
+    );
+    assert!(plan["facts"].to_string().contains("harmless"), "{plan}");
     let notes = Ran::of(node.import()).code(0).report()["targets"][0]["notes"].to_string();
     for words in ["not proved yet: k3s does not run here", "run the same command again"] {
         assert!(notes.contains(words), "{notes}");

@@ -351,8 +351,11 @@ fn an_artifact_and_an_image_for_another_machine_are_refused_by_name_and_nothing_
         let name = node.full(only);
         let said = node.import_of(&bundle, &["--only", &name]).code(16).said();
         assert!(said.contains(&name) && said.contains(words), "{said}");
-        assert!(said.contains("--keep-going") && !node.store().exists(), "{said}");
+        assert!(!said.contains("--keep-going"), "there are no others: {said}");
+        assert!(said.contains("nothing was written") && !node.store().exists(), "{said}");
     }
+    let said = node.import_of(&bundle, &[]).code(16).said();
+    assert!(said.contains("--keep-going") && !node.store().exists(), "{said}");
     let ran = node.import_of(&bundle, &["--keep-going"]).code(3);
     assert_eq!(outcomes(&ran).iter().filter(|one| *one == "added").count(), 1);
     assert_eq!(node.listed(), [node.full(APP)]);
@@ -664,11 +667,17 @@ fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
     assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
     let dry = import(&own(&store), &["--only", &node.full(APP), "--dry-run"]).code(0);
     let shown = dry.report()["targets"][0]["files"][0].to_string();
-    assert!(shown.contains("+additionalimagestores = ["), "{shown}");
-    import(&own(&store), &["--only", &node.full(APP), "--storage-conf", "print"]).code(0);
+    assert!(shown.contains("+additionalimagestores = [") && shown.contains("\"foreseen\""), "{shown}");
+    let printed = import(&own(&store), &["--only", &node.full(APP), "--storage-conf", "print"]).code(0);
+    let printed = printed.report()["targets"][0].take();
+    assert_eq!(printed["files"][0]["state"]["is"], "shown", "{printed}");
+    assert!(!printed["notes"].to_string().contains("changed here"), "{printed}");
     assert_eq!(std::fs::read_to_string(&conf).unwrap(), before, "it was only to be shown");
     let out = node.world.root.join("out").display().to_string();
-    import(&own(&store), &["--only", &node.full(APP), "--out", &out]).code(0);
+    let made = import(&own(&store), &["--only", &node.full(APP), "--out", &out]).code(0);
+    let state = made.report()["targets"][0]["files"][0]["state"].take();
+    assert_eq!(state["is"], "made");
+    assert_eq!(std::fs::read_to_string(state["backup"].as_str().unwrap()).unwrap(), before);
     let stores = [&ock, &store].map(|store| store.display().to_string());
     assert_eq!(named_stores(&conf), stores);
     let text = std::fs::read_to_string(&conf).unwrap();

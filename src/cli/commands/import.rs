@@ -61,7 +61,8 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct NodeArgs {
     /// What to do about storage.conf for containers-storage:DIR, once images are in it: edit enters DIR, with a backup
-    /// and what stands there kept; print shows that alone; none leaves it; undo takes DIR out again and imports nothing
+    /// and what stands there kept; print imports too, and only shows that change; none leaves it; undo takes DIR out again
+    /// and imports nothing
     #[arg(long, value_name = "HOW", default_value = ConfMode::Edit.name(), value_parser = ConfMode::ALL.map(ConfMode::name))]
     storage_conf: String,
     /// Root directory of the node, where an image of one is built: stores and /etc are below it
@@ -191,7 +192,7 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
 /// The files of the node that were changed, and what holds for the whole target.
 fn files(target: &TargetReport, out: &Printer) {
     for change in &target.files {
-        out.line(change.path.display().to_string());
+        out.line(format!("{}  {}", change.path.display(), change.standing()));
         change.diff.iter().for_each(|line| out.line(format!("  {line}")));
     }
     target.notes.iter().for_each(|note| out.warn(note));

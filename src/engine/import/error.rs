@@ -155,7 +155,7 @@ pub enum ImportError {
         names: Vec<String>,
     },
     /// Some images arrived, some did not.
-    #[error("{failed} of {} {} not {}imported: {}", text::count(*total as u64, "image"), if *dry_run { "would" } else { "were" }, if *dry_run { "be " } else { "" }, shortened(names))]
+    #[error("{failed} of {} {} not {}imported: {}", text::count(*total as u64, "image"), if *dry_run { "would" } else if *total == 1 { "was" } else { "were" }, if *dry_run { "be " } else { "" }, shortened(names))]
     Partly {
         /// How many did not arrive.
         failed: usize,

@@ -19,7 +19,7 @@ use super::graph::{self, ImageGraph};
 use super::index::{Aliases, containerd_name};
 use super::report::Outcome;
 use super::target::existing_part;
-use super::{Job, Planned, Written, containerd, oci_archive};
+use super::{Job, Plan, Planned, Written, containerd, oci_archive};
 use crate::domain::bundle::Image;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -113,7 +113,7 @@ fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
 }
 
 /// Says what would become of each image; of the archive that is there only the beginning is read.
-pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<Planned>> {
+pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Plan> {
     refuse_nobodys(job, dir)?;
     let there = look(job, dir)?;
     let node = job.spec.platform.clone().unwrap_or_else(Platform::host);
@@ -126,7 +126,11 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Vec<P
         });
     }
     room(job, dir, images, &planned, &there)?;
-    Ok(planned)
+    let mut plan = Plan::from(planned);
+    if job.spec.dry_run {
+        notes::foresee(job, dir, &there, &mut plan)?;
+    }
+    Ok(plan)
 }
 
 /// Refuses a directory that nothing reads: to make it would look like an import.

@@ -7,6 +7,7 @@ mod containers_storage;
 mod docker_archive;
 pub mod error;
 mod fan;
+mod foreseen;
 mod graph;
 mod index;
 mod k3s;
@@ -163,6 +164,18 @@ pub async fn import(
         let (bundle, spec) = (bundle.clone(), Arc::clone(&spec));
         Arc::new(blocking(move || graph::wanted(&bundle, &spec.only)).await?)
     };
+    let others = images.len() > 1;
+    let report = Box::pin(import_all(bundle, spec, images, history, ctx)).await;
+    report.map_err(|error| if others { error } else { stopped::lone(error) })
+}
+
+async fn import_all(
+    bundle: BundleReader,
+    spec: Arc<ImportSpec>,
+    images: Arc<Vec<ImageGraph>>,
+    history: Option<&Path>,
+    ctx: &JobCtx,
+) -> Result<ImportReport> {
     let out = spec.node.out.clone().map(Target::Layout);
     for target in spec.targets.iter().chain(&out) {
         target::refuse_inside(&bundle, target)?;
@@ -197,8 +210,10 @@ pub async fn import(
                 true => target::files(&job, target).await.map_err(unwritten)?,
                 false => (Vec::new(), Vec::new()),
             };
-            let images = if undo { Written::default() } else { preview::preview(&images, plan) };
-            previews.push(Written { files, general, ..images });
+            let mut preview = if undo { Written::default() } else { preview::preview(&images, plan) };
+            preview.files = files;
+            preview.general.extend(general);
+            previews.push(preview);
         }
         previews
     } else {

@@ -28,12 +28,17 @@ pub(super) enum Planned {
 }
 
 /// What is to become of each image in a target, in order.
+#[derive(Default)]
 pub(super) struct Plan {
     pub(super) images: Vec<Planned>,
     /// About how many bytes the layers that it has not come to once unpacked; only of targets that unpack.
     pub(super) unpacked: Option<u64>,
     /// Bytes free where that goes, where it was looked.
     pub(super) free: Option<u64>,
+    /// What to mind of the whole target before anything is written.
+    pub(super) notes: Vec<String>,
+    /// The same that is nothing to act on.
+    pub(super) facts: Vec<String>,
 }
 
 impl Plan {
@@ -47,7 +52,7 @@ impl Plan {
 
 impl From<Vec<Planned>> for Plan {
     fn from(images: Vec<Planned>) -> Self {
-        Self { images, unpacked: None, free: None }
+        Self { images, ..Self::default() }
     }
 }
 

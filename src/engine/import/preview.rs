@@ -24,6 +24,8 @@ pub(super) fn preview(images: &[ImageGraph], plan: &Plan) -> Written {
         present,
         unpacked: plan.unpacked,
         free: plan.free,
+        general: plan.notes.clone(),
+        facts: plan.facts.clone(),
         ..Written::default()
     }
 }

@@ -17,6 +17,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long apart it is asked meanwhile.
 const APART: Duration = Duration::from_millis(50);
 
+/// What to do about a sandbox image that is nowhere.
+pub(super) const PACK_TOO: &str = "pack and import it too";
+
 /// What a runtime must know of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -92,11 +95,11 @@ impl Proof {
 }
 
 impl Sandbox {
-    /// What is to be said of it, where it is not there.
-    fn warning(&self, runtime: &str) -> Option<String> {
+    /// What is to be said of it, where it is not there; `way` is what to do.
+    pub(super) fn warning(&self, runtime: &str, way: &str) -> Option<String> {
         let set = if self.configured { "is set to" } else { "has by default" };
         let words = format!(
-            "{runtime} {set} the sandbox image {}, which is not there: without it no pod starts; pack and import it too",
+            "{runtime} {set} the sandbox image {}, which is not there: without it no pod starts; {way}",
             self.name
         );
         (!self.present).then_some(words)
@@ -143,25 +146,38 @@ pub async fn prove(cri: &Cri, expected: &[Expected], patience: Duration, ctx: &J
             });
         }
     }
-    let sandbox = match sandbox_name(cri).await? {
-        None => None,
-        Some((name, configured)) => {
-            let present = cri.image(&name).await?.is_some();
-            Some(Sandbox { name, configured, present })
-        }
-    };
-    let Version { name, version } = cri.version();
-    let runtime = format!("{name} {version}");
-    let mut notes: Vec<String> = sandbox.iter().filter_map(|sandbox| sandbox.warning(&runtime)).collect();
-    if !pins && names.iter().any(|name| name.id.is_some() && !name.pinned) {
-        notes.push(format!(
-            "{runtime} does not tell the kubelet that images are pinned: it may remove them when the disk fills up; keep \
-             enough room, or use containerd 1.7.3 or newer"
-        ));
-    }
+    let (sandbox, runtime) = (sandbox(cri).await?, said(cri));
+    let notes = sandbox.iter().filter_map(|sandbox| sandbox.warning(&runtime, PACK_TOO)).collect();
     let proof = Proof { runtime, names, sandbox, notes };
     ctx.say(Event::Finished { phase: Phase::Prove });
     Ok(proof)
+}
+
+/// The runtime and its version, as it says them.
+pub(super) fn said(cri: &Cri) -> String {
+    let Version { name, version } = cri.version();
+    format!("{name} {version}")
+}
+
+/// The sandbox image of a runtime, where that is known, and whether it is there.
+///
+/// # Errors
+/// As the runtime answers.
+pub(super) async fn sandbox(cri: &Cri) -> Result<Option<Sandbox>> {
+    let Some((name, configured)) = sandbox_name(cri).await? else { return Ok(None) };
+    let present = cri.image(&name).await?.is_some();
+    Ok(Some(Sandbox { name, configured, present }))
+}
+
+/// That a runtime does not heed pins, where it does not: nothing that an import could change.
+pub(super) fn unheeded(cri: &Cri) -> Option<String> {
+    (!pins(cri.version())).then(|| {
+        format!(
+            "{} does not tell the kubelet that images are pinned: it may remove them when the disk fills up; keep enough \
+             room, or use containerd 1.7.3 or newer",
+            said(cri)
+        )
+    })
 }
 
 async fn sandbox_name(cri: &Cri) -> Result<Option<(String, bool)>> {
@@ -336,8 +352,10 @@ mod tests {
         assert_eq!(default_sandbox("cri-o", "1.34.0"), Some("registry.k8s.io/pause:3.10.1"));
         assert_eq!(default_sandbox("cri-o", "2.1.0"), None);
         let sandbox = Sandbox { name: "p:1".to_owned(), configured: true, present: false };
-        assert!(sandbox.warning("containerd 2.1").unwrap().contains("is set to the sandbox image p:1"));
-        assert_eq!(Sandbox { present: true, ..sandbox }.warning("containerd 2.1"), None);
+        assert!(
+            sandbox.warning("containerd 2.1", PACK_TOO).unwrap().contains("is set to the sandbox image p:1")
+        );
+        assert_eq!(Sandbox { present: true, ..sandbox }.warning("containerd 2.1", PACK_TOO), None);
     }
 
     #[test]

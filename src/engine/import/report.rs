@@ -145,6 +145,8 @@ impl ImportReport {
         let names: Vec<String> = all()
             .filter_map(|(target, image)| match &image.outcome {
                 Outcome::Failed { reason, .. } => {
+                    let said = format!("{} cannot go into {}: ", image.reference, target.target);
+                    let reason = reason.strip_prefix(&said).unwrap_or(reason);
                     Some(format!("{} into {}: {reason}", image.reference, target.target))
                 }
                 Outcome::Conflict { existing } => Some(format!(
@@ -176,8 +178,8 @@ impl ImportReport {
                 // Said of that image alone, where others were written meanwhile.
                 let rest = hint.strip_prefix("nothing was written: ").filter(|_| !self.dry_run);
                 let way = rest.unwrap_or(&hint);
-                let way =
-                    way.strip_suffix(error::OTHERS).filter(|_| self.keep_going).unwrap_or(way).to_owned();
+                let alone = self.keep_going || self.targets.iter().all(|target| target.images.len() < 2);
+                let way = way.strip_suffix(error::OTHERS).filter(|_| alone).unwrap_or(way).to_owned();
                 if !ways.contains(&way) {
                     ways.push(way);
                 }
@@ -265,15 +267,24 @@ mod tests {
             (
                 true,
                 false,
-                vec![damaged()],
+                vec![damaged(), Outcome::Added],
                 Kind::Integrity,
                 vec!["copy it again; --keep-going imports the others"],
             ),
+            // Of one image there are no others.
+            (true, false, vec![damaged()], Kind::Integrity, vec!["copy it again"]),
         ] {
             let error = report(dry_run, keep_going, outcomes).failure().unwrap();
             assert_eq!((error.kind(), error.hints()), (kind, hints.into_iter().map(str::to_owned).collect()));
             assert_eq!(error.to_string().contains("would not be imported"), dry_run, "{error}");
         }
         assert!(report(true, false, vec![Outcome::Added]).failure().is_none());
+        let reason =
+            "docker.io/library/nginx:1 cannot go into oci:/srv/x: it has linux/arm64 alone".to_owned();
+        let unfit = Outcome::Failed { kind: Kind::Import, reason, hints: Vec::new() };
+        assert_eq!(
+            report(false, true, vec![unfit]).failure().unwrap().to_string(),
+            "1 of 1 image was not imported: docker.io/library/nginx:1 into oci:/srv/x: it has linux/arm64 alone"
+        );
     }
 }

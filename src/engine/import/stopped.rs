@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::error::shortened;
+use super::error::{OTHERS, shortened};
 use crate::domain::import::Target;
 use crate::domain::progress::Landed;
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind};
@@ -108,6 +108,16 @@ pub(super) fn first(failed: Vec<(&Target, EngineError)>) -> EngineError {
     if words.is_empty() { first } else { Stopped::new(&first, words).into() }
 }
 
+/// An error of an import of one image: there are no others to be imported.
+pub(super) fn lone(error: EngineError) -> EngineError {
+    if !error.hints().iter().any(|hint| hint.ends_with(OTHERS)) {
+        return error;
+    }
+    let mut lone = Stopped::new(&error, []);
+    lone.hints = lone.hints.iter().map(|hint| hint.strip_suffix(OTHERS).unwrap_or(hint).to_owned()).collect();
+    lone.into()
+}
+
 /// An error that came before the first byte, and says so.
 pub(super) fn unwritten(error: EngineError) -> EngineError {
     if error.hints().iter().any(|hint| hint.contains("nothing was ")) {
@@ -119,6 +129,18 @@ pub(super) fn unwritten(error: EngineError) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::import::error::ImportError;
+
+    #[test]
+    fn an_import_of_one_image_hears_nothing_of_others() {
+        let unfit = |hint| {
+            let words = || "x".to_owned();
+            ImportError::Unfit { image: words(), target: words(), reason: words(), hint }
+        };
+        let error = lone(unfit("pack it for this node; --keep-going imports the others").into());
+        assert_eq!((error.hints(), error.kind()), (vec!["pack it for this node".to_owned()], Kind::Import));
+        assert_eq!(lone(unfit("as it is").into()).hints(), ["as it is"]);
+    }
 
     #[test]
     fn each_image_is_said_to_be_in_a_target_or_not() {

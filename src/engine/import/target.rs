@@ -17,7 +17,7 @@ use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::directory;
-use crate::engine::error::Result;
+use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, Held};
 use crate::engine::registry::RegistryOptions;
 use crate::engine::storage::change::{ConfMode, FileChange};
@@ -36,26 +36,57 @@ pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
 /// Says what would become of each image, in order.
 pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
     let (job, images) = (job.clone(), Arc::clone(images));
-    let planned = match target.clone() {
-        Target::Registry(registry) => Box::pin(registry::plan(&job, &registry, &images)).await,
-        Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await,
-        Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await,
-        Target::DockerArchive(file) => blocking(move || docker_archive::plan(&job, &file, &images)).await,
-        Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await,
-        Target::ContainersStorage(dir) => {
-            return Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await;
+    let (directory, files) = (written_to(target), Arc::clone(&job.ctx.files));
+    let plan: Plan = match target.clone() {
+        Target::Registry(registry) => Box::pin(registry::plan(&job, &registry, &images)).await?.into(),
+        Target::Layout(dir) => blocking(move || layout::plan(&job, &dir, &images)).await?.into(),
+        Target::OciArchive(file) => blocking(move || oci_archive::plan(&job, &file, &images)).await?.into(),
+        Target::DockerArchive(file) => {
+            blocking(move || docker_archive::plan(&job, &file, &images)).await?.into()
         }
-        Target::Containerd(node) => return Box::pin(containerd::plan(&job, &node, &images)).await,
+        Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await?,
+        Target::ContainersStorage(dir) => {
+            Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await?
+        }
+        Target::Containerd(node) => Box::pin(containerd::plan(&job, &node, &images)).await?,
     };
-    planned.map(Plan::from)
+    if let Some(directory) = directory.filter(|_| brings(&plan.images)) {
+        blocking(move || Ok(refuse_closed(&*files, &directory)?)).await?;
+    }
+    Ok(plan)
+}
+
+/// The directory that has to be written to for a target; nothing where that is another's to say.
+fn written_to(target: &Target) -> Option<PathBuf> {
+    match target {
+        Target::Layout(dir) | Target::K3s(dir) => Some(dir.clone()),
+        Target::OciArchive(file) | Target::DockerArchive(file) => Some(directory::above(file).to_owned()),
+        Target::Registry(_) | Target::Containerd(_) | Target::ContainersStorage(_) => None,
+    }
+}
+
+/// Whether anything is to be written at all.
+fn brings(plan: &[Planned]) -> bool {
+    plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. }))
+}
+
+/// Fails where a directory cannot be written to, or not be made in the nearest one above it: with the words of the run
+/// that would try. Blocks.
+///
+/// # Errors
+/// As the kernel would refuse it.
+pub(super) fn refuse_closed(files: &dyn Files, directory: &Path) -> std::result::Result<(), FileError> {
+    let there = existing_part(directory);
+    let Err(FileError { source, .. }) = files.writable(&there) else { return Ok(()) };
+    let is_there = directory.canonicalize().is_ok_and(|real| real == there);
+    let operation = if is_there { "write into" } else { "create directory" };
+    Err(FileError { operation, path: directory.to_owned(), source })
 }
 
 /// Whether something is to be changed there that can be taken back, and so is noted before.
 pub(super) fn is_noted(job: &Job, target: &Target, plan: &[Planned]) -> bool {
     match target {
-        Target::Containerd(_) | Target::K3s(_) | Target::ContainersStorage(None) => {
-            plan.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. }))
-        }
+        Target::Containerd(_) | Target::K3s(_) | Target::ContainersStorage(None) => brings(plan),
         Target::ContainersStorage(Some(_)) => job.spec.node.storage_conf == ConfMode::Edit,
         _ => false,
     }

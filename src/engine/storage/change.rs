@@ -89,6 +89,9 @@ pub struct FileChange {
     pub path: PathBuf,
     /// The lines that go and come, each with `-` or `+` before it.
     pub diff: Vec<String>,
+    /// Whether that was done.
+    #[serde(default)]
+    pub state: FileState,
     /// All that was in it; nothing where it was not there.
     #[serde(default)]
     before: Option<String>,
@@ -100,8 +103,48 @@ pub struct FileChange {
 impl FileChange {
     fn new(path: PathBuf, before: Option<String>, after: Option<String>) -> Self {
         let diff = diff(before.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
-        Self { path, diff, before, after }
+        Self { path, diff, state: FileState::default(), before, after }
     }
+
+    /// What became of the file, or would.
+    pub fn standing(&self) -> String {
+        match (&self.state, &self.after) {
+            (FileState::Foreseen, Some(_)) => "would be written".to_owned(),
+            (FileState::Foreseen, None) => "would be removed".to_owned(),
+            (FileState::Shown, _) => "not written: shown alone".to_owned(),
+            (FileState::Made { .. }, None) => "removed".to_owned(),
+            (FileState::Made { backup: None }, Some(_)) => "written; it was not there before".to_owned(),
+            (FileState::Made { backup: Some(backup) }, Some(_)) => {
+                format!("written; the first version is kept as {}", backup.display())
+            }
+        }
+    }
+
+    /// The same change, made; a backup is named where there is one. Blocks.
+    ///
+    /// # Errors
+    /// A file error.
+    pub(crate) fn made(self, files: &dyn Files) -> Result<Self> {
+        let backup = directory::suffixed(&self.path, BACKUP);
+        let backup = files.stat(&backup)?.map(|_| backup);
+        Ok(Self { state: FileState::Made { backup }, ..self })
+    }
+}
+
+/// Whether a change of a file was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum FileState {
+    /// A run would make it.
+    #[default]
+    Foreseen,
+    /// It was asked to be shown alone.
+    Shown,
+    /// It was made.
+    Made {
+        /// What has the text that the first change found.
+        backup: Option<PathBuf>,
+    },
 }
 
 /// The lines between the common start and the common end of two texts.
@@ -372,15 +415,22 @@ fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange
     let store = store.display();
     if let Some(file) = conf::variable().filter(|_| spec.root == Path::new("/")) {
         notes.push(format!(
-            "CONTAINERS_STORAGE_CONF is set: it is {} that is read and changed here; CRI-O and other users read it only where \
-             they are started with the same",
-            file.display()
+            "CONTAINERS_STORAGE_CONF is set: it is {} that is read{} here; CRI-O and other users read it only where they are \
+             started with the same",
+            file.display(),
+            if spec.storage_conf == ConfMode::Print { "" } else { " and changed" }
         ));
     }
     if !changes.is_empty() && has_crio(files, &spec.root)? {
         let reload = changes.iter().any(|change| change.path.ends_with(DROP_IN));
         let reload = if reload { "systemctl daemon-reload && " } else { "" };
-        notes.push(format!("CRI-O reads storage.conf when it starts: {reload}systemctl restart crio"));
+        // In a user's own file it is looked for by podman alone.
+        let users =
+            changes.iter().find(|change| conf::is_users(&change.path)).map(|change| change.path.display());
+        notes.push(match users {
+            Some(own) => format!("{own} is this user's: CRI-O reads {ETC}, which root's import changes"),
+            None => format!("CRI-O reads storage.conf when it starts: {reload}systemctl restart crio"),
+        });
     }
     if has_selinux(files, &spec.root)? && spec.storage_conf != ConfMode::Undo {
         let by_hand = labelling(Path::new(&store.to_string())).map(|words| words.join(" ")).join(" && ");
@@ -443,6 +493,19 @@ mod tests {
 
     fn stores(spec: &NodeSpec) -> Vec<PathBuf> {
         conf::read(&RealFiles, &spec.root).unwrap().additional
+    }
+
+    #[test]
+    fn a_file_says_whether_it_was_written_and_where_its_first_version_is() {
+        let (_root, spec) = node(&[(ETC, OCK)]);
+        let (changes, _) = plan(&RealFiles, &spec, Path::new(STORE)).unwrap();
+        assert_eq!(changes[0].standing(), "would be written");
+        let shown = FileChange { state: FileState::Shown, ..changes[0].clone() };
+        assert_eq!(shown.standing(), "not written: shown alone");
+        apply(&RealFiles, &changes).unwrap();
+        let made = changes[0].clone().made(&RealFiles).unwrap().standing();
+        let backup = directory::suffixed(&below(&spec.root, Path::new(ETC)), BACKUP);
+        assert_eq!(made, format!("written; the first version is kept as {}", backup.display()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::proof::{self, Expected};
 use super::report::Outcome;
-use super::{Job, Plan, Planned, Written, unpacked};
+use super::{Job, Plan, Planned, Written, foreseen, unpacked};
 use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
@@ -50,6 +50,11 @@ impl Survey {
         let node = Node::learn(&daemon, cri.as_ref()).await?;
         let (records, blobs) = (names::records(&daemon).await?, daemon.blobs().await?);
         Ok(Self { daemon, cri, node, records, blobs })
+    }
+
+    /// The CRI, where pods can use what is in the namespace.
+    fn pods(&self) -> Option<&Cri> {
+        self.cri.as_ref().filter(|_| self.daemon.namespace() == KUBELET_NAMESPACE)
     }
 
     fn has(&self, blob: &Blob) -> bool {
@@ -126,11 +131,15 @@ pub(super) async fn plan(
             Err(error) => return Err(error),
         });
     }
+    let mut plan = Plan::from(planned);
+    if let Some(cri) = survey.pods() {
+        foreseen::add(job, cri, images, &mut plan).await?;
+    }
     let (unpacked, (free, warning)) = room(job, survey, adding).await?;
     if let Some(warning) = warning {
         job.ctx.warn(warning);
     }
-    Ok(Plan { images: planned, unpacked: Some(unpacked), free })
+    Ok(Plan { unpacked: Some(unpacked), free, ..plan })
 }
 
 /// Fails where the blobs of what is to be added do not fit; gives about how many bytes its layers come to once unpacked,
@@ -219,7 +228,7 @@ async fn prove(
             job.ctx.say(Event::Skipped { phase: Phase::Import, item: image.name(), bytes, reason });
         }
     }
-    let Some(cri) = survey.cri.as_ref().filter(|_| survey.daemon.namespace() == KUBELET_NAMESPACE) else {
+    let Some(cri) = survey.pods() else {
         written.general.push(format!(
             "the CRI sees {KUBELET_NAMESPACE} alone: no pod can use what is in {}",
             survey.daemon.namespace()
@@ -229,7 +238,11 @@ async fn prove(
     let arrived = images.iter().zip(all).zip(&written.outcomes).filter(|(_, outcome)| outcome.arrived());
     let expected: Vec<Expected> =
         arrived.filter_map(|((image, pieces), _)| Some(answers(image, pieces.as_ref()?))).collect();
-    written.proof = Some(proof::prove(cri, &expected, proof::PATIENCE, &job.ctx).await?);
+    // Where nothing arrived nothing is to be proved.
+    if !expected.is_empty() {
+        written.proof = Some(proof::prove(cri, &expected, proof::PATIENCE, &job.ctx).await?);
+        written.facts.extend(proof::unheeded(cri));
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::proof::{self, Expected};
-use crate::engine::import::{Job, Written};
+use crate::engine::import::{Job, Plan, Written, foreseen};
 use crate::engine::runtime::cri::Cri;
 use crate::engine::storage::change;
 use crate::engine::storage::conf::{self, below};
@@ -17,7 +17,7 @@ use crate::engine::storage::conf::{self, below};
 use super::place::Place;
 
 /// How it comes to read a store that was entered since it began.
-const RESTART: &str = "systemctl restart crio";
+pub(super) const RESTART: &str = "systemctl restart crio";
 /// What proves it later: a second run writes nothing.
 const LATER: &str = "then run the same command again: it writes nothing and asks CRI-O for every name";
 /// Where CRI-O listens.
@@ -31,6 +31,21 @@ pub(super) fn is_named(job: &Job, directory: Option<&Path>) -> Result<bool> {
     let Some(directory) = directory else { return Ok(true) };
     let conf = conf::read(&*job.ctx.files, &job.spec.node.root)?;
     Ok(conf.additional.iter().any(|store| store.components().eq(directory.components())))
+}
+
+/// Says before an import what a CRI-O that runs here would be lacking; one that cannot be asked is told of by the import.
+///
+/// # Errors
+/// As CRI-O answers.
+pub(super) async fn foresee(job: &Job, images: &[ImageGraph], plan: &mut Plan) -> Result<()> {
+    let socket = below(&job.spec.node.root, Path::new(SOCKET));
+    if !job.spec.dry_run || job.ctx.files.stat(&socket)?.is_none() {
+        return Ok(());
+    }
+    match Cri::connect(&socket).await {
+        Ok(cri) => foreseen::add(job, &cri, images, plan).await,
+        Err(_) => Ok(()),
+    }
 }
 
 /// Asks for every name of what arrived; what keeps it from being asked is a note, before all others.

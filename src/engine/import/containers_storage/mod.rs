@@ -23,13 +23,14 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
+use super::target::refuse_closed;
 use super::{Job, Plan, Planned, Written};
 use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
-use crate::engine::storage::change::{self, ConfMode, FileChange};
+use crate::engine::storage::change::{self, ConfMode, FileChange, FileState};
 use crate::engine::storage::store::Records;
 
 use journal::Journal;
@@ -82,18 +83,24 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
             let planned = images.iter().map(|image| plan_one(&job, &place, &there, image));
             let planned = planned.collect::<Result<Vec<_>>>()?;
             let room = room::room(&job, &place, &there, &images, &planned)?;
+            if planned.iter().any(todo) {
+                refuse_closed(&*job.ctx.files, &place.directory)?;
+            }
             Ok((place, planned, room))
         })
         .await?
     };
+    let all = images;
     let images =
         if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
-            let all = planned.into_iter().zip(images.iter());
-            all.map(|(one, image)| by_podman(job, &place, image, one)).collect::<Result<_>>()?
+            let each = planned.into_iter().zip(images.iter());
+            each.map(|(one, image)| by_podman(job, &place, image, one)).collect::<Result<_>>()?
         } else {
             planned
         };
-    Ok(Plan { images, unpacked: Some(unpacked), free })
+    let mut plan = Plan { unpacked: Some(unpacked), free, ..Plan::from(images) };
+    ask::foresee(job, all, &mut plan).await?;
+    Ok(plan)
 }
 
 /// What was planned of an image, where podman has to do it.
@@ -196,10 +203,18 @@ pub(super) async fn apply(
     if let (Some(directory), true) = (directory, undo || arrived) {
         let (changes, notes) = changes(job, directory).await?;
         written.general.extend(notes);
-        written.files = changes.clone();
         written.general.extend(label::label(job, directory).await?);
-        if matches!(job.spec.node.storage_conf, ConfMode::Edit | ConfMode::Undo) {
-            edit(job, directory, changes).await?;
+        written.files = match job.spec.node.storage_conf {
+            ConfMode::Edit | ConfMode::Undo => edit(job, directory, changes).await?,
+            ConfMode::Print | ConfMode::None => changes,
+        };
+        if let Some(files) = Some(&written.files).filter(|files| !files.is_empty())
+            && !change::has_crio(&*job.ctx.files, &job.spec.node.root)?
+        {
+            let file = files[0].path.display();
+            written
+                .facts
+                .push(format!("no CRI-O was found here; one that runs reads {file} after {}", ask::RESTART));
         }
         if let Some(out) = job.spec.node.out.clone() {
             let (job, directory) = (job.clone(), directory.to_owned());
@@ -216,7 +231,7 @@ pub(super) async fn apply(
 
 /// Changes files of the node, each noted before, so that it can be taken back however the run ends. To take a store out is
 /// no change to be taken back: that would enter it again.
-async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<()> {
+async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<Vec<FileChange>> {
     let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
     let target = Target::ContainersStorage(Some(directory.to_owned()));
     let takes_out = job.spec.node.storage_conf == ConfMode::Undo;
@@ -224,7 +239,8 @@ async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<(
         if !takes_out {
             noted.note(&target, changes.iter().cloned().map(Noted::File))?;
         }
-        change::apply(&*files, &changes)
+        change::apply(&*files, &changes)?;
+        changes.into_iter().map(|change| change.made(&*files)).collect()
     })
     .await
 }
@@ -234,8 +250,14 @@ pub(super) async fn changes(job: &Job, directory: &Path) -> Result<(Vec<FileChan
     if job.spec.node.storage_conf == ConfMode::None {
         return Ok((Vec::new(), Vec::new()));
     }
+    let only_shown = job.spec.node.storage_conf == ConfMode::Print;
     let (job, directory) = (job.clone(), directory.to_owned());
-    blocking(move || change::plan(&*job.ctx.files, &job.spec.node, &directory)).await
+    let (mut changes, notes) =
+        blocking(move || change::plan(&*job.ctx.files, &job.spec.node, &directory)).await?;
+    if only_shown {
+        changes.iter_mut().for_each(|change| change.state = FileState::Shown);
+    }
+    Ok((changes, notes))
 }
 
 async fn images_of(

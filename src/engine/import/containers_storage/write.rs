@@ -381,7 +381,10 @@ impl Store {
                 }
             }
         }
-        Ok(Some(format!("podman lists {count} of the names in this store, each as read-only (R/O true)")))
+        Ok(Some(format!(
+            "podman, given this store, lists {count} of the names in it, each as read-only (R/O true); without that it does \
+             once storage.conf names the store"
+        )))
     }
 
     pub(super) fn parts(&self) -> (Job, Place, Arc<Staging>) {

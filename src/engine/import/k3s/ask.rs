@@ -1,17 +1,18 @@
 //! What the CRI of the k3s or RKE2 on this node answers once it has taken an archive in; where it cannot be asked, how to ask later.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::settings;
+use super::settings::{self, Program};
 use super::{archive_in, arrived};
 use crate::domain::import::{KUBELET_NAMESPACE, Target};
 use crate::domain::k3s::SOCKET;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
+use crate::engine::files::Files;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::proof::{self, Expected};
 use crate::engine::import::{Job, Written, containerd};
@@ -27,6 +28,10 @@ const SLOW_DISK: u64 = 20 << 20;
 /// What to do once k3s has read the archive: there is no other verb for it, and a second run writes nothing.
 const LATER: &str = "then run the same command again: it writes nothing and asks the CRI for every name";
 
+/// The same on another host.
+const THERE: &str =
+    "once it has, run the same command on that node: it writes nothing and asks the CRI for every name";
+
 /// Asks for every name of what arrived; what keeps it from being asked is a note.
 ///
 /// # Errors
@@ -38,32 +43,17 @@ pub(super) async fn prove(
     written: &mut Written,
 ) -> Result<()> {
     let (files, images_dir) = (Arc::clone(&job.ctx.files), dir.to_owned());
-    let home = blocking(move || Ok(settings::home(&*files, &images_dir))).await?;
+    let reader = blocking(move || reader(&*files, &images_dir)).await?;
     let archive = archive_in(job, dir);
     let archive = archive.display();
-    let Some((root, program)) = home else {
-        first(
-            written,
-            format!(
-                "not proved yet: {} is the images directory of no k3s or RKE2 on this host; they import it within seconds \
-             where they run (releases from January 2025 on), else when they start; on that node, {LATER}",
-                dir.display()
-            ),
-        );
-        return Ok(());
+    let (socket, program) = match reader {
+        Ok(reader) => reader,
+        Err(nobody) => {
+            first(written, format!("not proved yet: {nobody}"));
+            return Ok(());
+        }
     };
-    let socket = below(&root, Path::new(SOCKET));
     let name = program.name;
-    if job.ctx.files.stat(&socket)?.is_none() {
-        first(
-            written,
-            format!(
-                "not proved yet: {name} does not run here (no {}), it imports the archive when it starts; {LATER}",
-                socket.display()
-            ),
-        );
-        return Ok(());
-    }
     let connected = async {
         let cri = Cri::connect(&socket).await?;
         Ok::<_, EngineError>((cri, Containerd::connect(&socket, KUBELET_NAMESPACE).await?))
@@ -94,6 +84,29 @@ pub(super) async fn prove(
     }
     written.proof = Some(proof);
     Ok(())
+}
+
+/// The socket of what reads an images directory, and what that is; in words where there is nobody to ask. Blocks.
+///
+/// # Errors
+/// A file error.
+pub(super) fn reader(
+    files: &dyn Files,
+    dir: &Path,
+) -> Result<std::result::Result<(PathBuf, Program), String>> {
+    let Some((root, program)) = settings::home(files, dir) else {
+        return Ok(Err(format!(
+            "no k3s or RKE2 of this host reads {}; where one reads it, it imports the archive within seconds, and releases \
+             before January 2025 when they start; {THERE}",
+            dir.display()
+        )));
+    };
+    let socket = below(&root, Path::new(SOCKET));
+    if files.stat(&socket)?.is_some() {
+        return Ok(Ok((socket, program)));
+    }
+    let (name, socket) = (program.name, socket.display());
+    Ok(Err(format!("{name} does not run here (no {socket}), it imports the archive when it starts; {LATER}")))
 }
 
 /// Says it before everything else: it is what keeps the images from being called imported.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::settings::{self, Remembered};
-use super::{There, archive_in};
+use super::{There, archive_in, ask};
 use crate::domain::k3s::{self, Settings};
 use crate::domain::reference::Reference;
+use crate::engine::error::Result;
 use crate::engine::import::graph::ImageGraph;
-use crate::engine::import::{Job, Written};
+use crate::engine::import::{Job, Plan, Planned, Written};
 
 /// What the operator should know.
 pub(super) fn say(job: &Job, dir: &Path, images: &[ImageGraph], there: &There, written: &mut Written) {
@@ -17,23 +18,50 @@ pub(super) fn say(job: &Job, dir: &Path, images: &[ImageGraph], there: &There, w
         notes.extend(settings.of_image(&image.image.reference));
     }
     written.general.extend(problems);
-    written.general.extend(general(job, dir, &settings, there, written.written));
+    written.general.extend(general(job, &settings, there));
+    let file = archive_in(job, dir);
+    let name = name_of(&file);
+    if written.written > 0 {
+        written.facts.push(logged(&name));
+    }
+    let size = job.ctx.files.stat(&file).ok().flatten().map(|stat| stat.size);
+    let remembered = settings::remembered(&*job.ctx.files, dir, &name, k3s::CACHE);
+    written.general.extend(hidden(remembered, size, written.written > 0));
 }
 
-fn general(job: &Job, dir: &Path, settings: &Settings, there: &There, written: u64) -> Vec<String> {
-    let file = archive_in(job, dir);
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+/// What of that can be known before, and whether somebody will be there to prove it.
+///
+/// # Errors
+/// A file error.
+pub(super) fn foresee(job: &Job, dir: &Path, there: &There, plan: &mut Plan) -> Result<()> {
+    if let Err(nobody) = ask::reader(&*job.ctx.files, dir)? {
+        plan.notes.push(format!("the import proves nothing by itself: {nobody}"));
+    }
+    let (settings, problems) = settings::read(&*job.ctx.files, dir);
+    plan.notes.extend(problems);
+    plan.notes.extend(general(job, &settings, there));
+    if plan.images.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. })) {
+        plan.facts.push(logged(&name_of(&archive_in(job, dir))));
+    }
+    Ok(())
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What k3s and RKE2 log of names that they cannot make themselves, and need not.
+fn logged(archive: &str) -> String {
+    format!(
+        "k3s and RKE2 releases from December 2025 on log \"failed to parse tag\" for the digest names in {archive}; that is \
+         harmless: these names are in the archive already, and there is nothing to do"
+    )
+}
+
+fn general(job: &Job, settings: &Settings, there: &There) -> Vec<String> {
     let carried: Vec<&Reference> =
         job.bundle.document().images.iter().map(|image| &image.reference).collect();
     let mut notes = settings.general(&carried);
-    if written > 0 {
-        notes.push(format!(
-            "k3s and RKE2 releases from December 2025 on log \"failed to parse tag\" for the digest names in {name}, \
-             which are there"
-        ));
-    }
-    let size = job.ctx.files.stat(&file).ok().flatten().map(|stat| stat.size);
-    notes.extend(hidden(settings::remembered(&*job.ctx.files, dir, &name, k3s::CACHE), size, written > 0));
     let bundles: BTreeSet<&String> = there.others.values().map(|(_, archive)| archive).collect();
     if !bundles.is_empty() {
         let names: Vec<&str> = bundles.into_iter().map(String::as_str).collect();
