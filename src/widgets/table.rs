@@ -159,8 +159,29 @@ fn draw(lead: &str, cells: impl Iterator<Item = (String, Style)>, area: Rect, bu
     Line::from(spans).render(area, buffer);
 }
 
+/// Digits of a digest that stay beside a name which has no room for all of them.
+const DIGITS: usize = 7;
+
+/// Words of a cell that are too long: of a name with its digest the digest is cut first, then host and path.
+fn fit(words: &str, width: usize) -> String {
+    let named = words.split_once("@sha256:").filter(|_| text::width(words) > width);
+    let Some((mut name, digits)) = named.filter(|_| width > 2 * DIGITS) else {
+        return line::fit(words, width);
+    };
+    let digest = format!("@{}…", digits.chars().take(DIGITS).collect::<String>());
+    let room = width - text::width(&digest);
+    let mut lead = "";
+    while text::width(name) + lead.len() > room
+        && let Some((_, rest)) = name.split_once('/')
+    {
+        (name, lead) = (rest, "…/");
+    }
+    let lead = if text::width(name) + 2 > room { "" } else { lead };
+    format!("{lead}{}{digest}", line::fit(name, room - text::width(lead)))
+}
+
 fn cell(words: &str, width: usize, right: bool) -> String {
-    let fitted = line::fit(words, width);
+    let fitted = fit(words, width);
     if right {
         format!("{}{fitted}", " ".repeat(width.saturating_sub(text::width(&fitted))))
     } else {
@@ -196,6 +217,20 @@ fn widths(columns: &[Column], room: u16) -> Vec<Option<u16>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_name_with_its_digest_the_digest_is_cut_before_the_name() {
+        let digest = "3a0af28302cc14c47".repeat(4);
+        for (name, width, expected) in [
+            ("library/redis", 36, "library/redis@3a0af28…"),
+            ("127.0.0.1:39671/library/redis", 36, "…/library/redis@3a0af28…"),
+            ("127.0.0.1:39671/library/nginx", 20, "…/nginx@3a0af28…"),
+            ("127.0.0.1:39671/library/redis", 40, "127.0.0.1:39671/library/redis@3a0af28…"),
+        ] {
+            assert_eq!(fit(&format!("{name}@sha256:{digest}"), width), expected);
+        }
+        assert_eq!(fit("busybox@sha256:3a0af28", 36), "busybox@sha256:3a0af28");
+    }
     use crate::config::theme::{Depth, Theme};
 
     const COLUMNS: &[Column] =
