@@ -81,6 +81,11 @@ impl Paths {
     pub fn state(&self) -> PathBuf {
         self.data.join("state")
     }
+
+    /// Reports that the workstation writes by itself.
+    pub fn reports(&self) -> PathBuf {
+        self.state().join("reports")
+    }
 }
 
 #[cfg(test)]

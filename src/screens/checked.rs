@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use self::facts::sheet;
 use super::bundle::scan;
-use super::sheet::{SheetView, headline, save};
+use super::sheet::{SheetView, begin, headline, save};
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Path, Question};
@@ -50,14 +50,15 @@ impl Screen for Report {
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::CheckedWrite => {
-                let at = cx.model.begin_path(Act::CheckedWrite);
+                let at = begin(self.sheet.as_ref(), Act::CheckedWrite, cx.model);
                 let help = "As txt, md and json; never into the signed bundle itself.";
                 cx.open(
                     Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::NewDirectory).at(&at),
                 );
             }
             Act::CheckedNew => {
-                let words = vec!["The report on this screen is cleared unless you saved it.".to_owned()];
+                let mut words = vec!["The report is cleared from this screen.".to_owned()];
+                words.extend(cx.model.kept_as().map(|file| format!("It is kept as {file}")));
                 cx.open(Confirm::new(Act::CheckedNew, "Open another bundle?", words, "Another bundle"));
             }
             _ => {}
@@ -88,10 +89,16 @@ impl Screen for Report {
         }
     }
 
-    fn ended(&mut self, act: Act, _: &mut Cx<'_>) {
+    fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        if !matches!(act, Act::Verify | Act::Import | Act::ImportUndo) {
+            return;
+        }
         // Another report is read from its top.
-        if matches!(act, Act::Verify | Act::Import) {
-            self.view.list.go(Move::First);
+        self.view.list.go(Move::First);
+        let gap = &cx.model.gap;
+        if let Some(sheet) = gap.checked.as_ref().and_then(|checked| sheet(gap, checked, &cx.model.keymap)) {
+            let kept = cx.model.keep_report(&sheet);
+            cx.effect(kept);
         }
     }
 

@@ -3,6 +3,7 @@
 mod directory;
 mod found;
 mod lost;
+mod mounting;
 mod rows;
 mod test;
 
@@ -10,13 +11,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::lost::Lost;
+use self::mounting::Mounting;
 use self::rows::{Line, Tested};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Page, Path, Question};
 use crate::domain::media::{Blocked, Medium, Volume};
-use crate::engine::media::{CheckSpec, MountSpec};
+use crate::engine::media::CheckSpec;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::medium::Chosen;
 use crate::tui::model::{Model, Place};
@@ -50,6 +52,7 @@ pub(super) struct Media {
     made: bool,
     /// The test that is asked about, and the medium that was there then.
     testing: Option<(CheckSpec, Medium)>,
+    mounting: Mounting,
 }
 
 impl Media {
@@ -87,7 +90,7 @@ impl Media {
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {
-            Blocked::NotMounted => format!("not mounted: {} mounts it", model.key(Act::MediaMount)),
+            Blocked::NotMounted => self.how_to_mount(model),
             why => why.to_string(),
         })
     }
@@ -102,22 +105,6 @@ impl Media {
             cx.say(format!("{} it is{what}", chosen.words()));
             cx.model.choose(chosen);
             cx.go(Place::Assemble);
-        }
-    }
-
-    fn mount(&self, model: &Model) -> Option<JobSpec> {
-        let (_, volume) = self.medium(model)?;
-        let volume = volume?;
-        let unmount = !volume.mount_points.is_empty();
-        Some(JobSpec::MediaMount(MountSpec { device: volume.device.clone(), unmount }))
-    }
-
-    fn why_no_mount(&self, model: &Model) -> Option<String> {
-        let Some((medium, volume)) = self.medium(model) else { return Some("there is no medium".to_owned()) };
-        match (&medium.blocked, volume.and_then(|volume| volume.blocked.as_ref())) {
-            (Some(why @ (Blocked::System { .. } | Blocked::NoMedium)), _) => Some(why.to_string()),
-            (_, Some(why @ (Blocked::NoFileSystem | Blocked::Locked))) => Some(why.to_string()),
-            _ => volume.is_none().then(|| Blocked::NoFileSystem.to_string()),
         }
     }
 }
@@ -142,9 +129,7 @@ impl Screen for Media {
             Act::MediaDirectory => busy(),
             Act::MediaMount => busy().or_else(|| self.why_no_mount(model)),
             Act::MediaCheck => busy().or_else(|| match self.unfit(model) {
-                None if self.check(model).is_none() => {
-                    Some(format!("not mounted: {} mounts it", model.key(Act::MediaMount)))
-                }
+                None if self.check(model).is_none() => Some(self.how_to_mount(model)),
                 // Too small for the bundle is no reason not to test.
                 Some(_)
                     if self.medium(model).is_some_and(|(medium, volume)| {
@@ -170,11 +155,7 @@ impl Screen for Media {
                     Path::new(Act::MediaDirectory, "Assemble in a directory", help, Wanted::NewDirectory);
                 cx.open(asked.at(&at));
             }
-            Act::MediaMount => {
-                if let Some(job) = self.mount(cx.model) {
-                    cx.start(Act::MediaMount, job);
-                }
-            }
+            Act::MediaMount => self.ask_mount(cx),
             Act::MediaList => {
                 cx.effect(Effect::Ask(Query::Media));
                 cx.say("scanning media; changes are also noticed automatically");
@@ -211,6 +192,7 @@ impl Screen for Media {
                 }
             }
             (Question { act: Act::MediaCheck, .. }, Answer::Yes) => self.test(cx),
+            (Question { act: Act::MediaMount, .. }, Answer::Yes) => self.mounting.unmount(cx),
             _ => {}
         }
     }
@@ -270,6 +252,9 @@ impl Screen for Media {
                 _ => {}
             },
             Some(Ended::Failed(failure)) => {
+                if let Some(job) = cx.model.job_of(act) {
+                    self.mounting.failed(&job.spec, &failure);
+                }
                 cx.open(words::failure_page_on("Media", "That did not work", &failure, &cx.model.keymap))
             }
             Some(Ended::Cancelled) if act == Act::MediaCheck => cx.say("stopped; the test data was removed"),
@@ -308,7 +293,7 @@ impl Screen for Media {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        self.check(model).map(JobSpec::MediaCheck).or_else(|| self.mount(model))
+        self.check(model).map(JobSpec::MediaCheck).or_else(|| self.mount(model).map(JobSpec::MediaMount))
     }
 
     fn value(&self, model: &Model) -> Option<String> {

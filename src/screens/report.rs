@@ -1,16 +1,20 @@
 //! Report: what was made, who signed, what was checked and how, and what the other side types; and what is still to be done.
 
-use std::path::{Path as FsPath, PathBuf};
+mod there;
+
+use std::path::Path as FsPath;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::sheet::{SheetView, headline, save};
+use self::there::{before_eject, bundle, empty, no_bundle, unreachable};
+use super::sheet::{SheetView, begin, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Page, Path, Question};
+use crate::domain::bundle::directory;
 use crate::domain::carrier::Carrier;
 use crate::domain::sheet::Sheet;
 use crate::engine::bundle::diff::DiffSpec;
@@ -41,52 +45,28 @@ impl Default for Report {
     }
 }
 
-fn bundle(made: &Made) -> PathBuf {
-    made.packed.bundle.path.clone()
-}
-
-/// Why the bundle cannot be reached any more.
-fn unreachable(model: &Model) -> Option<String> {
-    let made = model.assembly.made.as_ref()?;
-    let chosen = model.chosen.as_ref().filter(|chosen| chosen.path == made.job.to);
-    match chosen {
-        Some(chosen) if model.taken_signed().is_some() => Some(chosen.gone.clone()?),
-        // It may be back.
-        Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
-        _ if !made.let_go() => None,
-        _ => {
-            Some(format!("the medium was ejected; {} begins with another bundle", model.key(Act::ReportNew)))
-        }
-    }
-}
-
-/// What ejecting does, and what is known before it.
-fn before_eject(made: &Made) -> Vec<String> {
-    let read = made.packed.bundle.read_back.map_or_else(
-        || "It was NOT read back: nobody knows what the medium really stored.".to_owned(),
-        |read| format!("It was {read}."),
-    );
-    vec!["Pending writes are flushed, then the medium is unmounted and powered off.".to_owned(), read]
-}
-
 impl Report {
     fn eject(cx: &mut Cx<'_>) {
-        let Some(made) = &cx.model.assembly.made else { return };
+        let Some(path) = bundle(cx.model) else { return };
+        let made = cx.model.assembly.made.as_ref();
         // What may have come from memory is no proof of what the medium keeps.
-        let direct = made.packed.bundle.read_back.filter(|read| read.method == Method::Direct);
-        let verified = direct.map(|read| read.to_string());
-        let only = made.carrier.as_ref().map(Carrier::mark);
-        let spec = EjectSpec { path: bundle(made), verified, only, detach: false, dry_run: false };
+        let read = made.and_then(|made| made.packed.bundle.read_back);
+        let verified = read.filter(|read| read.method == Method::Direct).map(|read| read.to_string());
+        let only = match made {
+            Some(made) => made.carrier.as_ref().map(Carrier::mark),
+            None => cx.model.bundle_there().map(|there| there.only),
+        };
+        let spec = EjectSpec { path, verified, only, detach: false, dry_run: false };
         cx.start(Act::MediaEject, JobSpec::MediaEject(spec));
     }
 
-    fn write(cx: &mut Cx<'_>) {
+    fn write(&self, cx: &mut Cx<'_>) {
         if cx.model.assembly.made.is_none() {
             return;
         }
         // Not with the bundle: what is on paper does not travel with the medium.
         let help = "As txt, md and json; never into the signed bundle itself.";
-        let at = cx.model.begin_path(Act::ReportWrite);
+        let at = begin(self.sheet.as_ref(), Act::ReportWrite, cx.model);
         cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::NewDirectory).at(&at));
     }
 
@@ -101,18 +81,18 @@ impl Report {
     }
 
     fn compare(cx: &mut Cx<'_>) {
-        let Some(made) = &cx.model.assembly.made else { return };
-        let beside = bundle(made).parent().unwrap_or(FsPath::new("/")).to_owned();
+        let Some(second) = bundle(cx.model) else { return };
+        let beside = second.parent().unwrap_or(FsPath::new("/")).to_owned();
+        let made = cx.model.assembly.made.as_ref();
         let at = made
-            .previous
-            .clone()
+            .and_then(|made| made.previous.clone())
             .map_or_else(|| format!("{}/", beside.display()), |path| path.display().to_string());
         let help = "The directory of the other bundle, NAME-SERIAL. Neither bundle is verified here.";
         cx.open(Path::new(Act::Diff, "Compare with", help, Wanted::Directory).at(&at));
     }
 
     fn sign(cx: &mut Cx<'_>, choice: Option<Choice>) {
-        let Some(made) = &cx.model.assembly.made else { return };
+        let Some(bundle) = bundle(cx.model) else { return };
         let signer = match choice {
             None => return,
             Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
@@ -123,7 +103,7 @@ impl Report {
                 return super::start::make_key(cx);
             }
         };
-        cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle: bundle(made), signer, dry_run: false }));
+        cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle, signer, dry_run: false }));
     }
 
     fn anew(cx: &mut Cx<'_>, keep_list: bool) {
@@ -147,7 +127,11 @@ impl Screen for Report {
         if model.running().is_some() {
             return vec![Act::Stop, Act::Pause, Act::ReportWrite, Act::Logs, Act::Back];
         }
-        vec![Act::ReportWrite, Act::MediaEject, Act::Sign, Act::Diff, Act::ReportNew]
+        match (&model.assembly.made, bundle(model)) {
+            (Some(_), _) => vec![Act::ReportWrite, Act::MediaEject, Act::Sign, Act::Diff, Act::ReportNew],
+            (None, Some(_)) => vec![Act::MediaEject, Act::Sign, Act::Diff, Act::Back],
+            (None, None) => vec![Act::Step3, Act::Step4, Act::Back],
+        }
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
@@ -159,10 +143,11 @@ impl Screen for Report {
             .then(|| format!("nothing is packed yet: press {}", model.key(Act::Step4)));
         match act {
             Act::ReportWrite => nothing,
-            Act::Sign | Act::Diff => nothing.or(running).or_else(|| unreachable(model)),
+            Act::Sign | Act::Diff | Act::MediaEject if bundle(model).is_none() => Some(no_bundle(model)),
+            Act::Sign | Act::Diff => running.or_else(|| unreachable(model)),
             Act::MediaEject => {
                 let stays = || model.assembly.made.as_ref()?.stays.map(str::to_owned);
-                nothing.or_else(stays).or(running).or_else(|| unreachable(model))
+                stays().or(running).or_else(|| unreachable(model))
             }
             Act::ReportNew => running,
             _ => None,
@@ -171,20 +156,19 @@ impl Screen for Report {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::ReportWrite => Self::write(cx),
+            Act::ReportWrite => self.write(cx),
             Act::Diff => Self::compare(cx),
             Act::Sign => self.key.ask(cx),
             Act::MediaEject => {
-                if let Some(made) = &cx.model.assembly.made {
-                    let words = before_eject(made);
-                    cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
-                }
+                let words = before_eject(cx.model);
+                cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
             }
             Act::ReportNew => {
-                let words = vec![
+                let mut words = vec![
                     "The settings and the report on this screen are cleared; the medium keeps its files."
                         .to_owned(),
                 ];
+                words.extend(cx.model.kept_as().map(|file| format!("The report is kept as {file}")));
                 let confirm = Confirm::new(Act::ReportNew, "Start another bundle?", words, "Same list");
                 cx.open(confirm.or("Empty list"));
             }
@@ -200,7 +184,7 @@ impl Screen for Report {
                 self.save(&directory, cx)
             }
             (Act::Diff, Answer::Path(first)) => {
-                if let Some(second) = cx.model.assembly.made.as_ref().map(bundle) {
+                if let Some(second) = bundle(cx.model) {
                     cx.start(Act::Diff, JobSpec::Diff(DiffSpec { first, second }));
                 }
             }
@@ -212,6 +196,12 @@ impl Screen for Report {
 
     fn closed(&mut self, question: Question, _: &mut Cx<'_>) {
         self.key.closed(question);
+    }
+
+    fn entered(&mut self, cx: &mut Cx<'_>) {
+        if cx.model.assembly.made.is_none() {
+            cx.effect(Effect::Ask(Query::Media));
+        }
     }
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
@@ -251,6 +241,12 @@ impl Screen for Report {
         }
         if act == Act::MediaEject {
             cx.effect(Effect::Ask(Query::Media));
+        }
+        if matches!(act, Act::Pack | Act::Sign | Act::MediaEject)
+            && let Some(sheet) = cx.model.assembly.made.as_ref().map(Made::sheet)
+        {
+            let kept = cx.model.keep_report(&sheet);
+            cx.effect(kept);
         }
     }
 
@@ -293,10 +289,17 @@ impl Screen for Report {
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let Some(sheet) = &self.sheet else {
-            let words = format!("   Nothing is packed yet: press {}.", model.key(Act::Step4));
-            return line::words(&words, look.style(Role::Text), line::row(area, 1), buffer);
+            return empty(model, look, area, buffer);
         };
         let mut top = headline(sheet, area, look, buffer);
+        if let (Some(made), Some(true)) =
+            (&model.assembly.made, model.running().map(|job| job.act == Act::Pack))
+        {
+            let name = directory(&made.packed.bundle.name, made.packed.bundle.serial);
+            let words = format!(" ! that is {name}; what is packed now is reported once it ends");
+            line::words(&words, look.style(Role::Warn), line::row(area, top), buffer);
+            top += 1;
+        }
         if let Some(job) = model.running() {
             let at = model.at.saturating_sub(job.began);
             let view = job.view.current();

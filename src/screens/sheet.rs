@@ -7,11 +7,13 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line as Cells, Span};
 use ratatui::widgets::Widget;
 
+use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::sheet::{Fact, Grade, Sheet};
 use crate::domain::text;
 use crate::failure::Failure;
+use crate::tui::model::Model;
 use crate::tui::msg::Effect;
 use crate::widgets::line;
 use crate::widgets::list::List;
@@ -127,8 +129,13 @@ fn lines(sheet: &Sheet) -> Vec<Line> {
 fn fold(fact: &Fact, lines: &mut Vec<Line>) {
     let value = fact.value.clone().unwrap_or_else(|| fact.words.clone());
     if fact.words.is_empty() {
-        let words = fact.label.clone();
-        lines.push(Line { label: String::new(), words, role: Role::Dim, value });
+        let pieces = wrap(&text::shown(&fact.label), WORDS + LABEL + 1).into_iter();
+        lines.extend(pieces.map(|words| Line {
+            label: String::new(),
+            words,
+            role: Role::Dim,
+            value: value.clone(),
+        }));
         return;
     }
     // What has no label beside it has its room too.
@@ -143,6 +150,22 @@ fn fold(fact: &Fact, lines: &mut Vec<Line>) {
             (false, _) => " ".to_owned(),
         };
         lines.push(Line { label, words, role, value: value.clone() });
+    }
+}
+
+/// Where saving it is proposed: never on the medium of the bundle, from which the program may have been started.
+pub(super) fn begin(sheet: Option<&Sheet>, act: Act, model: &Model) -> String {
+    let medium = sheet.and_then(|sheet| Path::new(&sheet.path).parent()).unwrap_or(Path::new("/"));
+    let at = model.begin_path(act);
+    match &model.settings.home {
+        Some(home)
+            if medium != Path::new("/")
+                && !model.answered.contains_key(&act)
+                && Path::new(&at).starts_with(medium) =>
+        {
+            format!("{}/", home.display())
+        }
+        _ => at,
     }
 }
 

@@ -84,7 +84,9 @@ impl App {
                 if self.list_written(path, true) && !path.starts_with(self.model.settings.paths.work()) =>
             {
                 self.model.note(Level::Info, format!("written: {}", path.display()));
-                self.say(format!("written: {}", path.display()));
+                if !path.starts_with(self.model.settings.paths.reports()) {
+                    self.say(format!("written: {}", path.display()));
+                }
             }
             Found::NotSaved(path, failure) => self.not_saved(path, failure),
             _ => {}

@@ -241,18 +241,20 @@ impl App {
         }
         self.later.unasked = true;
         let done = self.model.job_of(act).and_then(|job| job.ended.as_ref());
-        if std::mem::take(&mut self.leaving)
-            && matches!(done, Some(Ended::Succeeded(report)) if report.verdict().is_none())
-        {
-            return self.leave();
-        }
-        let next = self.model.next.take().map(|(act, spec)| Effect::Start(act, Box::new(spec)));
+        let leaves = std::mem::take(&mut self.leaving)
+            && matches!(done, Some(Ended::Succeeded(report)) if report.verdict().is_none());
+        let next =
+            self.model.next.take().filter(|_| !leaves).map(|(act, spec)| Effect::Start(act, Box::new(spec)));
         self.todo.effects.extend(next);
         let places: Vec<Place> = self.screens.keys().copied().collect();
         for place in places {
             if let Some(screen) = self.screens.get_mut(&place) {
                 screen.ended(act, &mut Cx { model: &mut self.model, todo: &mut self.todo });
             }
+        }
+        // Its report is written before that.
+        if leaves {
+            self.leave();
         }
     }
 

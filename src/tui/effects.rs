@@ -110,14 +110,24 @@ impl Runner {
     /// Waits until everything is written that was asked for, but not for a disk that does not answer.
     ///
     /// # Errors
-    /// In words: the list could not be saved.
+    /// In words: the list could not be saved, or a report.
     pub async fn written(&self) -> Result<(), String> {
         let list = self.settings.list_file();
-        let lost = match tokio::time::timeout(LEAVE, self.writes.all()).await {
-            Ok(mut lost) => lost.remove(&list).map(|failure| failure.message),
-            Err(_) => Some(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
-        };
-        lost.map_or(Ok(()), |reason| Err(format!("the list was not saved: {reason}")))
+        let not = |reason: String| Err(format!("the list was not saved: {reason}"));
+        match tokio::time::timeout(LEAVE, self.writes.all()).await {
+            Ok(lost) => {
+                let reports = self.settings.paths.reports();
+                let report = lost.iter().find(|(file, _)| file.starts_with(&reports));
+                match (lost.get(&list), report) {
+                    (Some(failure), _) => not(failure.message.clone()),
+                    (None, Some((_, failure))) => {
+                        Err(format!("the report was not saved: {}", failure.message))
+                    }
+                    (None, None) => Ok(()),
+                }
+            }
+            Err(_) => not(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
+        }
     }
 
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one

@@ -73,7 +73,12 @@ pub fn here(hint: &str, keymap: &Keymap) -> String {
 
 /// The same for one who is on that screen already; nowhere, where it has no name.
 pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
-    let said = here(hint, keymap);
+    let mut said = here(hint, keymap);
+    if screen == "Report" {
+        // The key is asked for there as well, by a key of its own.
+        let [there, own] = [Act::AssembleKey, Act::Sign].map(|act| keymap.says(act));
+        said = said.replacen(&format!("{there} on Assemble takes"), &format!("{own} takes"), 1);
+    }
     if screen.is_empty() { said } else { said.replacen(&format!(" on {screen} "), " ", 1) }
 }
 
@@ -94,6 +99,9 @@ mod tests {
             on("Verify", rollback, &keymap),
             "an old medium, or someone hands you old images; O accepts it knowingly"
         );
+        let public = "give the private key file, or --agent for a key that lives in an ssh-agent";
+        let said = "k takes the private key file, or a key that lives in an ssh-agent";
+        assert_eq!(on("Report", public, &keymap), said);
         assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");
         let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);
         let changes = [mapped("resolve.edit", "F7"), mapped("resolve.remove", "F8")].into();

@@ -1,6 +1,7 @@
 //! What the bundle goes to: the medium that was chosen, whether it is still there, and how full it gets.
 
 mod gone;
+mod there;
 
 use std::path::PathBuf;
 
@@ -11,10 +12,12 @@ use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
 use crate::domain::plan::Room;
 use crate::domain::text;
+use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media;
 use crate::widgets::stepper::StepState;
 
 pub use gone::Ejected;
+pub use there::There;
 
 /// What was chosen, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,10 +154,10 @@ impl Fits {
         })
     }
 
-    /// In words: `yes, 62 %`, `no: 5.6 GB more needed`.
+    /// In words: `yes, 62 % of what is free`, `no: 5.6 GB more needed`.
     pub fn words(self) -> String {
         match self {
-            Self::Yes(percent) => format!("yes, {percent} %"),
+            Self::Yes(percent) => format!("yes, {percent} % of what is free"),
             Self::No(lacking) => format!("no: {} more needed", text::bytes(lacking)),
         }
     }
@@ -162,7 +165,7 @@ impl Fits {
     /// The same in a column of a table, which has room for the answer alone.
     pub fn short(self) -> String {
         match self {
-            Self::Yes(_) => self.words(),
+            Self::Yes(percent) => format!("yes, {percent} %"),
             Self::No(_) => "no".to_owned(),
         }
     }
@@ -184,6 +187,14 @@ impl Model {
         let images = Some(self.picked.checked.bytes()).filter(|bytes| known && *bytes > 0)?;
         let program = self.host.as_ref().filter(|_| self.assembly.tool).map_or(0, |host| host.program);
         Some(Room { images, program }.needed())
+    }
+
+    /// The bundle that was made of the list as it is now, where it lies on this volume: nothing has to fit there any more.
+    pub fn made_on(&self, volume: &Volume) -> Option<&AssembleReport> {
+        let made = &self.assembly.made.as_ref()?.packed.bundle;
+        let holds = volume.bundles.iter().any(|bundle| bundle.path == made.path);
+        let stands = matches!(self.state(Place::Report), StepState::Ok | StepState::Warn);
+        (holds && stands).then_some(made)
     }
 
     /// The bundle goes there from now on.
@@ -284,10 +295,10 @@ mod tests {
     #[test]
     fn how_full_it_gets_is_rounded_up_and_what_does_not_fit_says_how_much_is_lacking() {
         for (needed, free, words, short) in [
-            (62, 100, "yes, 62 %", "yes, 62 %"),
-            (1, 1_000_000, "yes, 1 %", "yes, 1 %"),
-            (0, 0, "yes, 0 %", "yes, 0 %"),
-            (100, 100, "yes, 100 %", "yes, 100 %"),
+            (62, 100, "yes, 62 % of what is free", "yes, 62 %"),
+            (1, 1_000_000, "yes, 1 % of what is free", "yes, 1 %"),
+            (0, 0, "yes, 0 % of what is free", "yes, 0 %"),
+            (100, 100, "yes, 100 % of what is free", "yes, 100 %"),
             (5_932_000_000, 332_000_000, "no: 5.6 GB more needed", "no"),
         ] {
             let fits = Fits::of(needed, Some(free)).unwrap();

@@ -26,6 +26,7 @@ pub mod model;
 pub mod msg;
 mod offer;
 mod onto;
+mod parting;
 pub mod picked;
 pub mod place;
 mod plain;
@@ -208,6 +209,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<Ex
     workstation.turn(Events::of_terminal()?, told, env).await;
     let Loop { runner, screen, app, lost, .. } = workstation;
     leave(|| drop(screen), runner.written(), terminal::say).await;
+    app.parting().iter().for_each(|words| terminal::say(words));
     let stopped = lost || app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))
@@ -234,7 +236,7 @@ async fn leave(
     let outcome = match tokio::time::timeout(NOTICE, &mut written).await {
         Ok(outcome) => outcome,
         Err(_) => {
-            say("the list is still being written; waiting up to 5 s for the disk");
+            say("files are still being written; waiting up to 5 s for the disk");
             written.await
         }
     };

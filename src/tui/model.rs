@@ -10,6 +10,7 @@ use super::gap::Gap;
 use super::log::Log;
 use super::medium::Chosen;
 use super::msg::{Ended, Level};
+use super::parting::Kept;
 use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
@@ -142,6 +143,8 @@ pub struct Model {
     states: [StepState; 10],
     /// The job that runs, or ran last.
     pub job: Option<JobState>,
+    /// The reports of this run that were written by themselves, the latest last.
+    pub(super) kept: Vec<Kept>,
     /// What happened.
     pub log: Log,
     /// Which key does what.
@@ -171,6 +174,7 @@ impl Model {
             gap: Gap::default(),
             states: [StepState::Todo; 10],
             job: None,
+            kept: Vec::new(),
             log: Log::default(),
             keymap: Keymap::default(),
         }

@@ -154,8 +154,15 @@ impl List {
         self.cursor = match how {
             Move::Up => self.cursor.saturating_sub(1),
             Move::Down => self.cursor + 1,
-            Move::PageUp => self.cursor.saturating_sub(page),
-            Move::PageDown => self.cursor + page,
+            // The rows that are shown go on with the cursor: a page is a page.
+            Move::PageUp => {
+                self.offset.set(self.offset.get().saturating_sub(page));
+                self.cursor.saturating_sub(page)
+            }
+            Move::PageDown => {
+                self.offset.set(self.offset.get() + page);
+                self.cursor + page
+            }
             Move::First => 0,
             Move::Last => last,
         }
@@ -244,6 +251,19 @@ mod tests {
     fn a_filter_keeps_the_rows_with_all_words_and_counts_them() {
         let list = list("NGINX 27");
         assert_eq!((list.visible(), list.count().as_deref()), (&[2][..], Some("1/5")));
+    }
+
+    #[test]
+    fn a_page_down_shows_the_rows_after_those_that_were_shown() {
+        let mut list = List::default();
+        list.refresh(40, |_| "".into());
+        assert_eq!(list.window(15).0.first(), Some(&0));
+        list.go(Move::PageDown);
+        assert_eq!((list.window(15).0.first(), list.row()), (Some(&15), Some(15)));
+        list.go(Move::PageDown);
+        assert_eq!(list.window(15).0.first(), Some(&25), "the last page is full");
+        list.go(Move::PageUp);
+        assert_eq!((list.window(15).0.first(), list.row()), (Some(&10), Some(15)));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("save_report_in", || on(report::well(), "w")),
     ("directory", || on(media::three(), "o")),
     ("directory_refused", media::refused),
+    ("unmount", || on(media::three(), "m")),
     ("open_directory", || on(Desk::new(), "g o")),
     ("owner", owner),
     ("says_of_itself", bundle::inspected),

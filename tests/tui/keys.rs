@@ -123,7 +123,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::ResolveNext, &["goes to Media", "opens Continue without"]),
     (Act::MediaChoose, &["goes to Assemble"]),
     (Act::MediaDirectory, &["opens Assemble in a directory"]),
-    (Act::MediaMount, &["starts media mount"]),
+    (Act::MediaMount, &["opens Unmount this medium?"]),
     (Act::MediaList, &["asks Media"]),
     (Act::MediaCheck, &["opens Test the capacity"]),
     (Act::Pack, &["opens Assemble and sign this?", "asks Place(", "goes to Report"]),

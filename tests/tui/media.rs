@@ -86,7 +86,7 @@ fn read_only() -> Medium {
     Medium { name: "sdc".to_owned(), device: "/dev/sdc".into(), volumes: vec![volume], ..stick(3, None) }
 }
 
-fn carrying() -> Medium {
+pub(crate) fn carrying() -> Medium {
     let words = BundleWords {
         id: "01932f6a-7c00-7000-8000-000000000000".parse().unwrap(),
         name: "site".to_owned(),
@@ -109,7 +109,7 @@ fn carrying() -> Medium {
     stick
 }
 
-fn seen(desk: &mut Desk, media: Vec<Medium>) {
+pub(crate) fn seen(desk: &mut Desk, media: Vec<Medium>) {
     desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media }))));
 }
 
@@ -291,7 +291,10 @@ fn an_unmounted_medium_is_mounted_and_what_cannot_be_done_names_the_command() {
         .hint("as root: mount /dev/sdb1 /mnt");
     ended(&mut desk, Ended::Failed(failure));
     assert!(desk.screen().contains("next: as root: mount /dev/sdb1 /mnt"), "{}", desk.screen());
-    desk.keys("Esc m");
+    // What was just refused is no way out of it.
+    let screen = desk.keys("Esc Enter").screen();
+    assert!(screen.contains("not now: not mounted; as root: mount /dev/sdb1 /mnt"), "{screen}");
+    desk.keys("m");
     job(&mut desk);
     let mounted = MountReport { device: "/dev/sdb1".into(), mount_point: Some("/run/media/op/CARGO".into()) };
     ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::MediaMount(mounted))));
@@ -300,6 +303,11 @@ fn an_unmounted_medium_is_mounted_and_what_cannot_be_done_names_the_command() {
     seen(&mut desk, vec![stick(7, Some("/run/media/op/CARGO"))]);
     desk.effects.clear();
     desk.keys("m");
+    assert!(desk.screen().contains("Unmount this medium?"), "{}", desk.screen());
+    desk.keys("Enter");
+    let starts = |effect: &Effect| matches!(effect, Effect::Start(..));
+    assert!(!desk.effects.iter().any(starts), "Cancel is where one stands");
+    desk.keys("m Right Enter");
     let JobSpec::MediaMount(spec) = job(&mut desk) else { panic!() };
     assert!(spec.unmount);
 }
@@ -575,7 +583,7 @@ fn a_failure_that_comes_by_itself_takes_no_key_of_what_is_typed() {
 #[test]
 fn a_mount_that_was_stopped_is_not_called_a_test() {
     let mut desk = three();
-    desk.keys("m");
+    desk.keys("m Right Enter");
     let mounts = |effect: &Effect| matches!(effect, Effect::Start(Act::MediaMount, _));
     assert!(desk.effects.iter().any(mounts), "{:?}", desk.effects);
     desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));

@@ -22,7 +22,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::widgets::stepper::StepState;
 
-use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
+use crate::made::{FINGERPRINT, digest, done, host_with_key, incomplete, looked, packed, plan, ready};
 use crate::media::{stick, system_disk};
 use crate::rig::Desk;
 
@@ -54,6 +54,45 @@ fn saved(desk: &Desk) -> Vec<(String, String)> {
     files.map(|(path, text)| (path.display().to_string(), text)).collect()
 }
 
+/// What was written over the file of a report by itself, as it is on the way out.
+fn kept(desk: &Desk) -> Vec<(String, String)> {
+    let save = |effect: &Effect| match effect {
+        Effect::Save(path, text) if path.starts_with("/home/op/.local/share/airlift/state/reports") => {
+            Some((path.display().to_string(), text.clone()))
+        }
+        _ => None,
+    };
+    desk.effects.iter().filter_map(save).collect()
+}
+
+#[test]
+fn a_report_is_kept_by_itself_when_its_pack_ends_and_when_it_is_left_for_that() {
+    let ended = |desk: &mut Desk| {
+        desk.effects.clear();
+        desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
+    };
+    let mut stays = crate::assemble::under_way();
+    ended(&mut stays);
+    let mut leaves = crate::assemble::under_way();
+    leaves.keys("p q Right Right Enter");
+    ended(&mut leaves);
+    let quits = leaves.effects.iter().position(|effect| matches!(effect, Effect::Quit));
+    let saves = leaves.effects.iter().position(|effect| matches!(effect, Effect::Save(..)));
+    assert!(saves.is_some() && saves < quits, "{:?}", leaves.effects);
+    for desk in [&stays, &leaves] {
+        let kept = kept(desk);
+        assert_eq!(kept.len(), 1, "{:?}", desk.effects);
+        assert!(kept[0].0.ends_with("/bundle-42-8e0b7d15-packed.txt"), "{}", kept[0].0);
+        assert!(kept[0].1.contains(&digest(0x9c).to_string()), "{}", kept[0].1);
+        let said = desk.app.parting().join("\n");
+        let (document, file) = (digest(0x9c).to_string(), &kept[0].0);
+        for needle in ["+ OK  bundle-42", &document, "key ends in   v8aLuE4c", file] {
+            assert!(said.contains(needle), "{needle} in {said}");
+        }
+    }
+    assert!(Desk::new().app.parting().is_empty(), "nothing was made");
+}
+
 /// What lies in a directory, as the dialog asks for it.
 fn listed(desk: &mut Desk, at: &str) {
     let entry = Entry { name: "bundle-42".into(), directory: true };
@@ -66,6 +105,67 @@ fn before_anything_is_packed_it_says_where_that_is_done() {
     desk.keys("b 5");
     assert!(desk.screen().contains("Nothing is packed yet: press 4."));
     assert!(desk.keys("w").screen().contains("not now: nothing is packed yet"));
+}
+
+#[test]
+fn a_bundle_of_an_earlier_run_is_signed_and_ejected_without_a_pack() {
+    let mut desk = Desk::new();
+    desk.keys("b 5");
+    let screen = desk.screen();
+    assert!(!screen.contains("E eject") && !screen.contains("k sign"), "{screen}");
+    crate::media::seen(&mut desk, vec![crate::media::carrying()]);
+    insta::assert_snapshot!(desk.picture());
+    desk.tell(Msg::Found(Found::Host(Arc::new(host_with_key()))));
+    let started = |desk: &mut Desk| {
+        let job = desk.effects.drain(..).find_map(|effect| match effect {
+            Effect::Start(_, spec) => Some(*spec),
+            _ => None,
+        });
+        desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+        job
+    };
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.keys("Enter");
+    let Some(JobSpec::Sign(job)) = started(&mut desk) else { panic!() };
+    assert_eq!(job.bundle.display().to_string(), "/media/op/CARGO/site-41");
+    desk.keys("E Right Enter");
+    let Some(JobSpec::MediaEject(job)) = started(&mut desk) else { panic!() };
+    assert_eq!((job.path.display().to_string(), job.verified), ("/media/op/CARGO/site-41".to_owned(), None));
+    assert!(job.only.is_some(), "that medium, or nothing");
+    let mut other = crate::media::carrying();
+    other.volumes[0].device = "/dev/sdc1".into();
+    crate::media::seen(&mut desk, vec![crate::media::carrying(), other]);
+    assert!(desk.keys("E").screen().contains("not now: nothing is packed yet"), "which one is meant?");
+}
+
+#[test]
+fn no_words_of_a_report_are_cut() {
+    let mut desk = reported(packed());
+    let screen = crate::rig::text(&desk.frame(80, 150));
+    assert!(screen.contains("not of the medium") && !screen.contains('…'), "{screen}");
+}
+
+#[test]
+fn a_report_of_before_is_told_apart_from_the_pack_that_runs() {
+    let mut desk = crate::assemble::under_way();
+    desk.app.model.assembly.made = well().app.model.assembly.made.clone();
+    let screen = desk.keys("5").screen();
+    assert!(screen.contains("! that is bundle-42; what is packed now is reported once it ends"), "{screen}");
+}
+
+#[test]
+fn a_medium_with_the_bundle_on_it_is_not_told_to_be_too_small_for_it() {
+    let mut desk = reported(packed());
+    let mut medium = stick(1, Some("/media/op/KINGSTON"));
+    medium.volumes[0].bundles = crate::media::carrying().volumes.remove(0).bundles;
+    medium.volumes[0].bundles[0].path = "/media/op/KINGSTON/bundle-42".into();
+    medium.volumes[0].free = Some(1_000_000);
+    desk.keys("3");
+    crate::media::seen(&mut desk, vec![medium]);
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("+ bundle-42 was made here in this run, and read back"), "{screen}");
+    assert!(screen.contains("made there") && !screen.contains("more needed"), "{screen}");
+    assert!(!screen.contains("not verified"), "{screen}");
 }
 
 /// The report of one that is well.
@@ -187,6 +287,8 @@ fn nothing_is_ever_saved_into_the_signed_directory() {
     let mut desk = reported(packed());
     desk.app.model.cwd = "/media/op/KINGSTON".into();
     desk.keys("w");
+    assert!(desk.screen().contains("/home/op/"), "the medium is not proposed: {}", desk.screen());
+    desk.keys("Ctrl-U").typed("/media/op/KINGSTON/");
     listed(&mut desk, "/media/op/KINGSTON/");
     desk.typed("bundle-42").keys("Enter");
     assert!(desk.screen().contains("is inside the bundle"), "{}", desk.screen());

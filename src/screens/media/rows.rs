@@ -8,10 +8,12 @@ use ratatui::layout::Rect;
 use super::found::verdict;
 use crate::actions::Act;
 use crate::config::theme::Role;
+use crate::domain::bundle::directory;
 use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
+use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media::CheckReport;
-use crate::tui::medium::Fits;
+use crate::tui::medium::{Chosen, Fits};
 use crate::tui::model::Model;
 use crate::tui::words::count;
 use crate::widgets::line;
@@ -127,11 +129,17 @@ impl Line {
             (None, Some(volume)) => {
                 values.push(Value::plain(files(volume.file_system.as_ref())));
                 values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
-                values.push(match needed.map(|needed| Fits::of(needed, volume.free)) {
-                    None => Value::styled("not known", Role::Dim),
-                    Some(Some(fits)) => Value::styled(fits.short(), fits.role()),
-                    Some(None) => Value::styled("not told", Role::Dim),
-                });
+                values.push(
+                    match needed
+                        .filter(|_| model.made_on(volume).is_none())
+                        .map(|needed| Fits::of(needed, volume.free))
+                    {
+                        None if model.made_on(volume).is_some() => Value::styled("made there", Role::Ok),
+                        None => Value::styled("not known", Role::Dim),
+                        Some(Some(fits)) => Value::styled(fits.short(), fits.role()),
+                        Some(None) => Value::styled("not told", Role::Dim),
+                    },
+                );
             }
         }
         Row { marked: is_chosen(model, medium, volume), values }
@@ -142,13 +150,17 @@ impl Line {
         let Some((medium, volume)) = self.of(model) else { return Vec::new() };
         let mut lines = vec![(identity(medium, volume), Role::Text), (whereabouts(volume), Role::Text)];
         if let Some(volume) = volume {
-            let fits = model.needed().and_then(|needed| Fits::of(needed, volume.free));
+            let made = model.made_on(volume);
+            let needed = model.needed().filter(|_| made.is_none());
+            let fits = needed.and_then(|needed| Fits::of(needed, volume.free));
             let lacking = fits.filter(|fits| matches!(fits, Fits::No(_)));
             lines.extend(lacking.map(|fits| (format!("x fits: {}", fits.words()), fits.role())));
             let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
             lines.extend(tested.map(|tested| verdict(&tested.report)));
             lines.extend(volume.limits.map(|limits| (limits.to_owned(), Role::Warn)));
-            lines.extend(bundles(&volume.bundles));
+            lines.extend(made.map(made_there));
+            // What is known of it from here is no word of its own.
+            lines.extend(bundles(&volume.bundles).filter(|_| made.is_none() || volume.bundles.len() > 1));
         }
         lines.extend(medium.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
         lines
@@ -187,6 +199,14 @@ fn whereabouts(volume: Option<&Volume>) -> String {
     }
 }
 
+fn made_there(made: &AssembleReport) -> (String, Role) {
+    let name = directory(&made.name, made.serial);
+    match made.read_back {
+        Some(_) => (format!("+ {name} was made here in this run, and read back"), Role::Ok),
+        None => (format!("! {name} was made here in this run, NOT read back"), Role::Warn),
+    }
+}
+
 pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     let first = found.first()?;
     let name = match &first.words {
@@ -200,6 +220,12 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     };
     let more = if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
     Some((format!("holds {}: {name}{more}, not verified", count(found.len(), "bundle")), Role::Text))
+}
+
+/// What was chosen, as it is now.
+fn volume_of<'a>(model: &'a Model, chosen: &Chosen) -> Option<&'a Volume> {
+    let mut volumes = model.media.iter().flat_map(|media| &media.media).flat_map(|medium| &medium.volumes);
+    volumes.find(|volume| volume.device == chosen.device)
 }
 
 /// How they stand.
@@ -217,7 +243,12 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
-                match model.needed().map(|needed| Fits::of(needed, chosen.free)) {
+                let now = volume_of(model, chosen);
+                let free = now.map_or(chosen.free, |volume| volume.free);
+                match model.needed().map(|needed| Fits::of(needed, free)) {
+                    _ if now.is_some_and(|volume| model.made_on(volume).is_some()) => {
+                        (format!("chosen: {name} at {at}   the bundle is there"), Role::Ok)
+                    }
                     None => (format!("chosen: {name}   {UNKNOWN}"), Role::Warn),
                     Some(None) => (format!("chosen: {name} at {at}"), Role::Ok),
                     Some(Some(fits)) => {

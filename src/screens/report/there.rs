@@ -1,0 +1,76 @@
+//! What the report's keys are about: the bundle that was made, or one of an earlier run that lies on a medium.
+
+use std::path::PathBuf;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::actions::Act;
+use crate::tui::model::Model;
+use crate::widgets::facts::teach;
+use crate::widgets::look::Look;
+
+/// The bundle that is signed, compared and ejected here: the one that was made, else one that lies there from before.
+pub(super) fn bundle(model: &Model) -> Option<PathBuf> {
+    match &model.assembly.made {
+        Some(made) => Some(made.packed.bundle.path.clone()),
+        None => Some(model.bundle_there()?.path),
+    }
+}
+
+/// Why the bundle cannot be reached any more.
+pub(super) fn unreachable(model: &Model) -> Option<String> {
+    let made = model.assembly.made.as_ref()?;
+    let chosen = model.chosen.as_ref().filter(|chosen| chosen.path == made.job.to);
+    match chosen {
+        Some(chosen) if model.taken_signed().is_some() => Some(chosen.gone.clone()?),
+        // It may be back.
+        Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
+        _ if !made.let_go() => None,
+        _ => {
+            Some(format!("the medium was ejected; {} begins with another bundle", model.key(Act::ReportNew)))
+        }
+    }
+}
+
+/// Why there is none, and what helps.
+pub(super) fn no_bundle(model: &Model) -> String {
+    let [media, pack] = [Act::Step3, Act::Step4].map(|act| model.key(act));
+    format!(
+        "nothing is packed yet: press {pack}; one of before is taken once its medium is chosen: press {media}"
+    )
+}
+
+/// Says what there is to do before anything was packed, and where earlier reports are.
+pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let words = format!("Nothing is packed yet: press {}.", model.key(Act::Step4));
+    let kept = format!("Reports are also kept in {}", model.settings.paths.reports().display());
+    let [sign, eject, diff] = [Act::Sign, Act::MediaEject, Act::Diff].map(|act| model.key(act));
+    let there = model.bundle_there().map(|there| {
+        let name = there.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("{name} lies on {}, from before; it was not read here:", there.medium)
+    });
+    let mut lines = vec![("", words.as_str()), ("", "")];
+    if let Some(there) = &there {
+        lines.extend([
+            ("", there.as_str()),
+            (&sign, "signs it with another key"),
+            (&eject, "ejects its medium"),
+        ]);
+        lines.extend([(diff.as_str(), "compares it with another bundle"), ("", "")]);
+    }
+    lines.push(("", &kept));
+    teach(&lines, area, look, buffer);
+}
+
+/// What ejecting does, and what is known before it.
+pub(super) fn before_eject(model: &Model) -> Vec<String> {
+    let read = match &model.assembly.made {
+        Some(made) => made.packed.bundle.read_back.map_or_else(
+            || "It was NOT read back: nobody knows what the medium really stored.".to_owned(),
+            |read| format!("It was {read}."),
+        ),
+        None => "Its bundle was not read back in this run.".to_owned(),
+    };
+    vec!["Pending writes are flushed, then the medium is unmounted and powered off.".to_owned(), read]
+}

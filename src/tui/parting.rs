@@ -1,0 +1,65 @@
+//! What stays of a report that nobody saved: a file beside the state, and a few words on the terminal that was given back.
+
+use std::path::PathBuf;
+
+use super::app::App;
+use super::model::Model;
+use super::msg::Effect;
+use crate::domain::bundle::check_name;
+use crate::domain::sheet::{Deed, KEY_ENDS_IN, Sheet, ends_in};
+
+/// A report that is written by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Its file.
+    file: PathBuf,
+    /// What is said of it on the way out.
+    words: Vec<String>,
+}
+
+impl Model {
+    /// A report is written by itself from now on, over what it said before.
+    pub fn keep_report(&mut self, sheet: &Sheet) -> Effect {
+        let deed = match sheet.deed {
+            Deed::Packed => "packed",
+            Deed::Verified | Deed::Imported => "received",
+        };
+        // Two bundles of one name may have the same serial, where their series began anew.
+        let id = sheet.id.simple().to_string();
+        let id = id.get(24..).unwrap_or_default();
+        // The word of a bundle that was refused is no name for a file.
+        let name = check_name(&sheet.name).map_or("bundle", |()| &sheet.name);
+        let file = self.settings.paths.reports().join(format!("{name}-{}-{id}-{deed}.txt", sheet.serial));
+        self.kept.retain(|kept| kept.file != file);
+        self.kept.push(Kept { words: words(sheet), file: file.clone() });
+        Effect::Save(file, sheet.text())
+    }
+
+    /// The file that the latest report is kept in.
+    pub fn kept_as(&self) -> Option<String> {
+        self.kept.last().map(|kept| kept.file.display().to_string())
+    }
+}
+
+impl App {
+    /// What is said once the terminal was given back: what was made or checked here, and where its report is.
+    pub fn parting(&self) -> Vec<String> {
+        let said = self.model.kept.iter();
+        said.flat_map(|kept| {
+            let file = format!("report        {}", kept.file.display());
+            kept.words.iter().cloned().chain([file])
+        })
+        .collect()
+    }
+}
+
+fn words(sheet: &Sheet) -> Vec<String> {
+    let mut words = vec![
+        sheet.verdict_line(),
+        format!("bundle        {}", sheet.path),
+        format!("document      {}", sheet.document),
+    ];
+    let keys = sheet.signatures.iter().map(|key| format!("{KEY_ENDS_IN}   {}", ends_in(&key.fingerprint)));
+    words.extend(keys);
+    words
+}
