@@ -185,7 +185,7 @@ actions! {
     AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Continue to the report";
 
     // Air-gapped.
-    BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Verify this bundle";
+    BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Open this bundle: its verification comes next";
     BundlePath Bundle "bundle.path" ["o", "n"] Reads - "path" "Open a bundle in any directory";
     BundleTrust Bundle "bundle.trust" ["K"] Reads - "trust" "Trust the key that signed this bundle";
     BundleScan Bundle "bundle.scan" ["w"] Reads - "re-scan" "Look for bundles on all media again";

@@ -141,7 +141,7 @@ impl Window for Confirm {
         match act {
             Act::Back => return Reply::Closed,
             Act::Take => return self.entered(),
-            Act::ButtonBefore => self.at = self.at.saturating_sub(1),
+            Act::ButtonBefore => self.at = self.at.checked_sub(1).unwrap_or(self.buttons.len() - 1),
             Act::ButtonNext => self.at = (self.at + 1).min(self.buttons.len() - 1),
             Act::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(4)),
             Act::PageDown => self.from.set((self.from.get() + 4).min(self.last.get())),

@@ -189,6 +189,11 @@ impl Dialog {
         matches!(self, Self::Page(_) | Self::Wait(_))
     }
 
+    /// Whether it is answered by a button alone.
+    pub fn is_asked(&self) -> bool {
+        matches!(self, Self::Confirm(confirm) if confirm.answers().is_some())
+    }
+
     /// Whether text is typed in it.
     pub fn is_typed(&self) -> bool {
         match self {

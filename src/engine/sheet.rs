@@ -223,7 +223,10 @@ fn into(target: &TargetReport) -> Imported {
     ];
     let said = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let mut words: Vec<String> = said.collect();
-    words.push(format!("{} written", text::bytes(target.bytes_written)));
+    // What a run wrote that broke off, it did not come to tell.
+    if target.bytes_written > 0 || count(|outcome| matches!(outcome, Arrived::Added)) == 0 {
+        words.push(format!("{} written", text::bytes(target.bytes_written)));
+    }
     let note = |how: &String| Checked { what: "note", grade: Grade::Warn, how: how.clone() };
     let mut checked = target.proof.as_ref().map_or_else(|| vec![asked(&target.target)], proved);
     checked.extend(target.files.iter().map(|file| Checked {

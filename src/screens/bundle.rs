@@ -199,7 +199,7 @@ impl Screen for Bundle {
         match &model.gap.offers {
             None => "looking for bundles ...".to_owned(),
             Some(offers) => match offers.len() {
-                0 => "no bundle found; this side opens no network connections".to_owned(),
+                0 => "no bundle found; the network is not used to look for one".to_owned(),
                 1 if held => format!("verified; {} shows it", model.key(Act::Step2)),
                 count if held => format!("{count} bundles, 1 of them verified"),
                 1 => "1 bundle, not verified yet".to_owned(),
@@ -239,7 +239,7 @@ fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         (path.as_str(), "open a directory: a bundle, or one with bundles in it"),
         (again.as_str(), "look again"),
         ("", ""),
-        ("", "This side opens no network connections."),
+        ("", "The network is only used to import into a registry you choose."),
     ];
     teach(&lines, area, look, buffer);
 }

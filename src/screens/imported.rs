@@ -15,14 +15,15 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap, keymap: &Keymap) -> Sheet {
     let mut warnings = sheet.warnings.clone();
     let said = done.iter().flat_map(|done| &done.warnings);
     warnings.extend(said.filter(|words| !sheet.warnings.contains(words)).cloned());
-    let back = done.and_then(|done| done.taken_back).map(str::to_owned);
+    let back = done.and_then(|done| done.taken_back).map(|words| (Grade::Fail, words.to_owned()));
     let broken = back.or_else(|| match done.and_then(|done| done.ended.as_ref()) {
         Some(Ended::Failed(failure)) => {
             warnings.push(failure.message.clone());
             warnings.extend(failure.hints.iter().map(|hint| here(hint, keymap)));
-            Some(format!("verified, but the last import failed ({})", failure.class()))
+            Some((Grade::Fail, format!("verified, but the last import failed ({})", failure.class())))
         }
-        Some(Ended::Cancelled) => Some("verified, but the last import was stopped".to_owned()),
+        // Nothing went wrong: it was asked for, and goes on.
+        Some(Ended::Cancelled) => Some((Grade::Warn, "verified, but the last import was stopped".to_owned())),
         _ => None,
     });
     let mut imported = done.map_or_else(Vec::new, |done| imported(&done.report));
@@ -38,7 +39,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap, keymap: &Keymap) -> Sheet {
     let minded: Vec<String> = checked.map(|row| row.how.clone()).collect();
     let targets = count(imported.len(), "target");
     let (grade, verdict) = match (broken, missing) {
-        (Some(words), _) => (Grade::Fail, words),
+        (Some(broken), _) => broken,
         (None, 0) if !left.is_empty() => {
             let grade = if warnings.is_empty() { sheet.grade.max(worst) } else { Grade::Warn };
             (grade, format!("verified; {}", some_in(&sheet.images, &left, &targets)))
@@ -53,7 +54,7 @@ pub(super) fn with_import(sheet: Sheet, gap: &Gap, keymap: &Keymap) -> Sheet {
         (None, missing) => (Grade::Fail, format!("verified, but {} did not arrive", count(missing, "image"))),
     };
     let made = done.map_or(sheet.made, |done| done.at);
-    let next = if grade == Grade::Fail { sheet.next } else { Vec::new() };
+    let next = if grade == Grade::Fail || missing > 0 { sheet.next } else { Vec::new() };
     Sheet { deed: Deed::Imported, made, grade, verdict, imported, warnings, next, ..sheet }
 }
 

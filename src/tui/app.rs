@@ -46,6 +46,8 @@ pub struct App {
     behind: bool,
     pub(super) terminated: bool,
     pub(super) abandoned: bool,
+    /// Whether a job was stopped for it to be left.
+    pub(super) cut: bool,
     /// Whether it is left as soon as the job that runs is done.
     pub(super) leaving: bool,
     pub(super) asked: Asked,
@@ -74,6 +76,7 @@ impl App {
             behind: true,
             terminated: false,
             abandoned: false,
+            cut: false,
             leaving: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
@@ -117,6 +120,7 @@ impl App {
             }
             Msg::Milestone(id, event) => job::heard(&mut self.model, id, &event),
             Msg::Said(level, words) => self.model.note(level, words),
+            Msg::Left(id, words) => job::left(&mut self.model, id, words),
             Msg::Ended(id, ended) => {
                 let act = job::ended(&mut self.model, id, ended);
                 self.job_ended(act);
@@ -230,6 +234,10 @@ impl App {
     fn job_ended(&mut self, act: Option<Act>) {
         let Some(act) = act else { return };
         self.model.assembled();
+        // There is nothing to stop any more: a Ctrl-C begins anew.
+        if self.interrupts == 1 && !self.terminated {
+            (self.interrupts, self.words) = (0, None);
+        }
         if let Some(words) = self.model.imported() {
             self.say(words);
         }

@@ -219,7 +219,10 @@ impl Runner {
             // Whoever would not give a passphrase wants it stopped.
             End::Failed(error) if error.kind() == Kind::Interrupted => Ended::Cancelled,
             End::Failed(error) => Ended::Failed(error.into()),
-            End::Cancelled { .. } => Ended::Cancelled,
+            End::Cancelled { left, .. } => {
+                self.say(Msg::Left(id, left));
+                Ended::Cancelled
+            }
         };
         self.answer(None);
         self.say(Msg::Ended(id, ended));

@@ -56,6 +56,9 @@ const TWINS: &[(&str, Act, &str)] = &[
     ),
 ];
 
+/// What an option does that is set on a screen from the first: nothing is said of it there.
+const SET: &str = "; --keep-going imports the others";
+
 /// Further keys in those words.
 const MORE: [(&str, Act); 2] = [("{key}", Act::AssembleKey), ("{drop}", Act::ResolveRemove)];
 
@@ -68,7 +71,28 @@ pub fn here(hint: &str, keymap: &Keymap) -> String {
             .fold(words.to_owned(), |words, (mark, more)| words.replace(mark, &keymap.says(*more)));
         format!("{} {words}", keymap.says(act))
     };
-    twin.map_or_else(|| hint.to_owned(), |(shell, act, words)| hint.replacen(shell, &said(*act, words), 1))
+    let hint = hint.replacen(SET, "", 1);
+    match twin {
+        Some((shell, act, words)) => hint.replacen(shell, &said(*act, words), 1),
+        None => hint,
+    }
+}
+
+/// What the engine says beside its advice: how things stand.
+const STANDS: [&str; 5] = [
+    "nothing was written to any target",
+    ": in it: ",
+    ": none of the images is in it",
+    ": all images are in it",
+    ": storage.conf was not changed",
+];
+
+/// A hint with its label: what to do next, unless it only tells how things stand.
+pub fn labelled(hint: &str) -> String {
+    match STANDS.iter().any(|words| hint.contains(words)) {
+        true => hint.to_owned(),
+        false => format!("next: {hint}"),
+    }
 }
 
 /// The same for one who is on that screen already; nowhere, where it has no name.
@@ -102,6 +126,8 @@ mod tests {
         let public = "give the private key file, or --agent for a key that lives in an ssh-agent";
         let said = "k takes the private key file, or a key that lives in an ssh-agent";
         assert_eq!(on("Report", public, &keymap), said);
+        let options = "import it into a registry; --keep-going imports the others";
+        assert_eq!(here(options, &keymap), "import it into a registry");
         assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");
         let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);
         let changes = [mapped("resolve.edit", "F7"), mapped("resolve.remove", "F8")].into();
@@ -110,6 +136,17 @@ mod tests {
             &Keymap::new(&changes).unwrap(),
         );
         assert_eq!(said, "F7 on Verify writes another name, F8 drops it");
+    }
+
+    #[test]
+    fn how_things_stand_is_no_advice() {
+        for (hint, said) in [
+            ("free space", "next: free space"),
+            ("nothing was written to any target", "nothing was written to any target"),
+            ("oci:/x: in it: b:1; not in it: a:1", "oci:/x: in it: b:1; not in it: a:1"),
+        ] {
+            assert_eq!(labelled(hint), said);
+        }
     }
 
     #[test]
@@ -122,6 +159,10 @@ mod tests {
                 Err(_) => said.push_str(&std::fs::read_to_string(&path).unwrap()),
             }
         }
+        for words in STANDS {
+            assert!(said.contains(words), "nothing says {words:?} any more");
+        }
+        assert!(said.contains(SET), "nothing says {SET:?} any more");
         for (shell, act, _) in TWINS {
             assert!(said.contains(shell), "nothing says {shell:?} any more");
             assert!(!act.row().keys.is_empty(), "{} has no key", act.row().id);

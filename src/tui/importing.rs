@@ -25,6 +25,7 @@ use crate::engine::import::ImportSpec;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
+use crate::engine::storage::change::{ConfMode, NodeSpec};
 use crate::failure::Failure;
 
 /// All of it.
@@ -48,6 +49,8 @@ pub struct Importing {
     pub keep_going: bool,
     /// The platform for targets that hold one only.
     pub platform: Option<Platform>,
+    /// What is done about `storage.conf`, where a store is among the targets.
+    pub storage_conf: ConfMode,
     /// What would become of every image, as far as that was worked out.
     pub plan: Option<Plan>,
     /// The last run, as long as it is about what is chosen now.
@@ -95,6 +98,7 @@ impl Default for Importing {
             replace: false,
             keep_going: true,
             platform: None,
+            storage_conf: ConfMode::default(),
             plan: None,
             run: None,
             done: None,
@@ -226,8 +230,13 @@ impl Model {
         if only.is_empty() && !import.picked.is_empty() {
             return None;
         }
+        let store = |target: &Target| matches!(target, Target::ContainersStorage(Some(_)));
+        let storage_conf = match import.marked.iter().any(store) {
+            true => import.storage_conf,
+            false => ConfMode::default(),
+        };
         let import = ImportSpec {
-            node: Box::default(),
+            node: Box::new(NodeSpec { storage_conf, ..NodeSpec::default() }),
             targets: import.marked.clone(),
             only,
             platform: import.platform.clone(),

@@ -26,6 +26,7 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
         paused: false,
         stopping: false,
         ended: None,
+        left: Vec::new(),
         document: model.gap.document(),
     });
 }
@@ -51,6 +52,16 @@ pub(super) fn ended(model: &mut Model, id: JobId, ended: Ended) -> Option<Act> {
     own(model, id)?.id = Some(id);
     model.last = Some(id);
     over(model, ended)
+}
+
+/// A job that was stopped says what it left.
+pub(super) fn left(model: &mut Model, id: JobId, words: Vec<String>) {
+    for line in &words {
+        model.note(Level::Warn, line);
+    }
+    if let Some(job) = own(model, id) {
+        job.left = words;
+    }
 }
 
 /// The job that was asked for did not start.

@@ -17,6 +17,8 @@ use crate::widgets::list::Move;
 const CLIPBOARD: usize = 70_000;
 /// What can be done while a filter is typed.
 const FILTER: &[Act] = &[Act::Take, Act::Back, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
+/// Said of a key in a window, and gone with the next one.
+const DEAD: &str = "does nothing in this window";
 const TOO_LONG: &str = "too long for a terminal's clipboard; save it to a file, or select it by hand";
 
 impl App {
@@ -31,13 +33,18 @@ impl App {
         if self.help_in_dialog(key) {
             return;
         }
+        self.words.take_if(|(words, _)| words.contains(DEAD));
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();
-            let dead = dialog.is_read() && self.model.keymap.among(&dialog.acts(), key).is_none();
+            let dead = self.model.keymap.among(&dialog.acts(), key).is_none();
+            let (read, asked) = (dialog.is_read(), dialog.is_asked());
             let reply = dialog.key(key, &self.model.keymap);
-            if dead {
-                let back = self.model.keymap.first(Act::Back);
-                return self.say(format!("{key} does nothing in this window; {back} closes it"));
+            let [back, next] = [Act::Back, Act::ButtonNext].map(|act| self.model.keymap.first(act));
+            if dead && read {
+                return self.say(format!("{key} {DEAD}; {back} closes it"));
+            }
+            if dead && asked {
+                return self.say(format!("{key} {DEAD}; {next} goes to the next button, {back} cancels"));
             }
             return self.reply(question, reply);
         }

@@ -2,9 +2,10 @@
 
 use super::app::App;
 use super::job;
-use super::msg::Effect;
+use super::msg::{Effect, Ended};
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Dialog};
+use crate::engine::error::{Explain, Interrupted};
 
 impl App {
     /// Ctrl-C: the first asks, the second stops the job safely and leaves.
@@ -31,10 +32,34 @@ impl App {
     /// Stops what runs at a safe point and leaves; the loop waits for the job's end.
     pub(super) fn leave(&mut self) {
         (self.model.next, self.model.assembly.due) = (None, None);
+        self.cut |= self.model.busy().is_some();
         if let Some(id) = job::stop(&mut self.model) {
             self.todo.effects.push_back(Effect::Cancel(id));
         }
         self.todo.effects.push_back(Effect::Quit);
+    }
+
+    /// What is said on the terminal that was given back: how the job ended that was stopped for that, what it left, and
+    /// what goes on from there.
+    pub fn farewell(&self) -> Vec<String> {
+        let Some(job) = self.model.job.as_ref().filter(|_| self.cut) else { return Vec::new() };
+        let title = job.spec.title();
+        let again = Interrupted.hints();
+        let (first, left) = match &job.ended {
+            Some(Ended::Succeeded(report)) => match report.verdict() {
+                None => (format!("done: {title}"), Vec::new()),
+                Some(verdict) => (format!("{title}: {verdict}"), verdict.hints.clone()),
+            },
+            Some(Ended::Failed(failure)) => (format!("{title}: {}", failure.message), failure.hints.clone()),
+            Some(Ended::Cancelled) => (format!("stopped at a safe point: {title}"), job.left.clone()),
+            None => (format!("left before it stopped: {title}"), Vec::new()),
+        };
+        let left = left.into_iter().filter(|line| !again.contains(line));
+        let mut lines: Vec<String> = std::iter::once(first).chain(left).collect();
+        if !matches!(job.ended, Some(Ended::Succeeded(_))) {
+            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&job.spec)));
+        }
+        lines
     }
 
     /// Leaves; while a job runs that is asked first.

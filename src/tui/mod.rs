@@ -209,7 +209,7 @@ async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<Ex
     workstation.turn(Events::of_terminal()?, told, env).await;
     let Loop { runner, screen, app, lost, .. } = workstation;
     leave(|| drop(screen), runner.written(), terminal::say).await;
-    app.parting().iter().for_each(|words| terminal::say(words));
+    app.farewell().iter().chain(&app.parting()).for_each(|words| terminal::say(words));
     let stopped = lost || app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))

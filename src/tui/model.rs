@@ -47,6 +47,8 @@ pub struct JobState {
     pub stopping: bool,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// What it left where it was stopped, and how that is taken back.
+    pub left: Vec<String>,
     /// What the bundle that was chosen when it began said of itself.
     pub document: Option<Digest>,
 }

@@ -76,6 +76,8 @@ pub enum Msg {
     Milestone(JobId, Box<Event>),
     /// A job said something for the log.
     Said(Level, String),
+    /// What a job that was stopped left, and how that is taken back; its end comes next.
+    Left(JobId, Vec<String>),
     /// A job is over.
     Ended(JobId, Ended),
     /// A job did not start.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod ended;
+mod settle;
 mod typed;
 mod words;
 
@@ -53,7 +54,8 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     if let Err(words) = plain.runner.written().await {
         super::terminal::say(&words);
     }
-    plain.app.parting().iter().for_each(|words| super::terminal::say(words));
+    let said = [plain.app.farewell(), plain.app.parting()].concat();
+    said.iter().for_each(|words| super::terminal::say(words));
     plain.well || !(plain.lost || plain.app.was_terminated())
 }
 
@@ -112,6 +114,7 @@ impl Plain {
 
     async fn turn(&mut self, told: &mut UnboundedReceiver<Msg>, mut lines: Receiver<Zeroizing<String>>) {
         let mut listening = true;
+        self.settle(told).await;
         self.state(true);
         // Only what came, or what moves by itself, is worth waking up for.
         let mut due = Some(Instant::now() + QUIET);

@@ -21,7 +21,9 @@ impl App {
         match reply {
             Reply::Stay => {}
             Reply::Closed => {
-                self.dialogs.pop();
+                if let Some(Dialog::Confirm(_)) = self.dialogs.pop() {
+                    self.say("cancelled; nothing was done");
+                }
                 self.left(question);
                 if self.waiting && question.is_some_and(|question| question.act == Act::Pack) {
                     self.waiting = false;

@@ -23,7 +23,7 @@ pub fn failure(failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
 pub fn failure_on(screen: &str, failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
     let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
     lines.extend(
-        failure.hints.iter().map(|hint| (format!("next: {}", hints::on(screen, hint, keymap)), Role::Text)),
+        failure.hints.iter().map(|hint| (hints::labelled(&hints::on(screen, hint, keymap)), Role::Text)),
     );
     lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
     lines

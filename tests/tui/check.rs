@@ -163,6 +163,9 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
     let screen = desk.typed("LuE4c").keys("Enter").screen();
     assert!(screen.contains("x 8 characters wanted, 5 typed"), "{screen}");
     desk.keys("Ctrl-U").typed("qv8aLuE4").keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("given: qv8aLuE4") && screen.contains("Capitals count."), "{screen}");
+    assert!(!screen.contains("signed by: "), "what signed is not to be copied from there: {screen}");
     insta::assert_snapshot!(desk.picture());
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
 }
@@ -286,6 +289,7 @@ fn a_public_key_file_that_came_another_way_is_compared_with_the_keys_that_signed
     }
     let screen = file(&mut unknown(), "/home/op/courier.pub", "SHA256:another");
     assert!(screen.contains("x Nothing was trusted") && screen.contains("SHA256:another"), "{screen}");
+    assert!(!screen.contains("Capitals count"), "a file was not typed: {screen}");
 }
 
 #[test]

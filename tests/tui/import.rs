@@ -760,6 +760,8 @@ fn a_plan_that_failed_is_made_anew_by_enter_and_names_the_target_in_the_way() {
         assert!(screen.lines().any(|line| of(&line)), "{}: {screen}", NAMES[at]);
     }
     assert!(screen.contains("Enter asks the targets once more"), "{screen}");
+    assert!(screen.contains("t takes the refused one out"), "{screen}");
+    assert!(screen.lines().last().unwrap().contains("? help   t targets"), "{screen}");
     desk.effects.clear();
     desk.keys("Enter");
     assert!(job(&desk).import.dry_run, "it is planned anew");
@@ -777,6 +779,8 @@ pub(crate) fn hopeless() -> Desk {
 #[test]
 fn what_cannot_be_imported_at_all_is_not_asked_about() {
     let mut desk = hopeless();
+    let screen = desk.screen();
+    assert!(!screen.lines().last().unwrap().contains("Enter import"), "{screen}");
     desk.keys("Enter");
     let screen = desk.screen();
     assert!(screen.contains("Nothing to import") && !screen.contains("Import this?"), "{screen}");
@@ -1292,4 +1296,173 @@ fn an_undo_that_did_not_come_to_its_end_leaves_no_import_that_counts_as_whole() 
         assert!(whole.contains(&words) && !whole.contains("verified and imported"), "{screen}");
         assert_eq!(desk.app.model.state(Place::Checked), StepState::Failed);
     }
+}
+
+#[test]
+fn what_a_job_left_that_was_stopped_to_leave_is_said_on_the_terminal_given_back() {
+    let mut desk = under_way();
+    let left = [
+        "the same command goes on from here",
+        "registry:x: in it: a:1; not in it: b:1",
+        "airlift undo 000017 takes back what was changed",
+    ];
+    desk.tell(Msg::Interrupt).tell(Msg::Interrupt);
+    assert_eq!(desk.app.farewell().len(), 2, "it has not ended: {:?}", desk.app.farewell());
+    desk.tell(Msg::Left(JobId(50), left.map(str::to_owned).to_vec()));
+    desk.tell(Msg::Ended(JobId(50), Ended::Cancelled));
+    let said = desk.app.farewell();
+    assert!(said[0].starts_with("stopped at a safe point: "), "{said:?}");
+    assert_eq!(said[1..3], left[1..], "in the words of the command");
+    assert!(said[3].starts_with("this goes on from here: airlift import "), "{said:?}");
+    // Who stops a job and stays has read that on the screen.
+    let mut desk = under_way();
+    desk.keys("x Right Enter").tell(Msg::Ended(JobId(50), Ended::Cancelled));
+    desk.tell(Msg::Interrupt).tell(Msg::Interrupt);
+    assert_eq!(desk.app.farewell(), Vec::<String>::new());
+    let mut desk = under_way();
+    desk.tell(Msg::Terminate);
+    let failure = Failure::new(Kind::Space, "/srv/images is full").hint("oci:/x: in it: a:1; not in it: b:1");
+    desk.tell(Msg::Ended(JobId(50), Ended::Failed(failure)));
+    let said = desk.app.farewell();
+    assert!(said[0].ends_with("/srv/images is full") && said[1].contains("not in it: b:1"), "{said:?}");
+}
+
+#[test]
+fn a_safe_stop_reads_alike_in_every_place() {
+    let mut desk = planned();
+    desk.keys("Enter Right Enter");
+    let mut view = JobView::default();
+    let name = |at: usize| NAMES[at].to_owned();
+    let landed = |into: &str| Landed {
+        target: target(into),
+        there: (0..3).map(name).collect(),
+        added: (1..3).map(name).collect(),
+        missing: vec![name(3)],
+        reason: None,
+    };
+    for into in [REGISTRY, LAYOUT] {
+        view.apply(&Event::Landed(landed(into)), Duration::ZERO);
+    }
+    desk.tell(Msg::Job(JobId(80), Arc::new(view))).tell(Msg::Ended(JobId(80), Ended::Cancelled));
+    let screen = desk.wait(10).screen();
+    for (at, state) in [(0, "+ there"), (1, "+ added"), (2, "+ added")] {
+        let row = screen.lines().find(|line| line.contains(NAMES[at])).unwrap_or_default();
+        assert!(row.contains(state), "{}: {screen}", NAMES[at]);
+    }
+    let states = |desk: &Desk| [Place::Import, Place::Checked].map(|place| desk.app.model.state(place));
+    assert_eq!(states(&desk), [StepState::Warn; 2]);
+    let report = desk.keys("4").wait(10).screen();
+    assert_eq!(states(&desk), [StepState::Warn; 2], "to read it changes nothing: {report}");
+    assert!(report.contains("2 added, 1 there already, 1 NOT THERE"), "{report}");
+    assert!(!report.contains("0 B written"), "it was not told what it wrote: {report}");
+    // What did not arrive without being stopped is a failure, before the report is opened as after.
+    let mut desk = ended(done(partly()));
+    let before = states(&desk);
+    desk.keys("4").wait(10);
+    assert_eq!((before, before[1]), (states(&desk), StepState::Failed));
+}
+
+#[test]
+fn an_import_into_one_target_is_no_good_standing_of_the_plan_for_another() {
+    let mut desk = imported();
+    let state = |desk: &Desk| desk.app.model.state(Place::Import);
+    assert_eq!(state(&desk), StepState::Ok);
+    let other = "oci:/srv/others";
+    desk.keys("o").typed(other).keys("Enter");
+    let all = || [Outcome::Skipped, Outcome::Skipped, Outcome::Skipped, Outcome::Skipped];
+    let none = || [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+    let known = || vec![outcomes(REGISTRY, all(), 0), outcomes(LAYOUT, all(), 0)];
+    plans(&mut desk, &done(report(true, [known(), vec![outcomes(other, none(), 0)]].concat())));
+    assert_eq!(state(&desk), StepState::Todo);
+    desk.keys("D");
+    plans(&mut desk, &done(report(true, known())));
+    assert_eq!(state(&desk), StepState::Ok, "all that is chosen now is there");
+}
+
+#[test]
+fn what_was_said_goes_with_what_it_was_about() {
+    let mut desk = under_way();
+    desk.tell(Msg::Interrupt);
+    assert!(desk.screen().contains("Ctrl-C again stops the job"), "{}", desk.screen());
+    desk.tell(Msg::Ended(JobId(50), done(all_there())));
+    assert!(!desk.screen().contains("Ctrl-C again stops the job"), "{}", desk.screen());
+    desk.tell(Msg::Interrupt);
+    assert!(desk.screen().contains("press Ctrl-C again or q to quit"), "it begins anew: {}", desk.screen());
+    desk.keys("d 3");
+    assert!(desk.screen().contains("3 does nothing in this window"), "{}", desk.screen());
+    assert!(!desk.keys("Esc").screen().contains("does nothing in this window"), "{}", desk.screen());
+    let mut desk = under_way();
+    desk.keys("p").wait(10);
+    let screen = desk.screen();
+    assert!(screen.contains("paused; p goes on") && !screen.contains("importing; l shows"), "{screen}");
+}
+
+#[test]
+fn a_phase_that_a_failure_ended_is_not_called_well() {
+    let mut desk = under_way();
+    let mut view = JobView::default();
+    let phase = Phase::Unpack;
+    for event in [
+        Event::Started { phase: Phase::Import, items: 4, bytes: 100_000_000 },
+        Event::Bytes { phase: Phase::Import, done: 100_000_000 },
+        Event::Finished { phase: Phase::Import },
+        Event::Started { phase, items: 4, bytes: 105_000_000 },
+        Event::Bytes { phase, done: 2_200_000 },
+        Event::Finished { phase },
+    ] {
+        view.apply(&event, Duration::ZERO);
+    }
+    desk.tell(Msg::Job(JobId(50), Arc::new(view)));
+    let failure = Failure::new(Kind::Import, "/run/c.sock went away");
+    desk.tell(Msg::Ended(JobId(50), Ended::Failed(failure)));
+    let screen = desk.screen();
+    let row = |name: &str| screen.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(row(" unpack").contains("x FAILED  at 2.2/105 MB"), "{screen}");
+    assert!(row(" import").contains("+ ok  100 MB"), "{screen}");
+}
+
+#[test]
+fn a_question_says_when_it_was_cancelled_and_which_keys_answer_it() {
+    let mut desk = planned();
+    desk.keys("Enter Up");
+    assert!(desk.screen().contains(">[ Import ]"), "{}", desk.screen());
+    desk.keys("Up z");
+    let screen = desk.screen();
+    assert!(screen.contains("z does nothing in this window; Right goes to the next button"), "{screen}");
+    desk.keys("Enter");
+    let screen = desk.screen();
+    assert!(!screen.contains("Import this?") && screen.contains("cancelled; nothing was done"), "{screen}");
+    assert!(desk.app.model.running().is_none());
+}
+
+#[test]
+fn what_is_done_about_the_storage_conf_is_chosen_and_said_with_the_plan() {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    let store = "containers-storage:/var/images";
+    desk.keys("o").typed(store).keys("Enter");
+    looked(&mut desk, node());
+    let plan = || {
+        let all = || [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
+        let text = r#"{"path":"/etc/containers/storage.conf","diff":["+b"],"before":"a\n","after":"a\nb\n"}"#;
+        let files = vec![serde_json::from_str(text).unwrap()];
+        done(report(true, vec![TargetReport { files, ..outcomes(store, all(), 0) }]))
+    };
+    plans(&mut desk, &plan());
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("/etc/containers/storage.conf is changed: d shows how"), "{screen}");
+    assert_eq!(job(&desk).import.node.storage_conf.name(), "edit");
+    for mode in ["print", "none", "edit"] {
+        desk.keys("e End Enter Esc");
+        assert_eq!(job(&desk).import.node.storage_conf.name(), mode);
+        plans(&mut desk, &plan());
+    }
+    desk.keys("e End Enter Esc");
+    plans(&mut desk, &plan());
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("/etc/containers/storage.conf is not changed: d shows"), "{screen}");
+    // Where no store is among the targets, nothing is said of it.
+    desk.keys("t Space Enter o").typed(LAYOUT).keys("Enter");
+    looked(&mut desk, node());
+    assert_eq!(job(&desk).import.node.storage_conf.name(), "edit");
 }

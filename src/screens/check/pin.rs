@@ -122,7 +122,7 @@ impl Pinning {
         match unknown(cx.model).into_iter().find(fits).and_then(key) {
             Some(key) => self.ask_owner(key, "", cx),
             None if is_file(text) => self.read(text.trim(), cx),
-            None => cx.open(differs(cx.model, &typed)),
+            None => cx.open(differs(&typed, "Capitals count. ")),
         }
     }
 
@@ -161,7 +161,7 @@ impl Pinning {
                 let comment = public.public.split_whitespace().nth(2).unwrap_or_default();
                 self.ask_owner(key, comment, cx);
             }
-            None => cx.open(differs(cx.model, &format!("{}, {}", path.display(), public.fingerprint))),
+            None => cx.open(differs(&format!("{}, {}", path.display(), public.fingerprint), "")),
         }
     }
 
@@ -202,23 +202,22 @@ impl Pinning {
     }
 }
 
-fn differs(model: &Model, typed: &str) -> Page {
-    let mut lines = vec![
+/// What signed is not shown beside what was typed: it would be copied from there.
+fn differs(typed: &str, how: &str) -> Page {
+    let lines = vec![
         (
-            "x Nothing was trusted: what was typed is not how a fingerprint of this bundle ends.".to_owned(),
+            "x Nothing was trusted: what was given is not how a fingerprint of this bundle ends.".to_owned(),
             Role::Fail,
         ),
-        (format!("typed: {typed}"), Role::Text),
-    ];
-    for signature in unknown(model) {
-        lines.push((
-            format!("signed by: {}", signature.fingerprint.as_deref().unwrap_or_default()),
-            Role::Text,
-        ));
-    }
-    lines.extend([
+        (format!("given: {typed}"), Role::Text),
         (String::new(), Role::Text),
-        ("Capitals count. If the paper is right and this differs, somebody else signed: do not use this bundle, ask its signer.".to_owned(), Role::Text),
-    ]);
+        (
+            format!(
+                "{how}Compare once more with the paper. If that is right and this differs, somebody else signed: do \
+                 not use this bundle, ask its signer."
+            ),
+            Role::Text,
+        ),
+    ];
     Page::new("Not the same key", lines)
 }

@@ -8,6 +8,7 @@ use crate::dialogs::{Choose, Input, Question};
 use crate::domain::import::{KUBELET_NAMESPACE, TARGETS, Target, TargetError};
 use crate::domain::platform::Platform;
 use crate::domain::text;
+use crate::engine::storage::change::ConfMode;
 use crate::tui::importing::Importing;
 use crate::tui::screen::Cx;
 
@@ -17,8 +18,12 @@ const TYPED: Question = Question { act: Act::ImportOther, part: 1 };
 const PLATFORM: Question = Question { act: Act::ImportEdit, part: 1 };
 
 /// What can be changed, in the order in which it is offered.
-const EDITS: [&str; 3] =
-    ["Names that are something else's there", "When one image fails", "Platform of archives of one"];
+const EDITS: [&str; 4] = [
+    "Names that are something else's there",
+    "When one image fails",
+    "Platform of archives of one",
+    "storage.conf, for a store",
+];
 
 /// Offers what there is.
 pub(super) fn targets(cx: &mut Cx<'_>) {
@@ -151,11 +156,17 @@ pub(super) fn namespace(cx: &mut Cx<'_>) {
     cx.open(Input::new(Act::ImportNamespace, "Namespace of containerd", help).with(&now).checked(check));
 }
 
-fn settings(import: &Importing) -> [String; 3] {
+fn settings(import: &Importing) -> [String; 4] {
     [
         if import.replace { "become the bundle's" } else { "stay as they are" }.to_owned(),
         if import.keep_going { "the others go on" } else { "it ends there" }.to_owned(),
         import.platform.as_ref().map_or_else(|| "the only one there is".to_owned(), ToString::to_string),
+        match import.storage_conf {
+            ConfMode::Edit => "the store is entered",
+            ConfMode::Print => "the change is only shown",
+            ConfMode::None | ConfMode::Undo => "it is left alone",
+        }
+        .to_owned(),
     ]
 }
 
@@ -172,6 +183,13 @@ pub(super) fn edit_row(cx: &mut Cx<'_>, row: usize) -> bool {
     match row {
         0 => import.replace = !import.replace,
         1 => import.keep_going = !import.keep_going,
+        3 => {
+            import.storage_conf = match import.storage_conf {
+                ConfMode::Edit => ConfMode::Print,
+                ConfMode::Print => ConfMode::None,
+                ConfMode::None | ConfMode::Undo => ConfMode::Edit,
+            }
+        }
         _ => {
             let check = |text: &str| platform(text).map(drop);
             let help = "OS/ARCH[/VARIANT], as in linux/amd64; nothing for the only one there is.";

@@ -1,10 +1,12 @@
 //! The keys of the import: which matter most as it stands, why one does nothing, and what a retry would do.
 
+use super::plan::nothing_can_be;
 use super::rows::Line;
 use super::view::{shown, undoing};
 use crate::actions::Act;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
+use crate::tui::importing::Plan;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 
@@ -32,11 +34,23 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
         None if model.gap.import.marked.is_empty() => {
             vec![Act::ImportTargets, Act::ImportOther, Act::ImportScan, Act::ImportDetails, Act::Back]
         }
+        // One target in the way of others is taken away first; what the others lack is none of their business.
+        None if model.gap.import.plan.as_ref().is_some_and(one_in_the_way) => {
+            vec![Act::ImportTargets, Act::ImportPlan, Act::ImportOther, Act::ImportDetails, Act::Back]
+        }
+        None if model.gap.import.planned().is_some_and(|plan| nothing_can_be(plan, model)) => {
+            vec![Act::ImportDetails, Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::Back]
+        }
         None if model.gap.import.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
             vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::ImportDetails, Act::Back]
         }
         None => vec![Act::Import, Act::ImportTargets, Act::ImportOther, Act::Mark, Act::ImportEdit],
     }
+}
+
+/// Whether a plan cannot be made because of some of its targets, and not of all.
+pub(super) fn one_in_the_way(plan: &Plan) -> bool {
+    plan.outcome.is_err() && plan.others().next().is_some() && plan.others().count() < plan.foreseen.len()
 }
 
 /// Why a key would do nothing now, with the line that the cursor is on.

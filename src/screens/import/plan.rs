@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::keys::one_in_the_way;
 use super::rows::{Counts, bytes, images, reason};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -11,7 +12,7 @@ use crate::dialogs::page::wrap;
 use crate::domain::import::Target;
 use crate::domain::text;
 use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
-use crate::engine::storage::change::FileChange;
+use crate::engine::storage::change::{ConfMode, FileChange};
 use crate::tui::hints;
 use crate::tui::importing::{Offered, Plan};
 use crate::tui::model::Model;
@@ -119,7 +120,9 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
                     words::failure(failure, &model.keymap).into_iter().filter(|(words, _)| !words.is_empty());
                 let [ask, targets, mark, other] =
                     [Act::Import, Act::ImportTargets, Act::Mark, Act::ImportOther].map(|act| model.key(act));
+                let others = import.plan.as_ref().is_some_and(one_in_the_way);
                 let ways = match import.refused().next() {
+                    _ if others => format!("{targets} takes the refused one out, and the others go"),
                     Some(_) => format!("{targets} takes that one away, {other} types another in its place"),
                     None => format!("{targets} chooses others, {mark} fewer images"),
                 };
@@ -157,10 +160,15 @@ fn sums(plan: &ImportReport, model: &Model) -> Counts {
     })
 }
 
+/// Whether none of it can be imported.
+pub(super) fn nothing_can_be(plan: &ImportReport, model: &Model) -> bool {
+    let all = sums(plan, model);
+    all.bad > 0 && all.add + all.replace + all.there == 0
+}
+
 /// Where nothing of it can be imported: which images, why, and what helps.
 pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
-    let all = sums(plan, model);
-    if all.bad == 0 || all.add + all.replace + all.there > 0 {
+    if !nothing_can_be(plan, model) {
         return None;
     }
     let mut lines = vec![("x none of this can be imported there".to_owned(), Role::Fail)];
@@ -210,6 +218,16 @@ fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     }
     if all.bad > 0 && all.add + all.replace + all.there > 0 {
         lines.push((format!("x {}", left_behind(plan, model, all.bad)), Role::Fail));
+    }
+    let conf = model.key(Act::ImportEdit);
+    for file in plan.targets.iter().flat_map(|target| &target.files) {
+        let path = file.path.display();
+        lines.push(match model.gap.import.storage_conf {
+            ConfMode::Edit => {
+                (format!("{path} is changed: {details} shows how, {conf} can leave it"), Role::Text)
+            }
+            _ => (format!("{path} is not changed: {details} shows what to write there"), Role::Text),
+        });
     }
     if let Some(first) = warnings.first() {
         let more = match warnings.len() {

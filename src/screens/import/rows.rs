@@ -162,7 +162,10 @@ fn of_broken(at: usize, name: &str, job: &JobState, item: Option<&ItemView>) -> 
     let (all, there) = (told().count(), told().filter(|landed| has(&landed.there)).count());
     match (all, there) {
         (0, _) => of_item(at, item, false),
-        (all, there) if all == there => line(at, (4, "+ there", Role::Ok), String::new()),
+        (all, there) if all == there => {
+            let brought = told().any(|landed| has(&landed.added));
+            line(at, if brought { (4, "+ added", Role::Ok) } else { (5, "+ there", Role::Ok) }, String::new())
+        }
         (_, 0) => match item.filter(|item| !matches!(item.state, ItemState::Done | ItemState::Skipped)) {
             None if item.is_some() => line(at, (1, "! cut", Role::Warn), String::new()),
             unfinished => of_item(at, unfinished, false),

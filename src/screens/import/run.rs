@@ -52,6 +52,9 @@ pub(super) fn phases(job: &JobState, at: Duration, look: &Look, area: Rect, buff
         let cut = view.filter(|_| !job.running()).map(|view| {
             let mut view = view.clone();
             view.items = 0;
+            // What a failure ended was not done, whatever was said last.
+            let well = matches!(job.ended, Some(Ended::Succeeded(_)));
+            view.finished &= well || wanted == Phase::Verify || view.left() == 0;
             view
         });
         let view = cut.as_ref().or(view);

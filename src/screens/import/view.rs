@@ -44,6 +44,9 @@ pub(super) fn status(model: &Model) -> String {
     };
     match undoing(model).or_else(|| shown(model)) {
         Some(job) if job.stopping && job.running() => "stopping at a safe point ...".to_owned(),
+        Some(job) if job.running() && job.paused => {
+            format!("paused; {} goes on, {} shows the log", model.key(Act::Pause), model.key(Act::Logs))
+        }
         Some(job) if job.running() && job.act == Act::ImportUndo => {
             format!("undoing; {} shows the log", model.key(Act::Logs))
         }

@@ -8,7 +8,7 @@ use super::done::{Done, broken_off};
 use crate::actions::Act;
 use crate::domain::reference::Reference;
 use crate::engine::error::Kind;
-use crate::engine::import::report::{ImportReport, TargetReport};
+use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use crate::engine::spec::{ImportJob, JobReport, JobSpec};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
@@ -103,11 +103,25 @@ impl Model {
         };
         if let Some(report) = report {
             import.done = Some(Done::after(import.done.take(), report, &run.job, (at, state)));
+            // As the report itself says it.
             let noted = state == StepState::Ok && self.to_be_known();
-            self.set_state(Place::Checked, if noted { StepState::Warn } else { state });
+            let report = match state {
+                _ if noted => StepState::Warn,
+                StepState::Warn if self.is_short() => StepState::Failed,
+                state => state,
+            };
+            self.set_state(Place::Checked, report);
         }
         self.gap.import.run = Some(run);
         None
+    }
+
+    /// Whether an import that came to its end left images behind, that run or one before it.
+    fn is_short(&self) -> bool {
+        let done = self.gap.import.done.as_ref();
+        let done = done.filter(|done| !matches!(done.ended, Some(Ended::Cancelled)));
+        let images = done.iter().flat_map(|done| &done.report.targets).flat_map(|target| &target.images);
+        images.into_iter().any(|image| !image.outcome.arrived())
     }
 
     /// Whether something is to be known of what was verified and imported, although all of it went well.
@@ -128,15 +142,24 @@ impl Model {
         imported || verified == Some(true)
     }
 
-    /// A plan that cannot be made is no good standing of the step, whatever was imported before.
+    /// A plan that cannot be made is no good standing of the step, whatever was imported before; nor is one of which
+    /// something is still to be done.
     fn plan_stands(&mut self) {
         let import = &self.gap.import;
+        let done = import.done.as_ref();
+        let to_do = |target: &TargetReport| {
+            let new = done.is_none_or(|done| done.of(&target.target).is_none());
+            let adds =
+                |image: &ImageReport| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. });
+            let wanted = |image: &&ImageReport| import.wants(&image.reference);
+            let adds = target.images.iter().filter(wanted).any(adds);
+            adds && (new || done.is_some_and(|done| done.state == StepState::Ok))
+        };
         let state = match import.plan.as_ref().map(|plan| &plan.outcome) {
             Some(Err(_)) => StepState::Failed,
-            Some(Ok(_)) if self.state(Place::Import) == StepState::Failed => {
-                import.done.as_ref().map_or(StepState::Todo, |done| done.state)
-            }
-            _ => return,
+            Some(Ok(plan)) if plan.targets.iter().any(to_do) => StepState::Todo,
+            Some(Ok(_)) => done.map_or(StepState::Todo, |done| done.state),
+            None => return,
         };
         self.set_state(Place::Import, state);
     }
