@@ -54,8 +54,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     if let Err(words) = plain.runner.written().await {
         super::terminal::say(&words);
     }
-    let said = [plain.app.farewell(), plain.app.parting()].concat();
-    said.iter().for_each(|words| super::terminal::say(words));
+    [plain.app.farewell(), plain.app.parting()].concat().iter().for_each(|words| super::terminal::say(words));
     plain.well || !(plain.lost || plain.app.was_terminated())
 }
 
