@@ -175,3 +175,49 @@ fn a_run_that_cannot_be_read_is_in_the_list_with_its_path_and_the_reason() {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn the_root_of_a_node_is_refused_with_every_target_that_would_be_this_host_s() {
+    let home = tempdir().unwrap();
+    fs::create_dir_all(home.path().join("k3s/agent/images")).unwrap();
+    for (target, said) in [
+        ("k3s:k3s/agent/images", "--into k3s:node/k3s/agent/images"),
+        ("k3s", "--into k3s:node/var/lib/rancher/k3s/agent/images"),
+        ("containerd:c.sock", "reached by its socket"),
+        ("oci:x", "leave it out"),
+        ("oci-archive:x", "leave it out"),
+        ("docker-archive:x", "leave it out"),
+        ("registry:127.0.0.1:9", "leave it out"),
+    ] {
+        for more in [&[][..], &["--into", "containers-storage:/var/images"], &["--dry-run"]] {
+            // The bundle is not there: it would be named, were it looked for first.
+            let words = [&["import", "none", "--root", "node", "--into", target], more].concat();
+            let ran = run(home.path(), &words);
+            assert_eq!(ran.code, 2, "{words:?}: {}", ran.stderr);
+            for part in ["--root goes with --into containers-storage", said] {
+                assert!(ran.stderr.contains(part), "{part}: {words:?}: {}", ran.stderr);
+            }
+        }
+    }
+    for target in ["containers-storage", "containers-storage:/var/images"] {
+        let ran = run(home.path(), &["import", "none", "--root", "node", "--into", target]);
+        assert!(ran.code == 2 && ran.stderr.contains("there is no none"), "{target}: {}", ran.stderr);
+    }
+    let ran = run(home.path(), &["import", "none", "--root", "/", "--into", "oci:x"]);
+    assert!(ran.stderr.contains("there is no none"), "{}", ran.stderr);
+    assert!(!home.path().join("node").exists() && !home.path().join("x").exists());
+}
+
+#[test]
+fn what_is_proposed_for_a_node_below_a_root_is_written_below_it() {
+    let home = tempdir().unwrap();
+    fs::create_dir_all(home.path().join("node/etc/crio")).unwrap();
+    fs::write(home.path().join("node/etc/crio/crio.conf"), "").unwrap();
+    fs::create_dir_all(home.path().join("node/etc/containerd")).unwrap();
+    fs::write(home.path().join("node/etc/containerd/config.toml"), "version = 2\n").unwrap();
+    let bundle = write(home.path(), &document(1, Vec::new(), Vec::new()));
+    let ran = run(home.path(), &["import", bundle.to_str().unwrap(), "--root", "node"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let hints: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("hint:")).collect();
+    assert!(!hints.is_empty() && hints.iter().all(|hint| hint.contains("--root node")), "{}", ran.stderr);
+}

@@ -1,6 +1,6 @@
 //! `airlift import BUNDLE --into TARGET…`: verifies, then writes; what became of each image in each target.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::node::Look;
 use crate::cli::args::{RegistryArgs, TrustArgs, Work};
@@ -16,6 +16,7 @@ use crate::engine::import::ImportSpec;
 use crate::engine::import::report::{ImportReport, Outcome, TargetReport};
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::engine::storage::change::{ConfMode, NodeSpec};
+use crate::engine::storage::conf::below;
 use crate::failure::Failure;
 
 /// Verify a bundle and import it into containerd, CRI-O/podman, k3s, registries or archives
@@ -65,7 +66,7 @@ struct NodeArgs {
     /// and imports nothing
     #[arg(long, value_name = "HOW", default_value = ConfMode::Edit.name(), value_parser = ConfMode::ALL.map(ConfMode::name))]
     storage_conf: String,
-    /// Root directory of the node, where an image of one is built: stores and /etc are below it
+    /// For containers-storage: root directory of the node, where an image of one is built: stores and /etc are below it
     #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
     root: PathBuf,
     /// Write the change of storage.conf as Butane, Ignition and MachineConfigs into this directory, too
@@ -77,6 +78,9 @@ impl NodeArgs {
     fn spec(self, targets: &[Target]) -> Result<NodeSpec, Failure> {
         let storage_conf = ConfMode::ALL.into_iter().find(|mode| mode.name() == self.storage_conf);
         let storage_conf = storage_conf.unwrap_or_default();
+        if self.root != Path::new("/") {
+            targets.iter().try_for_each(|target| rootless(target, &self.root))?;
+        }
         let additional = |target: &Target| matches!(target, Target::ContainersStorage(Some(_)));
         if storage_conf == ConfMode::Undo && !targets.iter().all(additional) {
             return Err(Failure::usage(
@@ -88,6 +92,23 @@ impl NodeArgs {
         }
         Ok(NodeSpec { root: self.root, storage_conf, out: self.out })
     }
+}
+
+/// Refuses a target that is not looked for below the root directory of a node: it would be this host's that is written.
+fn rootless(target: &Target, root: &Path) -> Result<(), Failure> {
+    let hint = match target {
+        Target::ContainersStorage(_) => return Ok(()),
+        Target::K3s(dir) => {
+            let below = Target::K3s(below(root, dir));
+            format!("without --root, the directory of that node itself: --into {}", text::shown(&below.to_string()))
+        }
+        Target::Containerd(_) => "a containerd that runs is reached by its socket, on the machine that it runs on; --into \
+                                  containers-storage, k3s:DIR and oci:DIR write files that a node which is built takes along"
+            .to_owned(),
+        _ => "--root changes nothing about that target: leave it out, or import there by a command of its own".to_owned(),
+    };
+    let said = format!("--root goes with --into containers-storage[:DIR] alone, not with {target}: nothing was written");
+    Err(Failure::usage(said).hint(hint))
 }
 
 impl Args {

@@ -1,15 +1,17 @@
 //! `airlift import BUNDLE` without a target: what this node is, and the targets it would take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
+use crate::domain::import::Target;
 use crate::domain::node::{Listening, NodeFacts, Proposal, Runtime, RuntimeKind};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::bundle::read::expect_bundle;
 use crate::engine::node;
+use crate::engine::storage::conf::below;
 use crate::failure::Failure;
 
 /// The query.
@@ -40,20 +42,35 @@ pub async fn run(look: Look, front: &Front) -> Result<(), Failure> {
     front.printer.report(&Shown { node: &node, proposals: &proposals }, |out| show(&node, &proposals, out));
     let mut failure = Failure::usage("nothing was imported: --into TARGET says where to");
     let typed = |proposal: &Proposal| {
-        let (bundle, target) = (look.bundle.display().to_string(), proposal.target.to_string());
-        let typed = shell_words(&["airlift", "import", &bundle, "--into", &target].map(str::to_owned));
-        match proposal.warnings.first().filter(|_| !proposal.ready) {
+        let (target, root) = reached(&proposal.target, &look.root)?;
+        let bundle = look.bundle.display().to_string();
+        let words = ["airlift", "import", &bundle, "--into", &target].map(str::to_owned);
+        let typed = shell_words(&[&words[..], &root].concat());
+        Some(match proposal.warnings.first().filter(|_| !proposal.ready) {
             Some(first) => format!("{first}, then: {typed}"),
             None => typed,
-        }
+        })
     };
-    failure.hints = proposals.iter().map(typed).collect();
+    failure.hints = proposals.iter().filter_map(typed).collect();
     if failure.hints.is_empty() {
         failure
             .hints
             .push("no runtime was found here; any registry, oci:DIR or archive can be a target".to_owned());
     }
     Err(failure)
+}
+
+/// A target as it is typed for the node of a root directory, with what else is; none where only that node itself reaches it.
+fn reached(target: &Target, root: &Path) -> Option<(String, Vec<String>)> {
+    if root == Path::new("/") {
+        return Some((target.to_string(), Vec::new()));
+    }
+    let root_words = || vec!["--root".to_owned(), root.display().to_string()];
+    match target {
+        Target::ContainersStorage(_) => Some((target.to_string(), root_words())),
+        Target::K3s(dir) => Some((Target::K3s(below(root, dir)).to_string(), Vec::new())),
+        _ => None,
+    }
 }
 
 fn show(node: &NodeFacts, proposals: &[Proposal], out: &Printer) {
