@@ -31,6 +31,12 @@ impl Failure {
         Self::new(Kind::Partial, message)
     }
 
+    /// Adds a hint, unless it has that one already.
+    #[must_use]
+    pub fn hint_once(self, text: String) -> Self {
+        if self.hints.contains(&text) { self } else { self.hint(text) }
+    }
+
     /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
@@ -132,5 +138,12 @@ mod tests {
         assert!(failure.message.starts_with("cannot write /mnt/x: No space left"), "{}", failure.message);
         assert!(failure.hints[0].contains("free space"));
         assert_eq!(Failure::from(Interrupted).exit(), 130);
+        let again = Failure::from(Interrupted).hints.into_iter().chain(["also".to_owned()]);
+        let once = again.fold(Failure::from(Interrupted), Failure::hint_once);
+        assert_eq!(
+            once.hints,
+            ["the same command goes on from here", "also"],
+            "what is said is not said again"
+        );
     }
 }

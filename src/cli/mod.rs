@@ -192,7 +192,7 @@ impl Front {
         match end {
             End::Succeeded(report) => Ok(report),
             End::Failed(error) => Err(error.into()),
-            End::Cancelled { left, .. } => Err(left.into_iter().fold(Interrupted.into(), Failure::hint)),
+            End::Cancelled { left, .. } => Err(left.into_iter().fold(Interrupted.into(), Failure::hint_once)),
         }
     }
 }

@@ -152,7 +152,11 @@ fn a_run_that_cannot_be_read_is_in_the_list_with_its_path_and_the_reason() {
     let imports = home.path().join("state/imports");
     fs::create_dir_all(&imports).unwrap();
     let begun = "{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\"into\":[]}";
-    fs::write(imports.join("000001.jsonl"), format!("{begun}\n")).unwrap();
+    let line = format!(
+        "{{\"target\":\"containerd\",\"change\":{{\"name\":\"a:1\",\"digest\":\"sha256:{}\",\"was\":null}}}}",
+        "0".repeat(64)
+    );
+    fs::write(imports.join("000001.jsonl"), format!("{begun}\n{line}\n")).unwrap();
     let list = || run(home.path(), &["undo", "--list", "--state", "state"]);
     assert_eq!(list().code, 0);
     fs::write(imports.join("000002.jsonl"), format!("{begun}\n{{\"target\":\n")).unwrap();
@@ -183,7 +187,7 @@ fn the_root_of_a_node_is_refused_with_every_target_that_would_be_this_host_s() {
     for (target, said) in [
         ("k3s:k3s/agent/images", "--into k3s:node/k3s/agent/images"),
         ("k3s", "--into k3s:node/var/lib/rancher/k3s/agent/images"),
-        ("containerd:c.sock", "reached by its socket"),
+        ("containerd:/none/c.sock", "reached by its socket"),
         ("oci:x", "leave it out"),
         ("oci-archive:x", "leave it out"),
         ("docker-archive:x", "leave it out"),

@@ -192,11 +192,16 @@ fn verifications() -> Vec<JobSpec> {
         keep_going: true,
         registry: registry(),
         jobs: 9,
+        node: Box::new(NodeSpec { out: Some("-o".into()), ..NodeSpec::default() }),
+    };
+    let below = ImportSpec {
+        targets: vec!["containers-storage:/s".parse().unwrap()],
         node: Box::new(NodeSpec {
             root: "/mnt/node".into(),
             storage_conf: ConfMode::Print,
             out: Some("-o".into()),
         }),
+        ..one.clone()
     };
     vec![
         JobSpec::Verify(verify_of("/b-1")),
@@ -206,6 +211,7 @@ fn verifications() -> Vec<JobSpec> {
         job(SignerSpec::Agent(None), true),
         import(verify_of("/b-1"), one),
         import(strict, all),
+        import(verify_of("/b-1"), below),
         JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
         JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
         JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),

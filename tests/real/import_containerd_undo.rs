@@ -56,7 +56,7 @@ fn what_a_killed_run_named_is_noted_and_taken_back_to_the_last_name() {
         let undone = world.run(["undo", "--json"]).code(0).report();
         let names = &undone["targets"][0];
         assert!(!names["removed"].as_array().unwrap().is_empty(), "{undone}");
-        assert!(!names["untouched"].as_array().unwrap().is_empty(), "some were not come to: {undone}");
+        assert!(!names["absent"].as_array().unwrap().is_empty(), "some were not come to: {undone}");
         // The CRI makes names by id by itself, also once more.
         let left = containerd.list(&["images", "ls", "-q"]);
         assert!(left.iter().all(|name| name.starts_with("sha256:")), "{line:?}: {left:?}");
@@ -83,12 +83,16 @@ fn each_run_is_taken_back_by_itself_the_last_one_first() {
     import(1);
     assert_eq!(noted(&packed.world).len(), 2);
     packed.import(&containerd.target(), &["--only", &packed.images[1].0]).code(0);
-    assert_eq!(noted(&packed.world).len(), 3, "a run that changed nothing is the last all the same");
-    let said = packed.world.run(["undo"]).code(2).said();
-    assert!(said.contains("left nothing") && said.contains("airlift undo 000002"), "{said}");
-    packed.world.run(["undo", "000002"]).code(0);
+    assert_eq!(noted(&packed.world).len(), 3, "a run that changed nothing is noted all the same");
+    let said = packed.world.run(["undo"]).code(0).said();
+    let words =
+        "run 000002 is the last that changed something; the run after it left nothing to take back: 000003";
+    assert!(said.contains(words), "{said}");
     assert_eq!(records(&containerd), one);
+    let said = packed.world.run(["undo", "000002"]).code(2).said();
+    assert!(said.contains("that run was undone at 20"), "{said}");
     import(1);
+    assert!(noted(&packed.world)[0].ends_with("000004.jsonl"), "a number is never given again");
     let first = noted(&packed.world).pop().unwrap();
     packed.world.run(["undo", first.to_str().unwrap()]).code(0);
     undo(&packed);

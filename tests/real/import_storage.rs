@@ -713,7 +713,9 @@ fn a_node_that_is_built_gets_its_store_and_files_below_its_root() {
     let more = ["--root", root.to_str().unwrap(), "--only", &node.full(APP)];
     let mut command = node.command(&node.bundle, "containers-storage:/var/images");
     command.args(more);
-    Ran::of(command).code(0);
+    let ran = Ran::of(command).code(0);
+    let by_hand = format!("podman --root {} rmi NAME", root.join("var/images").display());
+    assert!(ran.said().contains(&by_hand), "{by_hand}: {}", ran.said());
     assert!(root.join("var/images/overlay-images/images.json").is_file());
     assert_eq!(named_stores(&root.join("etc/containers/storage.conf")), ["/var/images"]);
     for unit in ["crio.service.d", "crio-wipe.service.d"] {

@@ -107,7 +107,9 @@ fn rootless(target: &Target, root: &Path) -> Result<(), Failure> {
             .to_owned(),
         _ => "--root changes nothing about that target: leave it out, or import there by a command of its own".to_owned(),
     };
-    let said = format!("--root goes with --into containers-storage[:DIR] alone, not with {target}: nothing was written");
+    let said = format!(
+        "--root goes with --into containers-storage[:DIR] alone, not with {target}: nothing was written"
+    );
     Err(Failure::usage(said).hint(hint))
 }
 

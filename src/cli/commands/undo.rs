@@ -13,7 +13,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run by its number in --list or the file that it noted, or what `airlift import --json` printed, kept in a file.
-    /// Without it, the last run; where that left nothing to take back, nothing is changed
+    /// Without it, the last run that changed something
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// List the runs that can be taken back, the latest first
@@ -45,10 +45,10 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
     }
     report.lines().into_iter().for_each(|line| out.line(line));
     if let Some(run) = report.runs.iter().find(|run| run.changed_something()) {
-        let directory = run.file.parent().unwrap_or(&run.file).display();
+        let (command, directory) = (run.undo_command(), run.file.parent().unwrap_or(&run.file).display());
         out.note(format!(
-            "{} takes the first of these back; they are noted in {directory}",
-            run.undo_command()
+            "{command} takes {} back, the last that changed something; they are noted in {directory}",
+            run.id()
         ));
     }
 }

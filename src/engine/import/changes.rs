@@ -12,13 +12,14 @@ use super::error::ImportError;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
-use crate::engine::error::{EngineError, FileError, Result};
+use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::OutFile;
+use crate::engine::storage::change::{ConfMode, NodeSpec};
 
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
-use kept::{SUFFIX, directory_of, numbers, prune};
-pub use noted::{Begun, NotedRun, NotedTarget, Unread};
-use noted::{FORMAT, Line};
+use kept::{SUFFIX, directory_of, next, numbers, prune};
+pub use noted::{Begun, Ended, NotedRun, NotedTarget, Unread};
+use noted::{FORMAT, Last, Line};
 pub(super) use noted::{Made, Noted, parse, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
@@ -50,9 +51,18 @@ impl Changes {
         ctx: &JobCtx,
         history: Option<&Path>,
         bundle: String,
-        (into, takes_out): (Vec<Target>, bool),
+        (into, node): (Vec<Target>, &NodeSpec),
     ) -> Self {
-        let begun = Begun { format: FORMAT.to_owned(), begun: ctx.clock.now(), bundle, into, takes_out };
+        let begun = Begun {
+            format: FORMAT.to_owned(),
+            begun: ctx.clock.now(),
+            bundle,
+            into,
+            takes_out: node.storage_conf == ConfMode::Undo,
+            root: node.root_apart(),
+            ended: None,
+            undone: None,
+        };
         let directory = history.map(directory_of);
         Self { ctx: ctx.clone(), directory, begun, state: Mutex::default() }
     }
@@ -145,6 +155,20 @@ impl Changes {
         Ok(())
     }
 
+    /// Notes how the run ended. Blocks.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn end(&self, ended: Ended) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let torn = state.torn;
+        let Some((path, out)) = state.out.as_mut().filter(|_| !torn) else { return Ok(()) };
+        let failed = |source| FileError { operation: "write", path: path.clone(), source };
+        let line = serde_json::to_string(&Last { ended }).unwrap_or_default() + "\n";
+        out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        Ok(())
+    }
+
     /// The file, where any change was noted.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,11 +181,11 @@ impl Changes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).filed.contains(target)
     }
 
-    /// Makes the next file, by number: no clock tells which came last.
+    /// Makes the next file, by number: no clock tells which came last, and none that was given is given again.
     fn begin(&self, directory: &Path) -> Result<(PathBuf, Box<dyn OutFile>)> {
         directory::create(&*self.ctx.files, directory)?;
         let there = numbers(&*self.ctx.files, directory)?;
-        let mut number = there.last().map_or(1, |last| last + 1);
+        let mut number = next(&*self.ctx.files, directory)?;
         let (path, mut out) = loop {
             let path = directory.join(format!("{number:06}{SUFFIX}"));
             match self.ctx.files.create(&path) {
@@ -177,6 +201,17 @@ impl Changes {
         self.ctx.files.sync_dir(directory)?;
         prune(&*self.ctx.files, directory, &there)?;
         Ok((path, out))
+    }
+}
+
+impl Ended {
+    /// How a run ended that came to this.
+    pub(super) fn of<T>(done: &Result<T>) -> Self {
+        match done {
+            Ok(_) => Self::Whole,
+            Err(error) if error.kind() == Kind::Interrupted => Self::Interrupted,
+            Err(_) => Self::Failed,
+        }
     }
 }
 
@@ -208,8 +243,8 @@ mod tests {
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
-        let into = (vec!["containerd".parse().unwrap()], false);
-        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), into)
+        let into = vec!["containerd".parse().unwrap()];
+        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), (into, &NodeSpec::default()))
     }
 
     #[test]
@@ -243,12 +278,60 @@ mod tests {
         let said =
             runs.iter().map(|run| (run.begun.bundle.as_str(), run.targets[0].made)).collect::<Vec<_>>();
         assert_eq!(said, [("a-2", 3), ("a-1", 3)], "what is noted twice counts once");
-        leave(&RealFiles, dir.path(), &runs[0].file, &[]).unwrap();
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        leave(&RealFiles, dir.path(), &runs[0].file, (&[], now)).unwrap();
         assert_eq!(super::runs(&RealFiles, dir.path()).unwrap(), runs[1..]);
         let other = dir.path().join("report.json");
         std::fs::write(&other, "{}").unwrap();
-        leave(&RealFiles, dir.path(), &other, &[]).unwrap();
+        leave(&RealFiles, dir.path(), &other, (&[], now)).unwrap();
         assert!(other.exists(), "a file of the operator's own stays");
+    }
+
+    #[test]
+    fn the_number_of_a_run_is_never_given_again_whatever_became_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, now) = ("containerd".parse().unwrap(), jiff::Timestamp::UNIX_EPOCH);
+        let next = || {
+            let changes = run(dir.path(), "a-1");
+            changes.note(&target, [named("a:1")]).unwrap();
+            changes.file().unwrap()
+        };
+        let (first, second) = (next(), next());
+        for file in [&second, &first] {
+            leave(&RealFiles, dir.path(), file, (&[], now)).unwrap();
+        }
+        assert_eq!(runs(&RealFiles, dir.path()).unwrap(), []);
+        assert_eq!(newest(&RealFiles, dir.path()).unwrap(), None, "none of them is the last any more");
+        let third = next();
+        assert!(third.ends_with("000003.jsonl"), "{third:?}");
+        std::fs::rename(&third, third.with_extension("jsonl.damaged")).unwrap();
+        let fourth = next();
+        assert!(fourth.ends_with("000004.jsonl"), "{fourth:?}");
+        assert_eq!(runs(&RealFiles, dir.path()).unwrap()[0].id(), "000004");
+    }
+
+    #[test]
+    fn it_is_noted_how_a_run_ended_and_one_that_was_cut_off_has_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        for (ended, words) in [
+            (None, ", which has not come to an end"),
+            (Some(Ended::Interrupted), ", which was interrupted"),
+            (Some(Ended::Failed), ", which failed"),
+            (Some(Ended::Whole), " into containerd"),
+        ] {
+            let changes = run(dir.path(), "a-1");
+            changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
+            ended.into_iter().for_each(|ended| changes.end(ended).unwrap());
+            let run = runs(&RealFiles, dir.path()).unwrap().remove(0);
+            assert!(run.words().ends_with(words), "{}", run.words());
+            assert_eq!(run.targets[0].made, 2);
+            // What is left of it keeps how it ended.
+            let left = [made(&target, vec![change("a:1")])];
+            leave(&RealFiles, dir.path(), &run.file, (&left, jiff::Timestamp::UNIX_EPOCH)).unwrap();
+            let again = runs(&RealFiles, dir.path()).unwrap().remove(0);
+            assert_eq!((again.words(), again.targets[0].made), (run.words(), 1));
+        }
     }
 
     #[test]
@@ -279,14 +362,23 @@ mod tests {
     fn files_of_the_node_are_noted_beside_names_with_all_that_was_in_them() {
         let dir = tempfile::tempdir().unwrap();
         let (changes, target) = (run(dir.path(), "a-1"), "containers-storage:/x".parse().unwrap());
-        let text = r#"{"path":"/etc/containers/storage.conf","diff":["+b"],"before":"a\n","after":"a\nb\n"}"#;
-        let file: FileChange = serde_json::from_str(text).unwrap();
+        let path = dir.path().join("storage.conf");
+        std::fs::write(&path, "a\nb\n").unwrap();
+        let text = serde_json::json!({ "path": path, "diff": ["+b"], "before": "a\n", "after": "a\nb\n" });
+        let file: FileChange = serde_json::from_value(text).unwrap();
         changes.note(&target, [Noted::File(file.clone()), named("a:1")]).unwrap();
         let text = std::fs::read_to_string(changes.file().unwrap()).unwrap();
         let (_, all) = parse(&text).unwrap();
         assert_eq!(all, [Made { changes: vec![change("a:1")], files: vec![file], ..Made::of(target) }]);
         let noted = &runs(&RealFiles, dir.path()).unwrap()[0].targets[0];
-        assert_eq!((noted.made, noted.files[0].as_path()), (1, Path::new("/etc/containers/storage.conf")));
+        assert_eq!((noted.made, noted.files[0].as_path()), (1, path.as_path()));
+        std::fs::write(&path, "a\n").unwrap();
+        let noted = &runs(&RealFiles, dir.path()).unwrap()[0].targets[0];
+        assert_eq!(
+            (noted.made, noted.files.len()),
+            (1, 0),
+            "what is as it was before is no change to take back"
+        );
     }
 
     #[test]

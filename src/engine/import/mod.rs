@@ -46,7 +46,7 @@ use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::storage::change::{ConfMode, FileChange, NodeSpec};
 
-use changes::Changes;
+use changes::{Changes, Ended};
 use containerd::names::Change;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
@@ -197,7 +197,21 @@ async fn import_all(
         changes,
         seat: None,
     };
-    let plans = planned::all(&job, &images).await?;
+    let done = Box::pin(run(&job, &images)).await;
+    let (ended, changes) = (Ended::of(&done), Arc::clone(&job.changes));
+    // What it came to counts; a run whose end could not be noted is taken for one that was cut off.
+    let _ = blocking(move || changes.end(ended)).await;
+    let targets = done?;
+    job.meter.finish();
+    let document = job.bundle.document();
+    let (bundle, name) = (document.id, document.directory());
+    Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
+}
+
+/// Plans and writes, or says what would be written.
+async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetReport>> {
+    let spec = &job.spec;
+    let plans = planned::all(job, images).await?;
     for (target, plan) in spec.targets.iter().zip(&plans) {
         let there = images.iter().zip(&plan.images).filter(|(_, planned)| matches!(planned, Planned::Skip));
         there.for_each(|(image, _)| job.arrived.found(&target.to_string(), &image.name()));
@@ -206,11 +220,11 @@ async fn import_all(
         let mut previews = Vec::new();
         for (target, plan) in spec.targets.iter().zip(&plans) {
             let undo = spec.node.storage_conf == ConfMode::Undo;
-            let (files, general) = match undo || plan.brings_any(&spec) {
-                true => target::files(&job, target).await.map_err(unwritten)?,
+            let (files, general) = match undo || plan.brings_any(spec) {
+                true => target::files(job, target).await.map_err(unwritten)?,
                 false => (Vec::new(), Vec::new()),
             };
-            let mut preview = if undo { Written::default() } else { preview::preview(&images, plan) };
+            let mut preview = if undo { Written::default() } else { preview::preview(images, plan) };
             preview.files = files;
             preview.general.extend(general);
             previews.push(preview);
@@ -218,15 +232,11 @@ async fn import_all(
         previews
     } else {
         let plans = plans.into_iter().map(|plan| plan.images).collect();
-        let written = Box::pin(write(&job, &images, plans)).await;
-        written.map_err(|error| stopped(&job, &images, &error))?
+        let written = Box::pin(write(job, images, plans)).await;
+        written.map_err(|error| stopped(job, images, &error))?
     };
     let reports = spec.targets.iter().zip(written);
-    let targets = reports.map(|(target, written)| report(target, &images, written, !spec.dry_run)).collect();
-    job.meter.finish();
-    let document = job.bundle.document();
-    let (bundle, name) = (document.id, document.directory());
-    Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
+    Ok(reports.map(|(target, written)| report(target, images, written, spec)).collect())
 }
 
 /// Where the run notes what it changes; it is noted itself, unless it changes nothing for sure.
@@ -236,7 +246,7 @@ async fn begun(
     history: Option<&Path>,
     ctx: &JobCtx,
 ) -> Result<Arc<Changes>> {
-    let of = (spec.targets.clone(), spec.node.storage_conf == ConfMode::Undo);
+    let of = (spec.targets.clone(), &*spec.node);
     let changes = Arc::new(Changes::new(ctx, history, bundle.document().directory(), of));
     if !spec.dry_run {
         let changes = Arc::clone(&changes);
@@ -308,7 +318,7 @@ fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 
-fn report(target: &Target, images: &[ImageGraph], written: Written, wrote: bool) -> TargetReport {
+fn report(target: &Target, images: &[ImageGraph], written: Written, spec: &ImportSpec) -> TargetReport {
     let rows = images.iter().zip(written.outcomes).zip(written.notes);
     let rows = rows.map(|((image, outcome), notes)| ImageReport {
         reference: image.image.reference.clone(),
@@ -320,8 +330,8 @@ fn report(target: &Target, images: &[ImageGraph], written: Written, wrote: bool)
     let images: Vec<ImageReport> = rows.collect();
     let brought = |image: &ImageReport| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. });
     let mut facts = written.facts;
-    if wrote && images.iter().any(brought) {
-        facts.extend(target::lasting(target));
+    if !spec.dry_run && images.iter().any(brought) {
+        facts.extend(target::lasting(target, spec.node.root_apart().as_deref()));
     }
     TargetReport {
         target: target.clone(),

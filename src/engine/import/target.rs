@@ -125,10 +125,10 @@ pub(super) async fn files(job: &Job, target: &Target) -> Result<(Vec<FileChange>
     }
 }
 
-/// How what was added to a target is removed, where undo leaves it in place.
-pub(super) fn lasting(target: &Target) -> Option<String> {
+/// How what was added to a target is removed, where undo leaves it in place; of the node of a root directory, if any.
+pub(super) fn lasting(target: &Target, root: Option<&Path>) -> Option<String> {
     let way = match target {
-        Target::ContainersStorage(Some(dir)) => by_hand(dir),
+        Target::ContainersStorage(Some(dir)) => by_hand(root, dir),
         Target::Registry(registry) => {
             format!(
                 "skopeo delete docker://{}/REPOSITORY:TAG takes a name away, where the registry lets it",

@@ -2,12 +2,13 @@
 
 mod error;
 mod given;
+mod report;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{self, Made, NotedRun, NotedTarget, Unread};
+use super::changes::{self, Made, NotedRun};
 use super::containerd;
 use super::containerd::names::UndoReport;
 use super::containers_storage;
@@ -20,17 +21,19 @@ use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::given::check;
-use crate::engine::storage::change::{self, FilesUndone};
+use crate::engine::storage::change;
 
 pub use error::UndoError;
 pub(super) use error::by_hand;
+use report::numbered;
+pub use report::{Undone, UndoneReport};
 
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UndoSpec {
     /// What the run noted, by file or number, or the report of the import: what `airlift import --json` printed, or its
-    /// report alone. Without it, the last run, whatever became of it.
+    /// report alone. Without it, the last run that changed something.
     pub file: Option<PathBuf>,
     /// The directory of history, in which runs are noted.
     pub state: PathBuf,
@@ -38,153 +41,6 @@ pub struct UndoSpec {
     pub list: bool,
     /// Whether to say what would be taken back, and change nothing.
     pub dry_run: bool,
-}
-
-/// What was taken back, or would be.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UndoneReport {
-    /// Whether nothing was changed.
-    pub dry_run: bool,
-    /// The run that is taken back, where it is one that was noted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<NotedRun>,
-    /// One per target that had something to take back.
-    pub targets: Vec<Undone>,
-    /// The runs that can be taken back, the latest first, where a list was asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub runs: Vec<NotedRun>,
-    /// Those that cannot be read, likewise.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unread: Vec<Unread>,
-    /// The last run before this one that changed something.
-    #[serde(skip)]
-    pub before: Option<NotedRun>,
-}
-
-/// One target's part.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Undone {
-    /// The target.
-    pub target: Target,
-    /// What became of each name.
-    #[serde(flatten)]
-    pub names: UndoReport,
-    /// What became of files of the node.
-    pub files: FilesUndone,
-}
-
-impl UndoneReport {
-    /// What stays as it is, each with the reason.
-    pub fn kept(&self) -> impl Iterator<Item = &String> {
-        self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
-    }
-
-    /// How much stays as it is, as in `2 names and 1 file stay as they are`.
-    pub fn kept_words(&self) -> String {
-        let sum = |of: fn(&Undone) -> usize| self.targets.iter().map(of).sum::<usize>();
-        let (names, files) = (sum(|one| one.names.kept.len()), sum(|one| one.files.kept.len()));
-        let counted = [(names, "name"), (files, "file")].into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
-        let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
-        format!("{} {stay}", parts.join(" and "))
-    }
-
-    /// What of a list cannot be read, each with the reason.
-    pub fn unreadable(&self) -> impl Iterator<Item = String> {
-        let words = |run: &Unread| format!("{}: {}", run.file.display(), text::shown(&run.reason));
-        self.unread.iter().map(words)
-    }
-
-    /// How to go on where something stays as it is: it is noted still.
-    pub fn ways(&self) -> Vec<String> {
-        let Some(run) = self.run.as_ref().filter(|_| !self.dry_run && self.kept().next().is_some()) else {
-            return Vec::new();
-        };
-        let again = format!("it stays noted; {} tries again", run.undo_command());
-        let before = self.before.as_ref();
-        let before =
-            before.map(|run| format!("{} takes back the {}, before it", run.undo_command(), run.words()));
-        std::iter::once(again).chain(before).collect()
-    }
-
-    /// A line for each name.
-    pub fn lines(&self) -> Vec<String> {
-        let (removed, restored) =
-            if self.dry_run { ("would be removed", "would be as before") } else { ("removed", "as before") };
-        let mut lines = Vec::new();
-        let was = if self.dry_run { "would be as it was before" } else { "is as it was before" };
-        for Undone { target, names, files } in &self.targets {
-            lines.push(target.to_string());
-            lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
-            lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
-            lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
-            lines.extend(names.untouched.iter().map(|name| format!("  was not changed: {name}")));
-            lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
-            lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
-            lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
-            if !(files.restored.is_empty() && files.removed.is_empty()) {
-                lines.push(format!("  {}", stays(target)));
-            }
-        }
-        if !self.targets.is_empty() && self.targets.iter().all(Undone::is_idle) {
-            lines.push("nothing is left to take back".to_owned());
-        }
-        lines.extend(self.runs.iter().map(listed));
-        lines.extend(self.unread.iter().map(|run| format!("{}  cannot be read", run.id())));
-        lines
-    }
-}
-
-/// A run in a list.
-fn listed(run: &NotedRun) -> String {
-    let changed: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
-    let changed = if changed.is_empty() { "nothing to take back".to_owned() } else { changed.join(", ") };
-    let idle = run.begun.into.iter().filter(|target| run.targets.iter().all(|one| one.target != **target));
-    let idle: String = idle.map(|target| format!(" ({target})")).collect();
-    let begun = run.begun.begun.strftime("%F %R UTC");
-    format!("{}  {begun}  {}  {changed}{idle}", run.id(), run.begun.bundle)
-}
-
-/// What is not taken back with the files of a target.
-const fn stays(target: &Target) -> &'static str {
-    match target {
-        Target::K3s(_) => {
-            "what k3s or RKE2 imported from it stays in its containerd, unpinned from its next start on: the kubelet may \
-             remove it then"
-        }
-        _ => "the images stay in the directory; CRI-O reads storage.conf when it starts",
-    }
-}
-
-impl Undone {
-    /// What of it is left to take back: all of it, where it cannot be told apart.
-    fn left(&self, made: Made) -> Option<Made> {
-        let kept: Vec<&String> = self.names.kept.iter().chain(&self.files.kept).collect();
-        if kept.is_empty() {
-            return None;
-        }
-        let left = made.clone().left(&kept);
-        Some(if left.is_empty() { made } else { left })
-    }
-
-    /// Whether there was nothing to do, and nothing keeps it from being done.
-    const fn is_idle(&self) -> bool {
-        let files = &self.files;
-        self.names.is_idle() && files.restored.is_empty() && files.removed.is_empty() && files.kept.is_empty()
-    }
-}
-
-impl NotedTarget {
-    /// The target, how many names, and which files.
-    fn words(&self) -> String {
-        let names = self.made + self.changed;
-        let names = (names > 0).then(|| format!("names {names}"));
-        let files = self.files.iter().map(|file| file.display().to_string());
-        let all: Vec<String> = names.into_iter().chain(files).collect();
-        format!("{}: {}", self.target, all.join(", "))
-    }
 }
 
 /// Takes back what the report tells of, target by target.
@@ -202,20 +58,17 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     }
     let file = meant(&spec, &runs, ctx).await?;
     let run = runs.iter().find(|run| run.file == file).cloned();
-    if let Some(run) = &run {
-        let text = format!(
-            "{} {}",
-            if spec.dry_run { "would take back the" } else { "taking back the" },
-            run.words()
-        );
-        ctx.say(Event::Note { text });
-    }
     check(&file, "report of an import", "airlift undo --list lists those of this host")?;
     let (files, path) = (ctx.files.clone(), file.clone());
     let kept = blocking(move || given::read(&*files, &path)).await?;
     let (files, own) = (ctx.files.clone(), file.clone());
     if let Some(target) = kept.silent() {
         return Err(kept.refused(target, &runs, file).into());
+    }
+    kept.check(run.as_ref())?;
+    if let Some(run) = &run {
+        let begins = if spec.dry_run { "would take back the" } else { "taking back the" };
+        ctx.say(Event::Note { text: format!("{begins} {}", run.words()) });
     }
     let all = kept.made();
     let made = all.clone();
@@ -235,21 +88,35 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         return Err(UndoError::Nothing { path: file }.into());
     }
     if !spec.dry_run {
-        let (files, history) = (ctx.files.clone(), spec.state.clone());
-        blocking(move || changes::leave(&*files, &history, &file, &left)).await?;
+        let (files, history, now) = (ctx.files.clone(), spec.state.clone(), ctx.clock.now());
+        blocking(move || changes::leave(&*files, &history, &file, (&left, now))).await?;
     }
     let (runs, unread) = (Vec::new(), Vec::new());
     Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs, unread, before })
 }
 
-/// The file that is meant: the one that was given, or the last run's.
+/// The file that is meant: the one that was given, or that of the last run that changed something, with a word of those
+/// that are passed over.
 async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathBuf> {
     let (files, history) = (ctx.files.clone(), spec.state.clone());
-    let Some(file) = spec.file.clone() else {
-        readable(&spec.state, runs, ctx).await?;
-        return Ok(last(runs).ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })??);
+    if let Some(file) = spec.file.clone() {
+        return blocking(move || Ok(changes::named(&*files, &history, file))).await;
+    }
+    readable(&spec.state, runs, ctx).await?;
+    let last = runs.first().ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })?;
+    let Some(at) = runs.iter().position(NotedRun::changed_something) else {
+        return Err(UndoError::Idle { last: Box::new(last.clone()) }.into());
     };
-    blocking(move || Ok(changes::named(&*files, &history, file))).await
+    if at > 0 {
+        let after = if at == 1 { "the run after it left" } else { "the runs after it left" };
+        let text = format!(
+            "run {} is the last that changed something; {after} nothing to take back: {}",
+            runs[at].id(),
+            numbered(&runs[..at])
+        );
+        ctx.say(Event::Note { text });
+    }
+    Ok(runs[at].file.clone())
 }
 
 /// The last run before this one that changed something.
@@ -269,16 +136,6 @@ async fn readable(state: &Path, runs: &[NotedRun], ctx: &JobCtx) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-/// The file of the last run, an error where that left nothing to take back; nothing where there is no run.
-fn last(runs: &[NotedRun]) -> Option<std::result::Result<PathBuf, UndoError>> {
-    let (last, before) = runs.split_first()?;
-    if last.changed_something() {
-        return Some(Ok(last.file.clone()));
-    }
-    let before = before.iter().find(|run| run.changed_something()).cloned().map(Box::new);
-    Some(Err(UndoError::Idle { last: Box::new(last.clone()), before }))
 }
 
 /// Takes back what was done to one target.
@@ -304,8 +161,12 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
     };
     let (stay, archives) = later.part_archives(&target, archives);
     let own = ctx.files.clone();
+    let store = match &target {
+        Target::ContainersStorage(store) => store.clone(),
+        _ => None,
+    };
     let mut files = blocking(move || {
-        let mut undone = change::take_back(&*own, &files, !dry_run)?;
+        let mut undone = change::take_back(&*own, &files, store.as_deref(), !dry_run)?;
         let archives = k3s::undo::take_back(&*own, &archives, !dry_run)?;
         undone.removed.extend(archives.removed);
         undone.kept.extend(archives.kept);
@@ -313,14 +174,6 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
     })
     .await?;
     files.kept.extend(stay);
-    if let Target::ContainersStorage(Some(_)) = &target {
-        for kept in &mut files.kept {
-            let out = format!(
-                "; airlift import BUNDLE --into {target} --storage-conf undo takes the store alone out of it"
-            );
-            kept.push_str(&out);
-        }
-    }
     Ok(Undone { target, names, files })
 }
 
@@ -337,7 +190,10 @@ fn begun(made: &Made) -> String {
 mod tests {
     use super::given::parse;
     use super::*;
+    use std::sync::Arc;
+
     use crate::domain::digest::Digest;
+    use crate::engine::ctx::Recording;
 
     fn report(changes: &str) -> String {
         format!(
@@ -345,7 +201,7 @@ mod tests {
         )
     }
 
-    fn change(name: &str) -> String {
+    pub(super) fn change(name: &str) -> String {
         format!("{{\"name\":\"{name}\",\"digest\":\"{}\",\"was\":null}}", Digest::sha256(&[1; 32]))
     }
 
@@ -400,7 +256,7 @@ mod tests {
         UndoSpec { file, state: state.to_owned(), list: false, dry_run: false }
     }
 
-    fn note(state: &Path, number: u64, lines: &[String]) -> PathBuf {
+    pub(super) fn note(state: &Path, number: u64, lines: &[String]) -> PathBuf {
         let file = state.join(format!("imports/{number:06}.jsonl"));
         let begun = "{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\"into\":[]}";
         std::fs::create_dir_all(state.join("imports")).unwrap();
@@ -439,9 +295,76 @@ mod tests {
         }
         std::fs::write(&two, "b\n").unwrap();
         assert_eq!(undo(spec(&state, None), &ctx).await.unwrap().ways(), [""; 0]);
-        assert!(!last.exists());
+        let error = undo(spec(&state, Some("2".into())), &ctx).await.unwrap_err();
+        let wanted = ": the import of a-1 of 2026-01-01 00:00 UTC, which has not come to an end";
+        assert!(error.message().starts_with("that run was undone at 20"), "{error}");
+        assert!(error.message().ends_with(wanted), "{error}");
+        assert!(error.hints().iter().any(|hint| hint.contains("airlift undo --list")), "{:?}", error.hints());
         undo(spec(&state, None), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn runs_that_changed_nothing_are_passed_over_with_a_word_and_none_is_invented() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, said) = (dir.path().join("state"), Arc::new(Recording::default()));
+        let ctx = JobCtx::new(said.clone());
+        let first = dir.path().join("first");
+        note(&state, 1, &[changed(&first)]);
+        note(&state, 2, &["{\"ended\":\"failed\"}".to_owned()]);
+        note(&state, 3, &["{\"ended\":\"whole\"}".to_owned()]);
+        let dry = UndoSpec { dry_run: true, ..spec(&state, None) };
+        undo(dry, &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        let report = undo(spec(&state, None), &ctx).await.unwrap();
+        assert_eq!(report.run.unwrap().id(), "000001");
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+        let words = "run 000001 is the last that changed something; the runs after it left nothing to take back: 000003, \
+                     000002 (failed)";
+        let said = said.events();
+        let heard = |event: &&Event| matches!(event, Event::Note { text } if text == words);
+        assert_eq!(said.iter().filter(heard).count(), 2, "{said:?}");
+        let error = undo(spec(&state, None), &ctx).await.unwrap_err();
+        assert!(error.message().contains("no run that is noted left anything"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_change_somebody_else_took_back_is_passed_over_and_said_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let [first, second] = ["first", "second"].map(|name| dir.path().join(name));
+        note(&state, 1, &[changed(&first)]);
+        note(&state, 2, &[changed(&second)]);
+        std::fs::write(&second, "a\n").unwrap();
+        let error = undo(spec(&state, Some("2".into())), &ctx).await.unwrap_err();
+        assert!(error.message().contains("is gone already"), "{error}");
+        undo(spec(&state, None), &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn of_a_file_that_was_changed_since_the_store_alone_is_taken_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let conf = dir.path().join("storage.conf");
+        let entered = "[storage.options]\nadditionalimagestores = [\"/x\"]\n";
+        let line = serde_json::json!({ "target": "containers-storage:/x", "file": { "path": conf, "diff": [],
+            "before": "[storage.options]\nadditionalimagestores = []\n", "after": entered } });
+        note(&state, 1, &[line.to_string()]);
+        let later = "[storage.options]\nadditionalimagestores = [\"/x\", \"/y\"] # mine\n";
+        std::fs::write(&conf, later).unwrap();
+        for dry_run in [true, false] {
+            let report = undo(UndoSpec { dry_run, ..spec(&state, None) }, &ctx).await.unwrap();
+            assert_eq!(report.kept().count(), 0, "{:?}", report.lines());
+            let words = if dry_run { "would be taken out" } else { "is taken out" };
+            let wanted = format!("  the store alone {words}, as it was changed since: {}", conf.display());
+            assert!(report.lines().contains(&wanted), "{:?}", report.lines());
+            let left = std::fs::read_to_string(&conf).unwrap();
+            assert_eq!(left == later, dry_run, "{left}");
+        }
+        let left = std::fs::read_to_string(&conf).unwrap();
+        assert!(left.contains("[\"/y\"] # mine") && !left.contains("\"/x\""), "{left}");
+        assert!(undo(spec(&state, None), &ctx).await.is_err(), "nothing of it is left");
     }
 
     #[tokio::test]

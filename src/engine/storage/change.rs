@@ -1,5 +1,7 @@
 //! The files of a node that make it read an additional image store: planned as differences, written whole with a backup, taken back.
 
+mod back;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,8 @@ use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::media::mounts as mounted;
 use crate::engine::sign::store::rewrite;
+
+pub use back::{FilesUndone, take_back};
 
 /// Units that must not start before the store is mounted: CRI-O, and what wipes its storage after a crash.
 const UNITS: [&str; 2] = ["crio.service", "crio-wipe.service"];
@@ -78,6 +82,14 @@ pub struct NodeSpec {
 impl Default for NodeSpec {
     fn default() -> Self {
         Self { root: PathBuf::from("/"), storage_conf: ConfMode::default(), out: None }
+    }
+}
+
+impl NodeSpec {
+    /// The root directory in full, where it is not this host's.
+    pub fn root_apart(&self) -> Option<PathBuf> {
+        let absolute = || std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        (self.root != Path::new("/")).then(absolute)
     }
 }
 
@@ -211,54 +223,6 @@ pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
         rewrite(files, &change.path, after)?;
     }
     Ok(())
-}
-
-/// What became of changes that were taken back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FilesUndone {
-    /// Files that say what they did before.
-    pub restored: Vec<String>,
-    /// Files that were not there before and are gone.
-    pub removed: Vec<String>,
-    /// Files that stay as they are, each with the reason.
-    pub kept: Vec<String>,
-}
-
-/// Takes changes back, the last one first: each file gets its former bytes where nobody has changed it since. Without
-/// `write` it is only said what would be. Blocks.
-///
-/// # Errors
-/// As [`apply`].
-pub fn take_back(files: &dyn Files, changes: &[FileChange], write: bool) -> Result<FilesUndone> {
-    let mut undone = FilesUndone::default();
-    // In a dry run, what an earlier step of the loop would have left.
-    let mut left: Vec<(&Path, Option<&String>)> = Vec::new();
-    for change in changes.iter().rev() {
-        let path = change.path.display().to_string();
-        let found = read(files, &change.path)?;
-        let seen = left.iter().rfind(|(path, _)| *path == change.path);
-        let now = seen.map_or(found.as_ref(), |(_, left)| *left);
-        if now == change.before.as_ref() {
-            // It was only shown, or was taken back already.
-            continue;
-        }
-        if now != change.after.as_ref() {
-            undone.kept.push(format!("{path}: it was changed since"));
-            continue;
-        }
-        let (after, before) = (change.after.clone(), change.before.clone());
-        let list = if before.is_some() { &mut undone.restored } else { &mut undone.removed };
-        if !list.contains(&path) {
-            list.push(path);
-        }
-        if write {
-            apply(files, &[FileChange::new(change.path.clone(), after, before)])?;
-        } else {
-            left.push((&change.path, change.before.as_ref()));
-        }
-    }
-    Ok(undone)
 }
 
 /// Writes the same for the tools that configure nodes into a directory; the names of the files. Blocks.
@@ -604,14 +568,14 @@ mod tests {
         let kept: Vec<FileChange> = serde_json::from_str(&serde_json::to_string(&changes).unwrap()).unwrap();
         assert_eq!(kept, changes);
         let unit = below(&spec.root, Path::new(&drop_in_path("crio.service")));
-        let dry = take_back(&RealFiles, &kept, false).unwrap();
+        let dry = take_back(&RealFiles, &kept, None, false).unwrap();
         assert!(read(&unit).is_some(), "a dry run is dry");
         std::fs::write(&unit, "# mine\n").unwrap();
-        let undone = take_back(&RealFiles, &kept, true).unwrap();
+        let undone = take_back(&RealFiles, &kept, None, true).unwrap();
         assert_eq!(read(&below(&spec.root, Path::new(ETC))).as_deref(), Some(OCK));
         assert_eq!(read(&unit).as_deref(), Some("# mine\n"));
         assert_eq!((undone.kept.len(), undone.removed.len(), dry.kept.len()), (2, 1, 0), "{undone:?}");
-        let again = take_back(&RealFiles, &kept, true).unwrap();
+        let again = take_back(&RealFiles, &kept, None, true).unwrap();
         assert!(again.restored.is_empty() && again.removed.is_empty(), "{again:?}");
     }
 

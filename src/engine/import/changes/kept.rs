@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::noted::{self, Begun, Made, NotedRun, NotedTarget, Unread, parse, text};
+use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, open_named, read_whole};
@@ -66,6 +69,13 @@ pub(super) fn numbers(files: &dyn Files, directory: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// The number of the next run: above those of all files, also of those that were renamed since.
+pub(super) fn next(files: &dyn Files, directory: &Path) -> Result<u64> {
+    let entries = files.entries(directory, SEEN)?;
+    let number = |path: &str| path.split_once(SUFFIX)?.0.parse::<u64>().ok();
+    Ok(entries.iter().filter_map(|entry| number(&entry.path)).max().map_or(1, |last| last + 1))
+}
+
 /// What a run noted; nothing where that cannot be read. Blocks.
 pub(in crate::engine::import) fn read_run(files: &dyn Files, file: &Path) -> Option<(Begun, Vec<Made>)> {
     let bytes = read_whole(open_named(files, file).ok()?, MOST).ok()?;
@@ -94,7 +104,7 @@ pub(in crate::engine::import) fn unread(files: &dyn Files, history: &Path) -> Re
     Ok(all)
 }
 
-/// The runs that are noted, the latest first; what cannot be read is left out. Blocks.
+/// The runs that are noted, the latest first; what cannot be read is left out, and what was taken back. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -103,15 +113,26 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let mut runs = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
-        if let Some((begun, made)) = read_run(files, &file) {
-            let targets = made.into_iter().map(NotedTarget::from).collect();
+        if let Some((begun, made)) = read_run(files, &file).filter(|(begun, _)| begun.undone.is_none()) {
+            let targets =
+                made.into_iter().filter_map(|made| standing(files, made)).map(NotedTarget::from).collect();
             runs.push(NotedRun { file, begun, targets });
         }
     }
     Ok(runs)
 }
 
-/// The file of the newest run that came to note anything, whether it can be read or not. Blocks.
+/// What of it can still be taken back, as far as files of the node tell; nothing where that is nothing. Blocks.
+fn standing(files: &dyn Files, mut made: Made) -> Option<Made> {
+    let store = match &made.target {
+        Target::ContainersStorage(store) => store.clone(),
+        _ => None,
+    };
+    made.files.retain(|file| file.stands(files, store.as_deref()));
+    (!made.is_empty()).then_some(made)
+}
+
+/// The file of the newest run that came to note anything and was not taken back, whether it can be read or not. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -121,16 +142,17 @@ pub(in crate::engine::import) fn newest(files: &dyn Files, history: &Path) -> Re
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         let bytes = open_named(files, &file).ok().and_then(|open| read_whole(open, MOST).ok());
         // Its first line was cut off, and nothing was changed before that was whole.
-        let unbegun = bytes.is_some_and(|bytes| !bytes.contains(&b'\n'));
-        if !unbegun {
+        let unbegun = bytes.as_ref().is_some_and(|bytes| !bytes.contains(&b'\n'));
+        let read = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
+        if !unbegun && read.is_none_or(|(begun, _)| begun.undone.is_none()) {
             return Ok(Some(file));
         }
     }
     Ok(None)
 }
 
-/// Leaves of a run what could not be taken back, and forgets it where nothing is left; a file that lies elsewhere stays
-/// as it is. Blocks.
+/// Leaves of a run what could not be taken back, and where nothing is left, that it was, and when: its number stays its
+/// own. A file that lies elsewhere stays as it is. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -138,18 +160,16 @@ pub(in crate::engine::import) fn leave(
     files: &dyn Files,
     history: &Path,
     file: &Path,
-    left: &[Made],
+    (left, now): (&[Made], Timestamp),
 ) -> Result<()> {
     let real = |path: &Path| path.canonicalize().ok();
     let own = real(&directory_of(history));
     if own.is_none() || real(directory::above(file)) != own {
         return Ok(());
     }
+    let Some((mut begun, _)) = read_run(files, file) else { return Ok(()) };
     if left.is_empty() {
-        files.remove(file)?;
-        files.sync_dir(directory::above(file))?;
-    } else if let Some((begun, _)) = read_run(files, file) {
-        rewrite(files, file, &text(&begun, left))?;
+        begun.undone = Some(now);
     }
-    Ok(())
+    rewrite(files, file, &text(&begun, left))
 }

@@ -32,6 +32,64 @@ pub struct Begun {
     /// Whether it imported nothing, and took stores out of the files of the node.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub takes_out: bool,
+    /// The root directory of the node, where that is not this host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// How it ended; nothing where it was cut off, or is still at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// When all of it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) undone: Option<Timestamp>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// It came to its end.
+    Whole,
+    /// It was asked to stop.
+    Interrupted,
+    /// An error ended it.
+    Failed,
+}
+
+impl Begun {
+    /// How it ended, where it did not come to its end.
+    pub(in crate::engine::import) const fn end(&self) -> Option<&'static str> {
+        match self.ended {
+            Some(Ended::Whole) => None,
+            Some(Ended::Interrupted) => Some("was interrupted"),
+            Some(Ended::Failed) => Some("failed"),
+            None => Some("has not come to an end"),
+        }
+    }
+
+    /// When all of it was taken back, if it was.
+    pub(in crate::engine::import) const fn undone(&self) -> Option<Timestamp> {
+        self.undone
+    }
+
+    /// Which run it was: its bundle, time, targets and how it ended. `changed` are those that changed.
+    pub(in crate::engine::import) fn words(&self, changed: &[NotedTarget]) -> String {
+        let noted: Vec<&Target> = match self.into.is_empty() {
+            true => changed.iter().map(|one| &one.target).collect(),
+            false => self.into.iter().collect(),
+        };
+        let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
+        let into = if targets.is_empty() { String::new() } else { format!(" into {}", targets.join(", ")) };
+        let what = if self.takes_out { "--storage-conf undo with" } else { "import of" };
+        let end = self.end().map_or_else(String::new, |end| format!(", which {end}"));
+        format!("{what} {} of {}{into}{end}", self.bundle, self.begun.strftime("%F %R UTC"))
+    }
+}
+
+/// The last line of a run that came to an end.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Last {
+    pub(super) ended: Ended,
 }
 
 /// One more line: a change that is about to be made.
@@ -180,16 +238,9 @@ impl NotedRun {
         !self.targets.is_empty()
     }
 
-    /// Which run it was: its bundle, time and targets.
+    /// Which run it was: its bundle, time and targets, and how it ended.
     pub fn words(&self) -> String {
-        let Begun { begun, bundle, into, takes_out, .. } = &self.begun;
-        let noted: Vec<&Target> = match into.is_empty() {
-            true => self.targets.iter().map(|one| &one.target).collect(),
-            false => into.iter().collect(),
-        };
-        let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
-        let what = if *takes_out { "--storage-conf undo with" } else { "import of" };
-        format!("{what} {bundle} of {} into {}", begun.strftime("%F %R UTC"), targets.join(", "))
+        self.begun.words(&self.targets)
     }
 }
 
@@ -226,14 +277,20 @@ pub(in crate::engine::import) fn parse(text: &str) -> Option<(Begun, Vec<Made>)>
 pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
     let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let first = lines.next().ok_or("its first line has no end")?;
-    let begun: Begun = serde_json::from_str(first).map_err(|error| format!("its first line: {error}"))?;
+    let mut begun: Begun = serde_json::from_str(first).map_err(|error| format!("its first line: {error}"))?;
     if begun.format != FORMAT {
         return Err(format!("its format is {:?}, expected {FORMAT:?}", begun.format));
     }
     let mut all: Vec<Made> = Vec::new();
     for (at, line) in lines.enumerate() {
-        let line = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
-        let Line { target, noted } = line?;
+        let read = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
+        let Line { target, noted } = match (read, serde_json::from_str::<Last>(line)) {
+            (Err(_), Ok(Last { ended })) => {
+                begun.ended = Some(ended);
+                continue;
+            }
+            (read, _) => read?,
+        };
         let at = all.iter().position(|made| made.target == target).unwrap_or_else(|| {
             all.push(Made::of(target));
             all.len() - 1

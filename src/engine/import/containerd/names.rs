@@ -215,6 +215,8 @@ pub struct UndoReport {
     pub kept: Vec<String>,
     /// Names that are as they were: the run ended before it came to them, or they were taken back already.
     pub untouched: Vec<String>,
+    /// The same of names that are not there.
+    pub absent: Vec<String>,
 }
 
 impl UndoReport {
@@ -277,7 +279,8 @@ pub(super) async fn take_back(daemon: &Containerd, changes: &[Change], dry_run: 
     for change in changes.iter().rev() {
         let name = change.name.clone();
         match back(change, there.get(&name), &blobs) {
-            Back::Nothing => report.untouched.push(name),
+            Back::Nothing if there.contains_key(&name) => report.untouched.push(name),
+            Back::Nothing => report.absent.push(name),
             Back::Keep(reason) => report.kept.push(reason),
             Back::Remove => {
                 if !dry_run {

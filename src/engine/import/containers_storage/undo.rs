@@ -111,6 +111,14 @@ impl StoreChange {
         fate
     }
 
+    /// Its names, where nothing is to be done about them: those that are there, and those that are not.
+    fn untouched(&self, records: &Records, report: &mut UndoReport) {
+        let (there, absent): (Vec<String>, Vec<String>) =
+            self.names.iter().cloned().partition(|name| records.named(name).is_some());
+        report.untouched.extend(there);
+        report.absent.extend(absent);
+    }
+
     /// Its names, in words.
     fn words(&self) -> String {
         self.names.join(", ")
@@ -179,7 +187,7 @@ pub(in crate::engine::import) async fn take_back(
     for change in &changes {
         let fate = change.fate(&records, podman);
         if fate.is_idle() {
-            report.untouched.extend(change.names.iter().cloned());
+            change.untouched(&records, &mut report);
         } else if write && (fate.removed.is_some() || !fate.restored.is_empty()) {
             brought.push(change);
         } else {
@@ -244,7 +252,7 @@ async fn one(
     let records = blocking(move || own_records(&*files, &own)).await?;
     let fate = change.fate(&records, podman);
     if fate.is_idle() {
-        report.untouched.extend(change.names.iter().cloned());
+        change.untouched(&records, report);
         return Ok(());
     }
     report.kept.extend(fate.kept);

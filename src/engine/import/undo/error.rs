@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::domain::import::Target;
 use crate::domain::shell::shell_words;
 use crate::engine::error::{Explain, Kind};
 use crate::engine::import::changes::NotedRun;
+use crate::engine::storage::conf::below;
 
 /// Why nothing can be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +27,25 @@ pub enum UndoError {
         /// The directory of history.
         state: PathBuf,
     },
-    /// The last run changed nothing that can be taken back.
-    #[error("the last run is the {}, and it left nothing that undo takes back", last.words())]
+    /// No run changed anything that can be taken back.
+    #[error("no run that is noted left anything that undo takes back; the last is the {}", last.words())]
     Idle {
         /// The last run.
         last: Box<NotedRun>,
-        /// The last before it that did, if there is one.
-        before: Option<Box<NotedRun>>,
+    },
+    /// The run was taken back before.
+    #[error("that run was undone at {}: the {run}", at.strftime("%F %R UTC"))]
+    Undone {
+        /// Which.
+        run: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// What the run changed was taken back otherwise.
+    #[error("what the {run} changed is gone already: nothing is left to take back")]
+    Gone {
+        /// Which.
+        run: String,
     },
     /// What the last run noted cannot be read.
     #[error("what the last run noted in {} cannot be read", path.display())]
@@ -68,7 +83,10 @@ impl Explain for UndoError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Idle { last, before } => return idle(last, before.as_deref()),
+            Self::Idle { last } => return idle(last),
+            Self::Undone { .. } | Self::Gone { .. } => {
+                "nothing was changed; airlift undo --list names the runs that can be taken back"
+            }
             Self::NoReport { .. } => {
                 "give a file that airlift undo --list names, or what airlift import --json printed, kept in a file"
             }
@@ -80,7 +98,9 @@ impl Explain for UndoError {
                 let before = before.iter().map(|run| {
                     format!("the {}, before it, is taken back by: {}", run.words(), run.undo_command())
                 });
-                let gone = format!("once {} is moved away, the run before it is the last", path.display());
+                let path = path.display().to_string();
+                let renamed = shell_words(&["mv".to_owned(), path.clone(), format!("{path}.damaged")]);
+                let gone = format!("the run before it is the last, once this one is renamed: {renamed}");
                 let nothing = "nothing was changed".to_owned();
                 return std::iter::once(nothing).chain(before).chain([gone]).collect();
             }
@@ -107,10 +127,10 @@ impl Explain for UndoError {
 const COVERED: &str = "names in containerd, images in the node's own store, archives of k3s and RKE2 and files of the node \
                        can be taken back; registries, layouts, archives and additional stores keep what was added";
 
-/// Why there is nothing, and which run may be meant instead.
-fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
+/// Why there is nothing.
+fn idle(last: &NotedRun) -> Vec<String> {
     let stores = last.begun.into.iter().filter_map(|target| match target {
-        Target::ContainersStorage(Some(directory)) => Some(by_hand(directory)),
+        Target::ContainersStorage(Some(directory)) => Some(by_hand(last.begun.root.as_deref(), directory)),
         _ => None,
     });
     let mut hints: Vec<String> = match last.begun.takes_out {
@@ -118,15 +138,25 @@ fn idle(last: &NotedRun, before: Option<&NotedRun>) -> Vec<String> {
         false => std::iter::once(COVERED.to_owned()).chain(stores).collect(),
     };
     hints.push("nothing was changed".to_owned());
-    if let Some(run) = before {
-        let command = run.undo_command();
-        hints.push(format!("the one before that can be taken back is the {}: {command}", run.words()));
-    }
     hints
 }
 
-/// How images are taken out of an additional store by hand.
-pub(in crate::engine::import) fn by_hand(directory: &Path) -> String {
+/// How images are taken out of an additional store by hand, of the node of a root directory, if any.
+pub(in crate::engine::import) fn by_hand(root: Option<&Path>, directory: &Path) -> String {
+    let directory = root.map_or_else(|| directory.to_owned(), |root| below(root, directory));
     let root = shell_words(&["--root".to_owned(), directory.display().to_string()]);
     format!("where no container uses it, an image leaves that store with: podman {root} rmi NAME")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_for_the_store_of_another_root_names_the_store_below_it() {
+        let store = Path::new("/var/images");
+        assert!(by_hand(None, store).ends_with("podman --root /var/images rmi NAME"));
+        let words = by_hand(Some(Path::new("/srv/a node")), store);
+        assert!(words.ends_with("podman --root '/srv/a node/var/images' rmi NAME"), "{words}");
+    }
 }

@@ -8,7 +8,7 @@ use super::UndoError;
 use crate::domain::import::Target;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
-use crate::engine::import::changes::{self, Made, NotedRun};
+use crate::engine::import::changes::{self, Begun, Made, NotedRun};
 
 /// What is read of a report, or of what a run noted.
 #[derive(Deserialize)]
@@ -17,6 +17,9 @@ pub(super) struct Kept {
     /// The bundle, `name-serial`; of a report.
     #[serde(default)]
     name: Option<String>,
+    /// What the run was, where this is what it noted.
+    #[serde(skip)]
+    begun: Option<Begun>,
 }
 
 /// One target's part.
@@ -57,6 +60,20 @@ impl Kept {
         UndoError::Unreported { path, target, run }
     }
 
+    /// That it was not taken back before; with the run, as far as that can still be taken back.
+    ///
+    /// # Errors
+    /// [`UndoError::Undone`], [`UndoError::Gone`].
+    pub(super) fn check(&self, run: Option<&NotedRun>) -> std::result::Result<(), UndoError> {
+        let undone = self.begun.as_ref().and_then(|begun| Some((begun, begun.undone()?)));
+        if let Some((begun, at)) = undone {
+            return Err(UndoError::Undone { run: begun.words(&[]), at });
+        }
+        let gone =
+            |run: &&NotedRun| !run.changed_something() && self.targets.iter().any(|one| !one.made.is_empty());
+        run.filter(gone).map_or(Ok(()), |run| Err(UndoError::Gone { run: run.words() }))
+    }
+
     pub(super) fn made(self) -> Vec<Made> {
         self.targets.into_iter().map(|one| one.made).collect()
     }
@@ -81,9 +98,10 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
         Report(Kept),
     }
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    if let Some((_, targets)) = changes::parse(text) {
+    if let Some((begun, targets)) = changes::parse(text) {
         let alone = |made| KeptTarget { made, images: Vec::new() };
-        return Ok(Kept { targets: targets.into_iter().map(alone).collect(), name: None });
+        let targets = targets.into_iter().map(alone).collect();
+        return Ok(Kept { targets, name: None, begun: Some(begun) });
     }
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));

@@ -1,0 +1,216 @@
+//! What undo says: of each target what was taken back, or the runs that can be, in words and as a document.
+
+use serde::Serialize;
+
+use crate::domain::import::Target;
+use crate::domain::text;
+use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread};
+use crate::engine::import::containerd::names::UndoReport;
+use crate::engine::storage::change::FilesUndone;
+
+/// Runs that are named by number in a line, at most.
+const NUMBERED: usize = 12;
+
+/// What was taken back, or would be.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UndoneReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The run that is taken back, where it is one that was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<NotedRun>,
+    /// One per target that had something to take back.
+    pub targets: Vec<Undone>,
+    /// The runs that can be taken back, the latest first, where a list was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<NotedRun>,
+    /// Those that cannot be read, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+    /// The last run before this one that changed something.
+    #[serde(skip)]
+    pub before: Option<NotedRun>,
+}
+
+/// One target's part.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// The target.
+    pub target: Target,
+    /// What became of each name.
+    #[serde(flatten)]
+    pub names: UndoReport,
+    /// What became of files of the node.
+    pub files: FilesUndone,
+}
+
+impl UndoneReport {
+    /// What stays as it is, each with the reason.
+    pub fn kept(&self) -> impl Iterator<Item = &String> {
+        self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
+    }
+
+    /// How much stays as it is, as in `2 names and 1 file stay as they are`.
+    pub fn kept_words(&self) -> String {
+        let sum = |of: fn(&Undone) -> usize| self.targets.iter().map(of).sum::<usize>();
+        let (names, files) = (sum(|one| one.names.kept.len()), sum(|one| one.files.kept.len()));
+        let counted = [(names, "name"), (files, "file")].into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
+        let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
+        format!("{} {stay}", parts.join(" and "))
+    }
+
+    /// What of a list cannot be read, each with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = String> {
+        let words = |run: &Unread| format!("{}: {}", run.file.display(), text::shown(&run.reason));
+        self.unread.iter().map(words)
+    }
+
+    /// How to go on where something stays as it is: it is noted still.
+    pub fn ways(&self) -> Vec<String> {
+        let Some(run) = self.run.as_ref().filter(|_| !self.dry_run && self.kept().next().is_some()) else {
+            return Vec::new();
+        };
+        let again = format!("it stays noted; {} tries again", run.undo_command());
+        let before = self.before.as_ref();
+        let before =
+            before.map(|run| format!("{} takes back the {}, before it", run.undo_command(), run.words()));
+        std::iter::once(again).chain(before).collect()
+    }
+
+    /// A line for each name.
+    pub fn lines(&self) -> Vec<String> {
+        let (removed, restored) =
+            if self.dry_run { ("would be removed", "would be as before") } else { ("removed", "as before") };
+        let mut lines = Vec::new();
+        let was = if self.dry_run { "would be as it was before" } else { "is as it was before" };
+        let out =
+            if self.dry_run { "the store alone would be taken out" } else { "the store alone is taken out" };
+        let out = format!("{out}, as it was changed since");
+        for Undone { target, names, files } in &self.targets {
+            lines.push(target.to_string());
+            lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
+            lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
+            lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
+            lines.extend(names.untouched.iter().map(|name| format!("  was not changed: {name}")));
+            lines.extend(names.absent.iter().map(|name| format!("  is not there: {name}")));
+            lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
+            lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
+            lines.extend(files.taken_out.iter().map(|file| format!("  {out}: {file}")));
+            lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
+            if !files.is_idle() {
+                lines.push(format!("  {}", stays(target)));
+            }
+        }
+        if !self.targets.is_empty() && self.targets.iter().all(Undone::is_idle) {
+            lines.push("nothing is left to take back".to_owned());
+        }
+        lines.extend(listed(&self.runs));
+        lines.extend(self.unread.iter().map(|run| format!("{}  cannot be read", run.id())));
+        lines
+    }
+}
+
+/// Runs in a list: first those that can be taken back, then in a line the others, by number.
+fn listed(runs: &[NotedRun]) -> Vec<String> {
+    let (changed, idle): (Vec<&NotedRun>, Vec<&NotedRun>) =
+        runs.iter().partition(|run| run.changed_something());
+    let mut lines: Vec<String> = changed.into_iter().map(row).collect();
+    if !idle.is_empty() {
+        lines.push(format!("nothing to take back: {}", numbered(idle)));
+    }
+    lines
+}
+
+/// A run that changed something.
+fn row(run: &NotedRun) -> String {
+    let changed: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
+    let begun = run.begun.begun.strftime("%F %R UTC");
+    let end = run.begun.end().map_or_else(String::new, |end| format!("; it {end}"));
+    format!("{}  {begun}  {}  {}{end}", run.id(), run.begun.bundle, changed.join(", "))
+}
+
+/// Numbers of runs, each with how it ended, where it did not come to its end.
+pub(super) fn numbered<'a>(runs: impl IntoIterator<Item = &'a NotedRun>) -> String {
+    let mut words: Vec<String> = runs
+        .into_iter()
+        .map(|run| match run.begun.end() {
+            Some(end) => format!("{} ({end})", run.id()),
+            None => run.id(),
+        })
+        .collect();
+    let more = words.len().saturating_sub(NUMBERED);
+    words.truncate(NUMBERED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    words.into_iter().chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// What is not taken back with the files of a target.
+const fn stays(target: &Target) -> &'static str {
+    match target {
+        Target::K3s(_) => {
+            "what k3s or RKE2 imported from it stays in its containerd, unpinned from its next start on: the kubelet may \
+             remove it then"
+        }
+        _ => "the images stay in the directory; CRI-O reads storage.conf when it starts",
+    }
+}
+
+impl Undone {
+    /// What of it is left to take back: all of it, where it cannot be told apart.
+    pub(super) fn left(&self, made: Made) -> Option<Made> {
+        let kept: Vec<&String> = self.names.kept.iter().chain(&self.files.kept).collect();
+        if kept.is_empty() {
+            return None;
+        }
+        let left = made.clone().left(&kept);
+        Some(if left.is_empty() { made } else { left })
+    }
+
+    /// Whether there was nothing to do, and nothing keeps it from being done.
+    const fn is_idle(&self) -> bool {
+        self.names.is_idle() && self.files.is_idle() && self.files.kept.is_empty()
+    }
+}
+
+impl NotedTarget {
+    /// The target, how many names, and which files.
+    fn words(&self) -> String {
+        let names = self.made + self.changed;
+        let names = (names > 0).then(|| format!("names {names}"));
+        let files = self.files.iter().map(|file| file.display().to_string());
+        let all: Vec<String> = names.into_iter().chain(files).collect();
+        format!("{}: {}", self.target, all.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::ctx::JobCtx;
+    use crate::engine::import::undo::tests::{change, note};
+    use crate::engine::import::undo::{UndoSpec, undo};
+
+    #[tokio::test]
+    async fn a_list_has_first_what_can_be_taken_back_and_the_other_runs_by_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let change = format!("{{\"target\":\"containerd\",\"change\":{}}}", change("a:1"));
+        let ended = |how: &str| format!("{{\"ended\":\"{how}\"}}");
+        note(dir.path(), 1, &[ended("whole")]);
+        note(dir.path(), 2, &[change.clone(), ended("interrupted")]);
+        note(dir.path(), 3, &[change, ended("whole")]);
+        note(dir.path(), 4, &[ended("failed")]);
+        note(dir.path(), 5, &[]);
+        let spec = UndoSpec { file: None, state: dir.path().to_owned(), list: true, dry_run: false };
+        let lines = undo(spec, &JobCtx::silent()).await.unwrap().lines();
+        assert_eq!(
+            lines,
+            [
+                "000003  2026-01-01 00:00 UTC  a-1  containerd: names 1",
+                "000002  2026-01-01 00:00 UTC  a-1  containerd: names 1; it was interrupted",
+                "nothing to take back: 000005 (has not come to an end), 000004 (failed), 000001",
+            ]
+        );
+    }
+}
