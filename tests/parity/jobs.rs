@@ -168,6 +168,25 @@ fn verifications() -> Vec<JobSpec> {
         let verify = VerifySpec { deep: false, bytes: Bytes::AllButLayers, record: false, ..verify };
         JobSpec::Import(ImportJob { verify, import })
     };
+    let [one, all, below] = imports();
+    vec![
+        JobSpec::Verify(verify_of("/b-1")),
+        JobSpec::Verify(strict.clone()),
+        JobSpec::Verify(older),
+        job(SignerSpec::Key(places().key), false),
+        job(SignerSpec::Agent(None), true),
+        import(verify_of("/b-1"), one),
+        import(strict, all),
+        import(verify_of("/b-1"), below),
+        JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
+        JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
+        JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),
+        JobSpec::Demo(DemoSpec { keep: None, fast: false }),
+    ]
+}
+
+/// Into one target, into several with everything that can be asked for, and into a node below a directory.
+fn imports() -> [ImportSpec; 3] {
     let one = ImportSpec {
         targets: vec!["oci:/srv/i".parse().unwrap()],
         only: Vec::new(),
@@ -203,20 +222,7 @@ fn verifications() -> Vec<JobSpec> {
         }),
         ..one.clone()
     };
-    vec![
-        JobSpec::Verify(verify_of("/b-1")),
-        JobSpec::Verify(strict.clone()),
-        JobSpec::Verify(older),
-        job(SignerSpec::Key(places().key), false),
-        job(SignerSpec::Agent(None), true),
-        import(verify_of("/b-1"), one),
-        import(strict, all),
-        import(verify_of("/b-1"), below),
-        JobSpec::Inspect(InspectSpec { bundle: "/b-1".into() }),
-        JobSpec::Diff(DiffSpec { first: "a-1".into(), second: "-2".into() }),
-        JobSpec::Demo(DemoSpec { keep: Some("/d".into()), fast: true }),
-        JobSpec::Demo(DemoSpec { keep: None, fast: false }),
-    ]
+    [one, all, below]
 }
 
 fn keys() -> Vec<JobSpec> {

@@ -295,13 +295,16 @@ pub(super) fn warnings(model: &Model) -> Vec<String> {
     let import = &model.gap.import;
     let told = import.plan.iter().flat_map(|plan| plan.warnings.iter().cloned());
     let planned = import.planned().into_iter().flat_map(|plan| &plan.targets);
+    let noted = planned
+        .clone()
+        .flat_map(|target| target.notes.iter().map(move |note| format!("{}: {note}", target.target)));
     let room = planned.filter_map(|target| tight(target, model));
     let chosen = import.offered().into_iter().filter(|one| import.marked.contains(&one.target));
     let of_target = |one: Offered| {
         let target = one.target.to_string();
         one.warnings.into_iter().map(move |warning| format!("{target}: {warning}"))
     };
-    told.chain(room).chain(chosen.flat_map(of_target)).collect()
+    told.chain(room).chain(noted).chain(chosen.flat_map(of_target)).collect()
 }
 
 /// A file of the node that is changed, its diff a line each.
