@@ -9,7 +9,7 @@ use crate::steps;
 
 /// The command of the verification, as the workstation shows it.
 fn shown(console: &mut Console) -> String {
-    console.keys("y").wait("The same as a command");
+    console.keys("y").wait("The same as a command").settle();
     let screen = console.screen();
     console.keys("Esc");
     // It goes on behind a backslash, as in a shell.

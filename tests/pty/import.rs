@@ -196,7 +196,7 @@ fn an_additional_store_has_the_images_afterwards_and_podman_lists_each_as_read_o
     let mut console = journey.verified_with(&Setting { env: &variable, alone: true, ..Setting::new(&home) });
     aim(&mut console, &format!("containers-storage:{}", root.join("images").display()));
     import(&mut console, PLANNED_WITH_WARNING, DONE_WITH_WARNING);
-    console.wait("R/O true");
+    console.wait("each as read-only (R/O");
     console.keys("q");
     assert_eq!(console.end().exit_code(), 0);
     let mut listed = Command::new(podman);

@@ -19,6 +19,11 @@ fn the_second_ctrl_c_stops_a_pack_safely_and_leaves() {
     console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);
+    let said = console.screen();
+    for words in ["stopped at a safe point: pack bundle into", "this goes on from here: airlift pack --lock"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
     journey.goes_on();
 }
 
