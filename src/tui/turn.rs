@@ -76,7 +76,7 @@ impl Loop {
                     }
                 },
                 msg = told.recv() => msg,
-                drained = self.screen.drained(), if self.screen.is_behind() => {
+                drained = self.screen.drained(), if self.screen.is_behind() && !self.lost => {
                     self.lost |= drained.is_err();
                     None
                 }
@@ -101,6 +101,11 @@ impl Loop {
             self.stale = self.slow && !pressed && self.drawn.elapsed() < TICK;
             if !self.stale {
                 self.frame();
+            }
+            // A terminal that is gone is not always told by a signal: one that is not ours to be hung up with, above all.
+            if self.lost && listening {
+                listening = false;
+                self.take(Msg::Lost, env);
             }
         }
     }

@@ -17,7 +17,7 @@ struct Stalled {
 
 impl Stalled {
     fn start(root: &TempRoot) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -68,6 +68,16 @@ impl Drop for Stalled {
     }
 }
 
+/// Waits until it ended by itself, and gives its code.
+fn ended(child: &mut Child) -> Option<i32> {
+    let mut ended = None;
+    wait_until("it ended", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    ended.unwrap().code()
+}
+
 #[test]
 fn a_terminal_that_is_not_read_keeps_no_signal_from_ending_the_program() {
     let root = TempRoot::new();
@@ -75,12 +85,17 @@ fn a_terminal_that_is_not_read_keeps_no_signal_from_ending_the_program() {
     stalled.stall();
     let pid = Pid::from_child(&stalled.child);
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
-    let mut ended = None;
-    wait_until("it ended", || {
-        ended = stalled.child.try_wait().unwrap();
-        ended.is_some()
-    });
-    assert_eq!(ended.unwrap().code(), Some(130));
+    assert_eq!(ended(&mut stalled.child), Some(130));
+}
+
+#[test]
+fn a_terminal_that_goes_before_it_was_read_ends_the_program_without_a_signal() {
+    let root = TempRoot::new();
+    let mut stalled = Stalled::start(&root);
+    stalled.stall();
+    // It is no controlling terminal, so that nobody is hung up.
+    stalled.master = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    assert_eq!(ended(&mut stalled.child), Some(130));
 }
 
 #[test]
