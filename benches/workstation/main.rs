@@ -171,8 +171,8 @@ impl Bench {
         let Some(world) = World::start() else { return false };
         let references = self.images(&world);
         let mut times = Vec::new();
-        // Each onto an empty medium.
-        for _ in 0..self.of(2, 1) {
+        // Each onto an empty medium; several, as a registry on the same cores makes one unlike the other.
+        for _ in 0..self.of(6, 1) {
             let mut console = self.start(&world.root.join("home"));
             steps::pick(&mut console, &references);
             steps::verify(&mut console);

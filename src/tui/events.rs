@@ -3,6 +3,7 @@
 //! Where half a character came, crossterm's reader waits for the other half, and its stream shares the reader's lock with the
 //! thread that waits for it: each look of ours would find it taken, and give up the processor to every thread of a job.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -10,23 +11,20 @@ use crossterm::event::{Event, poll, read};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
-/// Events that are read ahead at most; the kernel keeps the rest.
-const AHEAD: usize = 1024;
-/// How long what was read along with an event is waited for. The thread says so at once that there is no more, but for the
-/// half of a character.
-const SETTLES: Duration = Duration::from_millis(5);
+/// What is read ahead at most, in events that came at once; the kernel keeps the rest.
+const AHEAD: usize = 64;
+/// Events that are handed on at once at most.
+const MOST: usize = 1024;
 
-/// What the thread says.
-enum Said {
-    Event(Event),
-    /// Nothing more came along with the events before.
-    Settled,
-}
+/// Events that came at once, and the error that ended the reading behind them.
+type Said = (VecDeque<Event>, Option<io::Error>);
 
 /// The events of the terminal, in their order.
 pub(super) struct Events {
-    said: Receiver<io::Result<Said>>,
-    settled: bool,
+    said: Receiver<Said>,
+    /// What came along with the events before.
+    along: VecDeque<Event>,
+    error: Option<io::Error>,
 }
 
 impl Events {
@@ -37,55 +35,50 @@ impl Events {
     pub(super) fn of_terminal() -> io::Result<Self> {
         let (say, said) = channel(AHEAD);
         std::thread::Builder::new().name("keys".to_owned()).spawn(move || hand_on(&say))?;
-        Ok(Self { said, settled: true })
+        Ok(Self::of(said))
+    }
+
+    fn of(said: Receiver<Said>) -> Self {
+        Self { said, along: VecDeque::new(), error: None }
     }
 
     /// The next one; nothing after an error. Nothing is lost where this is given up.
     pub(super) async fn next(&mut self) -> Option<io::Result<Event>> {
         loop {
-            match self.said.recv().await? {
-                Ok(Said::Event(event)) => {
-                    self.settled = false;
-                    return Some(Ok(event));
-                }
-                Ok(Said::Settled) => self.settled = true,
-                Err(error) => return Some(Err(error)),
+            if let Some(event) = self.along.pop_front() {
+                return Some(Ok(event));
             }
+            if let Some(error) = self.error.take() {
+                return Some(Err(error));
+            }
+            (self.along, self.error) = self.said.recv().await?;
         }
     }
 
     /// The next one, where it came along with the one before or comes within `gap`.
     pub(super) async fn along(&mut self, gap: Duration) -> Option<Option<io::Result<Event>>> {
-        if !self.settled {
-            match timeout(SETTLES, self.said.recv()).await {
-                Err(_) => self.settled = true,
-                Ok(None) => return Some(None),
-                Ok(Some(Ok(Said::Settled))) => self.settled = true,
-                Ok(Some(Ok(Said::Event(event)))) => return Some(Some(Ok(event))),
-                Ok(Some(Err(error))) => return Some(Some(Err(error))),
-            }
-        }
         timeout(gap, self.next()).await.ok()
     }
 }
 
-fn hand_on(to: &Sender<io::Result<Said>>) {
-    let mut said = read().map(Said::Event);
+/// Reads until there is no more for the moment, and hands that on at once: each time the other thread is woken, it may have
+/// to wait for the processor.
+fn hand_on(to: &Sender<Said>) {
     loop {
-        let last = said.is_err();
-        if to.blocking_send(said).is_err() || last {
+        let (mut events, mut error) = (VecDeque::new(), None);
+        let mut more = Ok(true);
+        while let Ok(true) = more {
+            match read() {
+                Ok(event) => events.push_back(event),
+                Err(failed) => error = Some(failed),
+            }
+            more = if error.is_none() && events.len() < MOST { poll(Duration::ZERO) } else { Ok(false) };
+        }
+        error = error.or(more.err());
+        let last = error.is_some();
+        if to.blocking_send((events, error)).is_err() || last {
             return;
         }
-        said = match poll(Duration::ZERO) {
-            Ok(true) => read().map(Said::Event),
-            Ok(false) => {
-                if to.blocking_send(Ok(Said::Settled)).is_err() {
-                    return;
-                }
-                read().map(Said::Event)
-            }
-            Err(error) => Err(error),
-        };
     }
 }
 
@@ -94,32 +87,32 @@ mod tests {
     use super::*;
 
     /// As if the thread had said this, and says no more or goes on.
-    fn said(all: Vec<io::Result<Said>>) -> (Sender<io::Result<Said>>, Events) {
+    fn said(all: Vec<Said>) -> (Sender<Said>, Events) {
         let (say, said) = channel(AHEAD);
         all.into_iter().for_each(|one| assert!(say.try_send(one).is_ok()));
-        (say, Events { said, settled: true })
+        (say, Events::of(said))
     }
 
     #[tokio::test]
     async fn what_was_read_at_once_is_told_from_what_came_later() {
         let [one, two, three] = [Event::FocusGained, Event::FocusLost, Event::Resize(1, 1)];
-        let all = [Said::Event(one.clone()), Said::Event(two.clone()), Said::Settled];
-        let (say, mut events) = said(all.map(Ok).into());
+        let (say, mut events) = said(vec![([one.clone(), two.clone()].into(), None)]);
         assert_eq!(events.next().await.unwrap().unwrap(), one);
         assert_eq!(events.along(Duration::ZERO).await.unwrap().unwrap().unwrap(), two);
         assert!(events.along(Duration::ZERO).await.is_none());
-        say.try_send(Ok(Said::Event(three.clone()))).ok().unwrap();
+        assert!(say.try_send(([three.clone()].into(), None)).is_ok());
         assert_eq!(events.next().await.unwrap().unwrap(), three);
     }
 
     #[tokio::test]
-    async fn the_other_half_of_a_character_is_not_waited_for_and_the_end_of_the_line_is_told() {
-        let (say, mut events) = said(vec![Ok(Said::Event(Event::FocusGained))]);
+    async fn nothing_is_waited_for_and_the_end_of_the_line_is_told_behind_what_came_before_it() {
+        let cut = || Some(io::ErrorKind::BrokenPipe.into());
+        let (say, mut events) = said(vec![([Event::FocusGained].into(), cut())]);
         assert_eq!(events.next().await.unwrap().unwrap(), Event::FocusGained);
+        let end = events.along(Duration::ZERO).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(end.kind(), io::ErrorKind::BrokenPipe);
         assert!(events.along(Duration::ZERO).await.is_none(), "the thread is held up and says nothing");
-        say.try_send(Err(io::ErrorKind::BrokenPipe.into())).ok().unwrap();
         drop(say);
-        assert_eq!(events.next().await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert!(events.next().await.is_none());
     }
 }
