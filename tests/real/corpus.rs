@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::rig::registry::{DockerRegistry, Options};
 use crate::rig::{TempRoot, need, need_env};
 
-const IMAGES: &[&str] = &[
+pub(crate) const IMAGES: &[&str] = &[
     "debian:12",
     "python:3.11",
     "nginx:1.22",
@@ -28,14 +28,14 @@ const MANIFEST_TYPES: &str = "Accept: application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// A signed bundle of some of the corpus, in a root of its own.
-struct Packed {
-    root: TempRoot,
-    bundle: PathBuf,
+pub(crate) struct Packed {
+    pub(crate) root: TempRoot,
+    pub(crate) bundle: PathBuf,
     document: Value,
 }
 
 impl Packed {
-    fn new(host: &str, images: &[&str], more: &[&str]) -> Self {
+    pub(crate) fn new(host: &str, images: &[&str], more: &[&str]) -> Self {
         let root = TempRoot::new();
         let key = root.join("key");
         root.airlift().args(["key", "generate", "--no-passphrase", "--key"]).arg(&key).assert().success();
@@ -52,7 +52,8 @@ impl Packed {
         Self { root, bundle, document }
     }
 
-    fn images(&self) -> Vec<(&str, &str, Vec<&str>)> {
+    /// Reference, digest and the digests of the platforms of each.
+    pub(crate) fn images(&self) -> Vec<(&str, &str, Vec<&str>)> {
         let images = self.document["images"].as_array().unwrap();
         images
             .iter()

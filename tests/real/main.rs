@@ -8,6 +8,8 @@ mod rig;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod corpus_import;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod distribution;
