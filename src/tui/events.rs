@@ -5,9 +5,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, poll, read};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
@@ -15,6 +17,9 @@ use tokio::time::timeout;
 const AHEAD: usize = 64;
 /// Events that are handed on at once at most.
 const MOST: usize = 1024;
+
+/// How long crossterm looks whether there is more: given no time at all, it does not look.
+const LOOK: Duration = Duration::from_micros(50);
 
 /// Events that came at once, and the error that ended the reading behind them.
 type Said = (VecDeque<Event>, Option<io::Error>);
@@ -61,25 +66,53 @@ impl Events {
     }
 }
 
-/// Reads until there is no more for the moment, and hands that on at once: each time the other thread is woken, it may have
+/// Reads what is there as often as something is, and hands it on at once: each time the other thread is woken, it may have
 /// to wait for the processor.
 fn hand_on(to: &Sender<Said>) {
     loop {
-        let (mut events, mut error) = (VecDeque::new(), None);
-        let mut more = Ok(true);
-        while let Ok(true) = more {
-            match read() {
-                Ok(event) => events.push_back(event),
-                Err(failed) => error = Some(failed),
-            }
-            more = if error.is_none() && events.len() < MOST { poll(Duration::ZERO) } else { Ok(false) };
-        }
-        error = error.or(more.err());
+        let mut events = VecDeque::new();
+        let error = gather(&mut events).err();
         let last = error.is_some();
-        if to.blocking_send((events, error)).is_err() || last {
+        let said = !events.is_empty() || last;
+        if said && to.blocking_send((events, error)).is_err() || last {
             return;
         }
     }
+}
+
+/// Adds what came at once, after waiting for it.
+fn gather(events: &mut VecDeque<Event>) -> io::Result<()> {
+    if !more()? {
+        wait()?;
+    }
+    while events.len() < MOST && more()? {
+        events.push_back(read()?);
+    }
+    Ok(())
+}
+
+/// Whether an event is there already.
+fn more() -> io::Result<bool> {
+    loop {
+        let began = Instant::now();
+        let more = poll(LOOK)?;
+        // Who was kept from the processor meanwhile has not looked either.
+        if more || began.elapsed() < 2 * LOOK {
+            return Ok(more);
+        }
+    }
+}
+
+/// Waits until the terminal says something. One that is gone is an error: crossterm would ask it again and again.
+fn wait() -> io::Result<()> {
+    let terminal = io::stdin();
+    let mut waited = [PollFd::new(&terminal, PollFlags::IN)];
+    match rustix::event::poll(&mut waited, None) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    if waited[0].revents().intersects(gone) { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -99,6 +99,15 @@ fn a_terminal_that_goes_before_it_was_read_ends_the_program_without_a_signal() {
 }
 
 #[test]
+fn a_terminal_that_goes_while_nothing_is_drawn_ends_the_program_too() {
+    let root = TempRoot::new();
+    let mut stalled = Stalled::start(&root);
+    stalled.read_until("? help");
+    stalled.master = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    assert_eq!(ended(&mut stalled.child), Some(130));
+}
+
+#[test]
 fn a_terminal_that_is_read_again_shows_what_was_done_meanwhile() {
     let root = TempRoot::new();
     let stalled = Stalled::start(&root);

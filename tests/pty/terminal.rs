@@ -137,6 +137,9 @@ fn text_that_is_pasted_without_marks_is_pasted_and_starts_nothing() {
         console.keys("n").wait("Add references");
         console.unmarked("ghcr.io/q/q:1.0\nghcr.io/q/r:2.0\n").wait("line 2 of 2");
         console.keys("Enter").wait("ghcr.io/q/q:1.0").wait("ghcr.io/q/r:2.0");
+        // More than is read at once.
+        let many: String = (0..90).map(|n| format!("quay.io/prometheus/node-exporter:v1.{n}.0\n")).collect();
+        console.unmarked(&many).wait("90 added");
         console.keys("q");
         assert_eq!(console.end().exit_code(), 0, "{term}");
     }
