@@ -54,7 +54,7 @@ impl App {
                 }
             }
             Found::Place(path, place) => self.looked_at(path, place),
-            Found::Interrupted(cuts) => self.model.interrupted = Some(cuts.clone()),
+            Found::Interrupted(cuts) => self.model.cuts_seen(cuts.clone()),
             Found::Bundles(_, offers) => {
                 if let Some(words) = self.model.offers_seen(offers.clone()) {
                     self.say(words);

@@ -36,6 +36,12 @@ const TWINS: &[(&str, Act, &str)] = &[
     ("or pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
     ("pack under another --name", Act::AssembleEdit, "on Assemble takes another name"),
     ("--anew, or D on the Start screen", Act::Forget, "on Start forgets it"),
+    ("--to as before goes on with that one", Act::Resume, "on Start goes on with that one"),
+    (
+        "--anew gives that one up and begins here",
+        Act::Forget,
+        "on Start gives that one up; this begins here then",
+    ),
     ("airlift media list shows the media", Act::MediaList, "on Media looks for the media"),
     ("airlift media list says", Act::MediaList, "on Media looks again and says"),
     ("airlift resolve REF… --lock FILE writes it", Act::Resolve, "on Verify writes it"),

@@ -1,6 +1,7 @@
 //! Packs that were cut off: found by their records and journals, and gone on with as if they had been planned here.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::assembly::ChosenKey;
 use super::effects::off;
@@ -59,10 +60,7 @@ impl Cut {
 
     /// The pack itself.
     pub const fn pack(&self) -> Option<&PackJob> {
-        match &self.job.spec {
-            JobSpec::Pack(job) => Some(job),
-            _ => None,
-        }
+        self.job.pack()
     }
 
     /// As in `Resume web-42`.
@@ -111,7 +109,7 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
     for job in found.jobs {
         let JobSpec::Pack(pack) = &job.spec else { continue };
         // A medium that is not plugged in has nothing to tell.
-        let there = find_interrupted(pack.to.clone(), ctx).await.unwrap_or_default();
+        let there = find_interrupted(pack.to.clone(), pack.state.clone(), ctx).await.unwrap_or_default();
         let own = |one: &Unfinished| one.resumable && one.name == pack.name;
         let left = match (there.into_iter().find(own), job.signed) {
             (Some(unfinished), _) => Left::Unfinished(unfinished),
@@ -132,6 +130,15 @@ async fn is_there(job: &InterruptedJob, pack: &PackJob, settings: &Settings, ctx
 }
 
 impl Model {
+    /// They were looked for. What another one of its name kept from being planned may be possible by now.
+    pub(super) fn cuts_seen(&mut self, cuts: Arc<Cuts>) {
+        let ids = |cuts: &Cuts| cuts.packs.iter().map(|cut| cut.job.id).collect::<Vec<_>>();
+        if self.interrupted.as_ref().is_some_and(|before| ids(before) != ids(&cuts)) {
+            self.assembly.plan.take_if(|plan| plan.outcome.is_err());
+        }
+        self.interrupted = Some(cuts);
+    }
+
     /// The record of a pack that was cut off and goes to the same place under the same name.
     pub fn cut_of(&self, job: &PackJob) -> Option<&Cut> {
         self.interrupted.as_ref()?.packs.iter().find(|cut| cut.job.is_of(&job.to, &job.name))

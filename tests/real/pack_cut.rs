@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use airlift::domain::digest::Digest;
 use airlift::domain::media_type::{self, Compression};
+use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::files::{EntryKind, Files, RealFiles};
 use airlift::engine::hash::sha256;
+use airlift::engine::jobs::onto;
+use airlift::engine::jobs::record::{self, Interrupted};
+use airlift::engine::registry::RegistryOptions;
+use airlift::engine::spec::{Images, PackJob, SignerSpec};
 use serde_json::{Value, json};
 
 use crate::rig::world::World;
@@ -74,6 +79,61 @@ fn r10_r13_an_interrupted_blob_in_parts_goes_on_in_the_middle_of_a_part_and_read
     let said =
         world.run([Path::new("import"), &bundle, Path::new("--into"), Path::new(&target)]).code(10).said();
     assert!(said.contains(wrong.file_name().unwrap().to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn a_series_that_was_cut_off_in_one_place_is_refused_in_another_until_it_is_given_up() {
+    let Some(world) = World::start() else { return };
+    push(&world, "app", 1, 5_000);
+    let (first, state) = (world.root.join("first"), world.root.join("home/.local/share/airlift/state"));
+    std::fs::create_dir(&first).unwrap();
+    let job = PackJob {
+        images: Images { references: vec![world.reference("team/app:1")], ..Images::default() },
+        lock: None,
+        to: first.clone(),
+        name: "site".to_owned(),
+        expires: None,
+        jobs: 1,
+        read_back: true,
+        tool: false,
+        max_file_size: None,
+        keep_going: false,
+        anew: false,
+        state: state.clone(),
+        signer: SignerSpec::Key(world.root.join("signing")),
+        registry: RegistryOptions::default(),
+        dry_run: false,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ctx = JobCtx::silent();
+    // As a run that was killed leaves it.
+    let carrier = runtime.block_on(onto::look(&job, &ctx)).unwrap();
+    drop(record::begin(&job, carrier, &ctx).unwrap());
+    let pack = |more: &[&str]| world.pack(&[&["HOST/team/app:1", "--name", "site"], more].concat());
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = pack(more).code(2).result();
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains(&format!("site was cut off in {}, on ", first.display())), "{message}");
+        let hints = refused["hints"].to_string();
+        assert!(hints.contains(first.to_str().unwrap()) && hints.contains("--anew"), "{hints}");
+    }
+    assert_eq!(std::fs::read_dir(world.medium()).unwrap().count(), 0, "nothing was written");
+    world.packed(&["HOST/team/app:1", "--name", "other"]);
+    assert_eq!(record::interrupted(&state, &ctx).jobs.len(), 1, "it can still be gone on with");
+    assert_eq!(pack(&["--anew"]).code(0).bundle(), world.medium().join("site-1"));
+    assert_eq!(record::interrupted(&state, &ctx), Interrupted::default(), "no offer of what was given up");
+    world
+        .run([
+            "pack",
+            "--no-tool",
+            "--name",
+            "site",
+            "--to",
+            first.to_str().unwrap(),
+            &world.reference("team/app:1"),
+        ])
+        .code(0);
+    assert!(first.join("site-2").is_dir());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use airlift::actions::Act;
 use airlift::domain::carrier::Carrier;
 use airlift::domain::media::Medium;
-use airlift::engine::error::Kind;
+use airlift::engine::error::{EngineError, Kind};
+use airlift::engine::jobs::onto::OntoError;
 use airlift::engine::media::MediaReport;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
@@ -370,6 +371,45 @@ fn a_pack_of_a_name_that_was_cut_off_elsewhere_says_so_and_begins_anew() {
     desk.keys("Right Enter");
     looked(&mut desk, Some(chosen()));
     assert!(packs(&mut desk)[0].anew, "and the command says it, too");
+}
+
+#[test]
+fn a_pack_of_a_name_that_was_cut_off_in_another_place_is_refused_with_both_ways_until_that_one_is_gone() {
+    let mut desk = planned();
+    let mut other = cut(pack());
+    let carrier = other.job.carrier.clone();
+    let JobSpec::Pack(job) = &mut other.job.spec else { panic!() };
+    job.name = "bundle".into();
+    let begun = job.to.clone();
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![other], damaged: Vec::new() }))));
+    let now = Carrier::of(POINT.into(), "/dev/sdc1".into(), Some(&chosen()));
+    let error = OntoError::Begun {
+        name: "bundle".into(),
+        begun,
+        before: Box::new(carrier),
+        to: POINT.into(),
+        now: Box::new(now),
+    };
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(EngineError::from(error).into())));
+    let screen = crate::rig::text(&desk.wait(10).frame(100, 30));
+    for words in [
+        "bundle was cut off in /media/op/AIRGAP, on KINGSTON",
+        "R on Start goes on with that one, in /media/op/AIRGAP",
+        "D on Start gives that one up; this begins here then",
+        "e takes another name",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    desk.effects.clear();
+    desk.keys("Enter Esc");
+    assert!(packs(&mut desk).is_empty());
+    // Once it is gone, what was refused for it is planned again.
+    desk.keys("0");
+    desk.tell(Msg::Found(Found::Interrupted(Arc::default()))).effects.clear();
+    desk.keys("4");
+    let planned = |effect: &Effect| matches!(effect, Effect::Start(Act::AssembleSpace, _));
+    assert!(desk.effects.iter().any(planned), "{:?}", desk.effects);
 }
 
 #[test]

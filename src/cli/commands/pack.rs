@@ -17,7 +17,8 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
-    is hashed, what is missing is fetched. Where --to lies on another medium by then, that is refused. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
+    is hashed, what is missing is fetched. Until it has, that name is refused on another medium and in another \
+    place, unless --anew gives up what was begun. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
     With --lock FILE the content and the platforms are those that `airlift resolve --lock FILE` wrote, and \
     anything else is refused; --platform narrows them further. What FILE does not list is resolved now and said. \
     FILE itself is only read."
@@ -49,7 +50,7 @@ pub struct Args {
     /// Pack what can be had, mark the bundle incomplete and exit 3
     #[arg(long)]
     keep_going: bool,
-    /// Begin anew although a pack of that name was cut off on another medium
+    /// Begin anew although a pack of that name was cut off on another medium or in another place, and give that one up
     #[arg(long)]
     anew: bool,
     /// Resolve and show what would be packed; write nothing

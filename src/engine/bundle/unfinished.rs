@@ -10,6 +10,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::files::Files;
 use crate::engine::journal;
+use crate::engine::state::{History, State};
 
 /// How much of something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +29,7 @@ pub struct Unfinished {
     pub path: PathBuf,
     /// Name of its series.
     pub name: String,
-    /// Its serial.
+    /// The serial that it goes on under: its own, or the next one where this host has signed that meanwhile.
     pub serial: u64,
     /// When its last run began.
     pub begun: jiff::Timestamp,
@@ -42,17 +43,17 @@ pub struct Unfinished {
     pub resumable: bool,
 }
 
-/// Bundles under a destination that were begun and not signed, by name, highest serial first. One that another run is
-/// packing at this moment is among them.
+/// Bundles under a destination that were begun and not signed, by name, highest serial first, as a pack that keeps its
+/// history in `state` goes on with them. One that another run is packing at this moment is among them.
 ///
 /// # Errors
 /// A file error: the destination cannot be listed.
-pub async fn find_interrupted(destination: PathBuf, ctx: &JobCtx) -> Result<Vec<Unfinished>> {
+pub async fn find_interrupted(destination: PathBuf, state: PathBuf, ctx: &JobCtx) -> Result<Vec<Unfinished>> {
     let files = ctx.files.clone();
-    blocking(move || find(&*files, &destination)).await
+    blocking(move || find(&*files, &destination, &State::new(files.clone(), state).read())).await
 }
 
-fn find(files: &dyn Files, destination: &Path) -> Result<Vec<Unfinished>> {
+fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<Unfinished>> {
     let mut unfinished = Vec::new();
     let mut newest = String::new();
     for (name, found) in workdir::find_all(files, destination, &|_| true)? {
@@ -62,11 +63,12 @@ fn find(files: &dyn Files, destination: &Path) -> Result<Vec<Unfinished>> {
         let Found::Unfinished(path, serial) = found else { continue };
         // Without a journal there is nothing to tell of it.
         let Some(told) = journal::read(files, &path) else { continue };
+        let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
         let share = |done: u64, total| Share { done: done.min(total), total };
         unfinished.push(Unfinished {
             path,
             name,
-            serial,
+            serial: serial.max(next),
             begun: told.header.begun,
             images: told.header.images,
             blobs: share(told.blobs, told.header.blobs),
@@ -116,7 +118,8 @@ mod tests {
     async fn packs_that_were_cut_off_are_told_with_how_far_they_came() {
         let to = tempfile::tempdir().unwrap();
         let (to, ctx) = (to.path(), JobCtx::silent());
-        assert_eq!(find_interrupted(to.to_owned(), &ctx).await.unwrap(), []);
+        let interrupted = || find_interrupted(to.to_owned(), to.join("no-state"), &ctx);
+        assert_eq!(interrupted().await.unwrap(), []);
         begin(to, "team-a-4", &[100, 200]);
         begin(to, "other-9", &[]);
         begin(to, "old-1", &[100]);
@@ -129,7 +132,7 @@ mod tests {
         begin(to, "-1", &[]);
         begin(to, "zero-01", &[]);
         std::fs::create_dir(to.join("photos")).unwrap();
-        let found = find_interrupted(to.to_owned(), &ctx).await.unwrap();
+        let found = interrupted().await.unwrap();
         let told: Vec<_> = found
             .iter()
             .map(|one| (&*one.name, one.serial, one.blobs.done, one.bytes.done, one.resumable))
@@ -146,8 +149,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_whose_serial_was_signed_meanwhile_is_told_by_the_one_it_goes_on_under() {
+        let (to, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ctx = JobCtx::silent();
+        for name in ["site-1", "other-1"] {
+            begin(to.path(), name, &[100]);
+        }
+        let history = State::new(ctx.files.clone(), state.path().to_owned());
+        for serial in 1..=2 {
+            let lease = history.lease("site", 0).unwrap();
+            assert_eq!(lease.serial(), serial);
+            lease.commit().unwrap();
+        }
+        let found = find_interrupted(to.path().to_owned(), state.path().to_owned(), &ctx).await.unwrap();
+        let told: Vec<_> = found.iter().map(|one| (&*one.name, one.serial, one.path.clone())).collect();
+        assert_eq!(told, [("other", 1, to.path().join("other-1")), ("site", 3, to.path().join("site-1"))]);
+    }
+
+    #[tokio::test]
     async fn a_destination_that_is_not_there_is_said() {
-        let error = find_interrupted("/nonexistent/medium".into(), &JobCtx::silent()).await.unwrap_err();
+        let error = find_interrupted("/nonexistent/medium".into(), "/none".into(), &JobCtx::silent())
+            .await
+            .unwrap_err();
         assert!(error.message().contains("/nonexistent/medium"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record;
+use super::record::{self, InterruptedJob};
 use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
@@ -26,6 +26,20 @@ pub enum OntoError {
         /// What it lies on.
         now: Box<Carrier>,
     },
+    /// A pack of that name was cut off in another place: a series goes on in one place at a time.
+    #[error("{name} was cut off in {}, on {before}, but {} is on {now}", begun.display(), to.display())]
+    Begun {
+        /// Of the series.
+        name: String,
+        /// Where it went.
+        begun: PathBuf,
+        /// What that lay on.
+        before: Box<Carrier>,
+        /// The destination.
+        to: PathBuf,
+        /// What it lies on.
+        now: Box<Carrier>,
+    },
     /// It was changed between the first look and the first byte.
     #[error("{} was on {before} a moment ago, and is on {now} now", to.display())]
     Changed {
@@ -40,10 +54,20 @@ pub enum OntoError {
 
 impl Explain for OntoError {
     fn kind(&self) -> Kind {
-        Kind::Medium
+        match self {
+            Self::Elsewhere { .. } | Self::Changed { .. } => Kind::Medium,
+            Self::Begun { .. } => Kind::Usage,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
+        if let Self::Begun { begun, .. } = self {
+            return vec![
+                format!("nothing was written; --to as before goes on with that one, in {}", begun.display()),
+                "--anew gives that one up and begins here".to_owned(),
+                "for another delivery, pack under another --name".to_owned(),
+            ];
+        }
         let mut hints = vec!["nothing was written; mount that medium there again, and it goes on".to_owned()];
         if let Self::Elsewhere { .. } = self {
             hints.push("where the other one is gone for good: --anew, or D on the Start screen".to_owned());
@@ -52,25 +76,21 @@ impl Explain for OntoError {
     }
 }
 
-/// What the destination lies on. A pack that was cut off on something else is not begun anew unless that is wanted.
+/// What the destination lies on. A pack that was cut off on something else, or in another place, is not begun anew
+/// unless that is wanted.
 ///
 /// # Errors
-/// [`OntoError::Elsewhere`]; the destination cannot be asked.
+/// [`OntoError::Elsewhere`], [`OntoError::Begun`]; the destination cannot be asked.
 pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
     let now = carrier(&job.to, ctx).await?;
     let (own, context) = (job.clone(), ctx.clone());
     let earlier = blocking(move || Ok(record::earlier(&own, &context))).await?;
-    let other = earlier.iter().find(|old| !now.is_still(&old.carrier));
-    if let Some(other) = other.filter(|_| !job.anew) {
-        return Err(OntoError::Elsewhere {
-            name: job.name.clone(),
-            to: job.to.clone(),
-            before: Box::new(other.carrier.clone()),
-            now: Box::new(now),
-        }
-        .into());
+    let own = std::path::absolute(&job.to).unwrap_or_else(|_| job.to.clone());
+    let here = earlier.iter().find(|old| old.is_at(&own, &now));
+    if let Some(other) = earlier.first().filter(|_| here.is_none() && !job.anew) {
+        return Err(refused(job, other, (&own, now)).into());
     }
-    if let Some(old) = earlier.iter().find(|old| old.bundle.is_none()) {
+    if let Some(old) = here.filter(|old| old.bundle.is_none()) {
         let (name, to) = (&job.name, job.to.display());
         let text = match old.signed {
             Some(serial) => format!(
@@ -82,6 +102,18 @@ pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
         ctx.say(Event::Note { text });
     }
     Ok(now)
+}
+
+/// Why a pack does not begin while that other one of its name is not done with.
+fn refused(job: &PackJob, other: &InterruptedJob, (to, now): (&Path, Carrier)) -> OntoError {
+    let (name, before) = (job.name.clone(), Box::new(other.carrier.clone()));
+    match other.pack() {
+        Some(own) if own.to != to => {
+            let begun = own.to.clone();
+            OntoError::Begun { name, begun, before, to: job.to.clone(), now: Box::new(now) }
+        }
+        _ => OntoError::Elsewhere { name, to: job.to.clone(), before, now: Box::new(now) },
+    }
 }
 
 /// Refuses a destination that lies on something else by now.
@@ -162,6 +194,38 @@ mod tests {
         let changed = still(to.path(), &stick, &ctx).await.unwrap_err();
         assert!(changed.message().contains("a moment ago"), "{changed}");
         still(to.path(), &here, &ctx).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_series_that_was_cut_off_in_one_place_is_begun_in_another_only_where_that_is_wanted() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let places = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [first, second] = places.each_ref().map(|place| job(state.path(), place.path()));
+        let here = look(&first, &ctx).await.unwrap();
+        drop(record::begin(&first, here.clone(), &ctx).unwrap());
+        let error = look(&second, &ctx).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        let (begun, hints) = (first.to.display().to_string(), error.hints().join("\n"));
+        assert!(error.message().contains(&format!("site was cut off in {begun}, on ")), "{error}");
+        assert!(hints.contains(&format!("goes on with that one, in {begun}")), "{hints}");
+        assert!(hints.contains("--anew gives that one up and begins here"), "{hints}");
+        // Where the first one is gone on with, nothing is in the way; by another way to the same place, neither.
+        let link = state.path().join("link");
+        std::os::unix::fs::symlink(&first.to, &link).unwrap();
+        for to in [&first.to, &link] {
+            look(&PackJob { to: to.clone(), ..first.clone() }, &ctx).await.unwrap();
+        }
+        // What begins anew elsewhere takes its place: the series has one unfinished bundle to be offered.
+        let anew = PackJob { anew: true, ..second.clone() };
+        let there = look(&anew, &ctx).await.unwrap();
+        drop(record::begin(&anew, there, &ctx).unwrap());
+        let left: Vec<_> = record::interrupted(state.path(), &ctx).jobs;
+        assert_eq!(
+            left.iter().filter_map(|job| job.pack()).map(|job| &job.to).collect::<Vec<_>>(),
+            [&second.to]
+        );
+        look(&second, &ctx).await.unwrap();
+        assert!(look(&first, &ctx).await.is_err());
     }
 
     #[tokio::test]

@@ -85,8 +85,9 @@ impl Recorded {
     }
 }
 
-/// Records a pack onto what carries its destination, in place of what is left of earlier ones to the same place. Nothing where it could not be started
-/// again: a list that came through a pipe is gone. Blocks.
+/// Records a pack onto what carries its destination, in place of what is left of earlier ones to the same place, and
+/// of those to other places where it begins anew. Nothing where it could not be started again: a list that came
+/// through a pipe is gone. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -97,11 +98,14 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     }
     let directory = job.state.join(DIRECTORY);
     directory::create(&*ctx.files, &directory)?;
-    for old in earlier(job, ctx) {
-        forget(&job.state, old.id, ctx)?;
-    }
+    let anew = job.anew;
     // Where it is gone on with, that is asked again.
     let job = PackJob { anew: false, ..absolute(job.clone()) };
+    for old in earlier(&job, ctx) {
+        if anew || old.is_of(&job.to, &job.name) || old.is_at(&job.to, &carrier) {
+            forget(&job.state, old.id, ctx)?;
+        }
+    }
     let path = directory.join(format!("{}{SUFFIX}", Uuid::now_v7()));
     let started = ctx.clock.now();
     let pid = std::process::id();
@@ -109,18 +113,36 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     Ok(Some(Recorded { file: write(&directory, &path, &record)?, path }))
 }
 
-/// Packs to the same directory under the same name that were cut off. Blocks.
+/// Packs under the same name that were cut off, wherever they went. Blocks.
 pub fn earlier(job: &PackJob, ctx: &JobCtx) -> Vec<InterruptedJob> {
-    let job = absolute(job.clone());
     let mut jobs = interrupted(&job.state, ctx).jobs;
-    jobs.retain(|old| old.is_of(&job.to, &job.name));
+    jobs.retain(|old| old.pack().is_some_and(|own| own.name == job.name));
     jobs
 }
 
 impl InterruptedJob {
+    /// The pack itself.
+    pub const fn pack(&self) -> Option<&PackJob> {
+        match &self.spec {
+            JobSpec::Pack(job) => Some(job),
+            _ => None,
+        }
+    }
+
     /// Whether it goes to this directory, given without links to the one one stands in, under this name.
     pub fn is_of(&self, to: &Path, name: &str) -> bool {
-        matches!(&self.spec, JobSpec::Pack(own) if (own.to.as_path(), own.name.as_str()) == (to, name))
+        self.pack().is_some_and(|own| (own.to.as_path(), own.name.as_str()) == (to, name))
+    }
+
+    /// Whether it goes to this directory, which lies on `now`: on the same medium at the same place of it, wherever
+    /// that is mounted.
+    pub fn is_at(&self, to: &Path, now: &Carrier) -> bool {
+        let there = |to: &Path, carrier: &Carrier| {
+            let to = to.canonicalize().unwrap_or_else(|_| to.to_owned());
+            to.strip_prefix(&carrier.mount_point).map(Path::to_owned).unwrap_or(to)
+        };
+        let is_there = |own: &PackJob| own.to == to || there(&own.to, &self.carrier) == there(to, now);
+        now.is_still(&self.carrier) && self.pack().is_some_and(is_there)
     }
 }
 
@@ -171,6 +193,16 @@ pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
 
 /// Nothing where its process runs or has just removed it.
 fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
+    let Some(file) = opened(path)? else { return Ok(None) };
+    match file.try_lock_shared() {
+        Ok(()) => parsed(file).map(Some),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error.to_string()),
+    }
+}
+
+/// Nothing where it is gone.
+fn opened(path: &Path) -> std::result::Result<Option<File>, String> {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
         Ok(file) => File::from(file),
@@ -180,11 +212,10 @@ fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
     if !file.metadata().is_ok_and(|meta| meta.is_file()) {
         return Err("it is no regular file".to_owned());
     }
-    match file.try_lock_shared() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error.to_string()),
-    }
+    Ok(Some(file))
+}
+
+fn parsed(file: File) -> std::result::Result<Record, String> {
     let mut bytes = Vec::new();
     file.take(MAX_RECORD + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MAX_RECORD {
@@ -194,7 +225,7 @@ fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
     if record.format != FORMAT {
         return Err(format!("format is {:?}, this version reads {FORMAT:?}", record.format));
     }
-    Ok(Some(record))
+    Ok(record)
 }
 
 /// The unfinished bundle that a pack goes on with, and the highest serial of its name that is signed there.

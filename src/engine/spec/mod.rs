@@ -129,7 +129,7 @@ pub struct PackJob {
     pub max_file_size: Option<u64>,
     /// Whether to go on without what cannot be had.
     pub keep_going: bool,
-    /// Whether to begin anew although a pack of that name was cut off on another medium.
+    /// Whether to begin anew although a pack of that name was cut off on another medium or in another place.
     pub anew: bool,
     /// Where serials, and what is under way, are remembered.
     pub state: PathBuf,
