@@ -84,6 +84,22 @@ fn fetched(ran: &Ran) -> u64 {
 }
 
 #[test]
+fn the_end_of_the_key_that_signed_is_told_as_the_readme_of_the_bundle_says() {
+    let Some((world, _)) = world() else { return };
+    let packed = world.pack(&["HOST/team/app:1"]).code(0);
+    let report = packed.report();
+    let fingerprint = report["bundle"]["signedBy"].as_str().unwrap();
+    let ends = &fingerprint[fingerprint.len() - 8..];
+    assert_eq!(report["bundle"]["keyEndsIn"], json!(ends));
+    let readme = std::fs::read_to_string(packed.bundle().join("airlift/README.txt")).unwrap();
+    assert!(readme.contains("\"key ends in\" on the packer's report"), "{readme}");
+    let mut again = world.command();
+    again.args(["pack", "--no-tool", "--to"]).arg(world.medium()).arg(world.reference("team/app:1"));
+    let said = Ran::of(again).code(0).said();
+    assert!(said.contains(&format!("key ends in  {ends}")), "{said}");
+}
+
+#[test]
 fn r03_two_digests_of_one_repository_are_both_in_the_bundle() {
     let Some(world) = World::start() else { return };
     let digests = world.push(|layout, host| {

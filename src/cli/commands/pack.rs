@@ -8,6 +8,7 @@ use crate::cli::printer::Printer;
 use crate::domain::bundle::directory;
 use crate::domain::expiry::Expiry;
 use crate::domain::job::Places;
+use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::domain::text;
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::spec::{JobSpec, PackJob};
@@ -123,6 +124,7 @@ pub(super) fn show(report: &PackReport, out: &Printer) {
         None => "not read back: what the medium really kept is not known".to_owned(),
     });
     out.note(format!("signed by {}", bundle.signed_by));
+    out.note(format!("{KEY_ENDS_IN}  {}", ends_in(&bundle.signed_by)));
     out.note(format!("document  {}", bundle.document));
     out.note(format!("on the other side: airlift verify {}", bundle.path.display()));
     out.line(bundle.path.display().to_string());

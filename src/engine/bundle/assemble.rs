@@ -96,6 +96,8 @@ pub struct AssembleReport {
     pub read_back: Option<ReadBack>,
     /// Fingerprint of the key that signed.
     pub signed_by: String,
+    /// How that ends: what the other side is asked for before it trusts the key.
+    pub key_ends_in: String,
     /// Its id: the name of its signature file.
     pub key_id: String,
     /// When it expires.

@@ -14,6 +14,7 @@ use super::{graph, repeat, sums};
 use crate::domain::bundle::{self, Binary, Blob, BundleManifest, File, MANIFEST, SUMS, Tool, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Event, Phase};
+use crate::domain::sheet::fingerprint_end;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -193,6 +194,7 @@ pub(super) async fn finish(
         kept_bytes: sources.kept.load(Relaxed),
         copied_bytes: sources.copied.load(Relaxed),
         read_back: committed.read_back,
+        key_ends_in: fingerprint_end(&signed.fingerprint).to_owned(),
         signed_by: signed.fingerprint,
         key_id: signed.key_id,
         expires: committed.document.expires,
