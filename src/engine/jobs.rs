@@ -2,6 +2,7 @@
 
 pub mod onto;
 pub mod record;
+pub mod reports;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -78,6 +78,9 @@ impl Runner {
             Effect::Forget(id) => self.forget(id),
             Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
             Effect::Make(path) => self.make(path),
+            Effect::Save(path, text) if path.parent() == Some(&self.settings.paths.reports()) => {
+                self.writes.report(path, text, self.settings.paths.state());
+            }
             Effect::Save(path, text) => self.writes.over(path, text),
             Effect::Aside => self.writes.aside(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),

@@ -3,6 +3,7 @@
 //! A record is removed when its pack ends, well or not; it stays where the process dies, is told to stop, or
 //! loses its medium.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -181,6 +182,18 @@ pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
     found.jobs.sort_by_key(|job| std::cmp::Reverse((job.started, job.id)));
     found.damaged.sort();
     found
+}
+
+/// Names of the series whose pack is under way or was cut off, by the records below a directory of history. Blocks.
+pub fn series(state: &Path) -> BTreeSet<String> {
+    let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return BTreeSet::new() };
+    let records = entries
+        .flatten()
+        .take(MAX_RECORDS)
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(SUFFIX));
+    let read = |path: &Path| parsed(opened(path).ok()??).ok();
+    let specs = records.filter_map(|entry| Some(read(&entry.path())?.spec));
+    specs.filter_map(|spec| if let JobSpec::Pack(job) = spec { Some(job.name) } else { None }).collect()
 }
 
 /// Removes a record. Blocks.

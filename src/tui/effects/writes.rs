@@ -15,6 +15,7 @@ use crate::domain::reference::Reference;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Kind;
 use crate::engine::files::{FileResult, Files, Held};
+use crate::engine::jobs::reports;
 use crate::engine::lockfile;
 use crate::engine::store;
 use crate::failure::Failure;
@@ -27,6 +28,8 @@ const KEPT: u32 = 99;
 enum Write {
     /// A file is written, in the place of what is there.
     Over(PathBuf, String),
+    /// A report is kept in the place of what is there, and old ones beside it go, by the history in this directory.
+    Report(PathBuf, String, PathBuf),
     /// The kept list is written, which one workstation at a time may do.
     List(PathBuf, String),
     /// What the list is now is kept beside the next one.
@@ -59,6 +62,11 @@ impl Writes {
     /// A file is to be written, in the place of what is there.
     pub(super) fn over(&self, path: PathBuf, text: String) {
         let _ = self.0.send(Write::Over(path, text));
+    }
+
+    /// A report is to be kept, in the place of what is there; old ones beside it go, by the history in `state`.
+    pub(super) fn report(&self, path: PathBuf, text: String, state: PathBuf) {
+        let _ = self.0.send(Write::Report(path, text, state));
     }
 
     /// The kept list is to be written.
@@ -118,11 +126,24 @@ impl Writer {
             match write {
                 Write::Done(done) => drop(done.send(self.lost.clone())),
                 Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
+                Write::Report(path, text, state) => self.keep(&path, &text, &state).await,
                 Write::List(path, text) => self.write_list(&path, &text).await,
                 Write::Aside => self.beside = true,
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
+        }
+    }
+
+    /// Writes a report; with each that is added, old ones go. That they could not is no reason to bother anybody.
+    async fn keep(&mut self, path: &Path, text: &str, state: &Path) {
+        self.write(path, text, store::write_over).await;
+        let Some(directory) = path.parent().filter(|_| !self.lost.contains_key(path)) else { return };
+        let ctx = JobCtx { files: Arc::clone(&self.files), ..JobCtx::silent() };
+        match reports::prune(directory.to_owned(), state, &ctx).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!("{removed} old reports in {} were removed", directory.display()),
+            Err(error) => tracing::warn!("old reports in {} stay: {}", directory.display(), error.message()),
         }
     }
 
@@ -423,6 +444,23 @@ mod tests {
         assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(lost, _))) if lost == path));
         assert!(writes.all().await.is_empty());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "damaged");
+    }
+
+    #[tokio::test]
+    async fn with_each_report_that_is_added_old_ones_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, _told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let long_ago = SystemTime::now() - std::time::Duration::from_secs(100 * 86_400);
+        for number in 0..150 {
+            let path = dir.path().join(format!("site-{number}-0123abcd-packed.txt"));
+            std::fs::File::create(path).unwrap().set_modified(long_ago).unwrap();
+        }
+        let path = dir.path().join("site-150-0123abcd-packed.txt");
+        writes.report(path.clone(), "new".to_owned(), dir.path().join("state"));
+        assert!(writes.all().await.is_empty());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "new");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 100);
     }
 
     #[tokio::test]
