@@ -61,7 +61,7 @@ pub struct Global {
     /// The workstation draws in ASCII alone
     #[arg(long)]
     pub ascii: bool,
-    /// Log to stderr; twice for debug, three times for trace
+    /// Log to stderr, and name what is only counted otherwise; twice for debug, three times for trace
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

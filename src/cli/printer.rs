@@ -19,6 +19,7 @@ const MESSAGE: usize = 4000;
 pub struct Printer {
     json: bool,
     quiet: bool,
+    verbose: bool,
     /// Columns of stdout when it is a terminal; tables are cut to it.
     columns: Option<usize>,
     color_err: bool,
@@ -52,6 +53,7 @@ impl Printer {
         Self {
             json: global.json,
             quiet: global.quiet,
+            verbose: global.verbose > 0,
             columns,
             color_err: match global.color {
                 Color::Always => true,
@@ -71,6 +73,11 @@ impl Printer {
     /// Whether progress and notes are unwanted.
     pub const fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether what is only counted otherwise is to be named.
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// The place for progress bars, where there is one.

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use crate::cli::args::{RegistryArgs, SelectArgs};
 use crate::cli::printer::{Align, Printer};
 use crate::domain::job::Places;
-use crate::domain::lint::Severity;
+use crate::domain::lint::{Finding, Severity};
 use crate::domain::lock::Change;
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::engine::resolve::{Moved, ResolveReport};
 use crate::engine::spec::{JobSpec, ResolveJob};
 use crate::failure::Failure;
+
+/// Lesser findings that are named one by one without being asked for.
+const FEW: usize = 10;
 
 /// Pin references to digests, lint their names and sum up their size
 #[derive(Debug, clap::Args)]
@@ -115,20 +118,16 @@ fn row(image: &ImageView) -> Vec<String> {
     vec![reference, image.digest.to_string(), platforms, text::bytes(image.bytes), written]
 }
 
-/// What should be acted on, one line each; the rest is counted, as `--json` has all of it.
+/// What should be acted on, one line each, then what is of less weight.
 fn show_findings(images: &[ImageView], out: &Printer) {
-    let mut minor: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lesser = Vec::new();
     for image in images {
         for finding in &image.findings {
             if finding.severity == Severity::Info {
-                *minor.entry(finding.id.id()).or_default() += 1;
-                continue;
+                lesser.push((image, finding));
+            } else {
+                out.warn(found(image, finding));
             }
-            let fix = finding.fix.as_ref().map_or(String::new(), |fix| format!("; write {fix}"));
-            out.warn(format!(
-                "{}: {} [{}]: {}{fix}",
-                image.origin, image.requested, finding.id, finding.reason
-            ));
         }
         if !image.signatures.is_empty() {
             out.note(format!(
@@ -138,10 +137,32 @@ fn show_findings(images: &[ImageView], out: &Printer) {
             ));
         }
     }
-    if !minor.is_empty() {
-        let counts: Vec<String> = minor.iter().map(|(id, count)| format!("{id} {count}")).collect();
-        out.note(format!("lesser findings: {} (--json has their reasons and fixes)", counts.join(", ")));
+    lesser_findings(&lesser, out.is_verbose()).iter().for_each(|line| out.note(line));
+}
+
+fn found(image: &ImageView, finding: &Finding) -> String {
+    let fix = finding.fix.as_ref().map_or(String::new(), |fix| format!("; write {fix}"));
+    format!("{}: {} [{}]: {}{fix}", image.origin, image.requested, finding.id, finding.reason)
+}
+
+/// Few, or all where that is wanted, are named one by one; many are counted by their kind.
+fn lesser_findings(lesser: &[(&ImageView, &Finding)], all: bool) -> Vec<String> {
+    if lesser.is_empty() {
+        return Vec::new();
     }
+    if all || lesser.len() <= FEW {
+        let lines = lesser.iter().map(|(image, finding)| format!("  {}", found(image, finding)));
+        return std::iter::once("lesser findings:".to_owned()).chain(lines).collect();
+    }
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, finding) in lesser {
+        *kinds.entry(finding.id.id()).or_default() += 1;
+    }
+    let counts: Vec<String> = kinds.iter().map(|(id, count)| format!("{id} {count}")).collect();
+    vec![format!(
+        "lesser findings: {} (-v names each of them, with what to write instead)",
+        counts.join(", ")
+    )]
 }
 
 fn changed(change: &Change) -> String {
@@ -149,5 +170,58 @@ fn changed(change: &Change) -> String {
         Change::Moved { reference, from, to } => format!("moved {reference}: {from} -> {to}"),
         Change::New { reference, to } => format!("new   {reference}: {to}"),
         Change::Gone { reference, from } => format!("gone  {reference}: {from}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lint::Rule;
+    use crate::domain::selection::Origin;
+
+    fn image(number: usize) -> ImageView {
+        let finding = |id, fix: Option<&str>| Finding {
+            id,
+            severity: Severity::Info,
+            reason: "it moves".to_owned(),
+            fix: fix.map(str::to_owned),
+        };
+        ImageView {
+            requested: format!("a:{number}"),
+            origin: Origin::line("images.txt", number),
+            note: None,
+            reference: format!("docker.io/library/a:{number}").parse().unwrap(),
+            digest: format!("sha256:{}", "a".repeat(64)).parse().unwrap(),
+            media_type: String::new(),
+            resolved_at: jiff::Timestamp::UNIX_EPOCH,
+            platforms: Vec::new(),
+            omitted_platforms: Vec::new(),
+            signatures: Vec::new(),
+            bytes: 1,
+            findings: vec![finding(Rule::MutableTag, None), finding(Rule::NoDigest, Some("a@sha256:aa"))],
+            contents: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn few_lesser_findings_are_named_and_many_are_counted_unless_all_are_wanted() {
+        let images: Vec<ImageView> = (1..=6).map(image).collect();
+        let said = |images: &[ImageView], all| {
+            let lesser: Vec<_> =
+                images.iter().flat_map(|image| image.findings.iter().map(move |one| (image, one))).collect();
+            lesser_findings(&lesser, all)
+        };
+        assert_eq!(said(&[], true), Vec::<String>::new());
+        let few = said(&images[..5], false);
+        assert_eq!((few.len(), few[0].as_str()), (11, "lesser findings:"));
+        assert_eq!(few[2], "  images.txt:1: a:1 [no-digest]: it moves; write a@sha256:aa");
+        let many = said(&images, false);
+        assert_eq!(
+            many,
+            [
+                "lesser findings: mutable-tag 6, no-digest 6 (-v names each of them, with what to write instead)"
+            ]
+        );
+        assert_eq!(said(&images, true).len(), 13);
     }
 }
