@@ -23,6 +23,9 @@ use crate::widgets::table::{Column, Row, Value};
 /// What is said of whether it fits while nobody knows how much is to be carried.
 pub(super) const UNKNOWN: &str = "fits: not known before step 2";
 
+/// Bundles that are named one by one, where a medium holds several.
+const NAMED: usize = 3;
+
 /// The table; the reason why something cannot be chosen takes the room of all behind the size.
 pub(super) const COLUMNS: &[Column] = &[
     Column::left("DEVICE", 9),
@@ -208,18 +211,28 @@ fn made_there(made: &AssembleReport) -> (String, Role) {
 }
 
 pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
-    let first = found.first()?;
-    let name = match &first.words {
-        Some(words) => format!(
-            "{}-{}, {}",
-            words.name,
-            words.serial,
-            count(usize::try_from(words.images).unwrap_or(0), "image")
-        ),
-        None => first.path.display().to_string(),
+    let name = |bundle: &FoundBundle| match &bundle.words {
+        Some(words) => directory(&words.name, words.serial),
+        None => bundle.path.display().to_string(),
     };
-    let more = if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
-    Some((format!("holds {}: {name}{more}, not verified", count(found.len(), "bundle")), Role::Text))
+    let words = match found {
+        [] => return None,
+        [only] => {
+            let images = only.words.as_ref().and_then(|words| usize::try_from(words.images).ok());
+            let images = images.map_or_else(String::new, |images| format!(", {}", count(images, "image")));
+            format!("holds 1 bundle: {}{images}, not verified", name(only))
+        }
+        several => {
+            let mut names: Vec<String> = several.iter().take(NAMED).map(name).collect();
+            if several.len() > NAMED {
+                names.push(count(several.len() - NAMED, "other bundle"));
+            }
+            let last = names.pop().unwrap_or_default();
+            let names = format!("{} and {last}", names.join(", "));
+            format!("holds {}: {names}, none of them verified", count(several.len(), "bundle"))
+        }
+    };
+    Some((words, Role::Text))
 }
 
 /// What was chosen, as it is now.
@@ -291,5 +304,43 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
         let indent = if key.is_empty() { 3 } else { 7 };
         let indented = Rect { x: place.x + indent, width: place.width.saturating_sub(indent), ..place };
         line::words(words, look.style(Role::Text), indented, buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::media::BundleWords;
+
+    fn found(name: &str, serial: u64) -> FoundBundle {
+        let words = BundleWords {
+            id: uuid::Uuid::nil(),
+            name: name.to_owned(),
+            serial,
+            created: jiff::Timestamp::UNIX_EPOCH,
+            expires: None,
+            images: 1,
+            bytes: 1,
+            signatures: 1,
+            complete: true,
+        };
+        let path = PathBuf::from(format!("/media/a/{name}-{serial}"));
+        FoundBundle { path, verified: false, words: Some(words), fault: None }
+    }
+
+    #[test]
+    fn the_bundles_of_a_medium_are_named_and_what_is_counted_is_said() {
+        let unread = FoundBundle { words: None, ..found("bad", 9) };
+        let all = [found("arm", 1), found("web", 41), unread, found("x", 2), found("y", 3)];
+        for (count, expected) in [
+            (1, "holds 1 bundle: arm-1, 1 image, not verified"),
+            (2, "holds 2 bundles: arm-1 and web-41, none of them verified"),
+            (3, "holds 3 bundles: arm-1, web-41 and /media/a/bad-9, none of them verified"),
+            (4, "holds 4 bundles: arm-1, web-41, /media/a/bad-9 and 1 other bundle, none of them verified"),
+            (5, "holds 5 bundles: arm-1, web-41, /media/a/bad-9 and 2 other bundles, none of them verified"),
+        ] {
+            assert_eq!(bundles(&all[..count]).unwrap().0, expected);
+        }
+        assert_eq!(bundles(&[]), None);
     }
 }
