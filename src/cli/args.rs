@@ -182,6 +182,11 @@ impl Command {
         trust.trust.as_deref()
     }
 
+    /// Whether it is a registry that runs until it is told to stop.
+    pub const fn is_registry(&self) -> bool {
+        matches!(self, Self::Serve(args) if args.serves())
+    }
+
     /// How registries are reached, where the command reaches any.
     pub const fn registry(&mut self) -> Option<&mut RegistryArgs> {
         match self {

@@ -103,8 +103,9 @@ fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(),
     }
     let ctx = JobCtx::new(reporter.clone());
     let front = Front { printer: printer.clone(), ctx, global };
+    let stops = if command.is_registry() { signals::REGISTRY } else { signals::JOB };
     let outcome = runtime.block_on(async {
-        signals::install(&front)?;
+        signals::install(&front, stops)?;
         tokio::spawn(tick(reporter.clone()));
         dispatch(command, &front).await
     });

@@ -10,11 +10,16 @@ use super::printer::Printer;
 use crate::engine::error::Kind;
 use crate::failure::{Failure, exit_code};
 
-/// Installs all handlers; needs a running runtime.
+/// What a job does once it is told to stop.
+pub(super) const JOB: &str = "stopping at the next safe point";
+/// What a registry does.
+pub(super) const REGISTRY: &str = "ending; answers under way are finished";
+
+/// Installs all handlers, with what the first request brings about; needs a running runtime.
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn install(front: &Front) -> Result<(), Failure> {
+pub(super) fn install(front: &Front, stops: &'static str) -> Result<(), Failure> {
     let refused = |error| Failure::new(Kind::Other, format!("cannot handle signals: {error}"));
     // Over a file-size limit the kernel kills by SIGXFSZ; with a handler, write gives EFBIG and can be explained.
     drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(refused)?);
@@ -31,7 +36,7 @@ pub(super) fn install(front: &Front) -> Result<(), Failure> {
                 if cancel.is_cancelled() && name == "SIGINT" {
                     at_once(&printer);
                 }
-                printer.note(format!("{name}: stopping at the next safe point; Ctrl-C again stops at once"));
+                printer.note(format!("{name}: {stops}; Ctrl-C again stops at once"));
                 cancel.cancel();
             }
         });

@@ -52,7 +52,7 @@ pub enum UnitError {
         path: String,
     },
     /// A path that the service does not see.
-    #[error("{} lies below {hidden}, where the service has nothing to look for", path.display())]
+    #[error("{} lies below {hidden}, which is hidden from the service for its safety", path.display())]
     Hidden {
         /// The path.
         path: PathBuf,

@@ -120,8 +120,9 @@ fn r29_the_manager_hears_ready_once_it_answers_and_stopping_when_it_ends() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = node.serve(&["--listen", &port.to_string()]);
     command.arg(&node.bundle).env("NOTIFY_SOCKET", &path).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut running = Running(command.spawn().unwrap());
+    let mut words = running.0.stderr.take().unwrap();
     let first = hear();
     assert!(first.starts_with("STATUS=verifying"), "{first}");
     let ready = hear();
@@ -132,6 +133,9 @@ fn r29_the_manager_hears_ready_once_it_answers_and_stopping_when_it_ends() {
     let ending = hear();
     assert!(ending.starts_with("STOPPING=1\n"), "{ending}");
     assert!(running.0.wait().unwrap().success());
+    let mut said = String::new();
+    words.read_to_string(&mut said).unwrap();
+    assert!(said.contains("SIGTERM: ending; answers under way are finished"), "{said}");
 }
 
 #[test]
@@ -371,7 +375,8 @@ fn what_the_service_could_not_read_at_boot_is_refused_before_anything_is_written
     copy_tree(&node.bundle, &hidden);
     let root = node.root.to_str().unwrap();
     let ran = Ran::of(node.serve(&["--install", "--root", root, hidden.to_str().unwrap()])).code(2);
-    assert!(ran.said().contains("/home/me/bundle-1 lies below /home"), "{}", ran.said());
+    let said = ran.said();
+    assert!(said.contains("/home/me/bundle-1 lies below /home, which is hidden from the service"), "{said}");
     fs::remove_dir_all(node.root.join("home")).unwrap();
     node.install(&["--listen", "127.0.0.1:0"]).code(2);
     assert_eq!(node.tree(), before);

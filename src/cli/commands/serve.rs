@@ -54,6 +54,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether it answers by itself, and makes or unmakes no service.
+    pub const fn serves(&self) -> bool {
+        !self.install && !self.uninstall
+    }
+
     /// A registry, or the job that makes or unmakes a service of it.
     ///
     /// # Errors

@@ -63,8 +63,11 @@ impl Clients {
             format!("  [host.\"{}\"]", self.url),
             "    capabilities = [\"pull\", \"resolve\"]".to_owned(),
             format!(
-                "  with config_path = \"{CERTS}\" under the registry of its CRI, where `containerd config dump` has another one"
+                "  containerd reads that where `containerd config dump | grep config_path` shows {CERTS};"
             ),
+            format!("  where not, set config_path = \"{CERTS}\" in its config.toml, in the section"),
+            "  [plugins.\"io.containerd.cri.v1.images\".registry] (before containerd 2.0:".to_owned(),
+            "  [plugins.\"io.containerd.grpc.v1.cri\".registry]), and restart containerd".to_owned(),
         ];
         if let Some(name) = &self.example {
             let insecure = if self.url.starts_with("https:") { "" } else { " --tls-verify=false" };
@@ -95,7 +98,17 @@ mod tests {
             "containerd, in /etc/containerd/certs.d/docker.io/hosts.toml, and the same for quay.io, registry.k8s.io:"
         );
         assert_eq!(lines[1], "  [host.\"http://127.0.0.1:5000\"]");
-        assert_eq!(lines[4], "podman, by hand: podman pull --tls-verify=false 127.0.0.1:5000/a/b:1");
+        let last = lines.last().unwrap();
+        assert_eq!(last, "podman, by hand: podman pull --tls-verify=false 127.0.0.1:5000/a/b:1");
+        let told = lines[3..].join("\n");
+        for words in [
+            "config dump | grep config_path",
+            "cri.v1.images\".registry]",
+            "grpc.v1.cri\".registry]",
+            "restart",
+        ] {
+            assert!(told.contains(words), "{words} is not in {told}");
+        }
         assert_eq!(
             clients(&["quay.io"]).setting()[0],
             "containerd, in /etc/containerd/certs.d/quay.io/hosts.toml:"
