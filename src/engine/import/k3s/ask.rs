@@ -26,11 +26,11 @@ const APART: Duration = Duration::from_millis(200);
 const SLOW_DISK: u64 = 20 << 20;
 
 /// What to do once k3s has read the archive: there is no other verb for it, and a second run writes nothing.
-const LATER: &str = "then run the same command again: it writes nothing and asks the CRI for every name";
+const LATER: &str = "then run the same command again: it writes nothing, and asks the CRI for every name";
 
 /// The same on another host.
 const THERE: &str =
-    "once it has, run the same command on that node: it writes nothing and asks the CRI for every name";
+    "The same command on that node proves it after that: it writes nothing, and asks the CRI for every name";
 
 /// Asks for every name of what arrived; what keeps it from being asked is a note.
 ///
@@ -76,8 +76,8 @@ pub(super) async fn prove(
         first(
             written,
             format!(
-                "{archive} is whole, and {name} has not imported it: releases before January 2025 do so only when they \
-             start, and its journal says what kept later ones from it; {}, {LATER}",
+                "{archive} is whole, but {name} has not imported it. Releases before January 2025 do so only when they \
+                 start; of a later one the journal says what kept it from that. Type {}, {LATER}",
                 program.restart
             ),
         );
@@ -96,8 +96,8 @@ pub(super) fn reader(
 ) -> Result<std::result::Result<(PathBuf, Program), String>> {
     let Some((root, program)) = settings::home(files, dir) else {
         return Ok(Err(format!(
-            "no k3s or RKE2 of this host reads {}; where one reads it, it imports the archive within seconds, and releases \
-             before January 2025 when they start; {THERE}",
+            "no k3s or RKE2 of this host reads {}. One that does imports the archive within seconds; releases before \
+             January 2025 do so at their next start. {THERE}",
             dir.display()
         )));
     };
@@ -106,7 +106,9 @@ pub(super) fn reader(
         return Ok(Ok((socket, program)));
     }
     let (name, socket) = (program.name, socket.display());
-    Ok(Err(format!("{name} does not run here (no {socket}), it imports the archive when it starts; {LATER}")))
+    Ok(Err(format!(
+        "{name} does not run here (no {socket}): it imports the archive when it starts. Start it, {LATER}"
+    )))
 }
 
 /// Says it before everything else: it is what keeps the images from being called imported.
