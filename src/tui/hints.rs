@@ -109,6 +109,13 @@ pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
         let [there, own] = [Act::AssembleKey, Act::Sign].map(|act| keymap.says(act));
         said = said.replacen(&format!("{there} on Assemble takes"), &format!("{own} takes"), 1);
     }
+    if screen == "Assemble" {
+        // What is begun again there is begun by a key.
+        let retry = keymap.says(Act::Retry);
+        for words in ["then goes on", "goes on from here"] {
+            said = said.replacen(&format!("the same command {words}"), &format!("{retry} {words}"), 1);
+        }
+    }
     if screen.is_empty() { said } else { said.replacen(&format!(" on {screen} "), " ", 1) }
 }
 
@@ -132,6 +139,13 @@ mod tests {
         let public = "give the private key file, or --agent for a key that lives in an ssh-agent";
         let said = "k takes the private key file, or a key that lives in an ssh-agent";
         assert_eq!(on("Report", public, &keymap), said);
+        let full = "free space (or inodes) on that file system; the same command then goes on";
+        assert_eq!(
+            on("Assemble", full, &keymap),
+            "free space (or inodes) on that file system; r then goes on",
+            "it is begun again by a key there"
+        );
+        assert_eq!(on("Media", full, &keymap), full);
         let options = "import it into a registry; --keep-going imports the others";
         assert_eq!(here(options, &keymap), "import it into a registry");
         assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");

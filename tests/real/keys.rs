@@ -113,6 +113,11 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     assert!(!bundle.join("airlift/signatures").exists());
     assert!(run(&root, &["sign", place], 0).contains("signed by SHA256:"));
     assert!(run(&root, &["sign", place], 0).contains("was signed already"));
+    // That is known without its passphrase.
+    let again =
+        root.airlift().args(["sign", place]).env("AIRLIFT_KEY_PASSPHRASE", "not that").output().unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(String::from_utf8_lossy(&again.stdout).contains("was signed already"));
     let two = stock_key(&root, "two", ("ecdsa", "256"), "");
     run(&root, &["sign", place, "--key", two.to_str().unwrap()], 0);
     let signatures: Vec<_> =

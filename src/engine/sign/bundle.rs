@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use ssh_key::PublicKey;
 
 use super::check::signer_of;
 use super::keys::{fingerprint, key_id};
@@ -96,6 +97,24 @@ fn read_one(files: &dyn Files, root: &Path, path: &str) -> std::result::Result<V
     Ok(bytes)
 }
 
+/// The signature of this key over this document, where it is there already. Blocks.
+pub fn signature_of(files: &dyn Files, root: &Path, document: &[u8], key: &PublicKey) -> Option<SignReport> {
+    let report = report(key);
+    let bytes = read_one(files, root, &report.path).ok()?;
+    (signer_of(document, &bytes).as_ref() == Some(key.key_data())).then_some(report)
+}
+
+fn report(key: &PublicKey) -> SignReport {
+    let id = key_id(key.key_data());
+    SignReport {
+        path: format!("{SIGNATURES}/{id}.sig"),
+        fingerprint: fingerprint(key.key_data()),
+        key_id: id,
+        algorithm: key.algorithm().to_string(),
+        added: false,
+    }
+}
+
 /// Signs `document` and writes the signature beside it, durably. The caller has verified what it signs.
 /// A signature of this key over this document that is there already is kept.
 ///
@@ -107,24 +126,13 @@ pub async fn sign_bundle(
     document: &[u8],
     signer: &Signer,
 ) -> Result<SignReport> {
-    let key = signer.public().key_data();
-    let id = key_id(key);
-    let path = format!("{SIGNATURES}/{id}.sig");
-    let mut report = SignReport {
-        path: path.clone(),
-        fingerprint: fingerprint(key),
-        key_id: id,
-        algorithm: signer.public().algorithm().to_string(),
-        added: false,
-    };
-    let there = read_one(files.as_ref(), root, &path).ok();
-    if there.is_some_and(|bytes| signer_of(document, &bytes).as_ref() == Some(key)) {
-        return Ok(report);
+    if let Some(there) = signature_of(files.as_ref(), root, document, signer.public()) {
+        return Ok(there);
     }
+    let report = report(signer.public());
     let armored = signer.sign(document).await?;
-    write(files.as_ref(), root, &path, armored.as_bytes())?;
-    report.added = true;
-    Ok(report)
+    write(files.as_ref(), root, &report.path, armored.as_bytes())?;
+    Ok(SignReport { added: true, ..report })
 }
 
 fn write(files: &dyn Files, root: &Path, path: &str, bytes: &[u8]) -> Result<()> {

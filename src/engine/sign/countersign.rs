@@ -1,10 +1,11 @@
 //! Adds a signature to a bundle that lies on a medium; only to one whose every byte is what its document says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ssh_key::PublicKey;
 
-use super::bundle::{SignReport, sign_bundle};
+use super::bundle::{SignReport, sign_bundle, signature_of};
 use super::signer::Signer;
 use crate::domain::bundle::{BundleManifest, JOURNAL};
 use crate::engine::blocking::blocking;
@@ -63,6 +64,19 @@ pub struct CountersignReport {
     /// Fingerprint of the key that would sign, where the bundle was only checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_sign: Option<String>,
+}
+
+/// The signature of a key over a bundle's document as it is there, before anything of it is checked.
+///
+/// # Errors
+/// No document, or a file error.
+pub async fn signed_before(bundle: &Path, key: PublicKey, ctx: &JobCtx) -> Result<Option<SignReport>> {
+    let (root, files) = (bundle.to_owned(), ctx.files.clone());
+    blocking(move || {
+        let document = document_bytes(files.as_ref(), &root)?;
+        Ok(signature_of(files.as_ref(), &root, &document, &key))
+    })
+    .await
 }
 
 /// Checks a bundle whole, then signs the very bytes of its document that were read first.

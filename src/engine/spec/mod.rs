@@ -4,6 +4,7 @@ mod command;
 mod images;
 mod key;
 mod run;
+mod sign;
 
 use std::path::PathBuf;
 use std::sync::Arc;

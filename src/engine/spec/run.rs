@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use ssh_key::PublicKey;
 
 use super::images::{ImagesError, lock_of};
-use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignJob, SignerSpec, key};
+use super::sign::sign_job;
+use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignerSpec, key};
 use crate::domain::carrier::Carrier;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::lock::Lock;
@@ -36,9 +37,8 @@ use crate::engine::pack::{self, PackSpec};
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
 use crate::engine::service;
-use crate::engine::sign::countersign::{CountersignReport, CountersignSpec, countersign};
 use crate::engine::sign::keys::{load_public, refuse_on_medium};
-use crate::engine::sign::{Signer, agent, fingerprint};
+use crate::engine::sign::{Signer, agent};
 use crate::engine::state::State;
 
 impl Explain for ExpiryError {
@@ -275,16 +275,6 @@ fn refuse_unread(requests: &Requests, keep_going: bool) -> Result<()> {
     Err(ImagesError::Unread(problems.collect()).into())
 }
 
-async fn sign_job(job: SignJob, host: &Host, ctx: &JobCtx) -> Result<CountersignReport> {
-    if let Some(medium) = job.bundle.canonicalize().ok().as_deref().and_then(Path::parent) {
-        keep_off(&job.signer, medium, ctx)?;
-    }
-    let signer = open(&job.signer, host, ctx).await?;
-    let would_sign = job.dry_run.then(|| fingerprint(signer.public().key_data()));
-    let spec = CountersignSpec { bundle: job.bundle, signer: (!job.dry_run).then_some(signer) };
-    Ok(CountersignReport { would_sign, ..countersign(spec, ctx).await? })
-}
-
 /// Layers are hashed as they stream into the target, so that each byte is read once. Accepted is what was imported:
 /// a bundle that turns out damaged must not shut out the good one before it.
 async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
@@ -304,7 +294,7 @@ async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
 }
 
 /// Refuses a key file that lies on the medium it signs for; a key in an agent lies nowhere.
-fn keep_off(signer: &SignerSpec, medium: &Path, ctx: &JobCtx) -> Result<()> {
+pub(super) fn keep_off(signer: &SignerSpec, medium: &Path, ctx: &JobCtx) -> Result<()> {
     match signer {
         SignerSpec::Key(path) => refuse_on_medium(&*ctx.files, path, medium),
         SignerSpec::Agent(_) => Ok(()),
@@ -312,7 +302,7 @@ fn keep_off(signer: &SignerSpec, medium: &Path, ctx: &JobCtx) -> Result<()> {
 }
 
 /// Opens the key, asking for its passphrase where it has one. A cancel ends the wait for an answer.
-async fn open(signer: &SignerSpec, host: &Host, ctx: &JobCtx) -> Result<Signer> {
+pub(super) async fn open(signer: &SignerSpec, host: &Host, ctx: &JobCtx) -> Result<Signer> {
     let path = match signer {
         SignerSpec::Agent(selector) => {
             return Signer::from_agent(&agent::socket()?, selector.as_deref()).await;
@@ -325,7 +315,7 @@ async fn open(signer: &SignerSpec, host: &Host, ctx: &JobCtx) -> Result<Signer> 
 }
 
 /// The public half of what signs, asking nobody; nothing where it cannot be had yet: a plan needs no key.
-async fn public(signer: &SignerSpec) -> Option<PublicKey> {
+pub(super) async fn public(signer: &SignerSpec) -> Option<PublicKey> {
     match signer {
         SignerSpec::Agent(selector) => {
             let signer = Signer::from_agent(&agent::socket().ok()?, selector.as_deref()).await.ok()?;
