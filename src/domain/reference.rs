@@ -225,6 +225,16 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether a text is a registry with its port and nothing in it: `host.example:5000`. By the grammar it is a name and a
+/// tag as well, of an image that nobody means.
+pub fn is_registry(text: &str) -> bool {
+    let Some((name, port)) = text.rsplit_once(':').filter(|_| !text.contains(['/', '@'])) else {
+        return false;
+    };
+    let host = name == "localhost" || name.starts_with('[') || name.contains('.');
+    host && port.bytes().all(|b| b.is_ascii_digit()) && check_host(text).is_ok()
+}
+
 /// Whether a text is a tag by the distribution grammar.
 pub fn is_tag(text: &str) -> bool {
     check_tag(text).is_ok()
@@ -330,6 +340,18 @@ mod tests {
             let (reference, _) = Reference::parse(text).unwrap();
             assert_eq!(reference.to_string(), full);
             assert_eq!(full.parse::<Reference>().unwrap(), reference);
+        }
+    }
+
+    #[test]
+    fn a_host_with_a_port_and_nothing_behind_it_is_a_registry() {
+        for registry in ["127.0.0.1:39671", "localhost:5000", "registry.example.com:443", "[::1]:5000"] {
+            assert!(is_registry(registry), "{registry}");
+        }
+        for image in
+            ["redis:7", "redis:7.2", "host:5000", "127.0.0.1", "a.b:latest", "a.b:5000/app", "a.b:99999"]
+        {
+            assert!(!is_registry(image), "{image}");
         }
     }
 

@@ -14,6 +14,7 @@ use ratatui::layout::Rect;
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Path, Question};
+use crate::domain::reference::is_registry;
 use crate::engine::spec::JobSpec;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
@@ -148,6 +149,9 @@ impl Screen for Images {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
+            (Act::ImagesAdd, Answer::Text(text)) if is_registry(text.trim()) => {
+                self.browse.offer(text.trim(), cx);
+            }
             (Act::ImagesAdd, Answer::Text(text)) => {
                 let added = cx.model.picked.add_lines(&text);
                 if added.added > 0 {

@@ -10,7 +10,7 @@ use super::checked::Outcomes;
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
 use crate::domain::platform::Platform;
-use crate::domain::reference::{Reference, ReferenceError};
+use crate::domain::reference::{Reference, ReferenceError, is_registry};
 use crate::domain::selection::{Origin, Request};
 use crate::domain::text;
 use crate::engine::resolve::ResolveTotals;
@@ -291,6 +291,10 @@ fn request_of(line: &str) -> Result<Option<Request>, ReferenceError> {
         let reason = "one reference a line, without blanks in it; a comment begins with #";
         return Err(ReferenceError { text: text::middle(named, 160).to_string(), reason });
     }
+    if is_registry(named) {
+        let reason = "a registry, and no image in it is named: browse it, or add /REPOSITORY:TAG";
+        return Err(ReferenceError { text: named.to_owned(), reason });
+    }
     Request::parse(named).map(|request| Some(Request { origin: Origin::named("typed here"), ..request }))
 }
 
@@ -327,6 +331,15 @@ mod tests {
         );
         assert!(added.refused[0].reason.contains("blanks"), "{}", added.refused[0].reason);
         assert_eq!(picked.text(), "a:1\nd:1\n");
+    }
+
+    #[test]
+    fn a_registry_alone_is_no_image_of_the_docker_hub() {
+        let mut picked = Picked::default();
+        let added = picked.add_lines("127.0.0.1:39671\nredis:7\n");
+        assert_eq!((added.added, added.refused.len(), picked.text().as_str()), (1, 1, "redis:7\n"));
+        assert!(added.refused[0].reason.starts_with("a registry"), "{}", added.refused[0].reason);
+        assert!(!Picked::names_images("127.0.0.1:39671"));
     }
 
     #[test]

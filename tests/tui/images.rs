@@ -75,6 +75,24 @@ fn pasted_lines_are_added_and_what_is_no_reference_is_named() {
 }
 
 #[test]
+fn a_registry_that_was_typed_as_an_image_is_looked_through_instead() {
+    let mut desk = desk();
+    desk.keys("n").typed("127.0.0.1:39671").keys("Enter");
+    let screen = desk.screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("127.0.0.1:39671 is a registry, and no image in it is named"), "{screen}");
+    assert!(desk.app.model.picked.images.is_empty(), "no image of the Docker Hub");
+    desk.keys("Enter");
+    let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::Repositories(host)) if host == "127.0.0.1:39671");
+    assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+    // Among others it is refused with the same word.
+    let mut desk = self::desk();
+    desk.tell(Msg::Paste("nginx:1.25.3\nregistry.example.com:5000\n".into()));
+    assert_eq!(desk.app.model.picked.images.len(), 1);
+    assert!(desk.screen().contains("line 2: a registry, and no image in it is named"), "{}", desk.screen());
+}
+
+#[test]
 fn the_reason_comes_before_a_reference_however_long_that_is() {
     let long = format!("registry.example.com/{}/app:1.0", "Team".repeat(70));
     for pasted in [format!("{long}\n"), format!("{long}\nUPPER:x\n")] {

@@ -59,6 +59,18 @@ impl Browse {
         cx.open(if text.ends_with('/') { input.begun(text) } else { input.with(text) });
     }
 
+    /// A registry was typed where an image was asked for: what is in it is looked through next, where that is wanted.
+    pub(super) fn offer(&self, host: &str, cx: &mut Cx<'_>) {
+        let take = cx.model.keymap.first(Act::Take);
+        let help = format!(
+            "{host} is a registry, and no image in it is named: nothing was added. {take} lists its repositories; \
+             HOST/REPOSITORY lists the tags of one."
+        );
+        cx.open(
+            Input::new(PLACE, "Browse a registry", &help).checked(|text| place(text).map(drop)).with(host),
+        );
+    }
+
     pub(super) fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question, answer) {
             (PLACE, Answer::Text(text)) => {
