@@ -17,6 +17,32 @@ pub const STALL: Duration = Duration::from_secs(5);
 /// At most this many warnings are kept; the others are only counted.
 pub const MAX_WARNINGS: usize = 1000;
 
+/// An attempt that follows one that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trying {
+    /// Of what.
+    pub item: String,
+    /// Which one, from 2.
+    pub attempt: u32,
+    /// Why the one before it failed.
+    pub reason: String,
+    /// When it is made, since the job began.
+    pub next: Duration,
+}
+
+impl Trying {
+    /// In words, at a time since the job began: `HOST: refused; try 3 in 4 s`.
+    pub fn line(&self, at: Duration) -> String {
+        let left = self.next.saturating_sub(at);
+        let when = match left.is_zero() {
+            true => "is being made".to_owned(),
+            // Rounded up: it never says 0 s while it waits.
+            false => format!("in {} s", left.as_millis().div_ceil(1000)),
+        };
+        format!("{}: {}; try {} {when}", self.item, self.reason, self.attempt)
+    }
+}
+
 /// A job, from its events; times are since it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +61,9 @@ pub struct JobView {
     pub warnings: Vec<String>,
     /// How many there are beyond those.
     pub unkept_warnings: u64,
+    /// The attempt that comes next, while it is waited for or made.
+    #[serde(skip)]
+    pub trying: Option<Trying>,
     /// What it said last, in words.
     pub note: Option<String>,
     /// Whether it is paused.
@@ -44,6 +73,7 @@ pub struct JobView {
 impl JobView {
     /// Adds one event that came at `at`.
     pub fn apply(&mut self, event: &Event, at: Duration) {
+        self.try_again(event, at);
         match event {
             Event::Started { phase, items, bytes } => {
                 self.phases.retain(|view| view.phase != *phase || view.finished);
@@ -125,6 +155,22 @@ impl JobView {
         }
     }
 
+    /// What is tried again is over once anything is said of the same item, or of its phase.
+    fn try_again(&mut self, event: &Event, at: Duration) {
+        match event {
+            Event::Retry { item, attempt, reason, wait_ms, .. } => {
+                let next = at.saturating_add(Duration::from_millis(*wait_ms));
+                let (item, attempt, reason) = (item.clone(), *attempt, reason.clone());
+                self.trying = Some(Trying { item, attempt, reason, next });
+            }
+            Event::Started { .. } | Event::Finished { .. } => self.trying = None,
+            Event::Done { item, .. } | Event::Skipped { item, .. } | Event::Failed { item, .. } => {
+                self.trying.take_if(|trying| trying.item == *item);
+            }
+            _ => {}
+        }
+    }
+
     /// The phase that is under way.
     pub fn current(&self) -> Option<&PhaseView> {
         self.phases.iter().rev().find(|view| !view.finished)
@@ -150,6 +196,24 @@ mod tests {
         let mut job = JobView::default();
         job.apply(&Event::Started { phase: Phase::Fetch, items: 2, bytes }, s(0));
         job
+    }
+
+    #[test]
+    fn what_is_tried_again_says_which_time_and_when() {
+        let mut job = started(1000);
+        let (phase, item) = (Phase::Fetch, "localhost:1".to_owned());
+        let reason = "connection refused".to_owned();
+        let retry =
+            Event::Retry { phase, item: item.clone(), attempt: 3, reason: reason.clone(), wait_ms: 4200 };
+        job.apply(&retry, s(10));
+        let line = |job: &JobView, at| job.trying.as_ref().map(|trying| trying.line(at));
+        for (at, when) in [(s(10), "in 5 s"), (s(14), "in 1 s"), (s(15), "is being made")] {
+            assert_eq!(line(&job, at), Some(format!("localhost:1: connection refused; try 3 {when}")));
+        }
+        job.apply(&Event::Failed { phase, item: "other".into(), reason: reason.clone() }, s(15));
+        assert!(job.trying.is_some());
+        job.apply(&Event::Failed { phase, item, reason }, s(15));
+        assert_eq!(job.trying, None);
     }
 
     fn bytes(job: &mut JobView, done: u64, at: Duration) {

@@ -262,6 +262,32 @@ pub(crate) fn imported() -> Desk {
 }
 
 #[test]
+fn a_target_that_does_not_answer_says_which_try_comes_when_and_the_plan_is_stopped() {
+    let mut desk = entered();
+    looked(&mut desk, node());
+    desk.keys("o").typed(REGISTRY).keys("Enter");
+    looked(&mut desk, node());
+    let id = desk.job();
+    let mut view = JobView::default();
+    let item = "localhost:1/library/nginx".to_owned();
+    let reason = "connection refused".to_owned();
+    let retry = Event::Retry { phase: Phase::Import, item, attempt: 3, reason, wait_ms: 4000 };
+    view.apply(&retry, Duration::ZERO);
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    let screen = desk.screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("! localhost:1/library/nginx: connection refused; try 3 "), "{screen}");
+    assert!(screen.contains("x stops it") && screen.contains("x stop"), "{screen}");
+    assert!(!screen.contains("Enter import"), "a key that does nothing is not offered: {screen}");
+    desk.keys("x Right Enter");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Cancel(own) if *own == id)));
+    assert!(desk.screen().contains("the plan is being stopped"), "{}", desk.screen());
+    desk.tell(Msg::Ended(id, Ended::Cancelled));
+    assert!(desk.app.model.running().is_none(), "it does not begin by itself again");
+    assert!(desk.wait(10).screen().contains("D works out the plan"), "{}", desk.screen());
+}
+
+#[test]
 fn what_is_not_verified_is_not_imported() {
     let mut desk = Desk::new();
     desk.keys("g 3");

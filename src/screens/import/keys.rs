@@ -1,5 +1,6 @@
 //! The keys of the import: which matter most as it stands, why one does nothing, and what a retry would do.
 
+use super::asking::planning;
 use super::plan::nothing_can_be;
 use super::rows::Line;
 use super::view::{shown, undoing};
@@ -43,6 +44,9 @@ pub(super) fn footer(model: &Model) -> Vec<Act> {
         }
         None if model.gap.import.plan.as_ref().is_some_and(|plan| plan.outcome.is_err()) => {
             vec![Act::ImportPlan, Act::ImportTargets, Act::ImportOther, Act::ImportDetails, Act::Back]
+        }
+        None if planning(model).is_some() => {
+            vec![Act::Stop, Act::ImportTargets, Act::ImportOther, Act::Logs, Act::Back]
         }
         None => vec![Act::Import, Act::ImportTargets, Act::ImportOther, Act::Mark, Act::ImportEdit],
     }

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::asking::{asking, planning};
 use super::keys::one_in_the_way;
 use super::rows::{Counts, bytes, images, reason};
 use crate::actions::Act;
@@ -130,9 +131,7 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
                 lines.chain([(again, Role::Text)]).collect()
             }
         },
-        (None, None) if model.running().is_some_and(|job| job.act == Act::ImportPlan) => {
-            vec![("working out the plan: asking the targets; nothing is written ...".to_owned(), Role::Dim)]
-        }
+        (None, None) if planning(model).is_some() => planning(model).map(asking).unwrap_or_default(),
         (None, None) => vec![(
             format!("{} works out the plan; nothing is written", model.key(Act::ImportPlan)),
             Role::Dim,
