@@ -11,6 +11,7 @@ use crate::dialogs::{Dialog, Question};
 use crate::domain::text;
 use crate::tui::app::App;
 use crate::tui::model::Place;
+use crate::widgets::edit::SELECTED;
 use crate::widgets::list;
 
 /// Columns and rows that a state is drawn in.
@@ -116,7 +117,9 @@ impl App {
             .chunks(usize::from(columns))
             .map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>())
             .collect();
-        if !self.asks() {
+        if self.asks() {
+            self.leave_out_keys(&mut lines);
+        } else {
             // The footer is said as a menu; what the status row says may go by itself.
             lines.truncate(lines.len() - if whole { 1 } else { 2 });
         }
@@ -125,6 +128,22 @@ impl App {
             text.push_str(&self.menu());
         }
         text
+    }
+
+    /// Takes away what a dialog says of its keys: what can be typed on lines is said below it.
+    fn leave_out_keys(&self, lines: &mut Vec<String>) {
+        lines.retain(|line| !line.contains(SELECTED));
+        let Some(dialog) = self.dialogs.last().filter(|dialog| !matches!(dialog, Dialog::Wait(_))) else {
+            return;
+        };
+        let named: Vec<String> = dialog
+            .keys()
+            .iter()
+            .map(|(act, word)| format!("{} {word}", self.model.keymap.first(*act)))
+            .collect();
+        if let Some(at) = lines.iter().rposition(|line| named.iter().any(|named| line.contains(named))) {
+            lines.remove(at);
+        }
     }
 
     /// What can be typed now.
@@ -193,6 +212,54 @@ pub(super) fn ascii(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_key_is_named_on_plain_lines_that_does_nothing_there() {
+        use std::path::PathBuf;
+
+        use crate::dialogs::choose::Item;
+        use crate::dialogs::path::Wanted;
+        use crate::dialogs::{Choose, Confirm, Finder, Input, Log, Page, Path, Secret};
+
+        let act = Act::Theme;
+        let items = || vec![Item::new("one", "a note"), Item::new("two", "")];
+        let dialogs: Vec<Dialog> = vec![
+            Input::new(act, "Asked", "help").with("text").into(),
+            Confirm::new(act, "Sure?", vec!["Words.".into()], "Do it").into(),
+            Confirm::new(act, "Sure?", vec!["Words.".into()], "Do it").typed("name").into(),
+            Choose::new(act, "One", items()).into(),
+            Choose::new(act, "Several", items()).several([0]).into(),
+            Secret::new(act, "Passphrase", "for a key").into(),
+            Page::plain("Read", ["words".to_owned()]).copying("text".into()).into(),
+            Path::new(act, "Where", "help", Wanted::Directory).at("/srv/").into(),
+            Finder::new("Help", Vec::new()).into(),
+            Log::new(&crate::tui::log::Log::default()).into(),
+        ];
+        for dialog in dialogs {
+            let paths = crate::config::paths::Paths::new(PathBuf::from("/c"), PathBuf::from("/d"));
+            let settings = crate::tui::model::Settings {
+                paths,
+                registry: crate::engine::registry::RegistryOptions::default(),
+                configured: crate::engine::registry::RegistryOptions::default(),
+                home: None,
+                zone: jiff::tz::TimeZone::UTC,
+                host: crate::engine::media::Host::default(),
+            };
+            let model = crate::tui::model::Model::new(settings, jiff::Timestamp::UNIX_EPOCH);
+            let theme = crate::config::theme::Theme::built_in("mono").unwrap();
+            let look = crate::widgets::look::Look {
+                theme,
+                depth: crate::config::theme::Depth::None,
+                unicode: false,
+            };
+            let mut app = App::new(model, look, crate::config::keymap::Keymap::default(), (80, 24));
+            app.dialogs.push(dialog);
+            let text = app.plain_text(true);
+            for key in ["Enter ", "Esc ", "Right ", "Tab ", "Space ", "arrows", "c copy"] {
+                assert!(!text.contains(key), "{key} in {text}");
+            }
+        }
+    }
 
     #[test]
     fn of_a_row_that_is_gone_to_no_other_row_is_said_again() {
