@@ -33,6 +33,8 @@ pub struct Confirm {
     from: Cell<usize>,
     /// The lowest one to begin at, once it was drawn.
     last: Cell<usize>,
+    /// How many lines were drawn.
+    room: Cell<usize>,
 }
 
 impl Confirm {
@@ -48,6 +50,7 @@ impl Confirm {
             refused: false,
             from: Cell::new(0),
             last: Cell::new(0),
+            room: Cell::new(0),
         }
     }
 
@@ -138,13 +141,15 @@ impl Window for Confirm {
 
     fn act(&mut self, act: Act) -> Reply {
         self.refused = false;
+        // The last line that was read stays in sight, where there are several.
+        let page = self.room.get().saturating_sub(1).max(1);
         match act {
             Act::Back => return Reply::Closed,
             Act::Take => return self.entered(),
             Act::ButtonBefore => self.at = self.at.checked_sub(1).unwrap_or(self.buttons.len() - 1),
             Act::ButtonNext => self.at = (self.at + 1).min(self.buttons.len() - 1),
-            Act::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(4)),
-            Act::PageDown => self.from.set((self.from.get() + 4).min(self.last.get())),
+            Act::PageUp => self.from.set(self.from.get().min(self.last.get()).saturating_sub(page)),
+            Act::PageDown => self.from.set((self.from.get() + page).min(self.last.get())),
             _ => {}
         }
         Reply::Stay
@@ -185,6 +190,7 @@ impl Window for Confirm {
         let rows = if cut { most } else { wanted };
         let frame = rows.saturating_add(below + 3);
         let inner = popup::popup(&self.title, (columns + 2, frame), area, look, buffer);
+        self.room.set(usize::from(shown));
         self.last.set(folded.len().saturating_sub(usize::from(shown)));
         let from = self.from.get().min(self.last.get());
         for (at, words) in (0..shown).zip(folded.iter().skip(from)) {
@@ -277,7 +283,7 @@ mod tests {
                 if !letters.contains("more: ") {
                     break;
                 }
-                assert!(page < 40, "the end never comes: {letters}");
+                assert!(page < 60, "the end never comes: {letters}");
                 press(&mut confirm, Key::plain(Code::PageDown));
             }
             for at in 0..9 {

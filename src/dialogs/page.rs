@@ -25,6 +25,8 @@ pub struct Page {
     from: Cell<usize>,
     /// The lowest place to begin at, once it was drawn.
     last: Cell<Option<usize>>,
+    /// How many lines were drawn.
+    room: Cell<usize>,
     /// The columns it was folded for, and the lines then.
     folded: RefCell<(usize, Vec<(String, Role)>)>,
     copy: Option<String>,
@@ -40,6 +42,7 @@ impl Page {
             lines,
             from: Cell::new(0),
             last: Cell::new(None),
+            room: Cell::new(0),
             folded: RefCell::default(),
             copy: None,
             command: None,
@@ -98,13 +101,15 @@ impl Window for Page {
 
     fn act(&mut self, act: Act) -> Reply {
         let from = self.from.get();
+        // The last line that was read stays in sight.
+        let page = self.room.get().saturating_sub(1).max(1);
         let to = match act {
             Act::Take | Act::Done | Act::Back => return Reply::Closed,
             Act::Copy => return self.copy.clone().map_or(Reply::Stay, Reply::Copy),
             Act::Up => from.saturating_sub(1),
             Act::Down => from.saturating_add(1),
-            Act::PageUp => from.saturating_sub(10),
-            Act::PageDown | Act::Further => from.saturating_add(10),
+            Act::PageUp => from.saturating_sub(page),
+            Act::PageDown | Act::Further => from.saturating_add(page),
             Act::First => 0,
             Act::Last => usize::MAX,
             _ => from,
@@ -129,6 +134,7 @@ impl Window for Page {
         let room = usize::from(body.height);
         let last = folded.len().saturating_sub(room);
         self.last.set(Some(last));
+        self.room.set(room);
         let from = self.from.get().min(last);
         self.from.set(from);
         for (at, (words, role)) in (0u16..).zip(folded.iter().skip(from).take(room)) {
@@ -169,5 +175,12 @@ mod tests {
         assert_eq!(page.from.get(), last);
         press(&mut page, Key::char('k'));
         assert_eq!(page.from.get(), last - 1);
+        press(&mut page, Key::char('g'));
+        // Sixteen rows: a row free above and below, the frame, and the keys with a blank row above them.
+        for (code, from) in [(Code::PageDown, 9), (Code::PageDown, 18), (Code::PageUp, 9)] {
+            press(&mut page, Key::plain(code));
+            page.draw(area, &look, &keymap(), &mut Buffer::empty(area));
+            assert_eq!(page.from.get(), from, "a page less one line");
+        }
     }
 }

@@ -39,9 +39,9 @@ pub enum Move {
     Up,
     /// One row.
     Down,
-    /// As many rows as are shown.
+    /// As many rows as are shown, less one: the last one seen is the first one then.
     PageUp,
-    /// As many rows as are shown.
+    /// The same the other way.
     PageDown,
     /// To the first row.
     First,
@@ -150,7 +150,7 @@ impl List {
     pub fn go(&mut self, how: Move) {
         self.moved = true;
         let last = self.visible.len().saturating_sub(1);
-        let page = self.page.get().max(1);
+        let page = self.page.get().saturating_sub(1).max(1);
         self.cursor = match how {
             Move::Up => self.cursor.saturating_sub(1),
             Move::Down => self.cursor + 1,
@@ -183,6 +183,11 @@ impl List {
             self.moved = true;
         }
         there
+    }
+
+    /// The cells before each row of a table: for the cursor, and the number where rows have one.
+    pub const fn lead(&self) -> usize {
+        if self.numbered { 8 } else { 3 }
     }
 
     /// The number, from 1, of the first row that [`List::window`] gave last.
@@ -254,16 +259,16 @@ mod tests {
     }
 
     #[test]
-    fn a_page_down_shows_the_rows_after_those_that_were_shown() {
+    fn a_page_is_the_rows_that_are_shown_less_one() {
         let mut list = List::default();
         list.refresh(40, |_| "".into());
         assert_eq!(list.window(15).0.first(), Some(&0));
         list.go(Move::PageDown);
-        assert_eq!((list.window(15).0.first(), list.row()), (Some(&15), Some(15)));
+        assert_eq!((list.window(15).0.first(), list.row()), (Some(&14), Some(14)));
         list.go(Move::PageDown);
-        assert_eq!(list.window(15).0.first(), Some(&25), "the last page is full");
+        assert_eq!((list.window(15).0.first(), list.row()), (Some(&25), Some(28)), "the last page is full");
         list.go(Move::PageUp);
-        assert_eq!((list.window(15).0.first(), list.row()), (Some(&10), Some(15)));
+        assert_eq!((list.window(15).0.first(), list.row()), (Some(&11), Some(14)));
     }
 
     #[test]
@@ -322,10 +327,10 @@ mod tests {
         list.window(2);
         for (how, row) in [
             (Move::Up, 0),
-            (Move::PageDown, 2),
+            (Move::PageDown, 1),
             (Move::Last, 4),
             (Move::Down, 4),
-            (Move::PageUp, 2),
+            (Move::PageUp, 3),
             (Move::First, 0),
         ] {
             list.go(how);
