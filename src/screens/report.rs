@@ -7,14 +7,13 @@ use std::path::Path as FsPath;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::there::{before_eject, bundle, empty, no_bundle, unreachable};
+use self::there::{before_eject, bundle, empty, no_bundle, of_before, shown, under_way, unreachable};
 use super::sheet::{SheetView, begin, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Page, Path, Question};
-use crate::domain::bundle::directory;
 use crate::domain::carrier::Carrier;
 use crate::domain::sheet::Sheet;
 use crate::engine::bundle::diff::DiffSpec;
@@ -61,9 +60,6 @@ impl Report {
     }
 
     fn write(&self, cx: &mut Cx<'_>) {
-        if cx.model.assembly.made.is_none() {
-            return;
-        }
         // Not with the bundle: what is on paper does not travel with the medium.
         let help = "As txt, md and json; never into the signed bundle itself.";
         let at = begin(self.sheet.as_ref(), Act::ReportWrite, cx.model);
@@ -125,7 +121,8 @@ impl Screen for Report {
 
     fn footer(&self, model: &Model) -> Vec<Act> {
         if model.running().is_some() {
-            return vec![Act::Stop, Act::Pause, Act::ReportWrite, Act::Logs, Act::Back];
+            let save = shown(model).map(|_| Act::ReportWrite);
+            return [Act::Stop, Act::Pause].into_iter().chain(save).chain([Act::Logs, Act::Back]).collect();
         }
         match (&model.assembly.made, bundle(model)) {
             (Some(_), _) => vec![Act::ReportWrite, Act::MediaEject, Act::Sign, Act::Diff, Act::ReportNew],
@@ -142,6 +139,9 @@ impl Screen for Report {
             .is_none()
             .then(|| format!("nothing is packed yet: press {}", model.key(Act::Step4)));
         match act {
+            Act::ReportWrite if under_way(model).is_some() => {
+                Some("what is packed now is reported once it ends".to_owned())
+            }
             Act::ReportWrite => nothing,
             Act::Sign | Act::Diff | Act::MediaEject if bundle(model).is_none() => Some(no_bundle(model)),
             Act::Sign | Act::Diff => running.or_else(|| unreachable(model)),
@@ -242,7 +242,10 @@ impl Screen for Report {
         if act == Act::MediaEject {
             cx.effect(Effect::Ask(Query::Media));
         }
+        // A pack that was cut off says nothing of what was made before it.
+        let own = act != Act::Pack || !cx.model.cut_short();
         if matches!(act, Act::Pack | Act::Sign | Act::MediaEject)
+            && own
             && let Some(sheet) = cx.model.assembly.made.as_ref().map(Made::sheet)
         {
             let kept = cx.model.keep_report(&sheet);
@@ -251,7 +254,7 @@ impl Screen for Report {
     }
 
     fn sync(&mut self, model: &Model) {
-        self.sheet = model.assembly.made.as_ref().map(Made::sheet);
+        self.sheet = shown(model);
         self.view.sync(self.sheet.as_ref());
     }
 
@@ -264,6 +267,9 @@ impl Screen for Report {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
+        if let Some(job) = under_way(model) {
+            return Some(job.spec.clone());
+        }
         // What made it, whatever is chosen by now.
         Some(JobSpec::Pack(model.assembly.made.as_ref()?.job.clone()))
     }
@@ -278,26 +284,24 @@ impl Screen for Report {
     }
 
     fn status(&self, model: &Model) -> String {
-        match &model.assembly.made {
+        match &self.sheet {
             Some(_) => {
                 let copy = model.key(Act::Copy);
                 format!("{copy} copies the row under the cursor; on a heading, the whole report")
             }
+            None if under_way(model).is_some() => "what is packed now is reported once it ends".to_owned(),
             None => "nothing is packed yet".to_owned(),
         }
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let Some(sheet) = &self.sheet else {
-            return empty(model, look, area, buffer);
+        let mut top = match &self.sheet {
+            Some(sheet) => headline(sheet, area, look, buffer),
+            None if under_way(model).is_some() => 0,
+            None => return empty(model, look, area, buffer),
         };
-        let mut top = headline(sheet, area, look, buffer);
-        if let (Some(made), Some(true)) =
-            (&model.assembly.made, model.running().map(|job| job.act == Act::Pack))
-        {
-            let name = directory(&made.packed.bundle.name, made.packed.bundle.serial);
-            let words = format!(" ! that is {name}; what is packed now is reported once it ends");
-            line::words(&words, look.style(Role::Warn), line::row(area, top), buffer);
+        if let Some(words) = of_before(model) {
+            line::words(&format!(" ! {words}"), look.style(Role::Warn), line::row(area, top), buffer);
             top += 1;
         }
         if let Some(job) = model.running() {
@@ -309,6 +313,10 @@ impl Screen for Report {
             top += 1;
         }
         line::rule(line::row(area, top), look, buffer);
-        self.view.draw(line::below(area, top + 1), look, buffer);
+        let rest = line::below(area, top + 1);
+        match under_way(model) {
+            Some(_) => there::awaited(model, look, rest, buffer),
+            None => self.view.draw(rest, look, buffer),
+        }
     }
 }

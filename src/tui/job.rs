@@ -17,6 +17,13 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
     if act == Act::AssembleSpace {
         model.assembly.planning = Some(model.picked.revision());
     }
+    if let (JobSpec::Pack(job), Some(made)) = (spec, &mut model.assembly.made)
+        && !job.dry_run
+        && made.job.to == job.to
+    {
+        // What an eject said of that medium holds no more once it is written to again.
+        made.medium.clear();
+    }
     model.job = Some(JobState {
         id: None,
         act,

@@ -8,6 +8,7 @@ use airlift::domain::diff::Diff;
 use airlift::domain::job::JobId;
 use airlift::domain::media::{Bus, Medium};
 use airlift::domain::progress::Event;
+use airlift::domain::sheet::{Checked, Grade};
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::diff::DiffReport;
 use airlift::engine::bundle::readback::Method;
@@ -146,11 +147,30 @@ fn no_words_of_a_report_are_cut() {
 }
 
 #[test]
-fn a_report_of_before_is_told_apart_from_the_pack_that_runs() {
-    let mut desk = crate::assemble::under_way();
-    desk.app.model.assembly.made = well().app.model.assembly.made.clone();
+fn while_a_pack_runs_nothing_of_an_earlier_one_stands_on_the_report() {
+    let mut made = well().app.model.assembly.made.clone().unwrap();
+    let how = "the device says that it has everything".to_owned();
+    made.medium = vec![Checked { what: "synced", grade: Grade::Ok, how }];
+    let mut desk = ready();
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
+    desk.app.model.assembly.made = Some(made);
+    desk.keys("Enter Right Enter");
+    looked(&mut desk, Some(stick(1, Some("/media/op/KINGSTON"))));
     let screen = desk.keys("5").screen();
-    assert!(screen.contains("! that is bundle-42; what is packed now is reported once it ends"), "{screen}");
+    for gone in ["OK  bundle-42", "is assembled", "has everything", FINGERPRINT, "w write"] {
+        assert!(!screen.contains(gone), "{gone} in {screen}");
+    }
+    assert!(screen.contains("What is packed now is reported here once it ends."), "{screen}");
+    assert!(screen.contains("The report of bundle-42, packed before it, is kept in"), "{screen}");
+    assert!(desk.keys("w").screen().contains("not now: what is packed now is reported once it ends"));
+    assert!(desk.keys("y").screen().contains("airlift pack"), "{}", desk.screen());
+    desk.effects.clear();
+    desk.keys("Esc");
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    assert!(kept(&desk).is_empty(), "nothing came of it: the report of the other bundle stays as it is");
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("! that is bundle-42; the pack after it did not come to its end"), "{screen}");
+    assert!(!screen.contains("has everything"), "its medium was written to since: {screen}");
 }
 
 #[test]

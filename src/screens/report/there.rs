@@ -6,7 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::actions::Act;
-use crate::tui::model::Model;
+use crate::domain::bundle::directory;
+use crate::domain::sheet::Sheet;
+use crate::tui::assembly::Made;
+use crate::tui::model::{JobState, Model};
 use crate::widgets::facts::teach;
 use crate::widgets::look::Look;
 
@@ -16,6 +19,35 @@ pub(super) fn bundle(model: &Model) -> Option<PathBuf> {
         Some(made) => Some(made.packed.bundle.path.clone()),
         None => Some(model.bundle_there()?.path),
     }
+}
+
+/// The pack that runs: what came of an earlier one is no word on it.
+pub(super) fn under_way(model: &Model) -> Option<&JobState> {
+    model.running().filter(|job| job.act == Act::Pack)
+}
+
+/// The report of what was made; none while another pack runs.
+pub(super) fn shown(model: &Model) -> Option<Sheet> {
+    model.assembly.made.as_ref().filter(|_| under_way(model).is_none()).map(Made::sheet)
+}
+
+/// Which bundle is reported, where a later pack did not come to its end.
+pub(super) fn of_before(model: &Model) -> Option<String> {
+    let made = model.assembly.made.as_ref().filter(|_| under_way(model).is_none() && model.cut_short())?;
+    let name = directory(&made.packed.bundle.name, made.packed.bundle.serial);
+    Some(format!("that is {name}; the pack after it did not come to its end: {}", model.key(Act::Step4)))
+}
+
+/// Says while a pack runs when there is a report of it, and where the one before it is.
+pub(super) fn awaited(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let mut lines = vec![("", "What is packed now is reported here once it ends.".to_owned())];
+    if let Some(made) = &model.assembly.made {
+        let name = directory(&made.packed.bundle.name, made.packed.bundle.serial);
+        let kept = model.settings.paths.reports();
+        lines.push(("", format!("The report of {name}, packed before it, is kept in {}", kept.display())));
+    }
+    let lines: Vec<(&str, &str)> = lines.iter().map(|(key, words)| (*key, words.as_str())).collect();
+    teach(&lines, area, look, buffer);
 }
 
 /// Why the bundle cannot be reached any more.

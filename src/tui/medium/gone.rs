@@ -75,7 +75,7 @@ impl Model {
     }
 
     /// Whether a pack runs, or did not come to its end.
-    pub(in crate::tui) fn cut_short(&self) -> bool {
+    pub fn cut_short(&self) -> bool {
         let runs = self.running().is_some_and(|job| job.act == Act::Pack);
         let ended = self.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
         runs || matches!(ended, Some(Ended::Failed(_) | Ended::Cancelled))
