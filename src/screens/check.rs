@@ -28,7 +28,7 @@ use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::phases::{PhaseRow, Standing, phase};
 use crate::widgets::stepper::StepState;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::{Column, Row, Value, table_in};
 
 const COLUMNS: &[Column] = &[Column::left("STATE", 7), Column::left("WHAT", 0), Column::right("SIZE", 9)];
 
@@ -307,7 +307,7 @@ impl Screen for Check {
             values.extend((!line.size.is_empty()).then(|| Value::plain(&line.size)));
             Row { marked: false, values }
         };
-        table(COLUMNS, &self.list, row, line::below(area, top), look, buffer);
+        table_in(COLUMNS, &self.list, row, line::below(area, top), look, buffer);
     }
 }
 

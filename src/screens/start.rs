@@ -21,7 +21,7 @@ use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::list::{List, id};
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, table};
+use crate::widgets::table::{Column, Row, Value, table_in};
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -306,10 +306,10 @@ impl Screen for Start {
                 values: vec![Value::plain(door.name.clone()), Value::styled(door.note.clone(), role)],
             }
         };
-        let rows = u16::try_from(self.doors.len()).unwrap_or(u16::MAX).saturating_add(1);
+        let rows = u16::try_from(self.doors.len()).unwrap_or(u16::MAX).saturating_add(2);
         let rows = rows.min(area.height);
-        table(&columns, &self.list, row, Rect { height: rows, ..area }, look, buffer);
-        facts::draw(model, look, line::below(area, rows + 1), buffer);
+        table_in(&columns, &self.list, row, Rect { height: rows, ..area }, look, buffer);
+        facts::draw(model, look, line::below(area, rows), buffer);
     }
 }
 

@@ -136,6 +136,23 @@ pub fn table(
     }
 }
 
+/// The same, with the last row of `area` for how many rows are below, where there are any.
+pub fn table_in(
+    columns: &[Column],
+    list: &List,
+    row: impl Fn(usize) -> Row,
+    area: Rect,
+    look: &Look,
+    buffer: &mut Buffer,
+) {
+    let over = list.visible().len() >= usize::from(area.height);
+    let body = Rect { height: area.height.saturating_sub(u16::from(over)), ..area };
+    table(columns, list, row, body, look, buffer);
+    if over {
+        more_below(list, line::row(area, body.height), look, buffer);
+    }
+}
+
 /// Says at the right end of a row how many rows are below those of the table that was just drawn; how many cells that
 /// takes there.
 pub fn more_below(list: &List, row: Rect, look: &Look, buffer: &mut Buffer) -> u16 {

@@ -171,6 +171,16 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
 }
 
 #[test]
+fn rows_that_there_is_no_room_for_are_counted() {
+    let mut desk = desk(newer());
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains(" more below"), "{screen}");
+    assert!(!desk.screen().contains("more below"), "{}", desk.screen());
+    desk.keys("G");
+    assert!(!crate::rig::text(&desk.frame(60, 16)).contains("more below"));
+}
+
+#[test]
 fn the_end_of_a_fingerprint_is_taken_with_the_blanks_of_its_groups() {
     for typed in ["v8aLuE4c", "v8a LuE4c", "5xQv8aLu E4c", FINGERPRINT] {
         let mut desk = desk(None);

@@ -70,6 +70,14 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
     Cut { job, left: Left::Unfinished(progress) }
 }
 
+#[test]
+fn rows_that_there_is_no_room_for_are_counted() {
+    let mut desk = Desk::new();
+    let screen = text(&desk.frame(60, 16));
+    assert!(screen.contains(" more below, on a higher screen"), "{screen}");
+    assert!(!desk.screen().contains("more below"), "{}", desk.screen());
+}
+
 pub(crate) fn stick() -> Medium {
     let words = BundleWords {
         id: uuid::Uuid::nil(),

@@ -19,7 +19,15 @@ type Fact = (&'static str, String, Role);
 
 /// Draws them.
 pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    for (at, (name, words, role)) in (0u16..).zip(facts(model)) {
+    let facts = facts(model);
+    let room = usize::from(area.height);
+    // What there is no room for is counted: nobody takes a part for all.
+    let shown = if facts.len() > room { room.saturating_sub(1) } else { facts.len() };
+    if shown < facts.len() && room > 0 {
+        let words = format!(" {} more below, on a higher screen ", facts.len() - shown);
+        line::words(&words, look.style(Role::Dim), line::row(area, area.height - 1), buffer);
+    }
+    for (at, (name, words, role)) in (0u16..).zip(facts.into_iter().take(shown)) {
         let place = line::row(area, at);
         line::words(&format!("   {name}"), look.style(Role::Dim), place, buffer);
         let indented =
