@@ -38,6 +38,8 @@ pub enum Scope {
     Assemble,
     /// The last step of both sides.
     Report,
+    /// Where a bundle is reported, for the medium that it lies on.
+    Eject,
     /// Air-gapped, step 1.
     Bundle,
     /// Air-gapped, step 2.
@@ -212,7 +214,7 @@ actions! {
     // Report.
     ReportWrite Report "report.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     Sign Report "sign" ["k"] Writes "sign" "sign again" "Add a signature to a bundle";
-    MediaEject Report "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
+    MediaEject Eject "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
     Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";
     ReportNew Report "report.new" ["n"] Reads - "new" "Start another bundle";
 

@@ -110,8 +110,12 @@ impl Finder {
     }
 }
 
-/// How far from the front an operation belongs that has every word: 0 for its key, then words that begin its name, that
-/// begin a word of its help, and that stand anywhere in either.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+}
+
+/// How far from the front an operation belongs that has every word: 0 for its key, then words of its name, that begin
+/// one of those, that begin a word of its help, and that stand anywhere in either.
 fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
     if !typed.is_empty() && entry.keys.split(' ').any(|key| key == typed) {
         return Some(0);
@@ -119,16 +123,18 @@ fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
     let row = entry.act.row();
     let name = format!("{} {}", row.title, row.id).to_lowercase();
     let all = format!("{name} {} {}", row.doc, entry.keys).to_lowercase();
-    let begins =
-        |text: &str, word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word));
+    let begins = |text: &str, word: &str| words_of(text).any(|own| own.starts_with(word));
     let every = |has: &dyn Fn(&str) -> bool| words.iter().all(|word| has(word));
-    if every(&|word| begins(&name, word)) {
+    if every(&|word| words_of(&name).any(|own| own == word)) {
         return Some(1);
     }
-    if every(&|word| begins(&all, word)) {
+    if every(&|word| begins(&name, word)) {
         return Some(2);
     }
-    every(&|word| all.contains(word)).then_some(3)
+    if every(&|word| begins(&all, word)) {
+        return Some(3);
+    }
+    every(&|word| all.contains(word)).then_some(4)
 }
 
 impl Window for Finder {

@@ -1,6 +1,7 @@
 //! Report of the air-gapped side: the verdict, who signed and when that was decided, what was checked and what was not.
 
 mod facts;
+mod medium;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,16 +33,20 @@ pub(super) struct Report {
 
 impl Screen for Report {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Checked, Scope::List]
+        &[Scope::Checked, Scope::Eject, Scope::List]
     }
 
-    fn footer(&self, _: &Model) -> Vec<Act> {
-        vec![Act::CheckedWrite, Act::Copy, Act::CheckedNew, Act::Back]
+    fn footer(&self, model: &Model) -> Vec<Act> {
+        let eject = medium::is_there(model).then_some(Act::MediaEject);
+        let before = std::iter::once(Act::CheckedWrite).chain(eject);
+        before.chain([Act::Copy, Act::CheckedNew, Act::Back]).collect()
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        if act == Act::CheckedNew {
-            return model.why_no_other_bundle();
+        match act {
+            Act::CheckedNew => return model.why_no_other_bundle(),
+            Act::MediaEject => return medium::why_not(model),
+            _ => {}
         }
         let nothing = act == Act::CheckedWrite && self.sheet.is_none();
         nothing.then(|| format!("nothing is verified yet: press {}", model.key(Act::Step2)))
@@ -56,6 +61,7 @@ impl Screen for Report {
                     Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::NewDirectory).at(&at),
                 );
             }
+            Act::MediaEject => medium::ask(cx),
             Act::CheckedNew => {
                 let mut words = vec!["The report is cleared from this screen.".to_owned()];
                 words.extend(cx.model.kept_as().map(|file| format!("It is kept as {file}")));
@@ -76,6 +82,7 @@ impl Screen for Report {
                     }
                 }
             }
+            (Act::MediaEject, Answer::Yes) => medium::eject(cx),
             (Act::CheckedNew, Answer::Yes) => {
                 if let Some(reason) = cx.model.why_no_other_bundle() {
                     return cx.say(format!("not now: {reason}"));
@@ -92,6 +99,9 @@ impl Screen for Report {
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
         if !matches!(act, Act::Verify | Act::Import | Act::ImportUndo) {
             return;
+        if act == Act::MediaEject {
+            return medium::ended(cx);
+        }
         }
         // Another report is read from its top.
         self.view.list.go(Move::First);

@@ -116,7 +116,7 @@ impl Report {
 
 impl Screen for Report {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Report, Scope::List]
+        &[Scope::Report, Scope::Eject, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -214,6 +214,10 @@ impl Screen for Report {
         match (act, ended) {
             // Another report is read from its top.
             (Act::Pack, _) => self.view.list.go(Move::First),
+            // That of a bundle that was received is the other side's.
+            (Act::MediaEject, _) if cx.model.job.as_ref().is_some_and(|job| cx.model.is_received(job)) => {
+                return;
+            }
             (Act::Sign | Act::Diff | Act::MediaEject, Some(Ended::Failed(failure))) => {
                 cx.open(words::failure_page("That did not work", &failure, &cx.model.keymap));
             }

@@ -129,6 +129,9 @@ impl App {
     }
 
     pub(super) fn act(&mut self, act: Act) {
+        if self.act_elsewhere(act) {
+            return;
+        }
         if let Some(reason) = self.why_not(act) {
             return self.say(format!("not now: {reason}"));
         }

@@ -263,7 +263,9 @@ impl Model {
 
     /// Where the job that runs is seen.
     pub fn running_at(&self) -> Option<Place> {
-        match self.running()?.act {
+        let running = self.running()?;
+        match running.act {
+            Act::MediaEject if self.is_received(running) => Some(Place::Checked),
             Act::Resolve => Some(Place::Resolve),
             Act::Pack => Some(Place::Assemble),
             Act::MediaCheck | Act::MediaMount => Some(Place::Media),

@@ -1,10 +1,14 @@
 //! What help and the palette offer: the operations of the screen one is at, each with the keys that start it there.
 
 use super::app::App;
+use super::model::{Place, Side};
 use crate::actions::{Act, Scope};
 use crate::config::key::Key;
 use crate::dialogs::finder::Entry;
 use crate::dialogs::{Dialog, Finder};
+
+/// The operations that go to the steps, in their order.
+const STEPS: [Act; 5] = [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5];
 
 impl App {
     /// Opens the operations to search: all that there are here.
@@ -14,7 +18,40 @@ impl App {
             let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
             entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
         }
+        entries.extend(self.elsewhere());
         self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
+    }
+
+    /// What is done with a bundle on another screen, wherever one is: by its step and its key there.
+    fn elsewhere(&self) -> Vec<Entry> {
+        let away = |act: &Act| !self.scopes().contains(&act.row().scope);
+        let entry = |act: Act| {
+            let place = self.home(act)?;
+            let step = STEPS.get(place.number()?).filter(|_| self.model.place.side().is_some());
+            let keys = step
+                .map(|step| format!("{} {}", self.model.keymap.first(*step), self.model.keymap.first(act)));
+            let why_not = self.screens.get(&place).and_then(|screen| screen.why_not(act, &self.model));
+            Some(Entry { act, keys: keys.unwrap_or_default(), why_not })
+        };
+        [Act::Sign, Act::Diff, Act::MediaEject].into_iter().filter(away).filter_map(entry).collect()
+    }
+
+    /// The screen that has an operation on a bundle, on the side where one is.
+    fn home(&self, act: Act) -> Option<Place> {
+        match (act, self.model.place.side().or(self.model.side)) {
+            (Act::MediaEject, Some(Side::AirGapped)) => Some(Place::Checked),
+            (Act::Sign | Act::Diff | Act::MediaEject, None | Some(Side::Connected)) => Some(Place::Report),
+            _ => None,
+        }
+    }
+
+    /// Does an operation on a bundle on the screen that has it; false where it is had here, or nowhere.
+    pub(super) fn act_elsewhere(&mut self, act: Act) -> bool {
+        let home = self.home(act).filter(|_| !self.scopes().contains(&act.row().scope));
+        let Some(place) = home else { return false };
+        self.go(place);
+        self.act(act);
+        true
     }
 
     /// What can be done in the dialog on top, each with its keys there; nothing without one.

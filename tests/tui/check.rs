@@ -12,7 +12,7 @@ use airlift::engine::bundle::offer::Said;
 use airlift::engine::bundle::verify::{History, VerifyReport};
 use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
-use airlift::engine::spec::JobReport;
+use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
@@ -178,6 +178,59 @@ fn rows_that_there_is_no_room_for_are_counted() {
     assert!(!desk.screen().contains("more below"), "{}", desk.screen());
     desk.keys("G");
     assert!(!crate::rig::text(&desk.frame(60, 16)).contains("more below"));
+}
+
+/// A bundle on a stick that is plugged in, verified.
+pub(crate) fn received() -> Desk {
+    let mut desk = desk(newer());
+    crate::media::seen(&mut desk, vec![crate::media::stick(1, Some("/media/op/KINGSTON"))]);
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(crate::import::verified()))));
+    desk.keys("4").wait(10);
+    desk
+}
+
+#[test]
+fn the_medium_of_a_received_bundle_is_ejected_from_its_report() {
+    let mut desk = received();
+    assert!(desk.screen().contains("E eject"), "{}", desk.screen());
+    insta::assert_snapshot!(desk.keys("E").picture());
+    desk.effects.clear();
+    desk.keys("Right Enter");
+    let spec = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::MediaEject(spec) => Some(spec.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let spec = spec.unwrap();
+    assert_eq!(spec.path.display().to_string(), "/media/op/KINGSTON/site-42");
+    assert_eq!(spec.verified.as_deref(), Some("its bundle was verified here"));
+    assert!(spec.only.is_some(), "that medium, or none");
+    desk.effects.clear();
+    let truth = |words: &str| crate::report::truth(true, words);
+    let report =
+        crate::report::ejected(truth("the device has everything"), truth("here"), truth("by udisks2"));
+    desk.tell(Msg::Ended(desk.job(), done(report)));
+    assert!(desk.screen().contains("Safe to remove: synced"), "{}", desk.screen());
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Media))));
+    let failure = Failure::new(Kind::Medium, "/dev/sdb1 is in use");
+    desk.keys("E Right Enter");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure)));
+    assert!(desk.screen().contains("/dev/sdb1 is in use"), "{}", desk.screen());
+}
+
+#[test]
+fn what_lies_on_no_medium_is_not_ejected_and_the_reason_is_said() {
+    let mut desk = received();
+    for (media, reason) in [
+        (Vec::new(), "the bundle is not on a medium"),
+        (vec![crate::media::system_disk()], "this host's own disk"),
+    ] {
+        crate::media::seen(&mut desk, media);
+        let screen = desk.keys("E").screen();
+        assert!(screen.contains("not now: the bundle is") && screen.contains(reason), "{screen}");
+    }
 }
 
 #[test]

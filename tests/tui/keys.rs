@@ -50,6 +50,7 @@ const DESKS: &[Made] = &[
     ("imported", import::imported),
     ("imported, into a runtime", import::into_a_runtime),
     ("checked", checked),
+    ("checked, on a stick", crate::check::received),
     ("checked, imported", || at_import("v")),
 ];
 

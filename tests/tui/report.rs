@@ -20,7 +20,7 @@ use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, SignerSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
-use airlift::tui::msg::{Effect, Ended, Found, Msg};
+use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{FINGERPRINT, digest, done, host_with_key, incomplete, looked, packed, plan, ready};
@@ -137,6 +137,34 @@ fn a_bundle_of_an_earlier_run_is_signed_and_ejected_without_a_pack() {
     other.volumes[0].device = "/dev/sdc1".into();
     crate::media::seen(&mut desk, vec![crate::media::carrying(), other]);
     assert!(desk.keys("E").screen().contains("not now: nothing is packed yet"), "which one is meant?");
+}
+
+#[test]
+fn a_bundle_is_signed_and_ejected_from_the_commands_of_any_screen() {
+    for keys in ["", "b", "b 2", "b 3"] {
+        let mut desk = Desk::new();
+        desk.keys(keys);
+        crate::media::seen(&mut desk, vec![crate::media::carrying()]);
+        let screen = desk.keys(":").typed("eject").screen();
+        assert!(screen.contains("Bring everything onto the medium"), "{keys}: {screen}");
+        desk.keys("Enter");
+        assert_eq!(desk.app.model.place, Place::Report, "{keys}");
+        assert!(desk.screen().contains("Eject the medium?"), "{keys}: {}", desk.screen());
+        desk.keys("Esc").effects.clear();
+        desk.keys("1 :").typed("add a signature").keys("Enter");
+        assert_eq!(desk.app.model.place, Place::Report, "{keys}");
+        assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::AgentKeys))));
+    }
+    // Where there is none, the reason is the one that its own screen says.
+    let mut desk = Desk::new();
+    let screen = desk.keys("b :").typed("eject").keys("Enter").screen();
+    assert!(screen.contains("x nothing is packed yet"), "{screen}");
+    // On the other side it is the medium that was received.
+    let mut desk = crate::check::received();
+    desk.keys("1 :").typed("eject").keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Checked);
+    assert!(desk.screen().contains("Eject the medium?"), "{}", desk.screen());
+    assert!(!desk.keys("Esc 1 :").typed("add a signature").screen().contains("Add a signature to"));
 }
 
 #[test]

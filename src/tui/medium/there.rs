@@ -1,10 +1,11 @@
 //! A bundle of an earlier run on a medium that is plugged in: it can still be signed, compared and ejected.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{FoundBundle, Medium, Volume};
-use crate::tui::model::Model;
+use crate::engine::spec::JobSpec;
+use crate::tui::model::{JobState, Model};
 
 /// Such a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,27 @@ impl Model {
         });
         let (medium, volume) = holding.next().filter(|_| holding.next().is_none())?;
         there(medium, volume)
+    }
+}
+
+impl Model {
+    /// The medium that a directory lies on, as it is mounted now, and what tells it from another one in its place.
+    pub fn lies_on(&self, path: &Path) -> Option<(&Medium, String)> {
+        let media = self.media.as_ref()?.media.iter();
+        let volumes = media.flat_map(|medium| medium.volumes.iter().map(move |volume| (medium, volume)));
+        let points = volumes.flat_map(|(medium, volume)| {
+            volume.mount_points.iter().map(move |point| (medium, volume, point))
+        });
+        let holding = points.filter(|(.., point)| path.starts_with(point));
+        let (medium, volume, point) = holding.max_by_key(|(.., point)| point.as_os_str().len())?;
+        Some((medium, Carrier::of(point.clone(), volume.device.clone(), Some(medium)).mark()))
+    }
+
+    /// Whether a medium is ejected that a bundle came on, and none that one was made on here.
+    pub fn is_received(&self, job: &JobState) -> bool {
+        let JobSpec::MediaEject(spec) = &job.spec else { return false };
+        let made = self.assembly.made.as_ref().is_some_and(|made| made.packed.bundle.path == spec.path);
+        !made && self.gap.chosen.as_ref() == Some(&spec.path)
     }
 }
 
