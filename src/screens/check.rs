@@ -216,7 +216,7 @@ impl Screen for Check {
         match act {
             Act::Verify => {
                 Self::verified(cx);
-                self.lines = lines(cx.model);
+                self.lines = lines(cx.model, self.list.lead());
                 let failed = self.lines.iter().position(|line| line.role == Role::Fail);
                 self.list.select(failed.unwrap_or(0));
             }
@@ -230,7 +230,7 @@ impl Screen for Check {
     }
 
     fn sync(&mut self, model: &Model) {
-        self.lines = lines(model);
+        self.lines = lines(model, self.list.lead());
         let lines = &self.lines;
         self.list.refresh(lines.len(), |row| format!("{} {}", lines[row].state, lines[row].words()).into());
     }

@@ -58,7 +58,7 @@ pub struct App {
 impl App {
     /// At the start screen.
     pub fn new(mut model: Model, look: Look, keymap: Keymap, size: (u16, u16)) -> Self {
-        model.keymap = keymap;
+        (model.keymap, model.columns) = (keymap, size.0);
         Self {
             model,
             look,
@@ -109,7 +109,7 @@ impl App {
             Msg::Paste(text) => self.paste(&text),
             Msg::Click(row) => self.click(row),
             Msg::Resize(columns, rows) => {
-                self.size = (columns, rows);
+                (self.size, self.model.columns) = ((columns, rows), columns);
                 self.todo.effects.push_back(Effect::Redraw);
             }
             Msg::Tick => {}

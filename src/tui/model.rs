@@ -113,6 +113,8 @@ pub struct Model {
     pub place: Place,
     /// The side that was worked on last.
     pub side: Option<Side>,
+    /// How many columns the screen has.
+    pub columns: u16,
     /// Since the workstation was started.
     pub at: Duration,
     /// The time of day.
@@ -162,6 +164,7 @@ impl Model {
             settings,
             place: Place::Start,
             side: None,
+            columns: 80,
             at: Duration::ZERO,
             now,
             host: None,

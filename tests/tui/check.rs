@@ -171,6 +171,27 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
 }
 
 #[test]
+fn a_path_in_a_reason_is_read_from_its_beginning_to_its_end() {
+    let path = "/home/administrator/.config/airlift/allowed_signers";
+    let mut desk = desk(newer());
+    desk.keys("v").tell(view(1, false));
+    let message = format!("there is no trust file: {path} could not be read, and nobody is trusted");
+    desk.tell(failed(Kind::Trust, &message, "airlift key trust FILE.pub adds one"));
+    assert!(desk.screen().contains(path), "{}", desk.screen());
+    for (columns, rows) in [(80, 24), (60, 24)] {
+        let frame = crate::rig::text(&desk.frame(columns, rows));
+        let letters: String = frame.split_whitespace().collect();
+        let rows = frame.split_once("STATE").unwrap().1;
+        assert!(letters.contains(path) && !rows.contains('…'), "{frame}");
+    }
+    // Each of its rows is the same check.
+    desk.frame(80, 24);
+    for keys in ["d", "Esc Down d"] {
+        assert!(desk.keys(keys).screen().contains("signatures failed"), "{}", desk.screen());
+    }
+}
+
+#[test]
 fn rows_that_there_is_no_room_for_are_counted() {
     let mut desk = desk(newer());
     let screen = crate::rig::text(&desk.frame(60, 16));

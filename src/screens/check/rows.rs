@@ -19,6 +19,10 @@ use crate::tui::model::Model;
 use crate::tui::msg::Ended;
 use crate::tui::words::{self, count};
 
+use crate::widgets::line::wrap;
+
+/// Cells beside the words of a row: the state, and two blanks.
+const BESIDE: usize = 7 + 2;
 /// One row.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -35,6 +39,8 @@ pub(super) struct Line {
     /// More of it, for its page.
     more: Vec<String>,
     /// What `c` copies of it.
+    /// What is drawn of it, where it takes several rows.
+    drawn: Option<String>,
     pub(super) copy: Option<String>,
     /// Whether it is the check that the verification failed on.
     failed: bool,
@@ -50,13 +56,31 @@ impl Line {
             size: String::new(),
             more: Vec::new(),
             copy: None,
+            drawn: None,
             failed: false,
         }
     }
 
     /// What it is about and what was found, in one cell.
+    /// The same on as many rows of so many cells as its words take, where they tell what is wrong.
+    fn folded(self, cells: usize) -> Vec<Self> {
+        let words = text::shown(&self.words()).into_owned();
+        if text::width(&words) <= cells || !matches!(self.role, Role::Fail | Role::Warn) {
+            return vec![self];
+        }
+        let first = wrap(&words, cells).into_iter().next().unwrap_or_default();
+        let rest = words.get(first.len()..).unwrap_or_default();
+        let rest = wrap(rest, cells.saturating_sub(2)).into_iter().map(|piece| format!("  {}", piece.trim()));
+        let row = |state, drawn| Self { state, drawn: Some(drawn), ..self.clone() };
+        let further = rest.map(|piece| row("", piece));
+        std::iter::once(row(self.state, first.trim_end().to_owned())).chain(further).collect()
+    }
+
     pub(super) fn words(&self) -> String {
         match (self.what.as_str(), self.note.as_str()) {
+        if let Some(drawn) = &self.drawn {
+            return drawn.clone();
+        }
             (what, "") => what.to_owned(),
             // The reason names the file.
             (what, note) if note.contains(what) => note.to_owned(),
@@ -65,8 +89,8 @@ impl Line {
     }
 }
 
-/// All rows, failures before what is well.
-pub(super) fn lines(model: &Model) -> Vec<Line> {
+/// All rows, failures before what is well; `lead` cells stand before each.
+pub(super) fn lines(model: &Model, lead: usize) -> Vec<Line> {
     let running = model.at_work(Act::Verify);
     let (view, ended) = match (running, &model.gap.checked) {
         (Some(job), _) => (Some(&*job.view), None),
@@ -85,6 +109,9 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     }
     warn_of_serial(model, ended, &mut lines);
     lines.extend(files.into_iter().flat_map(damaged));
+    // A path in a reason is read from its beginning to its end.
+    let cells = usize::from(model.columns).saturating_sub(lead + BESIDE).max(24);
+    let mut lines: Vec<Line> = lines.into_iter().flat_map(|line| line.folded(cells)).collect();
     let mut images: Vec<Line> = images.iter().map(|image| image_line(image, ended, &hurt)).collect();
     images.sort_by_key(|line| line.role != Role::Fail);
     lines.extend(images);
