@@ -36,7 +36,7 @@ pub enum Scope {
     Media,
     /// Connected, step 4.
     Assemble,
-    /// The last step of both sides.
+    /// Connected, step 5.
     Report,
     /// Where a bundle is reported, for the medium that it lies on.
     Eject,
@@ -195,6 +195,7 @@ actions! {
     Verify Check "verify" ["v"] Reads "verify" "verify" "Verify signatures, age, file list and every byte of a bundle";
     KeyTrust Check "key.trust" ["K"] Writes "key trust" "trust" "Trust a public key to sign bundles";
     CheckDeep Check "check.deep" ["s"] Reads - "strict" "Unpack layers too and compare them with the image configurations";
+    CheckSigners Check "check.signatures" ["m"] Reads - "signatures" "Choose how many different trusted keys must have signed the bundle";
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
     CheckNext Check "check.next" ["Enter"] Reads - "next" "Continue to the import, or to the report if the bundle must not be used";

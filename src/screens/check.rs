@@ -1,12 +1,15 @@
 //! Verify: a bundle against trust, clock, history and every byte, as a list that fills in the order in which it is checked.
 
+mod heading;
 mod pin;
 mod rows;
+mod signers;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
+use self::heading::heading;
 use self::rows::{Line, lines};
 use super::bundle::scan;
 use crate::actions::{Act, Scope};
@@ -14,7 +17,6 @@ use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::digest::Digest;
 use crate::domain::progress::Phase;
-use crate::domain::text;
 use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::offer::Said;
 use crate::engine::spec::{JobReport, JobSpec};
@@ -142,14 +144,21 @@ impl Screen for Check {
         } else {
             footer.push(Act::CheckDeep);
         }
-        footer.extend([Act::CheckDetails, if over { Act::Verify } else { Act::ShellCommand }, Act::Back]);
+        let then = match over {
+            true => Act::Verify,
+            false if signers::could_be_more(model) => Act::CheckSigners,
+            false => Act::ShellCommand,
+        };
+        footer.extend([Act::CheckDetails, then, Act::Back]);
         footer
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let gap = &model.gap;
         let reason = match act {
-            Act::Verify | Act::CheckOverride | Act::KeyTrust if model.busy().is_some() => {
+            Act::Verify | Act::CheckOverride | Act::KeyTrust | Act::CheckSigners
+                if model.busy().is_some() =>
+            {
                 return model.why_busy();
             }
             _ if gap.chosen.is_none() => {
@@ -182,6 +191,7 @@ impl Screen for Check {
                 let verify = cx.model.key(Act::Verify);
                 cx.say(format!("{words}; {verify} verifies"));
             }
+            Act::CheckSigners => signers::ask(cx),
             Act::CheckOverride => self.ask_override(cx),
             Act::KeyTrust => pin::ask(cx),
             Act::CheckDetails => {
@@ -200,6 +210,7 @@ impl Screen for Check {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::CheckOverride, Answer::Yes) => self.let_through(cx),
+            (Act::CheckSigners, Answer::Text(text)) => signers::answered(&text, cx),
             (Act::KeyTrust, Answer::Text(text)) => self.pinning.answered(question.part, &text, cx),
             _ => {}
         }
@@ -268,7 +279,7 @@ impl Screen for Check {
             (Some(_), None) => format!("{} shows the report", model.key(Act::CheckNext)),
             (None, None) => "nothing of this bundle is verified yet".to_owned(),
         };
-        format!("{words}{deep}")
+        format!("{words}{deep}{}", signers::wanted(model))
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
@@ -309,36 +320,4 @@ impl Screen for Check {
         };
         table_in(COLUMNS, &self.list, row, line::below(area, top), look, buffer);
     }
-}
-
-/// What stands above the list: the bundle, how it goes, and the keys that are not trusted.
-fn heading(model: &Model) -> Vec<(String, Role)> {
-    let gap = &model.gap;
-    let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
-    let mut lines = Vec::new();
-    match gap.said_last() {
-        Some(said) => {
-            let report = &said.report;
-            let content = text::content(report.totals.images, report.totals.blobs, None);
-            let size = text::bytes(report.totals.bytes);
-            lines
-                .push((format!("{}-{}  {content}  {size}  {path}", report.name, report.serial), Role::Title));
-        }
-        None => lines.push((path, Role::Title)),
-    }
-    if model.at_work(Act::Verify).is_some() {
-        // The row of the phase stands there.
-        lines.push((String::new(), Role::Text));
-    } else if let Some(checked) = &gap.checked {
-        lines.extend(rows::verdict(checked, &model.keymap));
-    } else {
-        lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
-    }
-    if gap.is_gone() {
-        let words =
-            "! It is not there any more: put its medium in again before anything else is done with it.";
-        lines.push((words.to_owned(), Role::Warn));
-    }
-    lines.push((String::new(), Role::Text));
-    lines
 }

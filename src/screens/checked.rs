@@ -87,8 +87,10 @@ impl Screen for Report {
                 if let Some(reason) = cx.model.why_no_other_bundle() {
                     return cx.say(format!("not now: {reason}"));
                 }
-                let given = std::mem::take(&mut cx.model.gap.given);
-                cx.model.gap = Gap { given, ..Gap::default() };
+                let gap = std::mem::take(&mut cx.model.gap);
+                // What is asked of a bundle is asked of the next one, too.
+                let Gap { given, further_signers, .. } = gap;
+                cx.model.gap = Gap { given, further_signers, ..Gap::default() };
                 cx.model.changed(Place::Bundle);
                 cx.go(Place::Bundle);
             }
@@ -97,11 +99,11 @@ impl Screen for Report {
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
-        if !matches!(act, Act::Verify | Act::Import | Act::ImportUndo) {
-            return;
         if act == Act::MediaEject {
             return medium::ended(cx);
         }
+        if !matches!(act, Act::Verify | Act::Import | Act::ImportUndo) {
+            return;
         }
         // Another report is read from its top.
         self.view.list.go(Move::First);

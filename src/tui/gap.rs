@@ -28,6 +28,8 @@ pub struct Gap {
     pub chosen: Option<PathBuf>,
     /// Whether layers are unpacked, too.
     pub deep: bool,
+    /// Different trusted keys that must have signed beside the first one.
+    pub further_signers: usize,
     /// The bundle that was let through with an older serial, by its id typed in.
     pub overridden: AllowRollback,
     /// The last verification of the chosen bundle.
@@ -114,13 +116,18 @@ impl Gap {
         }
     }
 
+    /// How many different trusted keys must have signed.
+    pub const fn signers(&self) -> usize {
+        self.further_signers + 1
+    }
+
     /// The verification that is to be started.
     pub fn spec(&self, settings: &Settings) -> Option<VerifySpec> {
         let places = settings.places();
         Some(VerifySpec {
             path: self.chosen.clone()?,
             trust: places.trust,
-            min_signatures: 1,
+            min_signatures: self.signers(),
             state: places.state,
             deep: self.deep,
             allow_rollback: self.overridden,
@@ -131,6 +138,20 @@ impl Gap {
 }
 
 impl Model {
+    /// So many different trusted keys must have signed from now on: what was verified for fewer is verified again.
+    pub fn want_signers(&mut self, count: usize) {
+        self.gap.further_signers = count.saturating_sub(1);
+        let enough = |checked: &mut Checked| checked.spec.min_signatures < count;
+        if self.gap.checked.take_if(enough).is_some() {
+            self.gap.import.begin_anew();
+            for place in [Place::Check, Place::Import, Place::Checked] {
+                if self.state(place) != StepState::Todo {
+                    self.set_state(place, StepState::Stale);
+                }
+            }
+        }
+    }
+
     /// Why no other bundle can be opened: what a job says of one is not to be taken for a word on another.
     pub fn why_no_other_bundle(&self) -> Option<String> {
         let acts = [Act::Verify, Act::KeyTrust, Act::Import, Act::ImportUndo];

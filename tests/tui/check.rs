@@ -11,6 +11,7 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
 use airlift::engine::bundle::verify::{History, VerifyReport};
 use airlift::engine::error::Kind;
+use airlift::engine::sign::Outcome;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
@@ -168,6 +169,88 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
     assert!(!screen.contains("signed by: "), "what signed is not to be copied from there: {screen}");
     insta::assert_snapshot!(desk.picture());
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+}
+
+/// Signed by two keys, of which the first is trusted here, or both.
+pub(crate) fn by_two(both: bool) -> Desk {
+    let mut offer = offer(42, newer());
+    if let Ok(said) = &mut offer.said {
+        let second = "SHA256:secondkeysecondkeysecondkeysecondkeysecondk";
+        let mut signature = said.report.signatures[0].clone();
+        signature.path = "airlift/signatures/77aa00112233bbcc.sig".into();
+        signature.fingerprint = Some(second.into());
+        said.report.signatures.push(signature);
+        let mut judged = said.trust.signatures[0].clone();
+        judged.file = "airlift/signatures/77aa00112233bbcc.sig".into();
+        judged.fingerprint = Some(second.into());
+        if both {
+            said.trust.signed_by.push(second.into());
+        } else {
+            judged.outcome = Outcome::UnknownKey;
+        }
+        said.trust.signatures.push(judged);
+    }
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(vec![offer]));
+    desk.keys("Enter");
+    desk
+}
+
+fn verifies(desk: &mut Desk) -> String {
+    desk.effects.clear();
+    desk.keys("v");
+    let started = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => Some(spec.command_line(&desk.app.model.settings.places()).join(" ")),
+        _ => None,
+    });
+    started.unwrap_or_default()
+}
+
+#[test]
+fn two_signatures_are_asked_for_where_a_bundle_has_them_and_the_command_asks_for_them_too() {
+    let mut desk = by_two(true);
+    let screen = desk.screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("by trusted keys; 2 signed, m asks for more"), "{screen}");
+    assert!(screen.contains("m signatures"), "{screen}");
+    desk.keys("m");
+    insta::assert_snapshot!(desk.picture());
+    assert!(desk.keys("Ctrl-U").typed("0").keys("Enter").screen().contains("x a number from 1 to 64"));
+    desk.keys("Ctrl-U").typed("2").keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("2 signatures by different trusted keys are wanted; v verifies"), "{screen}");
+    assert!(screen.contains("by 2 different trusted keys"), "{screen}");
+    assert!(desk.wait(10).screen().contains("2 signatures wanted"), "{}", desk.screen());
+    let line = verifies(&mut desk);
+    assert!(line.contains("--min-signatures 2"), "{line}");
+}
+
+#[test]
+fn what_was_verified_for_one_signature_is_not_imported_once_two_are_wanted() {
+    let mut desk = by_two(true);
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(crate::import::verified()))));
+    assert!(desk.screen().contains("OK  verified"), "{}", desk.screen());
+    desk.keys("m Ctrl-U").typed("2").keys("Enter");
+    assert!(!desk.screen().contains("OK  verified"), "{}", desk.screen());
+    assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
+    assert!(desk.keys("3").screen().contains("not verified yet"), "{}", desk.screen());
+    // The next bundle has to have them, too.
+    desk.keys("2 v").tell(Msg::Ended(JobId(2), done(JobReport::Verify(crate::import::verified()))));
+    desk.keys("4 n Right Enter");
+    assert_eq!(desk.app.model.gap.signers(), 2);
+}
+
+#[test]
+fn the_second_key_is_trusted_where_two_are_wanted_and_one_is_known() {
+    let mut desk = by_two(false);
+    assert!(!desk.screen().contains("! todo"), "{}", desk.screen());
+    desk.keys("m Ctrl-U").typed("2").keys("Enter");
+    let screen = desk.screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("! todo signatures by 1 trusted key, 2 are wanted; K trusts another"), "{screen}");
+    assert!(words.contains("! 1 key of 2 wanted that are trusted here signed this bundle"), "{screen}");
+    assert!(screen.contains("K trust"), "{screen}");
+    assert!(desk.keys("K").screen().contains("Trust a key: is it the one on paper?"));
 }
 
 #[test]

@@ -140,6 +140,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Verify, &["starts verify"]),
     (Act::KeyTrust, &["opens Trust a key"]),
     (Act::CheckDeep, &["says layers are "]),
+    (Act::CheckSigners, &["opens How many signatures?"]),
     (Act::CheckOverride, &["opens Accept an older bundle?"]),
     (Act::CheckDetails, &["opens "]),
     (Act::CheckNext, &["goes to Import", "goes to Checked"]),

@@ -45,21 +45,33 @@ pub(super) fn unknown_of(said: &Said) -> Vec<&Signature> {
         .collect()
 }
 
-/// Whether no trusted key signed, and a key could be trusted.
+/// Whether fewer trusted keys signed than are wanted, and a key could be trusted.
 pub(super) fn wanted(model: &Model) -> bool {
-    model.gap.said().is_some_and(|said| said.trust.signed_by.is_empty()) && !unknown(model).is_empty()
+    let wanted = model.gap.signers();
+    model.gap.said().is_some_and(|said| said.trust.signed_by.len() < wanted) && !unknown(model).is_empty()
 }
 
 pub(super) fn why_not(model: &Model) -> Option<String> {
     unknown(model).is_empty().then(|| "every key that signed this bundle is trusted already".to_owned())
 }
 
-/// What is to be said of the keys while none is trusted.
+/// What is to be said of the keys while too few are trusted.
 pub(super) fn words(model: &Model) -> Vec<String> {
     if !wanted(model) {
         return Vec::new();
     }
-    let mut lines = vec!["! No key that is trusted here signed this bundle. It was signed by:".to_owned()];
+    let good = model.gap.said().map_or(0, |said| said.trust.signed_by.len());
+    let first = match good {
+        0 => "! No key that is trusted here signed this bundle. It was signed by:".to_owned(),
+        _ => {
+            let keys = words::count(good, "key");
+            format!(
+                "! {keys} of {} wanted that are trusted here signed this bundle. So did:",
+                model.gap.signers()
+            )
+        }
+    };
+    let mut lines = vec![first];
     for signature in unknown(model) {
         lines.push(format!("    {}", signature.fingerprint.as_deref().unwrap_or_default()));
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::signers;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
@@ -18,11 +19,11 @@ use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
 use crate::tui::words::{self, count};
-
 use crate::widgets::line::wrap;
 
 /// Cells beside the words of a row: the state, and two blanks.
 const BESIDE: usize = 7 + 2;
+
 /// One row.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -38,9 +39,9 @@ pub(super) struct Line {
     pub(super) size: String,
     /// More of it, for its page.
     more: Vec<String>,
-    /// What `c` copies of it.
     /// What is drawn of it, where it takes several rows.
     drawn: Option<String>,
+    /// What `c` copies of it.
     pub(super) copy: Option<String>,
     /// Whether it is the check that the verification failed on.
     failed: bool,
@@ -55,13 +56,12 @@ impl Line {
             note: note.into(),
             size: String::new(),
             more: Vec::new(),
-            copy: None,
             drawn: None,
+            copy: None,
             failed: false,
         }
     }
 
-    /// What it is about and what was found, in one cell.
     /// The same on as many rows of so many cells as its words take, where they tell what is wrong.
     fn folded(self, cells: usize) -> Vec<Self> {
         let words = text::shown(&self.words()).into_owned();
@@ -76,11 +76,12 @@ impl Line {
         std::iter::once(row(self.state, first.trim_end().to_owned())).chain(further).collect()
     }
 
+    /// What it is about and what was found, in one cell.
     pub(super) fn words(&self) -> String {
-        match (self.what.as_str(), self.note.as_str()) {
         if let Some(drawn) = &self.drawn {
             return drawn.clone();
         }
+        match (self.what.as_str(), self.note.as_str()) {
             (what, "") => what.to_owned(),
             // The reason names the file.
             (what, note) if note.contains(what) => note.to_owned(),
@@ -108,10 +109,10 @@ pub(super) fn lines(model: &Model, lead: usize) -> Vec<Line> {
         foresee(model, &mut lines);
     }
     warn_of_serial(model, ended, &mut lines);
-    lines.extend(files.into_iter().flat_map(damaged));
     // A path in a reason is read from its beginning to its end.
     let cells = usize::from(model.columns).saturating_sub(lead + BESIDE).max(24);
     let mut lines: Vec<Line> = lines.into_iter().flat_map(|line| line.folded(cells)).collect();
+    lines.extend(files.into_iter().flat_map(damaged));
     let mut images: Vec<Line> = images.iter().map(|image| image_line(image, ended, &hurt)).collect();
     images.sort_by_key(|line| line.role != Role::Fail);
     lines.extend(images);
@@ -187,20 +188,21 @@ const fn about(check: Check) -> &'static str {
 /// What is known to stand in the way before it is checked.
 fn foresee(model: &Model, lines: &mut [Line]) {
     let Some(said) = model.gap.said() else { return };
-    let mut warn = |check: Check, note: String| {
-        if let Some(line) = lines.iter_mut().find(|line| line.what == check.name()) {
-            (line.state, line.role, line.note) = ("! todo", Role::Warn, note);
-        }
-    };
-    if said.trust.signed_by.is_empty() {
-        let note = match said.trust.signatures.len() {
-            0 => "the bundle is not signed: it is incomplete".to_owned(),
-            _ => format!("by no key that is trusted here; {} trusts one", model.key(Act::KeyTrust)),
+    let (good, wanted) = (said.trust.signed_by.len(), model.gap.signers());
+    let trust = model.key(Act::KeyTrust);
+    if good < wanted {
+        let note = match (said.trust.signatures.len(), good) {
+            (0, _) => "the bundle is not signed: it is incomplete".to_owned(),
+            (_, 0) => format!("by no key that is trusted here; {trust} trusts one"),
+            (..=1, _) => format!("{wanted} are wanted, and it has one"),
+            _ => format!("by {}, {wanted} are wanted; {trust} trusts another", count(good, "trusted key")),
         };
-        warn(Check::Signatures, note);
+        foreseen(lines, Check::Signatures, note, true);
+    } else if let Some(note) = signers::about(model) {
+        foreseen(lines, Check::Signatures, note, false);
     }
     if let Some(expires) = said.report.expires.filter(|expires| *expires < model.now) {
-        warn(Check::Clock, format!("expired {expires:.0}"));
+        foreseen(lines, Check::Clock, format!("expired {expires:.0}"), true);
     }
     if let Some(reason) = model.gap.rollback() {
         let let_through = if model.gap.overridden != AllowRollback::No {
@@ -208,7 +210,16 @@ fn foresee(model: &Model, lines: &mut [Line]) {
         } else {
             format!("{} lets it through", model.key(Act::CheckOverride))
         };
-        warn(Check::Serial, format!("{reason}; {let_through}"));
+        foreseen(lines, Check::Serial, format!("{reason}; {let_through}"), true);
+    }
+}
+
+/// Says of a check what is known before it, and warns of it where it will not hold.
+fn foreseen(lines: &mut [Line], check: Check, note: String, warned: bool) {
+    let Some(line) = lines.iter_mut().find(|line| line.what == check.name()) else { return };
+    line.note = note;
+    if warned {
+        (line.state, line.role) = ("! todo", Role::Warn);
     }
 }
 

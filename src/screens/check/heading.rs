@@ -1,0 +1,39 @@
+//! What stands above the checks: the bundle, how its verification goes, and the keys that are not trusted.
+
+use super::{pin, rows};
+use crate::actions::Act;
+use crate::config::theme::Role;
+use crate::domain::text;
+use crate::tui::model::Model;
+
+/// What stands above the list: the bundle, how it goes, and the keys that are not trusted.
+pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
+    let gap = &model.gap;
+    let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
+    let mut lines = Vec::new();
+    match gap.said_last() {
+        Some(said) => {
+            let report = &said.report;
+            let content = text::content(report.totals.images, report.totals.blobs, None);
+            let size = text::bytes(report.totals.bytes);
+            lines
+                .push((format!("{}-{}  {content}  {size}  {path}", report.name, report.serial), Role::Title));
+        }
+        None => lines.push((path, Role::Title)),
+    }
+    if model.at_work(Act::Verify).is_some() {
+        // The row of the phase stands there.
+        lines.push((String::new(), Role::Text));
+    } else if let Some(checked) = &gap.checked {
+        lines.extend(rows::verdict(checked, &model.keymap));
+    } else {
+        lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
+    }
+    if gap.is_gone() {
+        let words =
+            "! It is not there any more: put its medium in again before anything else is done with it.";
+        lines.push((words.to_owned(), Role::Warn));
+    }
+    lines.push((String::new(), Role::Text));
+    lines
+}
