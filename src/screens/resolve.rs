@@ -201,7 +201,6 @@ impl Screen for Resolve {
             }
             (Act::ResolveNext, Answer::Yes) => {
                 cx.model.picked.accept_failed();
-                cx.model.assembly.keep_going = true;
                 cx.model.set_state(Place::Resolve, standing(&cx.model.picked));
                 cx.go(Place::Media);
             }

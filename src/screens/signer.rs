@@ -72,6 +72,10 @@ impl AskKey {
                 cx.open(Choose::new(self.question(0), "Which key signs?", items).or_typed(names_a_file));
                 None
             }
+            Found::Failed(Query::PublicKey(path), _) if self.file.as_ref() == Some(path) => {
+                (self.asked, self.file) = (false, None);
+                None
+            }
             Found::PublicKey(path, public) if self.asked && self.file.as_ref() == Some(path) => {
                 (self.asked, self.file) = (false, None);
                 let signer = SignerSpec::Key(path.clone());

@@ -107,6 +107,7 @@ impl App {
         match msg {
             Msg::Key(key) => self.key(key),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Burst(text) => self.burst(&text),
             Msg::Click(row) => self.click(row),
             Msg::Resize(columns, rows) => {
                 (self.size, self.model.columns) = ((columns, rows), columns);

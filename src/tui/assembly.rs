@@ -92,7 +92,7 @@ pub struct Assembly {
     pub read_back: bool,
     /// Whether this program is carried.
     pub tool: bool,
-    /// Whether what cannot be had is left out, instead of failing.
+    /// Whether it was asked for that what cannot be had is left out, instead of failing.
     pub keep_going: bool,
     /// Who signs; nothing is the default key.
     pub key: Option<ChosenKey>,
@@ -187,7 +187,7 @@ impl Model {
             read_back: assembly.read_back,
             tool: assembly.tool,
             max_file_size: None,
-            keep_going: assembly.keep_going,
+            keep_going: self.keeps_going(),
             anew: self.left_elsewhere().is_some(),
             state: paths.state(),
             signer: key.unwrap_or_else(|| SignerSpec::Key(paths.key())),
@@ -212,6 +212,11 @@ impl Model {
         checked.filter(|checked| matches!(checked, picked::Checked::Failed(_))).count()
     }
 
+    /// Whether what cannot be had is left out: asked for, or said of what failed in the list as it is.
+    pub fn keeps_going(&self) -> bool {
+        self.assembly.keep_going || self.picked.leaves_out()
+    }
+
     /// Why nothing can be planned yet.
     pub fn not_ready(&self) -> Option<String> {
         if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
@@ -230,10 +235,11 @@ impl Model {
             StepState::Paused => {
                 format!("verifying the list is paused; {} resumes it", self.key(Act::Pause))
             }
-            _ if failed > 0 && !self.assembly.keep_going => {
+            _ if failed > 0 && self.picked.has_unaccepted() && !self.assembly.keep_going => {
                 let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
                 format!(
-                    "{failed} references failed: {mend} to mend or drop them, {allow} to allow an incomplete bundle"
+                    "{} failed: {mend} to mend or drop them, {allow} to allow an incomplete bundle",
+                    super::words::count(failed, "reference")
                 )
             }
             _ if self.assembly.to.is_none() => {

@@ -10,6 +10,7 @@ use crate::config::theme::Role;
 use crate::domain::text;
 use crate::widgets::footer::{Hint, MOST, footer};
 use crate::widgets::header::{HeaderProps, header};
+use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::stepper::stepper;
 use crate::widgets::{edit, fold, line};
@@ -65,39 +66,38 @@ impl App {
         }
     }
 
-    /// What was said last, else the filter, else what the screen has to say.
+    /// The filter while it is typed; else what was said last, the filter that is kept, or what the screen has to say.
     fn status(&self, area: Rect, buffer: &mut Buffer) {
-        let look = &self.look;
         let list = self.screen().and_then(|screen| screen.view());
-        if let Some(list) = list.filter(|list| list.typing || !list.filter.value().is_empty()) {
-            let count = list.count().unwrap_or_default();
-            let lead = format!(" filter {count}: ");
-            line::words(&lead, look.style(Role::Title), area, buffer);
-            let used = u16::try_from(text::width(&lead)).unwrap_or(0).min(area.width);
-            let room = Rect { x: area.x + used, width: (area.width - used).min(40), ..area };
-            if list.typing {
-                edit::draw(&list.filter, room, look, buffer);
-            } else {
-                line::words(
-                    &format!("{}   {} shows all", list.filter.value(), self.model.key(Act::Back)),
-                    look.style(Role::Match),
-                    room,
-                    buffer,
-                );
+        let filtered = list.filter(|list| list.typing || !list.filter.value().is_empty());
+        let words = match (filtered, &self.words, self.screen()) {
+            (Some(list), words, _) if list.typing || words.is_none() => {
+                return self.filter(list, area, buffer);
             }
-            return;
-        }
-        let words = match (&self.words, self.screen()) {
-            (Some((words, _)), _) => words.clone(),
-            (None, Some(screen)) => {
+            (_, Some((words, _)), _) => words.clone(),
+            (_, None, Some(screen)) => {
                 // What stands still out of sight is forgotten.
                 let paused = self.model.running().is_some_and(|job| job.paused);
                 let elsewhere = paused.then(|| self.model.runs_elsewhere()).flatten();
                 elsewhere.unwrap_or_else(|| screen.status(&self.model))
             }
-            (None, None) => String::new(),
+            (_, None, None) => String::new(),
         };
-        line::words(&format!(" {words}"), look.style(Role::Text), area, buffer);
+        line::words(&format!(" {words}"), self.look.style(Role::Text), area, buffer);
+    }
+
+    fn filter(&self, list: &List, area: Rect, buffer: &mut Buffer) {
+        let look = &self.look;
+        let lead = format!(" filter {}: ", list.count().unwrap_or_default());
+        line::words(&lead, look.style(Role::Title), area, buffer);
+        let used = u16::try_from(text::width(&lead)).unwrap_or(0).min(area.width);
+        let room = Rect { x: area.x + used, width: (area.width - used).min(40), ..area };
+        if list.typing {
+            edit::draw(&list.filter, room, look, buffer);
+        } else {
+            let words = format!("{}   {} shows all", list.filter.value(), self.model.key(Act::Back));
+            line::words(&words, look.style(Role::Match), room, buffer);
+        }
     }
 
     /// The keys that hold now: the dialog's while one has the keyboard, else the screen's.

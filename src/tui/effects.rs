@@ -93,7 +93,7 @@ impl Runner {
     /// Makes a directory, never those above it: where a medium was pulled, its mount point is not made again.
     fn make(&self, path: PathBuf) {
         let runner = self.clone();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let place = path.clone();
             let made = off(move || match std::fs::create_dir(&place) {
                 Err(_) if place.is_dir() => Ok(()),

@@ -62,6 +62,15 @@ impl App {
         }
     }
 
+    /// As pasted, but that a line which hung and then brought `jjjj` and Enter at once adds no image of that name.
+    pub(super) fn burst(&mut self, text: &str) {
+        let on_list = self.dialogs.is_empty() && self.model.place == Place::Images && !self.is_typing();
+        match on_list && !is_list(text) {
+            true => self.say("keys that came at once and name no image; nothing was done with them"),
+            false => self.paste(text),
+        }
+    }
+
     pub(super) fn paste(&mut self, pasted: &str) {
         if let Some(dialog) = self.dialogs.last_mut() {
             return match dialog.is_typed() {
@@ -103,6 +112,11 @@ impl App {
             Some(dialog) => dialog.is_typed(),
             None => self.screen().and_then(|screen| screen.view()).is_some_and(|list| list.typing),
         }
+    }
+
+    /// Whether it is a passphrase: what is typed is not gathered, and no paste is guessed at.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.dialogs.last(), Some(dialogs::Dialog::Secret(_)))
     }
 
     pub(super) fn click(&mut self, row: u16) {

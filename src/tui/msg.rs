@@ -64,6 +64,8 @@ pub enum Msg {
     Key(Key),
     /// Text was pasted.
     Paste(Pasted),
+    /// Keys came at once, as from a terminal that does not mark what is pasted.
+    Burst(Pasted),
     /// A row was clicked, counted from the top.
     Click(u16),
     /// The terminal has another size: columns, rows.

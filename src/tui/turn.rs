@@ -83,13 +83,15 @@ impl Loop {
                 () = tokio::time::sleep(TICK), if moves => Some(Msg::Tick),
             };
             let msgs: Vec<Msg> = match msg {
-                Some(Msg::Key(key)) if pressed && burst::character(key).is_some() => {
+                Some(Msg::Key(key))
+                    if pressed && burst::character(key).is_some() && !self.app.is_secret() =>
+                {
                     let (keys, after) = burst::gather(key, self.gap, &mut events).await;
                     self.lost |= matches!(after, Some(Msg::Lost));
                     // What came meanwhile is there before the keys are judged.
                     self.told(&mut told, env);
                     let pasted =
-                        burst::pasted(&keys, self.app.is_typing()).map(|text| Msg::Paste(text.into()));
+                        burst::pasted(&keys, self.app.is_typing()).map(|text| Msg::Burst(text.into()));
                     let keys =
                         keys.into_iter().filter(|_| pasted.is_none()).map(Msg::Key).collect::<Vec<_>>();
                     pasted.into_iter().chain(keys).chain(after).collect()

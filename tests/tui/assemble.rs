@@ -370,6 +370,11 @@ fn the_path_of_a_key_can_be_typed_where_the_keys_are_listed() {
     desk.keys("Ctrl-U").typed("~/keys/ops").keys("Enter");
     let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::PublicKey(path)) if path.as_os_str() == "/home/op/keys/ops");
     assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+    // A file that cannot be read ends the question: keys that another one asks for later are not for this one.
+    let unread = Failure::usage("it is not there");
+    desk.tell(Msg::Found(Found::Failed(Query::PublicKey("/home/op/keys/ops".into()), unread))).keys("Esc");
+    desk.tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    assert!(!desk.screen().contains("Which key signs?"), "{}", desk.screen());
 }
 
 #[test]

@@ -207,6 +207,28 @@ fn five_hundred_references_are_listed_and_filtered() {
 }
 
 #[test]
+fn what_is_said_is_seen_while_a_filter_is_kept_but_not_while_it_is_typed() {
+    let mut desk = pasted("nginx:1.25.3\nredis:7.0.1\n");
+    desk.keys("/ nginx Enter");
+    assert!(desk.screen().contains("filter 1/2: nginx"));
+    let screen = desk.keys("9").screen();
+    assert!(screen.contains("9 does nothing here") && !screen.contains("filter 1/2"), "{screen}");
+    assert!(desk.wait(10).screen().contains("filter 1/2: nginx"));
+    desk.keys("9 /");
+    assert!(desk.screen().contains("filter 1/2: nginx"), "{}", desk.screen());
+}
+
+#[test]
+fn keys_that_came_at_once_are_an_image_only_where_they_name_one() {
+    let mut desk = pasted("nginx:1.25.3\n");
+    let screen = desk.tell(Msg::Burst("jjjkkk\n".into())).screen();
+    assert!(screen.contains("keys that came at once and name no image"), "{screen}");
+    assert_eq!(desk.app.model.picked.text(), "nginx:1.25.3\n");
+    desk.tell(Msg::Burst("quay.io/a/b:v1.2.3\n".into())).tell(Msg::Burst("nginx\nredis\n".into()));
+    assert_eq!(desk.app.model.picked.images.len(), 4);
+}
+
+#[test]
 fn enter_qualifies_a_name_and_goes_on_to_the_next_finding() {
     let mut desk = pasted("quay.io/a/b:v1.2.3\nnginx:1.25.3\nredis:7.0.1\n");
     desk.keys("Down Enter");

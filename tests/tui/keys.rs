@@ -21,6 +21,11 @@ const DESKS: &[Made] = &[
     ("start, interrupted", start::interrupted),
     ("images, none", || at("b")),
     ("images", pictures::images),
+    ("images, filtered", || {
+        let mut desk = pictures::images();
+        desk.keys("/ e Enter");
+        desk
+    }),
     ("resolve", resolve::one_failed),
     ("resolve, under way", resolve::under_way),
     ("resolve, well", resolve::all_well),
@@ -69,7 +74,8 @@ const MEANS: &[(Act, &[&str])] = &[
         ],
     ),
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
-    (Act::Back, &["goes to ", "says this is the start"]),
+    // Where a filter is kept, all rows come back first, and the sum of them all.
+    (Act::Back, &["goes to ", "says this is the start", "says 8 images, 1 marked"]),
     (Act::Quit, &["does Quit", "opens Quit while a job runs?"]),
     (Act::Redraw, &["does Redraw"]),
     (Act::Basic, &["turns ASCII on"]),

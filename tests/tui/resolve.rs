@@ -298,9 +298,19 @@ fn going_on_without_what_failed_is_asked_first() {
     desk.keys("Enter Right Enter");
     assert_eq!(desk.app.model.place, Place::Media);
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
-    assert!(
-        desk.app.model.picked.unready(&desk.app.model.keymap).is_none() && desk.app.model.assembly.keep_going
-    );
+    let model = &desk.app.model;
+    assert!(model.picked.unready(&model.keymap).is_none() && model.keeps_going());
+    // It was said of what failed then, and of nothing else: a list without failures allows none.
+    desk.keys("2 v");
+    started(&mut desk);
+    let images = vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')];
+    ended(&mut desk, report(images, vec![], vec![]));
+    assert!(!desk.app.model.keeps_going());
+    desk.keys("v");
+    started(&mut desk);
+    ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b')], vec![miss(APP)], vec![]));
+    let reason = desk.app.model.not_ready().unwrap();
+    assert!(reason.starts_with("1 reference failed: "), "{reason}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         }
         (false, _) => ("program", "not carried".to_owned(), Role::Text),
     });
-    if model.assembly.keep_going {
+    if model.keeps_going() {
         let words = "! what is not available is left out, and the bundle is marked incomplete".to_owned();
         facts.push(("incomplete", words, Role::Warn));
     }

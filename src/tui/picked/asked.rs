@@ -126,6 +126,11 @@ impl Picked {
         self.without = self.checked.failed().map(str::to_owned).collect();
     }
 
+    /// Whether something that failed is gone on without.
+    pub fn leaves_out(&self) -> bool {
+        self.checked.failed().any(|reference| self.without.contains(reference))
+    }
+
     /// Whether references failed that were not said to be gone on without.
     pub fn has_unaccepted(&self) -> bool {
         self.checked.failed().any(|reference| !self.without.contains(reference))
