@@ -139,7 +139,13 @@ fn read_back(report: &PackReport) -> Checked {
 /// What has to be typed where the bundle arrives; `MOUNT` is for whoever types it.
 fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
     let place = format!("MOUNT/{name}");
-    let verify = shell_words(&["airlift", "verify", &place].map(str::to_owned));
+    let mut verify = ["airlift", "verify", &place].map(str::to_owned).to_vec();
+    let mut how = "Verify signatures, age, serial, file list and every byte";
+    if signatures.len() > 1 {
+        // Where several signed, one of them alone is not what is meant.
+        verify.extend(["--min-signatures".to_owned(), signatures.len().to_string()]);
+        how = "Verify all of it, by all who signed; in the workstation m (signatures) on Verify asks for as many";
+    }
     let stock = |signed: &Signed| {
         format!(
             "ssh-keygen -Y verify -f ~/allowed_signers -I PRINCIPAL -n airlift-bundle -s \
@@ -159,7 +165,7 @@ fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
             "Or with the file of the public key, and the fingerprint that is on paper",
             "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
-        step("Verify signatures, age, serial, file list and every byte", verify),
+        step(how, shell_words(&verify)),
         step(
             "Or with OpenSSH and coreutils alone: first a file of yours that says whose key you trust, not of the medium",
             "echo \"PRINCIPAL $(cat PUBLIC_KEY_FILE)\" >> ~/allowed_signers".to_owned(),
@@ -167,7 +173,10 @@ fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
         step("then, before anything of it is run", format!("cd {place}")),
     ]
     .into_iter()
-    .chain(signatures.iter().map(|signed| step("the signature", stock(signed))))
+    .chain(signatures.iter().enumerate().map(|(at, signed)| {
+        let what = if at == 0 { "the signature" } else { "the next signature, with the PRINCIPAL of its own key" };
+        step(what, stock(signed))
+    }))
     .chain([
         step("that the signed document means this list (prints one line)", list.to_owned()),
         step("every file", "sha256sum -c airlift/SHA256SUMS".to_owned()),

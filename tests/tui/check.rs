@@ -413,6 +413,7 @@ fn a_real_bundle_by_an_unknown_key_is_pinned_verified_and_remembered() {
     live.until("it is verified", verified);
     let screen = live.desk.screen();
     assert!(screen.contains("OK  verified") && !screen.contains(" todo   "), "{screen}");
+    assert!(screen.contains("signatures  1 trusted, 1 n"), "{screen}");
     let trusted = std::fs::read_to_string(live.desk.app.model.settings.places().trust).unwrap();
     assert!(trusted.contains("release@example.com") && trusted.contains("ssh-ed25519"), "{trusted}");
     live.desk.keys("Esc");

@@ -394,6 +394,11 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     let screen = desk.screen();
     assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
     assert!(screen.contains("signature added"));
+    // The other side is told to ask for both.
+    let text = airlift_report(&mut desk);
+    assert!(text.contains("airlift verify MOUNT/bundle-42 --min-signatures 2"), "{text}");
+    assert!(text.contains("m (signatures) on Verify asks for as many"), "{text}");
+    assert!(text.contains("the next signature, with the PRINCIPAL of its own key"), "{text}");
 }
 
 #[test]

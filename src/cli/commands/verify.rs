@@ -53,7 +53,7 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
     ));
     let needed = report.trust.required;
     out.line(format!(
-        "signatures  {} of {needed} needed, keys different from each other",
+        "signatures  {} by trusted keys that differ from each other, {needed} needed",
         report.trust.signed_by.len()
     ));
     for signature in &report.trust.signatures {

@@ -257,7 +257,7 @@ fn signed_words(trust: &TrustReport) -> String {
         _ => None,
     });
     let good: Vec<String> = good.collect();
-    format!("{} of {} needed: {}", trust.signed_by.len(), trust.required, good.join(", "))
+    format!("{} trusted, {} needed: {}", trust.signed_by.len(), trust.required, good.join(", "))
 }
 
 fn clock_words(decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {
