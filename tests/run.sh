@@ -12,7 +12,7 @@ exec </dev/null
 components="
   skopeo:skopeo podman:podman docker-registry:docker-registry containerd:containerd ctr:containerd
   ssh-keygen:openssh-client ssh-agent:openssh-client ssh-add:openssh-client sha256sum:coreutils curl:curl
-  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setpriv:util-linux chown:coreutils setsid:util-linux time:time strace:strace
+  xfs_io:xfsprogs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs unshare:util-linux setpriv:util-linux nsenter:util-linux ip:iproute2 chown:coreutils setsid:util-linux time:time strace:strace
   mkfs.vfat:dosfstools mkfs.exfat:exfatprogs fusefat:fusefat mount.exfat-fuse:exfat-fuse
   systemd-analyze:systemd systemd-nspawn:systemd-container losetup:mount findmnt:util-linux udisksctl:udisks2 dbus-daemon:dbus conmon:conmon runc:runc"
 # the same for the corpus of Debian images and for the static build

@@ -1,4 +1,5 @@
-//! Watches directories by inotify(7): tells when something in one of them came, went or was written.
+//! Watches directories by inotify(7) and the network by rtnetlink(7): tells when something in one of them came, went or was
+//! written, or when a link, an address or a route changed.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,10 +11,15 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use tokio::sync::watch;
 
 /// Files are written in several steps; they are over when nothing came for this long.
 const QUIET: Duration = Duration::from_millis(150);
+
+/// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR and RTMGRP_IPV6_ROUTE.
+const NETWORK: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
 /// A watch, on a thread that sleeps until there is something; dropping it ends it.
 #[derive(Debug)]
@@ -24,8 +30,8 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Watches directories, without what is below them. Of one that is not there yet, the nearest one above it is
-    /// watched until it is.
+    /// Watches the network, and directories without what is below them. Of one that is not there yet, the nearest one
+    /// above it is watched until it is.
     ///
     /// # Errors
     /// The kernel gives no more watches, no socket pair or no thread.
@@ -33,9 +39,11 @@ impl Watched {
         let events = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let (stop, stopped) = UnixStream::pair()?;
         let (tell, changes) = watch::channel(0);
-        let mut sources = Sources { events, stopped, directories, watches: BTreeSet::new() };
+        // A sandbox may refuse it; what can be told is told all the same.
+        let network = network().ok();
+        let mut sources = Sources { events, network, stopped, directories, watches: BTreeSet::new() };
         sources.renew();
-        std::thread::Builder::new().name("files".to_owned()).spawn(move || sources.run(&tell))?;
+        std::thread::Builder::new().name("host".to_owned()).spawn(move || sources.run(&tell))?;
         Ok(Self { changes, _stop: stop })
     }
 
@@ -48,8 +56,17 @@ impl Watched {
     }
 }
 
+/// NETLINK_ROUTE is the protocol of number 0.
+fn network() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, None)?;
+    bind(&socket, &SocketAddrNetlink::new(0, NETWORK))?;
+    Ok(socket)
+}
+
 struct Sources {
     events: OwnedFd,
+    network: Option<OwnedFd>,
     stopped: UnixStream,
     directories: Vec<PathBuf>,
     watches: BTreeSet<i32>,
@@ -73,29 +90,18 @@ impl Sources {
     /// Whether something came within a time, or ever; nothing when it is over. Which events they are does not matter.
     fn wait(&self, time: Option<Duration>) -> Option<bool> {
         let time = time.and_then(|time| Timespec::try_from(time).ok());
-        let mut polled =
-            [PollFd::new(&self.stopped, PollFlags::IN), PollFd::new(&self.events, PollFlags::IN)];
+        let told: Vec<&OwnedFd> = std::iter::once(&self.events).chain(&self.network).collect();
+        let mut polled = vec![PollFd::new(&self.stopped, PollFlags::IN)];
+        polled.extend(told.iter().map(|events| PollFd::new(*events, PollFlags::IN)));
         match poll(&mut polled, time.as_ref()) {
             Err(Errno::INTR) => return Some(true),
             other => other.ok()?,
         };
-        let [stopped, events] = polled.map(|one| !one.revents().is_empty());
-        if events {
-            self.drain()?;
+        let ready: Vec<bool> = polled.iter().map(|one| !one.revents().is_empty()).collect();
+        for (events, _) in told.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+            drain(events)?;
         }
-        (!stopped).then_some(events)
-    }
-
-    /// Takes all events that are there; nothing when no more will come.
-    fn drain(&self) -> Option<()> {
-        let mut buffer = [0; 4096];
-        loop {
-            match rustix::io::read(&self.events, &mut buffer) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Some(()),
-                Err(_) => return None,
-            }
-        }
+        (!ready[0]).then_some(ready[1..].contains(&true))
     }
 
     fn renew(&mut self) {
@@ -120,6 +126,19 @@ impl Sources {
             if deepest() == Some(found) {
                 return Some(watch);
             }
+        }
+    }
+}
+
+/// Takes all events that are there; nothing when no more will come.
+fn drain(events: &OwnedFd) -> Option<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        match rustix::io::read(events, &mut buffer) {
+            // Events of the network that were lost: something changed.
+            Ok(_) | Err(Errno::INTR | Errno::NOBUFS) => {}
+            Err(Errno::AGAIN) => return Some(()),
+            Err(_) => return None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::console::{Console, Setting};
-use crate::rig::TempRoot;
+use crate::rig::{TempRoot, need, need_root};
 
 /// What was switched on, and is off again.
 pub(crate) fn given_back(console: &Console) {
@@ -225,6 +225,40 @@ fn a_key_that_a_command_makes_is_seen_without_a_restart() {
     command.env_clear().env("HOME", root.path()).args(["key", "generate", "--no-passphrase"]);
     assert!(command.output().unwrap().status.success());
     console.wait_for("the key is told", |screen| !screen.contains("Make a signing key"));
+}
+
+#[test]
+fn a_network_that_comes_and_goes_is_seen_without_a_key() {
+    let (Some(unshare), Some(nsenter), Some(ip), true) =
+        (need("unshare"), need("nsenter"), need("ip"), need_root())
+    else {
+        return;
+    };
+    let root = TempRoot::new();
+    // A network of its own, and the kernel's view of it.
+    let own = "mount -t sysfs sysfs /sys && exec \"$0\"";
+    let args = ["-n", "-m", "sh", "-c", own, env!("CARGO_BIN_EXE_airlift")];
+    let mut console = Console::start(&Setting {
+        program: Some(unshare.as_os_str()),
+        args: &args,
+        ..Setting::new(root.path())
+    });
+    console.wait("net down");
+    let pid = console.pid().to_string();
+    let inside = |words: &str| {
+        let mut command = std::process::Command::new(&nsenter);
+        command.args(["-n", "-t", &pid, "--"]).arg(&ip).args(words.split(' '));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    inside("link add cable type veth peer name other");
+    inside("link set other up");
+    inside("link set cable up");
+    inside("addr add 192.0.2.2/24 dev cable");
+    inside("route add default via 192.0.2.1");
+    console.wait("net up (cable)");
+    inside("link del cable");
+    console.wait("net down");
 }
 
 #[test]
