@@ -187,6 +187,7 @@ impl Reporter {
             Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } | Event::Landed(_) => {}
             Event::Bytes { .. }
             | Event::Spared { .. }
+            | Event::Had { .. }
             | Event::Kept { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }

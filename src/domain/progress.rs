@@ -193,6 +193,13 @@ pub enum Event {
         /// Of how much.
         all: u64,
     },
+    /// So many items were there when the phase began; they are counted with the others, and are none of its work.
+    Had {
+        /// The phase.
+        phase: Phase,
+        /// How many.
+        items: u64,
+    },
     /// An item needs no work.
     Skipped {
         /// The phase.

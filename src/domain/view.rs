@@ -91,6 +91,7 @@ impl JobView {
                 }
             }
             Event::Spared { phase, bytes } => self.change(*phase, |view| view.spare(*bytes, at)),
+            Event::Had { phase, items } => self.change(*phase, |view| view.items_done += items),
             Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
                 self.paused = *paused;
@@ -196,6 +197,18 @@ mod tests {
         let mut job = JobView::default();
         job.apply(&Event::Started { phase: Phase::Fetch, items: 2, bytes }, s(0));
         job
+    }
+
+    #[test]
+    fn what_was_there_from_the_start_is_counted_among_all() {
+        let (phase, mut job) = (Phase::Fetch, JobView::default());
+        job.apply(&Event::Started { phase, items: 3, bytes: 10 }, s(0));
+        job.apply(&Event::Had { phase, items: 1 }, s(0));
+        for item in ["a", "b"] {
+            job.apply(&Event::Done { phase, item: item.into(), bytes: 5 }, s(1));
+        }
+        let view = job.current().unwrap();
+        assert_eq!((view.items_done, view.items, view.skipped), (3, 3, 0));
     }
 
     #[test]

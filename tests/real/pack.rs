@@ -100,6 +100,31 @@ fn the_end_of_the_key_that_signed_is_told_as_the_readme_of_the_bundle_says() {
 }
 
 #[test]
+fn the_job_counts_the_blobs_that_its_plan_its_report_and_the_other_side_count() {
+    let Some((world, _)) = world() else { return };
+    let mut plan = world.command();
+    plan.args(["--json", "pack", "--dry-run", "--no-tool", "--to"]).arg(world.medium());
+    plan.arg(world.reference("team/app:1"));
+    let planned = Ran::of(plan).code(0).report()["resolved"]["totals"]["blobs"].clone();
+    let packed = world.pack(&["HOST/team/app:1"]).code(0);
+    let lines = packed.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let fetch: Vec<_> = lines.filter(|line| line["phase"] == "fetch").collect();
+    let started = fetch.iter().find(|event| event["event"] == "started").unwrap();
+    let had = fetch.iter().find(|event| event["event"] == "had").unwrap();
+    let done = fetch.iter().filter(|event| event["event"] == "done").count() as u64;
+    assert!(had["items"].as_u64() > Some(0) && done > 0, "{fetch:?}");
+    assert_eq!(started["items"], json!(had["items"].as_u64().unwrap() + done));
+    let verified = world.verify(&packed.bundle(), &[]).code(0).report()["totals"]["blobs"].clone();
+    for (who, count) in [
+        ("plan", planned),
+        ("report", packed.report()["bundle"]["totals"]["blobs"].clone()),
+        ("other side", verified),
+    ] {
+        assert_eq!(count, started["items"], "{who}");
+    }
+}
+
+#[test]
 fn r03_two_digests_of_one_repository_are_both_in_the_bundle() {
     let Some(world) = World::start() else { return };
     let digests = world.push(|layout, host| {

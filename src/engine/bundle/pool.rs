@@ -1,6 +1,6 @@
 //! One bounded pool over the blobs of all images, largest first; and the documents after them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,9 +34,14 @@ pub(super) struct Filled {
     pub(super) lost: Vec<(Digest, EngineError)>,
 }
 
-/// Begins both phases, and tells what the fetch will go through.
+/// Begins both phases, and tells what the fetch will go through: blobs are counted as the bundle has them, the manifests
+/// among them, which came when the references were resolved.
 fn announce(plan: &Plan, ctx: &JobCtx) -> (Arc<Meter>, Arc<Meter>) {
-    let fetched = Meter::start(ctx, Phase::Fetch, plan.blobs.blobs.len() as u64, plan.blobs.bytes);
+    let fetched: HashSet<&Digest> = plan.blobs.blobs.iter().map(|blob| &blob.digest).collect();
+    let had = plan.documents.keys().filter(|digest| !fetched.contains(digest)).count() as u64;
+    let all = plan.blobs.blobs.len() as u64 + had;
+    let fetched = Meter::start(ctx, Phase::Fetch, all, plan.blobs.bytes);
+    ctx.say(Event::Had { phase: Phase::Fetch, items: had });
     let planned = |blob: &PlannedBlob| PlannedItem { item: item_name(blob), bytes: blob.size };
     let items = plan.blobs.blobs.iter().take(MAX_ITEMS).map(planned).collect();
     ctx.say(Event::Planned { phase: Phase::Fetch, items });

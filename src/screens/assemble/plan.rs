@@ -102,17 +102,10 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     }
 }
 
-/// What the images consist of, and what of that the job counts: it has the manifests before it begins.
+/// What the images consist of.
 fn content(plan: &PlanReport) -> String {
     let (place, totals) = (&plan.place, plan.resolved.totals);
-    let content = text::content(totals.images, totals.blobs, Some(place.files));
-    let manifests = totals.blobs.saturating_sub(place.layers);
-    let counted = match manifests {
-        0 => String::new(),
-        1 => format!("; one is a manifest, the job counts the other {}", place.layers),
-        _ => format!("; {manifests} are manifests, the job counts the other {}", place.layers),
-    };
-    format!("{content}{}{counted}", parts(place))
+    format!("{}{}", text::content(totals.images, totals.blobs, Some(place.files)), parts(place))
 }
 
 fn parts(place: &Foreseen) -> String {
