@@ -34,6 +34,19 @@ pub(crate) fn create(files: &dyn Files, directory: &Path) -> FileResult<()> {
     missing.iter().try_for_each(|made| files.sync_dir(above(made)))
 }
 
+/// The same for what others must come to, whatever the umask of whoever runs this; what is there stays as it is.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn create_for_all(files: &dyn Files, directory: &Path) -> FileResult<()> {
+    for made in missing(files, directory)?.iter().rev() {
+        files.create_dir(made)?;
+        files.set_mode(made, 0o755)?;
+        files.sync_dir(above(made))?;
+    }
+    Ok(())
+}
+
 /// What of a directory's path is not there yet, the directory itself first.
 ///
 /// # Errors

@@ -180,6 +180,18 @@ pub trait Files: Send + Sync {
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
+    /// Gives a file or directory its permissions, whatever the umask of whoever runs this.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn set_mode(&self, path: &Path, mode: u32) -> FileResult<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(|source| FileError {
+            operation: "set permissions of",
+            path: path.to_owned(),
+            source,
+        })
+    }
     /// Fails where this user, or anybody, may not make names in a directory.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
-//! An installation of the service that is killed at any of its steps: it can be finished, and it can be taken back.
+//! An installation of the service on a machine that is in its way: killed at any step and under a strict umask; it can be finished, and it can be taken back.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use std::process::Command;
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::hash::sha256;
 
-use crate::machine::{strace, tampered};
+use crate::machine::{strace, tampered, under};
 use crate::rig::world::{Ran, World, copy_tree};
 
 /// Every path below a root, with a digest of what is there.
@@ -51,9 +52,7 @@ fn node(world: &World, packed: &Path, name: &str) -> (PathBuf, String) {
 
 #[test]
 fn r09_an_installation_killed_at_any_step_is_finished_or_taken_back_whole() {
-    let (Some(strace), Some(world)) = (strace(), World::start()) else { return };
-    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("app")).unwrap());
-    let packed = world.packed(&["HOST/team/app:1"]);
+    let (Some(strace), Some((world, packed))) = (strace(), packed()) else { return };
     let (whole, bundle) = node(&world, &packed, "whole");
     let before = tree(&whole);
     Ran::of(serve(&world, &whole, &["--install", &bundle])).code(0);
@@ -104,4 +103,65 @@ fn r09_an_installation_killed_at_any_step_is_finished_or_taken_back_whole() {
             fs::remove_dir_all(&root).unwrap();
         }
     }
+}
+
+/// A host that has packed an image, and the bundle.
+fn packed() -> Option<(World, PathBuf)> {
+    let world = World::start()?;
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("app")).unwrap());
+    let packed = world.packed(&["HOST/team/app:1"]);
+    Some((world, packed))
+}
+
+#[test]
+fn what_the_service_s_own_user_must_come_to_is_open_whatever_the_umask_and_what_was_there_stays_closed() {
+    let Some((world, packed)) = packed() else { return };
+    let (root, bundle) = node(&world, &packed, "node");
+    let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o777;
+    let chmod = |path: &str, mode| {
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod("usr/local/bin", 0o711);
+    let strict = |umask: &str| {
+        let shell = ["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")];
+        Ran::of(under(Path::new("/bin/sh"), &shell, &serve(&world, &root, &["--install", &bundle])))
+    };
+    for umask in ["077", "027"] {
+        strict(umask).code(0);
+        let made = [
+            "etc",
+            "etc/airlift",
+            "etc/airlift/serve",
+            "etc/systemd",
+            "etc/systemd/system",
+            "etc/systemd/system/multi-user.target.wants",
+        ];
+        made.iter().for_each(|path| assert_eq!(mode(path), 0o755, "{path} under {umask}"));
+        for (file, expected) in [
+            ("usr/local/bin/airlift", 0o755),
+            ("etc/airlift/serve/allowed_signers", 0o644),
+            ("etc/airlift/serve/installed.json", 0o644),
+            ("etc/systemd/system/airlift-serve.service", 0o644),
+        ] {
+            assert_eq!(mode(file), expected, "{file} under {umask}");
+        }
+        assert_eq!(mode("usr/local/bin"), 0o711, "the operator's own directory");
+        Ran::of(serve(&world, &root, &["--uninstall"])).code(0);
+    }
+    // A directory of the operator's that nobody else passes is named, and theirs to open.
+    for (closed, asked) in [("usr/local/bin", 0o750), ("etc/airlift", 0o700)] {
+        fs::create_dir_all(root.join(closed)).unwrap();
+        chmod(closed, asked);
+        let before = tree(&root);
+        let said = strict("022").code(2).said();
+        let path = root.join(closed).display().to_string();
+        for words in
+            [format!("which may not read {path}"), format!("nothing was written: `chmod a+x {path}`")]
+        {
+            assert!(said.contains(&words), "{words}: {said}");
+        }
+        assert_eq!((mode(closed), tree(&root)), (asked, before));
+        chmod(closed, 0o755);
+    }
+    strict("022").code(0);
 }

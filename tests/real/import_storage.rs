@@ -1,5 +1,6 @@
 //! What `airlift` imports into containers/storage, taken over by a real CRI-O and podman; and what a bad medium or disk does to it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -713,7 +714,15 @@ fn a_node_that_is_built_gets_its_store_and_files_below_its_root() {
     let more = ["--root", root.to_str().unwrap(), "--only", &node.full(APP)];
     let mut command = node.command(&node.bundle, "containers-storage:/var/images");
     command.args(more);
-    let ran = Ran::of(command).code(0);
+    // As root works where nodes are hardened: what everybody on the node reads is theirs to read all the same.
+    let mut strict = Command::new("/bin/sh");
+    strict.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    strict.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = Ran::of(strict).code(0);
+    for (path, mode) in [("", 0o755), ("/storage.conf", 0o644)] {
+        let path = root.join(format!("etc/containers{path}"));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
+    }
     let by_hand = format!("podman --root {} rmi NAME", root.join("var/images").display());
     assert!(ran.said().contains(&by_hand), "{by_hand}: {}", ran.said());
     assert!(root.join("var/images/overlay-images/images.json").is_file());

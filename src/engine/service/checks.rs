@@ -68,17 +68,30 @@ pub(super) fn free(address: SocketAddr) -> Result<()> {
 /// Refuses a bundle that a user without rights cannot read.
 fn readable(ctx: &JobCtx, root: &Root, bundle: &Path) -> Result<()> {
     let whole = std::path::absolute(bundle).unwrap_or_else(|_| bundle.to_owned());
+    let above = closed_above(root, &whole)?;
+    let inside = closed_in(ctx, &whole)?;
+    let Some(path) = above.first().or(inside.as_ref()).cloned() else { return Ok(()) };
+    Err(ServiceError::Unreadable { path, whole: inside.map(|_| whole), above }.into())
+}
+
+/// Refuses a path of the node that a user without rights would not come to; what is not there yet is made open.
+pub(super) fn reached(root: &Root, path: &Path) -> Result<()> {
+    let above = closed_above(root, &root.real(path))?;
+    let Some(path) = above.first().cloned() else { return Ok(()) };
+    Err(ServiceError::Unreadable { path, whole: None, above }.into())
+}
+
+/// Directories above a path that are there and that only some may pass through, outer ones first.
+fn closed_above(root: &Root, path: &Path) -> Result<Vec<PathBuf>> {
     let outside = root.real(Path::new("/"));
-    let around = whole.ancestors().skip(1).take_while(|path| path.starts_with(&outside) && *path != outside);
+    let around = path.ancestors().skip(1).take_while(|path| path.starts_with(&outside) && *path != outside);
     let mut above = Vec::new();
-    for path in around {
+    for path in around.filter(|path| path.exists()) {
         if !may(path, 0o1)? {
             above.insert(0, path.to_owned());
         }
     }
-    let inside = closed_in(ctx, &whole)?;
-    let Some(path) = above.first().or(inside.as_ref()).cloned() else { return Ok(()) };
-    Err(ServiceError::Unreadable { path, whole: inside.map(|_| whole), above }.into())
+    Ok(above)
 }
 
 /// The first of a directory that not everybody can read.

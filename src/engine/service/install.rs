@@ -41,6 +41,9 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     }
     let (job, node, files) = (spec.clone(), root.clone(), ctx.clone());
     let work = move || {
+        [unit.program.as_path(), Path::new(TRUST)]
+            .iter()
+            .try_for_each(|path| checks::reached(&node, path))?;
         let notes = checks::all(&job, &node, &files)?;
         let steps = write(&job, &node, pieces(&job, &unit.program, text)?, &files)?;
         Ok((notes, steps))
@@ -140,7 +143,7 @@ fn write(spec: &InstallSpec, root: &Root, all: Vec<Piece>, ctx: &JobCtx) -> Resu
         return Ok(said);
     }
     let configuration = root.real(Path::new(CONFIGURATION));
-    directory::create(&*ctx.files, &configuration)?;
+    directory::create_for_all(&*ctx.files, &configuration)?;
     let locked = || ServiceError::Locked { path: configuration.clone() };
     let _held = directory::hold(&*ctx.files, &configuration)?.ok_or_else(locked)?;
     // First, so that whatever is there of an installation that was cut off can be taken away.

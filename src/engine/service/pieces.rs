@@ -1,7 +1,6 @@
 //! What an installation consists of, and how each piece gets its place: whole or not at all, what was there kept beside.
 
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::record::{Mark, Record};
@@ -115,16 +114,16 @@ pub(super) fn put(ctx: &JobCtx, root: &Root, piece: &Piece, done: &Done) -> Resu
     }
     if matches!(done, Done::There) {
         sweep(ctx, &path)?;
-        return mode(&path, &piece.content);
+        return mode(ctx, &path, &piece.content);
     }
-    directory::create(&*ctx.files, directory::above(&path))?;
+    directory::create_for_all(&*ctx.files, directory::above(&path))?;
     let temp = directory::suffixed(&path, TEMP);
     match &piece.content {
         Content::File(bytes, _) => {
             // Its permissions before its name: a program must not be there and not run.
             let part = directory::suffixed(&path, PART);
             store::replace(&*ctx.files, (&part, &temp), bytes.as_slice())?;
-            mode(&temp, &piece.content)?;
+            mode(ctx, &temp, &piece.content)?;
         }
         Content::Link(to) => {
             ctx.files.remove(&temp)?;
@@ -143,8 +142,7 @@ pub(super) fn sweep(ctx: &JobCtx, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn mode(path: &Path, content: &Content) -> Result<()> {
+fn mode(ctx: &JobCtx, path: &Path, content: &Content) -> Result<()> {
     let Content::File(_, mode) = content else { return Ok(()) };
-    let permissions = std::fs::Permissions::from_mode(*mode);
-    Ok(std::fs::set_permissions(path, permissions).map_err(failed("set permissions of", path))?)
+    Ok(ctx.files.set_mode(path, *mode)?)
 }

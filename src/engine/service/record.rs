@@ -95,7 +95,8 @@ impl Record {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(wrong)?;
         bytes.push(b'\n');
         let temp = directory::suffixed(&path, ".airlift-tmp");
-        store::replace(&*ctx.files, (&temp, &path), bytes.as_slice())
+        store::replace(&*ctx.files, (&temp, &path), bytes.as_slice())?;
+        Ok(ctx.files.set_mode(&path, 0o644)?)
     }
 
     /// Whether something at a path is ours.

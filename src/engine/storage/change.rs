@@ -203,7 +203,9 @@ pub fn plan(files: &dyn Files, spec: &NodeSpec, store: &Path) -> Result<(Vec<Fil
 pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
     for change in changes {
         let parent = directory::above(&change.path);
-        directory::create(files, parent)?;
+        // What all of the node read is theirs to read, whoever's umask this runs under.
+        let own = conf::is_users(&change.path);
+        if own { directory::create(files, parent) } else { directory::create_for_all(files, parent) }?;
         let busy = |reason: &str| ConfError { path: change.path.clone(), reason: reason.to_owned() };
         let _held = directory::hold(files, parent)?.ok_or_else(|| busy("another run changes it"))?;
         if read(files, &change.path)? != change.before {
@@ -221,6 +223,9 @@ pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
             }
         }
         rewrite(files, &change.path, after)?;
+        if change.before.is_none() && !own {
+            files.set_mode(&change.path, 0o644)?;
+        }
     }
     Ok(())
 }
