@@ -1,16 +1,19 @@
-//! An installation of the service on a machine that is in its way: killed at any step and under a strict umask; it can be finished, and it can be taken back.
+//! An installation of the service on a machine that is in its way: killed at any step, under a strict umask, with a service
+//! that does not stop; it can be finished, and it can be taken back.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::hash::sha256;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::machine::{strace, tampered, under};
 use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::{need, need_root, wait_until};
 
 /// Every path below a root, with a digest of what is there.
 fn tree(root: &Path) -> Vec<String> {
@@ -164,4 +167,66 @@ fn what_the_service_s_own_user_must_come_to_is_open_whatever_the_umask_and_what_
         chmod(closed, 0o755);
     }
     strict("022").code(0);
+}
+
+/// `serve --uninstall` where the node's /etc and programs are this host's, in a mount name space of its own, and systemd
+/// seems to run it; `systemctl` is what lies in the test's own `bin`.
+fn uninstall_here(world: &World, root: &Path, unshare: &Path) -> Command {
+    let script = "set -e; mount -t tmpfs tmpfs /run; mkdir -p /run/systemd/system; mount --bind \"$0/etc\" /etc; \
+                  mount --bind \"$0/usr/local/bin\" /usr/local/bin; export PATH=\"$1\"; shift; exec \"$@\"";
+    let mut inner = world.command();
+    inner.args(["serve", "--uninstall"]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let bin = world.root.join("bin");
+    let words = ["-m", "--", "/bin/sh", "-c", script, root.to_str().unwrap(), bin.to_str().unwrap()];
+    under(unshare, &words, &inner)
+}
+
+#[test]
+fn a_service_that_does_not_stop_keeps_its_files_and_its_record() {
+    let (Some(unshare), Some((world, packed)), true) = (need("unshare"), packed(), need_root()) else {
+        return;
+    };
+    let (root, bundle) = node(&world, &packed, "node");
+    // So that its directory outlives the service: it is mounted.
+    fs::create_dir(root.join("etc")).unwrap();
+    fs::write(root.join("etc/hostname"), "node").unwrap();
+    let before = tree(&root.join("usr"));
+    Ran::of(serve(&world, &root, &["--install", &bundle])).code(0);
+    let installed = tree(&root);
+    let asked = world.root.join("asked");
+    let systemctl = |stop: &str, state: &str| {
+        let text = format!(
+            "#!/bin/sh\necho \"$*\" >>{}\ncase $1 in\nstop) {stop};;\nis-active) echo {state}; [ {state} = active ];;\nesac\n",
+            asked.display()
+        );
+        let program = world.root.write("bin/systemctl", text);
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    // Asked to end while the service is still stopping.
+    systemctl("exec /bin/sleep 60", "active");
+    let mut command = uninstall_here(&world, &root, &unshare);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("it is being stopped", || {
+        fs::read_to_string(&asked).is_ok_and(|asked| asked.contains("stop"))
+    });
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(tree(&root), installed);
+    // It says that it cannot, and is up in one way or another.
+    for state in ["active", "deactivating"] {
+        systemctl("echo 'Job canceled.' >&2; exit 1", state);
+        let said = Ran::of(uninstall_here(&world, &root, &unshare)).code(1).said();
+        for words in [&format!("is {state} and was not stopped"), "Job canceled.", "nothing was removed"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert_eq!(tree(&root), installed);
+    }
+    // One that was never started, or is gone by half, goes whole.
+    systemctl("echo 'Unit airlift-serve.service not loaded.' >&2; exit 5", "inactive");
+    let said = Ran::of(uninstall_here(&world, &root, &unshare)).code(0).said();
+    assert!(said.contains("not loaded"), "{said}");
+    assert_eq!(tree(&root.join("usr")), before);
+    assert!(!root.join("etc/airlift/serve/installed.json").exists());
+    assert!(fs::read_to_string(&asked).unwrap().ends_with("daemon-reload\n"));
 }

@@ -69,6 +69,14 @@ pub enum ServiceError {
         /// What it said.
         said: String,
     },
+    /// It cannot be stopped.
+    #[error("{UNIT} is {state} and was not stopped: {said}")]
+    Up {
+        /// What systemd says of it.
+        state: String,
+        /// Why it was not stopped.
+        said: String,
+    },
     /// It runs and does not answer.
     #[error("{UNIT} was started, but {url}/v2/ does not answer: {reason}")]
     Silent {
@@ -101,7 +109,7 @@ impl Explain for ServiceError {
             Self::Taken { .. } | Self::Silent { .. } => Kind::Network,
             Self::Locked { .. } => Kind::Locked,
             Self::NoDirectory { .. } => Kind::Medium,
-            Self::Record { .. } | Self::Systemctl { .. } => Kind::Other,
+            Self::Record { .. } | Self::Systemctl { .. } | Self::Up { .. } => Kind::Other,
         }
     }
 
@@ -134,6 +142,9 @@ impl Explain for ServiceError {
             Self::Record { .. } => {
                 "nothing was changed: see what is in it, and remove the service by hand".to_owned()
             }
+            Self::Up { .. } => format!(
+                "nothing was removed: `journalctl -u {UNIT}` has its own words; once it is stopped, run this again"
+            ),
             Self::Systemctl { .. } | Self::Silent { .. } => {
                 format!(
                     "`journalctl -u {UNIT}` has its own words; airlift serve --uninstall takes everything away"

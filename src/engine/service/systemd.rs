@@ -39,6 +39,21 @@ pub(super) async fn systemctl(words: &[&str], ctx: &JobCtx) -> Result<String> {
     Err(failed(if said.is_empty() { output.status.to_string() } else { said }).into())
 }
 
+/// The state of the unit, where it is not known to be down (systemctl(1), is-active).
+pub(super) async fn up(ctx: &JobCtx) -> Result<Option<String>> {
+    let output = tokio::select! {
+        output = child::program("systemctl").args(["is-active", UNIT]).output() => output,
+        () = ctx.cancel.cancelled() => return Err(Interrupted.into()),
+    };
+    let said = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let state = said
+        .ok()
+        .filter(|state| !state.is_empty())
+        .unwrap_or_else(|| "in a state that it does not tell".to_owned());
+    let down = matches!(state.as_str(), "inactive" | "failed" | "unknown");
+    Ok((!down).then(|| crate::domain::text::shown(&state).into_owned()))
+}
+
 /// Whether the unit is up.
 pub(super) async fn is_active(ctx: &JobCtx) -> bool {
     systemctl(&["is-active", "--quiet", UNIT], ctx).await.is_ok()

@@ -31,8 +31,16 @@ pub async fn uninstall(spec: UninstallSpec, ctx: &JobCtx) -> Result<ServiceRepor
     if live {
         // One that was never started, or is gone by half, is stopped too.
         let stop = systemd::systemctl(&["stop", UNIT], ctx).await;
+        if let Err(error) = &stop
+            && let Some(state) = systemd::up(ctx).await?
+        {
+            return Err(ServiceError::Up { state, said: error.message() }.into());
+        }
         settle(stop, &mut report);
-        settle(systemd::systemctl(&["clean", "--what=state", UNIT], ctx).await, &mut report);
+        let clean = systemd::systemctl(&["clean", "--what=state", UNIT], ctx).await;
+        // Until the files go, a run that is interrupted has changed nothing that the next one needs.
+        ctx.check()?;
+        settle(clean, &mut report);
     }
     let (node, job) = (root.clone(), ctx.clone());
     report.steps = blocking(move || remove_all(&job, &node, &record, spec.dry_run)).await?;
