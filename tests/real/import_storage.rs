@@ -752,6 +752,24 @@ fn r19_what_is_pinned_survives_a_prune_and_what_is_read_only_cannot_be_removed()
 }
 
 #[test]
+fn a_plan_for_several_targets_says_that_a_store_has_the_medium_read_once_more() {
+    let Some(node) = node(&[]) else { return };
+    let facts = |more: &[&str]| {
+        let mut command =
+            node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+        command.arg("--dry-run").args(more);
+        Ran::of(command).code(0).report()["targets"][0]["facts"].to_string()
+    };
+    let layout = format!("oci:{}", node.world.root.join("layout").display());
+    let words = "its layers are read from the medium once more";
+    let beside = facts(&["--into", &layout]);
+    assert!(beside.contains(words), "{beside}");
+    assert!(!facts(&[]).contains(words), "it is the only one");
+    node.import(&[]).code(0);
+    assert!(!facts(&["--into", &layout]).contains(words), "all is there");
+}
+
+#[test]
 fn r02_r14_crio_is_asked_for_every_name_once_it_can_know_the_store() {
     let Some(node) = node(&[]) else { return };
     let root = node.world.root.join("node");

@@ -92,7 +92,8 @@ pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<
             () = job.ctx.cancel.cancelled() => Err(Interrupted.into()),
         };
         match planned {
-            Ok(plan) => {
+            Ok(mut plan) => {
+                plan.facts.extend(read_again(job, target, &plan));
                 refuse_conflicts(job, target, images, &plan.images)?;
                 plans.push((target, plan));
             }
@@ -112,6 +113,15 @@ pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<
         job.ctx.say(Event::Landed(preview::foreseen(target, images, &plan.images)));
     }
     Err(unwritten(first(failed)))
+}
+
+/// What is to be known of a target whose layers another program fetches itself, beside the one read for all the others.
+fn read_again(job: &Job, target: &Target, plan: &Plan) -> Option<String> {
+    let brings = |planned: &Planned| planned.refused().is_none() && !matches!(planned, Planned::Skip);
+    let again = matches!(target, Target::ContainersStorage(_))
+        && job.spec.targets.len() > 1
+        && plan.images.iter().any(brings);
+    again.then(|| "its layers are read from the medium once more, by the program that writes them".to_owned())
 }
 
 /// An error of a target that came before the first byte; which target, is said to whoever listens.
