@@ -9,8 +9,8 @@ use airlift::domain::k3s::is_read;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 
-use crate::machine::{Mount, strace, tampered};
-use crate::rig::world::{Ran, World};
+use crate::machine::{Mount, files_below, strace, tampered};
+use crate::rig::world::{Ran, World, copy_tree};
 
 const ARCHIVE: &str = "airlift-bundle-00000001.tar";
 
@@ -65,6 +65,31 @@ fn r09_an_import_that_is_killed_leaves_nothing_that_k3s_reads_and_the_next_one_c
         assert_eq!(seen(&dir).0, [ARCHIVE], "{call} {when}");
         assert!(fs::read(dir.join(ARCHIVE)).unwrap() == whole, "{call} {when}");
     }
+}
+
+#[test]
+fn r14_a_layer_that_changed_on_the_medium_gives_no_archive_and_a_good_medium_completes() {
+    let Some((world, bundle)) = packed() else { return };
+    let (dir, bad) = (world.root.join("images"), world.root.join("bad"));
+    fs::create_dir(&dir).unwrap();
+    copy_tree(&bundle, &bad);
+    let blobs = files_below(&bad.join("blobs")).into_iter().map(|blob| bad.join("blobs").join(blob));
+    let layer = blobs.max_by_key(|blob| blob.metadata().unwrap().len()).unwrap();
+    let mut bytes = fs::read(&layer).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&layer, bytes).unwrap();
+    let ran = Ran::of(import(&world, &bad, &dir)).code(10);
+    let name = layer.file_name().unwrap().to_str().unwrap();
+    assert!(ran.said().contains("hash to") && ran.said().contains(name), "{}", ran.said());
+    assert_eq!(seen(&dir).0, Vec::<String>::new(), "no archive, and nothing of one");
+    Ran::of(import(&world, &bundle, &dir)).code(0);
+    assert_eq!(seen(&dir).0, [ARCHIVE]);
+    // What is there already is not given up for a bad medium either.
+    let whole = fs::read(dir.join(ARCHIVE)).unwrap();
+    Ran::of(import(&world, &bad, &dir));
+    assert_eq!(seen(&dir).0, [ARCHIVE]);
+    assert!(fs::read(dir.join(ARCHIVE)).unwrap() == whole);
 }
 
 #[test]
