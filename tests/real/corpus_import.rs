@@ -54,6 +54,22 @@ impl Node<'_> {
         Ran::of(command).code(0).report()
     }
 
+    /// Has a containerd import the directory as k3s does at its start, by k3s' own code where that was built.
+    fn starts_k3s(&self, containerd: &Containerd) {
+        if let Some(preload) = need("k3s-preload") {
+            let mut command = Command::new(preload);
+            command.arg("--address").arg(containerd.socket()).arg("--images").arg(&self.k3s);
+            succeeded(&command.output().unwrap());
+            return;
+        }
+        let archives: Vec<_> = fs::read_dir(&self.k3s).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!archives.is_empty());
+        for archive in archives {
+            let import = ["images", "import", "--all-platforms", "--no-unpack", archive.to_str().unwrap()];
+            succeeded(&containerd.ctr(&import).output().unwrap());
+        }
+    }
+
     /// podman with a store of its own, which reads the imported one beside it.
     fn podman(&self, podman: &Path, words: &[&str]) -> String {
         let path = |name: &str| self.packed.root.join(name);
@@ -119,14 +135,10 @@ fn r01_r02_the_corpus_goes_into_every_runtime_in_one_run_and_each_answers_for_ev
         assert_eq!(succeeded(&containerd.ctr(&words).output().unwrap()).trim(), "it runs");
     }
 
-    let archives: Vec<_> = fs::read_dir(&node.k3s).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!archives.is_empty());
-    for archive in archives {
-        // As k3s does at its start.
-        let import = ["images", "import", "--all-platforms", "--no-unpack", archive.to_str().unwrap()];
-        succeeded(&k3s.ctr(&import).output().unwrap());
-    }
+    node.starts_k3s(&k3s);
     answers(&k3s, &crictl, &names);
+    let words = [&["run", "--rm", busybox.as_str(), "one"][..], &RUN].concat();
+    assert_eq!(succeeded(&k3s.ctr(&words).output().unwrap()).trim(), "it runs");
 
     let listed: Value = serde_json::from_str(&node.podman(&podman, &["images", "--format", "json"])).unwrap();
     let listed = listed.as_array().unwrap();
@@ -137,10 +149,15 @@ fn r01_r02_the_corpus_goes_into_every_runtime_in_one_run_and_each_answers_for_ev
     let run = [&run[..], &["--ulimit", "nproc=256:256", busybox], &RUN].concat();
     assert_eq!(node.podman(&podman, &run).trim(), "it runs");
 
-    let options = Options { additional: &[&node.store], read_only: true, ..Options::default() };
+    let pods = Crio::pods_of(busybox);
+    let drop_in = pods.as_deref().map(|text| ("50-pod.conf", text));
+    let options = Options { additional: &[&node.store], read_only: true, drop_ins: drop_in.as_slice() };
     let Some(crio) = Crio::start(&options) else { return };
     for (name, digest) in &names {
         let status = crio.status(name).unwrap_or_else(|| panic!("CRI-O has no {name}"));
         assert!(status["repoDigests"].to_string().contains(digest), "{name}: {status}");
+    }
+    if pods.is_some() {
+        crio.runs(&packed.root, busybox, &RUN, "it runs");
     }
 }

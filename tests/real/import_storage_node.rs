@@ -230,39 +230,13 @@ fn a_user_who_is_not_root_gets_a_file_of_their_own() {
 
 #[test]
 fn crio_runs_a_pod_from_an_image_of_the_read_only_store() {
-    let (Some(node), Some(pinns)) = (node(&[]), need("pinns")) else { return };
+    let Some(node) = node(&[]) else { return };
     let app = node.full(APP);
+    let Some(config) = Crio::pods_of(&app) else { return };
     node.import(&["--only", &app]).code(0);
-    let config = format!(
-        "[crio.image]\npause_image = {app:?}\npause_command = \"/bin/busybox sleep 1000\"\n[crio.runtime]\npinns_path = {pinns:?}\n"
-    );
     let store = node.store();
     let options =
         Options { additional: &[&store], read_only: true, drop_ins: &[("50-pod.conf", config.as_str())] };
     let Some(crio) = Crio::start(&options) else { return };
-    let logs = node.world.root.join("logs");
-    std::fs::create_dir(&logs).unwrap();
-    let said = |arguments: &[&str]| {
-        let said = succeeded(&crio.crictl(arguments).output().unwrap());
-        said.trim().to_owned()
-    };
-    // The host's name spaces: there is no network plugin, and no network that is used.
-    let linux = json!({"security_context": {"namespace_options": {"network": 2, "pid": 2, "ipc": 2}}});
-    let pod = json!({
-        "metadata": {"name": "pod", "namespace": "default", "uid": "one", "attempt": 1},
-        "log_directory": logs, "linux": linux,
-    });
-    let container = json!({
-        "metadata": {"name": "app"}, "image": {"image": app}, "log_path": "app.log", "linux": linux,
-        "command": ["/bin/busybox", "echo", "it runs"],
-    });
-    let written =
-        |name: &str, what: &Value| node.world.root.write(name, what.to_string()).display().to_string();
-    let (pod, container) = (written("pod.json", &pod), written("container.json", &container));
-    let pod_id = said(&["runp", &pod]);
-    let container_id = said(&["create", "--no-pull", &pod_id, &container, &pod]);
-    said(&["start", &container_id]);
-    let log = || std::fs::read_to_string(logs.join("app.log")).unwrap_or_default();
-    wait_until("the container has spoken", || log().contains("it runs"));
-    said(&["rmp", "--force", &pod_id]);
+    crio.runs(&node.world.root, &app, &["/bin/busybox", "echo", "it runs"], "it runs");
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::containerd::succeeded;
-use super::{need, need_root, wait_until};
+use super::{TempRoot, need, need_root, wait_until};
 
 /// How CRI-O is set up.
 #[derive(Default)]
@@ -81,6 +81,53 @@ impl Crio {
     /// Its socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("sock")
+    }
+
+    /// A name in its own store, as skopeo writes it.
+    pub(crate) fn own_store(&self, name: &str) -> String {
+        let (root, run) = (self.dir.path().join("root"), self.dir.path().join("runroot"));
+        format!(
+            "containers-storage:[overlay@{}+{}:overlay.skip_mount_home=true]{name}",
+            root.display(),
+            run.display()
+        )
+    }
+
+    /// What lets it run pods of an image with busybox, as a drop-in; `None` after a said skip.
+    pub(crate) fn pods_of(image: &str) -> Option<String> {
+        let pinns = need("pinns")?;
+        Some(format!(
+            "[crio.image]\npause_image = {image:?}\npause_command = \"/bin/busybox sleep 1000\"\n\
+             [crio.runtime]\npinns_path = {pinns:?}\n"
+        ))
+    }
+
+    /// Runs a pod with a container of an image, waits until that has spoken, and takes it away; `root` is for its papers.
+    pub(crate) fn runs(&self, root: &TempRoot, image: &str, command: &[&str], words: &str) {
+        let logs = root.join("logs");
+        fs::create_dir(&logs).expect("a directory of logs");
+        let said = |arguments: &[&str]| {
+            let said = succeeded(&self.crictl(arguments).output().expect("crictl runs"));
+            said.trim().to_owned()
+        };
+        // The host's name spaces: there is no network plugin, and no network that is used.
+        let linux = json!({"security_context": {"namespace_options": {"network": 2, "pid": 2, "ipc": 2}}});
+        let pod = json!({
+            "metadata": {"name": "pod", "namespace": "default", "uid": "one", "attempt": 1},
+            "log_directory": logs, "linux": linux,
+        });
+        let container = json!({
+            "metadata": {"name": "app"}, "image": {"image": image}, "log_path": "app.log", "linux": linux,
+            "command": command,
+        });
+        let written = |name: &str, what: &Value| root.write(name, what.to_string()).display().to_string();
+        let (pod, container) = (written("pod.json", &pod), written("container.json", &container));
+        let pod_id = said(&["runp", &pod]);
+        let container_id = said(&["create", "--no-pull", &pod_id, &container, &pod]);
+        said(&["start", &container_id]);
+        let log = || fs::read_to_string(logs.join("app.log")).unwrap_or_default();
+        wait_until("the container has spoken", || log().contains(words));
+        said(&["rmp", "--force", &pod_id]);
     }
 
     /// `crictl` on it.
