@@ -143,9 +143,6 @@ fn r27_an_import_without_any_network_asks_k3s_through_its_socket_alone() {
     let (Some(strace), Some(unshare), Some(node)) = (need("strace"), need("unshare"), Node::new()) else {
         return;
     };
-    // What k3s imported before is asked for only.
-    Ran::of(node.import()).code(0);
-    node.started(&preload, &containerd, "");
     node.runs(&containerd);
     let trace = node.world.root.join("trace");
     let inner = node.import();
@@ -154,7 +151,15 @@ fn r27_an_import_without_any_network_asks_k3s_through_its_socket_alone() {
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.args(["-n", "--"]).arg(strace).args(["-f", "-e", "trace=network", "-o"]).arg(&trace);
     command.arg(inner.get_program()).args(inner.get_args());
-    let proved = names(&Ran::of(command).code(0).report()["targets"][0]);
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let archive = node.images().join("airlift-bundle-00000001.tar");
+    wait_until("the archive is in place", || archive.exists());
+    node.started(&preload, &containerd, "");
+    let output = running.wait_with_output().unwrap();
+    let result: Value = serde_json::from_str(succeeded(&output).lines().last().unwrap()).unwrap();
+    let target = &result["report"]["targets"][0];
+    assert!(target["bytesWritten"].as_u64() > Some(60_000), "it wrote, too: {target}");
+    let proved = names(target);
     assert!(proved.len() >= 4 && proved.iter().all(|(_, _, problem)| problem.is_none()), "{proved:?}");
     let trace = fs::read_to_string(trace).unwrap();
     let sockets: Vec<&str> = trace.lines().filter(|line| line.contains(" socket(")).collect();
