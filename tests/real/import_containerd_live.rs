@@ -13,8 +13,8 @@ use airlift::engine::import::containerd::{names::Change, undo};
 use serde_json::Value;
 
 use crate::rig::containerd::{Containerd, Line, succeeded};
-use crate::rig::need;
 use crate::rig::world::{Ran, World};
+use crate::rig::{need, wait_until};
 
 /// A packed host: an image that runs, one of Docker's kind, one with two platforms, one with a zstd layer.
 pub(crate) struct Packed {
@@ -54,6 +54,25 @@ impl Packed {
         let mut command = self.world.command();
         command.arg("import").arg(&self.bundle).args(["--json", "--into", into]).args(more);
         command
+    }
+
+    /// Puts an image into a containerd past `airlift import`, and gives its name.
+    fn unpinned(&self, containerd: &Containerd) -> String {
+        let name = self.world.push(|layout, host| {
+            let name = format!("{host}/team/control:1");
+            layout.image(&name, &ImageSpec::small("control")).unwrap();
+            name
+        });
+        let bundle = self.world.packed(&[&name]);
+        let images = self.world.root.join("control");
+        let mut command = self.world.command();
+        command.arg("import").arg(bundle).args(["--into", &format!("k3s:{}", images.display())]);
+        Ran::of(command).code(0);
+        for archive in std::fs::read_dir(images).unwrap().map(|entry| entry.unwrap().path()) {
+            let import = ["images", "import", "--all-platforms", archive.to_str().unwrap()];
+            succeeded(&containerd.ctr(&import).output().unwrap());
+        }
+        name
     }
 
     /// Every name with the digest that it must stand for.
@@ -231,6 +250,12 @@ fn r19_what_was_imported_is_pinned_and_survives_a_prune_where_the_runtime_knows_
             continue;
         }
         assert!(names.as_array().unwrap().iter().all(|name| name["pinned"] == true), "{names}");
+        // One that nobody pinned shows that there is a prune.
+        let control = packed.unpinned(&containerd);
+        wait_until("the CRI knows it", || {
+            crictl(&program, &containerd, &["images", "-o", "json"]).contains(&control)
+        });
+        assert!(named(&containerd).iter().any(|(name, _)| *name == control));
         crictl(&program, &containerd, &["rmi", "--prune"]);
         assert_eq!(named(&containerd), packed.names());
     }

@@ -742,12 +742,21 @@ fn r19_what_is_pinned_survives_a_prune_and_what_is_read_only_cannot_be_removed()
     let options =
         Options { additional: &[&store], read_only: true, drop_ins: &[("50-pinned.conf", pinned.as_str())] };
     let Some(crio) = Crio::start(&options) else { return };
+    // One in its own store, which nobody pinned, shows that there is a prune.
+    let control = node.full("team/control:1");
     let before = crio.images();
+    node.world.push(|layout, _| layout.image(&control, &ImageSpec::small("control")).unwrap());
+    let mut copy = Command::new(need("skopeo").unwrap());
+    let from = format!("docker://{control}");
+    copy.args(["copy", "--src-tls-verify=false", &from, &crio.own_store(&control)]);
+    succeeded(&copy.output().unwrap());
+    assert!(crio.status(&control).is_some());
     let is_pinned = |image: &&Value| image["pinned"] == true;
     let names: Vec<&Value> = before.iter().filter(is_pinned).map(|image| &image["repoTags"][0]).collect();
     assert_eq!(names, [&Value::from(node.full(APP))]);
     // It says that the others cannot be removed; what it comes to is what is there afterwards.
     crio.crictl(&["rmi", "--prune"]).output().unwrap();
+    assert!(crio.status(&control).is_none());
     assert_eq!(crio.images(), before);
 }
 
