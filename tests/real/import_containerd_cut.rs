@@ -201,11 +201,22 @@ fn a_disk_that_fills_up_is_told_as_such_and_holds_no_half_image() {
         });
         let Some(containerd) = containerd else { return };
         let bundle = world.packed(&[&format!("HOST/{image}")]);
-        let mut command = world.command();
-        command.arg("import").arg(&bundle).args(["--json", "--into", &containerd.target()]);
-        let ran = Ran::of(command).code(14);
+        let run = || {
+            let mut command = world.command();
+            command.arg("import").arg(&bundle).args(["--json", "--into", &containerd.target()]);
+            Ran::of(command)
+        };
+        let ran = run().code(14);
         assert!(ran.said().contains(words), "{line:?}: {}", ran.said());
         assert_eq!(containerd.holdings(), Vec::<String>::new(), "{line:?}");
+        // Once there is room the same run completes.
+        let root = containerd.root();
+        let more = Command::new(&mount).args(["-o", "remount,size=256m"]).arg(root).output().unwrap();
+        succeeded(&more);
+        run().code(0);
+        assert_eq!(names(&containerd).len(), 2, "{line:?} {image}: its tag and its digest");
+        let checked = succeeded(&containerd.ctr(&["images", "check"]).output().unwrap());
+        assert!(!checked.contains("incomplete") && !checked.contains(" false"), "{checked}");
         // Before the daemon, whose directory could not be removed otherwise.
         drop(small);
     }
