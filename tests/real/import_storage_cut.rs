@@ -1,5 +1,6 @@
 //! Import into containers/storage that goes wrong on the way: what was there stays, nothing half does, the next run completes.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -118,19 +119,21 @@ fn what_a_power_cut_may_have_emptied_is_written_again() {
 
 #[test]
 fn a_run_that_was_killed_after_its_last_name_is_completed_all_the_same() {
-    let Some(node) = node(&[]) else { return };
+    let (Some(node), Some(strace)) = (node(&[]), need("strace")) else { return };
     let app = node.full(APP);
-    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
-    let mut child =
-        command.args(["--only", &app]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let journal = node.store().join(".airlift-import.json");
-    wait_until("the image has its name", || node.listed().contains(&app));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    if !journal.exists() {
-        // It was faster, and is through.
-        return;
-    }
+    let inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    // It is killed at the call that removes the journal, its last.
+    let mut traced = Command::new(strace);
+    traced.env_clear().current_dir(node.world.root.path());
+    traced.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    traced.args(["-f", "-o", "/dev/null", "-P"]).arg(&journal).args(["-e", "trace=?unlink,unlinkat"]);
+    traced.args(["-e", "inject=?unlink,unlinkat:signal=KILL"]);
+    traced.arg(inner.get_program()).args(inner.get_args()).args(["--only", &app]);
+    let ended = traced.output().unwrap();
+    assert_eq!(ended.status.signal(), Some(9), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(node.listed().contains(&app), "it came to its last name");
+    assert!(journal.exists());
     assert_eq!(outcomes(&node.import(&["--only", &app]).code(0)), ["skipped"]);
     assert!(!journal.exists(), "it is on disk now");
     node.assert_runs();
