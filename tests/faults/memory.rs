@@ -8,6 +8,7 @@ use airlift::engine::demo::layer::{Content, LayerSpec};
 use airlift::engine::demo::sample::ImageSpec;
 
 use crate::machine::under;
+use crate::rig::containerd::{Containerd, Line};
 use crate::rig::need;
 use crate::rig::world::{Ran, World};
 
@@ -39,12 +40,15 @@ fn a_large_layer_passes_through_little_memory() {
     let mut verify = world.command();
     verify.arg("verify").arg(&bundle);
     let verified = peak(&time, &world, &verify);
-    let mut import = world.command();
-    import
-        .arg("import")
-        .arg(&bundle)
-        .arg("--into")
-        .arg(format!("oci:{}", world.root.join("layout").display()));
-    let imported = peak(&time, &world, &import);
-    assert!(packed < MOST && verified < MOST && imported < MOST, "KiB: {packed}, {verified}, {imported}");
+    assert!(packed < MOST && verified < MOST, "KiB: {packed}, {verified}");
+    let path = |name: &str| world.root.join(name).display().to_string();
+    // A runtime's own memory is its own matter.
+    let containerd = Containerd::with_cri(Line::One);
+    let targets = [format!("oci:{}", path("layout")), format!("k3s:{}", path("images"))];
+    for target in targets.into_iter().chain(containerd.as_ref().map(Containerd::target)) {
+        let mut import = world.command();
+        import.arg("import").arg(&bundle).args(["--into", &target]);
+        let imported = peak(&time, &world, &import);
+        assert!(imported < MOST, "{target}: {imported} KiB");
+    }
 }
