@@ -87,9 +87,30 @@ require_components() {
   require_if root [ "$(id -u)" = 0 ]
   require_if mount unshare -m true
   require_if "the right to mount in a name space of its own" unshare -rm mount -t tmpfs tmpfs "$work"
+  require_if "a machine that systemd-nspawn can boot in" boots
   require_if loop [ -e /dev/loop-control ]
   require_if fuse [ -e /dev/fuse ]
   grep -qw xfs /proc/filesystems || missing+=(xfs)
+}
+
+# Whether systemd-nspawn boots a root with the /usr of this machine, as the test of a service that starts at boot wants.
+boots() {
+  local root units up
+  [ "$(id -u)" = 0 ] && have systemd-nspawn || return 1
+  root=$(mktemp -d "$work/boot.XXXXXX")
+  units=$root/etc/systemd/system
+  mkdir -p "$units" "$root"/{usr,var,run,proc,sys,dev,tmp}
+  for up in bin sbin lib lib64; do [ ! -e "/usr/$up" ] || ln -s "usr/$up" "$root/$up"; done
+  cp /usr/lib/os-release "$root/etc/"
+  : >"$root/etc/machine-id"
+  printf '%s\n' "[Unit]" "SuccessAction=poweroff" "[Service]" "Type=oneshot" "ExecStart=/usr/bin/touch /var/up" >"$units/up.service"
+  timeout 120 systemd-nspawn --directory="$root" --machine="airlift-boot-$$" --bind-ro=/usr --boot --private-network \
+    --register=no --keep-unit --console=passive systemd.unit=up.service >"$work/boot.log" 2>&1 || true
+  up=1
+  [ ! -e "$root/var/up" ] || up=0
+  rm -rf "$root"
+  rmdir "/run/systemd/nspawn/propagate/airlift-boot-$$" 2>/dev/null || true
+  return "$up"
 }
 
 # The tests must use the component $1 where the other words, a command, succeed; elsewhere it is missing.
