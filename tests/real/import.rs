@@ -35,8 +35,8 @@ const DOCKER: &str = "quay.io/team/docker:2";
 const MULTI: &str = "registry.example/team/multi:3";
 
 /// A bundle as pack leaves it but for its signature, which is another module's business.
-struct Bundle {
-    root: TempRoot,
+pub(crate) struct Bundle {
+    pub(crate) root: TempRoot,
     dir: PathBuf,
     document: BundleManifest,
 }
@@ -61,7 +61,7 @@ fn everything() -> Bundle {
     })
 }
 
-fn build(fill: impl FnOnce(&mut SampleLayout)) -> Bundle {
+pub(crate) fn build(fill: impl FnOnce(&mut SampleLayout)) -> Bundle {
     let root = TempRoot::new();
     let dir = root.join("bundle-1");
     let mut layout = SampleLayout::create(&dir).unwrap();
@@ -181,7 +181,7 @@ fn document(dir: &Path, images: Vec<Image>, types: &BTreeMap<String, String>) ->
 }
 
 impl Bundle {
-    fn reader(&self) -> BundleReader {
+    pub(crate) fn reader(&self) -> BundleReader {
         BundleReader::new(self.dir.clone(), self.document.clone(), Arc::new(RealFiles))
     }
 

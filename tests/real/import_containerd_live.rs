@@ -12,6 +12,7 @@ use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::import::containerd::{names::Change, undo};
 use serde_json::Value;
 
+use crate::import_containerd_cut::large;
 use crate::rig::containerd::{Containerd, Line, succeeded};
 use crate::rig::world::{Ran, World};
 use crate::rig::{need, wait_until};
@@ -189,6 +190,24 @@ fn what_arrived_and_what_is_unpacked_of_each_image_is_told_as_it_comes() {
                 .as_u64()
         };
         assert_eq!((started("import"), started("unpack")), (Some(4), Some(4)));
+    }
+}
+
+#[test]
+fn an_image_is_told_by_the_bytes_that_went_in_not_by_its_blobs() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };
+        let ran = Ran::of(large.import(&containerd, &["--jobs", "2"])).code(0);
+        let parts = |event: Value| {
+            let own = event["phase"] == "import" && event["item"].as_str()?.ends_with("/large:1");
+            (own && event["event"] == "part").then(|| (event["done"].as_u64(), event["all"].as_u64()))
+        };
+        let events = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+        let told: Vec<_> = events.filter_map(parts).collect();
+        assert!(told.len() > 20, "{line:?}: two layers of 48 MiB come in many steps: {told:?}");
+        assert!(told.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 == two[1].1), "{told:?}");
+        assert!(told.iter().all(|(done, all)| done <= all), "{told:?}");
+        assert_eq!(told.last().map(|(done, all)| done == all), Some(true), "{told:?}");
     }
 }
 

@@ -40,6 +40,8 @@ mod import_k3s_live;
 #[cfg(test)]
 mod import_packed;
 #[cfg(test)]
+mod import_parts;
+#[cfg(test)]
 mod import_storage;
 #[cfg(test)]
 mod import_storage_cut;

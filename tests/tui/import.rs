@@ -490,6 +490,8 @@ fn under_way_in_a_runtime() -> JobView {
     ];
     events.extend((0..3).map(|at| begun(import, at)));
     events.extend([part(import, 0, 12_000_000, bytes), part(import, 1, bytes, bytes)]);
+    // Its first layer is unpacked while its bytes still come: it is those that are told.
+    events.extend([begun(unpack, 0), part(unpack, 0, 1, 6)]);
     events.extend([begun(unpack, 1), part(unpack, 1, 3, 7), begun(unpack, 2), part(unpack, 2, 2, 2)]);
     events.push(Event::Done { phase: unpack, item: NAMES[2].to_owned(), bytes });
     events.iter().for_each(|event| view.apply(event, Duration::ZERO));

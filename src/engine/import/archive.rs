@@ -196,7 +196,11 @@ fn append<W: Write>(
         let written = match member {
             Member::Bytes(name, bytes) => builder.append_data(&mut header, name, bytes.as_slice()),
             Member::Blob(name, node, image) => {
-                let blob = job.open(node, image, meter)?;
+                let mut blob = job.open(node, image, meter)?;
+                if meter.is_some() {
+                    job.parts.begin(image);
+                    blob = blob.told(job, node);
+                }
                 builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
             }
             Member::Kept(name, node, image) => {

@@ -60,7 +60,9 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
         job.meter.add_kept(present);
     } else {
         written = oci_archive::write(job, images, &mut outcomes, |chosen| {
-            archive::commit(job, file, &members(job, file, chosen)?)
+            let members = members(job, file, chosen)?;
+            oci_archive::expect(job, chosen, &members);
+            archive::commit(job, file, &members)
         })?;
     }
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome)).collect();

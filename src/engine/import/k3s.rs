@@ -251,6 +251,7 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
                 }
                 written.written = oci_archive::write(job, images, &mut outcomes, |chosen| {
                     let members = members(job, &file, chosen, &kept)?;
+                    oci_archive::expect(job, chosen, &members);
                     let target = Target::K3s(dir.to_owned());
                     let change = ArchiveChange::new(&file, there.before(), &members);
                     job.changes.note(&target, change.map(Noted::Archive))?;

@@ -163,12 +163,14 @@ impl Store<'_> {
         self.sweep()?;
         self.preflight(images, plan)?;
         let mut outcomes = Vec::with_capacity(images.len());
+        let wanted = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
+        wanted.for_each(|(image, _)| self.job.parts.expect_nodes(&image.name(), image.nodes()));
         for (image, planned) in images.iter().zip(plan) {
             let outcome = match planned.refused() {
                 Some(refused) => refused,
                 None => {
                     let (phase, item, bytes) = (Phase::Import, image.name(), image.bytes());
-                    self.job.ctx.say(Event::Item { phase, item: item.clone(), bytes });
+                    self.job.parts.begin(&item);
                     match self.image(image) {
                         Ok(wrote) => {
                             self.job.ctx.say(Event::Done { phase, item, bytes });
@@ -231,6 +233,7 @@ impl Store<'_> {
         self.directory(node)?;
         let wrote = if self.is_right(node)? {
             self.job.pass(node);
+            self.job.parts.there(&node.digest);
             self.present += node.size;
             self.job.meter.add_kept(node.size);
             false
@@ -294,7 +297,7 @@ impl Store<'_> {
     }
 
     fn copy(&self, node: &Node, image: &str, temp: &Path) -> Result<()> {
-        let mut source = self.job.open(node, image, Some(&self.job.meter))?;
+        let mut source = self.job.open(node, image, Some(&self.job.meter))?.told(self.job, node);
         let mut out = self.job.ctx.files.create(temp)?;
         let mut buffer = vec![0; BUFFER];
         loop {

@@ -14,6 +14,7 @@ mod k3s;
 mod later;
 mod layout;
 mod oci_archive;
+mod parts;
 mod planned;
 mod preview;
 pub mod proof;
@@ -50,10 +51,11 @@ use changes::{Changes, Ended};
 use containerd::names::Change;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
+use parts::Parts;
 use planned::{Plan, Planned};
 use proof::Proof;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
-use stopped::{Arrived, Stopped, first, unwritten};
+use stopped::{Arrived, first, unwritten};
 use stream::Incoming;
 
 /// What to import, and where to.
@@ -91,6 +93,8 @@ struct Job {
     registry: Registry,
     arrived: Arc<Arrived>,
     changes: Arc<Changes>,
+    /// How far its images are.
+    parts: Parts,
     /// Where blobs come from while targets are written.
     seat: Option<Arc<Seat>>,
 }
@@ -195,6 +199,7 @@ async fn import_all(
         registry,
         arrived: Arc::default(),
         changes,
+        parts: Parts::new(ctx),
         seat: None,
     };
     let done = Box::pin(run(&job, &images)).await;
@@ -233,7 +238,7 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
     } else {
         let plans = plans.into_iter().map(|plan| plan.images).collect();
         let written = Box::pin(write(job, images, plans)).await;
-        written.map_err(|error| stopped(job, images, &error))?
+        written.map_err(|error| stopped::ended(job, images, &error))?
     };
     let reports = spec.targets.iter().zip(written);
     Ok(reports.map(|(target, written)| report(target, images, written, spec)).collect())
@@ -274,8 +279,8 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
     let fan = Fan::new(&job.bundle, &wanted.collect::<Vec<_>>());
     // All are seated before the first begins, or that would not wait for the others.
     let seats: Vec<_> = (0..targets.len()).map(|target| Arc::new(fan.seat(target))).collect();
-    let writing = targets.iter().zip(plans).zip(seats).map(|((target, plan), seat)| {
-        let job = Job { seat: Some(seat), ..job.clone() };
+    let writing = targets.iter().zip(plans).zip(seats).enumerate().map(|(at, ((target, plan), seat))| {
+        let job = Job { seat: Some(seat), parts: job.parts.of(at), ..job.clone() };
         target::apply(job, target, Arc::clone(images), plan)
     });
     let written = join_all(writing).await;
@@ -295,27 +300,6 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
         }
     }
     if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
-}
-
-/// The error that ended the writing, with what each target has by then.
-fn stopped(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
-    let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
-    let landed: Vec<_> = job.spec.targets.iter().map(|target| job.arrived.landed(target, &names)).collect();
-    let mut lines: Vec<String> = landed.iter().map(stopped::standing).collect();
-    if job.spec.node.storage_conf == ConfMode::Edit {
-        let stores =
-            job.spec.targets.iter().filter(|target| matches!(target, Target::ContainersStorage(Some(_))));
-        let unnamed = stores.filter(|target| !job.changes.has_files(target));
-        lines.extend(unnamed.map(|target| {
-            format!(
-                "{target}: storage.conf was not changed; the same command enters the store once all is in it"
-            )
-        }));
-    }
-    landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
-    let noted = job.changes.file();
-    let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
-    Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 
 fn report(target: &Target, images: &[ImageGraph], written: Written, spec: &ImportSpec) -> TargetReport {

@@ -11,6 +11,8 @@ use super::report::Outcome;
 use super::stream::VerifiedBlob;
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT};
+use crate::domain::digest::Digest;
+use crate::domain::progress::{Event, Phase};
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::error::{EngineError, Kind, Result};
 
@@ -40,7 +42,9 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
         });
     }
     let written = write(job, images, &mut outcomes, |chosen| {
-        archive::commit(job, file, &members(file, chosen, aliases(chosen))?)
+        let members = members(file, chosen, aliases(chosen))?;
+        expect(job, chosen, &members);
+        archive::commit(job, file, &members)
     })?;
     let alone = outcomes.iter().filter(|outcome| outcome.arrived()).count() == 1;
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome, alone)).collect();
@@ -79,7 +83,13 @@ pub(super) fn write(
             return Ok(0);
         }
         let error = match commit(&chosen) {
-            Ok(written) => return Ok(written),
+            Ok(written) => {
+                for image in chosen {
+                    let (phase, item, bytes) = (Phase::Import, image.name(), image.bytes());
+                    job.ctx.say(Event::Done { phase, item, bytes });
+                }
+                return Ok(written);
+            }
             Err(error) => error,
         };
         if !job.spec.keep_going || error.kind() != Kind::Integrity {
@@ -94,6 +104,19 @@ pub(super) fn write(
         if outcomes.iter().filter(|outcome| outcome.arrived()).count() == before {
             return Err(error);
         }
+    }
+}
+
+/// Says what of each image goes into an archive of these members.
+pub(super) fn expect(job: &Job, chosen: &[&ImageGraph], members: &[Member]) {
+    let written = |member: &Member| match member {
+        Member::Blob(_, node, _) => Some(node.digest.clone()),
+        Member::Bytes(..) | Member::Kept(..) => None,
+    };
+    let written: HashSet<Digest> = members.iter().filter_map(written).collect();
+    for image in chosen {
+        let own = image.nodes().filter(|node| written.contains(&node.digest));
+        job.parts.expect_nodes(&image.name(), own);
     }
 }
 

@@ -99,6 +99,10 @@ pub(super) async fn apply(
 ) -> Result<Written> {
     let push = Push { job, target, known: Mutex::default(), sums: Mutex::default() };
     let mut settled = Vec::new();
+    let wanted = |planned: &Planned| planned.refused().is_none() && !matches!(planned, Planned::Skip);
+    for (image, _) in images.iter().zip(plan).filter(|(_, planned)| wanted(planned)) {
+        job.parts.expect_nodes(&image.name(), image.nodes());
+    }
     for (image, planned) in images.iter().zip(plan) {
         settled.push(push.blobs(image, planned).await?);
     }
@@ -159,7 +163,9 @@ impl Push<'_> {
         });
     }
 
+    /// That a repository of the registry has a blob.
     fn remember(&self, node: &Node, repo: &Repository) {
+        self.job.parts.there(&node.digest);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(node.digest.clone()).or_default().insert(repo.path.clone());
     }
@@ -183,7 +189,7 @@ impl Push<'_> {
             return Ok(Some(Outcome::Skipped));
         }
         let (repo, name) = (repository(self.target, image), image.name());
-        self.job.ctx.say(Event::Item { phase: Phase::Import, item: name.clone(), bytes: image.bytes() });
+        self.job.parts.begin(&name);
         let (repo, name) = (&repo, &name);
         // Owned, so that the future of the whole is `Send` for any lifetime.
         let sent = stream::iter(image.blobs.iter().cloned())
@@ -267,6 +273,7 @@ impl Push<'_> {
     ) -> Result<()> {
         let by_digest = selector.contains(':');
         if by_digest && named(self.job, repo, selector).await?.is_some() {
+            self.job.parts.there(&node.digest);
             self.count(0, node.size);
             return Ok(());
         }
@@ -284,6 +291,7 @@ impl Push<'_> {
             });
         }
         if by_digest {
+            self.job.parts.there(&node.digest);
             self.job.meter.add(node.size);
             self.sums.lock().unwrap_or_else(PoisonError::into_inner).0 += node.size;
         }

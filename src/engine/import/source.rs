@@ -87,8 +87,11 @@ impl Shared {
                 Ok(0) => return,
                 Ok(got) => {
                     buffer.truncate(got);
-                    self.counted.fetch_add(got as u64, Relaxed);
+                    let counted = self.counted.fetch_add(got as u64, Relaxed) + got as u64;
                     self.job.meter.add(got as u64);
+                    // What was read ahead is no part of it yet.
+                    let ahead = ((AHEAD + 1) * BUFFER) as u64;
+                    self.job.parts.moved(&self.node.digest, counted.saturating_sub(ahead));
                     Ok(Bytes::from(buffer))
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::{OTHERS, shortened};
+use super::graph::ImageGraph;
+use super::{Job, changes};
 use crate::domain::import::Target;
-use crate::domain::progress::Landed;
+use crate::domain::progress::{Event, Landed};
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind};
+use crate::engine::storage::change::ConfMode;
 
 /// The images that a target has, noted as each gets its name there, and what went wrong with it.
 #[derive(Debug, Default)]
@@ -95,6 +98,27 @@ impl Explain for Stopped {
     fn hints(&self) -> Vec<String> {
         self.hints.clone()
     }
+}
+
+/// The error that ended the writing, with what each target has by then.
+pub(super) fn ended(job: &Job, images: &[ImageGraph], error: &EngineError) -> EngineError {
+    let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
+    let landed: Vec<_> = job.spec.targets.iter().map(|target| job.arrived.landed(target, &names)).collect();
+    let mut lines: Vec<String> = landed.iter().map(standing).collect();
+    if job.spec.node.storage_conf == ConfMode::Edit {
+        let stores =
+            job.spec.targets.iter().filter(|target| matches!(target, Target::ContainersStorage(Some(_))));
+        let unnamed = stores.filter(|target| !job.changes.has_files(target));
+        lines.extend(unnamed.map(|target| {
+            format!(
+                "{target}: storage.conf was not changed; the same command enters the store once all is in it"
+            )
+        }));
+    }
+    landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
+    let noted = job.changes.file();
+    let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
+    Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 
 /// The first of several failures, with the others that say something else.

@@ -7,6 +7,7 @@ use super::Job;
 use super::error::StreamError;
 use super::fan::SharedBlob;
 use super::graph::Node;
+use super::parts::Parts;
 use crate::domain::digest::Digest;
 use crate::engine::bundle::read::{BlobStream, BundleReader, ReadError};
 use crate::engine::ctx::JobCtx;
@@ -96,6 +97,8 @@ pub(super) struct Incoming {
     blob: Box<dyn Read + Send>,
     meter: Option<Arc<Meter>>,
     ctx: JobCtx,
+    /// Where its image is told of, and how much of it came.
+    told: Option<(Parts, Digest, u64)>,
 }
 
 impl Incoming {
@@ -113,7 +116,12 @@ impl Incoming {
             Some(shared) => Box::new(shared),
             None => Box::new(VerifiedBlob::open(&job.bundle, &node.digest, image)?),
         };
-        Ok(Self { blob, meter: meter.cloned(), ctx: job.ctx.clone() })
+        Ok(Self { blob, meter: meter.cloned(), ctx: job.ctx.clone(), told: None })
+    }
+
+    /// The same, where what was read is written before more is read: its images are told of it.
+    pub(super) fn told(self, job: &Job, node: &Node) -> Self {
+        Self { told: Some((job.parts.clone(), node.digest.clone(), 0)), ..self }
     }
 }
 
@@ -129,6 +137,10 @@ impl Read for Incoming {
                 0 if !buffer.is_empty() => meter.now(),
                 got => meter.add(got as u64),
             }
+        }
+        if let Some((parts, digest, done)) = &mut self.told {
+            *done += got as u64;
+            parts.moved(digest, *done);
         }
         Ok(got)
     }

@@ -131,13 +131,14 @@ fn of_item(at: usize, item: Option<&ItemView>, running: bool) -> Line {
     line(at, look, note.unwrap_or_default())
 }
 
-/// How far an image is that is under way: its layers, where these are unpacked, else its bytes.
+/// How far an image is that is under way: its bytes, and once those are there its layers, where these are unpacked.
 fn under_way(line: Line, import: Option<&ItemView>, unpack: Option<&ItemView>) -> Line {
     if line.state != RUNS || !line.note.is_empty() {
         return line;
     }
     let bytes = |part: Part| format!("{} of {}", text::bytes(part.done), text::bytes(part.all));
-    match unpack {
+    let coming = import.and_then(|item| item.part).filter(|part| part.done < part.all);
+    match unpack.filter(|_| coming.is_none()) {
         Some(unpack) if unpack.state == ItemState::Done => {
             Line { note: "unpacked; named once all is on disk".to_owned(), ..line }
         }

@@ -124,6 +124,10 @@ impl Run {
             let of = format!("import of {}", job.bundle.document().directory());
             Some(Claim::take(&job.ctx, daemon, &of).await?)
         };
+        for image in wanted {
+            let blobs = image.pieces.blobs.iter().map(|(blob, _)| (&blob.digest, blob.size));
+            job.parts.expect(&image.name, blobs);
+        }
         let feeds = feeds(wanted);
         let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
         let standing = feeds.iter().map(awaited).collect();

@@ -11,7 +11,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::pieces::{Layer, Pieces, Runnable};
 use super::run::Run;
 use crate::domain::progress::{Event, Phase};
-use crate::engine::error::{EngineError, Result};
+use crate::engine::error::Result;
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Labels;
 use crate::engine::runtime::containerd::leases::Kept;
@@ -63,7 +63,7 @@ impl Run {
     pub(super) async fn complete(&self, pieces: &Pieces, image: &str) -> Result<()> {
         let bytes = pieces.blobs.iter().map(|(blob, _)| blob.size).sum();
         let (item, say) = (|| image.to_owned(), |event| self.job.ctx.say(event));
-        say(Event::Item { phase: Phase::Import, item: item(), bytes });
+        self.job.parts.begin(image);
         let unpacked = async {
             let mut told = Told { run: self, image, done: 0, all: pieces.layers() };
             for runnable in &pieces.runs {
@@ -78,7 +78,7 @@ impl Run {
             Ok(())
         };
         // Neither is dropped halfway: what fails to arrive is found where it is unpacked, as well.
-        let (unpacked, arrived) = join(unpacked, self.arrivals(pieces, image, bytes)).await;
+        let (unpacked, arrived) = join(unpacked, self.arrivals(pieces)).await;
         unpacked.and(arrived)?;
         for runnable in &pieces.runs {
             if let Some(chain_id) = runnable.chain_id() {
@@ -90,18 +90,12 @@ impl Run {
         Ok(())
     }
 
-    /// Waits for every blob of an image, and tells how many of its bytes are there.
-    async fn arrivals(&self, pieces: &Pieces, image: &str, all: u64) -> Result<()> {
-        let arriving = pieces.blobs.iter().map(|(blob, _)| async move {
-            self.arrival(&blob.digest).await?;
-            Ok::<u64, EngineError>(blob.size)
-        });
+    /// Waits for every blob of an image.
+    async fn arrivals(&self, pieces: &Pieces) -> Result<()> {
+        let arriving = pieces.blobs.iter().map(|(blob, _)| self.arrival(&blob.digest));
         let mut arriving: FuturesUnordered<_> = arriving.collect();
-        let mut done = 0u64;
         while let Some(arrived) = arriving.next().await {
-            done = done.saturating_add(arrived?);
-            let item = image.to_owned();
-            self.job.ctx.say(Event::Part { phase: Phase::Import, item, done, all });
+            arrived?;
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ impl Run {
             let resumed = writer.offset() > 0;
             match self.stream(feed, &node, writer).await {
                 Ok(()) => {
+                    self.job.parts.there(&node.digest);
                     self.sums.wrote(node.size);
                     return Ok(());
                 }
@@ -123,6 +124,7 @@ impl Run {
             return Ok(false);
         }
         self.job.pass(node);
+        self.job.parts.there(&node.digest);
         self.sums.found(node.size);
         self.job.meter.add_kept(node.size);
         self.job.meter.now();
@@ -154,6 +156,7 @@ impl Run {
                 failed = Some(error);
                 break;
             }
+            self.job.parts.moved(&feed.blob.digest, writer.answered());
         }
         // The reader ends by itself where nobody takes more.
         drop(from);

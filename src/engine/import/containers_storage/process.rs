@@ -12,6 +12,7 @@ use super::position::Position;
 use crate::domain::text;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Interrupted, Result};
+use crate::engine::import::parts::Parts;
 use crate::engine::meter::Meter;
 
 /// Longest time without a byte moved by the program.
@@ -42,7 +43,25 @@ pub(super) struct Watched<'a> {
     /// Files of ours that it reads, with their lengths.
     pub(super) files: &'a [(PathBuf, u64)],
     /// Where what it has read is counted.
-    pub(super) meter: Option<&'a Meter>,
+    pub(super) reading: Option<Reading<'a>>,
+}
+
+/// Where what a program has read of an image is counted.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    /// Of the whole run.
+    pub(super) meter: &'a Meter,
+    /// Of each image.
+    pub(super) parts: &'a Parts,
+    /// Bytes of the image that are in the store before.
+    pub(super) there: u64,
+}
+
+impl Reading<'_> {
+    fn count(&self, image: &str, (before, now): (u64, u64)) {
+        self.meter.add(now.saturating_sub(before));
+        self.parts.reach(image, self.there.saturating_add(now));
+    }
 }
 
 impl Watched<'_> {
@@ -78,7 +97,7 @@ impl Watched<'_> {
             }
             if let Some(position) = &mut position {
                 let (read, moved) = position.look();
-                self.meter.iter().for_each(|meter| meter.add(read.saturating_sub(counted)));
+                self.reading.iter().for_each(|reading| reading.count(self.image, (counted, read)));
                 counted = counted.max(read);
                 if moved {
                     moved_at = Instant::now();

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::error::{Meaning, StorageError};
-use super::process::{Ended, Watched, last_words};
+use super::process::{Ended, Reading, Watched, last_words};
 use super::staging::Staging;
 use crate::domain::digest::Digest;
 use crate::domain::platform::Platform;
@@ -15,7 +15,6 @@ use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::hash;
-use crate::engine::meter::Meter;
 
 /// Where a policy is looked for.
 const POLICIES: [&str; 2] = ["/etc/containers/policy.json", "/usr/share/containers/policy.json"];
@@ -94,8 +93,8 @@ impl Program {
 }
 
 impl Tool {
-    /// Copies the staged image without a name, to be found by its id; bytes it reads are counted in `meter`, at most
-    /// those of the files.
+    /// Copies the staged image without a name, to be found by its id; bytes it reads are counted, at most those of the
+    /// files.
     ///
     /// # Errors
     /// [`StorageError`], or that the job was asked to stop.
@@ -104,13 +103,13 @@ impl Tool {
         ctx: &JobCtx,
         staging: &Staging,
         copy: &Copy<'_>,
-        meter: Option<&Meter>,
+        reading: Option<Reading<'_>>,
     ) -> Result<()> {
         let command = match self.program {
             Program::Skopeo => self.skopeo_copy(staging, copy, &by_id(copy.id)),
             Program::Podman => self.podman_pull(staging, copy),
         };
-        let ended = self.watched(copy, meter).run(ctx, command).await?;
+        let ended = self.watched(copy, reading).run(ctx, command).await?;
         if !ended.success {
             return Err(self.failed(copy.image, &ended).into());
         }
@@ -235,9 +234,9 @@ impl Tool {
         }
     }
 
-    pub(super) fn watched<'a>(&'a self, copy: &'a Copy<'a>, meter: Option<&'a Meter>) -> Watched<'a> {
+    pub(super) fn watched<'a>(&'a self, copy: &'a Copy<'a>, reading: Option<Reading<'a>>) -> Watched<'a> {
         let program = self.program.name();
-        Watched { program, target: &self.target, image: copy.image, files: copy.files, meter }
+        Watched { program, target: &self.target, image: copy.image, files: copy.files, reading }
     }
 
     pub(super) fn program(&self, staging: &Staging) -> Command {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::journal::{Coming, Journal};
 use super::place::{Place, make_readable};
+use super::process::Reading;
 use super::staging::Staging;
 use super::tool::{Address, Copy, Program, Tool};
 use super::undo::{StoreChange, own_records};
 use super::{fit, names, todo};
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
+use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, Kind, Result};
@@ -67,6 +69,13 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     pub(super) fn id(&self) -> &str {
         self.chosen.manifest.config.digest.hex()
+    }
+
+    /// What of it goes into the store: its documents and the layers of the chosen platform.
+    fn own(&self) -> HashSet<&Digest> {
+        let manifest = &self.chosen.manifest;
+        let layers = manifest.layers.iter().map(|layer| &layer.digest);
+        layers.chain([&manifest.config.digest, &self.chosen.digest, &self.image.image.digest]).collect()
     }
 
     pub(super) fn copy<'b>(&'b self, name: &'b str, files: &'b [(PathBuf, u64)]) -> Copy<'b> {
@@ -127,6 +136,11 @@ impl Store {
                 added.push(image);
             }
         }
+        for one in &wanted {
+            let own = one.own();
+            let nodes = one.image.nodes().filter(|node| own.contains(&node.digest));
+            self.job.parts.expect_nodes(&one.image.name(), nodes);
+        }
         for mut wanted in wanted {
             let written = match wanted.broken.take() {
                 Some(error) => Err(error),
@@ -134,7 +148,9 @@ impl Store {
             };
             match written {
                 Ok(()) => {
-                    self.job.arrived.note(&self.tool.target, &wanted.image.name());
+                    let (phase, item) = (Phase::Import, wanted.image.name());
+                    self.job.arrived.note(&self.tool.target, &item);
+                    self.job.ctx.say(Event::Done { phase, item, bytes: wanted.image.bytes() });
                     added.push(wanted.image);
                 }
                 Err(error) => outcomes[wanted.at] = self.job.failed(wanted.image, error)?,
@@ -233,6 +249,7 @@ impl Store {
     /// One image: brought, held against the bundle, and then alone named.
     async fn image(&self, wanted: &Wanted<'_>, bytes: &mut Bytes) -> Result<()> {
         let (image, chosen) = (wanted.image, &wanted.chosen);
+        self.job.parts.begin(&image.name());
         let files = self.stage(wanted).await?;
         let fresh: Vec<_> = {
             let new = chosen.manifest.layers.iter().filter(|layer| !bytes.seen.contains(&layer.digest));
@@ -244,7 +261,12 @@ impl Store {
         let (name, before) = (image.name(), self.job.meter.done());
         let copy = wanted.copy(&name, &fresh);
         let (ctx, staging) = (&self.job.ctx, &self.staging);
-        let brought = self.tool.bring(ctx, staging, &copy, Some(&self.job.meter)).await;
+        let coming: u64 = fresh.iter().map(|(_, size)| size).sum();
+        let own = wanted.own();
+        let whole: u64 = image.nodes().filter(|node| own.contains(&node.digest)).map(|node| node.size).sum();
+        let there = whole.saturating_sub(coming);
+        let reading = Reading { meter: &self.job.meter, parts: &self.job.parts, there };
+        let brought = self.tool.bring(ctx, staging, &copy, Some(reading)).await;
         let counted = self.job.meter.done() - before;
         if let Err(error) = brought {
             self.job.meter.take_back(counted);
@@ -259,6 +281,7 @@ impl Store {
             }
             return Err(wrong);
         }
+        self.job.parts.reach(&name, whole);
         for name in names(image) {
             self.tool.name(ctx, staging, &copy, &name).await?;
         }

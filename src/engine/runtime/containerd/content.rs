@@ -44,6 +44,7 @@ pub struct Writer {
     to: mpsc::Sender<wire::WriteContentRequest>,
     answers: Streaming<wire::WriteContentResponse>,
     offset: u64,
+    answered: u64,
     unanswered: usize,
 }
 
@@ -164,6 +165,7 @@ impl Containerd {
             to,
             answers,
             offset,
+            answered: offset,
             unanswered: 0,
         })))
     }
@@ -200,9 +202,14 @@ fn ended(socket: &Socket, asked: String) -> RuntimeError {
 }
 
 impl Writer {
-    /// Bytes that the daemon has of it.
+    /// Bytes that the daemon has of it, with those that are on their way.
     pub const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Bytes that the daemon said it has written of it.
+    pub const fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// Hands over the next bytes.
@@ -269,8 +276,9 @@ impl Writer {
     async fn take_answer(&mut self) -> Result<()> {
         let asked = self.asked();
         match self.socket.done(&asked, self.answers.message()).await? {
-            Some(_) => {
+            Some(answer) => {
                 self.unanswered = self.unanswered.saturating_sub(1);
+                self.answered = self.answered.max(u64::try_from(answer.offset).unwrap_or(0).min(self.offset));
                 Ok(())
             }
             None => Err(ended(&self.socket, asked)),
