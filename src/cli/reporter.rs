@@ -205,11 +205,7 @@ impl Reporter {
 
 /// What a phase is about to do, as far as that is known.
 fn beginning(phase: &PhaseView) -> String {
-    let items = match phase.items {
-        0 => None,
-        1 => Some("1 item".to_owned()),
-        items => Some(format!("{items} items")),
-    };
+    let items = (phase.items > 0).then(|| phase.phase.count(phase.items));
     let size = (phase.bytes > 0).then(|| text::bytes(phase.bytes));
     let words: Vec<String> = items.into_iter().chain(size).collect();
     let words = if words.is_empty() { "begins".to_owned() } else { words.join(", ") };

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::import::Target;
 use super::resolved::ImageView;
+use super::text;
 
 /// What a job is doing, in the order in which jobs do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -41,8 +42,14 @@ impl Phase {
             Self::Resolve => "references",
             Self::Fetch => "blobs",
             Self::Import | Self::Unpack => "images",
-            Self::Probe | Self::Write | Self::Flush | Self::Sign | Self::Prove => "items",
+            Self::Prove => "names",
+            Self::Probe | Self::Write | Self::Flush | Self::Sign => "items",
         }
+    }
+
+    /// So many of its items, in words.
+    pub fn count(self, items: u64) -> String {
+        text::count(items, self.units().trim_end_matches('s'))
     }
 
     /// The word for it, as in JSON.

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(job.current().unwrap().percent(), Some(70));
         spare(&mut job, 1000);
         job.apply(&Event::Done { phase: Phase::Fetch, item: "a".into(), bytes: 1000 }, s(3));
-        assert_eq!(job.current().unwrap().line(s(3)), "fetch: 70 % · 1 of 2 items · 233 B/s");
+        assert_eq!(job.current().unwrap().line(s(3)), "fetch: 70 % · 1 of 2 blobs · 233 B/s");
     }
 
     #[test]
@@ -335,7 +335,7 @@ mod tests {
         job.apply(&Event::Failed { phase, item: item(), reason: item() }, s(1));
         job.apply(&Event::Retry { phase, item: item(), attempt: 2, reason: item(), wait_ms: 5 }, s(1));
         let line = job.current().unwrap().line(s(1));
-        assert_eq!(line, "fetch: 0 % · 0 B of 1.0 kB · 1 of 2 items · 1 skipped (400 B) · 1 failed");
+        assert_eq!(line, "fetch: 0 % · 0 B of 1.0 kB · 1 of 2 blobs · 1 skipped (400 B) · 1 failed");
         assert_eq!(job.retries, 1);
     }
 

@@ -1,6 +1,6 @@
 //! Counts bytes of a phase from many threads and reports them at most ten times a second.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use super::ctx::JobCtx;
@@ -13,6 +13,7 @@ const INTERVAL_MS: u64 = 100;
 pub struct Meter {
     ctx: JobCtx,
     phase: Phase,
+    announced: AtomicBool,
     done: AtomicU64,
     spared: AtomicU64,
     kept: AtomicU64,
@@ -23,16 +24,34 @@ pub struct Meter {
 impl Meter {
     /// Announces a phase of `items` with `bytes` in all.
     pub fn start(ctx: &JobCtx, phase: Phase, items: u64, bytes: u64) -> Self {
-        ctx.say(Event::Started { phase, items, bytes });
+        let meter = Self::unannounced(ctx, phase);
+        meter.announce(items, bytes);
+        meter
+    }
+
+    /// For a phase that may not come, and is announced when it does.
+    pub fn unannounced(ctx: &JobCtx, phase: Phase) -> Self {
         Self {
             ctx: ctx.clone(),
             phase,
+            announced: AtomicBool::new(false),
             done: AtomicU64::new(0),
             spared: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             began: Instant::now(),
             last_ms: AtomicU64::new(0),
         }
+    }
+
+    /// Announces the phase.
+    pub fn announce(&self, items: u64, bytes: u64) {
+        self.announced.store(true, Relaxed);
+        self.ctx.say(Event::Started { phase: self.phase, items, bytes });
+    }
+
+    /// Whether the phase has begun.
+    pub fn is_announced(&self) -> bool {
+        self.announced.load(Relaxed)
     }
 
     /// The phase counted here.
@@ -102,8 +121,11 @@ impl Meter {
         }
     }
 
-    /// Reports the final count and that the phase is over.
+    /// Reports the final count and that the phase is over, where it has begun.
     pub fn finish(&self) {
+        if !self.is_announced() {
+            return;
+        }
         self.tell(self.done());
         self.ctx.say(Event::Finished { phase: self.phase });
     }

@@ -135,6 +135,7 @@ fn a_plan_says_once_what_the_runtime_lacks_while_there_is_time_to_go_back_for_it
         let mut command = packed.world.command();
         command.arg("import").arg(&packed.bundle).args(["--into", &containerd.target(), "--dry-run"]);
         let said = Ran::of(command).code(0).said();
+        assert!(!said.lines().any(|line| line.starts_with("import: ")), "nothing is imported: {said}");
         let of = |words: &str| said.lines().filter(|line| line.contains(words)).collect::<Vec<_>>();
         let lacks = of("/pause:3.");
         assert!(lacks.len() == 1 && lacks[0].starts_with("warning: "), "{line:?}: {said}");
@@ -152,9 +153,22 @@ fn what_the_proof_tells_of_the_runtime_is_a_warning_in_words() {
         let mut command = packed.world.command();
         command.arg("import").arg(&packed.bundle).args(["--into", &containerd.target()]);
         let said = Ran::of(command).code(0).stderr;
+        for words in ["import: 4 images, ", "import: done", "unpack: 4 images, ", "prove: 8 names"] {
+            assert!(said.lines().any(|line| line.starts_with(words)), "{words}: {said}");
+        }
         let warned = said.lines().find(|line| line.contains("/pause:3.")).unwrap_or_else(|| panic!("{said}"));
         assert!(warned.starts_with("warning: ") && warned.contains("pack and import it too"), "{warned}");
     }
+}
+
+#[test]
+fn an_import_that_is_refused_before_it_writes_does_not_say_that_it_began() {
+    let Some(packed) = packed() else { return };
+    let nowhere = format!("containerd:{}", packed.world.root.join("no.sock").display());
+    let mut command = packed.world.command();
+    command.arg("import").arg(&packed.bundle).args(["--into", &nowhere]);
+    let said = Ran::of(command).said();
+    assert!(said.contains("there is no socket") && !said.contains("import: "), "{said}");
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl PhaseView {
             words.push(format!("{} of {}", text::bytes(self.shown), text::bytes(self.bytes)));
         }
         if self.items > 0 && self.items_done > 0 {
-            words.push(format!("{} of {}", self.items_done, text::count(self.items, "item")));
+            words.push(format!("{} of {}", self.items_done, self.phase.count(self.items)));
         }
         if self.skipped > 0 {
             words.push(format!("{} skipped ({})", self.skipped, text::bytes(self.skipped_bytes)));

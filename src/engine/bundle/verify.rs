@@ -10,6 +10,7 @@ use super::{graph, hash_all, listing};
 use crate::domain::bundle::{BundleManifest, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::progress::{Check, Event};
+use crate::domain::sheet::{KEY_ENDS_IN, fingerprint_end};
 use crate::domain::text;
 use crate::domain::trust::{Accepted, AllowRollback, Lifetime, decide_clock};
 use crate::engine::blocking::blocking;
@@ -252,12 +253,13 @@ fn check_bytes(
 fn signed_words(trust: &TrustReport) -> String {
     let good = trust.signatures.iter().filter_map(|signature| match &signature.outcome {
         sign::Outcome::Good { principals } => {
-            Some(format!("{principals} {}", signature.fingerprint.as_deref().unwrap_or_default()))
+            let key = fingerprint_end(signature.fingerprint.as_deref().unwrap_or_default());
+            Some(format!("{principals}, {KEY_ENDS_IN} {key}"))
         }
         _ => None,
     });
     let good: Vec<String> = good.collect();
-    format!("{} trusted, {} needed: {}", trust.signed_by.len(), trust.required, good.join(", "))
+    format!("{} trusted, {} needed: {}", trust.signed_by.len(), trust.required, good.join("; "))
 }
 
 fn clock_words(decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {

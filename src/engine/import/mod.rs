@@ -120,8 +120,11 @@ impl Job {
         if ends || !self.spec.keep_going {
             return Err(error);
         }
-        let reason = error.message();
-        self.ctx.say(Event::Failed { phase: Phase::Import, item: image.name(), reason });
+        // What is refused before the phase begins is told when it does.
+        if self.meter.is_announced() {
+            let reason = error.message();
+            self.ctx.say(Event::Failed { phase: Phase::Import, item: image.name(), reason });
+        }
         Ok(Outcome::failed(&error))
     }
 }
@@ -184,12 +187,8 @@ async fn import_all(
     for target in spec.targets.iter().chain(&out) {
         target::refuse_inside(&bundle, target)?;
     }
-    // To take a store out of the node's files touches no image.
-    let brought: &[ImageGraph] = if spec.node.storage_conf == ConfMode::Undo { &[] } else { &images };
-    let bytes: u64 = preview::distinct_bytes(brought) * spec.targets.len() as u64;
-    let items = brought.len() * spec.targets.len();
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
-    let meter = Arc::new(Meter::start(ctx, Phase::Import, items as u64, bytes));
+    let meter = Arc::new(Meter::unannounced(ctx, Phase::Import));
     let changes = begun(&bundle, &spec, history, ctx).await?;
     let job = Job {
         bundle,
@@ -236,12 +235,27 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
         }
         previews
     } else {
-        let plans = plans.into_iter().map(|plan| plan.images).collect();
+        let plans: Vec<_> = plans.into_iter().map(|plan| plan.images).collect();
+        begin(job, images, &plans);
         let written = Box::pin(write(job, images, plans)).await;
         written.map_err(|error| stopped::ended(job, images, &error))?
     };
     let reports = spec.targets.iter().zip(written);
     Ok(reports.map(|(target, written)| report(target, images, written, spec)).collect())
+}
+
+/// Begins to write, now that the plan of every target is known, and tells of the images that are refused.
+fn begin(job: &Job, images: &[ImageGraph], plans: &[Vec<Planned>]) {
+    // To take a store out of the node's files touches no image.
+    let brought = if job.spec.node.storage_conf == ConfMode::Undo { &[] } else { images };
+    let targets = job.spec.targets.len();
+    job.meter.announce((brought.len() * targets) as u64, preview::distinct_bytes(brought) * targets as u64);
+    for (image, planned) in plans.iter().flat_map(|plan| images.iter().zip(plan)) {
+        if let Planned::Refused(Outcome::Failed { reason, .. }) = planned {
+            let (phase, item, reason) = (Phase::Import, image.name(), reason.clone());
+            job.ctx.say(Event::Failed { phase, item, reason });
+        }
+    }
 }
 
 /// Where the run notes what it changes; it is noted itself, unless it changes nothing for sure.

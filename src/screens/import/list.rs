@@ -12,6 +12,10 @@ use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, more_below, table};
 
+/// Lines that the words on one image may take below the table, where that has more rows than this.
+const WORDS: usize = 3;
+const ROOM: u16 = 8;
+
 /// Draws a rule and the table below it.
 pub(super) fn draw(
     (list, lines): (&List, &[Line]),
@@ -31,10 +35,13 @@ pub(super) fn draw(
     let cut = list.row().and_then(|row| lines.get(row));
     let cut = cut.filter(|line| text::width(&line.note) > usize::from(note) && area.height > 3);
     if let Some(cut) = cut {
-        area.height -= 1;
-        let words = line::begin(&cut.note, usize::from(area.width).saturating_sub(4));
-        let below = Rect { y: area.bottom(), height: 1, ..area };
-        line::words(&format!("   {words}"), look.style(cut.role), below, buffer);
+        let most = if area.height > ROOM { WORDS } else { 1 };
+        let columns = usize::from(area.width).saturating_sub(4);
+        for words in line::lines(&cut.note, (columns, most)).iter().rev() {
+            area.height -= 1;
+            let below = Rect { y: area.bottom(), height: 1, ..area };
+            line::words(&format!("   {words}"), look.style(cut.role), below, buffer);
+        }
     }
     let title = if shown(model).is_some() { "STATE" } else { "PLAN" };
     let mut columns = vec![Column::left(title, 10), Column::left("IMAGE", 0), Column::right("SIZE", 8)];
