@@ -1,6 +1,8 @@
 //! Start: what was interrupted, what this host is, which side that suggests and why, and the ways in.
 
 mod facts;
+mod half;
+mod key;
 mod suggest;
 
 use ratatui::buffer::Buffer;
@@ -8,10 +10,8 @@ use ratatui::layout::Rect;
 
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
-use crate::dialogs::{Answer, Confirm, Page, Question};
-use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
+use crate::dialogs::{Answer, Confirm, Question};
 use crate::engine::error::Kind;
-use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobReport, JobSpec, KeyGenerateJob};
 use crate::tui::model::{Model, Place, Side};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -30,6 +30,8 @@ pub(super) struct Start {
     doors: Vec<Door>,
     /// Whether the cursor was put on what is to be done first.
     placed: bool,
+    /// Whether there was an import that ended early.
+    half: bool,
     /// The interrupted pack that is asked about.
     forgetting: Option<uuid::Uuid>,
 }
@@ -58,6 +60,7 @@ fn doors(model: &Model) -> Vec<Door> {
             .iter()
             .map(|cut| Door { cut: Some(cut.job.id), ..door(Act::Resume, &cut.title(), cut.words()) }),
     );
+    doors.extend(half::doors(model));
     let suggestion = model.host.as_deref().map(|host| suggest::side(host, model.media.as_deref()));
     let note = |side: Side, else_say: String| match &suggestion {
         Some((suggested, why)) if *suggested == side => format!("suggested: {why}"),
@@ -163,7 +166,7 @@ impl Screen for Start {
                 Some(None) => model.why_busy(),
             },
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
-            Act::Resume => model.why_busy(),
+            Act::Resume | Act::ImportUndo => model.why_busy(),
             _ => None,
         }
     }
@@ -185,6 +188,8 @@ impl Screen for Start {
             Act::Resume => self.resume(cx),
             Act::Forget => self.ask_to_forget(cx),
             Act::KeyGenerate => make_key(cx),
+            Act::Import => half::go_on(cx),
+            Act::ImportUndo => super::import::undo::ask(cx),
             _ => {}
         }
     }
@@ -192,6 +197,7 @@ impl Screen for Start {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::Resume, Answer::Yes) => cx.start_from_nothing(),
+            (Act::ImportUndo, Answer::Yes) => super::import::undo::start(cx),
             (Act::Forget, Answer::Yes) => {
                 if let Some(id) = self.forgetting.take() {
                     cx.effect(Effect::Forget(id));
@@ -220,7 +226,7 @@ impl Screen for Start {
             (Act::KeyGenerate, Some(Ended::Succeeded(report))) => {
                 cx.effect(Effect::Ask(Query::Host));
                 if let JobReport::Key(report) = &*report {
-                    cx.open(key_page(report, &cx.model.key(Act::KeyTrust)));
+                    cx.open(key::page(report, &cx.model.key(Act::KeyTrust)));
                 }
             }
             (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {
@@ -233,7 +239,7 @@ impl Screen for Start {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        for query in [Query::Host, Query::Media, Query::Interrupted] {
+        for query in [Query::Host, Query::Media, Query::Interrupted, Query::Noted] {
             cx.effect(Effect::Ask(query));
         }
     }
@@ -254,6 +260,9 @@ impl Screen for Start {
             self.list.select(row.unwrap_or_default());
         }
         self.placed |= self.list.was_moved();
+        // What was left half is told of last, and stands above the ways in.
+        let half = half::run(model).is_some();
+        self.placed &= self.list.was_moved() || half == std::mem::replace(&mut self.half, half);
         // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
         if let (false, Some(host), Some(_), Some(_)) =
             (self.placed, &model.host, &model.media, &model.interrupted)
@@ -261,6 +270,7 @@ impl Screen for Start {
             self.placed = true;
             let wanted = match suggest::side(host, model.media.as_deref()).0 {
                 _ if !cuts(model).is_empty() => Act::Resume,
+                _ if half::run(model).is_some() => Act::Import,
                 Side::Connected => Act::Connected,
                 Side::AirGapped => Act::AirGapped,
             };
@@ -289,7 +299,10 @@ impl Screen for Start {
         if let Some(running) = model.runs_elsewhere() {
             return running;
         }
-        self.cut_here(model).map_or_else(String::new, Cut::full_words)
+        match self.door().map(|door| door.act) {
+            Some(Act::Import | Act::ImportUndo) => half::full_words(model),
+            _ => self.cut_here(model).map_or_else(String::new, Cut::full_words),
+        }
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
@@ -297,7 +310,7 @@ impl Screen for Start {
         let row = |row: usize| {
             let door = &self.doors[row];
             let role = match door.act {
-                Act::Resume => Role::Warn,
+                Act::Resume | Act::Import => Role::Warn,
                 Act::Go => Role::Current,
                 _ => Role::Dim,
             };
@@ -311,29 +324,4 @@ impl Screen for Start {
         table_in(&columns, &self.list, row, Rect { height: rows, ..area }, look, buffer);
         facts::draw(model, look, line::below(area, rows), buffer);
     }
-}
-
-/// What was made, and what has to be carried on paper; `trust` does it where it is verified.
-fn key_page(report: &KeyReport, trust: &str) -> Page {
-    let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-    let lines = [
-        ("+ ok  the key pair was created", Role::Ok),
-        ("", Role::Text),
-        (&format!("private      {path}"), Role::Text),
-        (&format!("public       {path}.pub"), Role::Text),
-        (&format!("fingerprint  {}", report.fingerprint), Role::Title),
-        (&format!("{KEY_ENDS_IN}  {}", ends_in(&report.fingerprint)), Role::Title),
-        (&format!("key id       {}", report.key_id), Role::Text),
-        ("", Role::Text),
-        (
-            &format!(
-                "Give the fingerprint to whoever verifies, not on the medium: on paper or by telephone. They trust the key with {trust} on Verify, or with airlift key trust FILE.pub --fingerprint SHA256:..."
-            ),
-            Role::Text,
-        ),
-        ("", Role::Text),
-        (&report.public, Role::Dim),
-    ];
-    let lines = lines.into_iter().map(|(words, role)| (words.to_owned(), role)).collect();
-    Page::new("A signing key", lines).copying(report.public.clone())
 }

@@ -14,7 +14,7 @@ pub use self::offer::Offered;
 use self::offer::kubelets;
 use super::model::Model;
 use crate::actions::Act;
-use crate::domain::bundle::Image;
+use crate::domain::bundle::{Image, directory};
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
@@ -59,6 +59,10 @@ pub struct Importing {
     pub done: Option<Done>,
     /// The runs that can be taken back, the latest first, of whatever bundle and program.
     pub noted: Vec<NotedRun>,
+    /// The one of them that is asked about, or being taken back.
+    pub undoing: Option<NotedRun>,
+    /// Where an import of a bundle that ended early went to, to be chosen when it is gone on with.
+    later: Option<(String, Vec<Target>)>,
 }
 
 /// What an import would do.
@@ -103,6 +107,8 @@ impl Default for Importing {
             run: None,
             done: None,
             noted: Vec::new(),
+            undoing: None,
+            later: None,
         }
     }
 }
@@ -111,13 +117,18 @@ impl Importing {
     /// Another bundle: what was typed is listed, but only what this node has stays chosen; all else is as at first.
     pub fn begin_anew(&mut self) {
         let before = std::mem::take(self);
-        let Self { node, free, typed, mut marked, touched, noted, .. } = before;
+        let Self { node, free, typed, mut marked, touched, noted, undoing, later, .. } = before;
         marked.retain(|target| !typed.contains(target));
         let touched = touched && !marked.is_empty();
         if let (Some(node), false) = (&node, touched) {
             marked = kubelets(node).into_iter().collect();
         }
-        *self = Self { node, free, typed, marked, touched, noted, ..Self::default() };
+        *self = Self { node, free, typed, marked, touched, noted, undoing, later, ..Self::default() };
+    }
+
+    /// These targets are chosen once this bundle, `name-serial`, is to be imported.
+    pub fn aim_later(&mut self, bundle: String, targets: Vec<Target>) {
+        self.later = Some((bundle, targets));
     }
 
     /// Something that the plan stands on has changed.
@@ -205,6 +216,17 @@ impl Importing {
 }
 
 impl Model {
+    /// Chooses the targets of the import that is gone on with, where this is its bundle.
+    pub fn aim_as_before(&mut self) {
+        let Some(said) = self.gap.said() else { return };
+        let bundle = directory(&said.report.name, said.report.serial);
+        let Some((_, targets)) = self.gap.import.later.take_if(|(wanted, _)| *wanted == bundle) else {
+            return;
+        };
+        self.gap.import.marked.clear();
+        targets.into_iter().for_each(|target| self.gap.import.add(target));
+    }
+
     /// The verification that the import begins with: the one that held.
     fn verified_spec(&self) -> Option<VerifySpec> {
         let checked = self.gap.checked.as_ref().filter(|checked| checked.held())?;

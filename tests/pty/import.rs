@@ -13,6 +13,7 @@ use crate::rig::containerd::{Containerd, Line};
 use crate::rig::registry::DockerRegistry;
 use crate::rig::world::{World, copy_tree};
 use crate::rig::{need, need_root};
+use crate::terminal::given_back;
 
 /// What is said of a plan that can be started.
 const PLANNED: &str = "+ this can be done: Enter asks once more; choose Import there";
@@ -60,11 +61,17 @@ impl Journey {
 
     fn verified_with(&self, setting: &Setting<'_>) -> Console {
         let mut console = Console::start(setting);
-        console.wait("Build media").keys("g").wait("step 1/4 Bundle").keys("o").wait("Open a directory");
+        console.wait("Build media").keys("g");
+        self.verify(&mut console);
+        console
+    }
+
+    /// From the first step to the import.
+    fn verify(&self, console: &mut Console) {
+        console.wait("step 1/4 Bundle").keys("o").wait("Open a directory");
         console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
         console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter continues to the import");
         console.keys("Enter").wait("step 3/4 Import");
-        console
     }
 }
 
@@ -239,6 +246,54 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     console.wait("2 add, 1 there").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), held);
+}
+
+/// Whether two small images only lack their names by now, and have for a while: the large one is well under way.
+fn two_are_in(screen: &str) -> bool {
+    let small = |line: &&str| line.contains("/first:1") || line.contains("/second:1");
+    let complete = screen.lines().filter(small).filter(|line| line.contains("unpacked; named"));
+    let large = screen.lines().find(|line| line.contains("/large:1"));
+    let come = large.and_then(|line| line.split_once(" MB of ")?.0.rsplit(' ').next()?.parse::<f64>().ok());
+    complete.count() == 2 && come.is_some_and(|megabytes| megabytes > 50.0)
+}
+
+#[test]
+fn an_import_that_ctrl_c_stopped_says_what_is_in_and_start_goes_on_with_it() {
+    const LARGE: u64 = 200 << 20;
+    let (Some(world), Some(containerd)) = (World::start(), Containerd::with_cri(Line::One)) else { return };
+    world.push(|layout, host| {
+        for name in ["first", "second"] {
+            layout.image(&format!("{host}/team/{name}:1"), &ImageSpec::small(name)).unwrap();
+        }
+        let layers = vec![LayerSpec::noise(1, LARGE), LayerSpec::noise(2, LARGE)];
+        layout.image(&format!("{host}/team/large:1"), &ImageSpec::new(layers)).unwrap();
+    });
+    let bundle = world.packed(&["HOST/team/first:1", "HOST/team/second:1", "HOST/team/large:1"]);
+    let journey = Journey { world, bundle, digests: Vec::new() };
+    let named = || containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count();
+    let mut console = journey.verified();
+    aim(&mut console, &containerd.target());
+    console.wait("3 add").wait(PLANNED_WITH_WARNING).keys("Enter").wait("Import this?").keys("Right Enter");
+    console.wait_for("two are in but for their names", two_are_in);
+    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    assert_eq!(console.end().exit_code(), 130);
+    given_back(&console);
+    let said = console.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["stopped at a safe point: import ", "in it: ", "not in it: ", "airlift undo 000001 "] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(said.contains("this goes on from here: airlift import "), "{said}");
+    assert_eq!(named(), 4, "the names of two images");
+    let home = journey.world.root.join("home");
+    let mut console = Console::start(&Setting { alone: true, ..Setting::new(&home) });
+    console.wait("Undo that import").wait("takes back 6 names");
+    // The line of the row that the cursor was put on.
+    console.wait("Go on importing bundle-1").wait("was stopped: 2 of 3 in").keys("Enter");
+    journey.verify(&mut console);
+    console.wait("1 add, 2 there").wait(PLANNED_WITH_WARNING);
+    console.keys("Enter").wait("Import this?").keys("Right Enter").wait(DONE_WITH_WARNING);
+    console.keys("q");
+    assert_eq!((console.end().exit_code(), named()), (0, 6));
 }
 
 #[test]

@@ -962,6 +962,35 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     assert_eq!(started, Some(Some(runs[0].file.clone())), "{:?}", desk.effects);
 }
 
+/// A run that was stopped with some of its images in.
+pub(crate) fn stopped(bundle: &str) -> NotedRun {
+    let left = r#"{"target":"containerd","there":2,"all":4}"#;
+    let begun = format!(
+        r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["containerd"],"ended":"interrupted","left":[{left}]}}"#
+    );
+    NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..noted(bundle, 4) }
+}
+
+#[test]
+fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_is_verified() {
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(vec![stopped("site-42")]))).keys("Home Enter");
+    assert_eq!(desk.app.model.place, Place::Bundle);
+    assert!(desk.screen().contains("open site-42 and verify it with v"), "{}", desk.screen());
+    desk.tell(found(vec![bundle()]));
+    desk.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+    desk.tell(found(vec![bundle()])).keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Import);
+    assert_eq!(desk.app.model.gap.import.marked, [target("containerd")]);
+    assert!(job(&desk).import.dry_run, "its plan comes first");
+    let mut other = Desk::new();
+    other.tell(Msg::Found(Found::Noted(vec![stopped("site-41")]))).keys("Home Enter");
+    other.tell(found(vec![bundle()]));
+    other.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+    other.tell(found(vec![bundle()])).keys("Enter");
+    assert!(other.app.model.gap.import.marked.is_empty(), "that was another bundle");
+}
+
 #[test]
 fn a_last_run_that_left_nothing_to_take_back_is_told_before_an_older_one_is_offered() {
     let idle = NotedRun { targets: Vec::new(), ..noted("site-b-8", 0) };

@@ -9,6 +9,7 @@ use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle,
 use airlift::engine::bundle::unfinished::{Share, Unfinished};
 use airlift::engine::error::Kind;
 use airlift::engine::host::{HostFacts, KeyFacts};
+use airlift::engine::import::changes::NotedRun;
 use airlift::engine::jobs::record::InterruptedJob;
 use airlift::engine::media::MediaReport;
 use airlift::engine::registry::RegistryOptions;
@@ -20,6 +21,7 @@ use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::tui::resume::{Cut, Cuts, Left};
 use airlift::widgets::stepper::StepState;
 
+use crate::import::stopped;
 use crate::made::looked;
 use crate::rig::{Desk, host, text};
 
@@ -569,4 +571,33 @@ fn without_colours_a_theme_is_refused_with_the_reason() {
     assert!(screen.contains("not now: NO_COLOR is set: a theme changes nothing"), "{screen}");
     desk.app.no_color = None;
     assert!(desk.keys("C").screen().contains("Theme"), "{}", desk.screen());
+}
+
+#[test]
+fn an_import_that_was_stopped_is_told_with_what_is_in_and_can_be_taken_back() {
+    let mut desk = Desk::new();
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Noted))));
+    let run = stopped("site-42");
+    desk.tell(Msg::Found(Found::Noted(vec![run.clone()])));
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("Home Down Enter");
+    assert!(desk.screen().contains("Undo the import?"), "{}", desk.screen());
+    desk.keys("Right Enter");
+    let undo = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Undo(spec) => spec.file.clone(),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(undo, Some(run.file.clone()));
+    let whole = |text: &str| {
+        let begun = serde_json::to_string(&run.begun).unwrap().replace("\"interrupted\"", text);
+        NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..run.clone() }
+    };
+    for (end, told) in [("\"whole\"", false), ("\"failed\"", true)] {
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Noted(vec![whole(end), run.clone()])));
+        assert_eq!(desk.screen().contains("site-42"), told, "{end}: only the last run counts");
+    }
 }

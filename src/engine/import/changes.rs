@@ -18,7 +18,7 @@ use crate::engine::storage::change::{ConfMode, NodeSpec};
 
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
-pub use noted::{Begun, Ended, NotedRun, NotedTarget, Unread};
+pub use noted::{Begun, Ended, Left, NotedRun, NotedTarget, Unread};
 use noted::{FORMAT, Last, Line};
 pub(super) use noted::{Made, Noted, parse, undo_command};
 
@@ -61,6 +61,7 @@ impl Changes {
             takes_out: node.storage_conf == ConfMode::Undo,
             root: node.root_apart(),
             ended: None,
+            left: Vec::new(),
             undone: None,
         };
         let directory = history.map(directory_of);
@@ -155,16 +156,16 @@ impl Changes {
         Ok(())
     }
 
-    /// Notes how the run ended. Blocks.
+    /// Notes how the run ended, and early with what in its targets. Blocks.
     ///
     /// # Errors
     /// The kernel's.
-    pub(super) fn end(&self, ended: Ended) -> Result<()> {
+    pub(super) fn end(&self, ended: Ended, left: Vec<Left>) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let torn = state.torn;
         let Some((path, out)) = state.out.as_mut().filter(|_| !torn) else { return Ok(()) };
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        let line = serde_json::to_string(&Last { ended }).unwrap_or_default() + "\n";
+        let line = serde_json::to_string(&Last { ended, left }).unwrap_or_default() + "\n";
         out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
         Ok(())
     }
@@ -314,6 +315,10 @@ mod tests {
     fn it_is_noted_how_a_run_ended_and_one_that_was_cut_off_has_no_end() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();
+        let left = |ended: Ended| match ended {
+            Ended::Whole => Vec::new(),
+            _ => vec![Left { target: target.clone(), there: 2, all: 3 }],
+        };
         for (ended, words) in [
             (None, ", which has not come to an end"),
             (Some(Ended::Interrupted), ", which was interrupted"),
@@ -322,15 +327,18 @@ mod tests {
         ] {
             let changes = run(dir.path(), "a-1");
             changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
-            ended.into_iter().for_each(|ended| changes.end(ended).unwrap());
+            ended.into_iter().for_each(|ended| changes.end(ended, left(ended)).unwrap());
             let run = runs(&RealFiles, dir.path()).unwrap().remove(0);
             assert!(run.words().ends_with(words), "{}", run.words());
+            assert_eq!(run.begun.left, ended.map(left).unwrap_or_default());
+            assert_eq!(run.is_half(), ended != Some(Ended::Whole), "{ended:?}");
             assert_eq!(run.targets[0].made, 2);
             // What is left of it keeps how it ended.
             let left = [made(&target, vec![change("a:1")])];
             leave(&RealFiles, dir.path(), &run.file, (&left, jiff::Timestamp::UNIX_EPOCH)).unwrap();
             let again = runs(&RealFiles, dir.path()).unwrap().remove(0);
             assert_eq!((again.words(), again.targets[0].made), (run.words(), 1));
+            assert_eq!(again.begun.left, run.begun.left);
         }
     }
 

@@ -203,8 +203,9 @@ async fn import_all(
     };
     let done = Box::pin(run(&job, &images)).await;
     let (ended, changes) = (Ended::of(&done), Arc::clone(&job.changes));
+    let left = if done.is_ok() { Vec::new() } else { stopped::left(&job, &images) };
     // What it came to counts; a run whose end could not be noted is taken for one that was cut off.
-    let _ = blocking(move || changes.end(ended)).await;
+    let _ = blocking(move || changes.end(ended, left)).await;
     let targets = done?;
     job.meter.finish();
     let document = job.bundle.document();

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::Job;
+use super::changes::{self, Left};
 use super::error::{OTHERS, shortened};
 use super::graph::ImageGraph;
-use super::{Job, changes};
 use crate::domain::import::Target;
 use crate::domain::progress::{Event, Landed};
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind};
@@ -119,6 +120,19 @@ pub(super) fn ended(job: &Job, images: &[ImageGraph], error: &EngineError) -> En
     let noted = job.changes.file();
     let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
+}
+
+/// How many images each target has by then, where it was looked at.
+pub(super) fn left(job: &Job, images: &[ImageGraph]) -> Vec<Left> {
+    if !job.meter.is_announced() {
+        return Vec::new();
+    }
+    let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
+    let of = |target: &Target| {
+        let landed = job.arrived.landed(target, &names);
+        Left { target: target.clone(), there: landed.there.len(), all: names.len() }
+    };
+    job.spec.targets.iter().map(of).collect()
 }
 
 /// The first of several failures, with the others that say something else.

@@ -8,7 +8,7 @@ mod list;
 mod plan;
 mod rows;
 mod run;
-mod undo;
+pub(super) mod undo;
 mod view;
 
 use ratatui::buffer::Buffer;
@@ -20,7 +20,6 @@ use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
-use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -42,8 +41,6 @@ pub(super) struct Import {
     back: bool,
     /// What is to be confirmed.
     asked: Option<ImportJob>,
-    /// The run that is asked about, or being taken back.
-    undoing: Option<NotedRun>,
 }
 
 impl Import {
@@ -155,7 +152,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
-            Act::ImportUndo => self.undoing = undo::ask(cx),
+            Act::ImportUndo => undo::ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => {}
         }
@@ -171,7 +168,7 @@ impl Screen for Import {
                     None => cx.say(not_as_asked(cx.model)),
                 }
             }
-            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx, self.undoing.as_ref()),
+            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx),
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);
@@ -221,9 +218,9 @@ impl Screen for Import {
             }
             // What was accepted is history now, and there is less room.
             Act::ImportUndo => {
-                let back = undo::ended(cx, self.undoing.take().as_ref());
+                let back = undo::ended(cx);
                 cx.effect(Effect::Ask(Query::Noted));
-                if back {
+                if back && cx.model.place == Place::Import {
                     Self::plan(cx);
                 }
             }
@@ -239,6 +236,7 @@ impl Screen for Import {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
+        cx.model.aim_as_before();
         self.back = cx.model.running().is_some_and(|job| job.act == Act::ImportPlan && job.stopping);
         cx.effect(Effect::Ask(Query::Noted));
         Self::scan(cx);

@@ -13,9 +13,9 @@ use crate::tui::words;
 use crate::widgets::stepper::StepState;
 
 /// Asks whether to take back what the last run changed, and tells which that is.
-pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
+pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
     let noted = &cx.model.gap.import.noted;
-    let run = noted.iter().find(|run| run.changed_something())?.clone();
+    let Some(run) = noted.iter().find(|run| run.changed_something()).cloned() else { return };
     let begun = |run: &NotedRun| format!("{}, {}", run.begun.bundle, run.begun.begun.strftime("%F %H:%MZ"));
     let mut lines = match noted.first().filter(|last| **last != run) {
         Some(last) => {
@@ -56,19 +56,21 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Option<NotedRun> {
     );
     lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
     cx.open(Confirm::new(Act::ImportUndo, "Undo the import?", lines, "Undo it"));
-    Some(run)
+    cx.model.gap.import.undoing = Some(run);
 }
 
 /// Takes back the run that was asked about.
-pub(super) fn start(cx: &mut Cx<'_>, run: Option<&NotedRun>) {
-    let Some(run) = run else { return };
+pub(in crate::screens) fn start(cx: &mut Cx<'_>) {
+    let Some(run) = &cx.model.gap.import.undoing else { return };
     let (file, state) = (Some(run.file.clone()), cx.model.settings.places().state);
     let spec = UndoSpec { file, state, list: false, dry_run: false };
     cx.start(Act::ImportUndo, JobSpec::Undo(spec));
 }
 
 /// It was taken back, or not; whether it was. What was said of the runs over another bundle still holds.
-pub(super) fn ended(cx: &mut Cx<'_>, run: Option<&NotedRun>) -> bool {
+pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
+    let run = cx.model.gap.import.undoing.take();
+    let run = run.as_ref();
     let ended = cx.model.job_of(Act::ImportUndo).and_then(|job| job.ended.clone());
     match ended {
         Some(Ended::Succeeded(report)) => {

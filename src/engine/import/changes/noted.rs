@@ -38,9 +38,24 @@ pub struct Begun {
     /// How it ended; nothing where it was cut off, or is still at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+    /// What each target had when it ended early, as far as that was noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
     /// When all of it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undone: Option<Timestamp>,
+}
+
+/// How many images a target had when a run ended early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Left {
+    /// The target.
+    pub target: Target,
+    /// Images in it, also those that were in it before.
+    pub there: usize,
+    /// Images that were wanted in it.
+    pub all: usize,
 }
 
 /// How a run ended.
@@ -90,6 +105,8 @@ impl Begun {
 #[serde(deny_unknown_fields)]
 pub(super) struct Last {
     pub(super) ended: Ended,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) left: Vec<Left>,
 }
 
 /// One more line: a change that is about to be made.
@@ -238,6 +255,20 @@ impl NotedRun {
         !self.targets.is_empty()
     }
 
+    /// Whether it was stopped or cut off with some of its images in a target and others not, or left something there: it
+    /// can be gone on with, or be taken back.
+    pub fn is_half(&self) -> bool {
+        let brought = self.begun.left.iter().any(|left| left.there > 0) || self.changed_something();
+        let early = match self.begun.ended {
+            Some(Ended::Whole) => false,
+            Some(Ended::Interrupted | Ended::Failed) => {
+                self.begun.left.iter().any(|left| left.there < left.all)
+            }
+            None => true,
+        };
+        early && brought && !self.begun.takes_out
+    }
+
     /// Which run it was: its bundle, time and targets, and how it ended.
     pub fn words(&self) -> String {
         self.begun.words(&self.targets)
@@ -285,8 +316,8 @@ pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
     for (at, line) in lines.enumerate() {
         let read = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
         let Line { target, noted } = match (read, serde_json::from_str::<Last>(line)) {
-            (Err(_), Ok(Last { ended })) => {
-                begun.ended = Some(ended);
+            (Err(_), Ok(Last { ended, left })) => {
+                (begun.ended, begun.left) = (Some(ended), left);
                 continue;
             }
             (read, _) => read?,
