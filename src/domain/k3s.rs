@@ -98,8 +98,9 @@ impl Settings {
         notes
     }
 
-    /// What holds for all images of an archive.
-    pub fn general(&self, images: &[&Reference]) -> Vec<String> {
+    /// What holds for all images of an archive; `images` are those that the directory will have, as far as it
+    /// was looked into.
+    pub fn general(&self, images: &[&Reference], unseen: bool) -> Vec<String> {
         let mut notes = Vec::new();
         let renamed: Vec<&str> = self.renamed().map(String::as_str).collect();
         if !renamed.is_empty() {
@@ -112,8 +113,10 @@ impl Settings {
             let wanted = pause.parse::<Reference>().ok();
             let same = |image: &&Reference| Some(*image) == wanted.as_ref();
             if !images.iter().any(same) {
+                let unless = if unseen { "; it may be in an archive that was not looked into" } else { "" };
                 notes.push(format!(
-                    "pause-image is {pause}, which is not among these images: no pod starts without it"
+                    "pause-image is {pause}, which is neither among these images nor in another bundle's archive there: \
+                     no pod starts without it{unless}"
                 ));
             }
         }
@@ -191,7 +194,8 @@ mod tests {
         let pause_image = Some("rancher/mirrored-pause:3.6".to_owned());
         let settings = Settings { pause_image, ..Settings::default() };
         let there = reference("docker.io/rancher/mirrored-pause:3.6");
-        assert!(settings.general(&[&there]).is_empty());
-        assert!(settings.general(&[])[0].contains("no pod starts"));
+        assert!(settings.general(&[&there], false).is_empty());
+        assert!(settings.general(&[], false)[0].ends_with("no pod starts without it"));
+        assert!(settings.general(&[], true)[0].ends_with("that was not looked into"));
     }
 }

@@ -204,6 +204,21 @@ pub trait Files: Send + Sync {
             source: errno.into(),
         })
     }
+    /// Fails where a file may not be replaced although its directory can be written to: it was made immutable, say.
+    ///
+    /// # Errors
+    /// As the kernel would refuse it.
+    fn replaceable(&self, path: &Path) -> FileResult<()> {
+        use rustix::fs::{Access, access};
+        use rustix::io::Errno;
+        // What the mode of the file forbids does not keep another from taking its place.
+        match access(path, Access::WRITE_OK) {
+            Err(errno @ (Errno::PERM | Errno::ROFS)) => {
+                Err(FileError { operation: "replace", path: path.to_owned(), source: errno.into() })
+            }
+            _ => Ok(()),
+        }
+    }
     /// Room and limits where `path` lies.
     ///
     /// # Errors

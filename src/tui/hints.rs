@@ -60,6 +60,11 @@ const TWINS: &[(&str, Act, &str)] = &[
         Act::AssembleKey,
         "on Assemble takes the private key file, or a key that lives in an ssh-agent",
     ),
+    (
+        "give --storage-conf none and enter the store yourself; --storage-conf print shows how",
+        Act::ImportEdit,
+        "on Import leaves that file alone or only shows the change: then enter the store yourself",
+    ),
 ];
 
 /// What an option does that is set on a screen from the first: nothing is said of it there.

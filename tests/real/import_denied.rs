@@ -106,6 +106,34 @@ fn an_images_directory_of_k3s_or_rke2_that_is_root_s_is_named_with_the_next_step
 }
 
 #[test]
+fn a_storage_conf_that_may_not_be_changed_is_told_before_an_image_is_written() {
+    let (Some(host), Some(_)) = (Host::new(), need("skopeo")) else { return };
+    let (node, etc) = (host.directory("node", 0o755), host.directory("node/etc/containers", 0o755));
+    std::fs::write(etc.join("storage.conf"), "[storage]\ndriver = \"overlay\"\n").unwrap();
+    let store = host.directory("node/var/images", 0o777);
+    let state = host.directory("state", 0o777);
+    let more = ["--root", node.to_str().unwrap(), "--state", state.to_str().unwrap()];
+    for last in [&[][..], &["--dry-run"]] {
+        let said = host.import("containers-storage:/var/images", &[&more, last].concat()).code(1).said();
+        let file = etc.join("storage.conf").display().to_string();
+        for words in [
+            file.as_str(),
+            "is to name the store, and cannot be changed",
+            "ermission denied",
+            "--storage-conf none",
+        ] {
+            assert!(said.contains(words), "{last:?}: {words}: {said}");
+        }
+        assert!(is_empty(&store), "{last:?}: nothing was written");
+    }
+    host.import(
+        "containers-storage:/var/images",
+        &[&more[..], &["--storage-conf", "none", "--dry-run"]].concat(),
+    )
+    .code(0);
+}
+
+#[test]
 fn a_socket_that_is_root_s_and_a_store_that_is_are_named_with_the_next_step() {
     let Some(host) = Host::new() else { return };
     let socket = host.directory("run", 0o755).join("containerd.sock");

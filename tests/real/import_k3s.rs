@@ -287,7 +287,7 @@ fn what_the_configuration_of_the_node_makes_of_names_is_said() {
     for words in [
         format!("{host} is a mirror of docker.io"),
         "gets its name under reg.example".to_owned(),
-        "pause-image is a/pause:1, which is not among".to_owned(),
+        "pause-image is a/pause:1, which is neither among these images nor in another bundle's archive there: no pod starts".to_owned(),
         "k3s-airgap-images-amd64.tar.zst".to_owned(),
     ] {
         assert!(notes.contains(&words), "{words:?} is not in {notes}");

@@ -3,7 +3,7 @@
 //! The archive has every image under its tag and its digest: only releases from December 2025 on make the digest names
 //! themselves. Images of the same bundle that an earlier run put there stay in it.
 
-mod ask;
+pub(super) mod ask;
 mod notes;
 mod settings;
 pub(super) mod undo;

@@ -44,7 +44,14 @@ pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph
         Target::DockerArchive(file) => {
             blocking(move || docker_archive::plan(&job, &file, &images)).await?.into()
         }
-        Target::K3s(dir) => blocking(move || k3s::plan(&job, &dir, &images)).await?,
+        Target::K3s(dir) => {
+            let (own, into, all) = (job.clone(), dir.clone(), Arc::clone(&images));
+            let mut plan = blocking(move || k3s::plan(&own, &into, &all)).await?;
+            if job.spec.dry_run {
+                Box::pin(k3s::ask::foresee(&job, &dir, &images, &mut plan)).await?;
+            }
+            plan
+        }
         Target::ContainersStorage(dir) => {
             Box::pin(containers_storage::plan(&job, dir.as_deref(), &images)).await?
         }

@@ -1,6 +1,7 @@
 //! The files of a node that make it read an additional image store: planned as differences, written whole with a backup, taken back.
 
 mod back;
+mod check;
 
 use std::io;
 use std::path::{Path, PathBuf};

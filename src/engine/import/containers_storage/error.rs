@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::engine::error::{Explain, Kind};
+use crate::engine::error::{Explain, FileError, Kind};
 
 /// What keeps images out of containers/storage.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,16 @@ pub(super) enum StorageError {
         /// The default store.
         graphroot: PathBuf,
     },
+    /// A file that is to name the store cannot be changed.
+    #[error("{target}: {} is to name the store, and cannot be changed: {source}", path.display())]
+    Unchangeable {
+        /// The target.
+        target: String,
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        source: FileError,
+    },
     /// A driver that is not known here.
     #[error("the default store {} has the driver {driver}, only overlay is known here", graphroot.display())]
     Driver {
@@ -128,6 +138,7 @@ impl Explain for StorageError {
         match self {
             Self::Failed { meaning: Meaning::Space, .. } => Kind::Space,
             Self::NoStore { .. } | Self::Nested { .. } => Kind::Usage,
+            Self::Unchangeable { source, .. } => source.kind(),
             _ => Kind::Import,
         }
     }
@@ -168,6 +179,10 @@ impl Explain for StorageError {
             Self::Nested { .. } => {
                 "give a directory beside it, as /var/images: what lies in the default store goes with it when CRI-O wipes it \
                  after a crash; containers-storage alone is the default store itself"
+            }
+            Self::Unchangeable { .. } => {
+                "nothing was written: run this as a user who may change that file, or \
+                 give --storage-conf none and enter the store yourself; --storage-conf print shows how"
             }
             Self::Driver { .. } => {
                 "import into an additional image store of the driver overlay only where the node uses overlay"

@@ -33,6 +33,7 @@ use crate::engine::error::{EngineError, Result};
 use crate::engine::storage::change::{self, ConfMode, FileChange, FileState};
 use crate::engine::storage::store::Records;
 
+use error::StorageError;
 use journal::Journal;
 use place::Place;
 use tool::Program;
@@ -68,10 +69,6 @@ fn single(target: &Target) -> Single {
 
 /// Says what would become of each image.
 pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
-    if job.spec.node.storage_conf == ConfMode::Undo {
-        // No image is touched, so that none can be in the way.
-        return Ok(vec![Planned::Skip; images.len()].into());
-    }
     let (place, planned, (unpacked, free)) = {
         let (job, images, directory) = (job.clone(), Arc::clone(images), directory.map(Path::to_owned));
         blocking(move || {
@@ -85,6 +82,9 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
             let room = room::room(&job, &place, &there, &images, &planned)?;
             if planned.iter().any(todo) {
                 refuse_closed(&*job.ctx.files, &place.directory)?;
+            }
+            if let Some(directory) = directory.as_deref().filter(|_| planned.iter().any(arrives)) {
+                refuse_unchangeable(&job, directory)?;
             }
             Ok((place, planned, room))
         })
@@ -101,6 +101,26 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
     let mut plan = Plan { unpacked: Some(unpacked), free, ..Plan::from(images) };
     ask::foresee(job, all, &mut plan).await?;
     Ok(plan)
+}
+
+/// Fails where a file of the node is to be changed once the images are in, and cannot be read or written. Blocks.
+fn refuse_unchangeable(job: &Job, directory: &Path) -> Result<()> {
+    if job.spec.node.storage_conf != ConfMode::Edit {
+        return Ok(());
+    }
+    let files = &*job.ctx.files;
+    for change in change::plan(files, &job.spec.node, directory)?.0 {
+        if let Err(source) = change.check(files) {
+            let target = Target::ContainersStorage(Some(directory.to_owned())).to_string();
+            return Err(StorageError::Unchangeable { target, path: change.path, source }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether an image is in the store after a run.
+fn arrives(planned: &Planned) -> bool {
+    planned.refused().is_none()
 }
 
 /// What was planned of an image, where podman has to do it.

@@ -15,7 +15,7 @@ use crate::engine::error::{EngineError, Result};
 use crate::engine::files::Files;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::proof::{self, Expected};
-use crate::engine::import::{Job, Written, containerd};
+use crate::engine::import::{Job, Plan, Written, containerd, foreseen};
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::cri::Cri;
 use crate::engine::storage::conf::below;
@@ -84,6 +84,25 @@ pub(super) async fn prove(
     }
     written.proof = Some(proof);
     Ok(())
+}
+
+/// Says before an import what the one that runs here and reads the directory would be lacking; one that cannot be asked
+/// is told of by the import.
+///
+/// # Errors
+/// As its CRI answers.
+pub(in crate::engine::import) async fn foresee(
+    job: &Job,
+    dir: &Path,
+    images: &[ImageGraph],
+    plan: &mut Plan,
+) -> Result<()> {
+    let (files, directory) = (Arc::clone(&job.ctx.files), dir.to_owned());
+    let Ok((socket, _)) = blocking(move || reader(&*files, &directory)).await? else { return Ok(()) };
+    match Cri::connect(&socket).await {
+        Ok(cri) => foreseen::add(job, &cri, images, plan).await,
+        Err(_) => Ok(()),
+    }
 }
 
 /// The socket of what reads an images directory, and what that is; in words where there is nobody to ask. Blocks.

@@ -11,6 +11,9 @@ use crate::engine::error::Result;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::{Job, Plan, Planned, Written};
 
+/// How the repositories of sandbox images end.
+const PAUSE: &str = "pause";
+
 /// What the operator should know.
 pub(super) fn say(job: &Job, dir: &Path, images: &[ImageGraph], there: &There, written: &mut Written) {
     let (settings, problems) = settings::read(&*job.ctx.files, dir);
@@ -34,16 +37,42 @@ pub(super) fn say(job: &Job, dir: &Path, images: &[ImageGraph], there: &There, w
 /// # Errors
 /// A file error.
 pub(super) fn foresee(job: &Job, dir: &Path, there: &There, plan: &mut Plan) -> Result<()> {
-    if let Err(nobody) = ask::reader(&*job.ctx.files, dir)? {
-        plan.notes.push(format!("the import proves nothing by itself: {nobody}"));
+    let (mut settings, problems) = settings::read(&*job.ctx.files, dir);
+    match ask::reader(&*job.ctx.files, dir)? {
+        Err(nobody) => {
+            plan.notes.push(format!("the import proves nothing by itself: {nobody}"));
+            plan.notes.extend(no_pause(job, dir, &settings, there)?);
+        }
+        // It says itself which sandbox image it takes and whether it has it.
+        Ok(_) => settings.pause_image = None,
     }
-    let (settings, problems) = settings::read(&*job.ctx.files, dir);
     plan.notes.extend(problems);
     plan.notes.extend(general(job, &settings, there));
     if plan.images.iter().any(|one| matches!(one, Planned::Add | Planned::Replace { .. })) {
         plan.facts.push(logged(&name_of(&archive_in(job, dir))));
     }
     Ok(())
+}
+
+/// That nothing brings the sandbox image of a k3s or RKE2 that has never run and is not told of another one.
+fn no_pause(job: &Job, dir: &Path, settings: &Settings, there: &There) -> Result<Option<String>> {
+    let ran = job.ctx.files.stat(&settings::data(dir).join("agent/containerd"))?.is_some();
+    let pause = |image: &Reference| image.repository().ends_with(PAUSE);
+    let brought = references(job, there).iter().any(pause);
+    Ok((!ran && !brought && settings.pause_image.is_none() && there.unseen.is_empty()).then(|| {
+        format!(
+            "no sandbox image (rancher/mirrored-pause) is among these images, and no archive of k3s or RKE2 itself lies in {}: \
+             where it has not run yet, no pod starts without a registry; put the airgap images of its release there, or \
+             pack and import the one it takes too",
+            dir.display()
+        )
+    }))
+}
+
+/// The images of the bundle, and those that the archives in the directory name.
+fn references(job: &Job, there: &There) -> Vec<Reference> {
+    let named = there.own.keys().chain(there.others.keys()).filter_map(|name| name.parse().ok());
+    job.bundle.document().images.iter().map(|image| image.reference.clone()).chain(named).collect()
 }
 
 fn name_of(file: &Path) -> String {
@@ -59,9 +88,8 @@ fn logged(archive: &str) -> String {
 }
 
 fn general(job: &Job, settings: &Settings, there: &There) -> Vec<String> {
-    let carried: Vec<&Reference> =
-        job.bundle.document().images.iter().map(|image| &image.reference).collect();
-    let mut notes = settings.general(&carried);
+    let carried = references(job, there);
+    let mut notes = settings.general(&carried.iter().collect::<Vec<_>>(), !there.unseen.is_empty());
     let bundles: BTreeSet<&String> = there.others.values().map(|(_, archive)| archive).collect();
     if !bundles.is_empty() {
         let names: Vec<&str> = bundles.into_iter().map(String::as_str).collect();
