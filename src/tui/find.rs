@@ -92,7 +92,8 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
 
 /// The imports that can be taken back.
 async fn noted(settings: &Settings, ctx: &JobCtx) -> Result<Vec<NotedRun>, Failure> {
-    let spec = UndoSpec { file: None, state: settings.places().state, list: true, dry_run: true };
+    let spec =
+        UndoSpec { file: None, state: settings.places().state, list: true, dry_run: true, store: None };
     Ok(undo(spec, ctx).await?.runs)
 }
 

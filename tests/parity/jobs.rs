@@ -9,7 +9,7 @@ use airlift::engine::bundle::inspect::InspectSpec;
 use airlift::engine::bundle::verify::{Bytes, VerifySpec};
 use airlift::engine::demo::run::DemoSpec;
 use airlift::engine::import::ImportSpec;
-use airlift::engine::import::undo::UndoSpec;
+use airlift::engine::import::undo::{StoreOf, UndoSpec};
 use airlift::engine::media::{CheckSpec, EjectSpec, MountSpec};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::select::Source;
@@ -143,13 +143,19 @@ fn packs() -> Vec<JobSpec> {
 
 fn undos() -> Vec<JobSpec> {
     let undo = |file: Option<&str>, state: &str, dry_run| {
-        JobSpec::Undo(UndoSpec { file: file.map(Into::into), state: state.into(), list: false, dry_run })
+        let (file, state) = (file.map(Into::into), state.into());
+        UndoSpec { file, state, list: false, dry_run, store: None }
     };
-    vec![
+    let store =
+        |root: &str| Some(Box::new(StoreOf { directory: "/var/my images".into(), root: root.into() }));
+    let all = vec![
         undo(Some("-r.json"), "/s", false),
         undo(None, "-s", true),
-        JobSpec::Undo(UndoSpec { file: None, state: places().state, list: true, dry_run: false }),
-    ]
+        UndoSpec { list: true, ..undo(None, places().state.to_str().unwrap(), false) },
+        UndoSpec { store: store("/"), ..undo(None, "/s", true) },
+        UndoSpec { store: store("/srv/a node"), ..undo(None, "/s", false) },
+    ];
+    all.into_iter().map(JobSpec::Undo).collect()
 }
 
 fn verifications() -> Vec<JobSpec> {

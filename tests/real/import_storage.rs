@@ -646,6 +646,13 @@ fn named_stores(conf: &Path) -> Vec<String> {
     list.into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect()
 }
 
+/// What is said when the store is taken out of a `storage.conf`, without the bundle.
+fn taken_out(node: &Node, conf: &Path, more: &[&str]) -> String {
+    let mut command = node.world.command();
+    command.arg("undo").arg("--store").arg(node.store()).args(more).env("CONTAINERS_STORAGE_CONF", conf);
+    Ran::of(command).code(0).said()
+}
+
 #[test]
 fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
     let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
@@ -698,12 +705,15 @@ fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
         images
     };
     assert_eq!(images(), [format!("{} true", node.full(APP)), format!("{old} true")]);
-    let undone = import(&own(&store), &["--storage-conf", "undo"]).code(0);
-    assert_eq!(undone.report()["targets"][0]["images"].as_array().unwrap().len(), 0);
+    let ran = import(&own(&store), &["--storage-conf", "undo"]).code(2);
+    assert!(ran.said().contains("airlift undo --store DIR"), "{}", ran.said());
+    assert!(taken_out(&node, &conf, &["--dry-run"]).contains("would be as it was before: "));
+    assert_ne!(std::fs::read_to_string(&conf).unwrap(), before);
+    let said = taken_out(&node, &conf, &[]);
+    assert!(said.contains("is as it was before: ") && said.contains("the images stay"), "{said}");
     assert_eq!(std::fs::read_to_string(&conf).unwrap(), before);
     assert_eq!(images(), [format!("{old} true")]);
-    let ran = import("containers-storage", &["--storage-conf", "undo"]).code(2);
-    assert!(ran.said().contains("containers-storage:DIR"), "{}", ran.said());
+    assert!(taken_out(&node, &conf, &[]).contains("nothing is left to take back"));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
 use super::node::Look;
 use crate::cli::args::{RegistryArgs, TrustArgs, Work};
 use crate::cli::printer::{Align, Printer};
@@ -62,9 +64,9 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct NodeArgs {
     /// What to do about storage.conf for containers-storage:DIR, once images are in it: edit enters DIR, with a backup
-    /// and what stands there kept; print imports too, and only shows that change; none leaves it; undo takes DIR out again
-    /// and imports nothing
-    #[arg(long, value_name = "HOW", default_value = ConfMode::Edit.name(), value_parser = ConfMode::ALL.map(ConfMode::name))]
+    /// and what stands there kept; print imports too, and only shows that change; none leaves it. `airlift undo --store DIR`
+    /// takes DIR out again
+    #[arg(long, value_name = "HOW", default_value = ConfMode::Edit.name(), value_parser = modes())]
     storage_conf: String,
     /// For containers-storage: root directory of the node, where an image of one is built: stores and /etc are below it
     #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
@@ -72,6 +74,14 @@ struct NodeArgs {
     /// Write the change of storage.conf as Butane, Ignition and MachineConfigs into this directory, too
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// What an import cannot do with `storage.conf`, and is told apart from what nothing can.
+const UNDO: &str = "undo";
+
+fn modes() -> PossibleValuesParser {
+    let known = ConfMode::ALL.into_iter().map(|mode| PossibleValue::new(mode.name()));
+    PossibleValuesParser::new(known.chain([PossibleValue::new(UNDO).hide(true)]))
 }
 
 impl NodeArgs {
@@ -82,10 +92,9 @@ impl NodeArgs {
             targets.iter().try_for_each(|target| rootless(target, &self.root))?;
         }
         let additional = |target: &Target| matches!(target, Target::ContainersStorage(Some(_)));
-        if storage_conf == ConfMode::Undo && !targets.iter().all(additional) {
-            return Err(Failure::usage(
-                "--storage-conf undo goes with --into containers-storage:DIR alone".to_owned(),
-            ));
+        if self.storage_conf == UNDO {
+            return Err(Failure::usage("an import takes no store out of storage.conf")
+                .hint("airlift undo --store DIR does; it needs no bundle"));
         }
         if self.out.is_some() && !targets.iter().any(additional) {
             return Err(Failure::usage("--out goes with --into containers-storage:DIR".to_owned()));

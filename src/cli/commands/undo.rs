@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::args::given_or;
 use crate::cli::printer::Printer;
 use crate::domain::job::Places;
-use crate::engine::import::undo::{UndoSpec, UndoneReport};
+use crate::engine::import::undo::{StoreOf, UndoSpec, UndoneReport};
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
 
@@ -25,6 +25,12 @@ pub struct Args {
     /// Say what would be taken back, change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Take this additional image store out of storage.conf, whoever entered it; its images stay
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "list"])]
+    store: Option<PathBuf>,
+    /// With --store: root directory of the node, where an image of one is built
+    #[arg(long, value_name = "DIR", requires = "store", default_value = "/", hide_default_value = true)]
+    root: PathBuf,
 }
 
 impl Args {
@@ -34,7 +40,10 @@ impl Args {
     /// There is no home directory to look for what was noted in.
     pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
         let state = given_or(self.state, places, |places| &places.state)?;
-        Ok(JobSpec::Undo(UndoSpec { file: self.file, state, list: self.list, dry_run: self.dry_run }))
+        let Self { file, list, dry_run, root, .. } = self;
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let store = self.store.map(|store| Box::new(StoreOf { directory: absolute(store), root }));
+        Ok(JobSpec::Undo(UndoSpec { file, state, list, dry_run, store }))
     }
 }
 

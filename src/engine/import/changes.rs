@@ -14,7 +14,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::OutFile;
-use crate::engine::storage::change::{ConfMode, NodeSpec};
+use crate::engine::storage::change::NodeSpec;
 
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
@@ -58,7 +58,6 @@ impl Changes {
             begun: ctx.clock.now(),
             bundle,
             into,
-            takes_out: node.storage_conf == ConfMode::Undo,
             root: node.root_apart(),
             ended: None,
             left: Vec::new(),

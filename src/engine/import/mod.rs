@@ -45,7 +45,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
-use crate::engine::storage::change::{ConfMode, FileChange, NodeSpec};
+use crate::engine::storage::change::{FileChange, NodeSpec};
 
 use changes::{Changes, Ended};
 use containerd::names::Change;
@@ -224,12 +224,11 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
     let written = if spec.dry_run {
         let mut previews = Vec::new();
         for (target, plan) in spec.targets.iter().zip(&plans) {
-            let undo = spec.node.storage_conf == ConfMode::Undo;
-            let (files, general) = match undo || plan.brings_any(spec) {
+            let (files, general) = match plan.brings_any(spec) {
                 true => target::files(job, target).await.map_err(unwritten)?,
                 false => (Vec::new(), Vec::new()),
             };
-            let mut preview = if undo { Written::default() } else { preview::preview(images, plan) };
+            let mut preview = preview::preview(images, plan);
             preview.files = files;
             preview.general.extend(general);
             previews.push(preview);
@@ -247,10 +246,8 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
 
 /// Begins to write, now that the plan of every target is known, and tells of the images that are refused.
 fn begin(job: &Job, images: &[ImageGraph], plans: &[Vec<Planned>]) {
-    // To take a store out of the node's files touches no image.
-    let brought = if job.spec.node.storage_conf == ConfMode::Undo { &[] } else { images };
     let targets = job.spec.targets.len();
-    job.meter.announce((brought.len() * targets) as u64, preview::distinct_bytes(brought) * targets as u64);
+    job.meter.announce((images.len() * targets) as u64, preview::distinct_bytes(images) * targets as u64);
     for (image, planned) in plans.iter().flat_map(|plan| images.iter().zip(plan)) {
         if let Planned::Refused(Outcome::Failed { reason, .. }) = planned {
             let (phase, item, reason) = (Phase::Import, image.name(), reason.clone());

@@ -21,7 +21,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::given::check;
-use crate::engine::storage::change;
+use crate::engine::storage::change::{self, NodeSpec};
 
 pub use error::UndoError;
 pub(super) use error::by_hand;
@@ -41,6 +41,19 @@ pub struct UndoSpec {
     pub list: bool,
     /// Whether to say what would be taken back, and change nothing.
     pub dry_run: bool,
+    /// An additional store to take out of the files of a node, whoever entered it; no run is taken back then.
+    #[serde(default)]
+    pub store: Option<Box<StoreOf>>,
+}
+
+/// An additional store that a node reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoreOf {
+    /// Its directory, as the node has it.
+    pub directory: PathBuf,
+    /// Root directory of the node.
+    pub root: PathBuf,
 }
 
 /// Takes back what the report tells of, target by target.
@@ -48,6 +61,9 @@ pub struct UndoSpec {
 /// # Errors
 /// [`UndoError`], a file's, or as a runtime answers.
 pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
+    if let Some(store) = spec.store {
+        return out(*store, spec.dry_run, ctx).await;
+    }
     let (files, history) = (ctx.files.clone(), spec.state.clone());
     let runs = blocking(move || changes::runs(&*files, &history)).await?;
     if spec.list {
@@ -93,6 +109,18 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     }
     let (runs, unread) = (Vec::new(), Vec::new());
     Ok(UndoneReport { dry_run: spec.dry_run, run, targets, runs, unread, before })
+}
+
+/// Takes a store out of the files of a node. No bundle and no run is needed for that.
+async fn out(store: StoreOf, dry_run: bool, ctx: &JobCtx) -> Result<UndoneReport> {
+    let (own, StoreOf { directory, root }) = (ctx.files.clone(), store);
+    let target = Target::ContainersStorage(Some(directory.clone()));
+    let node = NodeSpec { root, ..NodeSpec::default() };
+    let taken = blocking(move || change::take_out(&*own, &node, &directory, !dry_run));
+    let (files, notes) = taken.await?;
+    notes.into_iter().filter(|_| !files.is_idle()).for_each(|text| ctx.say(Event::Note { text }));
+    let targets = vec![Undone { target, names: UndoReport::default(), files }];
+    Ok(UndoneReport { dry_run, run: None, targets, runs: Vec::new(), unread: Vec::new(), before: None })
 }
 
 /// The file that is meant: the one that was given, or that of the last run that changed something, with a word of those
@@ -235,6 +263,7 @@ mod tests {
             state: dir.path().join("state"),
             list: false,
             dry_run: true,
+            store: None,
         };
         let error = undo(UndoSpec { file: None, ..spec.clone() }, &ctx).await.unwrap_err();
         assert!(error.message().contains("no import that changed a runtime"), "{error}");
@@ -253,7 +282,7 @@ mod tests {
     }
 
     fn spec(state: &Path, file: Option<PathBuf>) -> UndoSpec {
-        UndoSpec { file, state: state.to_owned(), list: false, dry_run: false }
+        UndoSpec { file, state: state.to_owned(), list: false, dry_run: false, store: None }
     }
 
     pub(super) fn note(state: &Path, number: u64, lines: &[String]) -> PathBuf {

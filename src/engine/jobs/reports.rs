@@ -35,7 +35,7 @@ struct Unfinished {
 impl Unfinished {
     /// As the records of packs and the notes of imports below a directory of history have it.
     async fn of(state: &Path, ctx: &JobCtx) -> Result<Self> {
-        let spec = UndoSpec { file: None, state: state.to_owned(), list: true, dry_run: true };
+        let spec = UndoSpec { file: None, state: state.to_owned(), list: true, dry_run: true, store: None };
         let mut imports = BTreeSet::new();
         let mut seen = BTreeSet::new();
         // The latest first: what a later run of the same bundle brought to its end is done with.

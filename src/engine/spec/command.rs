@@ -86,6 +86,10 @@ impl Words<'_> {
         self.flag("--list", spec.list);
         self.flag("--dry-run", spec.dry_run);
         spec.file.iter().for_each(|file| self.name(file));
+        if let Some(store) = &spec.store {
+            self.value("--store", store.directory.display());
+            self.unless("--root", &store.root, &PathBuf::from("/"));
+        }
     }
 
     fn eject(&mut self, spec: &EjectSpec) {

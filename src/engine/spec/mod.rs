@@ -312,6 +312,7 @@ impl JobSpec {
             Self::Sign(job) => job.bundle.display().to_string(),
             Self::Import(job) => job.verify.path.display().to_string(),
             Self::Undo(UndoSpec { file: Some(file), .. }) => file.display().to_string(),
+            Self::Undo(UndoSpec { store: Some(store), .. }) => store.directory.display().to_string(),
             Self::Inspect(spec) => spec.bundle.display().to_string(),
             Self::Diff(spec) => format!("{} {}", spec.first.display(), spec.second.display()),
             Self::MediaCheck(spec) => spec.path.display().to_string(),

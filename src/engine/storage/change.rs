@@ -18,7 +18,7 @@ use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::media::mounts as mounted;
 use crate::engine::sign::store::rewrite;
 
-pub use back::{FilesUndone, take_back};
+pub use back::{FilesUndone, take_back, take_out};
 
 /// Units that must not start before the store is mounted: CRI-O, and what wipes its storage after a crash.
 const UNITS: [&str; 2] = ["crio.service", "crio-wipe.service"];
@@ -49,13 +49,11 @@ pub enum ConfMode {
     Print,
     /// Nothing.
     None,
-    /// The store is taken out again, and no image is imported.
-    Undo,
 }
 
 impl ConfMode {
     /// All, the usual one first.
-    pub const ALL: [Self; 4] = [Self::Edit, Self::Print, Self::None, Self::Undo];
+    pub const ALL: [Self; 3] = [Self::Edit, Self::Print, Self::None];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
@@ -63,7 +61,6 @@ impl ConfMode {
             Self::Edit => "edit",
             Self::Print => "print",
             Self::None => "none",
-            Self::Undo => "undo",
         }
     }
 }
@@ -170,12 +167,21 @@ fn diff(before: &str, after: &str) -> Vec<String> {
     gone.chain(new[..new.len() - end].iter().map(|line| format!("+{line}"))).collect()
 }
 
-/// What is to be changed, and what the operator should know. Blocks.
+/// What is to be changed to enter a store, and what the operator should know. Blocks.
 ///
 /// # Errors
 /// [`ConfError`], or a file error.
 pub fn plan(files: &dyn Files, spec: &NodeSpec, store: &Path) -> Result<(Vec<FileChange>, Vec<String>)> {
-    let undo = spec.storage_conf == ConfMode::Undo;
+    planned(files, spec, store, false)
+}
+
+/// The same to enter it, or to undo that, whoever did it.
+fn planned(
+    files: &dyn Files,
+    spec: &NodeSpec,
+    store: &Path,
+    undo: bool,
+) -> Result<(Vec<FileChange>, Vec<String>)> {
     let mut changes = Vec::new();
     changes.extend(storage_conf(files, spec, store, undo)?);
     if undo || (has_crio(files, &spec.root)? && mounted_apart(&spec.root, store)) {
@@ -193,7 +199,7 @@ pub fn plan(files: &dyn Files, spec: &NodeSpec, store: &Path) -> Result<(Vec<Fil
             }
         }
     }
-    let notes = notes(files, spec, store, &changes)?;
+    let notes = notes(files, spec, store, (&changes, undo))?;
     Ok((changes, notes))
 }
 
@@ -380,7 +386,12 @@ fn mounted_apart(root: &Path, store: &Path) -> bool {
     !here || mounted::holding(&all, &full).is_some_and(|mount| mount.point != Path::new("/"))
 }
 
-fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange]) -> Result<Vec<String>> {
+fn notes(
+    files: &dyn Files,
+    spec: &NodeSpec,
+    store: &Path,
+    (changes, undo): (&[FileChange], bool),
+) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let store = store.display();
     if let Some(file) = conf::variable().filter(|_| spec.root == Path::new("/")) {
@@ -402,7 +413,7 @@ fn notes(files: &dyn Files, spec: &NodeSpec, store: &Path, changes: &[FileChange
             None => format!("CRI-O reads storage.conf when it starts: {reload}systemctl restart crio"),
         });
     }
-    if has_selinux(files, &spec.root)? && spec.storage_conf != ConfMode::Undo {
+    if has_selinux(files, &spec.root)? && !undo {
         let by_hand = labelling(Path::new(&store.to_string())).map(|words| words.join(" ")).join(" && ");
         let when = if spec.root == Path::new("/") { "done by" } else { "on the node itself, run" };
         notes.push(format!("SELinux is on: the store needs the labels of the default one: {when} {by_hand}"));
@@ -461,6 +472,10 @@ mod tests {
         changes
     }
 
+    fn out(spec: &NodeSpec) -> FilesUndone {
+        take_out(&RealFiles, spec, Path::new(STORE), true).unwrap().0
+    }
+
     fn stores(spec: &NodeSpec) -> Vec<PathBuf> {
         conf::read(&RealFiles, &spec.root).unwrap().additional
     }
@@ -496,8 +511,11 @@ mod tests {
         let backup = directory::suffixed(&below(&spec.root, Path::new(ETC)), BACKUP);
         assert_eq!(std::fs::read_to_string(backup).unwrap(), OCK);
         assert_eq!(run(&spec), [], "a second time there is nothing to do");
-        let undo = NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
-        assert_eq!(run(&undo).len(), 3);
+        let dry = take_out(&RealFiles, &spec, Path::new(STORE), false).unwrap().0;
+        assert!(unit.exists(), "a dry run is dry");
+        let undone = out(&spec);
+        assert_eq!((&dry, undone.restored.len(), undone.removed.len()), (&undone, 1, 2));
+        assert!(out(&spec).is_idle(), "a second time there is nothing to do");
         assert_eq!(std::fs::read_to_string(below(&spec.root, Path::new(ETC))).unwrap(), OCK);
         assert!(!unit.exists());
     }
@@ -514,14 +532,13 @@ mod tests {
         run(&fresh);
         assert_eq!(stores(&fresh), [PathBuf::from(STORE)]);
         for spec in [spec, fresh] {
-            run(&NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() });
+            out(&spec);
             assert!(!below(&spec.root, Path::new(ETC)).exists(), "it was not there before");
         }
     }
 
     #[test]
     fn undone_the_file_is_what_it_was_to_the_byte() {
-        let undo = |spec: &NodeSpec| NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
         for before in [
             "[storage]\ndriver = \"overlay\"\n",
             "[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = []\n",
@@ -529,12 +546,12 @@ mod tests {
         ] {
             let (_root, spec) = node(&[(ETC, before)]);
             run(&spec);
-            run(&undo(&spec));
+            out(&spec);
             let etc = below(&spec.root, Path::new(ETC));
             assert_eq!(std::fs::read_to_string(&etc).unwrap(), before);
             run(&spec);
             std::fs::write(&etc, std::fs::read_to_string(&etc).unwrap() + "# later\n").unwrap();
-            run(&undo(&spec));
+            assert_eq!(out(&spec).taken_out, [etc.display().to_string()]);
             let after = std::fs::read_to_string(&etc).unwrap();
             assert!(after.contains("# later") && !after.contains(STORE), "{after}");
         }
@@ -556,10 +573,13 @@ mod tests {
         export(&RealFiles, &spec, Path::new("/srv/images"), &out).unwrap();
         let butane = std::fs::read_to_string(out.join("airlift-images.bu")).unwrap();
         assert!(butane.contains("RequiresMountsFor=\"/var/images\""), "{butane}");
-        let undo = NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() };
-        let one = run(&undo, STORE);
+        let out = |store: &str| {
+            take_out(&RealFiles, &spec, Path::new(store), true).unwrap();
+            std::fs::read_to_string(&unit).unwrap_or_default()
+        };
+        let one = out(STORE);
         assert!(!one.contains("\"/var/images\"") && one.contains("\"/srv/images\""), "{one}");
-        run(&undo, "/srv/images");
+        out("/srv/images");
         assert!(!unit.exists());
     }
 
@@ -610,7 +630,7 @@ mod tests {
         assert!(!changes.iter().any(|change| change.path.ends_with("20-y.conf")), "{changes:?}");
         run(&spec);
         assert!(std::fs::read_to_string(&path).unwrap().contains("\"/usr/ock/containers\", \"/var/images\""));
-        run(&NodeSpec { storage_conf: ConfMode::Undo, ..spec.clone() });
+        out(&spec);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), OCK);
     }
 

@@ -164,7 +164,7 @@ fn settings(import: &Importing) -> [String; 4] {
         match import.storage_conf {
             ConfMode::Edit => "the store is entered",
             ConfMode::Print => "the change is only shown",
-            ConfMode::None | ConfMode::Undo => "it is left alone",
+            ConfMode::None => "it is left alone",
         }
         .to_owned(),
     ]
@@ -187,7 +187,7 @@ pub(super) fn edit_row(cx: &mut Cx<'_>, row: usize) -> bool {
             import.storage_conf = match import.storage_conf {
                 ConfMode::Edit => ConfMode::Print,
                 ConfMode::Print => ConfMode::None,
-                ConfMode::None | ConfMode::Undo => ConfMode::Edit,
+                ConfMode::None => ConfMode::Edit,
             }
         }
         _ => {

@@ -63,7 +63,7 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
 pub(in crate::screens) fn start(cx: &mut Cx<'_>) {
     let Some(run) = &cx.model.gap.import.undoing else { return };
     let (file, state) = (Some(run.file.clone()), cx.model.settings.places().state);
-    let spec = UndoSpec { file, state, list: false, dry_run: false };
+    let spec = UndoSpec { file, state, list: false, dry_run: false, store: None };
     cx.start(Act::ImportUndo, JobSpec::Undo(spec));
 }
 

@@ -29,9 +29,6 @@ pub struct Begun {
     /// All targets of the run, also those in which it changed nothing.
     #[serde(default)]
     pub into: Vec<Target>,
-    /// Whether it imported nothing, and took stores out of the files of the node.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub takes_out: bool,
     /// The root directory of the node, where that is not this host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
@@ -94,9 +91,8 @@ impl Begun {
         };
         let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
         let into = if targets.is_empty() { String::new() } else { format!(" into {}", targets.join(", ")) };
-        let what = if self.takes_out { "--storage-conf undo with" } else { "import of" };
         let end = self.end().map_or_else(String::new, |end| format!(", which {end}"));
-        format!("{what} {} of {}{into}{end}", self.bundle, self.begun.strftime("%F %R UTC"))
+        format!("import of {} of {}{into}{end}", self.bundle, self.begun.strftime("%F %R UTC"))
     }
 }
 
@@ -266,7 +262,7 @@ impl NotedRun {
             }
             None => true,
         };
-        early && brought && !self.begun.takes_out
+        early && brought
     }
 
     /// Which run it was: its bundle, time and targets, and how it ended.

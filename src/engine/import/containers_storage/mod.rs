@@ -213,19 +213,18 @@ pub(super) async fn apply(
     images: &Arc<Vec<ImageGraph>>,
     plan: &[Planned],
 ) -> Result<Written> {
-    let undo = job.spec.node.storage_conf == ConfMode::Undo;
     let named = {
         let (job, directory) = (job.clone(), directory.map(Path::to_owned));
         blocking(move || ask::is_named(&job, directory.as_deref())).await?
     };
-    let mut written = if undo { Written::default() } else { images_of(job, directory, images, plan).await? };
+    let mut written = images_of(job, directory, images, plan).await?;
     let arrived = written.outcomes.iter().any(Outcome::arrived);
-    if let (Some(directory), true) = (directory, undo || arrived) {
+    if let (Some(directory), true) = (directory, arrived) {
         let (changes, notes) = changes(job, directory).await?;
         written.general.extend(notes);
         written.general.extend(label::label(job, directory).await?);
         written.files = match job.spec.node.storage_conf {
-            ConfMode::Edit | ConfMode::Undo => edit(job, directory, changes).await?,
+            ConfMode::Edit => edit(job, directory, changes).await?,
             ConfMode::Print | ConfMode::None => changes,
         };
         if let Some(files) = Some(&written.files).filter(|files| !files.is_empty())
@@ -243,22 +242,18 @@ pub(super) async fn apply(
             written.facts.push(format!("written for the tools that configure nodes: {}", made.join(", ")));
         }
     }
-    if !undo && arrived {
+    if arrived {
         ask::prove(job, (directory, named), images, &mut written).await?;
     }
     Ok(written)
 }
 
-/// Changes files of the node, each noted before, so that it can be taken back however the run ends. To take a store out is
-/// no change to be taken back: that would enter it again.
+/// Changes files of the node, each noted before, so that it can be taken back however the run ends.
 async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<Vec<FileChange>> {
     let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
     let target = Target::ContainersStorage(Some(directory.to_owned()));
-    let takes_out = job.spec.node.storage_conf == ConfMode::Undo;
     blocking(move || {
-        if !takes_out {
-            noted.note(&target, changes.iter().cloned().map(Noted::File))?;
-        }
+        noted.note(&target, changes.iter().cloned().map(Noted::File))?;
         change::apply(&*files, &changes)?;
         changes.into_iter().map(|change| change.made(&*files)).collect()
     })

@@ -133,12 +133,8 @@ fn idle(last: &NotedRun) -> Vec<String> {
         Target::ContainersStorage(Some(directory)) => Some(by_hand(last.begun.root.as_deref(), directory)),
         _ => None,
     });
-    let mut hints: Vec<String> = match last.begun.takes_out {
-        true => vec!["the same import without --storage-conf undo enters the store again".to_owned()],
-        false => std::iter::once(COVERED.to_owned()).chain(stores).collect(),
-    };
-    hints.push("nothing was changed".to_owned());
-    hints
+    let nothing = "nothing was changed".to_owned();
+    std::iter::once(COVERED.to_owned()).chain(stores).chain([nothing]).collect()
 }
 
 /// How images are taken out of an additional store by hand, of the node of a root directory, if any.

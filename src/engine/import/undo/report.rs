@@ -202,7 +202,8 @@ mod tests {
         note(dir.path(), 3, &[change, ended("whole")]);
         note(dir.path(), 4, &[ended("failed")]);
         note(dir.path(), 5, &[]);
-        let spec = UndoSpec { file: None, state: dir.path().to_owned(), list: true, dry_run: false };
+        let spec =
+            UndoSpec { file: None, state: dir.path().to_owned(), list: true, dry_run: false, store: None };
         let lines = undo(spec, &JobCtx::silent()).await.unwrap().lines();
         assert_eq!(
             lines,

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{DROP_IN, FileChange, apply, read};
+use super::{BACKUP, DROP_IN, FileChange, NodeSpec, apply, planned, read};
+use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::Files;
 use crate::engine::storage::{edit, mounts};
@@ -48,6 +49,34 @@ impl FilesUndone {
     pub const fn is_idle(&self) -> bool {
         self.restored.is_empty() && self.removed.is_empty() && self.taken_out.is_empty()
     }
+}
+
+/// Takes a store out of the files of a node, whoever entered it, with what the operator should know of that. Without
+/// `write` it is only said what would be. Blocks.
+///
+/// # Errors
+/// As [`apply`].
+pub fn take_out(
+    files: &dyn Files,
+    spec: &NodeSpec,
+    store: &Path,
+    write: bool,
+) -> Result<(FilesUndone, Vec<String>)> {
+    let (changes, notes) = planned(files, spec, store, true)?;
+    let mut undone = FilesUndone::default();
+    for change in &changes {
+        let first = read(files, &directory::suffixed(&change.path, BACKUP))?;
+        let list = match &change.after {
+            None => &mut undone.removed,
+            after if first.is_some() && first == *after => &mut undone.restored,
+            Some(_) => &mut undone.taken_out,
+        };
+        list.push(change.path.display().to_string());
+    }
+    if write {
+        apply(files, &changes)?;
+    }
+    Ok((undone, notes))
 }
 
 /// Takes changes back, the last one first: each file gets its former bytes where nobody has changed it since; of one that
