@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::digest::Digest;
 use super::text;
 
 pub use device::{Bus, DeviceFacts, device_blocked, device_text, is_system, notes_on};
@@ -89,6 +90,8 @@ pub struct FoundBundle {
 pub struct BundleWords {
     /// UUIDv7.
     pub id: uuid::Uuid,
+    /// SHA-256 of its document.
+    pub document: Digest,
     /// Of the series.
     pub name: String,
     /// In the series.

@@ -7,7 +7,9 @@ use std::path::Path as FsPath;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::there::{before_eject, bundle, empty, no_bundle, of_before, shown, under_way, unreachable};
+use self::there::{
+    Held, before_eject, bundle, empty, held, no_bundle, of_before, shown, under_way, unreachable,
+};
 use super::sheet::{SheetView, begin, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
@@ -36,11 +38,13 @@ pub(super) struct Report {
     view: SheetView,
     sheet: Option<Sheet>,
     key: AskKey,
+    /// What is signed once its key is chosen.
+    signs: Option<Held>,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Self { view: SheetView::default(), sheet: None, key: AskKey::new(Act::Sign) }
+        Self { view: SheetView::default(), sheet: None, key: AskKey::new(Act::Sign), signs: None }
     }
 }
 
@@ -87,8 +91,9 @@ impl Report {
         cx.open(Path::new(Act::Diff, "Compare with", help, Wanted::Directory).at(&at));
     }
 
-    fn sign(cx: &mut Cx<'_>, choice: Option<Choice>) {
-        let Some(bundle) = bundle(cx.model) else { return };
+    /// Signs what there was when that was asked for, whatever lies there by now.
+    fn sign(&mut self, cx: &mut Cx<'_>, choice: Option<Choice>) {
+        let Some(held) = choice.as_ref().and_then(|_| self.signs.take()) else { return };
         let signer = match choice {
             None => return,
             Some(Choice::Default) => SignerSpec::Key(cx.model.settings.paths.key()),
@@ -99,7 +104,8 @@ impl Report {
                 return super::start::make_key(cx);
             }
         };
-        cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle, signer, dry_run: false }));
+        let Held { path: bundle, only, document } = held;
+        cx.start(Act::Sign, JobSpec::Sign(SignJob { bundle, signer, only, document, dry_run: false }));
     }
 
     fn anew(cx: &mut Cx<'_>, keep_list: bool) {
@@ -158,7 +164,10 @@ impl Screen for Report {
         match act {
             Act::ReportWrite => self.write(cx),
             Act::Diff => Self::compare(cx),
-            Act::Sign => self.key.ask(cx),
+            Act::Sign => {
+                self.signs = held(cx.model);
+                self.key.ask(cx);
+            }
             Act::MediaEject => {
                 let words = before_eject(cx.model);
                 cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
@@ -178,7 +187,7 @@ impl Screen for Report {
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         let choice = self.key.answered(question, &answer, cx);
-        Self::sign(cx, choice);
+        self.sign(cx, choice);
         match (question.act, answer) {
             (Act::ReportWrite, Answer::Path(directory) | Answer::NewDirectory(directory)) => {
                 self.save(&directory, cx)
@@ -206,7 +215,7 @@ impl Screen for Report {
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
         let choice = self.key.found(found, cx);
-        Self::sign(cx, choice);
+        self.sign(cx, choice);
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {

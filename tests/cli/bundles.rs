@@ -1,11 +1,13 @@
 //! `inspect` and `diff`: they read documents and believe nothing.
 
 use airlift::domain::bundle::Missing;
+use airlift::engine::ctx::JobCtx;
 use airlift::engine::files::RealFiles;
+use airlift::engine::media::{ListSpec, place_of};
 use airlift::engine::sign::{Signer, sign_bundle};
 use tempfile::tempdir;
 
-use crate::support::{document, image, run, write};
+use crate::support::{digest, document, image, run, write};
 
 #[test]
 fn inspect_shows_the_images_and_says_that_nothing_is_verified() {
@@ -50,6 +52,28 @@ fn inspect_tells_a_signature_that_fits_from_one_that_does_not() {
     let shown = run(home.path(), &["inspect", "site-1"]).stdout;
     assert!(shown.contains(&format!("{}: it is no signature over this document", report.path)), "{shown}");
     assert!(!shown.contains(&report.fingerprint));
+}
+
+#[test]
+fn another_bundle_than_the_one_that_is_meant_is_refused_before_a_key_is_asked_for() {
+    let home = tempdir().unwrap();
+    let document = document(1, vec![image("nginx:1", 1)], Vec::new());
+    let root = write(home.path(), &document);
+    let own = airlift::engine::hash::sha256(&document.to_bytes().unwrap()).to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place = runtime.block_on(place_of(root, ListSpec::default(), &JobCtx::silent())).unwrap();
+    let (mark, other) = (place.carrier().mark(), digest(9).to_string());
+    for (options, code, said) in [
+        (["--document", &other], 10, "site-1 is another bundle: its document is sha256:"),
+        (["--only", "uuid=1234-ABCD"], 13, "which carries nothing of uuid=1234-ABCD"),
+        // What is meant is held to nothing but its key.
+        (["--document", &own], 2, "there is no signing key none"),
+        (["--only", &mark], 2, "there is no signing key none"),
+    ] {
+        let ran = run(home.path(), &[&["sign", "site-1", "--key", "none"][..], &options].concat());
+        assert_eq!(ran.code, code, "{options:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{options:?}: {}", ran.stderr);
+    }
 }
 
 #[test]

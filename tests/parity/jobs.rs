@@ -2,6 +2,7 @@
 
 use airlift::actions::ACTIONS;
 use airlift::cli::args::{Cli, Work};
+use airlift::domain::digest::Digest;
 use airlift::domain::job::Places;
 use airlift::domain::trust::AllowRollback;
 use airlift::engine::bundle::diff::DiffSpec;
@@ -169,7 +170,15 @@ fn verifications() -> Vec<JobSpec> {
     };
     let id = "0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a".parse().unwrap();
     let older = VerifySpec { allow_rollback: AllowRollback::Only(id), ..verify_of("/b-1") };
-    let job = |signer, dry_run| JobSpec::Sign(SignJob { bundle: "/b-1".into(), signer, dry_run });
+    let job = |signer, dry_run: bool| {
+        JobSpec::Sign(SignJob {
+            bundle: "/b-1".into(),
+            signer,
+            only: dry_run.then(|| "-uuid=1234-ABCD".to_owned()),
+            document: dry_run.then(|| Digest::sha256(&[7; 32])),
+            dry_run,
+        })
+    };
     let import = |verify: VerifySpec, import| {
         let verify = VerifySpec { deep: false, bytes: Bytes::AllButLayers, record: false, ..verify };
         JobSpec::Import(ImportJob { verify, import })

@@ -89,6 +89,7 @@ fn read_only() -> Medium {
 pub(crate) fn carrying() -> Medium {
     let words = BundleWords {
         id: "01932f6a-7c00-7000-8000-000000000000".parse().unwrap(),
+        document: crate::made::digest(0x41),
         name: "site".to_owned(),
         serial: 41,
         created: crate::rig::now(),

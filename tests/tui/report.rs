@@ -27,6 +27,9 @@ use crate::made::{FINGERPRINT, digest, done, host_with_key, incomplete, looked, 
 use crate::media::{stick, system_disk};
 use crate::rig::Desk;
 
+/// What tells the stick from another one.
+const MARK: &str = "device=AA00000000007F2A:31000000000";
+
 /// A workstation that has packed, at the report.
 fn reported(report: PackReport) -> Desk {
     reported_on(report, Some(stick(1, Some("/media/op/KINGSTON"))))
@@ -129,6 +132,7 @@ fn a_bundle_of_an_earlier_run_is_signed_and_ejected_without_a_pack() {
     desk.keys("Enter");
     let Some(JobSpec::Sign(job)) = started(&mut desk) else { panic!() };
     assert_eq!(job.bundle.display().to_string(), "/media/op/CARGO/site-41");
+    assert_eq!((job.only, job.document), (Some(MARK.to_owned()), Some(digest(0x41))), "that one, or none");
     desk.keys("E Right Enter");
     let Some(JobSpec::MediaEject(job)) = started(&mut desk) else { panic!() };
     assert_eq!((job.path.display().to_string(), job.verified), ("/media/op/CARGO/site-41".to_owned(), None));
@@ -374,6 +378,7 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     let job = job.unwrap();
     assert_eq!(job.bundle.display().to_string(), "/media/op/KINGSTON/bundle-42");
     assert!(matches!(job.signer, SignerSpec::Key(_)) && !job.dry_run);
+    assert_eq!((job.only.as_deref(), job.document), (Some(MARK), Some(digest(0x9c))), "that one, or none");
     let signature = SignReport {
         path: "airlift/signatures/77aa00112233bbcc.sig".into(),
         fingerprint: "SHA256:SecondKey".into(),
@@ -390,6 +395,9 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
         signature: Some(signature),
         would_sign: None,
     };
+    // A signature of another bundle is none of this one, wherever that lay.
+    desk.app.model.countersigned(&CountersignReport { document: digest(0x9d), ..report.clone() });
+    assert!(desk.app.model.assembly.made.as_ref().unwrap().signatures.is_empty());
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Sign(report))));
     let screen = desk.screen();
     assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
@@ -399,6 +407,32 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     assert!(text.contains("airlift verify MOUNT/bundle-42 --min-signatures 2"), "{text}");
     assert!(text.contains("m (signatures) on Verify asks for as many"), "{text}");
     assert!(text.contains("the next signature, with the PRINCIPAL of its own key"), "{text}");
+}
+
+#[test]
+fn what_is_signed_is_what_lay_there_when_that_was_asked_for() {
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Host(Arc::new(host_with_key())))).keys("b 5");
+    crate::media::seen(&mut desk, vec![crate::media::carrying()]);
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    // Swapped while the question stands: another bundle of that name, at the same place.
+    let mut other = crate::media::carrying();
+    (other.serial, other.sequence) = (Some("BB0000000000C0DE".to_owned()), Some(9));
+    if let Some(words) = &mut other.volumes[0].bundles[0].words {
+        words.document = digest(0x42);
+    }
+    crate::media::seen(&mut desk, vec![other]);
+    desk.keys("Enter");
+    let job = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::Sign(job) => Some(job.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let job = job.unwrap();
+    assert_eq!(job.bundle.display().to_string(), "/media/op/CARGO/site-41");
+    assert_eq!((job.only.as_deref(), job.document), (Some(MARK), Some(digest(0x41))));
 }
 
 #[test]
@@ -512,11 +546,7 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
         _ => None,
     });
     let spec = spec.unwrap();
-    assert_eq!(
-        spec.only.as_deref(),
-        Some("device=AA00000000007F2A:31000000000"),
-        "what it was packed onto, or nothing"
-    );
+    assert_eq!(spec.only.as_deref(), Some(MARK), "what it was packed onto, or nothing");
     let verified = spec.verified.unwrap();
     assert_eq!(verified, "read back from the medium itself (direct I/O): 61.2 GB");
     let synced = truth(true, "the device says that it has everything");

@@ -83,6 +83,7 @@ fn rows_that_there_is_no_room_for_are_counted() {
 pub(crate) fn stick() -> Medium {
     let words = BundleWords {
         id: uuid::Uuid::nil(),
+        document: crate::made::digest(0x41),
         name: "web".into(),
         serial: 41,
         created: jiff::Timestamp::UNIX_EPOCH,

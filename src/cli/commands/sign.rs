@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::keys::SignerArgs;
 use crate::cli::printer::Printer;
+use crate::domain::digest::Digest;
 use crate::domain::job::Places;
 use crate::engine::sign::countersign::CountersignReport;
 use crate::engine::spec::{JobSpec, SignJob};
@@ -17,6 +18,12 @@ pub struct Args {
     bundle: PathBuf,
     #[command(flatten)]
     signer: SignerArgs,
+    /// Sign only what lies on this file system or device: uuid=1234-ABCD, or device=SERIAL:BYTES
+    #[arg(long, value_name = "MARK")]
+    only: Option<String>,
+    /// Sign only the bundle whose document has this digest, as airlift inspect shows it
+    #[arg(long, value_name = "DIGEST")]
+    document: Option<Digest>,
     /// Check the bundle, sign nothing
     #[arg(long)]
     dry_run: bool,
@@ -28,8 +35,8 @@ impl Args {
     /// # Errors
     /// There is no home directory to look for the key in.
     pub fn spec(self, places: Option<&Places>) -> Result<JobSpec, Failure> {
-        let (bundle, dry_run) = (self.bundle, self.dry_run);
-        Ok(JobSpec::Sign(SignJob { bundle, signer: self.signer.spec(places)?, dry_run }))
+        let Self { bundle, signer, only, document, dry_run } = self;
+        Ok(JobSpec::Sign(SignJob { bundle, signer: signer.spec(places)?, only, document, dry_run }))
     }
 }
 

@@ -62,6 +62,7 @@ fn words(files: &dyn Files, path: PathBuf, now: jiff::Timestamp) -> FoundBundle 
 fn said(report: &InspectReport) -> BundleWords {
     BundleWords {
         id: report.id,
+        document: report.manifest_digest.clone(),
         name: report.name.clone(),
         serial: report.serial,
         created: report.created,

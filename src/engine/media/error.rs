@@ -121,7 +121,7 @@ impl Explain for MediaError {
                 Blocked::NotWritable => "run as a user who may write there".to_owned(),
                 _ => "airlift media list says what is on it".to_owned(),
             },
-            Self::Another { .. } => "nothing was ejected; plug the intended medium in again".to_owned(),
+            Self::Another { .. } => "nothing was done; plug the intended medium in again".to_owned(),
             Self::NoRoom { .. } => "free some space, or use an empty medium".to_owned(),
             Self::Locked { .. } => "wait until it is over".to_owned(),
             Self::Busy { holders, .. } if holders.is_empty() => {

@@ -8,12 +8,14 @@ use ssh_key::PublicKey;
 use super::bundle::{SignReport, sign_bundle, signature_of};
 use super::signer::Signer;
 use crate::domain::bundle::{BundleManifest, JOURNAL};
+use crate::domain::digest::Digest;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::hash_all::{HashPlan, hash_all, with_all_damaged};
 use crate::engine::bundle::read::{BundleReader, document_bytes};
 use crate::engine::bundle::{graph, listing};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Kind, Result};
+use crate::engine::hash::sha256;
 
 /// Why a bundle is not signed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,16 @@ pub enum CountersignError {
         /// The bundle.
         path: PathBuf,
     },
+    /// Another bundle lies there than the one that is meant.
+    #[error("{} is another bundle: its document is {found}, and {wanted} is to be signed", path.display())]
+    Another {
+        /// The directory.
+        path: PathBuf,
+        /// Digest of the document that is meant.
+        wanted: Digest,
+        /// Digest of the one that is there.
+        found: Digest,
+    },
 }
 
 impl Explain for CountersignError {
@@ -32,7 +44,12 @@ impl Explain for CountersignError {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec!["run the same pack again: it finishes the bundle and signs it".to_owned()]
+        vec![match self {
+            Self::Unfinished { .. } => {
+                "run the same pack again: it finishes the bundle and signs it".to_owned()
+            }
+            Self::Another { .. } => "nothing was signed; plug the intended medium in again".to_owned(),
+        }]
     }
 }
 
@@ -42,6 +59,8 @@ pub struct CountersignSpec {
     pub bundle: PathBuf,
     /// Who signs; nothing checks the bundle only.
     pub signer: Option<Signer>,
+    /// The digest of its document, where one is meant.
+    pub document: Option<Digest>,
 }
 
 /// What was signed.
@@ -53,7 +72,7 @@ pub struct CountersignReport {
     /// Its name and serial.
     pub name: String,
     /// Digest of the signed document.
-    pub document: crate::domain::digest::Digest,
+    pub document: Digest,
     /// Images in it.
     pub images: u64,
     /// Bytes hashed before signing.
@@ -84,8 +103,8 @@ pub async fn signed_before(bundle: &Path, key: PublicKey, ctx: &JobCtx) -> Resul
 /// # Errors
 /// What is wrong with the bundle, the signer's, or a file error.
 pub async fn countersign(spec: CountersignSpec, ctx: &JobCtx) -> Result<CountersignReport> {
-    let (root, context) = (spec.bundle.clone(), ctx.clone());
-    let (bytes, mut report) = blocking(move || check(root, &context)).await?;
+    let (root, meant, context) = (spec.bundle.clone(), spec.document.clone(), ctx.clone());
+    let (bytes, mut report) = blocking(move || check(root, meant.as_ref(), &context)).await?;
     ctx.check()?;
     if let Some(signer) = &spec.signer {
         report.signature = Some(sign_bundle(ctx.files.clone(), &spec.bundle, &bytes, signer).await?);
@@ -93,8 +112,27 @@ pub async fn countersign(spec: CountersignSpec, ctx: &JobCtx) -> Result<Counters
     Ok(report)
 }
 
-fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
+/// Refuses a bundle whose document is another one. Blocks.
+///
+/// # Errors
+/// [`CountersignError::Another`], no bundle there, or a file error.
+pub fn is_meant(bundle: &Path, document: &Digest, ctx: &JobCtx) -> Result<()> {
+    same(bundle, &document_bytes(ctx.files.as_ref(), bundle)?, document)
+}
+
+fn same(bundle: &Path, bytes: &[u8], wanted: &Digest) -> Result<()> {
+    let found = sha256(bytes);
+    if found == *wanted {
+        return Ok(());
+    }
+    Err(CountersignError::Another { path: bundle.to_owned(), wanted: wanted.clone(), found }.into())
+}
+
+fn check(root: PathBuf, meant: Option<&Digest>, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
     let bytes = document_bytes(ctx.files.as_ref(), &root)?;
+    if let Some(meant) = meant {
+        same(&root, &bytes, meant)?;
+    }
     if ctx.files.stat(&root.join(JOURNAL))?.is_some() {
         return Err(CountersignError::Unfinished { path: root }.into());
     }
@@ -107,7 +145,7 @@ fn check(root: PathBuf, ctx: &JobCtx) -> Result<(Vec<u8>, CountersignReport)> {
     let closed = graph::close(&reader).map_err(|error| with_all_damaged(&reader, error, ctx))?;
     let plan = HashPlan { skip: &closed.hashed, layers: None, files_only: false };
     let hashed = hash_all(&reader, &plan, ctx)?;
-    let document = crate::engine::hash::sha256(&bytes);
+    let document = sha256(&bytes);
     let bytes_hashed = closed.bytes + hashed;
     Ok((
         bytes,

@@ -236,6 +236,8 @@ impl Words<'_> {
 
     fn sign(&mut self, job: &SignJob) {
         self.signer(&job.signer);
+        job.only.iter().for_each(|mark| self.value("--only", mark));
+        job.document.iter().for_each(|digest| self.value("--document", digest));
         self.flag("--dry-run", job.dry_run);
         self.name(&job.bundle);
     }

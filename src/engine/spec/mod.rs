@@ -33,6 +33,7 @@ use super::sign::countersign::CountersignReport;
 use super::sign::keys::KeyReport;
 use super::sign::store::StoreReport;
 use super::sign::{AllowedSigners, Passphrases};
+use crate::domain::digest::Digest;
 use crate::domain::expiry::Expiry;
 use crate::domain::probe::MARK;
 use crate::domain::text;
@@ -167,6 +168,11 @@ pub struct SignJob {
     pub bundle: PathBuf,
     /// Who signs.
     pub signer: SignerSpec,
+    /// The mark of what it must lie on, [`Carrier::mark`](crate::domain::carrier::Carrier::mark): nothing on anything
+    /// else is signed. Nothing takes what lies there.
+    pub only: Option<String>,
+    /// The digest of the document that is meant: no other bundle is signed. Nothing takes the one that is there.
+    pub document: Option<Digest>,
     /// Whether to check the bundle and sign nothing.
     pub dry_run: bool,
 }

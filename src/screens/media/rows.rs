@@ -315,6 +315,7 @@ mod tests {
     fn found(name: &str, serial: u64) -> FoundBundle {
         let words = BundleWords {
             id: uuid::Uuid::nil(),
+            document: crate::domain::digest::Digest::sha256(&[0x41; 32]),
             name: name.to_owned(),
             serial,
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -7,18 +7,42 @@ use ratatui::layout::Rect;
 
 use crate::actions::Act;
 use crate::domain::bundle::directory;
+use crate::domain::carrier::Carrier;
+use crate::domain::digest::Digest;
 use crate::domain::sheet::Sheet;
 use crate::tui::assembly::Made;
 use crate::tui::model::{JobState, Model};
 use crate::widgets::facts::teach;
 use crate::widgets::look::Look;
 
+/// A bundle, held to what it is while a question about it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// Its directory.
+    pub(super) path: PathBuf,
+    /// The mark of what it lies on.
+    pub(super) only: Option<String>,
+    /// The digest of its document.
+    pub(super) document: Option<Digest>,
+}
+
 /// The bundle that is signed, compared and ejected here: the one that was made, else one that lies there from before.
-pub(super) fn bundle(model: &Model) -> Option<PathBuf> {
-    match &model.assembly.made {
-        Some(made) => Some(made.packed.bundle.path.clone()),
-        None => Some(model.bundle_there()?.path),
+pub(super) fn held(model: &Model) -> Option<Held> {
+    if let Some(made) = &model.assembly.made {
+        let bundle = &made.packed.bundle;
+        return Some(Held {
+            path: bundle.path.clone(),
+            only: made.carrier.as_ref().map(Carrier::mark),
+            document: Some(bundle.document.clone()),
+        });
     }
+    let there = model.bundle_there()?;
+    Some(Held { path: there.path, only: Some(there.only), document: there.document })
+}
+
+/// Its directory.
+pub(super) fn bundle(model: &Model) -> Option<PathBuf> {
+    held(model).map(|held| held.path)
 }
 
 /// The pack that runs: what came of an earlier one is no word on it.

@@ -36,6 +36,7 @@ mod tests {
     fn stick(bundle: bool) -> MediaReport {
         let words = BundleWords {
             id: uuid::Uuid::nil(),
+            document: crate::domain::digest::Digest::sha256(&[0x42; 32]),
             name: "web".into(),
             serial: 42,
             created: jiff::Timestamp::UNIX_EPOCH,

@@ -152,9 +152,12 @@ impl Model {
         self.assembly.run = Some(run);
     }
 
-    /// A signature was added to what was made.
+    /// A signature was added; to what was made, where it is that.
     pub fn countersigned(&mut self, report: &CountersignReport) {
         if let (Some(made), Some(signature)) = (&mut self.assembly.made, &report.signature) {
+            if report.document != made.packed.bundle.document {
+                return;
+            }
             made.signatures.retain(|known| known.key_id != signature.key_id);
             made.signatures.push(signature.clone());
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::carrier::Carrier;
+use crate::domain::digest::Digest;
 use crate::domain::media::{FoundBundle, Medium, Volume};
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{JobState, Model};
@@ -16,6 +17,8 @@ pub struct There {
     pub medium: String,
     /// What tells the medium from another one in its place.
     pub only: String,
+    /// The digest of its document; nothing where that cannot be read.
+    pub document: Option<Digest>,
 }
 
 impl Model {
@@ -61,5 +64,6 @@ fn there(medium: &Medium, volume: &Volume) -> Option<There> {
     let made = |bundle: &&FoundBundle| bundle.words.as_ref().map(|words| words.created);
     let bundle = volume.bundles.iter().max_by_key(made)?;
     let only = Carrier::of(point, volume.device.clone(), Some(medium)).mark();
-    Some(There { path: bundle.path.clone(), medium: medium.short_name(), only })
+    let document = bundle.words.as_ref().map(|words| words.document.clone());
+    Some(There { path: bundle.path.clone(), medium: medium.short_name(), only, document })
 }
