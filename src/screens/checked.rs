@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 use self::facts::sheet;
 use super::bundle::scan;
+use super::letting::Letting;
 use super::sheet::{SheetView, begin, headline, save};
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
@@ -29,6 +30,7 @@ use crate::widgets::stepper::StepState;
 pub(super) struct Report {
     view: SheetView,
     sheet: Option<Sheet>,
+    letting: Letting,
 }
 
 impl Screen for Report {
@@ -61,7 +63,7 @@ impl Screen for Report {
                     Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::NewDirectory).at(&at),
                 );
             }
-            Act::MediaEject => medium::ask(cx),
+            Act::MediaEject => self.letting.ask(medium::to_eject(cx.model), cx),
             Act::CheckedNew => {
                 let mut words = vec!["The report is cleared from this screen.".to_owned()];
                 words.extend(cx.model.kept_as().map(|file| format!("It is kept as {file}")));
@@ -82,7 +84,7 @@ impl Screen for Report {
                     }
                 }
             }
-            (Act::MediaEject, Answer::Yes) => medium::eject(cx),
+            (Act::MediaEject, Answer::Yes) => self.letting.eject(cx),
             (Act::CheckedNew, Answer::Yes) => {
                 if let Some(reason) = cx.model.why_no_other_bundle() {
                     return cx.say(format!("not now: {reason}"));

@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 
 use self::lost::Lost;
 use self::mounting::Mounting;
+pub(super) use self::rows::identity;
 use self::rows::{Line, Tested};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;

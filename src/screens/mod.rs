@@ -8,6 +8,7 @@ mod images;
 mod import;
 mod imported;
 mod inspected;
+mod letting;
 mod media;
 mod report;
 mod resolve;

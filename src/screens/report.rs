@@ -7,20 +7,16 @@ use std::path::Path as FsPath;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::there::{
-    Held, before_eject, bundle, empty, held, no_bundle, of_before, shown, under_way, unreachable,
-};
+use self::there::{Held, bundle, empty, held, no_bundle, of_before, shown, to_eject, under_way, unreachable};
+use super::letting::Letting;
 use super::sheet::{SheetView, begin, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Confirm, Page, Path, Question};
-use crate::domain::carrier::Carrier;
 use crate::domain::sheet::Sheet;
 use crate::engine::bundle::diff::DiffSpec;
-use crate::engine::bundle::readback::Method;
-use crate::engine::media::EjectSpec;
 use crate::engine::spec::{JobReport, JobSpec, SignJob, SignerSpec};
 use crate::tui::assembly::Made;
 use crate::tui::model::{Model, Place};
@@ -40,29 +36,22 @@ pub(super) struct Report {
     key: AskKey,
     /// What is signed once its key is chosen.
     signs: Option<Held>,
+    letting: Letting,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Self { view: SheetView::default(), sheet: None, key: AskKey::new(Act::Sign), signs: None }
+        Self {
+            view: SheetView::default(),
+            sheet: None,
+            key: AskKey::new(Act::Sign),
+            signs: None,
+            letting: Letting::default(),
+        }
     }
 }
 
 impl Report {
-    fn eject(cx: &mut Cx<'_>) {
-        let Some(path) = bundle(cx.model) else { return };
-        let made = cx.model.assembly.made.as_ref();
-        // What may have come from memory is no proof of what the medium keeps.
-        let read = made.and_then(|made| made.packed.bundle.read_back);
-        let verified = read.filter(|read| read.method == Method::Direct).map(|read| read.to_string());
-        let only = match made {
-            Some(made) => made.carrier.as_ref().map(Carrier::mark),
-            None => cx.model.bundle_there().map(|there| there.only),
-        };
-        let spec = EjectSpec { path, verified, only, detach: false, dry_run: false };
-        cx.start(Act::MediaEject, JobSpec::MediaEject(spec));
-    }
-
     fn write(&self, cx: &mut Cx<'_>) {
         // Not with the bundle: what is on paper does not travel with the medium.
         let help = "As txt, md and json; never into the signed bundle itself.";
@@ -168,10 +157,7 @@ impl Screen for Report {
                 self.signs = held(cx.model);
                 self.key.ask(cx);
             }
-            Act::MediaEject => {
-                let words = before_eject(cx.model);
-                cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
-            }
+            Act::MediaEject => self.letting.ask(to_eject(cx.model), cx),
             Act::ReportNew => {
                 let mut words = vec![
                     "The settings and the report on this screen are cleared; the medium keeps its files."
@@ -197,7 +183,7 @@ impl Screen for Report {
                     cx.start(Act::Diff, JobSpec::Diff(DiffSpec { first, second }));
                 }
             }
-            (Act::MediaEject, Answer::Yes) => Self::eject(cx),
+            (Act::MediaEject, Answer::Yes) => self.letting.eject(cx),
             (Act::ReportNew, Answer::Rows(rows)) => Self::anew(cx, rows.first() == Some(&0)),
             _ => {}
         }

@@ -532,6 +532,11 @@ pub(crate) fn ejected(synced: Truth, verified: Truth, powered_off: Truth) -> Job
 #[test]
 fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     let mut desk = reported(packed());
+    // Known from the pack alone, and as it is there.
+    let screen = desk.keys("E").screen();
+    assert!(screen.contains("Mounted: /dev/sdb1 at /media/op/KINGSTON"), "{screen}");
+    desk.keys("Esc");
+    crate::media::seen(&mut desk, vec![stick(1, Some("/media/op/KINGSTON"))]);
     desk.keys("E");
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
@@ -557,6 +562,32 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     assert!(desk.screen().contains("not now: the medium was ejected"));
     desk.keys("w");
     assert!(desk.screen().contains("/home/op/"), "the report is saved where it can be");
+}
+
+#[test]
+fn what_is_ejected_is_what_lay_there_when_that_was_asked() {
+    let mut desk = Desk::new();
+    desk.keys("b 5");
+    crate::media::seen(&mut desk, vec![crate::media::carrying()]);
+    let screen = desk.keys("E").screen();
+    for needle in ["Kingston DataTraveler", "AA00000000007F2A", "/dev/sdb1 at /media/op/CARGO"] {
+        assert!(screen.contains(needle), "{needle} in {screen}");
+    }
+    let mut other = crate::media::carrying();
+    (other.serial, other.sequence) = (Some("BB0000000000C0DE".to_owned()), Some(9));
+    other.volumes[0].bundles[0].path = "/media/op/CARGO/other-1".into();
+    crate::media::seen(&mut desk, vec![other]);
+    desk.keys("Right Enter");
+    let spec = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, spec) => match &**spec {
+            JobSpec::MediaEject(spec) => Some(spec.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let spec = spec.unwrap();
+    assert_eq!(spec.path.display().to_string(), "/media/op/CARGO/site-41");
+    assert_eq!(spec.only.as_deref(), Some(MARK));
 }
 
 #[test]

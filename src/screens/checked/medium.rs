@@ -1,11 +1,11 @@
 //! The medium of a bundle that was received: let go from here, as it is from where bundles are made.
 
 use super::super::bundle::scan;
+use super::super::letting::{HOW, which};
 use crate::actions::Act;
-use crate::dialogs::Confirm;
 use crate::domain::media::Blocked;
 use crate::engine::media::EjectSpec;
-use crate::engine::spec::{JobReport, JobSpec};
+use crate::engine::spec::JobReport;
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Ended, Query};
 use crate::tui::screen::Cx;
@@ -35,31 +35,19 @@ pub(super) fn why_not(model: &Model) -> Option<String> {
     }
 }
 
-/// Asks first: whatever else is on it goes, too.
-pub(super) fn ask(cx: &mut Cx<'_>) {
-    let Some(path) = &cx.model.gap.chosen else { return };
-    let medium = cx.model.lies_on(path).map_or_else(String::new, |(medium, _)| medium.short_name());
-    let mut words =
-        vec![format!("{medium}: pending writes are flushed, then it is unmounted and powered off.")];
-    if cx.model.gap.checked.as_ref().is_none_or(|checked| !checked.held()) {
+/// What is ejected: that medium and no other one; and what is to be known before. Whatever else is on it goes, too.
+pub(super) fn to_eject(model: &Model) -> Option<(EjectSpec, Vec<String>)> {
+    let path = model.gap.chosen.clone()?;
+    let only = model.lies_on(&path).map(|(_, mark)| mark);
+    let mut words = which(model, &path, only.as_deref(), None);
+    words.push(HOW.to_owned());
+    let held = model.gap.checked.as_ref().is_some_and(|checked| checked.held());
+    if !held {
         words.push("The bundle on it is not verified here.".to_owned());
     }
     words.push("What was imported stays; to verify or import again, put it in again.".to_owned());
-    cx.open(Confirm::new(Act::MediaEject, "Eject the medium?", words, "Eject"));
-}
-
-/// Lets it go: that medium, or none.
-pub(super) fn eject(cx: &mut Cx<'_>) {
-    let Some(path) = cx.model.gap.chosen.clone() else { return };
-    let held = cx.model.gap.checked.as_ref().is_some_and(|checked| checked.held());
-    let spec = EjectSpec {
-        verified: held.then(|| "its bundle was verified here".to_owned()),
-        only: cx.model.lies_on(&path).map(|(_, mark)| mark),
-        path,
-        detach: false,
-        dry_run: false,
-    };
-    cx.start(Act::MediaEject, JobSpec::MediaEject(spec));
+    let verified = held.then(|| "its bundle was verified here".to_owned());
+    Some((EjectSpec { path, verified, only, detach: false, dry_run: false }, words))
 }
 
 /// It was let go, or not.

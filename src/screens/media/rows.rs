@@ -188,7 +188,8 @@ fn files(kind: Option<&FileSystem>) -> String {
     kind.map_or("?", FileSystem::name).to_owned()
 }
 
-fn identity(medium: &Medium, volume: Option<&Volume>) -> String {
+/// What it says of itself, with its name on this volume.
+pub(in crate::screens) fn identity(medium: &Medium, volume: Option<&Volume>) -> String {
     let serial = medium.serial.as_ref().map_or_else(String::new, |serial| format!(", serial {serial}"));
     let label = volume.and_then(|volume| volume.label.as_ref());
     let label = label.map_or_else(String::new, |label| format!(" \"{label}\""));

@@ -10,6 +10,9 @@ use crate::domain::bundle::directory;
 use crate::domain::carrier::Carrier;
 use crate::domain::digest::Digest;
 use crate::domain::sheet::Sheet;
+use crate::engine::bundle::readback::Method;
+use crate::engine::media::EjectSpec;
+use crate::screens::letting::{HOW, which};
 use crate::tui::assembly::Made;
 use crate::tui::model::{JobState, Model};
 use crate::widgets::facts::teach;
@@ -119,8 +122,20 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
     teach(&lines, area, look, buffer);
 }
 
+/// What is ejected: the medium of that bundle and no other one; and what is to be known before.
+pub(super) fn to_eject(model: &Model) -> Option<(EjectSpec, Vec<String>)> {
+    let Held { path, only, .. } = held(model)?;
+    let made = model.assembly.made.as_ref();
+    // What may have come from memory is no proof of what the medium keeps.
+    let read = made.and_then(|made| made.packed.bundle.read_back);
+    let verified = read.filter(|read| read.method == Method::Direct).map(|read| read.to_string());
+    let mut words = which(model, &path, only.as_deref(), made.and_then(|made| made.carrier.as_ref()));
+    words.extend(before_eject(model));
+    Some((EjectSpec { path, verified, only, detach: false, dry_run: false }, words))
+}
+
 /// What ejecting does, and what is known before it.
-pub(super) fn before_eject(model: &Model) -> Vec<String> {
+fn before_eject(model: &Model) -> Vec<String> {
     let read = match &model.assembly.made {
         Some(made) => made.packed.bundle.read_back.map_or_else(
             || "It was NOT read back: nobody knows what the medium really stored.".to_owned(),
@@ -128,5 +143,5 @@ pub(super) fn before_eject(model: &Model) -> Vec<String> {
         ),
         None => "Its bundle was not read back in this run.".to_owned(),
     };
-    vec!["Pending writes are flushed, then the medium is unmounted and powered off.".to_owned(), read]
+    vec![HOW.to_owned(), read]
 }
