@@ -191,7 +191,17 @@ pub struct Medium {
     pub notes: Vec<&'static str>,
 }
 
+/// Whether a device is built in, and no file that is used as one.
+pub fn is_fixed(bus: Bus, removable: bool) -> bool {
+    !removable && bus != Bus::Loop
+}
+
 impl Medium {
+    /// Whether it is built in: nothing that is ever taken out.
+    pub fn is_fixed(&self) -> bool {
+        is_fixed(self.bus, self.removable)
+    }
+
     /// Why `needed` bytes cannot be carried on one of its volumes.
     pub fn blocked_for(&self, volume: &Volume, needed: u64) -> Option<Blocked> {
         self.blocked.clone().or_else(|| volume.blocked_for(needed))

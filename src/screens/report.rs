@@ -7,7 +7,9 @@ use std::path::Path as FsPath;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::there::{Held, bundle, empty, held, no_bundle, of_before, shown, to_eject, under_way, unreachable};
+use self::there::{
+    Held, bundle, empty, held, no_bundle, of_before, shown, stays, to_eject, under_way, unreachable,
+};
 use super::letting::Letting;
 use super::sheet::{SheetView, begin, headline, save};
 use super::signer::{AskKey, Choice};
@@ -140,10 +142,7 @@ impl Screen for Report {
             Act::ReportWrite => nothing,
             Act::Sign | Act::Diff | Act::MediaEject if bundle(model).is_none() => Some(no_bundle(model)),
             Act::Sign | Act::Diff => running.or_else(|| unreachable(model)),
-            Act::MediaEject => {
-                let stays = || model.assembly.made.as_ref()?.stays.map(str::to_owned);
-                stays().or(running).or_else(|| unreachable(model))
-            }
+            Act::MediaEject => stays(model).map(str::to_owned).or(running).or_else(|| unreachable(model)),
             Act::ReportNew => running,
             _ => None,
         }

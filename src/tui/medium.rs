@@ -17,7 +17,7 @@ use crate::engine::media;
 use crate::widgets::stepper::StepState;
 
 pub use gone::Ejected;
-pub use there::There;
+pub use there::{There, stays};
 
 /// What was chosen, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]

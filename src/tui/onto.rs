@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::app::App;
 use super::assembly::Due;
-use super::medium::Chosen;
+use super::medium::{Chosen, stays};
 use super::model::{Model, Place};
 use super::msg::{Effect, Level};
 use super::words;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
-use crate::domain::media::{Blocked, BundleWords};
+use crate::domain::media::BundleWords;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::jobs::onto::OntoError;
 use crate::engine::media;
@@ -39,7 +39,7 @@ impl App {
             self.todo.effects.extend(self.model.ask_key().map(Effect::Ask));
         }
         self.model.assembly.onto = Some(place.carrier());
-        self.model.assembly.stays = stays(place);
+        self.model.assembly.stays = stays(place.medium.as_ref());
         self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(due.job))));
         self.todo.place = Some(Place::Assemble);
     }
@@ -49,15 +49,6 @@ impl Model {
     /// Whether a pack waits only for a look at its destination.
     pub fn starts_soon(&self) -> bool {
         self.assembly.due.is_some()
-    }
-}
-
-/// Why what a directory lies on is nothing that is taken out.
-fn stays(place: &media::Place) -> Option<&'static str> {
-    match place.medium.as_ref().map(|medium| &medium.blocked) {
-        None => Some("the bundle is not on a medium: nothing to eject"),
-        Some(Some(Blocked::System { .. })) => Some("the bundle is on this host's own disk: nothing to eject"),
-        Some(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airlift::actions::Act;
 use airlift::domain::job::JobId;
+use airlift::domain::media::{Bus, Medium};
 use airlift::domain::progress::{Check, Event, Phase};
 use airlift::domain::trust::SerialDecision;
 use airlift::domain::view::JobView;
@@ -327,9 +328,11 @@ fn the_medium_of_a_received_bundle_is_ejected_from_its_report() {
 #[test]
 fn what_lies_on_no_medium_is_not_ejected_and_the_reason_is_said() {
     let mut desk = received();
+    let stick = || crate::media::stick(1, Some("/media/op/KINGSTON"));
     for (media, reason) in [
         (Vec::new(), "the bundle is not on a medium"),
         (vec![crate::media::system_disk()], "this host's own disk"),
+        (vec![Medium { removable: false, bus: Bus::Ata, ..stick() }], "a built-in disk"),
     ] {
         crate::media::seen(&mut desk, media);
         let screen = desk.keys("E").screen();

@@ -592,7 +592,12 @@ fn what_is_ejected_is_what_lay_there_when_that_was_asked() {
 
 #[test]
 fn what_is_no_medium_or_the_own_disk_is_not_let_go_and_the_reason_is_said() {
-    for (medium, reason) in [(None, "not on a medium"), (Some(system_disk()), "this host's own disk")] {
+    let built_in = Medium { blocked: None, ..system_disk() };
+    for (medium, reason) in [
+        (None, "not on a medium"),
+        (Some(system_disk()), "this host's own disk"),
+        (Some(built_in), "a built-in disk"),
+    ] {
         let mut desk = reported_on(packed(), medium);
         let screen = desk.keys("E").screen();
         assert!(screen.contains("not now: the bundle is") && screen.contains(reason), "{screen}");

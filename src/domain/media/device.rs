@@ -66,15 +66,23 @@ pub struct DeviceFacts {
     pub size: u64,
     /// Whether it refuses writes.
     pub read_only: bool,
+    /// Whether it is built in: what is mounted from it belongs to this host more often than what is brought.
+    pub fixed: bool,
     /// Where file systems on it, and on what is built upon it, are mounted; `swap` for swap space.
     pub uses: Vec<String>,
     /// Paths that are read from and lie on it.
     pub sources: Vec<String>,
 }
 
+impl DeviceFacts {
+    fn protects(&self, place: &str) -> bool {
+        is_system(place) || (self.fixed && is_own_data(place))
+    }
+}
+
 /// Why a device cannot be chosen; the weightiest reason.
 pub fn device_blocked(facts: &DeviceFacts) -> Option<Blocked> {
-    let mut holds: Vec<String> = facts.uses.iter().filter(|place| is_system(place)).cloned().collect();
+    let mut holds: Vec<String> = facts.uses.iter().filter(|place| facts.protects(place)).cloned().collect();
     holds.sort();
     holds.dedup();
     match () {
@@ -107,9 +115,18 @@ pub fn is_system(place: &str) -> bool {
     ];
     // Inside a container, files of the host's disk are mounted one by one.
     const BELOW: &[&str] = &["/boot", "/efi", "/usr", "/etc"];
-    let below =
-        |top: &&str| place.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    WHOLE.contains(&place) || BELOW.iter().any(below)
+    WHOLE.contains(&place) || BELOW.iter().any(|top| is_below(place, top))
+}
+
+/// Whether a disk that is built in holds data of services and users at a mount point.
+fn is_own_data(place: &str) -> bool {
+    // Where /mnt is on a host whose system is an image.
+    let by_hand = is_below(place, "/var/mnt");
+    !by_hand && ["/var", "/srv", "/opt", "/home"].iter().any(|top| is_below(place, top))
+}
+
+fn is_below(place: &str, top: &str) -> bool {
+    place.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What a maker leaves in who never gave the device a name, as counterfeits often have it.
@@ -139,7 +156,8 @@ mod tests {
     fn the_weightiest_reason_against_a_device_is_told() {
         let on = |uses: &[&str], sources: &[&str], size, read_only| {
             let own = |list: &[&str]| list.iter().map(|&place| place.to_owned()).collect();
-            device_blocked(&DeviceFacts { size, read_only, uses: own(uses), sources: own(sources) })
+            let (uses, sources) = (own(uses), own(sources));
+            device_blocked(&DeviceFacts { size, read_only, fixed: false, uses, sources })
                 .map(|blocked| blocked.to_string())
         };
         for (uses, sources, size, read_only, words) in [
@@ -151,6 +169,22 @@ mod tests {
             (&["/mnt"], &[], 1, true, Some("write-protected: is there a switch?")),
         ] {
             assert_eq!(on(uses, sources, size, read_only).as_deref(), words, "{uses:?} {sources:?}");
+        }
+    }
+
+    #[test]
+    fn what_services_and_users_keep_on_a_built_in_disk_is_protected_and_a_stick_there_is_not() {
+        let blocked = |place: &str, fixed| {
+            let uses = vec![place.to_owned()];
+            device_blocked(&DeviceFacts { size: 1, fixed, uses, ..DeviceFacts::default() })
+        };
+        for place in ["/srv", "/srv/out", "/var/lib/data", "/opt/x", "/home/op/big"] {
+            let holds = vec![place.to_owned()];
+            assert_eq!(blocked(place, true), Some(Blocked::System { holds }), "{place}");
+            assert_eq!(blocked(place, false), None, "{place}");
+        }
+        for place in ["/mnt/data", "/media/op/X", "/run/media/op/X", "/var/mnt/data", "/srvother", "/data"] {
+            assert_eq!(blocked(place, true), None, "{place}");
         }
     }
 

@@ -80,13 +80,11 @@ impl EjectReport {
 /// Syncs, unmounts and powers off.
 ///
 /// # Errors
-/// The system's disk or no medium at all, files in use, no way to unmount, a file error. A sync that failed is no
+/// The system's disk, a built-in one or no medium at all, files in use, no way to unmount, a file error. A sync that failed is no
 /// error but a truth that does not hold: what is there is unmounted nevertheless.
 pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     let medium = target(&spec.path, ctx).await?;
-    if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
-        return Err(MediaError::Stays { path: medium.device, why }.into());
-    }
+    leaves(&medium)?;
     if let Some(only) = &spec.only {
         is_only(&spec.path, &medium, only)?;
     }
@@ -113,6 +111,16 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
     let powered_off = power_off(&medium, spec.detach).await?;
     Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
+}
+
+/// Refuses what is never taken out: a power cut takes every file system on it along.
+fn leaves(medium: &Medium) -> Result<()> {
+    let path = medium.device.clone();
+    match medium.blocked.clone() {
+        Some(why @ Blocked::System { .. }) => Err(MediaError::Stays { path, why }.into()),
+        _ if medium.is_fixed() => Err(MediaError::Fixed { path, bus: medium.bus.name() }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a medium that carries nothing of that mark.
@@ -262,6 +270,28 @@ mod tests {
             let outcome = is_only(Path::new("/media/a/site-1"), now, &mark(asked));
             assert_eq!(outcome.is_ok(), same, "{now:?} for {asked:?}");
         }
+    }
+
+    #[test]
+    fn only_what_is_made_to_be_taken_out_is_let_go() {
+        let of = |bus, removable| Medium { bus, removable, ..medium() };
+        for (bus, removable, leaves_it) in [
+            (Bus::Usb, true, true),
+            (Bus::Mmc, true, true),
+            (Bus::Ata, true, true),
+            (Bus::Loop, false, true),
+            (Bus::Ata, false, false),
+            (Bus::Nvme, false, false),
+            (Bus::Virtio, false, false),
+            // Soldered in.
+            (Bus::Mmc, false, false),
+        ] {
+            assert_eq!(leaves(&of(bus, removable)).is_ok(), leaves_it, "{bus:?} {removable}");
+        }
+        let error = leaves(&of(Bus::Ata, false)).unwrap_err().message();
+        assert_eq!(error, "/dev/sdb stays where it is: a built-in disk (ata), nothing that is taken out");
+        let blocked = Some(Blocked::System { holds: vec!["/".to_owned()] });
+        assert!(leaves(&Medium { blocked, ..medium() }).is_err(), "a stick that this host runs from");
     }
 
     #[test]

@@ -31,6 +31,14 @@ pub enum MediaError {
         /// Why.
         why: Blocked,
     },
+    /// It is built in.
+    #[error("{} stays where it is: a built-in disk ({bus}), nothing that is taken out", path.display())]
+    Fixed {
+        /// The device.
+        path: PathBuf,
+        /// How it is attached.
+        bus: &'static str,
+    },
     /// Another medium lies there than was meant.
     #[error("{} is on {now} now, which carries nothing of {only}", path.display())]
     Another {
@@ -98,6 +106,7 @@ impl Explain for MediaError {
             Self::Another { .. }
             | Self::Blocked { .. }
             | Self::Stays { .. }
+            | Self::Fixed { .. }
             | Self::Busy { .. }
             | Self::NoUdisks { .. }
             | Self::Udisks { .. } => Kind::Medium,
@@ -106,7 +115,7 @@ impl Explain for MediaError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Stays { .. } => {
+            Self::Stays { .. } | Self::Fixed { .. } => {
                 "nothing to eject there; airlift media list shows what can be taken out".to_owned()
             }
             Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),

@@ -160,6 +160,7 @@ impl<'a> Survey<'a> {
         let facts = DeviceFacts {
             size: disk.node.size,
             read_only: disk.read_only,
+            fixed: disk.is_fixed(),
             uses: carried.iter().flat_map(|node| self.uses(node)).collect(),
             sources: self.sources_on(&carried),
         };

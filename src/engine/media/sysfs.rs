@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::domain::media::{Bus, device_text};
+use crate::domain::media::{Bus, device_text, is_fixed};
 
 /// Sectors of sysfs have 512 bytes, whatever the device has.
 const SECTOR: u64 = 512;
@@ -24,6 +24,13 @@ pub(super) struct Disk {
     /// Behind a loop device.
     pub(super) file: Option<PathBuf>,
     pub(super) partitions: Vec<Node>,
+}
+
+impl Disk {
+    /// As [`Medium::is_fixed`](crate::domain::media::Medium::is_fixed).
+    pub(super) fn is_fixed(&self) -> bool {
+        is_fixed(self.bus, self.removable)
+    }
 }
 
 /// A device or a partition of one.

@@ -3,9 +3,9 @@
 use super::super::bundle::scan;
 use super::super::letting::{HOW, which};
 use crate::actions::Act;
-use crate::domain::media::Blocked;
 use crate::engine::media::EjectSpec;
 use crate::engine::spec::JobReport;
+use crate::tui::medium::stays;
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Ended, Query};
 use crate::tui::screen::Cx;
@@ -13,8 +13,8 @@ use crate::tui::words;
 
 /// Whether there is one that can be let go.
 pub(super) fn is_there(model: &Model) -> bool {
-    let medium = model.gap.chosen.as_ref().and_then(|path| model.lies_on(path));
-    medium.is_some_and(|(medium, _)| !matches!(medium.blocked, Some(Blocked::System { .. })))
+    let lies_on = |path| stays(model.lies_on(path).map(|(medium, _)| medium));
+    model.gap.chosen.as_ref().is_some_and(|path| lies_on(path).is_none())
 }
 
 /// Why it cannot be let go.
@@ -25,14 +25,8 @@ pub(super) fn why_not(model: &Model) -> Option<String> {
     if model.gap.is_gone() {
         return Some("its medium is not there any more".to_owned());
     }
-    let there = model.lies_on(path);
-    match there.map(|(medium, _)| &medium.blocked) {
-        None => Some("the bundle is not on a medium: nothing to eject".to_owned()),
-        Some(Some(Blocked::System { .. })) => {
-            Some("the bundle is on this host's own disk: nothing to eject".to_owned())
-        }
-        Some(_) => model.why_busy(),
-    }
+    let stays = stays(model.lies_on(path).map(|(medium, _)| medium));
+    stays.map(str::to_owned).or_else(|| model.why_busy())
 }
 
 /// What is ejected: that medium and no other one; and what is to be known before. Whatever else is on it goes, too.

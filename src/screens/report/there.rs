@@ -122,6 +122,14 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
     teach(&lines, area, look, buffer);
 }
 
+/// Why what it lies on cannot be taken out.
+pub(super) fn stays(model: &Model) -> Option<&'static str> {
+    match &model.assembly.made {
+        Some(made) => made.stays,
+        None => model.bundle_there()?.stays,
+    }
+}
+
 /// What is ejected: the medium of that bundle and no other one; and what is to be known before.
 pub(super) fn to_eject(model: &Model) -> Option<(EjectSpec, Vec<String>)> {
     let Held { path, only, .. } = held(model)?;

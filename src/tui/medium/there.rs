@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::carrier::Carrier;
 use crate::domain::digest::Digest;
-use crate::domain::media::{FoundBundle, Medium, Volume};
+use crate::domain::media::{Blocked, FoundBundle, Medium, Volume};
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{JobState, Model};
 
@@ -17,8 +17,22 @@ pub struct There {
     pub medium: String,
     /// What tells the medium from another one in its place.
     pub only: String,
+    /// Why that cannot be taken out.
+    pub stays: Option<&'static str>,
     /// The digest of its document; nothing where that cannot be read.
     pub document: Option<Digest>,
+}
+
+/// Why what a bundle lies on is nothing that is taken out.
+pub fn stays(medium: Option<&Medium>) -> Option<&'static str> {
+    match medium {
+        None => Some("the bundle is not on a medium: nothing to eject"),
+        Some(Medium { blocked: Some(Blocked::System { .. }), .. }) => {
+            Some("the bundle is on this host's own disk: nothing to eject")
+        }
+        Some(medium) if medium.is_fixed() => Some("the bundle is on a built-in disk: nothing to eject"),
+        Some(_) => None,
+    }
 }
 
 impl Model {
@@ -65,5 +79,11 @@ fn there(medium: &Medium, volume: &Volume) -> Option<There> {
     let bundle = volume.bundles.iter().max_by_key(made)?;
     let only = Carrier::of(point, volume.device.clone(), Some(medium)).mark();
     let document = bundle.words.as_ref().map(|words| words.document.clone());
-    Some(There { path: bundle.path.clone(), medium: medium.short_name(), only, document })
+    Some(There {
+        path: bundle.path.clone(),
+        medium: medium.short_name(),
+        only,
+        stays: stays(Some(medium)),
+        document,
+    })
 }
