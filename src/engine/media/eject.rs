@@ -9,7 +9,7 @@ use super::error::MediaError;
 use super::find::{ListSpec, list, place_of};
 use super::flush::flush;
 use super::mount::{is_root, release};
-use super::udisks::Udisks;
+use super::udisks::{Done, Reason, Udisks};
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, Medium};
 use crate::engine::blocking::blocking;
@@ -180,14 +180,21 @@ fn sync_one(point: &Path) -> std::result::Result<(), FileError> {
     rustix::fs::syncfs(&top).map_err(|errno| failed(errno.into()))
 }
 
+/// What is true of a drive's power after udisks2 was asked.
+fn off(outcome: std::result::Result<Done, Reason>) -> Truth {
+    let (holds, words) = match outcome {
+        Ok(Done::PoweredOff) => (true, "by udisks2".to_owned()),
+        Ok(Done::Ejected) => (false, "ejected by udisks2; its drive cannot be powered off".to_owned()),
+        Ok(Done::Neither) => (false, "unmounted; this drive cannot be powered off".to_owned()),
+        Err(reason) => (false, format!("unmounted; udisks2: {reason}")),
+    };
+    Truth { holds, words }
+}
+
 async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
     let stays = |words: String| Truth { holds: false, words };
     if let Some(udisks) = Udisks::connect().await {
-        return Ok(match udisks.power_off(&medium.device).await {
-            Ok(true) => Truth { holds: true, words: "by udisks2".to_owned() },
-            Ok(false) => stays("unmounted; this drive cannot be powered off".to_owned()),
-            Err(reason) => stays(format!("unmounted; udisks2: {reason}")),
-        });
+        return Ok(off(udisks.power_off(&medium.device).await));
     }
     if !detach {
         return Ok(stays("unmounted, not powered off: udisks2 does not run here".to_owned()));
@@ -203,7 +210,7 @@ async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
             .and_then(|mut file| std::io::Write::write_all(&mut file, b"1")))
     });
     Ok(match wrote.await? {
-        Ok(()) => Truth { holds: true, words: "detached by the kernel".to_owned() },
+        Ok(()) => stays("detached by the kernel, which cuts no power".to_owned()),
         Err(error) => stays(format!("unmounted; the kernel cannot detach it: {error}")),
     })
 }
@@ -292,6 +299,19 @@ mod tests {
         assert_eq!(error, "/dev/sdb stays where it is: a built-in disk (ata), nothing that is taken out");
         let blocked = Some(Blocked::System { holds: vec!["/".to_owned()] });
         assert!(leaves(&Medium { blocked, ..medium() }).is_err(), "a stick that this host runs from");
+    }
+
+    #[test]
+    fn what_is_only_ejected_has_power_still() {
+        let failed = Err("Device or resource busy".to_owned());
+        for (outcome, holds, words) in [
+            (Ok(Done::PoweredOff), true, "by udisks2"),
+            (Ok(Done::Ejected), false, "ejected by udisks2; its drive cannot be powered off"),
+            (Ok(Done::Neither), false, "unmounted; this drive cannot be powered off"),
+            (failed, false, "unmounted; udisks2: Device or resource busy"),
+        ] {
+            assert_eq!(off(outcome), Truth { holds, words: words.to_owned() });
+        }
     }
 
     #[test]

@@ -18,6 +18,36 @@ const WORK: Duration = Duration::from_secs(600);
 /// A connection to a udisks2 that is there.
 pub(super) struct Udisks(Connection);
 
+/// What was done to a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It has no power any more.
+    PoweredOff,
+    /// It let its medium go, and has power.
+    Ejected,
+    /// It can do neither.
+    Neither,
+}
+
+impl Done {
+    /// What a drive is asked for: no power, where it can do without; else to let its medium go.
+    const fn of(can_power_off: bool, ejectable: bool) -> Self {
+        match (can_power_off, ejectable) {
+            (true, _) => Self::PoweredOff,
+            (false, true) => Self::Ejected,
+            (false, false) => Self::Neither,
+        }
+    }
+
+    const fn method(self) -> Option<&'static str> {
+        match self {
+            Self::PoweredOff => Some("PowerOff"),
+            Self::Ejected => Some("Eject"),
+            Self::Neither => None,
+        }
+    }
+}
+
 /// Why a call failed, in words.
 pub(super) type Reason = String;
 
@@ -48,18 +78,19 @@ impl Udisks {
         self.call(&object(device)?, FILE_SYSTEM, "Unmount", &(options(),)).await.map(drop)
     }
 
-    /// Cuts the power of the drive that a device is of, or ejects its medium; false where the drive can do neither.
-    pub(super) async fn power_off(&self, device: &Path) -> Result<bool, Reason> {
+    /// Cuts the power of the drive that a device is of, or ejects its medium.
+    pub(super) async fn power_off(&self, device: &Path) -> Result<Done, Reason> {
         let drive: OwnedObjectPath = self.property(&object(device)?, BLOCK, "Drive").await?;
         if drive.as_str() == "/" {
-            return Ok(false);
+            return Ok(Done::Neither);
         }
-        for (able, method) in [("CanPowerOff", "PowerOff"), ("Ejectable", "Eject")] {
-            if self.property::<bool>(drive.as_str(), DRIVE, able).await? {
-                return self.call(drive.as_str(), DRIVE, method, &(options(),)).await.map(|_| true);
-            }
+        let can_power_off = self.property(drive.as_str(), DRIVE, "CanPowerOff").await?;
+        let ejectable = self.property(drive.as_str(), DRIVE, "Ejectable").await?;
+        let done = Done::of(can_power_off, ejectable);
+        if let Some(method) = done.method() {
+            self.call(drive.as_str(), DRIVE, method, &(options(),)).await?;
         }
-        Ok(false)
+        Ok(done)
     }
 
     async fn property<T>(&self, object: &str, interface: &str, name: &str) -> Result<T, Reason>
@@ -115,6 +146,20 @@ fn object(device: &Path) -> Result<String, Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drive_is_said_to_be_off_only_where_its_power_was_cut() {
+        for (can_power_off, ejectable, method, done) in [
+            (true, true, Some("PowerOff"), Done::PoweredOff),
+            (true, false, Some("PowerOff"), Done::PoweredOff),
+            // As a card reader.
+            (false, true, Some("Eject"), Done::Ejected),
+            (false, false, None, Done::Neither),
+        ] {
+            let found = Done::of(can_power_off, ejectable);
+            assert_eq!((found, found.method()), (done, method));
+        }
+    }
 
     #[test]
     fn a_device_has_its_object() {
