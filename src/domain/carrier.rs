@@ -50,6 +50,12 @@ impl Carrier {
         }
     }
 
+    /// What tells a volume of a medium from another one in its place, wherever it is mounted; as [`Self::mark`].
+    pub fn mark_of(medium: &Medium, volume: &Volume) -> String {
+        let point = volume.mount_point().unwrap_or(&volume.device);
+        Self::of(point.to_owned(), volume.device.clone(), Some(medium)).mark()
+    }
+
     /// What tells it from another one, in one word for a command line: the file system's number; without one, the
     /// device; without that, the place.
     pub fn mark(&self) -> String {

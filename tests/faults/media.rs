@@ -220,6 +220,22 @@ fn an_ejected_medium_is_unmounted_and_each_truth_is_told_for_itself() {
 }
 
 #[test]
+fn only_the_file_system_that_is_meant_is_unmounted_from_a_device() {
+    let root = TempRoot::new();
+    let Some(mount) = medium(&root, 64) else { return };
+    let mut command = root.command();
+    command.args(["media", "list", "--json"]);
+    let (_, volume) = on_medium(&Ran::of(command).code(0).report(), mount.path());
+    let device = Path::new(volume["device"].as_str().unwrap());
+    let unmount = |mark: &str| media(&root, &["mount", "--unmount", "--only", mark], device);
+    let refused = unmount("uuid=1234-ABCD").code(13);
+    assert!(refused.said().contains("carries nothing of uuid=1234-ABCD"), "{}", refused.said());
+    assert!(is_mounted(mount.path()), "another one stays");
+    unmount(&format!("uuid={}", volume["uuid"].as_str().unwrap())).code(0);
+    assert!(!is_mounted(mount.path()));
+}
+
+#[test]
 fn the_disk_of_the_system_is_never_ejected() {
     let root = TempRoot::new();
     let listed = media(&root, &["list"], Path::new("/")).code(0).report();

@@ -286,7 +286,10 @@ fn media() -> Vec<JobSpec> {
             dry_run: flag,
         })
     };
-    let mount = |unmount| JobSpec::MediaMount(MountSpec { device: "/dev/sdb1".into(), unmount });
+    let mount = |unmount: bool| {
+        let only = unmount.then(|| "-uuid=1234-ABCD".to_owned());
+        JobSpec::MediaMount(MountSpec { device: "/dev/sdb1".into(), unmount, only })
+    };
     let mounts = [mount(false), mount(true)];
     let rest =
         [check("/media/stick", false), check("-x", true), eject(None, false), eject(Some("-cold"), true)];

@@ -311,6 +311,22 @@ fn an_unmounted_medium_is_mounted_and_what_cannot_be_done_names_the_command() {
     desk.keys("m Right Enter");
     let JobSpec::MediaMount(spec) = job(&mut desk) else { panic!() };
     assert!(spec.unmount);
+    assert_eq!(spec.only.as_deref(), Some("device=AA00000000007F2A:31000000000"), "that one, or none");
+}
+
+#[test]
+fn a_stick_that_was_put_in_the_place_of_the_one_that_was_asked_about_stays_mounted() {
+    let there = |insertion| stick(insertion, Some("/media/op/CARGO"));
+    for now in [vec![there(8)], vec![]] {
+        let mut desk = desk(vec![there(7)]);
+        assert!(desk.keys("m").screen().contains("Unmount this medium?"), "{}", desk.screen());
+        seen(&mut desk, now);
+        desk.effects.clear();
+        desk.keys("Right Enter");
+        assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))), "{:?}", desk.effects);
+        let screen = desk.screen();
+        assert!(screen.contains("is gone from /dev/sdb1; nothing was unmounted"), "{screen}");
+    }
 }
 
 #[test]

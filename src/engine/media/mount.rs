@@ -9,6 +9,7 @@ use super::error::MediaError;
 use super::find::{ListSpec, list};
 use super::udisks::Udisks;
 use super::{busy, mounts};
+use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, Volume};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -22,6 +23,8 @@ pub struct MountSpec {
     pub device: PathBuf,
     /// Whether to unmount it from every place where it is mounted.
     pub unmount: bool,
+    /// The mark of what it must be, [`Carrier::mark`]: anything else is left as it is. Nothing takes what is there.
+    pub only: Option<String>,
 }
 
 /// What was done.
@@ -40,7 +43,7 @@ pub struct MountReport {
 /// No such medium, the system's disk; no udisks2, with the command that does it by hand; udisks2's own; when
 /// unmounting: files in use, by whom.
 pub async fn mount(spec: MountSpec, ctx: &JobCtx) -> Result<MountReport> {
-    let Volume { device, mut mount_points, .. } = volume(&spec.device, ctx).await?;
+    let Volume { device, mut mount_points, .. } = volume(&spec, ctx).await?;
     if spec.unmount {
         while let Some(point) = mount_points.pop() {
             release(&device, &point).await?;
@@ -61,20 +64,20 @@ pub async fn mount(spec: MountSpec, ctx: &JobCtx) -> Result<MountReport> {
     Ok(MountReport { device, mount_point: Some(place.into()) })
 }
 
-async fn volume(device: &Path, ctx: &JobCtx) -> Result<Volume> {
-    let missing = || MediaError::NoMedium { path: device.to_owned() };
-    let named = device.to_owned();
+async fn volume(spec: &MountSpec, ctx: &JobCtx) -> Result<Volume> {
+    let missing = || MediaError::NoMedium { path: spec.device.clone() };
+    let named = spec.device.clone();
     let full = blocking(move || Ok(named.canonicalize().ok())).await?.ok_or_else(missing)?;
     let media = list(ListSpec::default(), ctx).await?.media;
-    for medium in media {
-        if let Some(volume) = medium.volumes.into_iter().find(|volume| volume.device == full) {
-            return match medium.blocked {
-                Some(why @ Blocked::System { .. }) => Err(MediaError::Blocked { path: full, why }.into()),
-                _ => Ok(volume),
-            };
-        }
+    let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
+    let (medium, volume) = volumes.find(|(_, volume)| volume.device == full).ok_or_else(missing)?;
+    if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
+        return Err(MediaError::Blocked { path: full, why }.into());
     }
-    Err(missing().into())
+    if let Some(only) = spec.only.clone().filter(|only| *only != Carrier::mark_of(medium, volume)) {
+        return Err(MediaError::Another { path: full, only, now: medium.short_name() }.into());
+    }
+    Ok(volume.clone())
 }
 
 /// Unmounts a volume from one place. udisks2 comes first, as it removes the directories that it made.

@@ -48,6 +48,7 @@ impl JobSpec {
             }
             Self::MediaMount(spec) => {
                 words.flag("--unmount", spec.unmount);
+                spec.only.iter().for_each(|mark| words.value("--only", mark));
                 words.name(&spec.device);
             }
             Self::MediaEject(spec) => words.eject(spec),

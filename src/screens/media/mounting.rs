@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::Media;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
-use crate::domain::media::Blocked;
+use crate::domain::carrier::Carrier;
+use crate::domain::media::{Blocked, Medium};
 use crate::engine::media::MountSpec;
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
@@ -15,8 +16,8 @@ use crate::tui::screen::Cx;
 /// What is asked about, and what was refused.
 #[derive(Debug, Default)]
 pub(super) struct Mounting {
-    /// What is unmounted after a yes.
-    asked: Option<MountSpec>,
+    /// What is unmounted after a yes, and on which medium.
+    asked: Option<(MountSpec, Medium)>,
     /// A device that could not be mounted here, with what was said to help.
     refused: Option<(PathBuf, String)>,
 }
@@ -24,27 +25,34 @@ pub(super) struct Mounting {
 impl Mounting {
     /// It failed: the same key is no help any more.
     pub(super) fn failed(&mut self, spec: &JobSpec, failure: &Failure) {
-        if let (JobSpec::MediaMount(MountSpec { device, unmount: false }), Some(hint)) =
+        if let (JobSpec::MediaMount(MountSpec { device, unmount: false, .. }), Some(hint)) =
             (spec, failure.hints.first())
         {
             self.refused = Some((device.clone(), hint.clone()));
         }
     }
 
-    /// Unmounts what was asked about, wherever the cursor is by now.
+    /// Unmounts what was asked about, wherever the cursor is by now; nothing that was put in its place.
     pub(super) fn unmount(&mut self, cx: &mut Cx<'_>) {
-        if let Some(spec) = self.asked.take() {
-            cx.start(Act::MediaMount, JobSpec::MediaMount(spec));
+        let Some((spec, asked)) = self.asked.take() else { return };
+        if cx.model.media.iter().flat_map(|media| &media.media).any(|medium| medium.is_still(&asked)) {
+            return cx.start(Act::MediaMount, JobSpec::MediaMount(spec));
         }
+        cx.say(format!(
+            "{} is gone from {}; nothing was unmounted",
+            asked.short_name(),
+            spec.device.display()
+        ));
     }
 }
 
 impl Media {
     pub(super) fn mount(&self, model: &Model) -> Option<MountSpec> {
-        let (_, volume) = self.medium(model)?;
+        let (medium, volume) = self.medium(model)?;
         let volume = volume?;
         let unmount = !volume.mount_points.is_empty();
-        Some(MountSpec { device: volume.device.clone(), unmount })
+        let only = unmount.then(|| Carrier::mark_of(medium, volume));
+        Some(MountSpec { device: volume.device.clone(), unmount, only })
     }
 
     /// Mounts at once, as that changes nothing; asks before what is there goes away.
@@ -63,7 +71,7 @@ impl Media {
                  To take the medium out, {eject} on Report ejects it."
             ),
         ];
-        self.mounting.asked = Some(spec);
+        self.mounting.asked = Some((spec, medium.clone()));
         cx.open(Confirm::new(Act::MediaMount, "Unmount this medium?", words, "Unmount"));
     }
 

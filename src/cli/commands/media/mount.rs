@@ -14,11 +14,15 @@ pub(super) struct Mount {
     /// Unmount it from every place where it is mounted
     #[arg(long)]
     unmount: bool,
+    /// Only this file system or device: uuid=1234-ABCD, or device=SERIAL:BYTES
+    #[arg(long, value_name = "MARK")]
+    only: Option<String>,
 }
 
 impl Mount {
     pub(super) fn spec(self) -> JobSpec {
-        JobSpec::MediaMount(MountSpec { device: self.device, unmount: self.unmount })
+        let Self { device, unmount, only } = self;
+        JobSpec::MediaMount(MountSpec { device, unmount, only })
     }
 }
 
