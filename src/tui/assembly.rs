@@ -283,8 +283,10 @@ impl Model {
         (same && chosen.path.starts_with(&tested.path)).then_some(tested)
     }
 
-    /// Another bundle is begun with: key and measured rate stay, everything else is as at first.
+    /// Another bundle is begun with: key and measured rate stay, everything else is as at first. Its medium is chosen
+    /// anew, as its destination is.
     pub fn begin_anew(&mut self) {
+        self.chosen = None;
         let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
         self.assembly = Assembly { key, rate, tested, ..Assembly::default() };
         for (place, _) in super::place::CONNECTED.iter().skip(2) {

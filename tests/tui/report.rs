@@ -19,6 +19,7 @@ use airlift::engine::sign::countersign::CountersignReport;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, SignerSpec};
 use airlift::failure::Failure;
+use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
@@ -654,6 +655,16 @@ fn another_bundle_is_begun_with_the_same_list_or_an_empty_one() {
     assert_eq!((desk.app.model.place, desk.app.model.picked.images.len()), (Place::Images, 3));
     assert!(desk.app.model.assembly.made.is_none() && desk.app.model.assembly.to.is_none());
     assert_eq!(desk.app.model.state(Place::Report), StepState::Todo);
+    // One that is put in again is offered like any other: nothing says that it is chosen while nothing goes there.
+    let mut desk = reported(packed());
+    let medium = stick(1, Some("/media/op/KINGSTON"));
+    desk.app.model.choose(Chosen::volume(&medium, &medium.volumes[0]).unwrap());
+    crate::media::seen(&mut desk, vec![]);
+    desk.keys("n Right Enter");
+    crate::media::seen(&mut desk, vec![stick(1, Some("/media/op/KINGSTON"))]);
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Todo);
+    let screen = desk.keys("3").wait(10).screen();
+    assert!(screen.contains("no medium chosen yet"), "{screen}");
     let mut desk = reported(packed());
     desk.keys("n Right Right Enter");
     assert!(desk.app.model.picked.images.is_empty());
