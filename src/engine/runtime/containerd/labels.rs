@@ -1,5 +1,7 @@
 //! Labels of blobs: which of them are lists, which keep others from being collected, and how ours are added to those that are there.
 
+use std::collections::BTreeSet;
+
 use super::Labels;
 
 /// What the label of a blob's origin begins with; the registry follows.
@@ -17,10 +19,9 @@ pub fn merge(labels: &mut Labels, more: &Labels) {
             // What others hold by it must not become garbage.
         } else if !key.starts_with(SOURCE) {
             there.clone_from(value);
-        } else if !there.split(',').any(|repository| repository == value) {
-            let mut all: Vec<&str> = there.split(',').chain([value.as_str()]).collect();
-            all.sort_unstable();
-            let all = all.join(",");
+        } else {
+            let all: BTreeSet<&str> = there.split(',').chain(value.split(',')).collect();
+            let all = all.into_iter().collect::<Vec<_>>().join(",");
             // A label that containerd refuses as too long would keep the blob away.
             if key.len() + all.len() <= LONGEST {
                 *there = all;
@@ -41,9 +42,14 @@ mod tests {
                 ("x".to_owned(), other.to_owned()),
             ])
         };
-        for (there, more, merged) in
-            [("b/c", "a/b", "a/b,b/c"), ("a/b,b/c", "b/c", "a/b,b/c"), ("a/b", "a/b", "a/b")]
-        {
+        for (there, more, merged) in [
+            ("b/c", "a/b", "a/b,b/c"),
+            ("a/b,b/c", "b/c", "a/b,b/c"),
+            ("a/b", "a/b", "a/b"),
+            ("a/b,b/c", "a/b,b/c", "a/b,b/c"),
+            ("a/b,b/c", "c/d,a/b", "a/b,b/c,c/d"),
+            ("b/c,b/c", "b/c", "b/c"),
+        ] {
             let mut all = labels(there, "1");
             merge(&mut all, &labels(more, "2"));
             assert_eq!(all, labels(merged, "2"));
