@@ -174,7 +174,7 @@ pub(super) fn unheeded(cri: &Cri) -> Option<String> {
     (!pins(cri.version())).then(|| {
         format!(
             "{} does not tell the kubelet that images are pinned: it may remove them when the disk fills up; keep enough \
-             room, or use containerd 1.7.3 or newer",
+             room, or use containerd 1.7.10 or newer",
             said(cri)
         )
     })
@@ -188,18 +188,36 @@ async fn sandbox_name(cri: &Cri) -> Result<Option<(String, bool)>> {
     Ok(default_sandbox(name, version).map(|name| (name.to_owned(), false)))
 }
 
-/// Whether a runtime heeds the label that pins images; of containerd, all that are newer than the 1 line.
+/// Whether a runtime heeds the label that pins images. containerd 1.6.22 and 1.7.3 pin what their CRI pulls as the sandbox
+/// image; the label that another client gives is heeded from 1.6.25 and 1.7.10 on (their release notes: "fix using the
+/// pinned label to pin image").
 fn pins(version: &Version) -> bool {
-    version.name != "containerd" || numbers(&version.version).is_none_or(|(major, _)| major > 1)
+    version.name != "containerd"
+        || match numbers(&version.version) {
+            Some((1, 6)) => patch(&version.version) >= Some(25),
+            Some((1, 7)) => patch(&version.version) >= Some(10),
+            Some((major, minor)) => (major, minor) > (1, 7),
+            None => true,
+        }
 }
 
-/// The first two numbers of a version.
-fn numbers(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version.trim_start_matches('v').split('.').map(|part| {
+/// The numbers of a version, each where it is one.
+fn parts(version: &str) -> impl Iterator<Item = Option<u32>> {
+    version.trim_start_matches('v').split('.').map(|part| {
         let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         part[..digits].parse::<u32>().ok()
-    });
+    })
+}
+
+/// The first two of them.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = parts(version);
     Some((numbers.next()??, numbers.next()??))
+}
+
+/// The third.
+fn patch(version: &str) -> Option<u32> {
+    parts(version).nth(2)?
 }
 
 /// What a version of a runtime uses where nothing is set, for those that do not show what they are set to.
@@ -361,10 +379,24 @@ mod tests {
     #[test]
     fn r19_only_runtimes_that_know_pins_are_held_to_them() {
         let unpinned = CriImage { pinned: false, ..right() };
-        assert_eq!(compared(("quay.io/a/b:1", false), &wanted(), Some(unpinned)).problem, None);
-        for (name, version, heeds) in
-            [("containerd", "1.6.20~ds1", false), ("containerd", "v2.1.4", true), ("cri-o", "1.34.0", true)]
-        {
+        assert_eq!(compared(("quay.io/a/b:1", false), &wanted(), Some(unpinned.clone())).problem, None);
+        let lost = |version: &str| {
+            let version = Version { name: "containerd".to_owned(), version: version.to_owned() };
+            compared(("quay.io/a/b:1", pins(&version)), &wanted(), Some(unpinned.clone())).problem.is_some()
+        };
+        assert!(lost("v1.7.10") && !lost("1.6.20~ds1"), "a pin that is lost is told where pins are known");
+        for (name, version, heeds) in [
+            ("containerd", "1.6.20~ds1", false),
+            ("containerd", "1.6.24", false),
+            ("containerd", "1.6.25", true),
+            ("containerd", "v1.7.9", false),
+            ("containerd", "v1.7.10", true),
+            ("containerd", "v1.7.27-k3s1", true),
+            ("containerd", "1.7", false),
+            ("containerd", "1.5.18", false),
+            ("containerd", "v2.1.4", true),
+            ("cri-o", "1.34.0", true),
+        ] {
             let version = Version { name: name.to_owned(), version: version.to_owned() };
             assert_eq!(pins(&version), heeds, "{version:?}");
         }
