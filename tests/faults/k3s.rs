@@ -127,3 +127,33 @@ fn a_directory_that_runs_full_on_the_way_is_said_and_swept() {
         assert_eq!(seen(&dir).0, Vec::<String>::new(), "{call}");
     }
 }
+
+#[test]
+fn an_archive_that_does_not_read_back_as_it_was_written_never_takes_the_place_of_a_good_one() {
+    let (Some(strace), Some(world)) = (strace(), World::start()) else { return };
+    world.push(|layout, host| {
+        for (seed, name) in [(1, "app"), (2, "other")] {
+            let spec = ImageSpec::new(vec![LayerSpec::noise(seed, 400_000)]);
+            layout.image(&format!("{host}/team/{name}:1"), &spec).unwrap();
+        }
+    });
+    let bundle = world.packed(&["HOST/team/app:1", "HOST/team/other:1"]);
+    let dir = world.root.join("images");
+    fs::create_dir(&dir).unwrap();
+    let mut first = import(&world, &bundle, &dir);
+    first.args(["--only", &world.reference("team/app:1")]);
+    Ran::of(first).code(0);
+    let good = fs::read(dir.join(ARCHIVE)).unwrap();
+    let temp = dir.canonicalize().unwrap().join(format!("{ARCHIVE}.airlift-tmp"));
+    let log = world.root.join("log");
+    // The kernel says that it took these bytes, and they are nowhere.
+    let lost = tampered(&strace, ("write", &temp), "retval=512:when=2", &log, &import(&world, &bundle, &dir));
+    let said = Ran::of(lost).code(13).said();
+    for words in ["does not hold what was written for it", "reads back as", "what was there before stands"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(fs::read(dir.join(ARCHIVE)).unwrap() == good, "the one that was there stands");
+    assert_eq!(seen(&dir).0, [ARCHIVE]);
+    Ran::of(import(&world, &bundle, &dir)).code(0);
+    assert!(fs::read(dir.join(ARCHIVE)).unwrap().len() > good.len());
+}

@@ -145,11 +145,16 @@ pub(super) fn commit(job: &Job, path: &Path, members: &[Member]) -> Result<u64> 
         // Another run made it since this one looked; nobody asked for it to be replaced.
         return Err(ImportError::Locked { path: path.to_owned() }.into());
     }
-    overwrite(job, path, members)
+    overwrite(job, path, members, |_| Ok(()))
 }
 
-/// The same in place of whatever has the name.
-pub(super) fn overwrite(job: &Job, path: &Path, members: &[Member]) -> Result<u64> {
+/// The same in place of whatever has the name, once `look` finds the file right that is about to get it.
+pub(super) fn overwrite(
+    job: &Job,
+    path: &Path,
+    members: &[Member],
+    look: impl FnOnce(&Path) -> Result<()>,
+) -> Result<u64> {
     let parent = directory::above(path);
     let temp = directory::suffixed(path, TEMP);
     job.ctx.files.remove(&temp)?;
@@ -157,7 +162,7 @@ pub(super) fn overwrite(job: &Job, path: &Path, members: &[Member]) -> Result<u6
     if let Some(free) = job.ctx.files.space(parent)?.free.filter(|free| *free < needed) {
         return Err(ImportError::Space { path: path.to_owned(), needed, free }.into());
     }
-    if let Err(error) = write(job, &temp, members) {
+    if let Err(error) = write(job, &temp, members).and_then(|()| look(&temp)) {
         // What failed is the news; the next run removes a temp file that stays.
         let _ = job.ctx.files.remove(&temp);
         return Err(error);

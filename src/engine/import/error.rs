@@ -170,6 +170,18 @@ pub enum ImportError {
         /// What helps, most useful first.
         hints: Vec<String>,
     },
+    /// A file that does not give back what was written.
+    #[error("{} does not hold what was written for it: {member} reads back as {actual}, expected {expected}", path.display())]
+    Unkept {
+        /// The file, which has not got its name.
+        path: PathBuf,
+        /// What in it.
+        member: String,
+        /// What was written.
+        expected: Digest,
+        /// What is there.
+        actual: String,
+    },
     /// An images directory of k3s where no k3s is.
     #[error("there is no k3s or RKE2 for {}: neither the directory is there nor {}", path.display(), data.display())]
     NoK3s {
@@ -228,6 +240,7 @@ impl Explain for ImportError {
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
             Self::Document { .. } => Kind::Integrity,
+            Self::Unkept { .. } => Kind::Medium,
             Self::Partly { kind, .. } | Self::Unnoted { kind, .. } => *kind,
         }
     }
@@ -256,6 +269,10 @@ impl Explain for ImportError {
             Self::Altered { .. } => {
                 "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \
                  use a target that keeps manifests as they are"
+            }
+            Self::Unkept { .. } => {
+                "what was there before stands, the bundle is whole: the disk below that directory loses or alters what is \
+                 written (the kernel's log may say more), so replace it, or import into another place"
             }
             Self::NoCri { .. } => {
                 "take \"cri\" out of disabled_plugins in its configuration and restart it, or name another namespace: \

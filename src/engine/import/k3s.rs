@@ -334,17 +334,11 @@ fn untouched(job: &Job, file: &Path, plan: &[Planned], members: &[Member]) -> Re
     Ok(Untouched::Whole(bytes))
 }
 
-/// Writes the archive and reads it back.
+/// Writes the archive and reads it back, before it takes the place of one that is there.
 fn commit(job: &Job, file: &Path, members: &[Member]) -> Result<u64> {
-    let written = archive::overwrite(job, file, members)?;
-    match archive::damage(job, file, members)? {
-        None => Ok(written),
-        Some(damage) => Err(ImportError::Altered {
-            target: file.display().to_string(),
-            name: damage.member,
-            expected: damage.expected,
-            actual: damage.actual,
-        }
-        .into()),
-    }
+    archive::overwrite(job, file, members, |temp| {
+        let Some(damage) = archive::damage(job, temp, members)? else { return Ok(()) };
+        let (path, member) = (file.to_owned(), damage.member);
+        Err(ImportError::Unkept { path, member, expected: damage.expected, actual: damage.actual }.into())
+    })
 }
