@@ -29,6 +29,7 @@ pub mod sheet;
 pub mod sign;
 pub mod spec;
 pub mod state;
+pub mod stays;
 pub mod storage;
 pub mod store;
 pub mod watched;

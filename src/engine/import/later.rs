@@ -8,6 +8,7 @@ use super::containers_storage::undo::StoreChange;
 use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
 use crate::engine::files::Files;
+use crate::engine::stays::Stays;
 
 /// What of a run's changes later runs have made as well: those are theirs by now.
 #[derive(Debug, Default)]
@@ -38,9 +39,10 @@ impl Later {
     }
 
     /// Why something of a target is a later run's by now, if it is.
-    fn whose(&self, target: &Target, name: &str) -> Option<String> {
+    fn whose(&self, target: &Target, name: &str) -> Option<Stays> {
         let (_, _, run) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
-        Some(format!("{name} is of a later run: {run} takes that back"))
+        let words = format!("{name} is of a later run: {run} takes that back");
+        Some(Stays::new([name.to_owned()], words))
     }
 
     /// Parts the images of a store likewise.
@@ -48,7 +50,7 @@ impl Later {
         &self,
         target: &Target,
         stored: Vec<StoreChange>,
-    ) -> (Vec<String>, Vec<StoreChange>) {
+    ) -> (Vec<Stays>, Vec<StoreChange>) {
         let (mut stay, mut back) = (Vec::new(), Vec::new());
         for image in stored {
             match image.names.iter().find_map(|name| self.whose(target, name)) {
@@ -64,8 +66,8 @@ impl Later {
         &self,
         target: &Target,
         archives: Vec<ArchiveChange>,
-    ) -> (Vec<String>, Vec<ArchiveChange>) {
-        let mut stay: Vec<String> = Vec::new();
+    ) -> (Vec<Stays>, Vec<ArchiveChange>) {
+        let mut stay: Vec<Stays> = Vec::new();
         let mut back = Vec::new();
         for archive in archives {
             match self.whose(target, &archive.path.display().to_string()) {
@@ -78,7 +80,7 @@ impl Later {
     }
 
     /// Parts the changes of a target: why some stay, and those that can be taken back.
-    pub(super) fn part(&self, target: &Target, changes: Vec<Change>) -> (Vec<String>, Vec<Change>) {
+    pub(super) fn part(&self, target: &Target, changes: Vec<Change>) -> (Vec<Stays>, Vec<Change>) {
         let (mut stay, mut back) = (Vec::new(), Vec::new());
         for change in changes {
             match self.whose(target, &change.name) {

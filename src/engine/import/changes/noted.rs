@@ -12,6 +12,7 @@ use crate::engine::directory;
 use crate::engine::import::containerd::names::Change;
 use crate::engine::import::containers_storage::undo::StoreChange;
 use crate::engine::import::k3s::undo::ArchiveChange;
+use crate::engine::stays::Stays;
 use crate::engine::storage::change::FileChange;
 
 /// What the first line of a file begins with.
@@ -156,9 +157,9 @@ impl Made {
         self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
     }
 
-    /// What of it is left, where these lines tell what stays as it is.
-    pub(in crate::engine::import) fn left(mut self, kept: &[&String]) -> Self {
-        let stays = |mark: &str| kept.iter().any(|line| line.contains(mark));
+    /// What of it is left, where this stays as it is.
+    pub(in crate::engine::import) fn left(mut self, kept: &[&Stays]) -> Self {
+        let stays = |mark: &str| kept.iter().any(|one| one.is(mark));
         self.changes.retain(|change| stays(&change.name));
         self.files.retain(|file| stays(&file.path.display().to_string()));
         self.archives.retain(|archive| stays(&archive.path.display().to_string()));

@@ -15,6 +15,7 @@ use crate::engine::import::changes::{Changes, Noted};
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::images::Record;
 use crate::engine::runtime::containerd::{Containerd, Labels};
+use crate::engine::stays::Stays;
 
 /// What the CRI marks images with that are its own (containerd's `internal/cri/labels`).
 const MANAGED: (&str, &str) = ("io.cri-containerd.image", "managed");
@@ -212,7 +213,7 @@ pub struct UndoReport {
     /// Names that are what they were before, pins and all.
     pub restored: Vec<String>,
     /// Names that stay as they are, each with the reason.
-    pub kept: Vec<String>,
+    pub kept: Vec<Stays>,
     /// Names that are as they were: the run ended before it came to them, or they were taken back already.
     pub untouched: Vec<String>,
     /// The same of names that are not there.
@@ -281,7 +282,7 @@ pub(super) async fn take_back(daemon: &Containerd, changes: &[Change], dry_run: 
         match back(change, there.get(&name), &blobs) {
             Back::Nothing if there.contains_key(&name) => report.untouched.push(name),
             Back::Nothing => report.absent.push(name),
-            Back::Keep(reason) => report.kept.push(reason),
+            Back::Keep(reason) => report.kept.push(Stays::new([name], reason)),
             Back::Remove => {
                 if !dry_run {
                     daemon.remove_record(&name, false).await?;

@@ -18,6 +18,7 @@ use crate::engine::error::{Kind, Result};
 use crate::engine::files::Files;
 use crate::engine::import::containerd::names::UndoReport;
 use crate::engine::import::error::ImportError;
+use crate::engine::stays::Stays;
 use crate::engine::storage::store::{Records, containers};
 
 /// An image that a run is about to put into the node's own store.
@@ -74,11 +75,12 @@ impl StoreChange {
             let led = format!("{name} led to the image {was} before");
             if records.with_id(was).is_none() {
                 let lost = held.contains(name).then(|| format!("{led}, which is gone from the store"));
-                fate.kept.extend(lost);
+                fate.kept.extend(lost.map(|words| Stays::new([name.clone()], words)));
             } else if podman {
                 fate.restored.push(name.clone());
             } else {
-                fate.kept.push(format!("{led}: install podman to have that name given back"));
+                let words = format!("{led}: install podman to have that name given back");
+                fate.kept.push(Stays::new([name.clone()], words));
             }
         }
         if stored.is_none() {
@@ -91,15 +93,13 @@ impl StoreChange {
         if self.known {
             if rest.len() > others.len() {
                 let reason = "the image was there before this run; podman untag takes a name away by itself";
-                fate.kept.push(format!("{}: {reason}", self.words()));
+                fate.kept.push(self.stays(reason));
             }
         } else if !others.is_empty() {
             let reason = "the image has other names by now";
             let others = others.join(", ");
-            fate.kept.push(format!(
-                "{}: {reason} ({others}); podman untag takes a name away by itself",
-                self.words()
-            ));
+            fate.kept
+                .push(self.stays(&format!("{reason} ({others}); podman untag takes a name away by itself")));
         } else if fate.kept.is_empty() {
             let removed = if rest.is_empty() {
                 vec![self.image()]
@@ -119,6 +119,11 @@ impl StoreChange {
         report.absent.extend(absent);
     }
 
+    /// That it stays, and why.
+    fn stays(&self, reason: &str) -> Stays {
+        Stays::new(self.names.iter().cloned(), format!("{}: {reason}", self.words()))
+    }
+
     /// Its names, in words.
     fn words(&self) -> String {
         self.names.join(", ")
@@ -136,7 +141,7 @@ struct Fate {
     /// Names that lead again to what they led to before.
     restored: Vec<String>,
     /// What stays, each with the reason.
-    kept: Vec<String>,
+    kept: Vec<Stays>,
     /// What goes with the image, where it goes.
     removed: Option<Vec<String>>,
 }
@@ -267,7 +272,7 @@ async fn one(
             Some(reason) => {
                 refused = true;
                 let led = format!("{name}: it does not lead again to the image {was}, as before");
-                report.kept.push(format!("{led}: {reason}"));
+                report.kept.push(Stays::new([name], format!("{led}: {reason}")));
             }
         }
     }
@@ -281,12 +286,12 @@ async fn one(
         Some(reason) => {
             let users = users(change, place, ctx).await?;
             report.kept.push(match users.is_empty() {
-                true => format!("{image}: {reason}"),
-                false => format!(
-                    "{image}: a container uses the image that this run brought ({}): once podman rm or crictl rm took it \
-                     away, the image can be taken back",
+                true => change.stays(&reason),
+                false => change.stays(&format!(
+                    "a container uses the image that this run brought ({}): once podman rm or crictl rm took it away, the \
+                     image can be taken back",
                     users.join(", ")
-                ),
+                )),
             });
         }
     }
@@ -328,9 +333,9 @@ mod tests {
         records
     }
 
-    fn fate(restored: &[&str], kept: &[&str], removed: Option<&[&str]>) -> Fate {
+    fn fate(restored: &[&str], removed: Option<&[&str]>) -> Fate {
         let owned = |names: &[&str]| names.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        Fate { restored: owned(restored), kept: owned(kept), removed: removed.map(owned) }
+        Fate { restored: owned(restored), kept: Vec::new(), removed: removed.map(owned) }
     }
 
     #[test]
@@ -339,28 +344,28 @@ mod tests {
             (r#"[{"id":"i1"},{"id":"i2","names":["a/b:1"]}]"#, r#"[{"id":"i2","names":["a/b:1"]}]"#);
         let moved = change(&[("a/b:1", "i1")]);
         let nameless = Some(&["the image i2 of a/b:1"][..]);
-        assert_eq!(moved.fate(&records(both), true), fate(&["a/b:1"], &[], nameless));
-        assert_eq!(change(&[]).fate(&records(both), true), fate(&[], &[], Some(&["a/b:1"])));
+        assert_eq!(moved.fate(&records(both), true), fate(&["a/b:1"], nameless));
+        assert_eq!(change(&[]).fate(&records(both), true), fate(&[], Some(&["a/b:1"])));
         for (images, podman, words) in [(alone, true, "gone from the store"), (both, false, "install podman")]
         {
             let found = moved.fate(&records(images), podman);
-            assert!(found.kept[0].contains(words) && found.removed.is_none(), "{found:?}");
+            assert!(found.kept[0].words().contains(words) && found.removed.is_none(), "{found:?}");
         }
         assert!(moved.fate(&records("[]"), true).is_idle());
         let elsewhere = r#"[{"id":"i2"},{"id":"i3","names":["a/b:1"]}]"#;
-        assert_eq!(moved.fate(&records(elsewhere), true), fate(&[], &[], nameless), "it is another's by now");
+        assert_eq!(moved.fate(&records(elsewhere), true), fate(&[], nameless), "it is another's by now");
     }
 
     #[test]
     fn a_name_that_went_with_the_image_or_was_left_on_one_that_was_there_comes_back_all_the_same() {
         let moved = change(&[("a/b:1", "i1")]);
-        assert_eq!(moved.fate(&records(r#"[{"id":"i1"}]"#), true), fate(&["a/b:1"], &[], None));
+        assert_eq!(moved.fate(&records(r#"[{"id":"i1"}]"#), true), fate(&["a/b:1"], None));
         let known = StoreChange { known: true, ..moved };
         let both = r#"[{"id":"i1"},{"id":"i2","names":["a/b:1","mine:1"]}]"#;
-        assert_eq!(known.fate(&records(both), true), fate(&["a/b:1"], &[], None));
+        assert_eq!(known.fate(&records(both), true), fate(&["a/b:1"], None));
         let known = StoreChange { known: true, ..change(&[]) };
         let found = known.fate(&records(both), true);
-        assert!(found.kept[0].contains("there before this run"), "{found:?}");
+        assert!(found.kept[0].words().contains("there before this run"), "{found:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::engine::error::Result;
 use crate::engine::files::Files;
 use crate::engine::import::archive::{self, Member};
 use crate::engine::import::error::{ImportError, shortened};
+use crate::engine::stays::Stays;
 use crate::engine::storage::change::FilesUndone;
 
 /// An archive before and after a run, by the names in it.
@@ -91,8 +92,13 @@ pub(in crate::engine::import) fn take_back(
             continue;
         }
         match noted().find(|one| Some(&one.after) == now.as_ref()) {
-            None => undone.kept.push(format!("{path}: it was changed since")),
-            Some(ArchiveChange { before: Some(before), .. }) => undone.kept.push(change.stays(before)),
+            None => {
+                let words = format!("{path}: it was changed since");
+                undone.kept.push(Stays::new([path], words));
+            }
+            Some(ArchiveChange { before: Some(before), .. }) => {
+                undone.kept.push(Stays::new([path], change.stays(before)));
+            }
             Some(_) => {
                 if write {
                     files.remove(&change.path)?;

@@ -6,6 +6,7 @@ use crate::domain::import::Target;
 use crate::domain::text;
 use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread};
 use crate::engine::import::containerd::names::UndoReport;
+use crate::engine::stays::Stays;
 use crate::engine::storage::change::FilesUndone;
 
 /// Runs that are named by number in a line, at most.
@@ -48,7 +49,7 @@ pub struct Undone {
 
 impl UndoneReport {
     /// What stays as it is, each with the reason.
-    pub fn kept(&self) -> impl Iterator<Item = &String> {
+    pub fn kept(&self) -> impl Iterator<Item = &Stays> {
         self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
     }
 
@@ -161,7 +162,7 @@ const fn stays(target: &Target) -> &'static str {
 impl Undone {
     /// What of it is left to take back: all of it, where it cannot be told apart.
     pub(super) fn left(&self, made: Made) -> Option<Made> {
-        let kept: Vec<&String> = self.names.kept.iter().chain(&self.files.kept).collect();
+        let kept: Vec<&Stays> = self.names.kept.iter().chain(&self.files.kept).collect();
         if kept.is_empty() {
             return None;
         }
@@ -188,9 +189,25 @@ impl NotedTarget {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::engine::ctx::JobCtx;
+    use crate::engine::import::changes::parse;
     use crate::engine::import::undo::tests::{change, note};
     use crate::engine::import::undo::{UndoSpec, undo};
+
+    #[test]
+    fn what_is_left_is_told_by_whole_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |name: &str| format!("{{\"target\":\"containerd\",\"change\":{}}}", change(name));
+        let file = note(dir.path(), 1, &["a/pause:3.1", "a/pause:3.10", "a/pause:3.1@sha256"].map(line));
+        let (_, mut made) = parse(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let stays = Stays::new(["a/pause:3.10".to_owned()], "a/pause:3.10: of a/pause:3.1".to_owned());
+        let names = UndoReport { kept: vec![stays], ..UndoReport::default() };
+        let made = made.remove(0);
+        let undone = Undone { target: made.target.clone(), names, files: FilesUndone::default() };
+        let left = undone.left(made).unwrap();
+        assert_eq!(left.changes.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["a/pause:3.10"]);
+    }
 
     #[tokio::test]
     async fn a_list_has_first_what_can_be_taken_back_and_the_other_runs_by_number() {

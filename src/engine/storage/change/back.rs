@@ -8,6 +8,7 @@ use super::{BACKUP, DROP_IN, FileChange, NodeSpec, apply, planned, read};
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::Files;
+use crate::engine::stays::Stays;
 use crate::engine::storage::{edit, mounts};
 
 impl FileChange {
@@ -41,7 +42,7 @@ pub struct FilesUndone {
     /// Files that were changed since, without the store that was entered, and else as they are.
     pub taken_out: Vec<String>,
     /// Files that stay as they are, each with the reason.
-    pub kept: Vec<String>,
+    pub kept: Vec<Stays>,
 }
 
 impl FilesUndone {
@@ -110,11 +111,13 @@ pub fn take_back(
                 Some(Ok(without)) if without == now => continue,
                 Some(Ok(without)) => (without, &mut undone.taken_out),
                 Some(Err(reason)) => {
-                    undone.kept.push(format!("{path}: it was changed since, and cannot be read: {reason}"));
+                    let words = format!("{path}: it was changed since, and cannot be read: {reason}");
+                    undone.kept.push(Stays::new([path], words));
                     continue;
                 }
                 None => {
-                    undone.kept.push(format!("{path}: it was changed since"));
+                    let words = format!("{path}: it was changed since");
+                    undone.kept.push(Stays::new([path], words));
                     continue;
                 }
             }
