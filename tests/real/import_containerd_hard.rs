@@ -23,7 +23,7 @@ use crate::rig::{need, wait_until};
 const NOBODY: u32 = 65534;
 
 /// `command` under strace, which writes to `log`.
-fn traced(strace: &Path, words: &[&str], log: &Path, command: &Command) -> Command {
+pub(crate) fn traced(strace: &Path, words: &[&str], log: &Path, command: &Command) -> Command {
     let mut outer = Command::new(strace);
     outer.env_clear().current_dir(command.get_current_dir().unwrap());
     for (key, value) in command.get_envs() {

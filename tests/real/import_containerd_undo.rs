@@ -1,15 +1,18 @@
 //! What an import changed in a containerd is taken back, also what a run did that was killed: names, pins, and what names were before.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use airlift::engine::demo::sample::ImageSpec;
+use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::import_containerd_hard::traced;
 use crate::import_containerd_live::{Packed, packed};
 use crate::rig::containerd::{Containerd, Line, succeeded};
-use crate::rig::wait_until;
 use crate::rig::world::{Ran, World};
+use crate::rig::{need, wait_until};
 
 /// Every name with digest and labels, as `ctr images ls` says them.
 fn records(containerd: &Containerd) -> Vec<String> {
@@ -146,5 +149,37 @@ fn pins_and_what_a_name_was_before_come_back() {
         assert_eq!(records(&containerd), before, "{line:?}");
         let checked = succeeded(&containerd.ctr(&["images", "check"]).output().unwrap());
         assert!(!checked.contains("incomplete"), "{checked}");
+    }
+}
+
+#[test]
+fn what_a_killed_run_announced_and_another_client_brought_since_stays() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let Some(strace) = need("strace") else { return };
+        let app = &packed.images[0].0;
+        let import = packed.command(&containerd.target(), &["--only", app]);
+        let log = packed.world.root.join("trace");
+        // Killed on its way from the note to the first name: the disk takes its time.
+        let file = packed.world.root.join("home/.local/share/airlift/state/imports/000001.jsonl");
+        let path = file.display().to_string();
+        let words = ["-P", &path, "-e", "trace=fsync", "-e", "inject=fsync:delay_exit=3000000"];
+        let mut slow = traced(&strace, &words, &log, &import);
+        let mut child = slow.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let announced = format!("\"name\":\"{app}\"");
+        wait_until("its names are announced", || {
+            std::fs::read_to_string(&file).is_ok_and(|noted| noted.contains(&announced))
+        });
+        kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait().unwrap();
+        assert_eq!(containerd.list(&["images", "ls", "-q"]), Vec::<String>::new(), "{line:?}");
+        // The same image comes by another way.
+        let archive = packed.world.root.join("app.tar").display().to_string();
+        packed.import(&format!("oci-archive:{archive}"), &["--only", app]).code(0);
+        succeeded(&containerd.ctr(&["images", "import", "--no-unpack", &archive]).output().unwrap());
+        assert!(containerd.images().iter().any(|(name, _)| name == app), "{:?}", containerd.images());
+        let said = packed.world.run(["undo", "000001"]).code(3).said();
+        assert!(said.contains(&format!("{app}: it has not the pin that this run gives")), "{said}");
+        assert!(containerd.images().iter().any(|(name, _)| name == app), "{line:?}: {said}");
     }
 }

@@ -22,6 +22,9 @@ const MANAGED: (&str, &str) = ("io.cri-containerd.image", "managed");
 /// What keeps the kubelet's garbage collection away.
 const PINNED: (&str, &str) = ("io.cri-containerd.pinned", "pinned");
 
+/// What a name by id begins with.
+const ID: &str = "sha256:";
+
 /// A name that a run made or pointed elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -233,6 +236,7 @@ enum Back {
     Restore(Record),
     /// All is as it was.
     Nothing,
+    /// The reason.
     Keep(String),
 }
 
@@ -242,8 +246,16 @@ fn back(change: &Change, now: Option<&Record>, blobs: &HashMap<String, u64>) -> 
     match (now, was) {
         (None, None) => Back::Nothing,
         (None, Some(_)) => Back::Keep(format!("{name} is gone already")),
-        (Some(now), None) if now.target.digest == *digest => Back::Remove,
         (Some(now), Some(was)) if was.is(now) => Back::Nothing,
+        // A change is noted before it is made: without the labels that it sets, it was not made, or was undone since.
+        (Some(now), was) if now.target.digest == *digest && !is_marked(now) => match was {
+            // The CRI makes names by id by itself.
+            None if name.starts_with(ID) => Back::Nothing,
+            _ => Back::Keep(format!(
+                "{name}: it has not the pin that this run gives, so that another client gave that name"
+            )),
+        },
+        (Some(now), None) if now.target.digest == *digest => Back::Remove,
         (Some(now), Some(was)) if now.target.digest == *digest => {
             if !blobs.contains_key(&was.digest.to_string()) {
                 return Back::Keep(format!(
@@ -333,9 +345,17 @@ mod tests {
         assert_eq!(step(Some(&marked())), None);
         let [made, named, pointed] =
             [None, Some(bare()), Some(other())].map(|there| step(there.as_ref()).unwrap());
+        // As the CRI leaves what the kubelet pulls.
+        let managed = || Labels::from([(MANAGED.0.to_owned(), MANAGED.1.to_owned())]);
+        let by_id = Change { name: blob(1).digest.to_string(), ..made.clone() };
         for (change, now, what) in [
             (&made, Some(marked()), "remove"),
             (&made, None, "nothing"),
+            (&made, Some(bare()), "keep"),
+            (&made, Some(record(1, managed())), "keep"),
+            (&by_id, Some(record(1, managed())), "nothing"),
+            (&by_id, Some(marked()), "remove"),
+            (&pointed, Some(record(1, managed())), "keep"),
             (&made, Some(other()), "keep"),
             (&named, Some(marked()), "restore"),
             (&named, Some(bare()), "nothing"),
