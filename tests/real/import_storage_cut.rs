@@ -9,6 +9,7 @@ use airlift::engine::demo::layer::LayerSpec;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::import_containerd_hard::traced;
 use crate::import_storage::{APP, Node, node, outcomes};
 use crate::rig::containerd::succeeded;
 use crate::rig::world::Ran;
@@ -90,24 +91,33 @@ fn layer_files(node: &Node) -> Vec<PathBuf> {
     found
 }
 
-#[test]
-fn what_a_power_cut_may_have_emptied_is_written_again() {
-    let (Some(node), Some(unshare), Some(_)) = (node(&[]), need("unshare"), need("podman")) else { return };
-    killed(&node);
-    // As after the cut: the records are there, what they tell of never left the memory.
-    for file in layer_files(&node) {
-        std::fs::File::options().write(true).open(file).unwrap().set_len(0).unwrap();
+fn emptied(node: &Node) {
+    for file in layer_files(node) {
+        std::fs::File::options().write(true).open(file).expect("it opens").set_len(0).expect("it is cut");
     }
+}
+
+/// An import where the kernel tells of another boot.
+fn after_reboot(node: &Node, more: &[&str]) -> Ran {
     let boot = node.world.root.write("boot", "11111111-1111-4111-8111-111111111111\n");
     let script = format!("mount --bind {boot:?} /proc/sys/kernel/random/boot_id && exec \"$0\" \"$@\"");
     let inner = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
-    let mut command = Command::new(unshare);
-    command.args(["-m", "sh", "-c", &script]).arg(inner.get_program()).args(inner.get_args());
+    let mut command = Command::new(need("unshare").expect("it was there"));
+    command.args(["-m", "sh", "-c", &script]).arg(inner.get_program()).args(inner.get_args()).args(more);
     command.env_clear().current_dir(node.world.root.path());
     inner.get_envs().for_each(|(key, value)| {
-        command.env(key, value.unwrap());
+        command.env(key, value.expect("a value"));
     });
-    let again = Ran::of(command).code(0);
+    Ran::of(command)
+}
+
+#[test]
+fn what_a_power_cut_may_have_emptied_is_written_again() {
+    let (Some(node), Some(_), Some(_)) = (node(&[]), need("unshare"), need("podman")) else { return };
+    killed(&node);
+    // As after the cut: the records are there, what they tell of never left the memory.
+    emptied(&node);
+    let again = after_reboot(&node, &[]).code(0);
     assert!(outcomes(&again).iter().all(|one| one == "added"), "{:?}", outcomes(&again));
     node.assert_listed();
     for file in layer_files(&node) {
@@ -190,4 +200,45 @@ fn what_writes_into_the_store_ends_with_a_run_that_is_killed() {
     assert!(gone.is_ok(), "skopeo outlives the run");
     node.import(&[]).code(0);
     node.assert_listed();
+}
+
+#[test]
+fn all_is_synced_before_a_name_is_given_and_a_run_killed_there_named_nothing() {
+    let (Some(node), Some(strace)) = (node(&[]), need("strace")) else { return };
+    let import = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    let log = node.world.root.join("trace");
+    let words = ["-e", "trace=syncfs", "-e", "inject=syncfs:signal=SIGKILL:when=1"];
+    traced(&strace, &words, &log, &import).output().unwrap();
+    let said = std::fs::read_to_string(&log).unwrap();
+    let at_store =
+        |line: &str| line.contains("syncfs(") && line.contains(&node.store().display().to_string());
+    assert!(said.lines().any(at_store) && said.contains("killed by SIGKILL"), "{said}");
+    assert_eq!(images(&node).len(), 5, "they are there, the index and the list as one");
+    assert_eq!(node.listed(), Vec::<String>::new(), "before it is on disk, nothing has a name");
+    assert_eq!(outcomes(&node.import(&[]).code(0)), ["added"; 6]);
+    node.assert_listed();
+    node.assert_runs();
+}
+
+#[test]
+fn no_image_is_put_on_layers_that_a_power_cut_may_have_emptied_under_another_one() {
+    let (Some(node), Some(_), Some(_)) = (node(&[]), need("unshare"), need("podman")) else { return };
+    killed(&node);
+    emptied(&node);
+    let (app, old) = (node.full(APP), node.full("team/old:2"));
+    let said = after_reboot(&node, &["--only", &app]).code(16).said();
+    assert!(said.contains(&format!("{app} did not get into")), "{said}");
+    assert!(said.contains("layers in common with") && said.contains(&format!("--only {old} ")), "{said}");
+    assert!(!node.listed().contains(&app), "it is not what it was");
+    // As it says.
+    let (_, after) = said.split_once("the same command with ").unwrap();
+    let (typed, _) = after.split_once(" beside it").unwrap();
+    let more: Vec<&str> = ["--only", app.as_str()].into_iter().chain(typed.split(' ')).collect();
+    assert!(outcomes(&after_reboot(&node, &more).code(0)).iter().all(|one| one == "added"));
+    node.assert_runs();
+    after_reboot(&node, &[]).code(0);
+    node.assert_listed();
+    for file in layer_files(&node) {
+        assert_ne!(file.metadata().unwrap().len(), 0, "{}", file.display());
+    }
 }

@@ -9,7 +9,9 @@ use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use serde_json::Value;
 
+use crate::import_containerd_hard::traced;
 use crate::import_storage::{APP, Node, node, outcomes, own_import, own_podman, own_undo};
+use crate::rig::containerd::succeeded;
 use crate::rig::world::Ran;
 use crate::rig::{need, wait_until};
 
@@ -205,4 +207,44 @@ fn a_name_that_podman_does_not_give_back_is_told_and_the_rest_is_taken_back() {
     let said = own_undo(&node, &path).code(0).said();
     assert!(said.contains("removed: the image"), "{said}");
     assert_eq!((led(&node, &app), images(&node).len()), (Some(before), 1));
+}
+
+#[test]
+fn what_a_killed_run_announced_stays_where_another_one_brought_it_and_goes_where_nobody_named_it() {
+    let (Some(node), Some(skopeo), Some(strace)) = (node(&[]), need("skopeo"), need("strace")) else {
+        return;
+    };
+    let (app, path) = (node.full(APP), std::env::var_os("PATH").unwrap());
+    let mark = node.world.root.join("mark");
+    let mut import = node.command(&node.bundle, "containers-storage");
+    let script = format!(
+        "for word; do if [ \"$word\" = copy ]; then : >{mark:?}; exec sleep 1000; fi; done\nexec {skopeo:?} \"$@\""
+    );
+    import.env("PATH", wrapped(&node, "skopeo", &script)).args(["--only", &app]);
+    let mut child = import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("it is about to be brought", || mark.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut copy = Command::new(&skopeo);
+    copy.env("CONTAINERS_STORAGE_CONF", node.conf()).args([
+        "copy",
+        "--src-tls-verify=false",
+        "--preserve-digests",
+    ]);
+    copy.args([format!("docker://{app}"), format!("containers-storage:{app}")]);
+    succeeded(&copy.output().unwrap());
+    let said = own_undo(&node, &path).code(3).said();
+    assert!(said.contains(&format!("{app}: the run ended before it brought the image")), "{said}");
+    assert!(led(&node, &app).is_some(), "{said}");
+    // One that was brought, and killed before it had its name.
+    let old = node.full("team/old:2");
+    let mut import = node.command(&node.bundle, "containers-storage");
+    import.args(["--only", &old]);
+    let log = node.world.root.join("trace");
+    let words = ["-e", "trace=syncfs", "-e", "inject=syncfs:signal=SIGKILL:when=1"];
+    traced(&strace, &words, &log, &import).output().unwrap();
+    assert_eq!((images(&node).len(), led(&node, &old)), (2, None));
+    own_undo(&node, &path).code(0);
+    assert_eq!(images(&node).len(), 1);
+    assert!(led(&node, &app).is_some());
 }

@@ -327,7 +327,7 @@ pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
             Noted::Change(change) => all[at].changes.push(change),
             Noted::File(file) => all[at].files.push(file),
             Noted::Archive(archive) => all[at].archives.push(archive),
-            Noted::Stored(image) => all[at].stored.push(image),
+            Noted::Stored(image) => image.add_to(&mut all[at].stored),
         }
     }
     Ok((begun, all))

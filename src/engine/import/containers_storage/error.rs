@@ -64,6 +64,19 @@ pub(super) enum StorageError {
         /// How it is written anew with them.
         way: String,
     },
+    /// It would be put on layers that may be empty.
+    #[error("{image} did not get into {target}: it has layers in common with {}, which the machine took with it when it went \
+             down, so that their files may be empty", others.join(", "))]
+    Hollow {
+        /// The image.
+        image: String,
+        /// The target.
+        target: String,
+        /// What the layers are of, too.
+        others: Vec<String>,
+        /// How all of them are written anew.
+        way: String,
+    },
     /// A directory with something else in it.
     #[error("{} is no image store to add to: it has {found}", path.display())]
     NoStore {
@@ -172,7 +185,7 @@ impl Explain for StorageError {
                 "remove every image there that has it (podman --root DIR rmi --force IMAGE, or an empty directory in place of \
                  the store), then run this again"
             }
-            Self::Shared { way, .. } => way,
+            Self::Shared { way, .. } | Self::Hollow { way, .. } => way,
             Self::NoStore { .. } => {
                 "give a directory that is new, empty, or an image store of the overlay driver"
             }

@@ -35,6 +35,9 @@ struct Entry {
     /// The ids of the images that its names led to before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     was: BTreeMap<String, String>,
+    /// The digests of its unpacked layers, base first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<String>,
 }
 
 /// An image that is about to come into a store.
@@ -45,6 +48,18 @@ pub(super) struct Coming {
     pub(super) name: String,
     /// The ids of the images that its names led to before.
     pub(super) was: BTreeMap<String, String>,
+    /// The digests of its unpacked layers, base first.
+    pub(super) layers: Vec<String>,
+}
+
+/// An image that was on its way when the machine went down.
+pub(super) struct Hollow {
+    /// Its id.
+    pub(super) id: String,
+    /// Its name, for people.
+    pub(super) name: String,
+    /// The digests of its unpacked layers, base first.
+    pub(super) layers: Vec<String>,
 }
 
 impl Journal {
@@ -78,8 +93,12 @@ impl Journal {
         images: impl IntoIterator<Item = Coming>,
     ) -> Result<()> {
         let before = self.images.clone();
-        for Coming { id, name, was } in images {
-            self.images.insert(id, Entry { name, boot: self.boot.clone(), was });
+        for Coming { id, name, was, layers } in images {
+            // Two images of one configuration are one in the store.
+            let twin = self.images.get(&id).filter(|entry| entry.boot == self.boot);
+            let mut all = twin.map(|entry| entry.was.clone()).unwrap_or_default();
+            all.extend(was);
+            self.images.insert(id, Entry { name, boot: self.boot.clone(), was: all, layers });
         }
         if self.images == before { Ok(()) } else { self.write(files, store) }
     }
@@ -117,6 +136,17 @@ impl Journal {
         self.images.values().any(|entry| entry.boot == self.boot)
     }
 
+    /// Those of them that are not among these ids, with their layers.
+    pub(super) fn hollow_but(&self, ids: &[&str]) -> Vec<Hollow> {
+        let hollow = self.images.iter().filter(|(id, _)| self.is_hollow(id) && !ids.contains(&id.as_str()));
+        let owned = |(id, Entry { name, layers, .. }): (&String, &Entry)| Hollow {
+            id: id.clone(),
+            name: name.clone(),
+            layers: layers.clone(),
+        };
+        hollow.map(owned).collect()
+    }
+
     /// Names of images that were on their way when the machine went down.
     pub(super) fn hollow(&self) -> Vec<&str> {
         let hollow = self.images.values().filter(|entry| entry.boot != self.boot);
@@ -140,7 +170,8 @@ mod tests {
         let read = || Journal::read(&RealFiles, store.path()).unwrap();
         let note = |journal: &mut Journal, id: &str| {
             let was = BTreeMap::from([("a/b:1".to_owned(), format!("before {id}"))]);
-            let coming = Coming { id: id.to_owned(), name: format!("name of {id}"), was };
+            let (id, name) = (id.to_owned(), format!("name of {id}"));
+            let coming = Coming { id, name, was, layers: vec!["sha256:base".to_owned()] };
             journal.note(&RealFiles, store.path(), [coming]).unwrap();
         };
         let mut journal = read();
@@ -151,6 +182,8 @@ mod tests {
         let mut journal = read();
         assert!(journal.is_hollow("a") && !journal.is_hollow("c") && !journal.is_unsettled());
         assert_eq!(journal.was("b")["a/b:1"], "before b");
+        let others = journal.hollow_but(&["a"]);
+        assert_eq!((others.len(), &*others[0].id, &*others[0].layers[0]), (1, "b", "sha256:base"));
         note(&mut journal, "a");
         let mut journal = read();
         assert!(!journal.is_hollow("a") && journal.is_unsettled());

@@ -3,21 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::StorageError;
-use super::journal::Journal;
+use super::journal::{Hollow, Journal};
+use super::staging::Layers;
 use super::tool::Address;
 use super::write::{Store, Wanted};
 use super::{names, names_of};
+use crate::domain::bundle::Image;
 use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Kind, Result};
-use crate::engine::import::graph::ImageGraph;
-use crate::engine::import::single::Chosen;
 
 /// What an image lacks that was on its way.
 const HOLLOW: &str = "what the machine took with it when it went down";
 
 /// Whether podman named it so for a run that was cut off: after the directory that it was staged in.
-fn is_staged(name: &str) -> bool {
+pub(super) fn is_staged(name: &str) -> bool {
     name.starts_with("localhost/") && name.contains("/airlift-import-") && name.ends_with("/layout:latest")
 }
 
@@ -49,6 +49,7 @@ impl Store {
             };
             one.broken = mended.err();
         }
+        self.refuse_hollow(journal, wanted).await?;
         let lost = self.lost(wanted).await?;
         for (one, lacks) in wanted.iter_mut().zip(lost) {
             if let (None, Some(lacks)) = (&one.broken, lacks) {
@@ -63,38 +64,82 @@ impl Store {
     /// Per image, what is missing of the layers that it would be put on.
     async fn lost(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>> {
         let (job, place, _) = self.parts();
-        let wanted: Vec<_> = wanted.iter().map(|one| (one.image.clone(), one.chosen.clone())).collect();
+        let wanted: Vec<Vec<String>> = wanted.iter().map(|one| one.layers.clone()).collect();
         blocking(move || {
             let files = &*job.ctx.files;
             let records = place.records(files)?;
-            let lacks = |(image, chosen): &(ImageGraph, Chosen)| {
-                let diff_ids = chosen.config(&job, image)?.rootfs.diff_ids;
-                let diff_ids: Vec<String> = diff_ids.iter().map(ToString::to_string).collect();
-                records.lacks_below(files, &diff_ids)
-            };
-            wanted.iter().map(lacks).collect()
+            wanted.iter().map(|layers| records.lacks_below(files, layers)).collect()
         })
         .await
     }
 
-    /// What to type so that an image is written anew and keeps names that this run does not give.
-    fn way(&self, wanted: &Wanted<'_>, others: &[String]) -> String {
-        let carried = &self.job.bundle.document().images;
-        let carrying = |name: &String| carried.iter().find(|image| names_of(image).contains(name));
-        let only = others.iter().map(|name| Some(format!("--only {}", carrying(name)?.reference)));
-        if let Some(mut only) = only.collect::<Option<Vec<String>>>() {
-            only.dedup();
-            let only = only.join(" ");
-            return format!(
-                "the bundle has those, too: the same command with {only} beside it writes it once, for all names"
-            );
+    /// Refuses what would be put on layers of images that were on their way when the machine went down, and that this run
+    /// has not taken out: their directories are there, and may be empty.
+    async fn refuse_hollow(&self, journal: &Journal, wanted: &mut [Wanted<'_>]) -> Result<()> {
+        let out: Vec<&str> = wanted.iter().filter(|one| one.broken.is_none()).map(Wanted::id).collect();
+        let hollow = journal.hollow_but(&out);
+        if hollow.is_empty() {
+            return Ok(());
         }
-        let root = match &self.tool.address {
+        let (job, place, _) = self.parts();
+        let records = blocking(move || place.records(&*job.ctx.files)).await?;
+        for one in wanted.iter_mut().filter(|one| one.broken.is_none()) {
+            let shares = |other: &&Hollow| {
+                let same = one.layers.iter().zip(&other.layers).take_while(|(one, other)| one == other);
+                same.count() > 0 && records.has_layers(&one.layers[..1])
+            };
+            let others: Vec<&Hollow> = hollow.iter().filter(shares).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let names: Vec<String> = others.iter().map(|other| other.name.clone()).collect();
+            let way = match self.only(&names) {
+                Some(only) => format!("the same command with {only} beside it writes those anew, too"),
+                None => {
+                    let ids: Vec<&str> = others.iter().filter_map(|other| other.id.get(..12)).collect();
+                    let rmi = format!("podman {}rmi --force {}", self.root(), ids.join(" "));
+                    format!(
+                        "import those again from the bundle that has them, or take them out with {rmi}, before this one"
+                    )
+                }
+            };
+            let (image, target) = (one.image.name(), self.tool.target.clone());
+            one.broken = Some(StorageError::Hollow { image, target, others: names, way }.into());
+        }
+        Ok(())
+    }
+
+    /// How images of these names are named on the command line, where the bundle has all of them.
+    fn only(&self, names: &[String]) -> Option<String> {
+        let carried = &self.job.bundle.document().images;
+        let carrying = |name: &String| {
+            let has = |image: &&Image| image.reference.to_string() == *name || names_of(image).contains(name);
+            carried.iter().find(has)
+        };
+        let only = names.iter().map(|name| Some(format!("--only {}", carrying(name)?.reference)));
+        let mut only = only.collect::<Option<Vec<String>>>()?;
+        only.dedup();
+        Some(only.join(" "))
+    }
+
+    /// What podman is told of the store with, and a blank, where it is another than its own.
+    fn root(&self) -> String {
+        match &self.tool.address {
             Address::Default => String::new(),
             Address::Directory(store) => {
                 format!("{} ", shell_words(&["--root".to_owned(), store.display().to_string()]))
             }
-        };
+        }
+    }
+
+    /// What to type so that an image is written anew and keeps names that this run does not give.
+    fn way(&self, wanted: &Wanted<'_>, others: &[String]) -> String {
+        if let Some(only) = self.only(others) {
+            return format!(
+                "the bundle has those, too: the same command with {only} beside it writes it once, for all names"
+            );
+        }
+        let root = self.root();
         let (id, name, others) = (&wanted.id()[..12], wanted.image.name(), shell_words(others));
         format!(
             "those would go with it: podman {root}untag {id} {others}, then the same command, then podman {root}tag \
@@ -140,7 +185,7 @@ impl Store {
     /// way to those, so that it is completed first.
     async fn hollow(&self, wanted: &Wanted<'_>) -> Result<()> {
         tracing::info!("{} is written anew: the machine went down while it was", wanted.image.name());
-        self.stage(wanted).await?;
+        self.stage(wanted, Layers::All).await?;
         let name = wanted.image.name();
         let brought = self.tool.bring(&self.job.ctx, &self.staging, &wanted.copy(&name, &[]), None).await;
         let mended = match brought {

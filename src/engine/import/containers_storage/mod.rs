@@ -2,6 +2,7 @@
 
 mod ask;
 mod error;
+mod held;
 mod journal;
 mod label;
 mod mend;

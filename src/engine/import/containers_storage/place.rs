@@ -77,6 +77,16 @@ impl Place {
         self.read.iter().try_for_each(|store| records.add(files, store))?;
         Ok(records)
     }
+
+    /// What the store that is written has; those beside it are read-only. Blocks.
+    ///
+    /// # Errors
+    /// As [`Records::add`].
+    pub(super) fn own_records(&self, files: &dyn Files) -> Result<Records> {
+        let mut records = Records::default();
+        records.add(files, &self.directory)?;
+        Ok(records)
+    }
 }
 
 /// What lies in the default store is lost when CRI-O wipes that after a crash.

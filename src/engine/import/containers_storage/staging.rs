@@ -22,6 +22,15 @@ use crate::engine::import::stream::{VerifiedBlob, cause};
 /// Its name in the store's directory, where no driver looks.
 pub(super) const WORK: &str = ".airlift-import";
 
+/// Which layers of an image are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layers {
+    /// All of them.
+    All,
+    /// Those that the medium has in one piece.
+    Whole,
+}
+
 /// The directory; [`Staging::clear`] removes it, a run that was cut off leaves it to the next one.
 pub(super) struct Staging {
     root: PathBuf,
@@ -101,7 +110,7 @@ impl Staging {
     /// The kernel's, or the bundle's where a document is not what was signed.
     pub(super) fn stage(
         &self,
-        job: &Job,
+        (job, layers): (&Job, Layers),
         image: &ImageGraph,
         chosen: &Chosen,
     ) -> Result<Vec<(PathBuf, u64)>> {
@@ -125,7 +134,8 @@ impl Staging {
         let mut read = Vec::new();
         for layer in &manifest.layers {
             let path = layout.join(layer.digest.layout_path());
-            if files.stat(&path)?.is_none() {
+            let left_out = layers == Layers::Whole && !is_whole(job, &layer.digest);
+            if !left_out && files.stat(&path)?.is_none() {
                 let file = self.provide(job, image, &layer.digest)?;
                 files.link(&file, &path)?;
                 read.push((file, layer.size));
@@ -138,7 +148,7 @@ impl Staging {
 
     /// The file of a layer: the medium's own, or one put together beside the store.
     fn provide(&self, job: &Job, image: &ImageGraph, digest: &Digest) -> Result<PathBuf> {
-        if job.bundle.blob(digest).is_some_and(|blob| blob.parts.is_empty()) {
+        if is_whole(job, digest) {
             let file = job.bundle.root().join(digest.layout_path());
             // The link lies elsewhere, so that the way must not depend on where one stands.
             return Ok(std::path::absolute(&file).unwrap_or(file));
@@ -157,6 +167,11 @@ impl Staging {
         let top = json!({ "mediaType": image.image.media_type, "digest": image.image.digest, "size": size });
         json!({ "schemaVersion": 2, "manifests": [top] }).to_string()
     }
+}
+
+/// Whether the medium has a blob in one piece.
+fn is_whole(job: &Job, digest: &Digest) -> bool {
+    job.bundle.blob(digest).is_some_and(|blob| blob.parts.is_empty())
 }
 
 /// A path of this process alone: podman takes no run root of more than 50 bytes.

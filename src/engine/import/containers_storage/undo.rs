@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::mend::is_staged;
 use super::place::Place;
 use super::process::{Ended, last_words};
 use super::staging::Staging;
@@ -15,7 +16,6 @@ use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{Kind, Result};
-use crate::engine::files::Files;
 use crate::engine::import::containerd::names::UndoReport;
 use crate::engine::import::error::ImportError;
 use crate::engine::stays::Stays;
@@ -36,6 +36,9 @@ pub(in crate::engine::import) struct StoreChange {
     pub(super) was: BTreeMap<String, String>,
     /// The root directory of the node.
     pub(super) root: PathBuf,
+    /// Whether nothing of it was there yet when this was noted; once it was, that is noted without this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    announced: bool,
 }
 
 impl StoreChange {
@@ -56,7 +59,26 @@ impl StoreChange {
             Some((name.clone(), before.clone()))
         };
         let was = names.iter().filter_map(was).collect();
-        Self { id, names, known, was, root }
+        Self { id, names, known, was, root, announced: false }
+    }
+
+    /// The same as it is noted first.
+    pub(super) fn announced(self) -> Self {
+        Self { announced: true, ..self }
+    }
+
+    /// The same once the image is there, and before it gets a name.
+    pub(super) fn brought(self) -> Self {
+        Self { announced: false, ..self }
+    }
+
+    /// Adds it to others, in place of its own announcement.
+    pub(in crate::engine::import) fn add_to(self, all: &mut Vec<Self>) {
+        let announced = all.iter().position(|one| *one == self.clone().announced());
+        match announced {
+            Some(at) => all[at] = self,
+            None => all.push(self),
+        }
     }
 
     /// The ids of what its names led to before.
@@ -69,6 +91,10 @@ impl StoreChange {
         let stored = records.with_id(&self.id);
         let held: &[String] = stored.map_or(&[], |stored| &stored.names);
         let mut fate = Fate::default();
+        if self.announced {
+            self.unbrought(stored.is_some(), held, &mut fate);
+            return fate;
+        }
         // A name that leads to another image by now is that one's.
         let free = |name: &String| records.named(name).is_none_or(|stored| stored.id == self.id);
         for (name, was) in self.was.iter().filter(|(name, _)| free(name)) {
@@ -109,6 +135,16 @@ impl StoreChange {
             fate.removed = Some(removed);
         }
         fate
+    }
+
+    /// Where the run was cut off before the image was there: one with its names is somebody else's, one without any may
+    /// have come with that run's last breath.
+    fn unbrought(&self, there: bool, held: &[String], fate: &mut Fate) {
+        if self.names.iter().any(|name| held.contains(name)) {
+            fate.kept.push(self.stays("the run ended before it brought the image, so that another one did"));
+        } else if there && !self.known && held.iter().all(|name| is_staged(name)) {
+            fate.removed = Some(vec![self.image()]);
+        }
     }
 
     /// Its names, where nothing is to be done about them: those that are there, and those that are not.
@@ -161,6 +197,7 @@ fn gathered(changes: &[StoreChange]) -> Vec<StoreChange> {
             Some(one) => {
                 one.names.extend(change.names.iter().cloned());
                 one.was.extend(change.was.clone());
+                one.announced &= change.announced;
             }
             None => all.push(change.clone()),
         }
@@ -183,7 +220,7 @@ pub(in crate::engine::import) async fn take_back(
     let (files, root) = (ctx.files.clone(), first.root.clone());
     let (place, records) = blocking(move || {
         let place = Place::of(&*files, &root, None)?;
-        let records = own_records(&*files, &place)?;
+        let records = place.own_records(&*files)?;
         Ok((place, records))
     })
     .await?;
@@ -205,13 +242,6 @@ pub(in crate::engine::import) async fn take_back(
         remove(&place, &brought, podman, &mut report, ctx).await?;
     }
     Ok(report)
-}
-
-/// What the store that is written has; those beside it are read-only.
-pub(super) fn own_records(files: &dyn Files, place: &Place) -> Result<Records> {
-    let mut records = Records::default();
-    records.add(files, &place.directory)?;
-    Ok(records)
 }
 
 async fn remove(
@@ -254,7 +284,7 @@ async fn one(
     ctx: &JobCtx,
 ) -> Result<()> {
     let (files, own) = (ctx.files.clone(), place.clone());
-    let records = blocking(move || own_records(&*files, &own)).await?;
+    let records = blocking(move || own.own_records(&*files)).await?;
     let fate = change.fate(&records, podman);
     if fate.is_idle() {
         change.untouched(&records, report);
@@ -321,7 +351,8 @@ mod tests {
 
     fn change(was: &[(&str, &str)]) -> StoreChange {
         let was = was.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect();
-        StoreChange { id: "i2".into(), names: vec!["a/b:1".into()], known: false, was, root: "/".into() }
+        let (id, names, root) = ("i2".into(), vec!["a/b:1".into()], "/".into());
+        StoreChange { id, names, known: false, was, root, announced: false }
     }
 
     fn records(images: &str) -> Records {
@@ -366,6 +397,30 @@ mod tests {
         let known = StoreChange { known: true, ..change(&[]) };
         let found = known.fate(&records(both), true);
         assert!(found.kept[0].words().contains("there before this run"), "{found:?}");
+    }
+
+    #[test]
+    fn an_image_that_was_only_announced_is_somebody_elses_unless_nobody_named_it() {
+        let announced = || change(&[("a/b:1", "i1")]).announced();
+        let named = records(r#"[{"id":"i1"},{"id":"i2","names":["a/b:1"]}]"#);
+        let found = announced().fate(&named, true);
+        assert!(found.kept[0].words().contains("before it brought the image"), "{found:?}");
+        assert!(found.removed.is_none() && found.restored.is_empty(), "{found:?}");
+        let mut noted = Vec::new();
+        announced().add_to(&mut noted);
+        announced().brought().add_to(&mut noted);
+        assert_eq!(noted, [change(&[("a/b:1", "i1")])], "one image, and it is there by now");
+        assert_eq!(noted[0].fate(&named, true).restored, ["a/b:1"]);
+        for (images, removed) in [
+            (r#"[{"id":"i1"},{"id":"i2"}]"#, true),
+            (r#"[{"id":"i2","names":["localhost/run/airlift-import-1/layout:latest"]}]"#, true),
+            (r#"[{"id":"i2","names":["mine:1"]}]"#, false),
+            (r#"[{"id":"i1"}]"#, false),
+        ] {
+            let found = announced().fate(&records(images), true);
+            assert_eq!((found.removed.is_some(), found.kept.len()), (removed, 0), "{images}: {found:?}");
+            assert_eq!(found.restored, [""; 0], "nothing was moved");
+        }
     }
 
     #[test]

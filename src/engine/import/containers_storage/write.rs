@@ -1,15 +1,16 @@
-//! One run over a store: staged, copied, held against the bundle, made durable, asked as its readers will ask.
+//! One run over a store: all images staged, copied and held against the bundle, made durable, then named, and asked for as the readers will ask.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::held::altered;
 use super::journal::{Coming, Journal};
 use super::place::{Place, make_readable};
 use super::process::Reading;
-use super::staging::Staging;
+use super::staging::{Layers, Staging};
 use super::tool::{Address, Copy, Program, Tool};
-use super::undo::{StoreChange, own_records};
+use super::undo::StoreChange;
 use super::{fit, names, todo};
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -22,8 +23,8 @@ use crate::engine::import::changes::Noted;
 use crate::engine::import::error::ImportError;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
-use crate::engine::import::single::{Chosen, broken};
-use crate::engine::import::{Job, Planned, oci_archive};
+use crate::engine::import::single::Chosen;
+use crate::engine::import::{Job, Planned};
 
 /// What was moved and what was not, each blob once.
 #[derive(Default)]
@@ -60,6 +61,10 @@ pub(super) struct Wanted<'a> {
     at: usize,
     pub(super) image: &'a ImageGraph,
     pub(super) chosen: Chosen,
+    /// The digests of its unpacked layers, base first, as its configuration says.
+    pub(super) layers: Vec<String>,
+    /// What was noted of it for the node's own store.
+    noted: Option<StoreChange>,
     /// Whether the store has an image of this id already, so that a failure must not take it away.
     known: bool,
     /// Why it cannot be written, where what the store has of it is in the way.
@@ -76,6 +81,12 @@ impl Wanted<'_> {
         let manifest = &self.chosen.manifest;
         let layers = manifest.layers.iter().map(|layer| &layer.digest);
         layers.chain([&manifest.config.digest, &self.chosen.digest, &self.image.image.digest]).collect()
+    }
+
+    /// What the journal is to know of it.
+    fn coming(&self) -> Coming {
+        let was = self.noted.as_ref().map(|change| change.was().clone()).unwrap_or_default();
+        Coming { id: self.id().to_owned(), name: self.image.name(), was, layers: self.layers.clone() }
     }
 
     pub(super) fn copy<'b>(&'b self, name: &'b str, files: &'b [(PathBuf, u64)]) -> Copy<'b> {
@@ -141,12 +152,48 @@ impl Store {
             let nodes = one.image.nodes().filter(|node| own.contains(&node.digest));
             self.job.parts.expect_nodes(&one.image.name(), nodes);
         }
+        let (mut brought, mut ended) = (Vec::new(), Ok(()));
         for mut wanted in wanted {
             let written = match wanted.broken.take() {
                 Some(error) => Err(error),
-                None => self.image(&wanted, bytes).await,
+                None => self.bring(&wanted, bytes).await,
             };
-            match written {
+            match written.map_err(|error| self.job.failed(wanted.image, error)) {
+                Ok(()) => brought.push(wanted),
+                Err(Ok(outcome)) => outcomes[wanted.at] = outcome,
+                Err(Err(error)) => {
+                    ended = Err(error);
+                    break;
+                }
+            }
+        }
+        // What arrived before an error is kept.
+        let named = self.give(&brought, outcomes).await;
+        ended?;
+        added.extend(named?);
+        Ok(added)
+    }
+
+    /// Gives the images that were brought their names, once all are on disk: no name leads to files that a power cut empties.
+    async fn give<'a>(
+        &self,
+        brought: &[Wanted<'a>],
+        outcomes: &mut [Outcome],
+    ) -> Result<Vec<&'a ImageGraph>> {
+        let mut added = Vec::new();
+        if brought.is_empty() {
+            return Ok(added);
+        }
+        let (job, place, _) = self.parts();
+        let here = brought.iter().filter_map(|one| one.noted.clone());
+        let here: Vec<Noted> = here.map(|change| Noted::Stored(change.brought())).collect();
+        blocking(move || {
+            job.ctx.files.sync_fs(&place.directory)?;
+            job.changes.note(&place.target, here)
+        })
+        .await?;
+        for wanted in brought {
+            match self.name(wanted).await {
                 Ok(()) => {
                     let (phase, item) = (Phase::Import, wanted.image.name());
                     self.job.arrived.note(&self.tool.target, &item);
@@ -172,28 +219,36 @@ impl Store {
             (self.parts(), todo.iter().map(|(_, image)| (*image).clone()).collect::<Vec<_>>());
         let (chosen, mut journal) = blocking(move || {
             let (job, place, _) = parts;
-            let chosen = graphs.iter().map(|image| fit(&job, &place, image)).collect::<Result<Vec<_>>>()?;
+            let chosen = graphs.iter().map(|image| {
+                let chosen = fit(&job, &place, image)?;
+                let layers = chosen.config(&job, image)?.rootfs.diff_ids;
+                Ok((chosen, layers.iter().map(ToString::to_string).collect::<Vec<_>>()))
+            });
+            let chosen = chosen.collect::<Result<Vec<_>>>()?;
             Ok((chosen, Journal::read(&*job.ctx.files, &place.directory)?))
         })
         .await?;
         let mut wanted: Vec<Wanted<'_>> = (todo.into_iter().zip(chosen))
-            .map(|((at, image), chosen)| Wanted { at, image, chosen, known: false, broken: None })
+            .map(|((at, image), (chosen, layers))| {
+                let (noted, known, broken) = (None, false, None);
+                Wanted { at, image, chosen, layers, noted, known, broken }
+            })
             .collect();
         let unsettled = journal.is_unsettled();
         // What is taken out to be written anew is changed as well, and was there before.
-        let mut before = self.note(&journal, &wanted).await?;
+        self.note(&journal, &mut wanted).await?;
         self.mend(&journal, &mut wanted).await?;
         let parts = self.parts();
-        let ids: Vec<_> = wanted.iter().map(|one| (one.id().to_owned(), one.image.name())).collect();
+        let ids: Vec<String> = wanted.iter().map(|one| one.id().to_owned()).collect();
+        // What is refused stays what it was, as one that a power cut may have emptied.
+        let coming = wanted.iter().filter(|one| one.broken.is_none()).map(Wanted::coming);
+        let coming: Vec<Coming> = coming.collect();
         let known = blocking(move || {
             let (job, place, _) = parts;
             let files = &*job.ctx.files;
             let records = place.records(files)?;
-            let known: Vec<bool> = ids.iter().map(|(id, _)| records.with_id(id).is_some()).collect();
-            let new = ids.into_iter().zip(&known).filter(|(_, known)| !**known).map(|((id, name), _)| {
-                let was = before.remove(&id).unwrap_or_default();
-                Coming { id, name, was }
-            });
+            let known: Vec<bool> = ids.iter().map(|id| records.with_id(id).is_some()).collect();
+            let new = coming.into_iter().filter(|one| records.with_id(&one.id).is_none());
             journal.note(files, &place.directory, new)?;
             Ok(known)
         })
@@ -202,15 +257,10 @@ impl Store {
         Ok((wanted, unsettled))
     }
 
-    /// Notes what is about to be put into the node's own store, with what that has of it; by id, the images that names of
-    /// it led to before.
-    async fn note(
-        &self,
-        journal: &Journal,
-        wanted: &[Wanted<'_>],
-    ) -> Result<HashMap<String, BTreeMap<String, String>>> {
+    /// Notes what is about to be put into the node's own store, with what that has of it.
+    async fn note(&self, journal: &Journal, wanted: &mut [Wanted<'_>]) -> Result<()> {
         if self.place.target != Target::ContainersStorage(None) {
-            return Ok(HashMap::new());
+            return Ok(());
         }
         let (job, place, _) = self.parts();
         // What a run of this program left half is not what was there before it.
@@ -219,38 +269,38 @@ impl Store {
             (journal.has(&id), journal.was(&id), (id, names(one.image)))
         });
         let all: Vec<_> = all.collect();
-        blocking(move || {
+        let changes = blocking(move || {
             let files = &*job.ctx.files;
-            let (records, own) = (place.records(files)?, own_records(files, &place)?);
-            let mut before: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+            let (records, own) = (place.records(files)?, place.own_records(files)?);
             let changes = all.into_iter().map(|(half, earlier, image)| {
                 let known = !half && records.with_id(&image.0).is_some();
-                let id = image.0.clone();
                 let change = StoreChange::of(image, known, job.spec.node.root.clone(), &own, &earlier);
-                before.entry(id).or_default().extend(change.was().clone());
-                Noted::Stored(change)
+                // What that run brought may be there, and named.
+                if half { change } else { change.announced() }
             });
-            let changes: Vec<Noted> = changes.collect();
-            job.changes.note(&place.target, changes)?;
-            Ok(before)
+            let changes: Vec<StoreChange> = changes.collect();
+            job.changes.note(&place.target, changes.iter().cloned().map(Noted::Stored))?;
+            Ok(changes)
         })
-        .await
+        .await?;
+        wanted.iter_mut().zip(changes).for_each(|(one, change)| one.noted = Some(change));
+        Ok(())
     }
 
-    pub(super) async fn stage(&self, wanted: &Wanted<'_>) -> Result<Vec<(PathBuf, u64)>> {
+    pub(super) async fn stage(&self, wanted: &Wanted<'_>, layers: Layers) -> Result<Vec<(PathBuf, u64)>> {
         let (store, graph, chosen) = (self.parts(), wanted.image.clone(), wanted.chosen.clone());
         blocking(move || {
             let (job, _, staging) = store;
-            staging.stage(&job, &graph, &chosen)
+            staging.stage((&job, layers), &graph, &chosen)
         })
         .await
     }
 
-    /// One image: brought, held against the bundle, and then alone named.
-    async fn image(&self, wanted: &Wanted<'_>, bytes: &mut Bytes) -> Result<()> {
+    /// One image: brought without a name, and held against the bundle.
+    async fn bring(&self, wanted: &Wanted<'_>, bytes: &mut Bytes) -> Result<()> {
         let (image, chosen) = (wanted.image, &wanted.chosen);
         self.job.parts.begin(&image.name());
-        let files = self.stage(wanted).await?;
+        let files = self.stage(wanted, Layers::All).await?;
         let fresh: Vec<_> = {
             let new = chosen.manifest.layers.iter().filter(|layer| !bytes.seen.contains(&layer.digest));
             let new: HashSet<String> = new.map(|layer| layer.digest.hex().to_owned()).collect();
@@ -282,67 +332,41 @@ impl Store {
             return Err(wrong);
         }
         self.job.parts.reach(&name, whole);
-        for name in names(image) {
-            self.tool.name(ctx, staging, &copy, &name).await?;
-        }
         let rest = bytes.rest(image);
         bytes.written += rest;
         self.job.meter.add(rest.saturating_sub(counted));
+        Ok(())
+    }
+
+    /// Its names, each leading to what is there.
+    async fn name(&self, wanted: &Wanted<'_>) -> Result<()> {
+        if self.tool.program == Program::Skopeo {
+            // It names what it copies; the layers are there, and none is to be put together once more.
+            self.stage(wanted, Layers::Whole).await?;
+        }
+        let named = match self.give_all(wanted).await {
+            Err(error) if error.kind() != Kind::Interrupted && self.is_in_parts(wanted) => {
+                tracing::info!("{} is named with all its layers: {}", wanted.image.name(), error.message());
+                self.stage(wanted, Layers::All).await?;
+                self.give_all(wanted).await
+            }
+            other => other,
+        };
+        named?;
         self.check_names(wanted).await
     }
 
-    /// What was really wrong, where a copy failed: bytes on the medium that are not what was signed come first.
-    async fn cause(&self, image: &ImageGraph, chosen: &Chosen, error: EngineError) -> EngineError {
-        if error.kind() == Kind::Interrupted {
-            return error;
-        }
-        let (job, mut graph) = (self.job.clone(), image.clone());
-        let layers: HashSet<&Digest> = chosen.manifest.layers.iter().map(|layer| &layer.digest).collect();
-        graph.blobs.retain(|node| layers.contains(&node.digest));
-        match blocking(move || oci_archive::whole(&job, &graph)).await {
-            Err(damaged) => damaged,
-            Ok(()) => error,
-        }
+    fn is_in_parts(&self, wanted: &Wanted<'_>) -> bool {
+        let blobs = wanted.chosen.manifest.layers.iter().map(|layer| self.job.bundle.blob(&layer.digest));
+        blobs.flatten().any(|blob| !blob.parts.is_empty())
     }
 
-    /// How what the store recorded differs from what the bundle says, if it does.
-    async fn wrong(&self, wanted: &Wanted<'_>) -> Result<Option<EngineError>> {
-        let (store, graph, digest) =
-            (self.parts(), wanted.image.clone(), wanted.chosen.manifest.config.digest.clone());
-        let config = wanted.chosen.config(&self.job, wanted.image)?;
-        blocking(move || {
-            let (job, place, _) = store;
-            let records = place.records(&*job.ctx.files)?;
-            let Some(stored) = records.with_id(digest.hex()) else {
-                return Ok(Some(altered(&place, digest.hex(), &graph, "nothing".to_owned())));
-            };
-            if !stored.has(&graph.image.digest) {
-                return Ok(Some(altered(&place, digest.hex(), &graph, stored.digest().to_owned())));
-            }
-            let unpacked = records.diff_ids(stored);
-            let said: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
-            let reason = format!("it says the layers unpack to {said:?}, they unpack to {unpacked:?}");
-            Ok((unpacked != said).then(|| broken(&graph, &digest, reason)))
-        })
-        .await
-    }
-
-    /// That every name leads to it.
-    async fn check_names(&self, wanted: &Wanted<'_>) -> Result<()> {
-        let (store, graph, id) = (self.parts(), wanted.image.clone(), wanted.id().to_owned());
-        blocking(move || {
-            let (job, place, _) = store;
-            let records = place.records(&*job.ctx.files)?;
-            for name in names(&graph) {
-                let stored = records.named(&name);
-                if stored.is_none_or(|stored| stored.id != id) {
-                    let actual = stored.map_or("nothing", |stored| stored.digest()).to_owned();
-                    return Err(altered(&place, &name, &graph, actual));
-                }
-            }
-            Ok(())
-        })
-        .await
+    async fn give_all(&self, wanted: &Wanted<'_>) -> Result<()> {
+        let image = wanted.image.name();
+        for name in names(wanted.image) {
+            self.tool.name(&self.job.ctx, &self.staging, &wanted.copy(&image, &[]), &name).await?;
+        }
+        Ok(())
     }
 
     /// Makes it durable and readable where it cannot be written, asks it for each image, and lets go of it.
@@ -413,9 +437,4 @@ impl Store {
     pub(super) fn parts(&self) -> (Job, Place, Arc<Staging>) {
         (self.job.clone(), self.place.clone(), Arc::clone(&self.staging))
     }
-}
-
-fn altered(place: &Place, name: &str, image: &ImageGraph, actual: String) -> EngineError {
-    let (target, name, expected) = (place.target.to_string(), name.to_owned(), image.image.digest.clone());
-    ImportError::Altered { target, name, expected, actual }.into()
 }
