@@ -283,11 +283,15 @@ mod tests {
         let writer = std::thread::spawn(move || std::fs::write(pipe, "nginx:1\nredis:7\n").unwrap());
         assert_eq!(gather(&source, &registry, &ctx).await.unwrap().candidates.len(), 2);
         writer.join().unwrap();
-        // Nobody writes this time; the reader is let go at the end, so that the runtime can end too.
+        // Nobody writes this time.
         let Source::List(pipe) = &source else { unreachable!() };
         let (waiting, stop) = (gather(&source, &registry, &ctx), ctx.cancel.clone());
         let (stopped, ()) = tokio::join!(waiting, async move { stop.cancel() });
-        std::fs::File::options().read(true).write(true).open(pipe).unwrap();
         assert_eq!(stopped.unwrap_err().kind(), Kind::Interrupted);
+        // The reader is let go, so that the runtime can end too: once it is there, which a busy machine may put off.
+        let write = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        while rustix::fs::open(pipe, write, 0.into()).is_err() {
+            std::thread::yield_now();
+        }
     }
 }
