@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::import_containerd_hard::traced;
 use crate::import_storage::{APP, Node, node, outcomes};
+use crate::import_storage_undo::held_at;
 use crate::rig::containerd::succeeded;
 use crate::rig::world::Ran;
 use crate::rig::{need, wait_until};
@@ -66,11 +67,14 @@ fn an_image_that_is_not_what_it_says_gets_no_name_and_what_was_there_with_its_id
 /// Starts an import and kills it when one of the images has its name.
 fn killed(node: &Node) {
     let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
-    wait_until("an image is there", || !node.listed().is_empty());
+    // Six are brought; the first of them has its first name then.
+    let (path, held) = held_at(node, 8);
+    let mut child =
+        command.env("PATH", path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    wait_until("names are given", || held.exists());
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
-    assert!(node.listed().len() < 6, "it was killed in the middle");
+    assert_eq!(node.listed().len(), 1, "it was killed in the middle");
 }
 
 /// The regular files of all layers.

@@ -44,6 +44,17 @@ fn wrapped(node: &Node, program: &str, script: &str) -> OsString {
     format!("{}:{own}", file.parent().unwrap().display()).into()
 }
 
+/// A `PATH` on which skopeo stands still at a copy, counted from 1, once; and the file that is there when it does.
+pub(crate) fn held_at(node: &Node, copy: usize) -> (OsString, PathBuf) {
+    let (skopeo, root) = (need("skopeo").unwrap(), &node.world.root);
+    let (count, held) = (root.join("copies"), root.join("held"));
+    let script = format!(
+        "case \"$*\" in *'copy --quiet'*) echo >>{count:?}; if [ $(wc -l <{count:?}) = {copy} ]; then : >{held:?}; exec sleep 1000; fi ;; esac\n\
+         exec {skopeo:?} \"$@\""
+    );
+    (wrapped(node, "skopeo", &script), held)
+}
+
 /// A bundle in which one image has two names, and those.
 fn twins(node: &Node) -> (PathBuf, [String; 2]) {
     let names = ["team/twin:1", "team/twin:2"].map(|name| node.full(name));
@@ -64,6 +75,58 @@ fn break_layer(node: &Node, name: &str) {
     let image = images(node).into_iter().find(|image| image["id"] == *id).unwrap();
     let layer = image["layer"].as_str().unwrap().to_owned();
     std::fs::remove_dir_all(node.world.root.join("default/overlay").join(layer).join("diff")).unwrap();
+}
+
+/// How many images of the default store have names, and how many none.
+fn named(node: &Node) -> (usize, usize) {
+    let has = |image: &Value| image["names"].as_array().is_some_and(|names| !names.is_empty());
+    let (with, without): (Vec<Value>, Vec<Value>) = images(node).into_iter().partition(has);
+    (with.len(), without.len())
+}
+
+#[test]
+fn what_arrived_before_a_stop_gets_its_names_and_each_run_is_taken_back_by_itself() {
+    let Some(node) = node(&[]) else { return };
+    let (path, held) = held_at(&node, 2);
+    let mut command = node.command(&node.bundle, "containers-storage");
+    let child = command.env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("the second image is on its way", || held.exists());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains(": in it: ") && said.contains("; not in it: "), "{said}");
+    assert_eq!(named(&node), (1, 0), "{said}");
+    let again = outcomes(&own_import(&node, &[]).code(0));
+    let count = |what: &str| again.iter().filter(|one| *one == what).count();
+    assert_eq!((count("skipped"), count("added")), (1, 5));
+    let path = std::env::var_os("PATH").unwrap();
+    own_undo(&node, &path).code(0);
+    assert_eq!(named(&node), (1, 0), "the first run's stays");
+    own_undo(&node, &path).code(0);
+    assert_eq!(images(&node).len(), 0);
+}
+
+#[test]
+fn an_image_that_could_not_be_named_is_of_the_run_that_names_it() {
+    let Some(node) = node(&[]) else { return };
+    let (skopeo, full) = (need("skopeo").unwrap(), node.world.root.join("full"));
+    // What brings an image asks for it by its id; the disk is full when the first name is given.
+    let script = format!(
+        "case \"$*\" in *']@'*|*'storage:@'*) ;; *'copy --quiet'*) [ -e {full:?} ] || \
+         {{ : >{full:?}; echo 'no space left on device' >&2; exit 1; }} ;; esac\nexec {skopeo:?} \"$@\""
+    );
+    let path = wrapped(&node, "skopeo", &script);
+    let mut command = node.command(&node.bundle, "containers-storage");
+    command.env("PATH", path);
+    let ran = Ran::of(command);
+    assert!(ran.said().contains("no space left on device"), "{}", ran.said());
+    assert_eq!(named(&node), (0, 5), "the index and the list have one configuration, and so one image id");
+    own_import(&node, &[]).code(0);
+    assert_eq!(named(&node), (5, 0));
+    own_undo(&node, &std::env::var_os("PATH").unwrap()).code(0);
+    assert_eq!(images(&node).len(), 0);
 }
 
 #[test]

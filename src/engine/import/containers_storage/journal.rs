@@ -103,12 +103,17 @@ impl Journal {
         if self.images == before { Ok(()) } else { self.write(files, store) }
     }
 
-    /// Forgets what was written in this boot, which is on disk now. Blocks.
+    /// Forgets what was written in this boot, which is on disk now, but for the ids that are kept. Blocks.
     ///
     /// # Errors
     /// A file error.
-    pub(super) fn settle(&mut self, files: &dyn Files, store: &Path) -> Result<()> {
-        self.images.retain(|_, entry| entry.boot != self.boot);
+    pub(super) fn settle(
+        &mut self,
+        files: &dyn Files,
+        store: &Path,
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        self.images.retain(|id, entry| entry.boot != self.boot || is_kept(id));
         if !self.images.is_empty() {
             return self.write(files, store);
         }
@@ -187,11 +192,14 @@ mod tests {
         note(&mut journal, "a");
         let mut journal = read();
         assert!(!journal.is_hollow("a") && journal.is_unsettled());
-        journal.settle(&RealFiles, store.path()).unwrap();
+        journal.settle(&RealFiles, store.path(), |id| id == "a").unwrap();
+        let mut journal = read();
+        assert!(journal.has("a") && journal.is_unsettled(), "it has no name yet");
+        journal.settle(&RealFiles, store.path(), |_| false).unwrap();
         let mut journal = read();
         assert_eq!((journal.hollow(), journal.is_unsettled()), (vec!["name of b"], false));
         note(&mut journal, "b");
-        journal.settle(&RealFiles, store.path()).unwrap();
+        journal.settle(&RealFiles, store.path(), |_| false).unwrap();
         assert!(!store.path().join(JOURNAL).exists());
     }
 }

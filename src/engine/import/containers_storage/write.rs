@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::held::altered;
 use super::journal::{Coming, Journal};
 use super::place::{Place, make_readable};
@@ -16,6 +18,7 @@ use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
+use crate::engine::ctx::{JobCtx, PauseSwitch};
 use crate::engine::directory;
 use crate::engine::error::{EngineError, Kind, Result};
 use crate::engine::files::Held;
@@ -53,7 +56,7 @@ pub(super) struct Store {
     place: Place,
     pub(super) tool: Tool,
     pub(super) staging: Arc<Staging>,
-    _held: Held,
+    _held: Arc<Held>,
 }
 
 /// An image that is to be written, with what of it the store holds.
@@ -110,7 +113,15 @@ impl Store {
         })
         .await?;
         let tool = Tool { program, address: place.address.clone(), target };
-        Ok(Self { job: job.clone(), place, tool, staging: Arc::new(staging), _held: held })
+        Ok(Self { job: job.clone(), place, tool, staging: Arc::new(staging), _held: Arc::new(held) })
+    }
+
+    /// The same for what is gone through with although the job was asked to stop, or to stand still.
+    fn unstopped(&self) -> Self {
+        let (job, place, staging) = self.parts();
+        let (cancel, pause) = (CancellationToken::new(), PauseSwitch::default());
+        let job = Job { ctx: JobCtx { cancel, pause, ..job.ctx }, ..job };
+        Self { job, place, tool: self.tool.clone(), staging, _held: Arc::clone(&self._held) }
     }
 
     /// All images that are to be written; then the store is closed.
@@ -167,8 +178,8 @@ impl Store {
                 }
             }
         }
-        // What arrived before an error is kept.
-        let named = self.give(&brought, outcomes).await;
+        // What arrived before an error, or before the job was asked to stop, is kept: no later run need bring it.
+        let named = self.unstopped().give(&brought, outcomes).await;
         ended?;
         added.extend(named?);
         Ok(added)
@@ -394,7 +405,10 @@ impl Store {
         blocking(move || {
             let files = &*job.ctx.files;
             staging.clear(files)?;
-            Journal::read(files, &place.directory)?.settle(files, &place.directory)
+            let records = place.own_records(files)?;
+            // No run may take what has no name yet for something that was there before.
+            let nameless = |id: &str| records.with_id(id).is_some_and(|image| image.names.is_empty());
+            Journal::read(files, &place.directory)?.settle(files, &place.directory, nameless)
         })
         .await
     }
