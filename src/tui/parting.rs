@@ -20,17 +20,20 @@ pub(super) struct Kept {
 impl Model {
     /// A report is written by itself from now on, over what it said before.
     pub fn keep_report(&mut self, sheet: &Sheet) -> Effect {
-        let deed = match sheet.deed {
-            Deed::Packed => "packed",
-            Deed::Verified | Deed::Imported => "received",
-        };
         // Two bundles of one name may have the same serial, where their series began anew.
         let id = sheet.id.simple().to_string();
         let id = id.get(24..).unwrap_or_default();
         // The word of a bundle that was refused is no name for a file.
         let name = check_name(&sheet.name).map_or("bundle", |()| &sheet.name);
-        let file = self.settings.paths.reports().join(format!("{name}-{}-{id}-{deed}.txt", sheet.serial));
-        self.kept.retain(|kept| kept.file != file);
+        let reports = self.settings.paths.reports();
+        let file = |deed: &str| reports.join(format!("{name}-{}-{id}-{deed}.txt", sheet.serial));
+        // What was imported is not forgotten where the bundle is verified again.
+        let (file, before) = match sheet.deed {
+            Deed::Packed => (file("packed"), None),
+            Deed::Verified => (file("verified"), None),
+            Deed::Imported => (file("imported"), Some(file("verified"))),
+        };
+        self.kept.retain(|kept| kept.file != file && Some(&kept.file) != before.as_ref());
         self.kept.push(Kept { words: words(sheet), file: file.clone() });
         Effect::Save(file, sheet.text())
     }

@@ -108,6 +108,8 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     let trusted = run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
     assert!(trusted.contains(&format!("the fingerprint {fingerprint} was not compared")), "{trusted}");
     assert!(run(&root, &["key", "trust", &public], 2).contains("already"));
+    let late = run(&root, &["key", "trust", &public, "--fingerprint", &wrong], 11);
+    assert!(late.contains(&format!("airlift key untrust {fingerprint} takes that back")), "{late}");
     assert!(run(&root, &["key", "list"], 0).contains("one@here"));
     assert!(run(&root, &["sign", place, "--dry-run"], 0).contains("would be signed"));
     assert!(!bundle.join("airlift/signatures").exists());
@@ -115,7 +117,7 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     assert!(run(&root, &["sign", place], 0).contains("was signed already"));
     // That is known without its passphrase.
     let again =
-        root.airlift().args(["sign", place]).env("AIRLIFT_KEY_PASSPHRASE", "not that").output().unwrap();
+        root.airlift().args(["sign", place]).env("AIRLIFT_KEY_PASSPHRASE", "not it").output().unwrap();
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert!(String::from_utf8_lossy(&again.stdout).contains("was signed already"));
     let two = stock_key(&root, "two", ("ecdsa", "256"), "");

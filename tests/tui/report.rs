@@ -98,6 +98,16 @@ fn a_report_is_kept_by_itself_when_its_pack_ends_and_when_it_is_left_for_that() 
     assert!(Desk::new().app.parting().is_empty(), "nothing was made");
 }
 
+#[test]
+fn what_was_imported_is_not_written_over_where_the_bundle_is_verified_again() {
+    for (desk, end) in
+        [(crate::import::imported(), "-imported.txt"), (crate::check::received(), "-verified.txt")]
+    {
+        let said = desk.app.parting().join("\n");
+        assert_eq!((said.matches(".txt").count(), said.contains(end)), (1, true), "{end}: {said}");
+    }
+}
+
 /// What lies in a directory, as the dialog asks for it.
 fn listed(desk: &mut Desk, at: &str) {
     let entry = Entry { name: "bundle-42".into(), directory: true };

@@ -19,7 +19,7 @@ const NEWEST: usize = 100;
 /// So long each of them stays, however many there are.
 const RECENT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// What a name ends in behind the last dash.
-const DEEDS: [&str; 2] = ["packed.txt", "received.txt"];
+const DEEDS: [&str; 3] = ["packed.txt", "verified.txt", "imported.txt"];
 /// Names that are looked at, at most.
 const MAX_ENTRIES: usize = 100_000;
 
@@ -165,7 +165,7 @@ mod tests {
             report(reports.path(), &format!("site-{number}-0123abcd-packed.txt"), 29);
         }
         assert_eq!(prune().await.unwrap(), 0, "all of the last month");
-        let old: Vec<_> = ["site-1-ffffffff-received.txt", "a-b-7-00000000-packed.txt"]
+        let old: Vec<_> = ["site-1-ffffffff-imported.txt", "a-b-7-00000000-packed.txt"]
             .map(|name| report(reports.path(), name, 31))
             .to_vec();
         // What a person put there, or what is called otherwise, is nobody's to remove.
@@ -231,7 +231,7 @@ mod tests {
         };
         run(1, "{\"ended\":\"whole\"}\n");
         run(2, "");
-        let [cut, other] = ["site-1-0123abcd-received.txt", "site-2-0123abcd-received.txt"]
+        let [cut, other] = ["site-1-0123abcd-imported.txt", "site-2-0123abcd-imported.txt"]
             .map(|name| report(reports.path(), name, 50));
         assert_eq!(prune(reports.path().to_owned(), state.path(), &ctx).await.unwrap(), 1);
         assert!(cut.exists() && !other.exists());

@@ -68,7 +68,9 @@ impl Explain for StoreError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Already { fingerprint, .. } => {
-                format!("to change its terms: airlift key untrust {fingerprint}, then trust it anew")
+                format!(
+                    "that key needs nothing more; to change its terms: airlift key untrust {fingerprint}, then trust it anew"
+                )
             }
             Self::Unknown { .. } => "airlift key list shows what is trusted".to_owned(),
             Self::Principal(_) => "a principal looks like alice@example.com".to_owned(),

@@ -24,7 +24,7 @@ pub enum KeyError {
     Nobodys,
     /// Another key than the one that is to be trusted.
     #[error(
-        "the key is not the expected one: expected fingerprint {expected}, found {found}; it was not trusted"
+        "the key is not the expected one: expected fingerprint {expected}, found {found}; nothing was changed"
     )]
     Fingerprint {
         /// As it was given.
@@ -127,9 +127,12 @@ impl Explain for KeyError {
                 "a key that is gone cannot be had back: move it away first, or give another path with --key"
                     .to_owned()
             }
-            Self::Fingerprint { .. } => {
-                "check for a typing error; if there is none, somebody replaced the key: ask its owner"
-                    .to_owned()
+            Self::Fingerprint { found, .. } => {
+                return vec![
+                    "check for a typing error; if there is none, somebody replaced the key: ask its owner"
+                        .to_owned(),
+                    format!("if {found} was trusted before, airlift key untrust {found} takes that back"),
+                ];
             }
             Self::TooShort { .. } => {
                 format!(
