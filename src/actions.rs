@@ -168,8 +168,8 @@ actions! {
     ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Undo the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
     ImagesNext Images "images.next" ["v"] Reads - "verify" "Continue: resolve and verify the list";
-    Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Pin references to digests, lint their names and sum up their size";
-    ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Write the digests into the list, so that no tag can move";
+    Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Resolve references to digests, lint their names and sum up their size";
+    ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Pin the list: a digest beside each tag; nodes find the image by the digest alone then";
     ResolveDetails Resolve "resolve.details" ["o", "d"] Reads - "details" "Show digests expected and got, signatures and the reason of a failure";
     ResolveEdit Resolve "resolve.edit" ["e"] Reads - "edit" "Replace this reference";
     ResolveRemove Resolve "resolve.remove" ["D", "Delete"] Reads - "remove" "Remove the marked references, or this one, from the list";

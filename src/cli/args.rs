@@ -18,7 +18,7 @@ use crate::engine::select::Source;
 use crate::engine::spec::{Images, JobSpec};
 use crate::failure::Failure;
 
-/// Carries container images across an air gap: pick, pin, sign, verify, import, serve.
+/// Carries container images across an air gap: pick, resolve, sign, verify, import, serve.
 #[derive(Debug, Parser)]
 #[command(name = "airlift", version, about, max_term_width = 110, propagate_version = true)]
 #[command(after_help = "Exit codes: 0 ok, 1 other, 2 usage, 3 partly done, 10 integrity, 11 trust, \
@@ -99,7 +99,7 @@ pub enum Color {
 /// The commands: one variant, one file under `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Pin references to digests, lint their names and sum up their size
+    /// Resolve references to digests, lint their names and sum up their size
     Resolve(commands::resolve::Args),
     /// Assemble and sign a bundle on a medium
     Pack(commands::pack::Args),

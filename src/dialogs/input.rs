@@ -30,6 +30,8 @@ pub struct Input {
     before: Vec<Line>,
     after: Vec<Line>,
     check: Check,
+    /// What a pasted line is held to, where that is not the same.
+    whole: Option<Check>,
     refused: Option<String>,
     /// What the line began with, where that was put there for its beginning.
     begun: Option<String>,
@@ -55,6 +57,7 @@ impl Input {
             check: |text| {
                 if text.trim().is_empty() { Err("nothing is typed yet".to_owned()) } else { Ok(()) }
             },
+            whole: None,
             refused: None,
             begun: None,
         }
@@ -92,12 +95,19 @@ impl Input {
         self
     }
 
-    /// Whether a line is whole by itself and is none behind the beginning that still stands there alone.
+    /// With a check of a line by itself that is pasted, where the answer may have lines that are refused.
+    #[must_use]
+    pub const fn pasted(mut self, check: Check) -> Self {
+        self.whole = Some(check);
+        self
+    }
+
+    /// Whether a line is whole by itself and is none behind what stands there: a beginning that nobody typed on, or a
+    /// line that was refused.
     fn is_whole(&self, pasted: &str) -> bool {
-        let begun = self.begun.as_deref().filter(|begun| self.line.value() == *begun);
-        begun.is_some_and(|begun| {
-            (self.check)(pasted).is_ok() && (self.check)(&format!("{begun}{pasted}")).is_err()
-        })
+        let begun = self.begun.as_deref() == Some(self.line.value()) || self.refused.is_some();
+        let check = self.whole.unwrap_or(self.check);
+        begun && check(pasted).is_ok() && check(&format!("{}{pasted}", self.line.value())).is_err()
     }
 
     fn text(&self) -> String {
@@ -177,7 +187,7 @@ impl Window for Input {
         // Whole lines go on as lines of the answer, those with nothing in them aside; the last one stays in the line.
         let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.pop().unwrap_or_default();
-        if lines.is_empty() && self.is_whole(last.trim()) {
+        if self.is_whole(lines.first().unwrap_or(&last).trim()) {
             self.line = Field::begun("");
         }
         for (at, pasted) in lines.into_iter().enumerate() {
@@ -271,6 +281,29 @@ mod tests {
         press(&mut input, Key::char('a'));
         input.paste("oci:x");
         assert_eq!(input.text(), "oci:aoci:x", "what was typed is not taken away");
+    }
+
+    #[test]
+    fn a_whole_line_takes_the_place_of_one_that_was_refused_and_a_part_goes_on_from_it() {
+        let check = |text: &str| if text.matches(':').count() == 1 { Ok(()) } else { Err("no".to_owned()) };
+        let refused = |text: &str| {
+            let line = (text.to_owned(), "no".to_owned());
+            Input::new(Act::ImagesAdd, "Add", "").pasted(check).refused(vec![line])
+        };
+        for (stood, pasted, text) in [
+            ("a:1:x", "b:1", "b:1"),
+            ("a:1:x", "b:1\nc:1\n", "b:1\nc:1"),
+            ("host/", "a:1", "host/a:1"),
+            ("a:1:x", "b", "a:1:xb"),
+        ] {
+            let mut input = refused(stood);
+            input.paste(pasted);
+            assert_eq!(input.text(), text, "{stood} and {pasted}");
+        }
+        let mut input = refused("a:1:x");
+        press(&mut input, Key::char('y'));
+        input.paste("b:1");
+        assert_eq!(input.text(), "a:1:xyb:1", "what was typed since is not taken away");
     }
 
     #[test]

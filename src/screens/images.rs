@@ -25,6 +25,8 @@ use crate::tui::words;
 use crate::widgets::list::{self, List};
 use crate::widgets::look::Look;
 
+use super::resolve::Seen;
+
 pub(super) use fix::named;
 
 /// The screen.
@@ -46,6 +48,11 @@ impl Images {
         );
         let help = "One reference per line; the commands read it with -f FILE.";
         cx.open(Path::new(Act::ImagesSave, "Save the list as", help, Wanted::NewFile).at(&at));
+    }
+
+    /// The rows that are seen.
+    fn seen(&self) -> Seen {
+        Seen { rows: self.list.visible().iter().copied().collect(), at: self.list.row() }
     }
 
     fn fix_or_show(&mut self, cx: &mut Cx<'_>) {
@@ -133,13 +140,7 @@ impl Screen for Images {
             Act::ImagesBrowse => self.browse.begin(cx),
             Act::ImagesPlatforms => self.platforms.begin(cx),
             Act::ImagesDetails => self.details(cx),
-            Act::ImagesRemove => {
-                let before = cx.model.picked.images.len();
-                super::resolve::drop_from(self.list.row(), cx);
-                let count = before - cx.model.picked.images.len();
-                let undo = cx.model.key(Act::ImagesUndo);
-                cx.say(format!("{} dropped; {undo} undoes that", words::count(count, "image")));
-            }
+            Act::ImagesRemove => self.seen().remove(act, cx),
             Act::ImagesUndo => undo(cx),
             Act::ImagesSave => Self::save(cx),
             Act::ImagesNext => verify(cx),
@@ -168,6 +169,7 @@ impl Screen for Images {
             (Act::ImagesLoad | Act::ImagesKubeadm | Act::ImagesManifests, answer) => {
                 self.load.answered(question, answer, cx);
             }
+            (Act::ImagesRemove, answer) => self.seen().answered(Act::ImagesRemove, &answer, cx),
             (Act::ImagesBrowse, answer) => self.browse.answered(question, answer, cx),
             (Act::ImagesPlatforms, answer) => self.platforms.answered(question, answer, cx),
             (Act::ImagesGo, answer) => self.fix.answered(question, &answer, &mut self.list, cx),
@@ -196,7 +198,7 @@ impl Screen for Images {
             let count = words::count(count, "image");
             let [add, drop] = [Act::ImagesAdd, Act::ImagesRemove].map(|act| cx.model.key(act));
             cx.say(format!(
-                "{count} from last time, {}; {add} adds, {drop} drops",
+                "{count} from last time, {}; {add} adds, {drop} removes",
                 written.strftime("%Y-%m-%d %H:%MZ")
             ));
         }

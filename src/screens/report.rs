@@ -101,10 +101,10 @@ impl Report {
 
     fn anew(cx: &mut Cx<'_>, keep_list: bool) {
         if !keep_list {
-            cx.model.picked.images.iter_mut().for_each(|image| image.marked = true);
-            let count = cx.model.picked.drop_rows(None);
+            let all = (0..cx.model.picked.images.len()).collect();
+            let count = words::count(cx.model.picked.drop_rows(&all), "reference");
             let undo = cx.model.key(Act::ImagesUndo);
-            cx.say(format!("{count} references dropped; {undo} brings them back"));
+            cx.say(format!("{count} off the list; {undo} undoes it"));
         }
         cx.model.begin_anew();
         cx.go(Place::Images);

@@ -1,12 +1,14 @@
 //! Verify: asks the registries for everything on the list, shows what each tag names as it comes, and retries what failed.
 
 mod change;
+mod remove;
 mod rows;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub(super) use self::change::{again, drop_from};
+pub(super) use self::change::again;
+pub(super) use self::remove::Seen;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::reference::Reference;
@@ -83,6 +85,12 @@ impl Resolve {
         self.order.get(self.list.row()?).copied()
     }
 
+    /// The rows of the picked list that are seen.
+    fn seen(&self) -> Seen {
+        let rows = self.list.visible().iter().filter_map(|at| self.order.get(*at)).copied().collect();
+        Seen { rows, at: self.row() }
+    }
+
     fn retry(&mut self, cx: &mut Cx<'_>) {
         self.again = cx.model.picked.checked.counts().failed;
         // A lock file of another list would be taken for a part of this one.
@@ -139,13 +147,7 @@ impl Screen for Resolve {
             Act::Retry if !picked.is_current() => {
                 Some(format!("the list was changed since: {} verifies all of it", model.key(Act::Resolve)))
             }
-            Act::ResolvePin => model.why_busy().or_else(|| match picked.checked.counts().ok {
-                0 => Some(format!("nothing is verified yet: {} does that first", model.key(Act::Resolve))),
-                _ => picked
-                    .pins()
-                    .is_empty()
-                    .then(|| "every resolved reference has a digest already".to_owned()),
-            }),
+            Act::ResolvePin => model.why_busy().or_else(|| picked.why_no_pins(&model.keymap)),
             Act::ResolveEdit | Act::ResolveRemove | Act::ResolveUndo if model.busy().is_some() => {
                 model.why_busy()
             }
@@ -176,9 +178,9 @@ impl Screen for Resolve {
         match act {
             Act::Resolve => start(cx),
             Act::Retry => self.retry(cx),
-            Act::ResolvePin => Self::pin(cx),
+            Act::ResolvePin => self.pin(cx),
             Act::ResolveEdit => self.edit(cx),
-            Act::ResolveRemove => self.drop_rows(cx),
+            Act::ResolveRemove => self.seen().remove(act, cx),
             Act::ResolveUndo => super::images::undo(cx),
             Act::ResolveNext => Self::next(cx),
             Act::ResolveDetails => {
@@ -193,6 +195,7 @@ impl Screen for Resolve {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::ResolveEdit, Answer::Text(text)) => self.rewrite(text.trim(), cx),
+            (Act::ResolveRemove, answer) => self.seen().answered(Act::ResolveRemove, &answer, cx),
             (Act::ResolvePin, Answer::Yes) => {
                 let count = cx.model.picked.pin();
                 cx.model.changed(Place::Images);

@@ -175,15 +175,18 @@ impl Picked {
         Ok(true)
     }
 
-    /// Takes the marked rows off the list, or this one where none is marked; how many.
-    pub fn drop_rows(&mut self, row: Option<usize>) -> usize {
-        let any = self.images.iter().any(|image| image.marked);
-        let goes = |at: usize, image: &Image| if any { image.marked } else { Some(at) == row };
-        let count = self.images.iter().enumerate().filter(|(at, image)| goes(*at, image)).count();
+    /// Takes rows off the list; how many.
+    pub fn drop_rows(&mut self, rows: &BTreeSet<usize>) -> usize {
+        let names: Vec<&str> =
+            rows.iter().filter_map(|row| Some(self.images.get(*row)?.request.requested.as_str())).collect();
+        let count = names.len();
         if count > 0 {
-            self.remember(format!("{count} brought back"));
+            self.remember(match names.as_slice() {
+                [name] => format!("{name} is back on the list"),
+                _ => format!("{count} are back on the list"),
+            });
             let all = std::mem::take(&mut self.images).into_iter().enumerate();
-            self.images = all.filter(|(at, image)| !goes(*at, image)).map(|(_, image)| image).collect();
+            self.images = all.filter(|(at, _)| !rows.contains(at)).map(|(_, image)| image).collect();
         }
         count
     }
@@ -274,6 +277,11 @@ impl Picked {
         }
     }
 
+    /// The marked rows.
+    pub fn marked_rows(&self) -> impl Iterator<Item = usize> {
+        self.images.iter().enumerate().filter(|(_, image)| image.marked).map(|(row, _)| row)
+    }
+
     /// How many rows are marked.
     pub fn marked(&self) -> usize {
         self.images.iter().filter(|image| image.marked).count()
@@ -345,15 +353,13 @@ mod tests {
     #[test]
     fn what_was_dropped_comes_back_to_its_place() {
         let mut picked = picked("a:1 b:1 c:1 d:1");
-        picked.images[1].marked = true;
-        picked.images[3].marked = true;
-        assert_eq!(picked.drop_rows(Some(0)), 2);
+        assert_eq!(picked.drop_rows(&[1, 3].into()), 2);
         assert_eq!(picked.text(), "a:1\nc:1\n");
-        assert_eq!(picked.undo().as_deref(), Some("2 brought back"));
+        assert_eq!(picked.undo().as_deref(), Some("2 are back on the list"));
         assert_eq!(picked.text(), "a:1\nb:1\nc:1\nd:1\n");
-        picked.images.iter_mut().for_each(|image| image.marked = false);
-        picked.drop_rows(Some(0));
+        assert_eq!(picked.drop_rows(&[0, 9].into()), 1, "there is no row 9");
         assert_eq!(picked.text(), "b:1\nc:1\nd:1\n");
+        assert_eq!(picked.undo().as_deref(), Some("a:1 is back on the list"));
     }
 
     #[test]

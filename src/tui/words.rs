@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::effects::passphrase::ATTEMPTS;
 use super::hints;
-use super::picked::{Added, Refused};
+use super::picked::{Added, Picked, Refused};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
@@ -105,7 +105,8 @@ pub const fn fix(rule: Rule) -> &'static str {
 /// Asks for references, a line at a time or pasted.
 pub fn add_references() -> Input {
     let help = "As in nginx:1.25.3 or host:5000/team/app@sha256:...; paste lines to add several.";
-    Input::new(Act::ImagesAdd, "Add references", help)
+    let names = |text: &str| if Picked::names_images(text) { Ok(()) } else { Err(String::new()) };
+    Input::new(Act::ImagesAdd, "Add references", help).pasted(names)
 }
 
 /// The lines of which nothing was taken, to be corrected; before that, where there are several, all of them to be read.

@@ -133,6 +133,52 @@ fn the_cursor_stays_on_its_image_when_others_are_dropped() {
 }
 
 #[test]
+fn what_a_filter_hides_is_removed_only_when_asked_about() {
+    let lines = "h.example/a/one:1.0\nh.example/b/two:1.0\nh.example/b/three:1.0\nh.example/c/four:1.0\n";
+    let left = |desk: &Desk| desk.app.model.picked.images.len();
+    let mut desk = pasted(lines);
+    let screen = desk.keys("Space Space D").screen();
+    assert!(screen.contains("2 off the list, u brings them back: one:1.0, two:1.0"), "{screen}");
+    let screen = desk.keys("u D").screen();
+    assert!(screen.contains("2 off the list") && left(&desk) == 2, "{screen}");
+    // One is marked and hidden, another one is under the cursor.
+    let marked = |keys: &str| {
+        let mut desk = pasted(lines);
+        desk.keys("Space / b/ Enter").keys(keys).keys("D");
+        assert_eq!(left(&desk), 4, "nothing goes unasked");
+        desk
+    };
+    let mut desk = marked("");
+    insta::assert_snapshot!("remove_hidden_or_this", desk.picture());
+    let screen = desk.keys("Right Enter").screen();
+    assert!(screen.contains("off the list, u brings it back: h.example/b/two:1.0"), "{screen}");
+    let screen = marked("").keys("Right Right Enter").screen();
+    assert!(screen.contains("off the list, u brings it back: h.example/a/one:1.0"), "{screen}");
+    let mut desk = marked("Space");
+    insta::assert_snapshot!("remove_hidden_too", desk.picture());
+    desk.keys("Right Enter Esc");
+    assert_eq!(desk.app.model.picked.text(), lines.replace("h.example/b/two:1.0\n", ""));
+    let mut desk = marked("Space");
+    desk.keys("Right Right Enter Esc");
+    assert_eq!(desk.app.model.picked.text(), "h.example/b/three:1.0\nh.example/c/four:1.0\n");
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), lines);
+    assert_eq!(left(marked("").keys("Enter")), 4);
+    // No row is seen at all.
+    let mut desk = pasted(lines);
+    desk.keys("Space / nothing Enter D");
+    assert!(desk.screen().contains("[ The 1 hidden ]"), "{}", desk.screen());
+    assert_eq!(left(desk.keys("Right Enter")), 3);
+}
+
+#[test]
+fn what_is_pasted_over_a_line_that_was_refused_is_not_glued_to_it() {
+    let mut desk = desk();
+    desk.keys("n").typed("UPPER:x").keys("Enter").tell(Msg::Paste("nginx:1.25.3".into())).keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), "nginx:1.25.3\n");
+}
+
+#[test]
 fn refused_lines_are_listed_and_stay_to_be_corrected() {
     let mut desk = desk();
     desk.tell(Msg::Paste("a:1.0\nskopeo copy docker://quay.io/b:1 oci:x\nc:1.0\nUPPER:x\n".into()));
@@ -488,7 +534,7 @@ fn the_list_of_the_last_time_is_there_again() {
     let text = "# platforms: linux/arm64\nquay.io/a/b:v1.2.3\nquay.io/a/c:v1.2.3\n";
     desk.tell(Msg::Found(Found::Last(text.into(), "2026-11-20T09:30:00Z".parse().unwrap())));
     let screen = desk.keys("b").screen();
-    assert!(screen.contains("2 images from last time, 2026-11-20 09:30Z; n adds, D drops"), "{screen}");
+    assert!(screen.contains("2 images from last time, 2026-11-20 09:30Z; n adds, D removes"), "{screen}");
     assert!(kept(desk.wait(10)).is_empty(), "what was read is not written again");
     assert_eq!(desk.app.model.picked.platform_words(), "linux/arm64");
 }

@@ -686,7 +686,7 @@ fn sentences_name_the_keys_as_they_are_mapped() {
         ("g F6", "F5"),
         ("g 3 Enter", "no bundle is chosen; F5 shows what there is"),
         ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet of 1 reference: F8 asks the registries"),
-        ("b F7 nginx:1.25.3 Enter F6 D", "off the list: nginx:1.25.3; F9 brings it back"),
+        ("b F7 nginx:1.25.3 Enter F6 D", "off the list, F9 brings it back: nginx:1.25.3"),
     ] {
         let mut desk = Desk::new();
         desk.map(&changes);

@@ -416,6 +416,11 @@ fn marked_rows_alone_are_pinned() {
     let pinned: Vec<bool> =
         desk.app.model.picked.images.iter().map(|image| image.request.reference.digest().is_some()).collect();
     assert_eq!(pinned, [false, true, false]);
+    assert!(desk.keys("P").screen().contains("nothing is marked and verified yet: v does that first"));
+    // What a filter hides is not pinned unseen.
+    let mut desk = all_well();
+    let screen = desk.keys("a / nginx Enter P").screen();
+    assert!(screen.contains("The filter hides 2 of them."), "{screen}");
 }
 
 #[test]
@@ -454,6 +459,11 @@ fn a_list_that_was_verified_is_shown_again_and_not_asked_for_again() {
 fn nothing_is_pinned_before_it_is_verified() {
     let screen = desk().keys("P").screen();
     assert!(screen.contains("nothing is verified yet: v does that first"), "{screen}");
+    // The others are verified; the marked one waits.
+    let mut desk = all_well();
+    let screen = desk.tell(Msg::Key("1".parse().unwrap())).tell(Msg::Paste("redis:7.2.4\n".into()));
+    let screen = screen.keys("G Space 2 P").screen();
+    assert!(screen.contains("nothing is marked and verified yet: v does that first"), "{screen}");
 }
 
 #[test]
@@ -503,7 +513,7 @@ fn the_reason_of_a_failure_is_read_in_its_row_and_whole_where_it_is_changed() {
 fn what_failed_is_taken_off_the_list_and_comes_back() {
     let mut desk = one_failed();
     let screen = desk.keys("D").screen();
-    assert!(screen.contains("off the list: registry.example.com"), "{screen}");
+    assert!(screen.contains("off the list, u brings it back: registry.example.com"), "{screen}");
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
     desk.keys("u");
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n{APP}\n"));

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// Lesser findings that are named one by one without being asked for.
 const FEW: usize = 10;
 
-/// Pin references to digests, lint their names and sum up their size
+/// Resolve references to digests, lint their names and sum up their size
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A lock file is compared with what the tags name now and then written anew; references that \

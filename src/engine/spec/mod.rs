@@ -42,7 +42,7 @@ use crate::domain::text;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobSpec {
-    /// Pin references and keep a lock file.
+    /// Resolve references and keep a lock file.
     Resolve(ResolveJob),
     /// Assemble and sign a bundle, or plan it.
     Pack(PackJob),

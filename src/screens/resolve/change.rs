@@ -1,5 +1,7 @@
 //! What Verify changes on the list: another reference in the place of one, references that go, and digests beside tags.
 
+use std::collections::BTreeSet;
+
 use super::{Resolve, standing};
 use crate::actions::Act;
 use crate::dialogs::Confirm;
@@ -12,14 +14,14 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 
-/// Takes the marked references off the list, or this row where none is marked; the others stay verified where they are.
-pub(in crate::screens) fn drop_from(row: Option<usize>, cx: &mut Cx<'_>) {
+/// Takes rows off the list; the others stay verified where they are.
+pub(super) fn drop_from(rows: &BTreeSet<usize>, cx: &mut Cx<'_>) {
     // What runs, or is about to, asks for the list as it was.
     if cx.busy() {
-        cx.model.picked.drop_rows(row);
+        cx.model.picked.drop_rows(rows);
         return cx.model.changed(Place::Images);
     }
-    let gone = cx.model.picked.drop_asked(row);
+    let gone = cx.model.picked.drop_asked(rows);
     if gone.is_empty() || cx.model.picked.images.is_empty() {
         return cx.model.changed(Place::Images);
     }
@@ -79,28 +81,19 @@ impl Resolve {
         }
     }
 
-    /// Takes the marked references off the list, or the one under the cursor.
-    pub(super) fn drop_rows(&self, cx: &mut Cx<'_>) {
-        let picked = &mut cx.model.picked;
-        let name =
-            self.row().and_then(|row| picked.images.get(row)).map(|image| image.request.requested.clone());
-        let what = match (picked.marked(), name) {
-            (0, Some(name)) => text::middle(&name, 46).into_owned(),
-            (marked, _) => words::count(marked, "marked reference"),
-        };
-        drop_from(self.row(), cx);
-        let undo = cx.model.key(Act::ResolveUndo);
-        cx.say(format!("off the list: {what}; {undo} brings it back"));
-    }
-
     /// Asks whether tags get their digests beside them.
-    pub(super) fn pin(cx: &mut Cx<'_>) {
+    pub(super) fn pin(&self, cx: &mut Cx<'_>) {
         let pins = cx.model.picked.pins();
+        let seen = self.seen().rows;
+        let hidden = pins.iter().filter(|(row, _)| !seen.contains(row)).count();
         let example = pins.first().map(|(_, text)| text.clone()).unwrap_or_default();
         let mut plan = vec![
             format!("{} will get a digest after the tag, as in", words::count(pins.len(), "reference")),
             text::middle(&example, 64).into_owned(),
         ];
+        if hidden > 0 {
+            plan.push(format!("The filter hides {hidden} of them."));
+        }
         plan.extend(words::PINNING.map(str::to_owned));
         cx.open(Confirm::new(Act::ResolvePin, "Pin the digests?", plan, "Pin"));
     }

@@ -47,12 +47,12 @@ impl Picked {
         self.locked
     }
 
-    /// Takes the marked rows off the list, or this one where none is marked. Where the rest of the list stays verified
-    /// by that, these are the references that the lock file has to lose.
-    pub fn drop_asked(&mut self, row: Option<usize>) -> BTreeSet<Reference> {
+    /// Takes rows off the list. Where the rest of the list stays verified by that, these are the references that the
+    /// lock file has to lose.
+    pub fn drop_asked(&mut self, rows: &BTreeSet<usize>) -> BTreeSet<Reference> {
         let stands = self.locked && self.is_current();
         let mut gone: BTreeSet<Reference> = self.references().into_iter().collect();
-        if self.drop_rows(row) == 0 || !stands {
+        if self.drop_rows(rows) == 0 || !stands {
             return BTreeSet::new();
         }
         let stays = self.references();
@@ -172,6 +172,26 @@ impl Picked {
         let mut seen = HashSet::new();
         self.images.retain(|image| seen.insert(image.request.reference.clone()));
         pins.len()
+    }
+
+    /// Why no digest can be written into the list; nothing where one can.
+    pub fn why_no_pins(&self, keymap: &Keymap) -> Option<String> {
+        let marked: Vec<usize> = self.marked_rows().collect();
+        let (rows, marks) = match marked.is_empty() {
+            true => ((0..self.images.len()).collect(), ""),
+            false => (marked, "marked and "),
+        };
+        let verified = rows.iter().any(|row| matches!(self.checked(*row), Some(Checked::Ok(_))));
+        let failed = rows.iter().all(|row| matches!(self.checked(*row), Some(Checked::Failed(_))));
+        Some(match () {
+            () if !self.pins().is_empty() => return None,
+            () if verified => format!("all that is {marks}verified has a digest already"),
+            () if failed && !rows.is_empty() => format!("nothing is {marks}verified: it failed"),
+            () => {
+                let verify = keymap.says(Act::Resolve);
+                format!("nothing is {marks}verified yet: {verify} does that first")
+            }
+        })
     }
 
     /// The rows that can be pinned, and what they become.
