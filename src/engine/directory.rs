@@ -81,9 +81,21 @@ pub(crate) fn remove_empty(files: &dyn Files, made: &[PathBuf]) -> FileResult<()
 /// # Errors
 /// The kernel's, as where its file system has no locks.
 pub(crate) fn hold(files: &dyn Files, directory: &Path) -> FileResult<Option<Held>> {
+    patiently(|| files.lock_dir(directory))
+}
+
+/// The same with a file.
+///
+/// # Errors
+/// As [`hold`].
+pub(crate) fn hold_file(files: &dyn Files, path: &Path) -> FileResult<Option<Held>> {
+    patiently(|| files.lock_file(path))
+}
+
+fn patiently(lock: impl Fn() -> FileResult<Option<Held>>) -> FileResult<Option<Held>> {
     let start = Instant::now();
     loop {
-        match files.lock_dir(directory)? {
+        match lock()? {
             None if start.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
             other => return Ok(other),
         }

@@ -2,7 +2,7 @@
 
 mod kernel;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -109,6 +109,25 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// As [`Files::lock_dir`].
     fn lock_file(&self, path: &Path) -> FileResult<Option<Held>>;
+    /// Whether another run holds a file by [`Files::lock_file`]; where nothing is, nobody does.
+    ///
+    /// # Errors
+    /// As [`Files::lock_dir`].
+    fn is_held(&self, path: &Path) -> FileResult<bool> {
+        use rustix::fs::{Mode, OFlags};
+        let at = |operation| move |source| FileError { operation, path: path.to_owned(), source };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(false),
+            other => File::from(other.map_err(|errno| at("open")(errno.into()))?),
+        };
+        // Shared, so that two that look do not take each other for a run.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(at("lock")(source)),
+        }
+    }
     /// Renames, replacing what is there.
     ///
     /// # Errors

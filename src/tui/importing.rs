@@ -209,6 +209,16 @@ impl Importing {
         self.done.as_ref().is_some_and(|done| done.report.name == run.begun.bundle)
     }
 
+    /// The last run that can be taken back.
+    pub fn undoable(&self) -> Option<&NotedRun> {
+        self.noted.iter().find(|run| run.changed_something() && !run.begun.running)
+    }
+
+    /// The run that another process is at.
+    pub fn elsewhere(&self) -> Option<&NotedRun> {
+        self.noted.iter().find(|run| run.begun.running)
+    }
+
     /// The plan, where it could be made.
     pub fn planned(&self) -> Option<&ImportReport> {
         self.plan.as_ref()?.outcome.as_deref().ok()

@@ -602,3 +602,18 @@ fn an_import_that_was_stopped_is_told_with_what_is_in_and_can_be_taken_back() {
         assert_eq!(desk.screen().contains("site-42"), told, "{end}: only the last run counts");
     }
 }
+
+#[test]
+fn an_import_of_another_process_is_told_and_neither_gone_on_with_nor_taken_back() {
+    let run = stopped("site-42");
+    let mut begun = run.begun.clone();
+    (begun.ended, begun.left, begun.running) = (None, Vec::new(), true);
+    let running = NotedRun { begun, ..run };
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(vec![running, stopped("site-41")])));
+    let screen = desk.screen();
+    assert!(screen.contains("another process is importing site-42 right now"), "{screen}");
+    assert!(!screen.contains("Go on importing") && !screen.contains("Undo that import"), "{screen}");
+    let screen = desk.keys("g 3 u").screen();
+    assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
+}

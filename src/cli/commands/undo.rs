@@ -13,7 +13,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run by its number in --list or the file that it noted, or what `airlift import --json` printed, kept in a file.
-    /// Without it, the last run that changed something
+    /// Without it, the last run; where that left nothing to take back, an older one is named and left as it is
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// List the runs that can be taken back, the latest first
@@ -53,7 +53,7 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
         out.note("no import that changed a runtime is noted here");
     }
     report.lines().into_iter().for_each(|line| out.line(line));
-    if let Some(run) = report.runs.iter().find(|run| run.changed_something()) {
+    if let Some(run) = report.runs.iter().find(|run| run.changed_something() && !run.begun.running) {
         let (command, directory) = (run.undo_command(), run.file.parent().unwrap_or(&run.file).display());
         out.note(format!(
             "{command} takes {} back, the last that changed something; they are noted in {directory}",

@@ -1,6 +1,7 @@
 //! What an import changes in runtimes and in files of the node, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
 
 mod kept;
+mod made;
 mod noted;
 
 use std::collections::HashSet;
@@ -13,14 +14,16 @@ use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Kind, Result};
-use crate::engine::files::OutFile;
+use crate::engine::files::{Held, OutFile};
 use crate::engine::storage::change::NodeSpec;
 
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
-pub use noted::{Begun, Ended, Left, NotedRun, NotedTarget, Unread};
+pub(super) use made::Made;
+pub use made::NotedTarget;
+pub use noted::{Begun, Ended, Left, NotedRun, Unread};
 use noted::{FORMAT, Last, Line};
-pub(super) use noted::{Made, Noted, parse, undo_command};
+pub(super) use noted::{Noted, parse, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
@@ -33,9 +36,14 @@ pub(super) struct Changes {
     state: Mutex<State>,
 }
 
+/// The file of a run, to be written on.
+type Out = (PathBuf, Box<dyn OutFile>);
+
 #[derive(Default)]
 struct State {
-    out: Option<(PathBuf, Box<dyn OutFile>)>,
+    out: Option<Out>,
+    /// The file, as long as the run is at work: so it is told from one that was cut off.
+    held: Option<Held>,
     known: HashSet<String>,
     /// Whether the file may end within a line.
     torn: bool,
@@ -59,6 +67,7 @@ impl Changes {
             bundle,
             into,
             root: node.root_apart(),
+            running: false,
             ended: None,
             left: Vec::new(),
             undone: None,
@@ -72,7 +81,7 @@ impl Changes {
         let Some(directory) = &self.directory else { return };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match self.begin(directory) {
-            Ok(begun) => state.out = Some(begun),
+            Ok((out, held)) => (state.out, state.held) = (Some(out), held),
             Err(error) => state.unbegun = Some(error),
         }
     }
@@ -139,7 +148,8 @@ impl Changes {
             return Ok(());
         }
         if state.out.is_none() {
-            state.out = Some(self.begin(directory)?);
+            let (out, held) = self.begin(directory)?;
+            (state.out, state.held) = (Some(out), held);
         }
         let Some((path, out)) = &mut state.out else { return Ok(()) };
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
@@ -166,6 +176,7 @@ impl Changes {
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
         let line = serde_json::to_string(&Last { ended, left }).unwrap_or_default() + "\n";
         out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        state.held = None;
         Ok(())
     }
 
@@ -182,7 +193,7 @@ impl Changes {
     }
 
     /// Makes the next file, by number: no clock tells which came last, and none that was given is given again.
-    fn begin(&self, directory: &Path) -> Result<(PathBuf, Box<dyn OutFile>)> {
+    fn begin(&self, directory: &Path) -> Result<(Out, Option<Held>)> {
         directory::create(&*self.ctx.files, directory)?;
         let there = numbers(&*self.ctx.files, directory)?;
         let mut number = next(&*self.ctx.files, directory)?;
@@ -194,13 +205,15 @@ impl Changes {
                 other => break (path, other?),
             }
         };
+        // Before it says anything. Where there are no locks it only looks as if it had been cut off.
+        let held = directory::hold_file(&*self.ctx.files, &path).ok().flatten();
         let mut line = serde_json::to_string(&self.begun).unwrap_or_default();
         line.push('\n');
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
         out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
         self.ctx.files.sync_dir(directory)?;
         prune(&*self.ctx.files, directory, &there)?;
-        Ok((path, out))
+        Ok(((path, out), held))
     }
 }
 
@@ -319,7 +332,7 @@ mod tests {
             _ => vec![Left { target: target.clone(), there: 2, all: 3 }],
         };
         for (ended, words) in [
-            (None, ", which has not come to an end"),
+            (None, ", which was cut off"),
             (Some(Ended::Interrupted), ", which was interrupted"),
             (Some(Ended::Failed), ", which failed"),
             (Some(Ended::Whole), " into containerd"),
@@ -327,6 +340,7 @@ mod tests {
             let changes = run(dir.path(), "a-1");
             changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
             ended.into_iter().for_each(|ended| changes.end(ended, left(ended)).unwrap());
+            drop(changes);
             let run = runs(&RealFiles, dir.path()).unwrap().remove(0);
             assert!(run.words().ends_with(words), "{}", run.words());
             assert_eq!(run.begun.left, ended.map(left).unwrap_or_default());
@@ -339,6 +353,28 @@ mod tests {
             assert_eq!((again.words(), again.targets[0].made), (run.words(), 1));
             assert_eq!(again.begun.left, run.begun.left);
         }
+    }
+
+    #[test]
+    fn a_run_at_work_is_told_from_one_that_was_cut_off_and_is_not_offered() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        let read = || runs(&RealFiles, dir.path()).unwrap().remove(0);
+        let changes = run(dir.path(), "a-1");
+        changes.start();
+        changes.note(&target, [named("a:1")]).unwrap();
+        for _ in 0..2 {
+            let there = read();
+            assert!(there.begun.running && !there.is_half(), "{there:?}");
+            assert!(there.words().ends_with(", which is running now"), "{}", there.words());
+        }
+        drop(changes);
+        let there = read();
+        assert!(!there.begun.running && there.is_half(), "{there:?}");
+        let changes = run(dir.path(), "a-2");
+        changes.start();
+        changes.end(Ended::Failed, Vec::new()).unwrap();
+        assert!(!read().begun.running, "it has said how it ended");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use report::{Undone, UndoneReport};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UndoSpec {
     /// What the run noted, by file or number, or the report of the import: what `airlift import --json` printed, or its
-    /// report alone. Without it, the last run that changed something.
+    /// report alone. Without it, the last run, where that changed something.
     pub file: Option<PathBuf>,
     /// The directory of history, in which runs are noted.
     pub state: PathBuf,
@@ -123,8 +123,8 @@ async fn out(store: StoreOf, dry_run: bool, ctx: &JobCtx) -> Result<UndoneReport
     Ok(UndoneReport { dry_run, run: None, targets, runs: Vec::new(), unread: Vec::new(), before: None })
 }
 
-/// The file that is meant: the one that was given, or that of the last run that changed something, with a word of those
-/// that are passed over.
+/// The file that is meant: the one that was given, or that of the last run. One before it is taken back by its number
+/// alone: who types no number may not know that the last changed nothing.
 async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathBuf> {
     let (files, history) = (ctx.files.clone(), spec.state.clone());
     if let Some(file) = spec.file.clone() {
@@ -132,19 +132,16 @@ async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathB
     }
     readable(&spec.state, runs, ctx).await?;
     let last = runs.first().ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })?;
-    let Some(at) = runs.iter().position(NotedRun::changed_something) else {
-        return Err(UndoError::Idle { last: Box::new(last.clone()) }.into());
-    };
-    if at > 0 {
-        let after = if at == 1 { "the run after it left" } else { "the runs after it left" };
-        let text = format!(
-            "run {} is the last that changed something; {after} nothing to take back: {}",
-            runs[at].id(),
-            numbered(&runs[..at])
-        );
-        ctx.say(Event::Note { text });
+    let running = runs.iter().find(|run| run.begun.running);
+    match (running, runs.iter().position(NotedRun::changed_something)) {
+        (Some(run), _) => Err(UndoError::Running { run: Box::new(run.clone()) }.into()),
+        (None, None) => Err(UndoError::Idle { last: Box::new(last.clone()) }.into()),
+        (None, Some(0)) => Ok(last.file.clone()),
+        (None, Some(at)) => {
+            let (between, run) = (numbered(&runs[1..at]), Box::new(runs[at].clone()));
+            Err(UndoError::Older { last: Box::new(last.clone()), between, run }.into())
+        }
     }
-    Ok(runs[at].file.clone())
 }
 
 /// The last run before this one that changed something.
@@ -218,10 +215,10 @@ fn begun(made: &Made) -> String {
 mod tests {
     use super::given::parse;
     use super::*;
-    use std::sync::Arc;
 
     use crate::domain::digest::Digest;
-    use crate::engine::ctx::Recording;
+    use crate::engine::error::Kind;
+    use crate::engine::files::{Files as _, RealFiles};
 
     fn report(changes: &str) -> String {
         format!(
@@ -325,7 +322,7 @@ mod tests {
         std::fs::write(&two, "b\n").unwrap();
         assert_eq!(undo(spec(&state, None), &ctx).await.unwrap().ways(), [""; 0]);
         let error = undo(spec(&state, Some("2".into())), &ctx).await.unwrap_err();
-        let wanted = ": the import of a-1 of 2026-01-01 00:00 UTC, which has not come to an end";
+        let wanted = ": the import of a-1 of 2026-01-01 00:00 UTC, which was cut off";
         assert!(error.message().starts_with("that run was undone at 20"), "{error}");
         assert!(error.message().ends_with(wanted), "{error}");
         assert!(error.hints().iter().any(|hint| hint.contains("airlift undo --list")), "{:?}", error.hints());
@@ -334,31 +331,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_that_changed_nothing_are_passed_over_with_a_word_and_none_is_invented() {
+    async fn after_an_import_that_left_nothing_an_older_one_is_named_and_not_taken_back() {
         let dir = tempfile::tempdir().unwrap();
-        let (state, said) = (dir.path().join("state"), Arc::new(Recording::default()));
-        let ctx = JobCtx::new(said.clone());
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
         let first = dir.path().join("first");
         note(&state, 1, &[changed(&first)]);
-        note(&state, 2, &["{\"ended\":\"failed\"}".to_owned()]);
-        note(&state, 3, &["{\"ended\":\"whole\"}".to_owned()]);
-        let dry = UndoSpec { dry_run: true, ..spec(&state, None) };
-        undo(dry, &ctx).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
-        let report = undo(spec(&state, None), &ctx).await.unwrap();
+        note(&state, 2, &["{\"ended\":\"whole\"}".to_owned()]);
+        note(&state, 3, &["{\"ended\":\"failed\"}".to_owned()]);
+        for dry_run in [true, false] {
+            let error = undo(UndoSpec { dry_run, ..spec(&state, None) }, &ctx).await.unwrap_err();
+            let wanted = "the last import left nothing to take back: the import of a-1 of 2026-01-01 00:00 UTC, which failed";
+            assert_eq!((error.message().as_str(), error.kind()), (wanted, Kind::Usage));
+            let hints = error.hints().join("\n");
+            let wanted = format!(
+                "nor did the imports before it: 000002\nrun 000001 did, the import of a-1 of 2026-01-01 00:00 UTC into \
+                 containers-storage:/x, which was cut off: containers-storage:/x: {}\nnothing was changed; to take back that \
+                 older import: airlift undo 000001 --state {}; with --dry-run it says first what would go",
+                first.display(),
+                state.display()
+            );
+            assert_eq!(hints, wanted);
+            assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        }
+        let report = undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         assert_eq!(report.run.unwrap().id(), "000001");
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
-        let words = "run 000001 is the last that changed something; the runs after it left nothing to take back: 000003, \
-                     000002 (failed)";
-        let said = said.events();
-        let heard = |event: &&Event| matches!(event, Event::Note { text } if text == words);
-        assert_eq!(said.iter().filter(heard).count(), 2, "{said:?}");
         let error = undo(spec(&state, None), &ctx).await.unwrap_err();
         assert!(error.message().contains("no run that is noted left anything"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_run_whose_change_somebody_else_took_back_is_passed_over_and_said_to_be() {
+    async fn a_run_whose_change_somebody_else_took_back_has_nothing_left_and_the_one_before_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
         let [first, second] = ["first", "second"].map(|name| dir.path().join(name));
@@ -367,8 +370,35 @@ mod tests {
         std::fs::write(&second, "a\n").unwrap();
         let error = undo(spec(&state, Some("2".into())), &ctx).await.unwrap_err();
         assert!(error.message().contains("is gone already"), "{error}");
+        let error = undo(spec(&state, None), &ctx).await.unwrap_err();
+        assert!(error.hints()[0].starts_with("run 000001 did, "), "{:?}", error.hints());
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_at_work_is_not_taken_back_nor_the_one_before_it_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let [first, second] = ["first", "second"].map(|name| dir.path().join(name));
+        note(&state, 1, &[changed(&first)]);
+        let file = note(&state, 2, &[changed(&second)]);
+        let held = RealFiles.lock_file(&file).unwrap().unwrap();
+        for given in [None, Some("2".into())] {
+            let error = undo(spec(&state, given), &ctx).await.unwrap_err();
+            let wanted = "an import is running right now: the import of a-1 of 2026-01-01 00:00 UTC into \
+                          containers-storage:/x";
+            assert_eq!((error.message().as_str(), error.kind()), (wanted, Kind::Locked));
+        }
+        let list = UndoSpec { list: true, ..spec(&state, None) };
+        let lines = undo(list, &ctx).await.unwrap().lines();
+        assert!(
+            lines[0].ends_with("; it is running now") && lines[1].ends_with("; it was cut off"),
+            "{lines:?}"
+        );
+        drop(held);
         undo(spec(&state, None), &ctx).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+        let left = [&first, &second].map(|file| std::fs::read_to_string(file).unwrap());
+        assert_eq!(left, ["b\n", "a\n"]);
     }
 
     #[tokio::test]

@@ -5,7 +5,6 @@ use super::plan::nothing_can_be;
 use super::rows::Line;
 use super::view::{shown, undoing};
 use crate::actions::Act;
-use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::importing::Plan;
 use crate::tui::model::{JobState, Model};
@@ -72,10 +71,7 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
             Some(format!("no containerd is among the targets; {} shows them", model.key(Act::ImportTargets)))
         }
         Act::ImportNamespace => busy(),
-        Act::ImportUndo if !model.gap.import.noted.iter().any(NotedRun::changed_something) => {
-            Some("nothing is noted to undo; registries and layouts keep what they got".to_owned())
-        }
-        Act::ImportUndo => busy(),
+        Act::ImportUndo => busy().or_else(|| not_undoable(model)),
         Act::ImportDetails if line.is_none() => Some("no image is listed".to_owned()),
         Act::ImportNext if model.gap.checked.is_none() => {
             Some("nothing was verified or imported yet".to_owned())
@@ -83,6 +79,16 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
         Act::Retry => again(model).err(),
         _ => None,
     }
+}
+
+/// Why no import can be taken back.
+fn not_undoable(model: &Model) -> Option<String> {
+    let import = &model.gap.import;
+    if let Some(run) = import.elsewhere() {
+        return Some(format!("another process is importing {} right now", run.begun.bundle));
+    }
+    let nothing = "nothing is noted to undo; registries and layouts keep what they got";
+    import.undoable().is_none().then(|| nothing.to_owned())
 }
 
 /// What is worth doing again of the last run, and why not otherwise.

@@ -14,8 +14,8 @@ use crate::widgets::stepper::StepState;
 
 /// Asks whether to take back what the last run changed, and tells which that is.
 pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
+    let Some(run) = cx.model.gap.import.undoable().cloned() else { return };
     let noted = &cx.model.gap.import.noted;
-    let Some(run) = noted.iter().find(|run| run.changed_something()).cloned() else { return };
     let begun = |run: &NotedRun| format!("{}, {}", run.begun.bundle, run.begun.begun.strftime("%F %H:%MZ"));
     let mut lines = match noted.first().filter(|last| **last != run) {
         Some(last) => {

@@ -8,7 +8,7 @@ use crate::config::theme::Role;
 use crate::domain::bundle::directory;
 use crate::domain::media::{Blocked, Medium};
 use crate::domain::text;
-use crate::tui::model::Model;
+use crate::tui::model::{Model, Place};
 use crate::widgets::line;
 use crate::widgets::look::Look;
 
@@ -45,6 +45,10 @@ fn facts(model: &Model) -> Vec<Fact> {
         host.problems.iter().map(|problem| ("! WARN", problem.clone(), Role::Warn)).collect();
     let damaged = model.interrupted.iter().flat_map(|cuts| &cuts.damaged);
     facts.extend(damaged.map(|words| ("! WARN", format!("a job record: {words}"), Role::Warn)));
+    if let Some(run) = model.gap.import.elsewhere().filter(|_| model.running_at() != Some(Place::Import)) {
+        let words = format!("another process is importing {} right now", run.begun.bundle);
+        facts.push(("! WARN", words, Role::Warn));
+    }
     let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
     let key = match &host.key {
         Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),

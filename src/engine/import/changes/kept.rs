@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::noted::{self, Begun, Made, NotedRun, NotedTarget, Unread, parse, text};
+use super::made::{Made, NotedTarget};
+use super::noted::{self, Begun, NotedRun, Unread, parse, text};
 use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
@@ -113,7 +114,10 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let mut runs = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
+        // Before it is read: one that ends meanwhile has said how.
+        let running = files.is_held(&file).unwrap_or(false);
         if let Some((begun, made)) = read_run(files, &file).filter(|(begun, _)| begun.undone.is_none()) {
+            let begun = Begun { running: running && begun.ended.is_none(), ..begun };
             let targets =
                 made.into_iter().filter_map(|made| standing(files, made)).map(NotedTarget::from).collect();
             runs.push(NotedRun { file, begun, targets });

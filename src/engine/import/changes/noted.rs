@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kept::SUFFIX;
+use super::made::{Made, NotedTarget};
 use crate::domain::import::Target;
 use crate::domain::shell::shell_words;
 use crate::engine::directory;
 use crate::engine::import::containerd::names::Change;
 use crate::engine::import::containers_storage::undo::StoreChange;
 use crate::engine::import::k3s::undo::ArchiveChange;
-use crate::engine::stays::Stays;
 use crate::engine::storage::change::FileChange;
 
 /// What the first line of a file begins with.
@@ -33,6 +33,9 @@ pub struct Begun {
     /// The root directory of the node, where that is not this host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
+    /// Whether it is at work right now; a file does not say so of itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub running: bool,
     /// How it ended; nothing where it was cut off, or is still at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
@@ -69,13 +72,14 @@ pub enum Ended {
 }
 
 impl Begun {
-    /// How it ended, where it did not come to its end.
+    /// How it ended, where it did not come to its end, or that it has not yet.
     pub(in crate::engine::import) const fn end(&self) -> Option<&'static str> {
         match self.ended {
+            _ if self.running => Some("is running now"),
             Some(Ended::Whole) => None,
             Some(Ended::Interrupted) => Some("was interrupted"),
             Some(Ended::Failed) => Some("failed"),
-            None => Some("has not come to an end"),
+            None => Some("was cut off"),
         }
     }
 
@@ -86,14 +90,19 @@ impl Begun {
 
     /// Which run it was: its bundle, time, targets and how it ended. `changed` are those that changed.
     pub(in crate::engine::import) fn words(&self, changed: &[NotedTarget]) -> String {
+        let end = self.end().map_or_else(String::new, |end| format!(", which {end}"));
+        self.which(changed) + &end
+    }
+
+    /// The same without how it ended.
+    pub(in crate::engine::import) fn which(&self, changed: &[NotedTarget]) -> String {
         let noted: Vec<&Target> = match self.into.is_empty() {
             true => changed.iter().map(|one| &one.target).collect(),
             false => self.into.iter().collect(),
         };
         let targets: Vec<String> = noted.into_iter().map(Target::to_string).collect();
         let into = if targets.is_empty() { String::new() } else { format!(" into {}", targets.join(", ")) };
-        let end = self.end().map_or_else(String::new, |end| format!(", which {end}"));
-        format!("import of {} of {}{into}{end}", self.bundle, self.begun.strftime("%F %R UTC"))
+        format!("import of {} of {}{into}", self.bundle, self.begun.strftime("%F %R UTC"))
     }
 }
 
@@ -126,78 +135,6 @@ pub(in crate::engine::import) enum Noted {
     Archive(ArchiveChange),
     /// Of an image in the node's own store.
     Stored(StoreChange),
-}
-
-/// What a run noted, or its report says, of one target.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(in crate::engine::import) struct Made {
-    /// Which.
-    pub(in crate::engine::import) target: Target,
-    /// Names that were made or pointed elsewhere.
-    #[serde(default)]
-    pub(in crate::engine::import) changes: Vec<Change>,
-    /// Files of the node that were changed with it.
-    #[serde(default)]
-    pub(in crate::engine::import) files: Vec<FileChange>,
-    /// What was done to the archive in an images directory.
-    #[serde(default)]
-    pub(in crate::engine::import) archives: Vec<ArchiveChange>,
-    /// Images that were put into the node's own store.
-    #[serde(default)]
-    pub(in crate::engine::import) stored: Vec<StoreChange>,
-}
-
-impl Made {
-    pub(super) const fn of(target: Target) -> Self {
-        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new(), stored: Vec::new() }
-    }
-
-    /// Whether there is nothing to take back.
-    pub(in crate::engine::import) const fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
-    }
-
-    /// What of it is left, where this stays as it is.
-    pub(in crate::engine::import) fn left(mut self, kept: &[&Stays]) -> Self {
-        let stays = |mark: &str| kept.iter().any(|one| one.is(mark));
-        self.changes.retain(|change| stays(&change.name));
-        self.files.retain(|file| stays(&file.path.display().to_string()));
-        self.archives.retain(|archive| stays(&archive.path.display().to_string()));
-        self.stored.retain(|image| image.names.iter().any(|name| stays(name)));
-        self
-    }
-
-    /// What is changed by it, by name or path: what a later run changes too is that one's.
-    pub(in crate::engine::import) fn marks(&self) -> impl Iterator<Item = String> {
-        let names = self.changes.iter().map(|change| change.name.clone());
-        let names = names.chain(self.stored.iter().flat_map(|image| image.names.iter().cloned()));
-        names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
-    }
-}
-
-/// How much of a target can be taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotedTarget {
-    /// Which.
-    pub target: Target,
-    /// Names that were not there before.
-    pub made: usize,
-    /// Names that stood for something else, or were not marked as the runtime wants it.
-    pub changed: usize,
-    /// Files of the node.
-    pub files: Vec<PathBuf>,
-}
-
-impl From<Made> for NotedTarget {
-    fn from(Made { target, changes, files, archives, stored }: Made) -> Self {
-        let changed = changes.iter().filter(|change| change.was.is_some()).count();
-        let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
-        files.extend(archives.into_iter().map(|archive| archive.path));
-        files.dedup();
-        let named: usize = stored.iter().map(|image| image.names.len()).sum();
-        Self { target, made: changes.len() - changed + named, changed, files }
-    }
 }
 
 /// A run that can be taken back.
@@ -261,7 +198,7 @@ impl NotedRun {
             Some(Ended::Interrupted | Ended::Failed) => {
                 self.begun.left.iter().any(|left| left.there < left.all)
             }
-            None => true,
+            None => !self.begun.running,
         };
         early && brought
     }

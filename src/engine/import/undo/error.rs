@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::import::Target;
 use crate::domain::shell::shell_words;
 use crate::engine::error::{Explain, Kind};
-use crate::engine::import::changes::NotedRun;
+use crate::engine::import::changes::{NotedRun, NotedTarget};
 use crate::engine::storage::conf::below;
 
 /// Why nothing can be taken back.
@@ -32,6 +32,22 @@ pub enum UndoError {
     Idle {
         /// The last run.
         last: Box<NotedRun>,
+    },
+    /// The last run left nothing; only an older one did, which nobody named.
+    #[error("the last import left nothing to take back: the {}", last.words())]
+    Older {
+        /// The last run.
+        last: Box<NotedRun>,
+        /// Those between it and the older one, which left nothing either, by number.
+        between: String,
+        /// The older one.
+        run: Box<NotedRun>,
+    },
+    /// The run is still at work.
+    #[error("an import is running right now: the {}", run.begun.which(&run.targets))]
+    Running {
+        /// Which.
+        run: Box<NotedRun>,
     },
     /// The run was taken back before.
     #[error("that run was undone at {}: the {run}", at.strftime("%F %R UTC"))]
@@ -77,6 +93,7 @@ impl Explain for UndoError {
     fn kind(&self) -> Kind {
         match self {
             Self::Damaged { .. } => Kind::Integrity,
+            Self::Running { .. } => Kind::Locked,
             _ => Kind::Usage,
         }
     }
@@ -84,6 +101,11 @@ impl Explain for UndoError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Idle { last } => return idle(last),
+            Self::Older { between, run, .. } => return older(between, run),
+            Self::Running { run } => {
+                let once = format!("once it has ended, {} takes back what it changed", run.undo_command());
+                return vec!["nothing was changed: wait for it, or stop it where it runs".to_owned(), once];
+            }
             Self::Undone { .. } | Self::Gone { .. } => {
                 "nothing was changed; airlift undo --list names the runs that can be taken back"
             }
@@ -135,6 +157,18 @@ fn idle(last: &NotedRun) -> Vec<String> {
     });
     let nothing = "nothing was changed".to_owned();
     std::iter::once(COVERED.to_owned()).chain(stores).chain([nothing]).collect()
+}
+
+/// Which run it may be, and how that is said.
+fn older(between: &str, run: &NotedRun) -> Vec<String> {
+    let brought: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
+    let between = (!between.is_empty()).then(|| format!("nor did the imports before it: {between}"));
+    let which = format!("run {} did, the {}: {}", run.id(), run.words(), brought.join(", "));
+    let way = format!(
+        "nothing was changed; to take back that older import: {}; with --dry-run it says first what would go",
+        run.undo_command()
+    );
+    between.into_iter().chain([which, way]).collect()
 }
 
 /// How images are taken out of an additional store by hand, of the node of a root directory, if any.

@@ -60,11 +60,14 @@ impl Kept {
         UndoError::Unreported { path, target, run }
     }
 
-    /// That it was not taken back before; with the run, as far as that can still be taken back.
+    /// That it was not taken back before, and is over; with the run, as far as that can still be taken back.
     ///
     /// # Errors
-    /// [`UndoError::Undone`], [`UndoError::Gone`].
+    /// [`UndoError::Undone`], [`UndoError::Running`], [`UndoError::Gone`].
     pub(super) fn check(&self, run: Option<&NotedRun>) -> std::result::Result<(), UndoError> {
+        if let Some(run) = run.filter(|run| run.begun.running) {
+            return Err(UndoError::Running { run: Box::new(run.clone()) });
+        }
         let undone = self.begun.as_ref().and_then(|begun| Some((begun, begun.undone()?)));
         if let Some((begun, at)) = undone {
             return Err(UndoError::Undone { run: begun.words(&[]), at });

@@ -178,7 +178,7 @@ impl Undone {
 
 impl NotedTarget {
     /// The target, how many names, and which files.
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let names = self.made + self.changed;
         let names = (names > 0).then(|| format!("names {names}"));
         let files = self.files.iter().map(|file| file.display().to_string());
@@ -227,7 +227,7 @@ mod tests {
             [
                 "000003  2026-01-01 00:00 UTC  a-1  containerd: names 1",
                 "000002  2026-01-01 00:00 UTC  a-1  containerd: names 1; it was interrupted",
-                "nothing to take back: 000005 (has not come to an end), 000004 (failed), 000001",
+                "nothing to take back: 000005 (was cut off), 000004 (failed), 000001",
             ]
         );
     }
