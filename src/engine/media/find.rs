@@ -11,7 +11,7 @@ use super::sysfs::{self, Disk, Node};
 use super::{bundles, superblock, udev};
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{
-    Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
+    Blocked, Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
 };
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -169,7 +169,9 @@ impl<'a> Survey<'a> {
         let nodes = disk.nodes().skip(usize::from(!whole || disk.node.size == 0));
         // An extended partition is only a shell around others.
         let nodes = nodes.filter(|node| node.size > 1024);
-        let look = self.spec.bundles && blocked.is_none();
+        // What cannot be written to is read all the same: a bundle often comes on it.
+        let readable = matches!(blocked, None | Some(Blocked::WriteProtected));
+        let look = self.spec.bundles && readable;
         Medium {
             name: disk.node.name.clone(),
             device: self.spec.host.dev.join(&disk.node.name),
@@ -315,7 +317,6 @@ fn existing(path: &Path) -> std::io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::media::Blocked;
 
     /// A host in a directory: a stick, a system disk under LVM, a loop device, an empty card reader, a disk in memory.
     struct World(tempfile::TempDir);
@@ -451,6 +452,30 @@ mod tests {
         assert_eq!(world.blocked("sdb", &[]), holds(&["swap"]));
         world.put("proc/swaps", &swap(Path::new(&world.at("mnt/loop/swapfile")), "file"));
         assert_eq!(world.blocked("sdb", &[]), holds(&["swap"]), "in a file in a file on the stick");
+    }
+
+    #[test]
+    fn a_bundle_is_found_on_what_cannot_be_written_to_and_not_on_the_disk_of_the_system() {
+        let world = World::new();
+        for place in ["mnt/loop/site-42", "mnt/stick one/site-42"] {
+            world.put(&format!("{place}/oci-layout"), "{}");
+            world.put(&format!("{place}/{}", crate::domain::bundle::MANIFEST), "{}");
+        }
+        let found = |name: &str| {
+            let media = world.list(&[]);
+            let medium = media.iter().find(|medium| medium.name == name).unwrap();
+            let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
+            (medium.blocked.clone(), bundles.map(|bundle| bundle.path.clone()).collect::<Vec<_>>())
+        };
+        let on = |place: &str| vec![PathBuf::from(world.at(place))];
+        assert_eq!(found("loop0"), (None, on("mnt/loop/site-42")), "mounted read-only");
+        world.put("sys/devices/virtual/block/loop0/ro", "1\n");
+        world.put("sys/devices/pci0000:00/usb1/1-2/1-2:1.0/host6/block/sdb/ro", "1\n");
+        assert_eq!(found("loop0"), (Some(Blocked::WriteProtected), on("mnt/loop/site-42")));
+        assert_eq!(found("sdb"), (Some(Blocked::WriteProtected), on("mnt/stick one/site-42")));
+        world.mounts("5 1 7:0 / /usr ro - squashfs /dev/loop0 ro\n");
+        let system = Some(Blocked::System { holds: vec!["/usr".to_owned()] });
+        assert_eq!(found("loop0"), (system, Vec::new()));
     }
 
     #[test]
