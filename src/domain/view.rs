@@ -91,7 +91,10 @@ impl JobView {
                 }
             }
             Event::Spared { phase, bytes } => self.change(*phase, |view| view.spare(*bytes, at)),
-            Event::Had { phase, items } => self.change(*phase, |view| view.items_done += items),
+            Event::Had { phase, items } => self.change(*phase, |view| {
+                view.items_done += items;
+                view.had += items;
+            }),
             Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
                 self.paused = *paused;

@@ -75,7 +75,9 @@ impl Cut {
     /// How far it came and when it began.
     pub fn words(&self) -> String {
         let came = match &self.left {
-            Left::Unfinished(progress) => format!("{}/{} blobs", progress.blobs.done, progress.blobs.total),
+            Left::Unfinished(progress) => {
+                format!("{} of {}", text::bytes(progress.bytes.done), text::bytes(progress.bytes.total))
+            }
             Left::Signed(serial) => format!("serial {serial} signed there"),
             Left::Nothing => "nothing is written yet".to_owned(),
             Left::Away => "its medium is missing".to_owned(),
@@ -89,9 +91,8 @@ impl Cut {
         let began = self.job.started.strftime("%Y-%m-%dT%H:%M:%SZ");
         let came = match &self.left {
             Left::Unfinished(progress) => {
-                let (blobs, bytes) = (progress.blobs, progress.bytes);
-                let bytes = format!("{} of {}", text::bytes(bytes.done), text::bytes(bytes.total));
-                format!("{}/{} blobs ({bytes}) in {to}", blobs.done, blobs.total)
+                let bytes = progress.bytes;
+                format!("{} of {} are in {to}", text::bytes(bytes.done), text::bytes(bytes.total))
             }
             Left::Signed(serial) => format!("serial {serial} is signed in {to}: what is there is kept"),
             Left::Nothing => format!("nothing of it is in {to} yet"),

@@ -43,6 +43,9 @@ pub struct PhaseView {
     pub kept: u64,
     /// Whether it is over.
     pub finished: bool,
+    /// Items among those done that were there before it began, and are none of its list.
+    #[serde(skip)]
+    pub had: u64,
     /// Bytes in it as it began.
     #[serde(skip)]
     planned: u64,
@@ -90,6 +93,7 @@ impl PhaseView {
             shown: 0,
             kept: 0,
             finished: false,
+            had: 0,
             planned: bytes,
             reached: 0,
             counted: 0,

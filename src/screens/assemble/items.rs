@@ -39,12 +39,16 @@ pub(super) const fn word(state: ItemState, running: bool) -> (&'static str, Role
 }
 
 /// An item's name in `room` columns: what stands last in it tells most, so host and path go first.
-pub(super) fn told(name: &str, room: usize) -> &str {
-    let mut rest = name;
-    while text::width(rest) > room
+pub(super) fn told(name: &str, room: usize) -> String {
+    // Of a digest in front of what stands last, the beginning tells enough: else the row is cut where it tells most.
+    let mut rest = match name.split_once(' ') {
+        Some((image, part)) if text::width(name) > room => format!("{} {part}", text::short_digests(image)),
+        _ => name.to_owned(),
+    };
+    while text::width(&rest) > room
         && let Some((_, shorter)) = rest.split_once('/')
     {
-        rest = shorter;
+        rest = shorter.to_owned();
     }
     rest
 }
@@ -72,7 +76,11 @@ pub(super) fn counts(view: &JobView, keymap: &Keymap) -> String {
             ItemState::Waiting => 3,
         }] += 1;
     }
-    let [failed, ok, running, waiting] = counts;
+    let [failed, mut ok, running, waiting] = counts;
+    // The phase counts what it had before it began: so does this.
+    ok += latest
+        .and_then(|latest| view.phases.iter().rev().find(|view| view.phase == latest))
+        .map_or(0, |view| view.had);
     let units = latest.map_or_else(String::new, |phase| format!("{}: ", phase.units()));
     let mut words: Vec<String> =
         failed_before.iter().map(|(units, failed)| format!("{units}: {failed} failed")).collect();
@@ -107,7 +115,8 @@ mod tests {
             Event::Started { phase: Phase::Resolve, items: 2, bytes: 0 },
             Event::Failed { phase: Phase::Resolve, item: name("bad"), reason: name("404") },
             Event::Done { phase: Phase::Resolve, item: name("good"), bytes: 1 },
-            Event::Started { phase: Phase::Fetch, items: 3, bytes: 3 },
+            Event::Started { phase: Phase::Fetch, items: 5, bytes: 3 },
+            Event::Had { phase: Phase::Fetch, items: 2 },
             Event::Planned { phase: Phase::Fetch, items: vec![planned("c"), planned("b"), planned("a")] },
             Event::Done { phase: Phase::Fetch, item: name("c"), bytes: 1 },
             Event::Item { phase: Phase::Fetch, item: name("a"), bytes: 1 },
@@ -116,6 +125,20 @@ mod tests {
         }
         let names: Vec<&str> = order(&view).into_iter().map(|at| view.items.list[at].name.as_str()).collect();
         assert_eq!(names, ["bad", "a", "c", "b"]);
-        assert_eq!(counts(&view, &Keymap::default()), "references: 1 failed, blobs: 0 failed, 1 ok, 2 to go");
+        assert_eq!(counts(&view, &Keymap::default()), "references: 1 failed, blobs: 0 failed, 3 ok, 2 to go");
+    }
+
+    #[test]
+    fn of_an_image_with_its_digest_the_blob_stays_told() {
+        let name =
+            format!("127.0.0.1:5000/team/busybox:multi@sha256:{} sha256:0f1e2d3c4b5a", "ab".repeat(32));
+        for (room, said) in [
+            (48, "busybox:multi@sha256:abababab… sha256:0f1e2d3c4b5a"),
+            (60, "team/busybox:multi@sha256:abababab… sha256:0f1e2d3c4b5a"),
+            (200, name.as_str()),
+        ] {
+            assert_eq!(told(&name, room), said);
+        }
+        assert_eq!(told("host/app:1 sha256:0f1e2d3c4b5a", 28), "app:1 sha256:0f1e2d3c4b5a");
     }
 }
