@@ -120,6 +120,12 @@ fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     if view.failed > 0 {
         pieces.push((format!("x {} failed", view.failed), Role::Fail));
     }
+    // A name comes last, after its layers are unpacked where that is done: what is left of it moves no bytes.
+    if view.phase == Phase::Import && view.bytes > 0 && view.left() == 0 {
+        pieces.push((format!("{} are in; names come last", text::bytes(view.bytes)), Role::Text));
+        pieces.extend(view.is_paused().then(|| ("! paused".to_owned(), Role::Warn)));
+        return;
+    }
     if let Some(percent) = view.percent().filter(|_| view.bytes > 0 || view.items > 0) {
         pieces.push((format!("{percent:>2} %"), Role::Text));
     } else {
@@ -252,6 +258,24 @@ mod tests {
         job.apply(&Event::Finished { phase }, s(1));
         assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 1 s | 590 MB there already");
         assert!(!job.phases[0].line(s(9)).contains("/s"), "{}", job.phases[0].line(s(9)));
+    }
+
+    #[test]
+    fn an_import_whose_bytes_are_all_in_has_no_time_left_and_is_not_over() {
+        let phase = Phase::Import;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 2, bytes: 590_000_000 }, s(0));
+        job.apply(&Event::Bytes { phase, done: 589_000_000 }, s(20));
+        assert!(
+            words(&job, 20, Standing::Running).contains("ETA 0:0"),
+            "{}",
+            words(&job, 20, Standing::Running)
+        );
+        job.apply(&Event::Bytes { phase, done: 590_000_000 }, s(20));
+        let said = words(&job, 60, Standing::Running);
+        assert_eq!(said, "590 MB are in; names come last | 0/2 images");
+        job.apply(&Event::Paused { paused: true }, s(61));
+        assert!(words(&job, 61, Standing::Running).contains("! paused"));
     }
 
     #[test]

@@ -949,6 +949,7 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     desk.tell(Msg::Found(Found::Noted(runs.clone())));
     let screen = desk.keys("u").screen();
     assert!(screen.contains("site-b-7, 2026-11-20 08:15Z"), "{screen}");
+    assert!(screen.contains("oci:/x: keeps what was added to it; nothing is undone there."), "{screen}");
     // What another program notes meanwhile is not what was asked about.
     desk.tell(Msg::Found(Found::Noted(vec![noted("site-b-8", 1)])));
     desk.keys("Right Enter");
@@ -969,6 +970,19 @@ pub(crate) fn stopped(bundle: &str) -> NotedRun {
         r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["containerd"],"ended":"interrupted","left":[{left}]}}"#
     );
     NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..noted(bundle, 4) }
+}
+
+#[test]
+fn the_question_about_an_archive_of_k3s_does_not_say_that_archives_stay() {
+    let into = "k3s:/var/lib/rancher/k3s/agent/images";
+    let files = vec![format!("{}/site-42.tar", &into[4..]).into()];
+    let archive = NotedTarget { target: target(into), made: 0, changed: 0, files };
+    let mut run = NotedRun { targets: vec![archive], ..noted("site-42", 0) };
+    run.begun.into = vec![target(into)];
+    let mut desk = Desk::new();
+    desk.keys("g 3").tell(Msg::Found(Found::Noted(vec![run])));
+    let screen = desk.keys("u").screen();
+    assert!(screen.contains("its archive is removed") && !screen.contains("what was added"), "{screen}");
 }
 
 #[test]
@@ -1149,6 +1163,8 @@ fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
         for words in ["! /srv/c may be too small", "! the clock is not set"] {
             assert!(screen.contains(words), "{key}: {words:?} is not in {screen}");
         }
+        let (written, warned) = (screen.find("containerd:/srv/c.sock: 4 add"), screen.find("! /srv/c may"));
+        assert!(key == "d" || written.is_some_and(|written| Some(written) < warned), "{screen}");
         desk.keys("Esc");
     }
 }
@@ -1507,7 +1523,7 @@ fn what_is_done_about_the_storage_conf_is_chosen_and_said_with_the_plan() {
     };
     plans(&mut desk, &plan());
     let screen = desk.wait(10).screen();
-    assert!(screen.contains("/etc/containers/storage.conf is changed: d shows how"), "{screen}");
+    assert!(screen.contains("/etc/containers/storage.conf will be changed: d shows how"), "{screen}");
     assert_eq!(job(&desk).import.node.storage_conf.name(), "edit");
     for mode in ["print", "none", "edit"] {
         desk.keys("e End Enter Esc");
@@ -1517,7 +1533,7 @@ fn what_is_done_about_the_storage_conf_is_chosen_and_said_with_the_plan() {
     desk.keys("e End Enter Esc");
     plans(&mut desk, &plan());
     let screen = desk.wait(10).screen();
-    assert!(screen.contains("/etc/containers/storage.conf is not changed: d shows"), "{screen}");
+    assert!(screen.contains("/etc/containers/storage.conf stays as it is: d shows"), "{screen}");
     // Where no store is among the targets, nothing is said of it.
     desk.keys("t Space Enter o").typed(LAYOUT).keys("Enter");
     looked(&mut desk, node());

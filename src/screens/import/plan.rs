@@ -223,9 +223,9 @@ fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
         let path = file.path.display();
         lines.push(match model.gap.import.storage_conf {
             ConfMode::Edit => {
-                (format!("{path} is changed: {details} shows how, {conf} can leave it"), Role::Text)
+                (format!("{path} will be changed: {details} shows how, {conf} can leave it"), Role::Text)
             }
-            _ => (format!("{path} is not changed: {details} shows what to write there"), Role::Text),
+            _ => (format!("{path} stays as it is: {details} shows what to write there"), Role::Text),
         });
     }
     if let Some(first) = warnings.first() {
@@ -319,7 +319,6 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
     let (wanted, targets) = (import.wanted(all).count(), words::count(plan.targets.len(), "target"));
     let mut words =
         vec![format!("{}: {wanted} of {} into {targets}.", plan.name, words::count(all.len(), "image"))];
-    words.extend(warnings(model).into_iter().map(|warning| format!("! {warning}")));
     for target in &plan.targets {
         let offered = import.offered().into_iter().find(|one| one.target == target.target);
         let free = offered.and_then(|one| one.free);
@@ -332,6 +331,8 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         words.push(format!("{}: {}{room}.", target.target, counts.words(true)));
         words.extend(target.files.iter().flat_map(changed));
     }
+    // What is written comes first: warnings are about that.
+    words.extend(warnings(model).into_iter().map(|warning| format!("! {warning}")));
     let runtimes = plan.targets.iter().any(|target| {
         matches!(target.target, Target::Containerd(_) | Target::ContainersStorage(_) | Target::K3s(_))
     });

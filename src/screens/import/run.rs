@@ -71,7 +71,7 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
     let warn = |words: &str| vec![(words.to_owned(), Role::Warn)];
     let lines = match &job.ended {
         None if job.stopping => warn("! stopping at the next safe point; images that are complete stay"),
-        None if job.paused => warn(&format!("! paused; {} resumes", model.key(Act::Pause))),
+        None if job.paused => warn(&format!("! paused; {} goes on", model.key(Act::Pause))),
         None => Vec::new(),
         Some(Ended::Succeeded(_)) => match model.gap.import.run.as_ref().and_then(|run| run.report()) {
             Some(report) => succeeded(job, report, model),
@@ -89,7 +89,7 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
             let mut lines = words::failure(failure, &model.keymap);
             lines.retain(|(words, _)| !words.is_empty());
             lines.push((
-                format!("{} does the same again: what is there is not written again", model.key(Act::Retry)),
+                format!("{} goes on: what is there is not written again", model.key(Act::Retry)),
                 Role::Text,
             ));
             lines

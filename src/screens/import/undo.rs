@@ -54,9 +54,19 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
          pod that runs keeps its image."
             .to_owned(),
     );
-    lines.push("Registries, layouts and archives keep what was added to them.".to_owned());
+    let kept = run.begun.into.iter().filter(|target| keeps(target));
+    lines
+        .extend(kept.map(|target| format!("{target}: keeps what was added to it; nothing is undone there.")));
     cx.open(Confirm::new(Act::ImportUndo, "Undo the import?", lines, "Undo it"));
     cx.model.gap.import.undoing = Some(run);
+}
+
+/// Whether what was added to a target stays there, whatever is taken back.
+const fn keeps(target: &Target) -> bool {
+    matches!(
+        target,
+        Target::Registry(_) | Target::Layout(_) | Target::OciArchive(_) | Target::DockerArchive(_)
+    )
 }
 
 /// Takes back the run that was asked about.
