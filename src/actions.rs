@@ -40,6 +40,8 @@ pub enum Scope {
     Report,
     /// Where a bundle is reported, for the medium that it lies on.
     Eject,
+    /// Where it matters whose signatures are trusted.
+    Trust,
     /// Air-gapped, step 1.
     Bundle,
     /// Air-gapped, step 2.
@@ -144,7 +146,7 @@ actions! {
 
     // Jobs.
     Retry Failed "job.retry" ["r"] Reads - "retry failed" "Repeat only what failed";
-    Pause Job "job.pause" ["p"] Reads - "pause" "Pause or resume the job";
+    Pause Job "job.pause" ["p"] Reads - "pause" "Pause the job, or have it go on";
     Stop Job "job.stop" ["x"] Reads - "stop" "Stop the job at a safe point; finished work is kept";
 
     // Start.
@@ -167,14 +169,14 @@ actions! {
     ImagesRemove Images "images.remove" ["D", "Delete"] Reads - "remove" "Remove the marked images, or this one, from the list";
     ImagesUndo Images "images.undo" ["u"] Reads - "undo" "Undo the last change of the list";
     ImagesSave Images "images.save" ["s"] Writes - "save" "Save the list as a file";
-    ImagesNext Images "images.next" ["v"] Reads - "verify" "Continue: resolve and verify the list";
+    ImagesNext Images "images.next" ["v"] Reads - "verify" "Go on: resolve and verify the list";
     Resolve Resolve "resolve" ["v"] Writes "resolve" "verify" "Resolve references to digests, lint their names and sum up their size";
     ResolvePin Resolve "resolve.pin" ["P"] Reads - "pin" "Pin the list: a digest beside each tag; nodes find the image by the digest alone then";
     ResolveDetails Resolve "resolve.details" ["o", "d"] Reads - "details" "Show digests expected and got, signatures and the reason of a failure";
     ResolveEdit Resolve "resolve.edit" ["e"] Reads - "edit" "Replace this reference";
     ResolveRemove Resolve "resolve.remove" ["D", "Delete"] Reads - "remove" "Remove the marked references, or this one, from the list";
     ResolveUndo Resolve "resolve.undo" ["u"] Reads - "undo" "Undo the last change of the list";
-    ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Continue: choose the medium";
+    ResolveNext Resolve "resolve.next" ["Enter"] Reads - "next" "Go on: choose the medium";
     MediaChoose Media "media.choose" ["Enter"] Reads - "choose" "Assemble on this medium";
     MediaDirectory Media "media.directory" ["o", "n"] Reads - "directory" "Assemble in any other directory";
     MediaMount Media "media.mount" ["m"] Changes "media mount" "mount" "Mount the medium, or unmount it";
@@ -184,7 +186,7 @@ actions! {
     AssembleEdit Assemble "assemble.edit" ["e"] Reads - "edit" "Change name, expiry, read-back or the carried program";
     AssembleKey Assemble "assemble.key" ["k"] Reads - "key" "Choose the key that signs: a file, or one held by ssh-agent";
     AssembleSpace Assemble "assemble.plan" ["v"] Reads - "plan" "Make the plan again";
-    AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Continue to the report";
+    AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Go on to the report";
 
     // Air-gapped.
     BundleOpen Bundle "bundle.open" ["Enter"] Reads - "open" "Open this bundle: its verification comes next";
@@ -198,7 +200,7 @@ actions! {
     CheckSigners Check "check.signatures" ["m"] Reads - "signatures" "Choose how many different trusted keys must have signed the bundle";
     CheckOverride Check "check.override" ["O"] Writes - "override" "Accept a bundle older than one accepted before; typed, and kept in the report";
     CheckDetails Check "check.details" ["d", "o"] Reads - "details" "Show the whole of the row under the cursor";
-    CheckNext Check "check.next" ["Enter"] Reads - "next" "Continue to the import, or to the report if the bundle must not be used";
+    CheckNext Check "check.next" ["Enter"] Reads - "next" "Go on to the import, or to the report if the bundle must not be used";
     Import Import "import" ["Enter"] Changes "import" "import" "Verify a bundle and import it into containerd, CRI-O/podman, k3s, registries or archives";
     ImportTargets Import "import.targets" ["t"] Reads - "targets" "Choose targets: what this node has, and what you typed";
     ImportOther Import "import.other" ["o"] Reads - "other" "Type a target: a registry, a layout, an archive or a runtime";
@@ -208,7 +210,7 @@ actions! {
     ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";
     ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
     ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
-    ImportNext Import "import.next" ["v"] Reads - "report" "Continue to the report";
+    ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
     CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Open another bundle";
 
@@ -218,6 +220,9 @@ actions! {
     MediaEject Eject "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
     Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";
     ReportNew Report "report.new" ["n"] Reads - "new" "Start another bundle";
+
+    // Where it matters whose signatures are trusted.
+    KeyList Trust "key.list" ["k"] Reads "key list" "keys" "List the trusted keys";
 
     // Dialogs; they take up what moves through lists, marks, filters, copies and goes back as well.
     Take Dialog "dialog.take" ["Enter"] Reads - "take" "Accept what is typed, selected or marked; close what is only read";
@@ -234,7 +239,6 @@ actions! {
     // The command line alone.
     KeyShow Shell "key.show" [] Reads "key show" "Show a key" "Show the public half of a key, its fingerprint and key id";
     KeyUntrust Shell "key.untrust" [] Writes "key untrust" "Stop trusting a key" "Stop trusting a key";
-    KeyList Shell "key.list" [] Reads "key list" "Trusted keys" "List the trusted keys";
     Serve Shell "serve" [] Changes "serve" "Serve bundles" "Serve bundles as a read-only registry";
     Demo Shell "demo" [] Writes "demo" "Demonstrate" "Run the whole job on this machine with sample images";
     Completions Shell "completions" [] Reads "completions" "Shell completions" "Print a completion script for a shell";

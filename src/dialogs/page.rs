@@ -140,10 +140,11 @@ impl Window for Page {
         for (at, (words, role)) in (0u16..).zip(folded.iter().skip(from).take(room)) {
             Line::styled(words.clone(), look.style(*role)).render(line::row(body, at), buffer);
         }
-        let more = if folded.len() > room {
-            format!("   {}/{} lines", from + room, folded.len())
-        } else {
-            String::new()
+        let (to, all) = (from + room, folded.len());
+        let more = match () {
+            () if all <= room => String::new(),
+            () if to < all => format!("   {to}/{all} lines; more: {}", keymap.first(Act::PageDown)),
+            () => format!("   {all}/{all} lines; {} scrolls back", keymap.first(Act::PageUp)),
         };
         let words = format!("{}{more}", hints(keymap, &self.keys()));
         line::words(&words, look.style(Role::Dim), line::row(inner, inner.height.saturating_sub(1)), buffer);

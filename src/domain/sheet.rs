@@ -85,6 +85,12 @@ pub fn fingerprint_end(fingerprint: &str) -> &str {
     &fingerprint[from..]
 }
 
+/// A fingerprint with as many dots in the place of how it ends: that is typed from paper, and not from where this is shown.
+pub fn without_end(fingerprint: &str) -> String {
+    let end = fingerprint_end(fingerprint);
+    format!("{}{}", &fingerprint[..fingerprint.len() - end.len()], ".".repeat(ENDS))
+}
+
 /// Whether what was typed is a fingerprint, in full or by at least the [`ENDS`] characters that it ends in; blanks and what
 /// may be written around it do not count.
 pub fn is_fingerprint(typed: &str, fingerprint: &str) -> bool {

@@ -22,10 +22,10 @@ use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::stepper::StepState;
-use crate::widgets::table::table;
+use crate::widgets::table::table_in;
 
 /// Rows that the table has at most while there is something to say below it.
-const ROWS: u16 = 6;
+const ROWS: u16 = 7;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -216,7 +216,14 @@ impl Screen for Bundle {
         let row = |row: usize| rows::row_of(&offers[row], model);
         let all = u16::try_from(offers.len()).unwrap_or(u16::MAX).saturating_add(1);
         let rows = all.min(ROWS.max(area.height / 3));
-        table(rows::COLUMNS, &self.list, row, Rect { height: rows.min(area.height), ..area }, look, buffer);
+        table_in(
+            rows::COLUMNS,
+            &self.list,
+            row,
+            Rect { height: rows.min(area.height), ..area },
+            look,
+            buffer,
+        );
         let below = line::below(area, rows + 1);
         if let Some(offer) = self.offer(model) {
             facts(&rows::details(offer, model), below, look, buffer);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use self::heading::heading;
 use self::rows::{Line, lines};
 use super::bundle::scan;
+use super::trusted;
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
@@ -71,8 +72,6 @@ impl Check {
             Ended::Cancelled => StepState::Todo,
         };
         let view = job.view.clone();
-        cx.model.changed(Place::Check);
-        cx.model.set_state(Place::Check, state);
         let document = match &ended {
             Ended::Succeeded(report) => match &**report {
                 JobReport::Verify(report) => Some(report.document.clone()),
@@ -81,8 +80,14 @@ impl Check {
             _ => None,
         };
         let document = document.or_else(|| cx.model.gap.document());
-        cx.model.gap.import.outdate();
-        cx.model.gap.checked = Some(Checked { ended, view, at, spec, document });
+        let checked = Checked { ended, view, at, spec, document };
+        // What was imported stands where the same is said once more.
+        if !cx.model.gap.checked.as_ref().is_some_and(|earlier| checked.confirms(earlier)) {
+            cx.model.changed(Place::Check);
+            cx.model.gap.import.outdate();
+        }
+        cx.model.set_state(Place::Check, state);
+        cx.model.gap.checked = Some(checked);
         // What was accepted is history now.
         scan(cx);
     }
@@ -128,7 +133,7 @@ pub(super) fn trust(cx: &mut Cx<'_>) {
 
 impl Screen for Check {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Check, Scope::Job, Scope::List]
+        &[Scope::Check, Scope::Trust, Scope::Job, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -156,11 +161,12 @@ impl Screen for Check {
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let gap = &model.gap;
         let reason = match act {
-            Act::Verify | Act::CheckOverride | Act::KeyTrust | Act::CheckSigners
+            Act::Verify | Act::CheckOverride | Act::KeyTrust | Act::CheckSigners | Act::KeyList
                 if model.busy().is_some() =>
             {
                 return model.why_busy();
             }
+            Act::KeyList => return None,
             _ if gap.chosen.is_none() => {
                 format!("no bundle is chosen; {} shows what there is", model.key(Act::Step1))
             }
@@ -194,6 +200,7 @@ impl Screen for Check {
             Act::CheckSigners => signers::ask(cx),
             Act::CheckOverride => self.ask_override(cx),
             Act::KeyTrust => pin::ask(cx),
+            Act::KeyList => trusted::ask(cx),
             Act::CheckDetails => {
                 if let Some(line) = self.line() {
                     cx.open(rows::page(line, cx.model));
@@ -210,6 +217,7 @@ impl Screen for Check {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::CheckOverride, Answer::Yes) => self.let_through(cx),
+            (Act::CheckSigners, Answer::Rows(rows)) => signers::chosen(&rows, cx),
             (Act::CheckSigners, Answer::Text(text)) => signers::answered(&text, cx),
             (Act::KeyTrust, Answer::Text(text)) => self.pinning.answered(question.part, &text, cx),
             _ => {}
@@ -232,6 +240,7 @@ impl Screen for Check {
                 self.list.select(failed.unwrap_or(0));
             }
             Act::KeyTrust if self.pinning.ended(cx) => self.verify(cx),
+            Act::KeyList if cx.model.place == Place::Check => trusted::ended(cx),
             _ => {}
         }
     }
@@ -266,20 +275,19 @@ impl Screen for Check {
     }
 
     fn status(&self, model: &Model) -> String {
-        let deep = if model.gap.deep { "; strict: layers are also unpacked" } else { "" };
         // Of what else runs, only what was verified before is said.
         let words = match (&model.gap.checked, model.at_work(Act::Verify)) {
             (_, Some(job)) if job.stopping => "stopping at a safe point ...".to_owned(),
-            (_, Some(job)) if job.paused => format!("paused; {} resumes", model.key(Act::Pause)),
+            (_, Some(job)) if job.paused => format!("paused; {} goes on", model.key(Act::Pause)),
             (_, Some(_)) => "verifying; nothing is used until everything is verified".to_owned(),
             (Some(checked), None) if checked.held() => {
                 let (next, report) = (model.key(Act::CheckNext), model.key(Act::Step4));
-                format!("{next} continues to the import; {report} is the report")
+                format!("{next} goes on to the import; {report} is the report")
             }
             (Some(_), None) => format!("{} shows the report", model.key(Act::CheckNext)),
             (None, None) => "nothing of this bundle is verified yet".to_owned(),
         };
-        format!("{words}{deep}{}", signers::wanted(model))
+        format!("{words}{}", signers::wanted(model))
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {

@@ -15,6 +15,7 @@ mod resolve;
 mod sheet;
 mod signer;
 mod start;
+mod trusted;
 
 use std::collections::BTreeMap;
 

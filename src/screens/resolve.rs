@@ -121,7 +121,7 @@ impl Resolve {
 
 impl Screen for Resolve {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Resolve, Scope::Job, Scope::Failed, Scope::List, Scope::Marks]
+        &[Scope::Resolve, Scope::Trust, Scope::Job, Scope::Failed, Scope::List, Scope::Marks]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -142,7 +142,7 @@ impl Screen for Resolve {
             Act::Resolve if picked.images.is_empty() => {
                 Some(format!("the list is empty: press {}", model.key(Act::Step1)))
             }
-            Act::Resolve => model.why_busy(),
+            Act::Resolve | Act::KeyList => model.why_busy(),
             Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),
             Act::Retry if !picked.is_current() => {
                 Some(format!("the list was changed since: {} verifies all of it", model.key(Act::Resolve)))
@@ -182,6 +182,7 @@ impl Screen for Resolve {
             Act::ResolveEdit => self.edit(cx),
             Act::ResolveRemove => self.seen().remove(act, cx),
             Act::ResolveUndo => super::images::undo(cx),
+            Act::KeyList => super::trusted::ask(cx),
             Act::ResolveNext => Self::next(cx),
             Act::ResolveDetails => {
                 if let Some(row) = self.row() {
@@ -218,6 +219,9 @@ impl Screen for Resolve {
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
+        if act == Act::KeyList && cx.model.place == Place::Resolve {
+            return super::trusted::ended(cx);
+        }
         if act != Act::Resolve {
             return;
         }

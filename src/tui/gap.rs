@@ -9,6 +9,7 @@ use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
+use crate::engine::error::Kind;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::importing::Importing;
 use crate::tui::model::{JobState, Model, Place, Settings};
@@ -57,6 +58,17 @@ impl Checked {
     /// Whether every check held.
     pub const fn held(&self) -> bool {
         matches!(self.ended, Ended::Succeeded(_))
+    }
+
+    /// Whether it was refused for its signatures.
+    pub fn lacks_trust(&self) -> bool {
+        matches!(&self.ended, Ended::Failed(failure) if failure.kind == Kind::Trust)
+    }
+
+    /// Whether it says what an earlier one said: that every check of the same document held.
+    pub fn confirms(&self, earlier: &Self) -> bool {
+        let same = self.document.is_some() && self.document == earlier.document;
+        self.held() && earlier.held() && same && self.spec.path == earlier.spec.path
     }
 }
 

@@ -70,7 +70,7 @@ impl Journey {
     fn verify(&self, console: &mut Console) {
         console.wait("step 1/4 Bundle").keys("o").wait("Open a directory");
         console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
-        console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter continues to the import");
+        console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
         console.keys("Enter").wait("step 3/4 Import");
     }
 }

@@ -31,6 +31,24 @@ fn bundles_are_listed_with_what_this_host_makes_of_them() {
 }
 
 #[test]
+fn six_bundles_are_all_listed_and_of_more_it_is_said_how_many_are_below() {
+    let listed = |count: u64| {
+        let mut desk = desk();
+        let one = |serial: u64| {
+            let mut one = offer(serial, None);
+            one.path = format!("/media/op/A/site-{serial}").into();
+            one
+        };
+        desk.tell(found((1..=count).map(one).collect()));
+        (desk.screen().matches("   site-").count() + desk.screen().matches(">  site-").count(), desk.screen())
+    };
+    let (rows, screen) = listed(6);
+    assert!(rows == 6 && !screen.contains("more below"), "{screen}");
+    let (rows, screen) = listed(9);
+    assert!(rows == 5 && screen.contains("4 more below"), "{screen}");
+}
+
+#[test]
 fn a_bundle_that_cannot_be_read_says_why_and_is_not_opened() {
     let mut desk = desk();
     let mut broken = offer(42, Some(SerialDecision::First));

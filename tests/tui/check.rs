@@ -12,8 +12,8 @@ use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
 use airlift::engine::bundle::verify::{History, VerifyReport};
 use airlift::engine::error::Kind;
-use airlift::engine::sign::Outcome;
 use airlift::engine::sign::keys::KeyReport;
+use airlift::engine::sign::{AllowedSigners, Outcome};
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -153,12 +153,13 @@ fn a_damaged_file_stands_above_the_images_and_says_what_it_should_be() {
 }
 
 #[test]
-fn a_key_that_is_not_trusted_is_shown_in_full() {
+fn a_key_that_is_not_trusted_is_shown_but_for_what_is_to_be_typed_from_paper() {
     let mut desk = desk(None);
     insta::assert_snapshot!(desk.picture());
     let small = crate::rig::text(&desk.frame(60, 16));
     let whole = small.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(whole.contains("It was signed by:") && whole.contains("K trusts it."), "{small}");
+    let next = "The last 8 are not shown: K asks for them, from its signer's paper.";
+    assert!(whole.contains("It was signed by:") && whole.contains(next), "{small}");
     desk.keys("K");
     insta::assert_snapshot!(desk.picture());
     // Too few are no alarm; those of another key are.
@@ -170,6 +171,143 @@ fn a_key_that_is_not_trusted_is_shown_in_full() {
     assert!(!screen.contains("signed by: "), "what signed is not to be copied from there: {screen}");
     insta::assert_snapshot!(desk.picture());
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
+    // What was typed is there to be corrected.
+    let screen = desk.keys("Esc").screen();
+    assert!(
+        screen.contains("│ qv8aLuE4 ") && screen.contains("x no fingerprint of this bundle ends so"),
+        "{screen}"
+    );
+    let screen = desk.keys("Ctrl-U").typed("Qv8aLuE4c").keys("Enter").screen();
+    assert!(screen.contains("Trust a key: its owner") && screen.contains(FINGERPRINT), "{screen}");
+}
+
+#[test]
+fn the_keys_that_signed_stay_in_sight_after_a_refusal_and_nowhere_with_their_ends() {
+    let mut desk = unknown();
+    let message =
+        format!("0 of 1 required signatures by trusted keys: a.sig by {FINGERPRINT}: the key is not trusted");
+    desk.keys("v").tell(view(1, false)).tell(failed(Kind::Trust, &message, "ask its signer"));
+    let (shown, end) = FINGERPRINT.split_at(FINGERPRINT.len() - 8);
+    let shown = format!("{shown}........");
+    let screen = desk.screen();
+    assert!(screen.contains("x REFUSED (trust)") && screen.contains(&format!("     {shown}\n")), "{screen}");
+    assert!(screen.contains("The last 8 are not shown: K asks for them"), "{screen}");
+    assert!(!screen.contains(end), "{screen}");
+    let screen = desk.keys("d").screen();
+    assert!(
+        screen.contains("signatures failed") && screen.contains(&shown) && !screen.contains(end),
+        "{screen}"
+    );
+    let screen = desk.keys("Esc 1").screen();
+    assert!(screen.contains(&shown) && !screen.contains(end), "where K is a key, too: {screen}");
+}
+
+#[test]
+fn of_two_keys_that_signed_the_one_is_trusted_whose_end_is_typed() {
+    let mut desk = by_two(false);
+    let Some(Ok(said)) = desk.app.model.gap.offer().map(|offer| offer.said.clone()) else { panic!() };
+    let mut offer = offer(42, None);
+    if let Ok(other) = &mut offer.said {
+        **other = (*said).clone();
+        other.trust.signed_by.clear();
+        other.trust.signatures.iter_mut().for_each(|judged| judged.outcome = Outcome::UnknownKey);
+    }
+    desk.tell(found(vec![offer]));
+    let screen = desk.screen();
+    for shown in ["5xQ........", "SHA256:secondkeysecondkeysecondkeysecondke........"] {
+        assert!(screen.contains(shown), "{screen}");
+    }
+    assert!(screen.contains("K asks for those of one key, from paper"), "{screen}");
+    let screen = desk.keys("K").screen();
+    assert!(screen.contains("2 keys signed that are not trusted here; the one that ends so is"), "{screen}");
+    desk.typed("ysecondk").keys("Enter").typed("second@example.com").keys("Enter");
+    let started = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(Act::KeyTrust, job) => Some(format!("{job:?}")),
+        _ => None,
+    });
+    let started = started.unwrap();
+    assert!(started.contains("SHA256:secondkey") && !started.contains(FINGERPRINT), "{started}");
+}
+
+/// The trusted keys of this host, asked for on Verify.
+pub(crate) fn trusted_keys() -> Desk {
+    let mut desk = unknown();
+    desk.keys("k");
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    let text =
+        format!("# by hand\nrelease@example.com {key}\nops@example.com valid-before=\"20270101Z\" {key}\n");
+    let path = desk.app.model.settings.places().trust;
+    let signers = AllowedSigners::parse(&path, &text, &jiff::tz::TimeZone::UTC).unwrap();
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::TrustList(signers))));
+    desk
+}
+
+#[test]
+fn the_trusted_keys_are_listed_with_whose_they_are_and_the_line_that_trusts_them() {
+    let screen = trusted_keys().screen();
+    for words in
+        ["2 trusted keys in", "release@example.com", "SHA256:", "trusted by line 2 there, without an end"]
+    {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(screen.contains("trusted by line 3 there, until 2027-01-01T00:00:00Z"), "{screen}");
+    let mut desk = unknown();
+    desk.keys("k");
+    let none = AllowedSigners { path: "/t".into(), entries: Vec::new(), notes: Vec::new() };
+    let screen = desk.tell(Msg::Ended(desk.job(), done(JobReport::TrustList(none)))).screen();
+    assert!(screen.contains("No key is trusted here yet: every bundle is refused."), "{screen}");
+    assert!(under_way().keys("k").screen().contains("not now: verify is running"));
+}
+
+#[test]
+fn an_import_stands_when_its_bundle_is_verified_once_more_and_not_when_that_is_refused() {
+    let again = |end: Ended| {
+        let mut desk = crate::import::imported();
+        assert_eq!(desk.app.model.state(Place::Import), StepState::Ok, "{}", desk.screen());
+        desk.keys("2 v").tell(Msg::Ended(JobId(60), end));
+        desk
+    };
+    let mut desk = again(done(JobReport::Verify(verified())));
+    assert_eq!(desk.app.model.state(Place::Import), StepState::Ok, "{}", desk.screen());
+    assert!(desk.app.model.gap.import.run.is_some());
+    let mut desk = again(Ended::Failed(Failure::new(Kind::Integrity, "damaged")));
+    assert_ne!(desk.app.model.state(Place::Import), StepState::Ok, "{}", desk.screen());
+}
+
+#[test]
+fn strict_is_said_as_long_as_it_is_on() {
+    let mut desk = desk(newer());
+    let title =
+        |desk: &mut Desk| desk.screen().lines().find(|line| line.contains("14 blobs")).unwrap().to_owned();
+    assert!(!title(&mut desk).contains("strict"), "{}", desk.screen());
+    desk.keys("s").wait(60);
+    assert!(title(&mut desk).contains("  strict  "), "{}", desk.screen());
+    assert!(
+        desk.screen().contains("hashed and compared; strict: layers are unpacked, too"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(crate::import::verified())))).wait(60);
+    assert!(title(&mut desk).contains("  strict  "), "{}", desk.screen());
+    desk.keys("s");
+    assert!(!title(&mut desk).contains("strict"), "{}", desk.screen());
+}
+
+#[test]
+fn what_held_is_told_to_its_end_with_its_digest_shortened() {
+    let mut desk = desk(newer());
+    let mut view = JobView::default();
+    let document = format!("9.1 kB, sha256:{}", "ab".repeat(32));
+    let signed = "1 trusted, 1 needed: release-engineering@example.com, key ends in v8aLuE4c";
+    for (check, words) in [(Check::Document, &*document), (Check::Signatures, signed)] {
+        view.apply(&Event::Passed { check, words: words.to_owned() }, Duration::ZERO);
+    }
+    desk.keys("v").tell(Msg::Job(JobId(1), Arc::new(view)));
+    let screen = desk.screen();
+    assert!(screen.contains("document    9.1 kB, sha256:abababab…\n"), "{screen}");
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(signed), "{screen}");
+    assert!(desk.keys("d").screen().contains(&"ab".repeat(24)), "its page has all of it: {}", desk.screen());
 }
 
 /// Signed by two keys, of which the first is trusted here, or both.
@@ -216,8 +354,9 @@ fn two_signatures_are_asked_for_where_a_bundle_has_them_and_the_command_asks_for
     assert!(screen.contains("m signatures"), "{screen}");
     desk.keys("m");
     insta::assert_snapshot!(desk.picture());
-    assert!(desk.keys("Ctrl-U").typed("0").keys("Enter").screen().contains("x a number from 1 to 64"));
-    desk.keys("Ctrl-U").typed("2").keys("Enter");
+    assert!(desk.typed("0").keys("Enter").screen().contains("x a number from 1 to 64"));
+    // The next row is the next number.
+    desk.keys("Esc Down Enter");
     let screen = desk.screen();
     assert!(screen.contains("2 signatures by different trusted keys are wanted; v verifies"), "{screen}");
     assert!(screen.contains("by 2 different trusted keys"), "{screen}");
@@ -231,7 +370,7 @@ fn what_was_verified_for_one_signature_is_not_imported_once_two_are_wanted() {
     let mut desk = by_two(true);
     desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(crate::import::verified()))));
     assert!(desk.screen().contains("OK  verified"), "{}", desk.screen());
-    desk.keys("m Ctrl-U").typed("2").keys("Enter");
+    desk.keys("m").typed("2").keys("Enter");
     assert!(!desk.screen().contains("OK  verified"), "{}", desk.screen());
     assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
     assert!(desk.keys("3").screen().contains("not verified yet"), "{}", desk.screen());
@@ -245,7 +384,7 @@ fn what_was_verified_for_one_signature_is_not_imported_once_two_are_wanted() {
 fn the_second_key_is_trusted_where_two_are_wanted_and_one_is_known() {
     let mut desk = by_two(false);
     assert!(!desk.screen().contains("! todo"), "{}", desk.screen());
-    desk.keys("m Ctrl-U").typed("2").keys("Enter");
+    desk.keys("m").typed("2").keys("Enter");
     let screen = desk.screen();
     let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("! todo signatures by 1 trusted key, 2 are wanted; K trusts another"), "{screen}");
@@ -408,7 +547,8 @@ fn a_real_bundle_by_an_unknown_key_is_pinned_verified_and_remembered() {
     let bundle = live.kept("medium/demo-1");
     live.open(&bundle);
     let fingerprint = live.fingerprint();
-    assert!(live.desk.screen().contains(&fingerprint));
+    let (shown, end) = fingerprint.split_at(fingerprint.len() - 8);
+    assert!(live.desk.screen().contains(&format!("{shown}........")) && !live.desk.screen().contains(end));
     live.desk.keys("K").typed(&fingerprint[fingerprint.len() - 8..]).keys("Enter");
     live.desk.typed("release@example.com");
     live.job("Enter");
@@ -416,7 +556,7 @@ fn a_real_bundle_by_an_unknown_key_is_pinned_verified_and_remembered() {
     live.until("it is verified", verified);
     let screen = live.desk.screen();
     assert!(screen.contains("OK  verified") && !screen.contains(" todo   "), "{screen}");
-    assert!(screen.contains("signatures  1 trusted, 1 n"), "{screen}");
+    assert!(screen.contains("signatures  1 trusted, 1 needed: release@example.com, key ends in"), "{screen}");
     let trusted = std::fs::read_to_string(live.desk.app.model.settings.places().trust).unwrap();
     assert!(trusted.contains("release@example.com") && trusted.contains("ssh-ed25519"), "{trusted}");
     live.desk.keys("Esc");
@@ -528,7 +668,7 @@ fn a_bundle_by_a_key_that_is_not_trusted_names_the_key_that_helps_and_gives_noth
     live.open(&live.kept("medium/demo-1"));
     live.job("v");
     let screen = live.desk.screen();
-    assert!(screen.contains("REFUSED (trust)") && screen.contains(" K trusts it"), "{screen}");
+    assert!(screen.contains("REFUSED (trust)") && screen.contains("K asks for them"), "{screen}");
     assert!(!screen.contains("airlift key trust"), "{screen}");
     let screen = live.desk.keys("Enter").screen();
     assert!(screen.contains("To compare with the paper"), "{screen}");

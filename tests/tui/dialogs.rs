@@ -40,6 +40,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("unmount", || on(media::three(), "m")),
     ("open_directory", || on(Desk::new(), "g o")),
     ("owner", owner),
+    ("trusted_keys", check::trusted_keys),
     ("says_of_itself", bundle::inspected),
     ("not_chosen", onto::another),
     ("go_over_again", onto::over_a_signed_one),

@@ -145,6 +145,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Inspect, &["starts inspect"]),
     (Act::Verify, &["starts verify"]),
     (Act::KeyTrust, &["opens Trust a key"]),
+    (Act::KeyList, &["starts key list"]),
     (Act::CheckDeep, &["says layers are "]),
     (Act::CheckSigners, &["opens How many signatures?"]),
     (Act::CheckOverride, &["opens Accept an older bundle?"]),

@@ -1,6 +1,7 @@
 //! The rows of Bundle, and what is said below them of the one under the cursor.
 
 use crate::config::theme::Role;
+use crate::domain::sheet::without_end;
 use crate::domain::text;
 use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::offer::{Offer, Said};
@@ -121,7 +122,7 @@ pub(in crate::screens) fn signed(signature: &SignatureReport) -> Fact {
     let key = signature.fingerprint.clone().unwrap_or_else(|| signature.file.clone());
     match &signature.outcome {
         Outcome::Good { principals } => ("signed", format!("{key} {principals}"), Role::Text),
-        Outcome::UnknownKey => ("signed", format!("{key} not trusted here"), Role::Warn),
+        Outcome::UnknownKey => ("signed", format!("{} not trusted here", without_end(&key)), Role::Warn),
         _ => ("! signed", signature.to_string(), Role::Warn),
     }
 }

@@ -16,8 +16,10 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
             let report = &said.report;
             let content = text::content(report.totals.images, report.totals.blobs, None);
             let size = text::bytes(report.totals.bytes);
-            lines
-                .push((format!("{}-{}  {content}  {size}  {path}", report.name, report.serial), Role::Title));
+            // What is asked of it stays said.
+            let strict = if gap.deep { "  strict" } else { "" };
+            let words = format!("{}-{}  {content}  {size}{strict}  {path}", report.name, report.serial);
+            lines.push((words, Role::Title));
         }
         None => lines.push((path, Role::Title)),
     }
@@ -25,7 +27,14 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
         // The row of the phase stands there.
         lines.push((String::new(), Role::Text));
     } else if let Some(checked) = &gap.checked {
-        lines.extend(rows::verdict(checked, &model.keymap));
+        let mut verdict = rows::verdict(checked, &model.keymap);
+        let keys = if checked.lacks_trust() { pin::words(model) } else { Vec::new() };
+        if !keys.is_empty() {
+            // Which keys signed stays in sight, and they say what is next.
+            verdict.truncate(1);
+        }
+        lines.extend(verdict);
+        lines.extend(keys.into_iter().map(|words| (words, Role::Warn)));
     } else {
         lines.extend(pin::words(model).into_iter().map(|words| (words, Role::Warn)));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Input, Page, Question};
-use crate::domain::sheet::{ENDS, KEY_ENDS_IN, is_fingerprint};
+use crate::domain::sheet::{ENDS, KEY_ENDS_IN, is_fingerprint, without_end};
 use crate::engine::bundle::inspect::Signature;
 use crate::engine::bundle::offer::Said;
 use crate::engine::sign::Outcome;
@@ -72,23 +72,42 @@ pub(super) fn words(model: &Model) -> Vec<String> {
         }
     };
     let mut lines = vec![first];
-    for signature in unknown(model) {
-        lines.push(format!("    {}", signature.fingerprint.as_deref().unwrap_or_default()));
-    }
+    let unknown = unknown(model);
+    let prints = unknown.iter().filter_map(|signature| signature.fingerprint.as_deref());
+    lines.extend(prints.map(|fingerprint| format!("    {}", without_end(fingerprint))));
     let trust = model.key(Act::KeyTrust);
-    lines.push(format!("  Compare it with paper, not with what the medium says. {trust} trusts it."));
+    lines.push(match unknown.len() {
+        1 => format!("  The last {ENDS} are not shown: {trust} asks for them, from its signer's paper."),
+        _ => format!("  The last {ENDS} are not shown: {trust} asks for those of one key, from paper."),
+    });
     lines
+}
+
+/// The same words with the ends of fingerprints left out that are still to be typed from paper.
+pub(super) fn without_ends(words: &str, model: &Model) -> String {
+    let unknown = unknown(model);
+    let prints = unknown.iter().filter_map(|signature| signature.fingerprint.as_deref());
+    prints.fold(words.to_owned(), |words, print| words.replace(print, &without_end(print)))
 }
 
 /// Asks for the end of the fingerprint.
 pub(super) fn ask(cx: &mut Cx<'_>) {
+    let asked = asked(cx.model);
+    cx.open(asked);
+}
+
+fn asked(model: &Model) -> Input {
     // The fingerprint is not shown here again: what is typed has to come from somewhere else.
+    let which = match unknown(model).len() {
+        1 => String::new(),
+        keys => format!("{keys} keys signed that are not trusted here; the one that ends so is trusted. "),
+    };
     let help = format!(
-        "From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
+        "{which}From the paper that its signer gave you, never from the medium: type the last {ENDS} characters of the \
          fingerprint, or all of it; the report has them as \"{KEY_ENDS_IN}\". Capitals count, blanks do not. The path of a .pub \
          file that came another way will do as well."
     );
-    cx.open(Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough));
+    Input::new(FINGERPRINT, "Trust a key: is it the one on paper?", &help).checked(enough)
 }
 
 /// What was typed, without the blanks between groups.
@@ -134,15 +153,25 @@ impl Pinning {
         match unknown(cx.model).into_iter().find(fits).and_then(key) {
             Some(key) => self.ask_owner(key, "", cx),
             None if is_file(text) => self.read(text.trim(), cx),
-            None => cx.open(differs(&typed, "Capitals count. ")),
+            None => {
+                // Below the page it stays to be corrected.
+                let reason = "no fingerprint of this bundle ends so".to_owned();
+                let asked = asked(cx.model).refused(vec![(text.trim().to_owned(), reason)]);
+                cx.open(asked);
+                cx.open(differs(&typed, "Capitals count. "));
+            }
         }
     }
 
     fn ask_owner(&mut self, key: (String, Option<String>), comment: &str, cx: &mut Cx<'_>) {
+        let whole = key.1.as_ref().map_or_else(String::new, |fingerprint| {
+            format!("The whole fingerprint is {fingerprint} - all of it has to be as on the paper. ")
+        });
         self.key = Some(key);
-        let help =
-            "Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint.";
-        cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", help).with(comment).checked(owner));
+        let help = format!(
+            "{whole}Whose key is it? One word, as release@example.com; it stands in reports beside the fingerprint."
+        );
+        cx.open(Input::new(PRINCIPAL, "Trust a key: its owner", &help).with(comment).checked(owner));
     }
 
     /// Has a public key file read, unless the bundle or its medium brought it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::signers;
+use super::{pin, signers};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
@@ -14,6 +14,7 @@ use crate::domain::text;
 use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::{ItemState, ItemView, JobView};
 use crate::engine::spec::JobReport;
+use crate::failure::Failure;
 use crate::tui::gap::Checked;
 use crate::tui::hints;
 use crate::tui::model::Model;
@@ -62,10 +63,10 @@ impl Line {
         }
     }
 
-    /// The same on as many rows of so many cells as its words take, where they tell what is wrong.
+    /// The same on as many rows of so many cells as its words take, where they tell what was found.
     fn folded(self, cells: usize) -> Vec<Self> {
         let words = text::shown(&self.words()).into_owned();
-        if text::width(&words) <= cells || !matches!(self.role, Role::Fail | Role::Warn) {
+        if text::width(&words) <= cells || !matches!(self.role, Role::Fail | Role::Warn | Role::Ok) {
             return vec![self];
         }
         let first = wrap(&words, cells).into_iter().next().unwrap_or_default();
@@ -109,6 +110,9 @@ pub(super) fn lines(model: &Model, lead: usize) -> Vec<Line> {
         foresee(model, &mut lines);
     }
     warn_of_serial(model, ended, &mut lines);
+    for line in lines.iter_mut().filter(|line| line.failed) {
+        line.note = pin::without_ends(&line.note, model);
+    }
     // A path in a reason is read from its beginning to its end.
     let cells = usize::from(model.columns).saturating_sub(lead + BESIDE).max(24);
     let mut lines: Vec<Line> = lines.into_iter().flat_map(|line| line.folded(cells)).collect();
@@ -149,7 +153,11 @@ fn checks(view: Option<&JobView>, ended: Option<&Ended>, running: bool, damaged:
     for check in Check::ALL {
         let passed = view.and_then(|view| view.passed.iter().find(|(passed, _)| *passed == check));
         let line = match (passed, ended) {
-            (Some((_, words)), _) => Line::new("ok", Role::Ok, check.name(), words),
+            (Some((_, words)), _) => {
+                let line = Line::new("ok", Role::Ok, check.name(), text::short_digests(words));
+                let more = (line.note != *words).then(|| words.clone());
+                Line { more: more.into_iter().collect(), copy: Some(words.clone()), ..line }
+            }
             (None, Some(Ended::Failed(failure))) if std::mem::take(&mut open) => {
                 // What is wrong stands in the rows of the files themselves.
                 let words = match damaged {
@@ -200,6 +208,10 @@ fn foresee(model: &Model, lines: &mut [Line]) {
         foreseen(lines, Check::Signatures, note, true);
     } else if let Some(note) = signers::about(model) {
         foreseen(lines, Check::Signatures, note, false);
+    }
+    if model.gap.deep {
+        let note = "hashed and compared; strict: layers are unpacked, too";
+        foreseen(lines, Check::Bytes, note.to_owned(), false);
     }
     if let Some(expires) = said.report.expires.filter(|expires| *expires < model.now) {
         foreseen(lines, Check::Clock, format!("expired {expires:.0}"), true);
@@ -278,7 +290,9 @@ fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line 
 pub(super) fn page(line: &Line, model: &Model) -> Page {
     let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
     if let (Some(Ended::Failed(failure)), true) = (ended, line.failed) {
-        return words::failure_page_on("Verify", &format!("{} failed", line.what), failure, &model.keymap);
+        let message = pin::without_ends(&failure.message, model);
+        let failure = Failure { message, ..failure.clone() };
+        return words::failure_page_on("Verify", &format!("{} failed", line.what), &failure, &model.keymap);
     }
     let mut lines = vec![(format!("{}  {}", line.state, line.what.trim_start()), Role::Title)];
     lines.extend((!line.note.is_empty()).then(|| (line.note.clone(), line.role)));

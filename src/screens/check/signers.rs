@@ -1,31 +1,43 @@
 //! How many different trusted keys must have signed: asked, held to, and named where a bundle could be asked for more.
 
 use crate::actions::Act;
-use crate::dialogs::Input;
+use crate::dialogs::Choose;
+use crate::dialogs::choose::Item;
 use crate::engine::sign::MAX_SIGNATURES;
 use crate::tui::model::Model;
 use crate::tui::screen::Cx;
-use crate::tui::words::count;
 
-/// Asks for the number.
+/// Numbers that are offered at least; any other one is typed.
+const OFFERED: usize = 3;
+
+/// Asks for the number: the cursor stands on the one that is asked for now.
 pub(super) fn ask(cx: &mut Cx<'_>) {
-    let signed = cx.model.gap.said().map(|said| said.trust.signatures.len());
-    let signed = signed.map_or_else(String::new, |signed| {
-        let good = cx.model.gap.said().map_or(0, |said| said.trust.signed_by.len());
-        format!(
-            " This bundle has {}, {good} of them by a key that is trusted here.",
-            count(signed, "signature")
-        )
-    });
-    let help = format!(
-        "So many different keys that are trusted here must have signed, else the bundle is refused.{signed}"
-    );
-    let now = cx.model.gap.signers().to_string();
-    cx.open(
-        Input::new(Act::CheckSigners, "How many signatures?", &help)
-            .with(&now)
-            .checked(|text| number(text).map(drop)),
-    );
+    let gap = &cx.model.gap;
+    let there = gap.said().map(|said| (said.trust.signatures.len(), said.trust.signed_by.len()));
+    let most = there.map_or(0, |(signed, _)| signed).max(gap.signers()).clamp(OFFERED, MAX_SIGNATURES);
+    let item = |wanted: usize| {
+        let note = match there {
+            Some((_, good)) if wanted <= good => "this bundle has so many",
+            Some((signed, good)) if wanted <= signed && good < signed => "so many signed, not all trusted",
+            Some(_) => "this bundle has fewer: refused",
+            None => "",
+        };
+        let name = match wanted {
+            1 => "1 trusted key".to_owned(),
+            _ => format!("{wanted} different trusted keys"),
+        };
+        Item::new(name, note)
+    };
+    let (items, now) = ((1..=most).map(item).collect(), gap.signers());
+    let asked = Choose::new(Act::CheckSigners, "How many signatures?", items);
+    cx.open(asked.or_typed(|text| number(text).map(drop)).at(now - 1));
+}
+
+/// A row was taken.
+pub(super) fn chosen(rows: &[usize], cx: &mut Cx<'_>) {
+    if let Some(row) = rows.first() {
+        take(row + 1, cx);
+    }
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -37,7 +49,12 @@ fn number(text: &str) -> Result<usize, String> {
 
 /// The number was given.
 pub(super) fn answered(text: &str, cx: &mut Cx<'_>) {
-    let Ok(number) = number(text) else { return };
+    if let Ok(number) = number(text) {
+        take(number, cx);
+    }
+}
+
+fn take(number: usize, cx: &mut Cx<'_>) {
     cx.model.want_signers(number);
     let verify = cx.model.key(Act::Verify);
     let words = match number {
