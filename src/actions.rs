@@ -211,11 +211,11 @@ actions! {
     ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
     ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
     ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
-    CheckedWrite Checked "checked.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
+    CheckedWrite Checked "checked.write" ["s"] Writes - "save" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Open another bundle";
 
     // Report.
-    ReportWrite Report "report.write" ["w"] Writes - "write" "Save the report as text, Markdown and JSON";
+    ReportWrite Report "report.write" ["s"] Writes - "save" "Save the report as text, Markdown and JSON";
     Sign Report "sign" ["k"] Writes "sign" "sign again" "Add a signature to a bundle";
     MediaEject Eject "media.eject" ["E"] Changes "media eject" "eject" "Bring everything onto the medium, unmount it and switch it off";
     Diff Report "diff" ["d"] Reads "diff" "diff" "Show what changes from one bundle to another";

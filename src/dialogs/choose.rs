@@ -20,6 +20,8 @@ use crate::widgets::{edit, line, popup};
 
 /// Cells of a note at least; where the names leave fewer, the one under the cursor is said below the list alone.
 const NOTE: usize = 12;
+/// Cells of the words above the names.
+const HEADING: usize = "type to filter".len();
 
 /// A row that can be chosen.
 #[derive(Clone, Debug)]
@@ -155,6 +157,11 @@ impl Choose {
         self.list.go(Move::Down);
     }
 
+    /// What leaving it does first.
+    fn back(&self) -> &'static str {
+        if self.list.filter.value().is_empty() { "cancel" } else { "show all" }
+    }
+
     /// Whether Enter takes the row under the cursor although it is not marked.
     fn takes_cursor(&self) -> bool {
         self.or_cursor && !self.touched
@@ -192,7 +199,7 @@ impl Window for Choose {
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
         let mark = self.marked.is_some().then_some((Act::Mark, "mark"));
-        mark.into_iter().chain([(Act::Take, "select"), (Act::Back, "cancel")]).collect()
+        mark.into_iter().chain([(Act::Take, "select"), (Act::Back, self.back())]).collect()
     }
 
     fn types(&self, key: Key) -> bool {
@@ -253,7 +260,7 @@ impl Window for Choose {
             Some(1) => "select the marked one".to_owned(),
             Some(marked) => format!("select the {marked} marked"),
         };
-        let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, "cancel")];
+        let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, self.back())];
         let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });
         let count = self.list.count().map_or(String::new(), |count| format!("   {count}"));
         let words = format!("{keys}{count}");
@@ -284,8 +291,8 @@ impl Choose {
         }
     }
 
-    /// Cells of the names, 0 for whatever there is, and of the notes: half of the room each where every name has
-    /// enough of it in that, or where one of them would have none. What can be typed is never cut.
+    /// Cells of the names, 0 for whatever there is, and of the notes. Every name has what it needs, and the notes have
+    /// the rest; where that is too little for any, names that can be typed are not cut for it, others give them half.
     fn cells(&self, room: usize) -> (usize, usize) {
         if !self.notes {
             return (0, 0);
@@ -293,8 +300,9 @@ impl Choose {
         let half = room.saturating_sub(2) / 2;
         let widest = self.items.iter().map(|item| text::width(&text::shown(&item.name))).max().unwrap_or(0);
         match room.saturating_sub(widest + 2) {
-            _ if widest <= half => (0, half),
-            left if left >= NOTE => (widest, left),
+            left if left >= NOTE => {
+                (widest.max(HEADING), left.saturating_sub(HEADING.saturating_sub(widest)))
+            }
             _ if self.or_typed.is_some() => (0, 0),
             _ => (0, half),
         }
@@ -361,6 +369,17 @@ mod tests {
         assert_eq!(rows(unmark()), [0; 0]);
         let mut none = choose().several([]).or_cursor();
         assert_eq!(rows(press(&mut none, Key::plain(Code::Enter))), [0]);
+    }
+
+    #[test]
+    fn notes_have_all_that_the_names_leave_and_escape_says_what_it_does() {
+        let note = "a note that is longer than half of the room that there is for both";
+        let items = vec![Item::new("one", note), Item::new("the second", "")];
+        let mut choose = Choose::new(Act::Theme, "Theme", items);
+        assert_eq!(choose.cells(75), (14, 59));
+        assert_eq!(choose.keys()[1], (Act::Back, "cancel"));
+        press(&mut choose, Key::char('o'));
+        assert_eq!(choose.keys()[1], (Act::Back, "show all"));
     }
 
     #[test]

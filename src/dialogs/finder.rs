@@ -1,7 +1,5 @@
 //! Help and the palette: every operation with its keys, found by a few letters, done by Enter.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -11,7 +9,7 @@ use crate::actions::Act;
 use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
-use crate::domain::text;
+use crate::domain::{slips, text};
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, more_below, table};
@@ -65,7 +63,7 @@ impl Finder {
             scored.extend(contains(entry, self.typed.value().trim(), &words).map(|rank| (rank, at)));
         }
         if scored.is_empty() {
-            scored = self.nearly();
+            scored = self.nearly(&words);
         }
         scored.sort_unstable();
         self.shown = scored.into_iter().map(|(_, at)| at).collect();
@@ -73,18 +71,16 @@ impl Finder {
         self.list.go(Move::First);
     }
 
-    /// The operations whose names have the letters in that order, the nearest first: for a slip of the fingers.
-    fn nearly(&self) -> Vec<(u32, usize)> {
-        let pattern = Pattern::parse(self.typed.value(), CaseMatching::Ignore, Normalization::Smart);
-        let mut matcher = Matcher::new(Config::DEFAULT);
-        let mut buffer = Vec::new();
-        let mut score = |(at, entry): (usize, &Entry)| {
+    /// The operations whose names have words like these, the nearest first: for a slip of the fingers.
+    fn nearly(&self, words: &[&str]) -> Vec<(u32, usize)> {
+        let near = |entry: &Entry| {
             let row = entry.act.row();
-            let name = format!("{} {}", row.title, row.id);
-            let score = pattern.score(Utf32Str::new(&name, &mut buffer), &mut matcher)?;
-            Some((u32::MAX - score, at))
+            let name = format!("{} {}", row.title, row.id).to_lowercase();
+            let slips = |word: &&str| words_of(&name).filter_map(|own| slips::of(word, own)).min();
+            words.iter().map(slips).sum::<Option<u32>>()
         };
-        self.entries.iter().enumerate().filter_map(&mut score).collect()
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(at, entry)| Some((near(entry)?, at))).collect()
     }
 
     /// Does nothing any more, for this reason.
@@ -143,7 +139,8 @@ impl Window for Finder {
     }
 
     fn keys(&self) -> Vec<(Act, &'static str)> {
-        vec![(Act::Take, "run"), (Act::Back, "close")]
+        let back = if self.typed.value().is_empty() { "close" } else { "show all" };
+        vec![(Act::Take, "run"), (Act::Back, back)]
     }
 
     fn types(&self, key: Key) -> bool {
@@ -229,12 +226,9 @@ impl Window for Finder {
                     line::words(words.trim_start(), look.style(Role::Text), line::row(inner, at), buffer);
                 }
             }
-            (None, None) => line::words(
-                "no operation matches; Backspace deletes a letter",
-                look.style(Role::Dim),
-                line::row(inner, foot),
-                buffer,
-            ),
+            (None, None) => {
+                line::words("no operation matches", look.style(Role::Dim), line::row(inner, foot), buffer)
+            }
         }
         let keys = hints(keymap, &self.keys());
         line::words(
@@ -277,7 +271,10 @@ mod tests {
         assert_eq!(found("F4"), ["basic"]);
         assert_eq!(found("kubeadm"), ["images.kubeadm"]);
         assert_eq!(found("kubedm"), ["images.kubeadm"], "a slip of the fingers");
-        assert_eq!(found("zzzz"), [""; 0]);
+        assert_eq!(found("plattforms"), ["images.platforms"]);
+        for nonsense in ["zzzz", "foo", "xyzzy", "qux", "asdf"] {
+            assert_eq!(found(nonsense), [""; 0], "{nonsense}");
+        }
         let sign = found("sign");
         assert_eq!(sign[0], "sign");
         for id in &sign {
@@ -291,8 +288,10 @@ mod tests {
     fn what_is_typed_is_cleared_before_help_closes() {
         let mut finder = Finder::new("Help", vec![entry(Act::Quit, None), entry(Act::ImagesKubeadm, None)]);
         press(&mut finder, Key::char('k'));
+        assert_eq!(finder.keys()[1], (Act::Back, "show all"));
         assert!(matches!(press(&mut finder, Key::plain(Code::Esc)), Reply::Stay));
         assert_eq!((finder.typed.value(), finder.rows()), ("", 2));
+        assert_eq!(finder.keys()[1], (Act::Back, "close"), "and it is said what Esc does");
         assert!(matches!(press(&mut finder, Key::plain(Code::Esc)), Reply::Closed));
     }
 

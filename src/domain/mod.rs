@@ -27,6 +27,7 @@ pub mod selection;
 pub mod service;
 pub mod sheet;
 pub mod shell;
+pub mod slips;
 pub mod strict_json;
 pub mod text;
 pub mod trust;

@@ -51,6 +51,17 @@ pub enum Deed {
     Imported,
 }
 
+impl Deed {
+    /// Its word in the name of a file, which tells the side, too.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Packed => "packed",
+            Self::Verified => "verified",
+            Self::Imported => "imported",
+        }
+    }
+}
+
 /// A key that signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

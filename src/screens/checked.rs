@@ -9,10 +9,9 @@ use ratatui::layout::Rect;
 use self::facts::sheet;
 use super::bundle::scan;
 use super::letting::Letting;
-use super::sheet::{SheetView, begin, headline, save};
+use super::sheet::{SheetView, ask, headline, save};
 use crate::actions::{Act, Scope};
-use crate::dialogs::path::Wanted;
-use crate::dialogs::{Answer, Confirm, Path, Question};
+use crate::dialogs::{Answer, Confirm, Question};
 use crate::domain::sheet::{Grade, Sheet};
 use crate::engine::spec::JobSpec;
 use crate::tui::gap::Gap;
@@ -56,13 +55,7 @@ impl Screen for Report {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::CheckedWrite => {
-                let at = begin(self.sheet.as_ref(), Act::CheckedWrite, cx.model);
-                let help = "As txt, md and json; never into the signed bundle itself.";
-                cx.open(
-                    Path::new(Act::CheckedWrite, "Save the report in", help, Wanted::NewDirectory).at(&at),
-                );
-            }
+            Act::CheckedWrite => ask(self.sheet.as_ref(), act, cx),
             Act::MediaEject => self.letting.ask(medium::to_eject(cx.model), cx),
             Act::CheckedNew => {
                 let mut words = vec!["The report is cleared from this screen.".to_owned()];

@@ -11,7 +11,7 @@ use self::there::{
     Held, bundle, empty, held, no_bundle, of_before, shown, stays, to_eject, under_way, unreachable,
 };
 use super::letting::Letting;
-use super::sheet::{SheetView, begin, headline, save};
+use super::sheet::{SheetView, ask, headline, save};
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
@@ -54,13 +54,6 @@ impl Default for Report {
 }
 
 impl Report {
-    fn write(&self, cx: &mut Cx<'_>) {
-        // Not with the bundle: what is on paper does not travel with the medium.
-        let help = "As txt, md and json; never into the signed bundle itself.";
-        let at = begin(self.sheet.as_ref(), Act::ReportWrite, cx.model);
-        cx.open(Path::new(Act::ReportWrite, "Save the report in", help, Wanted::NewDirectory).at(&at));
-    }
-
     fn save(&self, directory: &FsPath, cx: &mut Cx<'_>) {
         let Some(sheet) = &self.sheet else { return };
         match save(sheet, directory) {
@@ -150,7 +143,7 @@ impl Screen for Report {
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
-            Act::ReportWrite => self.write(cx),
+            Act::ReportWrite => ask(self.sheet.as_ref(), act, cx),
             Act::Diff => Self::compare(cx),
             Act::Sign => {
                 self.signs = held(cx.model);

@@ -9,12 +9,15 @@ use ratatui::widgets::Widget;
 
 use crate::actions::Act;
 use crate::config::theme::Role;
+use crate::dialogs::Path as PathDialog;
 use crate::dialogs::page::wrap;
+use crate::dialogs::path::Wanted;
 use crate::domain::sheet::{Fact, Grade, Sheet};
 use crate::domain::text;
 use crate::failure::Failure;
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
+use crate::tui::screen::Cx;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -154,8 +157,8 @@ fn fold(fact: &Fact, lines: &mut Vec<Line>) {
 }
 
 /// Where saving it is proposed: never on the medium of the bundle, from which the program may have been started.
-pub(super) fn begin(sheet: Option<&Sheet>, act: Act, model: &Model) -> String {
-    let medium = sheet.and_then(|sheet| Path::new(&sheet.path).parent()).unwrap_or(Path::new("/"));
+fn begin(sheet: &Sheet, act: Act, model: &Model) -> String {
+    let medium = Path::new(&sheet.path).parent().unwrap_or(Path::new("/"));
     let at = model.begin_path(act);
     match &model.settings.home {
         Some(home)
@@ -169,6 +172,19 @@ pub(super) fn begin(sheet: Option<&Sheet>, act: Act, model: &Model) -> String {
     }
 }
 
+/// How its files begin: those of the two sides, and of two deeds on one, lie side by side.
+fn stem(sheet: &Sheet) -> String {
+    format!("{}-report-{}", sheet.directory, sheet.deed.word())
+}
+
+/// Asks for the directory in which it is saved.
+pub(super) fn ask(sheet: Option<&Sheet>, act: Act, cx: &mut Cx<'_>) {
+    let Some(sheet) = sheet else { return };
+    let help = format!("As {}.txt, .md and .json; never into the signed bundle itself.", stem(sheet));
+    let at = begin(sheet, act, cx.model);
+    cx.open(PathDialog::new(act, "Save the report in", &help, Wanted::NewDirectory).at(&at));
+}
+
 /// The files a report is saved as, in a directory.
 ///
 /// # Errors
@@ -178,7 +194,7 @@ pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Effect, Failure> {
         let words = format!("{} is inside the bundle: a signed bundle is never changed", directory.display());
         return Err(Failure::usage(words).hint("the directory above it is a good place"));
     }
-    let path = |end: &str| -> PathBuf { directory.join(format!("{}-report.{end}", sheet.directory)) };
+    let path = |end: &str| -> PathBuf { directory.join(format!("{}.{end}", stem(sheet))) };
     let json = sheet.json().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(Effect::SaveNew(vec![
         (path("json"), json),

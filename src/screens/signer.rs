@@ -6,6 +6,7 @@ use crate::actions::Act;
 use crate::dialogs::choose::Item;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Choose, Path, Question};
+use crate::domain::sheet::fingerprint_end;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::SignerSpec;
 use crate::failure::Failure;
@@ -165,14 +166,17 @@ fn items(model: &Model, held: &Result<Vec<KeyReport>, Failure>) -> Vec<Item> {
     let path = model.settings.paths.key();
     let note = default.map_or_else(
         || format!("none yet: creates {}", path.display()),
-        |key| format!("{} {}", key.id, key.path.display()),
+        |key| format!("{} {}", fingerprint_end(&key.fingerprint), key.path.display()),
     );
     let mut items =
         vec![Item::new("the key of this host", note), Item::new("another file", "asks for its path")];
     match held {
         Ok(held) => items.extend(held.iter().map(|key| {
             let comment = key.public.splitn(3, ' ').nth(2).unwrap_or_default();
-            Item::new(format!("ssh-agent {}", key.key_id), format!("{} {comment}", key.algorithm))
+            Item::new(
+                format!("ssh-agent {}", fingerprint_end(&key.fingerprint)),
+                format!("{} {comment}", key.algorithm),
+            )
         })),
         Err(failure) => items.push(Item::new("ssh-agent", failure.message.clone())),
     }

@@ -80,18 +80,26 @@ impl App {
             Found::Failed(query, failure) => self.not_found(query, failure),
             Found::Exists(files) => self.ask_to_replace(files),
             // What is kept by itself is not worth a word each time.
-            Found::Saved(path)
-                if self.list_written(path, true) && !path.starts_with(self.model.settings.paths.work()) =>
-            {
-                self.model.note(Level::Info, format!("written: {}", path.display()));
-                if !path.starts_with(self.model.settings.paths.reports()) {
-                    self.say(format!("written: {}", path.display()));
-                }
-            }
+            Found::Saved(paths) => self.saved(paths),
             Found::NotSaved(path, failure) => self.not_saved(path, failure),
             _ => {}
         }
         self.on_screen(|screen, cx| screen.found(found, cx));
+    }
+
+    /// Files were written; what is kept by itself is not worth a word each time.
+    fn saved(&mut self, paths: &[PathBuf]) {
+        let places = &self.model.settings.paths;
+        let (work, reports) = (places.work(), places.reports());
+        let again = paths.iter().filter(|path| !self.list_written(path, true)).count();
+        if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
+            return;
+        }
+        let words = words::written(paths);
+        self.model.note(Level::Info, words.clone());
+        if !paths.iter().any(|path| path.starts_with(&reports)) {
+            self.say(words);
+        }
     }
 
     /// What was typed is taken or refused, now that it is known what lies there.

@@ -17,6 +17,7 @@ use crate::config::keymap::Keymap;
 use crate::config::paths::Paths;
 use crate::domain::digest::Digest;
 use crate::domain::job::{JobId, Places};
+use crate::domain::sheet::fingerprint_end;
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
 use crate::engine::host::HostFacts;
@@ -255,13 +256,17 @@ impl Model {
         self.assembly.to.as_ref().map_or_else(String::new, |to| to.words.clone())
     }
 
-    /// The tail of the signing key's id, for the header.
+    /// How the signing key's fingerprint ends, for the header.
     pub fn key_words(&self) -> String {
         // While it is looked for whose key that is, no other one is named.
         let sought = self.assembly.sought.is_some();
-        let default = || Some(&self.host.as_ref().filter(|_| !sought)?.key.as_ref()?.id);
-        let id = self.assembly.key.as_ref().map(|key| &key.public.key_id).or_else(default);
-        id.map_or_else(String::new, |id| format!("key {}", id.chars().take(4).collect::<String>()))
+        let default = || Some(&self.host.as_ref().filter(|_| !sought)?.key.as_ref()?.fingerprint);
+        let key = self.assembly.key.as_ref().map(|key| &key.public.fingerprint).or_else(default);
+        key.map_or_else(String::new, |key| {
+            let end = fingerprint_end(key);
+            let from = end.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+            format!("key {}", &end[from..])
+        })
     }
 
     /// Where the job that runs is seen.

@@ -203,8 +203,8 @@ pub enum Found {
     Failed(Query, Failure),
     /// Files that were to be new, of which some are there already; none was written.
     Exists(Vec<(PathBuf, String)>),
-    /// A file was written.
-    Saved(PathBuf),
+    /// Files were written.
+    Saved(Vec<PathBuf>),
     /// A file was not written.
     NotSaved(PathBuf, Failure),
 }

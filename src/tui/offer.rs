@@ -36,11 +36,13 @@ impl App {
         [Act::Sign, Act::Diff, Act::MediaEject].into_iter().filter(away).filter_map(entry).collect()
     }
 
-    /// The screen that has an operation on a bundle, on the side where one is.
+    /// The screen that has an operation on a bundle, on the side where one is; from the start screen, on whichever has it.
     fn home(&self, act: Act) -> Option<Place> {
-        match (act, self.model.place.side().or(self.model.side)) {
-            (Act::MediaEject, Some(Side::AirGapped)) => Some(Place::Checked),
-            (Act::Sign | Act::Diff | Act::MediaEject, None | Some(Side::Connected)) => Some(Place::Report),
+        let (here, last) = (self.model.place.side(), self.model.side);
+        match act {
+            Act::MediaEject if here.or(last) == Some(Side::AirGapped) => Some(Place::Checked),
+            Act::Sign | Act::Diff if here == Some(Side::AirGapped) => None,
+            Act::Sign | Act::Diff | Act::MediaEject => Some(Place::Report),
             _ => None,
         }
     }

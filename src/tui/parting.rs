@@ -26,13 +26,10 @@ impl Model {
         // The word of a bundle that was refused is no name for a file.
         let name = check_name(&sheet.name).map_or("bundle", |()| &sheet.name);
         let reports = self.settings.paths.reports();
-        let file = |deed: &str| reports.join(format!("{name}-{}-{id}-{deed}.txt", sheet.serial));
+        let file = |deed: Deed| reports.join(format!("{name}-{}-{id}-{}.txt", sheet.serial, deed.word()));
         // What was imported is not forgotten where the bundle is verified again.
-        let (file, before) = match sheet.deed {
-            Deed::Packed => (file("packed"), None),
-            Deed::Verified => (file("verified"), None),
-            Deed::Imported => (file("imported"), Some(file("verified"))),
-        };
+        let before = (sheet.deed == Deed::Imported).then(|| file(Deed::Verified));
+        let file = file(sheet.deed);
         self.kept.retain(|kept| kept.file != file && Some(&kept.file) != before.as_ref());
         self.kept.push(Kept { words: words(sheet), file: file.clone() });
         Effect::Save(file, sheet.text())

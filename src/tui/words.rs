@@ -1,6 +1,6 @@
 //! Pages and sentences that several screens share: failures with their next step, what adding did.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::effects::passphrase::ATTEMPTS;
 use super::hints;
@@ -40,6 +40,16 @@ pub fn failure_page_on(screen: &str, title: &str, failed: &Failure, keymap: &Key
     let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let text = text.join("\n");
     Page::new(title, lines).copying(text)
+}
+
+/// Which files were written: of one that is called as the first is, but for its end, that end alone.
+pub fn written(paths: &[PathBuf]) -> String {
+    let Some((first, more)) = paths.split_first() else { return String::new() };
+    let name = |path: &PathBuf| match path.extension() {
+        Some(end) if path.with_extension("") == first.with_extension("") => format!(", .{}", end.display()),
+        _ => format!(", {}", path.display()),
+    };
+    format!("written: {}{}", first.display(), more.iter().map(name).collect::<String>())
 }
 
 /// As in `1 image` and `3 images`.

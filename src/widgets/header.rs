@@ -20,7 +20,7 @@ pub struct HeaderProps {
     pub step: String,
     /// The chosen medium, as in `stick KINGSTON..7F2A`.
     pub medium: String,
-    /// The tail of the signing or trusted key, as in `key 9C41`.
+    /// How the fingerprint of the signing key ends, as in `key 9C4q`.
     pub key: String,
     /// As in `net up` or `offline: no socket opened`.
     pub network: String,

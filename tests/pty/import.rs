@@ -99,13 +99,13 @@ fn import(console: &mut Console, planned: &str, done: &str) {
 fn report(mut console: Console, directory: &Path) -> serde_json::Value {
     console.keys("Enter").wait("step 4/4 Report").wait("verified and imported");
     console
-        .keys("w")
+        .keys("s")
         .wait("Save the report in")
         .keys("Ctrl-U")
         .keys(directory.to_str().unwrap())
         .keys("Enter");
     console.wait("written:");
-    let file = directory.join("bundle-1-report.json");
+    let file = directory.join("bundle-1-report-imported.json");
     crate::rig::wait_until("the report is there", || file.exists());
     console.keys("q");
     assert_eq!(console.end().exit_code(), 0);

@@ -34,7 +34,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("expires", || on(assemble::planned(), "e Down Enter")),
     ("key_file", key_file),
     ("compare_with", || on(report::well(), "d")),
-    ("save_report_in", || on(report::well(), "w")),
+    ("save_report_in", || on(report::well(), "s")),
     ("directory", || on(media::three(), "o")),
     ("directory_refused", media::refused),
     ("unmount", || on(media::three(), "m")),

@@ -524,6 +524,7 @@ fn what_is_unsure_and_not_chosen_changes_no_list() {
         desk.app.model.set_state(place, StepState::Ok);
     }
     desk.keys("Enter");
+    assert!(desk.screen().contains("none marked: 2 unsure ones left out"), "{}", desk.screen());
     assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\n", "none of them was chosen");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok, "nothing of it was added");
 }

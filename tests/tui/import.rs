@@ -593,13 +593,14 @@ fn the_report_has_every_target_and_what_no_one_was_asked_for() {
     assert_eq!(desk.app.model.place, Place::Checked);
     insta::assert_snapshot!(desk.picture());
     desk.effects.clear();
-    desk.keys("w Ctrl-U").typed("/home/op").keys("Enter");
+    desk.keys("s Ctrl-U").typed("/home/op").keys("Enter");
     let files = desk.effects.iter().find_map(|effect| match effect {
         Effect::SaveNew(files) => Some(files.clone()),
         _ => None,
     });
     let files = files.unwrap();
     assert_eq!(files.len(), 3);
+    assert!(files.iter().all(|(path, _)| path.to_string_lossy().contains("-report-imported.")), "{files:?}");
     for (path, text) in &files {
         assert!(
             text.contains("registry.site-a:5000") && text.contains("no runtime was asked"),
@@ -633,7 +634,7 @@ fn what_was_left_out_is_not_said_to_be_imported() {
     let screen = desk.screen();
     assert!(screen.contains("verified; 3 of 4 images in 2 targets, 1 left out"), "{screen}");
     desk.effects.clear();
-    desk.keys("w Ctrl-U").typed("/home/op").keys("Enter");
+    desk.keys("s Ctrl-U").typed("/home/op").keys("Enter");
     let files = desk.effects.iter().find_map(|effect| match effect {
         Effect::SaveNew(files) => Some(files.clone()),
         _ => None,

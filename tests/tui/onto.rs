@@ -124,8 +124,8 @@ fn what_is_resumed_stands_in_the_header_with_its_medium_and_the_key_that_signs_i
     let public = KeyReport {
         path: Some(file.clone()),
         public: String::new(),
-        fingerprint: "SHA256:abc".into(),
-        key_id: "C0FFEE0123456789".into(),
+        fingerprint: "SHA256:abcC0FF".into(),
+        key_id: "0123456789abcdef".into(),
         algorithm: "ssh-ed25519".into(),
     };
     desk.tell(Msg::Found(Found::PublicKey(file, Box::new(public))));

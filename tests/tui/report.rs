@@ -119,7 +119,7 @@ fn before_anything_is_packed_it_says_where_that_is_done() {
     let mut desk = Desk::new();
     desk.keys("b 5");
     assert!(desk.screen().contains("Nothing is packed yet: press 4."));
-    assert!(desk.keys("w").screen().contains("not now: nothing is packed yet"));
+    assert!(desk.keys("s").screen().contains("not now: nothing is packed yet"));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn while_a_pack_runs_nothing_of_an_earlier_one_stands_on_the_report() {
     }
     assert!(screen.contains("What is packed now is reported here once it ends."), "{screen}");
     assert!(screen.contains("The report of bundle-42, packed before it, is kept in"), "{screen}");
-    assert!(desk.keys("w").screen().contains("not now: what is packed now is reported once it ends"));
+    assert!(desk.keys("s").screen().contains("not now: what is packed now is reported once it ends"));
     assert!(desk.keys("y").screen().contains("airlift pack"), "{}", desk.screen());
     desk.effects.clear();
     desk.keys("Esc");
@@ -294,36 +294,33 @@ fn what_was_not_read_back_or_not_from_the_medium_itself_is_no_plain_ok() {
 #[test]
 fn it_is_saved_as_text_markdown_and_json_and_not_with_the_medium() {
     let mut desk = reported(packed());
-    desk.keys("w");
+    desk.keys("s");
     listed(&mut desk, "/home/op/");
     insta::assert_snapshot!(desk.picture());
     desk.keys("Enter");
     let files = saved(&desk);
     let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(
-        names,
-        ["/home/op/bundle-42-report.json", "/home/op/bundle-42-report.md", "/home/op/bundle-42-report.txt"]
-    );
+    assert_eq!(names, ["json", "md", "txt"].map(|end| format!("/home/op/bundle-42-report-packed.{end}")));
     let json: serde_json::Value = serde_json::from_str(&files[0].1).unwrap();
     assert_eq!((json["serial"].as_u64(), json["grade"].as_str()), (Some(42), Some("ok")));
     assert!(files[1].1.starts_with("# Airlift report: bundle-42"));
     for needle in [FINGERPRINT, &digest(0x9c).to_string(), "airlift verify MOUNT/bundle-42", "sha256sum -c"] {
         assert!(files[2].1.contains(needle), "{needle} in {}", files[2].1);
     }
-    desk.tell(Msg::Found(Found::Saved("/home/op/bundle-42-report.txt".into())));
-    assert!(desk.screen().contains("written: /home/op/bundle-42-report.txt"));
+    desk.tell(Msg::Found(Found::Saved(files.iter().map(|(path, _)| path.into()).collect())));
+    assert!(desk.screen().contains("written: /home/op/bundle-42-report-packed.json, .md, .txt"));
 }
 
 #[test]
 fn it_is_saved_in_a_directory_that_is_made_for_it_and_offered_there_again() {
     let mut desk = reported(packed());
-    desk.keys("w");
+    desk.keys("s");
     listed(&mut desk, "/home/op/");
     desk.typed("reports");
     assert!(desk.screen().contains("there is no such directory: it will be created"), "{}", desk.screen());
     desk.keys("Enter").tell(Msg::Found(Found::Entry("/home/op/reports".into(), Ok(None))));
-    assert_eq!(saved(&desk)[0].0, "/home/op/reports/bundle-42-report.json");
-    assert!(desk.keys("w").screen().contains("/home/op/reports"), "{}", desk.screen());
+    assert_eq!(saved(&desk)[0].0, "/home/op/reports/bundle-42-report-packed.json");
+    assert!(desk.keys("s").screen().contains("/home/op/reports"), "{}", desk.screen());
 }
 
 #[test]
@@ -349,7 +346,7 @@ fn airlift_report(desk: &mut Desk) -> String {
 fn nothing_is_ever_saved_into_the_signed_directory() {
     let mut desk = reported(packed());
     desk.app.model.cwd = "/media/op/KINGSTON".into();
-    desk.keys("w");
+    desk.keys("s");
     assert!(desk.screen().contains("/home/op/"), "the medium is not proposed: {}", desk.screen());
     desk.keys("Ctrl-U").typed("/media/op/KINGSTON/");
     listed(&mut desk, "/media/op/KINGSTON/");
@@ -571,7 +568,7 @@ fn the_medium_is_let_go_after_a_question_and_three_truths_are_told_apart() {
     insta::assert_snapshot!(desk.picture());
     desk.keys("k");
     assert!(desk.screen().contains("not now: the medium was ejected"));
-    desk.keys("w");
+    desk.keys("s");
     assert!(desk.screen().contains("/home/op/"), "the report is saved where it can be");
 }
 

@@ -146,7 +146,13 @@ impl Desk {
             let frame = text(&self.frame(columns, rows));
             let footer = frame.lines().last().unwrap_or_default();
             // Where `?` is typed, F1 is the key for help; and help itself is left by Esc.
-            let leads = [" ? help", " F1 help", " Enter run   Esc close", " Enter keep   Esc show all"];
+            let leads = [
+                " ? help",
+                " F1 help",
+                " Enter run   Esc close",
+                " Enter run   Esc show all",
+                " Enter keep   Esc show all",
+            ];
             let leads = leads.iter().any(|lead| footer.starts_with(lead));
             assert!(leads, "{columns}x{rows}: {footer:?}");
             let screen = self.app.acts_in_dialog().is_empty() && footer.starts_with(" ? help");

@@ -443,6 +443,14 @@ fn an_operation_is_found_by_its_name_and_done_from_the_list_of_all() {
         "{:?}",
         desk.effects
     );
+    // A look at the other side takes nothing from the list; it is done on the side that has it.
+    for typed in ["sign", "diff"] {
+        let mut desk = Desk::new();
+        let screen = desk.keys("g 0 :").typed(typed).screen();
+        assert!(screen.lines().any(|line| line.contains(&format!(" {typed} "))), "{screen}");
+        let screen = desk.keys("Enter").screen();
+        assert!(screen.contains("nothing is packed yet"), "{screen}");
+    }
     // What cannot be done now says why, and the list stays open.
     let mut desk = Desk::new();
     desk.effects.clear();

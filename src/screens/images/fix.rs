@@ -172,7 +172,8 @@ impl Fix {
 /// Asks for what is to stand in the place of a reference, and says why.
 pub(in crate::screens) fn named(question: Question, written: &str, why: &str) -> Input {
     let title = format!("Instead of {}", text::middle(written, 50));
-    let help = format!("What stands here comes in its place; another registry or name can be typed. {why}");
+    let why = if why.is_empty() { String::new() } else { format!(" Why: {why}") };
+    let help = format!("What stands here comes in its place; another registry or name can be typed.{why}");
     let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.reason.to_owned());
     Input::new(question, &title, &help).with(written).checked(check)
 }

@@ -73,6 +73,10 @@ impl Load {
                 ask(Act::ImagesKubeadm, Source::Kubeadm(text.trim().to_owned()), cx);
             }
             (UNSURE, Answer::Rows(rows)) => {
+                if rows.is_empty() {
+                    let offered = words::count(std::mem::take(&mut self.unsure).len(), "unsure one");
+                    return cx.say(format!("none marked: {offered} left out"));
+                }
                 let chosen = rows.iter().filter_map(|row| self.unsure.get(*row));
                 let lines: Vec<&str> = chosen.map(|candidate| candidate.text.as_str()).collect();
                 let added = cx.model.picked.add_lines(&lines.join("\n"));

@@ -7,6 +7,7 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::bundle::directory;
 use crate::domain::media::{Blocked, Medium};
+use crate::domain::sheet::fingerprint_end;
 use crate::domain::text;
 use crate::tui::model::{Model, Place};
 use crate::widgets::line;
@@ -51,7 +52,7 @@ fn facts(model: &Model) -> Vec<Fact> {
     }
     let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
     let key = match &host.key {
-        Some(key) => (format!("{}  {}", key.id, key.path.display()), Role::Text),
+        Some(key) => (format!("{}  {}", fingerprint_end(&key.fingerprint), key.path.display()), Role::Text),
         None => (format!("none: {} makes one", model.key(Act::KeyGenerate)), Role::Warn),
     };
     let trusted = match host.trusted {

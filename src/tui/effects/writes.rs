@@ -111,10 +111,12 @@ struct Writer {
 /// What became of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wrote {
-    /// It is written, or was told not to be.
+    /// It is written.
     All,
     /// Something is in its place.
     Nothing,
+    /// It could not be written, and that was told.
+    Failed,
 }
 
 /// How a file gets its name.
@@ -125,7 +127,7 @@ impl Writer {
         while let Some(write) = wanted.recv().await {
             match write {
                 Write::Done(done) => drop(done.send(self.lost.clone())),
-                Write::Over(path, text) => drop(self.write(&path, &text, store::write_over).await),
+                Write::Over(path, text) => self.write(&path, &text, store::write_over).await,
                 Write::Report(path, text, state) => self.keep(&path, &text, &state).await,
                 Write::List(path, text) => self.write_list(&path, &text).await,
                 Write::Aside => self.beside = true,
@@ -203,11 +205,17 @@ impl Writer {
         }
         let is_there = move |path: &PathBuf| matches!(files.stat(path), Ok(Some(_)));
         let is_free = off(move || !paths.iter().any(is_there)).await.unwrap_or(false);
-        let mut there = Vec::new();
+        let (mut there, mut saved) = (Vec::new(), Vec::new());
         for (path, text) in texts {
-            if !is_free || self.write(&path, &text, store::write_new).await == Wrote::Nothing {
-                there.push((path, text));
+            let wrote = if is_free { self.put(&path, &text, store::write_new).await } else { Wrote::Nothing };
+            match wrote {
+                Wrote::All => saved.push(path),
+                Wrote::Nothing => there.push((path, text)),
+                Wrote::Failed => {}
             }
+        }
+        if !saved.is_empty() {
+            self.say(Found::Saved(saved));
         }
         if !there.is_empty() {
             self.say(Found::Exists(there));
@@ -215,18 +223,27 @@ impl Writer {
     }
 
     /// Writes one file and tells of it, unless something is in its place that must not be replaced.
-    async fn write(&mut self, path: &Path, text: &str, how: How) -> Wrote {
+    async fn write(&mut self, path: &Path, text: &str, how: How) {
+        if self.put(path, text, how).await == Wrote::All {
+            self.say(Found::Saved(vec![path.to_owned()]));
+        }
+    }
+
+    /// The same, but that what is well is left to be told.
+    async fn put(&mut self, path: &Path, text: &str, how: How) -> Wrote {
         let (files, place, text) = (Arc::clone(&self.files), path.to_owned(), text.to_owned());
         let written = off(move || write_one(&*files, &place, text.as_bytes(), how)).await;
         match written.and_then(|done| done) {
-            Ok(Wrote::Nothing) => return Wrote::Nothing,
             Ok(Wrote::All) => {
                 self.lost.remove(path);
-                self.say(Found::Saved(path.to_owned()));
+                Wrote::All
             }
-            Err(failure) => self.not_written(path, failure),
+            Ok(wrote) => wrote,
+            Err(failure) => {
+                self.not_written(path, failure);
+                Wrote::Failed
+            }
         }
-        Wrote::All
     }
 
     /// Writes a lock file anew and tells of it. The next job over the list writes it again: what failed is told, not kept.
@@ -235,7 +252,7 @@ impl Writer {
         let place = lock.clone();
         let written = off(move || lockfile::leave_out(&place, &dropped, &ctx).map_err(Failure::from)).await;
         self.say(match written.and_then(|done| done) {
-            Ok(()) => Found::Saved(lock),
+            Ok(()) => Found::Saved(vec![lock]),
             Err(failure) => Found::NotSaved(lock, failure),
         });
     }
@@ -326,7 +343,7 @@ mod tests {
             let (mut saved, mut asked) = (0, String::new());
             for _ in &writers {
                 match told.recv().await.unwrap() {
-                    Msg::Found(Found::Saved(_)) => saved += 1,
+                    Msg::Found(Found::Saved(paths)) => saved += paths.len(),
                     Msg::Found(Found::Exists(texts)) => asked.push_str(&texts[0].1),
                     other => panic!("{other:?}"),
                 }
@@ -436,7 +453,9 @@ mod tests {
             Lock::default().lacking(["docker.io/library/gone:1".into(), "docker.io/library/b:1".into()]);
         lockfile::write(&path, &lacking, &ctx).unwrap();
         writes.leave_out(path.clone(), dropped.clone());
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(saved))) if saved == path));
+        assert!(
+            matches!(told.recv().await, Some(Msg::Found(Found::Saved(saved))) if saved == [path.clone()])
+        );
         let left = lockfile::read(&path, &ctx).unwrap().unwrap();
         assert_eq!(left.unresolved(), ["docker.io/library/b:1"]);
         std::fs::write(&path, "damaged").unwrap();
