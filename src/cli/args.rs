@@ -1,6 +1,6 @@
 //! The command line's grammar, and nothing else: flags that work, groups that several commands share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -169,17 +169,6 @@ impl Command {
             Self::Man(args) => return Ok(Work::Man(args)),
         };
         spec.map(Work::Job)
-    }
-
-    /// The file that is trusted instead of the usual one, where it verifies.
-    pub fn trust(&self) -> Option<&Path> {
-        let trust = match self {
-            Self::Verify(args) => &args.trust,
-            Self::Import(args) => &args.trust,
-            Self::Serve(args) => &args.trust,
-            _ => return None,
-        };
-        trust.trust.as_deref()
     }
 
     /// Whether it is a registry that runs until it is told to stop.

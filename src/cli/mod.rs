@@ -4,21 +4,22 @@ mod access;
 pub mod args;
 pub mod commands;
 pub mod keys;
+mod pasted;
 pub mod printer;
 pub mod reporter;
 mod signals;
 pub mod table;
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::args::{Cli, Command, Global, Work};
 use self::keys::Prompt;
+use self::pasted::Given;
 use self::printer::Printer;
 use self::reporter::Reporter;
 use crate::config::file::Config;
@@ -26,7 +27,6 @@ use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::access::RegistryOptions;
 use crate::domain::job::Places;
-use crate::domain::shell::shell_words;
 use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Interrupted, Kind};
@@ -64,8 +64,8 @@ pub fn main() -> Outcome {
     if let Some(code) = child::become_tied(&arguments) {
         return Outcome::Ended(code);
     }
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+    let (cli, given) = match parsed(&arguments) {
+        Ok(parsed) => parsed,
         Err(error) => return Outcome::Ended(ExitCode::from(unparsed(&error, &arguments))),
     };
     let said = cli.registry.options();
@@ -77,7 +77,15 @@ pub fn main() -> Outcome {
     let printer = Arc::new(Printer::new(&cli.global));
     printer.begin(command.name());
     let outcome = misplaced(&said, &command).and_then(|()| start(command, cli.global, &printer));
-    Outcome::Ended(ExitCode::from(printer.finish(outcome)))
+    Outcome::Ended(ExitCode::from(printer.finish(outcome.map_err(|failure| given.told(failure)))))
+}
+
+/// The command line, and what of it the commands in hints need, too.
+fn parsed(arguments: &[OsString]) -> Result<(Cli, Given), clap::Error> {
+    let mut grammar = Cli::command();
+    let matches = grammar.try_get_matches_from_mut(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))?;
+    Ok((cli, Given::of(&matches)))
 }
 
 /// Options that stand before a command would be passed over.
@@ -127,29 +135,14 @@ async fn dispatch(mut command: Command, front: &Front) -> Result<(), Failure> {
     if let Some(args) = command.registry() {
         *args = args.options().or(&front.configured()?).into();
     }
-    let trust = command.trust().map(Path::to_owned);
-    let done = match command.work(front.places().as_ref())? {
+    match command.work(front.places().as_ref())? {
         Work::Job(spec) => front.job(spec).await,
         Work::Serve(args) => Box::pin(commands::serve::run(args, front)).await,
         Work::Node(look) => Box::pin(commands::node::run(look, front)).await,
         Work::MediaList(args) => Box::pin(commands::media::list::run(args, front)).await,
         Work::Man(args) => commands::man::run(args, front).await,
         Work::Completions(args) => commands::completions::run(args, front).await,
-    };
-    done.map_err(|failure| match &trust {
-        Some(file) => trusting(failure, file),
-        None => failure,
-    })
-}
-
-/// Where another file is trusted than the usual one, a key is added to that one.
-fn trusting(mut failure: Failure, file: &Path) -> Failure {
-    const ADD: &str = "airlift key trust FILE.pub";
-    let words = shell_words(&["--trust".to_owned(), file.display().to_string()]);
-    for hint in &mut failure.hints {
-        *hint = hint.replace(ADD, &format!("{ADD} {words}"));
     }
-    failure
 }
 
 impl Front {

@@ -95,7 +95,7 @@ fn a_key_that_is_given_where_another_form_of_it_belongs_is_called_what_it_is() {
             &["verify", bundle, "--trust", "own"],
             11,
             "not signed",
-            "airlift key trust FILE.pub --trust own adds one",
+            "airlift key trust --trust own FILE.pub adds one",
         ),
     ] {
         let ran = run(home.path(), words);
@@ -103,6 +103,11 @@ fn a_key_that_is_given_where_another_form_of_it_belongs_is_called_what_it_is() {
         assert!(ran.stderr.contains(said) && ran.stderr.contains(hint), "{words:?}: {}", ran.stderr);
     }
     assert!(!at(".config/airlift/allowed_signers").exists(), "nobody is trusted by that");
+    // Nor is another list shown than the one that was asked, or another history than the one that was read.
+    let listed = run(home.path(), &["key", "untrust", "eve", "--trust", "own"]);
+    assert!(listed.stderr.contains("airlift key list --trust own shows"), "{}", listed.stderr);
+    let undone = run(home.path(), &["undo", "nine", "--state", "my runs"]);
+    assert!(undone.stderr.contains("airlift undo --state 'my runs' --list"), "{}", undone.stderr);
     assert_eq!(run(home.path(), &["key", "trust", "eve.pub", "--trust", "own"]).code, 0);
 }
 
