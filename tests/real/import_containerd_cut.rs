@@ -42,7 +42,11 @@ impl Large {
 
     /// Starts an import and waits until a large blob is on its way.
     pub(crate) fn caught(&self, containerd: &Containerd) -> std::process::Child {
-        let mut command = self.import(containerd, &["--jobs", "1"]);
+        self.caught_with(containerd, &[])
+    }
+
+    fn caught_with(&self, containerd: &Containerd, more: &[&str]) -> std::process::Child {
+        let mut command = self.import(containerd, &[&["--jobs", "1"], more].concat());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let ingest = containerd.root().join("io.containerd.content.v1.content/ingest");
         wait_until("a large blob is on its way", || {
@@ -114,13 +118,26 @@ fn a_lease_of_an_earlier_boot_is_ended_as_what_it_kept_may_never_have_reached_th
 
 #[test]
 fn a_daemon_that_dies_in_the_middle_is_told_and_the_next_run_completes() {
-    for line in Line::ALL {
+    let all = Line::ALL.into_iter().flat_map(|line| [(line, &["--keep-going"][..]), (line, &[])]);
+    for (line, more) in all {
         let (Some(mut containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };
-        let child = large.caught(&containerd);
+        let child = large.caught_with(&containerd, more);
         containerd.kill();
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(16), "{line:?}: {said}");
+        let result: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let message = result["message"].as_str().unwrap();
+        // What it was asked for then, not what could not be tidied up afterwards.
+        assert!(message.contains("sock went away while asked to take sha256:"), "{more:?}: {message}");
+        let hints = result["hints"].to_string();
+        for words in [
+            "see its journal (journalctl -u containerd), then run the same command again",
+            "what this run wrote could not be removed again, as containerd does not answer",
+            "the next import there goes on from it",
+        ] {
+            assert!(hints.contains(words), "{more:?}: {words}: {hints}");
+        }
         containerd.start_again();
         assert_eq!(names(&containerd), Vec::<String>::new());
         large.completes(&containerd);

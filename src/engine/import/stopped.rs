@@ -69,7 +69,7 @@ pub(super) fn standing(landed: &Landed) -> String {
 }
 
 /// What ended it, with where that leaves every target.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct Stopped {
     kind: Kind,
@@ -84,6 +84,13 @@ impl Stopped {
         let mut hints = error.hints();
         hints.extend(standing);
         Self { kind: error.kind(), transient: error.transient(), message: error.message(), hints }
+    }
+
+    /// The same with another line.
+    pub(super) fn with(&self, line: String) -> Self {
+        let mut more = self.clone();
+        more.hints.push(line);
+        more
     }
 }
 

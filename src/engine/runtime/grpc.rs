@@ -120,7 +120,7 @@ impl Socket {
                 RuntimeError::Busy { socket, asked, said: words }
             }
             Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal if own => {
-                RuntimeError::Gone { socket, asked, said: words }
+                RuntimeError::Gone { socket, asked, said: plain(words) }
             }
             code => RuntimeError::Refused { socket, asked, code, said: words },
         }
@@ -138,6 +138,18 @@ impl Socket {
             }
             other => other,
         }
+    }
+}
+
+/// What a transport says of its end in many ways, in one.
+fn plain(words: String) -> String {
+    let has = |all: &[&str]| all.iter().any(|one| words.contains(one));
+    if has(&["os error 2)", "os error 111)"]) {
+        "nobody listens there any more".to_owned()
+    } else if has(&["connection reset", "broken pipe", "connection closed", "was canceled"]) {
+        "the connection was closed".to_owned()
+    } else {
+        words
     }
 }
 

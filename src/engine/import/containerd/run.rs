@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -49,7 +49,13 @@ pub(super) struct Run {
     pub(super) unpacked: Mutex<HashSet<String>>,
     claim: Option<Claim>,
     complete: Mutex<Vec<usize>>,
+    /// The first sign that the daemon went away, whatever its absence keeps from being done afterwards.
+    gone: OnceLock<Stopped>,
 }
+
+/// What stays where a daemon that is gone cannot remove what a run wrote.
+const LEFT: &str = "what this run wrote could not be removed again, as containerd does not answer: it has no name, so that no pod \
+                    uses it, and the next import there goes on from it";
 
 /// Bytes of blobs.
 #[derive(Debug, Default)]
@@ -147,6 +153,7 @@ impl Run {
             unpacked: Mutex::default(),
             claim,
             complete: Mutex::default(),
+            gone: OnceLock::new(),
         }))
     }
 
@@ -184,7 +191,12 @@ impl Run {
                     self.complete.lock().unwrap_or_else(PoisonError::into_inner).push(at);
                     Ok(None)
                 }
-                Err(error) => self.job.failed(&images[at], error).map(|outcome| Some((at, outcome))),
+                Err(error) => {
+                    if error.transient() {
+                        self.gone.get_or_init(|| Stopped::new(&error, []));
+                    }
+                    self.job.failed(&images[at], error).map(|outcome| Some((at, outcome)))
+                }
             })
             .try_filter_map(|failed| async move { Ok(failed) })
             .try_collect::<HashMap<usize, Outcome>>();
@@ -263,7 +275,19 @@ impl Run {
         if let Some(meter) = &self.layers {
             meter.finish();
         }
-        self.let_go().await
+        match self.let_go().await {
+            // Of one that is gone this would be the last to be told.
+            Err(error) if self.gone.get().is_some() => Err(self.left(&error)),
+            other => other,
+        }
+    }
+
+    /// What to tell of a daemon that did not even let go of the lease.
+    fn left(&self, error: &EngineError) -> EngineError {
+        match self.gone.get() {
+            Some(first) => first.with(LEFT.to_owned()).into(),
+            None => Stopped::new(error, [LEFT.to_owned()]).into(),
+        }
     }
 
     async fn let_go(&self) -> Result<()> {
@@ -276,7 +300,9 @@ impl Run {
     /// The same after an error, which is what is told.
     pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
         // Where the daemon is gone, the next run ends the lease. What was not unpacked to the end is not over.
-        let _ = self.let_go().await;
+        if self.let_go().await.is_err() {
+            return self.left(&error);
+        }
         if error.kind() != Kind::Space {
             return error;
         }
