@@ -61,6 +61,11 @@ const TWINS: &[(&str, Act, &str)] = &[
         "on Assemble takes the private key file, or a key that lives in an ssh-agent",
     ),
     (
+        "leave --platform out, and each image goes",
+        Act::ImportEdit,
+        "on Import takes the platform out; each image then goes",
+    ),
+    (
         "give --storage-conf none and enter the store yourself; --storage-conf print shows how",
         Act::ImportEdit,
         "on Import leaves that file alone or only shows the change: then enter the store yourself",

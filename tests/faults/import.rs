@@ -348,6 +348,7 @@ fn several_targets_read_every_layer_of_the_medium_once() {
     let bundle = world.packed(&["HOST/team/one:1", "HOST/team/two:1"]);
     let root = world.root.path().canonicalize().unwrap();
     let log = root.join("log");
+    std::fs::create_dir(root.join("images")).unwrap();
     let targets = [
         format!("registry:http://{}/copy", world.registry.host()),
         "oci:layout".to_owned(),

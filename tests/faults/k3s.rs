@@ -43,6 +43,7 @@ fn seen(dir: &Path) -> (Vec<String>, Vec<String>) {
 fn r09_an_import_that_is_killed_leaves_nothing_that_k3s_reads_and_the_next_one_completes() {
     let (Some(strace), Some((world, bundle))) = (strace(), packed()) else { return };
     let whole = world.root.join("whole");
+    fs::create_dir(&whole).unwrap();
     Ran::of(import(&world, &bundle, &whole)).code(0);
     let whole = fs::read(whole.join(ARCHIVE)).unwrap();
     for (call, when) in [("write", "1"), ("write", "4"), ("write", "6"), ("fsync", "1"), ("rename", "1")] {

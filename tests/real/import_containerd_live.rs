@@ -66,6 +66,7 @@ impl Packed {
         });
         let bundle = self.world.packed(&[&name]);
         let images = self.world.root.join("control");
+        std::fs::create_dir(&images).unwrap();
         let mut command = self.world.command();
         command.arg("import").arg(bundle).args(["--into", &format!("k3s:{}", images.display())]);
         Ran::of(command).code(0);
@@ -315,17 +316,43 @@ fn a_second_platform_of_an_index_leaves_the_first_where_it_is() {
     for line in Line::ALL {
         let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
         let multi = &packed.images[2].0;
-        packed.import(&containerd.target(), &["--only", multi]).code(0);
-        let blobs = || succeeded(&containerd.ctr(&["content", "ls", "-q"]).output().unwrap());
+        // Of the kubelet's namespace the CRI answers with this machine's platform alone.
+        succeeded(&containerd.ctr(&["namespaces", "create", "ci"]).output().unwrap());
+        let target = format!("{},ci", containerd.target());
+        packed.import(&target, &["--only", multi]).code(0);
+        let blobs = || {
+            let list = ["--namespace", "ci", "content", "ls", "-q"];
+            succeeded(&containerd.ctr(&list).output().unwrap())
+        };
         let before = blobs();
         assert!(before.lines().count() >= 3, "an index, a manifest and what is in it: {before}");
-        // The CRI goes on to answer with this machine's platform, which is what the proof then says.
-        packed.import(&containerd.target(), &["--only", multi, "--platform", "linux/arm64"]).code(16);
+        packed.import(&target, &["--only", multi, "--platform", "linux/arm64"]).code(0);
         let after = blobs();
         assert!(after.lines().count() > before.lines().count(), "{line:?}: {after}");
         for blob in before.lines() {
             assert!(after.lines().any(|there| there == blob), "{line:?}: {blob} was collected");
         }
+    }
+}
+
+#[test]
+fn a_platform_that_the_node_does_not_run_is_refused_in_the_plan_and_by_the_import_before_a_byte_is_written() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { continue };
+        let before = containerd.holdings();
+        for more in [&["--dry-run"][..], &["--keep-going"], &[]] {
+            let options = [&["--platform", "linux/arm64"], more].concat();
+            let said = packed.import(&containerd.target(), &options).code(16).said();
+            for words in [
+                "is a runtime of linux/amd64: no pod of it starts what is for linux/arm64",
+                "nothing was written: leave --platform out, and each image goes in for linux/amd64",
+                "oci:DIR or an archive: they take any platform",
+            ] {
+                assert!(said.contains(words), "{line:?} {more:?}: {words}: {said}");
+            }
+            assert_eq!(containerd.holdings(), before, "{line:?} {more:?}");
+        }
+        packed.import(&containerd.target(), &["--platform", "linux/amd64", "--dry-run"]).code(0);
     }
 }
 

@@ -117,7 +117,45 @@ fn a_directory_that_no_k3s_reads_is_refused_and_not_made() {
         assert!(ran.said().contains(&format!("mkdir -p {}", rke2.display())), "{}", ran.said());
         assert!(!packed.world.root.join("node/var/lib/rancher/rke2").exists(), "{more:?}");
     }
+    let images = packed.world.root.join(IMAGES);
+    let (agent, node) = (images.parent().unwrap(), packed.world.root.join("node"));
+    let refused = |typed: &Path| {
+        let mut command = packed.world.command();
+        command.arg("import").arg(&packed.bundle).arg("--into").arg(format!("k3s:{}", typed.display()));
+        let said = Ran::of(command).code(16).said();
+        assert!(said.contains(&format!("there is no k3s or RKE2 for {}", typed.display())), "{said}");
+        assert!(said.contains("nothing was written"), "{said}");
+        said
+    };
+    let meant = format!("did you mean k3s:{}?", images.display());
+    for typed in [
+        agent.join("imags"),
+        node.join("var/lib/rancher/k3/agent/images"),
+        node.join("var/lib/rancher/agent/images"),
+        node.join("var/lib/rancher/k3s/agent/images/amd64"),
+    ] {
+        let said = refused(&typed);
+        assert!(said.contains("the nearest directory that is there is ") && said.contains(&meant), "{said}");
+        assert!(!typed.exists(), "{}", typed.display());
+    }
+    fs::create_dir_all(agent).unwrap();
+    for typed in [agent, agent.parent().unwrap()] {
+        let said = refused(typed);
+        assert!(
+            said.contains("they read agent/images in their data directory") && said.contains(&meant),
+            "{said}"
+        );
+        assert!(!said.contains("mkdir"), "{said}");
+    }
+    fs::create_dir_all(packed.world.root.join("data/server")).unwrap();
+    let elsewhere = packed.world.root.join("data/agent/images");
+    for typed in [&elsewhere, &rke2] {
+        assert!(!typed.exists());
+    }
     fs::create_dir_all(&rke2).unwrap();
+    let mut command = packed.world.command();
+    command.arg("import").arg(&packed.bundle).arg("--into").arg(format!("k3s:{}", elsewhere.display()));
+    Ran::of(command).code(0);
     let mut command = packed.world.command();
     command.arg("import").arg(&packed.bundle).arg("--into").arg(format!("k3s:{}", rke2.display()));
     Ran::of(command).code(0);

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
 use crate::domain::import::{NameClash, TargetError};
-use crate::domain::shell::shell_words;
 use crate::domain::text::{self, bytes};
 use crate::engine::error::{Explain, Kind};
 use crate::engine::registry::RegistryError;
@@ -182,16 +181,6 @@ pub enum ImportError {
         /// What is there.
         actual: String,
     },
-    /// An images directory of k3s where no k3s is.
-    #[error("there is no k3s or RKE2 for {}: neither the directory is there nor {}", path.display(), data.display())]
-    NoK3s {
-        /// The images directory.
-        path: PathBuf,
-        /// Where the program that reads it would have its data.
-        data: PathBuf,
-        /// Where another such program of this node reads, if one is here.
-        other: Option<PathBuf>,
-    },
 }
 
 /// What else helps where one image cannot go, at the end of a hint.
@@ -234,7 +223,6 @@ impl Explain for ImportError {
             | Self::Refused { .. }
             | Self::NoLayout { .. }
             | Self::NoCri { .. }
-            | Self::NoK3s { .. }
             | Self::Unproved { .. }
             | Self::Altered { .. } => Kind::Import,
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
@@ -282,12 +270,6 @@ impl Explain for ImportError {
                 "see the runtime's journal; what is missing is added by the same command once the cause is gone"
             }
             Self::Partly { hints, .. } => return hints.clone(),
-            Self::NoK3s { path, other, .. } => {
-                let make = shell_words(&["mkdir", "-p", &path.display().to_string()].map(str::to_owned));
-                let make = format!("for one that is installed here later, make the directory first: {make}");
-                let other = other.as_ref().map(|other| format!("did you mean k3s:{}?", other.display()));
-                return other.into_iter().chain([make]).collect();
-            }
         };
         vec![hint.to_owned()]
     }

@@ -4,6 +4,7 @@
 //! themselves. Images of the same bundle that an earlier run put there stay in it.
 
 pub(super) mod ask;
+mod nobody;
 mod notes;
 mod settings;
 pub(super) mod undo;
@@ -19,7 +20,7 @@ use super::graph::{self, ImageGraph};
 use super::index::{Aliases, containerd_name};
 use super::report::Outcome;
 use super::target::existing_part;
-use super::{Job, Plan, Planned, Written, containerd, oci_archive};
+use super::{Job, Plan, Planned, Written, containerd, foreign, oci_archive};
 use crate::domain::bundle::Image;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
@@ -114,7 +115,12 @@ fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
 
 /// Says what would become of each image; of the archive that is there only the beginning is read.
 pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Plan> {
-    refuse_nobodys(job, dir)?;
+    nobody::refuse(&*job.ctx.files, dir)?;
+    if ask::reader(&*job.ctx.files, dir)?.is_ok() {
+        // It is this machine's, and its containerd answers for what that runs.
+        let runs = containerd::platforms::runs(Platform::host());
+        foreign::refuse(job, &Target::K3s(dir.to_owned()), &runs)?;
+    }
     let there = look(job, dir)?;
     let node = job.spec.platform.clone().unwrap_or_else(Platform::host);
     let mut planned = Vec::with_capacity(images.len());
@@ -131,22 +137,6 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Plan>
         notes::foresee(job, dir, &there, &mut plan)?;
     }
     Ok(plan)
-}
-
-/// Refuses a directory that nothing reads: to make it would look like an import.
-fn refuse_nobodys(job: &Job, dir: &Path) -> Result<()> {
-    let is_there = |path: &Path| Ok::<_, EngineError>(job.ctx.files.stat(path)?.is_some());
-    let data = settings::data(dir);
-    if is_there(dir)? || is_there(&data)? {
-        return Ok(());
-    }
-    let mut other = None;
-    for images in settings::usual().filter(|images| *images != dir) {
-        if is_there(&settings::data(&images))? {
-            other = Some(images);
-        }
-    }
-    Err(ImportError::NoK3s { path: dir.to_owned(), data, other }.into())
 }
 
 /// Fails where the archive does not fit beside the one that is there.

@@ -7,6 +7,7 @@ mod containers_storage;
 mod docker_archive;
 pub mod error;
 mod fan;
+mod foreign;
 mod foreseen;
 mod graph;
 mod index;

@@ -21,7 +21,7 @@ const PLATFORM: Question = Question { act: Act::ImportEdit, part: 1 };
 const EDITS: [&str; 4] = [
     "Names that are something else's there",
     "When one image fails",
-    "Platform of archives of one",
+    "Platform to bring",
     "storage.conf, for a store",
 ];
 
@@ -160,7 +160,10 @@ fn settings(import: &Importing) -> [String; 4] {
     [
         if import.replace { "become the bundle's" } else { "stay as they are" }.to_owned(),
         if import.keep_going { "the others go on" } else { "it ends there" }.to_owned(),
-        import.platform.as_ref().map_or_else(|| "the only one there is".to_owned(), ToString::to_string),
+        import
+            .platform
+            .as_ref()
+            .map_or_else(|| "the node's, or the only one".to_owned(), ToString::to_string),
         match import.storage_conf {
             ConfMode::Edit => "the store is entered",
             ConfMode::Print => "the change is only shown",
@@ -192,9 +195,10 @@ pub(super) fn edit_row(cx: &mut Cx<'_>, row: usize) -> bool {
         }
         _ => {
             let check = |text: &str| platform(text).map(drop);
-            let help = "OS/ARCH[/VARIANT], as in linux/amd64; nothing for the only one there is.";
+            let help = "OS/ARCH[/VARIANT], as in linux/amd64; nothing for the node's, or the only one there is. For archives that hold \
+                        one, and for nodes elsewhere.";
             let now = import.platform.as_ref().map_or_else(String::new, ToString::to_string);
-            cx.open(Input::new(PLATFORM, "Platform of archives of one", help).with(&now).checked(check));
+            cx.open(Input::new(PLATFORM, "Platform to bring", help).with(&now).checked(check));
             return false;
         }
     }

@@ -4,7 +4,7 @@ mod claim;
 pub mod names;
 mod node;
 mod pieces;
-mod platforms;
+pub(super) mod platforms;
 mod run;
 mod stall;
 mod unpack;
@@ -16,8 +16,8 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::proof::{self, Expected};
 use super::report::Outcome;
-use super::{Job, Plan, Planned, Written, foreseen, unpacked};
-use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE};
+use super::{Job, Plan, Planned, Written, foreign, foreseen, unpacked};
+use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE, Target};
 use crate::domain::platform::Platform;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
@@ -113,6 +113,10 @@ pub(super) async fn plan(
     images: &Arc<Vec<ImageGraph>>,
 ) -> Result<Plan> {
     let survey = Survey::of(target).await?;
+    if survey.pods().is_some() {
+        let runs = platforms::runs(survey.node.platform.clone());
+        foreign::refuse(job, &Target::Containerd(target.clone()), &runs)?;
+    }
     let mut planned = Vec::with_capacity(images.len());
     let mut adding = Vec::new();
     for pieces in all_pieces(job, target, &survey.node, images).await? {

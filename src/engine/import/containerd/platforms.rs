@@ -44,7 +44,7 @@ impl Wanted {
 
 /// What a node of a platform runs, best first, as containerd has it (its `platforms` package, "platformVector"): older
 /// variants of the same architecture, then the one before it.
-fn runs(node: Platform) -> Vec<Platform> {
+pub(in crate::engine::import) fn runs(node: Platform) -> Vec<Platform> {
     let variants = |architecture: &'static str, versions: std::ops::RangeInclusive<u8>| {
         let os = node.os.clone();
         versions.rev().map(move |version| Platform {

@@ -25,7 +25,7 @@ use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::target::refuse_closed;
-use super::{Job, Plan, Planned, Written};
+use super::{Job, Plan, Planned, Written, foreign};
 use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
@@ -91,6 +91,9 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
         })
         .await?
     };
+    if job.spec.node.root_apart().is_none() && planned.iter().any(todo) {
+        foreign::warn(job, &place.target);
+    }
     let all = images;
     let images =
         if planned.iter().any(todo) && Program::find(&place.target.to_string()).await? == Program::Podman {
