@@ -112,6 +112,21 @@ pub struct Missing {
     pub reason: String,
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not in this bundle: {} ({})", self.reference, self.reason)
+    }
+}
+
+/// How much of what was asked for a bundle is without; nothing of one that is complete.
+pub fn incomplete(missing: &[Missing]) -> Option<String> {
+    match missing.len() {
+        0 => None,
+        1 => Some("incomplete: 1 image that was asked for is not in it".to_owned()),
+        many => Some(format!("incomplete: {many} images that were asked for are not in it")),
+    }
+}
+
 /// One reference and what it resolved to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

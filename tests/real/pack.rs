@@ -295,6 +295,15 @@ fn r14_r15_what_is_missing_commits_nothing_or_is_listed_and_a_retry_fetches_only
         verified.stderr.contains("not in this bundle") && verified.stderr.contains(&missing),
         "{verified:?}"
     );
+    let why = &report["bundle"]["missing"][0]["reason"].as_str().unwrap();
+    let layout = format!("oci:{}", world.root.join("layout").display());
+    for more in [&["--dry-run"][..], &[]] {
+        let mut import = world.command();
+        import.arg("import").arg(partly.bundle()).args(["--into", &layout]).args(more);
+        let said = Ran::of(import).code(0).said();
+        assert!(said.contains(&format!("not in this bundle: {missing} ({why})")), "{said}");
+        assert!(said.contains("warning: this bundle is incomplete: 1 image that was asked for is not in it"), "{said}");
+    }
     let layer = world.push(|layout, host| {
         let spec = LayerSpec::noise(9, 5_000);
         layout.image(&format!("{host}/team/later:1"), &ImageSpec::new(vec![spec.clone()])).unwrap();

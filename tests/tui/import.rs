@@ -123,7 +123,14 @@ fn outcomes(into: &str, outcomes: [Outcome; 4], written: u64) -> TargetReport {
 
 fn report(dry_run: bool, targets: Vec<TargetReport>) -> JobReport {
     let id = "0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a".parse().unwrap();
-    JobReport::Import(ImportReport { bundle: id, name: "site-42".into(), dry_run, keep_going: true, targets })
+    JobReport::Import(ImportReport {
+        bundle: id,
+        name: "site-42".into(),
+        missing: Vec::new(),
+        dry_run,
+        keep_going: true,
+        targets,
+    })
 }
 
 fn taken() -> Outcome {

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::node::Look;
 use crate::cli::args::{RegistryArgs, TrustArgs, Work};
 use crate::cli::printer::{Align, Printer};
+use crate::domain::bundle::incomplete;
 use crate::domain::import::Target;
 use crate::domain::job::Places;
 use crate::domain::platform::Platform;
@@ -212,6 +213,9 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
             }
             false => format!("{written} written, {present} there already"),
         });
+    }
+    if let Some(words) = incomplete(&report.missing) {
+        out.warn(format!("this bundle is {words}"));
     }
     if report.dry_run && report.targets.iter().any(|target| !target.images.is_empty()) {
         out.note(match report.keep_going {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::args::TrustArgs;
 use crate::cli::printer::Printer;
-use crate::domain::bundle::directory;
+use crate::domain::bundle::{directory, incomplete};
 use crate::domain::job::Places;
 use crate::domain::text;
 use crate::engine::bundle::verify::{Bytes, VerifyReport, VerifySpec};
@@ -40,7 +40,10 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
         out.warn(warning);
     }
     for missing in &report.missing {
-        out.warn(format!("not in this bundle: {} ({})", missing.reference, missing.reason));
+        out.warn(missing.to_string());
+    }
+    if let Some(words) = incomplete(&report.missing) {
+        out.warn(format!("this bundle is {words}"));
     }
     let totals = report.totals;
     out.line(format!("OK  {}  {}", directory(&report.name, report.serial), report.path.display()));

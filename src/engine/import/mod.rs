@@ -211,7 +211,8 @@ async fn import_all(
     job.meter.finish();
     let document = job.bundle.document();
     let (bundle, name) = (document.id, document.directory());
-    Ok(ImportReport { bundle, name, dry_run: spec.dry_run, keep_going: spec.keep_going, targets })
+    let (missing, dry_run, keep_going) = (document.missing.clone(), spec.dry_run, spec.keep_going);
+    Ok(ImportReport { bundle, name, missing, dry_run, keep_going, targets })
 }
 
 /// Plans and writes, or says what would be written.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::containerd::names::Change;
 use super::error::{self, ImportError};
 use super::proof::Proof;
+use crate::domain::bundle::Missing;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::domain::reference::Reference;
@@ -19,6 +20,9 @@ pub struct ImportReport {
     pub bundle: uuid::Uuid,
     /// Its name and serial, `name-serial`.
     pub name: String,
+    /// What was asked for and is not in the bundle, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
     /// Whether nothing was written: outcomes are then what would happen.
     pub dry_run: bool,
     /// Whether one image that fails lets the others go on.
@@ -227,7 +231,8 @@ mod tests {
             proof: None,
         };
         let name = "site-1".to_owned();
-        ImportReport { bundle: uuid::Uuid::nil(), name, dry_run, keep_going, targets: vec![target] }
+        let (bundle, targets) = (uuid::Uuid::nil(), vec![target]);
+        ImportReport { bundle, name, missing: Vec::new(), dry_run, keep_going, targets }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use super::sign::countersign::CountersignReport;
 use super::sign::keys::KeyReport;
 use super::sign::store::StoreReport;
 use super::sign::{AllowedSigners, Passphrases};
+use crate::domain::bundle::incomplete;
 use crate::domain::digest::Digest;
 use crate::domain::expiry::Expiry;
 use crate::domain::probe::MARK;
@@ -339,10 +340,8 @@ impl JobReport {
             Self::Resolve(report) => report.failure().map(|kind| unresolved(report, kind)),
             Self::Pack(report) if !report.bundle.complete => Some(Verdict {
                 kind: Kind::Partial,
-                words: format!(
-                    "the bundle is signed but incomplete: {} things asked for are not in it",
-                    report.bundle.missing.len()
-                ),
+                words: incomplete(&report.bundle.missing)
+                    .map_or_else(String::new, |words| format!("the bundle is signed but {words}")),
                 hints: vec![
                     "run the same command again once they can be had; only what is missing is fetched"
                         .to_owned(),

@@ -283,6 +283,7 @@ async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
     let verification = VerifySpec { bytes: Bytes::AllButLayers, record: false, ..job.verify };
     let verified = verify(verification, ctx).await?;
     verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
+    verified.report.missing.iter().for_each(|missing| ctx.warn(missing.to_string()));
     let report = import(verified.bundle.clone(), job.import, Some(&history), ctx).await?;
     if report.failure().is_none()
         && !report.dry_run

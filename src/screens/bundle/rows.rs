@@ -1,6 +1,7 @@
 //! The rows of Bundle, and what is said below them of the one under the cursor.
 
 use crate::config::theme::Role;
+use crate::domain::bundle::incomplete;
 use crate::domain::sheet::without_end;
 use crate::domain::text;
 use crate::domain::trust::SerialDecision;
@@ -106,8 +107,7 @@ pub(super) fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
         format!("{}, {size}{parts}", text::content(totals.images, totals.blobs, None)),
         Role::Text,
     ));
-    if !report.complete {
-        let words = format!("{} requested references are missing", report.missing.len());
+    if let Some(words) = incomplete(&report.missing) {
         facts.push(("!", words, Role::Warn));
     }
     if let Some(decision) = &said.serial {

@@ -113,6 +113,7 @@ pub(super) fn broken_off(
     ImportReport {
         bundle: said.id,
         name: directory(&said.name, said.serial),
+        missing: said.missing.clone(),
         dry_run: false,
         keep_going: spec.import.keep_going,
         targets: spec.import.targets.iter().map(into).collect(),
