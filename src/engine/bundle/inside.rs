@@ -1,4 +1,4 @@
-//! The bundles that lie in a directory, for one who names the directory instead of the bundle.
+//! The bundles that lie in a directory, or around a file, for one who names these instead of the bundle.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,14 @@ use crate::engine::files::Files;
 const LOOKED_AT: usize = 1000;
 const TOLD: usize = 5;
 
+/// Bundles that lie in a directory, else the one that a path leads into. Blocks.
+pub(super) fn near(files: &dyn Files, path: &Path) -> Vec<PathBuf> {
+    let below = bundles(files, path);
+    if below.is_empty() { around(files, path) } else { below }
+}
+
 /// The first of them by name; none where the directory cannot be read. Blocks.
-pub(super) fn bundles(files: &dyn Files, directory: &Path) -> Vec<PathBuf> {
+fn bundles(files: &dyn Files, directory: &Path) -> Vec<PathBuf> {
     let entries = files.entries(directory, LOOKED_AT).unwrap_or_default();
     let mut found: Vec<PathBuf> = entries
         .into_iter()
@@ -23,17 +29,30 @@ pub(super) fn bundles(files: &dyn Files, directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The bundle that a path leads into, where it is a file of one or a directory of it. Blocks.
+fn around(files: &dyn Files, path: &Path) -> Vec<PathBuf> {
+    let is_bundle = |path: &&Path| files.stat(&path.join(MANIFEST)).is_ok_and(|stat| stat.is_some());
+    path.ancestors().skip(1).find(is_bundle).map(Path::to_owned).into_iter().collect()
+}
+
 /// What to give instead.
-pub(super) fn hint(bundles: &[PathBuf]) -> String {
+pub(super) fn hint(path: &Path, bundles: &[PathBuf]) -> String {
     let paths: Vec<String> =
         bundles.iter().map(|path| text::shown(&path.display().to_string()).into_owned()).collect();
-    format!("bundles lie in it: give {}", paths.join(" or "))
+    let paths = paths.join(" or ");
+    match bundles {
+        [around] if path.starts_with(around) => {
+            format!("it is a part of the bundle {paths}: give that directory")
+        }
+        _ => format!("bundles lie in it: give {paths}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::bundle::read::document_bytes;
+    use crate::engine::error::Kind;
     use crate::engine::files::RealFiles;
 
     #[test]
@@ -51,5 +70,17 @@ mod tests {
         let path = |name: &str| medium.path().join(name).display().to_string();
         let given = format!("bundles lie in it: give {} or {}", path("site-a-1"), path("site-b-2"));
         assert_eq!(refused(), [given]);
+        let file = medium.path().join("site-a-1/index.json");
+        std::fs::write(&file, "{}").unwrap();
+        for part in [file.as_path(), &medium.path().join("site-a-1/airlift")] {
+            let refused = document_bytes(&RealFiles, part).unwrap_err();
+            assert_eq!(
+                (refused.kind(), refused.message().contains("holds no bundle")),
+                (Kind::Usage, true),
+                "{refused}"
+            );
+            let whole = format!("it is a part of the bundle {}: give that directory", path("site-a-1"));
+            assert_eq!(refused.hints(), [whole]);
+        }
     }
 }

@@ -27,7 +27,7 @@ pub enum ReadError {
     NoBundle {
         /// Where it was looked for.
         path: PathBuf,
-        /// Bundles that lie in it.
+        /// Bundles that lie in it, or the one that it lies in.
         inside: Vec<PathBuf>,
     },
     /// There is what surrounds one.
@@ -109,7 +109,7 @@ impl Explain for ReadError {
                         .to_owned(),
                 ]
             }
-            Self::NoBundle { inside, .. } if !inside.is_empty() => vec![inside::hint(inside)],
+            Self::NoBundle { path, inside } if !inside.is_empty() => vec![inside::hint(path, inside)],
             Self::NoBundle { .. } => vec![
                 "give the directory NAME-SERIAL itself".to_owned(),
                 "a pack that was cut off leaves no document: run the same pack again".to_owned(),
@@ -161,7 +161,9 @@ fn no_document(files: &dyn Files, root: &Path, error: FileError) -> EngineError 
         }
         io::ErrorKind::NotFound if there(JOURNAL) => ReadError::Unfinished { path }.into(),
         io::ErrorKind::NotFound if there(SIGNATURES) || there(SUMS) => ReadError::NoDocument { path }.into(),
-        io::ErrorKind::NotFound => ReadError::NoBundle { inside: inside::bundles(files, root), path }.into(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            ReadError::NoBundle { inside: inside::near(files, root), path }.into()
+        }
         // How the file layer refuses what is no regular file.
         io::ErrorKind::InvalidInput => ReadError::Special { path: MANIFEST.to_owned() }.into(),
         _ if Errno::from_io_error(&error.source) == Some(Errno::LOOP) => {
