@@ -73,6 +73,24 @@ fn assert_no_canary(directory: &Path) {
 }
 
 #[test]
+fn a_key_that_is_trusted_already_is_compared_with_its_fingerprint_once_more() {
+    let root = TempRoot::new();
+    run(&root, &["key", "generate", "--comment", "one@here", "--no-passphrase"], 0);
+    let public = format!("{}.pub", root.join("home/.local/share/airlift/signing_key").display());
+    let shown = run(&root, &["key", "show"], 0);
+    let fingerprint = shown.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap();
+    run(&root, &["key", "trust", &public, "--fingerprint", fingerprint], 0);
+    let right = run(&root, &["key", "trust", &public, "--fingerprint", fingerprint], 0);
+    for words in
+        ["trusts already", fingerprint, "the fingerprint matches that key: nothing had to be changed"]
+    {
+        assert!(right.contains(words), "{words}: {right}");
+    }
+    let other = ["key", "trust", &public, "--fingerprint", fingerprint, "--principal", "somebody"];
+    assert!(run(&root, &other, 2).contains("already"), "on other terms it would not be what was asked for");
+}
+
+#[test]
 fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     let Some(_) = need("ssh-keygen") else { return };
     let root = TempRoot::new();

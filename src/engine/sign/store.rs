@@ -144,6 +144,16 @@ pub fn trust(files: &dyn Files, path: &Path, spec: &TrustSpec, write: bool) -> R
     Ok(StoreReport { file: path.display().to_string(), entries: added.entries })
 }
 
+/// The lines that trust a key, if any does.
+///
+/// # Errors
+/// [`super::allowed::AllowedError`] where the file cannot be read as it stands, or a file error.
+pub fn trusted(files: &dyn Files, path: &Path, key: &PublicKey) -> Result<Option<StoreReport>> {
+    let (_, known) = current(files, path)?;
+    let entries: Vec<Entry> = known.of(key.key_data()).cloned().collect();
+    Ok((!entries.is_empty()).then(|| StoreReport { file: path.display().to_string(), entries }))
+}
+
 /// Takes out every line of the key named by fingerprint, key id or principals as written.
 ///
 /// # Errors

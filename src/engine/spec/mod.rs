@@ -259,6 +259,9 @@ pub struct TrustChange {
     /// The lines.
     #[serde(flatten)]
     pub change: StoreReport,
+    /// Whether the key that was compared with its fingerprint is trusted by these lines already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub already: bool,
     /// Whether it was only said and nothing written.
     #[serde(skip)]
     pub dry_run: bool,

@@ -91,7 +91,15 @@ impl Untrust {
 
 /// What was added to the trust store.
 pub(in crate::cli::commands) fn show_trusted(report: &TrustChange, out: &Printer) {
-    say(report, if report.dry_run { "would trust" } else { "trusts" }, out);
+    let done = match (report.already, report.dry_run) {
+        (true, _) => "trusts already",
+        (false, true) => "would trust",
+        (false, false) => "trusts",
+    };
+    say(report, done, out);
+    if report.already {
+        out.note("the fingerprint matches that key: nothing had to be changed");
+    }
 }
 
 /// What was removed from it.
