@@ -378,6 +378,14 @@ fn what_the_service_could_not_read_at_boot_is_refused_before_anything_is_written
     let said = ran.said();
     assert!(said.contains("/home/me/bundle-1 lies below /home, which is hidden from the service"), "{said}");
     fs::remove_dir_all(node.root.join("home")).unwrap();
+    let said = Ran::of(node.serve(&["--install", "--root", root, BUNDLE])).code(2).said();
+    let seen = node.bundle.display();
+    for words in [
+        format!("there is no {BUNDLE} on this host: that is where the node of {root} has {seen}"),
+        format!("nothing was written: with --root, paths are given as they are seen from here: {seen}"),
+    ] {
+        assert!(said.contains(&words), "{words}: {said}");
+    }
     node.install(&["--listen", "127.0.0.1:0"]).code(2);
     assert_eq!(node.tree(), before);
 }

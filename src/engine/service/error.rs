@@ -41,6 +41,16 @@ pub enum ServiceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A path of the node, where one of this host is asked for.
+    #[error("there is no {} on this host: that is where the node of {} has {}", path.display(), root.display(), seen.display())]
+    OfNode {
+        /// As given.
+        path: PathBuf,
+        /// The node's root.
+        root: PathBuf,
+        /// Where it is, seen from here.
+        seen: PathBuf,
+    },
     /// No directory for the program.
     #[error("neither {} can be written to", tried.join(" nor "))]
     NoDirectory {
@@ -103,9 +113,11 @@ fn opened(above: &[PathBuf], whole: Option<&Path>) -> String {
 impl Explain for ServiceError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unit(_) | Self::Unreadable { .. } | Self::NotInstalled { .. } | Self::NoRoot { .. } => {
-                Kind::Usage
-            }
+            Self::Unit(_)
+            | Self::Unreadable { .. }
+            | Self::NotInstalled { .. }
+            | Self::NoRoot { .. }
+            | Self::OfNode { .. } => Kind::Usage,
             Self::Taken { .. } | Self::Silent { .. } => Kind::Network,
             Self::Locked { .. } => Kind::Locked,
             Self::NoDirectory { .. } => Kind::Medium,
@@ -132,6 +144,10 @@ impl Explain for ServiceError {
                 "nothing was changed: give --root the directory where the node's root file system is mounted, and run this \
                  as a user who may write there"
                     .to_owned()
+            }
+            Self::OfNode { seen, .. } => {
+                let seen = crate::domain::shell::shell_words(&[seen.display().to_string()]);
+                format!("nothing was written: with --root, paths are given as they are seen from here: {seen}")
             }
             Self::NoDirectory { .. } => {
                 "nothing was written: run it where one of them is writable".to_owned()

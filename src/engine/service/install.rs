@@ -24,8 +24,14 @@ use crate::engine::serve::tls::{TlsFiles, acceptor};
 /// [`ServiceError`], those of verification, a file's.
 pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     let root = Root::new(spec.root.as_deref());
-    let there = root.clone();
-    blocking(move || Ok(there.check()?)).await?;
+    let (there, tls) =
+        (root.clone(), spec.tls.clone().map_or_else(Vec::new, |(chain, key)| vec![chain, key]));
+    let given = [spec.bundles.clone(), tls].concat();
+    blocking(move || {
+        there.check()?;
+        Ok(given.iter().try_for_each(|path| there.refuse_of_node(path))?)
+    })
+    .await?;
     let unit = unit(&spec, &root)?;
     let text = unit.render().map_err(ServiceError::from)?;
     // All that the service itself will do before it answers.

@@ -148,6 +148,17 @@ impl Root {
         Ok(())
     }
 
+    /// Refuses a path as only the node has it. Blocks.
+    fn refuse_of_node(&self, path: &Path) -> std::result::Result<(), ServiceError> {
+        let seen = self.real(path);
+        match &self.0 {
+            Some(root) if path.is_absolute() && !path.exists() && seen.exists() => {
+                Err(ServiceError::OfNode { path: path.to_owned(), root: root.clone(), seen })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it is this host's own.
     const fn is_here(&self) -> bool {
         self.0.is_none()
