@@ -144,6 +144,16 @@ fn a_socket_that_is_root_s_and_a_store_that_is_are_named_with_the_next_step() {
         assert!(said.contains(words), "{words}: {said}");
     }
     let (Some(_), store) = (need("skopeo"), host.directory("store", 0o755)) else { return };
+    // What skopeo makes for a user for whom overlay does not work.
+    host.directory("home/.local/share/containers/storage/vfs-images", 0o755);
+    for more in [&["--dry-run"][..], &[]] {
+        let said = host.import("containers-storage", more).code(16).said();
+        for words in
+            ["has the driver vfs", "run this as root for theirs", "then: podman load -i FILE", "nothing was "]
+        {
+            assert!(said.contains(words), "{more:?}: {words}: {said}");
+        }
+    }
     for (place, more) in
         [(store.clone(), &["--storage-conf", "none"][..]), (store.join("new"), &["--dry-run"])]
     {

@@ -577,6 +577,14 @@ fn targets_are_told_apart_on_a_small_screen() {
 }
 
 #[test]
+fn what_only_root_may_write_is_said_to_need_root_and_not_to_be_out_of_order() {
+    let mut desk = entered();
+    looked(&mut desk, NodeFacts { closed: true, ..node() });
+    let screen = desk.screen();
+    assert!(screen.contains("needs root") && !screen.contains("not running"), "{screen}");
+}
+
+#[test]
 fn the_question_has_what_the_kubelet_does_with_images_where_a_runtime_gets_them() {
     let mut desk = entered();
     let enforcing = || NodeFacts { selinux: Selinux::Enforcing, ..node() };

@@ -71,6 +71,10 @@ impl Importing {
             (None, _, Some(Listening::Denied)) => "denied".to_owned(),
             (None, _, Some(Listening::Silent { .. })) => "no answer".to_owned(),
             (None, true, _) => "ready".to_owned(),
+            // Files that are written without any daemon: what keeps them closed is who this is.
+            (None, false, _) if matches!(target, Target::ContainersStorage(_) | Target::K3s(_)) => {
+                "needs root".to_owned()
+            }
             (None, false, _) => "not running".to_owned(),
         };
         if kubelet {

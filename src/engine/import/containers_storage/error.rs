@@ -197,6 +197,10 @@ impl Explain for StorageError {
                 "nothing was written: run this as a user who may change that file, or \
                  give --storage-conf none and enter the store yourself; --storage-conf print shows how"
             }
+            Self::Driver { .. } if !rustix::process::geteuid().is_root() => {
+                "this is the store of this user, which CRI-O and the kubelet do not read: run this as root for theirs; for podman of \
+                 this user import into oci-archive:FILE, then: podman load -i FILE"
+            }
             Self::Driver { .. } => {
                 "import into an additional image store of the driver overlay only where the node uses overlay"
             }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::names;
-use super::place::Place;
+use super::place::{Place, refuse_driver};
 use super::write::{Store, Wanted};
 use crate::domain::digest::Digest;
 use crate::engine::blocking::blocking;
@@ -37,6 +37,7 @@ impl Store {
             let (job, place, _) = store;
             let records = place.records(&*job.ctx.files)?;
             let Some(stored) = records.with_id(digest.hex()) else {
+                refuse_driver(&*job.ctx.files, &place.directory)?;
                 return Ok(Some(altered(&place, digest.hex(), &graph, "nothing".to_owned())));
             };
             if !stored.has(&graph.image.digest) {

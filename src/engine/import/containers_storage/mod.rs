@@ -93,6 +93,7 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
     };
     if job.spec.node.root_apart().is_none() && planned.iter().any(todo) {
         foreign::warn(job, &place.target);
+        place.warn_own(&job.ctx);
     }
     let all = images;
     let images =

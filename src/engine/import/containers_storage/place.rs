@@ -8,6 +8,7 @@ use super::journal::JOURNAL;
 use super::staging;
 use super::tool::Address;
 use crate::domain::import::Target;
+use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{EntryKind, Files};
 use crate::engine::import::Job;
@@ -53,6 +54,7 @@ impl Place {
                 return Err(StorageError::Driver { graphroot: conf.graphroot, driver: conf.driver }.into());
             }
             let directory = conf::below(root, conf.imagestore.as_ref().unwrap_or(&conf.graphroot));
+            refuse_driver(files, &directory)?;
             let read = conf.stores().map(|store| conf::below(root, store)).collect();
             let address = if here { Address::Default } else { Address::Directory(directory.clone()) };
             return Ok(Self { address, directory, read, target });
@@ -66,6 +68,18 @@ impl Place {
             directory,
             target,
         })
+    }
+
+    /// Says of a user's own store that it is none of the node's.
+    pub(super) fn warn_own(&self, ctx: &JobCtx) {
+        let user = rustix::process::geteuid();
+        if self.target == Target::ContainersStorage(None) && !user.is_root() {
+            ctx.warn(format!(
+                "{} is the store of user {} alone: CRI-O and the kubelet read root's; run this as root for that",
+                self.directory.display(),
+                user.as_raw()
+            ));
+        }
     }
 
     /// What lies there now. Blocks.
@@ -86,6 +100,22 @@ impl Place {
         let mut records = Records::default();
         records.add(files, &self.directory)?;
         Ok(records)
+    }
+}
+
+/// A store that programs made with another driver, as they do for users for whom overlay does not work, has no image here.
+///
+/// # Errors
+/// [`StorageError::Driver`]; a file error.
+pub(super) fn refuse_driver(files: &dyn Files, store: &Path) -> Result<()> {
+    let Ok(entries) = files.entries(store, 1000) else { return Ok(()) };
+    let drivers: Vec<&str> = entries.iter().filter_map(|entry| entry.path.strip_suffix("-images")).collect();
+    match drivers.iter().find(|_| !drivers.contains(&DRIVER)) {
+        None => Ok(()),
+        Some(driver) => {
+            let (graphroot, driver) = (store.to_owned(), (*driver).to_owned());
+            Err(StorageError::Driver { graphroot, driver }.into())
+        }
     }
 }
 
