@@ -125,6 +125,24 @@ fn the_job_counts_the_blobs_that_its_plan_its_report_and_the_other_side_count() 
 }
 
 #[test]
+fn whoever_counts_files_counts_those_of_the_signed_list() {
+    let Some((world, _)) = world() else { return };
+    // In parts, which are files as well.
+    let packed = world.pack(&["HOST/team/app:1", "--max-file-size", "20000"]).code(0);
+    let sums = std::fs::read_to_string(packed.bundle().join("airlift/SHA256SUMS")).unwrap();
+    let listed = json!(sums.lines().count() + 1);
+    let started = |ran: &Ran, phase: &str| {
+        let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of = |event: &Value| event["event"] == "started" && event["phase"] == phase;
+        events.into_iter().find(of).map(|event| event["items"].clone())
+    };
+    assert_eq!(started(&packed, "read-back"), Some(listed.clone()), "SHA256SUMS is no line of itself");
+    let verified = world.verify(&packed.bundle(), &[]).code(0);
+    assert_eq!(started(&verified, "verify"), Some(listed.clone()));
+    assert!(verified.stdout.contains(&format!("\"{listed} files as listed")), "{}", verified.stdout);
+}
+
+#[test]
 fn r03_two_digests_of_one_repository_are_both_in_the_bundle() {
     let Some(world) = World::start() else { return };
     let digests = world.push(|layout, host| {
@@ -302,7 +320,10 @@ fn r14_r15_what_is_missing_commits_nothing_or_is_listed_and_a_retry_fetches_only
         import.arg("import").arg(partly.bundle()).args(["--into", &layout]).args(more);
         let said = Ran::of(import).code(0).said();
         assert!(said.contains(&format!("not in this bundle: {missing} ({why})")), "{said}");
-        assert!(said.contains("warning: this bundle is incomplete: 1 image that was asked for is not in it"), "{said}");
+        assert!(
+            said.contains("warning: this bundle is incomplete: 1 image that was asked for is not in it"),
+            "{said}"
+        );
     }
     let layer = world.push(|layout, host| {
         let spec = LayerSpec::noise(9, 5_000);

@@ -140,7 +140,13 @@ fn hash_each(bundle: &BundleReader, plan: &HashPlan<'_>, ctx: &JobCtx) -> Result
     }
     work.sort_by_key(|item| std::cmp::Reverse(item.size()));
     let total = work.iter().map(Work::size).sum();
-    let meter = Meter::start(ctx, Phase::Verify, work.len() as u64, total);
+    // Counted as the signed list has them, with what was hashed before: a blob in parts is as many files.
+    let document = bundle.document();
+    let files = match plan.files_only {
+        true => work.len() + plan.skip.len(),
+        false => document.all_files().count(),
+    };
+    let meter = Meter::start(ctx, Phase::Verify, files as u64, total);
     let next = AtomicUsize::new(0);
     let failures: Mutex<Vec<EngineError>> = Mutex::new(Vec::new());
     let damaged: Mutex<BTreeSet<Digest>> = Mutex::default();
