@@ -5,6 +5,7 @@
 
 mod answer;
 mod ended;
+mod row;
 mod settle;
 mod typed;
 mod words;
@@ -272,22 +273,6 @@ impl Plain {
         self.shown.clear();
     }
 
-    /// Goes to a row, and says it with what the screen tells of it and what can be done there; not all of the screen again.
-    fn row(&mut self, row: usize) {
-        let before = self.app.plain_text(false);
-        // Where another row changed too, all are said.
-        let steady = self.app.meanings() == self.meanings;
-        self.app.select_row(row);
-        if !steady {
-            return self.shown.clear();
-        }
-        self.shown = self.app.plain_text(false);
-        let new = words::news(&before, &self.shown, row + 1);
-        let menu = self.app.menu();
-        self.print(&format!("\n{new}{menu}airlift> "));
-        self.offer();
-    }
-
     /// How a job goes on: at each phase, and every now and then.
     fn progress(&mut self) {
         let Some(job) = self.app.model.running() else { return };
@@ -403,6 +388,27 @@ mod tests {
         assert_eq!(plain.meanings.len(), acts.len() + 1);
         plain.line("3");
         assert_eq!(cursor(&plain), Some(2));
+    }
+
+    #[tokio::test]
+    async fn the_number_of_a_row_does_what_is_said_above_the_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        for (row, place) in [("1", Place::Images), ("2", Place::Bundle)] {
+            let mut plain = plain(dir.path());
+            let host = crate::engine::host::HostFacts::default();
+            plain.take(Msg::Found(crate::tui::msg::Found::Host(Arc::new(host))));
+            plain.state(true);
+            assert!(plain.app.plain_text(true).contains("Type a number or a key, then Enter:"));
+            plain.line(row);
+            assert_eq!(plain.app.model.place, place, "a door is gone through");
+        }
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        plain.take(Msg::Paste("b.example/one:1.0.0\nb.example/two:1.0.0".into()));
+        plain.state(true);
+        assert!(plain.app.plain_text(true).contains("the number of a row only goes to it"));
+        plain.line("2");
+        assert_eq!((cursor(&plain), plain.app.model.place), (Some(1), Place::Images));
     }
 
     #[tokio::test]

@@ -155,7 +155,12 @@ impl App {
                     format!("{:>4}  {:<6} {}\n", number(at), hint.key, hint.word)
                 };
                 let all: String = self.hints().into_iter().enumerate().map(hint).collect();
-                return format!("Type a number or a key, then Enter:\n{all}");
+                // The rows of the start screen are operations themselves.
+                let rows = match offer.rows > 0 && self.model.place != Place::Start {
+                    true => "; the number of a row only goes to it",
+                    false => "",
+                };
+                return format!("Type a number or a key, then Enter{rows}:\n{all}");
             }
             Prompt::Filter => "Type words to filter by, or esc.",
             Prompt::Line => "Type a line; an empty line keeps what is there; esc cancels.",
