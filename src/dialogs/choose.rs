@@ -257,8 +257,7 @@ impl Window for Choose {
             None => "select".to_owned(),
             Some(0) if self.takes_cursor() => "select this one".to_owned(),
             Some(0) => "select none".to_owned(),
-            Some(1) => "select the marked one".to_owned(),
-            Some(marked) => format!("select the {marked} marked"),
+            Some(marked) => format!("select {marked} marked"),
         };
         let keys = [(Act::Mark, "mark"), (Act::Take, take.as_str()), (Act::Back, self.back())];
         let keys = hints(keymap, if self.marked.is_some() { &keys } else { &keys[1..] });

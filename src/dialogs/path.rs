@@ -265,7 +265,7 @@ impl Window for Path {
         vec![
             (Act::Take, "accept"),
             (Act::PathComplete, "complete"),
-            (Act::Down, "browse"),
+            (Act::Down, "list"),
             (Act::Back, "cancel"),
         ]
     }

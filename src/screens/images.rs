@@ -110,7 +110,7 @@ impl Screen for Images {
             row.is_some_and(|image| matches!(model.picked.checked_of(image), Some(Checked::Failed(_))));
         let first =
             if failed || row.and_then(fix::first).is_some() { Act::ImagesGo } else { Act::ImagesDetails };
-        vec![first, Act::ImagesAdd, Act::Mark, Act::ImagesNext, Act::Back]
+        vec![first, Act::ImagesAdd, Act::ImagesNext, Act::Mark, Act::Back]
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
@@ -198,7 +198,7 @@ impl Screen for Images {
             let count = words::count(count, "image");
             let [add, drop] = [Act::ImagesAdd, Act::ImagesRemove].map(|act| cx.model.key(act));
             cx.say(format!(
-                "{count} from last time, {}; {add} adds, {drop} removes",
+                "{count} kept since {}; {add} adds, {drop} removes",
                 written.strftime("%Y-%m-%d %H:%MZ")
             ));
         }

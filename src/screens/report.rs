@@ -278,7 +278,7 @@ impl Screen for Report {
         match &self.sheet {
             Some(_) => {
                 let copy = model.key(Act::Copy);
-                format!("{copy} copies the row under the cursor; on a heading, the whole report")
+                format!("{copy} copies the row; on a heading, the whole report")
             }
             None if under_way(model).is_some() => "what is packed now is reported once it ends".to_owned(),
             None => "nothing is packed yet".to_owned(),

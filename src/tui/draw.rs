@@ -49,7 +49,7 @@ impl App {
                 side.steps().iter().map(|(place, name)| (*name, self.model.state(*place))).collect();
             stepper(&steps, number, line::row(area, 1), look, buffer);
         } else {
-            let words = " Container images across an air gap: pinned, signed, verified";
+            let words = " Container images across an air gap: signed and verified";
             line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
         }
         line::rule(line::row(area, 2), look, buffer);

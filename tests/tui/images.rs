@@ -93,6 +93,25 @@ fn a_registry_that_was_typed_as_an_image_is_looked_through_instead() {
 }
 
 #[test]
+fn on_the_smallest_screen_no_way_to_begin_and_no_next_step_is_lost() {
+    let mut desk = desk();
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    let content = |screen: &str| screen.lines().skip(3).take(10).any(|line| line.contains('…'));
+    assert!(screen.contains("No images yet") && !content(&screen), "{screen}");
+    desk.tell(Msg::Paste("quay.io/a/b:v1.2.3\n".into()));
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.lines().last().unwrap().contains("v verify"), "{screen}");
+    desk.keys("2");
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains("Nothing is verified yet: v asks for 1 reference"), "{screen}");
+    let screen = crate::rig::text(&desk.keys("0").frame(60, 16));
+    assert!(screen.contains("signed and verified"), "{screen}");
+    desk.keys("1 f");
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains("Tab complete   Down list   Esc cancel"), "{screen}");
+}
+
+#[test]
 fn the_reason_comes_before_a_reference_however_long_that_is() {
     let long = format!("registry.example.com/{}/app:1.0", "Team".repeat(70));
     for pasted in [format!("{long}\n"), format!("{long}\nUPPER:x\n")] {
@@ -535,7 +554,7 @@ fn the_list_of_the_last_time_is_there_again() {
     let text = "# platforms: linux/arm64\nquay.io/a/b:v1.2.3\nquay.io/a/c:v1.2.3\n";
     desk.tell(Msg::Found(Found::Last(text.into(), "2026-11-20T09:30:00Z".parse().unwrap())));
     let screen = desk.keys("b").screen();
-    assert!(screen.contains("2 images from last time, 2026-11-20 09:30Z; n adds, D removes"), "{screen}");
+    assert!(screen.contains("2 images kept since 2026-11-20 09:30Z; n adds, D removes"), "{screen}");
     assert!(kept(desk.wait(10)).is_empty(), "what was read is not written again");
     assert_eq!(desk.app.model.picked.platform_words(), "linux/arm64");
 }

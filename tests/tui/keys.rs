@@ -686,7 +686,7 @@ fn sentences_name_the_keys_as_they_are_mapped() {
         ("b F6 F8", "not now: the list is empty: press F5"),
         ("g F6", "F5"),
         ("g 3 Enter", "no bundle is chosen; F5 shows what there is"),
-        ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet of 1 reference: F8 asks the registries"),
+        ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet: F8 asks for 1 reference"),
         ("b F7 nginx:1.25.3 Enter F6 D", "off the list, F9 brings it back: nginx:1.25.3"),
     ] {
         let mut desk = Desk::new();

@@ -388,7 +388,7 @@ fn pins_are_asked_about_and_make_the_list_another_one() {
             .all(|image| image.findings.iter().all(|f| f.id.id() != "no-digest"))
     );
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
-    assert!(desk.wait(10).screen().contains("The list was changed since"), "{}", desk.screen());
+    assert!(desk.wait(10).screen().contains("The list was changed: v"), "{}", desk.screen());
     assert!(desk.keys("Enter").screen().contains("is not verified: v does that"));
 }
 
@@ -431,7 +431,7 @@ fn a_list_changed_meanwhile_is_never_taken_for_the_verified_one() {
     desk.keys("1").tell(Msg::Paste("redis:7.2.4\n".into())).keys("2");
     ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')], vec![], vec![]));
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
-    assert!(desk.screen().contains("The list was changed since it was verified"));
+    assert!(desk.screen().contains("The list was changed: v verifies it as it is now"));
     assert!(desk.keys("Enter").screen().contains("v does that"));
     assert!(desk.keys("v").effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
 }

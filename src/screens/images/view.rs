@@ -159,16 +159,13 @@ fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let lines = [
         (None, "No images yet. Ways to start:"),
         (None, ""),
-        (Some(Act::ImagesAdd), "type a reference, as in nginx:1.25.3; or paste lines of them right here"),
+        (Some(Act::ImagesAdd), "type references, or paste lines of them right here"),
         (Some(Act::ImagesLoad), "load a list file, one reference per line"),
-        (Some(Act::ImagesKubeadm), "the images of a Kubernetes version, as kubeadm needs them"),
-        (Some(Act::ImagesManifests), "images from Kubernetes manifests: a file or a directory"),
+        (Some(Act::ImagesKubeadm), "the images of a Kubernetes version (kubeadm)"),
+        (Some(Act::ImagesManifests), "the images that manifests name: a file or directory"),
         (Some(Act::ImagesBrowse), "browse a registry: repositories, then tags"),
         (None, ""),
-        (
-            Some(Act::ImagesPlatforms),
-            "choose platforms; without a choice all platforms of an image are carried",
-        ),
+        (Some(Act::ImagesPlatforms), "choose platforms; without a choice all are carried"),
     ];
     for (at, (key, words)) in (1u16..).zip(lines) {
         let place = line::row(area, at);

@@ -108,40 +108,37 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let bytes = text::bytes(picked.checked.bytes());
     if verifying {
         let done = counts.ok + counts.failed;
-        let bar = bar(done as u64, all as u64, 22.min(columns / 3));
+        let bar = bar(done as u64, all as u64, 22.min(columns / 4));
         return (format!("{bar} {done}/{all} answered{failed}   {bytes} so far"), Role::Current);
     }
     let verify = model.key(Act::Resolve);
+    let warned = if counts.warn > 0 { format!("   {} with warnings", counts.warn) } else { String::new() };
     let words = match () {
         () if all == 0 => {
             return (format!("No images yet: press {} for the list", model.key(Act::Step1)), Role::Warn);
         }
         () if counts.ok + counts.failed == 0 => {
             let what = count(all, "reference");
-            let words = format!("Nothing is verified yet of {what}: {verify} asks the registries");
+            let words = format!("Nothing is verified yet: {verify} asks for {what}");
             return (words, Role::Warn);
         }
         () if !picked.is_current() => {
-            return (
-                format!("! The list was changed since it was verified: {verify} verifies it as it is now"),
-                Role::Warn,
-            );
+            return (format!("! The list was changed: {verify} verifies it as it is now"), Role::Warn);
         }
         () if counts.ok + counts.failed < all => {
             format!(
-                "! Stopped: {} of {all} answered{failed}: {verify} starts again",
+                "! Stopped: {} of {all} answered{failed}{warned}: {verify} starts again",
                 counts.ok + counts.failed
             )
         }
-        () => format!("{} verified{failed}   {bytes} to carry, each blob once", counts.ok),
+        () => format!("{} verified{failed}{warned}   {bytes} to carry, each blob once", counts.ok),
     };
-    let warned = if counts.warn > 0 { format!("   {} with warnings", counts.warn) } else { String::new() };
     let role = match counts {
         _ if picked.has_unaccepted() => Role::Fail,
         counts if counts.failed + counts.warn > 0 => Role::Warn,
         _ => Role::Ok,
     };
-    (words + &warned, role)
+    (words, role)
 }
 
 /// What is to be known first of a reference, in so many columns and rows.
