@@ -105,6 +105,20 @@ pub fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// Some of a number of things: `1 of 3 names`, `1 of 1 name`.
+pub fn count_of(some: usize, all: usize, what: &str) -> String {
+    format!("{some} of {}", count(all as u64, what))
+}
+
+/// What is carried with an image: `1 signature or referrer`, `2 signatures and referrers`.
+pub fn referrers(number: usize) -> String {
+    if number == 1 {
+        "1 signature or referrer".to_owned()
+    } else {
+        format!("{number} signatures and referrers")
+    }
+}
+
 /// Bytes in the units people use for media: powers of 1000, three digits.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -202,6 +216,16 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_one_and_more_are_many() {
+        assert_eq!(
+            (count_of(0, 1, "name"), count_of(2, 3, "name")),
+            ("0 of 1 name".into(), "2 of 3 names".into())
+        );
+        let carried = [1, 2].map(referrers);
+        assert_eq!(carried, ["1 signature or referrer", "2 signatures and referrers"]);
+    }
 
     #[test]
     fn the_numbers_of_images_blobs_and_files_stand_in_one_line() {

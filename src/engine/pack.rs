@@ -20,6 +20,7 @@ use crate::domain::bundle::{Missing, check_name};
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
 use crate::domain::selection::Requests;
+use crate::domain::text;
 
 /// What to pack.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub struct PackReport {
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// References that do not resolve.
-    #[error("{count} of {asked} references cannot be packed: {}", .failed.join("; "))]
+    #[error("{} cannot be packed: {}", text::count_of(*count, *asked, "reference"), .failed.join("; "))]
     Unresolved {
         /// How many were asked for.
         asked: usize,

@@ -272,8 +272,9 @@ fn proved(proof: &Proof) -> Vec<Checked> {
     let (all, well) = (proof.names.len(), proof.answered());
     let pinned = proof.names.iter().filter(|name| name.pinned).count();
     let how = format!(
-        "the CRI of {} answers {well} of {all} names as the bundle has them; {pinned} are pinned",
-        proof.runtime
+        "the CRI of {} answers {} as the bundle has them; {pinned} pinned",
+        proof.runtime,
+        text::count_of(well, all, "name")
     );
     let grade = if well == all { Grade::Ok } else { Grade::Fail };
     let mut rows = vec![Checked { what: "proof", grade, how }];

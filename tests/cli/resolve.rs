@@ -83,5 +83,5 @@ fn the_cause_of_a_reference_that_cannot_be_packed_is_told_once() {
     let ran = run(home.path(), &["pack", "--to", ".", "--name", "a", &reference]);
     assert_ne!(ran.code, 0);
     let told = ran.stderr.matches("cannot read the manifest").count();
-    assert!(ran.stderr.contains("1 of 1 references cannot be packed") && told == 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 of 1 reference cannot be packed") && told == 1, "{}", ran.stderr);
 }

@@ -191,12 +191,8 @@ pub(super) fn show(report: &ImportReport, out: &Printer) {
         }
         files(target, out);
         if let Some(proof) = &target.proof {
-            let all = proof.names.len();
-            out.note(format!(
-                "{}: {} of {all} names answer through the CRI as in the bundle",
-                proof.runtime,
-                proof.answered()
-            ));
+            let names = text::count_of(proof.answered(), proof.names.len(), "name");
+            out.note(format!("{}: the CRI answers for {names} as in the bundle", proof.runtime));
             proof.problems().iter().for_each(|line| out.note(line));
             proof.notes.iter().for_each(|line| out.warn(line));
         }

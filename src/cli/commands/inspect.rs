@@ -80,10 +80,10 @@ fn row(image: &Image) -> Vec<String> {
     let platforms: Vec<_> = image.platforms.iter().map(|one| one.platform().to_string()).collect();
     let mut notes = Vec::new();
     if !image.omitted_platforms.is_empty() {
-        notes.push(format!("{} platforms left out", image.omitted_platforms.len()));
+        notes.push(format!("{} left out", text::count(image.omitted_platforms.len() as u64, "platform")));
     }
     if !image.signatures.is_empty() {
-        notes.push(format!("{} signatures carried", image.signatures.len()));
+        notes.push(format!("{} carried", text::referrers(image.signatures.len())));
     }
     notes.extend(image.findings.iter().cloned());
     let size = image.platforms.iter().fold(0u64, |sum, one| sum.saturating_add(one.size));

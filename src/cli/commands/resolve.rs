@@ -131,9 +131,9 @@ fn show_findings(images: &[ImageView], out: &Printer) {
         }
         if !image.signatures.is_empty() {
             out.note(format!(
-                "{}: {} signatures and referrers travel along",
+                "{}: carried along: {}",
                 image.reference,
-                image.signatures.len()
+                text::referrers(image.signatures.len())
             ));
         }
     }

@@ -10,6 +10,7 @@ use crate::cli::Front;
 use crate::cli::args::{TrustArgs, Work};
 use crate::cli::printer::Printer;
 use crate::domain::job::Places;
+use crate::domain::text;
 use crate::engine::bundle::verify::Bytes;
 use crate::engine::serve::catalog::Catalog;
 use crate::engine::serve::clients::Clients;
@@ -153,7 +154,11 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
     let catalog = Arc::new(serve::open_bundles(bundles, &front.ctx).await?);
     let running = serve::start(&spec, Arc::clone(&catalog), &front.ctx).await?;
     announce(&front.printer, &running, &catalog);
-    manager.ready(&format!("serving {} references on {}", catalog.references().len(), running.url()));
+    manager.ready(&format!(
+        "serving {} on {}",
+        text::count(catalog.references().len() as u64, "reference"),
+        running.url()
+    ));
     let mut ended = std::pin::pin!(running.wait());
     let report = tokio::select! {
         // Said first, also where the last answer is out by then.
@@ -165,7 +170,8 @@ pub async fn run(args: Args, front: &Front) -> Result<(), Failure> {
         report = &mut ended => report?,
     };
     front.printer.report(&report, |out| {
-        out.note(format!("served {} requests on {} connections", report.requests, report.connections));
+        let requests = text::count(report.requests, "request");
+        out.note(format!("served {requests} on {}", text::count(report.connections, "connection")));
     });
     Ok(())
 }

@@ -66,7 +66,7 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
     out.line(format!("content     {images}, {blobs}, {} bytes", totals.bytes));
     let unpacked = report.layers_unpacked.map_or_else(
         || "layers not unpacked (--deep does)".to_owned(),
-        |layers| format!("{layers} layers unpacked and compared"),
+        |layers| format!("{} unpacked and compared", text::count(layers as u64, "layer")),
     );
     out.line(format!("checked     {} bytes hashed, {unpacked}", report.bytes_hashed));
 }

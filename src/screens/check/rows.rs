@@ -279,7 +279,7 @@ fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line 
         line.more.push(format!("left out  {}", omitted.collect::<Vec<_>>().join(", ")));
     }
     if !image.signatures.is_empty() {
-        line.more.push(format!("carries   {} signatures and referrers", image.signatures.len()));
+        line.more.push(format!("carries   {}", text::referrers(image.signatures.len())));
     }
     line.more.extend(image.findings.iter().map(|finding| format!("finding   {finding}")));
     line.copy = Some(image.digest.to_string());

@@ -186,6 +186,7 @@ fn proved(proof: &Proof) -> (String, Role) {
     let (all, well) = (proof.names.len(), proof.answered());
     let pinned = proof.names.iter().filter(|name| name.pinned).count();
     let (sign, role) = if well == all { ("+", Role::Ok) } else { ("x", Role::Fail) };
-    let words = format!("{sign} the CRI of {} answers {well} of {all} names, {pinned} pinned", proof.runtime);
+    let names = text::count_of(well, all, "name");
+    let words = format!("{sign} the CRI of {} answers {names}, {pinned} pinned", proof.runtime);
     (words, role)
 }

@@ -129,12 +129,11 @@ fn show_bundles<'a>(bundles: impl Iterator<Item = &'a FoundBundle>, out: &Printe
         let Some(words) = &bundle.words else { continue };
         let signed = match words.signatures {
             0 => "NOT SIGNED".to_owned(),
-            count => format!("{count} signatures, NOT VERIFIED"),
+            signatures => format!("{}, NOT VERIFIED", text::count(signatures as u64, "signature")),
         };
-        let (name, serial, images) = (&words.name, words.serial, words.images);
+        let (name, serial) = (&words.name, words.serial);
+        let images = text::count(words.images, "image");
         let (size, created) = (text::bytes(words.bytes), words.created);
-        out.line(format!(
-            "bundle       {path}: {name}-{serial} of {created}, {images} images, {size}, {signed}"
-        ));
+        out.line(format!("bundle       {path}: {name}-{serial} of {created}, {images}, {size}, {signed}"));
     }
 }
