@@ -40,7 +40,8 @@ fn page(signers: &AllowedSigners, model: &Model) -> Page {
             let words = "No key is trusted here yet: every bundle is refused.";
             let key = model.key(Act::KeyTrust);
             let how = format!("{key} on the air-gapped side's Verify trusts the key that signed a bundle.");
-            vec![(words.to_owned(), Role::Warn), (how, Role::Text)]
+            let kept = format!("It is kept in {file} then.");
+            vec![(words.to_owned(), Role::Warn), (how, Role::Text), (kept, Role::Text)]
         }
         count => vec![(format!("{} in {file}", words::count(count, "trusted key")), Role::Text)],
     };

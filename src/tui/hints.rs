@@ -9,6 +9,18 @@ const TWINS: &[(&str, Act, &str)] = &[
     ("airlift key trust FILE.pub adds one", Act::KeyTrust, "on Verify trusts the key that signed"),
     ("airlift key trust FILE.pub trusts a key", Act::KeyTrust, "on Verify trusts it"),
     (
+        "--trust FILE names another allowed_signers file",
+        Act::KeyList,
+        "on Verify lists the trusted keys and names their file",
+    ),
+    ("give --platform with one of those", Act::ImportEdit, "on Import chooses one of those"),
+    ("give --platform OS/ARCH", Act::ImportEdit, "on Import chooses one platform"),
+    (
+        "--replace lets the bundle's image take the name",
+        Act::ImportEdit,
+        "on Import lets the bundle's image take the name",
+    ),
+    (
         "airlift key generate makes one; --key FILE or --agent use another",
         Act::KeyGenerate,
         "on Start makes one; {key} on Assemble takes another",
@@ -159,6 +171,10 @@ mod tests {
         let options = "import it into a registry; --keep-going imports the others";
         assert_eq!(here(options, &keymap), "import it into a registry");
         assert_eq!(here("trust no one; ask twice", &keymap), "trust no one; ask twice");
+        let none = "--trust FILE names another allowed_signers file";
+        assert_eq!(here(none, &keymap), "k on Verify lists the trusted keys and names their file");
+        let taken = "--replace lets the bundle's image take the name; --keep-going imports the others";
+        assert_eq!(here(taken, &keymap), "e on Import lets the bundle's image take the name");
         let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);
         let changes = [mapped("resolve.edit", "F7"), mapped("resolve.remove", "F8")].into();
         let said = here(

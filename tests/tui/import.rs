@@ -1555,3 +1555,18 @@ fn what_is_done_about_the_storage_conf_is_chosen_and_said_with_the_plan() {
     looked(&mut desk, node());
     assert_eq!(job(&desk).import.node.storage_conf.name(), "edit");
 }
+
+#[test]
+fn what_there_is_no_room_for_is_left_out_by_whole_sentences() {
+    let sentence = |number: usize, words: usize| format!("{number} {}ENDS.", "word ".repeat(words));
+    for words in 12..24 {
+        let mut desk = aimed();
+        let mut failure = Failure::new(Kind::Network, sentence(0, words));
+        failure.hints = (1..6).map(|number| sentence(number, words * number / 2)).collect();
+        plans(&mut desk, &Ended::Failed(failure));
+        let screen = desk.wait(10).screen();
+        let lines: Vec<&str> = screen.lines().collect();
+        let cut = lines.iter().position(|line| line.contains(" more line")).unwrap();
+        assert!(lines[cut - 1].ends_with("ENDS."), "{words}: {screen}");
+    }
+}

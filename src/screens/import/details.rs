@@ -10,7 +10,7 @@ use crate::domain::text;
 use crate::engine::import::proof::NameProof;
 use crate::engine::import::report::Outcome;
 use crate::failure::Failure;
-use crate::tui::hints::here;
+use crate::tui::hints::on;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -26,7 +26,7 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
     let Some(report) = report else {
         lines.push((String::new(), Role::Text));
         match broken(model) {
-            Some(failure) => lines.extend(words::failure(failure, &model.keymap)),
+            Some(failure) => lines.extend(words::failure_on("Import", failure, &model.keymap)),
             None => {
                 let plan = model.key(Act::ImportPlan);
                 let words = format!("What would become of it is not worked out yet; {plan} does that.");
@@ -42,7 +42,7 @@ pub(super) fn page(image: &Image, model: &Model) -> Page {
         lines.push((format!("{word}  {}", there.name.as_deref().unwrap_or("without a name")), role));
         lines.extend(reason(&there.outcome).map(|reason| (reason, Role::Text)));
         if let Outcome::Failed { hints, .. } = &there.outcome {
-            let next = hints.iter().map(|hint| here(hint, &model.keymap));
+            let next = hints.iter().map(|hint| on("Import", hint, &model.keymap));
             lines.extend(next.map(|hint| (format!("next: {hint}"), Role::Text)));
         }
         lines.extend(answers(target, there).map(answer));

@@ -117,8 +117,9 @@ pub(super) fn outlook(model: &Model, columns: usize) -> Lines {
         (None, Some(plan)) => match &plan.outcome {
             Ok(plan) => foreseen(model, plan),
             Err(failure) => {
-                let lines =
-                    words::failure(failure, &model.keymap).into_iter().filter(|(words, _)| !words.is_empty());
+                let lines = words::failure_on("Import", failure, &model.keymap)
+                    .into_iter()
+                    .filter(|(words, _)| !words.is_empty());
                 let [ask, targets, mark, other] =
                     [Act::Import, Act::ImportTargets, Act::Mark, Act::ImportOther].map(|act| model.key(act));
                 let others = import.plan.as_ref().is_some_and(one_in_the_way);
@@ -178,11 +179,9 @@ pub(super) fn hopeless(model: &Model, plan: &ImportReport) -> Option<Page> {
             lines.extend(reason(&image.outcome).map(|reason| (reason, Role::Text)));
             match &image.outcome {
                 Outcome::Failed { hints, .. } => {
-                    lines.extend(
-                        hints
-                            .iter()
-                            .map(|hint| (format!("next: {}", hints::here(hint, &model.keymap)), Role::Text)),
-                    );
+                    lines.extend(hints.iter().map(|hint| {
+                        (format!("next: {}", hints::on("Import", hint, &model.keymap)), Role::Text)
+                    }));
                 }
                 Outcome::Conflict { .. } => {
                     let edit = model.key(Act::ImportEdit);

@@ -15,7 +15,7 @@ use crate::domain::progress::{Landed, Phase};
 use crate::domain::text;
 use crate::engine::import::proof::Proof;
 use crate::engine::import::report::ImportReport;
-use crate::tui::hints::here;
+use crate::tui::hints::on;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -86,7 +86,7 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
             lines
         }
         Some(Ended::Failed(failure)) => {
-            let mut lines = words::failure(failure, &model.keymap);
+            let mut lines = words::failure_on("Import", failure, &model.keymap);
             lines.retain(|(words, _)| !words.is_empty());
             lines.push((
                 format!("{} goes on: what is there is not written again", model.key(Act::Retry)),
@@ -131,7 +131,7 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
             }
         };
         lines.push((format!("x FAIL  {words}"), Role::Fail));
-        let next = verdict.hints.iter().map(|hint| here(hint, &model.keymap));
+        let next = verdict.hints.iter().map(|hint| on("Import", hint, &model.keymap));
         lines.extend(next.map(|hint| (format!("next: {hint}"), Role::Text)));
     } else {
         let targets = words::count(report.targets.len(), "target");

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::plan::{outlook, targets};
+use super::plan::{Lines, outlook, targets};
 use super::rows::images;
 use super::run::{outcome, phases, taking_back};
 use super::{Import, list};
@@ -88,17 +88,27 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
         false => IMAGES,
     };
     let most = usize::from(area.height.saturating_sub(at + least + 1));
-    let shown = if outlook.len() > most { most.saturating_sub(1) } else { most };
+    let shown = if outlook.len() > most { whole_ones(&outlook, most.saturating_sub(1)) } else { most };
     for (words, role) in outlook.iter().take(shown) {
         line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
         at += 1;
     }
     if outlook.len() > most && most > 0 {
-        let words = format!(" {} more lines; {}", outlook.len() - shown, whole(model));
+        let more = outlook.len() - shown;
+        let more = if more == 1 { "1 more line".to_owned() } else { format!("{more} more lines") };
+        let words = format!(" {more}; {}", whole(model));
         line::words(&words, look.style(Role::Dim), line::row(area, at), buffer);
         at += 1;
     }
     list::draw((&screen.list, &screen.lines), model, look, line::below(area, at), buffer);
+}
+
+/// How many lines to show where there is room for `most` and not for all: none ends in the middle of what it says, unless
+/// that is the first.
+fn whole_ones(lines: &Lines, most: usize) -> usize {
+    // What goes on is set in.
+    let begins = |at: &usize| lines.get(*at).is_none_or(|(words, _)| !words.starts_with("  "));
+    (1..=most).rev().find(begins).unwrap_or(most)
 }
 
 /// Where all of it can be read that there was no room for.
