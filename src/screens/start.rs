@@ -32,8 +32,8 @@ pub(super) struct Start {
     placed: bool,
     /// Whether there was an import that ended early.
     half: bool,
-    /// The interrupted pack that is asked about.
-    forgetting: Option<uuid::Uuid>,
+    /// What forgets the pack or the import that is asked about.
+    forgetting: Option<Effect>,
 }
 
 /// A row: something that can be done.
@@ -119,7 +119,11 @@ impl Start {
     }
 
     fn ask_to_forget(&mut self, cx: &mut Cx<'_>) {
-        let Some(cut) = self.cut(cx.model) else { return };
+        let on_import = self.door().is_some_and(|door| matches!(door.act, Act::Import | Act::ImportUndo));
+        let Some(cut) = self.cut(cx.model).filter(|_| !on_import) else {
+            self.forgetting = half::ask_to_forget(cx);
+            return;
+        };
         let name = cut.title().replacen("Resume ", "", 1);
         let mut plan = vec![
             format!("This is no longer offered: {name}, {}.", cut.full_words()),
@@ -129,7 +133,7 @@ impl Start {
             plan.push(format!("To delete them, remove {}", progress.path.display()));
         }
         let confirm = Confirm::new(Act::Forget, "Forget the interrupted pack?", plan, "Forget it");
-        self.forgetting = Some(cut.job.id);
+        self.forgetting = Some(Effect::Forget(cut.job.id));
         cx.open(confirm);
     }
 }
@@ -152,6 +156,9 @@ impl Screen for Start {
         if model.running().is_some() {
             return vec![Act::Go, Act::Stop, Act::Connected, Act::AirGapped, Act::Quit];
         }
+        if cuts(model).is_empty() && half::run(model).is_some() {
+            return vec![Act::Go, Act::Forget, Act::Connected, Act::AirGapped, Act::Quit];
+        }
         if cuts(model).is_empty() {
             return vec![Act::Go, Act::Connected, Act::AirGapped, Act::Palette, Act::Quit];
         }
@@ -165,6 +172,7 @@ impl Screen for Start {
                 Some(Some(key)) => Some(format!("there is a key already: {}", key.path.display())),
                 Some(None) => model.why_busy(),
             },
+            Act::Forget if half::run(model).is_some() => None,
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
             Act::Resume | Act::ImportUndo => model.why_busy(),
             _ => None,
@@ -199,9 +207,7 @@ impl Screen for Start {
             (Act::Resume, Answer::Yes) => cx.start_from_nothing(),
             (Act::ImportUndo, Answer::Yes) => super::import::undo::start(cx),
             (Act::Forget, Answer::Yes) => {
-                if let Some(id) = self.forgetting.take() {
-                    cx.effect(Effect::Forget(id));
-                }
+                self.forgetting.take().into_iter().for_each(|effect| cx.effect(effect));
             }
             _ => {}
         }

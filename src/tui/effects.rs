@@ -23,6 +23,7 @@ use crate::domain::job::JobId;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, FileError, Kind};
+use crate::engine::import::changes::dismiss;
 use crate::engine::jobs::record;
 use crate::engine::jobs::{End, Job, JobManager, panicked};
 use crate::engine::media::Watch;
@@ -76,6 +77,7 @@ impl Runner {
             Effect::Leave(query) => self.leave(&query),
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
+            Effect::Dismiss(run) => self.dismiss(run),
             Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
             Effect::Make(path) => self.make(path),
             Effect::Save(path, text) if path.parent() == Some(&self.settings.paths.reports()) => {
@@ -312,6 +314,18 @@ impl Runner {
             match gone.and_then(|gone| gone) {
                 Ok(()) => runner.ask(Query::Interrupted),
                 Err(failure) => runner.say(Msg::Found(Found::Failed(Query::Interrupted, failure))),
+            }
+        });
+    }
+
+    /// Offers an import no longer that ended early; what is left to offer comes as an answer.
+    pub fn dismiss(&self, run: PathBuf) {
+        let (runner, ctx) = (self.clone(), self.ctx.clone());
+        self.tasks.spawn(async move {
+            let work = move || dismiss(&*ctx.files, &run, ctx.clock.now()).map_err(Failure::from);
+            match off(work).await.and_then(|done| done) {
+                Ok(()) => runner.ask(Query::Noted),
+                Err(failure) => runner.say(Msg::Found(Found::Failed(Query::Noted, failure))),
             }
         });
     }

@@ -22,7 +22,7 @@ use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
-use crate::engine::import::changes::NotedRun;
+use crate::engine::import::changes::{Begun, Choices, NotedRun};
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
 use crate::engine::storage::change::{ConfMode, NodeSpec};
@@ -61,8 +61,8 @@ pub struct Importing {
     pub noted: Vec<NotedRun>,
     /// The one of them that is asked about, or being taken back.
     pub undoing: Option<NotedRun>,
-    /// Where an import of a bundle that ended early went to, to be chosen when it is gone on with.
-    later: Option<(String, Vec<Target>)>,
+    /// An import that ended early, whose targets and choices are chosen when its bundle is gone on with.
+    later: Option<Begun>,
 }
 
 /// What an import would do.
@@ -126,9 +126,9 @@ impl Importing {
         *self = Self { node, free, typed, marked, touched, noted, undoing, later, ..Self::default() };
     }
 
-    /// These targets are chosen once this bundle, `name-serial`, is to be imported.
-    pub fn aim_later(&mut self, bundle: String, targets: Vec<Target>) {
-        self.later = Some((bundle, targets));
+    /// What was chosen for this run is chosen again once its bundle is to be imported.
+    pub fn aim_later(&mut self, run: Begun) {
+        self.later = Some(run);
     }
 
     /// Something that the plan stands on has changed.
@@ -226,15 +226,21 @@ impl Importing {
 }
 
 impl Model {
-    /// Chooses the targets of the import that is gone on with, where this is its bundle.
+    /// Chooses what was chosen for the import that is gone on with, where this is its bundle.
     pub fn aim_as_before(&mut self) {
         let Some(said) = self.gap.said() else { return };
         let bundle = directory(&said.report.name, said.report.serial);
-        let Some((_, targets)) = self.gap.import.later.take_if(|(wanted, _)| *wanted == bundle) else {
-            return;
-        };
-        self.gap.import.marked.clear();
-        targets.into_iter().for_each(|target| self.gap.import.add(target));
+        let import = &mut self.gap.import;
+        let Some(begun) = import.later.take_if(|begun| begun.bundle == bundle) else { return };
+        import.marked.clear();
+        begun.into.into_iter().for_each(|target| import.add(target));
+        if let Some(choices) = begun.choices {
+            let Choices { only, platform, replace, keep_going, storage_conf, .. } = *choices;
+            import.picked = only.iter().map(ToString::to_string).collect();
+            (import.platform, import.storage_conf) = (platform, storage_conf);
+            (import.replace, import.keep_going) = (replace, keep_going);
+        }
+        import.outdate();
     }
 
     /// The verification that the import begins with: the one that held.

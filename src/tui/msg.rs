@@ -226,6 +226,8 @@ pub enum Effect {
     Passphrase(Option<SecretString>),
     /// Offer a job no longer that was cut off; its files stay.
     Forget(uuid::Uuid),
+    /// Offer an import that ended early no longer, by what it noted; what it brought stays.
+    Dismiss(PathBuf),
     /// Write a small file, over what is there.
     Save(PathBuf, String),
     /// Keep what the list of images is now beside the one that is written next.

@@ -94,6 +94,12 @@ fn each_run_is_taken_back_by_itself_the_last_one_first() {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert_eq!(records(&containerd), both);
+    // The third found the image there, and counts on it.
+    let said = packed.world.run(["undo", "2"]).code(3).said();
+    let app = &packed.images[1].0;
+    assert!(said.contains(&format!("{app} is wanted by a later run too, the import of bundle-1")), "{said}");
+    assert_eq!(records(&containerd), both);
+    packed.world.run(["undo", "3"]).code(0);
     packed.world.run(["undo", "2"]).code(0);
     assert_eq!(records(&containerd), one);
     let said = packed.world.run(["undo", "000002"]).code(2).said();

@@ -20,6 +20,7 @@ use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use airlift::engine::import::undo::{Undone, UndoneReport};
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
+use airlift::engine::storage::change::ConfMode;
 use airlift::engine::storage::change::FilesUndone;
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -946,8 +947,15 @@ fn noted(bundle: &str, made: usize) -> NotedRun {
         r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["oci:/x"]}}"#
     );
     let files = vec!["/etc/containers/storage.conf".into()];
-    let store = NotedTarget { target: target("containers-storage:/var/images"), made: 0, changed: 0, files };
-    let names = NotedTarget { target: target("containerd"), made, changed: 1, files: Vec::new() };
+    let store = NotedTarget {
+        target: target("containers-storage:/var/images"),
+        made: 0,
+        changed: 0,
+        files,
+        announced: 0,
+    };
+    let (files, announced) = (Vec::new(), 0);
+    let names = NotedTarget { target: target("containerd"), made, changed: 1, files, announced };
     NotedRun {
         file: format!("/data/imports/{bundle}.jsonl").into(),
         begun: serde_json::from_str(&begun).unwrap(),
@@ -982,8 +990,12 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
 /// A run that was stopped with some of its images in.
 pub(crate) fn stopped(bundle: &str) -> NotedRun {
     let left = r#"{"target":"containerd","there":2,"all":4}"#;
+    let choices = format!(
+        r#"{{"only":["{}"],"platform":{{"os":"linux","architecture":"arm64"}},"replace":true,"storageConf":"print"}}"#,
+        NAMES[1]
+    );
     let begun = format!(
-        r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["containerd"],"ended":"interrupted","left":[{left}]}}"#
+        r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["containerd"],"choices":{choices},"ended":"interrupted","left":[{left}]}}"#
     );
     NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..noted(bundle, 4) }
 }
@@ -992,7 +1004,7 @@ pub(crate) fn stopped(bundle: &str) -> NotedRun {
 fn the_question_about_an_archive_of_k3s_does_not_say_that_archives_stay() {
     let into = "k3s:/var/lib/rancher/k3s/agent/images";
     let files = vec![format!("{}/site-42.tar", &into[4..]).into()];
-    let archive = NotedTarget { target: target(into), made: 0, changed: 0, files };
+    let archive = NotedTarget { target: target(into), made: 0, changed: 0, files, announced: 0 };
     let mut run = NotedRun { targets: vec![archive], ..noted("site-42", 0) };
     run.begun.into = vec![target(into)];
     let mut desk = Desk::new();
@@ -1012,7 +1024,12 @@ fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_i
     desk.tell(found(vec![bundle()])).keys("Enter");
     assert_eq!(desk.app.model.place, Place::Import);
     assert_eq!(desk.app.model.gap.import.marked, [target("containerd")]);
-    assert!(job(&desk).import.dry_run, "its plan comes first");
+    let import = job(&desk).import;
+    assert!(import.dry_run, "its plan comes first");
+    assert_eq!(import.only.iter().map(ToString::to_string).collect::<Vec<_>>(), [NAMES[1]]);
+    assert_eq!(import.platform.unwrap().to_string(), "linux/arm64");
+    assert!(import.replace && !import.keep_going);
+    assert_eq!(desk.app.model.gap.import.storage_conf, ConfMode::Print);
     let mut other = Desk::new();
     other.tell(Msg::Found(Found::Noted(vec![stopped("site-41")]))).keys("Home Enter");
     other.tell(found(vec![bundle()]));

@@ -255,6 +255,59 @@ fn forgetting_a_pack_is_asked_about_first() {
     assert!(desk.keys("R").screen().contains("not now: no job was interrupted"));
 }
 
+/// A registry has half of what was to come, and nothing is left to take back.
+pub(crate) fn half_in_a_registry() -> Desk {
+    let run = stopped("site-42");
+    let begun =
+        serde_json::to_string(&run.begun).unwrap().replace("\"containerd\"", "\"registry:r.example\"");
+    let begun = serde_json::from_str(&begun).unwrap();
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(vec![NotedRun { begun, targets: Vec::new(), ..run }])));
+    desk
+}
+
+#[test]
+fn an_import_that_cannot_be_taken_back_is_dismissed_with_a_word_of_what_stays() {
+    let mut desk = half_in_a_registry();
+    assert!(desk.screen().contains("Go on importing site-42"), "{}", desk.screen());
+    desk.keys("D");
+    insta::assert_snapshot!(desk.picture());
+    desk.effects.clear();
+    desk.keys("Enter");
+    assert!(desk.effects.is_empty(), "Cancel is where one stands");
+    desk.keys("D Right Enter");
+    let file = stopped("site-42").file;
+    assert!(matches!(desk.effects.as_slice(), [Effect::Dismiss(run)] if *run == file), "{:?}", desk.effects);
+    desk.tell(Msg::Found(Found::Noted(Vec::new())));
+    assert!(desk.keys("D").screen().contains("not now: no job was interrupted"), "{}", desk.screen());
+    let mut desk = interrupted();
+    desk.tell(Msg::Found(Found::Noted(vec![stopped("site-42")])));
+    let screen = desk.keys("D").screen();
+    assert!(screen.contains("Forget the interrupted pack?"), "{screen}");
+    let screen = desk.keys("Esc Down D").screen();
+    for words in ["Forget the interrupted import?", "u on Import, or airlift undo site-42, still takes"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}
+
+#[test]
+fn an_import_that_failed_once_all_images_were_in_is_offered_for_going_on() {
+    let run = stopped("site-42");
+    let begun = serde_json::to_string(&run.begun).unwrap();
+    let begun = begun
+        .replace("interrupted", "failed")
+        .replace("\"there\":2,\"all\":4", "\"there\":4,\"all\":4,\"failed\":true");
+    let begun = begun.replace("\"containerd\"", "\"containers-storage:/x\"");
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(vec![NotedRun {
+        begun: serde_json::from_str(&begun).unwrap(),
+        ..run
+    }])));
+    let screen = desk.keys("Home").screen();
+    assert!(screen.contains("not finished: 4 of 4 "), "{screen}");
+    assert!(screen.contains("failed at its end: 4 of 4 in"), "{screen}");
+}
+
 #[test]
 fn a_record_that_cannot_be_read_is_a_warning() {
     let mut desk = at_work();

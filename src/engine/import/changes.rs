@@ -1,5 +1,6 @@
 //! What an import changes in runtimes and in files of the node, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
 
+mod choices;
 mod kept;
 mod made;
 mod noted;
@@ -9,14 +10,17 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::ImportSpec;
 use super::error::ImportError;
+use super::graph::ImageGraph;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::{Held, OutFile};
-use crate::engine::storage::change::NodeSpec;
 
+pub use choices::Choices;
+pub use kept::dismiss;
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
 pub(super) use made::Made;
@@ -54,19 +58,21 @@ struct State {
 }
 
 impl Changes {
-    /// Of an import of a bundle, to be noted below the directory of history; nowhere, where there is none.
+    /// Of an import of images of a bundle, to be noted below the directory of history; nowhere, where there is none.
     pub(super) fn new(
         ctx: &JobCtx,
         history: Option<&Path>,
         bundle: String,
-        (into, node): (Vec<Target>, &NodeSpec),
+        (spec, images): (&ImportSpec, &[ImageGraph]),
     ) -> Self {
         let begun = Begun {
             format: FORMAT.to_owned(),
             begun: ctx.clock.now(),
             bundle,
-            into,
-            root: node.root_apart(),
+            into: spec.targets.clone(),
+            root: spec.node.root_apart(),
+            choices: Some(Box::new(Choices::of(spec, images))),
+            dismissed: None,
             running: false,
             ended: None,
             left: Vec::new(),
@@ -165,6 +171,16 @@ impl Changes {
         Ok(())
     }
 
+    /// Notes what the run counts on in a target, as far as that can be noted: it is no change. Blocks.
+    pub(super) fn want(&self, target: &Target, names: Vec<String>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let torn = state.torn;
+        let Some((_, out)) = state.out.as_mut().filter(|_| !torn && !names.is_empty()) else { return };
+        let line = Line { target: target.clone(), noted: Noted::Wanted(names) };
+        let text = serde_json::to_string(&line).unwrap_or_default() + "\n";
+        state.torn = out.write_all(text.as_bytes()).and_then(|()| out.sync()).is_err();
+    }
+
     /// Notes how the run ended, and early with what in its targets. Blocks.
     ///
     /// # Errors
@@ -241,6 +257,7 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::engine::files::RealFiles;
+    use crate::engine::registry::RegistryOptions;
     use crate::engine::storage::change::FileChange;
 
     fn change(name: &str) -> Change {
@@ -256,8 +273,18 @@ mod tests {
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
-        let into = vec!["containerd".parse().unwrap()];
-        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), (into, &NodeSpec::default()))
+        let spec = ImportSpec {
+            targets: vec!["containerd".parse().unwrap()],
+            only: Vec::new(),
+            platform: None,
+            replace: false,
+            dry_run: false,
+            keep_going: false,
+            registry: RegistryOptions::default(),
+            jobs: 1,
+            node: Box::default(),
+        };
+        Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), (&spec, &[]))
     }
 
     #[test]
@@ -329,7 +356,7 @@ mod tests {
         let target: Target = "containerd".parse().unwrap();
         let left = |ended: Ended| match ended {
             Ended::Whole => Vec::new(),
-            _ => vec![Left { target: target.clone(), there: 2, all: 3 }],
+            _ => vec![Left { target: target.clone(), there: 2, all: 3, failed: false }],
         };
         for (ended, words) in [
             (None, ", which was cut off"),
@@ -378,6 +405,29 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_ended_at_a_file_of_the_node_is_half_until_it_is_dismissed_with_its_choices_and_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        let read = || runs(&RealFiles, dir.path()).unwrap().remove(0);
+        let changes = run(dir.path(), "a-1");
+        changes.note(&target, [named("a:1")]).unwrap();
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        dismiss(&RealFiles, &read().file, now).unwrap();
+        let all_there = Left { target: target.clone(), there: 3, all: 3, failed: true };
+        changes.end(Ended::Failed, vec![all_there]).unwrap();
+        assert_eq!(read().begun.dismissed, None, "it was at work");
+        drop(changes);
+        let before = read();
+        assert!(before.is_half(), "{before:?}");
+        assert_eq!(before.begun.choices, Some(Box::default()));
+        dismiss(&RealFiles, &before.file, now).unwrap();
+        let after = read();
+        assert!(!after.is_half() && after.changed_something(), "{after:?}");
+        let begun = Begun { dismissed: Some(now), ..before.begun.clone() };
+        assert_eq!(after, NotedRun { begun, ..before });
+    }
+
+    #[test]
     fn what_a_later_run_gave_again_is_no_longer_the_earlier_one_s() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();
@@ -399,6 +449,39 @@ mod tests {
         let later = Later::of(&RealFiles, &runs, &runs[1].file, &[made(&target, changes())]);
         assert_eq!(later.part(&other, changes()).1, changes(), "another target is another name");
         assert_eq!(none.part(&target, changes()).1, changes());
+    }
+
+    #[test]
+    fn what_a_later_run_found_and_counts_on_stays_until_that_one_is_taken_back() {
+        let target: Target = "containerd".parse().unwrap();
+        let changes = || vec![change("a:1"), change("a:2")];
+        for (ended, stays) in [(Some(Ended::Whole), 1), (None, 1), (Some(Ended::Failed), 0)] {
+            let dir = tempfile::tempdir().unwrap();
+            run(dir.path(), "a-1").note(&target, changes().into_iter().map(Noted::Change)).unwrap();
+            let second = run(dir.path(), "a-2");
+            second.start();
+            second.want(&target, vec!["a:2".to_owned(), "a:3".to_owned()]);
+            assert_eq!(second.file(), None, "it is no change");
+            ended.into_iter().for_each(|ended| second.end(ended, Vec::new()).unwrap());
+            let noted = runs(&RealFiles, dir.path()).unwrap();
+            assert!(!noted[0].changed_something(), "{:?}", noted[0]);
+            let later = || {
+                let noted = runs(&RealFiles, dir.path()).unwrap();
+                let own = &noted.last().unwrap().file;
+                Later::of(&RealFiles, &noted, own, &[made(&target, changes())]).part(&target, changes())
+            };
+            let (kept, back) = later();
+            assert_eq!((kept.len(), back.len()), (stays, 2 - stays), "{ended:?}");
+            let words = format!(
+                "a:2 is wanted by a later run too, the {}: {} takes that one back first",
+                noted[0].words(),
+                noted[0].undo_command()
+            );
+            assert!(kept.iter().all(|one| one.words() == words), "{kept:?}");
+            drop(second);
+            leave(&RealFiles, dir.path(), &noted[0].file, (&[], jiff::Timestamp::UNIX_EPOCH)).unwrap();
+            assert_eq!(later().1.len(), 2, "that was taken back");
+        }
     }
 
     #[test]

@@ -132,7 +132,9 @@ pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Plan>
         });
     }
     room(job, dir, images, &planned, &there)?;
-    let mut plan = Plan::from(planned);
+    let arrives = planned.iter().any(|planned| planned.refused().is_none());
+    let wanted = arrives.then(|| archive_in(job, dir).display().to_string()).into_iter().collect();
+    let mut plan = Plan { wanted, ..Plan::from(planned) };
     if job.spec.dry_run {
         notes::foresee(job, dir, &there, &mut plan)?;
     }

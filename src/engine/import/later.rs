@@ -1,4 +1,4 @@
-//! What later runs changed again: that is theirs by now, and an earlier run that is taken back leaves it.
+//! What later runs changed again or count on: that is theirs by now, and an earlier run that is taken back leaves it.
 
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use super::k3s::undo::ArchiveChange;
 use crate::domain::import::Target;
 use crate::engine::files::Files;
 use crate::engine::stays::Stays;
+use crate::engine::storage::change::FileChange;
 
-/// What of a run's changes later runs have made as well: those are theirs by now.
+/// What of a run's changes later runs have made as well, or count on: each with why it stays, behind the name.
 #[derive(Debug, Default)]
 pub(super) struct Later(Vec<(Target, String, String)>);
 
@@ -23,26 +24,54 @@ impl Later {
         let all: Vec<(&NotedRun, Vec<Made>)> = runs.iter().map(|run| (run, read(run))).collect();
         let has = |noted: &[Made], one: &Made| {
             let noted = noted.iter().find(|noted| noted.target == one.target);
-            one.changes.iter().all(|change| noted.is_some_and(|noted| noted.changes.contains(change)))
+            let named = |change| noted.is_some_and(|noted| noted.changes.contains(change));
+            let filed =
+                |file: &FileChange| noted.is_some_and(|noted| noted.files.iter().any(|own| own.is(file)));
+            one.changes.iter().all(named) && one.files.iter().all(filed)
         };
         let own = all.iter().position(|(run, _)| run.file == file || real(&run.file) == real(file));
         let same = || all.iter().rposition(|(_, noted)| made.iter().all(|one| has(noted, one)));
         let later = &all[..own.or_else(same).unwrap_or(all.len())];
-        let names = later.iter().flat_map(|(run, noted)| {
-            let of = |one: &Made| {
-                let of_run = |name| (one.target.clone(), name, run.undo_command());
-                one.marks().map(of_run).collect::<Vec<_>>()
-            };
-            noted.iter().flat_map(of)
+        // What a run changed weighs more than what another one counts on.
+        let changed = later.iter().flat_map(|(run, noted)| {
+            let words = format!(" is of a later run: {} takes that back", run.undo_command());
+            noted.iter().flat_map(move |one| of(one, one.marks(), words.clone()))
         });
-        Self(names.collect())
+        let wanted = later.iter().filter(|(run, _)| run.counts()).flat_map(|(run, noted)| {
+            let words = format!(
+                " is wanted by a later run too, the {}: {} takes that one back first",
+                run.words(),
+                run.undo_command()
+            );
+            noted.iter().flat_map(move |one| of(one, one.wanted.iter().cloned(), words.clone()))
+        });
+        Self(changed.chain(wanted).collect())
     }
 
     /// Why something of a target is a later run's by now, if it is.
     fn whose(&self, target: &Target, name: &str) -> Option<Stays> {
-        let (_, _, run) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
-        let words = format!("{name} is of a later run: {run} takes that back");
-        Some(Stays::new([name.to_owned()], words))
+        let (_, _, words) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
+        Some(Stays::new([name.to_owned()], format!("{name}{words}")))
+    }
+
+    /// Parts the files of the node that name an additional store likewise: those of a store that is wanted stay all.
+    pub(super) fn part_files(
+        &self,
+        target: &Target,
+        files: Vec<FileChange>,
+    ) -> (Vec<Stays>, Vec<FileChange>) {
+        let Target::ContainersStorage(Some(store)) = target else { return (Vec::new(), files) };
+        let Some(reason) = self.whose(target, &store.display().to_string()) else {
+            return (Vec::new(), files);
+        };
+        let mut stay: Vec<Stays> = Vec::new();
+        for file in files {
+            let path = file.path.display().to_string();
+            let words = format!("{path}: the store {}", reason.words());
+            stay.push(Stays::new([path], words));
+        }
+        stay.dedup();
+        (stay, Vec::new())
     }
 
     /// Parts the images of a store likewise.
@@ -90,4 +119,13 @@ impl Later {
         }
         (stay, back)
     }
+}
+
+/// Names or paths of a target, each with why it stays.
+fn of(
+    made: &Made,
+    marks: impl Iterator<Item = String>,
+    words: String,
+) -> impl Iterator<Item = (Target, String, String)> {
+    marks.map(move |mark| (made.target.clone(), mark, words.clone()))
 }

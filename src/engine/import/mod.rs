@@ -190,7 +190,7 @@ async fn import_all(
     }
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::unannounced(ctx, Phase::Import));
-    let changes = begun(&bundle, &spec, history, ctx).await?;
+    let changes = begun(&bundle, (&spec, &images), history, ctx).await?;
     let job = Job {
         bundle,
         spec: Arc::clone(&spec),
@@ -261,13 +261,12 @@ fn begin(job: &Job, images: &[ImageGraph], plans: &[Vec<Planned>]) {
 /// Where the run notes what it changes; it is noted itself, unless it changes nothing for sure.
 async fn begun(
     bundle: &BundleReader,
-    spec: &ImportSpec,
+    of: (&ImportSpec, &[ImageGraph]),
     history: Option<&Path>,
     ctx: &JobCtx,
 ) -> Result<Arc<Changes>> {
-    let of = (spec.targets.clone(), &*spec.node);
     let changes = Arc::new(Changes::new(ctx, history, bundle.document().directory(), of));
-    if !spec.dry_run {
+    if !of.0.dry_run {
         let changes = Arc::clone(&changes);
         blocking(move || {
             changes.start();

@@ -9,6 +9,7 @@ use super::stopped::{first, unwritten};
 use super::{ImportSpec, Job, preview, target};
 use crate::domain::import::Target;
 use crate::domain::progress::Event;
+use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 
 /// What is to become of an image in a target.
@@ -39,6 +40,8 @@ pub(super) struct Plan {
     pub(super) notes: Vec<String>,
     /// The same that is nothing to act on.
     pub(super) facts: Vec<String>,
+    /// Names and paths that undo could take away from under the images of this run, were they left by an earlier one.
+    pub(super) wanted: Vec<String>,
 }
 
 impl Plan {
@@ -107,12 +110,27 @@ pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<
         }
     }
     if failed.is_empty() {
+        want(job, &plans).await?;
         return Ok(plans.into_iter().map(|(_, plan)| plan).collect());
     }
     for (target, plan) in plans.iter().filter(|_| job.spec.dry_run) {
         job.ctx.say(Event::Landed(preview::foreseen(target, images, &plan.images)));
     }
     Err(unwritten(first(failed)))
+}
+
+/// Notes what the run counts on from now on, so that no earlier one is taken back from under it.
+async fn want(job: &Job, plans: &[(&Target, Plan)]) -> Result<()> {
+    if job.spec.dry_run {
+        return Ok(());
+    }
+    let wanted = plans.iter().map(|(target, plan)| ((*target).clone(), plan.wanted.clone()));
+    let (changes, wanted) = (Arc::clone(&job.changes), wanted.collect::<Vec<_>>());
+    blocking(move || {
+        wanted.into_iter().for_each(|(target, names)| changes.want(&target, names));
+        Ok(())
+    })
+    .await
 }
 
 /// What is to be known of a target whose layers another program fetches itself, beside the one read for all the others.

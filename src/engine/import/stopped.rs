@@ -137,7 +137,8 @@ pub(super) fn left(job: &Job, images: &[ImageGraph]) -> Vec<Left> {
     let names: Vec<String> = images.iter().map(ImageGraph::name).collect();
     let of = |target: &Target| {
         let landed = job.arrived.landed(target, &names);
-        Left { target: target.clone(), there: landed.there.len(), all: names.len() }
+        let (there, failed) = (landed.there.len(), landed.reason.is_some());
+        Left { target: target.clone(), there, all: names.len(), failed }
     };
     job.spec.targets.iter().map(of).collect()
 }

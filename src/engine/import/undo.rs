@@ -22,6 +22,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::given::check;
 use crate::engine::storage::change::{self, NodeSpec};
+use crate::engine::storage::conf;
 
 pub use error::UndoError;
 pub(super) use error::by_hand;
@@ -91,6 +92,10 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     let before = before(&runs, run.as_ref());
     let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &made))).await?;
     let (mut targets, mut left) = (Vec::new(), Vec::new());
+    if all.iter().all(Made::is_empty) {
+        // It only counts on what it found, and does so no more.
+        targets.extend(all.iter().filter(|made| !made.wanted.is_empty()).map(Undone::counting));
+    }
     for made in all.into_iter().filter(|made| !made.is_empty()) {
         ctx.check()?;
         if !spec.dry_run {
@@ -115,10 +120,16 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
 async fn out(store: StoreOf, dry_run: bool, ctx: &JobCtx) -> Result<UndoneReport> {
     let (own, StoreOf { directory, root }) = (ctx.files.clone(), store);
     let target = Target::ContainersStorage(Some(directory.clone()));
+    let (node_root, named_out) = (root.clone(), directory.clone());
     let node = NodeSpec { root, ..NodeSpec::default() };
     let taken = blocking(move || change::take_out(&*own, &node, &directory, !dry_run));
     let (files, notes) = taken.await?;
-    notes.into_iter().filter(|_| !files.is_idle()).for_each(|text| ctx.say(Event::Note { text }));
+    if files.is_idle() {
+        let files = ctx.files.clone();
+        let named = blocking(move || conf::read(&*files, &node_root)).await?.additional;
+        return Err(UndoError::NoStore { store: named_out, named }.into());
+    }
+    notes.into_iter().for_each(|text| ctx.say(Event::Note { text }));
     let targets = vec![Undone { target, names: UndoReport::default(), files }];
     Ok(UndoneReport { dry_run, run: None, targets, runs: Vec::new(), unread: Vec::new(), before: None })
 }
@@ -135,7 +146,10 @@ async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathB
     let running = runs.iter().find(|run| run.begun.running);
     match (running, runs.iter().position(NotedRun::changed_something)) {
         (Some(run), _) => Err(UndoError::Running { run: Box::new(run.clone()) }.into()),
-        (None, None) => Err(UndoError::Idle { last: Box::new(last.clone()) }.into()),
+        (None, None) => {
+            let root = rustix::process::geteuid().is_root();
+            Err(UndoError::Idle { last: Box::new(last.clone()), root }.into())
+        }
         (None, Some(0)) => Ok(last.file.clone()),
         (None, Some(at)) => {
             let (between, run) = (numbered(&runs[1..at]), Box::new(runs[at].clone()));
@@ -165,7 +179,7 @@ async fn readable(state: &Path, runs: &[NotedRun], ctx: &JobCtx) -> Result<()> {
 
 /// Takes back what was done to one target.
 async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<Undone> {
-    let Made { target, changes, files, archives, stored } = made;
+    let Made { target, changes, files, archives, stored, .. } = made;
     let names = match &target {
         Target::Containerd(node) if !changes.is_empty() => {
             let (stay, changes) = later.part(&target, changes);
@@ -184,7 +198,9 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
         }
         _ => UndoReport::default(),
     };
-    let (stay, archives) = later.part_archives(&target, archives);
+    let (mut stay, archives) = later.part_archives(&target, archives);
+    let (in_files, files) = later.part_files(&target, files);
+    stay.extend(in_files);
     let own = ctx.files.clone();
     let store = match &target {
         Target::ContainersStorage(store) => store.clone(),
@@ -205,10 +221,12 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
 /// What is about to be taken back of a target.
 fn begun(made: &Made) -> String {
     let some = |count: usize, what| (count > 0).then(|| text::count(count as u64, what));
-    let stored: usize = made.stored.iter().map(|image| image.names.len()).sum();
+    let brought = made.stored.iter().filter(|image| !image.announced);
+    let stored: usize = brought.map(|image| image.names.len()).sum();
     let (names, files) = (made.changes.len() + stored, made.files.len() + made.archives.len());
     let parts: Vec<String> = [some(names, "name"), some(files, "file")].into_iter().flatten().collect();
-    format!("taking back {} of {}", parts.join(" and "), made.target)
+    let what = if parts.is_empty() { "what was left".to_owned() } else { parts.join(" and ") };
+    format!("taking back {what} of {}", made.target)
 }
 
 #[cfg(test)]
@@ -219,6 +237,7 @@ mod tests {
     use crate::domain::digest::Digest;
     use crate::engine::error::Kind;
     use crate::engine::files::{Files as _, RealFiles};
+    use crate::engine::stays::Stays;
 
     fn report(changes: &str) -> String {
         format!(
@@ -373,6 +392,52 @@ mod tests {
         let error = undo(spec(&state, None), &ctx).await.unwrap_err();
         assert!(error.hints()[0].starts_with("run 000001 did, "), "{:?}", error.hints());
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_a_later_run_found_entered_stays_entered_until_that_run_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let first = dir.path().join("first");
+        note(&state, 1, &[changed(&first)]);
+        let wanted = "{\"target\":\"containers-storage:/x\",\"wanted\":[\"/x\"]}".to_owned();
+        note(&state, 2, &[wanted, "{\"ended\":\"whole\"}".to_owned()]);
+        let report = undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
+        let kept: Vec<&str> = report.kept().map(Stays::words).collect();
+        let words = format!(
+            "{}: the store /x is wanted by a later run too, the import of a-1 of 2026-01-01 00:00 UTC: airlift undo 000002 \
+             --state {} takes that one back first",
+            first.display(),
+            state.display()
+        );
+        assert_eq!(kept, [words]);
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        let lines = undo(spec(&state, Some("2".into())), &ctx).await.unwrap().lines();
+        assert_eq!(lines, ["containers-storage:/x", "  was not changed: /x", "nothing is left to take back"]);
+        undo(spec(&state, None), &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_no_file_names_is_not_said_to_be_taken_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let conf = dir.path().join("etc/containers/storage.conf");
+        std::fs::create_dir_all(conf.parent().unwrap()).unwrap();
+        let text = "[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = [\"/x\"]\n";
+        std::fs::write(&conf, text).unwrap();
+        let out = |store: &str, dry_run| {
+            let store = StoreOf { directory: store.into(), root: dir.path().to_owned() };
+            UndoSpec { store: Some(Box::new(store)), dry_run, ..spec(dir.path(), None) }
+        };
+        for dry_run in [true, false] {
+            let error = undo(out("/typo", dry_run), &JobCtx::silent()).await.unwrap_err();
+            let wanted = "no file of this node names the store /typo: nothing was changed";
+            assert_eq!((error.message().as_str(), error.kind()), (wanted, Kind::Usage));
+            assert_eq!(error.hints(), ["storage.conf names these: /x"]);
+        }
+        undo(out("/x", false), &JobCtx::silent()).await.unwrap();
+        let error = undo(out("/x", false), &JobCtx::silent()).await.unwrap_err();
+        assert_eq!(error.hints(), ["storage.conf names no additional store"]);
     }
 
     #[tokio::test]

@@ -223,8 +223,16 @@ fn line(spec: &TrustSpec) -> String {
 /// # Errors
 /// A file error.
 pub(crate) fn rewrite(files: &dyn Files, path: &Path, text: &str) -> Result<()> {
+    rewrite_as(files, path, text, path)
+}
+
+/// The same with the permissions of another file.
+///
+/// # Errors
+/// As [`rewrite`].
+pub(crate) fn rewrite_as(files: &dyn Files, path: &Path, text: &str, like: &Path) -> Result<()> {
     let target = target_of(path);
-    let permissions = std::fs::metadata(&target).map(|meta| meta.permissions()).ok();
+    let permissions = std::fs::metadata(target_of(like)).map(|meta| meta.permissions()).ok();
     replace_held(files, &target, text.as_bytes())?;
     if let Some(permissions) = permissions {
         let set = std::fs::set_permissions(&target, permissions);

@@ -16,7 +16,7 @@ use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::media::mounts as mounted;
-use crate::engine::sign::store::rewrite;
+use crate::engine::sign::store::{rewrite, rewrite_as};
 
 pub use back::{FilesUndone, take_back, take_out};
 
@@ -130,6 +130,11 @@ impl FileChange {
         }
     }
 
+    /// Whether it leads from the same to the same, be it made or not.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (&self.path, &self.before, &self.after) == (&other.path, &other.before, &other.after)
+    }
+
     /// The same change, made; a backup is named where there is one. Blocks.
     ///
     /// # Errors
@@ -226,7 +231,8 @@ pub fn apply(files: &dyn Files, changes: &[FileChange]) -> Result<()> {
         if let Some(before) = &change.before {
             let backup = directory::suffixed(&change.path, BACKUP);
             if files.stat(&backup)?.is_none() {
-                rewrite(files, &backup, before)?;
+                // Who may read the one may read the other, whoever's umask this runs under.
+                rewrite_as(files, &backup, before, &change.path)?;
             }
         }
         rewrite(files, &change.path, after)?;
@@ -452,6 +458,8 @@ mod tests {
     use super::*;
     use crate::engine::files::RealFiles;
 
+    use std::os::unix::fs::PermissionsExt as _;
+
     const STORE: &str = "/var/images";
     const OCK: &str = "[storage]\ndriver = \"overlay\"\n[storage.options]\nadditionalimagestores = [\"/usr/ock/containers\"] # ours\n";
 
@@ -603,6 +611,19 @@ mod tests {
         assert_eq!((undone.kept.len(), undone.removed.len(), dry.kept.len()), (2, 1, 0), "{undone:?}");
         let again = take_back(&RealFiles, &kept, None, true).unwrap();
         assert!(again.restored.is_empty() && again.removed.is_empty(), "{again:?}");
+    }
+
+    #[test]
+    fn the_copy_of_a_file_as_it_was_first_is_read_by_those_who_read_that() {
+        for mode in [0o640, 0o666] {
+            let (dir, spec) = node(&[("etc/containers/storage.conf", "[storage]\ndriver = \"overlay\"\n")]);
+            let conf = dir.path().join("etc/containers/storage.conf");
+            std::fs::set_permissions(&conf, std::fs::Permissions::from_mode(mode)).unwrap();
+            run(&spec);
+            let modes = [conf.clone(), directory::suffixed(&conf, BACKUP)]
+                .map(|path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777);
+            assert_eq!(modes, [mode; 2]);
+        }
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
             true => "its archive is removed, where it was not there before".to_owned(),
             false => format!("files to put back: {files}; its images stay"),
         });
-        let parts: Vec<String> = names.into_iter().chain(files).collect();
+        let announced = (target.announced > 0)
+            .then(|| format!("images that it began and did not bring: {}", target.announced));
+        let parts: Vec<String> = names.into_iter().chain(files).chain(announced).collect();
         lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
     let others = noted.iter().filter(|one| one.changed_something()).count() - 1;

@@ -2,9 +2,11 @@
 
 use super::Door;
 use crate::actions::Act;
+use crate::dialogs::Confirm;
 use crate::domain::text;
-use crate::engine::import::changes::{Ended, NotedRun};
+use crate::engine::import::changes::{Ended, Left, NotedRun};
 use crate::tui::model::{Model, Place};
+use crate::tui::msg::Effect;
 use crate::tui::screen::Cx;
 
 /// The last import of this host, where it did not come to its end and left something; on another root directory the
@@ -24,7 +26,9 @@ pub(super) fn doors(model: &Model) -> Vec<Door> {
         let files: usize = run.targets.iter().map(|target| target.files.len()).sum();
         let some = |count: usize, what| (count > 0).then(|| text::count(count as u64, what));
         let parts: Vec<String> = [some(names, "name"), some(files, "file")].into_iter().flatten().collect();
-        let note = format!("takes back {}", parts.join(" and "));
+        // Of a store it may have images without a name.
+        let back = if parts.is_empty() { "what it left".to_owned() } else { parts.join(" and ") };
+        let note = format!("takes back {back}");
         doors.push(door(Act::ImportUndo, "Undo that import".to_owned(), note));
     }
     doors
@@ -42,12 +46,20 @@ const fn end(run: &NotedRun) -> &'static str {
 /// As in `stopped: 2 of 3 in containerd`: the count comes first, as the end may be cut.
 fn brief(run: &NotedRun) -> String {
     match run.begun.left.as_slice() {
-        [one] => {
-            let end = end(run).trim_start_matches("was ");
-            format!("{end}: {} of {} in {}", one.there, one.all, one.target)
+        [one] if one.there == one.all => {
+            format!("not finished: {} of {} in {}", one.there, one.all, one.target)
         }
+        [one] => format!("{}: {}", end(run).trim_start_matches("was "), standing(one)),
         _ => words(run),
     }
+}
+
+/// How many images are in a target, and whether it is left with that.
+fn standing(left: &Left) -> String {
+    let Left { target, there, all, failed } = left;
+    // As where the file that names a store could not be changed.
+    let but = if *failed && there == all { ", but not finished" } else { "" };
+    format!("{there} of {all} in {target}{but}")
 }
 
 /// As in `import into containerd was stopped: 2 of 3 in`.
@@ -57,26 +69,55 @@ fn words(run: &NotedRun) -> String {
     let left = &run.begun.left;
     match left.as_slice() {
         [] => format!("import into {} {end}", into(run.begun.into.iter().map(ToString::to_string).collect())),
-        [one] => format!("import into {} {end}: {} of {} in", one.target, one.there, one.all),
-        many => {
-            let each = many.iter().map(|one| format!("{} of {} in {}", one.there, one.all, one.target));
-            format!("the import {end}: {}", into(each.collect()))
+        [one] => {
+            let at = if one.there == one.all { " at its end" } else { "" };
+            format!("import into {} {end}{at}: {} of {} in", one.target, one.there, one.all)
         }
+        many => format!("the import {end}: {}", into(many.iter().map(standing).collect())),
     }
 }
 
 /// All of it, for the line above the footer.
 pub(super) fn full_words(model: &Model) -> String {
     run(model).map_or_else(String::new, |run| {
-        format!("begun {}; {}", run.begun.begun.strftime("%Y-%m-%dT%H:%M:%SZ"), words(run))
+        let out = run.begun.choices.as_ref().and_then(|choices| choices.out.as_ref());
+        let out =
+            out.map_or_else(String::new, |out| format!("; only the command writes --out {}", out.display()));
+        format!("begun {}; {}{out}", run.begun.begun.strftime("%Y-%m-%dT%H:%M:%SZ"), words(run))
     })
+}
+
+/// Asks whether to offer it no more, with what stays; what does so then.
+pub(super) fn ask_to_forget(cx: &mut Cx<'_>) -> Option<Effect> {
+    let run = run(cx.model)?;
+    let began = run.begun.begun.strftime("%F %H:%MZ");
+    let mut plan = vec![
+        format!("This is no longer offered: the import of {}, begun {began}.", run.begun.bundle),
+        format!("{}. What is there stays.", capital(&words(run))),
+        "Importing that bundle again brings only what is missing.".to_owned(),
+    ];
+    if run.changed_something() {
+        let (undo, command) = (cx.model.key(Act::ImportUndo), format!("airlift undo {}", run.id()));
+        plan.push(format!("{undo} on Import, or {command}, still takes back what it changed."));
+    }
+    let effect = Effect::Dismiss(run.file.clone());
+    cx.open(Confirm::new(Act::Forget, "Forget the interrupted import?", plan, "Forget it"));
+    Some(effect)
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Goes on: its bundle is verified first, and its targets are chosen then.
 pub(super) fn go_on(cx: &mut Cx<'_>) {
     let Some(begun) = run(cx.model).map(|run| run.begun.clone()) else { return };
     let verify = cx.model.key(Act::Verify);
-    cx.say(format!("open {} and verify it with {verify}: its targets are chosen again then", begun.bundle));
-    cx.model.gap.import.aim_later(begun.bundle, begun.into);
+    cx.say(format!(
+        "open {} and verify it with {verify}: what it was begun with is chosen then",
+        begun.bundle
+    ));
+    cx.model.gap.import.aim_later(begun);
     cx.go(Place::Bundle);
 }

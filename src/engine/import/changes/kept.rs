@@ -155,6 +155,17 @@ pub(in crate::engine::import) fn newest(files: &dyn Files, history: &Path) -> Re
     Ok(None)
 }
 
+/// Notes that a run is not to be offered for going on any more; all else that it noted stays. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub fn dismiss(files: &dyn Files, file: &Path, now: Timestamp) -> Result<()> {
+    // One that is at work again writes there itself.
+    let over = !files.is_held(file)?;
+    let Some((begun, made)) = read_run(files, file).filter(|_| over) else { return Ok(()) };
+    rewrite(files, file, &text(&Begun { dismissed: Some(now), ..begun }, &made))
+}
+
 /// Leaves of a run what could not be taken back, and where nothing is left, that it was, and when: its number stays its
 /// own. A file that lies elsewhere stays as it is. Blocks.
 ///

@@ -28,11 +28,21 @@ pub(in crate::engine::import) struct Made {
     /// Images that were put into the node's own store.
     #[serde(default)]
     pub(in crate::engine::import) stored: Vec<StoreChange>,
+    /// Names and paths that the run counts on, whoever brought them: what it found and what it brought.
+    #[serde(skip)]
+    pub(in crate::engine::import) wanted: Vec<String>,
 }
 
 impl Made {
     pub(super) const fn of(target: Target) -> Self {
-        Self { target, changes: Vec::new(), files: Vec::new(), archives: Vec::new(), stored: Vec::new() }
+        Self {
+            target,
+            changes: Vec::new(),
+            files: Vec::new(),
+            archives: Vec::new(),
+            stored: Vec::new(),
+            wanted: Vec::new(),
+        }
     }
 
     /// Whether there is nothing to take back.
@@ -40,8 +50,9 @@ impl Made {
         self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
     }
 
-    /// What of it is left, where this stays as it is.
+    /// What of it is left, where this stays as it is; a run that is taken back counts on nothing any more.
     pub(in crate::engine::import) fn left(mut self, kept: &[&Stays]) -> Self {
+        self.wanted.clear();
         let stays = |mark: &str| kept.iter().any(|one| one.is(mark));
         self.changes.retain(|change| stays(&change.name));
         self.files.retain(|file| stays(&file.path.display().to_string()));
@@ -70,15 +81,24 @@ pub struct NotedTarget {
     pub changed: usize,
     /// Files of the node.
     pub files: Vec<PathBuf>,
+    /// Images of a store that were announced and not brought, as far as that was noted.
+    #[serde(skip_serializing_if = "is_none")]
+    pub announced: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl From<Made> for NotedTarget {
-    fn from(Made { target, changes, files, archives, stored }: Made) -> Self {
+    fn from(Made { target, changes, files, archives, stored, .. }: Made) -> Self {
         let changed = changes.iter().filter(|change| change.was.is_some()).count();
         let mut files: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
         files.extend(archives.into_iter().map(|archive| archive.path));
         files.dedup();
-        let named: usize = stored.iter().map(|image| image.names.len()).sum();
-        Self { target, made: changes.len() - changed + named, changed, files }
+        let (announced, brought): (Vec<_>, Vec<_>) = stored.iter().partition(|image| image.announced);
+        let named: usize = brought.iter().map(|image| image.names.len()).sum();
+        Self { target, made: changes.len() - changed + named, changed, files, announced: announced.len() }
     }
 }

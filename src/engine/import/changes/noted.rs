@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::choices::Choices;
 use super::kept::SUFFIX;
 use super::made::{Made, NotedTarget};
 use crate::domain::import::Target;
@@ -33,6 +34,12 @@ pub struct Begun {
     /// The root directory of the node, where that is not this host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
+    /// What it was asked for beside that; nothing where an earlier program noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choices: Option<Box<Choices>>,
+    /// When it was no longer wanted to be offered for going on, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<Timestamp>,
     /// Whether it is at work right now; a file does not say so of itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub running: bool,
@@ -57,6 +64,9 @@ pub struct Left {
     pub there: usize,
     /// Images that were wanted in it.
     pub all: usize,
+    /// Whether an error ended the writing of it, maybe once all images were in it: something is still to be done there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// How a run ended.
@@ -135,6 +145,8 @@ pub(in crate::engine::import) enum Noted {
     Archive(ArchiveChange),
     /// Of an image in the node's own store.
     Stored(StoreChange),
+    /// None: names and paths that the run counts on, whoever brought them.
+    Wanted(Vec<String>),
 }
 
 /// A run that can be taken back.
@@ -196,11 +208,16 @@ impl NotedRun {
         let early = match self.begun.ended {
             Some(Ended::Whole) => false,
             Some(Ended::Interrupted | Ended::Failed) => {
-                self.begun.left.iter().any(|left| left.there < left.all)
+                self.begun.left.iter().any(|left| left.there < left.all || left.failed)
             }
             None => !self.begun.running,
         };
-        early && brought
+        early && brought && self.begun.dismissed.is_none()
+    }
+
+    /// Whether what it wanted in its targets is to be there: it came to its end, or has not ended yet.
+    pub(in crate::engine::import) fn counts(&self) -> bool {
+        self.begun.running || self.begun.ended == Some(Ended::Whole)
     }
 
     /// Which run it was: its bundle, time and targets, and how it ended.
@@ -265,6 +282,7 @@ pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
             Noted::File(file) => all[at].files.push(file),
             Noted::Archive(archive) => all[at].archives.push(archive),
             Noted::Stored(image) => image.add_to(&mut all[at].stored),
+            Noted::Wanted(names) => all[at].wanted.extend(names),
         }
     }
     Ok((begun, all))

@@ -118,12 +118,15 @@ pub(super) async fn plan(
         foreign::refuse(job, &Target::Containerd(target.clone()), &runs)?;
     }
     let mut planned = Vec::with_capacity(images.len());
-    let mut adding = Vec::new();
+    let (mut adding, mut wanted) = (Vec::new(), Vec::new());
     for pieces in all_pieces(job, target, &survey.node, images).await? {
         job.ctx.check()?;
         planned.push(match pieces {
             Ok(pieces) => {
                 let one = survey.planned(job, &pieces).await?;
+                if one.refused().is_none() {
+                    wanted.extend(names::in_order(&pieces).map(|(name, _)| name));
+                }
                 if matches!(one, Planned::Add | Planned::Replace { .. }) {
                     adding.push(pieces);
                 }
@@ -135,7 +138,7 @@ pub(super) async fn plan(
             Err(error) => return Err(error),
         });
     }
-    let mut plan = Plan::from(planned);
+    let mut plan = Plan { wanted, ..Plan::from(planned) };
     if let Some(cri) = survey.pods() {
         foreseen::add(job, cri, images, &mut plan).await?;
     }

@@ -116,7 +116,7 @@ impl From<&Record> for Was {
 }
 
 /// The names of an image in the order in which they are given: those by id first, as the CRI does, that with the tag last.
-fn in_order(pieces: &Pieces) -> impl Iterator<Item = (String, bool)> {
+pub(super) fn in_order(pieces: &Pieces) -> impl Iterator<Item = (String, bool)> {
     let ids = pieces.runs.iter().map(|run| (run.config.to_string(), true));
     ids.chain(pieces.names.iter().rev().map(|name| (name.clone(), false)))
 }
@@ -252,7 +252,7 @@ fn back(change: &Change, now: Option<&Record>, blobs: &HashMap<String, u64>) -> 
             // The CRI makes names by id by itself.
             None if name.starts_with(ID) => Back::Nothing,
             _ => Back::Keep(format!(
-                "{name}: it has not the pin that this run gives, so that another client gave that name"
+                "{name}: it has not the pin that this run gives: another client gave that name, or took the pin away"
             )),
         },
         (Some(now), None) if now.target.digest == *digest => Back::Remove,

@@ -103,7 +103,14 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
         } else {
             planned
         };
-    let mut plan = Plan { unpacked: Some(unpacked), free, ..Plan::from(images) };
+    let wanted = match directory {
+        // Its images stay; that it is read is a change of files.
+        Some(directory) => vec![directory.display().to_string()],
+        None => {
+            all.iter().zip(&images).filter(|(_, one)| arrives(one)).flat_map(|(one, _)| names(one)).collect()
+        }
+    };
+    let mut plan = Plan { unpacked: Some(unpacked), free, wanted, ..Plan::from(images) };
     ask::foresee(job, all, &mut plan).await?;
     Ok(plan)
 }

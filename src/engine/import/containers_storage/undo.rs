@@ -38,7 +38,7 @@ pub(in crate::engine::import) struct StoreChange {
     pub(super) root: PathBuf,
     /// Whether nothing of it was there yet when this was noted; once it was, that is noted without this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    announced: bool,
+    pub(in crate::engine::import) announced: bool,
 }
 
 impl StoreChange {
@@ -141,7 +141,9 @@ impl StoreChange {
     /// have come with that run's last breath.
     fn unbrought(&self, there: bool, held: &[String], fate: &mut Fate) {
         if self.names.iter().any(|name| held.contains(name)) {
-            fate.kept.push(self.stays("the run ended before it brought the image, so that another one did"));
+            fate.kept.push(self.stays(
+                "the run ended before it named the image: it had that name before, or somebody else gave it",
+            ));
         } else if there && !self.known && held.iter().all(|name| is_staged(name)) {
             fate.removed = Some(vec![self.image()]);
         }
@@ -404,7 +406,7 @@ mod tests {
         let announced = || change(&[("a/b:1", "i1")]).announced();
         let named = records(r#"[{"id":"i1"},{"id":"i2","names":["a/b:1"]}]"#);
         let found = announced().fate(&named, true);
-        assert!(found.kept[0].words().contains("before it brought the image"), "{found:?}");
+        assert!(found.kept[0].words().contains("before it named the image: it had"), "{found:?}");
         assert!(found.removed.is_none() && found.restored.is_empty(), "{found:?}");
         let mut noted = Vec::new();
         announced().add_to(&mut noted);

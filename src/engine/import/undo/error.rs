@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::import::Target;
 use crate::domain::shell::shell_words;
 use crate::engine::error::{Explain, Kind};
-use crate::engine::import::changes::{NotedRun, NotedTarget};
+use crate::engine::import::changes::{Ended, NotedRun, NotedTarget};
 use crate::engine::storage::conf::below;
 
 /// Why nothing can be taken back.
@@ -32,6 +32,16 @@ pub enum UndoError {
     Idle {
         /// The last run.
         last: Box<NotedRun>,
+        /// Whether it is root who asks.
+        root: bool,
+    },
+    /// No file of the node names a store that is to be taken out of them.
+    #[error("no file of this node names the store {}: nothing was changed", store.display())]
+    NoStore {
+        /// The store.
+        store: PathBuf,
+        /// Those that `storage.conf` names.
+        named: Vec<PathBuf>,
     },
     /// The last run left nothing; only an older one did, which nobody named.
     #[error("the last import left nothing to take back: the {}", last.words())]
@@ -100,7 +110,14 @@ impl Explain for UndoError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Idle { last } => return idle(last),
+            Self::Idle { last, root } => return idle(last, *root),
+            Self::NoStore { named, .. } => {
+                let named: Vec<String> = named.iter().map(|store| store.display().to_string()).collect();
+                return vec![match named.is_empty() {
+                    true => "storage.conf names no additional store".to_owned(),
+                    false => format!("storage.conf names these: {}", named.join(", ")),
+                }];
+            }
             Self::Older { between, run, .. } => return older(between, run),
             Self::Running { run } => {
                 let once = format!("once it has ended, {} takes back what it changed", run.undo_command());
@@ -149,14 +166,21 @@ impl Explain for UndoError {
 const COVERED: &str = "names in containerd, images in the node's own store, archives of k3s and RKE2 and files of the node \
                        can be taken back; registries, layouts, archives and additional stores keep what was added";
 
-/// Why there is nothing.
-fn idle(last: &NotedRun) -> Vec<String> {
-    let stores = last.begun.into.iter().filter_map(|target| match target {
+/// Why there is nothing; what a run left in a store is root's to remove.
+fn idle(last: &NotedRun, root: bool) -> Vec<String> {
+    let whole = last.begun.ended == Some(Ended::Whole);
+    let left = |target: &Target| {
+        whole || last.begun.left.iter().any(|left| left.target == *target && left.there > 0)
+    };
+    let stores = last.begun.into.iter().filter(|target| root && left(target));
+    let stores = stores.filter_map(|target| match target {
         Target::ContainersStorage(Some(directory)) => Some(by_hand(last.begun.root.as_deref(), directory)),
         _ => None,
     });
     let nothing = "nothing was changed".to_owned();
-    std::iter::once(COVERED.to_owned()).chain(stores).chain([nothing]).collect()
+    let others = "these are the runs of this user alone; what root imported, root takes back: run it as root";
+    let others = (!root).then(|| others.to_owned());
+    std::iter::once(COVERED.to_owned()).chain(stores).chain(others).chain([nothing]).collect()
 }
 
 /// Which run it may be, and how that is said.
@@ -181,6 +205,37 @@ pub(in crate::engine::import) fn by_hand(root: Option<&Path>, directory: &Path) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_in_a_store_is_told_to_root_and_only_where_it_was_brought() {
+        let begun = |more: &str| {
+            let text = format!(
+                "{{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\
+                 \"into\":[\"containers-storage:/x\"]{more}}}"
+            );
+            NotedRun {
+                file: "/s/imports/000001.jsonl".into(),
+                begun: serde_json::from_str(&text).unwrap(),
+                targets: Vec::new(),
+            }
+        };
+        let left = |there| {
+            format!(
+                ",\"ended\":\"failed\",\"left\":[{{\"target\":\"containers-storage:/x\",\"there\":{there},\"all\":2}}]"
+            )
+        };
+        for (more, root, told) in [
+            (",\"ended\":\"whole\"".to_owned(), true, true),
+            (left(1), true, true),
+            (left(0), true, false),
+            (String::new(), true, false),
+            (",\"ended\":\"whole\"".to_owned(), false, false),
+        ] {
+            let hints = UndoError::Idle { last: Box::new(begun(&more)), root }.hints().join("\n");
+            assert_eq!(hints.contains("rmi NAME"), told, "{more}: {hints}");
+            assert_eq!(hints.contains("run it as root"), !root, "{more}: {hints}");
+        }
+    }
 
     #[test]
     fn what_is_typed_for_the_store_of_another_root_names_the_store_below_it() {

@@ -160,6 +160,12 @@ const fn stays(target: &Target) -> &'static str {
 }
 
 impl Undone {
+    /// Of a run that changed nothing there.
+    pub(super) fn counting(made: &Made) -> Self {
+        let names = UndoReport { untouched: made.wanted.clone(), ..UndoReport::default() };
+        Self { target: made.target.clone(), names, files: FilesUndone::default() }
+    }
+
     /// What of it is left to take back: all of it, where it cannot be told apart.
     pub(super) fn left(&self, made: Made) -> Option<Made> {
         let kept: Vec<&Stays> = self.names.kept.iter().chain(&self.files.kept).collect();
@@ -182,7 +188,8 @@ impl NotedTarget {
         let names = self.made + self.changed;
         let names = (names > 0).then(|| format!("names {names}"));
         let files = self.files.iter().map(|file| file.display().to_string());
-        let all: Vec<String> = names.into_iter().chain(files).collect();
+        let announced = (self.announced > 0).then(|| format!("not brought {}", self.announced));
+        let all: Vec<String> = names.into_iter().chain(announced).chain(files).collect();
         format!("{}: {}", self.target, all.join(", "))
     }
 }
@@ -207,6 +214,32 @@ mod tests {
         let undone = Undone { target: made.target.clone(), names, files: FilesUndone::default() };
         let left = undone.left(made).unwrap();
         assert_eq!(left.changes.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["a/pause:3.10"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_announced_and_never_brought_into_a_store_is_not_counted_as_brought() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |id: &str, more: &str| {
+            let stored = format!(
+                "{{\"id\":\"{id}\",\"names\":[\"{id}:1\",\"{id}:2\"],\"known\":false,\"root\":\"/\"{more}}}"
+            );
+            format!("{{\"target\":\"containers-storage\",\"stored\":{stored}}}")
+        };
+        let announced = ",\"announced\":true";
+        note(dir.path(), 1, &["a", "b", "c"].map(|id| line(id, announced)));
+        note(dir.path(), 2, &[line("a", announced), line("b", announced), line("a", "")]);
+        let spec =
+            UndoSpec { file: None, state: dir.path().to_owned(), list: true, dry_run: false, store: None };
+        let report = undo(spec, &JobCtx::silent()).await.unwrap();
+        assert_eq!(
+            report.lines(),
+            [
+                "000002  2026-01-01 00:00 UTC  a-1  containers-storage: names 2, not brought 1; it was cut off",
+                "000001  2026-01-01 00:00 UTC  a-1  containers-storage: not brought 3; it was cut off",
+            ]
+        );
+        let counts = report.runs.iter().map(|run| (run.targets[0].made, run.targets[0].announced));
+        assert_eq!(counts.collect::<Vec<_>>(), [(2, 1), (0, 3)]);
     }
 
     #[tokio::test]
