@@ -293,7 +293,9 @@ fn a_plan_says_whether_the_program_is_carried_as_the_run_then_does() {
     let plan = run(&["--dry-run"]);
     assert_eq!(plan.said().contains("not carried: this airlift is not static"), !carried, "{plan:?}");
     assert!(!run(&["--dry-run", "--no-tool"]).said().contains("not carried"));
-    let bundle = run(&[]).stdout;
+    let ran = run(&[]);
+    assert_eq!(ran.said().contains("the program is not carried: this airlift"), !carried, "{ran:?}");
+    let bundle = ran.stdout;
     assert_eq!(Path::new(bundle.trim()).join("airlift/bin").exists(), carried);
 }
 

@@ -342,6 +342,10 @@ fn what_moved_since_the_last_bundle_is_told_with_the_bundle_however_often_it_is_
         ended(&mut desk, Ended::Succeeded(Arc::new(JobReport::Resolve(report))));
         desk.keys("g Down");
         assert!(desk.screen().contains("! moved since bundle web-41: was sha256:eeee"), "{}", desk.screen());
+        let small = crate::rig::text(&desk.frame(60, 16));
+        let small = small.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = "! moved since bundle web-41: was sha256:eeeeeeeeeeee, now bbbbbbbbbbbb";
+        assert!(small.contains(told), "{small}");
         assert_eq!(desk.app.model.state(Place::Resolve), StepState::Warn);
     }
     insta::assert_snapshot!(desk.keys("o").picture());

@@ -193,7 +193,7 @@ pub enum Program {
 pub fn carry_program(files: &Arc<dyn Files>, root: &Path) -> Result<Program> {
     let (head, rest) = match open_program() {
         Ok(opened) => opened,
-        Err(reason) => return Ok(Program::Left(format!("not carried: {reason}"))),
+        Err(reason) => return Ok(Program::Left(format!("the program is not carried: {reason}"))),
     };
     let path = program_path();
     make_parent(&**files, root, &path)?;

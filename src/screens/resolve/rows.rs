@@ -156,7 +156,6 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             lines
         }
         Some(Checked::Ok(found)) => {
-            let mut lines = vec![(content(found), Role::Text)];
             let moved = moved(&picked.checked, found).map(|(since, was)| {
                 format!(
                     "! moved since {since}: was {}:{}, now {}",
@@ -165,7 +164,10 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
                     found.digest.short()
                 )
             });
-            lines.extend(moved.map(|words| (words, Role::Warn)));
+            // What it was and is now is never cut, and comes before what it is made of.
+            let moved = moved.map_or_else(Vec::new, |words| line::lines(&words, (columns, rows)));
+            let mut lines: Vec<_> = moved.into_iter().map(|words| (words, Role::Warn)).collect();
+            lines.push((content(found), Role::Text));
             let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
             lines.extend(weighty.map(|finding| (finding_words(finding), Role::Warn)));
             lines.push((signed(found), Role::Dim));
