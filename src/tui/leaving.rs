@@ -2,10 +2,12 @@
 
 use super::app::App;
 use super::job;
+use super::model::JobState;
 use super::msg::{Effect, Ended};
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Dialog};
 use crate::engine::error::{Explain, Interrupted};
+use crate::engine::spec::{JobSpec, PackJob};
 
 impl App {
     /// Ctrl-C: the first asks, the second stops the job safely and leaves.
@@ -42,7 +44,9 @@ impl App {
     /// What is said on the terminal that was given back: how the job ended that was stopped for that, what it left, and
     /// what goes on from there.
     pub fn farewell(&self) -> Vec<String> {
-        let Some(job) = self.model.job.as_ref().filter(|_| self.cut) else { return Vec::new() };
+        let Some(job) = self.model.job.as_ref().filter(|_| self.cut).or_else(|| self.unfinished()) else {
+            return Vec::new();
+        };
         let title = job.spec.title();
         let again = Interrupted.hints();
         let (first, left) = match &job.ended {
@@ -57,9 +61,18 @@ impl App {
         let left = left.into_iter().filter(|line| !again.contains(line));
         let mut lines: Vec<String> = std::iter::once(first).chain(left).collect();
         if !matches!(job.ended, Some(Ended::Succeeded(_))) {
-            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&job.spec)));
+            lines
+                .push(format!("this goes on from here: {}", self.model.settings.shell(&going_on(&job.spec))));
         }
         lines
+    }
+
+    /// The last pack, where it did not come to its end and is offered again.
+    fn unfinished(&self) -> Option<&JobState> {
+        let job = &self.model.assembly.run.as_ref()?.job;
+        let JobSpec::Pack(pack) = &job.spec else { return None };
+        let ended = matches!(job.ended, Some(Ended::Failed(_) | Ended::Cancelled));
+        self.model.cut_of(pack).filter(|_| ended).map(|_| job)
     }
 
     /// Leaves; while a job runs that is asked first.
@@ -124,5 +137,13 @@ impl App {
             words.push("A stopped job signs nothing.".to_owned());
         }
         self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());
+    }
+}
+
+/// What goes on with a job: a pack that began anew does that once.
+fn going_on(spec: &JobSpec) -> JobSpec {
+    match spec {
+        JobSpec::Pack(job) => JobSpec::Pack(PackJob { anew: false, ..job.clone() }),
+        other => other.clone(),
     }
 }

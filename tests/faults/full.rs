@@ -6,9 +6,10 @@ use std::sync::Arc;
 use airlift::domain::digest::Digest;
 use airlift::engine::bundle::assemble::BundleSpec;
 use airlift::engine::bundle::ground::Ground;
+use airlift::engine::bundle::unfinished::find_interrupted;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
-use airlift::engine::demo::sample::ImageSpec;
+use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::files::RealFiles;
 use airlift::engine::pack::{PackReport, PackSpec, pack};
@@ -270,6 +271,43 @@ fn a_call_that_fails_ends_the_pack_in_its_exit_code_and_the_next_run_completes()
             std::fs::remove_dir_all(&serial).unwrap();
             std::fs::remove_dir_all(world.root.join("seen")).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_pack_that_ran_full_is_offered_again_and_only_another_list_replaces_it() {
+    let (Some(strace), Some(world)) = (strace(), world(&[1_500_000, 300_000])) else { return };
+    let other = |layout: &mut SampleLayout, host: &str| {
+        let spec = ImageSpec::new(vec![LayerSpec::noise(9, 5_000)]);
+        layout.image(&format!("{host}/team/other:1"), &spec).map(drop).unwrap();
+    };
+    world.push(other);
+    let (log, state) = (world.root.join("log"), world.root.join("home/.local/share/airlift/state"));
+    let records = || std::fs::read_dir(state.join("jobs")).unwrap().count();
+    // Before the document is written, and once only the signature is missing.
+    for (call, path) in [2, 6].map(|place| places(&world).swap_remove(place)) {
+        let what = path.display().to_string();
+        let full = tampered(&strace, (call, &path), "error=ENOSPC:when=1", &log, &pack_command(&world, &[]));
+        Ran::of(full).code(14);
+        assert_eq!(records(), 1, "{what}");
+        let ctx = JobCtx::silent();
+        let found = find_interrupted(world.medium(), state.clone(), &ctx);
+        let found = tokio::runtime::Runtime::new().unwrap().block_on(found).unwrap();
+        assert!(found[0].resumable && found[0].blobs.done == found[0].blobs.total, "{what}: {found:?}");
+        let begun = world.pack(&[IMAGE, "--dry-run"]).code(0).report()["begun"].take();
+        assert_eq!((&begun["same"], &begun["deleted"]), (&true.into(), &0.into()), "{what}: {begun}");
+        assert_eq!(begun["blobs"]["done"], begun["blobs"]["total"], "{what}: {begun}");
+        let another = world.pack(&["HOST/team/other:1", "--dry-run"]).code(0);
+        let begun = another.report()["begun"].take();
+        assert!(begun["same"] == false && begun["deleted"].as_u64() >= Some(1_800_000), "{what}: {begun}");
+        let to = world.medium().display().to_string();
+        let other = world.reference("team/other:1");
+        let said = world.run(["pack", "--dry-run", "--no-tool", "--to", &to, &other]).code(0).said();
+        assert!(said.contains("there is replaced: 1.9 MB of it are deleted"), "{said}");
+        assert_completes(&world, &what);
+        assert_eq!(records(), 0, "{what}");
+        std::fs::remove_dir_all(world.medium().join("bundle-1")).unwrap();
+        std::fs::remove_dir_all(&state).unwrap();
     }
 }
 

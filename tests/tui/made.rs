@@ -120,6 +120,7 @@ pub(crate) fn plan() -> PlanReport {
             path: "/media/op/KINGSTON/bundle-42".into(),
             serial: 42,
             goes_on: false,
+            begun: None,
             repeats: false,
             not_carried: None,
             last_signed: Some(41),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use airlift::actions::Act;
 use airlift::domain::carrier::Carrier;
 use airlift::domain::media::Medium;
+use airlift::engine::bundle::begun::Begun;
+use airlift::engine::bundle::unfinished::Share;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::jobs::onto::OntoError;
 use airlift::engine::media::MediaReport;
@@ -348,13 +350,62 @@ fn before_the_first_pack_its_time_is_told_by_the_mediums_test_or_as_not_known() 
 #[test]
 fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() {
     let mut desk = planned();
-    let mut plan = plan();
-    plan.place.goes_on = true;
-    desk.keys("v");
-    desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan))));
-    let screen = desk.keys("Enter").screen();
-    assert!(screen.contains("Replace the interrupted bundle there?"), "{screen}");
-    assert!(screen.contains("Replace it") && !screen.contains("[ Start ]"), "{screen}");
+    let blobs = |done| Share { done, total: 30 };
+    for (same, done, deleted, words) in [
+        (
+            false,
+            2,
+            12_000_000,
+            ["Replace the interrupted bundle there?", "12.0 MB of it are deleted", "Replace it"],
+        ),
+        (
+            false,
+            2,
+            0,
+            [
+                "Replace the interrupted bundle there?",
+                "is of another list and becomes this one",
+                "Replace it",
+            ],
+        ),
+        (
+            true,
+            28,
+            0,
+            [
+                "Go on with the interrupted bundle there?",
+                "28 of 30 blobs lie there already and stay",
+                "[ Go on ]",
+            ],
+        ),
+        (
+            true,
+            0,
+            0,
+            [
+                "Go on with the interrupted bundle there?",
+                "no blob that is asked for is whole there yet",
+                "[ Go on ]",
+            ],
+        ),
+    ] {
+        let mut plan = plan();
+        plan.place.goes_on = true;
+        plan.place.begun = Some(Begun { same, blobs: blobs(done), deleted });
+        desk.keys("v");
+        desk.tell(Msg::Ended(desk.job(), done_as(plan)));
+        let screen = desk.keys("Enter").frame(100, 30);
+        let screen = crate::rig::text(&screen).split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in words {
+            assert!(screen.replace("│ │ ", "").contains(words), "{words}: {screen}");
+        }
+        assert!(!screen.contains("[ Start ]") && screen.contains("is replaced") == (!same && deleted > 0));
+        desk.keys("Esc");
+    }
+}
+
+fn done_as(plan: airlift::engine::pack::PlanReport) -> Ended {
+    done(JobReport::Plan(plan))
 }
 
 #[test]
@@ -509,4 +560,23 @@ fn a_bundle_that_was_replaced_under_its_path_is_to_be_verified_again() {
     assert_eq!(desk.app.model.state(Place::Check), StepState::Stale);
     assert!(desk.screen().contains("the bundle there has changed"), "{}", desk.screen());
     assert!(desk.keys("4").screen().contains("Nothing is verified yet"), "{}", desk.screen());
+}
+
+#[test]
+fn whoever_leaves_after_a_pack_that_failed_is_told_what_goes_on_from_there() {
+    let mut desk = planned();
+    desk.keys("Enter Right Enter");
+    looked(&mut desk, Some(chosen()));
+    let mut left = cut(JobSpec::Pack(packs(&mut desk).remove(0)));
+    desk.tell(Msg::Job(desk.job(), Arc::default()));
+    let full = Failure::new(Kind::Space, "cannot write blob: No space left on device").hint("free space");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(full)));
+    assert_eq!(desk.app.farewell(), Vec::<String>::new(), "nothing is known to lie there");
+    left.job.carrier = Carrier::of(POINT.into(), "/dev/sdc1".into(), Some(&chosen()));
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![left], damaged: Vec::new() }))));
+    desk.keys("q");
+    let said = desk.app.farewell();
+    assert!(said[0].ends_with(": cannot write blob: No space left on device"), "{said:?}");
+    assert_eq!(said[1], "free space");
+    assert!(said[2].starts_with("this goes on from here: airlift pack --lock "), "{said:?}");
 }

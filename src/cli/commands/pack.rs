@@ -157,9 +157,16 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     out.note(if place.repeats {
         format!("{path} holds the same, signed by this key: it is gone over and mended, and keeps its serial")
     } else {
-        let how = if place.goes_on { "goes on with" } else { "would become" };
+        let how = match place.begun.map(|begun| begun.same) {
+            Some(true) => "goes on with",
+            Some(false) => "would replace what was interrupted with",
+            None => "would become",
+        };
         format!("{how} {path}, {left}")
     });
+    if let Some(begun) = place.begun.filter(|begun| !begun.same) {
+        out.warn(begun.to_string());
+    }
     if let Some(reason) = &place.not_carried {
         out.warn(format!("the program is not carried: {reason}"));
     }

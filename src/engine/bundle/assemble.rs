@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use serde::Serialize;
 
+use super::begun::{belongs, is_blobs, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
@@ -255,9 +256,7 @@ pub(super) fn preflight(
         to_write.into_iter().map(|(digest, size)| (digest.clone(), size)).collect();
     // What an earlier run left of the others is gone on with or replaced: its room counts as free.
     let kept: HashSet<String> = kept.into_iter().map(|(digest, _)| digest.layout_path()).collect();
-    let replaced = there.iter().filter(|(path, _)| {
-        !kept.contains(*path) && (path.starts_with("blobs/") || path.starts_with(bundle::PARTS))
-    });
+    let replaced = there.iter().filter(|(path, _)| !kept.contains(*path) && is_blobs(path));
     let (count, bytes) = replaced.fold((0u64, 0u64), |(count, sum), (_, size)| (count + 1, sum + size));
     let limits = Limits {
         free: limits.free.map(|free| free.saturating_add(bytes)),
@@ -295,13 +294,8 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
 
 /// Removes from an unfinished bundle what the plan does not hold. Blobs and parts of the plan stay, to be re-hashed.
 fn tidy(place: &repeat::Place, plan: &Plan, ctx: &JobCtx) -> Result<()> {
-    let blobs = plan.blobs.blobs.iter().map(|blob| &blob.digest);
-    let wanted: HashSet<&str> = blobs.chain(plan.documents.keys()).map(Digest::hex).collect();
-    workdir::clean(&*ctx.files, place.root(), &|path| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let hex = name.split('.').next().unwrap_or(name);
-        (path.starts_with("blobs/") || path.starts_with(bundle::PARTS)) && wanted.contains(hex)
-    })
+    let wanted = wanted(plan);
+    workdir::clean(&*ctx.files, place.root(), &|path| belongs(path, &wanted))
 }
 
 /// Turns images whose blobs could not be had into missing ones.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use ssh_key::public::KeyData;
 
 use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, program, there};
+use super::begun::{Begun, begun};
 use super::contents;
 use super::read::document_bytes;
 use super::repeat;
@@ -43,6 +44,9 @@ pub struct Foreseen {
     pub serial: u64,
     /// Whether a run that was cut off is gone on with.
     pub goes_on: bool,
+    /// What lies there of that run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
     /// Whether the newest signed bundle of that name holds the same: it is checked and mended, and no new one is made.
     pub repeats: bool,
     /// Why this program is not carried, where that is asked for.
@@ -108,6 +112,7 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
         goes_on: unfinished.is_some(),
+        begun: unfinished.as_ref().map(|(root, _)| begun(files, root, (&plan, spec, &limits), &lies_there)),
         repeats: same.is_some(),
         not_carried: spec.bundle.tool.then(contents::not_carried).flatten(),
         last_signed,
@@ -130,7 +135,13 @@ fn sizes(plan: &Plan) -> HashMap<Digest, u64> {
 }
 
 fn to_write(blobs: &HashMap<Digest, u64>, there: &HashMap<String, u64>, limits: &Limits) -> u64 {
-    let lies_there = |digest: &Digest, size: u64| match limits.part_size(size) {
+    let missing = blobs.iter().filter(|(digest, size)| !is_whole(digest, **size, there, limits));
+    missing.map(|(_, size)| *size).fold(0, u64::saturating_add)
+}
+
+/// Whether a blob lies there in its whole length.
+pub(super) fn is_whole(digest: &Digest, size: u64, there: &HashMap<String, u64>, limits: &Limits) -> bool {
+    match limits.part_size(size) {
         None => there.get(&digest.layout_path()) == Some(&size),
         Some(part) => {
             let parts = usize::try_from(size.div_ceil(part)).unwrap_or(usize::MAX);
@@ -138,9 +149,7 @@ fn to_write(blobs: &HashMap<Digest, u64>, there: &HashMap<String, u64>, limits: 
                 (0..parts).map(|part| there.get(&bundle::part_path(digest, part)).copied().unwrap_or(0));
             held.sum::<u64>() == size
         }
-    };
-    let missing = blobs.iter().filter(|(digest, size)| !lies_there(digest, **size));
-    missing.map(|(_, size)| *size).fold(0, u64::saturating_add)
+    }
 }
 
 fn previous(path: PathBuf, serial: u64, spec: &AssembleSpec, plan: &Plan, ctx: &JobCtx) -> Previous {

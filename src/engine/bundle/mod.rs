@@ -1,6 +1,7 @@
 //! Bundles on a medium: assembling, reading, verifying, comparing.
 
 pub mod assemble;
+pub mod begun;
 mod commit;
 pub mod contents;
 pub mod diff;

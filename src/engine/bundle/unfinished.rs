@@ -1,15 +1,17 @@
-//! Packs that were cut off: what they were about and how far they came by their journals; a hint, nothing of it is proof.
+//! Packs that were cut off: what they were about and how far they came by their journals, or by a document that was never signed; a hint, nothing of it is proof.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::read::document_bytes;
 use super::workdir::{self, Found};
+use crate::domain::bundle::{BundleManifest, Totals};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::files::Files;
-use crate::engine::journal;
+use crate::engine::journal::{self, Header, Interrupted};
 use crate::engine::state::{History, State};
 
 /// How much of something is done.
@@ -61,8 +63,9 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
         let resumable = newest != name;
         newest.clone_from(&name);
         let Found::Unfinished(path, serial) = found else { continue };
-        // Without a journal there is nothing to tell of it.
-        let Some(told) = journal::read(files, &path) else { continue };
+        let told = journal::read(files, &path).or_else(|| whole(files, &path));
+        // Without either there is nothing to tell of it.
+        let Some(told) = told else { continue };
         let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
         let share = |done: u64, total| Share { done: done.min(total), total };
         unfinished.push(Unfinished {
@@ -79,13 +82,30 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
     Ok(unfinished)
 }
 
+/// One that only its signature is missing of: the journal goes before that is written.
+fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
+    let document = BundleManifest::parse(&document_bytes(files, root).ok()?).ok()?;
+    let Totals { images, blobs, bytes } = document.totals;
+    let header = Header {
+        journal: String::new(),
+        id: document.id,
+        name: document.name,
+        serial: document.serial,
+        begun: document.created,
+        images,
+        blobs,
+        bytes,
+    };
+    Some(Interrupted { header, blobs, bytes })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::bundle::{JOURNAL, MANIFEST, SIGNATURES};
     use crate::engine::files::RealFiles;
     use crate::engine::hash::sha256;
-    use crate::engine::journal::{Header, Journal};
+    use crate::engine::journal::Journal;
 
     fn begin(to: &Path, directory: &str, done: &[u64]) {
         let root = to.join(directory);

@@ -6,6 +6,7 @@ use super::record::{self, InterruptedJob};
 use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
+use crate::engine::bundle::unfinished::find_interrupted;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Kind, Result};
 use crate::engine::media::{ListSpec, place_of};
@@ -129,10 +130,19 @@ pub async fn still(to: &Path, before: &Carrier, ctx: &JobCtx) -> Result<()> {
     Err(OntoError::Changed { to: to.to_owned(), before, now }.into())
 }
 
-/// Whether a pack that ended, with this error if any, can be gone on with: it was stopped, or what it went onto was taken away.
-pub async fn cut_off(error: Option<&EngineError>, (to, before): (&Path, &Carrier), ctx: &JobCtx) -> bool {
+/// Whether a pack that ended, with this error if any, can be gone on with: it was stopped, what it went onto was taken
+/// away, or it failed and an unfinished bundle lies there.
+pub async fn cut_off(error: Option<&EngineError>, (job, before): (&PackJob, &Carrier), ctx: &JobCtx) -> bool {
     let Some(error) = error else { return false };
-    error.kind() == Kind::Interrupted || still(to, before, ctx).await.is_err()
+    error.kind() == Kind::Interrupted
+        || still(&job.to, before, ctx).await.is_err()
+        || is_begun(job, ctx).await
+}
+
+/// Whether an unfinished bundle lies there that a pack under this name goes on with.
+async fn is_begun(job: &PackJob, ctx: &JobCtx) -> bool {
+    let there = find_interrupted(job.to.clone(), job.state.clone(), ctx).await.unwrap_or_default();
+    there.iter().any(|one| one.resumable && one.name == job.name)
 }
 
 async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
@@ -148,6 +158,7 @@ mod tests {
     use crate::domain::carrier::Device;
     use crate::engine::ctx::Recording;
     use crate::engine::error::Interrupted;
+    use crate::engine::journal::{Header, Journal};
     use crate::engine::registry::RegistryOptions;
     use crate::engine::spec::{Images, SignerSpec};
 
@@ -254,15 +265,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pack_is_cut_off_by_a_stop_or_by_its_medium_taken_away_and_not_by_other_failures() {
-        let (to, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+    async fn a_pack_is_cut_off_by_a_stop_its_medium_taken_away_or_a_failure_that_leaves_an_unfinished_bundle()
+    {
+        let (state, to, ctx) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), JobCtx::silent());
+        let job = job(state.path(), to.path());
         let here = carrier(to.path(), &ctx).await.unwrap();
         let stick = Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 };
         let taken = Carrier { uuid: None, device: Some(stick), ..here.clone() };
         let failed: EngineError = crate::engine::spec::ImagesError::Nothing.into();
-        assert!(!cut_off(None, (to.path(), &taken), &ctx).await);
-        assert!(!cut_off(Some(&failed), (to.path(), &here), &ctx).await);
-        assert!(cut_off(Some(&failed), (to.path(), &taken), &ctx).await);
-        assert!(cut_off(Some(&Interrupted.into()), (to.path(), &here), &ctx).await);
+        assert!(!cut_off(None, (&job, &taken), &ctx).await);
+        assert!(!cut_off(Some(&failed), (&job, &here), &ctx).await, "nothing lies there");
+        assert!(cut_off(Some(&failed), (&job, &taken), &ctx).await);
+        assert!(cut_off(Some(&Interrupted.into()), (&job, &here), &ctx).await);
+        // On a medium that got full, for one.
+        let root = to.path().join("site-4");
+        std::fs::create_dir_all(root.join("airlift")).unwrap();
+        let header = Header {
+            journal: "airlift-journal/1".to_owned(),
+            id: uuid::Uuid::now_v7(),
+            name: "site".to_owned(),
+            serial: 4,
+            begun: jiff::Timestamp::UNIX_EPOCH,
+            images: 1,
+            blobs: 2,
+            bytes: 600,
+        };
+        drop(Journal::begin(&*ctx.files, &root, &header).unwrap());
+        assert!(cut_off(Some(&failed), (&job, &here), &ctx).await);
+        let other = PackJob { name: "other".to_owned(), ..job };
+        assert!(!cut_off(Some(&failed), (&other, &here), &ctx).await, "that is another series");
     }
 }

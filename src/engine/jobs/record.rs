@@ -1,7 +1,7 @@
 //! Records of packs under way, so that one that was killed can be offered again: its spec in a file that is locked while it runs.
 //!
-//! A record is removed when its pack ends, well or not; it stays where the process dies, is told to stop, or
-//! loses its medium.
+//! A record is removed when its pack ends well, or fails with nothing there to go on with; it stays where the process
+//! dies, is told to stop, loses its medium, or leaves an unfinished bundle.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -42,7 +42,7 @@ struct Record {
     spec: JobSpec,
 }
 
-/// A job whose process is gone.
+/// A job that did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterruptedJob {
     /// Of its record.
@@ -161,7 +161,7 @@ fn write(directory: &Path, path: &Path, record: &Record) -> Result<File> {
     Ok(file)
 }
 
-/// The packs that were killed or told to stop, from the records below a directory of history. Blocks.
+/// The packs that did not come to their end, from the records below a directory of history. Blocks.
 pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
     let mut found = Interrupted::default();
     let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return found };

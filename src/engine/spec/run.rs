@@ -21,7 +21,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::bundle::diff::compare;
 use crate::engine::bundle::inspect::inspect;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
-use crate::engine::bundle::{assemble::BundleSpec, ground::Ground};
+use crate::engine::bundle::{assemble::BundleSpec, ground::Ground, workdir};
 use crate::engine::ctx::JobCtx;
 use crate::engine::demo;
 use crate::engine::error::{Explain, Interrupted, Kind, Result};
@@ -201,9 +201,11 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
-    let (recorded, to) = (recorded(&job, carrier.clone(), ctx).await, job.to.clone());
-    let outcome = signed(job, (expires, lock, ground), (&registry, &signer), ctx).await;
-    let goes_on = onto::cut_off(outcome.as_ref().err(), (&to, &carrier), ctx).await;
+    // The record of a run that works there at this moment is that run's.
+    drop(workdir::lock(&*ctx.files, &job.to)?);
+    let recorded = recorded(&job, carrier.clone(), ctx).await;
+    let outcome = signed(job.clone(), (expires, lock, ground), (&registry, &signer), ctx).await;
+    let goes_on = onto::cut_off(outcome.as_ref().err(), (&job, &carrier), ctx).await;
     if let Some(recorded) = recorded.filter(|_| !goes_on)
         && let Err(error) = recorded.end(ctx)
     {

@@ -105,10 +105,11 @@ impl Assemble {
         }
         match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
             Some(Ok(plan)) => {
-                let (title, yes) = match plan.place.goes_on {
-                    // Of another list, for all that is known: it must not be gone over unasked.
-                    true => ("Replace the interrupted bundle there?", "Replace it"),
-                    false => ("Assemble and sign this?", "Start"),
+                let (title, yes) = match plan.place.begun.map(|begun| begun.same) {
+                    Some(true) => ("Go on with the interrupted bundle there?", "Go on"),
+                    // It must not be gone over unasked.
+                    Some(false) => ("Replace the interrupted bundle there?", "Replace it"),
+                    None => ("Assemble and sign this?", "Start"),
                 };
                 self.asked = cx.model.pack_job(false);
                 cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));

@@ -65,20 +65,22 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     let (place, totals) = (&plan.place, plan.resolved.totals);
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
     let serial = match place.last_signed {
+        _ if place.begun.is_some_and(|begun| !begun.same) => {
+            format!("serial {}, in place of an interrupted run", place.serial)
+        }
         _ if place.goes_on => format!("serial {}, resumes an interrupted run", place.serial),
         _ if place.repeats => format!("serial {}, signed already, same images", place.serial),
         Some(last) => format!("serial {} (signed here last: {last})", place.serial),
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
-    if place.goes_on && model.assembly.run.is_none() {
+    if let Some(begun) = &place.begun {
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
-        let other = if keys { edit() } else { String::new() };
-        facts.push((
-            "",
-            format!("! the interrupted bundle there is replaced by this list{other}"),
-            Role::Warn,
-        ));
+        let other = if keys && !begun.same { edit() } else { String::new() };
+        facts.push(match begun.same {
+            true => ("", begun.to_string(), Role::Text),
+            false => ("", format!("! {begun}{other}"), Role::Warn),
+        });
     }
     if place.repeats {
         let words = "no new serial: existing files are hashed, damaged ones fetched again".to_owned();
@@ -328,6 +330,7 @@ mod tests {
             path: "/media/stick/bundle-7".into(),
             serial: 7,
             goes_on: false,
+            begun: None,
             repeats: false,
             not_carried: None,
             last_signed: Some(6),

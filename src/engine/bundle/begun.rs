@@ -1,0 +1,95 @@
+//! What lies in an unfinished bundle, held against what is asked for now: what stays, what is deleted, and whether it was the same.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::assemble::{AssembleSpec, Plan};
+use super::foresee::is_whole;
+use super::unfinished::Share;
+use crate::domain::bundle;
+use crate::domain::digest::Digest;
+use crate::domain::plan::Limits;
+use crate::domain::text;
+use crate::engine::files::Files;
+use crate::engine::journal;
+use crate::engine::store::TEMP;
+
+/// What a run that was cut off left, by names and lengths; nothing of it is proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    /// Whether it was about what is asked for now, for all that is known: nothing of it is deleted, and it counted as
+    /// many images, blobs and bytes.
+    pub same: bool,
+    /// Blobs of those that are asked for now.
+    pub blobs: Share,
+    /// Bytes of files that are deleted: they belong to nothing that is asked for now.
+    pub deleted: u64,
+}
+
+impl std::fmt::Display for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Share { done, total } = self.blobs;
+        let there = match done {
+            0 => "no blob that is asked for is whole there yet".to_owned(),
+            _ => format!("{done} of {total} blobs lie there already and stay"),
+        };
+        match (self.same, self.deleted) {
+            (true, _) => write!(f, "goes on with the interrupted bundle there: {there}"),
+            (false, 0) => {
+                write!(f, "the interrupted bundle there is of another list and becomes this one: {there}")
+            }
+            (false, deleted) => {
+                let deleted = text::bytes(deleted);
+                write!(f, "the interrupted bundle there is replaced: {deleted} of it are deleted; {there}")
+            }
+        }
+    }
+}
+
+/// Looks at it, by the lengths of the files there.
+pub(super) fn begun(
+    files: &dyn Files,
+    root: &Path,
+    (plan, spec, limits): (&Plan, &AssembleSpec, &Limits),
+    there: &HashMap<String, u64>,
+) -> Begun {
+    let (blobs, wanted) = (&plan.blobs, wanted(plan));
+    let goes = |path: &str| is_blob(path) && !belongs(path.strip_suffix(TEMP).unwrap_or(path), &wanted);
+    let deleted = there.iter().filter(|(path, _)| goes(path)).map(|(_, size)| *size).sum();
+    let whole = blobs.blobs.iter().filter(|blob| is_whole(&blob.digest, blob.size, there, limits));
+    let counted = (spec.images.len() as u64, blobs.blobs.len() as u64, blobs.bytes);
+    let alike = journal::read(files, root)
+        .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
+    let blobs = Share { done: whole.count() as u64, total: counted.1 };
+    Begun { same: deleted == 0 && alike, blobs, deleted }
+}
+
+/// Whether it is a file of blobs, and no directory of them.
+fn is_blob(path: &str) -> bool {
+    is_blobs(path) && digits(path).len() > 32
+}
+
+/// The blobs of a plan, by the hexadecimal digits of their digests.
+pub(super) fn wanted(plan: &Plan) -> HashSet<&str> {
+    let blobs = plan.blobs.blobs.iter().map(|blob| &blob.digest);
+    blobs.chain(plan.documents.keys()).map(Digest::hex).collect()
+}
+
+/// Whether a file of an unfinished bundle is a blob of those, or a part of one.
+pub(super) fn belongs(path: &str, wanted: &HashSet<&str>) -> bool {
+    is_blobs(path) && wanted.contains(digits(path))
+}
+
+/// Whether it lies where blobs and their parts do.
+pub(super) fn is_blobs(path: &str) -> bool {
+    path.starts_with("blobs/") || path.starts_with(bundle::PARTS)
+}
+
+/// What a file of blobs is named by.
+fn digits(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split('.').next().unwrap_or(name)
+}
