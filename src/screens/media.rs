@@ -87,7 +87,7 @@ impl Media {
         };
         let why = match volume {
             // What is not known yet is no reason: the plan looks again, before anything is written.
-            Some(volume) => medium.blocked_for(volume, model.needed().unwrap_or(0)),
+            Some(volume) => medium.blocked_for(volume, model.needed_on(volume).unwrap_or(0)),
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {
@@ -121,6 +121,11 @@ impl Screen for Media {
             None if self.lines.is_empty() => vec![Act::MediaDirectory, Act::MediaList, Act::Back],
             None => vec![Act::MediaChoose, Act::MediaDirectory, Act::MediaMount, Act::MediaCheck, Act::Back],
         }
+    }
+
+    fn label(&self, act: Act, model: &Model) -> Option<&'static str> {
+        let unmounts = || self.mount(model).is_some_and(|spec| spec.unmount);
+        (act == Act::MediaMount && unmounts()).then_some("unmount")
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {

@@ -239,6 +239,8 @@ impl App {
         if self.interrupts == 1 && !self.terminated {
             (self.interrupts, self.words) = (0, None);
         }
+        // What was said while it ran, as that it goes on, is not true of it any more.
+        self.words.take_if(|_| !act.is_plan());
         if let Some(words) = self.model.imported() {
             self.say(words);
         }

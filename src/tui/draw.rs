@@ -120,7 +120,10 @@ impl App {
             let key = self.model.keymap.keys(act).first()?.to_string();
             let word = match act {
                 Act::Pause if self.model.running().is_some_and(|job| job.paused) => "resume",
-                _ => act.row().title,
+                _ => {
+                    let label = self.screen().and_then(|screen| screen.label(act, &self.model));
+                    label.unwrap_or(act.row().title)
+                }
             };
             let kept = matches!(act, Act::Help | Act::Back);
             Some(Hint { key, word: word.to_owned(), enabled: self.why_not(act).is_none(), kept })

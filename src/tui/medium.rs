@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::assembly::Destination;
 use super::model::{Model, Place};
+use super::resume::Cut;
 use crate::config::theme::Role;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
@@ -40,6 +41,8 @@ pub struct Chosen {
     pub gone: Option<String>,
     /// How the eject ended that let it go; nothing without one, and once it is back.
     pub ejected: Option<Ejected>,
+    /// Whether it was gone and is back, since a pack onto it began last; what nothing was begun on is to be chosen again.
+    pub back: bool,
 }
 
 impl Chosen {
@@ -56,6 +59,7 @@ impl Chosen {
             typed: false,
             gone: None,
             ejected: None,
+            back: false,
         })
     }
 
@@ -71,6 +75,7 @@ impl Chosen {
             typed: true,
             gone: None,
             ejected: None,
+            back: false,
         }
     }
 
@@ -187,6 +192,18 @@ impl Model {
         let images = Some(self.picked.checked.bytes()).filter(|bytes| known && *bytes > 0)?;
         let program = self.host.as_ref().filter(|_| self.assembly.tool).map_or(0, |host| host.program);
         Some(Room { images, program }.needed())
+    }
+
+    /// The same on a volume: what lies there of a pack that goes on there has its room already.
+    pub fn needed_on(&self, volume: &Volume) -> Option<u64> {
+        let needed = self.needed()?;
+        let cuts = self.interrupted.iter().flat_map(|cuts| &cuts.packs);
+        let here = |cut: &&Cut| {
+            let pack = cut.pack().filter(|pack| pack.name == self.assembly.name);
+            pack.is_some_and(|pack| volume.mount_point() == Some(pack.to.as_path()))
+        };
+        let there = cuts.filter(here).filter_map(Cut::progress).map(|progress| progress.bytes.done).max();
+        Some(needed.saturating_sub(there.unwrap_or(0)))
     }
 
     /// The bundle that was made of the list as it is now, where it lies on this volume: nothing has to fit there any more.

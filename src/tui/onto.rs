@@ -38,6 +38,9 @@ impl App {
             self.model.adopt(&due.job, place);
             self.todo.effects.extend(self.model.ask_key().map(Effect::Ask));
         }
+        if let Some(chosen) = &mut self.model.chosen {
+            chosen.back = false;
+        }
         self.model.assembly.onto = Some(place.carrier());
         self.model.assembly.stays = stays(place.medium.as_ref());
         self.todo.effects.push_back(Effect::Start(Act::Pack, Box::new(JobSpec::Pack(due.job))));

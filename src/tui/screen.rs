@@ -128,6 +128,11 @@ pub trait Screen {
     /// The operations of its footer, the most needed first; help is added before them. Up to five are shown.
     fn footer(&self, model: &Model) -> Vec<Act>;
 
+    /// Another word for one of them than the one of its row, where that says what it does now.
+    fn label(&self, _act: Act, _model: &Model) -> Option<&'static str> {
+        None
+    }
+
     /// Why an operation cannot be done now; `None` where it can.
     fn why_not(&self, act: Act, model: &Model) -> Option<String>;
 

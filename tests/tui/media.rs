@@ -17,9 +17,11 @@ use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::tui::resume::{Cuts, Left};
 use airlift::widgets::stepper::StepState;
 
 use crate::rig::{Desk, host};
+use crate::start::{cut, pack};
 
 fn volume(device: &str, point: Option<&str>) -> Volume {
     let file_system = Some(FileSystem::Fat);
@@ -259,6 +261,25 @@ fn what_does_not_fit_is_not_chosen() {
 }
 
 #[test]
+fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
+    let mut small = stick(7, Some("/media/op/CARGO"));
+    small.volumes[0].free = Some(100_000_000);
+    let mut desk = verified(vec![small]);
+    for (name, done, fits) in
+        [("web", 150_000_000, "  no"), ("bundle", 50_000_000, "  no"), ("bundle", 150_000_000, "yes, 41 %")]
+    {
+        let mut left = cut(pack());
+        let JobSpec::Pack(job) = &mut left.job.spec else { panic!() };
+        (job.to, job.name) = ("/media/op/CARGO".into(), name.into());
+        let Left::Unfinished(progress) = &mut left.left else { panic!() };
+        progress.bytes.done = done;
+        let cuts = Cuts { packs: vec![left], damaged: Vec::new() };
+        desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+        assert!(row(&mut desk).ends_with(fits), "{name} {done}: {}", desk.screen());
+    }
+}
+
+#[test]
 fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
     let mut desk = verified(vec![carrying()]);
     desk.keys("Enter");
@@ -273,7 +294,8 @@ fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
     insta::assert_snapshot!(desk.picture());
     // The same stick, plugged in again, is not known to be what it was.
     seen(&mut desk, vec![stick(8, Some("/media/op/CARGO"))]);
-    assert!(desk.app.model.not_ready().unwrap().contains("is in its place"));
+    assert!(desk.app.model.not_ready().unwrap().contains("was out, and is back: press 3"));
+    assert!(desk.screen().contains("..7F2A was out, and is back: Enter chooses it again"));
     desk.keys("Enter");
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
     assert!(desk.app.model.not_ready().is_none_or(|reason| !reason.contains("gone")));

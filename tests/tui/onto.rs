@@ -394,10 +394,12 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
         plan.place.begun = Some(Begun { same, blobs: blobs(done), deleted });
         desk.keys("v");
         desk.tell(Msg::Ended(desk.job(), done_as(plan)));
-        let screen = desk.keys("Enter").frame(100, 30);
-        let screen = crate::rig::text(&screen).split_whitespace().collect::<Vec<_>>().join(" ");
+        let screen = crate::rig::text(&desk.keys("Enter").frame(100, 30));
+        let inside = |line: &str| line.split(['│', '┌', '┐']).nth(1).map(str::to_owned);
+        let screen: Vec<String> = screen.lines().filter_map(inside).collect();
+        let screen = screen.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
         for words in words {
-            assert!(screen.replace("│ │ ", "").contains(words), "{words}: {screen}");
+            assert!(screen.contains(words), "{words}: {screen}");
         }
         assert!(!screen.contains("[ Start ]") && screen.contains("is replaced") == (!same && deleted > 0));
         desk.keys("Esc");
@@ -579,4 +581,48 @@ fn whoever_leaves_after_a_pack_that_failed_is_told_what_goes_on_from_there() {
     assert!(said[0].ends_with(": cannot write blob: No space left on device"), "{said:?}");
     assert_eq!(said[1], "free space");
     assert!(said[2].starts_with("this goes on from here: airlift pack --lock "), "{said:?}");
+}
+
+#[test]
+fn a_stick_that_was_pulled_and_is_put_back_is_said_to_be_back_with_the_one_key_that_goes_on() {
+    let mut desk = planned();
+    desk.keys("Enter Right Enter");
+    looked(&mut desk, Some(chosen()));
+    packs(&mut desk);
+    desk.tell(Msg::Job(desk.job(), Arc::default()));
+    let gone = Failure::new(Kind::Medium, "/media/op/CARGO does not lead to what the pack began on any more")
+        .hint("was the medium pulled? Put it back");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(gone)));
+    see(&mut desk, vec![]);
+    let next = |desk: &mut Desk| {
+        let screen = crate::rig::text(&desk.wait(10).frame(100, 30));
+        let lines = screen.lines().filter(|line| line.contains("next: "));
+        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let lost = next(&mut desk);
+    assert!(
+        lost.len() == 1 && lost[0].starts_with("next: plug it in again, mounted at /media/op/CARGO; then r")
+    );
+    // Another insertion of the same stick, where it was.
+    see(&mut desk, vec![media::stick(9, Some(POINT))]);
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
+    assert!(desk.screen().contains("..7F2A is back: r resumes"), "{}", desk.screen());
+    assert_eq!(next(&mut desk), ["next: r resumes: existing files are hashed, the rest is fetched"]);
+    assert!(desk.screen().contains("+ Kingston DataTraveler ..7F2A is back at /media/op/CARGO"));
+    let screen = desk.keys("3").wait(10).screen();
+    assert!(screen.contains("..7F2A is back at /media/op/CARGO: 4, then r resumes"), "{screen}");
+    desk.keys("4 r");
+    looked(&mut desk, Some(media::stick(9, Some(POINT))));
+    assert_eq!(packs(&mut desk).len(), 1);
+}
+
+#[test]
+fn what_was_said_of_a_job_goes_with_it() {
+    let mut desk = planned();
+    desk.keys("Enter Right Enter");
+    looked(&mut desk, Some(chosen()));
+    desk.tell(Msg::Job(desk.job(), Arc::default())).keys("p p");
+    assert!(desk.screen().contains("it goes on"), "{}", desk.screen());
+    desk.tell(Msg::Ended(desk.job(), failed()));
+    assert!(!desk.screen().contains("it goes on"), "{}", desk.screen());
 }

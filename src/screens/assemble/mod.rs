@@ -17,6 +17,7 @@ use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
 use crate::domain::bundle::check_name;
 use crate::domain::expiry::Expiry;
+use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Ended, Found};
@@ -211,6 +212,22 @@ impl Screen for Assemble {
         }
     }
 
+    fn label(&self, act: Act, model: &Model) -> Option<&'static str> {
+        let goes_on = match shown(model) {
+            Some(job) => match (&job.ended, &job.spec) {
+                (Some(Ended::Cancelled), _) => true,
+                (Some(Ended::Failed(_)), JobSpec::Pack(pack)) => model.cut_of(pack).is_some(),
+                _ => false,
+            },
+            None => begun(model).is_some_and(|begun| begun.same),
+        };
+        match act {
+            Act::Pack | Act::Retry if goes_on => Some("resume"),
+            Act::Retry => Some("retry"),
+            _ => None,
+        }
+    }
+
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         let running = model.running().map(|job| model.in_the_way(job));
         let ended = model.assembly.run.is_some();
@@ -381,6 +398,11 @@ impl Screen for Assemble {
     }
 }
 
+/// What lies there of a pack that did not come to its end, by the plan.
+fn begun(model: &Model) -> Option<Begun> {
+    model.assembly.plan.as_ref()?.outcome.as_ref().ok()?.place.begun
+}
+
 /// Whether the plan was stopped by the operator, and no other was begun.
 fn stopped(model: &Model) -> bool {
     let job = model.job_of(Act::AssembleSpace);
@@ -404,7 +426,9 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
         (Some(reason), _) => vec![(format!("! {reason}"), Role::Warn)],
         (None, Some(plan)) => match &plan.outcome {
             Ok(_) if model.has_key() => {
-                vec![(format!("+ ready: {} starts", model.key(Act::Pack)), Role::Ok)]
+                let does = self::begun(model)
+                    .map_or("starts", |begun| if begun.same { "resumes" } else { "starts" });
+                vec![(format!("+ ready: {} {does}", model.key(Act::Pack)), Role::Ok)]
             }
             Ok(_) => vec![("! no signing key".to_owned(), Role::Warn)],
             Err(failure) => words::failure_on("Assemble", failure, &model.keymap)

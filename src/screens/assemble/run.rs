@@ -16,7 +16,9 @@ use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
 use crate::engine::pack::PlanReport;
 use crate::engine::spec::{JobReport, JobSpec};
+use crate::failure::Failure;
 use crate::tui::hints;
+use crate::tui::medium::Chosen;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
@@ -79,8 +81,8 @@ impl RunView<'_> {
         }
         line::rule(line::row(area, at), look, buffer);
         at += 1;
-        let gone = model.chosen.as_ref().and_then(|chosen| chosen.gone.as_deref());
-        let outcome = self.outcome((gone, &model.keymap), usize::from(area.width).saturating_sub(2));
+        let outcome =
+            self.outcome((model.chosen.as_ref(), &model.keymap), usize::from(area.width).saturating_sub(2));
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -169,7 +171,7 @@ impl RunView<'_> {
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(&self, (gone, keymap): (Option<&str>, &Keymap), columns: usize) -> Vec<(String, Role)> {
+    fn outcome(&self, (chosen, keymap): (Option<&Chosen>, &Keymap), columns: usize) -> Vec<(String, Role)> {
         let lines = match &self.job.ended {
             None if self.job.stopping => {
                 vec![("! stopping at the next safe point; finished work is kept".to_owned(), Role::Warn)]
@@ -189,23 +191,7 @@ impl RunView<'_> {
                 ),
                 Role::Warn,
             )],
-            Some(Ended::Failed(failure)) => {
-                let mut lines = words::failure_on("Assemble", failure, keymap);
-                lines.retain(|(words, _)| !words.is_empty());
-                let again = "existing files are hashed, the rest is fetched";
-                let retry = keymap.says(Act::Retry);
-                let next = format!("{retry} does the same again: {again}");
-                match gone {
-                    // What the medium did is the reason, whatever it made the pack stumble over.
-                    Some(gone) => {
-                        let words = format!("! {gone}: the written files are on it, nothing was signed");
-                        lines.insert(0, (words, Role::Fail));
-                        lines.insert(1, (format!("next: plug it in again, then {retry} resumes; {again}"), Role::Text));
-                    }
-                    None => lines.push((next, Role::Text)),
-                }
-                lines
-            }
+            Some(Ended::Failed(failure)) => failed(failure, chosen, keymap),
         };
         let fold = |(words, role): (String, Role)| {
             wrap(&text::shown(&words), columns)
@@ -261,6 +247,42 @@ impl RunView<'_> {
             Row { marked: false, values }
         };
         table(&columns, self.list, row, area, look, buffer);
+    }
+}
+
+/// Why it failed and what is next; where its medium was taken away, that is the reason, whatever it stumbled over.
+fn failed(failure: &Failure, chosen: Option<&Chosen>, keymap: &Keymap) -> Vec<(String, Role)> {
+    let mut lines = words::failure_on("Assemble", failure, keymap);
+    lines.retain(|(words, _)| !words.is_empty());
+    let again = "existing files are hashed, the rest is fetched";
+    let retry = keymap.says(Act::Retry);
+    let lost = match chosen {
+        Some(Chosen { gone: Some(gone), path, .. }) => Some([
+            (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),
+            (
+                format!(
+                    "next: plug it in again, mounted at {}; then {retry} resumes: {again}",
+                    path.display()
+                ),
+                Role::Text,
+            ),
+        ]),
+        Some(chosen @ Chosen { back: true, .. }) => Some([
+            (format!("+ {} is back at {}", chosen.words(), chosen.path.display()), Role::Ok),
+            (format!("next: {retry} resumes: {again}"), Role::Text),
+        ]),
+        _ => None,
+    };
+    match lost {
+        Some(lost) => {
+            // What helps is said once: the advice of the failure knows nothing of this.
+            lines.retain(|(words, _)| !words.starts_with("next: "));
+            lost.into_iter().chain(lines).collect()
+        }
+        None => {
+            lines.push((format!("{retry} does the same again: {again}"), Role::Text));
+            lines
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Line {
         let device = volume.map_or(&medium.device, |volume| &volume.device);
         let short = device.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let size = volume.map_or(medium.size, |volume| volume.size);
-        let needed = model.needed();
+        let needed = volume.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
         let mut values = vec![
             Value::plain(short),
             Value::plain(title(medium)),
@@ -154,7 +154,7 @@ impl Line {
         let mut lines = vec![(identity(medium, volume), Role::Text), (whereabouts(volume), Role::Text)];
         if let Some(volume) = volume {
             let made = model.made_on(volume);
-            let needed = model.needed().filter(|_| made.is_none());
+            let needed = model.needed_on(volume).filter(|_| made.is_none());
             let fits = needed.and_then(|needed| Fits::of(needed, volume.free));
             let lacking = fits.filter(|fits| matches!(fits, Fits::No(_)));
             lines.extend(lacking.map(|fits| (format!("x fits: {}", fits.words()), fits.role())));
@@ -254,12 +254,24 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) if model.let_go() => (format!("+ {gone}: safe to remove"), Role::Ok),
             Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
             Some(gone) if chosen.ejected.is_some() => (format!("x {gone}"), Role::Fail),
+            Some(gone) if chosen.back => {
+                (format!("! {gone}: {} chooses it again", model.key(Act::MediaChoose)), Role::Warn)
+            }
             Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
+            None if chosen.back && model.cut_short() && model.running().is_none() => {
+                let (there, again) = (model.key(Act::Step4), model.key(Act::Retry));
+                let name = chosen.words();
+                (
+                    format!("+ {name} is back at {}: {there}, then {again} resumes", chosen.path.display()),
+                    Role::Ok,
+                )
+            }
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
                 let now = volume_of(model, chosen);
                 let free = now.map_or(chosen.free, |volume| volume.free);
-                match model.needed().map(|needed| Fits::of(needed, free)) {
+                let needed = now.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
+                match needed.map(|needed| Fits::of(needed, free)) {
                     _ if now.is_some_and(|volume| model.made_on(volume).is_some()) => {
                         (format!("chosen: {name} at {at}   the bundle is there"), Role::Ok)
                     }

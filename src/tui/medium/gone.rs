@@ -90,11 +90,16 @@ impl Model {
             return None;
         }
         let (loss, name) = (self.loss(), chosen.words());
-        if let Some(again) = self.again(&media.media).filter(|_| loss == Loss::Signed) {
+        let again = self.again(&media.media);
+        let back = again.is_some() && loss == Loss::Other;
+        // Where a pack was begun on it, that is compared once more; where nothing was, it may hold anything by now.
+        let known = if loss == Loss::Signed { chosen.gone.is_some() } else { back && self.cut_short() };
+        if let Some(again) = again.filter(|_| known) {
             self.chosen = Some(again);
         }
         let chosen = self.chosen.as_ref()?;
         let gone = chosen.differs(&media.media).map(|gone| match loss {
+            Loss::Other if back => format!("{name} was out, and is back"),
             Loss::LetGo(Ejected::Synced) => format!("{name} was ejected"),
             Loss::LetGo(Ejected::NotSynced) => {
                 format!("{name} was ejected; not everything is on it")
@@ -105,7 +110,12 @@ impl Model {
         if gone == chosen.gone {
             return None;
         }
-        let words = gone.clone().unwrap_or_else(|| format!("{name} is back"));
+        let resumes = || match self.cut_short() && self.running().is_none() {
+            true if self.place == Place::Assemble => format!(": {} resumes", self.key(Act::Retry)),
+            true => format!(": {}, then {} resumes", self.key(Act::Step4), self.key(Act::Retry)),
+            false => String::new(),
+        };
+        let words = gone.clone().unwrap_or_else(|| format!("{name} is back{}", resumes()));
         let (level, state) = match (&gone, loss) {
             (None, _) | (_, Loss::LetGo(Ejected::Synced)) => (Level::Info, StepState::Ok),
             (_, Loss::Signed) => (Level::Warn, StepState::Warn),
@@ -113,6 +123,7 @@ impl Model {
         };
         if let Some(chosen) = &mut self.chosen {
             chosen.ejected = chosen.ejected.filter(|_| gone.is_some());
+            chosen.back = back;
             chosen.gone = gone;
         }
         if self.cut_short() {
@@ -133,9 +144,10 @@ impl Model {
         Some(words)
     }
 
-    /// What was chosen, by the media there are now: put in once more, where it was.
+    /// What was chosen, by the media there are now: another insertion of it, where it was.
     fn again(&self, media: &[Medium]) -> Option<Chosen> {
-        let chosen = self.chosen.as_ref().filter(|chosen| chosen.gone.is_some())?;
+        let earlier = |chosen: &&Chosen| chosen.gone.is_some() || chosen.differs(media).is_some();
+        let chosen = self.chosen.as_ref().filter(earlier)?;
         let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
         let still = |medium: &Medium, volume: &Volume| {
             let point = chosen.mount_point.clone();
