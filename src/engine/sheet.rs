@@ -42,7 +42,7 @@ pub fn packed(facts: &PackedFacts<'_>) -> Sheet {
     signatures.extend(added.map(|added| Signed {
         fingerprint: added.fingerprint.clone(),
         key_id: added.key_id.clone(),
-        who: None,
+        who: added.comment.clone(),
     }));
     let mut warnings: Vec<String> = facts.warnings.to_vec();
     warnings.extend(

@@ -198,7 +198,8 @@ impl Screen for Bundle {
         let held = model.gap.checked.as_ref().is_some_and(|checked| checked.held());
         match &model.gap.offers {
             None => "looking for bundles ...".to_owned(),
-            Some(offers) => match offers.len() {
+            Some(offers) => match offers.iter().filter(|offer| offer.said.is_ok()).count() {
+                0 if !offers.is_empty() => "nothing that can be opened; each row says why".to_owned(),
                 0 => "no bundle found; the network is not used to look for one".to_owned(),
                 1 if held => format!("verified; {} shows it", model.key(Act::Step2)),
                 count if held => format!("{count} bundles, 1 of them verified"),

@@ -2,7 +2,7 @@
 
 mod there;
 
-use std::path::Path as FsPath;
+use std::path::{Path as FsPath, PathBuf};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -39,6 +39,8 @@ pub(super) struct Report {
     /// What is signed once its key is chosen.
     signs: Option<Held>,
     letting: Letting,
+    /// Where which report was saved last.
+    saved: Option<(PathBuf, Sheet)>,
 }
 
 impl Default for Report {
@@ -49,19 +51,33 @@ impl Default for Report {
             key: AskKey::new(Act::Sign),
             signs: None,
             letting: Letting::default(),
+            saved: None,
         }
     }
 }
 
 impl Report {
-    fn save(&self, directory: &FsPath, cx: &mut Cx<'_>) {
+    fn save(&mut self, directory: &FsPath, cx: &mut Cx<'_>) {
         let Some(sheet) = &self.sheet else { return };
         match save(sheet, directory) {
-            Ok(effect) => cx.effect(effect),
+            Ok(effect) => {
+                self.saved = Some((directory.to_owned(), sheet.clone()));
+                cx.effect(effect);
+            }
             Err(failure) => {
                 cx.open(words::failure_page("The report was not saved", &failure, &cx.model.keymap))
             }
         }
+    }
+
+    /// That what was saved of this report says less than it says now.
+    fn older(&self, model: &Model) -> Option<String> {
+        let now = self.sheet.as_ref()?;
+        let (directory, _) = self.saved.as_ref().filter(|(_, saved)| {
+            saved.id == now.id && (&saved.signatures, &saved.medium) != (&now.signatures, &now.medium)
+        })?;
+        let save = model.key(Act::ReportWrite);
+        Some(format!("the report saved in {} is older than this: {save} saves it again", directory.display()))
     }
 
     fn compare(cx: &mut Cx<'_>) {
@@ -291,7 +307,7 @@ impl Screen for Report {
             None if under_way(model).is_some() => 0,
             None => return empty(model, look, area, buffer),
         };
-        if let Some(words) = of_before(model) {
+        for words in of_before(model).into_iter().chain(self.older(model)) {
             line::words(&format!(" ! {words}"), look.style(Role::Warn), line::row(area, top), buffer);
             top += 1;
         }

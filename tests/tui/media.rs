@@ -261,6 +261,20 @@ fn what_does_not_fit_is_not_chosen() {
 }
 
 #[test]
+fn what_cannot_be_written_to_is_not_said_to_be_too_small() {
+    let mut protected = stick(7, Some("/media/op/CARGO"));
+    (protected.volumes[0].free, protected.blocked) = (Some(100_000_000), Some(Blocked::WriteProtected));
+    let mut mounted = stick(7, Some("/media/op/CARGO"));
+    (mounted.volumes[0].free, mounted.volumes[0].read_only) = (Some(100_000_000), true);
+    for (medium, why) in
+        [(protected, "x write-protected: is there a switch?"), (mounted, "x mounted read-only")]
+    {
+        let screen = verified(vec![medium]).screen();
+        assert!(screen.contains(&format!("\n   {why}\n")) && !screen.contains("x fits"), "{screen}");
+    }
+}
+
+#[test]
 fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
     let mut small = stick(7, Some("/media/op/CARGO"));
     small.volumes[0].free = Some(100_000_000);

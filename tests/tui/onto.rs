@@ -626,3 +626,15 @@ fn what_was_said_of_a_job_goes_with_it() {
     desk.tell(Msg::Ended(desk.job(), failed()));
     assert!(!desk.screen().contains("it goes on"), "{}", desk.screen());
 }
+
+#[test]
+fn a_plan_that_was_asked_for_says_so_where_nothing_changed() {
+    let mut desk = planned();
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan()))));
+    let screen = desk.screen();
+    assert!(screen.contains(": 61.2 GB to write, it fits") && screen.contains("planned at "), "{screen}");
+    // One that makes itself says nothing.
+    desk.keys("3 4").wait(10);
+    assert!(!desk.screen().contains("planned at"), "{}", desk.screen());
+}

@@ -387,13 +387,7 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     assert_eq!(job.bundle.display().to_string(), "/media/op/KINGSTON/bundle-42");
     assert!(matches!(job.signer, SignerSpec::Key(_)) && !job.dry_run);
     assert_eq!((job.only.as_deref(), job.document), (Some(MARK), Some(digest(0x9c))), "that one, or none");
-    let signature = SignReport {
-        path: "airlift/signatures/77aa00112233bbcc.sig".into(),
-        fingerprint: "SHA256:SecondKey".into(),
-        key_id: "77aa00112233bbcc".into(),
-        algorithm: "ssh-ed25519".into(),
-        added: true,
-    };
+    let signature = second_signature();
     let report = CountersignReport {
         bundle: "/media/op/KINGSTON/bundle-42".into(),
         name: "bundle-42".into(),
@@ -409,9 +403,18 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Sign(report))));
     let screen = desk.screen();
     assert!(screen.contains("SHA256:SecondKey") && screen.contains(FINGERPRINT), "{screen}");
-    assert!(screen.contains("signature added"));
-    // The other side is told to ask for both.
+    assert!(screen.contains("signature added") && !screen.contains("is older"));
+    // The other side is told to ask for both; whose each key is stands on the paper.
     let text = airlift_report(&mut desk);
+    let paper = text.split("To carry on paper").nth(1).unwrap();
+    let keys: Vec<&str> = paper
+        .lines()
+        .map(str::trim)
+        .filter(|row| row.starts_with("key") || row.starts_with("public"))
+        .collect();
+    let labels: Vec<&str> = keys.iter().map(|row| row.split("  ").next().unwrap()).collect();
+    assert_eq!(labels, ["key", "key ends in", "public key", "key", "key ends in", "key of"], "{text}");
+    assert!(keys[5].ends_with("eve@office") && text.contains("SHA256:SecondKey (eve@office)"), "{text}");
     assert!(text.contains("airlift verify MOUNT/bundle-42 --min-signatures 2"), "{text}");
     assert!(text.contains("m (signatures) on Verify asks for as many"), "{text}");
     assert!(text.contains("the next signature, with the PRINCIPAL of its own key"), "{text}");
@@ -693,4 +696,44 @@ fn a_job_of_this_screen_is_stopped_and_paused_here() {
         "{:?}",
         desk.effects
     );
+}
+
+fn second_signature() -> SignReport {
+    SignReport {
+        path: "airlift/signatures/77aa00112233bbcc.sig".into(),
+        fingerprint: "SHA256:SecondKey".into(),
+        key_id: "77aa00112233bbcc".into(),
+        algorithm: "ssh-ed25519".into(),
+        comment: Some("eve@office".into()),
+        added: true,
+    }
+}
+
+#[test]
+fn a_report_that_was_saved_before_a_second_signature_is_said_to_be_older_until_it_is_saved_again() {
+    let mut desk = reported(packed());
+    let save = |desk: &mut Desk| desk.keys("w Ctrl-U").typed("/home/op").keys("Enter").screen();
+    assert!(!save(&mut desk).contains("is older"));
+    desk.app.model.assembly.made.as_mut().unwrap().signatures.push(second_signature());
+    let screen = desk.tell(Msg::Tick).keys("Down Up").screen();
+    assert!(screen.contains("the report saved in /home/op is older than this: w saves it again"), "{screen}");
+    assert!(!save(&mut desk).contains("is older"), "{}", desk.screen());
+}
+
+#[test]
+fn after_an_eject_it_is_said_whether_the_medium_may_be_pulled() {
+    for (synced, off, words) in [
+        (true, true, "take it out  + yes, now"),
+        (true, false, "take it out  + yes, now; a disk that spins, once it stands still"),
+        (false, false, "take it out  x it is unmounted, but not everything is on it: pack it"),
+    ] {
+        let mut desk = reported(packed());
+        desk.keys("E Right Enter");
+        let report = ejected(truth(synced, "so"), truth(true, "so"), truth(off, "so"));
+        desk.tell(Msg::Ended(JobId(3), done(report)));
+        let screen = desk.wait(10).screen();
+        assert!(screen.contains(words), "{words}: {screen}");
+        assert_eq!(screen.contains("NO: so"), !off, "{screen}");
+        assert!(!screen.contains("! NO: so"), "a drive that keeps its power is no reason to wait: {screen}");
+    }
 }

@@ -63,15 +63,18 @@ impl Sheet {
         let document = self.document.to_string();
         let groups = text::groups(self.document.hex(), GROUP);
         let mut facts = two_rows(self.document.algorithm().name(), &groups, &document);
-        for signed in &self.signatures {
+        for (at, signed) in self.signatures.iter().enumerate() {
             let digits = signed.fingerprint.strip_prefix("SHA256:").unwrap_or(&signed.fingerprint);
             facts.extend(two_rows("key", &text::groups(digits, GROUP), &signed.fingerprint));
             // What the other side asks for, as the groups above break it.
             let ends = fingerprint_end(&signed.fingerprint);
             facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
+            // Whose each is stands with it: of the first by its file.
+            let public = self.public_key.iter().filter(|_| at == 0);
+            facts.extend(public.map(|path| Fact::new("public key", path.clone())));
+            let who = signed.who.iter().filter(|_| self.deed == Deed::Packed);
+            facts.extend(who.map(|who| Fact::new("key of", who.clone())));
         }
-        let public = self.public_key.iter();
-        facts.extend(public.map(|path| Fact::new("public key", path.clone())));
         facts
     }
 

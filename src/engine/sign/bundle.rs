@@ -12,6 +12,7 @@ use super::keys::{fingerprint, key_id};
 use super::signer::Signer;
 use super::{MAX_SIGNATURE, MAX_SIGNATURES};
 use crate::domain::bundle::SIGNATURES;
+use crate::domain::text;
 use crate::engine::bundle::listing::is_beyond_limit;
 use crate::engine::error::{EngineError, Explain, Kind, Result};
 use crate::engine::files::{EntryKind, Files};
@@ -57,6 +58,9 @@ pub struct SignReport {
     pub key_id: String,
     /// `ssh-ed25519`, …
     pub algorithm: String,
+    /// The comment of the key, as `airlift@host`; nothing where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// False where this key had signed this document before.
     pub added: bool,
 }
@@ -104,6 +108,9 @@ pub fn signature_of(files: &dyn Files, root: &Path, document: &[u8], key: &Publi
     (signer_of(document, &bytes).as_ref() == Some(key.key_data())).then_some(report)
 }
 
+/// Characters of a key's comment that are told at most.
+const COMMENT: usize = 80;
+
 fn report(key: &PublicKey) -> SignReport {
     let id = key_id(key.key_data());
     SignReport {
@@ -111,6 +118,8 @@ fn report(key: &PublicKey) -> SignReport {
         fingerprint: fingerprint(key.key_data()),
         key_id: id,
         algorithm: key.algorithm().to_string(),
+        comment: Some(text::capped(key.comment(), COMMENT).into_owned())
+            .filter(|comment| !comment.is_empty()),
         added: false,
     }
 }

@@ -17,6 +17,7 @@ use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
 use crate::domain::bundle::check_name;
 use crate::domain::expiry::Expiry;
+use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::tui::model::{JobState, Model, Place};
@@ -47,6 +48,8 @@ pub(super) struct Assemble {
     asked: Option<PackJob>,
     /// Whether the plan is shown.
     planning: bool,
+    /// Whether a plan was asked for that says so once it is made.
+    awaited: bool,
 }
 
 impl Default for Assemble {
@@ -58,6 +61,7 @@ impl Default for Assemble {
             key: AskKey::new(Act::AssembleKey),
             asked: None,
             planning: true,
+            awaited: false,
         }
     }
 }
@@ -253,7 +257,11 @@ impl Screen for Assemble {
         match act {
             Act::Pack => self.start(cx),
             Act::Retry => Self::retry(cx),
-            Act::AssembleSpace => Self::changed(cx),
+            Act::AssembleSpace => {
+                self.awaited = true;
+                cx.say("planning ...");
+                Self::changed(cx);
+            }
             Act::AssembleEdit => Self::edit(cx, 0),
             Act::AssembleKey => self.key.ask(cx),
             Act::AssembleNext => cx.go(Place::Report),
@@ -307,7 +315,13 @@ impl Screen for Assemble {
         match act {
             // What was pinned is another thing now, whatever the settings are.
             Act::Resolve => cx.model.assembly.outdate(),
-            Act::AssembleSpace if stopped(cx.model) => return,
+            Act::AssembleSpace => {
+                let awaited = std::mem::take(&mut self.awaited);
+                if stopped(cx.model) {
+                    return;
+                }
+                planned(cx.model).filter(|_| awaited).into_iter().for_each(|words| cx.say(words));
+            }
             _ => {}
         }
         // Settings may have changed meanwhile, a key was made, or what kept the plan from being made is over.
@@ -401,6 +415,15 @@ impl Screen for Assemble {
 /// What lies there of a pack that did not come to its end, by the plan.
 fn begun(model: &Model) -> Option<Begun> {
     model.assembly.plan.as_ref()?.outcome.as_ref().ok()?.place.begun
+}
+
+/// What came of a plan that was asked for: where nothing changed, the screen says nothing of it.
+fn planned(model: &Model) -> Option<String> {
+    let at = model.now.strftime("%H:%MZ");
+    Some(match &model.assembly.plan.as_ref()?.outcome {
+        Ok(plan) => format!("planned at {at}: {} to write, it fits", text::bytes(plan.place.to_write)),
+        Err(_) => format!("planned at {at}: it cannot be packed as it is"),
+    })
 }
 
 /// Whether the plan was stopped by the operator, and no other was begun.

@@ -25,7 +25,8 @@ pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
         _ => None,
     };
     if let Some(why) = refused {
-        let said = lines(place, cx.model.needed());
+        // Room is no matter where nothing can be written at all.
+        let said = lines(place, None);
         let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
         return cx.open(Page::new("This directory cannot be used", lines));
     }
@@ -63,6 +64,7 @@ fn lines(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
     lines.extend(place.limits.map(|limits| (limits.to_owned(), Role::Warn)));
     let free = place.free.map_or_else(|| "not told".to_owned(), text::bytes);
     let fits = match needed.map(|needed| Fits::of(needed, place.free)) {
+        None if place.read_only || !place.writable => String::new(),
         None => format!("; {UNKNOWN}"),
         Some(fits) => fits.map_or_else(String::new, |fits| format!("; fits: {}", fits.words())),
     };

@@ -156,7 +156,10 @@ impl Line {
             let made = model.made_on(volume);
             let needed = model.needed_on(volume).filter(|_| made.is_none());
             let fits = needed.and_then(|needed| Fits::of(needed, volume.free));
-            let lacking = fits.filter(|fits| matches!(fits, Fits::No(_)));
+            // Room is no matter where nothing can be written at all.
+            let blocked = medium.blocked_for(volume, 0);
+            let lacking = fits.filter(|fits| blocked.is_none() && matches!(fits, Fits::No(_)));
+            lines.extend(blocked.map(|why| (format!("x {why}"), Role::Fail)));
             lines.extend(lacking.map(|fits| (format!("x fits: {}", fits.words()), fits.role())));
             let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
             lines.extend(tested.map(|tested| verdict(&tested.report)));

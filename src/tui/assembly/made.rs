@@ -167,18 +167,29 @@ impl Model {
     pub fn ejected(&mut self, report: &EjectReport) {
         self.chosen_ejected(report);
         let Some(made) = &mut self.assembly.made else { return };
+        // A drive that keeps its power is no reason to leave it in: it is unmounted by then.
         let truths = [
             (SYNCED, &report.synced, Grade::Fail),
             ("verified", &report.verified, Grade::Warn),
-            ("powered off", &report.powered_off, Grade::Warn),
+            ("powered off", &report.powered_off, Grade::Plain),
         ];
         let truth = |(what, truth, otherwise): (&'static str, &Truth, Grade)| Checked {
             what,
             grade: if truth.holds { Grade::Ok } else { otherwise },
             how: if truth.holds { truth.words.clone() } else { format!("NO: {}", truth.words) },
         };
-        made.medium = truths.into_iter().map(truth).collect();
+        made.medium = std::iter::once(take_out(report)).chain(truths.into_iter().map(truth)).collect();
     }
+}
+
+/// Whether it may be pulled, which none of the truths of an eject says alone.
+fn take_out(report: &EjectReport) -> Checked {
+    let (grade, how) = match (report.synced.holds, report.powered_off.holds) {
+        (true, true) => (Grade::Ok, "yes, now"),
+        (true, false) => (Grade::Ok, "yes, now; a disk that spins, once it stands still"),
+        (false, _) => (Grade::Fail, "it is unmounted, but not everything is on it: pack it again"),
+    };
+    Checked { what: "take it out", grade, how: how.to_owned() }
 }
 
 fn made(
