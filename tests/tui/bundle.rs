@@ -54,6 +54,7 @@ fn a_bundle_that_cannot_be_read_says_why_and_is_not_opened() {
     let mut broken = offer(42, Some(SerialDecision::First));
     broken.said = Err("cannot read airlift/manifest.json: Input/output error".to_owned());
     desk.tell(found(vec![broken]));
+    assert!(desk.screen().contains("nothing that can be opened; each row says why"), "{}", desk.screen());
     let screen = desk.keys("Enter").screen();
     assert!(screen.contains("not now: cannot read airlift/manifest.json"), "{screen}");
     assert!(screen.contains("step 1/4 Bundle"), "{screen}");
