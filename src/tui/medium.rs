@@ -95,7 +95,16 @@ impl Chosen {
         let earlier = self.medium.as_ref()?;
         let name = earlier.short_name();
         let Some(now) = media.iter().find(|medium| medium.is_still(earlier)) else {
+            let volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
+            let mut others = volumes.filter(|(_, volume)| !volume.mount_points.contains(&self.mount_point));
+            if others.any(|(medium, volume)| self.is_on(medium, volume)) {
+                let at = self.mount_point.display();
+                return Some(format!("{name} was out and is in again, not mounted at {at}"));
+            }
             return Some(match media.iter().find(|medium| medium.name == earlier.name) {
+                Some(other) if other.short_name() == name => {
+                    format!("{name} is gone; another one of that name is in its place")
+                }
                 Some(other) => format!("{name} is gone; {} is in its place", other.short_name()),
                 None => format!("{name} is gone"),
             });
@@ -111,6 +120,12 @@ impl Chosen {
             Some(volume) if volume.read_only => Some(format!("{name} is mounted read-only now")),
             Some(_) => None,
         }
+    }
+
+    /// Whether it is on this volume of a medium, in whichever insertion of it.
+    fn is_on(&self, medium: &Medium, volume: &Volume) -> bool {
+        let place = Carrier::of(self.mount_point.clone(), volume.device.clone(), Some(medium));
+        place.is_still(&self.carrier)
     }
 
     /// Why it is not what is at its path now.
@@ -202,7 +217,7 @@ impl Model {
             let pack = cut.pack().filter(|pack| pack.name == self.assembly.name);
             pack.is_some_and(|pack| volume.mount_point() == Some(pack.to.as_path()))
         };
-        let there = cuts.filter(here).filter_map(Cut::progress).map(|progress| progress.bytes.done).max();
+        let there = cuts.filter(here).filter_map(Cut::progress).map(|progress| progress.held).max();
         Some(needed.saturating_sub(there.unwrap_or(0)))
     }
 
@@ -269,7 +284,15 @@ mod tests {
         for (media, expected) in [
             (vec![medium.clone()], None),
             (vec![], Some("KINGSTON ..7F2A is gone")),
-            (vec![stick(8, &["/media/a"])], Some("KINGSTON ..7F2A is gone; KINGSTON ..7F2A is in its place")),
+            (
+                vec![stick(8, &["/media/a"])],
+                Some("KINGSTON ..7F2A is gone; another one of that name is in its place"),
+            ),
+            (vec![stick(8, &[])], Some("KINGSTON ..7F2A was out and is in again, not mounted at /media/a")),
+            (
+                vec![Medium { model: None, ..stick(8, &["/x"]) }],
+                Some("KINGSTON ..7F2A is gone; sdb ..7F2A is in its place"),
+            ),
             (vec![stick(7, &[])], Some("KINGSTON ..7F2A is not mounted at /media/a any more")),
             (vec![stick(7, &["/x", "/media/a"])], None),
         ] {

@@ -249,7 +249,7 @@ fn a_stick_that_is_pulled_while_a_pack_runs_is_said_and_the_pack_goes_on_once_it
     let Some(stick) = Stick::plug(&journey) else { return };
     let mut console = stick.pulled();
     stick.again();
-    console.keys("r").wait("Assemble ok").keys("q");
+    console.wait("is back: r resumes").keys("r").wait("Assemble ok").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     journey.is_well();
 }

@@ -600,9 +600,11 @@ fn a_stick_that_was_pulled_and_is_put_back_is_said_to_be_back_with_the_one_key_t
         lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
     };
     let lost = next(&mut desk);
-    assert!(
-        lost.len() == 1 && lost[0].starts_with("next: plug it in again, mounted at /media/op/CARGO; then r")
-    );
+    assert!(lost.len() == 1 && lost[0].starts_with("next: plug it in, then r resumes: existing files"));
+    // In again, and not mounted yet.
+    see(&mut desk, vec![media::stick(8, None)]);
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("..7F2A was out and is in again, not mounted at"), "{screen}");
     // Another insertion of the same stick, where it was.
     see(&mut desk, vec![media::stick(9, Some(POINT))]);
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);

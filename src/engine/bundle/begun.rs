@@ -68,7 +68,7 @@ pub(super) fn begun(
 }
 
 /// Whether it is a file of blobs, and no directory of them.
-fn is_blob(path: &str) -> bool {
+pub(super) fn is_blob(path: &str) -> bool {
     is_blobs(path) && digits(path).len() > 32
 }
 

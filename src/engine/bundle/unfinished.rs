@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::begun::is_blob;
 use super::read::document_bytes;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{BundleManifest, Totals};
@@ -41,6 +42,8 @@ pub struct Unfinished {
     pub blobs: Share,
     /// Their bytes; a blob that was cut off in the middle goes on too and is not counted.
     pub bytes: Share,
+    /// Bytes that its files of blobs take there, those that were cut off in the middle among them.
+    pub held: u64,
     /// Whether a pack under this name goes on with it: nothing later of that name is signed or begun.
     pub resumable: bool,
 }
@@ -67,6 +70,9 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
         // Without either there is nothing to tell of it.
         let Some(told) = told else { continue };
         let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
+        let lies_there = files.list(&path, workdir::MAX_ENTRIES).unwrap_or_default();
+        let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
+        let held = blobs.map(|entry| entry.size).fold(0, u64::saturating_add);
         let share = |done: u64, total| Share { done: done.min(total), total };
         unfinished.push(Unfinished {
             path,
@@ -76,6 +82,7 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
             images: told.header.images,
             blobs: share(told.blobs, told.header.blobs),
             bytes: share(told.bytes, told.header.bytes),
+            held,
             resumable,
         });
     }
@@ -164,7 +171,12 @@ mod tests {
             ("team-a", 4, 2, 300, true),
         ];
         assert_eq!(told, expected);
-        assert_eq!(found[3].bytes.total, 600);
+        assert_eq!((found[3].bytes.total, found[3].held), (600, 0));
+        // What was cut off in the middle has its room too, and directories have none.
+        let blob = to.join("team-a-4/blobs/sha256").join(format!("{}.tmp", "ab".repeat(32)));
+        std::fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        std::fs::write(blob, [0; 70]).unwrap();
+        assert_eq!(interrupted().await.unwrap()[3].held, 70);
         assert_eq!(found[3].path, to.join("team-a-4"));
     }
 

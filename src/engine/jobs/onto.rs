@@ -95,8 +95,8 @@ pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
         let (name, to) = (&job.name, job.to.display());
         let text = match old.signed {
             Some(serial) => format!(
-                "{name}-{serial} is signed in {to}: with the same images it is gone over again, with others a new serial \
-                 is begun"
+                "{name}-{serial} is signed in {to}, by its own word, and is kept: with the same images every byte of it \
+                 is hashed once more, with others the next serial is written beside it"
             ),
             None => format!("nothing of the {name} that was cut off is in {to}: it begins anew"),
         };

@@ -191,7 +191,9 @@ impl RunView<'_> {
                 ),
                 Role::Warn,
             )],
-            Some(Ended::Failed(failure)) => failed(failure, chosen, keymap),
+            Some(Ended::Failed(failure)) => {
+                failed(failure, (chosen, self.of(Phase::Sign).is_some()), keymap)
+            }
         };
         let fold = |(words, role): (String, Role)| {
             wrap(&text::shown(&words), columns)
@@ -251,17 +253,24 @@ impl RunView<'_> {
 }
 
 /// Why it failed and what is next; where its medium was taken away, that is the reason, whatever it stumbled over.
-fn failed(failure: &Failure, chosen: Option<&Chosen>, keymap: &Keymap) -> Vec<(String, Role)> {
+fn failed(
+    failure: &Failure,
+    (chosen, signing): (Option<&Chosen>, bool),
+    keymap: &Keymap,
+) -> Vec<(String, Role)> {
     let mut lines = words::failure_on("Assemble", failure, keymap);
     lines.retain(|(words, _)| !words.is_empty());
     let again = "existing files are hashed, the rest is fetched";
     let retry = keymap.says(Act::Retry);
     let lost = match chosen {
         Some(Chosen { gone: Some(gone), path, .. }) => Some([
-            (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),
+            match signing {
+                false => (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),
+                true => (format!("! {gone} while it was signed: whether it is, going on tells"), Role::Fail),
+            },
             (
                 format!(
-                    "next: plug it in again, mounted at {}; then {retry} resumes: {again}",
+                    "next: plug it in, then {retry} resumes: {again}; it has to be at {} again",
                     path.display()
                 ),
                 Role::Text,

@@ -2,7 +2,6 @@
 
 use super::Chosen;
 use crate::actions::Act;
-use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
 use crate::domain::sheet::{Checked, Grade};
 use crate::engine::media::EjectReport;
@@ -150,9 +149,7 @@ impl Model {
         let chosen = self.chosen.as_ref().filter(earlier)?;
         let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
         let still = |medium: &Medium, volume: &Volume| {
-            let point = chosen.mount_point.clone();
-            let carrier = Carrier::of(point.clone(), volume.device.clone(), Some(medium));
-            volume.mount_points.contains(&point) && carrier.is_still(&chosen.carrier)
+            volume.mount_points.contains(&chosen.mount_point) && chosen.is_on(medium, volume)
         };
         let (medium, volume) = volumes.find(|(medium, volume)| still(medium, volume))?;
         let (medium, device, free) = (Some(medium.clone()), volume.device.clone(), volume.free);
