@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::digest::Digest;
 use super::text;
 
-pub use device::{Bus, DeviceFacts, device_blocked, device_text, is_system, notes_on};
+pub use device::{Bus, DeviceFacts, device_blocked, device_text, hangs_outside, is_system, notes_on};
 pub use file_system::{FAT_FILE, FileSystem};
 
 /// Why a device or a volume cannot be chosen.
@@ -21,6 +21,11 @@ pub enum Blocked {
     /// This host runs from it, itself or through LVM, RAID or encryption on it.
     System {
         /// Mount points of the system that lie on it, and `swap`.
+        holds: Vec<String>,
+    },
+    /// A disk that is built in, for all that is known, with data of services or users at a mount point.
+    BuiltIn {
+        /// Those mount points.
         holds: Vec<String>,
     },
     /// What is to be carried, or this program's own data, lies on it.
@@ -55,6 +60,7 @@ impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System { holds } => write!(f, "system disk: holds {}", holds.join(", ")),
+            Self::BuiltIn { holds } => write!(f, "built-in disk: holds {}", holds.join(", ")),
             Self::Source { holds } => write!(f, "source disk: holds {}", holds.join(", ")),
             Self::NoMedium => f.write_str("no medium in the drive"),
             Self::WriteProtected => f.write_str("write-protected: is there a switch?"),
@@ -66,6 +72,22 @@ impl fmt::Display for Blocked {
             Self::TooSmall { needed, free } => {
                 write!(f, "too small: {} needed, {} free", text::bytes(*needed), text::bytes(*free))
             }
+        }
+    }
+}
+
+impl Blocked {
+    /// Whether this host has files of its own there.
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::System { .. } | Self::BuiltIn { .. })
+    }
+
+    /// Where a disk is mounted that only looks built in, as one on eSATA may: taken as a directory, or chosen once that
+    /// is unmounted.
+    pub fn mounted_at(&self) -> Option<&str> {
+        match self {
+            Self::BuiltIn { holds } => holds.first().map(String::as_str),
+            _ => None,
         }
     }
 }

@@ -92,7 +92,7 @@ impl Media {
         };
         why.map(|why| match why {
             Blocked::NotMounted => self.how_to_mount(model),
-            why => why.to_string(),
+            why => mounting::around(&why, model).unwrap_or_else(|| why.to_string()),
         })
     }
 

@@ -712,11 +712,11 @@ fn second_signature() -> SignReport {
 #[test]
 fn a_report_that_was_saved_before_a_second_signature_is_said_to_be_older_until_it_is_saved_again() {
     let mut desk = reported(packed());
-    let save = |desk: &mut Desk| desk.keys("w Ctrl-U").typed("/home/op").keys("Enter").screen();
+    let save = |desk: &mut Desk| desk.keys("s Ctrl-U").typed("/home/op").keys("Enter").screen();
     assert!(!save(&mut desk).contains("is older"));
     desk.app.model.assembly.made.as_mut().unwrap().signatures.push(second_signature());
     let screen = desk.tell(Msg::Tick).keys("Down Up").screen();
-    assert!(screen.contains("the report saved in /home/op is older than this: w saves it again"), "{screen}");
+    assert!(screen.contains("the report saved in /home/op is older than this: s saves it again"), "{screen}");
     assert!(!save(&mut desk).contains("is older"), "{}", desk.screen());
 }
 

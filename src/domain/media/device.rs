@@ -80,13 +80,38 @@ impl DeviceFacts {
     }
 }
 
+/// Whether a device at this place in sysfs hangs on something that is plugged in from outside: behind a PCI device that
+/// the firmware calls removable, as it does of all behind Thunderbolt (its attribute `removable`, asked by its place), or
+/// on FireWire. USB and cards are told by their bus; eSATA by the device itself, where the firmware knows of it.
+pub fn hangs_outside(sysfs: &str, removable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let steps = sysfs.match_indices('/').map(|(at, _)| at).chain([sysfs.len()]);
+    let mut above = steps.map(|end| &sysfs[..end]);
+    above.any(|place| {
+        let step = place.rsplit('/').next().unwrap_or_default();
+        is_firewire(step) || (is_pci(step) && removable(place).is_some_and(|word| word.trim() == "removable"))
+    })
+}
+
+/// `domain:bus:slot.function`.
+fn is_pci(step: &str) -> bool {
+    let parts: Vec<&str> = step.split([':', '.']).collect();
+    let hex = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_hexdigit());
+    parts.len() == 4 && step.contains('.') && parts.iter().all(hex)
+}
+
+/// A node on FireWire: `fw1`.
+fn is_firewire(step: &str) -> bool {
+    step.strip_prefix("fw").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Why a device cannot be chosen; the weightiest reason.
 pub fn device_blocked(facts: &DeviceFacts) -> Option<Blocked> {
     let mut holds: Vec<String> = facts.uses.iter().filter(|place| facts.protects(place)).cloned().collect();
     holds.sort();
     holds.dedup();
     match () {
-        () if !holds.is_empty() => Some(Blocked::System { holds }),
+        () if holds.iter().any(|place| is_system(place)) => Some(Blocked::System { holds }),
+        () if !holds.is_empty() => Some(Blocked::BuiltIn { holds }),
         () if !facts.sources.is_empty() => Some(Blocked::Source { holds: facts.sources.clone() }),
         () if facts.size == 0 => Some(Blocked::NoMedium),
         () if facts.read_only => Some(Blocked::WriteProtected),
@@ -180,8 +205,16 @@ mod tests {
         };
         for place in ["/srv", "/srv/out", "/var/lib/data", "/opt/x", "/home/op/big"] {
             let holds = vec![place.to_owned()];
-            assert_eq!(blocked(place, true), Some(Blocked::System { holds }), "{place}");
+            let why = blocked(place, true).unwrap();
+            assert_eq!((&why, why.mounted_at()), (&Blocked::BuiltIn { holds }, Some(place)));
+            assert!(why.is_own());
             assert_eq!(blocked(place, false), None, "{place}");
+        }
+        for fixed in [true, false] {
+            let uses = vec!["/srv/out".to_owned(), "/boot".to_owned()];
+            let why =
+                device_blocked(&DeviceFacts { size: 1, fixed, uses, ..DeviceFacts::default() }).unwrap();
+            assert!(matches!(&why, Blocked::System { .. }) && why.mounted_at().is_none(), "{why}");
         }
         for place in ["/mnt/data", "/media/op/X", "/run/media/op/X", "/var/mnt/data", "/srvother", "/data"] {
             assert_eq!(blocked(place, true), None, "{place}");
@@ -223,6 +256,56 @@ mod tests {
             ("nbd0", "/sys/devices/virtual/block/nbd0", Bus::Other),
         ] {
             assert_eq!(Bus::of(name, sysfs), bus, "{sysfs}");
+        }
+    }
+
+    /// Steps of a place, and what each answers.
+    type Says = &'static [(&'static str, &'static str)];
+
+    #[test]
+    fn what_hangs_on_something_that_is_plugged_in_is_told_by_its_place_in_sysfs() {
+        // Each step that says something of itself, after the place.
+        let table: [(&str, Says, bool); 9] = [
+            // NVMe in a Thunderbolt case: the bridge, the case's switch and the drive.
+            (
+                "/sys/devices/pci0000:00/0000:00:1d.4/0000:05:00.0/0000:06:01.0/0000:07:00.0/nvme/nvme1/nvme1n1",
+                &[("0000:00:1d.4", "unknown"), ("0000:05:00.0", "removable"), ("0000:07:00.0", "removable")],
+                true,
+            ),
+            // SATA behind a controller in such a case.
+            (
+                "/sys/devices/pci0000:00/0000:00:1c.0/0000:09:00.0/ata7/host6/target6:0:0/6:0:0:0/block/sdc",
+                &[("0000:09:00.0", "removable\n")],
+                true,
+            ),
+            ("/sys/devices/pci0000:00/0000:00:1b.0/0000:02:00.0/fw1/fw1.0/host8/block/sdd", &[], true),
+            // Soldered in or on a slot of the board.
+            (
+                "/sys/devices/pci0000:00/0000:00:06.0/0000:01:00.0/nvme/nvme0/nvme0n1",
+                &[("0000:01:00.0", "fixed")],
+                false,
+            ),
+            (
+                "/sys/devices/pci0000:00/0000:00:06.0/0000:01:00.0/nvme/nvme0/nvme0n1",
+                &[("0000:01:00.0", "unknown")],
+                false,
+            ),
+            ("/sys/devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sda", &[], false),
+            // What a disk says of its own medium is another attribute of the same name.
+            (
+                "/sys/devices/pci0000:00/0000:00:17.0/ata1/host0/block/sda",
+                &[("sda", "removable"), ("ata1", "removable")],
+                false,
+            ),
+            ("/sys/devices/virtual/block/loop0", &[("loop0", "removable")], false),
+            ("/sys/devices/platform/fwnode/block/sdx", &[], false),
+        ];
+        for (place, says, outside) in table {
+            let removable = |at: &str| {
+                let step = at.rsplit('/').next()?;
+                says.iter().find(|(name, _)| *name == step).map(|(_, word)| (*word).to_owned())
+            };
+            assert_eq!(hangs_outside(place, &removable), outside, "{place} {says:?}");
         }
     }
 

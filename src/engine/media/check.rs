@@ -154,7 +154,7 @@ fn unfit(place: &Place) -> Option<MediaError> {
     let path = place.path.clone();
     let Some(medium) = &place.medium else { return Some(MediaError::NoMedium { path }) };
     let why = match (&medium.blocked, place.read_only, place.writable) {
-        (Some(why @ Blocked::System { .. }), ..) => why.clone(),
+        (Some(why), ..) if why.is_own() => why.clone(),
         (_, true, _) => Blocked::MountedReadOnly,
         (_, false, false) => Blocked::NotWritable,
         (_, false, true) => return None,

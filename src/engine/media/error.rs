@@ -97,6 +97,11 @@ fn holders_text(holders: &[String]) -> String {
     if holders.is_empty() { String::new() } else { format!(": {}", holders.join("; ")) }
 }
 
+/// The way round a disk that only looks built in.
+pub fn around(place: &str) -> String {
+    format!("--to {place} packs to it as a directory; after umount {place}, as root, the disk can be chosen")
+}
+
 impl Explain for MediaError {
     fn kind(&self) -> Kind {
         match self {
@@ -115,12 +120,17 @@ impl Explain for MediaError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Stays { .. } | Self::Fixed { .. } => {
+            Self::Stays { .. } => {
                 "nothing to eject there; airlift media list shows what can be taken out".to_owned()
+            }
+            Self::Fixed { .. } => {
+                "nothing to eject there; one that was plugged in all the same: umount DIRECTORY, as root, then unplug it"
+                    .to_owned()
             }
             Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
             Self::Blocked { why, .. } => match why {
                 Blocked::System { .. } | Blocked::Source { .. } => "choose another medium".to_owned(),
+                Blocked::BuiltIn { holds } => around(&holds.join(" ")),
                 Blocked::NotMounted => {
                     "mount it first: udisksctl mount -b DEVICE, or mount DEVICE DIRECTORY".to_owned()
                 }

@@ -479,6 +479,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_plugged_in_behind_a_bridge_can_be_chosen_wherever_it_is_mounted_unless_the_system_is_on_it() {
+        let world = World::new();
+        let bridge = "pci0000:00/0000:00:1d.4/0000:05:00.0";
+        world.disk("nvme1n1", &format!("{bridge}/nvme/nvme1"), "259:8", 9000);
+        let on = |at: &str| world.mounts(&format!("9 1 259:8 / {at} rw - ext4 /dev/nvme1n1 rw\n"));
+        on("/srv/out");
+        assert_eq!(world.blocked("nvme1n1", &[]), Some(Blocked::BuiltIn { holds: vec!["/srv/out".into()] }));
+        world.put(&format!("sys/devices/{bridge}/removable"), "removable\n");
+        assert_eq!(world.blocked("nvme1n1", &[]), None);
+        let there = world.list(&[]).into_iter().find(|medium| medium.name == "nvme1n1").unwrap();
+        assert!(there.removable && !there.is_fixed());
+        let source = world.at("mnt/case/images.txt");
+        std::fs::create_dir(world.0.path().join("mnt/case")).unwrap();
+        on(&world.at("mnt/case"));
+        assert!(matches!(world.blocked("nvme1n1", &[source]), Some(Blocked::Source { .. })));
+        on("/usr");
+        assert_eq!(world.blocked("nvme1n1", &[]), Some(Blocked::System { holds: vec!["/usr".into()] }));
+    }
+
+    #[test]
     fn the_disk_that_is_read_from_is_blocked() {
         let world = World::new();
         let list = world.at("mnt/stick one/lists/images.txt");

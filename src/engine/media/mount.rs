@@ -71,7 +71,7 @@ async fn volume(spec: &MountSpec, ctx: &JobCtx) -> Result<Volume> {
     let media = list(ListSpec::default(), ctx).await?.media;
     let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
     let (medium, volume) = volumes.find(|(_, volume)| volume.device == full).ok_or_else(missing)?;
-    if let Some(why @ Blocked::System { .. }) = medium.blocked.clone() {
+    if let Some(why) = medium.blocked.clone().filter(Blocked::is_own) {
         return Err(MediaError::Blocked { path: full, why }.into());
     }
     if let Some(only) = spec.only.clone().filter(|only| *only != Carrier::mark_of(medium, volume)) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::domain::media::{Bus, device_text, is_fixed};
+use crate::domain::media::{Bus, device_text, hangs_outside, is_fixed};
 
 /// Sectors of sysfs have 512 bytes, whatever the device has.
 const SECTOR: u64 = 512;
@@ -68,6 +68,7 @@ fn disk(path: &Path, name: &str) -> Option<Disk> {
     let shown = |attribute: &str| text(attribute).as_deref().and_then(device_text);
     let model = shown("device/model").or_else(|| shown("device/name"));
     let maker = shown("device/vendor").filter(|maker| maker != "ATA" && !maker.starts_with("0x"));
+    let outside = hangs_outside(&place.to_string_lossy(), &|step| read(&Path::new(step).join("removable")));
     let card = bus == Bus::Mmc && text("device/type").is_some_and(|kind| kind.trim() == "SD");
     Some(Disk {
         node: node(&place, name),
@@ -77,7 +78,10 @@ fn disk(path: &Path, name: &str) -> Option<Disk> {
         },
         serial: serial(&place, bus),
         bus,
-        removable: text("removable").is_some_and(|flag| flag.trim() == "1") || bus == Bus::Usb || card,
+        removable: text("removable").is_some_and(|flag| flag.trim() == "1")
+            || bus == Bus::Usb
+            || card
+            || outside,
         read_only: text("ro").is_some_and(|flag| flag.trim() == "1"),
         sequence: text("diskseq").and_then(|number| number.trim().parse().ok()),
         file: text("loop/backing_file").map(|file| PathBuf::from(file.trim_end_matches('\n'))),

@@ -46,6 +46,12 @@ impl Mounting {
     }
 }
 
+/// What can be done with a disk that only looks built in, as one on eSATA may.
+pub(super) fn around(why: &Blocked, model: &Model) -> Option<String> {
+    let (place, directory) = (why.mounted_at()?, model.key(Act::MediaDirectory));
+    Some(format!("built in? {directory} takes {place} as a directory; umount {place} frees the disk"))
+}
+
 impl Media {
     pub(super) fn mount(&self, model: &Model) -> Option<MountSpec> {
         let (medium, volume) = self.medium(model)?;
@@ -87,6 +93,7 @@ impl Media {
     pub(super) fn why_no_mount(&self, model: &Model) -> Option<String> {
         let Some((medium, volume)) = self.medium(model) else { return Some("there is no medium".to_owned()) };
         match (&medium.blocked, volume.and_then(|volume| volume.blocked.as_ref())) {
+            (Some(why @ Blocked::BuiltIn { .. }), _) => around(why, model),
             (Some(why @ (Blocked::System { .. } | Blocked::NoMedium)), _) => Some(why.to_string()),
             (_, Some(why @ (Blocked::NoFileSystem | Blocked::Locked))) => Some(why.to_string()),
             _ => volume.is_none().then(|| Blocked::NoFileSystem.to_string()),

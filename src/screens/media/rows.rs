@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::found::verdict;
+use super::mounting::around;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::bundle::directory;
@@ -168,6 +169,8 @@ impl Line {
             // What is known of it from here is no word of its own.
             lines.extend(bundles(&volume.bundles).filter(|_| made.is_none() || volume.bundles.len() > 1));
         }
+        let around = medium.blocked.as_ref().and_then(|why| around(why, model));
+        lines.extend(around.map(|words| (words, Role::Text)));
         lines.extend(medium.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
         lines
     }

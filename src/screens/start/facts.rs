@@ -90,8 +90,8 @@ fn media(model: &Model) -> Vec<Fact> {
     let Some(report) = model.media.as_deref() else {
         return vec![("media", "looking ...".to_owned(), Role::Dim)];
     };
-    let system =
-        |medium: &Medium| matches!(medium.blocked, Some(Blocked::System { .. } | Blocked::Source { .. }));
+    let own = |why: &Blocked| why.is_own() || matches!(why, Blocked::Source { .. });
+    let system = |medium: &Medium| medium.blocked.as_ref().is_some_and(own);
     let wanted = |medium: &&Medium| !system(medium) && medium.blocked != Some(Blocked::NoMedium);
     let media: Vec<&Medium> = report.media.iter().filter(wanted).collect();
     if media.is_empty() {

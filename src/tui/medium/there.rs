@@ -30,7 +30,9 @@ pub fn stays(medium: Option<&Medium>) -> Option<&'static str> {
         Some(Medium { blocked: Some(Blocked::System { .. }), .. }) => {
             Some("the bundle is on this host's own disk: nothing to eject")
         }
-        Some(medium) if medium.is_fixed() => Some("the bundle is on a built-in disk: nothing to eject"),
+        Some(medium) if medium.is_fixed() => {
+            Some("the bundle is on a built-in disk, not ejected; umount before pulling")
+        }
         Some(_) => None,
     }
 }
