@@ -58,7 +58,7 @@ impl Finder {
     fn refresh(&mut self) {
         let typed = self.typed.value().to_lowercase();
         let words: Vec<&str> = typed.split_whitespace().collect();
-        let mut scored: Vec<(u32, usize)> = Vec::new();
+        let mut scored: Vec<(usize, usize)> = Vec::new();
         for (at, entry) in self.entries.iter().enumerate() {
             scored.extend(contains(entry, self.typed.value().trim(), &words).map(|rank| (rank, at)));
         }
@@ -72,12 +72,12 @@ impl Finder {
     }
 
     /// The operations whose names have words like these, the nearest first: for a slip of the fingers.
-    fn nearly(&self, words: &[&str]) -> Vec<(u32, usize)> {
+    fn nearly(&self, words: &[&str]) -> Vec<(usize, usize)> {
         let near = |entry: &Entry| {
             let row = entry.act.row();
             let name = format!("{} {}", row.title, row.id).to_lowercase();
             let slips = |word: &&str| words_of(&name).filter_map(|own| slips::of(word, own)).min();
-            words.iter().map(slips).sum::<Option<u32>>()
+            words.iter().map(slips).sum::<Option<usize>>()
         };
         let entries = self.entries.iter().enumerate();
         entries.filter_map(|(at, entry)| Some((near(entry)?, at))).collect()
@@ -112,7 +112,7 @@ fn words_of(text: &str) -> impl Iterator<Item = &str> {
 
 /// How far from the front an operation belongs that has every word: 0 for its key, then words of its name, that begin
 /// one of those, that begin a word of its help, and that stand anywhere in either.
-fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<u32> {
+fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<usize> {
     if !typed.is_empty() && entry.keys.split(' ').any(|key| key == typed) {
         return Some(0);
     }
