@@ -297,7 +297,7 @@ fn what_a_killed_run_announced_stays_where_another_one_brought_it_and_goes_where
     copy.args([format!("docker://{app}"), format!("containers-storage:{app}")]);
     succeeded(&copy.output().unwrap());
     let said = own_undo(&node, &path).code(3).said();
-    assert!(said.contains(&format!("{app}: the run ended before it brought the image")), "{said}");
+    assert!(said.contains(&format!("{app}: the run ended before it named the image: it had")), "{said}");
     assert!(led(&node, &app).is_some(), "{said}");
     // One that was brought, and killed before it had its name.
     let old = node.full("team/old:2");
