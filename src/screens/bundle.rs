@@ -12,6 +12,7 @@ use crate::dialogs::path::Wanted;
 use crate::dialogs::{self, Answer, Question};
 use crate::engine::bundle::inspect::InspectSpec;
 use crate::engine::bundle::offer::Offer;
+use crate::engine::import::changes::Lay;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -35,12 +36,19 @@ pub(super) struct Bundle {
     paths: Vec<PathBuf>,
     /// A directory that was just named: the cursor goes to what lies in it.
     named: Option<PathBuf>,
+    /// The bundle of the import that is gone on with: the cursor goes to it, wherever it lies now.
+    sought: Option<Lay>,
 }
 
 impl Bundle {
     fn offer<'a>(&self, model: &'a Model) -> Option<&'a Offer> {
         model.gap.list().get(self.list.row()?)
     }
+}
+
+/// Whether this is the bundle that an import was begun with: another one may lie there by now.
+fn is(offer: &Offer, lay: &Lay) -> bool {
+    offer.said.as_ref().is_ok_and(|said| said.report.id == lay.id)
 }
 
 /// Looks for bundles again.
@@ -87,6 +95,7 @@ impl Screen for Bundle {
             Act::BundleOpen => {
                 let Some(offer) = self.offer(cx.model) else { return };
                 let path = offer.path.clone();
+                self.sought = None;
                 if cx.model.gap.choose(path) {
                     cx.model.changed(Place::Bundle);
                 }
@@ -133,6 +142,16 @@ impl Screen for Bundle {
         if matches!(found, Found::Media(_)) {
             scan(cx);
         }
+        if let (Found::Bundles(given, offers), Some(lay)) = (found, &self.sought)
+            && given.contains(&lay.path)
+            && !offers.iter().any(|offer| is(offer, lay))
+        {
+            let path = cx.model.key(Act::BundlePath);
+            cx.say(format!(
+                "the bundle to go on with is not in {}; {path} opens where it is",
+                lay.path.display()
+            ));
+        }
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
@@ -154,6 +173,7 @@ impl Screen for Bundle {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
+        self.sought = cx.model.gap.import.sought.take().or(self.sought.take());
         scan(cx);
     }
 
@@ -171,8 +191,18 @@ impl Screen for Bundle {
         if opened.is_some() {
             self.named = None;
         }
+        let lies = |lay: &Lay| {
+            let there = |at: &usize| offers.get(*at).is_some_and(|offer| is(offer, lay));
+            // Of several copies the one that it was begun with.
+            let own = offers.iter().position(|offer| offer.path == lay.path).filter(there);
+            own.or_else(|| offers.iter().position(|offer| is(offer, lay)))
+        };
+        let again = self.sought.as_ref().and_then(lies);
+        if again.is_some() {
+            self.sought = None;
+        }
         let stays = || before.and_then(|before| self.paths.iter().position(|path| *path == before));
-        if let Some(at) = opened.or_else(stays) {
+        if let Some(at) = opened.or(again).or_else(stays) {
             self.list.select(at);
         }
     }

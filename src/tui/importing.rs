@@ -22,7 +22,7 @@ use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
-use crate::engine::import::changes::{Begun, Choices, NotedRun};
+use crate::engine::import::changes::{Begun, Choices, Lay, NotedRun};
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
 use crate::engine::storage::change::{ConfMode, NodeSpec};
@@ -63,6 +63,8 @@ pub struct Importing {
     pub undoing: Option<NotedRun>,
     /// An import that ended early, whose targets and choices are chosen when its bundle is gone on with.
     later: Option<Begun>,
+    /// The bundle of that one, until Bundle looks for it.
+    pub sought: Option<Lay>,
 }
 
 /// What an import would do.
@@ -109,6 +111,7 @@ impl Default for Importing {
             noted: Vec::new(),
             undoing: None,
             later: None,
+            sought: None,
         }
     }
 }
@@ -117,17 +120,18 @@ impl Importing {
     /// Another bundle: what was typed is listed, but only what this node has stays chosen; all else is as at first.
     pub fn begin_anew(&mut self) {
         let before = std::mem::take(self);
-        let Self { node, free, typed, mut marked, touched, noted, undoing, later, .. } = before;
+        let Self { node, free, typed, mut marked, touched, noted, undoing, later, sought, .. } = before;
         marked.retain(|target| !typed.contains(target));
         let touched = touched && !marked.is_empty();
         if let (Some(node), false) = (&node, touched) {
             marked = kubelets(node).into_iter().collect();
         }
-        *self = Self { node, free, typed, marked, touched, noted, undoing, later, ..Self::default() };
+        *self = Self { node, free, typed, marked, touched, noted, undoing, later, sought, ..Self::default() };
     }
 
     /// What was chosen for this run is chosen again once its bundle is to be imported.
     pub fn aim_later(&mut self, run: Begun) {
+        self.sought = run.lay().cloned();
         self.later = Some(run);
     }
 
@@ -206,7 +210,7 @@ impl Importing {
 
     /// Whether a run that changed something was one over this bundle, as far as it was imported here.
     pub fn is_of(&self, run: &NotedRun) -> bool {
-        self.done.as_ref().is_some_and(|done| done.report.name == run.begun.bundle)
+        self.done.as_ref().is_some_and(|done| run.begun.is_over(done.report.bundle, &done.report.name))
     }
 
     /// The last run that can be taken back.
@@ -229,9 +233,9 @@ impl Model {
     /// Chooses what was chosen for the import that is gone on with, where this is its bundle.
     pub fn aim_as_before(&mut self) {
         let Some(said) = self.gap.said() else { return };
-        let bundle = directory(&said.report.name, said.report.serial);
+        let (bundle, id) = (directory(&said.report.name, said.report.serial), said.report.id);
         let import = &mut self.gap.import;
-        let Some(begun) = import.later.take_if(|begun| begun.bundle == bundle) else { return };
+        let Some(begun) = import.later.take_if(|begun| begun.is_over(id, &bundle)) else { return };
         import.marked.clear();
         begun.into.into_iter().for_each(|target| import.add(target));
         if let Some(choices) = begun.choices {

@@ -1000,6 +1000,48 @@ pub(crate) fn stopped(bundle: &str) -> NotedRun {
     NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..noted(bundle, 4) }
 }
 
+/// The same of the bundle with this id, which lay here.
+pub(crate) fn stopped_at(bundle: &str, path: &str, id: &str) -> NotedRun {
+    let run = stopped(bundle);
+    let lay = format!(r#""choices":{{"bundle":{{"path":"{path}","id":"{id}"}},"#);
+    let begun = serde_json::to_string(&run.begun).unwrap().replace("\"choices\":{", &lay);
+    NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..run }
+}
+
+#[test]
+fn a_stopped_import_is_gone_on_with_by_the_bundle_it_was_begun_with_and_none_of_its_name() {
+    let id = "0193a5c8-0000-7b44-9a53-5e1f20c47f2a";
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(vec![stopped_at("site-42", "/x/stick/site-42", id)])));
+    desk.keys("Home Enter");
+    let given = vec!["/x/stick/site-42".into()];
+    assert!(
+        desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Bundles(at)) if *at == given))
+    );
+    let bundles = |offers: Vec<Offer>| Msg::Found(Found::Bundles(given.clone(), Arc::new(offers)));
+    // Another bundle has its name.
+    desk.tell(bundles(vec![bundle()]));
+    let screen = desk.screen();
+    assert!(
+        screen.contains("the bundle to go on with is not in /x/stick/site-42; o opens where it is"),
+        "{screen}"
+    );
+    let mut own = Offer { path: given[0].clone(), medium: None, given: given.clone(), ..bundle() };
+    own.said.as_mut().unwrap().report.id = id.parse().unwrap();
+    desk.tell(bundles(vec![bundle(), own.clone()])).keys("Enter");
+    assert_eq!(desk.app.model.gap.chosen, Some(own.path.clone()), "the cursor is on it");
+    // Its choices are made for that one alone.
+    let aimed = |desk: &mut Desk| {
+        desk.app.model.aim_as_before();
+        desk.app.model.gap.import.marked.contains(&target("containerd"))
+    };
+    assert!(aimed(&mut desk));
+    let mut other = Desk::new();
+    other.tell(Msg::Found(Found::Noted(vec![stopped_at("site-42", "/x/stick/site-42", id)])));
+    other.keys("Home Enter").tell(bundles(vec![bundle(), own])).keys("Home Enter");
+    assert!(!aimed(&mut other));
+}
+
 #[test]
 fn the_question_about_an_archive_of_k3s_does_not_say_that_archives_stay() {
     let into = "k3s:/var/lib/rancher/k3s/agent/images";
@@ -1155,6 +1197,10 @@ fn a_real_bundle_goes_into_a_real_layout_and_is_there_the_second_time() {
     let screen = live.desk.screen();
     assert!(screen.contains("+ OK  every image is where it was wanted"), "{screen}");
     assert!(layout.join("index.json").exists());
+    live.until("the run is noted with where its bundle lies", |desk| {
+        let run = desk.app.model.gap.import.noted.first();
+        run.and_then(|run| run.begun.lay()).is_some_and(|lay| lay.path == bundle)
+    });
     live.desk.keys("D");
     live.until("the plan is there", |desk| desk.app.model.gap.import.planned().is_some());
     let screen = live.desk.screen();

@@ -13,13 +13,14 @@ use std::sync::{Mutex, PoisonError};
 use super::ImportSpec;
 use super::error::ImportError;
 use super::graph::ImageGraph;
+use crate::domain::bundle::BundleManifest;
 use crate::domain::import::Target;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::{Held, OutFile};
 
-pub use choices::Choices;
+pub use choices::{Choices, Lay};
 pub use kept::dismiss;
 pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
@@ -80,6 +81,11 @@ impl Changes {
         };
         let directory = history.map(directory_of);
         Self { ctx: ctx.clone(), directory, begun, state: Mutex::default() }
+    }
+
+    /// The same, of this bundle.
+    pub(super) fn of(self, path: &Path, bundle: &BundleManifest) -> Self {
+        Self { begun: self.begun.lying(path, bundle), ..self }
     }
 
     /// Notes that the run begins: whatever becomes of it, it is the last from now on. Blocks.

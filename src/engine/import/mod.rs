@@ -265,7 +265,9 @@ async fn begun(
     history: Option<&Path>,
     ctx: &JobCtx,
 ) -> Result<Arc<Changes>> {
-    let changes = Arc::new(Changes::new(ctx, history, bundle.document().directory(), of));
+    let document = bundle.document();
+    let changes = Changes::new(ctx, history, document.directory(), of);
+    let changes = Arc::new(changes.of(bundle.root(), document));
     if !of.0.dry_run {
         let changes = Arc::clone(&changes);
         blocking(move || {

@@ -118,6 +118,12 @@ pub(super) fn go_on(cx: &mut Cx<'_>) {
         "open {} and verify it with {verify}: what it was begun with is chosen then",
         begun.bundle
     ));
+    // Where it lay is looked at, whether on a medium or not.
+    if let Some(lay) = begun.lay()
+        && !cx.model.gap.given.contains(&lay.path)
+    {
+        cx.model.gap.given.push(lay.path.clone());
+    }
     cx.model.gap.import.aim_later(begun);
     cx.go(Place::Bundle);
 }

@@ -1,9 +1,12 @@
 //! What a run was asked for beside its bundle and targets, noted so that it can be gone on with as it was begun.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::noted::Begun;
+use crate::domain::bundle::BundleManifest;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::engine::import::ImportSpec;
@@ -29,6 +32,39 @@ pub struct Choices {
     /// Where the change of `storage.conf` was to be written to, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<PathBuf>,
+    /// Its bundle; nothing where an earlier program noted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Lay>,
+}
+
+/// The bundle of a run: another one may have its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lay {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl Begun {
+    /// Its bundle, where that was noted.
+    pub fn lay(&self) -> Option<&Lay> {
+        self.choices.as_ref()?.bundle.as_ref()
+    }
+
+    /// Whether it was over this bundle: by its id, where an earlier program noted none by its name, `name-serial`.
+    pub fn is_over(&self, id: Uuid, name: &str) -> bool {
+        self.lay().map_or(self.bundle == name, |lay| lay.id == id)
+    }
+
+    /// The same, with where its bundle lies.
+    pub(in crate::engine::import) fn lying(self, path: &Path, bundle: &BundleManifest) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let bundle = Some(Lay { path, id: bundle.id });
+        let choices = Choices { bundle, ..self.choices.map_or_else(Choices::default, |choices| *choices) };
+        Self { choices: Some(Box::new(choices)), ..self }
+    }
 }
 
 impl Choices {
@@ -42,6 +78,7 @@ impl Choices {
             keep_going: spec.keep_going,
             storage_conf: spec.node.storage_conf,
             out: spec.node.out.clone(),
+            bundle: None,
         }
     }
 }
