@@ -112,7 +112,20 @@ impl Start {
         self.cut_here(model).or_else(|| cuts(model).first())
     }
 
+    /// Whether it is the import that is gone on with: under the cursor, else as what was begun last.
+    fn resumes_import(&self, model: &Model) -> bool {
+        let Some(run) = half::run(model) else { return false };
+        match self.door().map(|door| door.act) {
+            Some(Act::Import | Act::ImportUndo) => true,
+            Some(Act::Resume) => false,
+            _ => cuts(model).iter().all(|cut| cut.job.started < run.begun.begun),
+        }
+    }
+
     fn resume(&self, cx: &mut Cx<'_>) {
+        if self.resumes_import(cx.model) {
+            return half::go_on(cx);
+        }
         let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
         cx.start(Act::Resume, spec);
         cx.say("checking its destination ...");
@@ -173,6 +186,7 @@ impl Screen for Start {
                 Some(None) => model.why_busy(),
             },
             Act::Forget if half::run(model).is_some() => None,
+            Act::Resume if self.resumes_import(model) => None,
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
             Act::Resume | Act::ImportUndo => model.why_busy(),
             _ => None,

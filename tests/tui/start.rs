@@ -679,3 +679,24 @@ fn an_import_of_another_process_is_told_and_neither_gone_on_with_nor_taken_back(
     let screen = desk.keys("g 3 u").screen();
     assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
 }
+
+#[test]
+fn resume_goes_on_with_what_the_cursor_is_on_else_with_what_was_begun_last() {
+    for (keys, at) in [("Home R", Place::Bundle), ("End R", Place::Bundle)] {
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Noted(vec![stopped("site-42")])));
+        let screen = desk.keys(keys).screen();
+        assert_eq!(desk.app.model.place, at, "{keys}: {screen}");
+        assert!(screen.contains("open site-42 and verify it with v"), "{keys}: {screen}");
+    }
+    // The pack was begun earlier than the import.
+    for (keys, import) in [("Home R", false), ("Home Down R", true), ("End R", true)] {
+        let mut desk = interrupted();
+        let run = stopped("site-42");
+        let begun = serde_json::to_string(&run.begun).unwrap().replace("2026-11-20", "2031-11-20");
+        let run = NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..run };
+        desk.tell(Msg::Found(Found::Noted(vec![run])));
+        desk.keys(keys);
+        assert_eq!(desk.app.model.place == Place::Bundle, import, "{keys}: {}", desk.screen());
+    }
+}
