@@ -350,9 +350,10 @@ fn the_archive_of_a_run_is_taken_back_by_its_number_once_a_run_after_it_left_not
         listed.stderr
     );
     let said = undo(&[]).code(2).said();
-    for words in
-        ["the last import left nothing to take back: the import of bundle-1", "run 000001 did, the import of"]
-    {
+    for words in [
+        "the last import left nothing to take back: the import of bundle-1",
+        "the last that left something is run 000001, the import of",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let dry = undo(&["1", "--dry-run"]).code(0);

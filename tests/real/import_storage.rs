@@ -511,7 +511,7 @@ fn what_a_run_put_into_the_default_store_is_taken_back_unless_a_container_or_ano
     podman(&["untag", &node.full("team/old:2"), "mine.example/kept:1"]);
     podman(&["rm", "--all"]);
     undo(&[]).code(0);
-    undo(&[]).code(0);
+    undo(&["1"]).code(0);
     assert!(!names().contains(&node.full(APP)));
 }
 

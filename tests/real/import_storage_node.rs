@@ -152,7 +152,9 @@ fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first
     assert!(undo(&["--dry-run"]).code(0).said().contains(conf.to_str().unwrap()));
     undo(&[]).code(0);
     assert_eq!(text(), first);
-    undo(&[]).code(0);
+    undo(&[]).code(2);
+    assert_eq!(text(), first, "the same words once more");
+    undo(&["2"]).code(0);
     assert_eq!(text(), before);
     undo(&[]).code(2);
 }

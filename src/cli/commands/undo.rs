@@ -13,7 +13,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run by its number in --list or the file that it noted, or what `airlift import --json` printed, kept in a file.
-    /// Without it, the last run; where that left nothing to take back, an older one is named and left as it is
+    /// Without it, the last run; where that left nothing, or was undone before, an older one is named and left as it is
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// List the runs that can be taken back, the latest first

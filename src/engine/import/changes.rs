@@ -22,7 +22,7 @@ use crate::engine::files::{Held, OutFile};
 
 pub use choices::{Choices, Lay};
 pub use kept::dismiss;
-pub(super) use kept::{MOST, leave, named, newest, read_run, runs, unread};
+pub(super) use kept::{MOST, last_undone, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
 pub(super) use made::Made;
 pub use made::NotedTarget;
@@ -531,7 +531,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         run(dir.path(), "a-0").note(&"containerd".parse().unwrap(), [named("a:1")]).unwrap();
         for _ in 0..RECENT + 3 {
-            run(dir.path(), "a-1").start();
+            let idle = run(dir.path(), "a-1");
+            idle.start();
+            // As many as some hundred images have.
+            let names = (0..1000).map(|n| format!("registry.example/team/application:{n:060}"));
+            idle.want(&"containerd".parse().unwrap(), names.collect());
+            idle.end(Ended::Whole, Vec::new()).unwrap();
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[1]), (RECENT + 2, 1, 4), "{left:?}");

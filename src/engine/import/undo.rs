@@ -135,24 +135,28 @@ async fn out(store: StoreOf, dry_run: bool, ctx: &JobCtx) -> Result<UndoneReport
 }
 
 /// The file that is meant: the one that was given, or that of the last run. One before it is taken back by its number
-/// alone: who types no number may not know that the last changed nothing.
+/// alone: who types no number may not know that the last changed nothing, or was taken back by the same words just now.
 async fn meant(spec: &UndoSpec, runs: &[NotedRun], ctx: &JobCtx) -> Result<PathBuf> {
     let (files, history) = (ctx.files.clone(), spec.state.clone());
     if let Some(file) = spec.file.clone() {
         return blocking(move || Ok(changes::named(&*files, &history, file))).await;
     }
     readable(&spec.state, runs, ctx).await?;
-    let last = runs.first().ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })?;
-    let running = runs.iter().find(|run| run.begun.running);
-    match (running, runs.iter().position(NotedRun::changed_something)) {
-        (Some(run), _) => Err(UndoError::Running { run: Box::new(run.clone()) }.into()),
-        (None, None) => {
+    let undone = blocking(move || changes::last_undone(&*files, &history)).await?;
+    let idle = usize::from(undone.is_none());
+    let last = undone.as_ref().or(runs.first());
+    let last = last.ok_or_else(|| UndoError::Unnoted { state: spec.state.clone() })?;
+    if let Some(run) = runs.iter().find(|run| run.begun.running) {
+        return Err(UndoError::Running { run: Box::new(run.clone()) }.into());
+    }
+    match runs.iter().position(NotedRun::changed_something) {
+        None => {
             let root = rustix::process::geteuid().is_root();
             Err(UndoError::Idle { last: Box::new(last.clone()), root }.into())
         }
-        (None, Some(0)) => Ok(last.file.clone()),
-        (None, Some(at)) => {
-            let (between, run) = (numbered(&runs[1..at]), Box::new(runs[at].clone()));
+        Some(0) if undone.is_none() => Ok(last.file.clone()),
+        Some(at) => {
+            let (between, run) = (numbered(&runs[idle..at]), Box::new(runs[at].clone()));
             Err(UndoError::Older { last: Box::new(last.clone()), between, run }.into())
         }
     }
@@ -345,8 +349,33 @@ mod tests {
         assert!(error.message().starts_with("that run was undone at 20"), "{error}");
         assert!(error.message().ends_with(wanted), "{error}");
         assert!(error.hints().iter().any(|hint| hint.contains("airlift undo --list")), "{:?}", error.hints());
-        undo(spec(&state, None), &ctx).await.unwrap();
+        // The same words once more do not take back what was never asked about.
+        for dry_run in [true, false] {
+            let error = undo(UndoSpec { dry_run, ..spec(&state, None) }, &ctx).await.unwrap_err();
+            assert!(error.message().starts_with("the last import was undone at 20"), "{error}");
+            assert!(
+                error
+                    .message()
+                    .ends_with(" UTC: the import of a-1 of 2026-01-01 00:00 UTC, which was cut off"),
+                "{error}"
+            );
+            let hints = error.hints().join("\n");
+            let state = state.display();
+            assert!(
+                hints.starts_with("the last that left something is run 000001, the import of a-1 "),
+                "{hints}"
+            );
+            assert!(
+                hints.contains(&format!("that older import: airlift undo 000001 --state '{state}'")),
+                "{hints}"
+            );
+            assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        }
+        undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+        let error = undo(spec(&state, None), &ctx).await.unwrap_err();
+        let wanted = "no run that is noted left anything that undo takes back; the last was undone at 20";
+        assert!(error.message().starts_with(wanted), "{error}");
     }
 
     #[tokio::test]
@@ -363,7 +392,7 @@ mod tests {
             assert_eq!((error.message().as_str(), error.kind()), (wanted, Kind::Usage));
             let hints = error.hints().join("\n");
             let wanted = format!(
-                "nor did the imports before it: 000002\nrun 000001 did, the import of a-1 of 2026-01-01 00:00 UTC into \
+                "the imports before it left nothing either: 000002\nthe last that left something is run 000001, the import of a-1 of 2026-01-01 00:00 UTC into \
                  containers-storage:/x, which was cut off: containers-storage:/x: {}\nnothing was changed; to take back that \
                  older import: airlift undo 000001 --state {}; with --dry-run it says first what would go",
                 first.display(),
@@ -390,7 +419,11 @@ mod tests {
         let error = undo(spec(&state, Some("2".into())), &ctx).await.unwrap_err();
         assert!(error.message().contains("is gone already"), "{error}");
         let error = undo(spec(&state, None), &ctx).await.unwrap_err();
-        assert!(error.hints()[0].starts_with("run 000001 did, "), "{:?}", error.hints());
+        assert!(
+            error.hints()[0].starts_with("the last that left something is run 000001, "),
+            "{:?}",
+            error.hints()
+        );
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
     }
 
@@ -414,7 +447,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
         let lines = undo(spec(&state, Some("2".into())), &ctx).await.unwrap().lines();
         assert_eq!(lines, ["containers-storage:/x", "  was not changed: /x", "nothing is left to take back"]);
-        undo(spec(&state, None), &ctx).await.unwrap();
+        undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
     }
 

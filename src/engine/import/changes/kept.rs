@@ -21,8 +21,6 @@ pub(in crate::engine::import) const MOST: u64 = 256 << 20;
 pub(super) const KEPT: usize = 100;
 /// Runs that stay, also where they changed nothing.
 pub(super) const RECENT: usize = 20;
-/// Bytes of a file that may be a first line alone.
-const HEAD: u64 = 64 << 10;
 /// Entries of the directory that are looked at, at most.
 const SEEN: usize = 10_000;
 
@@ -32,10 +30,9 @@ pub(super) fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Resul
     let path = |number: &u64| directory.join(format!("{number:06}{SUFFIX}"));
     let mut left = Vec::new();
     for (at, number) in there.iter().enumerate() {
-        let size = files.stat(&path(number))?.map_or(0, |stat| stat.size);
-        let idle = at + RECENT < there.len()
-            && size <= HEAD
-            && read_run(files, &path(number)).is_some_and(|(_, made)| made.is_empty());
+        // Nearly every run counts on something: that is no change.
+        let nothing = |(_, made): (_, Vec<Made>)| made.iter().all(Made::is_empty);
+        let idle = at + RECENT < there.len() && read_run(files, &path(number)).is_some_and(nothing);
         if idle { files.remove(&path(number))? } else { left.push(number) }
     }
     let many = (left.len() + 1).saturating_sub(KEPT);
@@ -153,6 +150,19 @@ pub(in crate::engine::import) fn newest(files: &dyn Files, history: &Path) -> Re
         }
     }
     Ok(None)
+}
+
+/// The run that came last, where it was taken back since. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::engine::import) fn last_undone(files: &dyn Files, history: &Path) -> Result<Option<NotedRun>> {
+    let directory = directory_of(history);
+    let path = |number: u64| directory.join(format!("{number:06}{SUFFIX}"));
+    let mut all = numbers(files, &directory)?.into_iter().rev().map(path);
+    let last = all.find_map(|file| Some((read_run(files, &file)?.0, file)));
+    let undone = last.filter(|(begun, _)| begun.undone.is_some());
+    Ok(undone.map(|(begun, file)| NotedRun { file, begun, targets: Vec::new() }))
 }
 
 /// Notes that a run is not to be offered for going on any more; all else that it noted stays. Blocks.

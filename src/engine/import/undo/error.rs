@@ -28,7 +28,7 @@ pub enum UndoError {
         state: PathBuf,
     },
     /// No run changed anything that can be taken back.
-    #[error("no run that is noted left anything that undo takes back; the last is the {}", last.words())]
+    #[error("no run that is noted left anything that undo takes back; the last {}: the {}", came(last), last.words())]
     Idle {
         /// The last run.
         last: Box<NotedRun>,
@@ -43,8 +43,8 @@ pub enum UndoError {
         /// Those that `storage.conf` names.
         named: Vec<PathBuf>,
     },
-    /// The last run left nothing; only an older one did, which nobody named.
-    #[error("the last import left nothing to take back: the {}", last.words())]
+    /// The last run left nothing, or was taken back; only an older one left something, which nobody named.
+    #[error("the last import {}: the {}", came(last), last.words())]
     Older {
         /// The last run.
         last: Box<NotedRun>,
@@ -183,11 +183,25 @@ fn idle(last: &NotedRun, root: bool) -> Vec<String> {
     std::iter::once(COVERED.to_owned()).chain(stores).chain(others).chain([nothing]).collect()
 }
 
+/// What came of a run of which nothing is left.
+fn came(last: &NotedRun) -> String {
+    match last.begun.undone() {
+        Some(at) => format!("was undone at {}", at.strftime("%F %R UTC")),
+        None => "left nothing to take back".to_owned(),
+    }
+}
+
 /// Which run it may be, and how that is said.
 fn older(between: &str, run: &NotedRun) -> Vec<String> {
     let brought: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
-    let between = (!between.is_empty()).then(|| format!("nor did the imports before it: {between}"));
-    let which = format!("run {} did, the {}: {}", run.id(), run.words(), brought.join(", "));
+    let between =
+        (!between.is_empty()).then(|| format!("the imports before it left nothing either: {between}"));
+    let which = format!(
+        "the last that left something is run {}, the {}: {}",
+        run.id(),
+        run.words(),
+        brought.join(", ")
+    );
     let way = format!(
         "nothing was changed; to take back that older import: {}; with --dry-run it says first what would go",
         run.undo_command()
