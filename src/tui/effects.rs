@@ -323,10 +323,10 @@ impl Runner {
         let (runner, ctx) = (self.clone(), self.ctx.clone());
         self.tasks.spawn(async move {
             let work = move || dismiss(&*ctx.files, &run, ctx.clock.now()).map_err(Failure::from);
-            match off(work).await.and_then(|done| done) {
-                Ok(()) => runner.ask(Query::Noted),
-                Err(failure) => runner.say(Msg::Found(Found::Failed(Query::Noted, failure))),
+            if let Err(failure) = off(work).await.and_then(|done| done) {
+                runner.say(Msg::Found(Found::Failed(Query::Noted, failure)));
             }
+            runner.ask(Query::Noted);
         });
     }
 

@@ -92,6 +92,7 @@ fn each_run_is_taken_back_by_itself_the_last_one_first() {
     for words in [
         "the last import left nothing to take back: the import of",
         "the last that left something is run 000002, the import of",
+        "later imports count on what it brought, and that stays until each of them is undone: 000003; ",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

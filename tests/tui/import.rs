@@ -960,6 +960,7 @@ fn noted(bundle: &str, made: usize) -> NotedRun {
         file: format!("/data/imports/{bundle}.jsonl").into(),
         begun: serde_json::from_str(&begun).unwrap(),
         targets: vec![names, store],
+        wanted_by: Vec::new(),
     }
 }
 
@@ -1092,6 +1093,26 @@ fn a_last_run_that_left_nothing_to_take_back_is_told_before_an_older_one_is_offe
     for words in ["The last import, site-b-8,", "into oci:/x, left", "that did: site-b-7, 2026"] {
         assert!(screen.contains(words), "{words}: {screen}");
     }
+    assert!(
+        screen.contains("names to remove: 2; to point back: 1") && !screen.contains("count on"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn what_later_imports_count_on_is_not_promised_to_go_and_what_gives_it_up_is_said() {
+    let idle = NotedRun { targets: Vec::new(), ..noted("000009", 0) };
+    let run = NotedRun { wanted_by: vec!["000009".to_owned()], ..noted("000007", 2) };
+    let mut desk = Desk::new();
+    desk.keys("g 3").tell(Msg::Found(Found::Noted(vec![idle, run])));
+    let screen = desk.keys("u").screen();
+    for words in
+        ["Later imports count on what it brought", "undone: 000009", "airlift undo", "names that it gave: 3"]
+    {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("to remove") && !screen.contains("to put back"), "{screen}");
+    insta::assert_snapshot!(desk.picture());
 }
 
 fn take_back(desk: &mut Desk) {

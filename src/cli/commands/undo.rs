@@ -59,5 +59,6 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
             "{command} takes {} back, the last that changed something; they are noted in {directory}",
             run.id()
         ));
+        run.claimed().into_iter().for_each(|words| out.note(words));
     }
 }

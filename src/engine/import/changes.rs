@@ -22,13 +22,13 @@ use crate::engine::files::{Held, OutFile};
 
 pub use choices::{Choices, Lay};
 pub use kept::dismiss;
-pub(super) use kept::{MOST, last_undone, leave, named, newest, read_run, runs, unread};
+pub(super) use kept::{MOST, is_at_work, last_undone, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
 pub(super) use made::Made;
 pub use made::NotedTarget;
 pub use noted::{Begun, Ended, Left, NotedRun, Unread};
 use noted::{FORMAT, Last, Line};
-pub(super) use noted::{Noted, parse, undo_command};
+pub(super) use noted::{Noted, parse, some, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
@@ -417,19 +417,25 @@ mod tests {
         let read = || runs(&RealFiles, dir.path()).unwrap().remove(0);
         let changes = run(dir.path(), "a-1");
         changes.note(&target, [named("a:1")]).unwrap();
+        changes.want(&target, vec!["a:1".to_owned(), "a:2".to_owned()]);
         let now = jiff::Timestamp::UNIX_EPOCH;
-        dismiss(&RealFiles, &read().file, now).unwrap();
+        let error = dismiss(&RealFiles, &read().file, now).unwrap_err();
+        let wanted = "an import is running right now: the import of a-1 of ";
+        assert!(error.message().starts_with(wanted) && error.kind() == Kind::Locked, "{error}");
         let all_there = Left { target: target.clone(), there: 3, all: 3, failed: true };
         changes.end(Ended::Failed, vec![all_there]).unwrap();
         assert_eq!(read().begun.dismissed, None, "it was at work");
         drop(changes);
         let before = read();
-        assert!(before.is_half(), "{before:?}");
+        let noted = || read_run(&RealFiles, &before.file).unwrap().1;
+        let made = noted();
+        assert!(before.is_half() && made[0].wanted.len() == 2, "{before:?}");
         assert_eq!(before.begun.choices, Some(Box::default()));
         dismiss(&RealFiles, &before.file, now).unwrap();
         let after = read();
         assert!(!after.is_half() && after.changed_something(), "{after:?}");
         let begun = Begun { dismissed: Some(now), ..before.begun.clone() };
+        assert_eq!(noted(), made, "what it counts on, too");
         assert_eq!(after, NotedRun { begun, ..before });
     }
 

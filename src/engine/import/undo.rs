@@ -82,7 +82,7 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
     if let Some(target) = kept.silent() {
         return Err(kept.refused(target, &runs, file).into());
     }
-    kept.check(run.as_ref())?;
+    kept.check(&file, run.as_ref())?;
     if let Some(run) = &run {
         let begins = if spec.dry_run { "would take back the" } else { "taking back the" };
         ctx.say(Event::Note { text: format!("{begins} {}", run.words()) });
@@ -445,8 +445,24 @@ mod tests {
         );
         assert_eq!(kept, [words]);
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
+        let hints = undo(spec(&state, None), &ctx).await.unwrap_err().hints();
+        let state_words = state.display();
+        let wanted = [
+            format!(
+                "later imports count on what it brought, and that stays until each of them is undone: 000002; to begin with \
+                 the last: airlift undo 000002 --state {state_words}"
+            ),
+            format!(
+                "nothing was changed; after that, to take back that older import: airlift undo 000001 --state \
+                 {state_words}; with --dry-run it says first what would go"
+            ),
+        ];
+        assert_eq!(hints[1..], wanted);
         let lines = undo(spec(&state, Some("2".into())), &ctx).await.unwrap().lines();
-        assert_eq!(lines, ["containers-storage:/x", "  was not changed: /x", "nothing is left to take back"]);
+        assert_eq!(
+            lines,
+            ["containers-storage:/x", "  it changed nothing there, and no longer counts on /x"]
+        );
         undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
     }
@@ -487,6 +503,18 @@ mod tests {
                           containers-storage:/x";
             assert_eq!((error.message().as_str(), error.kind()), (wanted, Kind::Locked));
         }
+        // However its file is spelt, and whichever directory of history is looked through.
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let dotted = state.join("imports/../imports/./000002.jsonl");
+        for (given, state) in [(&link, &state), (&dotted, &state), (&file, &dir.path().join("other"))] {
+            let error = undo(spec(state, Some(given.clone())), &ctx).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Locked, "{}: {error}", given.display());
+            assert_eq!(std::fs::read_to_string(&second).unwrap(), "b\n");
+        }
+        let noted = std::fs::read_to_string(&file).unwrap();
+        changes::leave(&RealFiles, &state, &file, (&[], ctx.clock.now())).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), noted, "it writes there itself");
         let list = UndoSpec { list: true, ..spec(&state, None) };
         let lines = undo(list, &ctx).await.unwrap().lines();
         assert!(
@@ -494,7 +522,7 @@ mod tests {
             "{lines:?}"
         );
         drop(held);
-        undo(spec(&state, None), &ctx).await.unwrap();
+        undo(spec(&state, Some(link)), &ctx).await.unwrap();
         let left = [&first, &second].map(|file| std::fs::read_to_string(file).unwrap());
         assert_eq!(left, ["b\n", "a\n"]);
     }

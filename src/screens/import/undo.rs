@@ -27,6 +27,7 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
         }
         None => vec![format!("The last import that is noted: {}.", begun(&run))],
     };
+    let claimed = run.claimed().map(|words| words.replacen('l', "L", 1) + ".");
     for target in &run.targets {
         let names = (target.made + target.changed > 0).then(|| {
             let back = if target.changed > 0 {
@@ -34,11 +35,15 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
             } else {
                 String::new()
             };
-            format!("names to remove: {}{back}", target.made)
+            match claimed.is_some() {
+                true => format!("names that it gave: {}", target.made + target.changed),
+                false => format!("names to remove: {}{back}", target.made),
+            }
         });
         let files = target.files.len();
         let archive = matches!(target.target, Target::K3s(_));
         let files = (files > 0).then(|| match archive {
+            _ if claimed.is_some() => format!("files that it changed: {files}"),
             true => "its archive is removed, where it was not there before".to_owned(),
             false => format!("files to put back: {files}; its images stay"),
         });
@@ -47,6 +52,7 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
         let parts: Vec<String> = names.into_iter().chain(files).chain(announced).collect();
         lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
+    lines.extend(claimed);
     let others = noted.iter().filter(|one| one.changed_something()).count() - 1;
     if others > 0 {
         lines.push(format!("Earlier imports that can be undone after it: {others}."));

@@ -1,5 +1,6 @@
 //! The files in which runs are noted, a number each: found, read, and taken away where they are old or were taken back.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::import::undo::UndoError;
 use crate::engine::sign::store::rewrite;
 
 /// Below the directory of history.
@@ -39,7 +41,8 @@ pub(super) fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Resul
     Ok(left.into_iter().take(many).try_for_each(|number| files.remove(&path(number)))?)
 }
 
-/// The file of a run by what `airlift undo` was given: its number, or its name, where no such file is there. Blocks.
+/// The file of a run by what `airlift undo` was given: its number, or its name, where no such file is there. However a file
+/// of the directory of history is spelt, it comes back as [`runs`] has it. Blocks.
 pub(in crate::engine::import) fn named(files: &dyn Files, history: &Path, given: PathBuf) -> PathBuf {
     let text = given.to_string_lossy();
     let number = text.strip_suffix(SUFFIX).unwrap_or(&text).parse::<u64>();
@@ -47,8 +50,21 @@ pub(in crate::engine::import) fn named(files: &dyn Files, history: &Path, given:
         Ok(number) if !matches!(files.stat(&given), Ok(Some(_))) => {
             directory_of(history).join(format!("{number:06}{SUFFIX}"))
         }
-        _ => given,
+        _ => own(history, &given).unwrap_or(given),
     }
+}
+
+/// A file of the directory of history, as [`runs`] has it; nothing where it is none.
+fn own(history: &Path, file: &Path) -> Option<PathBuf> {
+    let (directory, real) = (directory_of(history), file.canonicalize().ok()?);
+    let own = directory.canonicalize().ok()? == directory::above(&real);
+    real.file_name().filter(|_| own).map(|name| directory.join(name))
+}
+
+/// Whether a run is still at work on its file, however that is spelt. Blocks.
+pub(in crate::engine::import) fn is_at_work(files: &dyn Files, file: &Path) -> bool {
+    let real = file.canonicalize();
+    files.is_held(real.as_deref().unwrap_or(file)).unwrap_or(false)
 }
 
 pub(super) fn directory_of(history: &Path) -> PathBuf {
@@ -108,19 +124,49 @@ pub(in crate::engine::import) fn unread(files: &dyn Files, history: &Path) -> Re
 /// The kernel's.
 pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Result<Vec<NotedRun>> {
     let directory = directory_of(history);
-    let mut runs = Vec::new();
+    let mut runs: Vec<NotedRun> = Vec::new();
+    let mut wants = Wants::default();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         // Before it is read: one that ends meanwhile has said how.
         let running = files.is_held(&file).unwrap_or(false);
         if let Some((begun, made)) = read_run(files, &file).filter(|(begun, _)| begun.undone.is_none()) {
             let begun = Begun { running: running && begun.ended.is_none(), ..begun };
-            let targets =
-                made.into_iter().filter_map(|made| standing(files, made)).map(NotedTarget::from).collect();
-            runs.push(NotedRun { file, begun, targets });
+            let wanted = made.iter().map(|made| (made.target.clone(), made.wanted.clone())).collect();
+            let made: Vec<Made> = made.into_iter().filter_map(|made| standing(files, made)).collect();
+            let wanted_by = wants.of(&made);
+            let run = NotedRun { wanted_by, ..NotedRun::idle(file, begun) };
+            if run.counts() {
+                wants.add(run.id(), wanted);
+            }
+            runs.push(NotedRun { targets: made.into_iter().map(NotedTarget::from).collect(), ..run });
         }
     }
     Ok(runs)
+}
+
+/// What runs count on, by number, the latest first.
+#[derive(Default)]
+struct Wants(Vec<(String, Vec<WantedIn>)>);
+
+/// Names and paths of a target.
+type WantedIn = (Target, HashSet<String>);
+
+impl Wants {
+    fn add(&mut self, id: String, wanted: Vec<(Target, Vec<String>)>) {
+        let sets = wanted.into_iter().map(|(target, names)| (target, names.into_iter().collect()));
+        self.0.push((id, sets.collect()));
+    }
+
+    /// Those that count on what was made.
+    fn of(&self, made: &[Made]) -> Vec<String> {
+        let on = |one: &Made, wanted: &[WantedIn]| {
+            let wanted = wanted.iter().filter(|(target, _)| *target == one.target);
+            wanted.map(|(_, names)| names).any(|names| one.claims().any(|mark| names.contains(&mark)))
+        };
+        let claims = self.0.iter().filter(|(_, wanted)| made.iter().any(|one| on(one, wanted)));
+        claims.map(|(id, _)| id.clone()).collect()
+    }
 }
 
 /// What of it can still be taken back, as far as files of the node tell; nothing where that is nothing. Blocks.
@@ -162,22 +208,25 @@ pub(in crate::engine::import) fn last_undone(files: &dyn Files, history: &Path) 
     let mut all = numbers(files, &directory)?.into_iter().rev().map(path);
     let last = all.find_map(|file| Some((read_run(files, &file)?.0, file)));
     let undone = last.filter(|(begun, _)| begun.undone.is_some());
-    Ok(undone.map(|(begun, file)| NotedRun { file, begun, targets: Vec::new() }))
+    Ok(undone.map(|(begun, file)| NotedRun::idle(file, begun)))
 }
 
 /// Notes that a run is not to be offered for going on any more; all else that it noted stays. Blocks.
 ///
 /// # Errors
-/// The kernel's.
+/// [`UndoError::Running`], or the kernel's.
 pub fn dismiss(files: &dyn Files, file: &Path, now: Timestamp) -> Result<()> {
-    // One that is at work again writes there itself.
-    let over = !files.is_held(file)?;
-    let Some((begun, made)) = read_run(files, file).filter(|_| over) else { return Ok(()) };
+    let held = files.is_held(file)?;
+    let Some((begun, made)) = read_run(files, file) else { return Ok(()) };
+    if held {
+        // It writes there itself.
+        return Err(UndoError::Running { run: Box::new(NotedRun::idle(file.to_owned(), begun)) }.into());
+    }
     rewrite(files, file, &text(&Begun { dismissed: Some(now), ..begun }, &made))
 }
 
 /// Leaves of a run what could not be taken back, and where nothing is left, that it was, and when: its number stays its
-/// own. A file that lies elsewhere stays as it is. Blocks.
+/// own. A file that lies elsewhere stays as it is, as does that of a run at work. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -187,9 +236,8 @@ pub(in crate::engine::import) fn leave(
     file: &Path,
     (left, now): (&[Made], Timestamp),
 ) -> Result<()> {
-    let real = |path: &Path| path.canonicalize().ok();
-    let own = real(&directory_of(history));
-    if own.is_none() || real(directory::above(file)) != own {
+    // To one at work its file stays the one that it writes.
+    if own(history, file).is_none() || is_at_work(files, file) {
         return Ok(());
     }
     let Some((mut begun, _)) = read_run(files, file) else { return Ok(()) };

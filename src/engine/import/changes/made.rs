@@ -50,9 +50,8 @@ impl Made {
         self.changes.is_empty() && self.files.is_empty() && self.archives.is_empty() && self.stored.is_empty()
     }
 
-    /// What of it is left, where this stays as it is; a run that is taken back counts on nothing any more.
+    /// What of it is left, where this stays as it is.
     pub(in crate::engine::import) fn left(mut self, kept: &[&Stays]) -> Self {
-        self.wanted.clear();
         let stays = |mark: &str| kept.iter().any(|one| one.is(mark));
         self.changes.retain(|change| stays(&change.name));
         self.files.retain(|file| stays(&file.path.display().to_string()));
@@ -66,6 +65,19 @@ impl Made {
         let names = self.changes.iter().map(|change| change.name.clone());
         let names = names.chain(self.stored.iter().flat_map(|image| image.names.iter().cloned()));
         names.chain(self.archives.iter().map(|archive| archive.path.display().to_string()))
+    }
+}
+
+impl Made {
+    /// What of it a later run can count on: the same, and an additional store that files of the node name.
+    pub(super) fn claims(&self) -> impl Iterator<Item = String> {
+        let store = match &self.target {
+            Target::ContainersStorage(Some(store)) if !self.files.is_empty() => {
+                Some(store.display().to_string())
+            }
+            _ => None,
+        };
+        self.marks().chain(store)
     }
 }
 

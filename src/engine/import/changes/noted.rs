@@ -19,6 +19,9 @@ use crate::engine::storage::change::FileChange;
 /// What the first line of a file begins with.
 pub(super) const FORMAT: &str = "airlift-changes/1";
 
+/// Runs that are named by number in a line, at most.
+const NUMBERED: usize = 12;
+
 /// The first line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -160,6 +163,9 @@ pub struct NotedRun {
     pub begun: Begun,
     /// The targets in which it changed something that can be taken back.
     pub targets: Vec<NotedTarget>,
+    /// Numbers of the later runs that count on what it brought, the latest first: that stays until they are taken back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wanted_by: Vec<String>,
 }
 
 /// A run whose file says nothing that can be used.
@@ -186,6 +192,22 @@ fn id(file: &Path) -> String {
 }
 
 impl NotedRun {
+    /// One of which nothing is there to take back.
+    pub(in crate::engine::import) const fn idle(file: PathBuf, begun: Begun) -> Self {
+        Self { file, begun, targets: Vec::new(), wanted_by: Vec::new() }
+    }
+
+    /// Why what it brought stays, where later runs count on it, and what is to be done first.
+    pub fn claimed(&self) -> Option<String> {
+        let first = self.file.with_file_name(format!("{}{SUFFIX}", self.wanted_by.first()?));
+        Some(format!(
+            "later imports count on what it brought, and that stays until each of them is undone: {}; to begin with the \
+             last: {}",
+            some(self.wanted_by.clone()),
+            undo_command(&first)
+        ))
+    }
+
     /// Its number, by which `airlift undo` knows it too.
     pub fn id(&self) -> String {
         id(&self.file)
@@ -226,6 +248,14 @@ impl NotedRun {
     }
 }
 
+/// Some of many, and how many more.
+pub(in crate::engine::import) fn some(mut all: Vec<String>) -> String {
+    let more = all.len().saturating_sub(NUMBERED);
+    all.truncate(NUMBERED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    all.into_iter().chain(more).collect::<Vec<_>>().join(", ")
+}
+
 /// The command that takes back the run that is noted in a file, as a shell reads it.
 pub(in crate::engine::import) fn undo_command(file: &Path) -> String {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -241,7 +271,8 @@ pub(super) fn text(begun: &Begun, all: &[Made]) -> String {
         let noted = made.changes.into_iter().map(Noted::Change);
         let noted = noted.chain(made.files.into_iter().map(Noted::File));
         let noted = noted.chain(made.archives.into_iter().map(Noted::Archive));
-        for noted in noted.chain(made.stored.into_iter().map(Noted::Stored)) {
+        let wanted = (!made.wanted.is_empty()).then_some(Noted::Wanted(made.wanted));
+        for noted in noted.chain(made.stored.into_iter().map(Noted::Stored)).chain(wanted) {
             let line = Line { target: made.target.clone(), noted };
             text += &serde_json::to_string(&line).unwrap_or_default();
             text.push('\n');

@@ -221,6 +221,9 @@ pub struct UndoReport {
     pub untouched: Vec<String>,
     /// The same of names that are not there.
     pub absent: Vec<String>,
+    /// Names and paths that the run changed nothing of, and counts on no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<String>,
 }
 
 impl UndoReport {

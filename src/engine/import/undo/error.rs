@@ -202,11 +202,12 @@ fn older(between: &str, run: &NotedRun) -> Vec<String> {
         run.words(),
         brought.join(", ")
     );
+    let (claimed, then) = (run.claimed(), if run.claimed().is_some() { "after that, " } else { "" });
     let way = format!(
-        "nothing was changed; to take back that older import: {}; with --dry-run it says first what would go",
+        "nothing was changed; {then}to take back that older import: {}; with --dry-run it says first what would go",
         run.undo_command()
     );
-    between.into_iter().chain([which, way]).collect()
+    between.into_iter().chain([which]).chain(claimed).chain([way]).collect()
 }
 
 /// How images are taken out of an additional store by hand, of the node of a root directory, if any.
@@ -227,11 +228,7 @@ mod tests {
                 "{{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\
                  \"into\":[\"containers-storage:/x\"]{more}}}"
             );
-            NotedRun {
-                file: "/s/imports/000001.jsonl".into(),
-                begun: serde_json::from_str(&text).unwrap(),
-                targets: Vec::new(),
-            }
+            NotedRun::idle("/s/imports/000001.jsonl".into(), serde_json::from_str(&text).unwrap())
         };
         let left = |there| {
             format!(

@@ -20,6 +20,9 @@ pub(super) struct Kept {
     /// What the run was, where this is what it noted.
     #[serde(skip)]
     begun: Option<Begun>,
+    /// Whether that run is still at work.
+    #[serde(skip)]
+    held: bool,
 }
 
 /// One target's part.
@@ -64,9 +67,14 @@ impl Kept {
     ///
     /// # Errors
     /// [`UndoError::Undone`], [`UndoError::Running`], [`UndoError::Gone`].
-    pub(super) fn check(&self, run: Option<&NotedRun>) -> std::result::Result<(), UndoError> {
+    pub(super) fn check(&self, file: &Path, run: Option<&NotedRun>) -> std::result::Result<(), UndoError> {
         if let Some(run) = run.filter(|run| run.begun.running) {
             return Err(UndoError::Running { run: Box::new(run.clone()) });
+        }
+        // One that is noted below another directory of history than the one that was looked through.
+        if let Some(begun) = self.begun.as_ref().filter(|begun| self.held && begun.ended.is_none()) {
+            let (file, begun) = (file.to_owned(), begun.clone());
+            return Err(UndoError::Running { run: Box::new(NotedRun::idle(file, begun)) });
         }
         let undone = self.begun.as_ref().and_then(|begun| Some((begun, begun.undone()?)));
         if let Some((begun, at)) = undone {
@@ -84,13 +92,16 @@ impl Kept {
 
 /// Reads what a run noted, or a report: one document, or the last line of what `--json` prints, where it is under `report`.
 pub(super) fn read(files: &dyn Files, path: &Path) -> Result<Kept> {
+    // Before it is read: one that ends meanwhile has said how.
+    let held = changes::is_at_work(files, path);
     let open = open_named(files, path)?;
     let bytes = read_whole(open, changes::MOST).map_err(|source| FileError {
         operation: "read",
         path: path.to_owned(),
         source,
     })?;
-    parse(&bytes).map_err(|reason| UndoError::NoReport { path: path.to_owned(), reason }.into())
+    let kept = parse(&bytes).map_err(|reason| UndoError::NoReport { path: path.to_owned(), reason })?;
+    Ok(Kept { held, ..kept })
 }
 
 pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
@@ -104,7 +115,7 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
     if let Some((begun, targets)) = changes::parse(text) {
         let alone = |made| KeptTarget { made, images: Vec::new() };
         let targets = targets.into_iter().map(alone).collect();
-        return Ok(Kept { targets, name: None, begun: Some(begun) });
+        return Ok(Kept { targets, name: None, begun: Some(begun), held: false });
     }
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));

@@ -4,13 +4,10 @@ use serde::Serialize;
 
 use crate::domain::import::Target;
 use crate::domain::text;
-use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread};
+use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread, some};
 use crate::engine::import::containerd::names::UndoReport;
 use crate::engine::stays::Stays;
 use crate::engine::storage::change::FilesUndone;
-
-/// Runs that are named by number in a line, at most.
-const NUMBERED: usize = 12;
 
 /// What was taken back, or would be.
 #[derive(Clone, Debug, Serialize)]
@@ -97,6 +94,7 @@ impl UndoneReport {
             lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
             lines.extend(names.untouched.iter().map(|name| format!("  was not changed: {name}")));
             lines.extend(names.absent.iter().map(|name| format!("  is not there: {name}")));
+            lines.extend(released(names, self.dry_run));
             lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
             lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
             lines.extend(files.taken_out.iter().map(|file| format!("  {out}: {file}")));
@@ -135,17 +133,22 @@ fn row(run: &NotedRun) -> String {
 
 /// Numbers of runs, each with how it ended, where it did not come to its end.
 pub(super) fn numbered<'a>(runs: impl IntoIterator<Item = &'a NotedRun>) -> String {
-    let mut words: Vec<String> = runs
-        .into_iter()
-        .map(|run| match run.begun.end() {
-            Some(end) => format!("{} ({end})", run.id()),
-            None => run.id(),
-        })
-        .collect();
-    let more = words.len().saturating_sub(NUMBERED);
-    words.truncate(NUMBERED);
-    let more = (more > 0).then(|| format!("{more} more"));
-    words.into_iter().chain(more).collect::<Vec<_>>().join(", ")
+    let words = runs.into_iter().map(|run| match run.begun.end() {
+        Some(end) => format!("{} ({end})", run.id()),
+        None => run.id(),
+    });
+    some(words.collect())
+}
+
+/// What is done where a run changed nothing: earlier ones can be taken back after it.
+fn released(names: &UndoReport, dry_run: bool) -> Option<String> {
+    let what = match names.released.as_slice() {
+        [] => return None,
+        [one] => one.clone(),
+        many => text::count(many.len() as u64, "name"),
+    };
+    let counts = if dry_run { "would no longer count" } else { "no longer counts" };
+    Some(format!("  it changed nothing there, and {counts} on {what}"))
 }
 
 /// What is not taken back with the files of a target.
@@ -162,12 +165,14 @@ const fn stays(target: &Target) -> &'static str {
 impl Undone {
     /// Of a run that changed nothing there.
     pub(super) fn counting(made: &Made) -> Self {
-        let names = UndoReport { untouched: made.wanted.clone(), ..UndoReport::default() };
+        let names = UndoReport { released: made.wanted.clone(), ..UndoReport::default() };
         Self { target: made.target.clone(), names, files: FilesUndone::default() }
     }
 
     /// What of it is left to take back: all of it, where it cannot be told apart.
     pub(super) fn left(&self, made: Made) -> Option<Made> {
+        // A run that is taken back counts on nothing any more.
+        let made = Made { wanted: Vec::new(), ..made };
         let kept: Vec<&Stays> = self.names.kept.iter().chain(&self.files.kept).collect();
         if kept.is_empty() {
             return None;
@@ -178,7 +183,10 @@ impl Undone {
 
     /// Whether there was nothing to do, and nothing keeps it from being done.
     const fn is_idle(&self) -> bool {
-        self.names.is_idle() && self.files.is_idle() && self.files.kept.is_empty()
+        self.names.is_idle()
+            && self.names.released.is_empty()
+            && self.files.is_idle()
+            && self.files.kept.is_empty()
     }
 }
 
