@@ -69,6 +69,13 @@ fn import(node: &Node, bundle: &Path, path: &OsStr, more: &[&str]) -> Ran {
     Ran::of(command)
 }
 
+/// Takes back a run by its number.
+fn undo_of(node: &Node, path: &OsStr, number: &str) -> Ran {
+    let mut command = node.world.command();
+    command.args(["undo", number]).env("PATH", path).env("CONTAINERS_STORAGE_CONF", node.conf());
+    Ran::of(command)
+}
+
 /// Takes away the files of the one layer of an image.
 fn break_layer(node: &Node, name: &str) {
     let id = led(node, name).unwrap();
@@ -106,9 +113,7 @@ fn what_arrived_before_a_stop_gets_its_names_and_each_run_is_taken_back_by_itsel
     assert_eq!(named(&node), (1, 0), "the first run's stays");
     own_undo(&node, &path).code(2);
     assert_eq!(named(&node), (1, 0), "also where the same words are said once more");
-    let mut first = node.world.command();
-    first.args(["undo", "1"]).env("PATH", &path).env("CONTAINERS_STORAGE_CONF", node.conf());
-    Ran::of(first).code(0);
+    undo_of(&node, &path, "1").code(0);
     assert_eq!(images(&node).len(), 0);
 }
 
@@ -241,7 +246,8 @@ fn a_name_that_was_moved_before_the_power_went_leads_again_to_what_it_led_to() {
     own_undo(&node, &path).code(0);
     assert_eq!((led(&node, &app), images(&node).len()), (Some(before.clone()), 1));
     // The run before it has nothing left to give back.
-    own_undo(&node, &path).code(0);
+    own_undo(&node, &path).code(2);
+    undo_of(&node, &path, "2").code(0);
     assert_eq!((led(&node, &app), images(&node).len()), (Some(before), 1));
 }
 
