@@ -149,7 +149,8 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     let state = State::new(ctx.files.clone(), spec.state.clone());
     destination(&spec.bundle.to)?;
     // A destination that another run works in is said at once.
-    let _lock = workdir::lock(&*ctx.files, &spec.bundle.to)?;
+    let (files, to) = (ctx.files.clone(), spec.bundle.to.clone());
+    let _lock = blocking(move || workdir::lock(&*files, &to)).await?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
     remember(&bundle, &resolved, state, ctx).await;

@@ -70,9 +70,8 @@ impl App {
     /// The last pack, where it did not come to its end and is offered again.
     fn unfinished(&self) -> Option<&JobState> {
         let job = &self.model.assembly.run.as_ref()?.job;
-        let JobSpec::Pack(pack) = &job.spec else { return None };
         let ended = matches!(job.ended, Some(Ended::Failed(_) | Ended::Cancelled));
-        self.model.cut_of(pack).filter(|_| ended).map(|_| job)
+        self.model.left_by(job).filter(|_| ended).map(|_| job)
     }
 
     /// Leaves; while a job runs that is asked first.

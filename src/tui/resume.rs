@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::assembly::ChosenKey;
 use super::effects::off;
 use super::medium::Chosen;
-use super::model::{Model, Settings};
+use super::model::{JobState, Model, Settings};
 use super::msg::{Found, Query};
 use crate::domain::bundle::directory;
 use crate::domain::text;
@@ -17,6 +18,9 @@ use crate::engine::media;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
 use crate::failure::Failure;
+
+/// How far the two clocks may be apart, by which a job and its record began.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// A pack that was cut off.
 #[derive(Clone, Debug)]
@@ -143,6 +147,14 @@ impl Model {
     /// The record of a pack that was cut off and goes to the same place under the same name.
     pub fn cut_of(&self, job: &PackJob) -> Option<&Cut> {
         self.interrupted.as_ref()?.packs.iter().find(|cut| cut.job.is_of(&job.to, &job.name))
+    }
+
+    /// What a pack of this workstation left to go on with: a record of the same place and name that is older than the
+    /// pack is an earlier one's, whose place it did not take.
+    pub fn left_by(&self, job: &JobState) -> Option<&Cut> {
+        let JobSpec::Pack(pack) = &job.spec else { return None };
+        let ago = self.at.saturating_sub(job.began).saturating_add(SLACK);
+        self.cut_of(pack).filter(|cut| self.now.duration_since(cut.job.started).unsigned_abs() <= ago)
     }
 
     /// Chooses everything as a pack has it that is to be gone on with; its destination was just looked at.

@@ -83,6 +83,7 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
                 tool: false,
                 max_file_size: None,
                 keep_going: false,
+                replaces: Vec::new(),
             },
             state: world.root.join("state"),
         };

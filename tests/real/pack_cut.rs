@@ -137,6 +137,33 @@ fn a_series_that_was_cut_off_in_one_place_is_refused_in_another_until_it_is_give
 }
 
 #[test]
+fn a_pack_that_fails_before_it_writes_leaves_the_offer_of_the_one_that_was_cut_off_there() {
+    let Some(world) = World::start() else { return };
+    let lost = push(&world, "app", 1, 50_000);
+    push(&world, "other", 2, 5_000);
+    let (data, aside) = (stored(&world, &lost), world.root.join("aside"));
+    std::fs::rename(&data, &aside).unwrap();
+    let pack = |image: &str| world.pack(&[image, "--name", "site"]);
+    let offered = || {
+        let state = world.root.join("home/.local/share/airlift/state");
+        let jobs = record::interrupted(&state, &JobCtx::silent()).jobs;
+        let packs = jobs.iter().filter_map(|job| Some((&job.pack()?.images.references, &job.bundle)));
+        packs.map(|(images, bundle)| (images.clone(), bundle.is_some())).collect::<Vec<_>>()
+    };
+    pack("HOST/team/app:1").code(15);
+    let first = vec![(vec![world.reference("team/app:1")], true)];
+    assert_eq!(offered(), first);
+    pack("HOST/team/typo:1").code(15);
+    assert_eq!(offered(), first, "nothing was written for the other list");
+    // One that began its bundle is what lies there from then on; one that comes to its end leaves no offer.
+    std::fs::rename(stored(&world, &push(&world, "third", 3, 50_000)), world.root.join("third")).unwrap();
+    pack("HOST/team/third:1").code(15);
+    assert_eq!(offered(), [(vec![world.reference("team/third:1")], true)]);
+    pack("HOST/team/other:1").code(0);
+    assert_eq!(offered(), []);
+}
+
+#[test]
 fn r14_r15_a_layer_that_the_registry_lost_commits_nothing_or_leaves_its_image_out() {
     let Some(world) = World::start() else { return };
     push(&world, "whole", 1, 50_000);

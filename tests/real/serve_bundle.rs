@@ -69,6 +69,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
             tool: false,
             max_file_size,
             keep_going: false,
+            replaces: Vec::new(),
         },
     };
     let state = State::new(Arc::new(RealFiles), root.join("state"));

@@ -575,7 +575,19 @@ fn whoever_leaves_after_a_pack_that_failed_is_told_what_goes_on_from_there() {
     desk.tell(Msg::Ended(desk.job(), Ended::Failed(full)));
     assert_eq!(desk.app.farewell(), Vec::<String>::new(), "nothing is known to lie there");
     left.job.carrier = Carrier::of(POINT.into(), "/dev/sdc1".into(), Some(&chosen()));
-    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![left], damaged: Vec::new() }))));
+    let tell = |desk: &mut Desk, left: &airlift::tui::resume::Cut| {
+        let cuts = Cuts { packs: vec![left.clone()], damaged: Vec::new() };
+        desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    };
+    left.job.started = desk.app.model.now - jiff::SignedDuration::from_hours(1);
+    tell(&mut desk, &left);
+    assert_eq!(
+        desk.app.farewell(),
+        Vec::<String>::new(),
+        "that is an earlier pack's: this one wrote nothing"
+    );
+    left.job.started = desk.app.model.now;
+    tell(&mut desk, &left);
     desk.keys("q");
     let said = desk.app.farewell();
     assert!(said[0].ends_with(": cannot write blob: No space left on device"), "{said:?}");

@@ -53,6 +53,8 @@ pub struct BundleSpec {
     pub max_file_size: Option<u64>,
     /// Whether what cannot be had is left out, and said, instead of failing the pack.
     pub keep_going: bool,
+    /// Files that are removed once the bundle is begun: records of packs whose place it takes.
+    pub replaces: Vec<PathBuf>,
 }
 
 /// What to assemble.
@@ -289,7 +291,13 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
         blobs: plan.blobs.blobs.len() as u64,
         bytes: plan.blobs.bytes,
     };
-    Ok(Some(Journal::begin(files, root, &header)?))
+    let journal = Journal::begin(files, root, &header)?;
+    for record in &spec.bundle.replaces {
+        if let Err(error) = files.remove(record) {
+            ctx.warn(format!("an earlier pack stays recorded: {}", EngineError::from(error).message()));
+        }
+    }
+    Ok(Some(journal))
 }
 
 /// Removes from an unfinished bundle what the plan does not hold. Blobs and parts of the plan stay, to be re-hashed.

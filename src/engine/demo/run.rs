@@ -200,6 +200,7 @@ impl Demo {
                 tool: !self.fast,
                 max_file_size: None,
                 keep_going: false,
+                replaces: Vec::new(),
             },
         };
         let registry = Registry::new(RegistryOptions::default())?;

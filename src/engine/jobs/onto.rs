@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::record::{self, InterruptedJob};
+use jiff::Timestamp;
+
+use super::record::{self, InterruptedJob, Recorded};
 use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
@@ -131,18 +133,48 @@ pub async fn still(to: &Path, before: &Carrier, ctx: &JobCtx) -> Result<()> {
 }
 
 /// Whether a pack that ended, with this error if any, can be gone on with: it was stopped, what it went onto was taken
-/// away, or it failed and an unfinished bundle lies there.
-pub async fn cut_off(error: Option<&EngineError>, (job, before): (&PackJob, &Carrier), ctx: &JobCtx) -> bool {
+/// away, or it failed and the unfinished bundle that lies there is its own: begun since it was started.
+pub async fn cut_off(
+    error: Option<&EngineError>,
+    (job, before, started): (&PackJob, &Carrier, Timestamp),
+    ctx: &JobCtx,
+) -> bool {
     let Some(error) = error else { return false };
     error.kind() == Kind::Interrupted
         || still(&job.to, before, ctx).await.is_err()
-        || is_begun(job, ctx).await
+        || is_begun(job, started, ctx).await
 }
 
-/// Whether an unfinished bundle lies there that a pack under this name goes on with.
-async fn is_begun(job: &PackJob, ctx: &JobCtx) -> bool {
+/// Whether an unfinished bundle lies there that a pack under this name has begun, or gone on with, since then.
+async fn is_begun(job: &PackJob, since: Timestamp, ctx: &JobCtx) -> bool {
     let there = find_interrupted(job.to.clone(), job.state.clone(), ctx).await.unwrap_or_default();
-    there.iter().any(|one| one.resumable && one.name == job.name)
+    there.iter().any(|one| one.resumable && one.name == job.name && one.begun >= since)
+}
+
+/// A pack goes on without a record: only the offer to resume it is lost, and that is said.
+pub async fn recorded(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Option<Recorded> {
+    let (job, context) = (job.clone(), ctx.clone());
+    match blocking(move || record::begin(&job, carrier, &context)).await {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            ctx.warn(format!("if this is cut off, it will not be offered again: {}", error.message()));
+            None
+        }
+    }
+}
+
+/// Keeps the record of a pack that can be gone on with. One that wrote nothing leaves what lies there to the pack that
+/// was cut off there before it.
+pub async fn settle(recorded: Recorded, (goes_on, is_done): (bool, bool), ctx: &JobCtx) {
+    let own = ctx.clone();
+    let settled = blocking(move || match (is_done, goes_on && recorded.stands()) {
+        (true, _) => recorded.done(&own),
+        (false, true) => Ok(()),
+        (false, false) => recorded.end(&own),
+    });
+    if let Err(error) = settled.await {
+        ctx.warn(format!("what was under way stays recorded: {}", error.message()));
+    }
 }
 
 async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
@@ -182,6 +214,11 @@ mod tests {
         }
     }
 
+    /// As a pack is killed after its bundle was begun.
+    fn written(recorded: Option<Recorded>) {
+        recorded.unwrap().replaces().iter().for_each(|old| std::fs::remove_file(old).unwrap());
+    }
+
     #[tokio::test]
     async fn a_pack_that_was_cut_off_on_another_medium_is_begun_anew_only_where_that_is_wanted() {
         let (state, to, ctx) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), JobCtx::silent());
@@ -195,7 +232,7 @@ mod tests {
             uuid: Some("1234-ABCD".to_owned()),
             device: Some(Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 }),
         };
-        drop(record::begin(&job, stick.clone(), &ctx).unwrap());
+        written(record::begin(&job, stick.clone(), &ctx).unwrap());
         let error = look(&job, &ctx).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Medium);
         assert!(error.message().contains("site was cut off on"), "{error}");
@@ -229,7 +266,7 @@ mod tests {
         // What begins anew elsewhere takes its place: the series has one unfinished bundle to be offered.
         let anew = PackJob { anew: true, ..second.clone() };
         let there = look(&anew, &ctx).await.unwrap();
-        drop(record::begin(&anew, there, &ctx).unwrap());
+        written(record::begin(&anew, there, &ctx).unwrap());
         let left: Vec<_> = record::interrupted(state.path(), &ctx).jobs;
         assert_eq!(
             left.iter().filter_map(|job| job.pack()).map(|job| &job.to).collect::<Vec<_>>(),
@@ -273,10 +310,11 @@ mod tests {
         let stick = Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 };
         let taken = Carrier { uuid: None, device: Some(stick), ..here.clone() };
         let failed: EngineError = crate::engine::spec::ImagesError::Nothing.into();
-        assert!(!cut_off(None, (&job, &taken), &ctx).await);
-        assert!(!cut_off(Some(&failed), (&job, &here), &ctx).await, "nothing lies there");
-        assert!(cut_off(Some(&failed), (&job, &taken), &ctx).await);
-        assert!(cut_off(Some(&Interrupted.into()), (&job, &here), &ctx).await);
+        let (start, before, after) = (Timestamp::UNIX_EPOCH, Timestamp::MIN, Timestamp::MAX);
+        assert!(!cut_off(None, (&job, &taken, start), &ctx).await);
+        assert!(!cut_off(Some(&failed), (&job, &here, start), &ctx).await, "nothing lies there");
+        assert!(cut_off(Some(&failed), (&job, &taken, start), &ctx).await);
+        assert!(cut_off(Some(&Interrupted.into()), (&job, &here, start), &ctx).await);
         // On a medium that got full, for one.
         let root = to.path().join("site-4");
         std::fs::create_dir_all(root.join("airlift")).unwrap();
@@ -285,14 +323,17 @@ mod tests {
             id: uuid::Uuid::now_v7(),
             name: "site".to_owned(),
             serial: 4,
-            begun: jiff::Timestamp::UNIX_EPOCH,
+            begun: start,
             images: 1,
             blobs: 2,
             bytes: 600,
         };
         drop(Journal::begin(&*ctx.files, &root, &header).unwrap());
-        assert!(cut_off(Some(&failed), (&job, &here), &ctx).await);
+        for since in [before, start] {
+            assert!(cut_off(Some(&failed), (&job, &here, since), &ctx).await);
+        }
+        assert!(!cut_off(Some(&failed), (&job, &here, after), &ctx).await, "an earlier pack left that");
         let other = PackJob { name: "other".to_owned(), ..job };
-        assert!(!cut_off(Some(&failed), (&other, &here), &ctx).await, "that is another series");
+        assert!(!cut_off(Some(&failed), (&other, &here, start), &ctx).await, "that is another series");
     }
 }

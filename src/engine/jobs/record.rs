@@ -1,7 +1,8 @@
 //! Records of packs under way, so that one that was killed can be offered again: its spec in a file that is locked while it runs.
 //!
 //! A record is removed when its pack ends well, or fails with nothing there to go on with; it stays where the process
-//! dies, is told to stop, loses its medium, or leaves an unfinished bundle.
+//! dies, is told to stop, loses its medium, or leaves an unfinished bundle. One that goes where an earlier pack was cut
+//! off takes the place of that one's record once its own bundle is begun: until then it has written nothing.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -40,6 +41,9 @@ struct Record {
     /// What the destination lay on.
     carrier: Carrier,
     spec: JobSpec,
+    /// Records whose place it takes once its bundle is begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaces: Vec<Uuid>,
 }
 
 /// A job that did not come to its end.
@@ -72,23 +76,43 @@ pub struct Interrupted {
 #[derive(Debug)]
 pub struct Recorded {
     path: PathBuf,
+    replaces: Vec<PathBuf>,
     #[expect(dead_code, reason = "the descriptor holds the lock")]
     file: File,
 }
 
 impl Recorded {
-    /// Removes it: there is nothing to go on with.
+    /// Removes it: there is nothing to go on with. What it was to take the place of stays.
     ///
     /// # Errors
     /// The kernel's.
     pub fn end(self, ctx: &JobCtx) -> Result<()> {
         Ok(ctx.files.remove(&self.path)?)
     }
+
+    /// Removes it and what it took the place of: it came to its end. Blocks.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn done(self, ctx: &JobCtx) -> Result<()> {
+        self.replaces.iter().try_for_each(|old| ctx.files.remove(old))?;
+        self.end(ctx)
+    }
+
+    /// The records whose place it takes, to be removed once its bundle is begun.
+    pub fn replaces(&self) -> &[PathBuf] {
+        &self.replaces
+    }
+
+    /// Whether it took their place, or had none to take: what is offered otherwise is the earlier pack. Blocks.
+    pub fn stands(&self) -> bool {
+        self.replaces.iter().all(|old| !old.exists())
+    }
 }
 
-/// Records a pack onto what carries its destination, in place of what is left of earlier ones to the same place, and
-/// of those to other places where it begins anew. Nothing where it could not be started again: a list that came
-/// through a pipe is gone. Blocks.
+/// Records a pack onto what carries its destination, to take the place of what is left of earlier ones to the same
+/// place, and of those to other places where it begins anew. Nothing where it could not be started again: a list that
+/// came through a pipe is gone. Blocks.
 ///
 /// # Errors
 /// The kernel's.
@@ -102,16 +126,22 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     let anew = job.anew;
     // Where it is gone on with, that is asked again.
     let job = PackJob { anew: false, ..absolute(job.clone()) };
-    for old in earlier(&job, ctx) {
-        if anew || old.is_of(&job.to, &job.name) || old.is_at(&job.to, &carrier) {
-            forget(&job.state, old.id, ctx)?;
-        }
+    let replaced = |old: &InterruptedJob| {
+        let named = old.pack().is_some_and(|own| own.name == job.name);
+        named && (anew || old.is_of(&job.to, &job.name) || old.is_at(&job.to, &carrier))
+    };
+    let (found, unbegun) = sorted(&job.state, ctx);
+    let file = |id: Uuid| directory.join(format!("{id}{SUFFIX}"));
+    for (old, _) in unbegun.iter().filter(|(old, _)| replaced(old)) {
+        ctx.files.remove(&file(old.id))?;
     }
-    let path = directory.join(format!("{}{SUFFIX}", Uuid::now_v7()));
+    let replaces: Vec<Uuid> = found.jobs.iter().filter(|old| replaced(old)).map(|old| old.id).collect();
+    let (path, old) = (file(Uuid::now_v7()), replaces.iter().map(|id| file(*id)).collect());
     let started = ctx.clock.now();
     let pid = std::process::id();
-    let record = Record { format: FORMAT.to_owned(), started, pid, carrier, spec: JobSpec::Pack(job) };
-    Ok(Some(Recorded { file: write(&directory, &path, &record)?, path }))
+    let format = FORMAT.to_owned();
+    let record = Record { format, started, pid, carrier, spec: JobSpec::Pack(job), replaces };
+    Ok(Some(Recorded { file: write(&directory, &path, &record)?, path, replaces: old }))
 }
 
 /// Packs under the same name that were cut off, wherever they went. Blocks.
@@ -161,27 +191,39 @@ fn write(directory: &Path, path: &Path, record: &Record) -> Result<File> {
     Ok(file)
 }
 
-/// The packs that did not come to their end, from the records below a directory of history. Blocks.
+/// The packs that did not come to their end, from the records below a directory of history; of those to one place the
+/// one that an unfinished bundle there is of, as far as that is known. Blocks.
 pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
-    let mut found = Interrupted::default();
-    let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return found };
+    sorted(state, ctx).0
+}
+
+/// Those that are offered, and those that were cut off before they took the place of one of them, with what that was.
+fn sorted(state: &Path, ctx: &JobCtx) -> (Interrupted, Vec<(InterruptedJob, Vec<Uuid>)>) {
+    let (mut found, mut under_way, mut all) = (Interrupted::default(), BTreeSet::new(), Vec::new());
+    let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return (found, all) };
     for entry in entries.flatten().take(MAX_RECORDS) {
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<Uuid>().ok());
         let Some(id) = id else { continue };
         match read(&entry.path()) {
-            Ok(Some(record)) => {
+            Ok(Some((record, true))) => under_way.extend(record.replaces),
+            Ok(Some((record, false))) => {
                 let (bundle, signed) = left(&record.spec, ctx);
-                let Record { started, carrier, spec, .. } = record;
-                found.jobs.push(InterruptedJob { id, started, spec, carrier, bundle, signed });
+                let Record { started, carrier, spec, replaces, .. } = record;
+                all.push((InterruptedJob { id, started, spec, carrier, bundle, signed }, replaces));
             }
             Ok(None) => {}
             Err(reason) => found.damaged.push(format!("{}: {reason}", entry.path().display())),
         }
     }
+    let there: BTreeSet<Uuid> = all.iter().map(|(job, _)| job.id).collect();
+    let (begun, unbegun): (Vec<_>, _) =
+        all.into_iter().partition(|(_, replaces)| !replaces.iter().any(|old| there.contains(old)));
+    let offered = begun.into_iter().map(|(job, _)| job).filter(|job| !under_way.contains(&job.id));
+    found.jobs = offered.collect();
     found.jobs.sort_by_key(|job| std::cmp::Reverse((job.started, job.id)));
     found.damaged.sort();
-    found
+    (found, unbegun)
 }
 
 /// Names of the series whose pack is under way or was cut off, by the records below a directory of history. Blocks.
@@ -196,20 +238,25 @@ pub fn series(state: &Path) -> BTreeSet<String> {
     specs.filter_map(|spec| if let JobSpec::Pack(job) = spec { Some(job.name) } else { None }).collect()
 }
 
-/// Removes a record. Blocks.
+/// Removes a record, and those that were to take its place and never began. Blocks.
 ///
 /// # Errors
 /// The kernel's.
 pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
-    Ok(ctx.files.remove(&state.join(DIRECTORY).join(format!("{id}{SUFFIX}")))?)
+    let file = |id: Uuid| state.join(DIRECTORY).join(format!("{id}{SUFFIX}"));
+    let (_, unbegun) = sorted(state, ctx);
+    for (job, _) in unbegun.iter().filter(|(_, replaces)| replaces.contains(&id)) {
+        ctx.files.remove(&file(job.id))?;
+    }
+    Ok(ctx.files.remove(&file(id))?)
 }
 
-/// Nothing where its process runs or has just removed it.
-fn read(path: &Path) -> std::result::Result<Option<Record>, String> {
+/// A record, and whether its process runs. Nothing where that has just removed it.
+fn read(path: &Path) -> std::result::Result<Option<(Record, bool)>, String> {
     let Some(file) = opened(path)? else { return Ok(None) };
     match file.try_lock_shared() {
-        Ok(()) => parsed(file).map(Some),
-        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) => parsed(file).map(|record| Some((record, false))),
+        Err(TryLockError::WouldBlock) => Ok(parsed(file).ok().map(|record| (record, true))),
         Err(TryLockError::Error(error)) => Err(error.to_string()),
     }
 }
@@ -322,12 +369,48 @@ mod tests {
         assert!(kept.lock.as_ref().unwrap().is_absolute() && jobs[0].bundle.is_none());
         let again = begin("site");
         assert!(listed().jobs.is_empty());
-        again.end(&ctx).unwrap();
+        again.done(&ctx).unwrap();
         drop(other);
         let jobs = listed().jobs;
         assert_eq!(jobs.len(), 1);
         forget(state.path(), jobs[0].id, &ctx).unwrap();
         assert_eq!(std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_pack_takes_the_place_of_an_earlier_record_only_once_its_bundle_is_begun() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let asking = |image: &str| PackJob {
+            images: Images { references: vec![image.to_owned()], ..Images::default() },
+            ..job(state.path(), "site")
+        };
+        let begin = |image: &str| begin(&asking(image), carrier(), &ctx).unwrap().unwrap();
+        let listed = || {
+            let jobs = interrupted(state.path(), &ctx).jobs;
+            jobs.iter().map(|job| job.pack().unwrap().images.references[0].clone()).collect::<Vec<_>>()
+        };
+        let files = || std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().count();
+        drop(begin("a:1"));
+        let second = begin("b:1");
+        assert!(listed().is_empty() && !second.stands(), "the earlier one is not offered while this runs");
+        drop(second);
+        assert_eq!((listed(), files()), (vec!["a:1".to_owned()], 2), "killed before it wrote anything");
+        let third = begin("c:1");
+        assert_eq!(files(), 2, "what never began is not kept");
+        third.end(&ctx).unwrap();
+        assert_eq!((listed(), files()), (vec!["a:1".to_owned()], 1));
+        let fourth = begin("d:1");
+        fourth.replaces().iter().for_each(|old| ctx.files.remove(old).unwrap());
+        assert!(fourth.stands());
+        drop(fourth);
+        assert_eq!(listed(), ["d:1"]);
+        begin("e:1").done(&ctx).unwrap();
+        assert_eq!(files(), 0, "one that ends well leaves nothing to go on with");
+        drop(begin("f:1"));
+        drop(begin("g:1"));
+        let offered = interrupted(state.path(), &ctx).jobs.remove(0).id;
+        forget(state.path(), offered, &ctx).unwrap();
+        assert_eq!(files(), 0, "what was to take its place is not offered in its stead");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use ssh_key::PublicKey;
 use super::images::{ImagesError, lock_of};
 use super::sign::sign_job;
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignerSpec, key};
-use crate::domain::carrier::Carrier;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
@@ -30,7 +29,6 @@ use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
 use crate::engine::import::undo::undo;
 use crate::engine::jobs::onto;
-use crate::engine::jobs::record::{self, Recorded};
 use crate::engine::lockfile;
 use crate::engine::media;
 use crate::engine::pack::{self, PackSpec};
@@ -195,27 +193,37 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     let (registry, ground) = (registry(job.registry.clone())?, Ground::found(&job.to).await?);
     if job.dry_run {
         let key = public(&job.signer).await;
-        let spec = pack_spec(job, (expires, lock, ground), &registry, ctx).await?;
+        let settled = Settled { expires, lock, ground, replaces: Vec::new() };
+        let spec = pack_spec(job, settled, &registry, ctx).await?;
         return Ok(JobReport::Plan(pack::plan(spec, &registry, key, ctx).await?));
     }
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
     // The record of a run that works there at this moment is that run's.
-    drop(workdir::lock(&*ctx.files, &job.to)?);
-    let recorded = recorded(&job, carrier.clone(), ctx).await;
-    let outcome = signed(job.clone(), (expires, lock, ground), (&registry, &signer), ctx).await;
-    let goes_on = onto::cut_off(outcome.as_ref().err(), (&job, &carrier), ctx).await;
-    if let Some(recorded) = recorded.filter(|_| !goes_on)
-        && let Err(error) = recorded.end(ctx)
-    {
-        ctx.warn(format!("what was under way stays recorded: {}", error.message()));
+    let (files, to) = (ctx.files.clone(), job.to.clone());
+    blocking(move || workdir::lock(&*files, &to).map(drop)).await?;
+    let started = ctx.clock.now();
+    let recorded = onto::recorded(&job, carrier.clone(), ctx).await;
+    let replaces = recorded.as_ref().map(|own| own.replaces().to_vec()).unwrap_or_default();
+    let settled = Settled { expires, lock, ground, replaces };
+    let outcome = signed(job.clone(), settled, (&registry, &signer), ctx).await;
+    let goes_on = onto::cut_off(outcome.as_ref().err(), (&job, &carrier, started), ctx).await;
+    if let Some(recorded) = recorded {
+        onto::settle(recorded, (goes_on, outcome.is_ok()), ctx).await;
     }
     outcome
 }
 
-/// The expiry and the lock file, both read already, and what the destination lies on.
-type Settled = (Option<Timestamp>, Option<(PathBuf, Lock)>, Ground);
+/// What was read already, before the network is asked.
+struct Settled {
+    expires: Option<Timestamp>,
+    lock: Option<(PathBuf, Lock)>,
+    /// What the destination lies on.
+    ground: Ground,
+    /// Records of earlier packs that end once the bundle is begun.
+    replaces: Vec<PathBuf>,
+}
 
 async fn signed(
     job: PackJob,
@@ -232,7 +240,7 @@ async fn signed(
 
 async fn pack_spec(
     job: PackJob,
-    (expires, lock, ground): Settled,
+    Settled { expires, lock, ground, replaces }: Settled,
     registry: &Registry,
     ctx: &JobCtx,
 ) -> Result<PackSpec> {
@@ -252,21 +260,10 @@ async fn pack_spec(
             tool: job.tool,
             max_file_size: job.max_file_size,
             keep_going: job.keep_going,
+            replaces,
         },
         state: job.state,
     })
-}
-
-/// A pack goes on without a record: only the offer to resume it is lost, and that is said.
-async fn recorded(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Option<Recorded> {
-    let (job, context) = (job.clone(), ctx.clone());
-    match blocking(move || record::begin(&job, carrier, &context)).await {
-        Ok(recorded) => recorded,
-        Err(error) => {
-            ctx.warn(format!("if this is cut off, it will not be offered again: {}", error.message()));
-            None
-        }
-    }
 }
 
 fn refuse_unread(requests: &Requests, keep_going: bool) -> Result<()> {

@@ -218,9 +218,9 @@ impl Screen for Assemble {
 
     fn label(&self, act: Act, model: &Model) -> Option<&'static str> {
         let goes_on = match shown(model) {
-            Some(job) => match (&job.ended, &job.spec) {
-                (Some(Ended::Cancelled), _) => true,
-                (Some(Ended::Failed(_)), JobSpec::Pack(pack)) => model.cut_of(pack).is_some(),
+            Some(job) => match &job.ended {
+                Some(Ended::Cancelled) => true,
+                Some(Ended::Failed(_)) => model.left_by(job).is_some(),
                 _ => false,
             },
             None => begun(model).is_some_and(|begun| begun.same),
