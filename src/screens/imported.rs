@@ -12,6 +12,10 @@ use crate::tui::words::count;
 pub(super) fn with_import(sheet: Sheet, gap: &Gap, keymap: &Keymap) -> Sheet {
     // What came of another bundle is no word on this one, whatever names its images have.
     let done = gap.import.done.as_ref().filter(|done| done.report.bundle == sheet.id);
+    if let (None, Some((words, rows))) = (done, &gap.import.undone) {
+        let checked = sheet.checked.iter().chain(rows).cloned().collect();
+        return Sheet { deed: Deed::Imported, grade: Grade::Warn, verdict: words.clone(), checked, ..sheet };
+    }
     let mut warnings = sheet.warnings.clone();
     let said = done.iter().flat_map(|done| &done.warnings);
     warnings.extend(said.filter(|words| !sheet.warnings.contains(words)).cloned());

@@ -20,6 +20,7 @@ use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
 use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
+use crate::domain::sheet::Checked;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
 use crate::engine::import::changes::{Begun, Choices, Lay, NotedRun};
@@ -57,6 +58,8 @@ pub struct Importing {
     pub run: Option<Run>,
     /// What came of all runs over this bundle.
     pub done: Option<Done>,
+    /// The last import of this bundle that was taken back since, in the words and rows of its report.
+    pub undone: Option<(String, Vec<Checked>)>,
     /// The runs that can be taken back, the latest first, of whatever bundle and program.
     pub noted: Vec<NotedRun>,
     /// The one of them that is asked about, or being taken back.
@@ -108,6 +111,7 @@ impl Default for Importing {
             plan: None,
             run: None,
             done: None,
+            undone: None,
             noted: Vec::new(),
             undoing: None,
             later: None,

@@ -1654,3 +1654,27 @@ fn what_there_is_no_room_for_is_left_out_by_whole_sentences() {
         assert!(lines[cut - 1].ends_with("ENDS."), "{words}: {screen}");
     }
 }
+
+#[test]
+fn an_import_that_was_undone_is_not_told_as_imported_on_leaving_nor_in_its_report() {
+    let mut desk = into_a_runtime();
+    let said = desk.app.parting().join("\n");
+    assert!(said.contains("imported") && !said.contains("undone"), "{said}");
+    desk.keys("u Right Enter").effects.clear();
+    take_back(&mut desk);
+    let said = desk.app.parting().join("\n");
+    assert!(said.contains("! WARN  verified; its import of 2026-11-20 08:15Z was undone"), "{said}");
+    assert_eq!(said.matches(".txt").count(), 1, "{said}");
+    let kept = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Save(file, text) => Some((file.display().to_string(), text)),
+        _ => None,
+    });
+    let (file, text) = kept.unwrap();
+    assert!(file.ends_with("-imported.txt"), "{file}");
+    assert!(
+        text.contains("was undone") && text.contains("removed: docker.io/library/nginx:1.25.3"),
+        "{text}"
+    );
+    assert!(!text.contains(": added"), "{text}");
+    assert!(desk.keys("Esc 4").screen().contains("was undone"), "{}", desk.screen());
+}

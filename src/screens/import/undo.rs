@@ -3,8 +3,9 @@
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Page};
 use crate::domain::import::Target;
+use crate::domain::sheet::{Checked, Grade};
 use crate::engine::import::changes::NotedRun;
-use crate::engine::import::undo::UndoSpec;
+use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::model::Place;
 use crate::tui::msg::Ended;
@@ -95,6 +96,8 @@ pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
             if let JobReport::Undo(report) = &*report {
                 cx.model.gap.import.outdate();
                 if run.is_none_or(|run| cx.model.gap.import.is_of(run)) {
+                    let back = run.filter(|_| cx.model.gap.import.done.is_some());
+                    cx.model.gap.import.undone = back.map(|run| told(run, report));
                     cx.model.gap.import.done = None;
                     cx.model.set_state(Place::Import, StepState::Todo);
                     cx.model.changed(Place::Import);
@@ -114,6 +117,19 @@ pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
         None => {}
     }
     false
+}
+
+/// What the report of the bundle says of it from then on.
+fn told(run: &NotedRun, report: &UndoneReport) -> (String, Vec<Checked>) {
+    let mut words = format!("verified; its import of {} was undone", run.begun.begun.strftime("%F %H:%MZ"));
+    if report.kept().next().is_some() {
+        words += &format!(", but {}", report.kept_words());
+    }
+    let lines = report.lines().into_iter().map(|line| line.trim().to_owned());
+    let kept = run.begun.into.iter().filter(|target| keeps(target));
+    let kept = kept.map(|target| format!("{target} keeps what was added to it"));
+    let row = |how: String| Checked { what: "undone", grade: Grade::Plain, how };
+    (words, lines.chain(kept).map(row).collect())
 }
 
 /// What was taken back stays so, whatever came after it: neither the import nor the report stands as it did.
