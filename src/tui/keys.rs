@@ -91,11 +91,17 @@ impl App {
             Place::Start => {
                 return self.say("pasted text that names no image; nothing was done with it");
             }
-            _ => {
-                let images = self.model.key(Act::Step1);
-                return self.say(format!(
-                    "pasted text: go to Images ({images}) or open a dialog first; nothing was done with it"
-                ));
+            place => {
+                let key = |act| self.model.key(act);
+                let way = match (place, place.side()) {
+                    (Place::Bundle, _) => {
+                        format!("{} asks for a fingerprint", key(Act::BundleTrust))
+                    }
+                    (Place::Check, _) => format!("{} asks for a fingerprint", key(Act::KeyTrust)),
+                    (_, Some(Side::AirGapped)) => "open a dialog first".to_owned(),
+                    _ => format!("go to Images ({}) or open a dialog first", key(Act::Step1)),
+                };
+                return self.say(format!("pasted text: {way}; nothing was done with it"));
             }
         }
         let added = self.model.picked.add_lines(pasted);
