@@ -64,7 +64,7 @@ fn view(passed: usize, failed: bool) -> Msg {
     let at = Duration::ZERO;
     for check in &Check::ALL[..passed] {
         view.apply(
-            &Event::Passed { check: *check, words: format!("{} is as it should be", check.name()) },
+            &Event::Passed { check: *check, words: format!("its {} is as it should be", check.name()) },
             at,
         );
     }
@@ -92,6 +92,27 @@ fn without_a_bundle_it_says_where_there_are_some() {
     let mut desk = Desk::new();
     assert!(desk.keys("g 2").screen().contains("No bundle is chosen"));
     assert!(desk.keys("v").screen().contains("not now: no bundle is chosen"));
+}
+
+#[test]
+fn a_fingerprint_that_is_pasted_is_sent_to_the_key_that_asks_for_it() {
+    let mut desk = desk(newer());
+    for (step, words) in [
+        ("1", "pasted text: K asks for a fingerprint; nothing"),
+        ("2", "pasted text: K asks for a fingerprint; nothing"),
+        ("3", "pasted text: open a dialog first; nothing"),
+    ] {
+        desk.keys(step).tell(Msg::Paste(FINGERPRINT.to_owned().into()));
+        assert!(desk.screen().contains(words), "{step}: {}", desk.screen());
+    }
+}
+
+#[test]
+fn a_check_that_held_keeps_its_column_whatever_its_words_begin_with() {
+    let mut desk = desk(newer());
+    desk.keys("v").tell(view(6, false));
+    let screen = desk.screen();
+    assert!(screen.contains("manifests   its manifests is as it should be"), "{screen}");
 }
 
 #[test]

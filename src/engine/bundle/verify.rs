@@ -231,7 +231,7 @@ fn check_bytes(
         return Err(graph::GraphError::Contradiction(first.clone()).into());
     }
     let documents = graph.hashed.len();
-    let words = format!("{documents} manifests and configurations, closed down to the last layer");
+    let words = format!("{documents} manifests and configurations, down to the last layer");
     ctx.say(Event::Passed { check: Check::Graph, words });
     let plan = hash_all::HashPlan {
         skip: &graph.hashed,

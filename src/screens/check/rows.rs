@@ -84,8 +84,8 @@ impl Line {
         }
         match (self.what.as_str(), self.note.as_str()) {
             (what, "") => what.to_owned(),
-            // The reason names the file.
-            (what, note) if note.contains(what) => note.to_owned(),
+            // The reason names the file; what is well stands in its column.
+            (what, note) if self.role != Role::Ok && note.contains(what) => note.to_owned(),
             (what, note) => format!("{} {note}", text::padded(what, 11)),
         }
     }
