@@ -10,7 +10,6 @@ use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
 use airlift::engine::jobs::{End, Job, JobManager};
-use airlift::engine::registry::RegistryOptions;
 use airlift::engine::serve::catalog::Catalog;
 use airlift::engine::serve::layout::LayoutSource;
 use airlift::engine::serve::source::Source;
@@ -40,20 +39,9 @@ fn pack(root: &Path, registry: &Running, ctx: &JobCtx) -> JobSpec {
     let references = vec![format!("{}/team/app:1", registry.address)];
     JobSpec::Pack(PackJob {
         images: Images { references, ..Images::default() },
-        lock: None,
-        to,
-        name: PackJob::NAME.to_owned(),
-        expires: None,
         jobs: 1,
-        read_back: true,
         tool: false,
-        max_file_size: None,
-        keep_going: false,
-        anew: false,
-        state: root.join("state"),
-        signer: SignerSpec::Key(key),
-        registry: RegistryOptions::default(),
-        dry_run: false,
+        ..PackJob::new(to, SignerSpec::Key(key), root.join("state"))
     })
 }
 

@@ -81,20 +81,7 @@ fn images() -> Images {
 fn pack() -> PackJob {
     PackJob {
         images: Images { references: vec!["a:1".to_owned()], signatures: true, ..Images::default() },
-        lock: None,
-        to: "/media/stick".into(),
-        name: PackJob::NAME.to_owned(),
-        expires: None,
-        jobs: PackJob::JOBS.into(),
-        read_back: true,
-        tool: true,
-        max_file_size: None,
-        keep_going: false,
-        anew: false,
-        state: places().state,
-        signer: SignerSpec::Key(places().key),
-        registry: RegistryOptions::default(),
-        dry_run: false,
+        ..PackJob::new("/media/stick".into(), SignerSpec::Key(places().key), places().state)
     }
 }
 

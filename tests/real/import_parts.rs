@@ -75,7 +75,7 @@ fn assert_told(events: &[Event], into: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_is_told_by_its_bytes_on_their_way_into_every_kind_of_target() {
+async fn an_image_is_told_by_its_bytes_on_their_way_into_a_registry_a_layout_and_archives() {
     let Some(registry) = DockerRegistry::start() else { return };
     let bundle = bundle();
     let path = |name: &str| bundle.root.join(name).display().to_string();

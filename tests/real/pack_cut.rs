@@ -11,7 +11,6 @@ use airlift::engine::files::{EntryKind, Files, RealFiles};
 use airlift::engine::hash::sha256;
 use airlift::engine::jobs::onto;
 use airlift::engine::jobs::record::{self, Interrupted};
-use airlift::engine::registry::RegistryOptions;
 use airlift::engine::spec::{Images, PackJob, SignerSpec};
 use serde_json::{Value, json};
 
@@ -89,20 +88,10 @@ fn a_series_that_was_cut_off_in_one_place_is_refused_in_another_until_it_is_give
     std::fs::create_dir(&first).unwrap();
     let job = PackJob {
         images: Images { references: vec![world.reference("team/app:1")], ..Images::default() },
-        lock: None,
-        to: first.clone(),
         name: "site".to_owned(),
-        expires: None,
         jobs: 1,
-        read_back: true,
         tool: false,
-        max_file_size: None,
-        keep_going: false,
-        anew: false,
-        state: state.clone(),
-        signer: SignerSpec::Key(world.root.join("signing")),
-        registry: RegistryOptions::default(),
-        dry_run: false,
+        ..PackJob::new(first.clone(), SignerSpec::Key(world.root.join("signing")), state.clone())
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ctx = JobCtx::silent();

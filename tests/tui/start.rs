@@ -12,7 +12,6 @@ use airlift::engine::host::{HostFacts, KeyFacts};
 use airlift::engine::import::changes::NotedRun;
 use airlift::engine::jobs::record::InterruptedJob;
 use airlift::engine::media::MediaReport;
-use airlift::engine::registry::RegistryOptions;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{Images, JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
@@ -30,19 +29,13 @@ pub(crate) fn pack() -> JobSpec {
     JobSpec::Pack(PackJob {
         images: Images { signatures: true, ..Images::default() },
         lock: Some(format!("{data}/work/images.lock").into()),
-        to: "/media/op/AIRGAP".into(),
         name: "web".into(),
-        expires: None,
-        jobs: PackJob::JOBS.into(),
-        read_back: true,
         tool: false,
-        max_file_size: None,
-        keep_going: false,
-        anew: false,
-        state: format!("{data}/state").into(),
-        signer: SignerSpec::Key(format!("{data}/signing_key").into()),
-        registry: RegistryOptions::default(),
-        dry_run: false,
+        ..PackJob::new(
+            "/media/op/AIRGAP".into(),
+            SignerSpec::Key(format!("{data}/signing_key").into()),
+            format!("{data}/state").into(),
+        )
     })
 }
 

@@ -191,26 +191,14 @@ mod tests {
     use crate::engine::ctx::Recording;
     use crate::engine::error::Interrupted;
     use crate::engine::journal::{Header, Journal};
-    use crate::engine::registry::RegistryOptions;
-    use crate::engine::spec::{Images, SignerSpec};
+    use crate::engine::spec::SignerSpec;
 
     fn job(state: &Path, to: &Path) -> PackJob {
         PackJob {
-            images: Images::default(),
-            lock: None,
-            to: to.to_owned(),
             name: "site".to_owned(),
-            expires: None,
             jobs: 1,
-            read_back: true,
             tool: false,
-            max_file_size: None,
-            keep_going: false,
-            anew: false,
-            state: state.to_owned(),
-            signer: SignerSpec::Agent(None),
-            registry: RegistryOptions::default(),
-            dry_run: false,
+            ..PackJob::new(to.to_owned(), SignerSpec::Agent(None), state.to_owned())
         }
     }
 

@@ -326,26 +326,16 @@ fn absolute(mut job: PackJob) -> PackJob {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::registry::RegistryOptions;
     use crate::engine::spec::Images;
 
     fn job(state: &Path, name: &str) -> PackJob {
         PackJob {
             images: Images { references: vec!["a:1".to_owned()], ..Images::default() },
             lock: Some("air.lock".into()),
-            to: "medium".into(),
             name: name.to_owned(),
-            expires: None,
             jobs: 6,
-            read_back: true,
-            tool: true,
-            max_file_size: None,
-            keep_going: false,
             anew: true,
-            state: state.to_owned(),
-            signer: SignerSpec::Agent(None),
-            registry: RegistryOptions::default(),
-            dry_run: false,
+            ..PackJob::new("medium".into(), SignerSpec::Agent(None), state.to_owned())
         }
     }
 

@@ -120,26 +120,14 @@ mod tests {
 
     use super::*;
     use crate::domain::carrier::Carrier;
-    use crate::engine::registry::RegistryOptions;
-    use crate::engine::spec::{Images, PackJob, SignerSpec};
+    use crate::engine::spec::{PackJob, SignerSpec};
 
     fn pack(state: &Path, name: &str) -> PackJob {
         PackJob {
-            images: Images::default(),
-            lock: None,
-            to: "medium".into(),
             name: name.to_owned(),
-            expires: None,
             jobs: 1,
-            read_back: true,
             tool: false,
-            max_file_size: None,
-            keep_going: false,
-            anew: false,
-            state: state.to_owned(),
-            signer: SignerSpec::Agent(None),
-            registry: RegistryOptions::default(),
-            dry_run: false,
+            ..PackJob::new("medium".into(), SignerSpec::Agent(None), state.to_owned())
         }
     }
 

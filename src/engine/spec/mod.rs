@@ -149,6 +149,27 @@ impl PackJob {
     pub const JOBS: u8 = 6;
     /// Name of the series where nothing is said.
     pub const NAME: &'static str = "bundle";
+
+    /// A pack into a directory, as it is where nothing else is said; of no images yet.
+    pub fn new(to: PathBuf, signer: SignerSpec, state: PathBuf) -> Self {
+        Self {
+            images: Images::default(),
+            lock: None,
+            to,
+            name: Self::NAME.to_owned(),
+            expires: None,
+            jobs: Self::JOBS.into(),
+            read_back: true,
+            tool: true,
+            max_file_size: None,
+            keep_going: false,
+            anew: false,
+            state,
+            signer,
+            registry: RegistryOptions::default(),
+            dry_run: false,
+        }
+    }
 }
 
 /// What signs.
