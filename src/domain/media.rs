@@ -82,12 +82,12 @@ impl Blocked {
         matches!(self, Self::System { .. } | Self::BuiltIn { .. })
     }
 
-    /// Where a disk is mounted that only looks built in, as one on eSATA may: taken as a directory, or chosen once that
-    /// is unmounted.
-    pub fn mounted_at(&self) -> Option<&str> {
+    /// Where a disk is mounted that only looks built in, as one on eSATA may: each taken as a directory, or the disk
+    /// chosen once all of them are unmounted.
+    pub fn mounted_at(&self) -> &[String] {
         match self {
-            Self::BuiltIn { holds } => holds.first().map(String::as_str),
-            _ => None,
+            Self::BuiltIn { holds } => holds,
+            _ => &[],
         }
     }
 }

@@ -40,7 +40,8 @@ fn import(world: &World, bundle: &Path, target: &str, more: &[&str]) -> Command 
 fn an_artifact_is_refused_by_name_where_only_containers_can_use_what_is_there_and_the_others_go_in() {
     let Some((world, bundle)) = packed() else { return };
     let out = world.root.join("out");
-    std::fs::create_dir(&out).unwrap();
+    // The directory of a k3s is there before it is imported into.
+    std::fs::create_dir_all(out.join("images")).unwrap();
     let chart = world.reference("team/chart:1");
     let targets = [("k3s", "images"), ("docker-archive", "saved.tar"), ("containers-storage", "store")];
     for (kind, name) in targets {

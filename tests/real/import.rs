@@ -410,6 +410,7 @@ async fn an_image_of_docker_schema_1_is_refused_by_name_for_every_kind_of_target
         assert!(!bundle.root.join(name).exists(), "{name}");
     }
     let only = |spec: &mut ImportSpec| spec.only = vec![PLAIN.parse().unwrap()];
+    std::fs::create_dir(bundle.root.join("images")).unwrap();
     let report = bundle.with(&[at("k3s", "images")], only).await.unwrap();
     assert_eq!(*outcomes(&report, 0)[0], Outcome::Added);
 }

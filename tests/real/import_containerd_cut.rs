@@ -136,7 +136,7 @@ fn a_daemon_that_dies_in_the_middle_is_told_and_the_next_run_completes() {
         let hints = result["hints"].to_string();
         for words in [
             "see its journal (journalctl -u containerd), then run the same command again",
-            "what this run wrote could not be removed again, as containerd does not answer",
+            "what this run wrote and did not name could not be removed again, as containerd does not answer",
             "the next import there goes on from it",
         ] {
             assert!(hints.contains(words), "{more:?}: {words}: {hints}");

@@ -603,6 +603,15 @@ fn what_cannot_go_there_is_said_before_anything_is_written() {
     let ran = Ran::of(command).code(16);
     assert!(ran.said().contains("skopeo or podman"), "{}", ran.said());
     assert!(!node.store().exists());
+    let other = node.world.root.write("vfs.conf", "[storage]\ndriver = \"vfs\"\n");
+    for more in [&[][..], &["--dry-run"]] {
+        let mut command =
+            node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+        command.env("CONTAINERS_STORAGE_CONF", &other).args(more);
+        let said = Ran::of(command).code(16).said();
+        assert!(said.contains("vfs.conf has the driver vfs: podman and CRI-O see no image there"), "{said}");
+        assert!(said.contains("--storage-conf none") && !node.store().exists(), "{said}");
+    }
     std::fs::create_dir(node.store()).unwrap();
     std::fs::write(node.store().join("photos"), "").unwrap();
     let ran = node.import(&[]).code(2);
@@ -662,6 +671,15 @@ fn take_out(node: &Node, conf: &Path, more: &[&str]) -> Ran {
 }
 
 #[test]
+fn an_import_names_the_command_that_takes_a_store_out_of_storage_conf_of_the_same_node() {
+    let Some(node) = node(&[]) else { return };
+    for (more, words) in [(&[][..], "--store DIR does"), (&["--root", "/n"], "--store DIR --root /n does")] {
+        let said = node.import(&[&["--storage-conf", "undo"], more].concat()).code(2).said();
+        assert!(said.contains(&format!("airlift undo {words}")), "{said}");
+    }
+}
+
+#[test]
 fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
     let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
     let (store, ock, conf) = (node.store(), node.world.root.join("ock"), node.world.root.join("node.conf"));
@@ -713,8 +731,6 @@ fn the_store_is_entered_beside_others_shown_first_and_taken_out_again() {
         images
     };
     assert_eq!(images(), [format!("{} true", node.full(APP)), format!("{old} true")]);
-    let ran = import(&own(&store), &["--storage-conf", "undo"]).code(2);
-    assert!(ran.said().contains("airlift undo --store DIR"), "{}", ran.said());
     assert!(taken_out(&node, &conf, &["--dry-run"]).contains("would be as it was before: "));
     assert_ne!(std::fs::read_to_string(&conf).unwrap(), before);
     let said = taken_out(&node, &conf, &[]);

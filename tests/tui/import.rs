@@ -1341,7 +1341,7 @@ fn what_is_plain_fact_is_no_warning_and_a_warning_has_its_reason_in_the_verdict(
         (imported, desk.keys("4").wait(10).screen())
     };
     let (screen, report) = told(&[], &["written by skopeo"]);
-    assert!(screen.contains("  written by skopeo") && !screen.contains("! written"), "{screen}");
+    assert!(screen.contains(" - written by skopeo") && !screen.contains("! written"), "{screen}");
     assert!(report.contains("OK") && !report.contains("WARN"), "{report}");
     let (screen, report) = told(&["not proved yet: CRI-O does not run here"], &["written by skopeo"]);
     assert!(screen.contains("! not proved yet") && screen.contains("! WARN  every image"), "{screen}");

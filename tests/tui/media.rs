@@ -648,11 +648,11 @@ fn a_mount_that_was_stopped_is_not_called_a_test() {
 fn a_disk_that_only_looks_built_in_names_the_way_to_take_it_all_the_same() {
     let mut disk = stick(7, Some("/srv/out"));
     (disk.bus, disk.removable) = (Bus::Ata, false);
-    disk.blocked = Some(Blocked::BuiltIn { holds: vec!["/srv/out".to_owned()] });
+    disk.blocked = Some(Blocked::BuiltIn { holds: vec!["/srv/out".to_owned(), "/srv/b".to_owned()] });
     let mut desk = desk(vec![disk]);
     let screen = desk.screen();
     assert!(screen.contains("x built-in disk: holds /srv/out"), "{screen}");
-    let way = "built in? o takes /srv/out as a directory; umount /srv/out frees the disk";
+    let way = "built in? o takes /srv/out as a directory; umount /srv/out /srv/b frees the disk";
     assert!(screen.contains(way), "{screen}");
     for key in ["Enter", "m", "t"] {
         assert!(desk.keys(key).wait(0).screen().contains(way), "{key}");

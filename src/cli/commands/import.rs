@@ -12,6 +12,7 @@ use crate::domain::import::Target;
 use crate::domain::job::Places;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
+use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::error::EngineError;
@@ -94,8 +95,10 @@ impl NodeArgs {
         }
         let additional = |target: &Target| matches!(target, Target::ContainersStorage(Some(_)));
         if self.storage_conf == UNDO {
+            let root = shell_words(&[self.root.display().to_string()]);
+            let root = if root == "/" { String::new() } else { format!(" --root {root}") };
             return Err(Failure::usage("an import takes no store out of storage.conf")
-                .hint("airlift undo --store DIR does; it needs no bundle"));
+                .hint(format!("airlift undo --store DIR{root} does; it needs no bundle")));
         }
         if self.out.is_some() && !targets.iter().any(additional) {
             return Err(Failure::usage("--out goes with --into containers-storage:DIR".to_owned()));

@@ -27,7 +27,9 @@ impl Explain for Foreign {
     fn hints(&self) -> Vec<String> {
         let Self { node, asked, .. } = self;
         vec![
-            format!("nothing was written: leave --platform out, and each image goes in for {node}"),
+            format!(
+                "nothing was written: leave --platform out, and each image that has one for {node} goes in for that"
+            ),
             format!(
                 "to hand images for {asked} on, import into a registry, oci:DIR or an archive: they take any platform"
             ),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::domain::media::Blocked;
+use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::error::{Explain, Kind};
 
@@ -97,9 +98,12 @@ fn holders_text(holders: &[String]) -> String {
     if holders.is_empty() { String::new() } else { format!(": {}", holders.join("; ")) }
 }
 
-/// The way round a disk that only looks built in.
-pub fn around(place: &str) -> String {
-    format!("--to {place} packs to it as a directory; after umount {place}, as root, the disk can be chosen")
+/// The way round a disk that only looks built in, mounted at these places; nothing where it is at none.
+pub fn around(places: &[String]) -> Option<String> {
+    let (first, all) = (shell_words(places.get(..1)?), shell_words(places));
+    Some(format!(
+        "--to {first} packs to it as a directory; after umount {all}, as root, the disk can be chosen"
+    ))
 }
 
 impl Explain for MediaError {
@@ -130,7 +134,7 @@ impl Explain for MediaError {
             Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
             Self::Blocked { why, .. } => match why {
                 Blocked::System { .. } | Blocked::Source { .. } => "choose another medium".to_owned(),
-                Blocked::BuiltIn { holds } => around(&holds.join(" ")),
+                why @ Blocked::BuiltIn { .. } => around(why.mounted_at()).unwrap_or_default(),
                 Blocked::NotMounted => {
                     "mount it first: udisksctl mount -b DEVICE, or mount DEVICE DIRECTORY".to_owned()
                 }
@@ -150,5 +154,19 @@ impl Explain for MediaError {
             Self::NoUdisks { command, .. } | Self::Udisks { command, .. } => format!("as root: {command}"),
         };
         vec![hint]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_round_a_disk_packs_to_one_place_and_unmounts_every_one() {
+        let holds = vec!["/srv/my disk".to_owned(), "/home/b".to_owned()];
+        let error = MediaError::Blocked { path: "/dev/sdb".into(), why: Blocked::BuiltIn { holds } };
+        let way = "--to '/srv/my disk' packs to it as a directory; after umount '/srv/my disk' /home/b, as root, the disk can be \
+                   chosen";
+        assert_eq!(error.hints(), [way]);
     }
 }

@@ -106,6 +106,12 @@ pub async fn place_of(path: PathBuf, spec: ListSpec, ctx: &JobCtx) -> Result<Pla
     blocking(move || Survey::new(&spec, &ctx).place(&path)).await
 }
 
+/// The device of a path, where that can be taken out. Blocks.
+pub fn removable(path: &Path, spec: &ListSpec, ctx: &JobCtx) -> Option<PathBuf> {
+    let place = Survey::new(spec, ctx).place(path).ok()?;
+    place.medium.as_ref().is_some_and(|medium| medium.removable).then_some(place.source)
+}
+
 /// The tables of one moment.
 struct Survey<'a> {
     spec: &'a ListSpec,
@@ -493,6 +499,9 @@ mod tests {
         let source = world.at("mnt/case/images.txt");
         std::fs::create_dir(world.0.path().join("mnt/case")).unwrap();
         on(&world.at("mnt/case"));
+        let device = |path: &str| removable(Path::new(path), &world.spec(&[]), &JobCtx::silent());
+        assert_eq!(device(&world.at("mnt/case/images.txt")), Some("/dev/nvme1n1".into()));
+        assert_eq!(device("/srv"), None);
         assert!(matches!(world.blocked("nvme1n1", &[source]), Some(Blocked::Source { .. })));
         on("/usr");
         assert_eq!(world.blocked("nvme1n1", &[]), Some(Blocked::System { holds: vec!["/usr".into()] }));

@@ -19,7 +19,7 @@ mod watch;
 pub use check::{CheckReport, CheckSpec, check};
 pub use eject::{EjectReport, EjectSpec, Truth, eject};
 pub use error::{MediaError, around};
-pub use find::{Host, ListSpec, MediaReport, Place, list, place_of};
+pub use find::{Host, ListSpec, MediaReport, Place, list, place_of, removable};
 pub use flush::flush;
 pub use mount::{MountReport, MountSpec, mount};
 pub use watch::Watch;

@@ -10,7 +10,7 @@ use crate::engine::bundle::contents::{is_static, running_program};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::EntryKind;
-use crate::engine::media::mounts;
+use crate::engine::media::{self, ListSpec, mounts};
 
 /// A bundle with more files than this is not looked through.
 const MAX_FILES: usize = 1_000_000;
@@ -23,10 +23,11 @@ pub(super) fn all(spec: &InstallSpec, root: &Root, ctx: &JobCtx) -> Result<Vec<S
     let table = mounts::of_this_process();
     for bundle in &spec.bundles {
         readable(ctx, root, bundle)?;
-        if let Some(removable) = removable(&table, bundle) {
+        if let Some(removable) = media::removable(bundle, &ListSpec::default(), ctx) {
             notes.push(format!(
-                "{} lies on {removable}, a removable medium: it must be there at every boot, or there is no registry",
-                bundle.display()
+                "{} lies on {}, a removable medium: it must be there at every boot, or there is no registry",
+                bundle.display(),
+                removable.display()
             ));
         }
         if root.is_here() {
@@ -114,18 +115,6 @@ fn may(path: &Path, wanted: u32) -> Result<bool> {
     let failed = |source| FileError { operation: "look at", path: path.to_owned(), source };
     let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
     Ok(mode & wanted == wanted)
-}
-
-/// The device of a path, where the kernel calls it removable.
-fn removable(table: &[mounts::Mount], path: &Path) -> Option<String> {
-    let real = path.canonicalize().ok()?;
-    let mount = mounts::holding(table, &real)?;
-    let device = Path::new("/sys/dev/block").join(&mount.dev);
-    // A partition's is that of its disk, one directory up.
-    let says = |at: &Path| std::fs::read_to_string(at.join("removable")).is_ok_and(|text| text.trim() == "1");
-    let disk = device.canonicalize().ok()?;
-    let is = says(&disk) || disk.parent().is_some_and(says);
-    is.then(|| mount.source.display().to_string())
 }
 
 /// A mount that nothing makes at boot.

@@ -158,7 +158,8 @@ fn succeeded(job: &JobState, report: &ImportReport, model: &Model) -> Lines {
             target.proof.iter().flat_map(|proof| &proof.notes).map(|note| (format!("! {note}"), Role::Warn)),
         );
         lines.extend(target.notes.iter().map(|note| (format!("! {note}"), Role::Warn)));
-        lines.extend(target.facts.iter().map(|fact| (format!("  {fact}"), Role::Dim)));
+        // By their sign the beginning of each is told from what goes on.
+        lines.extend(target.facts.iter().map(|fact| (format!("- {fact}"), Role::Dim)));
     }
     lines.push((format!("{} shows the report", model.key(Act::ImportNext)), Role::Text));
     lines

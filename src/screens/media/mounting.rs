@@ -7,6 +7,7 @@ use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, Medium};
+use crate::domain::shell::shell_words;
 use crate::engine::media::MountSpec;
 use crate::engine::spec::JobSpec;
 use crate::failure::Failure;
@@ -48,8 +49,9 @@ impl Mounting {
 
 /// What can be done with a disk that only looks built in, as one on eSATA may.
 pub(super) fn around(why: &Blocked, model: &Model) -> Option<String> {
-    let (place, directory) = (why.mounted_at()?, model.key(Act::MediaDirectory));
-    Some(format!("built in? {directory} takes {place} as a directory; umount {place} frees the disk"))
+    let (places, directory) = (why.mounted_at(), model.key(Act::MediaDirectory));
+    let (place, all) = (places.first()?, shell_words(places));
+    Some(format!("built in? {directory} takes {place} as a directory; umount {all} frees the disk"))
 }
 
 impl Media {

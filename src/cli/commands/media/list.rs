@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
 use crate::config::paths::Paths;
-use crate::domain::media::{Blocked, FileSystem, FoundBundle, Medium, Volume};
+use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
 use crate::engine::media::{ListSpec, MediaReport, Place, around, list, place_of};
 use crate::failure::Failure;
@@ -56,8 +56,8 @@ fn show(report: &MediaReport, out: &Printer) {
         let limits = medium.volumes.iter().filter_map(|volume| Some((&volume.device, volume.limits?)));
         limits.for_each(|(device, limits)| out.line(format!("{}: {limits}", device.display())));
         medium.notes.iter().for_each(|note| out.line(format!("{}: {note}", medium.device.display())));
-        let place = medium.blocked.as_ref().and_then(Blocked::mounted_at);
-        place.into_iter().for_each(|at| out.line(format!("{}: {}", medium.device.display(), around(at))));
+        let way = medium.blocked.as_ref().and_then(|why| around(why.mounted_at()));
+        way.into_iter().for_each(|way| out.line(format!("{}: {way}", medium.device.display())));
         show_bundles(medium.volumes.iter().flat_map(|volume| &volume.bundles), out);
     }
 }

@@ -63,6 +63,12 @@ impl Node {
         }
     }
 
+    /// Where a directory of containerd is made: itself, or the one above it, as containerd 2 makes that of its blobs only
+    /// with the first of them. What is not there either is of another name space, and cannot be asked from here.
+    fn there(directory: &Path) -> Option<&Path> {
+        directory.ancestors().take(2).find(|path| path.is_dir())
+    }
+
     /// The directories, for messages and syncing.
     pub(super) fn roots(&self) -> impl Iterator<Item = &Path> {
         self.content.iter().chain(&self.unpacked).map(PathBuf::as_path)
@@ -77,8 +83,8 @@ impl Node {
         unpacked: u64,
     ) -> Result<(Option<u64>, Option<String>)> {
         let free = |path: &Option<PathBuf>| {
-            // A directory of another name space cannot be asked from here; the daemon will say when it is full.
-            path.as_ref().and_then(|path| ctx.files.space(path).ok()?.free.map(|free| (path.clone(), free)))
+            let path = Self::there(path.as_deref()?)?;
+            ctx.files.space(path).ok()?.free.map(|free| (path.to_owned(), free))
         };
         let (content, layers) = (free(&self.content), free(&self.unpacked));
         if let Some((path, free)) = content.as_ref().filter(|(_, free)| blobs > *free) {
@@ -205,5 +211,12 @@ mod tests {
         assert!(said.contains("may be too small"), "{said}");
         let refused = node.room(&ctx, u64::MAX, 1).unwrap_err();
         assert_eq!(refused.kind(), crate::engine::error::Kind::Space);
+        // Before its first blob, containerd 2 has no directory for blobs.
+        let fresh = Node { content: Some(dir.path().join("content")), ..node.clone() };
+        let most = free.unwrap() / 4 * 3;
+        let said = fresh.room(&ctx, most, most).unwrap().1.unwrap();
+        assert!(said.contains("may be too small"), "{said}");
+        let elsewhere = Node { content: Some(dir.path().join("name/space/content")), ..node };
+        assert!(elsewhere.room(&ctx, u64::MAX, 1).unwrap().1.is_none());
     }
 }

@@ -54,8 +54,8 @@ pub(super) struct Run {
 }
 
 /// What stays where a daemon that is gone cannot remove what a run wrote.
-const LEFT: &str = "what this run wrote could not be removed again, as containerd does not answer: it has no name, so that no pod \
-                    uses it, and the next import there goes on from it";
+const LEFT: &str = "what this run wrote and did not name could not be removed again, as containerd does not answer: no pod uses it, \
+                    and the next import there goes on from it";
 
 /// Bytes of blobs.
 #[derive(Debug, Default)]
@@ -284,7 +284,7 @@ impl Run {
 
     /// What to tell of a daemon that did not even let go of the lease.
     fn left(&self, error: &EngineError) -> EngineError {
-        match self.gone.get() {
+        match self.gone.get().filter(|_| error.transient()) {
             Some(first) => first.with(LEFT.to_owned()).into(),
             None => Stopped::new(error, [LEFT.to_owned()]).into(),
         }

@@ -111,6 +111,20 @@ pub(super) enum StorageError {
         /// The driver.
         driver: String,
     },
+    /// A node that would not see what an additional store gets.
+    #[error(
+        "{} has the driver {driver}: podman and CRI-O see no image there of {}, which is of the driver overlay",
+        conf.display(),
+        store.display()
+    )]
+    Unseen {
+        /// The file that says the driver.
+        conf: PathBuf,
+        /// The driver.
+        driver: String,
+        /// The additional store.
+        store: PathBuf,
+    },
 }
 
 /// What the words of skopeo or podman mean.
@@ -203,6 +217,9 @@ impl Explain for StorageError {
             }
             Self::Driver { .. } => {
                 "import into an additional image store of the driver overlay only where the node uses overlay"
+            }
+            Self::Unseen { .. } => {
+                "nothing was written; for another node, which uses overlay: --storage-conf none leaves this one's file alone"
             }
         };
         vec![hint.to_owned()]

@@ -309,8 +309,9 @@ async fn images_of(
         let _ = blocking(move || staging.clear(&*files)).await;
         return Err(error);
     }
-    written.facts.push(format!("written by {}", store.tool.program.name()));
+    // What podman answers is the proof, and comes first.
     written.facts.extend(store.listed(images, &outcomes).await?);
+    written.facts.push(format!("written by {}", store.tool.program.name()));
     let left = self::journal(job, directory).await?;
     if !left.hollow().is_empty() {
         written.general.push(format!(

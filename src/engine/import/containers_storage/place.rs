@@ -13,6 +13,7 @@ use crate::engine::error::{FileError, Result};
 use crate::engine::files::{EntryKind, Files};
 use crate::engine::import::Job;
 use crate::engine::import::target::existing_part;
+use crate::engine::storage::change::ConfMode;
 use crate::engine::storage::conf::{self, StorageConf};
 use crate::engine::storage::store::{DIRECTORIES, LISTS, LOCKS, Records};
 
@@ -38,7 +39,16 @@ impl Place {
     /// # Errors
     /// [`StorageError`], or what `storage.conf` is refused for.
     pub(super) fn find(job: &Job, directory: Option<&Path>) -> Result<Self> {
-        Self::of(&*job.ctx.files, &job.spec.node.root, directory)
+        let (files, node) = (&*job.ctx.files, &job.spec.node);
+        let place = Self::of(files, &node.root, directory)?;
+        let conf = conf::read(files, &node.root)?;
+        match conf.file.filter(|_| directory.is_some() && node.storage_conf != ConfMode::None) {
+            Some(file) if conf.driver != DRIVER => {
+                let (driver, store) = (conf.driver, place.directory);
+                Err(StorageError::Unseen { conf: file, driver, store }.into())
+            }
+            _ => Ok(place),
+        }
     }
 
     /// The same for the node of a root directory. Blocks.
