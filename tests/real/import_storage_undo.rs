@@ -247,7 +247,7 @@ fn a_name_that_was_moved_before_the_power_went_leads_again_to_what_it_led_to() {
     assert_eq!((led(&node, &app), images(&node).len()), (Some(before.clone()), 1));
     // The run before it has nothing left to give back.
     own_undo(&node, &path).code(2);
-    undo_of(&node, &path, "2").code(0);
+    undo_of(&node, &path, "3").code(0);
     assert_eq!((led(&node, &app), images(&node).len()), (Some(before), 1));
 }
 
