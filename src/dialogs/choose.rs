@@ -142,6 +142,22 @@ impl Choose {
         self.or_typed.is_some() || self.items.is_empty()
     }
 
+    /// Whether Enter takes what is typed: one is to be chosen, and no row has it.
+    pub fn takes_own(&self) -> bool {
+        let typed = !self.list.filter.value().trim().is_empty();
+        typed && self.rows() == 0 && self.offers_own()
+    }
+
+    /// Whether one is to be chosen, or something else typed.
+    pub const fn offers_own(&self) -> bool {
+        self.or_typed.is_some() && self.marked.is_none()
+    }
+
+    /// Why what is typed was not taken.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
     /// Shows a number before each row.
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;

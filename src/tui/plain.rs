@@ -5,6 +5,7 @@
 
 mod answer;
 mod ended;
+mod own;
 mod row;
 mod settle;
 mod typed;
@@ -262,6 +263,7 @@ impl Plain {
                     self.take(ESC);
                     self.print("x wrong name; nothing was done\n");
                 }
+                self.own();
                 if self.app.has_no_match() {
                     [Key::ctrl('e'), Key::ctrl('u')].into_iter().for_each(|key| self.take(Msg::Key(key)));
                     self.print(&format!("no row has {:?}; all are shown again\n", line.trim()));
@@ -409,6 +411,23 @@ mod tests {
         assert!(plain.app.plain_text(true).contains("the number of a row only goes to it"));
         plain.line("2");
         assert_eq!((cursor(&plain), plain.app.model.place), (Some(1), Place::Images));
+    }
+
+    #[tokio::test]
+    async fn what_no_row_has_is_the_answer_of_a_chooser_that_takes_it_and_what_it_refuses_leaves_all_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        plain.take(Msg::Key(Key::char('k')));
+        plain.state(true);
+        let rows = plain.meanings.len();
+        assert!(rows > 1 && plain.app.plain_text(true).contains("or what no row has, in full"), "{rows}");
+        plain.line("zzz");
+        plain.state(true);
+        assert_eq!((plain.meanings.len(), plain.app.asks()), (rows, true), "it is refused");
+        plain.line("v9.99.0");
+        let taken = matches!(plain.app.dialogs.last(), Some(crate::dialogs::Dialog::Wait(_)));
+        assert!(taken, "{}", plain.app.plain_text(true));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::answer::{Offer, Prompt};
 use crate::actions::Act;
-use crate::dialogs::{Dialog, Question};
+use crate::dialogs::{Choose, Dialog, Question};
 use crate::domain::text;
 use crate::tui::app::App;
 use crate::tui::model::Place;
@@ -169,6 +169,9 @@ impl App {
             Prompt::Confirm(_) => {
                 "Type yes, or the number of the answer (Cancel is not counted); anything else cancels."
             }
+            Prompt::One(_) if self.chooser().is_some_and(Choose::offers_own) => {
+                "Type a number, words to filter by, or what no row has, in full; q or an empty line cancels."
+            }
             Prompt::One(_) => "Type a number, or words to filter by; q or an empty line cancels.",
             Prompt::Several(_) => "Type numbers to mark or unmark, an empty line to accept, q to cancel.",
             Prompt::Secret => "Type it; it is not shown. An empty line or Ctrl-D cancels.",
@@ -224,7 +227,7 @@ mod tests {
 
         use crate::dialogs::choose::Item;
         use crate::dialogs::path::Wanted;
-        use crate::dialogs::{Choose, Confirm, Finder, Input, Log, Page, Path, Secret};
+        use crate::dialogs::{Confirm, Finder, Input, Log, Page, Path, Secret};
 
         let act = Act::Theme;
         let items = || vec![Item::new("one", "a note"), Item::new("two", "")];
