@@ -140,7 +140,7 @@ impl Screen for Check {
         if model.at_work(Act::Verify).is_some() {
             return vec![Act::CheckDetails, Act::Pause, Act::Stop, Act::Logs, Act::Back];
         }
-        let over = model.gap.checked.is_some();
+        let over = model.gap.checked.is_some() && !model.gap.lacks_strict();
         let mut footer = vec![if over { Act::CheckNext } else { Act::Verify }];
         if model.gap.rollback().is_some() {
             footer.push(Act::CheckOverride);
@@ -181,6 +181,7 @@ impl Screen for Check {
             Act::CheckNext if gap.checked.is_none() => {
                 format!("nothing was verified yet; {} does it", model.key(Act::Verify))
             }
+            Act::CheckNext if gap.lacks_strict() => heading::not_strict(model),
             _ => return None,
         };
         Some(reason)
@@ -280,6 +281,9 @@ impl Screen for Check {
             (_, Some(job)) if job.stopping => "stopping at a safe point ...".to_owned(),
             (_, Some(job)) if job.paused => format!("paused; {} goes on", model.key(Act::Pause)),
             (_, Some(_)) => "verifying; nothing is used until everything is verified".to_owned(),
+            (Some(_), None) if model.gap.lacks_strict() => {
+                format!("{} is the report, of what was verified without strict", model.key(Act::Step4))
+            }
             (Some(checked), None) if checked.held() => {
                 let (next, report) = (model.key(Act::CheckNext), model.key(Act::Step4));
                 format!("{next} goes on to the import; {report} is the report")

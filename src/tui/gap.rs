@@ -133,6 +133,11 @@ impl Gap {
         self.further_signers + 1
     }
 
+    /// Whether layers are to be unpacked, and the verification that held did not.
+    pub fn lacks_strict(&self) -> bool {
+        self.deep && self.checked.as_ref().is_some_and(|checked| checked.held() && !checked.spec.deep)
+    }
+
     /// The verification that is to be started.
     pub fn spec(&self, settings: &Settings) -> Option<VerifySpec> {
         let places = settings.places();

@@ -296,6 +296,34 @@ fn an_import_stands_when_its_bundle_is_verified_once_more_and_not_when_that_is_r
 }
 
 #[test]
+fn what_held_is_not_called_strict_where_that_was_asked_for_only_then() {
+    let mut desk = desk(newer());
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified())))).wait(60);
+    let screen = desk.keys("s").wait(60).screen();
+    assert!(screen.contains("4 is the report, of what was verified without strict"), "{screen}");
+    let title = screen.lines().find(|line| line.contains("14 blobs")).unwrap();
+    assert!(!title.contains("strict"), "{title}");
+    assert!(
+        screen.contains("! todo   every byte  hashed and compared; strict: layers are not unpacked yet"),
+        "{screen}"
+    );
+    let lacks = "strict: no layer was unpacked yet; v verifies so, s turns it off";
+    assert!(screen.contains(&format!("! {lacks}")) && screen.contains("v verify"), "{screen}");
+    assert!(desk.keys("Enter").screen().contains(&format!("not now: {lacks}")), "{}", desk.screen());
+    assert_eq!(desk.app.model.place, Place::Check);
+    // Nothing was lost by it.
+    desk.keys("s").wait(60);
+    assert!(
+        desk.screen().contains("OK  verified") && !desk.screen().contains("strict:"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("s v").tell(Msg::Ended(JobId(2), done(JobReport::Verify(verified())))).wait(60);
+    assert!(!desk.screen().contains("unpacked yet"), "{}", desk.screen());
+    assert_eq!(desk.keys("Enter").app.model.place, Place::Import);
+}
+
+#[test]
 fn strict_is_said_as_long_as_it_is_on() {
     let mut desk = desk(newer());
     let title =

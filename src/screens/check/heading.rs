@@ -17,7 +17,7 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
             let content = text::content(report.totals.images, report.totals.blobs, None);
             let size = text::bytes(report.totals.bytes);
             // What is asked of it stays said.
-            let strict = if gap.deep { "  strict" } else { "" };
+            let strict = if gap.deep && !gap.lacks_strict() { "  strict" } else { "" };
             let words = format!("{}-{}  {content}  {size}{strict}  {path}", report.name, report.serial);
             lines.push((words, Role::Title));
         }
@@ -28,6 +28,9 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
         lines.push((String::new(), Role::Text));
     } else if let Some(checked) = &gap.checked {
         let mut verdict = rows::verdict(checked, &model.keymap);
+        if gap.lacks_strict() && model.running().is_none() {
+            verdict.push((format!("! {}", not_strict(model)), Role::Warn));
+        }
         let keys = if checked.lacks_trust() { pin::words(model) } else { Vec::new() };
         if !keys.is_empty() {
             // Which keys signed stays in sight, and they say what is next.
@@ -45,4 +48,10 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
     }
     lines.push((String::new(), Role::Text));
     lines
+}
+
+/// What is lacking of a verification that held, where strict was asked for only after it.
+pub(super) fn not_strict(model: &Model) -> String {
+    let [verify, strict] = [Act::Verify, Act::CheckDeep].map(|act| model.key(act));
+    format!("strict: no layer was unpacked yet; {verify} verifies so, {strict} turns it off")
 }

@@ -110,6 +110,10 @@ pub(super) fn lines(model: &Model, lead: usize) -> Vec<Line> {
         foresee(model, &mut lines);
     }
     warn_of_serial(model, ended, &mut lines);
+    if running.is_none() && model.gap.lacks_strict() {
+        let note = "hashed and compared; strict: layers are not unpacked yet";
+        foreseen(&mut lines, Check::Bytes, note.to_owned(), true);
+    }
     for line in lines.iter_mut().filter(|line| line.failed) {
         line.note = pin::without_ends(&line.note, model);
     }
