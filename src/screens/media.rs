@@ -271,9 +271,8 @@ impl Screen for Media {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        if cx.model.media.is_none() {
-            cx.effect(Effect::Ask(Query::Media));
-        }
+        // What is free and what lies there changes without any medium coming or going.
+        cx.effect(Effect::Ask(Query::Media));
     }
 
     fn sync(&mut self, model: &Model) {

@@ -246,7 +246,7 @@ impl Screen for Report {
             }
             _ => {}
         }
-        if act == Act::MediaEject {
+        if matches!(act, Act::Pack | Act::MediaEject) {
             cx.effect(Effect::Ask(Query::Media));
         }
         // A pack that was cut off says nothing of what was made before it.
