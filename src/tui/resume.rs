@@ -80,7 +80,7 @@ impl Cut {
     pub fn words(&self) -> String {
         let came = match &self.left {
             Left::Unfinished(progress) => {
-                format!("{} of {}", text::bytes(progress.bytes.done), text::bytes(progress.bytes.total))
+                format!("{} of {}", text::bytes(progress.there()), text::bytes(progress.bytes.total))
             }
             Left::Signed(serial) => format!("serial {serial} signed there"),
             Left::Nothing => "nothing is written yet".to_owned(),
@@ -95,8 +95,8 @@ impl Cut {
         let began = self.job.started.strftime("%Y-%m-%dT%H:%M:%SZ");
         let came = match &self.left {
             Left::Unfinished(progress) => {
-                let bytes = progress.bytes;
-                format!("{} of {} are in {to}", text::bytes(bytes.done), text::bytes(bytes.total))
+                let (there, total) = (progress.there(), progress.bytes.total);
+                format!("{} of {} are in {to}", text::bytes(there), text::bytes(total))
             }
             Left::Signed(serial) => format!("serial {serial} is signed in {to}: what is there is kept"),
             Left::Nothing => format!("nothing of it is in {to} yet"),

@@ -48,6 +48,13 @@ pub struct Unfinished {
     pub resumable: bool,
 }
 
+impl Unfinished {
+    /// Bytes of it that lie there: a blob that was cut off in the middle goes on, and forgetting it loses that too.
+    pub fn there(&self) -> u64 {
+        self.held.max(self.bytes.done).min(self.bytes.total)
+    }
+}
+
 /// Bundles under a destination that were begun and not signed, by name, highest serial first, as a pack that keeps its
 /// history in `state` goes on with them. One that another run is packing at this moment is among them.
 ///
@@ -177,6 +184,8 @@ mod tests {
         std::fs::create_dir_all(blob.parent().unwrap()).unwrap();
         std::fs::write(blob, [0; 70]).unwrap();
         assert_eq!(interrupted().await.unwrap()[3].held, 70);
+        let there = |held| Unfinished { held, ..found[3].clone() }.there();
+        assert_eq!([0, 70, 450, 700].map(there), [300, 300, 450, 600]);
         assert_eq!(found[3].path, to.join("team-a-4"));
     }
 
