@@ -181,7 +181,7 @@ impl Screen for Resolve {
             Act::ResolvePin => self.pin(cx),
             Act::ResolveEdit => self.edit(cx),
             Act::ResolveRemove => self.seen().remove(act, cx),
-            Act::ResolveUndo => super::images::undo(cx),
+            Act::ResolveUndo => self.undo(cx),
             Act::KeyList => super::trusted::ask(cx),
             Act::ResolveNext => Self::next(cx),
             Act::ResolveDetails => {

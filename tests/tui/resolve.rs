@@ -530,6 +530,13 @@ fn what_failed_is_taken_off_the_list_and_comes_back() {
     assert_eq!((job.images.references, job.keep), (vec![APP.to_owned()], true));
 }
 
+#[test]
+fn the_cursor_is_on_what_came_back_so_that_the_next_key_is_about_that() {
+    let mut desk = one_failed();
+    desk.keys("D u D");
+    assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
+}
+
 /// What lock files were asked to lose since this was asked last.
 fn left_out(desk: &mut Desk) -> Vec<String> {
     let effects = std::mem::take(&mut desk.effects).into_iter();

@@ -1,10 +1,11 @@
 //! What Verify changes on the list: another reference in the place of one, references that go, and digests beside tags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Resolve, standing};
 use crate::actions::Act;
 use crate::dialogs::Confirm;
+use crate::domain::reference::Reference;
 use crate::domain::selection::Request;
 use crate::domain::text;
 use crate::screens::images::named;
@@ -77,6 +78,20 @@ impl Resolve {
         let is_written =
             |row: &usize| images.get(*row).map(|image| &image.request.reference) == written.as_ref();
         if let Some(at) = self.order.iter().position(is_written) {
+            self.list.select(at);
+        }
+    }
+
+    /// Takes back the last change of the list; the cursor goes to what came back by it, which the next key is meant for.
+    pub(super) fn undo(&mut self, cx: &mut Cx<'_>) {
+        let images = &cx.model.picked.images;
+        let before: HashSet<Reference> = images.iter().map(|image| image.request.reference.clone()).collect();
+        crate::screens::images::undo(cx);
+        self.sync(cx.model);
+        let images = &cx.model.picked.images;
+        let is_back =
+            |row: &usize| images.get(*row).is_some_and(|image| !before.contains(&image.request.reference));
+        if let Some(at) = self.order.iter().position(is_back) {
             self.list.select(at);
         }
     }
