@@ -236,6 +236,18 @@ fn a_chosen_medium_is_in_the_header_and_leads_on() {
 }
 
 #[test]
+fn what_is_free_is_read_again_whenever_one_comes_here() {
+    let mut desk = verified(vec![carrying()]);
+    for keys in ["Esc", "3"] {
+        desk.effects.clear();
+        desk.keys(keys);
+    }
+    assert_eq!(desk.app.model.place, Place::Media);
+    let asks = |effect: &Effect| matches!(effect, Effect::Ask(Query::Media));
+    assert!(desk.effects.iter().any(asks), "{:?}", desk.effects);
+}
+
+#[test]
 fn this_program_is_counted_where_it_travels_along() {
     let mut tight = stick(7, Some("/media/op/CARGO"));
     tight.volumes[0].free = Some(200_000_000);
@@ -313,6 +325,27 @@ fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
     desk.keys("Enter");
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
     assert!(desk.app.model.not_ready().is_none_or(|reason| !reason.contains("gone")));
+}
+
+#[test]
+fn a_chosen_medium_that_is_mounted_read_only_meanwhile_is_not_said_to_have_been_out() {
+    let mut desk = verified(vec![carrying()]);
+    desk.keys("Enter");
+    planned(&mut desk);
+    desk.keys("3").wait(10);
+    let mut medium = carrying();
+    medium.volumes[0].read_only = true;
+    medium.volumes[0].blocked = medium.volumes[0].blocked_for(0);
+    seen(&mut desk, vec![medium]);
+    let screen = desk.wait(10).screen();
+    let name = "Kingston DataTraveler ..7F2A";
+    let words = format!("x {name} is mounted read-only now: remount it writable");
+    assert!(screen.contains(&words) && !screen.contains("was out"), "{screen}");
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Failed);
+    // Writable again, it is chosen again.
+    seen(&mut desk, vec![carrying()]);
+    desk.wait(10).keys("Enter");
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);
 }
 
 #[test]

@@ -263,6 +263,9 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) if chosen.back => {
                 (format!("! {gone}: {} chooses it again", model.key(Act::MediaChoose)), Role::Warn)
             }
+            Some(gone) if volume_of(model, chosen).is_some_and(|volume| volume.read_only) => {
+                (format!("x {gone}: remount it writable"), Role::Fail)
+            }
             Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
             None if chosen.back && model.cut_short() && model.running().is_none() => {
                 let (there, again) = (model.key(Act::Step4), model.key(Act::Retry));

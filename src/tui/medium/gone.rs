@@ -152,6 +152,11 @@ impl Model {
             volume.mount_points.contains(&chosen.mount_point) && chosen.is_on(medium, volume)
         };
         let (medium, volume) = volumes.find(|(medium, volume)| still(medium, volume))?;
+        // One that never left and is mounted read-only now is not back: it cannot be chosen.
+        let stayed = chosen.medium.as_ref().is_some_and(|earlier| medium.is_still(earlier));
+        if stayed && volume.read_only {
+            return None;
+        }
         let (medium, device, free) = (Some(medium.clone()), volume.device.clone(), volume.free);
         Some(Chosen { medium, device, free, ..chosen.clone() })
     }
