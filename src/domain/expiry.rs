@@ -31,7 +31,7 @@ pub enum ExpiryError {
     #[error("a bundle expires between one hour and 100 years from now")]
     Span,
     /// A bundle that has expired when it is signed is no use to anybody.
-    #[error("--expires {expires} is in the past, it is {now}")]
+    #[error("the expiry {expires:.0} is past: now is {now:.0}")]
     Past {
         /// When it would expire.
         expires: Timestamp,
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(Expiry::Hours(2).after(now), Ok("2026-11-20T12:00:00Z".parse().unwrap()));
         let yesterday: Expiry = "2026-11-19".parse().unwrap();
         let error = yesterday.after(now).unwrap_err().to_string();
-        assert_eq!(error, "--expires 2026-11-19T00:00:00Z is in the past, it is 2026-11-20T10:00:00Z");
+        assert_eq!(error, "the expiry 2026-11-19T00:00:00Z is past: now is 2026-11-20T10:00:00Z");
         assert_eq!(Expiry::Hours(i64::MAX).after(now), Err(ExpiryError::Span));
     }
 }

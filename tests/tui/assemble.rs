@@ -329,6 +329,10 @@ fn settings_are_changed_and_the_plan_is_made_anew() {
     let jobs = started(&mut desk);
     assert_eq!((jobs.len(), jobs[0].name.as_str()), (1, "site"));
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Plan(plan()))));
+    // One that has passed already is refused at once, and not by the plan alone.
+    desk.keys("e Down Enter Ctrl-U").typed("2020-01-01").keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("not set: the expiry 2020-01-01T00:00:00Z is past: now is 2026-"), "{screen}");
     desk.keys("e Down Enter Ctrl-U").typed("90d").keys("Enter");
     assert_eq!(started(&mut desk)[0].expires, Some("90d".parse().unwrap()));
     desk.tell(Msg::Ended(JobId(4), done(JobReport::Plan(plan()))));

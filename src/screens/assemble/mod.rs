@@ -295,7 +295,11 @@ impl Screen for Assemble {
                 Self::changed(cx);
             }
             (Act::AssembleEdit, 2, Answer::Text(text)) => {
-                cx.model.assembly.expires = expiry(&text).unwrap_or_default();
+                let expires = expiry(&text).unwrap_or_default();
+                if let Some(Err(error)) = expires.map(|expires| expires.after(cx.model.now)) {
+                    return cx.say(format!("not set: {error}"));
+                }
+                cx.model.assembly.expires = expires;
                 Self::changed(cx);
             }
             _ => {}
