@@ -685,7 +685,7 @@ fn a_disk_that_only_looks_built_in_names_the_way_to_take_it_all_the_same() {
     let mut desk = desk(vec![disk]);
     let screen = desk.screen();
     assert!(screen.contains("x built-in disk: holds /srv/out"), "{screen}");
-    let way = "built in? o takes /srv/out as a directory; umount /srv/out /srv/b frees the disk";
+    let way = "built in? o takes /srv/out as a directory; umount /srv/out /srv/b frees it";
     assert!(screen.contains(way), "{screen}");
     for key in ["Enter", "m", "t"] {
         assert!(desk.keys(key).wait(0).screen().contains(way), "{key}");

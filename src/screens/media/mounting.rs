@@ -51,7 +51,7 @@ impl Mounting {
 pub(super) fn around(why: &Blocked, model: &Model) -> Option<String> {
     let (places, directory) = (why.mounted_at(), model.key(Act::MediaDirectory));
     let (place, all) = (places.first()?, shell_words(places));
-    Some(format!("built in? {directory} takes {place} as a directory; umount {all} frees the disk"))
+    Some(format!("built in? {directory} takes {place} as a directory; umount {all} frees it"))
 }
 
 impl Media {
