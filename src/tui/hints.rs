@@ -73,9 +73,9 @@ const TWINS: &[(&str, Act, &str)] = &[
         "on Assemble takes the private key file, or a key that lives in an ssh-agent",
     ),
     (
-        "leave --platform out, and each image goes",
+        "leave --platform out, and each image that has one",
         Act::ImportEdit,
-        "on Import takes the platform out; each image then goes",
+        "on Import takes the platform out; each image that has one",
     ),
     (
         "give --storage-conf none and enter the store yourself; --storage-conf print shows how",

@@ -148,7 +148,9 @@ pub async fn cut_off(
 /// Whether an unfinished bundle lies there that a pack under this name has begun, or gone on with, since then.
 async fn is_begun(job: &PackJob, since: Timestamp, ctx: &JobCtx) -> bool {
     let there = find_interrupted(job.to.clone(), job.state.clone(), ctx).await.unwrap_or_default();
-    there.iter().any(|one| one.resumable && one.name == job.name && one.begun >= since)
+    // A document tells when it was made in whole seconds.
+    let begun = |begun: Timestamp| begun.as_second() >= since.as_second();
+    there.iter().any(|one| one.resumable && one.name == job.name && begun(one.begun))
 }
 
 /// A pack goes on without a record: only the offer to resume it is lost, and that is said.
