@@ -345,7 +345,7 @@ fn a_platform_that_the_node_does_not_run_is_refused_in_the_plan_and_by_the_impor
             let said = packed.import(&containerd.target(), &options).code(16).said();
             for words in [
                 "is a runtime of linux/amd64: no pod of it starts what is for linux/arm64",
-                "nothing was written: leave --platform out, and each image goes in for linux/amd64",
+                "nothing was written: leave --platform out, and each image that has one for linux/amd64 goes in for that",
                 "oci:DIR or an archive: they take any platform",
             ] {
                 assert!(said.contains(words), "{line:?} {more:?}: {words}: {said}");
