@@ -271,8 +271,9 @@ impl Screen for Media {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        // What is free and what lies there changes without any medium coming or going.
-        cx.effect(Effect::Ask(Query::Media));
+        if cx.model.media.is_none() {
+            cx.effect(Effect::Ask(Query::Media));
+        }
     }
 
     fn sync(&mut self, model: &Model) {

@@ -246,7 +246,9 @@ impl Screen for Report {
             }
             _ => {}
         }
-        if matches!(act, Act::Pack | Act::MediaEject) {
+        // What is free there is another number now. One that was cut off is told of by the watch of the media.
+        let packed = act == Act::Pack && !cx.model.cut_short();
+        if packed || act == Act::MediaEject {
             cx.effect(Effect::Ask(Query::Media));
         }
         // A pack that was cut off says nothing of what was made before it.

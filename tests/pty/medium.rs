@@ -268,7 +268,7 @@ fn a_stick_that_is_pulled_from_under_the_resumed_pack_too_is_said_again() {
     journey.line.fast();
     console.wait("Assemble FAILED").wait("r resumes");
     stick.again();
-    console.keys("r").wait("Assemble ok").keys("q");
+    console.wait("is back").keys("r").wait("Assemble ok").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     journey.is_well();
 }

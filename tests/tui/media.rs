@@ -236,18 +236,6 @@ fn a_chosen_medium_is_in_the_header_and_leads_on() {
 }
 
 #[test]
-fn what_is_free_is_read_again_whenever_one_comes_here() {
-    let mut desk = verified(vec![carrying()]);
-    for keys in ["Esc", "3"] {
-        desk.effects.clear();
-        desk.keys(keys);
-    }
-    assert_eq!(desk.app.model.place, Place::Media);
-    let asks = |effect: &Effect| matches!(effect, Effect::Ask(Query::Media));
-    assert!(desk.effects.iter().any(asks), "{:?}", desk.effects);
-}
-
-#[test]
 fn this_program_is_counted_where_it_travels_along() {
     let mut tight = stick(7, Some("/media/op/CARGO"));
     tight.volumes[0].free = Some(200_000_000);

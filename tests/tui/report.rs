@@ -71,6 +71,17 @@ fn kept(desk: &Desk) -> Vec<(String, String)> {
 }
 
 #[test]
+fn what_is_free_is_asked_for_again_when_a_pack_came_to_its_end_and_not_when_it_was_cut_off() {
+    for (ended, again) in [(done(JobReport::Pack(packed())), true), (Ended::Cancelled, false)] {
+        let mut desk = crate::assemble::under_way();
+        desk.effects.clear();
+        desk.tell(Msg::Ended(desk.job(), ended));
+        let asks = |effect: &Effect| matches!(effect, Effect::Ask(Query::Media));
+        assert_eq!(desk.effects.iter().any(asks), again, "{:?}", desk.effects);
+    }
+}
+
+#[test]
 fn a_report_is_kept_by_itself_when_its_pack_ends_and_when_it_is_left_for_that() {
     let ended = |desk: &mut Desk| {
         desk.effects.clear();
