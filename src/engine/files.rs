@@ -2,7 +2,7 @@
 
 mod kernel;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::error::FileError;
 
-pub use kernel::RealFiles;
+pub use kernel::{RealFiles, open_held};
 
 /// Result of a file operation.
 pub type FileResult<T> = std::result::Result<T, FileError>;
@@ -114,19 +114,7 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// As [`Files::lock_dir`].
     fn is_held(&self, path: &Path) -> FileResult<bool> {
-        use rustix::fs::{Mode, OFlags};
-        let at = |operation| move |source| FileError { operation, path: path.to_owned(), source };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(false),
-            other => File::from(other.map_err(|errno| at("open")(errno.into()))?),
-        };
-        // Shared, so that two that look do not take each other for a run.
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(source)) => Err(at("lock")(source)),
-        }
+        Ok(open_held(path)?.is_some_and(|(_, held)| held))
     }
     /// Renames, replacing what is there.
     ///

@@ -252,6 +252,24 @@ fn lock(path: &Path, opened: io::Result<File>) -> FileResult<Option<Held>> {
     }
 }
 
+/// Opens a regular file that a run may hold by [`Files::lock_file`], and tells whether one does; nothing where nothing is.
+/// The look lasts as long as the file is open, and is shared: two that look do not take each other for a run.
+///
+/// # Errors
+/// The kernel's; a link and anything but a regular file are refused.
+pub fn open_held(path: &Path) -> FileResult<Option<(File, bool)>> {
+    let file = match rustix::fs::open(path, READ, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => File::from(other.map_err(at("open", path))?),
+    };
+    refuse_special(path, "open", &file)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some((file, false))),
+        Err(TryLockError::WouldBlock) => Ok(Some((file, true))),
+        Err(TryLockError::Error(source)) => Err(at("lock", path)(source)),
+    }
+}
+
 fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

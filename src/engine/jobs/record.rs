@@ -19,6 +19,7 @@ use crate::engine::bundle::workdir::{self, Found};
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
+use crate::engine::files::open_held;
 use crate::engine::select::Source;
 use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
 
@@ -233,8 +234,7 @@ pub fn series(state: &Path) -> BTreeSet<String> {
         .flatten()
         .take(MAX_RECORDS)
         .filter(|entry| entry.file_name().to_string_lossy().ends_with(SUFFIX));
-    let read = |path: &Path| parsed(opened(path).ok()??).ok();
-    let specs = records.filter_map(|entry| Some(read(&entry.path())?.spec));
+    let specs = records.filter_map(|entry| Some(read(&entry.path()).ok()??.0.spec));
     specs.filter_map(|spec| if let JobSpec::Pack(job) = spec { Some(job.name) } else { None }).collect()
 }
 
@@ -253,26 +253,11 @@ pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
 
 /// A record, and whether its process runs. Nothing where that has just removed it.
 fn read(path: &Path) -> std::result::Result<Option<(Record, bool)>, String> {
-    let Some(file) = opened(path)? else { return Ok(None) };
-    match file.try_lock_shared() {
-        Ok(()) => parsed(file).map(|record| Some((record, false))),
-        Err(TryLockError::WouldBlock) => Ok(parsed(file).ok().map(|record| (record, true))),
-        Err(TryLockError::Error(error)) => Err(error.to_string()),
+    match open_held(path).map_err(|error| error.source.to_string())? {
+        None => Ok(None),
+        Some((file, false)) => parsed(file).map(|record| Some((record, false))),
+        Some((file, true)) => Ok(parsed(file).ok().map(|record| (record, true))),
     }
-}
-
-/// Nothing where it is gone.
-fn opened(path: &Path) -> std::result::Result<Option<File>, String> {
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
-    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-        return Err("it is no regular file".to_owned());
-    }
-    Ok(Some(file))
 }
 
 fn parsed(file: File) -> std::result::Result<Record, String> {
