@@ -134,18 +134,7 @@ impl Screen for Media {
             Act::MediaChoose => busy().or_else(|| self.unfit(model)),
             Act::MediaDirectory => busy(),
             Act::MediaMount => busy().or_else(|| self.why_no_mount(model)),
-            Act::MediaCheck => busy().or_else(|| match self.unfit(model) {
-                None if self.check(model).is_none() => Some(self.how_to_mount(model)),
-                // Too small for the bundle is no reason not to test.
-                Some(_)
-                    if self.medium(model).is_some_and(|(medium, volume)| {
-                        volume.is_some_and(|volume| medium.blocked_for(volume, 0).is_none())
-                    }) =>
-                {
-                    None
-                }
-                other => other,
-            }),
+            Act::MediaCheck => busy().or_else(|| self.why_no_check(model)),
             _ => None,
         }
     }
@@ -299,7 +288,14 @@ impl Screen for Media {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        self.check(model).map(JobSpec::MediaCheck).or_else(|| self.mount(model).map(JobSpec::MediaMount))
+        match self.why_no_check(model) {
+            None => self.check(model).map(JobSpec::MediaCheck),
+            Some(_) => self.mounts(model).map(JobSpec::MediaMount),
+        }
+    }
+
+    fn why_no_job(&self, model: &Model) -> Option<String> {
+        self.why_no_check(model)
     }
 
     fn value(&self, model: &Model) -> Option<String> {

@@ -298,8 +298,13 @@ impl App {
 
     fn shell_command(&mut self) {
         let Some(job) = self.screen().and_then(|screen| screen.job(&self.model)) else {
-            let key = self.model.key(Act::ShellCommand);
-            return self.say(format!("no command here yet: {key} shows one where a job can start"));
+            return self.say(match self.screen().and_then(|screen| screen.why_no_job(&self.model)) {
+                Some(reason) => format!("no command for this: {reason}"),
+                None => {
+                    let key = self.model.key(Act::ShellCommand);
+                    format!("no command here yet: {key} shows one where a job can start")
+                }
+            });
         };
         let command = self.model.settings.shell(&job);
         self.copy(command.clone());

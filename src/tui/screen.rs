@@ -175,6 +175,11 @@ pub trait Screen {
         None
     }
 
+    /// Why there is no such command, where something stands in its way.
+    fn why_no_job(&self, _model: &Model) -> Option<String> {
+        None
+    }
+
     /// What that command is, above it.
     fn job_title(&self) -> &'static str {
         "The same as a command"

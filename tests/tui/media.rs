@@ -680,3 +680,30 @@ fn a_disk_that_only_looks_built_in_names_the_way_to_take_it_all_the_same() {
         assert!(desk.app.model.chosen.is_none());
     }
 }
+
+#[test]
+fn the_command_of_a_row_is_shown_where_it_would_be_done_and_why_there_is_none_where_not() {
+    let copied = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Copy(_)));
+    let source = Medium {
+        blocked: Some(Blocked::Source { holds: vec!["/home/op".to_owned()] }),
+        ..stick(7, Some("/home/op"))
+    };
+    for (medium, reason) in [
+        (system_disk(), "no command for this: system disk: holds /"),
+        (source, "no command for this: source disk: holds /home/op"),
+        (read_only(), "no command for this: mounted read-only"),
+    ] {
+        let mut desk = desk(vec![medium]);
+        let screen = desk.keys("y").screen();
+        assert!(screen.contains(reason), "{screen}");
+        assert!(!screen.contains("airlift media") && !copied(&desk), "{screen}");
+    }
+    for (point, command) in [
+        (None, "airlift media mount /dev/sdb1"),
+        (Some("/media/op/CARGO"), "airlift media check /media/op/CARGO"),
+    ] {
+        let mut desk = desk(vec![stick(7, point)]);
+        assert!(desk.keys("y").screen().contains(command), "{}", desk.screen());
+        assert!(copied(&desk));
+    }
+}

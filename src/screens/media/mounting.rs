@@ -63,6 +63,11 @@ impl Media {
         Some(MountSpec { device: volume.device.clone(), unmount, only })
     }
 
+    /// Mounting what is under the cursor, where that is all that it lacks.
+    pub(super) fn mounts(&self, model: &Model) -> Option<MountSpec> {
+        self.mount(model).filter(|spec| !spec.unmount && self.why_no_mount(model).is_none())
+    }
+
     /// Mounts at once, as that changes nothing; asks before what is there goes away.
     pub(super) fn ask_mount(&mut self, cx: &mut Cx<'_>) {
         let Some(spec) = self.mount(cx.model) else { return };

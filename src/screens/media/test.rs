@@ -17,6 +17,22 @@ impl Media {
         Some(CheckSpec { path, dry_run: false })
     }
 
+    /// Why what is under the cursor cannot be tested.
+    pub(super) fn why_no_check(&self, model: &Model) -> Option<String> {
+        match self.unfit(model) {
+            None if self.check(model).is_none() => Some(self.how_to_mount(model)),
+            // Too small for the bundle is no reason not to test.
+            Some(_)
+                if self.medium(model).is_some_and(|(medium, volume)| {
+                    volume.is_some_and(|volume| medium.blocked_for(volume, 0).is_none())
+                }) =>
+            {
+                None
+            }
+            other => other,
+        }
+    }
+
     /// The test that was asked about is wanted: on the medium that it was asked about, wherever the cursor is.
     pub(super) fn test(&mut self, cx: &mut Cx<'_>) {
         let Some((spec, asked)) = self.testing.take() else { return };
