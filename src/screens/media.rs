@@ -19,7 +19,7 @@ use crate::config::theme::Role;
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{Answer, Page, Path, Question};
 use crate::domain::media::{Blocked, Medium, Volume};
-use crate::engine::media::CheckSpec;
+use crate::engine::media::{CheckSpec, Mounted};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::medium::Chosen;
 use crate::tui::model::{Model, Place};
@@ -41,6 +41,8 @@ pub(super) struct Media {
     lines: Vec<Line>,
     /// Which device each of them is.
     names: Vec<rows::Name>,
+    /// The row under the cursor when somebody moved it last.
+    at: rows::Name,
     /// The device that went from under the cursor.
     lost: Lost,
     /// What checks of this session found.
@@ -260,8 +262,18 @@ impl Screen for Media {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        if cx.model.media.is_none() {
-            cx.effect(Effect::Ask(Query::Media));
+        // What is free and what lies there changes without any medium coming or going.
+        cx.effect(Effect::Ask(Query::Media));
+    }
+
+    fn moved(&mut self, cx: &mut Cx<'_>) {
+        let now = self.name().cloned().flatten();
+        if std::mem::replace(&mut self.at, now.clone()) != now {
+            // What cannot be chosen says why, in the place of what is free.
+            let shown = self.medium(cx.model).and_then(|(medium, volume)| Some((medium, volume?)));
+            let shown = shown.filter(|(medium, volume)| medium.blocked_for(volume, 0).is_none());
+            let mounted = shown.and_then(|(medium, volume)| Mounted::of(medium, volume));
+            mounted.into_iter().for_each(|of| cx.effect(Effect::Ask(Query::Room(of))));
         }
     }
 

@@ -53,6 +53,7 @@ impl App {
                     self.say(words);
                 }
             }
+            Found::Room(of, free) => self.model.room_seen(of, *free),
             Found::Place(path, place) => self.looked_at(path, place),
             Found::Interrupted(cuts) => self.model.cuts_seen(cuts.clone()),
             Found::Bundles(_, offers) => {
@@ -73,7 +74,7 @@ impl App {
             Found::Entry(path, told) => self.told_of(path, told),
             Found::Last(text, written) => self.restore(text, *written),
             // These are asked by themselves, again and again.
-            Found::Failed(Query::Media | Query::Host | Query::Noted, failure) => {
+            Found::Failed(Query::Media | Query::Room(_) | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
                 self.say(format!("{}; {} shows the log", failure.message, self.model.key(Act::Logs)));
             }
@@ -274,6 +275,7 @@ impl Found {
         Some(match self {
             Self::Host(_) => Query::Host,
             Self::Media(_) => Query::Media,
+            Self::Room(of, _) => Query::Room(of.clone()),
             Self::Place(path, _) => Query::Place(path.clone()),
             Self::Last(..) => Query::Last,
             Self::Interrupted(_) => Query::Interrupted,

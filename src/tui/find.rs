@@ -40,6 +40,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             Found::Host(Arc::new(off(move || look(&spec)).await?))
         }
         Query::Media => Found::Media(Arc::new(media::list(looking(settings), ctx).await?)),
+        Query::Room(of) => room(of, settings, ctx).await?,
         Query::Place(path) => {
             let place = media::place_of(path.clone(), looking(settings), ctx).await?;
             Found::Place(path.clone(), Box::new(place))
@@ -88,6 +89,10 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
             Found::Last(text, written)
         }
     })
+}
+
+async fn room(of: &media::Mounted, settings: &Settings, ctx: &JobCtx) -> Result<Found, Failure> {
+    Ok(Found::Room(of.clone(), media::room(of.clone(), settings.host.clone(), ctx).await?))
 }
 
 /// The imports that can be taken back.

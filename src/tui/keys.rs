@@ -128,14 +128,17 @@ impl App {
     pub(super) fn click(&mut self, row: u16) {
         match self.dialogs.last_mut() {
             Some(dialog) => dialog.click(row),
-            None => drop(self.on_screen(|screen, _| screen.list().map(|list| list.click(row)))),
+            None => drop(self.on_screen(|screen, cx| {
+                screen.list().map(|list| list.click(row));
+                screen.moved(cx);
+            })),
         }
     }
 
     /// While a filter is typed its keys go there; the cursor still moves.
     fn filter_key(&mut self, key: Key) -> bool {
         let act = if key.is_letter() { None } else { self.model.keymap.among(FILTER, key) };
-        let typed = self.on_screen(|screen, _| {
+        let typed = self.on_screen(|screen, cx| {
             let list = screen.list().filter(|list| list.typing)?;
             match act {
                 Some(Act::Take) => list.typing = false,
@@ -143,6 +146,7 @@ impl App {
                 Some(act) => dialogs::way(act).into_iter().for_each(|way| list.go(way)),
                 None => drop(edit::key(&mut list.filter, key)),
             }
+            screen.moved(cx);
             Some(())
         });
         typed.flatten().is_some()
@@ -180,6 +184,7 @@ impl App {
                 Act::Filter => list.typing = true,
                 act => dialogs::way(act).into_iter().for_each(|way| list.go(way)),
             }
+            screen.moved(cx);
         });
     }
 

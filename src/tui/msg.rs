@@ -23,7 +23,7 @@ use crate::domain::view::JobView;
 use crate::engine::bundle::offer::Offer;
 use crate::engine::host::HostFacts;
 use crate::engine::import::changes::NotedRun;
-use crate::engine::media::{MediaReport, Place};
+use crate::engine::media::{MediaReport, Mounted, Place};
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
@@ -140,6 +140,8 @@ pub enum Query {
     Digest(Reference),
     /// The media of this host and the bundles on them.
     Media,
+    /// What is free on one of them.
+    Room(Mounted),
     /// What lies under a directory.
     Place(PathBuf),
     /// The bundles on media and in these directories.
@@ -179,6 +181,8 @@ pub enum Found {
     Digest(Reference, Result<Digest, Failure>),
     /// The answer to [`Query::Media`].
     Media(Arc<MediaReport>),
+    /// The answer to [`Query::Room`], in bytes; nothing where that is not told any more.
+    Room(Mounted, Option<u64>),
     /// The answer to [`Query::Place`].
     Place(PathBuf, Box<Place>),
     /// The answer to [`Query::Bundles`].

@@ -154,6 +154,9 @@ pub trait Screen {
     /// Called when the screen comes to be shown.
     fn entered(&mut self, _cx: &mut Cx<'_>) {}
 
+    /// A key or a click may have put the cursor on another row.
+    fn moved(&mut self, _cx: &mut Cx<'_>) {}
+
     /// Takes over what changed in the model, before it is drawn and before a key is looked up.
     fn sync(&mut self, _model: &Model) {}
 

@@ -261,7 +261,7 @@ fn a_stick_that_is_pulled_from_under_the_resumed_pack_too_is_said_again() {
     let mut console = stick.pulled();
     stick.again();
     journey.line.slow(1_000);
-    console.keys("r").wait("Assemble running");
+    console.wait("is back").keys("r").wait("Assemble running");
     asked(&mut console);
     stick.pull();
     console.wait("3 Media FAILED");
@@ -329,7 +329,7 @@ fn nothing_is_written_beside_a_stick_that_is_pulled_before_the_first_byte() {
     journey.line.fast();
     console.wait("Assemble FAILED").wait("r resumes");
     stick.again();
-    console.keys("r").wait("Assemble ok").keys("q");
+    console.wait("is back").keys("r").wait("Assemble ok").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     journey.is_well();
 }

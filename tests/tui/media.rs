@@ -12,7 +12,7 @@ use airlift::engine::bundle::readback::Method;
 use airlift::engine::error::Kind;
 use airlift::engine::host::HostFacts;
 use airlift::engine::media::check::{Found as Checked, Spoilt};
-use airlift::engine::media::{CheckReport, MediaReport, MountReport, Place as Lies};
+use airlift::engine::media::{CheckReport, MediaReport, MountReport, Mounted, Place as Lies};
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -233,6 +233,73 @@ fn a_chosen_medium_is_in_the_header_and_leads_on() {
     planned(&mut desk);
     desk.keys("3").wait(10);
     insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn the_media_are_read_again_whenever_one_comes_here() {
+    let mut desk = verified(vec![carrying()]);
+    for keys in ["Esc", "3"] {
+        desk.effects.clear();
+        desk.keys(keys);
+    }
+    assert_eq!(desk.app.model.place, Place::Media);
+    let asks = |effect: &Effect| matches!(effect, Effect::Ask(Query::Media));
+    assert!(desk.effects.iter().any(asks), "{:?}", desk.effects);
+}
+
+#[test]
+fn an_answer_that_comes_late_brings_what_is_free_and_leaves_cursor_filter_and_choice_as_they_are() {
+    let media = |free: u64| {
+        let mut stick = stick(7, Some("/media/op/CARGO"));
+        stick.volumes[0].free = Some(free);
+        vec![other("sda"), stick, other("sdc")]
+    };
+    let mut desk = verified(media(29_000_000_000));
+    desk.keys("Down Enter 3 / s d").wait(10);
+    assert!(row(&mut desk).contains("29.0 GB"), "{}", desk.screen());
+    let mut late = media(3_000_000_000);
+    late.reverse();
+    seen(&mut desk, late);
+    let screen = desk.keys("b").screen();
+    let row = row(&mut desk);
+    assert!(row.contains("sdb1") && row.contains("3.0 GB"), "{screen}");
+    assert!(screen.contains("sdb"), "the filter is typed on: {screen}");
+    assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sdb1"));
+}
+
+#[test]
+fn what_is_free_is_asked_for_of_the_row_one_comes_to_and_told_of_no_other_insertion() {
+    let media = || vec![other("sda"), stick(7, Some("/media/op/CARGO")), system_disk(), stick_unmounted()];
+    let mut desk = verified(media());
+    let asked = |desk: &mut Desk| {
+        let rooms = desk.effects.drain(..).filter_map(|effect| match effect {
+            Effect::Ask(Query::Room(of)) => Some(of),
+            _ => None,
+        });
+        rooms.collect::<Vec<_>>()
+    };
+    let stick = |insertion| {
+        let medium = stick(insertion, Some("/media/op/CARGO"));
+        Mounted::of(&medium, &medium.volumes[0]).unwrap()
+    };
+    desk.keys("Down");
+    assert_eq!(asked(&mut desk), [stick(7)]);
+    desk.wait(10).keys("x");
+    assert_eq!(asked(&mut desk), [], "a key that moves nothing asks nothing");
+    desk.tell(Msg::Found(Found::Room(stick(7), Some(2_000_000_000))));
+    assert!(row(&mut desk).contains("2.0 GB"), "{}", desk.screen());
+    for untold in [Found::Room(stick(7), None), Found::Room(stick(6), Some(1_000_000_000))] {
+        desk.tell(Msg::Found(untold));
+        assert!(row(&mut desk).contains("2.0 GB"), "{}", desk.screen());
+    }
+    desk.keys("Down");
+    assert_eq!(asked(&mut desk), [], "nothing is mounted there");
+}
+
+/// Another one, that nothing was mounted of.
+fn stick_unmounted() -> Medium {
+    let volumes = vec![volume("/dev/sdd1", None)];
+    Medium { name: "sdd".to_owned(), device: "/dev/sdd".into(), volumes, ..stick(4, None) }
 }
 
 #[test]

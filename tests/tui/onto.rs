@@ -631,6 +631,22 @@ fn a_stick_that_was_pulled_and_is_put_back_is_said_to_be_back_with_the_one_key_t
 }
 
 #[test]
+fn a_key_that_goes_on_is_not_lost_to_a_look_at_the_media_that_answers_after_it() {
+    for late in [vec![], vec![media::stick(8, None)], vec![media::stick(8, Some(POINT))]] {
+        let mut desk = planned();
+        desk.keys("Enter Right Enter");
+        looked(&mut desk, Some(chosen()));
+        packs(&mut desk);
+        see(&mut desk, vec![]);
+        desk.tell(Msg::Ended(desk.job(), failed()));
+        desk.keys("r");
+        see(&mut desk, late);
+        looked(&mut desk, Some(media::stick(8, Some(POINT))));
+        assert_eq!(packs(&mut desk).len(), 1, "{}", desk.screen());
+    }
+}
+
+#[test]
 fn what_was_said_of_a_job_goes_with_it() {
     let mut desk = planned();
     desk.keys("Enter Right Enter");

@@ -4,7 +4,7 @@ use crate::tui::msg::Query;
 
 /// Queries of which one of a kind is under way at a time, and the latest that was asked for meanwhile.
 #[derive(Default)]
-pub(super) struct Turns([Turn; 4]);
+pub(super) struct Turns([Turn; 5]);
 
 #[derive(Default)]
 struct Turn {
@@ -19,6 +19,7 @@ impl Turns {
             Query::Bundles(_) => Some(1),
             Query::Host => Some(2),
             Query::Interrupted => Some(3),
+            Query::Room(_) => Some(4),
             _ => None,
         }
     }

@@ -125,10 +125,9 @@ impl Model {
             chosen.back = back;
             chosen.gone = gone;
         }
-        if self.cut_short() {
-            // How that run ended, and what helps, is not to be lost.
-            self.assembly.due = None;
-        } else if loss == Loss::Other {
+        // How a run that was cut short ended, and what helps, is not to be lost; and one that was asked to go on looks
+        // at its destination by itself, later than whoever looked here.
+        if !self.cut_short() && loss == Loss::Other {
             self.changed(Place::Media);
         }
         self.set_state(Place::Media, state);

@@ -1,10 +1,12 @@
 //! A bundle of an earlier run on a medium that is plugged in: it can still be signed, compared and ejected.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::domain::carrier::Carrier;
 use crate::domain::digest::Digest;
 use crate::domain::media::{Blocked, FoundBundle, Medium, Volume};
+use crate::engine::media::Mounted;
 use crate::engine::spec::JobSpec;
 use crate::tui::model::{JobState, Model};
 
@@ -55,6 +57,18 @@ impl Model {
 }
 
 impl Model {
+    /// What is free on a volume is told anew; on one that was taken out since, it is of no interest.
+    pub(in crate::tui) fn room_seen(&mut self, of: &Mounted, free: Option<u64>) {
+        let (Some(media), Some(free)) = (&mut self.media, free) else { return };
+        for medium in &mut Arc::make_mut(media).media {
+            let at =
+                medium.volumes.iter().position(|volume| Mounted::of(medium, volume).as_ref() == Some(of));
+            if let Some(volume) = at.and_then(|at| medium.volumes.get_mut(at)) {
+                volume.free = Some(free);
+            }
+        }
+    }
+
     /// The medium that a directory lies on, as it is mounted now, and what tells it from another one in its place.
     pub fn lies_on(&self, path: &Path) -> Option<(&Medium, String)> {
         let media = self.media.as_ref()?.media.iter();
