@@ -386,7 +386,11 @@ fn two_packs_into_one_directory_exclude_each_other_and_no_key_lies_on_the_medium
     let held = std::fs::File::open(world.medium()).unwrap();
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let said = world.pack(&["HOST/team/app:1"]).code(75).said();
-    assert!(said.contains("another airlift is packing"), "{said}");
+    let holder = format!("process {} on ", std::process::id());
+    assert!(said.contains("another airlift is packing") && said.contains(&holder), "{said}");
+    // The plan says the same, before anything is asked for.
+    let planned = world.pack(&["HOST/team/app:1", "--dry-run"]).code(75).said();
+    assert!(planned.contains(&holder) && planned.contains("ends it at a safe point"), "{planned}");
     assert_eq!(names(&world.medium()), Vec::<String>::new());
     drop(held);
     let bundle = world.packed(&["HOST/team/app:1"]);

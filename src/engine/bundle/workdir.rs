@@ -7,6 +7,7 @@ use crate::domain::bundle::{self, JOURNAL, MANIFEST, SIGNATURES};
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Entry, EntryKind, Files, Held};
 use crate::engine::journal;
+use crate::engine::media::Holder;
 use crate::engine::store::TEMP;
 
 /// At most this many files are looked at in an unfinished bundle.
@@ -16,8 +17,13 @@ pub(super) const MAX_ENTRIES: usize = 1_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// Another run works there.
-    #[error("another airlift is packing into {}", .0.display())]
-    Locked(PathBuf),
+    #[error("another airlift is packing into {}{}", to.display(), holder.as_ref().map_or_else(String::new, |holder| format!(": {holder}")))]
+    Locked {
+        /// The directory.
+        to: PathBuf,
+        /// Who that is, where it can be told.
+        holder: Option<Holder>,
+    },
     /// A file nobody of ours wrote.
     #[error("{} lies in an unfinished bundle and is not airlift's", .0.display())]
     Foreign(PathBuf),
@@ -29,14 +35,20 @@ pub enum WorkError {
 impl Explain for WorkError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Locked(_) => Kind::Locked,
+            Self::Locked { .. } => Kind::Locked,
             Self::Foreign(_) | Self::Gone(_) => Kind::Medium,
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Locked(_) => vec!["wait for it, or stop it; the lock goes with the process".to_owned()],
+            Self::Locked { holder: None, .. } => {
+                vec!["wait for it, or stop it; the lock goes with the process".to_owned()]
+            }
+            Self::Locked { holder: Some(Holder { pid, .. }), .. } => vec![
+                format!("wait for it, or stop it: kill {pid} ends it at a safe point, and it can be gone on with"),
+                "or pack into another directory".to_owned(),
+            ],
             Self::Foreign(_) => vec!["move it elsewhere, then run the same command again".to_owned()],
             Self::Gone(_) => vec![
                 "was the medium pulled? Put it back and mount it there again: the same pack goes on, and verify says whether it \
@@ -67,7 +79,7 @@ pub struct Lock(#[expect(dead_code, reason = "it is let go when dropped")] Optio
 pub fn lock(files: &dyn Files, to: &Path) -> Result<Lock> {
     match files.lock_dir(to) {
         Ok(Some(held)) => Ok(Lock(Some(held))),
-        Ok(None) => Err(WorkError::Locked(to.to_owned()).into()),
+        Ok(None) => Err(WorkError::Locked { to: to.to_owned(), holder: Holder::of(to) }.into()),
         // A file system without locks: two runs there are the operator's to avoid.
         Err(error) if error.operation == "lock" => Ok(Lock(None)),
         Err(error) => Err(error.into()),

@@ -184,6 +184,9 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     if job.images.is_empty() && job.lock.is_none() {
         return Err(ImagesError::Nothing.into());
     }
+    // Whoever is in the way is told before anything is asked for, and before what that one writes is taken for a pack
+    // that was cut off.
+    unlocked(&job.to, ctx).await?;
     let carrier = onto::look(&job, ctx).await?;
     let expires = job.expires.map(|expiry| expiry.after(ctx.clock.now())).transpose()?;
     let lock = match job.lock.clone() {
@@ -201,8 +204,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     // Whoever typed a passphrase had time to take the medium out.
     onto::still(&job.to, &carrier, ctx).await?;
     // The record of a run that works there at this moment is that run's.
-    let (files, to) = (ctx.files.clone(), job.to.clone());
-    blocking(move || workdir::lock(&*files, &to).map(drop)).await?;
+    unlocked(&job.to, ctx).await?;
     let started = ctx.clock.now();
     let recorded = onto::recorded(&job, carrier.clone(), ctx).await;
     let replaces = recorded.as_ref().map(|own| own.replaces().to_vec()).unwrap_or_default();
@@ -213,6 +215,12 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         onto::settle(recorded, (goes_on, outcome.is_ok()), ctx).await;
     }
     outcome
+}
+
+/// Refuses a destination in which another run works.
+async fn unlocked(to: &Path, ctx: &JobCtx) -> Result<()> {
+    let (files, to) = (ctx.files.clone(), to.to_owned());
+    blocking(move || workdir::lock(&*files, &to).map(drop)).await
 }
 
 /// What was read already, before the network is asked.
