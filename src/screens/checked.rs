@@ -129,7 +129,7 @@ impl Screen for Report {
 
     fn sync(&mut self, model: &Model) {
         self.sheet = model.gap.checked.as_ref().and_then(|checked| sheet(&model.gap, checked, &model.keymap));
-        self.view.sync(self.sheet.as_ref());
+        self.view.sync(self.sheet.as_ref(), model.columns);
     }
 
     fn list(&mut self) -> Option<&mut List> {

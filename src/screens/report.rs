@@ -264,7 +264,7 @@ impl Screen for Report {
 
     fn sync(&mut self, model: &Model) {
         self.sheet = shown(model);
-        self.view.sync(self.sheet.as_ref());
+        self.view.sync(self.sheet.as_ref(), model.columns);
     }
 
     fn list(&mut self) -> Option<&mut List> {

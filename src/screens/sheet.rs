@@ -27,8 +27,10 @@ const LABEL: usize = 12;
 /// Rows that a verdict takes at most, and where there are fewer rows than [`FEW`] for all.
 const HEADLINE: [usize; 2] = [6, 3];
 const FEW: u16 = 14;
-/// Words are folded to this, whatever room there is: a report reads the same everywhere.
+/// Words are folded to this, however much room there is: a report reads the same everywhere but where that is less.
 const WORDS: usize = 60;
+/// Cells before a row: those of the cursor.
+const LEAD: usize = 3;
 
 /// The look of a grade.
 pub(super) const fn role(grade: Grade) -> Role {
@@ -58,9 +60,10 @@ pub(super) struct SheetView {
 }
 
 impl SheetView {
-    /// Takes over what the report says now.
-    pub(super) fn sync(&mut self, sheet: Option<&Sheet>) {
-        self.lines = sheet.map_or_else(Vec::new, lines);
+    /// Takes over what the report says now, for a screen of so many columns.
+    pub(super) fn sync(&mut self, sheet: Option<&Sheet>, columns: u16) {
+        let room = usize::from(columns).saturating_sub(LEAD + LABEL + 1).min(WORDS);
+        self.lines = sheet.map_or_else(Vec::new, |sheet| lines(sheet, room));
         let lines = &self.lines;
         self.list.refresh(lines.len(), |row| format!("{} {}", lines[row].label, lines[row].words).into());
     }
@@ -93,7 +96,7 @@ impl SheetView {
             }
             let style = |role: Role| look.style(if selected { Role::Selected } else { role });
             let label = text::padded(&row.label, if row.label.is_empty() { 0 } else { LABEL + 1 });
-            let room = usize::from(area.width).saturating_sub(3 + text::width(&label));
+            let room = usize::from(area.width).saturating_sub(LEAD + text::width(&label));
             Cells::from(vec![
                 Span::styled(if selected { ">  " } else { "   " }, style(Role::Text)),
                 Span::styled(label, style(Role::Dim)),
@@ -116,7 +119,7 @@ pub(super) fn headline(sheet: &Sheet, area: Rect, look: &Look, buffer: &mut Buff
     at
 }
 
-fn lines(sheet: &Sheet) -> Vec<Line> {
+fn lines(sheet: &Sheet, room: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for (at, section) in sheet.sections().into_iter().enumerate() {
         let plain = |words: String, role| Line { label: String::new(), words, role, value: String::new() };
@@ -124,15 +127,15 @@ fn lines(sheet: &Sheet) -> Vec<Line> {
             lines.push(plain(String::new(), Role::Text));
         }
         lines.push(plain(section.title.to_owned(), Role::Title));
-        section.facts.iter().for_each(|fact| fold(fact, &mut lines));
+        section.facts.iter().for_each(|fact| fold(fact, room, &mut lines));
     }
     lines
 }
 
-fn fold(fact: &Fact, lines: &mut Vec<Line>) {
+fn fold(fact: &Fact, room: usize, lines: &mut Vec<Line>) {
     let value = fact.value.clone().unwrap_or_else(|| fact.words.clone());
     if fact.words.is_empty() {
-        let pieces = wrap(&text::shown(&fact.label), WORDS + LABEL + 1).into_iter();
+        let pieces = wrap(&text::shown(&fact.label), room + LABEL + 1).into_iter();
         lines.extend(pieces.map(|words| Line {
             label: String::new(),
             words,
@@ -143,7 +146,7 @@ fn fold(fact: &Fact, lines: &mut Vec<Line>) {
     }
     // What has no label beside it has its room too.
     let bare = fact.command || (fact.label.is_empty() && fact.value.is_none());
-    let columns = if bare { WORDS + LABEL + 1 } else { WORDS };
+    let columns = if bare { room + LABEL + 1 } else { room };
     let role = if fact.command { Role::Key } else { role(fact.grade) };
     let words = format!("{}{}", fact.grade.sign(), text::shown(&fact.words));
     for (at, words) in wrap(&words, columns).into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget as _};
 
 use super::app::{App, SMALLEST};
 use super::model::Model;
@@ -58,7 +59,7 @@ impl App {
             screen.draw(&self.model, look, body, buffer);
         }
         line::rule(line::row(area, area.height - 3), look, buffer);
-        self.status(line::row(area, area.height - 2), buffer);
+        self.status(line::below(area, area.height - 3), buffer);
         footer(&self.hints(), line::row(area, area.height - 1), look, buffer);
         let inside = Rect { height: area.height - 1, ..area };
         for dialog in &self.dialogs {
@@ -67,12 +68,13 @@ impl App {
     }
 
     /// The filter while it is typed; else what was said last, the filter that is kept, or what the screen has to say.
+    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else.
     fn status(&self, area: Rect, buffer: &mut Buffer) {
         let list = self.screen().and_then(|screen| screen.view());
         let filtered = list.filter(|list| list.typing || !list.filter.value().is_empty());
         let words = match (filtered, &self.words, self.screen()) {
             (Some(list), words, _) if list.typing || words.is_none() => {
-                return self.filter(list, area, buffer);
+                return self.filter(list, line::row(area, 1), buffer);
             }
             (_, Some((words, _)), _) => words.clone(),
             (_, None, Some(screen)) => {
@@ -83,7 +85,13 @@ impl App {
             }
             (_, None, None) => String::new(),
         };
-        line::words(&format!(" {words}"), self.look.style(Role::Text), area, buffer);
+        let columns = usize::from(area.width);
+        let lines = line::lines(&words, (columns.saturating_sub(1), 2));
+        for (at, words) in (2 - u16::try_from(lines.len()).unwrap_or(2)..).zip(&lines) {
+            let row = line::row(area, at);
+            Clear.render(row, buffer);
+            line::words(&format!(" {}", words.trim()), self.look.style(Role::Text), row, buffer);
+        }
     }
 
     fn filter(&self, list: &List, area: Rect, buffer: &mut Buffer) {

@@ -12,6 +12,7 @@ use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
 use airlift::tui::assembly::Rate;
+use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
@@ -329,16 +330,38 @@ fn settings_are_changed_and_the_plan_is_made_anew() {
     let jobs = started(&mut desk);
     assert_eq!((jobs.len(), jobs[0].name.as_str()), (1, "site"));
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Plan(plan()))));
-    // One that has passed already is refused at once, and not by the plan alone.
+    // One that has passed already is refused where it is typed, and not by the plan alone.
     desk.keys("e Down Enter Ctrl-U").typed("2020-01-01").keys("Enter");
     let screen = desk.screen();
-    assert!(screen.contains("not set: the expiry 2020-01-01T00:00:00Z is past: now is 2026-"), "{screen}");
-    desk.keys("e Down Enter Ctrl-U").typed("90d").keys("Enter");
+    assert!(screen.contains("x the expiry 2020-01-01T00:00:00Z is past: now is"), "{screen}");
+    for words in ["  2026-11-21T12:00:00Z", "Here it is 2026-11-21 ", "12:00Z now; whether it has expired"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    desk.keys("Ctrl-U").typed("tomorrow").keys("Enter");
+    assert!(desk.screen().contains("x expected a span like 90d, 12w or 36h, or a date"), "{}", desk.screen());
+    assert!(started(&mut desk).is_empty());
+    desk.keys("Ctrl-U").typed("90d").keys("Enter");
     assert_eq!(started(&mut desk)[0].expires, Some("90d".parse().unwrap()));
+    let screen = desk.screen();
+    assert!(screen.contains("by the other side's clock (90d from the pack)"), "{screen}");
     desk.tell(Msg::Ended(JobId(4), done(JobReport::Plan(plan()))));
     desk.keys("e Down Down Enter Esc");
     assert!(!started(&mut desk)[0].read_back);
     assert!(desk.screen().contains("! no: nobody knows what the medium really stored"));
+}
+
+#[test]
+fn a_name_that_lies_on_the_medium_already_says_what_becomes_of_both() {
+    let mut desk = planned();
+    let carrying = crate::media::carrying();
+    crate::media::seen(&mut desk, vec![carrying.clone()]);
+    desk.app.model.choose(Chosen::volume(&carrying, &carrying.volumes[0]).unwrap());
+    desk.keys("e Enter Ctrl-U").typed("site").keys("Enter");
+    let screen = desk.screen();
+    assert!(
+        screen.contains("site-41 lies there already and stays: this becomes the next of site"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -8,14 +8,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::items::{counts, order, searched};
-use self::plan::{PlanView, facts, paragraphs, settings};
+use self::plan::{PlanView, facts, paragraphs, settings, until};
 use self::run::RunView;
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
-use crate::domain::bundle::check_name;
+use crate::domain::bundle::{check_name, directory};
 use crate::domain::expiry::Expiry;
 use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
@@ -148,18 +148,17 @@ impl Assemble {
         let assembly = &mut cx.model.assembly;
         match row {
             0 => {
-                let help = "Letters, digits, dots, dashes and underscores; the directory is NAME-SERIAL.";
+                let help =
+                    "Lower-case letters, digits, dots, dashes and underscores; the directory is NAME-SERIAL.";
                 let question = Question { act: Act::AssembleEdit, part: 1 };
                 let check = |text: &str| check_name(text.trim()).map_err(|error| error.to_string());
                 let input = Input::new(question, "Name of the series", help).with(&assembly.name);
                 return cx.open(input.checked(check));
             }
             1 => {
-                let help = "A duration like 90d, 12w or 36h, a date like 2027-02-18, or never.";
-                let question = Question { act: Act::AssembleEdit, part: 2 };
-                let check = |text: &str| expiry(text).map(drop);
                 let now = assembly.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string());
-                return cx.open(Input::new(question, "Expires", help).with(&now).checked(check));
+                let asked = ask_expiry(cx.model).with(&now);
+                return cx.open(asked);
             }
             2 => assembly.read_back = !assembly.read_back,
             3 => assembly.tool = !assembly.tool,
@@ -183,6 +182,27 @@ impl Assemble {
         cx.model.choose_key(key);
         Self::changed(cx);
     }
+}
+
+/// Asks when it expires, with what is to be known of clocks.
+fn ask_expiry(model: &Model) -> Input {
+    let help = format!(
+        "A span from the pack on, like 30d, 12w or 36h; a date like 2027-02-18, as it begins in UTC; or never. Here it is \
+         {} now; whether it has expired, the other side judges by its own clock.",
+        model.now.strftime("%Y-%m-%d %H:%MZ")
+    );
+    let check = |text: &str| expiry(text).map(drop);
+    Input::new(Question { act: Act::AssembleEdit, part: 2 }, "Expires", &help).checked(check)
+}
+
+/// Whether a bundle of the name that was typed lies on the chosen medium, by its own word.
+fn lies_there(model: &Model) -> Option<String> {
+    let (chosen, name) = (model.chosen.as_ref()?, &model.assembly.name);
+    let (medium, _) = model.lies_on(&chosen.path)?;
+    let volume = medium.volumes.iter().find(|volume| volume.device == chosen.device)?;
+    let serials = volume.bundles.iter().filter_map(|bundle| bundle.words.as_ref());
+    let last = serials.filter(|words| words.name == *name).map(|words| words.serial).max()?;
+    Some(format!("{} lies there already and stays: this becomes the next of {name}", directory(name, last)))
 }
 
 /// An expiry as it is typed.
@@ -292,12 +312,18 @@ impl Screen for Assemble {
             }
             (Act::AssembleEdit, 1, Answer::Text(name)) => {
                 name.trim().clone_into(&mut cx.model.assembly.name);
+                lies_there(cx.model).into_iter().for_each(|words| cx.say(words));
                 Self::changed(cx);
             }
             (Act::AssembleEdit, 2, Answer::Text(text)) => {
                 let expires = expiry(&text).unwrap_or_default();
-                if let Some(Err(error)) = expires.map(|expires| expires.after(cx.model.now)) {
-                    return cx.say(format!("not set: {error}"));
+                match expires.map(|asked| (asked, asked.after(cx.model.now))) {
+                    Some((_, Err(error))) => {
+                        let asked = ask_expiry(cx.model).refused(vec![(text, error.to_string())]);
+                        return cx.open(asked);
+                    }
+                    Some((asked, Ok(time))) => cx.say(format!("expires {}", until(time, asked))),
+                    None => cx.say("it never expires"),
                 }
                 cx.model.assembly.expires = expires;
                 Self::changed(cx);

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
+use crate::domain::expiry::Expiry;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
@@ -70,7 +71,7 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         }
         _ if place.goes_on => format!("serial {}, resumes an interrupted run", place.serial),
         _ if place.repeats => format!("serial {}, signed already, same images", place.serial),
-        Some(last) => format!("serial {} (signed here last: {last})", place.serial),
+        Some(last) => format!("serial {}; the last one signed on this host: {last}", place.serial),
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
@@ -86,6 +87,10 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         let words = "no new serial: existing files are hashed, damaged ones fetched again".to_owned();
         facts.push(("", words, Role::Text));
     }
+    if is_first(place) {
+        let words = "the other side takes a first one of any serial, and none older after it".to_owned();
+        facts.push(("", words, Role::Text));
+    }
     if let (Some(before), Some(chosen)) = (model.left_elsewhere(), &model.chosen) {
         let (name, now) = (&model.assembly.name, &chosen.carrier);
         let words = format!("! {name} was interrupted on {before}; this starts it again on {now}");
@@ -97,11 +102,16 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     facts.push(("time", time(place.to_write, (model, keys)), Role::Text));
     facts.push(("destination", destination(place), Role::Text));
     if !place.repeats {
-        facts.push(("previous", previous(place), Role::Text));
+        facts.push(("compared", compared(place), Role::Text));
     }
     for missing in &plan.missing {
         facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
     }
+}
+
+/// Whether nothing of that name was signed before, as far as this host and this medium know.
+const fn is_first(place: &Foreseen) -> bool {
+    place.last_signed.is_none() && place.previous.is_none() && place.begun.is_none()
 }
 
 /// What the images consist of.
@@ -169,25 +179,38 @@ fn destination(place: &Foreseen) -> String {
     format!("{parent} ({}, {free})", place.file_system)
 }
 
-fn previous(place: &Foreseen) -> String {
-    let Some(previous) = &place.previous else { return "no bundle of that name on this medium".to_owned() };
+/// What is new since the last bundle there, by what that one says of itself.
+fn compared(place: &Foreseen) -> String {
+    let Some(previous) = &place.previous else {
+        return "with nothing: no bundle of that name on this medium".to_owned();
+    };
+    let there = previous.path.file_name().unwrap_or_default().to_string_lossy();
     match &previous.changes {
         Some(diff) => {
             let new = text::bytes(diff.new.bytes);
-            format!("serial {}: {}; {new} new", previous.serial, diff.line())
+            format!("with {there} there: {}; {new} are new", diff.line())
         }
-        None => format!("serial {}, not readable", previous.serial),
+        None => format!("with nothing: {there} there is not readable"),
     }
 }
 
 fn expires(plan: Option<&PlanReport>, (model, keys): (&Model, bool)) -> Fact {
     let words = match (plan.and_then(|plan| plan.expires), model.assembly.expires) {
-        (Some(time), Some(asked)) => format!("{} ({asked})", time.strftime("%Y-%m-%d %H:%MZ")),
+        (Some(time), Some(asked)) => until(time, asked),
         (_, Some(asked)) => asked.to_string(),
         _ if keys => format!("never; {} sets it", model.key(Act::AssembleEdit)),
         _ => "never".to_owned(),
     };
     ("expires", words, Role::Text)
+}
+
+/// The time that an expiry means, and who judges by it.
+pub(super) fn until(time: jiff::Timestamp, asked: Expiry) -> String {
+    let from = match asked {
+        Expiry::Hours(_) => format!(" ({asked} from the pack)"),
+        Expiry::At(_) => String::new(),
+    };
+    format!("{} by the other side's clock{from}", time.strftime("%Y-%m-%d %H:%MZ"))
 }
 
 fn key(model: &Model) -> Fact {
@@ -253,30 +276,30 @@ pub(super) struct PlanView<'a> {
     pub(super) facts: &'a [Fact],
     /// What is in the way, or that nothing is.
     pub(super) outlook: &'a [(String, Role)],
-    /// Which of them one is at, facts first.
+    /// Which of them one is at.
     pub(super) list: &'a List,
 }
 
 impl PlanView<'_> {
-    /// Each fact and each line below them on its rows, with its look, and the cells of its name.
-    fn rows(&self, columns: u16) -> Vec<(Vec<String>, Role, u16)> {
-        let mut rows: Vec<_> =
-            self.facts.iter().map(|fact| (folded(fact, columns), fact.2, NAME + 3)).collect();
+    /// Each fact and each line below them on its rows, with its look, and the cells of its name. Where not all of it fits,
+    /// what comes of the facts is what is seen first.
+    fn rows(&self, columns: u16, fits: bool) -> Vec<(Vec<String>, Role, u16)> {
+        let facts = self.facts.iter().map(|fact| (folded(fact, columns), fact.2, NAME + 3));
         let room = usize::from(columns.saturating_sub(6));
-        for (at, (words, role)) in self.outlook.iter().enumerate() {
+        let outlook = self.outlook.iter().enumerate().map(|(at, (words, role))| {
             let pieces = wrap(&text::shown(words), room).into_iter().map(|piece| format!("   {piece}"));
-            let air = (at == 0).then(String::new);
-            rows.push((air.into_iter().chain(pieces).collect(), *role, 0));
-        }
-        rows
+            let air = (fits && at == 0).then(String::new);
+            (air.into_iter().chain(pieces).collect(), *role, 0)
+        });
+        if fits { facts.chain(outlook).collect() } else { outlook.chain(facts).collect() }
     }
 
     /// Draws all of it; where there is more than fits, what is around the cursor.
     pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
-        let rows = self.rows(area.width);
         let height =
             |rows: &[(Vec<String>, Role, u16)]| rows.iter().map(|(rows, ..)| rows.len()).sum::<usize>();
-        let fits = height(&rows) < usize::from(area.height);
+        let fits = height(&self.rows(area.width, true)) < usize::from(area.height);
+        let rows = self.rows(area.width, fits);
         // One row of air above; or one below that says where one is.
         let room = usize::from(area.height).saturating_sub(1);
         let cursor = self.list.row().unwrap_or(0).min(rows.len().saturating_sub(1));
@@ -317,6 +340,8 @@ impl PlanView<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::diff::Diff;
+    use crate::engine::bundle::foresee::Previous;
 
     fn place() -> Foreseen {
         Foreseen {
@@ -347,5 +372,32 @@ mod tests {
         assert_eq!(destination(&unknown), "/media/stick (ext4, free space not known)");
         assert_eq!(there(70_000_000_000, &place()), "; 10.0 GB lie there already");
         assert_eq!(parts(&Foreseen { split: 3, ..place() }), ", 3 blobs in parts");
+    }
+
+    #[test]
+    fn an_expiry_is_told_as_its_minute_and_whose_clock_it_is_judged_by() {
+        let now: jiff::Timestamp = "2026-11-22T03:50:00Z".parse().unwrap();
+        for (asked, told) in [
+            ("30d", "2026-12-22 03:50Z by the other side's clock (30d from the pack)"),
+            ("2027-01-01", "2027-01-01 00:00Z by the other side's clock"),
+        ] {
+            let asked: Expiry = asked.parse().unwrap();
+            assert_eq!(until(asked.after(now).unwrap(), asked), told);
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_compared_with_the_last_one_there_and_a_first_one_says_that_it_is() {
+        let before = |changes| {
+            let path = "/media/stick/bundle-6".into();
+            Foreseen { previous: Some(Previous { path, serial: 6, changes }), ..place() }
+        };
+        assert_eq!(compared(&place()), "with nothing: no bundle of that name on this medium");
+        assert_eq!(compared(&before(None)), "with nothing: bundle-6 there is not readable");
+        let told = compared(&before(Some(Diff::default())));
+        assert_eq!(told, "with bundle-6 there: 0 added, 0 removed, 0 changed, 0 the same; 0 B are new");
+        let first = Foreseen { last_signed: None, ..place() };
+        assert!(is_first(&first) && !is_first(&place()));
+        assert!(!is_first(&Foreseen { last_signed: None, ..before(None) }));
     }
 }

@@ -110,7 +110,7 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
         let mut lines: Vec<_> =
             line::lines(&words, room).into_iter().map(|words| (words, Role::Fail)).collect();
         let drop = model.key(Act::ImagesRemove);
-        let words = format!("{go} writes another one in its place, {drop} takes it off the list");
+        let words = format!("{go} writes another one in its place, {drop} drops it");
         lines.push((words, Role::Text));
         return lines;
     }

@@ -27,12 +27,13 @@ pub(super) const UNKNOWN: &str = "fits: not known before step 2";
 /// Bundles that are named one by one, where a medium holds several.
 const NAMED: usize = 3;
 
-/// The table; the reason why something cannot be chosen takes the room of all behind the size.
+/// The table; the reason why something cannot be chosen takes the room of all behind the size. Where columns are few, the
+/// size stands below alone.
 pub(super) const COLUMNS: &[Column] = &[
     Column::left("DEVICE", 9),
     Column::left("MODEL", 0),
     Column::left("BUS", 6).from(90),
-    Column::right("SIZE", 8),
+    Column::right("SIZE", 8).from(70),
     Column::left("FILES", 8),
     Column::right("FREE", 8),
     Column::left("FITS", 10),
