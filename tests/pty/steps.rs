@@ -52,7 +52,10 @@ pub(crate) fn choose_listed(console: &mut Console, device: &str) {
 pub(crate) fn assemble(console: &mut Console) {
     console.keys("4").wait("step 4/5 Assemble").wait(PLANNED);
     console.keys("e").wait("Carry this program").keys("Down Down Down Enter").wait("no").keys("Esc");
-    console.wait(PLANNED);
+    // The plan that was there before says as much of its start.
+    console.wait_for("the plan without the program", |screen| {
+        screen.contains(PLANNED) && screen.lines().any(|line| line.trim_end().ends_with(" not carried"))
+    });
     console.keys("Enter").wait("Assemble and sign this?").keys("Right Enter");
     console.wait("Assemble running");
 }
