@@ -5,6 +5,8 @@ mod half;
 mod key;
 mod suggest;
 
+use std::path::PathBuf;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -12,6 +14,7 @@ use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
 use crate::engine::error::Kind;
+use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{JobReport, JobSpec, KeyGenerateJob};
 use crate::tui::model::{Model, Place, Side};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -30,8 +33,8 @@ pub(super) struct Start {
     doors: Vec<Door>,
     /// Whether the cursor was put on what is to be done first.
     placed: bool,
-    /// Whether there was an import that ended early.
-    half: bool,
+    /// How many imports had ended early.
+    half: usize,
     /// What forgets the pack or the import that is asked about.
     forgetting: Option<Effect>,
 }
@@ -42,10 +45,18 @@ struct Door {
     act: Act,
     /// The pack that was cut off, where it is about one.
     cut: Option<uuid::Uuid>,
+    /// The import that ended early, by the file that it noted, where it is about one.
+    run: Option<PathBuf>,
     /// Where the job is seen that runs, where it is about that.
     to: Option<Place>,
     name: String,
     note: String,
+}
+
+impl Door {
+    const fn new(act: Act, name: String, note: String) -> Self {
+        Self { act, cut: None, run: None, to: None, name, note }
+    }
 }
 
 fn cuts(model: &Model) -> &[Cut] {
@@ -53,7 +64,7 @@ fn cuts(model: &Model) -> &[Cut] {
 }
 
 fn doors(model: &Model) -> Vec<Door> {
-    let door = |act, name: &str, note| Door { act, cut: None, to: None, name: name.to_owned(), note };
+    let door = |act, name: &str, note| Door::new(act, name.to_owned(), note);
     let mut doors: Vec<Door> = running(model).into_iter().collect();
     doors.extend(
         cuts(model)
@@ -93,7 +104,7 @@ fn running(model: &Model) -> Option<Door> {
         JobSpec::Pack(pack) => format!("Running: pack {}", pack.name),
         spec => format!("Running: {}", spec.subcommand()),
     };
-    Some(Door { act: Act::Go, cut: None, to: Some(to), name, note })
+    Some(Door { to: Some(to), ..Door::new(Act::Go, name, note) })
 }
 
 impl Start {
@@ -112,19 +123,26 @@ impl Start {
         self.cut_here(model).or_else(|| cuts(model).first())
     }
 
-    /// Whether it is the import that is gone on with: under the cursor, else as what was begun last.
-    fn resumes_import(&self, model: &Model) -> bool {
-        let Some(run) = half::run(model) else { return false };
-        match self.door().map(|door| door.act) {
-            Some(Act::Import | Act::ImportUndo) => true,
-            Some(Act::Resume) => false,
-            _ => cuts(model).iter().all(|cut| cut.job.started < run.begun.begun),
+    /// The import that ended early under the cursor.
+    fn half_here<'a>(&self, model: &'a Model) -> Option<&'a NotedRun> {
+        let file = self.door()?.run.as_ref()?;
+        half::runs(model).find(|run| run.file == *file)
+    }
+
+    /// The import that is gone on with: under the cursor, else as what was begun last.
+    fn resumed<'a>(&self, model: &'a Model) -> Option<&'a NotedRun> {
+        if self.door().is_some_and(|door| door.act == Act::Resume) {
+            return None;
         }
+        self.half_here(model).or_else(|| {
+            let last = half::runs(model).next()?;
+            cuts(model).iter().all(|cut| cut.job.started < last.begun.begun).then_some(last)
+        })
     }
 
     fn resume(&self, cx: &mut Cx<'_>) {
-        if self.resumes_import(cx.model) {
-            return half::go_on(cx);
+        if let Some(run) = self.resumed(cx.model) {
+            return half::go_on(run.begun.clone(), cx);
         }
         let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
         cx.start(Act::Resume, spec);
@@ -132,9 +150,10 @@ impl Start {
     }
 
     fn ask_to_forget(&mut self, cx: &mut Cx<'_>) {
-        let on_import = self.door().is_some_and(|door| matches!(door.act, Act::Import | Act::ImportUndo));
-        let Some(cut) = self.cut(cx.model).filter(|_| !on_import) else {
-            self.forgetting = half::ask_to_forget(cx);
+        let here = self.half_here(cx.model);
+        let Some(cut) = self.cut(cx.model).filter(|_| here.is_none()) else {
+            let run = here.or_else(|| half::runs(cx.model).next()).cloned();
+            self.forgetting = run.map(|run| half::ask_to_forget(&run, cx));
             return;
         };
         let name = cut.title().replacen("Resume ", "", 1);
@@ -169,7 +188,7 @@ impl Screen for Start {
         if model.running().is_some() {
             return vec![Act::Go, Act::Stop, Act::Connected, Act::AirGapped, Act::Quit];
         }
-        if cuts(model).is_empty() && half::run(model).is_some() {
+        if cuts(model).is_empty() && half::runs(model).next().is_some() {
             return vec![Act::Go, Act::Forget, Act::Connected, Act::AirGapped, Act::Quit];
         }
         if cuts(model).is_empty() {
@@ -185,10 +204,11 @@ impl Screen for Start {
                 Some(Some(key)) => Some(format!("there is a key already: {}", key.path.display())),
                 Some(None) => model.why_busy(),
             },
-            Act::Forget if half::run(model).is_some() => None,
-            Act::Resume if self.resumes_import(model) => None,
+            Act::Forget if half::runs(model).next().is_some() => None,
+            Act::Resume if self.resumed(model).is_some() => None,
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
-            Act::Resume | Act::ImportUndo => model.why_busy(),
+            Act::Resume => model.why_busy(),
+            Act::ImportUndo => super::import::undo::why_not(model),
             _ => None,
         }
     }
@@ -210,8 +230,16 @@ impl Screen for Start {
             Act::Resume => self.resume(cx),
             Act::Forget => self.ask_to_forget(cx),
             Act::KeyGenerate => make_key(cx),
-            Act::Import => half::go_on(cx),
-            Act::ImportUndo => super::import::undo::ask(cx),
+            Act::Import => {
+                if let Some(begun) = self.half_here(cx.model).map(|run| run.begun.clone()) {
+                    half::go_on(begun, cx);
+                }
+            }
+            Act::ImportUndo => {
+                if let Some(run) = self.half_here(cx.model).cloned() {
+                    super::import::undo::about(run, cx);
+                }
+            }
             _ => {}
         }
     }
@@ -272,7 +300,7 @@ impl Screen for Start {
         self.list.follow(
             (doors.len(), false),
             |row| doors[row].name.as_str().into(),
-            |row| id(&(doors[row].act, doors[row].cut)),
+            |row| id(&(doors[row].act, doors[row].cut, &doors[row].run)),
         );
         if on_key && self.doors.iter().all(|door| door.act != Act::KeyGenerate) {
             // The key was made: it is for building media, and the row above this one is the other side's.
@@ -281,7 +309,7 @@ impl Screen for Start {
         }
         self.placed |= self.list.was_moved();
         // What was left half is told of last, and stands above the ways in.
-        let half = half::run(model).is_some();
+        let half = half::runs(model).count();
         self.placed &= self.list.was_moved() || half == std::mem::replace(&mut self.half, half);
         // Moved once everything is known that the choice depends on, and never from under somebody's fingers.
         if let (false, Some(host), Some(_), Some(_)) =
@@ -290,7 +318,7 @@ impl Screen for Start {
             self.placed = true;
             let wanted = match suggest::side(host, model.media.as_deref()).0 {
                 _ if !cuts(model).is_empty() => Act::Resume,
-                _ if half::run(model).is_some() => Act::Import,
+                _ if half::runs(model).next().is_some() => Act::Import,
                 Side::Connected => Act::Connected,
                 Side::AirGapped => Act::AirGapped,
             };
@@ -319,9 +347,9 @@ impl Screen for Start {
         if let Some(running) = model.runs_elsewhere() {
             return running;
         }
-        match self.door().map(|door| door.act) {
-            Some(Act::Import | Act::ImportUndo) => half::full_words(model),
-            _ => self.cut_here(model).map_or_else(String::new, Cut::full_words),
+        match self.half_here(model) {
+            Some(run) => half::full_words(run),
+            None => self.cut_here(model).map_or_else(String::new, Cut::full_words),
         }
     }
 

@@ -942,7 +942,7 @@ pub(crate) fn into_a_runtime() -> Desk {
 }
 
 /// A run over a bundle that is noted as one that can be taken back.
-fn noted(bundle: &str, made: usize) -> NotedRun {
+pub(crate) fn noted(bundle: &str, made: usize) -> NotedRun {
     let begun = format!(
         r#"{{"format":"airlift-changes/1","begun":"2026-11-20T08:15:00Z","bundle":"{bundle}","into":["oci:/x"]}}"#
     );

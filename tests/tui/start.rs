@@ -652,11 +652,37 @@ fn an_import_that_was_stopped_is_told_with_what_is_in_and_can_be_taken_back() {
         let begun = serde_json::to_string(&run.begun).unwrap().replace("\"interrupted\"", text);
         NotedRun { begun: serde_json::from_str(&begun).unwrap(), ..run.clone() }
     };
-    for (end, told) in [("\"whole\"", false), ("\"failed\"", true)] {
+    for (end, told) in [("\"whole\"", 0), ("\"failed\"", 1)] {
         let mut desk = Desk::new();
         desk.tell(Msg::Found(Found::Noted(vec![whole(end), run.clone()])));
-        assert_eq!(desk.screen().contains("site-42"), told, "{end}: only the last run counts");
+        let screen = desk.screen();
+        assert_eq!(screen.matches("Go on importing site-42").count(), told, "{end}: {screen}");
     }
+}
+
+#[test]
+fn imports_that_ended_early_stay_each_with_its_own_rows_whatever_ran_after_them() {
+    let other = NotedRun { targets: Vec::new(), ..crate::import::noted("site-50", 0) };
+    let runs = vec![other, stopped("site-42"), stopped("site-41")];
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Noted(runs)));
+    let screen = desk.keys("Home").screen();
+    for words in ["Go on importing site-42", "Go on importing site-41"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("importing site-50"), "{screen}");
+    let screen = desk.keys("Down Down Down Enter").screen();
+    for words in [
+        "Not the last import, but site-41: site-41, 2026-11-20 08:15Z.",
+        "1 later import changed something, too",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    desk.keys("Esc D Right Enter");
+    let file = stopped("site-41").file;
+    assert!(matches!(desk.effects.last(), Some(Effect::Dismiss(run)) if *run == file), "{:?}", desk.effects);
+    let screen = desk.keys("Up Enter").screen();
+    assert!(screen.contains("open site-41 and verify it with v"), "{screen}");
 }
 
 #[test]
@@ -669,7 +695,9 @@ fn an_import_of_another_process_is_told_and_neither_gone_on_with_nor_taken_back(
     desk.tell(Msg::Found(Found::Noted(vec![running, stopped("site-41")])));
     let screen = desk.screen();
     assert!(screen.contains("another process is importing site-42 right now"), "{screen}");
-    assert!(!screen.contains("Go on importing") && !screen.contains("Undo that import"), "{screen}");
+    assert!(!screen.contains("Go on importing site-42"), "{screen}");
+    let screen = desk.keys("Home Down Enter").screen();
+    assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
     let screen = desk.keys("g 3 u").screen();
     assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
 }

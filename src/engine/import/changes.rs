@@ -1,6 +1,7 @@
 //! What an import changes in runtimes and in files of the node, noted durably before it is done, a file for each run, so that also a run that was killed can be taken back.
 
 mod choices;
+mod half;
 mod kept;
 mod made;
 mod noted;
@@ -21,6 +22,7 @@ use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::{Held, OutFile};
 
 pub use choices::{Choices, Lay};
+pub use half::half;
 pub use kept::dismiss;
 pub(super) use kept::{MOST, is_at_work, last_undone, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};

@@ -3,6 +3,7 @@
 use super::asking::planning;
 use super::plan::nothing_can_be;
 use super::rows::Line;
+use super::undo;
 use super::view::{shown, undoing};
 use crate::actions::Act;
 use crate::engine::spec::{ImportJob, JobSpec};
@@ -71,7 +72,7 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
             Some(format!("no containerd is among the targets; {} shows them", model.key(Act::ImportTargets)))
         }
         Act::ImportNamespace => busy(),
-        Act::ImportUndo => busy().or_else(|| not_undoable(model)),
+        Act::ImportUndo => undo::why_not(model),
         Act::ImportDetails if line.is_none() => Some("no image is listed".to_owned()),
         Act::ImportNext if model.gap.checked.is_none() => {
             Some("nothing was verified or imported yet".to_owned())
@@ -79,16 +80,6 @@ pub(super) fn why_not(act: Act, line: Option<&Line>, model: &Model) -> Option<St
         Act::Retry => again(model).err(),
         _ => None,
     }
-}
-
-/// Why no import can be taken back.
-fn not_undoable(model: &Model) -> Option<String> {
-    let import = &model.gap.import;
-    if let Some(run) = import.elsewhere() {
-        return Some(format!("another process is importing {} right now", run.begun.bundle));
-    }
-    let nothing = "nothing is noted to undo; registries and layouts keep what they got";
-    import.undoable().is_none().then(|| nothing.to_owned())
 }
 
 /// What is worth doing again of the last run, and why not otherwise.

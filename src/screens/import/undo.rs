@@ -4,30 +4,63 @@ use crate::actions::Act;
 use crate::dialogs::{Confirm, Page};
 use crate::domain::import::Target;
 use crate::domain::sheet::{Checked, Grade};
+use crate::domain::text;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::{JobReport, JobSpec};
-use crate::tui::model::Place;
+use crate::tui::model::{Model, Place};
 use crate::tui::msg::Ended;
 use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::stepper::StepState;
 
-/// Asks whether to take back what the last run changed, and tells which that is.
-pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
-    let Some(run) = cx.model.gap.import.undoable().cloned() else { return };
-    let noted = &cx.model.gap.import.noted;
-    let begun = |run: &NotedRun| format!("{}, {}", run.begun.bundle, run.begun.begun.strftime("%F %H:%MZ"));
-    let mut lines = match noted.first().filter(|last| **last != run) {
-        Some(last) => {
-            let into: Vec<String> = last.begun.into.iter().map(ToString::to_string).collect();
-            vec![
-                format!("The last import, {}, into {}, left nothing to undo.", begun(last), into.join(", ")),
-                format!("The last before it that did: {}.", begun(&run)),
-            ]
-        }
-        None => vec![format!("The last import that is noted: {}.", begun(&run))],
+/// Why no import can be taken back now.
+pub(in crate::screens) fn why_not(model: &Model) -> Option<String> {
+    let import = &model.gap.import;
+    let elsewhere = || {
+        let run = import.elsewhere()?;
+        Some(format!("another process is importing {} right now", run.begun.bundle))
     };
+    let nothing = "nothing is noted to undo; registries and layouts keep what they got";
+    let none = || import.undoable().is_none().then(|| nothing.to_owned());
+    model.why_busy().or_else(elsewhere).or_else(none)
+}
+
+/// Asks whether to take back what the last run changed.
+pub(super) fn ask(cx: &mut Cx<'_>) {
+    if let Some(run) = cx.model.gap.import.undoable().cloned() {
+        about(run, cx);
+    }
+}
+
+/// Bundle and time of a run.
+fn begun(run: &NotedRun) -> String {
+    format!("{}, {}", run.begun.bundle, run.begun.begun.strftime("%F %H:%MZ"))
+}
+
+/// Which run it is, by those that came after it.
+fn which(run: &NotedRun, later: &[NotedRun]) -> Vec<String> {
+    let Some(last) = later.first() else {
+        return vec![format!("The last import that is noted: {}.", begun(run))];
+    };
+    let changed = later.iter().filter(|one| one.changed_something()).count();
+    if changed > 0 {
+        let after = text::count(changed as u64, "later import");
+        let what = format!("{after} changed something, too: what is theirs stays.");
+        return vec![format!("Not the last import, but {}: {}.", run.id(), begun(run)), what];
+    }
+    let into: Vec<String> = last.begun.into.iter().map(ToString::to_string).collect();
+    vec![
+        format!("The last import, {}, into {}, left nothing to undo.", begun(last), into.join(", ")),
+        format!("The last before it that did: {}.", begun(run)),
+    ]
+}
+
+/// Asks whether to take back what this run changed, and tells which that is.
+pub(in crate::screens) fn about(run: NotedRun, cx: &mut Cx<'_>) {
+    let noted = &cx.model.gap.import.noted;
+    let at = noted.iter().position(|one| one.file == run.file).unwrap_or_default();
+    let mut lines = which(&run, &noted[..at]);
     let claimed = run.claimed().map(|words| words.replacen('l', "L", 1) + ".");
     for target in &run.targets {
         let names = (target.made + target.changed > 0).then(|| {
@@ -54,10 +87,6 @@ pub(in crate::screens) fn ask(cx: &mut Cx<'_>) {
         lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
     lines.extend(claimed);
-    let others = noted.iter().filter(|one| one.changed_something()).count() - 1;
-    if others > 0 {
-        lines.push(format!("Earlier imports that can be undone after it: {others}."));
-    }
     lines.push(
         "What was there before stays, as does what was changed since. The runtime removes what no name holds; a \
          pod that runs keeps its image."

@@ -1,25 +1,28 @@
-//! The import that was stopped or cut off last: what it left in its targets, how it is gone on with, and what takes it back.
+//! The imports that were stopped or cut off: what each left in its targets, how it is gone on with, and what takes it back.
 
 use super::Door;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::text;
-use crate::engine::import::changes::{Ended, Left, NotedRun};
+use crate::engine::import::changes::{Begun, Ended, Left, NotedRun, half};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Cx;
 
-/// The last import of this host, where it did not come to its end and left something; on another root directory the
-/// workstation writes nothing.
-pub(super) fn run(model: &Model) -> Option<&NotedRun> {
-    let last = model.gap.import.noted.first()?;
-    (last.is_half() && last.begun.root.is_none() && model.running_at() != Some(Place::Import)).then_some(last)
+/// The imports of this host that can be gone on with, the latest first; on another root directory the workstation writes
+/// nothing.
+pub(super) fn runs(model: &Model) -> impl Iterator<Item = &NotedRun> {
+    let at_work = model.running_at() == Some(Place::Import);
+    half(&model.gap.import.noted).filter(move |run| run.begun.root.is_none() && !at_work)
 }
 
-/// Its rows: to go on with it, and to take it back where that can be done.
+/// Their rows: to go on with each, and to take it back where that can be done.
 pub(super) fn doors(model: &Model) -> Vec<Door> {
-    let Some(run) = run(model) else { return Vec::new() };
-    let door = |act, name: String, note| Door { act, cut: None, to: None, name, note };
+    runs(model).flat_map(of).collect()
+}
+
+fn of(run: &NotedRun) -> Vec<Door> {
+    let door = |act, name: String, note| Door { run: Some(run.file.clone()), ..Door::new(act, name, note) };
     let mut doors = vec![door(Act::Import, format!("Go on importing {}", run.begun.bundle), brief(run))];
     if run.changed_something() {
         let names: usize = run.targets.iter().map(|target| target.made + target.changed).sum();
@@ -78,18 +81,15 @@ fn words(run: &NotedRun) -> String {
 }
 
 /// All of it, for the line above the footer.
-pub(super) fn full_words(model: &Model) -> String {
-    run(model).map_or_else(String::new, |run| {
-        let out = run.begun.choices.as_ref().and_then(|choices| choices.out.as_ref());
-        let out =
-            out.map_or_else(String::new, |out| format!("; only the command writes --out {}", out.display()));
-        format!("begun {}; {}{out}", run.begun.begun.strftime("%Y-%m-%dT%H:%M:%SZ"), words(run))
-    })
+pub(super) fn full_words(run: &NotedRun) -> String {
+    let out = run.begun.choices.as_ref().and_then(|choices| choices.out.as_ref());
+    let out =
+        out.map_or_else(String::new, |out| format!("; only the command writes --out {}", out.display()));
+    format!("begun {}; {}{out}", run.begun.begun.strftime("%Y-%m-%dT%H:%M:%SZ"), words(run))
 }
 
 /// Asks whether to offer it no more, with what stays; what does so then.
-pub(super) fn ask_to_forget(cx: &mut Cx<'_>) -> Option<Effect> {
-    let run = run(cx.model)?;
+pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     let began = run.begun.begun.strftime("%F %H:%MZ");
     let mut plan = vec![
         format!("This is no longer offered: the import of {}, begun {began}.", run.begun.bundle),
@@ -102,7 +102,7 @@ pub(super) fn ask_to_forget(cx: &mut Cx<'_>) -> Option<Effect> {
     }
     let effect = Effect::Dismiss(run.file.clone());
     cx.open(Confirm::new(Act::Forget, "Forget the interrupted import?", plan, "Forget it"));
-    Some(effect)
+    effect
 }
 
 fn capital(words: &str) -> String {
@@ -111,8 +111,7 @@ fn capital(words: &str) -> String {
 }
 
 /// Goes on: its bundle is verified first, and its targets are chosen then.
-pub(super) fn go_on(cx: &mut Cx<'_>) {
-    let Some(begun) = run(cx.model).map(|run| run.begun.clone()) else { return };
+pub(super) fn go_on(begun: Begun, cx: &mut Cx<'_>) {
     let verify = cx.model.key(Act::Verify);
     cx.say(format!(
         "open {} and verify it with {verify}: what it was begun with is chosen then",

@@ -226,15 +226,26 @@ impl NotedRun {
     /// Whether it was stopped or cut off with some of its images in a target and others not, or left something there: it
     /// can be gone on with, or be taken back.
     pub fn is_half(&self) -> bool {
-        let brought = self.begun.left.iter().any(|left| left.there > 0) || self.changed_something();
-        let early = match self.begun.ended {
+        self.ended_early() && self.brought() && self.begun.dismissed.is_none()
+    }
+
+    /// Whether it brought all that it had to, is at it still, or left something that can be gone on with.
+    pub(super) fn has_come_to_something(&self) -> bool {
+        !self.ended_early() || self.brought()
+    }
+
+    fn brought(&self) -> bool {
+        self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
+    }
+
+    fn ended_early(&self) -> bool {
+        match self.begun.ended {
             Some(Ended::Whole) => false,
             Some(Ended::Interrupted | Ended::Failed) => {
                 self.begun.left.iter().any(|left| left.there < left.all || left.failed)
             }
             None => !self.begun.running,
-        };
-        early && brought && self.begun.dismissed.is_none()
+        }
     }
 
     /// Whether what it wanted in its targets is to be there: it came to its end, or has not ended yet.

@@ -1,0 +1,101 @@
+//! The runs that ended early and that no later one took up since: each is gone on with, taken back or dismissed.
+
+use super::noted::{Begun, NotedRun};
+use crate::domain::reference::Reference;
+
+/// The runs that can be gone on with, the latest first; `runs` are all that are noted, the latest first.
+pub fn half(runs: &[NotedRun]) -> impl Iterator<Item = &NotedRun> {
+    let taken_up = |at: usize, run: &NotedRun| runs[..at].iter().any(|later| takes_up(later, run));
+    let open = runs.iter().enumerate().filter(move |(at, run)| run.is_half() && !taken_up(*at, run));
+    open.map(|(_, run)| run)
+}
+
+/// Whether a later run had all to do that an earlier one left, and did it, is at it, or is what is gone on with now.
+fn takes_up(later: &NotedRun, run: &NotedRun) -> bool {
+    // One that brought nothing before it ended leaves what was there to be gone on with.
+    later.has_come_to_something() && covers(&later.begun, &run.begun)
+}
+
+/// Whether a run is over the bundle, the targets and the images of another.
+fn covers(later: &Begun, run: &Begun) -> bool {
+    let bundle = run.lay().map_or(later.bundle == run.bundle, |lay| later.is_over(lay.id, &run.bundle));
+    let into = run.into.iter().all(|target| later.into.contains(target));
+    let (all, some) = (only(later), only(run));
+    let images = all.is_empty() || (!some.is_empty() && some.iter().all(|image| all.contains(image)));
+    let platform = |begun: &Begun| begun.choices.as_ref().and_then(|choices| choices.platform.clone());
+    bundle && into && images && later.root == run.root && platform(later) == platform(run)
+}
+
+/// The images that were picked; none where that is all of them.
+fn only(begun: &Begun) -> &[Reference] {
+    begun.choices.as_ref().map_or(&[], |choices| &choices.only)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(number: u64, of: &str, end: &str) -> NotedRun {
+        let text =
+            format!("{{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",{of}{end}}}");
+        NotedRun::idle(format!("/s/imports/{number:06}.jsonl").into(), serde_json::from_str(&text).unwrap())
+    }
+
+    fn left(there: u64) -> String {
+        format!(",\"ended\":\"interrupted\",\"left\":[{{\"target\":\"oci:/x\",\"there\":{there},\"all\":3}}]")
+    }
+
+    const OWN: &str = "\"bundle\":\"a-1\",\"into\":[\"oci:/x\"]";
+    const WHOLE: &str = ",\"ended\":\"whole\"";
+
+    /// The numbers of those that are offered of a run that was stopped and one after it.
+    fn offered(first: &str, later: NotedRun) -> Vec<String> {
+        let runs = [later, run(1, first, &left(2))];
+        half(&runs).map(NotedRun::id).collect()
+    }
+
+    #[test]
+    fn what_was_stopped_is_offered_until_a_later_run_had_all_of_it_to_do() {
+        let some = |names: &str| format!("{OWN},\"choices\":{{\"only\":[{names}]}}");
+        let platform =
+            format!("{OWN},\"choices\":{{\"platform\":{{\"os\":\"linux\",\"architecture\":\"arm64\"}}}}");
+        for (first, later, open) in [
+            (OWN.to_owned(), OWN.to_owned(), false),
+            (OWN.to_owned(), OWN.replace("\"oci:/x\"", "\"oci:/y\",\"oci:/x\""), false),
+            (OWN.to_owned(), OWN.replace("/x", "/y"), true),
+            (OWN.to_owned(), OWN.replace("a-1", "a-2"), true),
+            (OWN.to_owned(), some("\"a:1\""), true),
+            (some("\"a:1\""), OWN.to_owned(), false),
+            (some("\"a:1\""), some("\"a:2\",\"a:1\""), false),
+            (some("\"a:1\",\"a:2\""), some("\"a:2\""), true),
+            (OWN.to_owned(), platform, true),
+            (OWN.to_owned(), format!("{OWN},\"root\":\"/mnt\""), true),
+        ] {
+            let ids = offered(&first, run(2, &later, WHOLE));
+            assert_eq!(ids.contains(&"000001".to_owned()), open, "{first} then {later}: {ids:?}");
+            assert_eq!(ids.len(), usize::from(open), "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_known_by_its_id_and_by_its_name_where_none_was_noted() {
+        let lay = |id: u8| {
+            let id = uuid::Uuid::from_u128(id.into());
+            format!("{OWN},\"choices\":{{\"bundle\":{{\"path\":\"/m/a-1\",\"id\":\"{id}\"}}}}")
+        };
+        for (first, later, open) in
+            [(lay(1), lay(1), false), (lay(1), lay(2), true), (lay(1), OWN.to_owned(), false)]
+        {
+            assert_eq!(offered(&first, run(2, &later, WHOLE)).is_empty(), !open, "{first} then {later}");
+        }
+    }
+
+    #[test]
+    fn of_what_was_gone_on_with_and_stopped_again_the_last_is_offered_and_not_both() {
+        assert_eq!(offered(OWN, run(2, OWN, &left(2))), ["000002"]);
+        assert_eq!(offered(OWN, run(2, OWN, &left(0))), ["000001"], "that one left nothing");
+        let dismissed = ",\"dismissed\":\"2026-01-01T00:00:00Z\"";
+        assert_eq!(offered(OWN, run(2, OWN, &(left(2) + dismissed))), [""; 0]);
+        assert_eq!(offered(OWN, run(2, OWN, ",\"running\":true")), [""; 0], "it is at it");
+    }
+}
