@@ -20,6 +20,10 @@ use crate::widgets::{edit, line, popup};
 
 /// Cells of a note at least; where the names leave fewer, the one under the cursor is said below the list alone.
 const NOTE: usize = 12;
+/// Rows that the note under the cursor takes below the list at most.
+const NOTES: usize = 3;
+/// Columns that a frame takes, with a blank at each side.
+const FRAME: u16 = 4;
 /// Cells of the words above the names.
 const HEADING: usize = "type to filter".len();
 
@@ -255,13 +259,14 @@ impl Window for Choose {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(7);
-        let size =
-            (area.width.saturating_sub(4).min(100), rows.clamp(9, area.height.saturating_sub(2).max(9)));
+        let columns = area.width.saturating_sub(4).min(100);
+        let notes = self.foot_rows(columns);
+        let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(6 + notes);
+        let size = (columns, rows.clamp(9, area.height.saturating_sub(2).max(9)));
         let inner = popup::popup(&self.title, size, area, look, buffer);
         edit::draw(&self.list.filter, Rect { height: 1.min(inner.height), ..inner }, look, buffer);
-        let body = Rect { height: inner.height.saturating_sub(3), ..line::below(inner, 1) };
-        let foot = line::row(inner, inner.height.saturating_sub(2));
+        let body = Rect { height: inner.height.saturating_sub(2 + notes), ..line::below(inner, 1) };
+        let foot = line::below(inner, inner.height.saturating_sub(1 + notes));
         if self.items.is_empty() {
             line::words(&self.empty, look.style(Role::Dim), line::row(body, 1), buffer);
         } else if self.list.visible().is_empty() && self.or_typed.is_some() {
@@ -294,16 +299,33 @@ impl Choose {
                 Value::styled(self.items[row].note.clone(), Role::Dim),
             ],
         };
-        // Behind the lead; two cells stand between name and note.
-        let room = usize::from(area.width).saturating_sub(if self.list.numbered { 8 } else { 3 });
-        let (name, note) = self.cells(room);
+        let (name, note) = self.cells(self.room(area.width));
         let first = Column::left("type to filter", u16::try_from(name).unwrap_or(0));
         let both = [first, Column::left("", 0)];
         table(if note > 0 { &both } else { &both[..1] }, &self.list, row, area, look, buffer);
         let item = self.list.row().and_then(|row| self.items.get(row));
         if let Some(item) = item.filter(|item| text::width(&text::shown(&item.note)) > note) {
-            line::words(&item.note, look.style(Role::Dim), foot, buffer);
+            let words = line::lines(&text::shown(&item.note), (usize::from(foot.width), NOTES));
+            for (at, words) in (0u16..).zip(words) {
+                line::words(&words, look.style(Role::Dim), line::row(foot, at), buffer);
+            }
         }
+    }
+
+    /// Cells of names and notes: behind the lead; two stand between name and note.
+    fn room(&self, columns: u16) -> usize {
+        usize::from(columns).saturating_sub(if self.list.numbered { 8 } else { 3 })
+    }
+
+    /// Rows below the list for the longest of the notes that there is no room for beside their names; the frame has some
+    /// of these columns.
+    fn foot_rows(&self, columns: u16) -> u16 {
+        let columns = columns.saturating_sub(FRAME);
+        let (_, note) = self.cells(self.room(columns));
+        let cut =
+            self.items.iter().map(|item| text::shown(&item.note)).filter(|words| text::width(words) > note);
+        let rows = cut.map(|words| line::lines(&words, (usize::from(columns), NOTES)).len()).max();
+        u16::try_from(rows.unwrap_or(1).max(1)).unwrap_or(1)
     }
 
     /// Cells of the names, 0 for whatever there is, and of the notes. Every name has what it needs, and the notes have

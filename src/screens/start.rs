@@ -336,7 +336,11 @@ impl Screen for Start {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
-        self.cut_here(model).map(|cut| cut.job.spec.clone())
+        let undo = self.door().is_some_and(|door| door.act == Act::ImportUndo);
+        match self.half_here(model).filter(|_| undo) {
+            Some(run) => Some(super::import::undo::numbered(run, model)),
+            None => self.cut_here(model).map(|cut| cut.job.spec.clone()),
+        }
     }
 
     fn value(&self, model: &Model) -> Option<String> {

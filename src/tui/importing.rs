@@ -217,9 +217,9 @@ impl Importing {
         self.done.as_ref().is_some_and(|done| run.begun.is_over(done.report.bundle, &done.report.name))
     }
 
-    /// The last run that can be taken back.
-    pub fn undoable(&self) -> Option<&NotedRun> {
-        self.noted.iter().find(|run| run.changed_something() && !run.begun.running)
+    /// The runs that can be taken back, the latest first.
+    pub fn undoable(&self) -> impl Iterator<Item = &NotedRun> {
+        self.noted.iter().filter(|run| run.changed_something() && !run.begun.running)
     }
 
     /// The run that another process is at.

@@ -242,7 +242,13 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     let mut console = journey.verified();
     aim(&mut console, &containerd.target());
     console.wait("3 there");
-    console.keys("u").wait("Undo the import?").keys("Right Enter").wait("Undone").keys("Esc");
+    console
+        .keys("u")
+        .wait("Undo which import?")
+        .wait("000001")
+        .keys("Enter")
+        .wait("The last import that is noted");
+    console.keys("Right Enter").wait("Undone").keys("Esc");
     console.wait("2 add, 1 there").keys("q");
     assert_eq!(console.end().exit_code(), 0);
     assert_eq!(containerd.images(), held);

@@ -50,6 +50,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("taken_back", import::taken_back),
     ("import_again", || on(import::broken_off(), "Enter")),
     ("nothing_to_import", || on(import::hopeless(), "Enter")),
+    ("undo_which", || on(import::several_noted(), "u")),
     ("forget_import", || on(start::half_in_a_registry(), "D")),
     ("forget", || on(start::interrupted(), "D")),
 ];

@@ -972,8 +972,8 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     assert!(desk.keys("u").screen().contains("not now: nothing is noted to undo"));
     let runs = vec![noted("site-b-7", 2), noted("site-b-6", 5)];
     desk.tell(Msg::Found(Found::Noted(runs.clone())));
-    let screen = desk.keys("u").screen();
-    assert!(screen.contains("site-b-7, 2026-11-20 08:15Z"), "{screen}");
+    let screen = desk.keys("u Enter").screen();
+    assert!(screen.contains("The last import that is noted: site-b-7, 2026-11-20 08:15Z"), "{screen}");
     assert!(screen.contains("oci:/x: keeps what was added to it; nothing is undone there."), "{screen}");
     // What another program notes meanwhile is not what was asked about.
     desk.tell(Msg::Found(Found::Noted(vec![noted("site-b-8", 1)])));
@@ -986,6 +986,51 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
         _ => None,
     });
     assert_eq!(started, Some(Some(runs[0].file.clone())), "{:?}", desk.effects);
+}
+
+/// Three runs left something, and a later one counts on what one of them brought.
+pub(crate) fn several_noted() -> Desk {
+    let file = |number: u64| format!("/data/imports/{number:06}.jsonl").into();
+    let last = NotedRun { file: file(9), ..noted("site-b-8", 2) };
+    let held = NotedRun { file: file(7), wanted_by: vec!["000009".to_owned()], ..noted("site-b-7", 5) };
+    let cut = NotedRun { file: file(4), ..stopped("site-42") };
+    let mut desk = Desk::new();
+    desk.keys("g 3").tell(Msg::Found(Found::Noted(vec![last, held, cut])));
+    desk
+}
+
+#[test]
+fn any_run_that_is_noted_can_be_chosen_to_be_taken_back_and_says_what_keeps_it() {
+    let mut desk = several_noted();
+    let screen = desk.keys("u").screen();
+    for words in ["000009  site-b-8, 2026", "000007  site-b-7, 2026", "000004  site-42, 2026"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    let folded = |screen: String| screen.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let screen = folded(desk.keys("Down").screen());
+    let whole = "stays while 000009 counts on it; containerd: names 6, containers-storage:/var/images: \
+                 /etc/containers/storage.conf; it was cut off Enter";
+    assert!(screen.contains(whole), "{screen}");
+    let screen = folded(desk.keys("Down").screen());
+    assert!(screen.contains("; it was interrupted Enter"), "{screen}");
+    // What another program notes meanwhile is not what was offered.
+    desk.tell(Msg::Found(Found::Noted(vec![noted("site-b-10", 1)])));
+    let screen = desk.keys("Enter").screen();
+    for words in ["site-42, 2026-11-20 08:15Z", "airlift undo 000004"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    desk.keys("Right Enter");
+    let file = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, job) => match &**job {
+            JobSpec::Undo(spec) => spec.file.clone(),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(file, Some("/data/imports/000004.jsonl".into()), "{:?}", desk.effects);
+    desk.app.model.gap.import.undoing.as_ref().expect("it is being taken back");
+    let screen = desk.keys("y").screen();
+    assert!(screen.contains("airlift undo 000004"), "{screen}");
 }
 
 /// A run that was stopped with some of its images in.

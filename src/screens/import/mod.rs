@@ -20,6 +20,7 @@ use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
+use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -41,6 +42,8 @@ pub(super) struct Import {
     back: bool,
     /// What is to be confirmed.
     asked: Option<ImportJob>,
+    /// The runs that were offered to be taken back.
+    undoable: Vec<NotedRun>,
 }
 
 impl Import {
@@ -152,7 +155,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
-            Act::ImportUndo => undo::ask(cx),
+            Act::ImportUndo => self.undoable = undo::ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => {}
         }
@@ -168,7 +171,13 @@ impl Screen for Import {
                     None => cx.say(not_as_asked(cx.model)),
                 }
             }
-            (Act::ImportUndo, _, Answer::Yes) => undo::start(cx),
+            (Act::ImportUndo, 0, Answer::Yes) => undo::start(cx),
+            (Act::ImportUndo, _, Answer::Rows(rows)) => {
+                let mut offered = std::mem::take(&mut self.undoable);
+                if let Some(row) = rows.first().filter(|row| **row < offered.len()) {
+                    undo::about(offered.swap_remove(*row), cx);
+                }
+            }
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);
@@ -291,6 +300,9 @@ impl Screen for Import {
     }
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
+        if let (Some(_), Some(run)) = (view::undoing(model), &model.gap.import.undoing) {
+            return Some(undo::numbered(run, model));
+        }
         match shown(model) {
             Some(job) => Some(job.spec.clone()),
             None => model.import_job(false).map(JobSpec::Import),

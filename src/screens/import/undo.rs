@@ -1,11 +1,14 @@
 //! Taking back what a run changed in runtimes and files of this node: the question about the last that was noted, the job, and its end.
 
+use std::path::PathBuf;
+
 use crate::actions::Act;
-use crate::dialogs::{Confirm, Page};
+use crate::dialogs::choose::Item;
+use crate::dialogs::{Choose, Confirm, Page, Question};
 use crate::domain::import::Target;
 use crate::domain::sheet::{Checked, Grade};
 use crate::domain::text;
-use crate::engine::import::changes::NotedRun;
+use crate::engine::import::changes::{NotedRun, NotedTarget};
 use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::model::{Model, Place};
@@ -13,6 +16,9 @@ use crate::tui::msg::Ended;
 use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::stepper::StepState;
+
+/// The question which run is to be taken back.
+pub(super) const WHICH: Question = Question { act: Act::ImportUndo, part: 1 };
 
 /// Why no import can be taken back now.
 pub(in crate::screens) fn why_not(model: &Model) -> Option<String> {
@@ -22,15 +28,32 @@ pub(in crate::screens) fn why_not(model: &Model) -> Option<String> {
         Some(format!("another process is importing {} right now", run.begun.bundle))
     };
     let nothing = "nothing is noted to undo; registries and layouts keep what they got";
-    let none = || import.undoable().is_none().then(|| nothing.to_owned());
+    let none = || import.undoable().next().is_none().then(|| nothing.to_owned());
     model.why_busy().or_else(elsewhere).or_else(none)
 }
 
-/// Asks whether to take back what the last run changed.
-pub(super) fn ask(cx: &mut Cx<'_>) {
-    if let Some(run) = cx.model.gap.import.undoable().cloned() {
-        about(run, cx);
+/// Asks which run is to be taken back, where there are several; those that are offered.
+pub(super) fn ask(cx: &mut Cx<'_>) -> Vec<NotedRun> {
+    let mut runs: Vec<NotedRun> = cx.model.gap.import.undoable().cloned().collect();
+    match runs.len() {
+        0 => {}
+        1 => about(runs.remove(0), cx),
+        _ => cx.open(Choose::new(WHICH, "Undo which import?", runs.iter().map(item).collect())),
     }
+    runs
+}
+
+/// A run by its number, and what it left.
+fn item(run: &NotedRun) -> Item {
+    let brought: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
+    let end = run.begun.end().map_or_else(String::new, |end| format!("; it {end}"));
+    // What keeps it comes first, as the end may be cut.
+    let held = match run.wanted_by.as_slice() {
+        [] => String::new(),
+        [one] => format!("stays while {one} counts on it; "),
+        [first, more @ ..] => format!("stays while {first} and {} more count on it; ", more.len()),
+    };
+    Item::new(format!("{}  {}", run.id(), begun(run)), format!("{held}{}{end}", brought.join(", ")))
 }
 
 /// Bundle and time of a run.
@@ -95,6 +118,8 @@ pub(in crate::screens) fn about(run: NotedRun, cx: &mut Cx<'_>) {
     let kept = run.begun.into.iter().filter(|target| keeps(target));
     lines
         .extend(kept.map(|target| format!("{target}: keeps what was added to it; nothing is undone there.")));
+    let command = cx.model.settings.shell(&numbered(&run, cx.model));
+    lines.push(format!("The same as a command: {command}"));
     cx.open(Confirm::new(Act::ImportUndo, "Undo the import?", lines, "Undo it"));
     cx.model.gap.import.undoing = Some(run);
 }
@@ -110,9 +135,17 @@ const fn keeps(target: &Target) -> bool {
 /// Takes back the run that was asked about.
 pub(in crate::screens) fn start(cx: &mut Cx<'_>) {
     let Some(run) = &cx.model.gap.import.undoing else { return };
-    let (file, state) = (Some(run.file.clone()), cx.model.settings.places().state);
-    let spec = UndoSpec { file, state, list: false, dry_run: false, store: None };
-    cx.start(Act::ImportUndo, JobSpec::Undo(spec));
+    cx.start(Act::ImportUndo, job(run.file.clone(), cx.model));
+}
+
+fn job(run: PathBuf, model: &Model) -> JobSpec {
+    let state = model.settings.places().state;
+    JobSpec::Undo(UndoSpec { file: Some(run), state, list: false, dry_run: false, store: None })
+}
+
+/// The job that takes a run back, as a command names it: by its number.
+pub(in crate::screens) fn numbered(run: &NotedRun, model: &Model) -> JobSpec {
+    job(run.id().into(), model)
 }
 
 /// It was taken back, or not; whether it was. What was said of the runs over another bundle still holds.

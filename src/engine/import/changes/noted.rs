@@ -86,7 +86,7 @@ pub enum Ended {
 
 impl Begun {
     /// How it ended, where it did not come to its end, or that it has not yet.
-    pub(in crate::engine::import) const fn end(&self) -> Option<&'static str> {
+    pub const fn end(&self) -> Option<&'static str> {
         match self.ended {
             _ if self.running => Some("is running now"),
             Some(Ended::Whole) => None,

@@ -192,7 +192,7 @@ impl Undone {
 
 impl NotedTarget {
     /// The target, how many names, and which files.
-    pub(super) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let names = self.made + self.changed;
         let names = (names > 0).then(|| format!("names {names}"));
         let files = self.files.iter().map(|file| file.display().to_string());
