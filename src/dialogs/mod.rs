@@ -189,6 +189,11 @@ impl Dialog {
         matches!(self, Self::Page(_) | Self::Wait(_))
     }
 
+    /// Whether it stands in the place of a question that is over.
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Page(page) if page.is_over())
+    }
+
     /// Whether it is answered by a button alone.
     pub fn is_asked(&self) -> bool {
         matches!(self, Self::Confirm(confirm) if confirm.answers().is_some())

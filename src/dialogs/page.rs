@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 
 use super::{Reply, Window, hints};
 use crate::actions::Act;
+use crate::config::key::Key;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::domain::shell::shell_lines;
@@ -32,6 +33,8 @@ pub struct Page {
     copy: Option<String>,
     /// The words of a command that stands above the lines.
     command: Option<Vec<String>>,
+    /// Whether it stands in the place of a question that is over.
+    over: bool,
 }
 
 impl Page {
@@ -46,7 +49,18 @@ impl Page {
             folded: RefCell::default(),
             copy: None,
             command: None,
+            over: false,
         }
+    }
+
+    /// Stands where something was asked that is over: a key that was meant for that lands here, and does no harm.
+    pub fn over(title: &str, lines: impl IntoIterator<Item = String>) -> Self {
+        Self { over: true, ..Self::plain(title, lines) }
+    }
+
+    /// Whether it stands in the place of a question that is over.
+    pub const fn is_over(&self) -> bool {
+        self.over
     }
 
     /// A page of plain lines.
@@ -87,6 +101,9 @@ impl Page {
 
 impl Window for Page {
     fn acts(&self) -> Vec<Act> {
+        if self.over {
+            return vec![Act::Take, Act::Back];
+        }
         let mut acts =
             vec![Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Further, Act::First, Act::Last];
         acts.extend(self.copy.is_some().then_some(Act::Copy));
@@ -97,6 +114,11 @@ impl Window for Page {
     fn keys(&self) -> Vec<(Act, &'static str)> {
         let copy = self.copy.is_some().then_some((Act::Copy, "copy"));
         std::iter::once((Act::Back, "close")).chain(copy).collect()
+    }
+
+    fn types(&self, key: Key) -> bool {
+        // It may be one of a passphrase.
+        self.over && key.is_letter()
     }
 
     fn act(&mut self, act: Act) -> Reply {
@@ -154,7 +176,7 @@ impl Window for Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::key::{Code, Key};
+    use crate::config::key::Code;
     use crate::dialogs::testing::{keymap, press};
 
     #[test]

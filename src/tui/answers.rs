@@ -8,7 +8,7 @@ use super::model::Place;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
-use crate::dialogs::{Answer, Confirm, Dialog, Question};
+use crate::dialogs::{Answer, Confirm, Dialog, Page, Question};
 use crate::failure::Failure;
 
 /// Queries that a dialog waits for, and those that were given up.
@@ -42,7 +42,8 @@ impl App {
             }
             let waited = self.asked.waited.iter().position(|(_, waited)| *waited == query);
             if let Some((question, _)) = waited.map(|at| self.asked.waited.swap_remove(at)) {
-                self.close(question);
+                self.close(question, None);
+                self.answer_came = Some(self.model.at);
             }
         }
         match found {
@@ -197,19 +198,21 @@ impl App {
         self.todo.dialogs.push(secret);
     }
 
-    /// The job that wanted something typed is gone.
+    /// The job that wanted something typed is gone: what is typed still is nobody's, and no key of the screen.
     pub(super) fn close_secrets(&mut self) {
         let other = |dialog: &Dialog| !matches!(dialog, Dialog::Secret(one) if one.question.act == Act::Pack);
-        self.keep_dialogs(other);
+        let words = "The job has ended: nothing of what was typed was taken.".to_owned();
+        self.keep_dialogs(other, Some(Page::over("No passphrase is needed any more", [words])));
     }
 
-    pub(super) fn close(&mut self, question: Question) {
-        self.keep_dialogs(|dialog| dialog.question() != Some(question));
+    /// What was asked is over.
+    pub(super) fn close(&mut self, question: Question, instead: Option<Page>) {
+        self.keep_dialogs(|dialog| dialog.question() != Some(question), instead);
     }
 
-    /// Closes the others. A list of what can be done in one of these stays, as a key may be on its way into it; but it
-    /// does nothing any more: its rows would be done elsewhere.
-    fn keep_dialogs(&mut self, keep: impl Fn(&Dialog) -> bool) {
+    /// Closes the others; in the place of the first one stands what is said of that. A list of what can be done in one of
+    /// these stays, as a key may be on its way into it; but it does nothing any more: its rows would be done elsewhere.
+    fn keep_dialogs(&mut self, keep: impl Fn(&Dialog) -> bool, mut instead: Option<Page>) {
         let mut gone = false;
         self.dialogs.retain_mut(|dialog| {
             let (kept, over) = (keep(dialog), std::mem::take(&mut gone));
@@ -217,14 +220,16 @@ impl App {
                 finder.give_up("what this was about has closed");
             }
             gone = !kept;
-            kept
+            let page = if gone { instead.take() } else { None };
+            let told = page.map(|page| *dialog = page.into()).is_some();
+            kept || told
         });
         self.later.dialogs.retain(keep);
     }
 
     /// Whether something is being typed or decided.
     fn is_answered(&self) -> bool {
-        let read = |dialog: &Dialog| matches!(dialog, Dialog::Page(_) | Dialog::Wait(_));
+        let read = |dialog: &Dialog| dialog.is_read() && !dialog.is_over();
         let filters = || self.screen().and_then(|screen| screen.view()).is_some_and(|list| list.typing);
         !self.dialogs.iter().all(read) || filters()
     }
@@ -242,11 +247,8 @@ impl App {
         }
     }
 
-    /// Closes and opens what an update asked for; tells the time to those that show it, and asks for what they need.
+    /// Opens what an update asked for; tells the time to those that show it, and asks for what they need.
     pub(super) fn tend_dialogs(&mut self) {
-        for question in std::mem::take(&mut self.todo.closed) {
-            self.close(question);
-        }
         self.open_dialogs();
         for (question, query) in std::mem::take(&mut self.todo.waited) {
             self.asked.waited.push((question, query.clone()));

@@ -42,6 +42,8 @@ pub struct App {
     pub(super) interrupts: u8,
     pub(super) mouse: bool,
     pub(super) waiting: bool,
+    /// When the answer came that a dialog waited for, and closed it.
+    pub(super) answer_came: Option<Duration>,
     /// Whether the screen has yet to take over what changed in the model.
     behind: bool,
     pub(super) terminated: bool,
@@ -73,6 +75,7 @@ impl App {
             interrupts: 0,
             mouse: false,
             waiting: false,
+            answer_came: None,
             behind: true,
             terminated: false,
             abandoned: false,

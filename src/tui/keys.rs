@@ -1,5 +1,7 @@
 //! What keys do: to the dialog on top, to the filter one types in, else to the screen, by the key map.
 
+use std::time::Duration;
+
 use super::app::App;
 use super::model::{Model, Picked, Place, Side};
 use super::msg::Effect;
@@ -17,6 +19,8 @@ use crate::widgets::list::Move;
 const CLIPBOARD: usize = 70_000;
 /// What can be done while a filter is typed.
 const FILTER: &[Act] = &[Act::Take, Act::Back, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
+/// So long somebody takes to see that an answer has come, who is about to press a key.
+const CROSSED: Duration = Duration::from_millis(700);
 /// Said of a key in a window, and gone with the next one.
 const DEAD: &str = "does nothing in this window";
 const TOO_LONG: &str = "too long for a terminal's clipboard; save it to a file, or select it by hand";
@@ -27,6 +31,7 @@ impl App {
             return self.interrupt();
         }
         self.interrupts = 0;
+        let crossed = self.crossed();
         if key == Key::ctrl('l') {
             return self.act(Act::Redraw);
         }
@@ -37,10 +42,12 @@ impl App {
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();
             let dead = self.model.keymap.among(&dialog.acts(), key).is_none();
-            let (read, asked) = (dialog.is_read(), dialog.is_asked());
+            let (read, asked, over) = (dialog.is_read(), dialog.is_asked(), dialog.is_over());
             let reply = dialog.key(key, &self.model.keymap);
             let [back, next] = [Act::Back, Act::ButtonNext].map(|act| self.model.keymap.first(act));
             if dead && read {
+                // What was typed for a question that is over may be a secret.
+                let key = if over { "that key".to_owned() } else { key.to_string() };
                 return self.say(format!("{key} {DEAD}; {back} closes it"));
             }
             if dead && asked {
@@ -54,12 +61,20 @@ impl App {
         // What was said is about what was there before; the log keeps what failed.
         self.words = None;
         match self.model.keymap.find(&self.scopes(), key) {
+            Some(Act::Back) if crossed => {
+                self.say(format!("{key} came when the answer had come; nothing was left"));
+            }
             Some(act) => self.act(act),
             None => {
                 let help = self.model.key(Act::Help);
                 self.say(format!("{key} does nothing here; {help} shows what does"));
             }
         }
+    }
+
+    /// Whether a key that gives up waiting may have been pressed before the answer was seen to be there.
+    fn crossed(&mut self) -> bool {
+        self.answer_came.take().is_some_and(|came| self.model.at < came + CROSSED)
     }
 
     /// As pasted, but that a line which hung and then brought `jjjj` and Enter at once adds no image of that name.

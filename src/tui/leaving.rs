@@ -5,7 +5,7 @@ use super::job;
 use super::model::JobState;
 use super::msg::{Effect, Ended};
 use crate::actions::Act;
-use crate::dialogs::{Confirm, Dialog};
+use crate::dialogs::{Confirm, Dialog, Page};
 use crate::engine::error::{Explain, Interrupted};
 use crate::engine::spec::{JobSpec, PackJob};
 
@@ -117,12 +117,19 @@ impl App {
         }
     }
 
-    /// The job ended while that was asked: there is nothing to stop any more.
+    /// The job ended while that was asked: there is nothing to stop any more, and that is said in the question's place.
     pub(super) fn nothing_to_stop(&mut self) {
         let asks = |dialog: &Dialog| dialog.question() == Some(Act::Stop.into());
         if self.dialogs.iter().any(asks) {
-            self.close(Act::Stop.into());
-            self.say("the job ended before it was stopped");
+            let words = match self.model.job.as_ref().and_then(|job| job.ended.as_ref()) {
+                Some(Ended::Failed(failure)) => {
+                    format!("It failed before it was stopped: {}", failure.message)
+                }
+                Some(Ended::Cancelled) => "It has stopped by now.".to_owned(),
+                _ => "It came to its end before it was stopped.".to_owned(),
+            };
+            let lines = [words, "There is nothing to stop any more; nothing was done.".to_owned()];
+            self.close(Act::Stop.into(), Some(Page::over("The job has ended", lines)));
         }
     }
 

@@ -25,8 +25,6 @@ pub struct Todo {
     pub place: Option<Place>,
     /// What to say in the status row.
     pub words: Option<String>,
-    /// Questions whose dialogs are to go.
-    pub closed: Vec<Question>,
     /// Queries that a dialog waits for.
     pub waited: Vec<(Question, Query)>,
 }
@@ -91,11 +89,6 @@ impl Cx<'_> {
         let question = question.into();
         self.open(Wait::new(question, title, what));
         self.todo.waited.push((question, query));
-    }
-
-    /// Closes the dialogs that are open for a question.
-    pub fn close(&mut self, question: impl Into<Question>) {
-        self.todo.closed.push(question.into());
     }
 
     /// Goes to another screen.

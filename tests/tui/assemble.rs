@@ -439,6 +439,29 @@ fn where_no_agent_runs_that_is_said_with_the_next_step() {
     );
 }
 
+/// The job failed while its passphrase was typed.
+pub(crate) fn ended_while_typed() -> Desk {
+    let mut desk = running();
+    desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 });
+    let gone = Failure::new(Kind::Medium, "the medium is gone");
+    desk.typed("hun").tell(Msg::Ended(JobId(2), Ended::Failed(gone)));
+    desk
+}
+
+#[test]
+fn letters_of_a_passphrase_do_nothing_once_its_job_has_ended_and_are_not_shown() {
+    let mut desk = ended_while_typed();
+    let (place, screen) = (desk.app.model.place, desk.typed("q7").screen());
+    assert!(screen.contains("No passphrase is needed any more"), "{screen}");
+    assert!(
+        screen.contains("that key does nothing in this window") && !screen.contains("7 does"),
+        "{screen}"
+    );
+    let screen = desk.keys("Enter").screen();
+    assert!(!screen.contains("No passphrase") && !screen.contains("Quit"), "{screen}");
+    assert_eq!(desk.app.model.place, place);
+}
+
 #[test]
 fn a_passphrase_is_asked_for_again_when_it_was_wrong_and_esc_hands_over_nothing() {
     let mut desk = running();

@@ -51,6 +51,8 @@ pub(crate) const OPENED: &[Opened] = &[
     ("import_again", || on(import::broken_off(), "Enter")),
     ("nothing_to_import", || on(import::hopeless(), "Enter")),
     ("undo_which", || on(import::several_noted(), "u")),
+    ("job_over", import::ended_while_asked),
+    ("passphrase_over", assemble::ended_while_typed),
     ("forget_import", || on(start::half_in_a_registry(), "D")),
     ("forget", || on(start::interrupted(), "D")),
 ];
@@ -128,6 +130,7 @@ const OPENERS: &[&str] = &[
     "(Confirm::new(",
     "Page::new(",
     "Page::plain(",
+    "Page::over(",
     "Choose::new(",
     "Path::new(",
     "Input::new(",

@@ -346,6 +346,12 @@ fn a_tag_that_moves_gives_way_to_one_that_stays_or_to_the_digest() {
     let digest: airlift::domain::digest::Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
     desk.tell(Msg::Found(Found::Digest(reference, Ok(digest.clone()))));
     assert_eq!(desk.app.model.picked.images[1].request.requested, format!("{HOST}/team/db:latest@{digest}"));
+    // Waiting was to be given up, and the screen below was not to be left.
+    let screen = desk.keys("Esc").screen();
+    assert!(screen.contains("Esc came when the answer had come; nothing was left"), "{screen}");
+    assert_eq!(desk.app.model.place, Place::Images);
+    desk.keys("Esc");
+    assert_eq!(desk.app.model.place, Place::Start);
 }
 
 #[test]

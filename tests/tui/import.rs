@@ -1314,13 +1314,38 @@ fn what_the_plan_warns_of_is_on_it_in_the_question_and_with_every_image() {
     }
 }
 
-#[test]
-fn the_question_whether_to_stop_goes_with_the_job() {
+/// The job ended while it was asked whether to stop it.
+pub(crate) fn ended_while_asked() -> Desk {
     let mut desk = under_way();
     desk.keys("x").tell(Msg::Ended(JobId(50), done(all_there())));
+    desk
+}
+
+#[test]
+fn the_question_whether_to_stop_goes_with_the_job_and_takes_the_keys_that_were_meant_for_it() {
+    for keys in ["Enter", "Esc", "Right Enter"] {
+        let mut desk = ended_while_asked();
+        let screen = desk.screen();
+        assert!(!screen.contains("Stop the job?"), "{screen}");
+        for words in ["The job has ended", "It came to its end before it was stopped."] {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+        let screen = desk.keys(keys).screen();
+        assert!(!screen.contains("The job has ended"), "{keys}: {screen}");
+        assert_eq!(desk.app.model.place, Place::Import, "{keys} went to the screen below");
+        assert!(screen.contains("every image is where it was wanted"), "{keys}: {screen}");
+    }
+}
+
+#[test]
+fn what_comes_up_with_the_end_of_a_job_waits_behind_the_question_that_is_over() {
+    let mut desk = into_a_runtime();
+    desk.keys("u Right Enter x");
+    take_back(&mut desk);
     let screen = desk.screen();
-    assert!(!screen.contains("Stop the job?"), "{screen}");
-    assert!(screen.contains("the job ended before it was stopped"), "{screen}");
+    assert!(screen.contains("The job has ended") && !screen.contains("Undone"), "{screen}");
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("Undone") && !screen.contains("The job has ended"), "{screen}");
 }
 
 /// A plan that a mistyped target is in the way of.
