@@ -578,6 +578,21 @@ fn targets_are_told_apart_on_a_small_screen() {
 }
 
 #[test]
+fn where_rows_are_few_what_a_plan_or_a_run_came_to_is_read_without_any_key() {
+    let mut refused = entered();
+    mistyped(&mut refused, "containerd:/nowhere/containerd.sock");
+    let cases = [
+        (planned(), "this can be done"),
+        (refused, "x FAIL "),
+        (ended(done(all_there())), "+ OK  every image is where it was wanted"),
+    ];
+    for (mut desk, words) in cases {
+        let screen = crate::rig::text(&desk.frame(60, 16));
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}
+
+#[test]
 fn what_only_root_may_write_is_said_to_need_root_and_not_to_be_out_of_order() {
     let mut desk = entered();
     looked(&mut desk, NodeFacts { closed: true, ..node() });

@@ -21,8 +21,9 @@ use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::look::Look;
 
-/// Targets that are shown at most; `t` shows all.
+/// Targets that are shown at most, and where rows are few; `t` shows all.
 const TARGETS: usize = 5;
+const FEW_TARGETS: usize = 2;
 /// Cells of the columns but the first, which has the rest: state, free, plan.
 const WIDE: [usize; 3] = [17, 9, 20];
 /// The same on a screen of fewer than 76 columns, where `t` shows what is free.
@@ -31,10 +32,14 @@ const NARROW: [usize; 3] = [16, 0, 14];
 /// Words with a look, a line each.
 pub(super) type Lines = Vec<(String, Role)>;
 
-/// Draws the targets, those that are chosen first; how many rows they take.
-pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+/// Draws the targets, those that are chosen first and where rows are few those alone; how many rows they take.
+pub(super) fn targets(model: &Model, look: &Look, (area, few): (Rect, bool), buffer: &mut Buffer) -> u16 {
     let import = &model.gap.import;
-    let offered = import.listed();
+    let mut offered = import.listed();
+    if few && !import.marked.is_empty() {
+        offered.retain(|one| import.marked.contains(&one.target));
+    }
+    let most = if few { FEW_TARGETS } else { TARGETS };
     let [state_cells, free_cells, plan_cells] = if area.width < 76 { NARROW } else { WIDE };
     let gaps = if free_cells == 0 { 4 } else { 6 };
     let taken = 3 + state_cells + free_cells + plan_cells + gaps;
@@ -55,7 +60,7 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
     };
     draw(0, &row("   ", ["INTO", "STATE", "FREE", "PLAN"]), Role::Dim);
     let mut at = 1;
-    for one in offered.iter().take(TARGETS) {
+    for one in offered.iter().take(most) {
         let chosen = import.marked.contains(&one.target);
         let plan = import.planned().filter(|_| chosen);
         let plan = plan.and_then(|plan| plan.targets.iter().find(|target| target.target == one.target));
@@ -80,10 +85,10 @@ pub(super) fn targets(model: &Model, look: &Look, area: Rect, buffer: &mut Buffe
         draw(at, &none_offered(model), Role::Dim);
         at += 1;
     }
-    if offered.len() > TARGETS {
+    if offered.len() > most {
         draw(
             at,
-            &format!("   {} more; {} shows them all", offered.len() - TARGETS, model.key(Act::ImportTargets)),
+            &format!("   {} more; {} shows them all", offered.len() - most, model.key(Act::ImportTargets)),
             Role::Dim,
         );
         at += 1;

@@ -66,6 +66,7 @@ pub(super) fn status(model: &Model) -> String {
 /// Draws all of it.
 pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let columns = usize::from(area.width).saturating_sub(2);
+    let few = area.height < SMALL;
     line::words(&head(model), look.style(Role::Title), line::row(area, 0), buffer);
     let mut at = 1;
     let outlook = match (undoing(model), shown(model)) {
@@ -73,18 +74,21 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
         (None, Some(job)) => {
             let took = model.gap.import.run.as_ref().filter(|_| !job.running());
             let since = took.map_or_else(|| model.at.saturating_sub(job.began), |run: &Run| run.took);
-            at += phases(job, since, look, line::below(area, at), buffer);
+            // Once it has ended, how it did needs the rows more.
+            if job.running() || !few {
+                at += phases(job, since, look, line::below(area, at), buffer);
+            }
             outcome(job, model, columns)
         }
         (None, None) => {
-            at += targets(model, look, line::below(area, at), buffer);
+            at += targets(model, look, (line::below(area, at), few), buffer);
             outlook(model, columns)
         }
     };
     // The images keep a few rows, where there are some; the reason of a failure needs the rest.
     let least = match screen.lines.is_empty() {
         true => 0,
-        false if area.height < SMALL => FEW,
+        false if few => FEW,
         false => IMAGES,
     };
     let most = usize::from(area.height.saturating_sub(at + least + 1));
