@@ -160,7 +160,7 @@ impl Screen for Report {
         match &self.sheet {
             Some(_) => {
                 let copy = model.key(Act::Copy);
-                format!("{copy} copies the row under the cursor; on a heading, the whole report")
+                format!("{copy} copies this row; on a heading, the whole report")
             }
             None => "nothing is verified yet".to_owned(),
         }

@@ -593,6 +593,19 @@ fn where_rows_are_few_what_a_plan_or_a_run_came_to_is_read_without_any_key() {
 }
 
 #[test]
+fn where_columns_are_few_the_rows_of_the_report_are_folded_and_not_cut() {
+    let mut desk = imported();
+    desk.keys("v");
+    for page in 0..12 {
+        let screen = crate::rig::text(&desk.frame(60, 16));
+        let rows: Vec<&str> =
+            screen.lines().filter(|row| row.starts_with(['>', ' '])).skip(5).take(8).collect();
+        assert!(!rows.iter().any(|row| row.contains('…')), "page {page}: {screen}");
+        desk.keys("PageDown");
+    }
+}
+
+#[test]
 fn what_only_root_may_write_is_said_to_need_root_and_not_to_be_out_of_order() {
     let mut desk = entered();
     looked(&mut desk, NodeFacts { closed: true, ..node() });
