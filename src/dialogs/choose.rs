@@ -304,8 +304,8 @@ impl Choose {
         let both = [first, Column::left("", 0)];
         table(if note > 0 { &both } else { &both[..1] }, &self.list, row, area, look, buffer);
         let item = self.list.row().and_then(|row| self.items.get(row));
-        if let Some(item) = item.filter(|item| text::width(&text::shown(&item.note)) > note) {
-            let words = line::lines(&text::shown(&item.note), (usize::from(foot.width), NOTES));
+        if let Some(words) = item.and_then(|item| self.cut(item, area.width)) {
+            let words = line::lines(&words, (usize::from(foot.width), NOTES));
             for (at, words) in (0u16..).zip(words) {
                 line::words(&words, look.style(Role::Dim), line::row(foot, at), buffer);
             }
@@ -317,13 +317,22 @@ impl Choose {
         usize::from(columns).saturating_sub(if self.list.numbered { 8 } else { 3 })
     }
 
-    /// Rows below the list for the longest of the notes that there is no room for beside their names; the frame has some
-    /// of these columns.
+    /// What is said of a row below the list, as the row has no room for it: its note, behind its name where that is cut.
+    fn cut(&self, item: &Item, columns: u16) -> Option<String> {
+        let room = self.room(columns);
+        let (name, note) = self.cells(room);
+        let name = if name > 0 { name } else { room.saturating_sub(if note > 0 { note + 2 } else { 0 }) };
+        let (own, words) = (text::shown(&item.name), text::shown(&item.note));
+        match text::width(&own) > name {
+            true => Some(format!("{own}  {words}").trim_end().to_owned()),
+            false => (text::width(&words) > note).then(|| words.into_owned()),
+        }
+    }
+
+    /// Rows below the list for the longest of what there is no room for in a row; the frame has some of these columns.
     fn foot_rows(&self, columns: u16) -> u16 {
         let columns = columns.saturating_sub(FRAME);
-        let (_, note) = self.cells(self.room(columns));
-        let cut =
-            self.items.iter().map(|item| text::shown(&item.note)).filter(|words| text::width(words) > note);
+        let cut = self.items.iter().filter_map(|item| self.cut(item, columns));
         let rows = cut.map(|words| line::lines(&words, (usize::from(columns), NOTES)).len()).max();
         u16::try_from(rows.unwrap_or(1).max(1)).unwrap_or(1)
     }
