@@ -155,6 +155,8 @@ fn fold(fact: &Fact, room: usize, lines: &mut Vec<Line>) {
             (false, 0) if !fact.label.is_empty() => fact.label.clone(),
             (false, _) => " ".to_owned(),
         };
+        // A blank at the end of a folded line is none that takes room.
+        let words = words.trim_end().to_owned();
         lines.push(Line { label, words, role, value: value.clone() });
     }
 }
