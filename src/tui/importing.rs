@@ -217,9 +217,16 @@ impl Importing {
         self.done.as_ref().is_some_and(|done| run.begun.is_over(done.report.bundle, &done.report.name))
     }
 
-    /// The runs that can be taken back, the latest first.
+    /// The runs that can be taken back, the latest first: those that changed something, and those that keep others from it.
     pub fn undoable(&self) -> impl Iterator<Item = &NotedRun> {
-        self.noted.iter().filter(|run| run.changed_something() && !run.begun.running)
+        let keeps = |run: &NotedRun| self.kept_by(run).next().is_some();
+        self.noted.iter().filter(move |run| !run.begun.running && (run.changed_something() || keeps(run)))
+    }
+
+    /// The runs of which a later one keeps what they brought, as it counts on that.
+    pub fn kept_by(&self, later: &NotedRun) -> impl Iterator<Item = &NotedRun> {
+        let id = later.id();
+        self.noted.iter().filter(move |run| run.wanted_by.contains(&id))
     }
 
     /// The run that another process is at.

@@ -1178,7 +1178,9 @@ fn what_later_imports_count_on_is_not_promised_to_go_and_what_gives_it_up_is_sai
     let run = NotedRun { wanted_by: vec!["000009".to_owned()], ..noted("000007", 2) };
     let mut desk = Desk::new();
     desk.keys("g 3").tell(Msg::Found(Found::Noted(vec![idle, run])));
-    let screen = desk.keys("u").screen();
+    let screen = desk.keys("u Enter").screen();
+    assert!(screen.contains("It changed nothing, but counts on what was brought by 000007"), "{screen}");
+    let screen = desk.keys("Esc u Down Enter").screen();
     for words in
         ["Later imports count on what it brought", "undone: 000009", "airlift undo", "names that it gave: 3"]
     {

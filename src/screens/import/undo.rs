@@ -11,6 +11,7 @@ use crate::domain::text;
 use crate::engine::import::changes::{NotedRun, NotedTarget};
 use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::{JobReport, JobSpec};
+use crate::tui::importing::Importing;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Ended;
 use crate::tui::screen::Cx;
@@ -38,14 +39,21 @@ pub(super) fn ask(cx: &mut Cx<'_>) -> Vec<NotedRun> {
     match runs.len() {
         0 => {}
         1 => about(runs.remove(0), cx),
-        _ => cx.open(Choose::new(WHICH, "Undo which import?", runs.iter().map(item).collect())),
+        _ => {
+            let import = &cx.model.gap.import;
+            let items = runs.iter().map(|run| item(run, import)).collect();
+            cx.open(Choose::new(WHICH, "Undo which import?", items));
+        }
     }
     runs
 }
 
 /// A run by its number, and what it left.
-fn item(run: &NotedRun) -> Item {
-    let brought: Vec<String> = run.targets.iter().map(NotedTarget::words).collect();
+fn item(run: &NotedRun, import: &Importing) -> Item {
+    let brought: Vec<String> = match run.changed_something() {
+        true => run.targets.iter().map(NotedTarget::words).collect(),
+        false => vec![counting(run, import)],
+    };
     let end = run.begun.end().map_or_else(String::new, |end| format!("; it {end}"));
     // What keeps it comes first, as the end may be cut.
     let held = match run.wanted_by.as_slice() {
@@ -54,6 +62,12 @@ fn item(run: &NotedRun) -> Item {
         [first, more @ ..] => format!("stays while {first} and {} more count on it; ", more.len()),
     };
     Item::new(format!("{}  {}", run.id(), begun(run)), format!("{held}{}{end}", brought.join(", ")))
+}
+
+/// What a run does that changed nothing.
+fn counting(run: &NotedRun, import: &Importing) -> String {
+    let kept: Vec<String> = import.kept_by(run).map(NotedRun::id).collect();
+    format!("changed nothing, but counts on what was brought by {}", kept.join(", "))
 }
 
 /// Bundle and time of a run.
@@ -67,10 +81,12 @@ fn which(run: &NotedRun, later: &[NotedRun]) -> Vec<String> {
         return vec![format!("The last import that is noted: {}.", begun(run))];
     };
     let changed = later.iter().filter(|one| one.changed_something()).count();
-    if changed > 0 {
+    if changed > 0 || !run.changed_something() {
         let after = text::count(changed as u64, "later import");
         let what = format!("{after} changed something, too: what is theirs stays.");
-        return vec![format!("Not the last import, but {}: {}.", run.id(), begun(run)), what];
+        let what = (changed > 0).then_some(what);
+        let which = format!("Not the last import, but {}: {}.", run.id(), begun(run));
+        return std::iter::once(which).chain(what).collect();
     }
     let into: Vec<String> = last.begun.into.iter().map(ToString::to_string).collect();
     vec![
@@ -84,6 +100,10 @@ pub(in crate::screens) fn about(run: NotedRun, cx: &mut Cx<'_>) {
     let noted = &cx.model.gap.import.noted;
     let at = noted.iter().position(|one| one.file == run.file).unwrap_or_default();
     let mut lines = which(&run, &noted[..at]);
+    if !run.changed_something() {
+        let words = counting(&run, &cx.model.gap.import);
+        lines.push(format!("It {words}: undone, it does so no more."));
+    }
     let claimed = run.claimed().map(|words| words.replacen('l', "L", 1) + ".");
     for target in &run.targets {
         let names = (target.made + target.changed > 0).then(|| {
