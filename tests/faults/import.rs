@@ -228,6 +228,11 @@ fn a_target_another_run_writes_to_is_left_alone_and_then_written_whole() {
         let theirs = world.root.write(temp, "another run is at it");
         let held = std::fs::File::open(&directory).unwrap();
         held.lock().unwrap();
+        let mut plan = import(&world, &bundle, &target);
+        plan.arg("--dry-run");
+        let told = format!("another run is at work in {}", directory.display());
+        let said = Ran::of(plan).code(0).said();
+        assert!(said.contains(&told) && said.contains("an import is refused until that has ended"), "{said}");
         let ran = Ran::of(import(&world, &bundle, &target)).code(75);
         assert!(ran.said().contains("is being written by another run"), "{}", ran.said());
         assert!(theirs.exists() && !path.is_file(), "{target}");

@@ -33,6 +33,10 @@ fn a_second_run_is_told_who_has_the_containerd_and_the_first_one_ends_well() {
         assert_eq!(held.len(), 1, "{line:?}: {held:?}");
         assert!(!held[0].contains("gc.expire"), "a clock that is set must not end it: {held:?}");
         let small = large.world.reference("team/small:1");
+        let plan = Ran::of(large.import(&containerd, &["--only", &small, "--dry-run"])).code(0).said();
+        let told = format!("process {}, ", first.id());
+        assert!(plan.contains(&told) && plan.contains("begun 2"), "{line:?}: {plan}");
+        assert!(plan.contains("an import is refused until that has ended"), "{line:?}: {plan}");
         let second = Ran::of(large.import(&containerd, &["--only", &small])).code(75).said();
         assert!(second.contains(&format!("process {}", first.id())), "{line:?}: {second}");
         assert!(second.contains("wait for that run to end"), "{second}");

@@ -204,6 +204,13 @@ impl Changes {
         Ok(())
     }
 
+    /// The run of another process that is at work in a target, where it notes what it changes in the same place. Blocks.
+    pub(super) fn other(&self, target: &Target) -> Option<NotedRun> {
+        let history = directory::above(self.directory.as_ref()?);
+        let runs = runs(&*self.ctx.files, history).ok()?;
+        runs.into_iter().find(|run| run.begun.running && run.begun.into.contains(target))
+    }
+
     /// The file, where any change was noted.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! Import: a verified bundle into registries, layouts, archives and stores; every byte is hashed on its way in, names come last.
 
 mod archive;
+mod at_work;
 pub mod changes;
 pub mod containerd;
 mod containers_storage;

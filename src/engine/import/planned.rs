@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::at_work::at_work;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::report::Outcome;
@@ -97,6 +98,9 @@ pub(super) async fn all(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<
         match planned {
             Ok(mut plan) => {
                 plan.facts.extend(read_again(job, target, &plan));
+                if job.spec.dry_run {
+                    plan.notes.extend(at_work(job, target).await);
+                }
                 refuse_conflicts(job, target, images, &plan.images)?;
                 plans.push((target, plan));
             }

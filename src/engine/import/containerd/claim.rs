@@ -255,6 +255,15 @@ async fn release(daemon: &Containerd, leases: &[Lease], sync: bool) -> Result<()
     Ok(())
 }
 
+/// Why it could not be taken now, where another run has it.
+///
+/// # Errors
+/// As the daemon answers.
+pub(super) async fn running(ctx: &JobCtx, daemon: &Containerd) -> Result<Option<ImportError>> {
+    let others = others(daemon, &Here::look(ctx).await?, None).await?;
+    Ok(others.running.map(|lease| claimed(daemon, &lease)))
+}
+
 fn claimed(daemon: &Containerd, lease: &Lease) -> ImportError {
     let pid = lease.process.split(' ').next().unwrap_or_default().to_owned();
     ImportError::Claimed {

@@ -287,6 +287,15 @@ pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -
     report
 }
 
+/// The run of another process that is at work there, in the words with which another one is refused.
+///
+/// # Errors
+/// As the daemon answers.
+pub(super) async fn at_work(ctx: &JobCtx, target: &ContainerdTarget) -> Result<Option<ImportError>> {
+    let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
+    claim::running(ctx, &daemon).await
+}
+
 /// Says what [`undo`] would take back as the daemon stands now.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ mod tool;
 pub(super) mod undo;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::changes::Noted;
@@ -66,6 +66,14 @@ fn single(target: &Target) -> Single {
         several: "give --platform OS/ARCH",
         artifact: "oci:DIR and registries hold artifacts of any kind; --keep-going imports the others",
     }
+}
+
+/// The directory that is written in. Blocks.
+///
+/// # Errors
+/// As the plan is refused.
+pub(super) fn directory(job: &Job, directory: Option<&Path>) -> Result<PathBuf> {
+    Ok(Place::find(job, directory)?.directory)
 }
 
 /// Says what would become of each image.

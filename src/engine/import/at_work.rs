@@ -1,0 +1,92 @@
+//! Another run that is at work in a target: a plan tells of it already, as an import is refused until that run has ended.
+
+use std::fs;
+use std::os::linux::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::changes::NotedRun;
+use super::{Job, containerd, containers_storage};
+use crate::domain::import::Target;
+use crate::engine::blocking::blocking;
+use crate::engine::directory;
+use crate::engine::files::Files;
+
+/// What to mind of a target in which another run is at work; nothing where none is, or none can be told.
+pub(super) async fn at_work(job: &Job, target: &Target) -> Option<String> {
+    let who = match target {
+        Target::Containerd(node) => containerd::at_work(&job.ctx, node).await.ok()??.to_string(),
+        target => {
+            let (job, target) = (job.clone(), target.clone());
+            blocking(move || Ok(held(&job, &target))).await.ok()??
+        }
+    };
+    let (changes, into) = (Arc::clone(&job.changes), target.clone());
+    let run = blocking(move || Ok(changes.other(&into))).await.ok().flatten();
+    // A containerd is told the bundle by whoever works in it.
+    let told = matches!(target, Target::Containerd(_));
+    let which = |run: NotedRun| {
+        let bundle = if told { String::new() } else { format!(", {}", run.begun.bundle) };
+        format!("{bundle}, begun {}", run.begun.begun.strftime("%F %R UTC"))
+    };
+    let which = run.map_or_else(String::new, which);
+    Some(format!(
+        "{who}{which}; an import is refused until that has ended: wait for it, or stop it where it runs"
+    ))
+}
+
+/// Who holds the directory that a target is written in. Blocks.
+fn held(job: &Job, target: &Target) -> Option<String> {
+    let files = &*job.ctx.files;
+    let directory: PathBuf = match target {
+        Target::Layout(dir) | Target::K3s(dir) => dir.clone(),
+        Target::OciArchive(file) | Target::DockerArchive(file) => directory::above(file).to_owned(),
+        Target::ContainersStorage(store) => containers_storage::directory(job, store.as_deref()).ok()?,
+        Target::Registry(_) | Target::Containerd(_) => return None,
+    };
+    by(files, &directory)
+}
+
+fn by(files: &dyn Files, directory: &Path) -> Option<String> {
+    let real = directory.canonicalize().ok()?;
+    files.is_held(&real).ok().filter(|held| *held)?;
+    let pid = holder(&real).map_or_else(String::new, |pid| format!(": process {pid}"));
+    Some(format!("another run is at work in {}{pid}", directory.display()))
+}
+
+/// The process that holds it, where the kernel tells (proc_locks(5)).
+fn holder(path: &Path) -> Option<u32> {
+    let there = fs::metadata(path).ok()?;
+    let (major, minor) = (rustix::fs::major(there.st_dev()), rustix::fs::minor(there.st_dev()));
+    let wanted = format!("{major:02x}:{minor:02x}:{}", there.st_ino());
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let of = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // One that waits for a lock has an arrow before its kind.
+        let own = words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&wanted.as_str());
+        words.get(4).filter(|_| own)?.parse().ok().filter(|pid| *pid > 0)
+    };
+    locks.lines().find_map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn who_holds_a_directory_is_told_as_long_as_it_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(by(&RealFiles, dir.path()), None);
+        assert_eq!(by(&RealFiles, &dir.path().join("none")), None);
+        let held = RealFiles.lock_dir(dir.path()).unwrap().unwrap();
+        let words = format!("another run is at work in {}", dir.path().display());
+        let said = by(&RealFiles, dir.path()).unwrap();
+        assert!(said.starts_with(&words), "{said}");
+        // Within a layered file system the kernel may know it by another number.
+        let pid = format!(": process {}", std::process::id());
+        assert!(said == words || said == words + &pid, "{said}");
+        drop(held);
+        assert_eq!(by(&RealFiles, dir.path()), None);
+    }
+}
