@@ -2,6 +2,7 @@
 
 mod choices;
 mod half;
+mod holder;
 mod kept;
 mod made;
 mod noted;
@@ -23,14 +24,15 @@ use crate::engine::files::{Held, OutFile};
 
 pub use choices::{Choices, Lay};
 pub use half::half;
+pub(super) use holder::Holder;
 pub use kept::dismiss;
 pub(super) use kept::{MOST, is_at_work, last_undone, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
 pub(super) use made::Made;
 pub use made::NotedTarget;
 pub use noted::{Begun, Ended, Left, NotedRun, Unread};
-use noted::{FORMAT, Last, Line};
-pub(super) use noted::{Noted, parse, some, undo_command};
+use noted::{FORMAT, Line};
+pub(super) use noted::{Last, Noted, parse, some, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
@@ -79,6 +81,7 @@ impl Changes {
             running: false,
             ended: None,
             left: Vec::new(),
+            brought: None,
             undone: None,
         };
         let directory = history.map(directory_of);
@@ -189,16 +192,16 @@ impl Changes {
         state.torn = out.write_all(text.as_bytes()).and_then(|()| out.sync()).is_err();
     }
 
-    /// Notes how the run ended, and early with what in its targets. Blocks.
+    /// Notes how the run ended, and what that leaves in its targets. Blocks.
     ///
     /// # Errors
     /// The kernel's.
-    pub(super) fn end(&self, ended: Ended, left: Vec<Left>) -> Result<()> {
+    pub(super) fn end(&self, last: &Last) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let torn = state.torn;
         let Some((path, out)) = state.out.as_mut().filter(|_| !torn) else { return Ok(()) };
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        let line = serde_json::to_string(&Last { ended, left }).unwrap_or_default() + "\n";
+        let line = serde_json::to_string(last).unwrap_or_default() + "\n";
         out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
         state.held = None;
         Ok(())
@@ -285,6 +288,10 @@ mod tests {
 
     fn made(target: &Target, changes: Vec<Change>) -> Made {
         Made { changes, ..Made::of(target.clone()) }
+    }
+
+    fn last(ended: Ended, left: Vec<Left>) -> Last {
+        Last { ended, left, brought: None }
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
@@ -381,7 +388,7 @@ mod tests {
         ] {
             let changes = run(dir.path(), "a-1");
             changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
-            ended.into_iter().for_each(|ended| changes.end(ended, left(ended)).unwrap());
+            ended.into_iter().for_each(|ended| changes.end(&last(ended, left(ended))).unwrap());
             drop(changes);
             let run = runs(&RealFiles, dir.path()).unwrap().remove(0);
             assert!(run.words().ends_with(words), "{}", run.words());
@@ -415,7 +422,7 @@ mod tests {
         assert!(!there.begun.running && there.is_half(), "{there:?}");
         let changes = run(dir.path(), "a-2");
         changes.start();
-        changes.end(Ended::Failed, Vec::new()).unwrap();
+        changes.end(&last(Ended::Failed, Vec::new())).unwrap();
         assert!(!read().begun.running, "it has said how it ended");
     }
 
@@ -432,7 +439,7 @@ mod tests {
         let wanted = "an import is running right now: the import of a-1 of ";
         assert!(error.message().starts_with(wanted) && error.kind() == Kind::Locked, "{error}");
         let all_there = Left { target: target.clone(), there: 3, all: 3, failed: true };
-        changes.end(Ended::Failed, vec![all_there]).unwrap();
+        changes.end(&last(Ended::Failed, vec![all_there])).unwrap();
         assert_eq!(read().begun.dismissed, None, "it was at work");
         drop(changes);
         let before = read();
@@ -483,7 +490,7 @@ mod tests {
             second.start();
             second.want(&target, vec!["a:2".to_owned(), "a:3".to_owned()]);
             assert_eq!(second.file(), None, "it is no change");
-            ended.into_iter().for_each(|ended| second.end(ended, Vec::new()).unwrap());
+            ended.into_iter().for_each(|ended| second.end(&last(ended, Vec::new())).unwrap());
             let noted = runs(&RealFiles, dir.path()).unwrap();
             assert!(!noted[0].changed_something(), "{:?}", noted[0]);
             let later = || {
@@ -551,7 +558,7 @@ mod tests {
             // As many as some hundred images have.
             let names = (0..1000).map(|n| format!("registry.example/team/application:{n:060}"));
             idle.want(&"containerd".parse().unwrap(), names.collect());
-            idle.end(Ended::Whole, Vec::new()).unwrap();
+            idle.end(&last(Ended::Whole, Vec::new())).unwrap();
         }
         let left = numbers(&RealFiles, &directory_of(dir.path())).unwrap();
         assert_eq!((left.len(), left[0], left[1]), (RECENT + 2, 1, 4), "{left:?}");

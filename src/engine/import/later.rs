@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::changes::{Made, NotedRun, read_run};
+use super::changes::{Holder, Made, NotedRun, read_run};
 use super::containerd::names::Change;
 use super::containers_storage::undo::StoreChange;
 use super::k3s::undo::ArchiveChange;
@@ -31,13 +31,19 @@ impl Later {
         };
         let own = all.iter().position(|(run, _)| run.file == file || real(&run.file) == real(file));
         let same = || all.iter().rposition(|(_, noted)| made.iter().all(|one| has(noted, one)));
-        let later = &all[..own.or_else(same).unwrap_or(all.len())];
+        let meant = own.or_else(same);
+        let earlier = meant.map(|at| &all[at].0.begun);
+        let later = &all[..meant.unwrap_or(all.len())];
         // What a run changed weighs more than what another one counts on.
         let changed = later.iter().flat_map(|(run, noted)| {
             let words = format!(" is of a later run: {} takes that back", run.undo_command());
             noted.iter().flat_map(move |one| of(one, one.marks(), words.clone()))
         });
-        let wanted = later.iter().filter(|(run, _)| run.counts()).flat_map(|(run, noted)| {
+        let holds = |(run, noted): &&(&NotedRun, Vec<Made>)| {
+            let holder = Holder::of(&run.begun, noted);
+            earlier.map_or_else(|| holder.counts(), |earlier| holder.holds(earlier))
+        };
+        let wanted = later.iter().filter(holds).flat_map(|(run, noted)| {
             let words = format!(
                 " is wanted by a later run too, the {}: {} takes that one back first",
                 run.words(),

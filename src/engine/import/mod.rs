@@ -49,7 +49,7 @@ use crate::engine::meter::Meter;
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::storage::change::{FileChange, NodeSpec};
 
-use changes::{Changes, Ended};
+use changes::{Changes, Ended, Last};
 use containerd::names::Change;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
@@ -204,10 +204,11 @@ async fn import_all(
         seat: None,
     };
     let done = Box::pin(run(&job, &images)).await;
-    let (ended, changes) = (Ended::of(&done), Arc::clone(&job.changes));
     let left = if done.is_ok() { Vec::new() } else { stopped::left(&job, &images) };
+    let last = Last { ended: Ended::of(&done), left, brought: done.as_deref().ok().map(report::brought) };
+    let changes = Arc::clone(&job.changes);
     // What it came to counts; a run whose end could not be noted is taken for one that was cut off.
-    let _ = blocking(move || changes.end(ended, left)).await;
+    let _ = blocking(move || changes.end(&last)).await;
     let targets = done?;
     job.meter.finish();
     let document = job.bundle.document();
@@ -328,9 +329,8 @@ fn report(target: &Target, images: &[ImageGraph], written: Written, spec: &Impor
         notes,
     });
     let images: Vec<ImageReport> = rows.collect();
-    let brought = |image: &ImageReport| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. });
     let mut facts = written.facts;
-    if !spec.dry_run && images.iter().any(brought) {
+    if !spec.dry_run && images.iter().any(|image| image.outcome.brought()) {
         facts.extend(target::lasting(target, spec.node.root_apart().as_deref()));
     }
     TargetReport {

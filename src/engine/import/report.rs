@@ -125,10 +125,21 @@ impl Outcome {
         }
     }
 
+    /// Whether the run put the image there.
+    pub const fn brought(&self) -> bool {
+        matches!(self, Self::Added | Self::Replaced { .. })
+    }
+
     /// Whether the image is where it was wanted.
     pub const fn arrived(&self) -> bool {
-        matches!(self, Self::Skipped | Self::Added | Self::Replaced { .. })
+        matches!(self, Self::Skipped) || self.brought()
     }
+}
+
+/// The targets into which a run brought images.
+pub(super) fn brought(targets: &[TargetReport]) -> Vec<Target> {
+    let brings = |one: &&TargetReport| one.images.iter().any(|image| image.outcome.brought());
+    targets.iter().filter(brings).map(|one| one.target.clone()).collect()
 }
 
 impl ImportReport {

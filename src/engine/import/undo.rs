@@ -306,8 +306,15 @@ mod tests {
     }
 
     pub(super) fn note(state: &Path, number: u64, lines: &[String]) -> PathBuf {
+        note_of(state, (number, "a-1"), lines)
+    }
+
+    /// A run over a bundle.
+    fn note_of(state: &Path, (number, bundle): (u64, &str), lines: &[String]) -> PathBuf {
         let file = state.join(format!("imports/{number:06}.jsonl"));
-        let begun = "{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"a-1\",\"into\":[]}";
+        let begun = format!(
+            "{{\"format\":\"airlift-changes/1\",\"begun\":\"2026-01-01T00:00:00Z\",\"bundle\":\"{bundle}\",\"into\":[]}}"
+        );
         std::fs::create_dir_all(state.join("imports")).unwrap();
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
         std::fs::write(&file, format!("{begun}\n{lines}")).unwrap();
@@ -434,11 +441,11 @@ mod tests {
         let first = dir.path().join("first");
         note(&state, 1, &[changed(&first)]);
         let wanted = "{\"target\":\"containers-storage:/x\",\"wanted\":[\"/x\"]}".to_owned();
-        note(&state, 2, &[wanted, "{\"ended\":\"whole\"}".to_owned()]);
+        note_of(&state, (2, "b-1"), &[wanted, "{\"ended\":\"whole\"}".to_owned()]);
         let report = undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         let kept: Vec<&str> = report.kept().map(Stays::words).collect();
         let words = format!(
-            "{}: the store /x is wanted by a later run too, the import of a-1 of 2026-01-01 00:00 UTC: airlift undo 000002 \
+            "{}: the store /x is wanted by a later run too, the import of b-1 of 2026-01-01 00:00 UTC: airlift undo 000002 \
              --state {} takes that one back first",
             first.display(),
             state.display()
@@ -463,6 +470,40 @@ mod tests {
             lines,
             ["containers-storage:/x", "  it changed nothing there, and no longer counts on /x"]
         );
+        undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn the_same_import_once_more_that_found_all_of_it_there_keeps_nothing_from_being_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let [first, own] = ["first", "own"].map(|name| dir.path().join(name));
+        let wanted = || "{\"target\":\"containers-storage:/x\",\"wanted\":[\"/x\"]}".to_owned();
+        let ended = |brought: &str| format!("{{\"ended\":\"whole\",\"brought\":[{brought}]}}");
+        note(&state, 1, &[changed(&first), wanted(), ended("\"containers-storage:/x\"")]);
+        // Once it brought images of its own, once it changed a file, once neither.
+        let brings = vec![wanted(), ended("\"containers-storage:/x\"")];
+        for (lines, holds) in [
+            (brings, true),
+            (vec![changed(&own), wanted(), ended("")], true),
+            (vec![wanted(), ended("")], false),
+        ] {
+            note(&state, 2, &lines);
+            let report =
+                undo(UndoSpec { dry_run: true, ..spec(&state, Some("1".into())) }, &ctx).await.unwrap();
+            assert_eq!(report.kept().count(), usize::from(holds), "{:?}", report.lines());
+            let list = undo(UndoSpec { list: true, ..spec(&state, None) }, &ctx).await.unwrap();
+            let by = list.runs[1].wanted_by.clone();
+            assert_eq!(by, if holds { vec!["000002".to_owned()] } else { Vec::new() }, "{lines:?}");
+        }
+        let hints = undo(spec(&state, None), &ctx).await.unwrap_err().hints();
+        let way = format!(
+            "nothing was changed; to take back that older import: airlift undo 000001 --state {}; with --dry-run it says \
+             first what would go",
+            state.display()
+        );
+        assert_eq!(hints.last(), Some(&way));
         undo(spec(&state, Some("1".into())), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
     }

@@ -58,6 +58,12 @@ impl Begun {
         self.lay().map_or(self.bundle == name, |lay| lay.id == id)
     }
 
+    /// Whether it was over the bundle of another run, likewise.
+    pub(super) fn is_of_the_bundle_of(&self, other: &Self) -> bool {
+        let name = self.bundle == other.bundle;
+        other.lay().map_or(name, |lay| self.is_over(lay.id, &other.bundle))
+    }
+
     /// The same, with where its bundle lies.
     pub(in crate::engine::import) fn lying(self, path: &Path, bundle: &BundleManifest) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::holder::Holder;
 use super::made::{Made, NotedTarget};
 use super::noted::{self, Begun, NotedRun, Unread, parse, text};
 use crate::domain::import::Target;
@@ -132,13 +133,12 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
         let running = files.is_held(&file).unwrap_or(false);
         if let Some((begun, made)) = read_run(files, &file).filter(|(begun, _)| begun.undone.is_none()) {
             let begun = Begun { running: running && begun.ended.is_none(), ..begun };
+            let holder = Holder::of(&begun, &made);
             let wanted = made.iter().map(|made| (made.target.clone(), made.wanted.clone())).collect();
             let made: Vec<Made> = made.into_iter().filter_map(|made| standing(files, made)).collect();
-            let wanted_by = wants.of(&made);
+            let wanted_by = wants.of(&begun, &made);
             let run = NotedRun { wanted_by, ..NotedRun::idle(file, begun) };
-            if run.counts() {
-                wants.add(run.id(), wanted);
-            }
+            wants.add((run.id(), holder), wanted);
             runs.push(NotedRun { targets: made.into_iter().map(NotedTarget::from).collect(), ..run });
         }
     }
@@ -147,25 +147,26 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
 
 /// What runs count on, by number, the latest first.
 #[derive(Default)]
-struct Wants(Vec<(String, Vec<WantedIn>)>);
+struct Wants(Vec<(String, Holder, Vec<WantedIn>)>);
 
 /// Names and paths of a target.
 type WantedIn = (Target, HashSet<String>);
 
 impl Wants {
-    fn add(&mut self, id: String, wanted: Vec<(Target, Vec<String>)>) {
+    fn add(&mut self, (id, holder): (String, Holder), wanted: Vec<(Target, Vec<String>)>) {
         let sets = wanted.into_iter().map(|(target, names)| (target, names.into_iter().collect()));
-        self.0.push((id, sets.collect()));
+        self.0.push((id, holder, sets.collect()));
     }
 
-    /// Those that count on what was made.
-    fn of(&self, made: &[Made]) -> Vec<String> {
+    /// Those that hold what an earlier run made.
+    fn of(&self, earlier: &Begun, made: &[Made]) -> Vec<String> {
         let on = |one: &Made, wanted: &[WantedIn]| {
             let wanted = wanted.iter().filter(|(target, _)| *target == one.target);
             wanted.map(|(_, names)| names).any(|names| one.claims().any(|mark| names.contains(&mark)))
         };
-        let claims = self.0.iter().filter(|(_, wanted)| made.iter().any(|one| on(one, wanted)));
-        claims.map(|(id, _)| id.clone()).collect()
+        let later = self.0.iter().filter(|(_, holder, _)| holder.holds(earlier));
+        let claims = later.filter(|(_, _, wanted)| made.iter().any(|one| on(one, wanted)));
+        claims.map(|(id, ..)| id.clone()).collect()
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Begun {
     /// What each target had when it ended early, as far as that was noted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Left>,
+    /// Targets into which it brought images, also those of which nothing else is noted; nothing where an earlier program
+    /// noted its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought: Option<Vec<Target>>,
     /// When all of it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undone: Option<Timestamp>,
@@ -122,10 +126,15 @@ impl Begun {
 /// The last line of a run that came to an end.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Last {
-    pub(super) ended: Ended,
+pub(in crate::engine::import) struct Last {
+    /// How it ended.
+    pub(in crate::engine::import) ended: Ended,
+    /// What each target had where it ended early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) left: Vec<Left>,
+    pub(in crate::engine::import) left: Vec<Left>,
+    /// Targets into which it brought images, where it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::engine::import) brought: Option<Vec<Target>>,
 }
 
 /// One more line: a change that is about to be made.
@@ -248,11 +257,6 @@ impl NotedRun {
         }
     }
 
-    /// Whether what it wanted in its targets is to be there: it came to its end, or has not ended yet.
-    pub(in crate::engine::import) fn counts(&self) -> bool {
-        self.begun.running || self.begun.ended == Some(Ended::Whole)
-    }
-
     /// Which run it was: its bundle, time and targets, and how it ended.
     pub fn words(&self) -> String {
         self.begun.words(&self.targets)
@@ -309,8 +313,8 @@ pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
     for (at, line) in lines.enumerate() {
         let read = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
         let Line { target, noted } = match (read, serde_json::from_str::<Last>(line)) {
-            (Err(_), Ok(Last { ended, left })) => {
-                (begun.ended, begun.left) = (Some(ended), left);
+            (Err(_), Ok(Last { ended, left, brought })) => {
+                (begun.ended, begun.left, begun.brought) = (Some(ended), left, brought);
                 continue;
             }
             (read, _) => read?,
