@@ -290,14 +290,13 @@ impl Model {
         };
         let import = ImportSpec {
             node: Box::new(NodeSpec { storage_conf, ..NodeSpec::default() }),
-            targets: import.marked.clone(),
             only,
             platform: import.platform.clone(),
             replace: import.replace,
             dry_run,
             keep_going: import.keep_going,
             registry: self.settings.registry.clone(),
-            jobs: ImportJob::JOBS.into(),
+            ..ImportSpec::new(import.marked.clone())
         };
         Some(ImportJob { verify: self.verified_spec()?, import })
     }

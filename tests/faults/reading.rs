@@ -12,7 +12,6 @@ use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::files::Files;
 use airlift::engine::import::{ImportSpec, import};
-use airlift::engine::registry::RegistryOptions;
 
 use crate::faulty::{Fault, FaultyFiles};
 use crate::full::pack_through;
@@ -203,17 +202,7 @@ fn has_temp(directory: &Path) -> bool {
 fn import_over(world: &World, bundle: &Path, target: &str, files: &Arc<FaultyFiles>) -> EngineError {
     let verified = look(world, bundle, Bytes::AllButLayers, files.clone()).unwrap();
     let target: Target = target.parse().unwrap();
-    let spec = ImportSpec {
-        targets: vec![target],
-        only: Vec::new(),
-        platform: None,
-        replace: false,
-        dry_run: false,
-        keep_going: false,
-        registry: RegistryOptions::default(),
-        jobs: 1,
-        node: Box::default(),
-    };
+    let spec = ImportSpec { jobs: 1, ..ImportSpec::new(vec![target]) };
     let error =
         run(import(verified.bundle, spec, None, &over(files.clone()))).expect_err("it cannot be read");
     assert!(files.struck());

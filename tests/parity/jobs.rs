@@ -189,17 +189,7 @@ fn verifications() -> Vec<JobSpec> {
 
 /// Into one target, into several with everything that can be asked for, and into a node below a directory.
 fn imports() -> [ImportSpec; 3] {
-    let one = ImportSpec {
-        targets: vec!["oci:/srv/i".parse().unwrap()],
-        only: Vec::new(),
-        platform: None,
-        replace: false,
-        dry_run: false,
-        keep_going: false,
-        registry: RegistryOptions::default(),
-        jobs: ImportJob::JOBS.into(),
-        node: Box::default(),
-    };
+    let one = ImportSpec::new(vec!["oci:/srv/i".parse().unwrap()]);
     let all = ImportSpec {
         targets: vec![
             "registry:http://m:5000/{host}".parse().unwrap(),

@@ -216,19 +216,13 @@ impl Bundle {
         change: impl FnOnce(&mut ImportSpec),
     ) -> Result<ImportReport, EngineError> {
         let mut spec = ImportSpec {
-            targets: into.iter().map(|text| text.parse().unwrap()).collect(),
-            only: Vec::new(),
-            platform: None,
-            replace: false,
-            dry_run: false,
-            keep_going: false,
             // An empty file, so that no account of whoever runs the tests is used.
             registry: RegistryOptions {
                 authfile: Some(self.root.write("auth.json", "{}")),
                 ..RegistryOptions::default()
             },
             jobs: 3,
-            node: Box::default(),
+            ..ImportSpec::new(into.iter().map(|text| text.parse().unwrap()).collect())
         };
         change(&mut spec);
         import(self.reader(), spec, None, &JobCtx::silent()).await
@@ -238,15 +232,10 @@ impl Bundle {
     async fn foreseen(&self, into: &[String]) -> (EngineError, Vec<Landed>) {
         let said = Arc::new(Said::default());
         let spec = ImportSpec {
-            targets: into.iter().map(|text| text.parse().unwrap()).collect(),
-            only: Vec::new(),
-            platform: None,
-            replace: false,
             dry_run: true,
             keep_going: true,
-            registry: RegistryOptions::default(),
             jobs: 3,
-            node: Box::default(),
+            ..ImportSpec::new(into.iter().map(|text| text.parse().unwrap()).collect())
         };
         let error = import(self.reader(), spec, None, &JobCtx::new(said.clone())).await.unwrap_err();
         let landed = said.0.lock().unwrap().clone();

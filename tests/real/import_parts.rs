@@ -30,15 +30,9 @@ async fn said(bundle: &Bundle, into: &[String]) -> Vec<Event> {
     let said = Arc::new(Recording::default());
     let authfile = Some(bundle.root.write("auth.json", "{}"));
     let spec = ImportSpec {
-        targets: into.iter().map(|text| text.parse().unwrap()).collect(),
-        only: Vec::new(),
-        platform: None,
-        replace: false,
-        dry_run: false,
-        keep_going: false,
         registry: RegistryOptions { authfile, ..RegistryOptions::default() },
         jobs: 2,
-        node: Box::default(),
+        ..ImportSpec::new(into.iter().map(|text| text.parse().unwrap()).collect())
     };
     import(bundle.reader(), spec, None, &JobCtx::new(said.clone())).await.unwrap();
     said.events()

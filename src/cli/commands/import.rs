@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long)]
     keep_going: bool,
     /// Uploads at once
-    #[arg(long, value_name = "N", default_value_t = ImportJob::JOBS, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, value_name = "N", default_value_t = ImportSpec::JOBS, value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
     #[command(flatten)]
     node: NodeArgs,

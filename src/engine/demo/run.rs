@@ -261,17 +261,7 @@ impl Demo {
     async fn import(&mut self, bundle: &BundleReader, samples: &Samples) -> Result<()> {
         let began = Instant::now();
         let target = self.at("imported");
-        let spec = ImportSpec {
-            targets: vec![Target::Layout(target.clone())],
-            only: Vec::new(),
-            platform: None,
-            replace: false,
-            dry_run: false,
-            keep_going: false,
-            registry: RegistryOptions::default(),
-            jobs: 1,
-            node: Box::default(),
-        };
+        let spec = ImportSpec { jobs: 1, ..ImportSpec::new(vec![Target::Layout(target.clone())]) };
         let report = import(bundle.clone(), spec, None, &self.ctx).await?;
         let written: u64 = report.targets.iter().map(|target| target.bytes_written).sum();
         // The copy is read anew: every byte it names is hashed when it is opened.

@@ -275,7 +275,6 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::engine::files::RealFiles;
-    use crate::engine::registry::RegistryOptions;
     use crate::engine::storage::change::FileChange;
 
     fn change(name: &str) -> Change {
@@ -295,17 +294,7 @@ mod tests {
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
-        let spec = ImportSpec {
-            targets: vec!["containerd".parse().unwrap()],
-            only: Vec::new(),
-            platform: None,
-            replace: false,
-            dry_run: false,
-            keep_going: false,
-            registry: RegistryOptions::default(),
-            jobs: 1,
-            node: Box::default(),
-        };
+        let spec = ImportSpec::new(vec!["containerd".parse().unwrap()]);
         Changes::new(&JobCtx::silent(), Some(history), bundle.to_owned(), (&spec, &[]))
     }
 

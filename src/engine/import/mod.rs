@@ -85,6 +85,26 @@ pub struct ImportSpec {
     pub node: Box<NodeSpec>,
 }
 
+impl ImportSpec {
+    /// Uploads at once where nothing is said.
+    pub const JOBS: u8 = 4;
+
+    /// An import of all images, as it is where nothing else is said.
+    pub fn new(targets: Vec<Target>) -> Self {
+        Self {
+            targets,
+            only: Vec::new(),
+            platform: None,
+            replace: false,
+            dry_run: false,
+            keep_going: false,
+            registry: RegistryOptions::default(),
+            jobs: Self::JOBS.into(),
+            node: Box::default(),
+        }
+    }
+}
+
 /// What every target works with.
 #[derive(Clone)]
 struct Job {

@@ -10,6 +10,7 @@ use crate::domain::job::Places;
 use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::verify::VerifySpec;
 use crate::engine::demo::run::DemoSpec;
+use crate::engine::import::ImportSpec;
 use crate::engine::import::undo::UndoSpec;
 use crate::engine::media::EjectSpec;
 use crate::engine::registry::RegistryOptions;
@@ -253,7 +254,7 @@ impl Words<'_> {
         self.flag("--replace", spec.replace);
         self.flag("--dry-run", spec.dry_run);
         self.flag("--keep-going", spec.keep_going);
-        self.other("--jobs", spec.jobs, ImportJob::JOBS);
+        self.other("--jobs", spec.jobs, ImportSpec::JOBS);
         self.node(&spec.node);
         self.registry(&spec.registry);
         self.trust(&job.verify);

@@ -209,11 +209,6 @@ pub struct ImportJob {
     pub import: ImportSpec,
 }
 
-impl ImportJob {
-    /// Uploads at once where nothing is said.
-    pub const JOBS: u8 = 4;
-}
-
 /// What a front lends to a job while it runs.
 #[derive(Clone)]
 pub struct Host {
