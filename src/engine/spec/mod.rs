@@ -374,7 +374,7 @@ impl JobReport {
             Self::Undo(report) if report.kept().next().is_some() => Some(Verdict {
                 kind: Kind::Partial,
                 words: report.kept_words(),
-                hints: report.kept().map(ToString::to_string).chain(report.ways()).collect(),
+                hints: report.kept_lines().into_iter().chain(report.ways()).collect(),
             }),
             Self::Undo(report) if !report.unread.is_empty() => Some(Verdict {
                 kind: Kind::Partial,

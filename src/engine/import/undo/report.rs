@@ -50,6 +50,11 @@ impl UndoneReport {
         self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
     }
 
+    /// The same in lines, each reason once.
+    pub fn kept_lines(&self) -> Vec<String> {
+        Stays::grouped(self.kept())
+    }
+
     /// How much stays as it is, as in `2 names and 1 file stay as they are`.
     pub fn kept_words(&self) -> String {
         let sum = |of: fn(&Undone) -> usize| self.targets.iter().map(of).sum::<usize>();
@@ -91,14 +96,14 @@ impl UndoneReport {
             lines.push(target.to_string());
             lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
             lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
-            lines.extend(names.kept.iter().map(|name| format!("  stays: {name}")));
+            lines.extend(Stays::grouped(&names.kept).into_iter().map(|kept| format!("  stays: {kept}")));
             lines.extend(names.untouched.iter().map(|name| format!("  was not changed: {name}")));
             lines.extend(names.absent.iter().map(|name| format!("  is not there: {name}")));
             lines.extend(released(names, self.dry_run));
             lines.extend(files.restored.iter().map(|file| format!("  {was}: {file}")));
             lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
             lines.extend(files.taken_out.iter().map(|file| format!("  {out}: {file}")));
-            lines.extend(files.kept.iter().map(|file| format!("  stays: {file}")));
+            lines.extend(Stays::grouped(&files.kept).into_iter().map(|kept| format!("  stays: {kept}")));
             if !files.is_idle() {
                 lines.push(format!("  {}", stays(target)));
             }
