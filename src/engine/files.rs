@@ -22,6 +22,12 @@ pub trait OutFile: Write + Send {
     /// # Errors
     /// The kernel's; after one the file must be rewritten from its source, never synced again.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file back to this length; what is written next follows there.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
 /// What lies in a directory.

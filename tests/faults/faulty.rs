@@ -13,6 +13,8 @@ use airlift::engine::files::{Entry, FileResult, Files, Held, OpenFile, OutFile, 
 pub(crate) enum Fault {
     /// The n-th write fails with this errno.
     Write(usize, i32),
+    /// Of the n-th write a part is taken, and what follows of it fails with this errno.
+    Torn(usize, i32),
     /// The n-th fsync fails with this errno.
     Sync(usize, i32),
     /// The n-th rename fails with this errno.
@@ -41,7 +43,7 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct FaultyFiles {
     fault: Fault,
-    /// What the paths end with that reading and listing fail at; all where it is empty.
+    /// What the paths end with that reading, listing and writing fail at; all where it is empty.
     only: String,
     counts: Arc<Counts>,
 }
@@ -67,7 +69,7 @@ impl FaultyFiles {
         Self { fault, only: String::new(), counts: Arc::default() }
     }
 
-    /// A fault of reading or listing at paths that end with `end`.
+    /// A fault of reading, listing or writing at paths that end with `end`.
     pub(crate) fn at(fault: Fault, end: &str) -> Arc<Self> {
         Arc::new(Self { only: end.to_owned(), ..Self::new(fault) })
     }
@@ -102,6 +104,7 @@ impl FaultyFiles {
     pub(crate) fn struck(&self) -> bool {
         let (count, chosen) = match self.fault {
             Fault::Write(n, _) => (&self.counts.writes, n),
+            Fault::Torn(n, _) => (&self.counts.writes, n + 1),
             Fault::Sync(n, _) => (&self.counts.syncs, n),
             Fault::Rename(n, _) => (&self.counts.renames, n),
             Fault::SyncDir(n, _) => (&self.counts.sync_dirs, n),
@@ -128,7 +131,10 @@ impl FaultyFiles {
         if n == number { Err(failed) } else { Ok(()) }
     }
 
-    fn wrap(&self, inner: Box<dyn OutFile>) -> Box<dyn OutFile> {
+    fn wrap(&self, path: &Path, inner: Box<dyn OutFile>) -> Box<dyn OutFile> {
+        if !path.to_string_lossy().ends_with(&self.only) {
+            return inner;
+        }
         Box::new(Faulty { inner, fault: self.fault, counts: Arc::clone(&self.counts) })
     }
 }
@@ -163,6 +169,8 @@ impl Write for Faulty {
         let number = self.counts.writes.fetch_add(1, SeqCst) + 1;
         match self.fault {
             Fault::Write(n, errno) if n == number => Err(io::Error::from_raw_os_error(errno)),
+            Fault::Torn(n, _) if n == number => self.inner.write(&bytes[..bytes.len() / 2]),
+            Fault::Torn(n, errno) if n + 1 == number => Err(io::Error::from_raw_os_error(errno)),
             Fault::Short(_) if number.is_multiple_of(3) => Err(io::ErrorKind::Interrupted.into()),
             Fault::Short(most) => self.inner.write(&bytes[..bytes.len().min(most)]),
             _ => self.inner.write(bytes),
@@ -182,17 +190,21 @@ impl OutFile for Faulty {
             _ => self.inner.sync(),
         }
     }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.inner.cut(length)
+    }
 }
 
 impl Files for FaultyFiles {
     fn create(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
         self.creating(path)?;
-        RealFiles.create(path).map(|file| self.wrap(file))
+        RealFiles.create(path).map(|file| self.wrap(path, file))
     }
 
     fn append(&self, path: &Path) -> FileResult<Box<dyn OutFile>> {
         self.creating(path)?;
-        RealFiles.append(path).map(|file| self.wrap(file))
+        RealFiles.append(path).map(|file| self.wrap(path, file))
     }
 
     fn open(&self, root: &Path, path: &str) -> FileResult<OpenFile> {

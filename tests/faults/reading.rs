@@ -19,6 +19,7 @@ use crate::machine::{files_below, signatures};
 use crate::rig::world::World;
 
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
 
 /// A world with one image of two layers, the larger one of 2.5 MB.
 fn world() -> Option<World> {
@@ -196,6 +197,33 @@ fn a_medium_that_fails_during_an_import_leaves_nothing_named() {
 
 fn has_temp(directory: &Path) -> bool {
     directory.is_dir() && files_below(directory).iter().any(|path| path.ends_with("tmp"))
+}
+
+#[test]
+fn what_an_import_counts_on_may_stay_unnoted_and_what_it_changes_is_noted_all_the_same() {
+    let Some(world) = world() else { return };
+    let bundle = world.packed(&["HOST/team/app:1"]);
+    // The second line of its notes is what it counts on, the third what it is about to change.
+    for (number, fault) in
+        [Fault::Torn(2, ENOSPC), Fault::Write(2, ENOSPC), Fault::Sync(2, EIO)].into_iter().enumerate()
+    {
+        let files = FaultyFiles::at(fault, ".jsonl");
+        let verified = look(&world, &bundle, Bytes::AllButLayers, files.clone()).unwrap();
+        let [images, state] = ["images", "state"].map(|name| world.root.join(format!("{name}-{number}")));
+        std::fs::create_dir(&images).unwrap();
+        let spec = ImportSpec::new(vec![format!("k3s:{}", images.display()).parse().unwrap()]);
+        run(import(verified.bundle, spec, Some(&state), &over(files.clone()))).unwrap();
+        assert!(files.struck(), "{fault:?}");
+        let noted = std::fs::read_to_string(state.join("imports/000001.jsonl")).unwrap();
+        let kinds: Vec<bool> =
+            ["\"wanted\"", "\"archive\"", "\"ended\":\"whole\""].map(|kind| noted.contains(kind)).to_vec();
+        assert_eq!(kinds, [false, true, true], "{fault:?}: {noted}");
+        let mut undo = world.command();
+        undo.args(["undo", "--json", "--state"]).arg(&state);
+        let undone = crate::rig::world::Ran::of(undo).code(0).report();
+        assert_eq!(undone["targets"][0]["files"]["removed"].as_array().unwrap().len(), 1, "{undone}");
+        assert_eq!(std::fs::read_dir(&images).unwrap().count(), 0, "{fault:?}");
+    }
 }
 
 /// The error of an import of a bundle that fails while it is read.

@@ -1,7 +1,7 @@
 //! The file layer of the kernel: nothing follows a link below a root, hangs on a FIFO or believes a failed fsync.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read as _, Seek as _, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -55,6 +55,13 @@ impl Write for Draining {
 impl OutFile for Draining {
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.seek(io::SeekFrom::Start(length))?;
+        (self.written, self.started) = (length, self.started.min(length));
+        Ok(())
     }
 }
 

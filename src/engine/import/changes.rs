@@ -54,6 +54,8 @@ struct State {
     /// The file, as long as the run is at work: so it is told from one that was cut off.
     held: Option<Held>,
     known: HashSet<String>,
+    /// Bytes of the file that are whole lines, and on disk.
+    whole: u64,
     /// Whether the file may end within a line.
     torn: bool,
     /// Targets with which files of the node were changed.
@@ -98,7 +100,7 @@ impl Changes {
         let Some(directory) = &self.directory else { return };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match self.begin(directory) {
-            Ok((out, held)) => (state.out, state.held) = (Some(out), held),
+            Ok(begun) => state.take(begun),
             Err(error) => state.unbegun = Some(error),
         }
     }
@@ -165,19 +167,10 @@ impl Changes {
             return Ok(());
         }
         if state.out.is_none() {
-            let (out, held) = self.begin(directory)?;
-            (state.out, state.held) = (Some(out), held);
-        }
-        let Some((path, out)) = &mut state.out else { return Ok(()) };
-        let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        if state.torn {
-            return Err(failed(io::Error::other("an earlier change could not be noted in it")).into());
+            state.take(self.begin(directory)?);
         }
         let text: String = new.iter().map(|line| format!("{line}\n")).collect();
-        // What follows a line that was cut off would not be read.
-        state.torn = true;
-        out.write_all(text.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
-        state.torn = false;
+        state.append(&text)?;
         state.known.extend(new);
         Ok(())
     }
@@ -185,11 +178,12 @@ impl Changes {
     /// Notes what the run counts on in a target, as far as that can be noted: it is no change. Blocks.
     pub(super) fn want(&self, target: &Target, names: Vec<String>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let torn = state.torn;
-        let Some((_, out)) = state.out.as_mut().filter(|_| !torn && !names.is_empty()) else { return };
+        if names.is_empty() {
+            return;
+        }
         let line = Line { target: target.clone(), noted: Noted::Wanted(names) };
-        let text = serde_json::to_string(&line).unwrap_or_default() + "\n";
-        state.torn = out.write_all(text.as_bytes()).and_then(|()| out.sync()).is_err();
+        // An earlier run may be taken back from under it then; what it changes itself is noted all the same.
+        let _ = state.append(&(serde_json::to_string(&line).unwrap_or_default() + "\n"));
     }
 
     /// Notes how the run ended, and what that leaves in its targets. Blocks.
@@ -198,11 +192,10 @@ impl Changes {
     /// The kernel's.
     pub(super) fn end(&self, last: &Last) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let torn = state.torn;
-        let Some((path, out)) = state.out.as_mut().filter(|_| !torn) else { return Ok(()) };
-        let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        let line = serde_json::to_string(last).unwrap_or_default() + "\n";
-        out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        if state.torn {
+            return Ok(());
+        }
+        state.append(&(serde_json::to_string(last).unwrap_or_default() + "\n"))?;
         state.held = None;
         Ok(())
     }
@@ -227,7 +220,7 @@ impl Changes {
     }
 
     /// Makes the next file, by number: no clock tells which came last, and none that was given is given again.
-    fn begin(&self, directory: &Path) -> Result<(Out, Option<Held>)> {
+    fn begin(&self, directory: &Path) -> Result<(Out, Option<Held>, u64)> {
         directory::create(&*self.ctx.files, directory)?;
         let there = numbers(&*self.ctx.files, directory)?;
         let mut number = next(&*self.ctx.files, directory)?;
@@ -247,7 +240,31 @@ impl Changes {
         out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
         self.ctx.files.sync_dir(directory)?;
         prune(&*self.ctx.files, directory, &there)?;
-        Ok(((path, out), held))
+        Ok(((path, out), held, line.len() as u64))
+    }
+}
+
+impl State {
+    /// Takes a file that was begun, with the bytes in it.
+    fn take(&mut self, (out, held, whole): (Out, Option<Held>, u64)) {
+        (self.out, self.held, self.whole) = (Some(out), held, whole);
+    }
+
+    /// Writes whole lines to the file, durably, or none of them; where there is no file, none is wanted.
+    fn append(&mut self, text: &str) -> Result<()> {
+        let Some((path, out)) = &mut self.out else { return Ok(()) };
+        let failed = |source| FileError { operation: "write", path: path.clone(), source };
+        if self.torn {
+            return Err(failed(io::Error::other("an earlier change could not be noted in it")).into());
+        }
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.sync());
+        if let Err(source) = written {
+            // What follows a line that was cut off would not be read; in its place the next one is.
+            self.torn = out.cut(self.whole).is_err();
+            return Err(failed(source).into());
+        }
+        self.whole += text.len() as u64;
+        Ok(())
     }
 }
 
@@ -559,7 +576,7 @@ mod tests {
         assert_eq!((left.len(), left[0], left[KEPT - 1]), (KEPT, 4, KEPT as u64 + 3));
     }
 
-    /// A file that takes the first of each write and no more.
+    /// A file that takes the first of each write and no more, and cannot be cut back.
     struct Short(std::sync::Arc<Mutex<Vec<u8>>>);
 
     impl io::Write for Short {
@@ -580,6 +597,10 @@ mod tests {
     impl OutFile for Short {
         fn sync(&mut self) -> io::Result<()> {
             Ok(())
+        }
+
+        fn cut(&mut self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
         }
     }
 
