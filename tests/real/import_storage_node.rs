@@ -1,11 +1,12 @@
 //! What an import into containers/storage changes of a node: whose file it is, what is taken back, and that CRI-O runs pods from the store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::import_containerd_hard::traced;
 use crate::import_storage::{APP, Node, node};
 use crate::rig::containerd::succeeded;
 use crate::rig::crio::{Crio, Options};
@@ -157,6 +158,94 @@ fn each_run_s_files_are_noted_and_taken_back_without_a_report_the_last_run_first
     undo(&["2"]).code(0);
     assert_eq!(text(), before);
     undo(&[]).code(2);
+}
+
+/// An import into `/var/images` of the node below `root`, to be run.
+fn into_node(node: &Node, (bundle, root): (&Path, &Path), more: &[&str]) -> Command {
+    let mut command = node.command(bundle, "containers-storage:/var/images");
+    command.arg("--root").arg(root).args(more);
+    command
+}
+
+/// A node below a directory of the test, and its `storage.conf`.
+fn node_root(node: &Node, name: &str) -> (PathBuf, PathBuf) {
+    let root = node.world.root.join(name);
+    let conf = root.join("etc/containers/storage.conf");
+    std::fs::create_dir_all(conf.parent().unwrap()).unwrap();
+    std::fs::write(&conf, "[storage]\ndriver = \"overlay\"\n").unwrap();
+    (root, conf)
+}
+
+#[test]
+fn an_import_that_found_its_store_entered_by_an_earlier_one_leaves_it_so_when_it_is_taken_back() {
+    let Some(node) = node(&[]) else { return };
+    let (root, conf) = node_root(&node, "node");
+    let other = node.world.packed(&["HOST/team/old:2", "--platform", "linux/amd64"]);
+    let text = || std::fs::read_to_string(&conf).unwrap();
+    let import = |bundle: &Path, how: &str| {
+        Ran::of(into_node(&node, (bundle, &root), &["--storage-conf", how])).code(0);
+    };
+    let undo = |more: &[&str]| node.world.run([&["undo"], more].concat());
+    let before = text();
+    import(&node.bundle, "edit");
+    let entered = text();
+    assert_ne!(entered, before);
+    for (number, how) in [("2", "edit"), ("3", "print")] {
+        import(&other, how);
+        // The images that it brought need the store, too.
+        let said = undo(&["1"]).code(3).said();
+        assert!(said.contains("is wanted by a later run too, the import of bundle-2"), "{how}: {said}");
+        assert!(undo(&[]).code(2).said().contains("run 000001, the import of bundle-1"), "{how}");
+        undo(&[number]).code(0);
+        assert_eq!(text(), entered, "{how}: the earlier run stands");
+    }
+    undo(&["1"]).code(0);
+    assert_eq!(text(), before);
+}
+
+#[test]
+fn a_run_takes_a_store_out_that_it_entered_itself_after_one_that_only_meant_to() {
+    let (Some(node), Some(strace)) = (node(&[]), need("strace")) else { return };
+    let other = node.world.packed(&["HOST/team/old:2", "--platform", "linux/amd64"]);
+    let undo = |state: &Path, more: &[&str]| {
+        node.world.run([&["undo"], more, &["--state", state.to_str().unwrap()]].concat())
+    };
+    for cut in [true, false] {
+        let name = if cut { "cut" } else { "shown" };
+        let ((root, conf), state) = (node_root(&node, name), node.world.root.join(format!("{name}-state")));
+        let text = || std::fs::read_to_string(&conf).unwrap();
+        let before = text();
+        let noted = ["--state", state.to_str().unwrap()];
+        let first = into_node(&node, (&node.bundle, &root), &noted);
+        if cut {
+            // Killed between its note and the new bytes of the file.
+            let renames = "rename,renameat,renameat2";
+            let words = ["-e", &format!("trace={renames}"), "-e", &format!("inject={renames}:signal=KILL")];
+            // Of a rename strace knows the old name alone.
+            let written = format!("{}.tmp", conf.display());
+            let words = [&["-P", &written], &words[..]].concat();
+            let ran = traced(&strace, &words, &node.world.root.join("log"), &first).output().unwrap();
+            assert!(!ran.status.success(), "{ran:?}");
+            let noted = std::fs::read_to_string(state.join("imports/000001.jsonl")).unwrap();
+            assert!(noted.contains("\"file\":{"), "{noted}");
+        } else {
+            Ran::of(into_node(
+                &node,
+                (&node.bundle, &root),
+                &[&noted[..], &["--storage-conf", "print"]].concat(),
+            ))
+            .code(0);
+        }
+        assert_eq!(text(), before, "{name}");
+        Ran::of(into_node(&node, (&other, &root), &noted)).code(0);
+        let entered = text();
+        assert_ne!(entered, before, "{name}");
+        // The one that was cut off noted the change, which the later run counts on; the other one noted none.
+        undo(&state, &["1"]).code(if cut { 3 } else { 0 });
+        assert_eq!(text(), entered, "{name}: a later run entered it");
+        undo(&state, &[]).code(0);
+        assert_eq!(text(), before, "{name}");
+    }
 }
 
 #[test]

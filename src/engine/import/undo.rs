@@ -509,6 +509,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_report_of_what_was_only_shown_or_foreseen_takes_nothing_back_that_another_run_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let (conf, report) = (dir.path().join("conf"), dir.path().join("report.json"));
+        note(&state, 1, &[changed(&conf)]);
+        let file = |is: &str| serde_json::json!({ "path": conf, "diff": [], "state": { "is": is }, "before": "a\n", "after": "b\n" });
+        for (is, dry_run, back) in [("shown", false, false), ("foreseen", true, false), ("made", false, true)]
+        {
+            let targets = [serde_json::json!({ "target": "containers-storage:/x", "files": [file(is)] })];
+            let text = serde_json::json!({ "dryRun": dry_run, "targets": targets }).to_string();
+            std::fs::write(&report, text).unwrap();
+            let undone = undo(spec(&state, Some(report.clone())), &ctx).await;
+            assert_eq!(undone.is_ok(), back, "{is}: {undone:?}");
+            assert_eq!(std::fs::read_to_string(&conf).unwrap(), if back { "a\n" } else { "b\n" }, "{is}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_store_that_no_file_names_is_not_said_to_be_taken_out() {
         let dir = tempfile::tempdir().unwrap();
         let conf = dir.path().join("etc/containers/storage.conf");

@@ -9,6 +9,7 @@ use crate::domain::import::Target;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
 use crate::engine::import::changes::{self, Begun, Made, NotedRun};
+use crate::engine::storage::change::{FileChange, FileState};
 
 /// What is read of a report, or of what a run noted.
 #[derive(Deserialize)]
@@ -17,6 +18,9 @@ pub(super) struct Kept {
     /// The bundle, `name-serial`; of a report.
     #[serde(default)]
     name: Option<String>,
+    /// Whether it is a report of what would be done.
+    #[serde(default, rename = "dryRun")]
+    dry_run: bool,
     /// What the run was, where this is what it noted.
     #[serde(skip)]
     begun: Option<Begun>,
@@ -42,6 +46,13 @@ pub(super) struct KeptImage {
 }
 
 impl Kept {
+    /// Without files that were only shown, or would be changed: who did so since has their own run.
+    fn done(mut self) -> Self {
+        let is_made = |file: &FileChange| !self.dry_run && file.state != FileState::Shown;
+        self.targets.iter_mut().for_each(|one| one.made.files.retain(is_made));
+        self
+    }
+
     /// The first target of a report in which images were written without a word of how that is taken back.
     pub(super) fn silent(&self) -> Option<Target> {
         let written =
@@ -115,11 +126,11 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Kept, String> {
     if let Some((begun, targets)) = changes::parse(text) {
         let alone = |made| KeptTarget { made, images: Vec::new() };
         let targets = targets.into_iter().map(alone).collect();
-        return Ok(Kept { targets, name: None, begun: Some(begun), held: false });
+        return Ok(Kept { targets, name: None, dry_run: false, begun: Some(begun), held: false });
     }
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let document = serde_json::from_str::<Document>(text).or_else(|_| serde_json::from_str::<Document>(last));
     match document.map_err(|error| error.to_string())? {
-        Document::Result { report } | Document::Report(report) => Ok(report),
+        Document::Result { report } | Document::Report(report) => Ok(report.done()),
     }
 }
