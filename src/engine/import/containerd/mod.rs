@@ -27,7 +27,7 @@ use crate::engine::runtime::containerd::{Blob, Containerd};
 use crate::engine::runtime::cri::Cri;
 use claim::Claim;
 use names::{Change, Records, UndoReport};
-use node::Node;
+use node::{Needs, Node};
 use pieces::Pieces;
 use run::{Run, Wanted};
 
@@ -149,7 +149,7 @@ pub(super) async fn plan(
     Ok(Plan { unpacked: Some(unpacked), free, ..plan })
 }
 
-/// Fails where the blobs of what is to be added do not fit; gives about how many bytes its layers come to once unpacked,
+/// Fails where what is to be added surely does not fit; gives about how many bytes its layers come to once unpacked,
 /// what is free for them, and what is to be said of that.
 async fn room(
     job: &Job,
@@ -159,10 +159,10 @@ async fn room(
     let job = job.clone();
     blocking(move || {
         let (mut seen, mut chains) = (std::collections::HashSet::new(), std::collections::HashSet::new());
-        let (mut blobs, mut unpacked) = (0u64, 0u64);
+        let mut needs = Needs::default();
         for (blob, _) in adding.iter().flat_map(|pieces| &pieces.blobs) {
             if !survey.has(blob) && seen.insert(&blob.digest) {
-                blobs = blobs.saturating_add(blob.size);
+                needs.blobs = needs.blobs.saturating_add(blob.size);
             }
         }
         for layer in adding.iter().flat_map(|pieces| &pieces.runs).flat_map(|run| &run.layers) {
@@ -170,10 +170,11 @@ async fn room(
             if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
                 let Blob { digest, size, media_type } = &layer.blob;
                 let about = unpacked::estimate(&job.bundle, digest, *size, media_type);
-                unpacked = unpacked.saturating_add(about);
+                needs.carried = needs.carried.saturating_add(*size);
+                needs.unpacked = needs.unpacked.saturating_add(about);
             }
         }
-        Ok((unpacked, survey.node.room(&job.ctx, blobs, unpacked)?))
+        Ok((needs.unpacked, survey.node.room(&job.ctx, needs)?))
     })
     .await
 }

@@ -31,6 +31,17 @@ pub(super) struct Node {
     unpacked: Option<PathBuf>,
 }
 
+/// What is to be added, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Blobs.
+    pub(super) blobs: u64,
+    /// Layers that are unpacked, as they are carried: unpacked they are no smaller.
+    pub(super) carried: u64,
+    /// The same once unpacked, about.
+    pub(super) unpacked: u64,
+}
+
 impl Node {
     /// Asks the CRI on the same socket, where there is one, and containerd itself.
     pub(super) async fn learn(daemon: &Containerd, cri: Option<&Cri>) -> Result<Self> {
@@ -74,14 +85,10 @@ impl Node {
         self.content.iter().chain(&self.unpacked).map(PathBuf::as_path)
     }
 
-    /// Fails where so many bytes of blobs cannot be put. How large layers are unpacked is an estimate: where they may not
-    /// fit, that is said, behind the bytes that are free for them. Blocks.
-    pub(super) fn room(
-        &self,
-        ctx: &JobCtx,
-        blobs: u64,
-        unpacked: u64,
-    ) -> Result<(Option<u64>, Option<String>)> {
+    /// Fails where so much surely cannot be put. How large layers are unpacked is an estimate: where they may not fit, that
+    /// is said, behind the bytes that are free for them. Blocks.
+    pub(super) fn room(&self, ctx: &JobCtx, needs: Needs) -> Result<(Option<u64>, Option<String>)> {
+        let Needs { blobs, carried, unpacked } = needs;
         let free = |path: &Option<PathBuf>| {
             let path = Self::there(path.as_deref()?)?;
             ctx.files.space(path).ok()?.free.map(|free| (path.to_owned(), free))
@@ -94,7 +101,11 @@ impl Node {
             (Some((path, _)), Some((other, _))) => durable::together(path, other),
             _ => false,
         };
-        let needed = if shared { blobs.saturating_add(unpacked) } else { unpacked };
+        let beside = |layers: u64| if shared { blobs.saturating_add(layers) } else { layers };
+        let (least, needed) = (beside(carried), beside(unpacked));
+        if let Some((path, free)) = layers.as_ref().filter(|(_, free)| least > *free) {
+            return Err(ImportError::Space { path: path.clone(), needed: least, free: *free }.into());
+        }
         let known = layers.as_ref().or(content.as_ref()).map(|(_, free)| *free);
         let tight = layers.filter(|(_, free)| needed > *free).map(|(path, free)| {
             format!(
@@ -195,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_blobs_that_do_not_fit_are_refused_and_an_estimate_is_said() {
+    fn what_surely_does_not_fit_is_refused_and_an_estimate_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let path = Some(dir.path().to_owned());
         let node = Node {
@@ -205,18 +216,24 @@ mod tests {
             unpacked: path,
         };
         let ctx = JobCtx::silent();
-        let (free, said) = node.room(&ctx, 1, 1).unwrap();
+        let needs = |blobs, carried, unpacked| Needs { blobs, carried, unpacked };
+        let (free, said) = node.room(&ctx, needs(1, 1, 1)).unwrap();
         assert!(free.is_some_and(|free| free > 0) && said.is_none(), "{free:?}, {said:?}");
-        let said = node.room(&ctx, 1, u64::MAX).unwrap().1.unwrap();
+        let said = node.room(&ctx, needs(1, 1, u64::MAX)).unwrap().1.unwrap();
         assert!(said.contains("may be too small"), "{said}");
-        let refused = node.room(&ctx, u64::MAX, 1).unwrap_err();
-        assert_eq!(refused.kind(), crate::engine::error::Kind::Space);
+        let most = free.unwrap() / 4 * 3;
+        // Where both lie on one file system, they have its room together.
+        for (blobs, carried) in [(u64::MAX, 1), (1, u64::MAX), (most, most)] {
+            let refused = node.room(&ctx, needs(blobs, carried, carried)).unwrap_err();
+            assert_eq!(refused.kind(), crate::engine::error::Kind::Space, "{blobs} {carried}");
+        }
+        let apart = Node { content: None, ..node.clone() };
+        assert!(apart.room(&ctx, needs(u64::MAX, most, most)).unwrap().1.is_none());
         // Before its first blob, containerd 2 has no directory for blobs.
         let fresh = Node { content: Some(dir.path().join("content")), ..node.clone() };
-        let most = free.unwrap() / 4 * 3;
-        let said = fresh.room(&ctx, most, most).unwrap().1.unwrap();
+        let said = fresh.room(&ctx, needs(most, 1, most)).unwrap().1.unwrap();
         assert!(said.contains("may be too small"), "{said}");
         let elsewhere = Node { content: Some(dir.path().join("name/space/content")), ..node };
-        assert!(elsewhere.room(&ctx, u64::MAX, 1).unwrap().1.is_none());
+        assert!(elsewhere.room(&ctx, needs(u64::MAX, 1, 1)).unwrap().1.is_none());
     }
 }
