@@ -14,6 +14,7 @@ pub use self::offer::Offered;
 use self::offer::kubelets;
 use super::model::Model;
 use crate::actions::Act;
+use crate::domain::access::RegistryOptions;
 use crate::domain::bundle::{Image, directory};
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
@@ -52,6 +53,8 @@ pub struct Importing {
     pub platform: Option<Platform>,
     /// What is done about `storage.conf`, where a store is among the targets.
     pub storage_conf: ConfMode,
+    /// How registries are reached, where an import is gone on with; what it leaves open is as this program is set.
+    pub registry: RegistryOptions,
     /// What would become of every image, as far as that was worked out.
     pub plan: Option<Plan>,
     /// The last run, as long as it is about what is chosen now.
@@ -108,6 +111,7 @@ impl Default for Importing {
             keep_going: true,
             platform: None,
             storage_conf: ConfMode::default(),
+            registry: RegistryOptions::default(),
             plan: None,
             run: None,
             done: None,
@@ -250,10 +254,11 @@ impl Model {
         import.marked.clear();
         begun.into.into_iter().for_each(|target| import.add(target));
         if let Some(choices) = begun.choices {
-            let Choices { only, platform, replace, keep_going, storage_conf, .. } = *choices;
+            let Choices { only, platform, replace, keep_going, storage_conf, registry, .. } = *choices;
             import.picked = only.iter().map(ToString::to_string).collect();
             (import.platform, import.storage_conf) = (platform, storage_conf);
             (import.replace, import.keep_going) = (replace, keep_going);
+            import.registry = registry.unwrap_or_default();
         }
         import.outdate();
     }
@@ -295,7 +300,7 @@ impl Model {
             replace: import.replace,
             dry_run,
             keep_going: import.keep_going,
-            registry: self.settings.registry.clone(),
+            registry: import.registry.clone().or(&self.settings.registry),
             ..ImportSpec::new(import.marked.clone())
         };
         Some(ImportJob { verify: self.verified_spec()?, import })

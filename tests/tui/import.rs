@@ -19,6 +19,7 @@ use airlift::engine::import::containerd::names::{Change, UndoReport};
 use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
 use airlift::engine::import::undo::{Undone, UndoneReport};
+use airlift::engine::registry::RegistryOptions;
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
 use airlift::engine::storage::change::ConfMode;
 use airlift::engine::storage::change::FilesUndone;
@@ -1131,8 +1132,11 @@ fn the_question_about_an_archive_of_k3s_does_not_say_that_archives_stay() {
 
 #[test]
 fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_is_verified() {
+    let mut run = stopped("site-42");
+    let reached = RegistryOptions { ca: vec!["/etc/site-ca.pem".into()], ..RegistryOptions::default() };
+    run.begun.choices.as_mut().unwrap().registry = Some(reached.clone());
     let mut desk = Desk::new();
-    desk.tell(Msg::Found(Found::Noted(vec![stopped("site-42")]))).keys("Home Enter");
+    desk.tell(Msg::Found(Found::Noted(vec![run]))).keys("Home Enter");
     assert_eq!(desk.app.model.place, Place::Bundle);
     assert!(desk.screen().contains("open site-42 and verify it with v"), "{}", desk.screen());
     desk.tell(found(vec![bundle()]));
@@ -1146,6 +1150,7 @@ fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_i
     assert_eq!(import.platform.unwrap().to_string(), "linux/arm64");
     assert!(import.replace && !import.keep_going);
     assert_eq!(desk.app.model.gap.import.storage_conf, ConfMode::Print);
+    assert_eq!(import.registry, reached);
     let mut other = Desk::new();
     other.tell(Msg::Found(Found::Noted(vec![stopped("site-41")]))).keys("Home Enter");
     other.tell(found(vec![bundle()]));

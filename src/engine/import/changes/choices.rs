@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::noted::Begun;
 use crate::domain::bundle::BundleManifest;
+use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::engine::import::ImportSpec;
 use crate::engine::import::graph::ImageGraph;
+use crate::engine::registry::RegistryOptions;
 use crate::engine::storage::change::ConfMode;
 
 /// The choices of a run.
@@ -32,6 +34,9 @@ pub struct Choices {
     /// Where the change of `storage.conf` was to be written to, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<PathBuf>,
+    /// How registries were reached, where it was into one: files of a CA and of accounts by their paths alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryOptions>,
     /// Its bundle; nothing where an earlier program noted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Lay>,
@@ -84,7 +89,43 @@ impl Choices {
             keep_going: spec.keep_going,
             storage_conf: spec.node.storage_conf,
             out: spec.node.out.clone(),
+            registry: reached(spec),
             bundle: None,
+        }
+    }
+}
+
+/// How a run reaches registries, where one is among its targets, wherever it is gone on with.
+fn reached(spec: &ImportSpec) -> Option<RegistryOptions> {
+    let into = spec.targets.iter().any(|target| matches!(target, Target::Registry(_)));
+    let here = std::path::absolute(".").unwrap_or_default();
+    into.then(|| spec.registry.clone().within(&here)).filter(|options| *options != RegistryOptions::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_registry_was_reached_is_noted_by_paths_and_only_of_an_import_into_one() {
+        let spec = |target: &str, registry| ImportSpec {
+            registry,
+            ..ImportSpec::new(vec![target.parse().unwrap()])
+        };
+        let options = RegistryOptions {
+            plain_http: vec!["r.example:5000".to_owned()],
+            insecure: vec!["s.example".to_owned()],
+            ca: vec!["/etc/ca.pem".into()],
+            authfile: Some("auth.json".into()),
+        };
+        let noted = Choices::of(&spec("registry:r.example:5000", options.clone()), &[]);
+        let authfile = std::env::current_dir().unwrap().join("auth.json");
+        let wanted = RegistryOptions { authfile: Some(authfile), ..options.clone() };
+        let text = serde_json::to_string(&noted).unwrap();
+        assert_eq!(serde_json::from_str::<Choices>(&text).unwrap().registry, Some(wanted), "{text}");
+        for (target, options) in [("oci:/x", options), ("registry:r.example", RegistryOptions::default())] {
+            let noted = Choices::of(&spec(target, options), &[]);
+            assert_eq!(noted.registry, None, "{target}");
         }
     }
 }
