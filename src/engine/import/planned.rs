@@ -66,6 +66,11 @@ impl Planned {
         if job.spec.replace { Self::Replace { existing } } else { Self::Conflict { existing } }
     }
 
+    /// Whether it is to be brought.
+    pub(super) const fn is_to_come(&self) -> bool {
+        matches!(self, Self::Add | Self::Replace { .. })
+    }
+
     /// The outcome, where nothing is to be written for this image.
     pub(super) fn refused(&self) -> Option<Outcome> {
         match self {
