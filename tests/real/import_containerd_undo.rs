@@ -151,7 +151,10 @@ fn a_dry_run_asks_the_runtime_and_a_name_that_a_later_run_gave_stays() {
     }
     packed.import(&containerd.target(), &["--only", old]).code(0);
     let ran = undo(&[]).code(3);
-    assert!(ran.stdout.contains(&format!("{old} is of a later run")), "{}", ran.stdout);
+    let (repository, _) = old.rsplit_once(':').unwrap();
+    let both =
+        format!(", {repository}@{}, {old} are of a later run: airlift undo 000002 ", packed.images[1].1);
+    assert!(ran.stdout.contains(&both), "{}", ran.stdout);
     assert!(containerd.images().iter().any(|(name, _)| name == old));
 }
 
