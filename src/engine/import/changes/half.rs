@@ -98,4 +98,14 @@ mod tests {
         assert_eq!(offered(OWN, run(2, OWN, &(left(2) + dismissed))), [""; 0]);
         assert_eq!(offered(OWN, run(2, OWN, ",\"running\":true")), [""; 0], "it is at it");
     }
+
+    #[test]
+    fn what_was_cut_off_is_offered_whether_it_had_changed_anything_or_not() {
+        let cut = |number| run(number, OWN, "");
+        let offered = |runs: &[NotedRun]| half(runs).map(NotedRun::id).collect::<Vec<_>>();
+        assert_eq!(offered(&[cut(1)]), ["000001"]);
+        assert_eq!(offered(&[cut(3), cut(2), run(1, OWN, &left(2))]), ["000003"], "gone on with, and again");
+        assert_eq!(offered(&[run(2, OWN, WHOLE), cut(1)]), [""; 0]);
+        assert_eq!(offered(&[run(1, OWN, ",\"dismissed\":\"2026-01-01T00:00:00Z\"")]), [""; 0]);
+    }
 }

@@ -232,7 +232,7 @@ impl NotedRun {
         !self.targets.is_empty()
     }
 
-    /// Whether it was stopped or cut off with some of its images in a target and others not, or left something there: it
+    /// Whether it was stopped with some of its images in a target and others not, left something there or was cut off: it
     /// can be gone on with, or be taken back.
     pub fn is_half(&self) -> bool {
         self.ended_early() && self.brought() && self.begun.dismissed.is_none()
@@ -244,7 +244,9 @@ impl NotedRun {
     }
 
     fn brought(&self) -> bool {
-        self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
+        // Names come last: what one wrote that was cut off before, it noted nowhere.
+        let cut = self.begun.ended.is_none();
+        cut || self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
     }
 
     fn ended_early(&self) -> bool {
