@@ -62,10 +62,23 @@ fn r09_an_import_that_is_killed_leaves_nothing_that_k3s_reads_and_the_next_one_c
         );
         let (all, read) = seen(&dir);
         assert_eq!(read, Vec::<String>::new(), "{call} {when}: {all:?}");
+        if call == "fsync" {
+            taken_back(&world, &dir, &temp);
+        }
         Ran::of(import(&world, &bundle, &dir)).code(0);
         assert_eq!(seen(&dir).0, [ARCHIVE], "{call} {when}");
         assert!(fs::read(dir.join(ARCHIVE)).unwrap() == whole, "{call} {when}");
     }
+}
+
+/// Undo removes the archive that was not finished, and says so before.
+fn taken_back(world: &World, dir: &Path, temp: &Path) {
+    let what = format!("{}, which was not finished", dir.join(temp.file_name().unwrap()).display());
+    let dry = world.run(["undo", "--dry-run"]).code(0).stdout;
+    assert!(dry.contains(&format!("would be removed: {what}")) && temp.exists(), "{dry}");
+    let undone = world.run(["undo"]).code(0).stdout;
+    assert!(undone.contains(&format!("removed: {what}")), "{undone}");
+    assert_eq!(seen(dir).0, Vec::<String>::new());
 }
 
 #[test]

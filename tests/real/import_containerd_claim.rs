@@ -108,3 +108,52 @@ fn a_run_that_has_nothing_to_bring_changes_nothing_in_containerd() {
         assert!(read() == before, "{line:?}: the database was written to");
     }
 }
+
+#[test]
+fn undo_of_a_run_that_was_cut_off_removes_what_it_wrote_and_had_no_name_for() {
+    for line in Line::ALL {
+        let (Some(containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };
+        let mut child = large.caught(&containerd);
+        let early = large.world.run(["undo"]).code(75).said();
+        assert!(early.contains("an import is running right now"), "{line:?}: {early}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left = leases(&containerd);
+        let id = left[0].split_whitespace().next().unwrap();
+        let what = format!("lease {id} (import of bundle-1), with what it alone kept");
+        let listed = large.world.run(["undo", "--list"]).code(0).stdout;
+        assert!(listed.contains("what it had not finished; it was cut off"), "{line:?}: {listed}");
+        let dry = large.world.run(["undo", "--dry-run"]).code(0).stdout;
+        assert!(dry.contains(&format!("would be removed: {what}")), "{line:?}: {dry}");
+        assert_eq!(leases(&containerd), left, "{line:?}");
+        let undone = large.world.run(["undo"]).code(0).stdout;
+        assert!(undone.contains(&format!("removed: {what}")), "{line:?}: {undone}");
+        assert_eq!(leases(&containerd), [""; 0], "{line:?}");
+        for held in [&["content", "ls", "-q"][..], &["content", "active"], &["snapshots", "ls"]] {
+            assert_eq!(containerd.list(held), [""; 0], "{line:?}: {held:?}");
+        }
+        large.world.run(["undo", "1"]).code(2);
+        large.completes(&containerd);
+    }
+}
+
+#[test]
+fn a_lease_of_a_process_that_cannot_be_seen_stays_and_is_told_with_what_ends_it() {
+    let (Some(containerd), Some(large)) = (Containerd::with_cri(Line::One), large()) else { return };
+    let mut child = large.caught(&containerd);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lease(&containerd, "airlift-far", &["airlift/import=import of far-1"]);
+    let said = large.world.run(["undo"]).code(3).said();
+    for words in [
+        "airlift-far (import of far-1) is of a process that cannot be seen",
+        " leases delete --sync airlift-far",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let left = leases(&containerd);
+    assert!(left.len() == 1 && left[0].starts_with("airlift-far"), "{left:?}");
+    succeeded(&containerd.ctr(&["leases", "delete", "--sync", "airlift-far"]).output().unwrap());
+    let again = large.world.run(["undo"]).code(0).stdout;
+    assert!(again.contains("nothing is left to take back"), "{again}");
+}

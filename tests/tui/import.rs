@@ -18,7 +18,7 @@ use airlift::engine::import::changes::{NotedRun, NotedTarget};
 use airlift::engine::import::containerd::names::{Change, UndoReport};
 use airlift::engine::import::proof::{NameProof, Proof, Sandbox};
 use airlift::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
-use airlift::engine::import::undo::{Undone, UndoneReport};
+use airlift::engine::import::undo::{Undone, UndoneReport, Unfinished};
 use airlift::engine::registry::RegistryOptions;
 use airlift::engine::spec::{ImportJob, JobReport, JobSpec};
 use airlift::engine::storage::change::ConfMode;
@@ -982,9 +982,10 @@ pub(crate) fn noted(bundle: &str, made: usize) -> NotedRun {
         changed: 0,
         files,
         announced: 0,
+        unfinished: false,
     };
-    let (files, announced) = (Vec::new(), 0);
-    let names = NotedTarget { target: target("containerd"), made, changed: 1, files, announced };
+    let names =
+        NotedTarget { target: target("containerd"), made, changed: 1, files: Vec::new(), ..store.clone() };
     NotedRun {
         file: format!("/data/imports/{bundle}.jsonl").into(),
         begun: serde_json::from_str(&begun).unwrap(),
@@ -1121,7 +1122,8 @@ fn a_stopped_import_is_gone_on_with_by_the_bundle_it_was_begun_with_and_none_of_
 fn the_question_about_an_archive_of_k3s_does_not_say_that_archives_stay() {
     let into = "k3s:/var/lib/rancher/k3s/agent/images";
     let files = vec![format!("{}/site-42.tar", &into[4..]).into()];
-    let archive = NotedTarget { target: target(into), made: 0, changed: 0, files, announced: 0 };
+    let archive =
+        NotedTarget { target: target(into), made: 0, changed: 0, files, announced: 0, unfinished: false };
     let mut run = NotedRun { targets: vec![archive], ..noted("site-42", 0) };
     run.begun.into = vec![target(into)];
     let mut desk = Desk::new();
@@ -1195,21 +1197,18 @@ fn what_later_imports_count_on_is_not_promised_to_go_and_what_gives_it_up_is_sai
     insta::assert_snapshot!(desk.picture());
 }
 
-fn take_back(desk: &mut Desk) {
+/// All that a run brought into a containerd is gone.
+fn undone() -> UndoneReport {
     let names =
         UndoReport { removed: NAMES[..3].iter().map(ToString::to_string).collect(), ..UndoReport::default() };
-    let targets = vec![Undone { target: target("containerd"), names, files: FilesUndone::default() }];
-    desk.tell(Msg::Ended(
-        JobId(70),
-        done(JobReport::Undo(UndoneReport {
-            dry_run: false,
-            run: None,
-            targets,
-            runs: Vec::new(),
-            unread: Vec::new(),
-            before: None,
-        })),
-    ));
+    let (files, unfinished) = (FilesUndone::default(), Unfinished::default());
+    let targets = vec![Undone { target: target("containerd"), names, files, unfinished }];
+    let (runs, unread) = (Vec::new(), Vec::new());
+    UndoneReport { dry_run: false, run: None, targets, runs, unread, before: None }
+}
+
+fn take_back(desk: &mut Desk) {
+    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(undone()))));
 }
 
 /// What was imported is taken back.

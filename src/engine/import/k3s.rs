@@ -30,6 +30,7 @@ use crate::domain::reference::Reference;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
+use crate::engine::files::Files;
 use undo::ArchiveChange;
 
 /// A directory with more files than this is not looked through.
@@ -191,15 +192,17 @@ fn unfit(job: &Job, dir: &Path, image: &ImageGraph, node: &Platform) -> Option<E
     Some(error.into())
 }
 
+/// The archives that runs began and did not finish.
+fn unfinished(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>> {
+    let begun = |name: &str| name.strip_suffix(archive::TEMP).and_then(k3s::bundle_of).is_some();
+    let names = files.entries(dir, MAX_FILES)?.into_iter().map(|entry| entry.path);
+    Ok(names.filter(|name| begun(name)).map(|name| dir.join(name)).collect())
+}
+
 /// Removes what runs left that were cut off; the directory is held, so that none goes on.
 fn sweep(job: &Job, dir: &Path) -> Result<()> {
-    for entry in job.ctx.files.entries(dir, MAX_FILES)? {
-        let cut_off = entry.path.strip_suffix(archive::TEMP).and_then(k3s::bundle_of);
-        if cut_off.is_some() {
-            job.ctx.files.remove(&dir.join(&entry.path))?;
-        }
-    }
-    Ok(())
+    let files = &*job.ctx.files;
+    Ok(unfinished(files, dir)?.iter().try_for_each(|path| files.remove(path))?)
 }
 
 /// Writes, and asks the CRI where there is one to ask.

@@ -27,7 +27,7 @@ use crate::engine::storage::conf;
 pub use error::UndoError;
 pub(super) use error::by_hand;
 use report::numbered;
-pub use report::{Undone, UndoneReport};
+pub use report::{Undone, UndoneReport, Unfinished};
 
 /// What to take back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,21 +87,28 @@ pub async fn undo(spec: UndoSpec, ctx: &JobCtx) -> Result<UndoneReport> {
         let begins = if spec.dry_run { "would take back the" } else { "taking back the" };
         ctx.say(Event::Note { text: format!("{begins} {}", run.words()) });
     }
+    let unfinished = kept.unfinished();
     let all = kept.made();
     let made = all.clone();
     let before = before(&runs, run.as_ref());
     let later = blocking(move || Ok(Later::of(&*files, &runs, &own, &made))).await?;
     let (mut targets, mut left) = (Vec::new(), Vec::new());
-    if all.iter().all(Made::is_empty) {
+    let whole = |made: &Made| !unfinished.contains(&made.target);
+    if all.iter().all(|made| made.is_empty() && whole(made)) {
         // It only counts on what it found, and does so no more.
         targets.extend(all.iter().filter(|made| !made.wanted.is_empty()).map(Undone::counting));
     }
-    for made in all.into_iter().filter(|made| !made.is_empty()) {
+    for made in all.into_iter().filter(|made| !made.is_empty() || !whole(made)) {
         ctx.check()?;
         if !spec.dry_run {
             ctx.say(Event::Note { text: begun(&made) });
         }
-        let undone = one(made.clone(), &later, spec.dry_run, ctx).await?;
+        let cut = if whole(&made) {
+            Unfinished::default()
+        } else {
+            cut_off(&made.target, spec.dry_run, ctx).await?
+        };
+        let undone = Undone { unfinished: cut, ..one(made.clone(), &later, spec.dry_run, ctx).await? };
         left.extend(undone.left(made));
         targets.push(undone);
     }
@@ -130,7 +137,7 @@ async fn out(store: StoreOf, dry_run: bool, ctx: &JobCtx) -> Result<UndoneReport
         return Err(UndoError::NoStore { store: named_out, named }.into());
     }
     notes.into_iter().for_each(|text| ctx.say(Event::Note { text }));
-    let targets = vec![Undone { target, names: UndoReport::default(), files }];
+    let targets = vec![Undone { files, ..Undone::of(target) }];
     Ok(UndoneReport { dry_run, run: None, targets, runs: Vec::new(), unread: Vec::new(), before: None })
 }
 
@@ -219,7 +226,19 @@ async fn one(made: Made, later: &Later, dry_run: bool, ctx: &JobCtx) -> Result<U
     })
     .await?;
     files.kept.extend(stay);
-    Ok(Undone { target, names, files })
+    Ok(Undone { names, files, ..Undone::of(target) })
+}
+
+/// Removes what runs that were cut off had not finished in a target; in a dry run it is only said.
+async fn cut_off(target: &Target, dry_run: bool, ctx: &JobCtx) -> Result<Unfinished> {
+    match target {
+        Target::Containerd(node) => containerd::unfinished(node, !dry_run, ctx).await,
+        Target::K3s(dir) => {
+            let (files, dir) = (ctx.files.clone(), dir.clone());
+            blocking(move || k3s::undo::unfinished(&*files, &dir, !dry_run)).await
+        }
+        _ => Ok(Unfinished::default()),
+    }
 }
 
 /// What is about to be taken back of a target.

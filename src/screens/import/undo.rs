@@ -126,7 +126,8 @@ pub(in crate::screens) fn about(run: NotedRun, cx: &mut Cx<'_>) {
         });
         let announced = (target.announced > 0)
             .then(|| format!("images that it began and did not bring: {}", target.announced));
-        let parts: Vec<String> = names.into_iter().chain(files).chain(announced).collect();
+        let unfinished = target.unfinished.then(|| "what it wrote and did not finish is removed".to_owned());
+        let parts: Vec<String> = names.into_iter().chain(files).chain(announced).chain(unfinished).collect();
         lines.push(format!("{}: {}.", target.target, parts.join("; ")));
     }
     lines.extend(claimed);

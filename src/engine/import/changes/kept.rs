@@ -127,19 +127,27 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let directory = directory_of(history);
     let mut runs: Vec<NotedRun> = Vec::new();
     let mut wants = Wants::default();
+    let mut tidied: Vec<Target> = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         // Before it is read: one that ends meanwhile has said how.
         let running = files.is_held(&file).unwrap_or(false);
-        if let Some((begun, made)) = read_run(files, &file).filter(|(begun, _)| begun.undone.is_none()) {
+        let Some((begun, made)) = read_run(files, &file) else { continue };
+        if begun.tidied() {
+            tidied.extend(begun.into.iter().cloned());
+        }
+        if begun.undone.is_none() {
             let begun = Begun { running: running && begun.ended.is_none(), ..begun };
             let holder = Holder::of(&begun, &made);
             let wanted = made.iter().map(|made| (made.target.clone(), made.wanted.clone())).collect();
             let made: Vec<Made> = made.into_iter().filter_map(|made| standing(files, made)).collect();
             let wanted_by = wants.of(&begun, &made);
-            let run = NotedRun { wanted_by, ..NotedRun::idle(file, begun) };
+            let mut targets = made.into_iter().map(NotedTarget::from).collect();
+            let unfinished = begun.unfinished().filter(|target| !tidied.contains(target));
+            unfinished.for_each(|target| NotedTarget::left_unfinished(&mut targets, target));
+            let run = NotedRun { wanted_by, targets, ..NotedRun::idle(file, begun) };
             wants.add((run.id(), holder), wanted);
-            runs.push(NotedRun { targets: made.into_iter().map(NotedTarget::from).collect(), ..run });
+            runs.push(run);
         }
     }
     Ok(runs)

@@ -34,7 +34,8 @@ pub(in crate::engine::import) struct Made {
 }
 
 impl Made {
-    pub(super) const fn of(target: Target) -> Self {
+    /// Nothing yet.
+    pub(in crate::engine::import) const fn of(target: Target) -> Self {
         Self {
             target,
             changes: Vec::new(),
@@ -96,6 +97,9 @@ pub struct NotedTarget {
     /// Images of a store that were announced and not brought, as far as that was noted.
     #[serde(skip_serializing_if = "is_none")]
     pub announced: usize,
+    /// Whether the run was cut off: what it had not finished may lie there without a name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -111,6 +115,18 @@ impl From<Made> for NotedTarget {
         files.dedup();
         let (announced, brought): (Vec<_>, Vec<_>) = stored.iter().partition(|image| image.announced);
         let named: usize = brought.iter().map(|image| image.names.len()).sum();
-        Self { target, made: changes.len() - changed + named, changed, files, announced: announced.len() }
+        let (made, announced) = (changes.len() - changed + named, announced.len());
+        Self { target, made, changed, files, announced, unfinished: false }
+    }
+}
+
+impl NotedTarget {
+    /// Adds to those of a run that something may be unfinished in this one.
+    pub(super) fn left_unfinished(all: &mut Vec<Self>, target: &Target) {
+        let at = all.iter().position(|one| one.target == *target).unwrap_or_else(|| {
+            all.push(Made::of(target.clone()).into());
+            all.len() - 1
+        });
+        all[at].unfinished = true;
     }
 }

@@ -100,6 +100,19 @@ impl Begun {
         }
     }
 
+    /// The targets in which it may have left what it had not finished, as it was cut off.
+    pub(in crate::engine::import) fn unfinished(&self) -> impl Iterator<Item = &Target> {
+        let cut = self.ended.is_none() && !self.running;
+        let held = |target: &&Target| matches!(target, Target::Containerd(_) | Target::K3s(_));
+        self.into.iter().filter(held).filter(move |_| cut)
+    }
+
+    /// Whether it removed what earlier runs had not finished in its targets: a run that comes to its end does, and undo of
+    /// one that was cut off.
+    pub(super) fn tidied(&self) -> bool {
+        self.ended == Some(Ended::Whole) || (self.ended.is_none() && self.undone.is_some())
+    }
+
     /// When all of it was taken back, if it was.
     pub(in crate::engine::import) const fn undone(&self) -> Option<Timestamp> {
         self.undone

@@ -7,13 +7,16 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::host;
 use crate::engine::import::error::ImportError;
+use crate::engine::import::undo::Unfinished;
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::containerd::leases::Lease;
+use crate::engine::stays::Stays;
 
 /// How long another run is waited for: one that ends just now, or that began in the same moment, is over by then.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -162,6 +165,7 @@ struct Others {
     running: Option<Lease>,
     dead: Vec<Lease>,
     before: Vec<Lease>,
+    unknown: Vec<Lease>,
 }
 
 async fn others(daemon: &Containerd, here: &Here, own: Option<&str>) -> Result<Others> {
@@ -171,7 +175,7 @@ async fn others(daemon: &Containerd, here: &Here, own: Option<&str>) -> Result<O
             Fate::Runs => others.running = Some(lease),
             Fate::Dead => others.dead.push(lease),
             Fate::Before => others.before.push(lease),
-            Fate::Unknown => {}
+            Fate::Unknown => others.unknown.push(lease),
         }
     }
     Ok(others)
@@ -238,6 +242,20 @@ impl Claim {
         Ok(())
     }
 
+    /// What runs that were cut off left here: it is gone once a claim ends. Of what stays it cannot be told whether a run
+    /// is still at it.
+    ///
+    /// # Errors
+    /// As the daemon answers.
+    pub(super) async fn unfinished(ctx: &JobCtx, daemon: &Containerd) -> Result<Unfinished> {
+        let Others { dead, before, unknown, .. } = others(daemon, &Here::look(ctx).await?, None).await?;
+        let removed = dead.into_iter().chain(before);
+        let removed =
+            removed.map(|lease| format!("lease {} ({}), with what it alone kept", lease.id, lease.of));
+        let kept = unknown.into_iter().map(|lease| stays(daemon, lease));
+        Ok(Unfinished { removed: removed.collect(), kept: kept.collect() })
+    }
+
     /// Ends it, and with it whatever nothing names.
     ///
     /// # Errors
@@ -262,6 +280,18 @@ async fn release(daemon: &Containerd, leases: &[Lease], sync: bool) -> Result<()
 pub(super) async fn running(ctx: &JobCtx, daemon: &Containerd) -> Result<Option<ImportError>> {
     let others = others(daemon, &Here::look(ctx).await?, None).await?;
     Ok(others.running.map(|lease| claimed(daemon, &lease)))
+}
+
+/// Why a lease stays, and how it goes.
+fn stays(daemon: &Containerd, Lease { id, of, .. }: Lease) -> Stays {
+    let socket = daemon.path().display().to_string();
+    let words =
+        ["ctr", "--address", &socket, "--namespace", daemon.namespace(), "leases", "delete", "--sync", &id];
+    let command = shell_words(&words.map(str::to_owned));
+    let words = format!(
+        "lease {id} ({of}) is of a process that cannot be seen from here; once that has ended: {command}"
+    );
+    Stays::new([id], words)
 }
 
 fn claimed(daemon: &Containerd, lease: &Lease) -> ImportError {

@@ -16,6 +16,7 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::proof::{self, Expected};
 use super::report::Outcome;
+use super::undo::Unfinished;
 use super::{Job, Plan, Planned, Written, foreign, foreseen, unpacked};
 use crate::domain::import::{ContainerdTarget, KUBELET_NAMESPACE, Target};
 use crate::domain::platform::Platform;
@@ -30,6 +31,9 @@ use names::{Change, Records, UndoReport};
 use node::{Needs, Node};
 use pieces::Pieces;
 use run::{Run, Wanted};
+
+/// What a claim of undo says it is for.
+const UNDO: &str = "undo of an import";
 
 /// What is known of a containerd, and of what the images become there.
 struct Survey {
@@ -281,7 +285,7 @@ pub(super) fn expected(job: &Job, image: &ImageGraph, target: &str) -> Result<Ex
 /// As the daemon answers.
 pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -> Result<UndoReport> {
     let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
-    let claim = Claim::take(ctx, &daemon, "undo of an import").await?;
+    let claim = Claim::take(ctx, &daemon, UNDO).await?;
     let report = names::take_back(&daemon, changes, false).await;
     // Ending the lease has what nothing names removed.
     claim.end().await?;
@@ -295,6 +299,19 @@ pub async fn undo(target: &ContainerdTarget, changes: &[Change], ctx: &JobCtx) -
 pub(super) async fn at_work(ctx: &JobCtx, target: &ContainerdTarget) -> Result<Option<ImportError>> {
     let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
     claim::running(ctx, &daemon).await
+}
+
+/// Removes what runs that were cut off had written and not named; without `write` it is only said.
+///
+/// # Errors
+/// [`ImportError::Claimed`] where a run is at work there; as the daemon answers.
+pub(super) async fn unfinished(target: &ContainerdTarget, write: bool, ctx: &JobCtx) -> Result<Unfinished> {
+    let daemon = Containerd::connect(&target.socket, &target.namespace).await?;
+    let left = Claim::unfinished(ctx, &daemon).await?;
+    if write && !left.removed.is_empty() {
+        Claim::take(ctx, &daemon, UNDO).await?.end().await?;
+    }
+    Ok(left)
 }
 
 /// Says what [`undo`] would take back as the daemon stands now.

@@ -12,6 +12,7 @@ use crate::engine::error::Result;
 use crate::engine::files::Files;
 use crate::engine::import::archive::{self, Member};
 use crate::engine::import::error::{ImportError, shortened};
+use crate::engine::import::undo::Unfinished;
 use crate::engine::stays::Stays;
 use crate::engine::storage::change::FilesUndone;
 
@@ -107,6 +108,33 @@ pub(in crate::engine::import) fn take_back(
                 undone.removed.push(path);
             }
         }
+    }
+    Ok(undone)
+}
+
+/// Removes the archives that runs began in an images directory and were cut off in; without `write` it is only said. Blocks.
+///
+/// # Errors
+/// [`ImportError::Locked`] where a run is at work there, or a file error.
+pub(in crate::engine::import) fn unfinished(
+    files: &dyn Files,
+    dir: &Path,
+    write: bool,
+) -> Result<Unfinished> {
+    let mut undone = Unfinished::default();
+    if files.stat(dir)?.is_none() {
+        return Ok(undone);
+    }
+    let locked = || ImportError::Locked { path: dir.to_owned() };
+    let _held = directory::hold(files, dir)?.ok_or_else(locked)?;
+    for path in super::unfinished(files, dir)? {
+        if write {
+            files.remove(&path)?;
+        }
+        undone.removed.push(format!("{}, which was not finished", path.display()));
+    }
+    if write && !undone.removed.is_empty() {
+        files.sync_dir(dir)?;
     }
     Ok(undone)
 }

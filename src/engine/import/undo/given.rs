@@ -96,8 +96,21 @@ impl Kept {
         run.filter(gone).map_or(Ok(()), |run| Err(UndoError::Gone { run: run.words() }))
     }
 
+    /// The targets in which the run may have left what it had not finished.
+    pub(super) fn unfinished(&self) -> Vec<Target> {
+        self.begun.iter().flat_map(Begun::unfinished).cloned().collect()
+    }
+
+    /// What there is to look at in each target.
     pub(super) fn made(self) -> Vec<Made> {
-        self.targets.into_iter().map(|one| one.made).collect()
+        let unfinished = self.unfinished();
+        let mut all: Vec<Made> = self.targets.into_iter().map(|one| one.made).collect();
+        for target in unfinished {
+            if all.iter().all(|made| made.target != target) {
+                all.push(Made::of(target));
+            }
+        }
+        all
     }
 }
 

@@ -42,12 +42,31 @@ pub struct Undone {
     pub names: UndoReport,
     /// What became of files of the node.
     pub files: FilesUndone,
+    /// What became of what the run had not finished, as it was cut off.
+    #[serde(skip_serializing_if = "Unfinished::is_empty")]
+    pub unfinished: Unfinished,
+}
+
+/// What a run that was cut off had not finished in a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unfinished {
+    /// What is gone.
+    pub removed: Vec<String>,
+    /// What stays, each with the reason.
+    pub kept: Vec<Stays>,
+}
+
+impl Unfinished {
+    const fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.kept.is_empty()
+    }
 }
 
 impl UndoneReport {
     /// What stays as it is, each with the reason.
     pub fn kept(&self) -> impl Iterator<Item = &Stays> {
-        self.targets.iter().flat_map(|one| one.names.kept.iter().chain(&one.files.kept))
+        self.targets.iter().flat_map(Undone::kept)
     }
 
     /// The same in lines, each reason once.
@@ -59,9 +78,12 @@ impl UndoneReport {
     pub fn kept_words(&self) -> String {
         let sum = |of: fn(&Undone) -> usize| self.targets.iter().map(of).sum::<usize>();
         let (names, files) = (sum(|one| one.names.kept.len()), sum(|one| one.files.kept.len()));
-        let counted = [(names, "name"), (files, "file")].into_iter().filter(|(count, _)| *count > 0);
+        let unfinished = sum(|one| one.unfinished.kept.len());
+        let counted = [(names, "name"), (files, "file"), (unfinished, "lease")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0);
         let parts: Vec<String> = counted.map(|(count, of)| text::count(count as u64, of)).collect();
-        let stay = if names + files == 1 { "stays as it is" } else { "stay as they are" };
+        let stay = if names + files + unfinished == 1 { "stays as it is" } else { "stay as they are" };
         format!("{} {stay}", parts.join(" and "))
     }
 
@@ -92,7 +114,7 @@ impl UndoneReport {
         let out =
             if self.dry_run { "the store alone would be taken out" } else { "the store alone is taken out" };
         let out = format!("{out}, as it was changed since");
-        for Undone { target, names, files } in &self.targets {
+        for Undone { target, names, files, unfinished } in &self.targets {
             lines.push(target.to_string());
             lines.extend(names.removed.iter().map(|name| format!("  {removed}: {name}")));
             lines.extend(names.restored.iter().map(|name| format!("  {restored}: {name}")));
@@ -104,6 +126,8 @@ impl UndoneReport {
             lines.extend(files.removed.iter().map(|file| format!("  {removed}: {file}")));
             lines.extend(files.taken_out.iter().map(|file| format!("  {out}: {file}")));
             lines.extend(Stays::grouped(&files.kept).into_iter().map(|kept| format!("  stays: {kept}")));
+            lines.extend(unfinished.removed.iter().map(|what| format!("  {removed}: {what}")));
+            lines.extend(unfinished.kept.iter().map(|kept| format!("  stays: {kept}")));
             if !files.is_idle() {
                 lines.push(format!("  {}", stays(target)));
             }
@@ -171,14 +195,25 @@ impl Undone {
     /// Of a run that changed nothing there.
     pub(super) fn counting(made: &Made) -> Self {
         let names = UndoReport { released: made.wanted.clone(), ..UndoReport::default() };
-        Self { target: made.target.clone(), names, files: FilesUndone::default() }
+        Self { names, ..Self::of(made.target.clone()) }
+    }
+
+    /// Nothing, yet.
+    pub(super) fn of(target: Target) -> Self {
+        let (names, files) = (UndoReport::default(), FilesUndone::default());
+        Self { target, names, files, unfinished: Unfinished::default() }
+    }
+
+    /// What stays as it is, each with the reason.
+    fn kept(&self) -> impl Iterator<Item = &Stays> {
+        self.names.kept.iter().chain(&self.files.kept).chain(&self.unfinished.kept)
     }
 
     /// What of it is left to take back: all of it, where it cannot be told apart.
     pub(super) fn left(&self, made: Made) -> Option<Made> {
         // A run that is taken back counts on nothing any more.
         let made = Made { wanted: Vec::new(), ..made };
-        let kept: Vec<&Stays> = self.names.kept.iter().chain(&self.files.kept).collect();
+        let kept: Vec<&Stays> = self.kept().collect();
         if kept.is_empty() {
             return None;
         }
@@ -192,6 +227,7 @@ impl Undone {
             && self.names.released.is_empty()
             && self.files.is_idle()
             && self.files.kept.is_empty()
+            && self.unfinished.is_empty()
     }
 }
 
@@ -202,7 +238,8 @@ impl NotedTarget {
         let names = (names > 0).then(|| format!("names {names}"));
         let files = self.files.iter().map(|file| file.display().to_string());
         let announced = (self.announced > 0).then(|| format!("not brought {}", self.announced));
-        let all: Vec<String> = names.into_iter().chain(announced).chain(files).collect();
+        let unfinished = self.unfinished.then(|| "what it had not finished".to_owned());
+        let all: Vec<String> = names.into_iter().chain(announced).chain(files).chain(unfinished).collect();
         format!("{}: {}", self.target, all.join(", "))
     }
 }
@@ -224,7 +261,7 @@ mod tests {
         let stays = Stays::new(["a/pause:3.10".to_owned()], "a/pause:3.10: of a/pause:3.1".to_owned());
         let names = UndoReport { kept: vec![stays], ..UndoReport::default() };
         let made = made.remove(0);
-        let undone = Undone { target: made.target.clone(), names, files: FilesUndone::default() };
+        let undone = Undone { names, ..Undone::of(made.target.clone()) };
         let left = undone.left(made).unwrap();
         assert_eq!(left.changes.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["a/pause:3.10"]);
     }
