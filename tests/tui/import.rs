@@ -1211,6 +1211,41 @@ fn take_back(desk: &mut Desk) {
     desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(undone()))));
 }
 
+#[test]
+fn undo_of_one_import_leaves_what_the_report_says_of_the_others() {
+    let mut desk = into_a_runtime();
+    let mut undone = undone();
+    undone.targets[0].names.removed.truncate(1);
+    desk.keys("u Right Enter").effects.clear();
+    desk.tell(Msg::Ended(JobId(70), done(JobReport::Undo(undone))));
+    let kept = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Save(_, text) => Some(text.clone()),
+        _ => None,
+    });
+    let text = kept.unwrap();
+    for words in [
+        "3 of 4 images in 1 target, 1 not there; its import of 2026-11-20 08:15Z was undone",
+        "its import was undone",
+        ": added",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let left: Vec<String> = desk
+        .app
+        .model
+        .gap
+        .import
+        .done
+        .iter()
+        .flat_map(|done| &done.report.targets[0].images)
+        .map(|one| one.reference.to_string())
+        .collect();
+    assert_eq!(left, NAMES[1..]);
+    desk.keys("Esc u Right Enter");
+    take_back(&mut desk);
+    assert!(desk.app.model.gap.import.done.is_none(), "nothing is left that they brought");
+}
+
 /// What was imported is taken back.
 pub(crate) fn taken_back() -> Desk {
     let mut desk = into_a_runtime();

@@ -179,9 +179,11 @@ pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
             if let JobReport::Undo(report) = &*report {
                 cx.model.gap.import.outdate();
                 if run.is_none_or(|run| cx.model.gap.import.is_of(run)) {
-                    let back = run.filter(|_| cx.model.gap.import.done.is_some());
-                    cx.model.gap.import.undone = back.map(|run| told(run, report));
-                    cx.model.gap.import.done = None;
+                    let import = &mut cx.model.gap.import;
+                    let done = import.done.take();
+                    let back = run.filter(|_| done.is_some());
+                    import.undone = back.map(|run| told(run, report));
+                    import.done = done.and_then(|done| done.without(report));
                     cx.model.set_state(Place::Import, StepState::Todo);
                     cx.model.changed(Place::Import);
                 }
@@ -204,7 +206,7 @@ pub(super) fn ended(cx: &mut Cx<'_>) -> bool {
 
 /// What the report of the bundle says of it from then on.
 fn told(run: &NotedRun, report: &UndoneReport) -> (String, Vec<Checked>) {
-    let mut words = format!("verified; its import of {} was undone", run.begun.begun.strftime("%F %H:%MZ"));
+    let mut words = format!("its import of {} was undone", run.begun.begun.strftime("%F %H:%MZ"));
     if report.kept().next().is_some() {
         words += &format!(", but {}", report.kept_words());
     }

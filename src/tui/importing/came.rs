@@ -102,6 +102,7 @@ impl Model {
             None => said.map(|said| broken_off(&run.job, &spec, &said, import.done.as_ref())),
         };
         if let Some(report) = report {
+            import.undone = None;
             import.done = Some(Done::after(import.done.take(), report, &run.job, (at, state)));
             // As the report itself says it.
             let noted = state == StepState::Ok && self.to_be_known();

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use crate::domain::bundle::{Image, directory};
 use crate::domain::import::Target;
+use crate::domain::reference::Reference;
 use crate::engine::bundle::inspect::InspectReport;
 use crate::engine::error::Kind;
 use crate::engine::import::proof::{NameProof, Proof};
 use crate::engine::import::report::{ImageReport, ImportReport, Outcome, TargetReport};
+use crate::engine::import::undo::{Undone, UndoneReport};
 use crate::engine::spec::ImportJob;
 use crate::tui::model::JobState;
 use crate::tui::msg::Ended;
@@ -28,6 +30,8 @@ pub struct Done {
     pub state: StepState,
     /// What became of taking it back, where that did not come to its end.
     pub taken_back: Option<&'static str>,
+    /// Images whose import was taken back, by target; of others in it there is still something to say.
+    pub gone: Vec<(Target, Reference)>,
 }
 
 impl Done {
@@ -38,12 +42,12 @@ impl Done {
         job: &JobState,
         (at, state): (Timestamp, StepState),
     ) -> Self {
-        let report = match before {
+        let (report, gone) = match before {
             Some(mut before) => {
                 merge(&mut before.report, &report);
-                before.report
+                (before.report, before.gone)
             }
-            None => report,
+            None => (report, Vec::new()),
         };
         Self {
             report,
@@ -52,13 +56,49 @@ impl Done {
             warnings: job.view.warnings.clone(),
             state,
             taken_back: None,
+            gone,
         }
+    }
+
+    /// What is left of them once a run was taken back; nothing where that was all that they brought.
+    pub fn without(mut self, undone: &UndoneReport) -> Option<Self> {
+        for back in &undone.targets {
+            let Some(at) = self.report.targets.iter().position(|one| one.target == back.target) else {
+                continue;
+            };
+            let known = &mut self.report.targets[at];
+            let (left, gone): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut known.images).into_iter().partition(|image| !is_gone(image, back));
+            let brought =
+                |image: &ImageReport| matches!(image.outcome, Outcome::Added | Outcome::Replaced { .. });
+            // What was there before any of them is nobody's import.
+            if !left.iter().any(brought) {
+                self.gone.retain(|(target, _)| *target != back.target);
+                self.report.targets.remove(at);
+                continue;
+            }
+            known.images = left;
+            if let Some(proof) = &mut known.proof {
+                proof.names.retain(|name| gone.iter().all(|image| image.reference != name.reference));
+            }
+            self.gone.extend(gone.into_iter().map(|image| (back.target.clone(), image.reference)));
+        }
+        (!self.report.targets.is_empty()).then_some(self)
     }
 
     /// What they say of a target.
     pub fn of(&self, target: &Target) -> Option<&TargetReport> {
         self.report.targets.iter().find(|known| known.target == *target)
     }
+}
+
+/// Whether an image is not in a target any more: by its name, or with the file that all of them were in or read by.
+fn is_gone(image: &ImageReport, back: &Undone) -> bool {
+    let reference = image.reference.to_string();
+    let name = image.name.as_ref().unwrap_or(&reference);
+    let names = &back.names;
+    !back.files.is_idle()
+        || [&names.removed, &names.restored, &names.absent].into_iter().any(|all| all.contains(name))
 }
 
 /// What a run that ended early left, as far as it told. What it did not look at stays as earlier runs left it.
