@@ -181,7 +181,7 @@ impl Screen for Check {
             Act::CheckNext if gap.checked.is_none() => {
                 format!("nothing was verified yet; {} does it", model.key(Act::Verify))
             }
-            Act::CheckNext if gap.lacks_strict() => heading::not_strict(model),
+            Act::CheckNext if gap.lacks_strict() => model.not_strict(),
             _ => return None,
         };
         Some(reason)

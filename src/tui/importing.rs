@@ -318,6 +318,12 @@ impl Model {
         plan.job == now || of_all()
     }
 
+    /// What is lacking of a verification that held, where strict was asked for only after it.
+    pub fn not_strict(&self) -> String {
+        let [verify, strict] = [Act::Verify, Act::CheckDeep].map(|act| self.key(act));
+        format!("strict: no layer was unpacked yet; {verify} verifies so, {strict} turns it off")
+    }
+
     /// Why nothing can be imported yet.
     pub fn not_importable(&self) -> Option<String> {
         let gap = &self.gap;
@@ -330,6 +336,7 @@ impl Model {
             Some(checked) if !checked.held() => {
                 format!("the bundle did not verify: nothing of it may be used; {verify} says why")
             }
+            Some(_) if gap.lacks_strict() => format!("{}, both on Verify ({verify})", self.not_strict()),
             Some(_) if gap.import.marked.is_empty() => {
                 let other = self.key(Act::ImportOther);
                 format!("no target is chosen: {targets} shows what this node has, {other} takes any other")

@@ -430,6 +430,21 @@ fn what_was_verified_for_one_signature_is_not_imported_once_two_are_wanted() {
 }
 
 #[test]
+fn what_was_verified_without_strict_is_not_imported_once_that_is_asked_for() {
+    let mut desk = by_two(true);
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(crate::import::verified()))));
+    desk.keys("s");
+    desk.effects.clear();
+    let screen = desk.keys("3").screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = "strict: no layer was unpacked yet; v verifies so, s turns it off, both on Verify (2)";
+    assert!(words.contains(why), "{screen}");
+    assert!(desk.keys("Enter").effects.iter().all(|effect| !matches!(effect, Effect::Start(..))));
+    desk.keys("2 s 3");
+    assert!(!desk.screen().contains("no layer was unpacked"), "{}", desk.screen());
+}
+
+#[test]
 fn the_second_key_is_trusted_where_two_are_wanted_and_one_is_known() {
     let mut desk = by_two(false);
     assert!(!desk.screen().contains("! todo"), "{}", desk.screen());

@@ -29,7 +29,7 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
     } else if let Some(checked) = &gap.checked {
         let mut verdict = rows::verdict(checked, &model.keymap);
         if gap.lacks_strict() && model.running().is_none() {
-            verdict.push((format!("! {}", not_strict(model)), Role::Warn));
+            verdict.push((format!("! {}", model.not_strict()), Role::Warn));
         }
         let keys = if checked.lacks_trust() { pin::words(model) } else { Vec::new() };
         if !keys.is_empty() {
@@ -48,10 +48,4 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
     }
     lines.push((String::new(), Role::Text));
     lines
-}
-
-/// What is lacking of a verification that held, where strict was asked for only after it.
-pub(super) fn not_strict(model: &Model) -> String {
-    let [verify, strict] = [Act::Verify, Act::CheckDeep].map(|act| model.key(act));
-    format!("strict: no layer was unpacked yet; {verify} verifies so, {strict} turns it off")
 }

@@ -88,6 +88,9 @@ pub(super) fn again(model: &Model) -> Result<ImportJob, String> {
     let run = model.gap.import.run.as_ref().ok_or_else(nothing)?;
     let JobSpec::Import(job) = &run.job.spec else { return Err(nothing()) };
     let mut job = job.clone();
+    if model.gap.lacks_strict() {
+        return Err(model.not_strict());
+    }
     if run.report().is_some() {
         job.import.only = run.failed();
         if job.import.only.is_empty() {
