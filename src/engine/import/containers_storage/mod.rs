@@ -113,7 +113,8 @@ pub(super) async fn plan(job: &Job, directory: Option<&Path>, images: &Arc<Vec<I
         };
     let wanted = match directory {
         // Its images stay; that it is read is a change of files.
-        Some(directory) => vec![directory.display().to_string()],
+        Some(directory) if images.iter().any(arrives) => vec![directory.display().to_string()],
+        Some(_) => Vec::new(),
         None => {
             all.iter().zip(&images).filter(|(_, one)| arrives(one)).flat_map(|(one, _)| names(one)).collect()
         }
