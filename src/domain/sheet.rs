@@ -80,7 +80,11 @@ pub fn first_of(warnings: &[String]) -> String {
     match warnings {
         [] => String::new(),
         [only] => only.clone(),
-        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        [first, rest @ ..] => format!(
+            "{first} (and {} more {})",
+            rest.len(),
+            if rest.len() == 1 { "warning" } else { "warnings" }
+        ),
     }
 }
 

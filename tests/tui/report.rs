@@ -272,7 +272,7 @@ fn a_warning_stands_beside_the_verdict_that_it_lowers() {
     let headline = screen.lines().skip(3).take(2).collect::<Vec<_>>().join(" ");
     let headline = headline.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(headline.starts_with("! WARN bundle-42 is assembled"), "{screen}");
-    assert!(headline.contains("this airlift is not static (and 1 more)"), "{screen}");
+    assert!(headline.contains("this airlift is not static (and 1 more warning)"), "{screen}");
 }
 
 #[test]
