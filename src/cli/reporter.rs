@@ -176,7 +176,11 @@ impl Reporter {
                 let (name, object) = (item.clone(), item.clone());
                 state.unresolved.push(Befallen { name, object, reason: reason.clone() });
             }
-            Event::Failed { item, reason, .. } => self.printer.warn(format!("{item}: {reason}")),
+            Event::Failed { item, reason, .. } => {
+                // Most reasons begin with what they are about.
+                let reason = reason.strip_prefix(&format!("{item}: ")).unwrap_or(reason);
+                self.printer.warn(format!("{item}: {reason}"));
+            }
             Event::Retry { item, attempt, reason, wait_ms, .. } => {
                 let host = item.split_once('/').map_or(item.as_str(), |(host, _)| host).to_owned();
                 let (item, reason) = (item.clone(), reason.clone());
