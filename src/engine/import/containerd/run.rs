@@ -53,9 +53,8 @@ pub(super) struct Run {
     gone: OnceLock<Stopped>,
 }
 
-/// What stays where a daemon that is gone cannot remove what a run wrote.
-const LEFT: &str = "what this run wrote and did not name could not be removed again, as containerd does not answer: no pod uses it, \
-                    and the next import there goes on from it";
+/// What holds of what stays where a daemon did not remove what a run wrote.
+const LEFT: &str = "no pod uses it, and the next import there goes on from it";
 
 /// Bytes of blobs.
 #[derive(Debug, Default)]
@@ -277,16 +276,19 @@ impl Run {
         }
         match self.let_go().await {
             // Of one that is gone this would be the last to be told.
-            Err(error) if self.gone.get().is_some() => Err(self.left(&error)),
+            Err(error) if self.gone.get().is_some() => Err(self.left(&error, &error)),
             other => other,
         }
     }
 
-    /// What to tell of a daemon that did not even let go of the lease.
-    fn left(&self, error: &EngineError) -> EngineError {
+    /// What to tell of a daemon that did not even let go of the lease, and why it did not.
+    fn left(&self, error: &EngineError, why: &EngineError) -> EngineError {
+        let reason = if why.transient() { "as containerd does not answer".to_owned() } else { why.message() };
+        let left =
+            format!("what this run wrote and did not name could not be removed again, {reason}: {LEFT}");
         match self.gone.get().filter(|_| error.transient()) {
-            Some(first) => first.with(LEFT.to_owned()).into(),
-            None => Stopped::new(error, [LEFT.to_owned()]).into(),
+            Some(first) => first.with(left).into(),
+            None => Stopped::new(error, [left]).into(),
         }
     }
 
@@ -300,8 +302,8 @@ impl Run {
     /// The same after an error, which is what is told.
     pub(super) async fn give_up(&self, error: EngineError) -> EngineError {
         // Where the daemon is gone, the next run ends the lease. What was not unpacked to the end is not over.
-        if self.let_go().await.is_err() {
-            return self.left(&error);
+        if let Err(why) = self.let_go().await {
+            return self.left(&error, &why);
         }
         if error.kind() != Kind::Space {
             return error;
