@@ -204,11 +204,18 @@ fn foreseen(model: &Model, plan: &ImportReport) -> Lines {
     let warnings = warnings(model);
     let [enter, details] = [Act::Import, Act::ImportDetails].map(|act| model.key(act));
     let mut lines = Vec::new();
+    let edits = model.gap.import.storage_conf == ConfMode::Edit;
+    let filed = edits && plan.targets.iter().any(|target| !target.files.is_empty());
     if all.add + all.replace + all.there == 0 {
         lines.push((
             format!("x none of this can be imported there; {details} says why for each image"),
             Role::Fail,
         ));
+    } else if all.add + all.replace == 0 && filed {
+        let words = format!(
+            "! the images are there already, and a file of this node is to be changed: {enter} asks once more"
+        );
+        lines.push((words, Role::Warn));
     } else if all.add + all.replace == 0 {
         let words = format!("+ all of it is there already; {enter} has it looked at once more");
         lines.push((words, Role::Ok));
