@@ -71,6 +71,14 @@ pub enum ReadError {
         /// Path inside the bundle.
         path: String,
     },
+    /// All of it, also what was read a moment ago.
+    #[error("{path} is in the signed list and not there, and nor is the bundle itself: {} is gone", root.display())]
+    Away {
+        /// Path inside the bundle.
+        path: String,
+        /// The bundle.
+        root: PathBuf,
+    },
     /// A file of another length than the document says.
     #[error("{path}: expected {expected} bytes, it has {actual}")]
     Length {
@@ -97,6 +105,7 @@ impl Explain for ReadError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoPath { .. } | Self::NoBundle { .. } => Kind::Usage,
+            Self::Away { .. } => Kind::Medium,
             _ => Kind::Integrity,
         }
     }
@@ -116,6 +125,9 @@ impl Explain for ReadError {
             ],
             Self::Unfinished { .. } => {
                 vec!["run the same pack again: it goes on where it stopped, and signs at the end".to_owned()]
+            }
+            Self::Away { .. } => {
+                vec!["was the medium unplugged? plug it in again, then run the same command again".to_owned()]
             }
             Self::Gone { .. } => vec!["was the medium unplugged? else the copy is incomplete".to_owned()],
             Self::Length { .. } | Self::Content { .. } | Self::NoDocument { .. } | Self::Special { .. } => {
@@ -244,11 +256,15 @@ impl BundleReader {
     /// Opens a file of the signed list that must have so many bytes.
     ///
     /// # Errors
-    /// [`ReadError::Gone`], [`ReadError::Length`] or a file error.
+    /// [`ReadError::Gone`], [`ReadError::Away`], [`ReadError::Length`] or a file error.
     pub fn open_listed(&self, path: &str, size: u64) -> Result<OpenFile> {
         let open = match self.files.open(&self.root, path) {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
-                return Err(ReadError::Gone { path: path.to_owned() }.into());
+                let (path, root) = (path.to_owned(), self.root.clone());
+                let there = self.files.stat(&root.join(MANIFEST)).is_ok_and(|stat| stat.is_some());
+                return Err(
+                    if there { ReadError::Gone { path } } else { ReadError::Away { path, root } }.into()
+                );
             }
             other => other?,
         };
