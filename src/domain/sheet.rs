@@ -66,7 +66,7 @@ impl Deed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signed {
-    /// `SHA256:…`.
+    /// `SHA256:…`; without how it ends where the key is not trusted.
     pub fingerprint: String,
     /// Name of its signature file.
     pub key_id: String,
@@ -104,6 +104,11 @@ pub fn fingerprint_end(fingerprint: &str) -> &str {
 pub fn without_end(fingerprint: &str) -> String {
     let end = fingerprint_end(fingerprint);
     format!("{}{}", &fingerprint[..fingerprint.len() - end.len()], ".".repeat(ENDS))
+}
+
+/// Whether a fingerprint is shown with how it ends, and not as by [`without_end`].
+pub fn has_end(fingerprint: &str) -> bool {
+    !fingerprint.ends_with('.')
 }
 
 /// Whether what was typed is a fingerprint, in full or by at least the [`ENDS`] characters that it ends in; blanks and what

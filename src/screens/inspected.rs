@@ -2,6 +2,7 @@
 
 use crate::config::theme::Role;
 use crate::dialogs::Page;
+use crate::domain::sheet::without_end;
 use crate::domain::text;
 use crate::engine::bundle::inspect::{InspectReport, Signature};
 
@@ -53,7 +54,7 @@ pub(super) fn page(report: &InspectReport) -> Page {
 
 fn signed(signature: &Signature) -> String {
     match (&signature.fingerprint, &signature.fault) {
-        (Some(fingerprint), _) => format!("by {fingerprint}; trust is not checked here"),
+        (Some(fingerprint), _) => format!("by {}; trust is not checked here", without_end(fingerprint)),
         (None, Some(fault)) => format!("{}: {fault}", signature.path),
         (None, None) => signature.path.clone(),
     }

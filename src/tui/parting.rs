@@ -6,7 +6,7 @@ use super::app::App;
 use super::model::Model;
 use super::msg::Effect;
 use crate::domain::bundle::check_name;
-use crate::domain::sheet::{Deed, KEY_ENDS_IN, Sheet, ends_in};
+use crate::domain::sheet::{Deed, KEY_ENDS_IN, Sheet, ends_in, has_end};
 
 /// A report that is written by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ fn words(sheet: &Sheet) -> Vec<String> {
         format!("bundle        {}", sheet.path),
         format!("document      {}", sheet.document),
     ];
-    let keys = sheet.signatures.iter().map(|key| format!("{KEY_ENDS_IN}   {}", ends_in(&key.fingerprint)));
+    let keys = sheet.signatures.iter().filter(|key| has_end(&key.fingerprint));
+    let keys = keys.map(|key| format!("{KEY_ENDS_IN}   {}", ends_in(&key.fingerprint)));
     words.extend(keys);
     words
 }

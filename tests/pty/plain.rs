@@ -112,10 +112,10 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_import
     say(&mut console, "enter");
     console.wait("No key that is trusted here signed this bundle");
     // As it would stand on paper: here it is shown without its end.
-    let said = root.airlift().arg("inspect").arg(kept.join("medium/demo-1")).output().unwrap();
+    let said = root.airlift().args(["inspect", "--json"]).arg(kept.join("medium/demo-1")).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     let fingerprint = said.split_once("SHA256:").unwrap().1;
-    let end = fingerprint.split(|c: char| c.is_whitespace() || c == ';').next().unwrap();
+    let end = fingerprint.split('"').next().unwrap();
     let end = &end[end.len() - 8..];
     assert!(!console.screen().contains(end), "{}", console.screen());
     say(&mut console, "K");

@@ -73,6 +73,8 @@ fn enough_different_trusted_keys_must_have_signed() {
     for nobody in [&[("third", &[][..])][..], &[]] {
         let message = judged(&world, &bundle, nobody, ("1", 11));
         assert!(message.contains("0 of 1") && message.contains("SHA256:"), "{message}");
+        // How the key ends is typed from the paper of its signer, and not from here.
+        assert!(message.contains("........: the key is not trusted"), "{message}");
     }
     for signature in signatures(&bundle) {
         std::fs::remove_file(signature).unwrap();

@@ -13,7 +13,7 @@ use airlift::engine::bundle::offer::Said;
 use airlift::engine::bundle::verify::{History, VerifyReport};
 use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
-use airlift::engine::sign::{AllowedSigners, Outcome};
+use airlift::engine::sign::{AllowedSigners, Outcome, TrustError};
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::model::Place;
@@ -24,7 +24,7 @@ use crate::import::{bundle, verified};
 use crate::live::Live;
 use crate::made::{FINGERPRINT, done};
 use crate::offers::{expired, found, offer};
-use crate::rig::{Desk, now};
+use crate::rig::{Desk, now, text};
 
 fn desk(decision: Option<SerialDecision>) -> Desk {
     let mut desk = Desk::new();
@@ -205,8 +205,8 @@ fn a_key_that_is_not_trusted_is_shown_but_for_what_is_to_be_typed_from_paper() {
 #[test]
 fn the_keys_that_signed_stay_in_sight_after_a_refusal_and_nowhere_with_their_ends() {
     let mut desk = unknown();
-    let message =
-        format!("0 of 1 required signatures by trusted keys: a.sig by {FINGERPRINT}: the key is not trusted");
+    let Some(Ok(said)) = desk.app.model.gap.offer().map(|offer| &offer.said) else { panic!() };
+    let message = TrustError(Box::new(said.trust.clone())).to_string();
     desk.keys("v").tell(view(1, false)).tell(failed(Kind::Trust, &message, "ask its signer"));
     let (shown, end) = FINGERPRINT.split_at(FINGERPRINT.len() - 8);
     let shown = format!("{shown}........");
@@ -221,6 +221,16 @@ fn the_keys_that_signed_stay_in_sight_after_a_refusal_and_nowhere_with_their_end
     );
     let screen = desk.keys("Esc 1").screen();
     assert!(screen.contains(&shown) && !screen.contains(end), "where K is a key, too: {screen}");
+    let report = text(&desk.keys("2 c 4 c").frame(120, 60));
+    assert!(report.contains(&shown) && !report.replace(' ', "").contains(end), "{report}");
+    assert!(!report.contains("key ends in"), "what is typed to trust it comes from paper: {report}");
+    let given = desk.effects.iter().filter_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        Effect::Save(_, text) => Some(text.clone()),
+        _ => None,
+    });
+    let given: Vec<String> = given.chain([desk.app.parting().join("\n")]).collect();
+    assert!(given.len() > 3 && given.iter().all(|text| !text.contains(end)), "{given:?}");
 }
 
 #[test]

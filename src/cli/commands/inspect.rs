@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::printer::{Align, Printer};
 use crate::domain::bundle::Image;
+use crate::domain::sheet::without_end;
 use crate::domain::text;
 use crate::engine::bundle::inspect::{InspectReport, InspectSpec, Signature};
 use crate::engine::spec::JobSpec;
@@ -70,7 +71,10 @@ pub(super) fn show(report: &InspectReport, out: &Printer) {
 
 fn signed(signature: &Signature) -> String {
     match (&signature.fingerprint, &signature.fault) {
-        (Some(fingerprint), _) => format!("{fingerprint} ({}), trust not checked", signature.path),
+        (Some(fingerprint), _) => {
+            // From here it is not typed to trust the key.
+            format!("{} ({}), trust not checked", without_end(fingerprint), signature.path)
+        }
         (None, Some(fault)) => format!("{}: {fault}", signature.path),
         (None, None) => signature.path.clone(),
     }

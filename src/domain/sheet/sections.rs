@@ -2,7 +2,7 @@
 
 use super::{
     Carried, Checked, Deed, Fact, GROUP, Grade, Imported, KEY_ENDS_IN, Section, Sheet, Step, ends_in,
-    fingerprint_end,
+    fingerprint_end, has_end,
 };
 use crate::domain::text;
 
@@ -67,8 +67,10 @@ impl Sheet {
             let digits = signed.fingerprint.strip_prefix("SHA256:").unwrap_or(&signed.fingerprint);
             facts.extend(two_rows("key", &text::groups(digits, GROUP), &signed.fingerprint));
             // What the other side asks for, as the groups above break it.
-            let ends = fingerprint_end(&signed.fingerprint);
-            facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
+            if has_end(&signed.fingerprint) {
+                let ends = fingerprint_end(&signed.fingerprint);
+                facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
+            }
             // Whose each is stands with it: of the first by its file.
             let public = self.public_key.iter().filter(|_| at == 0);
             facts.extend(public.map(|path| Fact::new("public key", path.clone())));

@@ -12,6 +12,7 @@ use super::allowed::{AllowedSigners, Entry, matches};
 use super::bundle::SignatureFile;
 use super::keys::{fingerprint, key_id};
 use crate::domain::bundle::NAMESPACE;
+use crate::domain::sheet::without_end;
 use crate::engine::error::{Explain, Kind};
 
 /// How much trust is asked for.
@@ -170,9 +171,25 @@ impl TrustReport {
 }
 
 impl SignatureReport {
+    /// The fingerprint as it is shown: of a key that the trust file does not have, how it ends is left to the paper of its
+    /// signer, from which that is typed.
+    pub fn shown_key(&self) -> Option<String> {
+        let fingerprint = self.fingerprint.as_ref()?;
+        Some(match self.outcome {
+            Outcome::Good { .. }
+            | Outcome::Expired { .. }
+            | Outcome::NotYetValid { .. }
+            | Outcome::NotForBundles { .. } => fingerprint.clone(),
+            Outcome::UnknownKey
+            | Outcome::WrongNamespace { .. }
+            | Outcome::Malformed { .. }
+            | Outcome::BadSignature => without_end(fingerprint),
+        })
+    }
+
     fn hint(&self, decided_at: Timestamp) -> Option<String> {
         match &self.outcome {
-            // The fingerprint is in the message; this is to be read whole in a row of 80 columns.
+            // The key is in the message; this is to be read whole in a row of 80 columns.
             Outcome::UnknownKey => Some(
                 "ask its signer, not the medium: is it their key? airlift key trust FILE.pub trusts it"
                     .to_owned(),
@@ -192,8 +209,8 @@ impl SignatureReport {
 impl std::fmt::Display for SignatureReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.file)?;
-        if let Some(fingerprint) = &self.fingerprint {
-            write!(f, " by {fingerprint}")?;
+        if let Some(key) = self.shown_key() {
+            write!(f, " by {key}")?;
         }
         match &self.outcome {
             Outcome::Good { principals } => write!(f, " is good ({principals})"),

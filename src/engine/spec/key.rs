@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::run::asking;
 use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
 use crate::domain::progress::Event;
-use crate::domain::sheet::{ENDS, bare_fingerprint, is_fingerprint};
+use crate::domain::sheet::{ENDS, bare_fingerprint, is_fingerprint, without_end};
 use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -160,15 +160,19 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
                 return Err(KeyError::TooShort { given: expected.clone() }.into());
             }
             Some(expected) if !is_fingerprint(expected, &found) => {
-                return Err(KeyError::Fingerprint { expected: expected.clone(), found }.into());
+                let (expected, key_id) = (expected.clone(), keys::key_id(key.key_data()));
+                return Err(KeyError::Fingerprint { expected, found, key_id }.into());
             }
             Some(_) => {}
-            None => told.say(Event::Warning {
-                text: format!(
-                    "the fingerprint {found} was not compared: check it with the owner of the key, by paper or telephone; \
-                     --fingerprint SHA256:... does so here"
-                ),
-            }),
+            None => {
+                let shown = if job.dry_run { without_end(&found) } else { found };
+                told.say(Event::Warning {
+                    text: format!(
+                        "the fingerprint {shown} was not compared: check it with the owner of the key, by paper or \
+                         telephone; --fingerprint SHA256:... does so here"
+                    ),
+                });
+            }
         }
         let (valid_after, valid_before) = (job.valid_after, job.valid_before);
         let on_terms = named || valid_after.is_some() || valid_before.is_some();
@@ -179,7 +183,11 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
             return Ok(JobReport::Trusted(TrustChange { change, already: true, dry_run: job.dry_run }));
         }
         let spec = TrustSpec { key, principal, valid_after, valid_before };
-        let change = store::trust(&*files, &job.file, &spec, !job.dry_run)?;
+        let mut change = store::trust(&*files, &job.file, &spec, !job.dry_run)?;
+        if job.dry_run && job.fingerprint.is_none() {
+            // Neither trusted nor compared yet: it is compared with what its owner told, and not with this.
+            change.entries.iter_mut().for_each(|entry| entry.fingerprint = without_end(&entry.fingerprint));
+        }
         Ok(JobReport::Trusted(TrustChange { change, already: false, dry_run: job.dry_run }))
     })
     .await

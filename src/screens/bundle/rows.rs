@@ -2,7 +2,6 @@
 
 use crate::config::theme::Role;
 use crate::domain::bundle::incomplete;
-use crate::domain::sheet::without_end;
 use crate::domain::text;
 use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::offer::{Offer, Said};
@@ -119,10 +118,10 @@ pub(super) fn details(offer: &Offer, model: &Model) -> Vec<Fact> {
 
 /// A signature with its key, and whose that is.
 pub(in crate::screens) fn signed(signature: &SignatureReport) -> Fact {
-    let key = signature.fingerprint.clone().unwrap_or_else(|| signature.file.clone());
+    let key = signature.shown_key().unwrap_or_else(|| signature.file.clone());
     match &signature.outcome {
         Outcome::Good { principals } => ("signed", format!("{key} {principals}"), Role::Text),
-        Outcome::UnknownKey => ("signed", format!("{} not trusted here", without_end(&key)), Role::Warn),
+        Outcome::UnknownKey => ("signed", format!("{key} not trusted here"), Role::Warn),
         _ => ("! signed", signature.to_string(), Role::Warn),
     }
 }

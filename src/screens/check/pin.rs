@@ -83,13 +83,6 @@ pub(super) fn words(model: &Model) -> Vec<String> {
     lines
 }
 
-/// The same words with the ends of fingerprints left out that are still to be typed from paper.
-pub(super) fn without_ends(words: &str, model: &Model) -> String {
-    let unknown = unknown(model);
-    let prints = unknown.iter().filter_map(|signature| signature.fingerprint.as_deref());
-    prints.fold(words.to_owned(), |words, print| words.replace(print, &without_end(print)))
-}
-
 /// Asks for the end of the fingerprint.
 pub(super) fn ask(cx: &mut Cx<'_>) {
     let asked = asked(cx.model);

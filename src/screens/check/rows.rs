@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{pin, signers};
+use super::signers;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
@@ -14,7 +14,6 @@ use crate::domain::text;
 use crate::domain::trust::{AllowRollback, SerialDecision};
 use crate::domain::view::{ItemState, ItemView, JobView};
 use crate::engine::spec::JobReport;
-use crate::failure::Failure;
 use crate::tui::gap::Checked;
 use crate::tui::hints;
 use crate::tui::model::Model;
@@ -113,9 +112,6 @@ pub(super) fn lines(model: &Model, lead: usize) -> Vec<Line> {
     if running.is_none() && model.gap.lacks_strict() {
         let note = "hashed and compared; strict: layers are not unpacked yet";
         foreseen(&mut lines, Check::Bytes, note.to_owned(), true);
-    }
-    for line in lines.iter_mut().filter(|line| line.failed) {
-        line.note = pin::without_ends(&line.note, model);
     }
     // A path in a reason is read from its beginning to its end.
     let cells = usize::from(model.columns).saturating_sub(lead + BESIDE).max(24);
@@ -294,9 +290,7 @@ fn image_line(image: &Image, ended: Option<&Ended>, hurt: &[&ItemView]) -> Line 
 pub(super) fn page(line: &Line, model: &Model) -> Page {
     let ended = model.gap.checked.as_ref().map(|checked| &checked.ended);
     if let (Some(Ended::Failed(failure)), true) = (ended, line.failed) {
-        let message = pin::without_ends(&failure.message, model);
-        let failure = Failure { message, ..failure.clone() };
-        return words::failure_page_on("Verify", &format!("{} failed", line.what), &failure, &model.keymap);
+        return words::failure_page_on("Verify", &format!("{} failed", line.what), failure, &model.keymap);
     }
     let mut lines = vec![(format!("{}  {}", line.state, line.what.trim_start()), Role::Title)];
     lines.extend((!line.note.is_empty()).then(|| (line.note.clone(), line.role)));

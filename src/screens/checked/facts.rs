@@ -149,7 +149,7 @@ fn signed(trust: &TrustReport) -> Vec<Signed> {
             Outcome::Good { principals } => Some(principals.clone()),
             _ => Some("NOT TRUSTED here".to_owned()),
         };
-        Some(Signed { fingerprint: signature.fingerprint.clone()?, key_id: signature.key_id.clone()?, who })
+        Some(Signed { fingerprint: signature.shown_key()?, key_id: signature.key_id.clone()?, who })
     };
     trust.signatures.iter().filter_map(one).collect()
 }

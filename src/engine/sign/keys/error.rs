@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::sheet::{ENDS, KEY_ENDS_IN};
+use crate::domain::sheet::{ENDS, KEY_ENDS_IN, without_end};
 use crate::domain::shell::shell_words;
 use crate::engine::directory::suffixed;
 use crate::engine::error::{Explain, Kind};
@@ -24,13 +24,16 @@ pub enum KeyError {
     Nobodys,
     /// Another key than the one that is to be trusted.
     #[error(
-        "the key is not the expected one: expected fingerprint {expected}, found {found}; nothing was changed"
+        "the key is not the expected one: expected fingerprint {expected}, found {}; nothing was changed",
+        without_end(found)
     )]
     Fingerprint {
         /// As it was given.
         expected: String,
-        /// The key's.
+        /// The key's; how it ends is not told, as that would be typed from there.
         found: String,
+        /// Of the key.
+        key_id: String,
     },
     /// So little of a fingerprint that it says nothing about the key.
     #[error(
@@ -127,11 +130,11 @@ impl Explain for KeyError {
                 "a key that is gone cannot be had back: move it away first, or give another path with --key"
                     .to_owned()
             }
-            Self::Fingerprint { found, .. } => {
+            Self::Fingerprint { key_id, .. } => {
                 return vec![
                     "check for a typing error; if there is none, somebody replaced the key: ask its owner"
                         .to_owned(),
-                    format!("if {found} was trusted before, airlift key untrust {found} takes that back"),
+                    format!("if that key was trusted before, airlift key untrust {key_id} takes that back"),
                 ];
             }
             Self::TooShort { .. } => {
