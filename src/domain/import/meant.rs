@@ -40,10 +40,20 @@ fn meant(text: &str) -> Option<String> {
         _ if text.starts_with(['/', '.']) => Some(format!("oci:{text}")),
         _ => match (small.or_else(|| known.iter().find(slip)), rest) {
             (Some(known), Some(rest)) => Some(format!("{known}:{rest}")),
-            (Some(known), None) => Some((*known).to_owned()),
+            (Some(known), None) => Some(bare(known)),
             (None, _) if word.contains('.') || word == "localhost" => Some(format!("registry:{text}")),
             (None, _) => None,
         },
+    }
+}
+
+/// A target without what stands behind its name: with the place of that, where it cannot be left out.
+fn bare(known: &str) -> String {
+    match known {
+        "registry" => "registry:HOST".to_owned(),
+        "oci" => "oci:DIR".to_owned(),
+        "oci-archive" | "docker-archive" => format!("{known}:FILE"),
+        _ => known.to_owned(),
     }
 }
 
@@ -72,6 +82,9 @@ mod tests {
             ("contanerd", "containerd"),
             ("containerd2", "containerd"),
             ("OCI:x", "oci:x"),
+            ("oci", "oci:DIR"),
+            ("registry", "registry:HOST"),
+            ("oci-archiv", "oci-archive:FILE"),
             ("registy:m.example", "registry:m.example"),
             ("mirror.example:5000", "registry:mirror.example:5000"),
             ("https://m.example", "registry:https://m.example"),
