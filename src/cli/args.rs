@@ -171,6 +171,17 @@ impl Command {
         spec.map(Work::Job)
     }
 
+    /// Refuses what is to be looked at where nothing is there.
+    ///
+    /// # Errors
+    /// Nothing has that name.
+    pub fn there(&self) -> Result<(), Failure> {
+        match self {
+            Self::Media(args) => args.there(),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it is a registry that runs until it is told to stop.
     pub const fn is_registry(&self) -> bool {
         matches!(self, Self::Serve(args) if args.serves())

@@ -135,6 +135,7 @@ async fn dispatch(mut command: Command, front: &Front) -> Result<(), Failure> {
     if let Some(args) = command.registry() {
         *args = args.options().or(&front.configured()?).into();
     }
+    command.there()?;
     match command.work(front.places().as_ref())? {
         Work::Job(spec) => front.job(spec).await,
         Work::Serve(args) => Box::pin(commands::serve::run(args, front)).await,

@@ -54,6 +54,10 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["serve", "none"], "there is no none", "is the medium mounted"),
         (&["import", "none", "--into", "oci:x"], "there is no none", "is the medium mounted"),
         (&["import", "none"], "there is no none", "is the medium mounted"),
+        (&["media", "list", "none"], "there is no path none", "airlift media list shows the media"),
+        (&["media", "check", "none"], "there is no path none", "airlift media list shows the media"),
+        (&["media", "mount", "none"], "there is no path none", "airlift media list shows the media"),
+        (&["media", "eject", "none", "--dry-run"], "there is no path none", "airlift media list shows"),
         (&["import", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
         (&["verify", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
     ] {

@@ -13,7 +13,7 @@ use crate::engine::spec::JobSpec;
 pub(super) struct Check {
     /// A directory on the mounted medium
     #[arg(value_name = "PATH")]
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Tell what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,

@@ -10,7 +10,7 @@ use crate::engine::spec::JobSpec;
 pub(super) struct Eject {
     /// A device, a mount point, or anything on the medium
     #[arg(value_name = "PATH")]
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// How what was written was read back, to be told in the report
     #[arg(long, value_name = "HOW")]
     verified: Option<String>,

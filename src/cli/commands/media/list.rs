@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub struct List {
     /// Tell of what lies under this path alone, which can be any directory
     #[arg(value_name = "PATH")]
-    path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
 }
 
 /// Lists media, or tells what lies under a path.

@@ -12,9 +12,12 @@ pub(super) use eject::show as show_eject;
 pub(super) use mount::show as show_mount;
 
 use crate::cli::args::Work;
+use crate::engine::given;
+use crate::failure::Failure;
 
 /// Removable media
 #[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = false)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -51,5 +54,20 @@ impl Args {
             Command::Mount(args) => Work::Job(args.spec()),
             Command::Eject(args) => Work::Job(args.spec()),
         }
+    }
+
+    /// Refuses a path that is not there: what lies above it would be told of instead.
+    ///
+    /// # Errors
+    /// Nothing has that name.
+    pub fn there(&self) -> Result<(), Failure> {
+        let path = match &self.command {
+            Command::List(args) => args.path.as_deref(),
+            Command::Check(args) => Some(&*args.path),
+            Command::Mount(args) => Some(&*args.device),
+            Command::Eject(args) => Some(&*args.path),
+        };
+        let there = |path| given::there(path, "path", "airlift media list shows the media that are there");
+        Ok(path.map_or(Ok(()), there)?)
     }
 }

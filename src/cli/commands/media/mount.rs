@@ -10,7 +10,7 @@ use crate::engine::spec::JobSpec;
 pub(super) struct Mount {
     /// The volume's device, as airlift media list shows it
     #[arg(value_name = "DEVICE")]
-    device: PathBuf,
+    pub(super) device: PathBuf,
     /// Unmount it from every place where it is mounted
     #[arg(long)]
     unmount: bool,
