@@ -70,6 +70,13 @@ pub fn main() -> Outcome {
     };
     let said = cli.registry.options();
     let Some(command) = cli.command else {
+        if cli.global.json {
+            let failure = Failure::usage("the workstation writes no JSON: --json goes with a command")
+                .hint("airlift --help lists the commands");
+            let printer = Printer::new(&cli.global);
+            printer.begin("");
+            return Outcome::Ended(ExitCode::from(printer.finish(Err(failure))));
+        }
         // Commands that the workstation shows are run elsewhere, too.
         let here = std::env::current_dir().unwrap_or_default();
         return Outcome::Workstation(cli.global.options(said.within(&here)));

@@ -147,16 +147,15 @@ impl Printer {
         if self.json {
             self.json_line(&self.result_line(outcome.as_ref().err()));
         }
-        if let Err(failure) = &outcome {
-            if !self.json {
-                self.fail(failure);
-            }
-            return failure.exit();
-        }
-        match self.flushed() {
+        // A result line that stdout did not take is said where words go.
+        let taken = self.flushed();
+        let untold = !self.json || taken.is_err();
+        match outcome.and(taken) {
             Ok(()) => 0,
             Err(failure) => {
-                self.fail(&failure);
+                if untold {
+                    self.fail(&failure);
+                }
                 failure.exit()
             }
         }

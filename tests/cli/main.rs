@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bundles;
 #[cfg(test)]
+mod every;
+#[cfg(test)]
 mod frame;
 #[cfg(test)]
 mod given;

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 
 /// Keys and the trust store
 #[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = false)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
