@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::key::{Key, NotAKey};
+use super::key::{Code, Key, NotAKey};
 use crate::actions::{ACTIONS, Act, Scope};
 
 /// Which key does what, and where.
@@ -10,6 +10,8 @@ use crate::actions::{ACTIONS, Act, Scope};
 pub struct Keymap {
     by_key: BTreeMap<(Scope, Key), Act>,
     by_act: BTreeMap<Act, Vec<Key>>,
+    /// Whether a number that is typed is the one of a row, and no key.
+    numbered: bool,
 }
 
 /// A key map that cannot be used.
@@ -71,7 +73,7 @@ const RESERVED: &[(Key, Option<Act>, &str)] = &[
 impl Default for Keymap {
     /// The keys of ACTIONS.
     fn default() -> Self {
-        Self::new(&BTreeMap::new()).unwrap_or(Self { by_key: BTreeMap::new(), by_act: BTreeMap::new() })
+        Self::new(&BTreeMap::new()).unwrap_or_else(|_| Self::empty())
     }
 }
 
@@ -90,7 +92,7 @@ impl Keymap {
             }
             changed.insert(act, keys);
         }
-        let mut map = Self { by_key: BTreeMap::new(), by_act: BTreeMap::new() };
+        let mut map = Self::empty();
         for action in ACTIONS.iter().filter(|action| action.scope != Scope::Shell) {
             match changed.get(&action.name) {
                 Some(keys) => map.bind(action.name, keys.iter().map(String::as_str))?,
@@ -101,6 +103,16 @@ impl Keymap {
             Some(act) => Err(KeymapError::Needed(act.row().id)),
             None => Ok(map),
         }
+    }
+
+    const fn empty() -> Self {
+        Self { by_key: BTreeMap::new(), by_act: BTreeMap::new(), numbered: false }
+    }
+
+    /// The same where lines are typed, and a number is the one of a row: an operation with such a key is named by its title.
+    #[must_use]
+    pub fn numbered(self) -> Self {
+        Self { numbered: true, ..self }
     }
 
     fn bind<'a>(&mut self, act: Act, keys: impl Iterator<Item = &'a str>) -> Result<(), KeymapError> {
@@ -143,6 +155,9 @@ impl Keymap {
     /// How a sentence names what does an operation: its first key, or where it has none, its name in the palette.
     pub fn says(&self, act: Act) -> String {
         match self.keys(act).first() {
+            Some(key) if self.numbered && matches!(key.code, Code::Char('1'..='9')) => {
+                act.row().title.to_owned()
+            }
             Some(key) => key.to_string(),
             None => format!("{} {}", self.first(Act::Palette), act.row().title),
         }

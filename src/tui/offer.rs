@@ -8,7 +8,7 @@ use crate::dialogs::finder::Entry;
 use crate::dialogs::{Dialog, Finder};
 
 /// The operations that go to the steps, in their order.
-const STEPS: [Act; 5] = [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5];
+pub(super) const STEPS: [Act; 5] = [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5];
 
 impl App {
     /// Opens the operations to search: all that there are here.

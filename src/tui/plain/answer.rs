@@ -35,6 +35,8 @@ pub(super) struct Offer {
     pub(super) rows: usize,
     /// The keys of the numbered operations after them.
     pub(super) acts: Vec<String>,
+    /// What can be typed as a word, in small letters, and the key that does it.
+    pub(super) names: Vec<(String, String)>,
     /// The key that lists all that can be done.
     pub(super) help: String,
     /// The key that leaves the workstation.
@@ -154,9 +156,12 @@ fn on_screen(word: &str, number: Option<usize>, offer: &Offer) -> Typed {
         (Some(first), Some(_)) => {
             // Keys have names that begin with a capital: enter is Enter.
             let named: String = first.to_uppercase().chain(word.chars().skip(1)).collect();
-            let said = match word.to_ascii_lowercase().as_str() {
-                "help" => offer.help.parse(),
-                "quit" | "exit" => offer.quit.parse(),
+            let small = word.to_lowercase();
+            let by_name = offer.names.iter().find(|(name, _)| *name == small);
+            let said = match (small.as_str(), by_name) {
+                ("help", _) => offer.help.parse(),
+                ("quit" | "exit", _) => offer.quit.parse(),
+                (_, Some((_, key))) => key.parse(),
                 _ => named.parse::<Key>(),
             };
             match (said, &offer.references) {
@@ -209,6 +214,7 @@ mod tests {
         let offer = Offer {
             rows: 3,
             acts: vec!["Enter".into(), "n".into(), "Esc".into()],
+            names: vec![("back".into(), "Esc".into()), ("step 4".into(), "4".into())],
             help: "?".into(),
             quit: "Q".into(),
             references: None,
@@ -228,6 +234,9 @@ mod tests {
             (&screen, "help", "?"),
             (&screen, "Quit", "Q"),
             (&screen, "exit", "Q"),
+            (&screen, "Back", "Esc"),
+            (&screen, "step 4", "4"),
+            (&screen, "step 9", "\"step 9\" is no key here; ? lists what can be done"),
             (&screen, "yes", "\"yes\" is no key here; ? lists what can be done"),
             (&screen, "nginx:1.25.3", "\"nginx:1.25.3\" is no key here; ? lists what can be done"),
             (&images, "nginx:1.25.3", "paste(nginx:1.25.3)"),

@@ -11,6 +11,7 @@ use crate::dialogs::{Choose, Dialog, Question};
 use crate::domain::text;
 use crate::tui::app::App;
 use crate::tui::model::Place;
+use crate::tui::offer::STEPS;
 use crate::widgets::edit::SELECTED;
 use crate::widgets::list;
 
@@ -42,12 +43,21 @@ impl App {
                 Prompt::Screen(Offer {
                     rows: list.map_or(0, |list| list.visible().len()),
                     acts: self.hints().into_iter().map(|hint| hint.key).collect(),
+                    names: self.names(),
                     help: key(Act::Help),
                     quit: key(Act::Quit),
                     references: (self.model.place == Place::Images).then(|| self.model.key(Act::ImagesAdd)),
                 })
             }
         }
+    }
+
+    /// The operations of the menu by their words, and the steps by theirs.
+    fn names(&self) -> Vec<(String, String)> {
+        let menu = self.hints().into_iter().map(|hint| (hint.word.to_lowercase(), hint.key));
+        let steps = STEPS.iter().filter(|_| self.model.place.side().is_some());
+        let step = |act: &Act| (act.row().title.to_owned(), self.model.keymap.first(*act));
+        menu.chain(steps.map(step)).filter(|(_, key)| !key.is_empty()).collect()
     }
 
     /// What each number means now, the rows first: equal where it is the same row or operation.
@@ -80,11 +90,12 @@ impl App {
         }
     }
 
-    /// Has every screen show its rows with numbers.
+    /// Has every screen show its rows with numbers, and nothing else named by one.
     pub(super) fn number_rows(&mut self) {
         for list in self.screens.values_mut().filter_map(|screen| screen.list()) {
             list.numbered = true;
         }
+        self.model.keymap = std::mem::take(&mut self.model.keymap).numbered();
     }
 
     /// Whether a dialog waits for an answer.
