@@ -139,8 +139,9 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     let document = BundleManifest::parse(&document_bytes)?;
     // 4. Clock.
     let lifetime = Lifetime { created: document.created, expires: document.expires };
-    decide_clock(ctx.clock.now(), evidence, lifetime)?;
-    passed(Check::Clock, clock_words(decided_at, lifetime));
+    let now = ctx.clock.now();
+    decide_clock(now, evidence, lifetime)?;
+    passed(Check::Clock, clock_words(now, decided_at, lifetime));
     // 5. Serial.
     let history = history::decide(spec, &known, &document, &document_digest, &trust)?;
     let mut warnings = history::warnings(&known, &history, &document.name);
@@ -262,7 +263,13 @@ fn signed_words(trust: &TrustReport) -> String {
     format!("{} trusted, {} needed: {}", trust.signed_by.len(), trust.required, good.join("; "))
 }
 
-fn clock_words(decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {
-    let expires = lifetime.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
-    format!("decided at {decided_at:.0}, expires {expires}")
+/// At which time it was decided, and whose that is.
+fn clock_words(now: jiff::Timestamp, decided_at: jiff::Timestamp, lifetime: Lifetime) -> String {
+    let expires = lifetime.expires.map_or_else(|| "never".to_owned(), |time| format!("{time:.0}"));
+    if decided_at > now {
+        return format!(
+            "decided at {decided_at:.0}, by what was accepted here before, ahead of this host's clock, expires {expires}"
+        );
+    }
+    format!("this host's clock {decided_at:.0}, expires {expires}")
 }
