@@ -162,7 +162,7 @@ fn other_side(name: &str, signatures: &[Signed]) -> Vec<Step> {
             "airlift".to_owned(),
         ),
         step(
-            "Or with the file of the public key, and the fingerprint that is on paper",
+            "Or with the file of the public key; for FINGERPRINT, how the key on paper ends will do",
             "airlift key trust PUBLIC_KEY_FILE --fingerprint FINGERPRINT".to_owned(),
         ),
         step(how, shell_words(&verify)),
@@ -190,7 +190,8 @@ fn use_it(place: &str) -> Vec<Step> {
     let import = [
         ("Import it on a node with containerd", "containerd"),
         ("On a node with CRI-O or podman, into a separate store", "containers-storage:/var/images"),
-        ("On a node of k3s or RKE2", "k3s"),
+        ("On a node of k3s", "k3s"),
+        ("On a node of RKE2", "k3s:/var/lib/rancher/rke2/agent/images"),
         ("Into a registry", "registry:HOST:PORT"),
     ];
     let airlift = |verb: &str, option: &str, value: &str| {

@@ -49,7 +49,13 @@ impl Sheet {
         ];
         facts.extend(self.origin.iter().map(|origin| Fact::new("came from", origin.clone())));
         facts.extend(self.created.map(|created| Fact::new("created", time(created))));
-        facts.push(Fact::new("expires", self.expires.map_or_else(|| "never".to_owned(), time)));
+        facts.push(match (self.expires.map(time), self.deed) {
+            (None, _) => Fact::new("expires", "never"),
+            (Some(expires), Deed::Packed) => {
+                Fact::new("expires", format!("{expires}, by the clock of the other side")).valued(&expires)
+            }
+            (Some(expires), Deed::Verified | Deed::Imported) => Fact::new("expires", expires),
+        });
         facts.push(Fact::new("document", self.document.to_string()));
         for signed in &self.signatures {
             let who = signed.who.as_ref().map_or_else(String::new, |who| format!(" ({who})"));
