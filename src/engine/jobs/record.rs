@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::copies;
 use crate::domain::carrier::Carrier;
 use crate::domain::strict_json;
 use crate::engine::bundle::workdir::{self, Found};
@@ -76,7 +77,8 @@ pub struct Interrupted {
 /// The record of a pack under way. Dropped without [`Recorded::end`], it stays.
 #[derive(Debug)]
 pub struct Recorded {
-    path: PathBuf,
+    id: Uuid,
+    directory: PathBuf,
     replaces: Vec<PathBuf>,
     #[expect(dead_code, reason = "the descriptor holds the lock")]
     file: File,
@@ -88,7 +90,7 @@ impl Recorded {
     /// # Errors
     /// The kernel's.
     pub fn end(self, ctx: &JobCtx) -> Result<()> {
-        Ok(ctx.files.remove(&self.path)?)
+        remove(&self.directory, self.id, ctx)
     }
 
     /// Removes it and what it took the place of: it came to its end. Blocks.
@@ -96,7 +98,8 @@ impl Recorded {
     /// # Errors
     /// The kernel's.
     pub fn done(self, ctx: &JobCtx) -> Result<()> {
-        self.replaces.iter().try_for_each(|old| ctx.files.remove(old))?;
+        let old = self.replaces.iter().filter_map(|old| old.file_stem()?.to_str()?.parse().ok());
+        old.map(|old| remove(&self.directory, old, ctx)).collect::<Result<()>>()?;
         self.end(ctx)
     }
 
@@ -134,15 +137,17 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     let (found, unbegun) = sorted(&job.state, ctx);
     let file = |id: Uuid| directory.join(format!("{id}{SUFFIX}"));
     for (old, _) in unbegun.iter().filter(|(old, _)| replaced(old)) {
-        ctx.files.remove(&file(old.id))?;
+        remove(&directory, old.id, ctx)?;
     }
-    let replaces: Vec<Uuid> = found.jobs.iter().filter(|old| replaced(old)).map(|old| old.id).collect();
-    let (path, old) = (file(Uuid::now_v7()), replaces.iter().map(|id| file(*id)).collect());
     let started = ctx.clock.now();
+    copies::sweep(&*ctx.files, &directory, (SUFFIX, started));
+    let replaces: Vec<Uuid> = found.jobs.iter().filter(|old| replaced(old)).map(|old| old.id).collect();
+    let (id, old) = (Uuid::now_v7(), replaces.iter().map(|id| file(*id)).collect());
     let pid = std::process::id();
     let format = FORMAT.to_owned();
-    let record = Record { format, started, pid, carrier, spec: JobSpec::Pack(job), replaces };
-    Ok(Some(Recorded { file: write(&directory, &path, &record)?, path, replaces: old }))
+    let spec = JobSpec::Pack(copies::keep(&*ctx.files, (&directory, id), job)?);
+    let record = Record { format, started, pid, carrier, spec, replaces };
+    Ok(Some(Recorded { file: write(&directory, &file(id), &record)?, id, directory, replaces: old }))
 }
 
 /// Packs under the same name that were cut off, wherever they went. Blocks.
@@ -243,12 +248,18 @@ pub fn series(state: &Path) -> BTreeSet<String> {
 /// # Errors
 /// The kernel's.
 pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
-    let file = |id: Uuid| state.join(DIRECTORY).join(format!("{id}{SUFFIX}"));
+    let directory = state.join(DIRECTORY);
     let (_, unbegun) = sorted(state, ctx);
     for (job, _) in unbegun.iter().filter(|(_, replaces)| replaces.contains(&id)) {
-        ctx.files.remove(&file(job.id))?;
+        remove(&directory, job.id, ctx)?;
     }
-    Ok(ctx.files.remove(&file(id))?)
+    remove(&directory, id, ctx)
+}
+
+/// Removes a record, then what it had copied.
+fn remove(directory: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
+    ctx.files.remove(&directory.join(format!("{id}{SUFFIX}")))?;
+    copies::remove(&*ctx.files, (directory, id))
 }
 
 /// A record, and whether its process runs. Nothing where that has just removed it.
@@ -407,6 +418,48 @@ mod tests {
         let found = interrupted(state.path(), &ctx);
         assert_eq!((found.jobs.len(), found.damaged.len()), (1, 6), "{found:?}");
         assert!(found.damaged.iter().all(|line| line.contains(SUFFIX)));
+    }
+
+    #[test]
+    fn a_pack_is_gone_on_with_over_the_list_and_the_lock_file_it_began_with() {
+        let (state, ctx) = (tempfile::tempdir().unwrap(), JobCtx::silent());
+        let [list, lock] = ["images.txt", "air.lock"].map(|name| state.path().join(name));
+        let mut job = PackJob { lock: Some(lock.clone()), ..job(state.path(), "site") };
+        job.images.sources = vec![Source::Kubeadm("1.31".into()), Source::List(list.clone())];
+        let written = |text: &str| [&list, &lock].map(|file| std::fs::write(file, text).unwrap());
+        let given = |job: &PackJob| {
+            let Source::List(list) = &job.images.sources[1] else { panic!("{job:?}") };
+            [list, job.lock.as_ref().unwrap()].map(|file| std::fs::read_to_string(file).unwrap())
+        };
+        let offered = || interrupted(state.path(), &ctx).jobs.remove(0);
+        let count = || std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().count();
+        written("a:1\n");
+        drop(begin(&job, carrier(), &ctx).unwrap());
+        written("b:1\n");
+        let first = offered().pack().unwrap().clone();
+        assert_eq!(given(&first), ["a:1\n", "a:1\n"]);
+        // Gone on with, cut off once more, and what it took the place of removed as its bundle was begun.
+        let again = begin(&first, carrier(), &ctx).unwrap().unwrap();
+        again.replaces().iter().for_each(|old| ctx.files.remove(old).unwrap());
+        drop(again);
+        assert_eq!(given(offered().pack().unwrap()), ["a:1\n", "a:1\n"]);
+        let left = std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().flatten();
+        let left: Vec<_> = left.filter(|left| left.path().is_dir()).collect();
+        assert_eq!(left.len(), 2, "those of the first are not known to be nobody's yet");
+        // As if that was long ago.
+        let old = Uuid::from_u128(Uuid::now_v7().as_u128() - (86_400_000_u128 << 80));
+        std::fs::rename(
+            first.lock.unwrap().parent().unwrap(),
+            left[0].path().with_file_name(old.to_string()),
+        )
+        .unwrap();
+        let last = begin(offered().pack().unwrap(), carrier(), &ctx).unwrap().unwrap();
+        assert_eq!(count(), 4, "two records with their copies");
+        last.done(&ctx).unwrap();
+        assert_eq!(count(), 0);
+        drop(begin(&job, carrier(), &ctx).unwrap());
+        forget(state.path(), offered().id, &ctx).unwrap();
+        assert_eq!(count(), 0);
     }
 
     #[test]

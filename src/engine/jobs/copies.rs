@@ -1,0 +1,79 @@
+//! Copies of the lists and the lock file that a pack began with, beside its record: it is gone on with as it was begun, whatever became of the files it was given.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::lock::MAX_LOCK;
+use crate::engine::directory;
+use crate::engine::error::{FileError, Result};
+use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::select::{MAX_FILE, Source};
+use crate::engine::spec::PackJob;
+use crate::engine::store::write_file;
+
+/// The lock file among them.
+const LOCK: &str = "images.lock";
+/// Copies without a record are taken for what a cut off removal left only when they are older: one that begins right now
+/// has its copies before its record.
+const SETTLED: Duration = Duration::from_secs(3600);
+
+/// Where those of a record are.
+fn place(directory: &Path, id: Uuid) -> PathBuf {
+    directory.join(id.to_string())
+}
+
+/// Copies what a pack is given by name and anybody can change; the same pack, of the copies. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn keep(files: &dyn Files, (directory, id): (&Path, Uuid), mut job: PackJob) -> Result<PackJob> {
+    let own = place(directory, id);
+    let lists = job.images.sources.iter_mut().enumerate().filter_map(|(at, source)| match source {
+        // A release of k3s is named likewise.
+        Source::List(path) | Source::K3s(path) if path.is_file() => {
+            Some((path, format!("list-{}.txt", at + 1), MAX_FILE))
+        }
+        _ => None,
+    });
+    let lock = job.lock.as_mut().filter(|path| path.is_file()).map(|path| (path, LOCK.to_owned(), MAX_LOCK));
+    for (path, name, most) in lists.chain(lock) {
+        let failed = |source| FileError { operation: "read", path: path.clone(), source };
+        // What is longer is refused by whoever reads it.
+        let bytes = read_whole(open_named(files, path)?, most + 1).map_err(failed)?;
+        directory::create(files, &own)?;
+        write_file(files, &own, &name, &bytes)?;
+        *path = own.join(name);
+    }
+    Ok(job)
+}
+
+/// Removes those of a record that is gone. Blocks.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn remove(files: &dyn Files, (directory, id): (&Path, Uuid)) -> Result<()> {
+    Ok(files.remove_tree(&place(directory, id))?)
+}
+
+/// Removes those whose record is gone, where nobody came to do so. Blocks.
+pub(super) fn sweep(files: &dyn Files, directory: &Path, (suffix, now): (&str, Timestamp)) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<Uuid>().ok());
+        let Some(id) = id.filter(|id| is_settled(*id, now)) else { continue };
+        if !directory.join(format!("{id}{suffix}")).exists() {
+            // What stays is tried again by the next one.
+            let _ = remove(files, (directory, id));
+        }
+    }
+}
+
+/// Whether that was given some time ago.
+fn is_settled(id: Uuid, now: Timestamp) -> bool {
+    let given = id.get_timestamp().and_then(|given| i64::try_from(given.to_unix().0).ok());
+    let age = given.map(|given| now.as_second().saturating_sub(given));
+    age.is_some_and(|age| age.unsigned_abs() > SETTLED.as_secs())
+}
