@@ -313,6 +313,22 @@ fn a_pack_that_ran_full_is_offered_again_and_only_another_list_replaces_it() {
 }
 
 #[test]
+fn a_pack_of_another_list_says_what_it_deletes_of_the_one_that_was_cut_off() {
+    let (Some(strace), Some(world)) = (strace(), world(&[1_500_000, 300_000])) else { return };
+    world.push(|layout: &mut SampleLayout, host: &str| {
+        let spec = ImageSpec::new(vec![LayerSpec::noise(9, 5_000)]);
+        layout.image(&format!("{host}/team/other:1"), &spec).map(drop).unwrap();
+    });
+    let (call, path) = places(&world).swap_remove(2);
+    let command = pack_command(&world, &[]);
+    Ran::of(tampered(&strace, (call, &path), "error=ENOSPC:when=1", &world.root.join("log"), &command))
+        .code(14);
+    let to = world.medium().display().to_string();
+    let said = world.run(["pack", "--no-tool", "--to", &to, &world.reference("team/other:1")]).code(0).said();
+    assert!(said.contains("the interrupted bundle there is replaced: 1.9 MB of it are deleted"), "{said}");
+}
+
+#[test]
 fn a_layer_whose_fsync_failed_is_fetched_anew_and_never_synced_again() {
     let Some(strace) = strace() else { return };
     let Some(world) = world(&[1_500_000]) else { return };

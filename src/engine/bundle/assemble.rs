@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use serde::Serialize;
 
-use super::begun::{belongs, is_blobs, wanted};
+use super::begun::{begun, belongs, is_blobs, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
@@ -18,6 +18,7 @@ use super::workdir::{self, Found};
 use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::plan::{BlobPlan, Limits, Planner};
+use crate::domain::progress::Event;
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::blocking::blocking;
@@ -150,6 +151,11 @@ async fn assemble_on(
     let lies_there = there(&*ctx.files, place.root())?;
     let program = program(&spec, place.is_repeat(), &lies_there);
     preflight((&plan, program), &limits, &lies_there)?;
+    if !place.is_repeat() && !lies_there.is_empty() {
+        let begun = begun(&*ctx.files, place.root(), (&plan, &spec, &limits), &lies_there);
+        // What is deleted is said before it is gone.
+        ctx.say(Event::Note { text: begun.to_string() });
+    }
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match spec.bundle.ground.still().await.and(created) {
