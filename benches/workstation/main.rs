@@ -281,7 +281,7 @@ fn judge(name: &str, times: &[Duration], wanted: f64) -> bool {
     sorted.sort_by(f64::total_cmp);
     let at = |share: usize| sorted[(sorted.len() * share).div_ceil(100).max(1) - 1];
     if times.len() < 100 {
-        say(&format!("  {name}: {} times, too few to judge", times.len()));
+        say(&format!("  {name}: {} times, too few to judge: MISSED", times.len()));
         return false;
     }
     let kept = at(99) <= wanted;
