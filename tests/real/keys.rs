@@ -107,27 +107,7 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     // What the workstation of the other side asks for.
     let ends = &fingerprint[fingerprint.len() - 8..];
     assert!(shown.contains(&format!("key ends in  {ends}  (its last 8 characters)")), "{shown}");
-    let wrong = format!("{}AAAAAAAA", &fingerprint[..fingerprint.len() - 8]);
-    let refused = run(&root, &["key", "trust", &public, "--fingerprint", &wrong], 11);
-    // How it ends is typed from what its owner told, and not from here.
-    let shown = format!("{}........", &fingerprint[..fingerprint.len() - 8]);
-    assert!(refused.contains(&format!("{wrong}, found {shown};")) && !refused.contains(ends), "{refused}");
-    let unasked = run(&root, &["key", "trust", &public, "--dry-run"], 0);
-    assert!(unasked.contains(&format!("the fingerprint {shown} was not compared")), "{unasked}");
-    assert!(unasked.contains("would trust") && !unasked.contains(ends), "{unasked}");
-    assert!(
-        !run(&root, &["key", "list"], 0).contains("one@here"),
-        "a key that is another one is not trusted"
-    );
-    let compared = run(&root, &["key", "trust", &public, "--fingerprint", fingerprint, "--dry-run"], 0);
-    assert!(!compared.contains("not compared"), "{compared}");
-    // As many of its last characters as the workstation wants do here, and fewer say nothing of the key.
-    let by_end =
-        |end: &str, code| run(&root, &["key", "trust", &public, "--fingerprint", end, "--dry-run"], code);
-    assert!(by_end(ends, 0).contains("would trust"));
-    assert!(by_end(&fingerprint[fingerprint.len() - 12..], 0).contains("would trust"));
-    assert!(by_end("AAAAAAAA", 11).contains("the key is not the expected one"));
-    assert!(by_end(&ends[1..], 2).contains("at least its last 8 characters"));
+    let wrong = a_key_is_compared_by_what_its_owner_told(&root, &public, fingerprint);
     let trusted = run(&root, &["key", "trust", &public, "--valid-before", "20991231Z"], 0);
     assert!(trusted.contains(&format!("the fingerprint {fingerprint} was not compared")), "{trusted}");
     assert!(run(&root, &["key", "trust", &public], 2).contains("already"));
@@ -162,6 +142,30 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
     run(&root, &["key", "untrust", "one@here"], 0);
     assert!(!run(&root, &["key", "list"], 0).contains("one@here"));
     assert_no_canary(root.path());
+}
+
+/// Trusts nothing yet; gives a fingerprint that is not that of the key.
+fn a_key_is_compared_by_what_its_owner_told(root: &TempRoot, public: &str, fingerprint: &str) -> String {
+    let ends = &fingerprint[fingerprint.len() - 8..];
+    let wrong = format!("{}AAAAAAAA", &fingerprint[..fingerprint.len() - 8]);
+    let refused = run(root, &["key", "trust", public, "--fingerprint", &wrong], 11);
+    // How it ends is typed from what its owner told, and not from here.
+    let shown = format!("{}........", &fingerprint[..fingerprint.len() - 8]);
+    assert!(refused.contains(&format!("{wrong}, found {shown};")) && !refused.contains(ends), "{refused}");
+    let unasked = run(root, &["key", "trust", public, "--dry-run"], 0);
+    assert!(unasked.contains(&format!("the fingerprint {shown} was not compared")), "{unasked}");
+    assert!(unasked.contains("would trust") && !unasked.contains(ends), "{unasked}");
+    assert!(!run(root, &["key", "list"], 0).contains("one@here"), "a key that is another one is not trusted");
+    let compared = run(root, &["key", "trust", public, "--fingerprint", fingerprint, "--dry-run"], 0);
+    assert!(!compared.contains("not compared"), "{compared}");
+    // As many of its last characters as the workstation wants do here, and fewer say nothing of the key.
+    let by_end =
+        |end: &str, code| run(root, &["key", "trust", public, "--fingerprint", end, "--dry-run"], code);
+    assert!(by_end(ends, 0).contains("would trust"));
+    assert!(by_end(&fingerprint[fingerprint.len() - 12..], 0).contains("would trust"));
+    assert!(by_end("AAAAAAAA", 11).contains("the key is not the expected one"));
+    assert!(by_end(&ends[1..], 2).contains("at least its last 8 characters"));
+    wrong
 }
 
 #[test]

@@ -98,8 +98,8 @@ impl Recorded {
     /// # Errors
     /// The kernel's.
     pub fn done(self, ctx: &JobCtx) -> Result<()> {
-        let old = self.replaces.iter().filter_map(|old| old.file_stem()?.to_str()?.parse().ok());
-        old.map(|old| remove(&self.directory, old, ctx)).collect::<Result<()>>()?;
+        let mut old = self.replaces.iter().filter_map(|old| old.file_stem()?.to_str()?.parse().ok());
+        old.try_for_each(|old| remove(&self.directory, old, ctx))?;
         self.end(ctx)
     }
 
