@@ -662,7 +662,8 @@ fn an_import_that_was_stopped_is_told_with_what_is_in_and_can_be_taken_back() {
 
 #[test]
 fn imports_that_ended_early_stay_each_with_its_own_rows_whatever_ran_after_them() {
-    let other = NotedRun { targets: Vec::new(), ..crate::import::noted("site-50", 0) };
+    let mut other = NotedRun { targets: Vec::new(), ..crate::import::noted("site-50", 0) };
+    other.begun.ended = Some(airlift::engine::import::changes::Ended::Whole);
     let runs = vec![other, stopped("site-42"), stopped("site-41")];
     let mut desk = Desk::new();
     desk.tell(Msg::Found(Found::Noted(runs)));

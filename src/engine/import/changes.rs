@@ -341,6 +341,7 @@ mod tests {
             assert_eq!(changes.file(), None, "a run that changes nothing leaves no file");
             changes.note(&target, [named("a:1"), named("a:2")]).unwrap();
             changes.note(&target, [named("a:2"), named("a:3")]).unwrap();
+            changes.end(&last(Ended::Whole, Vec::new())).unwrap();
         }
         let runs = runs(&RealFiles, dir.path()).unwrap();
         let said =
