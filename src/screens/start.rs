@@ -236,6 +236,9 @@ impl Screen for Start {
                 }
             }
             Act::ImportUndo => {
+                if super::import::undo::waits(cx) {
+                    return;
+                }
                 if let Some(run) = self.half_here(cx.model).cloned() {
                     super::import::undo::about(run, cx);
                 }
@@ -265,6 +268,7 @@ impl Screen for Start {
         // With a medium comes or goes what was cut off on it.
         if let Found::Media(_) = found {
             cx.effect(Effect::Ask(Query::Interrupted));
+            cx.effect(Effect::Ask(Query::Noted));
         }
     }
 

@@ -699,8 +699,14 @@ fn an_import_of_another_process_is_told_and_neither_gone_on_with_nor_taken_back(
     assert!(!screen.contains("Go on importing site-42"), "{screen}");
     let screen = desk.keys("Home Down Enter").screen();
     assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
-    let screen = desk.keys("g 3 u").screen();
+    desk.keys("g 3").effects.clear();
+    let screen = desk.keys("u").screen();
     assert!(screen.contains("not now: another process is importing site-42 right now"), "{screen}");
+    let again = |effect: &Effect| matches!(effect, Effect::Ask(Query::Noted));
+    assert!(desk.effects.iter().any(again), "it is looked at again: {:?}", desk.effects);
+    desk.tell(Msg::Found(Found::Noted(vec![stopped("site-41")])));
+    let screen = desk.keys("u").screen();
+    assert!(screen.contains("Undo the import?"), "{screen}");
 }
 
 #[test]

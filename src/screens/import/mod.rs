@@ -54,6 +54,7 @@ impl Import {
     fn scan(cx: &mut Cx<'_>) {
         let places = cx.model.gap.import.places();
         cx.effect(Effect::Ask(Query::Node(places)));
+        cx.effect(Effect::Ask(Query::Noted));
     }
 
     /// Works the plan out where that can be done and was not done yet.
@@ -234,7 +235,6 @@ impl Screen for Import {
                 }
             }
             Act::Import => {
-                cx.effect(Effect::Ask(Query::Noted));
                 super::bundle::scan(cx);
                 Self::scan(cx);
             }
@@ -247,7 +247,6 @@ impl Screen for Import {
     fn entered(&mut self, cx: &mut Cx<'_>) {
         cx.model.aim_as_before();
         self.back = cx.model.running().is_some_and(|job| job.act == Act::ImportPlan && job.stopping);
-        cx.effect(Effect::Ask(Query::Noted));
         Self::scan(cx);
         Self::plan(cx);
     }

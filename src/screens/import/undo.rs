@@ -13,7 +13,7 @@ use crate::engine::import::undo::{UndoSpec, UndoneReport};
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::tui::importing::Importing;
 use crate::tui::model::{Model, Place};
-use crate::tui::msg::Ended;
+use crate::tui::msg::{Effect, Ended, Query};
 use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::stepper::StepState;
@@ -24,17 +24,26 @@ pub(super) const WHICH: Question = Question { act: Act::ImportUndo, part: 1 };
 /// Why no import can be taken back now.
 pub(in crate::screens) fn why_not(model: &Model) -> Option<String> {
     let import = &model.gap.import;
-    let elsewhere = || {
-        let run = import.elsewhere()?;
-        Some(format!("another process is importing {} right now", run.begun.bundle))
-    };
     let nothing = "nothing is noted to undo; registries and layouts keep what they got";
     let none = || import.undoable().next().is_none().then(|| nothing.to_owned());
-    model.why_busy().or_else(elsewhere).or_else(none)
+    let none = || if import.elsewhere().is_some() { None } else { none() };
+    model.why_busy().or_else(none)
+}
+
+/// Says so where another process was importing, and looks whether it still is; whether it was.
+pub(in crate::screens) fn waits(cx: &mut Cx<'_>) -> bool {
+    let bundle = cx.model.gap.import.elsewhere().map(|run| run.begun.bundle.clone());
+    let Some(bundle) = bundle else { return false };
+    cx.say(format!("not now: another process is importing {bundle} right now"));
+    cx.effect(Effect::Ask(Query::Noted));
+    true
 }
 
 /// Asks which run is to be taken back, where there are several; those that are offered.
 pub(super) fn ask(cx: &mut Cx<'_>) -> Vec<NotedRun> {
+    if waits(cx) {
+        return Vec::new();
+    }
     let mut runs: Vec<NotedRun> = cx.model.gap.import.undoable().cloned().collect();
     match runs.len() {
         0 => {}
