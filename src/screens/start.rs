@@ -252,7 +252,11 @@ impl Screen for Start {
             (Act::Resume, Answer::Yes) => cx.start_from_nothing(),
             (Act::ImportUndo, Answer::Yes) => super::import::undo::start(cx),
             (Act::Forget, Answer::Yes) => {
-                self.forgetting.take().into_iter().for_each(|effect| cx.effect(effect));
+                let Some(effect) = self.forgetting.take() else { return };
+                if let Effect::Dismiss(file) = &effect {
+                    cx.model.gap.import.aim_no_more(file);
+                }
+                cx.effect(effect);
             }
             _ => {}
         }

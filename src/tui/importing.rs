@@ -5,7 +5,7 @@ mod done;
 mod offer;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::came::Run;
@@ -141,6 +141,14 @@ impl Importing {
     pub fn aim_later(&mut self, run: Begun) {
         self.sought = run.lay().cloned();
         self.later = Some(run);
+    }
+
+    /// The run of this file is not to be gone on with after all: nothing of it is chosen.
+    pub fn aim_no_more(&mut self, file: &Path) {
+        let begun = self.noted.iter().find(|run| run.file == file).map(|run| &run.begun);
+        if begun.is_some() && begun == self.later.as_ref() {
+            (self.later, self.sought) = (None, None);
+        }
     }
 
     /// Something that the plan stands on has changed.

@@ -1153,12 +1153,18 @@ fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_i
     assert!(import.replace && !import.keep_going);
     assert_eq!(desk.app.model.gap.import.storage_conf, ConfMode::Print);
     assert_eq!(import.registry, reached);
-    let mut other = Desk::new();
-    other.tell(Msg::Found(Found::Noted(vec![stopped("site-41")]))).keys("Home Enter");
-    other.tell(found(vec![bundle()]));
-    other.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
-    other.tell(found(vec![bundle()])).keys("Enter");
-    assert!(other.app.model.gap.import.marked.is_empty(), "that was another bundle");
+    for (of, keys, why) in [
+        ("site-41", "Home Enter", "that was another bundle"),
+        ("site-42", "Home Enter Esc D Right Enter g", "it was dismissed after that"),
+    ] {
+        let mut other = Desk::new();
+        other.tell(Msg::Found(Found::Noted(vec![stopped(of)]))).keys(keys);
+        other.tell(found(vec![bundle()]));
+        other.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+        other.tell(found(vec![bundle()])).keys("Enter");
+        assert_eq!(other.app.model.place, Place::Import, "{why}");
+        assert!(other.app.model.gap.import.marked.is_empty(), "{why}");
+    }
 }
 
 #[test]

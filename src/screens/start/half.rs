@@ -94,7 +94,7 @@ pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     let mut plan = vec![
         format!("This is no longer offered: the import of {}, begun {began}.", run.begun.bundle),
         format!("{}. What is there stays.", capital(&words(run))),
-        "Importing that bundle again brings only what is missing.".to_owned(),
+        "Importing that bundle again brings only what is missing; an archive is written whole.".to_owned(),
     ];
     if run.changed_something() {
         let (undo, command) = (cx.model.key(Act::ImportUndo), format!("airlift undo {}", run.id()));
