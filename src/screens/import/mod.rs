@@ -15,7 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::keys::again;
-use self::plan::{hopeless, paragraphs};
+use self::plan::{hopeless, paragraphs, planned};
 use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
@@ -40,6 +40,8 @@ pub(super) struct Import {
     lines: Vec<Line>,
     /// Whether one came back while a plan that was left still stops.
     back: bool,
+    /// Whether the plan was asked for by its key.
+    anew: bool,
     /// What is to be confirmed.
     asked: Option<ImportJob>,
     /// The runs that were offered to be taken back.
@@ -73,7 +75,8 @@ impl Import {
     }
 
     /// Asks the targets, though nothing was changed here: something may be there.
-    fn anew(cx: &mut Cx<'_>) {
+    fn anew(&mut self, cx: &mut Cx<'_>) {
+        self.anew = true;
         cx.say("asking the targets; nothing is written ...");
         Self::changed(cx);
     }
@@ -105,7 +108,7 @@ impl Import {
                 }
             },
             // What was in the way may be gone, or what is marked may do without it.
-            None => Self::anew(cx),
+            None => self.anew(cx),
         }
     }
 
@@ -141,7 +144,7 @@ impl Screen for Import {
         match act {
             Act::Import => self.start(cx),
             Act::Retry => Self::retry(cx),
-            Act::ImportPlan => Self::anew(cx),
+            Act::ImportPlan => self.anew(cx),
             Act::ImportTargets => choose::targets(cx),
             Act::ImportOther => choose::forms(cx),
             Act::ImportNamespace => choose::namespace(cx),
@@ -221,6 +224,9 @@ impl Screen for Import {
             Act::ImportPlan if cx.model.place == Place::Import => {
                 let job = cx.model.job.as_ref();
                 let stopped = matches!(job.and_then(|job| job.ended.as_ref()), Some(Ended::Cancelled));
+                if std::mem::take(&mut self.anew) && !stopped {
+                    cx.say(planned(cx.model));
+                }
                 // Settings may have changed meanwhile.
                 if !stopped || std::mem::take(&mut self.back) {
                     Self::plan(cx);

@@ -165,6 +165,14 @@ fn sums(plan: &ImportReport, model: &Model) -> Counts {
     })
 }
 
+/// That the plan was made, and what it comes to.
+pub(super) fn planned(model: &Model) -> String {
+    match model.gap.import.planned() {
+        Some(plan) => format!("the plan is made: {}; nothing was written", sums(plan, model).words(true)),
+        None => "no plan could be made; nothing was written".to_owned(),
+    }
+}
+
 /// Whether none of it can be imported.
 pub(super) fn nothing_can_be(plan: &ImportReport, model: &Model) -> bool {
     let all = sums(plan, model);
