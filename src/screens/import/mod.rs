@@ -1,5 +1,6 @@
 //! Import: where to, what would become of every image there, one question, then the run and what came of it.
 
+mod aims;
 mod asking;
 mod choose;
 mod details;

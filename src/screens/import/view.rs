@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::plan::{Lines, outlook, targets};
+use super::aims::targets;
+use super::plan::{Lines, outlook};
 use super::rows::images;
 use super::run::{outcome, phases, taking_back};
 use super::{Import, list};
