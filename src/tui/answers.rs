@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::app::App;
 use super::model::Place;
@@ -20,6 +21,8 @@ pub(super) struct Asked {
     over: VecDeque<Vec<(PathBuf, String)>>,
 }
 
+/// So long somebody takes to see that an answer has come, who is about to press a key.
+const CROSSED: Duration = Duration::from_millis(700);
 /// Whether files that are there are replaced.
 pub(super) const REPLACE: Question = Question { act: Act::ImagesSave, part: 9 };
 
@@ -87,6 +90,11 @@ impl App {
             _ => {}
         }
         self.on_screen(|screen, cx| screen.found(found, cx));
+    }
+
+    /// Whether a key that gives up waiting may have been pressed before the answer was seen to be there.
+    pub(super) fn crossed(&mut self) -> bool {
+        self.answer_came.take().is_some_and(|came| self.model.at < came + CROSSED)
     }
 
     /// Files were written; what is kept by itself is not worth a word each time.

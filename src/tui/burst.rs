@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use super::app::App;
 use super::events::Events;
 use super::input;
+use super::keys::is_list;
+use super::model::Place;
 use super::msg::Msg;
 use crate::config::key::{Code, Key};
 
@@ -73,6 +76,17 @@ pub(super) fn pasted(keys: &[Key], typing: bool) -> Option<String> {
     let long = count >= least && is_varied(keys);
     // On a slow line Enter and the next key come together: that is no paste of two lines.
     (if typing { lines && count >= LINE } else { long && !filter }).then_some(text)
+}
+
+impl App {
+    /// As pasted, but that a line which hung and then brought `jjjj` and Enter at once adds no image of that name.
+    pub(super) fn burst(&mut self, text: &str) {
+        let on_list = self.dialogs.is_empty() && self.model.place == Place::Images && !self.is_typing();
+        match on_list && !is_list(text) {
+            true => self.say("keys that came at once and name no image; nothing was done with them"),
+            false => self.paste(text),
+        }
+    }
 }
 
 #[cfg(test)]

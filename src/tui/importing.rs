@@ -3,6 +3,7 @@
 mod came;
 mod done;
 mod offer;
+mod plan;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ pub use self::came::Run;
 pub use self::done::Done;
 pub use self::offer::Offered;
 use self::offer::kubelets;
+pub use self::plan::Plan;
 use super::model::Model;
 use crate::actions::Act;
 use crate::domain::access::RegistryOptions;
@@ -19,7 +21,6 @@ use crate::domain::bundle::{Image, directory};
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
-use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::domain::sheet::Checked;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
@@ -28,7 +29,6 @@ use crate::engine::import::changes::{Begun, Choices, Lay, NotedRun};
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
 use crate::engine::storage::change::{ConfMode, NodeSpec};
-use crate::failure::Failure;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -71,31 +71,6 @@ pub struct Importing {
     later: Option<Begun>,
     /// The bundle of that one, until Bundle looks for it.
     pub sought: Option<Lay>,
-}
-
-/// What an import would do.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// What was planned.
-    pub job: ImportJob,
-    /// What it would do, or why it cannot be told.
-    pub outcome: Result<Box<ImportReport>, Failure>,
-    /// Where it cannot be told of all targets: what is known of each of them.
-    pub foreseen: Vec<Landed>,
-    /// What it warned of.
-    pub warnings: Vec<String>,
-}
-
-impl Plan {
-    /// Whether it cannot be told of this target.
-    pub fn is_refused(&self, target: &Target) -> bool {
-        self.foreseen.iter().any(|known| known.target == *target && known.reason.is_some())
-    }
-
-    /// What is foreseen of the targets that it can be told of, where that is not all of them.
-    pub fn others(&self) -> impl Iterator<Item = &Landed> {
-        self.foreseen.iter().filter(|known| known.reason.is_none())
-    }
 }
 
 impl Default for Importing {

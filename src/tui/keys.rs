@@ -1,7 +1,5 @@
 //! What keys do: to the dialog on top, to the filter one types in, else to the screen, by the key map.
 
-use std::time::Duration;
-
 use super::app::App;
 use super::model::{Model, Picked, Place, Side};
 use super::msg::Effect;
@@ -19,8 +17,6 @@ use crate::widgets::list::Move;
 const CLIPBOARD: usize = 70_000;
 /// What can be done while a filter is typed.
 const FILTER: &[Act] = &[Act::Take, Act::Back, Act::Up, Act::Down, Act::PageUp, Act::PageDown];
-/// So long somebody takes to see that an answer has come, who is about to press a key.
-const CROSSED: Duration = Duration::from_millis(700);
 /// Said of a key in a window, and gone with the next one.
 const DEAD: &str = "does nothing in this window";
 const TOO_LONG: &str = "too long for a terminal's clipboard; save it to a file, or select it by hand";
@@ -69,20 +65,6 @@ impl App {
                 let help = self.model.key(Act::Help);
                 self.say(format!("{key} does nothing here; {help} shows what does"));
             }
-        }
-    }
-
-    /// Whether a key that gives up waiting may have been pressed before the answer was seen to be there.
-    fn crossed(&mut self) -> bool {
-        self.answer_came.take().is_some_and(|came| self.model.at < came + CROSSED)
-    }
-
-    /// As pasted, but that a line which hung and then brought `jjjj` and Enter at once adds no image of that name.
-    pub(super) fn burst(&mut self, text: &str) {
-        let on_list = self.dialogs.is_empty() && self.model.place == Place::Images && !self.is_typing();
-        match on_list && !is_list(text) {
-            true => self.say("keys that came at once and name no image; nothing was done with them"),
-            false => self.paste(text),
         }
     }
 
@@ -350,7 +332,7 @@ pub(super) fn names_one(word: &str) -> bool {
 }
 
 /// Whether pasted text is references beyond doubt: several lines, or one that can be nothing else.
-fn is_list(pasted: &str) -> bool {
+pub(super) fn is_list(pasted: &str) -> bool {
     names_one(pasted) || pasted.trim().lines().count() > 1
 }
 

@@ -149,12 +149,11 @@ async fn assemble_on(
     let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     let lies_there = there(&*ctx.files, place.root())?;
-    let program = program(&spec, place.is_repeat(), &lies_there);
-    preflight((&plan, program), &limits, &lies_there)?;
+    preflight((&plan, program(&spec, place.is_repeat(), &lies_there)), &limits, &lies_there)?;
     if !place.is_repeat() && !lies_there.is_empty() {
-        let begun = begun(&*ctx.files, place.root(), (&plan, &spec, &limits), &lies_there);
         // What is deleted is said before it is gone.
-        ctx.say(Event::Note { text: begun.to_string() });
+        let text = begun(&*ctx.files, place.root(), (&plan, &spec, &limits), &lies_there).to_string();
+        ctx.say(Event::Note { text });
     }
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
     let created = prepare(&place, &plan, &spec, ctx);

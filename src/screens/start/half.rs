@@ -1,6 +1,6 @@
 //! The imports that were stopped or cut off: what each left in its targets, how it is gone on with, and what takes it back.
 
-use super::Door;
+use super::doors::Door;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::text;

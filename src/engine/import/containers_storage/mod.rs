@@ -6,6 +6,7 @@ mod held;
 mod journal;
 mod label;
 mod mend;
+mod names;
 mod place;
 mod podman;
 mod position;
@@ -26,7 +27,6 @@ use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::target::refuse_closed;
 use super::{Job, Plan, Planned, Written, foreign};
-use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
@@ -36,6 +36,7 @@ use crate::engine::storage::store::Records;
 
 use error::StorageError;
 use journal::Journal;
+use names::names;
 use place::Place;
 use tool::Program;
 use write::{Bytes, Store};
@@ -43,19 +44,6 @@ use write::{Bytes, Store};
 /// What the kubelet's garbage collection may do with what is in a store that is written to.
 const UNPINNED: &str = "in the default store the kubelet may remove images that no container uses: name them in pinned_images of \
                         /etc/crio/crio.conf.d, in the one file that sets it last, or use containers-storage:DIR, which it cannot";
-
-/// The names that an image gets: a tag, and the digest where it was pinned by one.
-fn names(image: &ImageGraph) -> Vec<String> {
-    names_of(&image.image)
-}
-
-fn names_of(image: &Image) -> Vec<String> {
-    let reference = &image.reference;
-    let tag = reference.tag().map(|tag| format!("{}:{tag}", reference.name()));
-    let digest = reference.digest().map(|digest| format!("{}@{digest}", reference.name()));
-    let names: Vec<String> = [tag, digest].into_iter().flatten().collect();
-    if names.is_empty() { vec![reference.at_digest(&image.digest).to_string()] } else { names }
-}
 
 fn single(target: &Target) -> Single {
     Single {
