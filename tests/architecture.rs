@@ -60,7 +60,6 @@ const PAST_THE_FILE_LAYER: &[(&str, &str)] = &[
     ("src/engine/registry/", "what the operator configured: CA files, credentials; files that are pushed"),
     ("src/engine/import/containers_storage/position.rs", "tables of the kernel"),
     ("src/engine/import/containerd/claim.rs", "tables of the kernel"),
-    ("src/engine/import/at_work.rs", "tables of the kernel"),
     ("src/engine/service/", "modes, links and second names of what is installed; the running program"),
     ("src/engine/host.rs", "tables of the kernel, sockets of runtimes"),
     ("src/engine/runtime/durable.rs", "file systems of runtimes, synced as a whole"),

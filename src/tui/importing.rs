@@ -3,7 +3,7 @@
 mod came;
 mod done;
 mod offer;
-mod plan;
+mod ready;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,13 @@ pub use self::came::Run;
 pub use self::done::Done;
 pub use self::offer::Offered;
 use self::offer::kubelets;
-pub use self::plan::Plan;
 use super::model::Model;
-use crate::actions::Act;
 use crate::domain::access::RegistryOptions;
 use crate::domain::bundle::{Image, directory};
 use crate::domain::import::Target;
 use crate::domain::node::NodeFacts;
 use crate::domain::platform::Platform;
+use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::domain::sheet::Checked;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
@@ -29,6 +28,7 @@ use crate::engine::import::changes::{Begun, Choices, Lay, NotedRun};
 use crate::engine::import::report::ImportReport;
 use crate::engine::spec::ImportJob;
 use crate::engine::storage::change::{ConfMode, NodeSpec};
+use crate::failure::Failure;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -71,6 +71,31 @@ pub struct Importing {
     later: Option<Begun>,
     /// The bundle of that one, until Bundle looks for it.
     pub sought: Option<Lay>,
+}
+
+/// What an import would do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was planned.
+    pub job: ImportJob,
+    /// What it would do, or why it cannot be told.
+    pub outcome: Result<Box<ImportReport>, Failure>,
+    /// Where it cannot be told of all targets: what is known of each of them.
+    pub foreseen: Vec<Landed>,
+    /// What it warned of.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Whether it cannot be told of this target.
+    pub fn is_refused(&self, target: &Target) -> bool {
+        self.foreseen.iter().any(|known| known.target == *target && known.reason.is_some())
+    }
+
+    /// What is foreseen of the targets that it can be told of, where that is not all of them.
+    pub fn others(&self) -> impl Iterator<Item = &Landed> {
+        self.foreseen.iter().filter(|known| known.reason.is_none())
+    }
 }
 
 impl Default for Importing {
@@ -287,44 +312,5 @@ impl Model {
             ..ImportSpec::new(import.marked.clone())
         };
         Some(ImportJob { verify: self.verified_spec()?, import })
-    }
-
-    /// Whether there is a plan that tells of what is chosen now. One that could be made of all images tells of each.
-    pub fn plan_holds(&self) -> bool {
-        let Some((plan, now)) = self.gap.import.plan.as_ref().zip(self.import_job(true)) else {
-            return false;
-        };
-        let of_all = || {
-            let import = ImportSpec { only: Vec::new(), ..now.import.clone() };
-            plan.outcome.is_ok() && plan.job == ImportJob { import, ..now.clone() }
-        };
-        plan.job == now || of_all()
-    }
-
-    /// What is lacking of a verification that held, where strict was asked for only after it.
-    pub fn not_strict(&self) -> String {
-        let [verify, strict] = [Act::Verify, Act::CheckDeep].map(|act| self.key(act));
-        format!("strict: no layer was unpacked yet; {verify} verifies so, {strict} turns it off")
-    }
-
-    /// Why nothing can be imported yet.
-    pub fn not_importable(&self) -> Option<String> {
-        let gap = &self.gap;
-        let (verify, targets) = (self.key(Act::Step2), self.key(Act::ImportTargets));
-        Some(match &gap.checked {
-            _ if gap.chosen.is_none() => {
-                format!("no bundle is chosen; {} shows what there is", self.key(Act::Step1))
-            }
-            None => format!("the bundle is not verified yet: press {verify}"),
-            Some(checked) if !checked.held() => {
-                format!("the bundle did not verify: nothing of it may be used; {verify} says why")
-            }
-            Some(_) if gap.lacks_strict() => format!("{}, both on Verify ({verify})", self.not_strict()),
-            Some(_) if gap.import.marked.is_empty() => {
-                let other = self.key(Act::ImportOther);
-                format!("no target is chosen: {targets} shows what this node has, {other} takes any other")
-            }
-            Some(_) => return None,
-        })
     }
 }

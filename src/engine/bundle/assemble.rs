@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use serde::Serialize;
 
-use super::begun::{begun, belongs, is_blobs, wanted};
+use super::begun::{belongs, is_blobs, tell, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
@@ -18,7 +18,6 @@ use super::workdir::{self, Found};
 use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::digest::Digest;
 use crate::domain::plan::{BlobPlan, Limits, Planner};
-use crate::domain::progress::Event;
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::blocking::blocking;
@@ -149,12 +148,9 @@ async fn assemble_on(
     let limits = limits(&spec, &ctx.files.space(&spec.bundle.to)?);
     let place = repeat::place(&spec, &limits, signer, state, ctx)?;
     let lies_there = there(&*ctx.files, place.root())?;
-    preflight((&plan, program(&spec, place.is_repeat(), &lies_there)), &limits, &lies_there)?;
-    if !place.is_repeat() && !lies_there.is_empty() {
-        // What is deleted is said before it is gone.
-        let text = begun(&*ctx.files, place.root(), (&plan, &spec, &limits), &lies_there).to_string();
-        ctx.say(Event::Note { text });
-    }
+    let program = program(&spec, place.is_repeat(), &lies_there);
+    preflight((&plan, program), &limits, &lies_there)?;
+    tell(&place, (&plan, &spec, &limits), &lies_there, ctx);
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match spec.bundle.ground.still().await.and(created) {

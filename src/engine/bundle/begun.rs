@@ -7,11 +7,14 @@ use serde::Serialize;
 
 use super::assemble::{AssembleSpec, Plan};
 use super::foresee::is_whole;
+use super::repeat;
 use super::unfinished::Share;
 use crate::domain::bundle;
 use crate::domain::digest::Digest;
 use crate::domain::plan::Limits;
+use crate::domain::progress::Event;
 use crate::domain::text;
+use crate::engine::ctx::JobCtx;
 use crate::engine::files::Files;
 use crate::engine::journal;
 use crate::engine::store::TEMP;
@@ -46,6 +49,19 @@ impl std::fmt::Display for Begun {
                 write!(f, "the interrupted bundle there is replaced: {deleted} of it are deleted; {there}")
             }
         }
+    }
+}
+
+/// Says of an unfinished bundle that is gone on with what becomes of it, before anything of it is deleted.
+pub(super) fn tell(
+    place: &repeat::Place,
+    asked: (&Plan, &AssembleSpec, &Limits),
+    there: &HashMap<String, u64>,
+    ctx: &JobCtx,
+) {
+    if !place.is_repeat() && !there.is_empty() {
+        let text = begun(&*ctx.files, place.root(), asked, there).to_string();
+        ctx.say(Event::Note { text });
     }
 }
 

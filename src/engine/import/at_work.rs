@@ -1,7 +1,5 @@
 //! Another run that is at work in a target: a plan tells of it already, as an import is refused until that run has ended.
 
-use std::fs;
-use std::os::linux::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use crate::domain::import::Target;
 use crate::engine::blocking::blocking;
 use crate::engine::directory;
 use crate::engine::files::Files;
+use crate::engine::media::Holder;
 
 /// What to mind of a target in which another run is at work; nothing where none is, or none can be told.
 pub(super) async fn at_work(job: &Job, target: &Target) -> Option<String> {
@@ -49,24 +48,13 @@ fn held(job: &Job, target: &Target) -> Option<String> {
 
 fn by(files: &dyn Files, directory: &Path) -> Option<String> {
     let real = directory.canonicalize().ok()?;
-    files.is_held(&real).ok().filter(|held| *held)?;
-    let pid = holder(&real).map_or_else(String::new, |pid| format!(": process {pid}"));
-    Some(format!("another run is at work in {}{pid}", directory.display()))
-}
-
-/// The process that holds it, where the kernel tells (proc_locks(5)).
-fn holder(path: &Path) -> Option<u32> {
-    let there = fs::metadata(path).ok()?;
-    let (major, minor) = (rustix::fs::major(there.st_dev()), rustix::fs::minor(there.st_dev()));
-    let wanted = format!("{major:02x}:{minor:02x}:{}", there.st_ino());
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let of = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        // One that waits for a lock has an arrow before its kind.
-        let own = words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&wanted.as_str());
-        words.get(4).filter(|_| own)?.parse().ok().filter(|pid| *pid > 0)
-    };
-    locks.lines().find_map(of)
+    let holder = Holder::of(&real);
+    // Whom the kernel does not tell keeps it from being held all the same; it is let go at once.
+    if holder.is_none() && directory::hold(files, &real).ok()?.is_some() {
+        return None;
+    }
+    let holder = holder.map_or_else(String::new, |holder| format!(": {holder}"));
+    Some(format!("another run is at work in {}{holder}", directory.display()))
 }
 
 #[cfg(test)]
@@ -84,8 +72,8 @@ mod tests {
         let said = by(&RealFiles, dir.path()).unwrap();
         assert!(said.starts_with(&words), "{said}");
         // Within a layered file system the kernel may know it by another number.
-        let pid = format!(": process {}", std::process::id());
-        assert!(said == words || said == words + &pid, "{said}");
+        let told = format!("{words}: process {} on ", std::process::id());
+        assert!(said == words || said.starts_with(&told), "{said}");
         drop(held);
         assert_eq!(by(&RealFiles, dir.path()), None);
     }

@@ -48,6 +48,8 @@ use crate::engine::meter::Meter;
 use crate::engine::registry::Registry;
 use crate::engine::storage::change::FileChange;
 
+pub use spec::ImportSpec;
+
 use changes::{Changes, Ended, Last};
 use containerd::names::Change;
 use fan::{Fan, Seat};
@@ -56,7 +58,6 @@ use parts::Parts;
 use planned::{Plan, Planned};
 use proof::Proof;
 use report::{ImageReport, ImportReport, Outcome, TargetReport};
-pub use spec::ImportSpec;
 use stopped::{Arrived, first, unwritten};
 use stream::Incoming;
 

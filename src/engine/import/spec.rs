@@ -1,4 +1,4 @@
-//! What is asked of an import: its targets, its images, and what is done where something is in the way.
+//! What an import is asked for.
 
 use serde::{Deserialize, Serialize};
 

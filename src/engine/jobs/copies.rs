@@ -20,9 +20,17 @@ const LOCK: &str = "images.lock";
 /// has its copies before its record.
 const SETTLED: Duration = Duration::from_secs(3600);
 
+/// Entries of the directory that are looked at, at most.
+const SEEN: usize = 1000;
+
 /// Where those of a record are.
 fn place(directory: &Path, id: Uuid) -> PathBuf {
     directory.join(id.to_string())
+}
+
+fn is_file(files: &dyn Files, path: &Path) -> bool {
+    // A link to one is one.
+    open_named(files, path).is_ok()
 }
 
 /// Copies what a pack is given by name and anybody can change; the same pack, of the copies. Blocks.
@@ -33,12 +41,13 @@ pub(super) fn keep(files: &dyn Files, (directory, id): (&Path, Uuid), mut job: P
     let own = place(directory, id);
     let lists = job.images.sources.iter_mut().enumerate().filter_map(|(at, source)| match source {
         // A release of k3s is named likewise.
-        Source::List(path) | Source::K3s(path) if path.is_file() => {
+        Source::List(path) | Source::K3s(path) if is_file(files, path) => {
             Some((path, format!("list-{}.txt", at + 1), MAX_FILE))
         }
         _ => None,
     });
-    let lock = job.lock.as_mut().filter(|path| path.is_file()).map(|path| (path, LOCK.to_owned(), MAX_LOCK));
+    let lock =
+        job.lock.as_mut().filter(|path| is_file(files, path)).map(|path| (path, LOCK.to_owned(), MAX_LOCK));
     for (path, name, most) in lists.chain(lock) {
         let failed = |source| FileError { operation: "read", path: path.clone(), source };
         // What is longer is refused by whoever reads it.
@@ -60,11 +69,10 @@ pub(super) fn remove(files: &dyn Files, (directory, id): (&Path, Uuid)) -> Resul
 
 /// Removes those whose record is gone, where nobody came to do so. Blocks.
 pub(super) fn sweep(files: &dyn Files, directory: &Path, (suffix, now): (&str, Timestamp)) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        let id = entry.file_name().to_str().and_then(|name| name.parse::<Uuid>().ok());
-        let Some(id) = id.filter(|id| is_settled(*id, now)) else { continue };
-        if !directory.join(format!("{id}{suffix}")).exists() {
+    let Ok(entries) = files.entries(directory, SEEN) else { return };
+    for entry in entries {
+        let Some(id) = entry.path.parse().ok().filter(|id| is_settled(*id, now)) else { continue };
+        if matches!(files.stat(&directory.join(format!("{id}{suffix}"))), Ok(None)) {
             // What stays is tried again by the next one.
             let _ = remove(files, (directory, id));
         }

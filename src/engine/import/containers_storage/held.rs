@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::names::names;
+use super::names;
 use super::place::{Place, refuse_driver};
 use super::write::{Store, Wanted};
 use crate::domain::digest::Digest;

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::StorageError;
 use super::journal::{Hollow, Journal};
-use super::names::{names, names_of};
 use super::staging::Layers;
 use super::tool::Address;
 use super::write::{Store, Wanted};
+use super::{names, names_of};
 use crate::domain::bundle::Image;
 use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;

@@ -2,11 +2,11 @@
 
 mod ask;
 mod error;
+mod files;
 mod held;
 mod journal;
 mod label;
 mod mend;
-mod names;
 mod place;
 mod podman;
 mod position;
@@ -20,23 +20,25 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::changes::Noted;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::target::refuse_closed;
 use super::{Job, Plan, Planned, Written, foreign};
+use crate::domain::bundle::Image;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::engine::blocking::blocking;
 use crate::engine::error::{EngineError, Result};
-use crate::engine::storage::change::{self, ConfMode, FileChange, FileState};
+use crate::engine::storage::change::{self, ConfMode};
 use crate::engine::storage::store::Records;
 
+pub(super) use files::changes;
+
 use error::StorageError;
+use files::edit;
 use journal::Journal;
-use names::names;
 use place::Place;
 use tool::Program;
 use write::{Bytes, Store};
@@ -44,6 +46,19 @@ use write::{Bytes, Store};
 /// What the kubelet's garbage collection may do with what is in a store that is written to.
 const UNPINNED: &str = "in the default store the kubelet may remove images that no container uses: name them in pinned_images of \
                         /etc/crio/crio.conf.d, in the one file that sets it last, or use containers-storage:DIR, which it cannot";
+
+/// The names that an image gets: a tag, and the digest where it was pinned by one.
+fn names(image: &ImageGraph) -> Vec<String> {
+    names_of(&image.image)
+}
+
+fn names_of(image: &Image) -> Vec<String> {
+    let reference = &image.reference;
+    let tag = reference.tag().map(|tag| format!("{}:{tag}", reference.name()));
+    let digest = reference.digest().map(|digest| format!("{}@{digest}", reference.name()));
+    let names: Vec<String> = [tag, digest].into_iter().flatten().collect();
+    if names.is_empty() { vec![reference.at_digest(&image.digest).to_string()] } else { names }
+}
 
 fn single(target: &Target) -> Single {
     Single {
@@ -255,33 +270,6 @@ pub(super) async fn apply(
         ask::prove(job, (directory, named), images, &mut written).await?;
     }
     Ok(written)
-}
-
-/// Changes files of the node, each noted before, so that it can be taken back however the run ends.
-async fn edit(job: &Job, directory: &Path, changes: Vec<FileChange>) -> Result<Vec<FileChange>> {
-    let (files, noted) = (Arc::clone(&job.ctx.files), Arc::clone(&job.changes));
-    let target = Target::ContainersStorage(Some(directory.to_owned()));
-    blocking(move || {
-        noted.note(&target, changes.iter().cloned().map(Noted::File))?;
-        change::apply(&*files, &changes)?;
-        changes.into_iter().map(|change| change.made(&*files)).collect()
-    })
-    .await
-}
-
-/// What is changed of the node, or would be.
-pub(super) async fn changes(job: &Job, directory: &Path) -> Result<(Vec<FileChange>, Vec<String>)> {
-    if job.spec.node.storage_conf == ConfMode::None {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let only_shown = job.spec.node.storage_conf == ConfMode::Print;
-    let (job, directory) = (job.clone(), directory.to_owned());
-    let (mut changes, notes) =
-        blocking(move || change::plan(&*job.ctx.files, &job.spec.node, &directory)).await?;
-    if only_shown {
-        changes.iter_mut().for_each(|change| change.state = FileState::Shown);
-    }
-    Ok((changes, notes))
 }
 
 async fn images_of(
