@@ -259,17 +259,20 @@ fn lock(path: &Path, opened: io::Result<File>) -> FileResult<Option<Held>> {
     }
 }
 
-/// Opens a regular file that a run may hold by [`Files::lock_file`], and tells whether one does; nothing where nothing is.
+/// Opens a regular file or a directory that a run may hold by [`Files::lock_file`] or [`Files::lock_dir`], and tells whether
+/// one does; nothing where nothing is.
 /// The look lasts as long as the file is open, and is shared: two that look do not take each other for a run.
 ///
 /// # Errors
-/// The kernel's; a link and anything but a regular file are refused.
+/// The kernel's; a link and anything else are refused.
 pub fn open_held(path: &Path) -> FileResult<Option<(File, bool)>> {
     let file = match rustix::fs::open(path, READ, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
         other => File::from(other.map_err(at("open", path))?),
     };
-    refuse_special(path, "open", &file)?;
+    if !file.metadata().is_ok_and(|there| there.is_dir()) {
+        refuse_special(path, "open", &file)?;
+    }
     match file.try_lock_shared() {
         Ok(()) => Ok(Some((file, false))),
         Err(TryLockError::WouldBlock) => Ok(Some((file, true))),
