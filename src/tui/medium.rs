@@ -41,7 +41,8 @@ pub struct Chosen {
     pub gone: Option<String>,
     /// How the eject ended that let it go; nothing without one, and once it is back.
     pub ejected: Option<Ejected>,
-    /// Whether it was gone and is back, since a pack onto it began last; what nothing was begun on is to be chosen again.
+    /// Whether it was gone and is back, since a pack onto it began last; what nothing was begun on, and what an eject let
+    /// go and is mounted elsewhere, is to be chosen again.
     pub back: bool,
 }
 
@@ -120,6 +121,12 @@ impl Chosen {
             Some(volume) if volume.read_only => Some(format!("{name} is mounted read-only now")),
             Some(_) => None,
         }
+    }
+
+    /// Whether it is mounted, wherever that is and in whichever insertion of it.
+    fn is_mounted(&self, media: &[Medium]) -> bool {
+        let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
+        volumes.any(|(medium, volume)| !volume.mount_points.is_empty() && self.is_on(medium, volume))
     }
 
     /// Whether it is on this volume of a medium, in whichever insertion of it.

@@ -9,7 +9,7 @@ use airlift::engine::bundle::begun::Begun;
 use airlift::engine::bundle::unfinished::Share;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::jobs::onto::OntoError;
-use airlift::engine::media::MediaReport;
+use airlift::engine::media::{EjectReport, MediaReport};
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
@@ -305,6 +305,66 @@ fn only_an_eject_that_brought_everything_onto_the_medium_lets_it_go() {
         assert!(screen.contains(words), "{words}: {screen}");
         assert_eq!(screen.contains("safe to remove"), state == StepState::Ok, "{screen}");
     }
+}
+
+#[test]
+fn what_was_ejected_and_is_plugged_in_again_is_not_safe_to_remove() {
+    let truth = |holds| crate::report::truth(holds, "so it is");
+    // With another number, as after it had no power, or with the same one, as a loop device has.
+    for number in [7, 8] {
+        let mut desk = signed();
+        eject(&mut desk, done(crate::report::ejected(truth(true), truth(true), truth(false))));
+        see(&mut desk, vec![]);
+        assert!(desk.keys("3").wait(10).screen().contains("safe to remove"), "{}", desk.screen());
+        see(&mut desk, vec![media::stick(number, Some(POINT))]);
+        let screen = desk.screen();
+        assert!(screen.contains("is back") && !screen.contains("safe to remove"), "{number}: {screen}");
+        let sheet = desk.app.model.assembly.made.as_ref().unwrap().sheet().text();
+        assert!(sheet.contains("NO: it was, and is plugged in again"), "{sheet}");
+        assert!(!sheet.contains("take it out"), "{sheet}");
+        assert!(desk.keys("5 E").screen().contains("Eject the medium?"), "{number}: {}", desk.screen());
+    }
+}
+
+#[test]
+fn what_was_ejected_and_is_mounted_elsewhere_is_to_be_chosen_again() {
+    let truth = |holds| crate::report::truth(holds, "so it is");
+    for number in [7, 8] {
+        let mut desk = signed();
+        eject(&mut desk, done(crate::report::ejected(truth(true), truth(true), truth(false))));
+        see(&mut desk, vec![]);
+        see(&mut desk, vec![media::stick(number, Some("/media/op/OTHER"))]);
+        let screen = desk.keys("3").wait(10).screen();
+        assert!(screen.contains("was ejected, is in again: Enter chooses it again"), "{number}: {screen}");
+        assert!(!screen.contains("safe to remove"), "{screen}");
+        assert_eq!(desk.app.model.state(Place::Media), StepState::Warn);
+        let screen = desk.keys("5 E").screen();
+        assert!(screen.contains("was ejected, is in again"), "{number}: {screen}");
+        // Pulled without a second eject, it is not called safe either.
+        see(&mut desk, vec![]);
+        let screen = desk.keys("3").wait(10).screen();
+        assert!(screen.contains("was mounted again, and was not ejected"), "{screen}");
+        assert!(!screen.contains("safe to remove"), "{screen}");
+    }
+}
+
+#[test]
+fn a_chosen_medium_with_a_bundle_from_before_is_let_go_by_its_eject() {
+    let mut desk = Desk::new();
+    let medium = media::carrying();
+    see(&mut desk, vec![medium.clone()]);
+    desk.app.model.choose(Chosen::volume(&medium, &medium.volumes[0]).unwrap());
+    desk.keys("b 5");
+    let truth = |holds| crate::report::truth(holds, "so it is");
+    let JobReport::MediaEject(report) = crate::report::ejected(truth(true), truth(false), truth(true)) else {
+        panic!()
+    };
+    let report = EjectReport { medium, ..report };
+    eject(&mut desk, done(JobReport::MediaEject(report)));
+    see(&mut desk, vec![]);
+    assert_eq!(desk.app.model.state(Place::Media), StepState::Ok, "{}", desk.screen());
+    let screen = desk.keys("3").wait(10).screen();
+    assert!(screen.contains("was ejected: safe to remove"), "{screen}");
 }
 
 #[test]

@@ -260,7 +260,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
         return match &chosen.gone {
             Some(gone) if model.let_go() => (format!("+ {gone}: safe to remove"), Role::Ok),
             Some(gone) if model.taken_signed().is_some() => (format!("! {gone}"), Role::Warn),
-            Some(gone) if chosen.ejected.is_some() => (format!("x {gone}"), Role::Fail),
+            Some(gone) if chosen.ejected.is_some() && !chosen.back => (format!("x {gone}"), Role::Fail),
             Some(gone) if chosen.back => {
                 (format!("! {gone}: {} chooses it again", model.key(Act::MediaChoose)), Role::Warn)
             }

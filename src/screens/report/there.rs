@@ -83,6 +83,8 @@ pub(super) fn unreachable(model: &Model) -> Option<String> {
     let chosen = model.chosen.as_ref().filter(|chosen| chosen.path == made.job.to);
     match chosen {
         Some(chosen) if model.taken_signed().is_some() => Some(chosen.gone.clone()?),
+        // It was let go, and is in again otherwise than it was.
+        Some(chosen) if chosen.back && chosen.ejected.is_some() => Some(chosen.gone.clone()?),
         // It may be back.
         Some(chosen) if chosen.ejected.is_none() && chosen.gone.is_none() => None,
         _ if !made.let_go() => None,

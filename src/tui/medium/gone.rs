@@ -30,18 +30,48 @@ enum Loss {
     Other,
 }
 
-impl Model {
-    /// Whether an eject let the chosen medium go with everything on it.
-    pub fn let_go(&self) -> bool {
-        self.chosen.as_ref().is_some_and(|chosen| chosen.ejected == Some(Ejected::Synced))
+impl Loss {
+    /// What is said of it, where that differs from what was chosen: by its name, and by how it differs.
+    fn words(self, name: &str, gone: String, back: bool, mounted: bool) -> String {
+        match (self, mounted) {
+            (Self::Other, _) if back => format!("{name} was out, and is back"),
+            (Self::LetGo(_), true) => format!("{name} was ejected, is in again"),
+            (Self::LetGo(_), false) if back => format!("{name} was mounted again, and was not ejected"),
+            (Self::LetGo(Ejected::Synced), false) => format!("{name} was ejected"),
+            (Self::LetGo(Ejected::NotSynced), false) => format!("{name} was ejected; not everything is on it"),
+            (Self::Signed, _) => format!("{gone}, and was not ejected"),
+            (Self::Other, _) => gone,
+        }
     }
 
-    /// The chosen medium was let go.
+    /// How much that weighs.
+    const fn weight(self, gone: bool, back: bool) -> (Level, StepState) {
+        match self {
+            Self::LetGo(_) if gone && back => (Level::Warn, StepState::Warn),
+            Self::LetGo(Ejected::Synced) => (Level::Info, StepState::Ok),
+            _ if !gone => (Level::Info, StepState::Ok),
+            Self::Signed => (Level::Warn, StepState::Warn),
+            _ => (Level::Fail, StepState::Failed),
+        }
+    }
+}
+
+impl Model {
+    /// Whether an eject let the chosen medium go with everything on it, and it is out since.
+    pub fn let_go(&self) -> bool {
+        let out = |chosen: &Chosen| chosen.ejected == Some(Ejected::Synced) && !chosen.back;
+        self.chosen.as_ref().is_some_and(out)
+    }
+
+    /// The chosen medium was let go: the one with what was made here, or with a bundle from before.
     pub(in crate::tui) fn chosen_ejected(&mut self, report: &EjectReport) {
         let own = self.signed_there().is_some();
         let ejected = if report.synced.holds { Ejected::Synced } else { Ejected::NotSynced };
-        if let Some(chosen) = self.chosen.as_mut().filter(|_| own) {
-            chosen.ejected = Some(ejected);
+        let it = |chosen: &&mut Chosen| {
+            own || chosen.medium.as_ref().is_some_and(|medium| report.medium.is_still(medium))
+        };
+        if let Some(chosen) = self.chosen.as_mut().filter(it) {
+            (chosen.ejected, chosen.back) = (Some(ejected), false);
         }
     }
 
@@ -90,22 +120,23 @@ impl Model {
         }
         let (loss, name) = (self.loss(), chosen.words());
         let again = self.again(&media.media);
-        let back = again.is_some() && loss == Loss::Other;
+        let mounted = chosen.is_mounted(&media.media);
+        let back = match loss {
+            Loss::Signed => false,
+            Loss::LetGo(_) => mounted || (chosen.back && chosen.gone.is_some()),
+            Loss::Other => again.is_some(),
+        };
         // Where a pack was begun on it, that is compared once more; where nothing was, it may hold anything by now.
-        let known = if loss == Loss::Signed { chosen.gone.is_some() } else { back && self.cut_short() };
+        let known = match loss {
+            Loss::Signed => chosen.gone.is_some(),
+            Loss::LetGo(_) => true,
+            Loss::Other => back && self.cut_short(),
+        };
         if let Some(again) = again.filter(|_| known) {
             self.chosen = Some(again);
         }
         let chosen = self.chosen.as_ref()?;
-        let gone = chosen.differs(&media.media).map(|gone| match loss {
-            Loss::Other if back => format!("{name} was out, and is back"),
-            Loss::LetGo(Ejected::Synced) => format!("{name} was ejected"),
-            Loss::LetGo(Ejected::NotSynced) => {
-                format!("{name} was ejected; not everything is on it")
-            }
-            Loss::Signed => format!("{gone}, and was not ejected"),
-            Loss::Other => gone,
-        });
+        let gone = chosen.differs(&media.media).map(|gone| loss.words(&name, gone, back, mounted));
         if gone == chosen.gone {
             return None;
         }
@@ -115,11 +146,7 @@ impl Model {
             false => String::new(),
         };
         let words = gone.clone().unwrap_or_else(|| format!("{name} is back{}", resumes()));
-        let (level, state) = match (&gone, loss) {
-            (None, _) | (_, Loss::LetGo(Ejected::Synced)) => (Level::Info, StepState::Ok),
-            (_, Loss::Signed) => (Level::Warn, StepState::Warn),
-            _ => (Level::Fail, StepState::Failed),
-        };
+        let (level, state) = loss.weight(gone.is_some(), back);
         if let Some(chosen) = &mut self.chosen {
             chosen.ejected = chosen.ejected.filter(|_| gone.is_some());
             chosen.back = back;
@@ -134,12 +161,23 @@ impl Model {
         self.note(level, &words);
         if let Some(truths) = self.taken_signed() {
             truths.iter().for_each(|truth| self.note(level, truth));
-            let how = "NO: it was taken away before that; airlift verify tells what it kept".to_owned();
-            if let Some(made) = &mut self.assembly.made {
-                made.medium = vec![Checked { what: "ejected", grade: Grade::Warn, how }];
-            }
+            self.not_let_go("NO: it was taken away before that; airlift verify tells what it kept");
+        } else if matches!(loss, Loss::LetGo(_)) && self.back_in() && self.signed_there().is_some() {
+            self.not_let_go("NO: it was, and is plugged in again");
         }
         Some(words)
+    }
+
+    /// Whether what is chosen is there, where it was or elsewhere.
+    fn back_in(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.back || chosen.gone.is_none())
+    }
+
+    /// What was made is not on a medium that was let go, for this reason.
+    fn not_let_go(&mut self, how: &str) {
+        if let Some(made) = &mut self.assembly.made {
+            made.medium = vec![Checked { what: "ejected", grade: Grade::Warn, how: how.to_owned() }];
+        }
     }
 
     /// What was chosen, by the media there are now: another insertion of it, where it was.
