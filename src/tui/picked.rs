@@ -62,7 +62,7 @@ pub struct Picked {
     without: BTreeSet<String>,
     /// The file the list came from or was saved to.
     pub file: Option<PathBuf>,
-    /// How many images were there from last time, and when that was.
+    /// How many images were there from last time, and when that was; nothing once the list is another one.
     pub restored: Option<(usize, jiff::Timestamp)>,
 }
 
@@ -216,6 +216,7 @@ impl Picked {
     fn changed(&mut self) {
         self.revision += 1;
         self.totals = None;
+        self.restored = None;
     }
 
     fn references(&self) -> HashSet<Reference> {

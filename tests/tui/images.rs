@@ -566,6 +566,16 @@ fn the_list_of_the_last_time_is_there_again() {
 }
 
 #[test]
+fn a_list_that_was_emptied_is_not_said_to_be_kept() {
+    let mut desk = Desk::new();
+    let text = "quay.io/a/b:v1.2.3\nquay.io/a/c:v1.2.3\n";
+    desk.tell(Msg::Found(Found::Last(text.into(), "2026-11-20T09:30:00Z".parse().unwrap())));
+    desk.app.model.picked.drop_rows(&[0, 1].into());
+    let screen = desk.keys("b").screen();
+    assert!(screen.contains("No images yet") && !screen.contains("kept since"), "{screen}");
+}
+
+#[test]
 fn v_goes_on_to_verify_and_verifies_once_something_is_listed() {
     let mut desk = desk();
     assert!(desk.keys("v").screen().contains("not now: the list is empty"));
