@@ -76,6 +76,9 @@ pub struct Problem {
     pub origin: Origin,
     /// What and why.
     pub reason: String,
+    /// As it was written, where that is a name that none can be.
+    #[serde(skip)]
+    pub text: Option<String>,
 }
 
 /// Everything the sources gave.
@@ -165,7 +168,12 @@ impl Selection {
 
     /// Notes something that could not be read.
     pub fn problem(&mut self, origin: Origin, reason: impl Into<String>) {
-        self.problems.push(Problem { origin, reason: reason.into() });
+        self.problems.push(Problem { origin, reason: reason.into(), text: None });
+    }
+
+    /// Notes a name that none can be.
+    pub fn misnamed(&mut self, origin: Origin, text: &str, reason: impl Into<String>) {
+        self.problems.push(Problem { origin, reason: reason.into(), text: Some(text.to_owned()) });
     }
 
     /// Each reference once. A name that is sure in one place is sure; a figure known in one place is not assumed;
@@ -183,7 +191,8 @@ impl Selection {
                     }
                 },
                 Err(error) => {
-                    out.problems.push(Problem { origin: candidate.origin.clone(), reason: error.to_string() })
+                    let (origin, text) = (candidate.origin.clone(), Some(candidate.text.clone()));
+                    out.problems.push(Problem { origin, reason: error.to_string(), text });
                 }
             }
         }

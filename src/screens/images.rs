@@ -19,7 +19,7 @@ use crate::engine::spec::JobSpec;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Found};
-use crate::tui::picked::Image;
+use crate::tui::picked::Picked;
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
 use crate::widgets::list::{self, List};
@@ -61,6 +61,11 @@ impl Images {
         }
     }
 
+    /// Whether the cursor is on what could not be read.
+    fn unread(&self, model: &Model) -> bool {
+        self.list.row().is_some_and(|row| model.picked.unread_at(row).is_some())
+    }
+
     fn details(&self, cx: &mut Cx<'_>) {
         let picked = &cx.model.picked;
         if let Some(image) = self.list.row().and_then(|row| picked.images.get(row)) {
@@ -71,9 +76,13 @@ impl Images {
 }
 
 /// Takes over what is picked; the cursor stays on its image when others are dropped or brought back.
-fn shown(list: &mut List, images: &[Image]) {
-    let requested = |row: usize| images[row].request.requested.as_str().into();
-    list.follow((images.len(), false), requested, |row| list::id(&images[row].request.reference));
+fn shown(list: &mut List, picked: &Picked) {
+    let written = |row: usize| picked.name_of(row).unwrap_or_default().into();
+    let id = |row: usize| match picked.images.get(row) {
+        Some(image) => list::id(&image.request.reference),
+        None => list::id(&picked.name_of(row)),
+    };
+    list.follow((picked.rows(), false), written, id);
 }
 
 /// Goes on to Verify, and verifies the list there unless that was done, or cannot be at this moment.
@@ -102,6 +111,9 @@ impl Screen for Images {
 
     fn footer(&self, model: &Model) -> Vec<Act> {
         let images = &model.picked.images;
+        if self.unread(model) {
+            return vec![Act::ImagesGo, Act::ImagesRemove, Act::ImagesAdd, Act::ImagesNext, Act::Back];
+        }
         if images.is_empty() {
             return vec![Act::ImagesAdd, Act::ImagesLoad, Act::ImagesKubeadm, Act::ImagesBrowse, Act::Back];
         }
@@ -114,8 +126,14 @@ impl Screen for Images {
     }
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
-        let empty = model.picked.images.is_empty();
+        let empty = model.picked.rows() == 0;
         match act {
+            Act::ImagesDetails if self.unread(model) => {
+                Some(format!("it could not be read, as is said below; {} mends it", model.key(Act::ImagesGo)))
+            }
+            Act::ImagesNext if model.picked.images.is_empty() && !empty => {
+                Some(format!("nothing of the list could be read; {} mends it", model.key(Act::ImagesGo)))
+            }
             Act::ImagesGo | Act::ImagesDetails | Act::ImagesRemove | Act::ImagesSave | Act::ImagesNext
                 if empty =>
             {
@@ -205,7 +223,7 @@ impl Screen for Images {
     }
 
     fn sync(&mut self, model: &Model) {
-        shown(&mut self.list, &model.picked.images);
+        shown(&mut self.list, &model.picked);
     }
 
     fn list(&mut self) -> Option<&mut List> {
@@ -217,10 +235,11 @@ impl Screen for Images {
     }
 
     fn mark(&mut self, mark: Mark, model: &mut Model) {
-        let rows: Vec<usize> = match mark {
+        let mut rows: Vec<usize> = match mark {
             Mark::Toggle => self.list.row().into_iter().collect(),
             Mark::All | Mark::Invert => self.list.visible().to_vec(),
         };
+        rows.retain(|row| *row < model.picked.images.len());
         model.picked.mark(&rows, mark);
     }
 
@@ -229,7 +248,9 @@ impl Screen for Images {
     }
 
     fn value(&self, model: &Model) -> Option<String> {
-        Some(model.picked.images.get(self.list.row()?)?.request.reference.to_string())
+        let row = self.list.row()?;
+        let image = model.picked.images.get(row).map(|image| image.request.reference.to_string());
+        image.or_else(|| model.picked.name_of(row).map(ToOwned::to_owned))
     }
 
     fn status(&self, model: &Model) -> String {

@@ -110,7 +110,7 @@ impl Report {
 
     fn anew(cx: &mut Cx<'_>, keep_list: bool) {
         if !keep_list {
-            let all = (0..cx.model.picked.images.len()).collect();
+            let all = (0..cx.model.picked.rows()).collect();
             let count = words::count(cx.model.picked.drop_rows(&all), "reference");
             let undo = cx.model.key(Act::ImagesUndo);
             cx.say(format!("{count} off the list; {undo} undoes it"));

@@ -74,7 +74,7 @@ fn standing(picked: &Picked) -> StepState {
         () if !picked.is_current() => StepState::Stale,
         () if picked.has_unaccepted() => StepState::Failed,
         () if counts.ok + counts.failed < picked.images.len() => StepState::Todo,
-        () if counts.failed + counts.warn > 0 => StepState::Warn,
+        () if counts.failed + counts.warn > 0 || picked.leaves_out() => StepState::Warn,
         () => StepState::Ok,
     }
 }
@@ -106,15 +106,18 @@ impl Resolve {
         if !cx.model.picked.has_unaccepted() {
             return cx.go(Place::Media);
         }
-        let failed: Vec<&str> = cx.model.picked.checked.failed().collect();
+        let picked = &cx.model.picked;
+        let unread = (picked.images.len()..picked.rows()).filter_map(|row| picked.name_of(row));
+        let failed: Vec<&str> = picked.checked.failed().chain(unread).collect();
         let count = failed.len();
+        let why = if picked.unread_words().is_some() { "failed or could not be read" } else { "failed" };
         let mut words =
             vec![format!("The bundle will be marked incomplete, without {}:", words::count(count, "image"))];
         words.extend(failed.iter().take(5).map(|reference| format!("x {reference}")));
         if count > 5 {
             words.push(format!("and {} more", count - 5));
         }
-        let title = format!("Continue without {} that failed?", words::count(count, "image"));
+        let title = format!("Continue without {} that {why}?", words::count(count, "image"));
         cx.open(Confirm::new(Act::ResolveNext, &title, words, "Continue without them"));
     }
 }

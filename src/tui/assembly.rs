@@ -235,11 +235,11 @@ impl Model {
             StepState::Paused => {
                 format!("verifying the list is paused; {} resumes it", self.key(Act::Pause))
             }
-            _ if failed > 0 && self.picked.has_unaccepted() && !self.assembly.keep_going => {
+            _ if self.lacks(failed) && self.picked.has_unaccepted() && !self.assembly.keep_going => {
                 let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
                 format!(
-                    "{} failed: {mend} to mend or drop them, {allow} to allow an incomplete bundle",
-                    super::words::count(failed, "reference")
+                    "{}: {mend} to mend or drop them, {allow} to allow an incomplete bundle",
+                    self.lacking_words(failed)
                 )
             }
             _ if self.assembly.to.is_none() => {
@@ -248,6 +248,16 @@ impl Model {
             _ => return None,
         };
         Some(reason)
+    }
+
+    /// Whether the list is not whole, as so many references failed.
+    fn lacks(&self, failed: usize) -> bool {
+        failed > 0 || self.picked.unread_words().is_some()
+    }
+
+    fn lacking_words(&self, failed: usize) -> String {
+        let failed = (failed > 0).then(|| format!("{} failed", super::words::count(failed, "reference")));
+        failed.into_iter().chain(self.picked.unread_words()).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether there is a key to sign with.

@@ -119,6 +119,7 @@ impl App {
 fn standing(picked: &Picked) -> StepState {
     let warned = |image: &Image| image.findings.iter().any(|finding| finding.severity != Severity::Info);
     match picked.images.as_slice() {
+        _ if picked.unread_words().is_some() => StepState::Warn,
         [] => StepState::Todo,
         images if images.iter().any(warned) => StepState::Warn,
         _ => StepState::Ok,

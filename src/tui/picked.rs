@@ -1,6 +1,7 @@
 //! What was picked on the connected side: references with their findings, what came of resolving them, and where they go.
 
 mod asked;
+mod unread;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -16,6 +17,7 @@ use crate::domain::text;
 use crate::engine::resolve::ResolveTotals;
 
 pub use super::checked::Checked;
+pub use unread::Unread;
 
 /// One row of the list.
 #[derive(Clone, Debug)]
@@ -40,8 +42,10 @@ const PLATFORMS: &str = "# platforms:";
 pub struct Picked {
     /// The images, each reference once, in the order in which they were added.
     pub images: Vec<Image>,
+    /// What was to be added and could not be read.
+    unread: Vec<Unread>,
     /// The list before its last changes, and what each of them was.
-    history: VecDeque<(String, Vec<Image>)>,
+    history: VecDeque<(String, Vec<Image>, Vec<Unread>)>,
     /// Goes up with every change of what is to be carried.
     revision: u64,
     /// What is carried of multi-platform images; nothing means all of it.
@@ -60,6 +64,8 @@ pub struct Picked {
     current: Cell<Option<(u64, bool)>>,
     /// References that failed and are gone on without.
     without: BTreeSet<String>,
+    /// Whether what could not be read is gone on without.
+    without_unread: bool,
     /// The file the list came from or was saved to.
     pub file: Option<PathBuf>,
     /// How many images were there from last time, and when that was; nothing once the list is another one.
@@ -70,6 +76,7 @@ pub struct Picked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Basis {
     references: BTreeSet<String>,
+    unread: BTreeSet<String>,
     platforms: Vec<Platform>,
 }
 
@@ -145,9 +152,10 @@ impl Picked {
         if let Some(line) = text.lines().find_map(|line| line.strip_prefix(PLATFORMS)) {
             self.platforms = line.split(',').filter_map(|word| word.trim().parse().ok()).collect();
         }
-        let added = self.add_lines(text).added;
+        let added = self.add_lines(text);
+        self.keep_unread(&added.refused);
         self.history.clear();
-        added
+        added.added
     }
 
     /// Writes another reference into a row, as a fix does; false where that reference has a row already, which is
@@ -177,14 +185,16 @@ impl Picked {
 
     /// Takes rows off the list; how many.
     pub fn drop_rows(&mut self, rows: &BTreeSet<usize>) -> usize {
-        let names: Vec<&str> =
-            rows.iter().filter_map(|row| Some(self.images.get(*row)?.request.requested.as_str())).collect();
+        let names: Vec<&str> = rows.iter().filter_map(|row| self.name_of(*row)).collect();
         let count = names.len();
         if count > 0 {
             self.remember(match names.as_slice() {
                 [name] => format!("{name} is back on the list"),
                 _ => format!("{count} are back on the list"),
             });
+            let first = self.images.len();
+            let unread = std::mem::take(&mut self.unread).into_iter().zip(first..);
+            self.unread = unread.filter(|(_, at)| !rows.contains(at)).map(|(unread, _)| unread).collect();
             let all = std::mem::take(&mut self.images).into_iter().enumerate();
             self.images = all.filter(|(at, _)| !rows.contains(at)).map(|(_, image)| image).collect();
         }
@@ -193,8 +203,8 @@ impl Picked {
 
     /// Takes back the last change of the list; what that did, in words.
     pub fn undo(&mut self) -> Option<String> {
-        let (words, images) = self.history.pop_back()?;
-        self.images = images;
+        let (words, images, unread) = self.history.pop_back()?;
+        (self.images, self.unread) = (images, unread);
         self.changed();
         self.come_back();
         Some(words)
@@ -209,7 +219,7 @@ impl Picked {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
-        self.history.push_back((words, self.images.clone()));
+        self.history.push_back((words, self.images.clone(), self.unread.clone()));
         self.changed();
     }
 
@@ -263,6 +273,10 @@ impl Picked {
         }
         for image in &self.images {
             text.push_str(&image.request.requested);
+            text.push('\n');
+        }
+        for unread in &self.unread {
+            text.push_str(&unread.line());
             text.push('\n');
         }
         text

@@ -395,13 +395,59 @@ fn a_list_file_is_found_by_completion_and_what_it_names_is_added() {
         problems: vec![Problem {
             origin: Origin::line("web-images.txt", 2),
             reason: "\"UPPER:x\" is not an image reference".into(),
+            text: Some("UPPER:x".into()),
         }],
         ..Requests::default()
     };
     desk.tell(Msg::Found(Found::Selected(images, Box::new(requests))));
     assert!(desk.screen().contains("1 could not be read"));
-    assert!(desk.keys("Esc").screen().contains("1 added"));
+    let screen = desk.keys("Esc").screen();
+    assert!(screen.contains("1 added, 1 not read"), "{screen}");
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nUPPER:x  # web-images.txt:2\n");
+}
+
+/// A list of which one line could not be read, as it is kept.
+const HALF: &str = "quay.io/a/b:v1.2.3\nUPPER:x  # web-images.txt:2\n";
+
+/// That list of the last time, the cursor on the line.
+fn half_read() -> Desk {
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Last(HALF.into(), "2026-11-20T09:30:00Z".parse().unwrap())));
+    desk.keys("b Down");
+    desk
+}
+
+#[test]
+fn a_line_that_could_not_be_read_stays_until_it_is_mended_or_removed() {
+    let mut desk = half_read();
+    let screen = desk.wait(10).screen();
+    for words in ["UPPER:x", "x not read", "x web-images.txt:2: ", "Enter writes a reference in its place"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(screen.contains("1 image, 1 not read"), "{screen}");
+    assert_eq!(desk.app.model.state(Place::Images), StepState::Warn);
+    assert_eq!(desk.app.model.picked.text(), HALF, "it is kept for the next run");
+    desk.keys("D");
     assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\n");
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), HALF);
+    desk.keys("Down Enter Ctrl-U").typed("upper:x").keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nupper:x\n", "{}", desk.screen());
+}
+
+#[test]
+fn a_list_that_was_not_all_read_is_not_whole_once_all_of_it_is_verified() {
+    let mut desk = half_read();
+    let picked = &mut desk.app.model.picked;
+    picked.begin_all();
+    assert!(picked.has_unaccepted() && !picked.leaves_out());
+    assert!(picked.is_current());
+    picked.accept_failed();
+    assert!(!picked.has_unaccepted() && picked.leaves_out(), "the bundle is marked incomplete");
+    assert!(desk.app.model.keeps_going());
+    // Without it the list is another one: the lock file still speaks of it.
+    desk.keys("D");
+    assert!(!desk.app.model.picked.is_current() && !desk.app.model.keeps_going());
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Selection {
         let Some(text) = reference_of(line) else { continue };
         match Reference::parse(text) {
             Ok(_) => selection.candidates.push(Candidate::sure(text, origin())),
-            Err(error) => selection.problem(origin(), error.to_string()),
+            Err(error) => selection.misnamed(origin(), text, error.to_string()),
         }
     }
     if selection.candidates.is_empty() && selection.problems.is_empty() {

@@ -125,6 +125,7 @@ fn all_of(lock: &Lock, path: &Path) -> Result<Requests> {
     let lacking = lock.unresolved().iter().map(|missing| Problem {
         origin: Origin::named(path.display().to_string()),
         reason: format!("it was written without {missing}; resolve --lock again"),
+        text: None,
     });
     Ok(Requests { wanted, problems: lacking.collect(), ..Requests::default() })
 }

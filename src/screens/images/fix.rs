@@ -10,7 +10,7 @@ use crate::domain::text;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Found, Query};
-use crate::tui::picked::{Image, Picked};
+use crate::tui::picked::{Image, Picked, Unread};
 use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::list::List;
@@ -56,6 +56,7 @@ pub(super) fn first(image: &Image) -> Option<Remedy> {
 #[derive(Debug, Default)]
 pub(super) struct Fix {
     reference: Option<Reference>,
+    unread: Option<Unread>,
     tags: Vec<String>,
 }
 
@@ -63,6 +64,11 @@ impl Fix {
     /// Sees to a row; false where nothing can be done about it.
     pub(super) fn begin(&mut self, list: &mut List, cx: &mut Cx<'_>) -> bool {
         let Some(row) = list.row() else { return false };
+        if let Some(unread) = cx.model.picked.unread_at(row).cloned() {
+            cx.open(named(NAME, &unread.text, &unread.reason));
+            (self.reference, self.unread) = (None, Some(unread));
+            return true;
+        }
         let Some(image) = cx.model.picked.images.get(row) else { return false };
         let reference = image.request.reference.clone();
         if let Some(Checked::Failed(miss)) = cx.model.picked.checked_of(image) {
@@ -89,7 +95,7 @@ impl Fix {
 
     /// It was left.
     pub(super) fn closed(&mut self) {
-        self.reference = None;
+        (self.reference, self.unread) = (None, None);
     }
 
     pub(super) fn found(&mut self, found: &Found, list: &mut List, cx: &mut Cx<'_>) {
@@ -135,6 +141,9 @@ impl Fix {
     }
 
     pub(super) fn answered(&mut self, question: Question, answer: &Answer, list: &mut List, cx: &mut Cx<'_>) {
+        if let (NAME, Answer::Text(text), Some(unread)) = (question, answer, self.unread.take()) {
+            return mend(&unread, text.trim(), list, cx);
+        }
         let Some(reference) = self.reference.clone() else { return };
         let rows = match (question, answer) {
             (NAME, Answer::Text(text)) => return self.write(text.trim(), list, cx),
@@ -185,6 +194,19 @@ fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {
     }
 }
 
+fn mend(unread: &Unread, text: &str, list: &mut List, cx: &mut Cx<'_>) {
+    match cx.model.picked.mend(unread, text) {
+        Ok(added) => {
+            let undo = cx.model.key(Act::ImagesUndo);
+            let now = if added { "it is now" } else { "was on the list already" };
+            cx.say(format!("{text} {now}; {undo} undoes it"));
+        }
+        Err(error) => return cx.say(error.to_string()),
+    }
+    cx.model.changed(Place::Images);
+    super::shown(list, &cx.model.picked);
+}
+
 fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
     match cx.model.picked.rewrite(row, text) {
         Ok(replaced) => {
@@ -195,7 +217,7 @@ fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
         Err(error) => return cx.say(error.to_string()),
     }
     cx.model.changed(Place::Images);
-    super::shown(list, &cx.model.picked.images);
+    super::shown(list, &cx.model.picked);
     list.select(next(row, list.visible(), cx.model));
 }
 

@@ -93,21 +93,35 @@ impl Load {
     /// What a source named came.
     pub(super) fn selected(&mut self, images: &Images, requests: &Requests, cx: &mut Cx<'_>) {
         let was_empty = cx.model.picked.images.is_empty();
-        let added = cx.model.picked.add_all(requests.wanted.iter().cloned());
-        if added.added > 0 {
+        let before = cx.model.picked.rows();
+        // What was asked for and could not be read is not forgotten; a version that nobody knows names nothing.
+        let lists = matches!(images.sources.as_slice(), [Source::List(_) | Source::Manifests(_)]);
+        let added = match lists {
+            true => cx.model.picked.add_source(requests),
+            false => cx.model.picked.add_all(requests.wanted.iter().cloned()),
+        };
+        if cx.model.picked.rows() > before {
             cx.model.changed(Place::Images);
         }
         if let ([Source::List(path)], true) = (images.sources.as_slice(), was_empty) {
             cx.model.picked.file = Some(path.clone());
         }
         let mut report = words::added(&added);
+        let unread = (cx.model.picked.rows() - before).saturating_sub(added.added);
+        if unread > 0 {
+            report.push_str(&format!(", {unread} not read"));
+        }
         if !requests.unsure.is_empty() {
             report.push_str(&format!(", {} unsure", requests.unsure.len()));
             self.unsure.clone_from(&requests.unsure);
             cx.open(unsure(&self.unsure));
         }
         cx.say(report);
-        if let Some(page) = remarks(requests) {
+        let stays = (unread > 0).then(|| {
+            let [mend, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| cx.model.key(act));
+            format!("It stays at the end of the list: {mend} there mends it, {drop} takes it off.")
+        });
+        if let Some(page) = remarks(requests, stays) {
             cx.open(page);
         }
     }
@@ -152,10 +166,11 @@ fn unsure(candidates: &[Candidate]) -> Choose {
 }
 
 /// What could not be read, and what is worth knowing.
-fn remarks(requests: &Requests) -> Option<Page> {
+fn remarks(requests: &Requests, stays: Option<String>) -> Option<Page> {
     let problems = requests.problems.iter().map(|p| (format!("x {}: {}", p.origin, p.reason), Role::Fail));
     let notes = requests.notes.iter().map(|note| (format!("- {note}"), Role::Text));
-    let lines: Vec<_> = problems.chain(notes).collect();
+    let stays = stays.map(|words| (words, Role::Text));
+    let lines: Vec<_> = problems.chain(stays).chain(notes).collect();
     let title = match requests.problems.len() {
         0 => "Worth knowing".to_owned(),
         count => format!("{count} could not be read"),

@@ -11,7 +11,7 @@ use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::tui::checked::Checked;
 use crate::tui::model::Model;
-use crate::tui::picked::{Image, Picked};
+use crate::tui::picked::{Image, Picked, Unread};
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -33,21 +33,27 @@ const ROOM: u16 = 14;
 /// Draws the list.
 pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let picked = &model.picked;
-    if picked.images.is_empty() {
+    if picked.rows() == 0 {
         return empty(model, look, area, buffer);
     }
     let foot = if area.height < ROOM { LOW_FOOT } else { FOOT };
     let body = Rect { height: area.height.saturating_sub(foot), ..area };
-    let row = |row: usize| row_of(&picked.images[row], picked);
+    let row = |row: usize| match picked.images.get(row) {
+        Some(image) => row_of(image, picked),
+        None => unread_row(picked.name_of(row).unwrap_or_default()),
+    };
     table(COLUMNS, list, row, body, look, buffer);
     more_below(list, line::row(area, body.height), look, buffer);
-    let Some(image) = list.row().and_then(|row| picked.images.get(row)) else {
+    let Some(row) = list.row() else {
         let words = format!("   nothing passes the filter; {} shows all", model.key(Act::Back));
         return line::words(&words, look.style(Role::Dim), line::row(area, 1), buffer);
     };
     let foot = line::below(area, body.height + 1);
     let columns = usize::from(area.width.saturating_sub(2));
-    for (at, (words, role)) in (0u16..).zip(about(image, model, (columns, usize::from(foot.height)))) {
+    let room = (columns, usize::from(foot.height));
+    let image = picked.images.get(row).map(|image| about(image, model, room));
+    let lines = image.or_else(|| picked.unread_at(row).map(|unread| about_unread(unread, model, room)));
+    for (at, (words, role)) in (0u16..).zip(lines.unwrap_or_default()) {
         line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
     }
 }
@@ -65,6 +71,25 @@ fn row_of(image: &Image, picked: &Picked) -> Row {
         finding(image, picked),
     ];
     Row { marked: image.marked, values }
+}
+
+/// What could not be read.
+fn unread_row(text: &str) -> Row {
+    let dash = || Value::styled("-", Role::Text);
+    Row {
+        marked: false,
+        values: vec![Value::plain(text), dash(), dash(), Value::styled("x not read", Role::Fail)],
+    }
+}
+
+/// Why it could not be, and what helps.
+fn about_unread(unread: &Unread, model: &Model, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+    let words = format!("x {}: {}", unread.origin, unread.reason);
+    let lines = line::lines(&words, (columns, rows.saturating_sub(1)));
+    let mut lines: Vec<_> = lines.into_iter().map(|words| (words, Role::Fail)).collect();
+    let [go, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| model.key(act));
+    lines.push((format!("{go} writes a reference in its place, {drop} takes it off the list"), Role::Text));
+    lines
 }
 
 /// As in `amd64`, or `amd64 +3`.
@@ -136,10 +161,11 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
 /// The list in numbers.
 pub(super) fn status(model: &Model) -> String {
     let picked = &model.picked;
-    if picked.images.is_empty() {
+    if picked.rows() == 0 {
         return format!("no images; {}", picked.platform_words());
     }
     let mut words = vec![crate::tui::words::count(picked.images.len(), "image")];
+    words.extend(picked.unread_words());
     if picked.marked() > 0 {
         words.push(format!("{} marked", picked.marked()));
     }

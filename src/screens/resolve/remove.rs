@@ -99,7 +99,7 @@ const fn undo(act: Act) -> Act {
 }
 
 fn named<'a>(rows: &BTreeSet<usize>, picked: &'a Picked) -> impl Iterator<Item = &'a str> {
-    rows.iter().filter_map(|row| picked.images.get(*row)).map(|image| image.request.requested.as_str())
+    rows.iter().filter_map(|row| picked.name_of(*row))
 }
 
 /// Takes rows off the list and says which went, and what brings them back.

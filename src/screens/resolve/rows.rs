@@ -105,6 +105,8 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let (counts, all) = (picked.checked.counts(), picked.images.len());
     let verifying = model.running().is_some_and(|job| job.act == Act::Resolve);
     let failed = if counts.failed > 0 { format!("   {} FAILED", counts.failed) } else { String::new() };
+    let unread = picked.unread_words().map_or_else(String::new, |words| format!("   {words}"));
+    let failed = format!("{failed}{unread}");
     let bytes = text::bytes(picked.checked.bytes());
     if verifying {
         let done = counts.ok + counts.failed;
@@ -135,7 +137,7 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     };
     let role = match counts {
         _ if picked.has_unaccepted() => Role::Fail,
-        counts if counts.failed + counts.warn > 0 => Role::Warn,
+        counts if counts.failed + counts.warn > 0 || picked.leaves_out() => Role::Warn,
         _ => Role::Ok,
     };
     (words, role)

@@ -18,7 +18,8 @@ impl Picked {
 
     fn basis(&self) -> Basis {
         let references = self.images.iter().map(|image| image.request.reference.to_string());
-        Basis { references: references.collect(), platforms: self.platforms.clone() }
+        let unread = self.unread.iter().map(|unread| unread.text.clone()).collect();
+        Basis { references: references.collect(), unread, platforms: self.platforms.clone() }
     }
 
     /// Whether the list is the one that was asked for last.
@@ -38,6 +39,7 @@ impl Picked {
         self.current.set(None);
         self.locked = false;
         self.without.clear();
+        self.without_unread = false;
         self.dropped.clear();
         self.checked.begin_all();
     }
@@ -50,7 +52,9 @@ impl Picked {
     /// Takes rows off the list. Where the rest of the list stays verified by that, these are the references that the
     /// lock file has to lose.
     pub fn drop_asked(&mut self, rows: &BTreeSet<usize>) -> BTreeSet<Reference> {
-        let stands = self.locked && self.is_current();
+        // The lock file names what could not be read, too.
+        let images = rows.iter().all(|row| *row < self.images.len());
+        let stands = images && self.locked && self.is_current();
         let mut gone: BTreeSet<Reference> = self.references().into_iter().collect();
         if self.drop_rows(rows) == 0 || !stands {
             return BTreeSet::new();
@@ -73,7 +77,10 @@ impl Picked {
         let now = self.basis();
         let back: Vec<&String> = now.references.difference(&asked.references).collect();
         let known = back.iter().all(|reference| self.dropped.contains_key(*reference));
-        if now.platforms != asked.platforms || !known || !asked.references.is_subset(&now.references) {
+        if (&now.platforms, &now.unread) != (&asked.platforms, &asked.unread)
+            || !known
+            || !asked.references.is_subset(&now.references)
+        {
             return;
         }
         for reference in back {
@@ -98,6 +105,7 @@ impl Picked {
         let rows = rows.filter(|request| failed.contains(request.reference.to_string().as_str()));
         let requested = rows.map(|request| request.requested.clone()).collect();
         self.without.clear();
+        self.without_unread = false;
         self.checked.begin_failed();
         requested
     }
@@ -121,19 +129,22 @@ impl Picked {
         self.locked = false;
     }
 
-    /// Goes on without what failed.
+    /// Goes on without what failed and what could not be read.
     pub fn accept_failed(&mut self) {
         self.without = self.checked.failed().map(str::to_owned).collect();
+        self.without_unread = true;
     }
 
-    /// Whether something that failed is gone on without.
+    /// Whether something that failed, or could not be read, is gone on without.
     pub fn leaves_out(&self) -> bool {
-        self.checked.failed().any(|reference| self.without.contains(reference))
+        let unread = self.without_unread && !self.unread.is_empty();
+        unread || self.checked.failed().any(|reference| self.without.contains(reference))
     }
 
-    /// Whether references failed that were not said to be gone on without.
+    /// Whether references failed, or something could not be read, that was not said to be gone on without.
     pub fn has_unaccepted(&self) -> bool {
-        self.checked.failed().any(|reference| !self.without.contains(reference))
+        let unread = !self.without_unread && !self.unread.is_empty();
+        unread || self.checked.failed().any(|reference| !self.without.contains(reference))
     }
 
     /// Why this list cannot be packed as it is verified; nothing where it can.
@@ -150,7 +161,7 @@ impl Picked {
                 format!("verifying was not finished: {} on Verify starts again", keymap.says(Act::Resolve))
             }
             () if counts.ok == 0 => "nothing of the list could be resolved".to_owned(),
-            () if self.has_unaccepted() => format!("{} failed: see Verify", counts.failed),
+            () if self.has_unaccepted() => format!("{}: see Verify", self.lacking()),
             () => return None,
         })
     }

@@ -1,0 +1,116 @@
+//! What of a source could not be read: it stays on the list, which is not whole without it, until it is mended or removed.
+
+use super::{Added, Image, Picked, Refused, request_of};
+use crate::domain::lint::lint;
+use crate::domain::reference::ReferenceError;
+use crate::domain::selection::{Origin, Problem, Request, Requests};
+use crate::domain::text;
+
+/// Stands between such a line of a kept list and where it was written.
+const FROM: &str = "  # ";
+/// Columns of it that are kept.
+const LONGEST: usize = 200;
+
+/// A line, or a place in a file, of which nothing was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// As it was written; where that is not known, where it is and why nothing was taken.
+    pub text: String,
+    /// Where it was written.
+    pub origin: String,
+    /// Why nothing was taken of it.
+    pub reason: String,
+}
+
+impl Unread {
+    fn of(problem: &Problem) -> Self {
+        let origin = problem.origin.to_string();
+        let text = problem.text.clone().unwrap_or_else(|| format!("{origin}: {}", problem.reason));
+        Self { text: line(&text), origin, reason: problem.reason.clone() }
+    }
+
+    fn kept(refused: &Refused) -> Self {
+        let (text, origin) =
+            refused.text.split_once(FROM).unwrap_or((&refused.text, "the list of last time"));
+        Self { text: text.trim().to_owned(), origin: origin.to_owned(), reason: refused.reason.clone() }
+    }
+
+    /// As a line of a list, which nobody takes for a reference either.
+    pub(super) fn line(&self) -> String {
+        format!("{}{FROM}{}", self.text, line(&self.origin))
+    }
+}
+
+/// A text as one line without a comment; one that would name an image says that it does not.
+fn line(words: &str) -> String {
+    let words: Vec<&str> = words.split(|c: char| c.is_whitespace() || c == '#').collect();
+    let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let words = text::middle(&words, LONGEST);
+    if request_of(&words).is_ok() { format!("not read: {words}") } else { words.into_owned() }
+}
+
+impl Picked {
+    /// Adds what a source named, and what of it could not be read.
+    pub fn add_source(&mut self, requests: &Requests) -> Added {
+        let fresh: Vec<Unread> = requests.problems.iter().map(Unread::of).collect();
+        let fresh: Vec<Unread> = fresh.into_iter().filter(|one| !self.unread.contains(one)).collect();
+        let outcome = self.add_all(requests.wanted.iter().cloned());
+        if outcome.added == 0 && !fresh.is_empty() {
+            self.remember(format!("{} off the list", text::count(fresh.len() as u64, "line")));
+        }
+        self.unread.extend(fresh);
+        outcome
+    }
+
+    /// Takes over what of a kept list names no image.
+    pub(super) fn keep_unread(&mut self, refused: &[Refused]) {
+        self.unread = refused.iter().map(Unread::kept).collect();
+    }
+
+    /// Writes a reference in the place of what could not be read; false where the list has it already.
+    ///
+    /// # Errors
+    /// The text is no reference.
+    pub fn mend(&mut self, unread: &Unread, text: &str) -> Result<bool, ReferenceError> {
+        let request = Request::parse(text)?;
+        self.remember(format!("{} is back on the list", unread.text));
+        self.unread.retain(|one| one != unread);
+        if self.references().contains(&request.reference) {
+            return Ok(false);
+        }
+        let request = Request { origin: Origin::named(&unread.origin), ..request };
+        let (findings, was) = (lint(&request, None), Some(unread.text.clone()));
+        self.images.push(Image { request, findings, marked: false, was });
+        Ok(true)
+    }
+
+    /// Rows of the list: the images, then what could not be read.
+    pub const fn rows(&self) -> usize {
+        self.images.len() + self.unread.len()
+    }
+
+    /// What could not be read and stands in a row.
+    pub fn unread_at(&self, row: usize) -> Option<&Unread> {
+        self.unread.get(row.checked_sub(self.images.len())?)
+    }
+
+    /// What stands in a row, as it was written.
+    pub fn name_of(&self, row: usize) -> Option<&str> {
+        let image = self.images.get(row).map(|image| image.request.requested.as_str());
+        image.or_else(|| self.unread_at(row).map(|unread| unread.text.as_str()))
+    }
+
+    /// What keeps the list from being whole, in words.
+    pub fn lacking(&self) -> String {
+        let failed = match self.checked.counts().failed {
+            0 => None,
+            failed => Some(format!("{failed} failed")),
+        };
+        failed.into_iter().chain(self.unread_words()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How much could not be read; nothing where all was.
+    pub fn unread_words(&self) -> Option<String> {
+        (!self.unread.is_empty()).then(|| format!("{} not read", self.unread.len()))
+    }
+}
