@@ -243,9 +243,11 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     Some((words, Role::Text))
 }
 
-/// What was chosen, as it is now.
+/// What was chosen, as it is now; nothing where another medium is in its place.
 fn volume_of<'a>(model: &'a Model, chosen: &Chosen) -> Option<&'a Volume> {
-    let mut volumes = model.media.iter().flat_map(|media| &media.media).flat_map(|medium| &medium.volumes);
+    let media = model.media.iter().flat_map(|media| &media.media);
+    let same = media.filter(|medium| chosen.medium.as_ref().is_none_or(|earlier| medium.is_still(earlier)));
+    let mut volumes = same.flat_map(|medium| &medium.volumes);
     volumes.find(|volume| volume.device == chosen.device)
 }
 
