@@ -39,6 +39,8 @@ pub(super) struct Report {
     /// What is signed once its key is chosen.
     signs: Option<Held>,
     letting: Letting,
+    /// Where which report is to be saved; nothing once it was, or was not.
+    saving: Option<(PathBuf, Sheet)>,
     /// Where which report was saved last.
     saved: Option<(PathBuf, Sheet)>,
 }
@@ -51,6 +53,7 @@ impl Default for Report {
             key: AskKey::new(Act::Sign),
             signs: None,
             letting: Letting::default(),
+            saving: None,
             saved: None,
         }
     }
@@ -61,7 +64,7 @@ impl Report {
         let Some(sheet) = &self.sheet else { return };
         match save(sheet, directory) {
             Ok(effect) => {
-                self.saved = Some((directory.to_owned(), sheet.clone()));
+                self.saving = Some((directory.to_owned(), sheet.clone()));
                 cx.effect(effect);
             }
             Err(failure) => {
@@ -208,6 +211,12 @@ impl Screen for Report {
     }
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
+        if let Found::Saved(paths) = found
+            && let Some((directory, sheet)) = self.saving.clone()
+            && paths.iter().any(|path| path.parent() == Some(directory.as_path()))
+        {
+            (self.saving, self.saved) = (None, Some((directory, sheet)));
+        }
         let choice = self.key.found(found, cx);
         self.sign(cx, choice);
     }
