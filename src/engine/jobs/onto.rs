@@ -142,7 +142,8 @@ pub async fn cut_off(
     let Some(error) = error else { return false };
     error.kind() == Kind::Interrupted
         || still(&job.to, before, ctx).await.is_err()
-        || is_begun(job, started, ctx).await
+        // Where another run is at work, what is begun is that run's.
+        || (error.kind() != Kind::Locked && is_begun(job, started, ctx).await)
 }
 
 /// Whether an unfinished bundle lies there that a pack under this name has begun, or gone on with, since then.
