@@ -259,7 +259,9 @@ impl Screen for Assemble {
             Act::Pack if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
                 Some("planning is still running".to_owned())
             }
-            Act::Pack if model.starts_soon() => Some("its destination is being checked".to_owned()),
+            Act::Pack | Act::AssembleSpace if model.starts_soon() => {
+                Some("its destination is being checked".to_owned())
+            }
             Act::Pack if ended => running,
             Act::Pack if model.not_ready().is_none() && !model.has_key() => Some(format!(
                 "there is no key to sign with: {} chooses one, or makes one",
