@@ -36,7 +36,7 @@ impl Eject {
 pub(in crate::cli::commands) fn show(report: &EjectReport, out: &Printer) {
     let medium = &report.medium;
     out.line(format!("medium       {} {}", medium.device.display(), medium.short_name()));
-    let word = if report.dry_run { "would unmount" } else { "unmounted    " };
+    let word = if report.dry_run { "would unmount" } else { "unmounted   " };
     report.unmounted.iter().for_each(|point| out.line(format!("{word} {}", point.display())));
     if report.dry_run {
         return;
