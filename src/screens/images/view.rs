@@ -140,7 +140,8 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
         return lines;
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
-        let note = image.request.note.as_ref().map_or_else(String::new, |note| format!("   for: {note}"));
+        let note = image.request.note.as_ref().filter(|note| **note != image.request.origin.to_string());
+        let note = note.map_or_else(String::new, |note| format!("   for: {note}"));
         let was = image.was.as_ref().map_or_else(String::new, |was| format!("was {was}, "));
         let words = format!("{was}from {}{note}   {details} details", image.request.origin);
         return vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
