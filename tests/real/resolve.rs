@@ -417,7 +417,7 @@ async fn r32_manifests_that_do_not_parse_are_named_and_the_rest_is_resolved_with
     assert_eq!(source.airlift(&["--from", "manifests:tree/sub", &none]).code, 3, "not 15: part was not read");
     assert!(ran.stdout.contains(&digest.to_string()), "{}", ran.stdout);
     assert!(ran.stderr.contains("tree/sub/broken.yaml:"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("1 resolved, 0 not resolved, 1 places could not be read"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 resolved, 0 not resolved, 1 place could not be read"), "{}", ran.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Origin, Problem, Request, Requests};
+use crate::domain::text;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, Kind, Result};
@@ -36,7 +37,7 @@ pub enum ImagesError {
     #[error("no image is named: give references, -f FILE or --from SOURCE")]
     Nothing,
     /// Some of what was asked for is not known.
-    #[error("{} places could not be read: {}", .0.len(), .0.join("; "))]
+    #[error("{} could not be read: {}", text::count(.0.len() as u64, "place"), .0.join("; "))]
     Unread(Vec<String>),
     /// A lock file that has to be there.
     #[error("there is no lock file {}", .0.display())]

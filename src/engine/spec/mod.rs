@@ -413,7 +413,7 @@ fn unresolved(report: &ResolveReport, kind: Kind) -> Verdict {
     let (done, failed, unread) = (report.images.len(), report.failed.len(), report.problems.len());
     let mut words = format!("{done} resolved, {failed} not resolved");
     if unread > 0 {
-        words.push_str(&format!(", {unread} places could not be read"));
+        words.push_str(&format!(", {} could not be read", text::count(unread as u64, "place")));
     }
     let hints = report.failed.first().map(|first| first.hints.clone()).unwrap_or_default();
     Verdict { kind, words, hints }
