@@ -127,7 +127,7 @@ impl Printer {
         }
     }
 
-    /// A table as data: columns as wide as their widest cell, names cut in the middle where the terminal is too narrow.
+    /// A table as data: columns as wide as their widest cell, cut where the terminal is too narrow.
     pub fn table(&self, header: &[(&str, Align)], rows: &[Vec<String>]) {
         if !self.json {
             self.out(&super::table::render(header, rows, self.columns));

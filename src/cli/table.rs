@@ -40,7 +40,7 @@ fn line(header: &[(&str, Align)], widths: &[usize], row: &[String]) -> String {
         .zip(widths)
         .zip(row)
         .map(|(((_, align), width), cell)| {
-            let cell = text::middle(cell, *width);
+            let cell = text::cut(cell, *width);
             match align {
                 Align::Left => text::padded(&cell, *width),
                 Align::Right => format!("{}{cell}", " ".repeat(width.saturating_sub(text::width(&cell)))),

@@ -207,7 +207,7 @@ impl Window for Finder {
                     if entry.why_not.is_some() { Role::Dim } else { Role::Key },
                 ),
                 Value::styled(entry.act.row().title, role),
-                Value::styled(line::begin(entry.act.row().doc, room), role),
+                Value::styled(line::fit(entry.act.row().doc, room), role),
             ];
             Row { marked: false, values }
         };

@@ -70,6 +70,55 @@ pub fn middle(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(head.iter().chain(std::iter::once(&'…')).chain(tail.iter().rev()).collect())
 }
 
+/// Columns that stay of a name in a statement.
+const NAME: usize = 16;
+
+/// Cuts words to at most `columns`. A name is cut in its middle. A statement never loses a word within, which would turn
+/// what it says: blanks between columns or a name in it get shorter where that is enough, else its end is cut.
+pub fn cut(words: &str, columns: usize) -> Cow<'_, str> {
+    let over = width(words).saturating_sub(columns);
+    if over == 0 || !words.trim().contains(' ') {
+        return middle(words, columns);
+    }
+    if let Some(squeezed) = squeezed(words, over) {
+        return Cow::Owned(squeezed);
+    }
+    let is_name = |word: &&str| word.contains('/') || width(word) > 2 * NAME;
+    let longest = words.split(' ').filter(is_name).max_by_key(|word| width(word));
+    if let Some((name, room)) = longest.and_then(|name| Some((name, width(name).checked_sub(over)?)))
+        && room >= NAME
+        && let Some((before, after)) = words.split_once(name)
+    {
+        return Cow::Owned(format!("{before}{}{after}", middle(name, room)));
+    }
+    Cow::Owned(ending(words, columns))
+}
+
+/// With so many blanks less where most of them are, of which two stay.
+fn squeezed(words: &str, over: usize) -> Option<String> {
+    let from = words.len() - words.trim_start().len();
+    let (mut run, mut longest) = (0, (0, 0));
+    for (at, c) in words.char_indices().skip_while(|(at, _)| *at < from) {
+        run = if c == ' ' { run + 1 } else { 0 };
+        if run > longest.0 {
+            longest = (run, at + 1);
+        }
+    }
+    let (blanks, end) = longest;
+    (blanks >= over + 2).then(|| format!("{}{}", &words[..end - over], &words[end..]))
+}
+
+/// The beginning of a statement, by whole words where one of them is not most of it.
+fn ending(words: &str, columns: usize) -> String {
+    let head: String = take(words.chars(), columns.saturating_sub(2)).into_iter().collect();
+    let whole = words[head.len()..].starts_with(' ');
+    let kept = if whole { Some(head.as_str()) } else { head.rsplit_once(' ').map(|(kept, _)| kept) };
+    match kept.map(str::trim_end).filter(|kept| 2 * width(kept) >= columns) {
+        Some(kept) => format!("{kept} …"),
+        None => take(words.chars(), columns.saturating_sub(1)).into_iter().chain(['…']).collect(),
+    }
+}
+
 /// Where in the name of an image its digest begins.
 fn digest_at(text: &str) -> Option<usize> {
     let at = text.rfind('@')?;
@@ -256,6 +305,24 @@ mod tests {
         }
         assert_eq!(middle(&pinned, 19), "h:5000/te…789abcdef");
         assert_eq!(middle("user@host:a-long-path", 11), "user@…-path");
+    }
+
+    #[test]
+    fn no_word_within_a_statement_is_lost() {
+        let words = "! its key is not trusted yet";
+        assert_eq!(cut(words, 28), words);
+        assert_eq!(cut(words, 26), "! its key is not trusted …");
+        assert_eq!(cut(words, 20), "! its key is not …");
+        assert_eq!(cut("! key not trusted yet", 11), "! key not …");
+        assert_eq!(cut("incomprehensible and", 12), "incomprehen…");
+        let path = "written to /media/operator/KINGSTON/site-a-1: not read back";
+        assert_eq!(cut(path, 50), "written to /media/opera…ON/site-a-1: not read back");
+        assert_eq!(cut(path, 40), "written to /media/operator/KINGSTON/sit…");
+        assert_eq!(cut("  oci:/srv      2 add, 1 not", 26), "  oci:/srv    2 add, 1 not");
+        assert_eq!(cut("registry.example/a/b:1.2", 11), "regis…b:1.2");
+        for columns in 0..70 {
+            assert!(width(&cut(path, columns)) <= columns.max(1), "{columns}");
+        }
     }
 
     #[test]

@@ -317,8 +317,7 @@ impl Screen for Resolve {
         let (words, role) = rows::summary(model, usize::from(area.width));
         let used = more_below(&self.list, line::row(foot, 0), look, buffer);
         let room = Rect { width: area.width.saturating_sub(used), ..line::row(foot, 0) };
-        let words = line::begin(&format!(" {words}"), usize::from(room.width));
-        line::words(&words, look.style(role), room, buffer);
+        line::words(&format!(" {words}"), look.style(role), room, buffer);
         let Some(row) = self.row() else { return };
         let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.saturating_sub(1)));
         let lines = rows::about(model, row, room);

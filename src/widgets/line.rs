@@ -13,18 +13,13 @@ use crate::domain::text;
 
 use super::look::Look;
 
-/// Untrusted words as they may be shown in `columns`: cleaned, and cut in the middle where they are too long.
+/// Untrusted words as they may be shown in `columns`: cleaned, and cut where they are too long.
 pub fn fit(words: &str, columns: usize) -> String {
     let clean: Cow<'_, str> = text::shown(words);
-    text::middle(&clean, columns).into_owned()
+    text::cut(&clean, columns).into_owned()
 }
 
-/// Untrusted words of a sentence as they may be shown in `columns`: cleaned; of what is too long, the beginning.
-pub fn begin(words: &str, columns: usize) -> String {
-    lines(words, (columns, 1)).pop().unwrap_or_default()
-}
-
-/// The same in as many rows as there are: all of it where there is room, else `…` at its end.
+/// Untrusted words of a sentence in as many rows as there are: cleaned; all of it where there is room, else `…` at its end.
 pub fn lines(words: &str, (columns, rows): (usize, usize)) -> Vec<String> {
     let clean: Cow<'_, str> = text::shown(words);
     let mut lines =
@@ -108,8 +103,8 @@ mod tests {
     #[test]
     fn of_a_sentence_that_is_too_long_the_beginning_is_kept() {
         let words = "not found (HTTP 404 MANIFEST_UNKNOWN: manifest unknown)";
-        assert_eq!(begin(words, 20), "not found (HTTP …");
-        assert_eq!(begin(words, 80), words);
+        assert_eq!(fit(words, 20), "not found (HTTP …");
+        assert_eq!(fit(words, 80), words);
         assert_eq!(lines(words, (30, 2)), ["not found (HTTP 404 ", "  MANIFEST_UNKNOWN: manifest …"]);
         assert_eq!(lines(words, (40, 2)).concat().replace("  ", ""), words);
     }

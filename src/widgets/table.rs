@@ -46,15 +46,15 @@ impl Column {
     }
 }
 
-/// A value in a table; cut in the middle where it is too long, unless it is a sentence.
+/// A value in a table; cut where it is too long.
 #[derive(Clone, Debug)]
 pub struct Value {
     /// The words; they may come from anywhere.
     pub words: String,
     /// Their look on rows that are not under the cursor.
     pub role: Role,
-    /// Whether they are a sentence, of which the beginning is kept where it is too long.
-    pub sentence: bool,
+    /// Whether they are a name with blanks in it, of which both ends tell it from others.
+    pub name: bool,
 }
 
 impl Value {
@@ -63,14 +63,14 @@ impl Value {
         Self::styled(words, Role::Text)
     }
 
-    /// Words with a look.
-    pub fn styled(words: impl Into<String>, role: Role) -> Self {
-        Self { words: words.into(), role, sentence: false }
+    /// The name of a thing, as a device has.
+    pub fn name(words: impl Into<String>) -> Self {
+        Self { name: true, ..Self::plain(words) }
     }
 
-    /// A sentence with a look.
-    pub fn sentence(words: impl Into<String>, role: Role) -> Self {
-        Self { sentence: true, ..Self::styled(words, role) }
+    /// Words with a look.
+    pub fn styled(words: impl Into<String>, role: Role) -> Self {
+        Self { words: words.into(), role, name: false }
     }
 }
 
@@ -122,8 +122,8 @@ pub fn table(
         let widths = spread(&shown, row.values.len());
         let values = columns.iter().zip(&widths).zip(&row.values).filter_map(|((column, width), value)| {
             let width = usize::from((*width)?);
-            let words = match value.sentence {
-                true => text::padded(&line::begin(&value.words, width), width),
+            let words = match value.name {
+                true => text::padded(&text::middle(&text::shown(&value.words), width), width),
                 false => cell(&value.words, width, column.right),
             };
             Some((words, base.unwrap_or_else(|| look.style(value.role))))

@@ -65,7 +65,7 @@ fn standing(said: &Said, model: &Model) -> (String, Role) {
         return ("! expired".to_owned(), Role::Warn);
     }
     match &said.serial {
-        None => ("! its key is not trusted yet".to_owned(), Role::Warn),
+        None => ("! key not trusted yet".to_owned(), Role::Warn),
         Some(SerialDecision::Newer { from }) => (format!("newer ({from} -> {})", report.serial), Role::Ok),
         Some(SerialDecision::First) => ("the first of its name".to_owned(), Role::Text),
         // Of the document alone: any byte of this copy may be another one.

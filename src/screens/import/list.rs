@@ -58,7 +58,7 @@ pub(super) fn draw(
         let size = text::bytes(bytes(image));
         let mut values = vec![Value::styled(line.state, line.role), Value::plain(name), Value::plain(size)];
         if noted {
-            values.push(Value::sentence(&line.note, line.role));
+            values.push(Value::styled(&line.note, line.role));
         }
         Row { marked, values }
     };

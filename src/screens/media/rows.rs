@@ -120,7 +120,7 @@ impl Line {
         let needed = volume.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
         let mut values = vec![
             Value::plain(short),
-            Value::plain(title(medium)),
+            Value::name(title(medium)),
             Value::plain(medium.bus.name()),
             Value::plain(text::bytes(size)),
         ];

@@ -60,7 +60,7 @@ pub(super) fn row(picked: &Picked, row: usize) -> Row {
     let name = Value::plain(image.request.reference.to_string());
     let mut values = vec![Value::styled(state, role), name];
     match checked {
-        Some(Checked::Failed(miss)) => values.push(Value::sentence(miss.why(), Role::Fail)),
+        Some(Checked::Failed(miss)) => values.push(Value::styled(miss.why(), Role::Fail)),
         Some(Checked::Ok(image)) => values.extend(found(&picked.checked, image)),
         _ => {}
     }
@@ -114,7 +114,11 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
         return (format!("{bar} {done}/{all} answered{failed}   {bytes} so far"), Role::Current);
     }
     let verify = model.key(Act::Resolve);
-    let warned = if counts.warn > 0 { format!("   {} with warnings", counts.warn) } else { String::new() };
+    let warned = match counts.warn {
+        0 => String::new(),
+        1 => "   1 with a warning".to_owned(),
+        warned => format!("   {warned} with warnings"),
+    };
     let words = match () {
         () if all == 0 => {
             return (format!("No images yet: press {} for the list", model.key(Act::Step1)), Role::Warn);

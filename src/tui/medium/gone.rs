@@ -38,7 +38,9 @@ impl Loss {
             (Self::LetGo(_), true) => format!("{name} was ejected, is in again"),
             (Self::LetGo(_), false) if back => format!("{name} was mounted again, and was not ejected"),
             (Self::LetGo(Ejected::Synced), false) => format!("{name} was ejected"),
-            (Self::LetGo(Ejected::NotSynced), false) => format!("{name} was ejected; not everything is on it"),
+            (Self::LetGo(Ejected::NotSynced), false) => {
+                format!("{name} was ejected; not everything is on it")
+            }
             (Self::Signed, _) => format!("{gone}, and was not ejected"),
             (Self::Other, _) => gone,
         }
