@@ -115,7 +115,8 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// As [`Files::lock_dir`].
     fn lock_file(&self, path: &Path) -> FileResult<Option<Held>>;
-    /// Whether another run holds a file by [`Files::lock_file`]; where nothing is, nobody does.
+    /// Whether another run holds a file by [`Files::lock_file`], or a directory by [`Files::lock_dir`]; where nothing is,
+    /// nobody does.
     ///
     /// # Errors
     /// As [`Files::lock_dir`].

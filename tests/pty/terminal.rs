@@ -191,9 +191,28 @@ fn idle_it_draws_nothing_and_wakes_up_for_nothing() {
     console.keys("b").wait("No images yet").paste("registry.example.com/team/app:1.0\n").wait("1 added");
     console.wait_for("what was said is over", |screen| !screen.contains("1 added"));
     assert_quiet(&mut console, "Images");
-    console.keys("3").wait("step 3/5");
-    assert_quiet(&mut console, "Media");
+    for (key, step, place) in [("3", "step 3/5", "Media"), ("4", "step 4/5", "Assemble")] {
+        console.keys(key).wait(step);
+        assert_quiet(&mut console, place);
+    }
+    console.keys("?").wait("Esc");
+    assert_quiet(&mut console, "help over Assemble");
 }
+
+#[test]
+fn idle_behind_the_air_gap_it_draws_nothing_and_wakes_up_for_nothing() {
+    let root = TempRoot::new();
+    let mut console = Console::start(&Setting::new(root.path()));
+    console.wait("net ").keys("g").wait("step 1/4 Bundle");
+    assert_quiet(&mut console, "Bundle");
+    for (key, step) in [("2", "step 2/4"), ("3", "step 3/4"), ("4", "step 4/4")] {
+        console.keys(key).wait(step);
+        assert_quiet(&mut console, step);
+    }
+}
+
+/// Longer than ten seconds, as often as many a program looks whether something is new.
+const SPAN: Duration = Duration::from_secs(11);
 
 /// The host may have something to say, as when a device is attached by someone else: one of a few spans is quiet.
 #[track_caller]
@@ -211,7 +230,7 @@ fn quiet_span(console: &mut Console) -> (usize, u64) {
     console.settle();
     let (drawn, woken) = (console.bytes.len(), console.wake_ups());
     // The one place where time itself is the condition: nothing may happen in it.
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(SPAN);
     console.settle();
     (console.bytes.len() - drawn, console.woken_since(&woken))
 }

@@ -436,8 +436,33 @@ fn r27_an_import_opens_no_socket_but_the_runtime_s() {
 }
 
 fn opens_no_socket_but(line: Line) {
-    let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { return };
-    let (Some(strace), Some(unshare)) = (need("strace"), need("unshare")) else { return };
+    let Some((_, trace)) = traced(line, "trace=%network") else { return };
+    let sockets: Vec<&str> = trace.lines().filter(|line| line.contains(" socket(")).collect();
+    assert!(!sockets.is_empty() && sockets.iter().all(|line| line.contains("AF_UNIX")), "{sockets:#?}");
+}
+
+#[test]
+fn an_import_makes_no_archive_on_its_way_nor_any_file_but_its_notes() {
+    Line::ALL.into_iter().for_each(makes_no_file_but_its_notes);
+}
+
+fn makes_no_file_but_its_notes(line: Line) {
+    let making = "trace=open,openat,openat2,creat,memfd_create,mknod,mknodat";
+    let Some((packed, trace)) = traced(line, making) else { return };
+    let makes = |line: &&str| {
+        let opens = line.contains("O_CREAT") || line.contains("O_TMPFILE");
+        opens || ["creat(", "memfd_create(", "mknod"].iter().any(|call| line.contains(call))
+    };
+    let made: Vec<&str> = trace.lines().filter(makes).collect();
+    let state = packed.world.root.join("home/.local/share/airlift/state").display().to_string();
+    assert!(made.iter().any(|line| line.contains("/imports/")), "{made:#?}");
+    assert!(made.iter().all(|line| line.contains(&state)), "{made:#?}");
+}
+
+/// An import into a runtime of its own, without a network, and what it asked the kernel for.
+fn traced(line: Line, what: &str) -> Option<(Packed, String)> {
+    let (Some(containerd), Some(packed)) = (Containerd::with_cri(line), packed()) else { return None };
+    let (strace, unshare) = (need("strace")?, need("unshare")?);
     let trace = packed.world.root.join("trace");
     let inner = packed.command(&containerd.target(), &[]);
     let mut command = Command::new(unshare);
@@ -445,10 +470,9 @@ fn opens_no_socket_but(line: Line) {
     for (key, value) in inner.get_envs() {
         command.env(key, value.unwrap());
     }
-    command.args(["-n", "--"]).arg(strace).args(["-f", "-e", "trace=network", "-o"]).arg(&trace);
+    command.args(["-n", "--"]).arg(strace).args(["-f", "-e", what, "-o"]).arg(&trace);
     command.arg(inner.get_program()).args(inner.get_args());
     Ran::of(command).code(0);
     let trace = std::fs::read_to_string(trace).unwrap();
-    let sockets: Vec<&str> = trace.lines().filter(|line| line.contains(" socket(")).collect();
-    assert!(!sockets.is_empty() && sockets.iter().all(|line| line.contains("AF_UNIX")), "{sockets:#?}");
+    Some((packed, trace))
 }

@@ -267,16 +267,33 @@ fn a_layer_that_changed_on_the_medium_ends_the_import_and_names_no_half_image() 
 fn a_store_that_is_full_is_said_and_the_next_run_completes() {
     let Some(node) = node(&[]) else { return };
     let path = std::env::var("PATH").unwrap();
-    let store = node.store().display().to_string();
+    let (store, root) = (node.store().display().to_string(), node.world.root.path().display().to_string());
+    // What the store lists is kept where it can be looked at: its file system goes with the name space.
     let script = format!(
         "export PATH={path:?} CONTAINERS_STORAGE_CONF={:?}; mkdir -p {store} && mount -t tmpfs -o size=2m tmpfs {store} && \
-         \"$0\" import \"$1\" --json --into containers-storage:{store}; code=$?; \
-         mount -o remount,size=64m {store} && \"$0\" import \"$1\" --json --quiet --into containers-storage:{store} >&2 || exit 99; exit $code",
+         \"$0\" import \"$1\" --json --into containers-storage:{store}; code=$?; cp {store}/overlay-images/images.json {root}/full.json; \
+         mount -o remount,size=64m {store} && \"$0\" import \"$1\" --json --quiet --into containers-storage:{store} >&2 || exit 99; \
+         cp {store}/overlay-images/images.json {root}/next.json; exit $code",
         node.conf()
     );
     let Some(ran) = in_own_mounts(&node.world, &script, &[node.bundle.to_str().unwrap()]) else { return };
     let said = ran.code(14).said();
     assert!(said.contains("did not get into"), "what is carried fits, what it unpacks to does not: {said}");
+    let [full, next] = ["full.json", "next.json"].map(|file| names_of(&node.world.root.join(file)));
+    assert!(full.is_empty(), "no image is left, nor half of one: {full:?}");
+    assert_eq!(next.len(), 5, "{next:?}");
+    let next = next.concat();
+    for (name, _) in node.names.iter().filter(|(name, _)| !name.contains('@')) {
+        assert!(next.contains(&node.full(name)), "{name} is not among {next:?}");
+    }
+}
+
+/// The names of each image that a store lists.
+fn names_of(images: &Path) -> Vec<Vec<String>> {
+    let images: Vec<Value> = serde_json::from_slice(&std::fs::read(images).unwrap()).unwrap();
+    let names = |image: &Value| image["names"].as_array().cloned().unwrap_or_default();
+    let text = |name: &Value| name.as_str().unwrap().to_owned();
+    images.iter().map(|image| names(image).iter().map(text).collect()).collect()
 }
 
 #[test]

@@ -48,12 +48,8 @@ fn held(job: &Job, target: &Target) -> Option<String> {
 
 fn by(files: &dyn Files, directory: &Path) -> Option<String> {
     let real = directory.canonicalize().ok()?;
-    let holder = Holder::of(&real);
-    // Whom the kernel does not tell keeps it from being held all the same; it is let go at once.
-    if holder.is_none() && directory::hold(files, &real).ok()?.is_some() {
-        return None;
-    }
-    let holder = holder.map_or_else(String::new, |holder| format!(": {holder}"));
+    files.is_held(&real).ok().filter(|held| *held)?;
+    let holder = Holder::of(&real).map_or_else(String::new, |holder| format!(": {holder}"));
     Some(format!("another run is at work in {}{holder}", directory.display()))
 }
 
