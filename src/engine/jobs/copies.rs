@@ -16,9 +16,9 @@ use crate::engine::store::write_file;
 
 /// The lock file among them.
 const LOCK: &str = "images.lock";
-/// Copies without a record are taken for what a cut off removal left only when they are older: one that begins right now
-/// has its copies before its record.
-const SETTLED: Duration = Duration::from_secs(3600);
+/// Copies whose record is gone are kept so long: the command of a pack that was gone on with names them, and a pack that
+/// begins right now has them before its record.
+const SETTLED: Duration = Duration::from_secs(86_400);
 
 /// Entries of the directory that are looked at, at most.
 const SEEN: usize = 1000;
@@ -59,22 +59,14 @@ pub(super) fn keep(files: &dyn Files, (directory, id): (&Path, Uuid), mut job: P
     Ok(job)
 }
 
-/// Removes those of a record that is gone. Blocks.
-///
-/// # Errors
-/// The kernel's.
-pub(super) fn remove(files: &dyn Files, (directory, id): (&Path, Uuid)) -> Result<()> {
-    Ok(files.remove_tree(&place(directory, id))?)
-}
-
-/// Removes those whose record is gone, where nobody came to do so. Blocks.
+/// Removes those whose record is gone since some time. Blocks.
 pub(super) fn sweep(files: &dyn Files, directory: &Path, (suffix, now): (&str, Timestamp)) {
     let Ok(entries) = files.entries(directory, SEEN) else { return };
     for entry in entries {
         let Some(id) = entry.path.parse().ok().filter(|id| is_settled(*id, now)) else { continue };
         if matches!(files.stat(&directory.join(format!("{id}{suffix}"))), Ok(None)) {
             // What stays is tried again by the next one.
-            let _ = remove(files, (directory, id));
+            let _ = files.remove_tree(&place(directory, id));
         }
     }
 }

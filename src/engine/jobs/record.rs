@@ -77,8 +77,7 @@ pub struct Interrupted {
 /// The record of a pack under way. Dropped without [`Recorded::end`], it stays.
 #[derive(Debug)]
 pub struct Recorded {
-    id: Uuid,
-    directory: PathBuf,
+    path: PathBuf,
     replaces: Vec<PathBuf>,
     #[expect(dead_code, reason = "the descriptor holds the lock")]
     file: File,
@@ -90,7 +89,7 @@ impl Recorded {
     /// # Errors
     /// The kernel's.
     pub fn end(self, ctx: &JobCtx) -> Result<()> {
-        remove(&self.directory, self.id, ctx)
+        Ok(ctx.files.remove(&self.path)?)
     }
 
     /// Removes it and what it took the place of: it came to its end. Blocks.
@@ -98,8 +97,7 @@ impl Recorded {
     /// # Errors
     /// The kernel's.
     pub fn done(self, ctx: &JobCtx) -> Result<()> {
-        let mut old = self.replaces.iter().filter_map(|old| old.file_stem()?.to_str()?.parse().ok());
-        old.try_for_each(|old| remove(&self.directory, old, ctx))?;
+        self.replaces.iter().try_for_each(|old| ctx.files.remove(old))?;
         self.end(ctx)
     }
 
@@ -137,7 +135,7 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     let (found, unbegun) = sorted(&job.state, ctx);
     let file = |id: Uuid| directory.join(format!("{id}{SUFFIX}"));
     for (old, _) in unbegun.iter().filter(|(old, _)| replaced(old)) {
-        remove(&directory, old.id, ctx)?;
+        ctx.files.remove(&file(old.id))?;
     }
     let started = ctx.clock.now();
     copies::sweep(&*ctx.files, &directory, (SUFFIX, started));
@@ -147,7 +145,8 @@ pub fn begin(job: &PackJob, carrier: Carrier, ctx: &JobCtx) -> Result<Option<Rec
     let format = FORMAT.to_owned();
     let spec = JobSpec::Pack(copies::keep(&*ctx.files, (&directory, id), job)?);
     let record = Record { format, started, pid, carrier, spec, replaces };
-    Ok(Some(Recorded { file: write(&directory, &file(id), &record)?, id, directory, replaces: old }))
+    let path = file(id);
+    Ok(Some(Recorded { file: write(&directory, &path, &record)?, path, replaces: old }))
 }
 
 /// Packs under the same name that were cut off, wherever they went. Blocks.
@@ -248,18 +247,12 @@ pub fn series(state: &Path) -> BTreeSet<String> {
 /// # Errors
 /// The kernel's.
 pub fn forget(state: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
-    let directory = state.join(DIRECTORY);
+    let file = |id: Uuid| state.join(DIRECTORY).join(format!("{id}{SUFFIX}"));
     let (_, unbegun) = sorted(state, ctx);
     for (job, _) in unbegun.iter().filter(|(_, replaces)| replaces.contains(&id)) {
-        remove(&directory, job.id, ctx)?;
+        ctx.files.remove(&file(job.id))?;
     }
-    remove(&directory, id, ctx)
-}
-
-/// Removes a record, then what it had copied.
-fn remove(directory: &Path, id: Uuid, ctx: &JobCtx) -> Result<()> {
-    ctx.files.remove(&directory.join(format!("{id}{SUFFIX}")))?;
-    copies::remove(&*ctx.files, (directory, id))
+    Ok(ctx.files.remove(&file(id))?)
 }
 
 /// A record, and whether its process runs. Nothing where that has just removed it.
@@ -443,23 +436,14 @@ mod tests {
         again.replaces().iter().for_each(|old| ctx.files.remove(old).unwrap());
         drop(again);
         assert_eq!(given(offered().pack().unwrap()), ["a:1\n", "a:1\n"]);
-        let left = std::fs::read_dir(state.path().join(DIRECTORY)).unwrap().flatten();
-        let left: Vec<_> = left.filter(|left| left.path().is_dir()).collect();
-        assert_eq!(left.len(), 2, "those of the first are not known to be nobody's yet");
-        // As if that was long ago.
-        let old = Uuid::from_u128(Uuid::now_v7().as_u128() - (86_400_000_u128 << 80));
-        std::fs::rename(
-            first.lock.unwrap().parent().unwrap(),
-            left[0].path().with_file_name(old.to_string()),
-        )
-        .unwrap();
-        let last = begin(offered().pack().unwrap(), carrier(), &ctx).unwrap().unwrap();
-        assert_eq!(count(), 4, "two records with their copies");
-        last.done(&ctx).unwrap();
-        assert_eq!(count(), 0);
-        drop(begin(&job, carrier(), &ctx).unwrap());
-        forget(state.path(), offered().id, &ctx).unwrap();
-        assert_eq!(count(), 0);
+        assert_eq!(count(), 3, "the copies of the first stay for a day: a command may name them");
+        let second = offered().pack().unwrap().clone();
+        let place = |job: &PackJob| job.lock.as_ref().unwrap().parent().unwrap().to_owned();
+        let days_ago = Uuid::from_u128(Uuid::now_v7().as_u128() - (172_800_000_u128 << 80));
+        std::fs::rename(place(&first), place(&first).with_file_name(days_ago.to_string())).unwrap();
+        begin(&second, carrier(), &ctx).unwrap().unwrap().done(&ctx).unwrap();
+        assert_eq!(interrupted(state.path(), &ctx), Interrupted::default());
+        assert_eq!((count(), given(&second)), (2, ["a:1\n", "a:1\n"].map(str::to_owned)));
     }
 
     #[test]
