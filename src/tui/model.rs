@@ -227,6 +227,10 @@ impl Model {
         if matches!(place, Place::Images | Place::Resolve | Place::Media) {
             self.assembly.outdate();
         }
+        if place == Place::Images {
+            // It was allowed of another list.
+            self.assembly.keep_going = false;
+        }
         let later = side.steps().iter().skip_while(|(step, _)| *step != place).skip(1);
         for (step, _) in later {
             let state = &mut self.states[*step as usize];

@@ -11,7 +11,7 @@ use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
-use airlift::tui::assembly::Rate;
+use airlift::tui::assembly::{Destination, Rate};
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
@@ -613,6 +613,19 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     desk.effects.clear();
     desk.keys("r");
     assert_eq!(begun(&mut desk).len(), 1);
+}
+
+#[test]
+fn an_incomplete_bundle_is_allowed_of_the_list_that_it_was_allowed_of_alone() {
+    let mut desk = running();
+    desk.app.model.assembly.keep_going = true;
+    let other = Destination { to: "/media/op/OTHER".into(), words: "stick OTHER".into() };
+    desk.app.model.choose_destination(Some(other));
+    assert!(desk.app.model.keeps_going(), "another medium is no other list");
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
+    desk.keys("1");
+    desk.tell(Msg::Paste("busybox:1.36\n".into()));
+    assert!(!desk.app.model.keeps_going());
 }
 
 #[test]
