@@ -69,7 +69,11 @@ fn a_mounted_medium_is_listed_with_what_it_is_and_may_be_chosen() {
     assert_eq!((&medium["size"], &medium["blocked"]), (&Value::from(64 << 20), &Value::Null));
     assert_eq!((&volume["fileSystem"], &volume["blocked"]), (&Value::from("ext4"), &Value::Null));
     assert!(volume["free"].as_u64().is_some_and(|free| free > 40 << 20 && free < 64 << 20), "{volume}");
-    let below = media(&root, &["list"], &mount.path().join("not/there/yet")).code(0).report();
+    let below = mount.path().join("a/directory");
+    let missing = media(&root, &["list"], &below).code(2);
+    assert!(missing.said().contains(&format!("there is no path {}", below.display())), "{}", missing.said());
+    std::fs::create_dir_all(&below).unwrap();
+    let below = media(&root, &["list"], &below).code(0).report();
     assert_eq!(below["mountPoint"], mount.path().to_str().unwrap());
     assert_eq!(below["medium"]["name"], medium["name"]);
     mount.remount("ro");
@@ -248,7 +252,7 @@ fn the_disk_of_the_system_is_never_ejected() {
         assert!(refused.said().contains("system disk"), "{path}: {}", refused.said());
     }
     let refused = media(&root, &["eject"], Path::new("/dev/nonexistent")).code(2);
-    assert!(refused.said().contains("no device"), "{}", refused.said());
+    assert!(refused.said().contains("there is no path /dev/nonexistent"), "{}", refused.said());
 }
 
 /// A loop device over a file; detached when dropped.
@@ -311,5 +315,5 @@ fn without_udisks_the_command_that_mounts_is_told() {
     assert!(refused.said().contains("udisks2 does not run here"), "{}", refused.said());
     assert!(refused.said().contains(&format!("mount {} /mnt", device.0)), "{}", refused.said());
     let refused = media(&root, &["mount", "--unmount"], Path::new("/dev/null")).code(2);
-    assert!(refused.said().contains("no device"), "{}", refused.said());
+    assert!(refused.said().contains("there is no path /dev/nonexistent"), "{}", refused.said());
 }
