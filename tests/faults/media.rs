@@ -315,5 +315,5 @@ fn without_udisks_the_command_that_mounts_is_told() {
     assert!(refused.said().contains("udisks2 does not run here"), "{}", refused.said());
     assert!(refused.said().contains(&format!("mount {} /mnt", device.0)), "{}", refused.said());
     let refused = media(&root, &["mount", "--unmount"], Path::new("/dev/null")).code(2);
-    assert!(refused.said().contains("there is no path /dev/nonexistent"), "{}", refused.said());
+    assert!(refused.said().contains("no device"), "{}", refused.said());
 }

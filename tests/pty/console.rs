@@ -143,6 +143,8 @@ impl Console {
             "Esc" => b"\x1b".to_vec(),
             "Space" => b" ".to_vec(),
             "Tab" => b"\t".to_vec(),
+            "Home" => b"\x1b[H".to_vec(),
+            "End" => b"\x1b[F".to_vec(),
             "Up" => b"\x1b[A".to_vec(),
             "Down" => b"\x1b[B".to_vec(),
             "Right" => b"\x1b[C".to_vec(),

@@ -52,10 +52,17 @@ pub(crate) fn choose_listed(console: &mut Console, device: &str) {
 pub(crate) fn assemble(console: &mut Console) {
     console.keys("4").wait("step 4/5 Assemble").wait(PLANNED);
     console.keys("e").wait("Carry this program").keys("Down Down Down Enter").wait("no").keys("Esc");
-    // The plan that was there before says as much of its start.
-    console.wait_for("the plan without the program", |screen| {
-        screen.contains(PLANNED) && screen.lines().any(|line| line.trim_end().ends_with(" not carried"))
+    // The plan that was there before says as much of its start. Of one with more rows than fit, this is among the last.
+    let told = |screen: &str| screen.lines().any(|line| line.trim_end().ends_with(" not carried"));
+    let more = |screen: &str| screen.contains("Up and Down go to the others");
+    console.settled_at(|screen| {
+        let planned = screen.contains(PLANNED) && (told(screen) || more(screen));
+        planned.then(|| screen.to_owned())
     });
+    if !told(&console.screen()) {
+        console.keys("End").wait_for("the plan without the program", told);
+        console.keys("Home").wait(PLANNED);
+    }
     console.keys("Enter").wait("Assemble and sign this?").keys("Right Enter");
     console.wait("Assemble running");
 }
