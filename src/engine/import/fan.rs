@@ -3,8 +3,9 @@
 //! Targets write beside each other and take their blobs in the order of the images, mostly. A blob starts to flow when
 //! every target that may still want it has asked for it. Where that would never come, because each target waits for
 //! a blob that another one is not at, the first of those flows to the ones that wait; the others read it themselves.
+//! A target that takes several blobs at once does so on lanes, as many as it has: it waits only when all of them do.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,12 +35,18 @@ struct State {
     undecided: HashMap<Digest, BTreeSet<usize>>,
     /// Blobs that were asked for and do not flow yet.
     waiting: BTreeMap<usize, Waiting>,
-    /// Targets that look at this moment whether they want a blob, and will ask for it or pass it.
-    considering: HashSet<(usize, Digest)>,
-    /// Targets that have not ended.
-    seated: BTreeSet<usize>,
+    /// Lanes of targets that have not ended, and whether each is at work: it will ask for a blob, pass it or end.
+    lanes: BTreeMap<Lane, bool>,
+    /// Lanes there ever were.
+    count: usize,
     /// Blobs that flow.
     flows: usize,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Lane {
+    target: usize,
+    number: usize,
 }
 
 struct Waiting {
@@ -48,7 +55,7 @@ struct Waiting {
 }
 
 struct Waiter {
-    target: usize,
+    lane: Lane,
     image: String,
     chunks: SyncSender<Item>,
 }
@@ -60,10 +67,12 @@ enum Item {
     Alone,
 }
 
-/// The place of one target; to leave it says that the target wants nothing more.
+/// The place of one target, or of one of its lanes; to leave the former says that the target wants nothing more.
 pub(super) struct Seat {
     fan: Arc<Fan>,
-    target: usize,
+    lane: Lane,
+    /// Whose lane this is: that place is left after it.
+    of: Option<Arc<Self>>,
 }
 
 impl Fan {
@@ -78,7 +87,8 @@ impl Fan {
 
     /// The place of a target, by its number among `wanted`. To be taken before any target begins.
     pub(super) fn seat(self: &Arc<Self>, target: usize) -> Seat {
-        Seat { fan: Arc::clone(self), target }
+        let lane = self.lock().enter(target);
+        Seat { fan: Arc::clone(self), lane, of: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -145,7 +155,6 @@ impl Drop for Ended<'_> {
 impl State {
     /// Notes the blobs that a target may want.
     fn want<'a>(&mut self, target: usize, blobs: impl IntoIterator<Item = &'a Digest>) {
-        self.seated.insert(target);
         for digest in blobs {
             let next = self.order.len();
             self.order.entry(digest.clone()).or_insert(next);
@@ -153,27 +162,51 @@ impl State {
         }
     }
 
+    /// A new lane of a target, at work.
+    fn enter(&mut self, target: usize) -> Lane {
+        let lane = Lane { target, number: self.count };
+        self.count += 1;
+        self.lanes.insert(lane, true);
+        lane
+    }
+
+    /// Spreads a lane over new ones: it goes on when the last of them has ended.
+    fn spread(&mut self, lane: Lane, over: usize) -> Vec<Lane> {
+        let lanes: Vec<Lane> = (0..over).map(|_| self.enter(lane.target)).collect();
+        if over > 0 {
+            self.lanes.insert(lane, false);
+        }
+        lanes
+    }
+
     /// Takes a decision of a target; false where it had none to take.
     fn decide(&mut self, target: usize, digest: &Digest) -> bool {
-        self.considering.remove(&(target, digest.clone()));
         self.undecided.get_mut(digest).is_some_and(|targets| targets.remove(&target))
     }
 
-    /// Lets a target wait for a blob; false where it is to read by itself.
+    /// Lets a lane wait for a blob; false where it is to read by itself.
     fn ask(&mut self, digest: &Digest, waiter: Waiter) -> bool {
-        if !self.decide(waiter.target, digest) {
+        if !self.decide(waiter.lane.target, digest) {
             return false;
         }
         let Some(at) = self.order.get(digest).copied() else { return false };
+        self.lanes.insert(waiter.lane, false);
         let blob = Waiting { digest: digest.clone(), for_whom: Vec::new() };
         self.waiting.entry(at).or_insert(blob).for_whom.push(waiter);
         true
     }
 
+    /// Ends a lane that was spread from another one, which goes on where it was the last.
+    fn merge(&mut self, lane: Lane, into: Lane) {
+        self.lanes.remove(&lane);
+        if !self.lanes.keys().any(|other| other.target == into.target && *other != into) {
+            self.lanes.insert(into, true);
+        }
+    }
+
     /// Forgets a target that has ended.
     fn leave(&mut self, target: usize) {
-        self.seated.remove(&target);
-        self.considering.retain(|(of, _)| *of != target);
+        self.lanes.retain(|lane, _| lane.target != target);
         for targets in self.undecided.values_mut() {
             targets.remove(&target);
         }
@@ -188,21 +221,19 @@ impl State {
         if ready.is_empty() && self.is_stuck() {
             ready.extend(self.waiting.pop_first().map(|(_, blob)| blob));
         }
+        for waiter in ready.iter().flat_map(|blob| &blob.for_whom) {
+            // From here on it is at work, before any other looks: it has yet to write what flows.
+            if let Some(at_work) = self.lanes.get_mut(&waiter.lane) {
+                *at_work = true;
+            }
+        }
         self.flows += ready.len();
         ready
     }
 
-    /// Whether nothing flows and every target waits, so that nothing would ever flow. A target that takes several blobs at
-    /// once waits only when it is not about to come to another one.
+    /// Whether nothing flows and every lane waits, so that nothing would ever flow.
     fn is_stuck(&self) -> bool {
-        let waits = |target: &usize| {
-            !self.considering.iter().any(|(of, _)| of == target)
-                && self
-                    .waiting
-                    .values()
-                    .any(|blob| blob.for_whom.iter().any(|waiter| waiter.target == *target))
-        };
-        self.flows == 0 && !self.waiting.is_empty() && self.seated.iter().all(waits)
+        self.flows == 0 && !self.waiting.is_empty() && !self.lanes.values().any(|at_work| *at_work)
     }
 }
 
@@ -221,7 +252,7 @@ impl Seat {
         let (to, from) = sync_channel(AHEAD);
         {
             let mut state = self.fan.lock();
-            let waiter = Waiter { target: self.target, image: image.to_owned(), chunks: to };
+            let waiter = Waiter { lane: self.lane, image: image.to_owned(), chunks: to };
             if !state.ask(digest, waiter) {
                 return None;
             }
@@ -238,31 +269,17 @@ impl Seat {
         }
     }
 
-    /// Says that this target looks whether it wants a blob, for as long as what is returned lives or until it asks.
-    pub(super) fn consider(&self, digest: &Digest) -> Considering {
-        self.fan.lock().considering.insert((self.target, digest.clone()));
-        Considering { fan: Arc::clone(&self.fan), of: (self.target, digest.clone()) }
+    /// Lanes of this place, on each of which one blob after the other is taken; the place itself waits meanwhile.
+    pub(super) fn lanes(self: &Arc<Self>, count: usize) -> Vec<Arc<Self>> {
+        let lanes = self.fan.lock().spread(self.lane, count);
+        let lane = |lane| Arc::new(Self { fan: Arc::clone(&self.fan), lane, of: Some(Arc::clone(self)) });
+        lanes.into_iter().map(lane).collect()
     }
 
     /// Says that this target has no use for a blob.
     pub(super) fn pass(&self, digest: &Digest) {
         let mut state = self.fan.lock();
-        if state.decide(self.target, digest) {
-            self.fan.settle(state);
-        }
-    }
-}
-
-/// That a target looks whether it wants a blob.
-pub(super) struct Considering {
-    fan: Arc<Fan>,
-    of: (usize, Digest),
-}
-
-impl Drop for Considering {
-    fn drop(&mut self) {
-        let mut state = self.fan.lock();
-        if state.considering.remove(&self.of) {
+        if state.decide(self.lane.target, digest) {
             self.fan.settle(state);
         }
     }
@@ -271,7 +288,10 @@ impl Drop for Considering {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.fan.lock();
-        state.leave(self.target);
+        match &self.of {
+            Some(of) => state.merge(self.lane, of.lane),
+            None => state.leave(self.lane.target),
+        }
         self.fan.settle(state);
     }
 }
@@ -328,12 +348,18 @@ mod tests {
         let mut state = State::default();
         for (target, blobs) in targets.iter().enumerate() {
             state.want(target, &blobs.iter().map(|blob| digest(*blob)).collect::<Vec<_>>());
+            state.enter(target);
         }
         state
     }
 
-    fn waiter(target: usize) -> Waiter {
-        Waiter { target, image: String::new(), chunks: sync_channel(AHEAD).0 }
+    /// On the lane that each target has from the start: its own number.
+    fn waiter(number: usize) -> Waiter {
+        on(Lane { target: number, number })
+    }
+
+    fn on(lane: Lane) -> Waiter {
+        Waiter { lane, image: String::new(), chunks: sync_channel(AHEAD).0 }
     }
 
     /// Asks, and gives which blobs start to flow to which targets.
@@ -343,7 +369,7 @@ mod tests {
     }
 
     fn started(state: &mut State) -> Vec<(Digest, Vec<usize>)> {
-        let targets = |blob: &Waiting| blob.for_whom.iter().map(|waiter| waiter.target).collect();
+        let targets = |blob: &Waiting| blob.for_whom.iter().map(|waiter| waiter.lane.target).collect();
         state.ready().iter().map(|blob| (blob.digest.clone(), targets(blob))).collect()
     }
 
@@ -379,12 +405,33 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_about_to_come_to_a_blob_does_not_wait_in_vain_at_another_one() {
+    fn a_target_with_a_lane_at_work_does_not_wait_in_vain_at_the_blob_of_another_lane() {
         let mut state = state(&[&[1, 2], &[1, 2]]);
-        state.considering.insert((1, digest(1)));
-        assert_eq!(ask(&mut state, 1, 2), []);
-        assert_eq!(ask(&mut state, 0, 1), [], "the other one is about to ask for it too");
-        assert_eq!(ask(&mut state, 1, 1), [(digest(1), vec![0, 1])]);
+        let lanes = state.spread(Lane { target: 1, number: 1 }, 2);
+        assert!(state.ask(&digest(2), on(lanes[1])));
+        assert_eq!(started(&mut state), []);
+        assert_eq!(ask(&mut state, 0, 1), [], "the other lane is about to ask for it too");
+        assert!(state.ask(&digest(1), on(lanes[0])));
+        assert_eq!(started(&mut state), [(digest(1), vec![0, 1])]);
+        state.flows -= 1;
+        assert_eq!(started(&mut state), [], "what flowed is written yet");
+        assert_eq!(ask(&mut state, 0, 2), [(digest(2), vec![1, 0])]);
+    }
+
+    #[test]
+    fn a_lane_that_ends_is_waited_for_no_longer_and_its_target_goes_on_after_the_last() {
+        let mut state = state(&[&[1, 2], &[1, 2]]);
+        let main = Lane { target: 1, number: 1 };
+        let lanes = state.spread(main, 2);
+        assert!(state.ask(&digest(2), on(lanes[1])));
+        assert_eq!(ask(&mut state, 0, 1), []);
+        state.merge(lanes[0], main);
+        assert_eq!(started(&mut state), [(digest(1), vec![0])], "the one that is left waits, and so do all");
+        state.flows -= 1;
+        assert_eq!(ask(&mut state, 0, 2), [(digest(2), vec![1, 0])]);
+        state.flows -= 1;
+        state.merge(lanes[1], main);
+        assert!(state.lanes[&main], "it may come to the first blob yet");
     }
 
     #[test]

@@ -84,6 +84,16 @@ impl Job {
         Incoming::open(self, node, (image, meter), shared)
     }
 
+    /// The same job once for each of so many blobs that are taken at once. To be made before the first is looked at: the
+    /// other targets wait for what one of them may still come to.
+    fn lanes(&self, count: usize) -> Vec<Self> {
+        let lane = |seat| Self { seat: Some(seat), ..self.clone() };
+        match &self.seat {
+            Some(seat) => seat.lanes(count).into_iter().map(lane).collect(),
+            None => vec![self.clone(); count],
+        }
+    }
+
     /// Says that the target has a blob already.
     fn pass(&self, node: &Node) {
         if let Some(seat) = &self.seat {

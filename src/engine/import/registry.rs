@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::future::try_join_all;
 
 use super::error::ImportError;
 use super::graph::{ImageGraph, Node};
@@ -190,12 +190,15 @@ impl Push<'_> {
         }
         let (repo, name) = (repository(self.target, image), image.name());
         self.job.parts.begin(&name);
-        let (repo, name) = (&repo, &name);
-        // Owned, so that the future of the whole is `Send` for any lifetime.
-        let sent = stream::iter(image.blobs.iter().cloned())
-            .map(|node| async move { self.blob(repo, &node, name).await })
-            .buffer_unordered(self.job.spec.jobs.max(1))
-            .try_collect::<Vec<()>>();
+        let left = Mutex::new(image.blobs.iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let lanes = self.job.lanes(self.job.spec.jobs.max(1).min(image.blobs.len()));
+        let sent = try_join_all(lanes.into_iter().map(async |lane| {
+            while let Some(node) = next() {
+                self.blob(&lane, &repo, node, &name).await?;
+            }
+            Ok(())
+        }));
         match Box::pin(sent).await {
             Ok(_) => Ok(None),
             Err(error) => self.job.failed(image, error).map(Some),
@@ -225,17 +228,15 @@ impl Push<'_> {
         self.prove(image, &repo).await
     }
 
-    async fn blob(&self, repo: &Repository, node: &Node, image: &str) -> Result<()> {
-        self.job.ctx.check()?;
-        let registry = &self.job.registry;
+    async fn blob(&self, lane: &Job, repo: &Repository, node: &Node, image: &str) -> Result<()> {
+        lane.ctx.check()?;
+        let registry = &lane.registry;
         let known = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(&node.digest).cloned().unwrap_or_default()
         };
-        // Others of its blobs are on their way meanwhile.
-        let _considering = self.job.seat.as_ref().map(|seat| seat.consider(&node.digest));
         if known.contains(&repo.path) || registry.blob_head(repo, &node.digest).await? == Some(node.size) {
-            self.job.pass(node);
+            lane.pass(node);
             self.remember(node, repo);
             self.count(0, node.size);
             return Ok(());
@@ -251,7 +252,7 @@ impl Push<'_> {
                 MountOutcome::Session(open) => session = Some(open),
             }
         }
-        let source = Arc::new(BundleSource::new(self.job, node, image));
+        let source = Arc::new(BundleSource::new(lane, node, image));
         let sending: Arc<dyn BlobSource> = Arc::clone(&source) as Arc<dyn BlobSource>;
         let sized = (&node.digest, node.size);
         let sent = registry.push_blob_in(repo, sized, sending, session, Upload::Monolithic).await;

@@ -1,10 +1,10 @@
 //! Brings the blobs of a run into containerd: each once, only what is missing, hashed on the way, in the order of images.
 
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use super::Blob;
@@ -45,20 +45,20 @@ pub(super) enum Standing {
 impl Run {
     /// Brings everything; what fails is told to those who wait for it.
     pub(super) async fn feed(self: Arc<Self>) {
-        let all = stream::iter(self.feeds.clone());
-        let jobs = self.job.spec.jobs.max(1);
-        all.for_each_concurrent(jobs, |feed| {
-            let run = Arc::clone(&self);
-            async move {
-                let standing = match Box::pin(run.one(&feed)).await {
+        let left = Mutex::new(self.feeds.iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let lanes = self.job.lanes(self.job.spec.jobs.max(1).min(self.feeds.len()));
+        join_all(lanes.into_iter().map(async |lane| {
+            while let Some(feed) = next() {
+                let standing = match Box::pin(self.one(&lane, feed)).await {
                     Ok(()) => Standing::There,
                     Err(error) => Standing::Failed(Arc::new(error)),
                 };
-                if let Some(told) = run.standing.get(&feed.blob.digest) {
+                if let Some(told) = self.standing.get(&feed.blob.digest) {
                     told.send_replace(standing);
                 }
             }
-        })
+        }))
         .await;
     }
 
@@ -77,7 +77,7 @@ impl Run {
         }
     }
 
-    async fn one(&self, feed: &Feed) -> Result<()> {
+    async fn one(&self, job: &Job, feed: &Feed) -> Result<()> {
         self.job.ctx.pause_point().await?;
         let node = Node {
             digest: feed.blob.digest.clone(),
@@ -96,7 +96,7 @@ impl Run {
                 Opened::Writer(writer) => *writer,
             };
             let resumed = writer.offset() > 0;
-            match self.stream(feed, &node, writer).await {
+            match self.stream(job, feed, &node, writer).await {
                 Ok(()) => {
                     self.job.parts.there(&node.digest);
                     self.sums.wrote(node.size);
@@ -141,13 +141,19 @@ impl Run {
             return Ok(false);
         }
         self.job.meter.take_back(feed.blob.size);
-        self.one(feed).await?;
+        self.one(&self.job, feed).await?;
         Ok(true)
     }
 
-    async fn stream(&self, feed: &Feed, node: &Node, mut writer: Writer) -> std::result::Result<(), Unsent> {
+    async fn stream(
+        &self,
+        job: &Job,
+        feed: &Feed,
+        node: &Node,
+        mut writer: Writer,
+    ) -> std::result::Result<(), Unsent> {
         let (to, mut from) = mpsc::channel(AHEAD);
-        let (job, node, image) = (self.job.clone(), node.clone(), feed.image.clone());
+        let (job, node, image) = (job.clone(), node.clone(), feed.image.clone());
         let skip = writer.offset();
         let reader = tokio::task::spawn_blocking(move || read(&job, &node, &image, skip, &to));
         let mut failed = None;
