@@ -9,8 +9,8 @@ use crate::console::{Console, Setting};
 use crate::line::Line;
 use crate::machine::Mount;
 use crate::rig::fuse::{EXFAT, FAT, Medium};
-use crate::rig::need_env;
 use crate::rig::world::World;
+use crate::rig::{CORPUS, need_env};
 use crate::steps;
 
 /// An operator's host with a registry behind a line that can be slow.
@@ -115,12 +115,11 @@ fn a_list_becomes_a_signed_bundle_that_verifies() {
 fn the_corpus_becomes_a_signed_bundle_that_verifies() {
     let Some(host) = need_env("AIRLIFT_CORPUS") else { return };
     let Some(world) = World::start() else { return };
-    let names = ["debian:12", "python:3.11", "nginx:1.22", "redis:7.0", "busybox:1.35", "busybox:v2s2"];
-    let list: String = names.iter().map(|name| format!("{host}/library/{name}\n")).collect();
+    let list: String = CORPUS.iter().map(|name| format!("{host}/library/{name}\n")).collect();
     world.root.write("home/images.txt", list);
     let mut console = Console::start(&Setting::new(&world.root.join("home")));
     console.wait("Build media").keys("b").wait("step 1/5 Images").keys("f").wait("Esc");
-    console.keys("Ctrl-U ~/images.txt Enter").wait("6 images");
+    console.keys("Ctrl-U ~/images.txt Enter").wait(&format!("{} images", CORPUS.len()));
     steps::verify(&mut console);
     steps::choose(&mut console, &world.medium());
     steps::assemble(&mut console);

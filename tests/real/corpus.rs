@@ -7,22 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::rig::registry::{DockerRegistry, Options};
-use crate::rig::{TempRoot, need, need_env};
+use crate::rig::{CORPUS, TempRoot, need, need_env};
 
-pub(crate) const IMAGES: &[&str] = &[
-    "debian:12",
-    "python:3.11",
-    "nginx:1.22",
-    "redis:7.0",
-    "postgres:15",
-    "node:18",
-    "gcc:12",
-    "busybox:1.35",
-    "busybox:latest",
-    "busybox:v2s2",
-    "busybox:multi",
-    "busybox-zstd:1.35",
-];
 const MANIFEST_TYPES: &str = "Accept: application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
@@ -107,7 +93,7 @@ fn the_corpus_packs_verifies_and_is_read_in_place_by_stock_tools() {
     else {
         return;
     };
-    let packed = Packed::new(&host, IMAGES, &[]);
+    let packed = Packed::new(&host, CORPUS, &[]);
     packed.verify();
 
     let signatures = fs::read_dir(packed.bundle.join("airlift/signatures")).unwrap();
@@ -121,7 +107,7 @@ fn the_corpus_packs_verifies_and_is_read_in_place_by_stock_tools() {
     output(Command::new(sums).args(["--quiet", "-c", "airlift/SHA256SUMS"]).current_dir(&packed.bundle));
 
     let images = packed.images();
-    assert_eq!(images.len(), IMAGES.len());
+    assert_eq!(images.len(), CORPUS.len());
     for (reference, digest, _) in images {
         let (repository, tag) = parts(reference);
         assert_eq!(digest_at(&curl, &host, repository, tag), digest, "{reference}");
@@ -159,7 +145,7 @@ fn keeps_every_digest(options: &Options) {
     else {
         return;
     };
-    let packed = Packed::new(&host, IMAGES, &[]);
+    let packed = Packed::new(&host, CORPUS, &[]);
     packed.import(&target).success();
     for (reference, digest, children) in packed.images() {
         let (repository, tag) = parts(reference);

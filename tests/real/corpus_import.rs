@@ -7,11 +7,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::corpus::{IMAGES, Packed};
+use crate::corpus::Packed;
 use crate::rig::containerd::{Containerd, Line, succeeded};
 use crate::rig::crio::{Crio, Options};
 use crate::rig::world::Ran;
-use crate::rig::{need, need_env, need_root, wait_until};
+use crate::rig::{CORPUS, need, need_env, need_root, wait_until};
 
 const BUSYBOX: &str = "library/busybox:1.35";
 const RUN: [&str; 3] = ["/bin/busybox", "echo", "it runs"];
@@ -116,7 +116,7 @@ fn r01_r02_the_corpus_goes_into_every_runtime_in_one_run_and_each_answers_for_ev
     };
     let containerds: Option<Vec<_>> = Line::ALL.into_iter().map(Containerd::with_cri).collect();
     let (Some(containerds), Some(k3s)) = (containerds, Containerd::with_cri(Line::Two)) else { return };
-    let packed = Packed::new(&host, IMAGES, &[]);
+    let packed = Packed::new(&host, CORPUS, &[]);
     let node = Node {
         store: packed.root.join("images"),
         k3s: packed.root.join("var/lib/rancher/k3s/agent/images"),
@@ -126,7 +126,7 @@ fn r01_r02_the_corpus_goes_into_every_runtime_in_one_run_and_each_answers_for_ev
     let report = node.import(&containerds);
     assert_eq!(report["targets"].as_array().unwrap().len(), 4, "{report}");
     let names = names(&packed);
-    assert_eq!(names.len(), 2 * IMAGES.len());
+    assert_eq!(names.len(), 2 * CORPUS.len());
     let busybox = &names.iter().find(|(name, _)| name.ends_with(BUSYBOX)).unwrap().0;
 
     for containerd in &containerds {
