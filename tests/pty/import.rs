@@ -294,7 +294,7 @@ fn an_import_that_ctrl_c_stopped_says_what_is_in_and_start_goes_on_with_it() {
     let mut console = Console::start(&Setting { alone: true, ..Setting::new(&home) });
     console.wait("Undo that import").wait("takes back 6 names");
     // The line of the row that the cursor was put on.
-    console.wait("Go on importing bundle-1").wait("was stopped: 2 of 3 in").keys("Enter");
+    console.wait("Go on importing bundle-1").wait("stopped with 2 of 3 images in").keys("Enter");
     journey.verify(&mut console);
     console.wait("1 add, 2 there").wait(PLANNED_WITH_WARNING);
     console.keys("Enter").wait("Import this?").keys("Right Enter").wait(DONE_WITH_WARNING);

@@ -991,6 +991,7 @@ pub(crate) fn noted(bundle: &str, made: usize) -> NotedRun {
         begun: serde_json::from_str(&begun).unwrap(),
         targets: vec![names, store],
         wanted_by: Vec::new(),
+        over: false,
     }
 }
 
@@ -1140,7 +1141,7 @@ fn an_import_that_was_stopped_is_gone_on_with_into_its_targets_once_its_bundle_i
     let mut desk = Desk::new();
     desk.tell(Msg::Found(Found::Noted(vec![run]))).keys("Home Enter");
     assert_eq!(desk.app.model.place, Place::Bundle);
-    assert!(desk.screen().contains("open site-42 and verify it with v"), "{}", desk.screen());
+    assert!(desk.screen().contains("Enter opens site-42, then v verifies it"), "{}", desk.screen());
     desk.tell(found(vec![bundle()]));
     desk.keys("Enter v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
     desk.tell(found(vec![bundle()])).keys("Enter");

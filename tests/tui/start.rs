@@ -299,8 +299,8 @@ fn an_import_that_failed_once_all_images_were_in_is_offered_for_going_on() {
         ..run
     }])));
     let screen = desk.keys("Home").screen().replace("\n ", " ");
-    assert!(screen.contains("not finished: 4 of 4 "), "{screen}");
-    assert!(screen.contains("failed at its end: 4 of 4 in"), "{screen}");
+    assert!(screen.contains("containers-storage:/x 11-20 08:15Z: not …"), "{screen}");
+    assert!(screen.contains("failed at its end, with all of 4 images in containers-storage:/x"), "{screen}");
 }
 
 #[test]
@@ -672,7 +672,7 @@ fn imports_that_ended_early_stay_each_with_its_own_rows_whatever_ran_after_them(
         assert!(screen.contains(words), "{words}: {screen}");
     }
     assert!(!screen.contains("importing site-50"), "{screen}");
-    let screen = desk.keys("Down Down Down Enter").screen();
+    let screen = desk.keys("End Enter").screen();
     for words in [
         "Not the last import, but site-41: site-41, 2026-11-20 08:15Z.",
         "1 later import changed something, too",
@@ -683,7 +683,10 @@ fn imports_that_ended_early_stay_each_with_its_own_rows_whatever_ran_after_them(
     let file = stopped("site-41").file;
     assert!(matches!(desk.effects.last(), Some(Effect::Dismiss(run)) if *run == file), "{:?}", desk.effects);
     let screen = desk.keys("Up Enter").screen();
-    assert!(screen.contains("open site-41 and verify it with v"), "{screen}");
+    assert!(
+        screen.contains("Enter opens site-41, then v verifies it: it goes on as it was begun"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -716,7 +719,7 @@ fn resume_goes_on_with_what_the_cursor_is_on_else_with_what_was_begun_last() {
         desk.tell(Msg::Found(Found::Noted(vec![stopped("site-42")])));
         let screen = desk.keys(keys).screen();
         assert_eq!(desk.app.model.place, at, "{keys}: {screen}");
-        assert!(screen.contains("open site-42 and verify it with v"), "{keys}: {screen}");
+        assert!(screen.contains("Enter opens site-42, then v verifies it"), "{keys}: {screen}");
     }
     // The pack was begun earlier than the import.
     for (keys, import) in [("Home R", false), ("Home Down R", true), ("End R", true)] {

@@ -412,6 +412,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cut_off_is_over_once_a_later_run_did_all_of_it_also_where_that_was_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        let half_of = || {
+            let runs = runs(&RealFiles, dir.path()).unwrap();
+            half(&runs).map(NotedRun::id).collect::<Vec<_>>()
+        };
+        run(dir.path(), "a-1").note(&target, [named("a:1")]).unwrap();
+        assert_eq!(half_of(), ["000001"]);
+        let again = run(dir.path(), "a-1");
+        again.note(&target, [named("a:2")]).unwrap();
+        again.end(&last(Ended::Whole, Vec::new())).unwrap();
+        assert_eq!(half_of(), [""; 0]);
+        let file = again.file().unwrap();
+        drop(again);
+        leave(&RealFiles, dir.path(), &file, (&[], jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(half_of(), [""; 0]);
+        // However many runs come after it.
+        for _ in 0..RECENT + 3 {
+            let other = run(dir.path(), "b-1");
+            other.start();
+            other.end(&last(Ended::Whole, Vec::new())).unwrap();
+        }
+        assert_eq!(half_of(), [""; 0]);
+        assert!(file.exists(), "it says so as long as the one that was cut off is there");
+    }
+
+    #[test]
     fn a_run_at_work_is_told_from_one_that_was_cut_off_and_is_not_offered() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();

@@ -37,7 +37,8 @@ pub(super) fn doors(model: &Model) -> Vec<Door> {
             .iter()
             .map(|cut| Door { cut: Some(cut.job.id), ..door(Act::Resume, &cut.title(), cut.words()) }),
     );
-    doors.extend(half::doors(model));
+    let (latest, earlier) = half::doors(model);
+    doors.extend(latest);
     let suggestion = model.host.as_deref().map(|host| suggest::side(host, model.media.as_deref()));
     let note = |side: Side, else_say: String| match &suggestion {
         Some((suggested, why)) if *suggested == side => format!("suggested: {why}"),
@@ -54,6 +55,8 @@ pub(super) fn doors(model: &Model) -> Vec<Door> {
         let note = "none yet; bundles are signed with it".to_owned();
         doors.push(door(Act::KeyGenerate, "Make a signing key", note));
     }
+    // However many ended early, the ways in are on the first page.
+    doors.extend(earlier);
     doors
 }
 

@@ -3,11 +3,15 @@
 use super::doors::Door;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
+use crate::domain::import::Target;
 use crate::domain::text;
 use crate::engine::import::changes::{Begun, Ended, Left, NotedRun, half};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Cx;
+
+/// Cells in which a target is told from others.
+const TELLING: usize = 24;
 
 /// The imports of this host that can be gone on with, the latest first; on another root directory the workstation writes
 /// nothing.
@@ -16,9 +20,10 @@ pub(super) fn runs(model: &Model) -> impl Iterator<Item = &NotedRun> {
     half(&model.gap.import.noted).filter(move |run| run.begun.root.is_none() && !at_work)
 }
 
-/// Their rows: to go on with each, and to take it back where that can be done.
-pub(super) fn doors(model: &Model) -> Vec<Door> {
-    runs(model).flat_map(of).collect()
+/// The rows of the latest, and those of the earlier ones: to go on with each, and to take it back where that can be done.
+pub(super) fn doors(model: &Model) -> (Vec<Door>, Vec<Door>) {
+    let mut each = runs(model).map(of);
+    (each.next().unwrap_or_default(), each.flatten().collect())
 }
 
 fn of(run: &NotedRun) -> Vec<Door> {
@@ -40,43 +45,54 @@ fn of(run: &NotedRun) -> Vec<Door> {
 /// How it ended.
 const fn end(run: &NotedRun) -> &'static str {
     match run.begun.ended {
-        Some(Ended::Interrupted) => "was stopped",
+        Some(Ended::Interrupted) => "stopped",
         Some(Ended::Failed | Ended::Whole) => "failed",
-        None => "was cut off",
+        None => "cut off",
     }
 }
 
-/// As in `stopped: 2 of 3 in containerd`: the count comes first, as the end may be cut.
+/// As in `…/cd7/c.sock 11-20 08:15Z: stopped, 2 of 4`: what tells it from others comes first, as the end may be cut.
 fn brief(run: &NotedRun) -> String {
-    match run.begun.left.as_slice() {
-        [one] if one.there == one.all => {
-            format!("not finished: {} of {} in {}", one.there, one.all, one.target)
+    let targets: Vec<String> = run.begun.into.iter().map(telling).collect();
+    let there: Vec<String> =
+        run.begun.left.iter().map(|left| format!(", {} of {}", left.there, left.all)).collect();
+    let end = match run.begun.left.as_slice() {
+        [one] if one.there == one.all => "not finished",
+        _ => end(run),
+    };
+    format!("{} {}: {end}{}", targets.join(", "), run.begun.begun.strftime("%m-%d %H:%MZ"), there.concat())
+}
+
+/// A target by its end, where it is long.
+fn telling(target: &Target) -> String {
+    let words = target.to_string();
+    match words.rmatch_indices('/').nth(1) {
+        Some((at, _)) if text::width(&words) > TELLING => {
+            text::middle(&format!("…{}", &words[at..]), TELLING).into_owned()
         }
-        [one] => format!("{}: {}", end(run).trim_start_matches("was "), standing(one)),
-        _ => words(run),
+        _ => words,
     }
 }
 
-/// How many images are in a target, and whether it is left with that.
-fn standing(left: &Left) -> String {
-    let Left { target, there, all, failed } = left;
-    // As where the file that names a store could not be changed.
-    let but = if *failed && there == all { ", but not finished" } else { "" };
-    format!("{there} of {all} in {target}{but}")
-}
-
-/// As in `import into containerd was stopped: 2 of 3 in`.
+/// As in `stopped with 2 of 4 images in containerd`.
 fn words(run: &NotedRun) -> String {
     let end = end(run);
-    let into = |targets: Vec<String>| targets.join(", ");
-    let left = &run.begun.left;
-    match left.as_slice() {
-        [] => format!("import into {} {end}", into(run.begun.into.iter().map(ToString::to_string).collect())),
-        [one] => {
-            let at = if one.there == one.all { " at its end" } else { "" };
-            format!("import into {} {end}{at}: {} of {} in", one.target, one.there, one.all)
+    match run.begun.left.as_slice() {
+        [] => {
+            let into: Vec<String> = run.begun.into.iter().map(ToString::to_string).collect();
+            format!("{end} on the way into {}", into.join(", "))
         }
-        many => format!("the import {end}: {}", into(many.iter().map(standing).collect())),
+        [Left { target, there, all, .. }] if there == all => {
+            format!("{end} at its end, with all of {} in {target}", text::count(*all as u64, "image"))
+        }
+        many => {
+            let each = many.iter().map(|Left { target, there, all, failed }| {
+                // As where the file that names a store could not be changed.
+                let but = if *failed && there == all { ", but not finished" } else { "" };
+                format!("{} in {target}{but}", text::count_of(*there, *all, "image"))
+            });
+            format!("{end} with {}", each.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -85,7 +101,7 @@ pub(super) fn full_words(run: &NotedRun) -> String {
     let out = run.begun.choices.as_ref().and_then(|choices| choices.out.as_ref());
     let out =
         out.map_or_else(String::new, |out| format!("; only the command writes --out {}", out.display()));
-    format!("begun {}; {}{out}", run.begun.begun.strftime("%Y-%m-%dT%H:%M:%SZ"), words(run))
+    format!("begun {}, {}{out}", run.begun.begun.strftime("%F %H:%MZ"), words(run))
 }
 
 /// Asks whether to offer it no more, with what stays; what does so then.
@@ -93,7 +109,7 @@ pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     let began = run.begun.begun.strftime("%F %H:%MZ");
     let mut plan = vec![
         format!("This is no longer offered: the import of {}, begun {began}.", run.begun.bundle),
-        format!("{}. What is there stays.", capital(&words(run))),
+        format!("It was {}. What is there stays.", words(run)),
         "Importing that bundle again brings only what is missing; an archive is written whole.".to_owned(),
     ];
     if run.changed_something() {
@@ -105,18 +121,10 @@ pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     effect
 }
 
-fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 /// Goes on: its bundle is verified first, and its targets are chosen then.
 pub(super) fn go_on(begun: Begun, cx: &mut Cx<'_>) {
-    let verify = cx.model.key(Act::Verify);
-    cx.say(format!(
-        "open {} and verify it with {verify}: what it was begun with is chosen then",
-        begun.bundle
-    ));
+    let [open, verify] = [Act::BundleOpen, Act::Verify].map(|act| cx.model.key(act));
+    cx.say(format!("{open} opens {}, then {verify} verifies it: it goes on as it was begun", begun.bundle));
     // Where it lay is looked at, whether on a medium or not.
     if let Some(lay) = begun.lay()
         && !cx.model.gap.given.contains(&lay.path)

@@ -72,8 +72,12 @@ impl Begun {
     /// The same, with where its bundle lies.
     pub(in crate::engine::import) fn lying(self, path: &Path, bundle: &BundleManifest) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let bundle = Some(Lay { path, id: bundle.id });
-        let choices = Choices { bundle, ..self.choices.map_or_else(Choices::default, |choices| *choices) };
+        let mut choices = self.choices.map_or_else(Choices::default, |choices| *choices);
+        choices.bundle = Some(Lay { path, id: bundle.id });
+        // Who named every one of them asked for all.
+        if choices.only.len() == bundle.images.len() {
+            choices.only.clear();
+        }
         Self { choices: Some(Box::new(choices)), ..self }
     }
 }

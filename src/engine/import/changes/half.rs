@@ -6,18 +6,19 @@ use crate::domain::reference::Reference;
 /// The runs that can be gone on with, the latest first; `runs` are all that are noted, the latest first.
 pub fn half(runs: &[NotedRun]) -> impl Iterator<Item = &NotedRun> {
     let taken_up = |at: usize, run: &NotedRun| runs[..at].iter().any(|later| takes_up(later, run));
-    let open = runs.iter().enumerate().filter(move |(at, run)| run.is_half() && !taken_up(*at, run));
+    let open =
+        runs.iter().enumerate().filter(move |(at, run)| run.is_half() && !run.over && !taken_up(*at, run));
     open.map(|(_, run)| run)
 }
 
 /// Whether a later run had all to do that an earlier one left, and did it, is at it, or is what is gone on with now.
-fn takes_up(later: &NotedRun, run: &NotedRun) -> bool {
+pub(super) fn takes_up(later: &NotedRun, run: &NotedRun) -> bool {
     // One that brought nothing before it ended leaves what was there to be gone on with.
     later.has_come_to_something() && covers(&later.begun, &run.begun)
 }
 
 /// Whether a run is over the bundle, the targets and the images of another.
-fn covers(later: &Begun, run: &Begun) -> bool {
+pub(super) fn covers(later: &Begun, run: &Begun) -> bool {
     let bundle = run.lay().map_or(later.bundle == run.bundle, |lay| later.is_over(lay.id, &run.bundle));
     let into = run.into.iter().all(|target| later.into.contains(target));
     let (all, some) = (only(later), only(run));

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::half::{covers, takes_up};
 use super::holder::Holder;
 use super::made::{Made, NotedTarget};
-use super::noted::{self, Begun, NotedRun, Unread, parse, text};
+use super::noted::{self, Begun, Ended, NotedRun, Unread, parse, text};
 use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
@@ -31,12 +32,23 @@ const SEEN: usize = 10_000;
 /// which may still be at work.
 pub(super) fn prune(files: &dyn Files, directory: &Path, there: &[u64]) -> Result<()> {
     let path = |number: &u64| directory.join(format!("{number:06}{SUFFIX}"));
-    let mut left = Vec::new();
+    let (mut left, mut open): (Vec<&u64>, Vec<NotedRun>) = (Vec::new(), Vec::new());
     for (at, number) in there.iter().enumerate() {
+        let old = at + RECENT < there.len();
+        let Some((begun, made)) = old.then(|| read_run(files, &path(number))).flatten() else {
+            left.push(number);
+            continue;
+        };
         // Nearly every run counts on something: that is no change.
-        let nothing = |(_, made): (_, Vec<Made>)| made.iter().all(Made::is_empty);
-        let idle = at + RECENT < there.len() && read_run(files, &path(number)).is_some_and(nothing);
-        if idle { files.remove(&path(number))? } else { left.push(number) }
+        let changed = made.into_iter().filter(|made| !made.is_empty()).map(NotedTarget::from).collect();
+        let run = NotedRun { targets: changed, ..NotedRun::idle(path(number), begun) };
+        // One that did what an earlier one had left says so as long as that one is there.
+        if run.changed_something() || open.iter().any(|earlier| takes_up(&run, earlier)) {
+            left.push(number);
+            open.extend(run.is_half().then_some(run));
+        } else {
+            files.remove(&path(number))?;
+        }
     }
     let many = (left.len() + 1).saturating_sub(KEPT);
     Ok(left.into_iter().take(many).try_for_each(|number| files.remove(&path(number)))?)
@@ -128,6 +140,7 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let mut runs: Vec<NotedRun> = Vec::new();
     let mut wants = Wants::default();
     let mut tidied: Vec<Target> = Vec::new();
+    let mut undone: Vec<Begun> = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         // Before it is read: one that ends meanwhile has said how.
@@ -145,9 +158,12 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
             let mut targets = made.into_iter().map(NotedTarget::from).collect();
             let unfinished = begun.unfinished().filter(|target| !tidied.contains(target));
             unfinished.for_each(|target| NotedTarget::left_unfinished(&mut targets, target));
-            let run = NotedRun { wanted_by, targets, ..NotedRun::idle(file, begun) };
+            let over = undone.iter().any(|later| covers(later, &begun));
+            let run = NotedRun { wanted_by, targets, over, ..NotedRun::idle(file, begun) };
             wants.add((run.id(), holder), wanted);
             runs.push(run);
+        } else if begun.ended == Some(Ended::Whole) {
+            undone.push(begun);
         }
     }
     Ok(runs)

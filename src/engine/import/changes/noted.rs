@@ -188,6 +188,9 @@ pub struct NotedRun {
     /// Numbers of the later runs that count on what it brought, the latest first: that stays until they are taken back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wanted_by: Vec<String>,
+    /// Whether a later run did all that this one had to, and was taken back since: nothing of it is to be gone on with.
+    #[serde(skip)]
+    pub over: bool,
 }
 
 /// A run whose file says nothing that can be used.
@@ -216,7 +219,7 @@ fn id(file: &Path) -> String {
 impl NotedRun {
     /// One of which nothing is there to take back.
     pub(in crate::engine::import) const fn idle(file: PathBuf, begun: Begun) -> Self {
-        Self { file, begun, targets: Vec::new(), wanted_by: Vec::new() }
+        Self { file, begun, targets: Vec::new(), wanted_by: Vec::new(), over: false }
     }
 
     /// Why what it brought stays, where later runs count on it, and what is to be done first.
