@@ -198,14 +198,16 @@ impl Model {
         self.running().filter(|job| job.act == act && self.is_about_chosen(job))
     }
 
-    /// Bundles were looked for again. Another medium may lie at the same place now: what was let through was not this
+    /// Bundles were looked for again. Another medium may lie at the same place now: what was let through may not be this
     /// one, and what was verified holds only for the document it was about. Says so where that is another one.
     pub(super) fn offers_seen(&mut self, offers: Arc<Vec<Offer>>) -> Option<&'static str> {
-        self.gap.overridden = AllowRollback::No;
         let readable = self.gap.said().is_some();
         let before = self.gap.offers.replace(offers);
         if readable {
             self.gap.before = before;
+        }
+        if self.gap.said().is_some_and(|said| self.gap.overridden != AllowRollback::Only(said.report.id)) {
+            self.gap.overridden = AllowRollback::No;
         }
         self.gap.offer()?;
         let now = self.gap.document();

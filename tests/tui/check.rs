@@ -579,6 +579,21 @@ fn an_older_bundle_is_let_through_only_by_typing_its_id() {
     });
     let id = "--allow-rollback=0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a";
     assert!(started.as_ref().is_some_and(|line| line.contains(id)), "{started:?}");
+    // It holds as long as that bundle is the chosen one, also once its medium was looked through again.
+    desk.tell(failed(Kind::Rollback, "serial 42", "type it"));
+    let rollback = || Some(SerialDecision::Rollback { accepted: 43, offered: 42 });
+    desk.tell(found(vec![offer(42, rollback())]));
+    let command =
+        |desk: &mut Desk| desk.keys("y").screen().replace('│', " ").split_whitespace().collect::<String>();
+    let shown = command(&mut desk);
+    assert!(shown.contains(id), "{shown}");
+    let mut other = offer(42, rollback());
+    if let Ok(said) = &mut other.said {
+        said.report.id = "0193a5c8-1d2e-7b44-9a53-000000000001".parse().unwrap();
+    }
+    desk.keys("Esc").tell(found(vec![other]));
+    let shown = command(&mut desk);
+    assert!(!shown.contains("--allow-rollback"), "{shown}");
 }
 
 #[test]
