@@ -254,6 +254,7 @@ impl Screen for Check {
         self.lines = lines(model, self.list.lead());
         let lines = &self.lines;
         self.list.refresh(lines.len(), |row| format!("{} {}", lines[row].state, lines[row].words()).into());
+        self.list.join(|row| lines[row].state.is_empty());
     }
 
     fn list(&mut self) -> Option<&mut List> {

@@ -400,7 +400,9 @@ mod tests {
             let host = crate::engine::host::HostFacts::default();
             plain.take(Msg::Found(crate::tui::msg::Found::Host(Arc::new(host))));
             plain.state(true);
-            assert!(plain.app.plain_text(true).contains("Type a number or a key, then Enter:"));
+            assert!(
+                plain.app.plain_text(true).contains("Type a number or a key, then Enter; Enter alone is ")
+            );
             plain.line(row);
             assert_eq!(plain.app.model.place, place, "a door is gone through");
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ratatui::layout::Rect;
@@ -26,6 +27,8 @@ pub struct List {
     pub typing: bool,
     /// Whether rows are shown with their numbers, to be chosen by them.
     pub numbered: bool,
+    /// Rows that only go on with the one before them; kept by [`List::join`] alone.
+    joined: HashSet<usize>,
     /// The row of the screen in which its first row was drawn.
     top: Cell<u16>,
     offset: Cell<usize>,
@@ -131,9 +134,24 @@ impl List {
         }
     }
 
-    /// Who the rows are that pass the filter, where they are chosen by their numbers.
+    /// Takes over which rows only go on with the words of the one before them: they have no number of their own.
+    pub fn join(&mut self, goes_on: impl Fn(usize) -> bool) {
+        self.joined = (0..self.all).filter(|row| goes_on(*row)).collect();
+    }
+
+    /// The rows that pass the filter and have a number, in the order of these.
+    pub fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.visible.iter().copied().filter(|row| !self.joined.contains(row))
+    }
+
+    /// The number, from 1, of a row; nothing where it goes on with another.
+    pub fn number(&self, row: usize) -> Option<usize> {
+        self.numbers().position(|one| one == row).map(|at| at + 1)
+    }
+
+    /// Who the rows are that have a number.
     pub fn names(&self) -> impl Iterator<Item = u64> {
-        self.visible.iter().map(|row| self.names.get(*row).copied().unwrap_or_default())
+        self.numbers().map(|row| self.names.get(row).copied().unwrap_or_default())
     }
 
     /// Whether somebody moved the cursor or typed a filter.
@@ -172,14 +190,19 @@ impl List {
     /// Puts the cursor on the row that is drawn in that row of the screen; false where there is none.
     pub fn click(&mut self, row: u16) -> bool {
         let at = row.checked_sub(self.top.get()).map(usize::from).filter(|at| *at < self.page.get());
-        at.is_some_and(|at| self.nth(self.offset.get() + at))
+        at.is_some_and(|at| self.put(self.offset.get() + at))
     }
 
-    /// Puts the cursor on the row of that number among those that pass, from 0; false where there is none.
-    pub const fn nth(&mut self, number: usize) -> bool {
-        let there = number < self.visible.len();
+    /// Puts the cursor on the row of that number, from 0; false where there is none.
+    pub fn nth(&mut self, number: usize) -> bool {
+        let at = self.numbers().nth(number).and_then(|row| self.visible.binary_search(&row).ok());
+        at.is_some_and(|at| self.put(at))
+    }
+
+    const fn put(&mut self, at: usize) -> bool {
+        let there = at < self.visible.len();
         if there {
-            self.cursor = number;
+            self.cursor = at;
             self.moved = true;
         }
         there
@@ -188,11 +211,6 @@ impl List {
     /// The cells before each row of a table: for the cursor, and the number where rows have one.
     pub const fn lead(&self) -> usize {
         if self.numbered { 8 } else { 3 }
-    }
-
-    /// The number, from 1, of the first row that [`List::window`] gave last.
-    pub const fn first_number(&self) -> usize {
-        self.offset.get() + 1
     }
 
     /// Takes the filter away; false where there was none.
@@ -250,6 +268,18 @@ mod tests {
         let mut list = List { filter: Input::new(filter.to_owned()), ..List::default() };
         list.refresh(NAMES.len(), |row| NAMES[row].into());
         list
+    }
+
+    #[test]
+    fn a_row_that_goes_on_with_another_has_no_number_and_is_none_to_be_chosen() {
+        let mut list = list("");
+        list.join(|row| row == 1 || row == 2);
+        let numbers: Vec<_> = (0..NAMES.len()).map(|row| list.number(row)).collect();
+        assert_eq!(numbers, [Some(1), None, None, Some(2), Some(3)]);
+        assert!(list.nth(1) && list.row() == Some(3) && !list.nth(3), "{:?}", list.row());
+        list.filter = Input::new("nginx".to_owned());
+        list.refresh(NAMES.len(), |row| NAMES[row].into());
+        assert_eq!((list.numbers().collect::<Vec<_>>(), list.number(0)), (vec![0], Some(1)));
     }
 
     #[test]

@@ -111,7 +111,10 @@ pub fn table(
             (false, false) => "   ",
         };
         let lead = match list.numbered {
-            true => format!("{:>4} {lead}", list.first_number() + usize::from(at)),
+            true => {
+                let number = list.number(*number).map_or_else(String::new, |number| number.to_string());
+                format!("{number:>4} {lead}")
+            }
             false => lead.to_owned(),
         };
         let base = match (selected, row.marked) {

@@ -26,7 +26,7 @@ fn clean(console: &Console) {
 fn a_terminal_without_a_cursor_is_walked_by_numbers_and_keys() {
     let root = TempRoot::new();
     let mut console = Console::start(&Setting { term: "dumb", size: TALL, ..Setting::new(root.path()) });
-    console.wait("Build media").wait("Type a number or a key, then Enter:").wait("airlift> ");
+    console.wait("Build media").wait("Type a number or a key, then Enter; Enter alone is ").wait("airlift> ");
     let first = console.screen();
     let before = first.split("airlift> ").next().unwrap();
     assert!(before.contains("Make a signing key"), "the rows are all there at first: {before}");

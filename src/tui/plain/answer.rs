@@ -45,6 +45,13 @@ pub(super) struct Offer {
     pub(super) references: Option<String>,
 }
 
+impl Offer {
+    /// The operation among the numbered ones that an empty line does, as Enter does it on a screen.
+    pub(super) fn alone(&self) -> Option<usize> {
+        self.acts.iter().position(|key| *key == Key::plain(Code::Enter).to_string())
+    }
+}
+
 /// What a line does.
 #[derive(Debug)]
 pub(super) enum Typed {
@@ -151,6 +158,7 @@ fn on_screen(word: &str, number: Option<usize>, offer: &Offer) -> Typed {
     }
     let mut letters = word.chars();
     match (letters.next(), letters.next()) {
+        (None, _) if offer.alone().is_some() => keys([Code::Enter]),
         (None, _) => Typed::Messages(Vec::new()),
         (Some(letter), None) => Typed::Messages(vec![Msg::Key(Key::char(letter))]),
         (Some(first), Some(_)) => {
@@ -220,6 +228,7 @@ mod tests {
             references: None,
         };
         let images = Prompt::Screen(Offer { references: Some("n".into()), ..offer.clone() });
+        let bare = Prompt::Screen(Offer { acts: vec!["n".into()], ..offer.clone() });
         let screen = Prompt::Screen(offer);
         for (prompt, line, expected) in [
             (&screen, "2", "row 1"),
@@ -230,7 +239,8 @@ mod tests {
             (&screen, "n", "n"),
             (&screen, "enter", "Enter"),
             (&screen, "esc", "Esc"),
-            (&screen, "", ""),
+            (&screen, "", "Enter"),
+            (&bare, "", ""),
             (&screen, "help", "?"),
             (&screen, "Quit", "Q"),
             (&screen, "exit", "Q"),

@@ -41,7 +41,7 @@ impl App {
                 }
                 let key = |act| self.model.keymap.first(act);
                 Prompt::Screen(Offer {
-                    rows: list.map_or(0, |list| list.visible().len()),
+                    rows: list.map_or(0, |list| list.numbers().count()),
                     acts: self.hints().into_iter().map(|hint| hint.key).collect(),
                     names: self.names(),
                     help: key(Act::Help),
@@ -166,12 +166,14 @@ impl App {
                     format!("{:>4}  {:<6} {}\n", number(at), hint.key, hint.word)
                 };
                 let all: String = self.hints().into_iter().enumerate().map(hint).collect();
+                let alone =
+                    offer.alone().map_or_else(String::new, |at| format!("; Enter alone is {}", number(at)));
                 // The rows of the start screen are operations themselves.
                 let rows = match offer.rows > 0 && self.model.place != Place::Start {
                     true => "; the number of a row only goes to it",
                     false => "",
                 };
-                return format!("Type a number or a key, then Enter{rows}:\n{all}");
+                return format!("Type a number or a key, then Enter{alone}{rows}:\n{all}");
             }
             Prompt::Filter => "Type words to filter by, or esc.",
             Prompt::Line => "Type a line; an empty line keeps what is there; esc cancels.",
