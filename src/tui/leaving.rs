@@ -5,7 +5,7 @@ use super::job;
 use super::model::JobState;
 use super::msg::{Effect, Ended};
 use crate::actions::Act;
-use crate::dialogs::{Confirm, Dialog, Page};
+use crate::dialogs::{Confirm, Dialog, Page, Question};
 use crate::engine::error::{Explain, Interrupted};
 use crate::engine::spec::{JobSpec, PackJob};
 
@@ -93,6 +93,18 @@ impl App {
         ];
         let confirm = Confirm::new(Act::Quit, "Quit while a job runs?", words, "Stop safely and quit");
         self.dialogs.push(confirm.or(button).into());
+    }
+
+    /// A question was answered with Cancel: what that leaves as it is.
+    pub(super) fn cancelled(&mut self, question: Option<Question>) {
+        let leaves = question.is_some_and(|question| matches!(question.act, Act::Quit | Act::Stop));
+        let words = match self.model.running().filter(|_| leaves) {
+            None => "cancelled; nothing was done".to_owned(),
+            Some(job) if job.stopping => format!("cancelled; the {} still stops", job.spec.subcommand()),
+            Some(job) if job.paused => format!("cancelled; the {} stays paused", job.spec.subcommand()),
+            Some(job) => format!("cancelled; the {} goes on", job.spec.subcommand()),
+        };
+        self.say(words);
     }
 
     /// Pauses the job that runs, or lets it go on; whether it is paused now.

@@ -22,7 +22,7 @@ impl App {
             Reply::Stay => {}
             Reply::Closed => {
                 if let Some(Dialog::Confirm(_)) = self.dialogs.pop() {
-                    self.say("cancelled; nothing was done");
+                    self.cancelled(question);
                 }
                 self.left(question);
                 if self.waiting && question.is_some_and(|question| question.act == Act::Pack) {

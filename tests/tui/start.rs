@@ -546,6 +546,7 @@ fn q_during_a_job_offers_to_leave_once_it_is_done() {
     assert!(!quits(&other), "what failed is there to be read");
     let mut stays = crate::assemble::under_way();
     stays.keys("q Right Right Enter q Esc").effects.clear();
+    assert!(stays.screen().contains("cancelled; the pack goes on"), "{}", stays.screen());
     stays.tell(Msg::Ended(stays.job(), packed()));
     assert!(!quits(&stays), "asked again, it was not wanted");
     desk.tell(Msg::Ended(desk.job(), packed()));
