@@ -269,7 +269,12 @@ impl PhaseView {
             words.push(format!("{} of {}", self.items_done, self.phase.count(self.items)));
         }
         if self.skipped > 0 {
-            words.push(format!("{} skipped ({})", self.skipped, text::bytes(self.skipped_bytes)));
+            // Images share blobs: together they may be more than there is.
+            let bytes = match self.phase {
+                Phase::Import => String::new(),
+                _ => format!(" ({})", text::bytes(self.skipped_bytes)),
+            };
+            words.push(format!("{} skipped{bytes}", self.skipped));
         }
         if self.failed > 0 {
             words.push(format!("{} failed", self.failed));

@@ -108,12 +108,20 @@ impl Job {
         if ends || !self.spec.keep_going {
             return Err(error);
         }
+        let (kind, reason, hints) = (error.kind(), self.apart(error.message()), error.hints());
         // What is refused before the phase begins is told when it does.
         if self.meter.is_announced() {
-            let reason = error.message();
-            self.ctx.say(Event::Failed { phase: Phase::Import, item: image.name(), reason });
+            let (phase, item, reason) = (Phase::Import, image.name(), reason.clone());
+            self.ctx.say(Event::Failed { phase, item, reason });
         }
-        Ok(Outcome::failed(&error))
+        Ok(Outcome::Failed { kind, reason, hints })
+    }
+
+    /// A reason without the image before it: a blob that several of them have was read for any one of these.
+    fn apart(&self, reason: String) -> String {
+        let images = &self.bundle.document().images;
+        let mut names = images.iter().map(|image| format!("{}: ", image.reference));
+        names.find_map(|name| reason.strip_prefix(&name).map(str::to_owned)).unwrap_or(reason)
     }
 }
 

@@ -157,20 +157,24 @@ impl ImportReport {
             return Some(ImportError::Unproved { names: unproved });
         }
         let all = || self.targets.iter().flat_map(|t| t.images.iter().map(move |image| (t, image)));
-        let names: Vec<String> = all()
-            .filter_map(|(target, image)| match &image.outcome {
+        // One damaged blob may keep many images away: it is told once, with all of them.
+        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+        for (target, image) in all() {
+            let reason = match &image.outcome {
                 Outcome::Failed { reason, .. } => {
                     let said = format!("{} cannot go into {}: ", image.reference, target.target);
-                    let reason = reason.strip_prefix(&said).unwrap_or(reason);
-                    Some(format!("{} into {}: {reason}", image.reference, target.target))
+                    reason.strip_prefix(&said).unwrap_or(reason).to_owned()
                 }
-                Outcome::Conflict { existing } => Some(format!(
-                    "{} into {}: the name is taken by {existing}",
-                    image.reference, target.target
-                )),
-                _ => None,
-            })
-            .collect();
+                Outcome::Conflict { existing } => format!("the name is taken by {existing}"),
+                _ => continue,
+            };
+            let reason = format!(" into {}: {reason}", target.target);
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, images)) => images.push(image.reference.to_string()),
+                None => reasons.push((reason, vec![image.reference.to_string()])),
+            }
+        }
+        let names = reasons.iter().map(|(reason, images)| error::shortened(images) + reason).collect();
         let refused: Vec<&Outcome> =
             all().map(|(_, image)| &image.outcome).filter(|outcome| !outcome.arrived()).collect();
         let first = refused.first()?.refusal()?;
