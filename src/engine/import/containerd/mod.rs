@@ -146,7 +146,9 @@ pub(super) async fn plan(
     if let Some(cri) = survey.pods() {
         foreseen::add(job, cri, images, &mut plan).await?;
     }
+    let copying = survey.node.copying();
     let (unpacked, (free, warning)) = room(job, survey, adding).await?;
+    plan.facts.extend(copying.filter(|_| unpacked > 0));
     if let Some(warning) = warning {
         job.ctx.warn(warning);
     }
@@ -169,13 +171,17 @@ async fn room(
                 needs.blobs = needs.blobs.saturating_add(blob.size);
             }
         }
-        for layer in adding.iter().flat_map(|pieces| &pieces.runs).flat_map(|run| &run.layers) {
-            // A layer whose blob is there was unpacked with it, mostly.
-            if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
+        for run in adding.iter().flat_map(|pieces| &pieces.runs) {
+            let mut chain = survey.node.chain();
+            for layer in &run.layers {
                 let Blob { digest, size, media_type } = &layer.blob;
                 let about = unpacked::estimate(&job.bundle, digest, *size, media_type);
-                needs.carried = needs.carried.saturating_add(*size);
-                needs.unpacked = needs.unpacked.saturating_add(about);
+                let (carried, unpacked) = chain.next(*size, about);
+                // A layer whose blob is there was unpacked with it, mostly.
+                if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
+                    needs.carried = needs.carried.saturating_add(carried);
+                    needs.unpacked = needs.unpacked.saturating_add(unpacked);
+                }
             }
         }
         Ok((needs.unpacked, survey.node.room(&job.ctx, needs)?))

@@ -17,6 +17,8 @@ const SNAPSHOTTER: &str = "io.containerd.snapshotter.v1";
 const CONTENT: &str = "io.containerd.content.v1";
 /// What containerd uses where nothing else is set.
 const DEFAULT_SNAPSHOTTER: &str = "overlayfs";
+/// Those in which a layer has a copy of all that is below it; others hold it once.
+const COPYING: [&str; 2] = ["native", "blockfile"];
 
 /// Where and how a containerd keeps images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,48 @@ pub(super) struct Needs {
     pub(super) unpacked: u64,
 }
 
+/// The layers of an image, base first, as a snapshotter holds them.
+#[derive(Default)]
+pub(super) struct Chain {
+    copies: bool,
+    carried: u64,
+    unpacked: u64,
+}
+
+impl Chain {
+    /// What the next layer takes, as it is carried and unpacked.
+    pub(super) const fn next(&mut self, carried: u64, unpacked: u64) -> (u64, u64) {
+        if !self.copies {
+            return (carried, unpacked);
+        }
+        self.carried = self.carried.saturating_add(carried);
+        self.unpacked = self.unpacked.saturating_add(unpacked);
+        (self.carried, self.unpacked)
+    }
+}
+
 impl Node {
+    /// Whether a layer has a copy of all that is below it there.
+    fn copies(&self) -> bool {
+        COPYING.contains(&self.snapshotter.as_str())
+    }
+
+    /// An image that is to be unpacked there.
+    pub(super) fn chain(&self) -> Chain {
+        Chain { copies: self.copies(), ..Chain::default() }
+    }
+
+    /// Why it comes to more than its layers do.
+    pub(super) fn copying(&self) -> Option<String> {
+        self.copies().then(|| {
+            format!(
+                "the snapshotter of this containerd, {}, copies all layers below into each one: what it comes to unpacked is \
+                 with these copies",
+                self.snapshotter
+            )
+        })
+    }
+
     /// Asks the CRI on the same socket, where there is one, and containerd itself.
     pub(super) async fn learn(daemon: &Containerd, cri: Option<&Cri>) -> Result<Self> {
         let directory = match cri {
@@ -203,6 +246,23 @@ mod tests {
         assert!(closed.len() == 1 && closed[0].contains("gone cannot be opened"), "{closed:?}");
         let unknown = node(None).sync().await.unwrap();
         assert!(unknown.len() == 1 && unknown[0].contains("stargz write is not known"), "{unknown:?}");
+    }
+
+    #[test]
+    fn where_layers_are_copied_each_takes_what_is_below_it_too() {
+        for (snapshotter, takes) in
+            [("native", [10, 30, 60]), ("overlayfs", [10, 20, 30]), ("stargz", [10, 20, 30])]
+        {
+            let node = Node {
+                snapshotter: snapshotter.to_owned(),
+                platform: Platform::host(),
+                content: None,
+                unpacked: None,
+            };
+            let mut chain = node.chain();
+            let taken = [10, 20, 30].map(|layer| chain.next(layer / 10, layer).1);
+            assert_eq!((taken, node.copying().is_some()), (takes, snapshotter == "native"), "{snapshotter}");
+        }
     }
 
     #[test]
