@@ -11,6 +11,7 @@ use super::body;
 use super::catalog::{Catalog, Found};
 use super::refusal::Refusal;
 use super::request::{Query, Route, Span, range};
+use super::trouble::Trouble;
 use crate::domain::digest::Digest;
 use crate::domain::media_type as mt;
 
@@ -23,10 +24,15 @@ const PAGE: usize = 1000;
 type Answer = Result<Response, Refusal>;
 
 /// Answers a request; every failure becomes an OCI error body.
-pub async fn answer(catalog: &Arc<Catalog>, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+pub async fn answer(
+    (catalog, trouble): (&Catalog, &Arc<Trouble>),
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Response {
     let head = method == Method::HEAD;
     let result = if head || method == Method::GET {
-        dispatch(catalog, head, uri, headers).await
+        dispatch((catalog, trouble), head, uri, headers).await
     } else {
         Err(Refusal::ReadOnly(method.to_string()))
     };
@@ -36,7 +42,12 @@ pub async fn answer(catalog: &Arc<Catalog>, method: &Method, uri: &Uri, headers:
     response
 }
 
-async fn dispatch(catalog: &Catalog, head: bool, uri: &Uri, headers: &HeaderMap) -> Answer {
+async fn dispatch(
+    (catalog, trouble): (&Catalog, &Arc<Trouble>),
+    head: bool,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Answer {
     let query = Query::parse(uri.query());
     let ns = query.ns.as_deref();
     match Route::parse(uri.path())? {
@@ -46,7 +57,7 @@ async fn dispatch(catalog: &Catalog, head: bool, uri: &Uri, headers: &HeaderMap)
         Route::Referrers(name, digest) => referrers(catalog, &name, &digest, &query, head),
         Route::Manifest(name, selector) => {
             let found = catalog.manifest(ns, &name, &selector)?;
-            content(found, None, head, headers).await
+            content(found, None, head, headers, trouble).await
         }
         Route::Blob(name, text) => {
             let digest: Digest = text.parse().map_err(|_| Refusal::Digest(text.clone()))?;
@@ -57,13 +68,19 @@ async fn dispatch(catalog: &Catalog, head: bool, uri: &Uri, headers: &HeaderMap)
             } else {
                 range(text_of(headers, header::RANGE), found.size)?
             };
-            content(found, wanted, head, headers).await
+            content(found, wanted, head, headers, trouble).await
         }
     }
 }
 
 /// Sends a manifest or blob, or a part of it.
-async fn content(found: Found, part: Option<Span>, head: bool, headers: &HeaderMap) -> Answer {
+async fn content(
+    found: Found,
+    part: Option<Span>,
+    head: bool,
+    headers: &HeaderMap,
+    trouble: &Arc<Trouble>,
+) -> Answer {
     let etag = format!("\"{}\"", found.digest);
     let builder = Response::builder()
         .header(header::ETAG, &etag)
@@ -86,11 +103,7 @@ async fn content(found: Found, part: Option<Span>, head: bool, headers: &HeaderM
     if head {
         return finish(builder, Body::empty());
     }
-    let digest = found.digest.clone();
-    let body = body::open(found, span).await.map_err(|error| {
-        tracing::error!("serving {digest}: {error}");
-        Refusal::Unreadable(digest.to_string())
-    })?;
+    let body = body::open(found, span, trouble).await?;
     finish(builder, body)
 }
 

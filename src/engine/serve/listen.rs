@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::answer;
 use super::catalog::Catalog;
 use super::refusal::cut;
+use super::trouble::Trouble;
 
 /// How many clients at once, and how patient the server is with them.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,8 @@ pub struct Counters {
 pub struct Server {
     /// What is served.
     pub catalog: Arc<Catalog>,
+    /// Who is told what goes wrong with it.
+    pub trouble: Arc<Trouble>,
     /// TLS, where it is on.
     pub tls: Option<TlsAcceptor>,
     /// Bounds.
@@ -161,7 +164,8 @@ where
 }
 
 async fn respond(server: &Server, peer: SocketAddr, request: &http::Request<Incoming>) -> Response {
-    let response = answer(&server.catalog, request.method(), request.uri(), request.headers()).await;
+    let served = (&*server.catalog, &server.trouble);
+    let response = answer(served, request.method(), request.uri(), request.headers()).await;
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
         target: "airlift::serve::access",

@@ -12,6 +12,7 @@ pub mod refusal;
 pub mod request;
 pub mod source;
 pub mod tls;
+pub mod trouble;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use catalog::Catalog;
 use listen::{Counters, Limits, Server};
 use source::Source;
 use tls::TlsFiles;
+use trouble::Trouble;
 
 use super::blocking::blocking;
 use super::bundle::verify::{VerifySpec, verify};
@@ -177,7 +179,8 @@ pub async fn start(spec: &ListenSpec, catalog: Arc<Catalog>, ctx: &JobCtx) -> Re
     let counters = Arc::new(Counters::default());
     let cancel = ctx.cancel.child_token();
     let has_tls = tls.is_some();
-    let server = Server { catalog, tls, limits: spec.limits, counters: Arc::clone(&counters) };
+    let trouble = Arc::new(Trouble::new(ctx.clone()));
+    let server = Server { catalog, trouble, tls, limits: spec.limits, counters: Arc::clone(&counters) };
     let task = tokio::spawn(listen::run(listener, server, cancel.clone()));
     Ok(Running { address, tls: has_tls, counters, cancel, task })
 }
