@@ -60,6 +60,8 @@ struct State {
     torn: bool,
     /// Targets with which files of the node were changed.
     filed: Vec<Target>,
+    /// Targets in which anything was noted.
+    noted: Vec<Target>,
     /// Why the run itself could not be noted.
     unbegun: Option<EngineError>,
 }
@@ -171,6 +173,7 @@ impl Changes {
         }
         let text: String = new.iter().map(|line| format!("{line}\n")).collect();
         state.append(&text)?;
+        state.noted.push(target.clone());
         state.known.extend(new);
         Ok(())
     }
@@ -212,6 +215,12 @@ impl Changes {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = !state.known.is_empty();
         state.out.as_ref().filter(|_| changed).map(|(path, _)| path.clone())
+    }
+
+    /// Whether any change was noted of another target than these.
+    pub(super) fn is_in_another_than(&self, targets: &[Target]) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.noted.iter().any(|noted| !targets.contains(noted))
     }
 
     /// Whether files of the node were changed with a target.

@@ -123,8 +123,12 @@ pub(super) fn ended(job: &Job, images: &[ImageGraph], error: &EngineError) -> En
             )
         }));
     }
+    // An archive that was not finished was noted, and is not there.
+    let unmade = |landed: &Landed| matches!(landed.target, Target::K3s(_)) && landed.added.is_empty();
+    let unmade: Vec<Target> =
+        landed.iter().filter(|one| unmade(one)).map(|landed| landed.target.clone()).collect();
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
-    let noted = job.changes.file();
+    let noted = job.changes.file().filter(|_| job.changes.is_in_another_than(&unmade));
     let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }

@@ -237,7 +237,8 @@ impl NotedTarget {
         let names = self.made + self.changed;
         let names = (names > 0).then(|| format!("names {names}"));
         let files = self.files.iter().map(|file| file.display().to_string());
-        let announced = (self.announced > 0).then(|| format!("not brought {}", self.announced));
+        let announced = (self.announced > 0)
+            .then(|| format!("{} begun and not in it", text::count(self.announced as u64, "image")));
         let unfinished = self.unfinished.then(|| "what it had not finished".to_owned());
         let all: Vec<String> = names.into_iter().chain(announced).chain(files).chain(unfinished).collect();
         format!("{}: {}", self.target, all.join(", "))
@@ -284,8 +285,8 @@ mod tests {
         assert_eq!(
             report.lines(),
             [
-                "000002  2026-01-01 00:00 UTC  a-1  containers-storage: names 2, not brought 1; it was cut off",
-                "000001  2026-01-01 00:00 UTC  a-1  containers-storage: not brought 3; it was cut off",
+                "000002  2026-01-01 00:00 UTC  a-1  containers-storage: names 2, 1 image begun and not in it; it was cut off",
+                "000001  2026-01-01 00:00 UTC  a-1  containers-storage: 3 images begun and not in it; it was cut off",
             ]
         );
         let counts = report.runs.iter().map(|run| (run.targets[0].made, run.targets[0].announced));
