@@ -21,7 +21,7 @@ const HEADER: &str = "# Written by `airlift resolve --lock`; `airlift pack --loc
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     format: String,
-    /// What was asked for and is not in here.
+    /// What was asked for and failed; what is not in here either is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unresolved: Vec<String>,
     #[serde(default, rename = "image")]
@@ -55,6 +55,8 @@ pub struct Hold {
     pub filter: Vec<Platform>,
     /// What has to be found.
     pub platforms: Vec<ImagePlatform>,
+    /// Whether the reference failed when the file was written: the content is that of a time before.
+    pub failed: bool,
 }
 
 /// A platform that is asked for and not among those the lock file was made for.
@@ -195,7 +197,7 @@ impl Lock {
         self
     }
 
-    /// Notes what was asked for and could not be resolved, nor is held by an entry of old.
+    /// Notes what was asked for and could not be resolved, whether or not an entry of old holds it.
     #[must_use]
     pub fn lacking(mut self, unresolved: impl IntoIterator<Item = String>) -> Self {
         self.unresolved.extend(unresolved);
@@ -213,9 +215,25 @@ impl Lock {
         self
     }
 
-    /// What was asked for and is not in here: such a file is not the whole of what was wanted.
+    /// What was asked for and failed.
     pub fn unresolved(&self) -> &[String] {
         &self.unresolved
+    }
+
+    /// What was asked for and is not in here: such a file is not the whole of what was wanted.
+    pub fn missing(&self) -> impl Iterator<Item = &String> {
+        let held: BTreeSet<String> = self.images.iter().map(|locked| locked.reference.to_string()).collect();
+        self.unresolved.iter().filter(move |lost| !held.contains(*lost))
+    }
+
+    /// What a reference is held to, narrowed to the platforms that are asked for now; nothing where it has no entry.
+    ///
+    /// # Errors
+    /// One of them is not among those the entry was made for.
+    pub fn hold(&self, reference: &Reference, asked: &[Platform]) -> Result<Option<Hold>, Outside> {
+        let Some(entry) = self.entry(reference) else { return Ok(None) };
+        let failed = self.unresolved.contains(&reference.to_string());
+        Ok(Some(Hold { failed, ..entry.hold(asked)? }))
     }
 
     /// What differs from an older lock, by reference.
@@ -240,11 +258,7 @@ impl Lock {
 }
 
 impl Locked {
-    /// What it holds a request to, narrowed to the platforms that are asked for now.
-    ///
-    /// # Errors
-    /// One of them is not among those it was made for.
-    pub fn hold(&self, asked: &[Platform]) -> Result<Hold, Outside> {
+    fn hold(&self, asked: &[Platform]) -> Result<Hold, Outside> {
         let mut filter = Vec::new();
         for platform in asked.iter().filter(|_| !self.only.is_empty()) {
             let before = filter.len();
@@ -260,7 +274,7 @@ impl Locked {
             asked.is_empty() || filter.iter().any(|platform| platform.accepts(&image.platform()))
         };
         let platforms = self.platforms.iter().filter(wanted).cloned().collect();
-        Ok(Hold { digest: self.digest.clone(), filter, platforms })
+        Ok(Hold { digest: self.digest.clone(), filter, platforms, failed: false })
     }
 }
 

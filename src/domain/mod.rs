@@ -10,6 +10,7 @@ pub mod expiry;
 pub mod import;
 pub mod job;
 pub mod k3s;
+pub mod keep_going;
 pub mod lint;
 pub mod lock;
 pub mod manifest;

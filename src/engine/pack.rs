@@ -17,6 +17,7 @@ use super::sign::Signer;
 use super::state::State;
 use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{Missing, check_name};
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
 use crate::domain::selection::Requests;
@@ -62,6 +63,8 @@ pub enum PackError {
         kind: Kind,
         /// What helps the first of them.
         hints: Vec<String>,
+        /// Whether one of them did resolve when its lock file was written: nobody knew that it can be missing.
+        locked: bool,
     },
     /// Nothing was asked for.
     #[error("there is nothing to pack: no reference was given or found")]
@@ -84,12 +87,17 @@ impl Explain for PackError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Unresolved { hints, .. } => {
+            Self::Unresolved { hints, locked, .. } => {
                 let mut hints = hints.clone();
-                hints.push(
-                    "--keep-going packs the rest and marks the bundle incomplete; nothing was written"
-                        .to_owned(),
-                );
+                let rest = match locked {
+                    false => {
+                        "--keep-going=unresolved packs the rest and marks the bundle incomplete; nothing was written"
+                    }
+                    true => {
+                        "--keep-going packs the rest and marks the bundle incomplete; nothing was written"
+                    }
+                };
+                hints.push(rest.to_owned());
                 hints
             }
             Self::Nothing => vec!["name images, or give -f FILE or --from SOURCE".to_owned()],
@@ -212,8 +220,12 @@ async fn resolved(
             Err(unresolved) => failed.push(unresolved),
         }
     }
-    if !failed.is_empty() && (!spec.bundle.keep_going || images.is_empty()) {
-        return Err(unresolved(wanted.requests.len(), &failed).into());
+    let ends: Vec<&Unresolved> = failed
+        .iter()
+        .filter(|failed| images.is_empty() || !is_left_out(failed, spec.bundle.keep_going))
+        .collect();
+    if !ends.is_empty() {
+        return Err(unresolved(wanted.requests.len(), &ends).into());
     }
     let unread = spec.requests.problems.iter().map(|p| (p.origin.to_string(), p.reason.clone()));
     let missing = failed.iter().map(|f| (f.request.requested.clone(), f.error.message())).chain(unread);
@@ -225,14 +237,27 @@ async fn resolved(
     Ok((report, assembly))
 }
 
+/// Whether a pack goes on without it. What a lock file found is no name that leads nowhere: it cannot be had now.
+fn is_left_out(failed: &Unresolved, keep_going: KeepGoing) -> bool {
+    match keep_going {
+        KeepGoing::No => false,
+        KeepGoing::Unresolved => !is_locked(failed),
+        KeepGoing::All => true,
+    }
+}
+
+fn is_locked(failed: &Unresolved) -> bool {
+    failed.request.hold.as_ref().is_some_and(|hold| !hold.failed)
+}
+
 fn befallen(failed: &Unresolved) -> Befallen {
     let (name, object) = (failed.request.requested.clone(), failed.request.reference.to_string());
     Befallen { name, object, reason: failed.error.message() }
 }
 
-fn unresolved(asked: usize, failed: &[Unresolved]) -> PackError {
+fn unresolved(asked: usize, failed: &[&Unresolved]) -> PackError {
     let first = failed.first().map(|f| f.error.kind());
-    let befallen: Vec<Befallen> = failed.iter().map(befallen).collect();
+    let befallen: Vec<Befallen> = failed.iter().map(|failed| befallen(failed)).collect();
     let common = first.filter(|kind| failed.iter().all(|f| f.error.kind() == *kind));
     PackError::Unresolved {
         asked,
@@ -240,6 +265,7 @@ fn unresolved(asked: usize, failed: &[Unresolved]) -> PackError {
         failed: told(&befallen),
         kind: common.unwrap_or(Kind::Other),
         hints: failed.first().map(|f| f.error.hints()).unwrap_or_default(),
+        locked: failed.iter().any(|failed| is_locked(failed)),
     }
 }
 

@@ -9,6 +9,7 @@ use super::picked;
 use crate::actions::Act;
 use crate::domain::carrier::Carrier;
 use crate::domain::expiry::Expiry;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::media::Medium;
 use crate::engine::pack::PlanReport;
 use crate::engine::select::Source;
@@ -92,8 +93,8 @@ pub struct Assembly {
     pub read_back: bool,
     /// Whether this program is carried.
     pub tool: bool,
-    /// Whether it was asked for that what cannot be had is left out, instead of failing.
-    pub keep_going: bool,
+    /// What it was asked for that is left out, instead of failing.
+    pub keep_going: KeepGoing,
     /// Who signs; nothing is the default key.
     pub key: Option<ChosenKey>,
     /// The plan.
@@ -128,7 +129,7 @@ impl Default for Assembly {
             expires: None,
             read_back: true,
             tool: true,
-            keep_going: false,
+            keep_going: KeepGoing::No,
             key: None,
             plan: None,
             run: None,
@@ -212,9 +213,11 @@ impl Model {
         checked.filter(|checked| matches!(checked, picked::Checked::Failed(_))).count()
     }
 
-    /// Whether what cannot be had is left out: asked for, or said of what failed in the list as it is.
-    pub fn keeps_going(&self) -> bool {
-        self.assembly.keep_going || self.picked.leaves_out()
+    /// What is left out: as was asked for, or as was said of what failed in the list as it is. Those were named, and
+    /// nothing else may be missing for it.
+    pub fn keeps_going(&self) -> KeepGoing {
+        let said = if self.picked.leaves_out() { KeepGoing::Unresolved } else { KeepGoing::No };
+        self.assembly.keep_going.max(said)
     }
 
     /// Why nothing can be planned yet.
@@ -235,7 +238,10 @@ impl Model {
             StepState::Paused => {
                 format!("verifying the list is paused; {} resumes it", self.key(Act::Pause))
             }
-            _ if self.lacks(failed) && self.picked.has_unaccepted() && !self.assembly.keep_going => {
+            _ if self.lacks(failed)
+                && self.picked.has_unaccepted()
+                && self.assembly.keep_going == KeepGoing::No =>
+            {
                 let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
                 format!(
                     "{}: {mend} to mend or drop them, {allow} to allow an incomplete bundle",

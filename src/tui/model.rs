@@ -17,6 +17,7 @@ use crate::config::keymap::Keymap;
 use crate::config::paths::Paths;
 use crate::domain::digest::Digest;
 use crate::domain::job::{JobId, Places};
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::sheet::fingerprint_end;
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
@@ -229,7 +230,7 @@ impl Model {
         }
         if place == Place::Images {
             // It was allowed of another list.
-            self.assembly.keep_going = false;
+            self.assembly.keep_going = KeepGoing::No;
         }
         let later = side.steps().iter().skip_while(|(step, _)| *step != place).skip(1);
         for (step, _) in later {

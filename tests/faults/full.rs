@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlift::domain::digest::Digest;
+use airlift::domain::keep_going::KeepGoing;
 use airlift::engine::bundle::assemble::BundleSpec;
 use airlift::engine::bundle::ground::Ground;
 use airlift::engine::bundle::unfinished::find_interrupted;
@@ -82,7 +83,7 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
                 read_back: true,
                 tool: false,
                 max_file_size: None,
-                keep_going: false,
+                keep_going: KeepGoing::No,
                 replaces: Vec::new(),
             },
             state: world.root.join("state"),

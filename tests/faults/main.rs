@@ -6,6 +6,8 @@
 mod rig;
 
 #[cfg(test)]
+mod away;
+#[cfg(test)]
 mod faulty;
 #[cfg(test)]
 mod full;

@@ -46,7 +46,7 @@ fn pack(root: &Path, registry: &Running, ctx: &JobCtx) -> JobSpec {
 }
 
 /// Waits for the first blob on the network, pauses, and waits until nothing is said any more.
-async fn pause_in_fetch(manager: &JobManager, job: &mut Job<JobReport>) {
+pub(crate) async fn pause_in_fetch(manager: &JobManager, job: &mut Job<JobReport>) {
     loop {
         let event = job.milestones.recv().await.expect("it does not end before it fetches");
         if matches!(event, Event::Item { phase: Phase::Fetch, .. }) {

@@ -4,6 +4,7 @@ use airlift::actions::ACTIONS;
 use airlift::cli::args::{Cli, Work};
 use airlift::domain::digest::Digest;
 use airlift::domain::job::Places;
+use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::trust::AllowRollback;
 use airlift::engine::bundle::diff::DiffSpec;
 use airlift::engine::bundle::inspect::InspectSpec;
@@ -104,7 +105,7 @@ fn packs() -> Vec<JobSpec> {
         jobs: 3,
         registry: registry(),
     };
-    let mut packed = vec![pack(); 4];
+    let mut packed = vec![pack(); 5];
     packed[1] = PackJob {
         images: images(),
         lock: Some("air.lock".into()),
@@ -114,7 +115,7 @@ fn packs() -> Vec<JobSpec> {
         read_back: false,
         tool: false,
         max_file_size: Some(1 << 31),
-        keep_going: true,
+        keep_going: KeepGoing::All,
         anew: true,
         state: "/s".into(),
         signer: SignerSpec::Agent(Some("-o me".to_owned())),
@@ -122,6 +123,7 @@ fn packs() -> Vec<JobSpec> {
         dry_run: true,
         ..pack()
     };
+    packed[4].keep_going = KeepGoing::Unresolved;
     packed[2].signer = SignerSpec::Agent(None);
     packed[3].signer = SignerSpec::Key("-k".into());
     packed[3].expires = Some("2027-02-18T12:30:00Z".parse().unwrap());

@@ -167,6 +167,9 @@ fn r14_r15_a_layer_that_the_registry_lost_commits_nothing_or_leaves_its_image_ou
     for unfinished in left {
         world.verify(&unfinished, &[]).code(10);
     }
+    // Both names resolve: what is left out of them is no name that leads nowhere.
+    let refused = world.pack(&[&both[..], &["--keep-going=unresolved"]].concat()).code(15);
+    assert!(refused.result()["message"].to_string().contains(lost.hex()), "{}", refused.said());
     let partly = world.pack(&[&both[..], &["--keep-going"]].concat()).code(3);
     let report = partly.report();
     assert_eq!(

@@ -538,6 +538,36 @@ fn a_lock_file_without_all_that_was_asked_for_says_so_and_is_not_packed_as_the_w
 }
 
 #[test]
+fn what_a_lock_file_found_is_not_left_out_as_what_it_did_not_find() {
+    let Some(world) = World::start() else { return };
+    for name in ["app", "gone"] {
+        world.push(|layout, host| {
+            layout.image(&format!("{host}/team/{name}:1"), &ImageSpec::small(name)).unwrap()
+        });
+    }
+    let names = ["app", "gone"].map(|name| world.reference(&format!("team/{name}:1")));
+    world.run(["resolve", "--lock", "site.lock", &names[0], &names[1]]).code(0);
+    std::fs::remove_dir_all(world.registry.root().join("docker/registry/v2/repositories/team/gone")).unwrap();
+    let pack = |more: &[&str]| world.pack(&[&["--lock", "site.lock"], more].concat());
+    for more in [&[][..], &["--keep-going=unresolved"]] {
+        let refused = pack(more).code(15);
+        assert!(refused.said().contains("1 of 2 references cannot be packed"), "{}", refused.said());
+        assert!(refused.said().contains("--keep-going packs the rest"), "{}", refused.said());
+        assert_eq!(std::fs::read_dir(world.medium()).unwrap().count(), 0);
+    }
+    assert!(pack(&["--keep-going", "--dry-run"]).code(0).said().contains(&names[1]));
+    // Once it is asked for and fails, it is known that it can be missing; what the file held it to stays.
+    assert_ne!(world.run(["resolve", "--lock", "site.lock", &names[0], &names[1]]).exit, Some(0));
+    let lock = std::fs::read_to_string(world.root.join("site.lock")).unwrap();
+    assert!(lock.contains(&format!("unresolved = [\"{}\"]", names[1])), "{lock}");
+    assert!(lock.contains(&format!("reference = \"{}\"", names[1])), "{lock}");
+    let refused = pack(&[]).code(15);
+    assert!(refused.said().contains("--keep-going=unresolved packs the rest"), "{}", refused.said());
+    let report = pack(&["--keep-going=unresolved"]).code(3).report();
+    assert_eq!(report["bundle"]["missing"][0]["reference"], serde_json::json!(names[1]));
+}
+
+#[test]
 fn a_chart_is_rendered_by_helm_and_its_images_are_found() {
     let Some(helm) = crate::rig::need("helm") else { return };
     let Some(world) = World::start() else { return };

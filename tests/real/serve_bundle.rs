@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Barrier};
 
 use airlift::domain::digest::Digest;
+use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::media_type::Compression;
 use airlift::domain::selection::Request;
 use airlift::engine::bundle::assemble::{AssembleSpec, BundleSpec, assemble};
@@ -68,7 +69,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
             read_back: false,
             tool: false,
             max_file_size,
-            keep_going: false,
+            keep_going: KeepGoing::No,
             replaces: Vec::new(),
         },
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airlift::actions::Act;
 use airlift::domain::job::JobId;
+use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::progress::{Event, Phase, PlannedItem};
 use airlift::domain::view::JobView;
 use airlift::engine::error::Kind;
@@ -351,6 +352,28 @@ fn settings_are_changed_and_the_plan_is_made_anew() {
 }
 
 #[test]
+fn leaving_out_what_fails_later_is_asked_for_and_not_had_by_the_word_on_verify() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.app.model.assembly.keep_going = KeepGoing::Unresolved;
+    desk.keys("e");
+    assert!(
+        desk.screen().contains("Allow an incomplete bundle  without what failed on Verify"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("End Enter");
+    assert_eq!(started(&mut desk)[0].keep_going, KeepGoing::All);
+    assert!(
+        desk.screen().contains("Allow an incomplete bundle  yes, and without what fails later"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("Esc");
+    assert!(desk.screen().contains("and without any image whose"), "{}", desk.screen());
+}
+
+#[test]
 fn a_name_that_lies_on_the_medium_already_says_what_becomes_of_both() {
     let mut desk = planned();
     let carrying = crate::media::carrying();
@@ -618,14 +641,14 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
 #[test]
 fn an_incomplete_bundle_is_allowed_of_the_list_that_it_was_allowed_of_alone() {
     let mut desk = running();
-    desk.app.model.assembly.keep_going = true;
+    desk.app.model.assembly.keep_going = KeepGoing::All;
     let other = Destination { to: "/media/op/OTHER".into(), words: "stick OTHER".into() };
     desk.app.model.choose_destination(Some(other));
-    assert!(desk.app.model.keeps_going(), "another medium is no other list");
+    assert_eq!(desk.app.model.keeps_going(), KeepGoing::All, "another medium is no other list");
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
     desk.keys("1");
     desk.tell(Msg::Paste("busybox:1.36\n".into()));
-    assert!(!desk.app.model.keeps_going());
+    assert_eq!(desk.app.model.keeps_going(), KeepGoing::No);
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
 use crate::cli::args::{RegistryArgs, SelectArgs, given_or};
 use crate::cli::keys::SignerArgs;
 use crate::cli::printer::Printer;
 use crate::domain::bundle::directory;
 use crate::domain::expiry::Expiry;
 use crate::domain::job::Places;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::domain::text;
 use crate::engine::pack::{PackReport, PlanReport};
@@ -48,9 +51,10 @@ pub struct Args {
     /// Do not carry this program for the other side
     #[arg(long)]
     no_tool: bool,
-    /// Pack what can be had, mark the bundle incomplete and exit 3
-    #[arg(long)]
-    keep_going: bool,
+    /// Pack what can be had, mark the bundle incomplete and exit 3; without WHAT, all that cannot be had is left out
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = KeepGoing::All.word(), value_parser = kept())]
+    keep_going: Option<KeepGoing>,
     /// Begin anew although a pack of that name was cut off on another medium or in another place, and give that one up
     #[arg(long)]
     anew: bool,
@@ -66,10 +70,16 @@ pub struct Args {
     pub(crate) registry: RegistryArgs,
 }
 
+fn kept() -> impl TypedValueParser<Value = KeepGoing> {
+    let words = KeepGoing::TABLE.map(|(what, help)| PossibleValue::new(what.word()).help(help));
+    let of = |word: String| KeepGoing::TABLE.into_iter().find(|(what, _)| what.word() == word);
+    PossibleValuesParser::new(words).map(move |word| of(word).map_or(KeepGoing::No, |(what, _)| what))
+}
+
 impl Args {
     /// Whether it fails, with all causes, where a reference does not resolve.
     pub const fn ends_at_unresolved(&self) -> bool {
-        !self.keep_going
+        self.keep_going.is_none()
     }
 
     /// The job.
@@ -88,7 +98,7 @@ impl Args {
             read_back: !self.no_read_back,
             tool: !self.no_tool,
             max_file_size: self.max_file_size,
-            keep_going: self.keep_going,
+            keep_going: self.keep_going.unwrap_or_default(),
             anew: self.anew,
             state: given_or(self.state, places, |places| &places.state)?,
             signer: self.signer.spec(places)?,

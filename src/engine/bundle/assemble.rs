@@ -17,6 +17,7 @@ use super::repeat;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::digest::Digest;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::plan::{BlobPlan, Limits, Planner};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
@@ -51,8 +52,8 @@ pub struct BundleSpec {
     pub tool: bool,
     /// The largest file wanted on the medium, in bytes.
     pub max_file_size: Option<u64>,
-    /// Whether what cannot be had is left out, and said, instead of failing the pack.
-    pub keep_going: bool,
+    /// What is left out, and said, instead of failing the pack.
+    pub keep_going: KeepGoing,
     /// Files that are removed once the bundle is begun: records of packs whose place it takes.
     pub replaces: Vec<PathBuf>,
 }

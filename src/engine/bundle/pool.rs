@@ -82,10 +82,11 @@ pub(super) async fn fill(
     let mut pool =
         stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.bundle.jobs.max(1) + FLUSHING);
     let (mut stored, mut lost, mut failed) = (HashMap::new(), Vec::new(), None);
+    let leaves_out = spec.bundle.keep_going.leaves_out_lost();
     while let Some((digest, outcome)) = pool.next().await {
         match outcome {
             Ok(done) => drop(stored.insert(digest, done)),
-            Err(error) if spec.bundle.keep_going && is_the_sources(&error) => lost.push((digest, error)),
+            Err(error) if leaves_out && is_the_sources(&error) => lost.push((digest, error)),
             Err(error) => {
                 ctx.cancel.cancel();
                 failed.get_or_insert(error);

@@ -12,6 +12,7 @@ use super::pull::Puller;
 use crate::domain::bundle::Blob;
 use crate::domain::digest::Digest;
 use crate::domain::import::Target;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::progress::Event;
 use crate::domain::reference::Reference;
 use crate::domain::resolved::ResolvedImage;
@@ -199,7 +200,7 @@ impl Demo {
                 read_back: true,
                 tool: !self.fast,
                 max_file_size: None,
-                keep_going: false,
+                keep_going: KeepGoing::No,
                 replaces: Vec::new(),
             },
         };

@@ -7,6 +7,7 @@ use super::{
     ResolveJob, SignJob, SignerSpec,
 };
 use crate::domain::job::Places;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::trust::AllowRollback;
 use crate::engine::bundle::verify::VerifySpec;
 use crate::engine::demo::run::DemoSpec;
@@ -223,7 +224,11 @@ impl Words<'_> {
         }
         self.flag("--no-read-back", !job.read_back);
         self.flag("--no-tool", !job.tool);
-        self.flag("--keep-going", job.keep_going);
+        match job.keep_going {
+            KeepGoing::No => {}
+            KeepGoing::All => self.flag("--keep-going", true),
+            what @ KeepGoing::Unresolved => self.options.push(format!("--keep-going={}", what.word())),
+        }
         self.flag("--anew", job.anew);
         self.flag("--dry-run", job.dry_run);
         self.unless("--state", &job.state, &self.places.state.clone());

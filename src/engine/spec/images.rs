@@ -66,7 +66,7 @@ impl Explain for ImagesError {
         let hint = match self {
             Self::Nothing => return Vec::new(),
             Self::Unread(_) => {
-                "mend them, or --keep-going packs what could be read and marks the bundle incomplete"
+                "mend them, or --keep-going=unresolved packs what could be read and marks the bundle incomplete"
             }
             Self::NoLock(_) => "airlift resolve REF… --lock FILE writes it",
             Self::Outside { .. } => "name a platform that it is locked for, or resolve with --lock again",
@@ -123,7 +123,7 @@ pub(super) async fn lock_of(path: PathBuf, ctx: &JobCtx) -> Result<(PathBuf, Loc
 fn all_of(lock: &Lock, path: &Path) -> Result<Requests> {
     let references = lock.images().iter().map(|locked| locked.reference.to_string());
     let wanted = references.map(|text| Request::parse(&text)).collect::<std::result::Result<_, _>>()?;
-    let lacking = lock.unresolved().iter().map(|missing| Problem {
+    let lacking = lock.missing().map(|missing| Problem {
         origin: Origin::named(path.display().to_string()),
         reason: format!("it was written without {missing}; resolve --lock again"),
         text: None,
@@ -133,13 +133,13 @@ fn all_of(lock: &Lock, path: &Path) -> Result<Requests> {
 
 fn hold(request: &mut Request, lock: &Lock, path: &Path, asked: &[Platform], ctx: &JobCtx) -> Result<()> {
     let by_digest = request.reference.digest().is_some();
-    match lock.entry(&request.reference) {
-        Some(entry) => {
-            let hold = entry.hold(asked).map_err(|outside| ImagesError::Outside {
-                path: path.to_owned(),
-                reference: request.reference.clone(),
-                outside: outside.to_string(),
-            })?;
+    let hold = lock.hold(&request.reference, asked).map_err(|outside| ImagesError::Outside {
+        path: path.to_owned(),
+        reference: request.reference.clone(),
+        outside: outside.to_string(),
+    })?;
+    match hold {
+        Some(hold) => {
             request.pin = (!by_digest).then(|| hold.digest.clone());
             request.hold = Some(hold);
         }

@@ -36,6 +36,7 @@ use super::sign::{AllowedSigners, Passphrases};
 use crate::domain::bundle::incomplete;
 use crate::domain::digest::Digest;
 use crate::domain::expiry::Expiry;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::probe::MARK;
 use crate::domain::text;
 
@@ -130,8 +131,8 @@ pub struct PackJob {
     pub tool: bool,
     /// The largest file wanted on the medium, in bytes.
     pub max_file_size: Option<u64>,
-    /// Whether to go on without what cannot be had.
-    pub keep_going: bool,
+    /// What to go on without.
+    pub keep_going: KeepGoing,
     /// Whether to begin anew although a pack of that name was cut off on another medium or in another place.
     pub anew: bool,
     /// Where serials, and what is under way, are remembered.
@@ -162,7 +163,7 @@ impl PackJob {
             read_back: true,
             tool: true,
             max_file_size: None,
-            keep_going: false,
+            keep_going: KeepGoing::No,
             anew: false,
             state,
             signer,

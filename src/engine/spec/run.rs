@@ -12,6 +12,7 @@ use super::images::{ImagesError, lock_of};
 use super::sign::sign_job;
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignerSpec, key};
 use crate::domain::expiry::ExpiryError;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::lock::Lock;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
@@ -146,7 +147,7 @@ async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
     Ok(report)
 }
 
-/// References that failed keep the entry they had; without one, the file says that they are not in it. Where others
+/// References that failed keep the entry they had, and the file says that they failed. Where others
 /// are to be kept, the file says of what was not asked for now what it said before.
 fn new_lock(
     requests: &Requests,
@@ -171,8 +172,7 @@ fn new_lock(
             unasked.extend(old.unresolved().iter().filter(|lost| !asked.contains(*lost)).cloned());
         }
     }
-    let lost = failed.into_iter().filter(|reference| lock.entry(reference).is_none());
-    let lost: Vec<String> = lost.map(ToString::to_string).collect();
+    let lost: Vec<String> = failed.into_iter().map(ToString::to_string).collect();
     let unread = requests.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.reason));
     lock.lacking(lost.into_iter().chain(unread).chain(unasked))
 }
@@ -274,8 +274,8 @@ async fn pack_spec(
     })
 }
 
-fn refuse_unread(requests: &Requests, keep_going: bool) -> Result<()> {
-    if requests.problems.is_empty() || keep_going {
+fn refuse_unread(requests: &Requests, keep_going: KeepGoing) -> Result<()> {
+    if requests.problems.is_empty() || keep_going != KeepGoing::No {
         return Ok(());
     }
     let problems = requests.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason));

@@ -17,6 +17,7 @@ use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
 use crate::domain::bundle::{check_name, directory};
 use crate::domain::expiry::Expiry;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
@@ -162,7 +163,12 @@ impl Assemble {
             }
             2 => assembly.read_back = !assembly.read_back,
             3 => assembly.tool = !assembly.tool,
-            4 => assembly.keep_going = !assembly.keep_going,
+            4 => {
+                assembly.keep_going = match assembly.keep_going {
+                    KeepGoing::All => KeepGoing::No,
+                    KeepGoing::No | KeepGoing::Unresolved => KeepGoing::All,
+                }
+            }
             _ => return,
         }
         Self::changed(cx);

@@ -7,6 +7,7 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::expiry::Expiry;
+use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
@@ -55,10 +56,14 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         }
         (false, _) => ("program", "not carried".to_owned(), Role::Text),
     });
-    if model.keeps_going() {
-        let words = "! what is not available is left out, and the bundle is marked incomplete".to_owned();
-        facts.push(("incomplete", words, Role::Warn));
-    }
+    let left_out = match model.keeps_going() {
+        KeepGoing::No => None,
+        KeepGoing::Unresolved => {
+            Some("! without what failed on Verify; a fetch that fails ends the pack, and nothing is signed")
+        }
+        KeepGoing::All => Some("! without what failed on Verify, and without any image whose fetch fails"),
+    };
+    facts.extend(left_out.map(|words| ("incomplete", words.to_owned(), Role::Warn)));
     facts
 }
 
@@ -254,7 +259,12 @@ pub(super) fn settings(job: &PackJob) -> [String; 5] {
         job.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
         yes(job.read_back),
         yes(job.tool),
-        yes(job.keep_going),
+        match job.keep_going {
+            KeepGoing::No => "no",
+            KeepGoing::Unresolved => "without what failed on Verify",
+            KeepGoing::All => "yes, and without what fails later",
+        }
+        .to_owned(),
     ]
 }
 
