@@ -48,7 +48,7 @@ impl KeepGoing {
             Self::Unresolved,
             "what cannot be resolved or read; a fetch that fails ends the pack, which can be gone on with",
         ),
-        (Self::All, "also an image whose fetch fails"),
+        (Self::All, "also an image whose fetch fails; a later pack fetches it whole"),
     ];
 
     /// The word for it.

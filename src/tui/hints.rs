@@ -143,7 +143,7 @@ pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
     if screen == "Assemble" {
         // What is begun again there is begun by a key.
         let retry = keymap.says(Act::Retry);
-        for words in ["then goes on", "goes on from here"] {
+        for words in ["then goes on", "goes on from here", "once they can be had", "leaves it out again"] {
             said = said.replacen(&format!("the same command {words}"), &format!("{retry} {words}"), 1);
         }
     }

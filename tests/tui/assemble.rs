@@ -7,6 +7,7 @@ use airlift::actions::Act;
 use airlift::domain::job::JobId;
 use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::progress::{Event, Phase, PlannedItem};
+use airlift::domain::selection::{Origin, Problem};
 use airlift::domain::view::JobView;
 use airlift::engine::error::Kind;
 use airlift::engine::sign::keys::KeyReport;
@@ -632,10 +633,19 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     let mut desk = running();
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(incomplete()))));
     assert!(desk.screen().contains("! WARN  the bundle is signed but incomplete"), "{}", desk.screen());
+    assert!(desk.screen().contains("next: r once they can be had makes the next bundle"), "{}", desk.screen());
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Warn);
     desk.effects.clear();
     desk.keys("r");
     assert_eq!(begun(&mut desk).len(), 1);
+    // What could not be read is not had by trying again.
+    let mut unread = incomplete();
+    let (origin, reason) = (Origin::line("images.txt", 11), "no name".to_owned());
+    unread.resolved.problems = vec![Problem { origin, reason, text: None }];
+    desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(unread))));
+    let screen = desk.screen();
+    assert!(screen.contains("next: what could not be read has to be mended"), "{screen}");
+    assert!(screen.contains("until then r leaves it out again") && !screen.contains("once they can be had"), "{screen}");
 }
 
 #[test]

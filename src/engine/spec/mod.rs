@@ -362,10 +362,7 @@ impl JobReport {
                 kind: Kind::Partial,
                 words: incomplete(&report.bundle.missing)
                     .map_or_else(String::new, |words| format!("the bundle is signed but {words}")),
-                hints: vec![
-                    "run the same command again once they can be had; only what is missing is fetched"
-                        .to_owned(),
-                ],
+                hints: next_of(report),
             }),
             Self::Import(report) => report.failure().map(|error| Verdict {
                 kind: error.kind(),
@@ -393,6 +390,17 @@ impl JobReport {
             _ => None,
         }
     }
+}
+
+/// What helps where a bundle was signed without all that was asked for: what could not be read is not had by trying again.
+fn next_of(report: &PackReport) -> Vec<String> {
+    let unread = report.resolved.problems.len();
+    let mend = "what could not be read has to be mended, and a lock file without it resolved again: until then the same \
+                command leaves it out again";
+    let again = "the same command once they can be had makes the next bundle: what this one has is copied from it, \
+                 the images that are missing are fetched whole";
+    let hints = [(unread > 0, mend), (report.bundle.missing.len() > unread, again)];
+    hints.into_iter().filter(|(applies, _)| *applies).map(|(_, hint)| hint.to_owned()).collect()
 }
 
 /// What helps where runs cannot be read.
