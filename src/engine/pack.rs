@@ -227,6 +227,8 @@ async fn resolved(
     if !ends.is_empty() {
         return Err(unresolved(wanted.requests.len(), &ends).into());
     }
+    // Whoever wants what the tag names by now can stop before anything is fetched.
+    moved(&report).for_each(|words| ctx.warn(words));
     let unread = spec.requests.problems.iter().map(|p| (p.origin.to_string(), p.reason.clone()));
     let missing = failed.iter().map(|f| (f.request.requested.clone(), f.error.message())).chain(unread);
     let assembly = AssembleSpec {
@@ -272,7 +274,11 @@ fn unresolved(asked: usize, failed: &[&Unresolved]) -> PackError {
 impl PackReport {
     /// Tags that moved since the lock file was written; what was pinned was packed.
     pub fn moved(&self) -> impl Iterator<Item = &str> {
-        let findings = self.resolved.images.iter().flat_map(|image| &image.findings);
-        findings.filter(|finding| finding.id == Rule::Moved).map(|finding| finding.reason.as_str())
+        moved(&self.resolved)
     }
+}
+
+fn moved(resolved: &ResolveReport) -> impl Iterator<Item = &str> {
+    let findings = resolved.images.iter().flat_map(|image| &image.findings);
+    findings.filter(|finding| finding.id == Rule::Moved).map(|finding| finding.reason.as_str())
 }

@@ -111,9 +111,6 @@ impl Args {
 /// What was packed, and what the other side has to type.
 pub(super) fn show(report: &PackReport, out: &Printer) {
     let bundle = &report.bundle;
-    for moved in report.moved() {
-        out.warn(moved);
-    }
     for missing in &bundle.missing {
         out.warn(format!("missing: {}: {}", missing.reference, missing.reason));
     }
