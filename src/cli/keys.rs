@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,11 +13,9 @@ use super::args::given_or;
 use crate::domain::job::Places;
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
 use crate::engine::sign::Passphrases;
+use crate::engine::sign::keys::{NO_TERMINAL, PASSPHRASE};
 use crate::engine::spec::SignerSpec;
 use crate::failure::Failure;
-
-/// Holds a passphrase for hosts without a terminal.
-pub const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
 
 /// Who signs.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -82,6 +81,10 @@ impl Passphrases for Prompt {
         from_env().map_or_else(|| self.ask(&format!("Passphrase for {}: ", key.display())), Ok)
     }
 
+    fn variable(&self) -> Option<&'static str> {
+        from_env().map(|_| PASSPHRASE)
+    }
+
     fn new_passphrase(&self, key: &Path) -> Result<SecretString> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::Interrupted => EngineError::from(Interrupted),
@@ -117,11 +120,19 @@ impl Prompt {
         *self.asking() = Terminal::save();
         let answer = rpassword::prompt_password(crate::domain::text::shown(prompt));
         self.asking().take();
-        answer.map(SecretString::from)
+        answer.map(SecretString::from).map_err(unasked)
     }
 
     fn asking(&self) -> std::sync::MutexGuard<'_, Option<Terminal>> {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why nobody could be asked: what the kernel says of a terminal that is not there tells nobody that.
+fn unasked(error: io::Error) -> io::Error {
+    match Errno::from_io_error(&error) {
+        Some(Errno::NXIO | Errno::NOENT | Errno::NODEV) => io::Error::other(NO_TERMINAL),
+        _ => error,
     }
 }
 

@@ -248,7 +248,12 @@ fn private_keys_that_are_not_private_are_refused() {
     let place = bundle.to_str().unwrap();
     let key = stock_key(&root, "key", ("ed25519", "256"), "another passphrase");
     let path = key.to_str().unwrap();
-    assert!(run(&root, &["sign", place, "--key", path], 11).contains("the passphrase is wrong"));
+    let wrong = run(&root, &["sign", place, "--key", path], 11);
+    assert!(wrong.contains("the passphrase in AIRLIFT_KEY_PASSPHRASE is wrong"), "{wrong}");
+    assert!(
+        wrong.contains("or unset it to be asked in a terminal") && !wrong.contains("ssh-keygen"),
+        "{wrong}"
+    );
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(run(&root, &["sign", place, "--key", path], 11).contains("chmod 600"));
     let inside = bundle.join("airlift/key");
@@ -266,13 +271,27 @@ fn without_a_terminal_and_a_passphrase_no_key_is_made() {
     // A session of its own has no terminal to ask on, wherever the tests run.
     let Some(setsid) = need("setsid") else { return };
     let root = TempRoot::new();
-    let mut command = std::process::Command::new(setsid);
-    command.args(["--wait", env!("CARGO_BIN_EXE_airlift"), "key", "generate"]).env_clear();
-    let output = command.env("HOME", root.join("home")).stdin(std::process::Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("AIRLIFT_KEY_PASSPHRASE") && said.contains("--no-passphrase"), "{said}");
+    let refused = |words: &[&str], code: i32| {
+        let mut command = std::process::Command::new(&setsid);
+        command.args(["--wait", env!("CARGO_BIN_EXE_airlift")]).args(words).env_clear();
+        command.env("HOME", root.join("home")).stdin(std::process::Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("there is no terminal to ask on") && !said.contains("os error"), "{said}");
+        assert!(said.contains("AIRLIFT_KEY_PASSPHRASE"), "{said}");
+        said
+    };
+    let said = refused(&["key", "generate"], 2);
+    assert!(said.contains("--no-passphrase"), "{said}");
     assert!(!root.join("home/.local/share/airlift/signing_key").exists());
+    // The same for a key that is there and protected.
+    run(&root, &["key", "generate", "--comment", "one@here"], 0);
+    let medium = root.join("medium");
+    std::fs::create_dir(&medium).unwrap();
+    let said = refused(&["pack", "127.0.0.1:9/a:1", "--to", medium.to_str().unwrap()], 11);
+    assert!(said.contains("is protected by a passphrase: there is no terminal to ask on"), "{said}");
+    assert!(said.contains("--agent"), "{said}");
 }
 
 #[test]

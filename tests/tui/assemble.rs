@@ -633,7 +633,11 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     let mut desk = running();
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(incomplete()))));
     assert!(desk.screen().contains("! WARN  the bundle is signed but incomplete"), "{}", desk.screen());
-    assert!(desk.screen().contains("next: r once they can be had makes the next bundle"), "{}", desk.screen());
+    assert!(
+        desk.screen().contains("next: r once they can be had makes the next bundle"),
+        "{}",
+        desk.screen()
+    );
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Warn);
     desk.effects.clear();
     desk.keys("r");
@@ -645,7 +649,10 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(unread))));
     let screen = desk.screen();
     assert!(screen.contains("next: what could not be read has to be mended"), "{screen}");
-    assert!(screen.contains("until then r leaves it out again") && !screen.contains("once they can be had"), "{screen}");
+    assert!(
+        screen.contains("until then r leaves it out again") && !screen.contains("once they can be had"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -317,7 +317,10 @@ fn leave_out(spec: &mut AssembleSpec, lost: Vec<(Digest, EngineError)>, ctx: &Jo
         match image.blobs.iter().find_map(|blob| reasons.get(&blob.digest)) {
             None => kept.push(image),
             Some(reason) => {
-                ctx.warn(format!("{} is left out, and what came of it is not kept: {reason}", image.reference));
+                ctx.warn(format!(
+                    "{} is left out, and what came of it is not kept: {reason}",
+                    image.reference
+                ));
                 spec.missing.push(Missing { reference: image.requested, reason: reason.clone() });
             }
         }

@@ -30,6 +30,11 @@ const MAX_KEY: u64 = 64 * 1024;
 /// In the first line of a private key, of whatever form.
 pub(super) const PRIVATE: &str = "PRIVATE KEY-----";
 
+/// Holds a passphrase for hosts without a terminal.
+pub const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
+/// Why nobody is asked where there is no terminal.
+pub const NO_TERMINAL: &str = "there is no terminal to ask on";
+
 /// Where passphrases come from; the engine never prompts by itself.
 pub trait Passphrases: Send + Sync {
     /// Asks for the passphrase of a key file; may block on a terminal.
@@ -37,6 +42,11 @@ pub trait Passphrases: Send + Sync {
     /// # Errors
     /// There is nobody to ask, or the terminal's.
     fn passphrase(&self, key: &Path) -> std::io::Result<SecretString>;
+
+    /// The variable of the environment that answers, where nobody is asked.
+    fn variable(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Asks once more after so many that were wrong; nothing where it is not asked again.
     fn again(&self, _key: &Path, _wrong: u32) -> Option<std::io::Result<SecretString>> {
@@ -59,7 +69,7 @@ pub struct NoPassphrase;
 
 impl Passphrases for NoPassphrase {
     fn passphrase(&self, _: &Path) -> std::io::Result<SecretString> {
-        Err(std::io::Error::other("there is no terminal to ask on"))
+        Err(std::io::Error::other(NO_TERMINAL))
     }
 }
 
@@ -129,7 +139,8 @@ pub fn load(files: &dyn Files, path: &Path, passphrases: &dyn Passphrases) -> Re
             Err(error) => return Err(format(unread(&error)).into()),
         }
         let Some(next) = passphrases.again(path, wrong) else {
-            return Err(KeyError::WrongPassphrase { path: path.to_owned() }.into());
+            let (path, variable) = (path.to_owned(), passphrases.variable());
+            return Err(KeyError::WrongPassphrase { path, variable }.into());
         };
         secret = next.map_err(unasked)?;
     }

@@ -61,7 +61,9 @@ fn told(model: &Model, keys: bool) -> Vec<Fact> {
         KeepGoing::Unresolved => {
             Some("! without what failed on Verify; a fetch that fails ends the pack, and nothing is signed")
         }
-        KeepGoing::All => Some("! without what failed on Verify, and without any image whose fetch fails: a later pack fetches it whole"),
+        KeepGoing::All => Some(
+            "! without what failed on Verify, and without any image whose fetch fails: a later pack fetches it whole",
+        ),
     };
     facts.extend(left_out.map(|words| ("incomplete", words.to_owned(), Role::Warn)));
     facts

@@ -7,11 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Runner;
 use crate::engine::error::{EngineError, Interrupted};
+use crate::engine::sign::keys::PASSPHRASE;
 use crate::engine::sign::{KeyError, Passphrases};
 use crate::tui::msg::Msg;
 
-/// Holds a passphrase for hosts without a terminal.
-const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
 /// How often a passphrase is asked for.
 pub const ATTEMPTS: u32 = 3;
 
@@ -34,8 +33,12 @@ impl Passphrases for Runner {
         self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong: 0 })
     }
 
+    fn variable(&self) -> Option<&'static str> {
+        std::env::var_os(PASSPHRASE).map(|_| PASSPHRASE)
+    }
+
     fn again(&self, key: &Path, wrong: u32) -> Option<std::io::Result<SecretString>> {
-        let asked = std::env::var_os(PASSPHRASE).is_none() && wrong < ATTEMPTS;
+        let asked = self.variable().is_none() && wrong < ATTEMPTS;
         asked.then(|| self.typed(Msg::NeedsPassphrase { key: key.to_owned(), wrong }))
     }
 

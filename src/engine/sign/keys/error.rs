@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::PASSPHRASE;
 use crate::domain::sheet::{ENDS, KEY_ENDS_IN, without_end};
 use crate::domain::shell::shell_words;
 use crate::engine::directory::suffixed;
@@ -90,10 +91,12 @@ pub enum KeyError {
         reason: String,
     },
     /// The passphrase does not open it.
-    #[error("{}: the passphrase is wrong", path.display())]
+    #[error("{}: the passphrase{} is wrong", path.display(), .variable.map_or(String::new(), |name| format!(" in {name}")))]
     WrongPassphrase {
         /// The key file.
         path: PathBuf,
+        /// The variable of the environment that it was in.
+        variable: Option<&'static str>,
     },
     /// The cryptographic library refused.
     #[error("cannot {operation} with a key of type {algorithm}: {reason}")]
@@ -170,9 +173,14 @@ impl Explain for KeyError {
                 "a public key looks like: ssh-ed25519 AAAA… comment".to_owned()
             }
             Self::NoPassphrase { .. } => {
-                "run it in a terminal, set AIRLIFT_KEY_PASSPHRASE, or use --agent".to_owned()
+                format!("run it in a terminal, set {PASSPHRASE}, or use --agent")
             }
-            Self::WrongPassphrase { path } => {
+            Self::WrongPassphrase { variable: Some(name), .. } => {
+                format!(
+                    "set {name} to the one of this key, or unset it to be asked in a terminal; nothing was signed"
+                )
+            }
+            Self::WrongPassphrase { path, .. } => {
                 format!("ssh-keygen -y -f {} tells which one opens it; nothing was signed", path.display())
             }
             Self::Crypto { .. } | Self::Comment => return Vec::new(),
