@@ -224,7 +224,7 @@ impl Model {
             let pack = cut.pack().filter(|pack| pack.name == self.assembly.name);
             pack.is_some_and(|pack| volume.mount_point() == Some(pack.to.as_path()))
         };
-        let there = cuts.filter(here).filter_map(Cut::progress).map(|progress| progress.held).max();
+        let there = cuts.filter(here).filter_map(Cut::progress).filter_map(|progress| progress.held).max();
         Some(needed.saturating_sub(there.unwrap_or(0)))
     }
 

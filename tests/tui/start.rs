@@ -50,7 +50,7 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
         images: 38,
         blobs: Share { done: 312, total: 340 },
         bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
-        held: 56_000_000_000,
+        held: Some(56_000_000_000),
         resumable: true,
     };
     let point: std::path::PathBuf = "/media/op/AIRGAP".into();

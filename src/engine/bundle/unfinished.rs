@@ -42,16 +42,18 @@ pub struct Unfinished {
     pub blobs: Share,
     /// Their bytes; a blob that was cut off in the middle goes on too and is not counted.
     pub bytes: Share,
-    /// Bytes that its files of blobs take there, those that were cut off in the middle among them.
-    pub held: u64,
+    /// Bytes that its files of blobs take there, those that were cut off in the middle among them; nothing where it cannot
+    /// be listed.
+    pub held: Option<u64>,
     /// Whether a pack under this name goes on with it: nothing later of that name is signed or begun.
     pub resumable: bool,
 }
 
 impl Unfinished {
-    /// Bytes of it that lie there: a blob that was cut off in the middle goes on, and forgetting it loses that too.
+    /// Bytes of it that lie there: a blob that was cut off in the middle goes on, and forgetting it loses that too. The
+    /// journal only tells what was written once.
     pub fn there(&self) -> u64 {
-        self.held.max(self.bytes.done).min(self.bytes.total)
+        self.held.unwrap_or(self.bytes.done).min(self.bytes.total)
     }
 }
 
@@ -77,9 +79,10 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
         // Without either there is nothing to tell of it.
         let Some(told) = told else { continue };
         let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
-        let lies_there = files.list(&path, workdir::MAX_ENTRIES).unwrap_or_default();
-        let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
-        let held = blobs.map(|entry| entry.size).fold(0, u64::saturating_add);
+        let held = files.list(&path, workdir::MAX_ENTRIES).ok().map(|lies_there| {
+            let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
+            blobs.map(|entry| entry.size).fold(0, u64::saturating_add)
+        });
         let share = |done: u64, total| Share { done: done.min(total), total };
         unfinished.push(Unfinished {
             path,
@@ -178,14 +181,15 @@ mod tests {
             ("team-a", 4, 2, 300, true),
         ];
         assert_eq!(told, expected);
-        assert_eq!((found[3].bytes.total, found[3].held), (600, 0));
+        assert_eq!((found[3].bytes.total, found[3].held), (600, Some(0)));
         // What was cut off in the middle has its room too, and directories have none.
         let blob = to.join("team-a-4/blobs/sha256").join(format!("{}.tmp", "ab".repeat(32)));
         std::fs::create_dir_all(blob.parent().unwrap()).unwrap();
         std::fs::write(blob, [0; 70]).unwrap();
-        assert_eq!(interrupted().await.unwrap()[3].held, 70);
+        assert_eq!(interrupted().await.unwrap()[3].held, Some(70));
         let there = |held| Unfinished { held, ..found[3].clone() }.there();
-        assert_eq!([0, 70, 450, 700].map(there), [300, 300, 450, 600]);
+        // What was deleted since does not lie there, whatever the journal counted; where nobody can look, that is what is known.
+        assert_eq!([Some(0), Some(70), Some(700), None].map(there), [0, 70, 600, 300]);
         assert_eq!(found[3].path, to.join("team-a-4"));
     }
 
