@@ -223,6 +223,23 @@ fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back(
 }
 
 #[test]
+fn a_medium_that_is_taken_out_after_a_failure_of_another_kind_is_not_the_reason_of_that() {
+    for (kind, helps) in [(Kind::Network, true), (Kind::Medium, false)] {
+        let mut desk = planned();
+        desk.keys("Enter Right Enter");
+        looked(&mut desk, Some(chosen()));
+        let failure = Failure::new(kind, "access denied (401)").hint("log in there first");
+        desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure)));
+        see(&mut desk, vec![]);
+        let screen = desk.screen();
+        assert_eq!(screen.contains("next: log in there first"), helps, "{screen}");
+        let reason = [screen.find("access denied (401)"), screen.find("is gone: the written files")];
+        assert_eq!(reason[0] < reason[1], helps, "what it failed for comes first: {screen}");
+        assert!(screen.contains("then r resumes"), "{screen}");
+    }
+}
+
+#[test]
 fn a_medium_that_was_ejected_is_let_go_and_no_failure() {
     let mut desk = planned();
     desk.keys("Enter Right Enter");

@@ -14,6 +14,7 @@ use crate::domain::bundle::directory;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
+use crate::engine::error::Kind;
 use crate::engine::pack::PlanReport;
 use crate::engine::spec::{JobReport, JobSpec};
 use crate::failure::Failure;
@@ -252,7 +253,8 @@ impl RunView<'_> {
     }
 }
 
-/// Why it failed and what is next; where its medium was taken away, that is the reason, whatever it stumbled over.
+/// Why it failed and what is next; where its medium was taken away meanwhile, that is the reason. One that was taken
+/// away after a failure of another kind is no reason for that, and is wanted as well.
 fn failed(
     failure: &Failure,
     (chosen, signing): (Option<&Chosen>, bool),
@@ -283,6 +285,10 @@ fn failed(
         _ => None,
     };
     match lost {
+        Some(lost) if failure.kind != Kind::Medium => {
+            lines.extend(lost);
+            lines
+        }
         Some(lost) => {
             // What helps is said once: the advice of the failure knows nothing of this.
             lines.retain(|(words, _)| !words.starts_with("next: "));
