@@ -102,7 +102,8 @@ fn a_series_that_was_cut_off_in_one_place_is_refused_in_another_until_it_is_give
     for more in [&[][..], &["--dry-run"]] {
         let refused = pack(more).code(2).result();
         let message = refused["message"].as_str().unwrap();
-        assert!(message.contains(&format!("site was cut off in {}, on ", first.display())), "{message}");
+        let words = format!("site was cut off in {}, not in {}", first.display(), world.medium().display());
+        assert!(message.contains(&words), "{message}");
         let hints = refused["hints"].to_string();
         assert!(hints.contains(first.to_str().unwrap()) && hints.contains("--anew"), "{hints}");
     }

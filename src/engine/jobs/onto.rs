@@ -30,7 +30,7 @@ pub enum OntoError {
         now: Box<Carrier>,
     },
     /// A pack of that name was cut off in another place: a series goes on in one place at a time.
-    #[error("{name} was cut off in {}, on {before}, but {} is on {now}", begun.display(), to.display())]
+    #[error("{name} was cut off in {}{}", begun.display(), not_here((before, now), to))]
     Begun {
         /// Of the series.
         name: String,
@@ -53,6 +53,12 @@ pub enum OntoError {
         /// What it lies on.
         now: Box<Carrier>,
     },
+}
+
+/// What tells the other place from this one: what they lie on, unless that is the same.
+fn not_here((before, now): (&Carrier, &Carrier), to: &Path) -> String {
+    let to = to.display();
+    if now.is_still(before) { format!(", not in {to}") } else { format!(", on {before}, but {to} is on {now}") }
 }
 
 impl Explain for OntoError {
@@ -245,7 +251,8 @@ mod tests {
         let error = look(&second, &ctx).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         let (begun, hints) = (first.to.display().to_string(), error.hints().join("\n"));
-        assert!(error.message().contains(&format!("site was cut off in {begun}, on ")), "{error}");
+        let words = format!("site was cut off in {begun}, not in {}", second.to.display());
+        assert_eq!(error.message(), words, "both lie on one disk");
         assert!(hints.contains(&format!("goes on with that one, in {begun}")), "{hints}");
         assert!(hints.contains("--anew gives that one up and begins here"), "{hints}");
         // Where the first one is gone on with, nothing is in the way; by another way to the same place, neither.
