@@ -22,7 +22,7 @@ use self::keys::Prompt;
 use self::pasted::Given;
 use self::printer::Printer;
 use self::reporter::Reporter;
-use crate::config::file::Config;
+use crate::config::file::{Config, ConfigError};
 use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::access::RegistryOptions;
@@ -139,8 +139,10 @@ async fn tick(reporter: Arc<Reporter>) {
 }
 
 async fn dispatch(mut command: Command, front: &Front) -> Result<(), Failure> {
+    // A file that was named and cannot be used is told of by commands that need nothing of it, too.
+    let configured = front.configured(command.registry().is_some())?;
     if let Some(args) = command.registry() {
-        *args = args.options().or(&front.configured()?).into();
+        *args = args.options().or(&configured).into();
     }
     command.there()?;
     match command.work(front.places().as_ref())? {
@@ -159,17 +161,20 @@ impl Front {
         Paths::from_env().ok().map(|paths| paths.places(RegistryOptions::default()))
     }
 
-    /// How registries are reached by the configuration file.
+    /// How registries are reached by the configuration file: the one that was named, else the usual one where that is
+    /// needed.
     ///
     /// # Errors
     /// It cannot be used, or was named and is not there.
-    fn configured(&self) -> Result<RegistryOptions, Failure> {
-        let named = self.global.config.clone();
-        let is_named = named.is_some();
-        let usual = || Paths::from_env().ok().map(|paths| paths.config_file());
-        let Some(file) = named.or_else(usual) else { return Ok(RegistryOptions::default()) };
-        let config = Config::read(&file, is_named).map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(config.registry(&file))
+    fn configured(&self, needed: bool) -> Result<RegistryOptions, Failure> {
+        let refused = |error: ConfigError| Failure::usage(error.to_string());
+        if let Some(file) = &self.global.config {
+            let (config, _) = Config::load(file, true).map_err(refused)?;
+            return Ok(config.registry(file));
+        }
+        let usual = Paths::from_env().ok().filter(|_| needed).map(|paths| paths.config_file());
+        let Some(file) = usual else { return Ok(RegistryOptions::default()) };
+        Ok(Config::read(&file, false).map_err(refused)?.registry(&file))
     }
 
     /// Runs a job, shows its report, and fails where that is no whole success.

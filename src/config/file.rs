@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::keymap::{Keymap, KeymapError};
 use crate::domain::access::RegistryOptions;
@@ -55,21 +56,13 @@ pub enum ConfigError {
         /// Its size.
         size: u64,
     },
-    /// Not TOML, or with something unknown in it.
-    #[error("{}: {reason}", .path.display())]
-    Syntax {
+    /// Not TOML, with something unknown in it, or with keys that cannot be had.
+    #[error("{}: {}", .path.display(), .mistakes.join("; "))]
+    Mistakes {
         /// Which.
         path: PathBuf,
-        /// The parser's words, with the line.
-        reason: String,
-    },
-    /// Its key map.
-    #[error("{}: {source}", .path.display())]
-    Keys {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KeymapError,
+        /// All of them, each with its line.
+        mistakes: Vec<String>,
     },
 }
 
@@ -79,10 +72,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn load(path: &Path, named: bool) -> Result<(Self, Keymap), ConfigError> {
-        let config = Self::read(path, named)?;
-        let keys = Keymap::new(&config.keys)
-            .map_err(|source| ConfigError::Keys { path: path.to_owned(), source })?;
-        Ok((config, keys))
+        let text = Self::text(path, named)?;
+        let (config, mut mistakes, table) = parse(&text);
+        let keys = Keymap::new(&config.keys).map_err(|errors| {
+            mistakes.extend(errors.iter().map(|error| keys_mistake(error, &table, &text)));
+        });
+        match keys {
+            Ok(keys) if mistakes.is_empty() => Ok((config, keys)),
+            _ => Err(refused(path, mistakes)),
+        }
     }
 
     /// The same, for those who have no keys and no screen.
@@ -90,14 +88,19 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn read(path: &Path, named: bool) -> Result<Self, ConfigError> {
+        let (config, mistakes, _) = parse(&Self::text(path, named)?);
+        if mistakes.is_empty() { Ok(config) } else { Err(refused(path, mistakes)) }
+    }
+
+    /// Nothing where it is not there, unless it was named.
+    fn text(path: &Path, named: bool) -> Result<String, ConfigError> {
         match text(path) {
-            Ok(text) => Self::parse(path, &text),
             Err(ConfigError::Read { source, .. })
                 if !named && source.kind() == std::io::ErrorKind::NotFound =>
             {
-                Ok(Self::default())
+                Ok(String::new())
             }
-            Err(error) => Err(error),
+            read => read,
         }
     }
 
@@ -107,21 +110,81 @@ impl Config {
         let options = RegistryOptions { plain_http, insecure, ca, authfile };
         path.parent().map_or(options.clone(), |directory| options.within(directory))
     }
+}
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), reason: reason(&error, text) })
+/// Where a mistake begins, in bytes, and what is said of it.
+type Mistake = (usize, String);
+
+/// What is right of a text, and all that is not: one mistake hides no other.
+fn parse(text: &str) -> (Config, Vec<Mistake>, DeTable<'_>) {
+    let (whole, unread) = DeTable::parse_recoverable(text);
+    let mistake = |error: &Error| (error.span().map_or(0, |span| span.start), reason(error, text));
+    let mut mistakes: Vec<Mistake> = unread.iter().map(mistake).collect();
+    let table = whole.get_ref().clone();
+    let mut rest = whole;
+    loop {
+        match Config::deserialize(Deserializer::from(rest.clone())) {
+            Ok(config) => return (config, mistakes, table),
+            Err(error) => {
+                mistakes.push(mistake(&error));
+                if !error.span().is_some_and(|span| take_out(rest.get_mut(), span.start)) {
+                    return (Config::default(), mistakes, table);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the entry out that is written at that place; whether there is one.
+fn take_out(table: &mut DeTable<'_>, at: usize) -> bool {
+    let inner = |value: &mut DeValue<'_>| match value {
+        DeValue::Table(table) => take_out(table, at),
+        _ => false,
+    };
+    if table.iter_mut().any(|(_, value)| inner(value.get_mut())) {
+        return true;
+    }
+    let here = |span: std::ops::Range<usize>| span.contains(&at);
+    let found = table.iter().find(|(key, value)| here(key.span()) || here(value.span()));
+    let key = found.map(|(key, _)| key.clone());
+    key.is_some_and(|key| table.remove(&key).is_some())
+}
+
+/// What is wrong with the keys of an operation, at the line that gives them.
+fn keys_mistake(error: &KeymapError, table: &DeTable<'_>, text: &str) -> Mistake {
+    let keys = table.get("keys").and_then(|keys| keys.get_ref().as_table());
+    let given = |id: &str| keys?.get_key_value(id).map(|(key, _)| key.span().start);
+    match error.ids().into_iter().find_map(given) {
+        Some(at) => (at, format!("{}: {error}", place(at, text))),
+        None => (text.len(), error.to_string()),
+    }
+}
+
+fn refused(path: &Path, mut mistakes: Vec<Mistake>) -> ConfigError {
+    mistakes.sort();
+    mistakes.dedup();
+    ConfigError::Mistakes {
+        path: path.to_owned(),
+        mistakes: mistakes.into_iter().map(|(_, mistake)| mistake).collect(),
     }
 }
 
 /// What the parser says against a text, with the place, in one line: it goes where lines cannot be drawn.
-pub(super) fn reason(error: &toml::de::Error, text: &str) -> String {
+pub(super) fn reason(error: &Error, text: &str) -> String {
     let message = error.message().lines().map(str::trim).filter(|line| !line.is_empty());
     let message = message.collect::<Vec<_>>().join("; ");
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    match error.span() {
+        Some(span) => format!("{}: {message}", place(span.start, text)),
+        None => message,
+    }
+}
+
+/// As in `line 3, column 1`.
+fn place(at: usize, text: &str) -> String {
+    let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}: {message}")
+    format!("line {line}, column {column}")
 }
 
 /// The text of a small file.
@@ -161,6 +224,20 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("colour"), "{error}");
         let error = load("[keys]\nquitt = [\"Q\"]\n").unwrap_err().to_string();
         assert!(error.contains("did you mean \"quit\""), "{error}");
+    }
+
+    #[test]
+    fn all_mistakes_are_named_with_their_lines() {
+        let text = "theme = 5\ncolour = \"red\"\n[keys]\nquitt = [\"Q\"]\nhelp = \"h\"\nzzz = []\n[registry]\nca = 1\n";
+        let error = load(text).unwrap_err().to_string();
+        let said: Vec<usize> = (1..=8).filter(|line| error.contains(&format!("line {line}, "))).collect();
+        assert_eq!(said, [1, 2, 4, 5, 6, 8], "{error}");
+        assert!(error.contains("\"zzz\"; airlift man lists them"), "{error}");
+        let error = load("[keys]\nquit = []\nlogs = [\"h\", \"?\"]\n").unwrap_err().to_string();
+        assert!(error.contains("line 2, column 1: keys: quit needs at least one key"), "{error}");
+        assert!(error.contains("line 3, column 1: keys: ? would mean both"), "{error}");
+        let error = load("theme = \nascii = yes\n").unwrap_err().to_string();
+        assert!(error.contains("line 1, ") && error.contains("line 2, "), "{error}");
     }
 
     #[test]

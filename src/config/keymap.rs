@@ -18,7 +18,7 @@ pub struct Keymap {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeymapError {
     /// An id that no operation has.
-    #[error("keys: there is no operation {id:?}{}", .nearest.as_ref().map_or(String::new(), |id| format!("; did you mean {id:?}?")))]
+    #[error("keys: there is no operation {id:?}; {}", .nearest.map_or("airlift man lists them".to_owned(), |id| format!("did you mean {id:?}?")))]
     Unknown {
         /// As written.
         id: String,
@@ -28,6 +28,16 @@ pub enum KeymapError {
     /// An operation of the command line has no screen and so no keys.
     #[error("keys: {0:?} is had on the command line alone")]
     Shell(&'static str),
+    /// An operation that is always needed, and whose every key means something else on some screen.
+    #[error("keys: {id} needs a key of its own: {key} means {other} on some screens")]
+    Covered {
+        /// Of the operation.
+        id: &'static str,
+        /// Its first key.
+        key: Key,
+        /// Of what takes that one.
+        other: &'static str,
+    },
     /// A text that is no key.
     #[error("keys: {id}: {source}")]
     Key {
@@ -61,8 +71,24 @@ pub enum KeymapError {
     Needed(&'static str),
 }
 
+impl KeymapError {
+    /// The operations that it is about: one of them was given its keys.
+    pub fn ids(&self) -> [&str; 2] {
+        match self {
+            Self::Unknown { id, .. } => [id, id],
+            Self::Shell(id) | Self::Needed(id) => [id, id],
+            Self::Key { id, .. } | Self::Reserved { id, .. } => [id, id],
+            Self::Covered { id, other, .. } => [other, id],
+            Self::Twice { first, second, .. } => [second, first],
+        }
+    }
+}
+
 /// What always has a key: help, the way back, the way out and the palette that finds all others.
 const NEEDED: &[Act] = &[Act::Help, Act::Back, Act::Quit, Act::Palette];
+
+/// Where a key is looked up before those of all screens; dialogs have their own ways out.
+const DIALOGS: [Scope; 3] = [Scope::Dialog, Scope::Buttons, Scope::Path];
 
 /// Keys that never come to an operation but the one named with them, and what they do instead.
 const RESERVED: &[(Key, Option<Act>, &str)] = &[
@@ -81,28 +107,44 @@ impl Keymap {
     /// The keys of ACTIONS with `changes` laid over: id → all keys it has then; no key takes it off.
     ///
     /// # Errors
-    /// [`KeymapError`].
-    pub fn new(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
+    /// All that keeps it from being used.
+    pub fn new(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, Vec<KeymapError>> {
+        let mut errors = Vec::new();
         let mut changed: BTreeMap<Act, &Vec<String>> = BTreeMap::new();
         for (id, keys) in changes {
-            let act = Act::by_id(id)
-                .ok_or_else(|| KeymapError::Unknown { id: id.clone(), nearest: nearest(id) })?;
-            if act.row().scope == Scope::Shell {
-                return Err(KeymapError::Shell(act.row().id));
+            match Act::by_id(id) {
+                None => errors.push(KeymapError::Unknown { id: id.clone(), nearest: nearest(id) }),
+                Some(act) if act.row().scope == Scope::Shell => errors.push(KeymapError::Shell(act.row().id)),
+                Some(act) => drop(changed.insert(act, keys)),
             }
-            changed.insert(act, keys);
         }
         let mut map = Self::empty();
         for action in ACTIONS.iter().filter(|action| action.scope != Scope::Shell) {
             match changed.get(&action.name) {
-                Some(keys) => map.bind(action.name, keys.iter().map(String::as_str))?,
-                None => map.bind(action.name, action.keys.iter().copied())?,
+                Some(keys) => map.bind(action.name, keys.iter().map(String::as_str), &mut errors),
+                None => map.bind(action.name, action.keys.iter().copied(), &mut errors),
             }
         }
-        match NEEDED.iter().find(|act| map.keys(**act).is_empty()) {
-            Some(act) => Err(KeymapError::Needed(act.row().id)),
-            None => Ok(map),
-        }
+        // What was given to it and cannot be had is told already.
+        let told = |act: &&Act| errors.iter().any(|error| error.ids()[0] == act.row().id);
+        let lost: Vec<_> = NEEDED.iter().filter(|act| !told(act)).filter_map(|act| map.lost(*act)).collect();
+        errors.extend(lost);
+        if errors.is_empty() { Ok(map) } else { Err(errors) }
+    }
+
+    /// Why an operation cannot be had everywhere.
+    fn lost(&self, act: Act) -> Option<KeymapError> {
+        let (row, keys) = (act.row(), self.keys(act));
+        let nearer = |key: &Key| {
+            let taken = self
+                .by_key
+                .iter()
+                .find(|((scope, own), other)| own == key && **other != act && !DIALOGS.contains(scope));
+            taken.map(|(_, other)| *other)
+        };
+        let Some(key) = keys.first() else { return Some(KeymapError::Needed(row.id)) };
+        let other = nearer(key).filter(|_| keys.iter().all(|key| nearer(key).is_some()))?;
+        Some(KeymapError::Covered { id: row.id, key: *key, other: other.row().id })
     }
 
     const fn empty() -> Self {
@@ -115,23 +157,29 @@ impl Keymap {
         Self { numbered: true, ..self }
     }
 
-    fn bind<'a>(&mut self, act: Act, keys: impl Iterator<Item = &'a str>) -> Result<(), KeymapError> {
+    fn bind<'a>(&mut self, act: Act, keys: impl Iterator<Item = &'a str>, errors: &mut Vec<KeymapError>) {
         let row = act.row();
         for text in keys {
-            let key: Key = text.parse().map_err(|source| KeymapError::Key { id: row.id, source })?;
-            let reserved = RESERVED.iter().find(|(own, of, _)| *own == key && *of != Some(act));
-            if let Some((_, _, does)) = reserved {
-                return Err(KeymapError::Reserved { id: row.id, key, does });
-            }
-            if let Some(other) = self.by_key.insert((row.scope, key), act).filter(|other| *other != act) {
-                return Err(KeymapError::Twice { key, first: other.row().id, second: row.id });
-            }
+            let key: Key = match text.parse() {
+                Ok(key) => key,
+                Err(source) => {
+                    errors.push(KeymapError::Key { id: row.id, source });
+                    continue;
+                }
+            };
             let bound = self.by_act.entry(act).or_default();
             if !bound.contains(&key) {
                 bound.push(key);
             }
+            let reserved = RESERVED.iter().find(|(own, of, _)| *own == key && *of != Some(act));
+            if let Some((_, _, does)) = reserved {
+                errors.push(KeymapError::Reserved { id: row.id, key, does });
+            } else if let Some(other) =
+                self.by_key.insert((row.scope, key), act).filter(|other| *other != act)
+            {
+                errors.push(KeymapError::Twice { key, first: other.row().id, second: row.id });
+            }
         }
-        Ok(())
     }
 
     /// What a key means, asked of the scopes in order: the nearest first.
@@ -231,12 +279,12 @@ mod tests {
 
     #[test]
     fn unsound_changes_are_refused_with_their_names() {
-        let refused = |rows: &[(&str, &[&str])]| Keymap::new(&changes(rows)).unwrap_err().to_string();
+        let refused = |rows: &[(&str, &[&str])]| Keymap::new(&changes(rows)).unwrap_err()[0].to_string();
         assert_eq!(
             refused(&[("quitt", &["Q"])]),
             "keys: there is no operation \"quitt\"; did you mean \"quit\"?"
         );
-        assert_eq!(refused(&[("zzz", &[])]), "keys: there is no operation \"zzz\"");
+        assert_eq!(refused(&[("zzz", &[])]), "keys: there is no operation \"zzz\"; airlift man lists them");
         assert_eq!(refused(&[("serve", &["S"])]), "keys: \"serve\" is had on the command line alone");
         assert!(refused(&[("quit", &["Hyper-q"])]).starts_with("keys: quit: \"Hyper-q\" is not a key"));
         assert_eq!(
@@ -253,5 +301,17 @@ mod tests {
         );
         assert!(Keymap::new(&changes(&[("redraw", &["Ctrl-L"])])).is_ok());
         assert_eq!(refused(&[("help", &[])]), "keys: help needs at least one key");
+        assert_eq!(
+            refused(&[("list.first", &["q"])]),
+            "keys: quit needs a key of its own: q means list.first on some screens"
+        );
+        assert!(Keymap::new(&changes(&[("list.first", &["q"]), ("quit", &["q", "Q"])])).is_ok());
+    }
+
+    #[test]
+    fn all_that_is_unsound_is_named() {
+        let rows: &[(&str, &[&str])] = &[("zzz", &["x"]), ("serve", &["S"]), ("help", &["Hyper-q"])];
+        let errors = Keymap::new(&changes(rows)).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.ids()[0]).collect::<Vec<_>>(), ["serve", "zzz", "help"]);
     }
 }

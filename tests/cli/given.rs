@@ -151,8 +151,17 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
         assert_eq!(ran.code, 2, "{text}: {}", ran.stderr);
         assert!(ran.stderr.contains(&said), "{text}: {}", ran.stderr);
     }
-    let named = run(home.path(), &["resolve", image, "--config", "none.toml"]);
-    assert!(named.code == 2 && named.stderr.contains("none.toml"), "{}", named.stderr);
+    // What has no use for it passes over the usual one alone.
+    assert_eq!(run(home.path(), &["key", "list"]).code, 0);
+    let broken = home.path().join("broken.toml");
+    fs::write(&broken, "colour = 1\n[keys]\nquitt = [\"Q\"]\n").unwrap();
+    for words in [&["resolve", image][..], &["key", "list"], &["verify", "none-1"], &["man"]] {
+        for (file, said) in [("none.toml", &["none.toml"][..]), ("broken.toml", &["`colour`", "\"quitt\""])] {
+            let ran = run(home.path(), &[words, &["--config", file]].concat());
+            assert_eq!((ran.code, &*ran.stdout), (2, ""), "{words:?}: {}", ran.stderr);
+            said.iter().for_each(|said| assert!(ran.stderr.contains(said), "{words:?}: {}", ran.stderr));
+        }
+    }
 }
 
 #[test]

@@ -58,7 +58,11 @@ pub enum OntoError {
 /// What tells the other place from this one: what they lie on, unless that is the same.
 fn not_here((before, now): (&Carrier, &Carrier), to: &Path) -> String {
     let to = to.display();
-    if now.is_still(before) { format!(", not in {to}") } else { format!(", on {before}, but {to} is on {now}") }
+    if now.is_still(before) {
+        format!(", not in {to}")
+    } else {
+        format!(", on {before}, but {to} is on {now}")
+    }
 }
 
 impl Explain for OntoError {
