@@ -641,14 +641,14 @@ fn a_medium_that_was_not_read_back_is_never_told_as_verified() {
         _ => false,
     });
     assert!(told);
-    let not = truth(false, "not read back here; airlift verify BUNDLE does");
+    let not = truth(false, "not known here; airlift verify BUNDLE reads it back");
     desk.tell(Msg::Ended(
         JobId(3),
         done(ejected(truth(false, "cannot sync: EIO"), not, truth(true, "by udisks2"))),
     ));
     let screen = desk.screen();
     assert!(screen.contains("synced       x NO: cannot sync: EIO"), "{screen}");
-    assert!(screen.contains("verified     ! NO: not read back here"), "{screen}");
+    assert!(screen.contains("verified     ! NO: not known here"), "{screen}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
         release(device, point).await?;
     }
     let verified = spec.verified.map_or_else(
-        || Truth { holds: false, words: "not read back here; airlift verify BUNDLE does".to_owned() },
+        || Truth { holds: false, words: "not known here; airlift verify BUNDLE reads it back".to_owned() },
         |words| Truth { holds: true, words },
     );
     let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
