@@ -13,6 +13,7 @@ use crate::rig::containerd::{Containerd, Line};
 use crate::rig::registry::DockerRegistry;
 use crate::rig::world::{World, copy_tree};
 use crate::rig::{need, need_root};
+use crate::steps;
 use crate::terminal::given_back;
 
 /// What is said of a plan that can be started.
@@ -62,26 +63,9 @@ impl Journey {
     fn verified_with(&self, setting: &Setting<'_>) -> Console {
         let mut console = Console::start(setting);
         console.wait("Build media").keys("g");
-        self.verify(&mut console);
+        steps::open(&mut console, &self.bundle);
         console
     }
-
-    /// From the first step to the import.
-    fn verify(&self, console: &mut Console) {
-        console.wait("step 1/4 Bundle").keys("o").wait("Open a directory");
-        console.keys("Ctrl-U").keys(self.bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
-        console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
-        console.keys("Enter").wait("step 3/4 Import");
-    }
-}
-
-/// Types a target, and waits until it is among those that are chosen.
-fn aim(console: &mut Console, target: &str) {
-    console.keys("o").wait("Another target").keys(target).keys("Enter");
-    let end = target.rsplit('/').next().unwrap().to_owned();
-    console.wait_for("the target is chosen", move |screen| {
-        screen.lines().any(|line| line.starts_with(" * ") && line.contains(&end))
-    });
 }
 
 /// Answers the question with yes, and waits until every image is where it was wanted.
@@ -141,8 +125,8 @@ fn a_bundle_goes_into_a_registry_and_a_layout_in_one_run_and_the_report_says_so(
     let (Some(skopeo), Some(registry)) = (need("skopeo"), DockerRegistry::start()) else { return };
     let layout = journey.world.root.join("layout");
     let mut console = journey.verified();
-    aim(&mut console, &format!("registry:http://{}/air", registry.host()));
-    aim(&mut console, &format!("oci:{}", layout.display()));
+    steps::aim(&mut console, &format!("registry:http://{}/air", registry.host()));
+    steps::aim(&mut console, &format!("oci:{}", layout.display()));
     import(&mut console, PLANNED, DONE);
     let report = report(console, journey.world.root.path());
     assert_eq!(report["deed"], "imported");
@@ -161,7 +145,7 @@ fn a_registry_that_is_not_there_is_named_before_anything_is_written_and_planned_
     let Some(mut registry) = DockerRegistry::start() else { return };
     registry.die();
     let mut console = journey.verified();
-    aim(&mut console, &format!("registry:http://{}/air", registry.host()));
+    steps::aim(&mut console, &format!("registry:http://{}/air", registry.host()));
     console.wait("x FAIL").wait(&registry.host());
     registry.come_back();
     console.keys("D");
@@ -176,7 +160,7 @@ fn a_containerd_has_the_images_afterwards_and_its_cri_answers_for_every_name() {
     let Some(journey) = Journey::new() else { return };
     let Some(containerd) = Containerd::with_cri(Line::One) else { return };
     let mut console = journey.verified();
-    aim(&mut console, &containerd.target());
+    steps::aim(&mut console, &containerd.target());
     import(&mut console, PLANNED_WITH_WARNING, DONE_WITH_WARNING);
     console.wait("the CRI of containerd").wait("6 of 6 names");
     let report = report(console, journey.world.root.path());
@@ -201,7 +185,7 @@ fn an_additional_store_has_the_images_afterwards_and_podman_lists_each_as_read_o
     let variable = [("CONTAINERS_STORAGE_CONF", conf.to_str().unwrap())];
     let home = root.join("home");
     let mut console = journey.verified_with(&Setting { env: &variable, alone: true, ..Setting::new(&home) });
-    aim(&mut console, &format!("containers-storage:{}", root.join("images").display()));
+    steps::aim(&mut console, &format!("containers-storage:{}", root.join("images").display()));
     import(&mut console, PLANNED_WITH_WARNING, DONE_WITH_WARNING);
     console.wait("each as read-only (R/O");
     console.keys("q");
@@ -227,7 +211,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     journey.world.run([&["import", bundle], &into[..]].concat()).code(0);
     let held = containerd.images();
     let mut console = journey.verified();
-    aim(&mut console, &containerd.target());
+    steps::aim(&mut console, &containerd.target());
     console
         .wait("2 add, 1 there")
         .wait(PLANNED_WITH_WARNING)
@@ -240,7 +224,7 @@ fn what_was_imported_into_a_containerd_is_taken_back_and_what_was_there_before_s
     assert_eq!(console.end().exit_code(), 0);
     // Another program takes it back, by what the first one noted.
     let mut console = journey.verified();
-    aim(&mut console, &containerd.target());
+    steps::aim(&mut console, &containerd.target());
     console.wait("3 there");
     console
         .keys("u")
@@ -278,7 +262,7 @@ fn an_import_that_ctrl_c_stopped_says_what_is_in_and_start_goes_on_with_it() {
     let journey = Journey { world, bundle, digests: Vec::new() };
     let named = || containerd.images().iter().filter(|(name, _)| !name.starts_with("sha256:")).count();
     let mut console = journey.verified();
-    aim(&mut console, &containerd.target());
+    steps::aim(&mut console, &containerd.target());
     console.wait("3 add").wait(PLANNED_WITH_WARNING).keys("Enter").wait("Import this?").keys("Right Enter");
     console.wait_for("two are in but for their names", two_are_in);
     console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
@@ -295,7 +279,7 @@ fn an_import_that_ctrl_c_stopped_says_what_is_in_and_start_goes_on_with_it() {
     console.wait("Undo that import").wait("takes back 6 names");
     // The line of the row that the cursor was put on.
     console.wait("Go on importing bundle-1").wait("stopped with 2 of 3 images in").keys("Enter");
-    journey.verify(&mut console);
+    steps::open(&mut console, &journey.bundle);
     console.wait("1 add, 2 there").wait(PLANNED_WITH_WARNING);
     console.keys("Enter").wait("Import this?").keys("Right Enter").wait(DONE_WITH_WARNING);
     console.keys("q");
@@ -316,7 +300,7 @@ fn a_containerd_that_dies_in_the_middle_is_told_and_a_retry_completes_what_can_t
     let bundle = world.packed(&["HOST/team/small:1", "HOST/team/large:1"]);
     let journey = Journey { world, bundle, digests: Vec::new() };
     let mut console = journey.verified();
-    aim(&mut console, &containerd.target());
+    steps::aim(&mut console, &containerd.target());
     console.wait("2 add").wait(PLANNED_WITH_WARNING).keys("Enter").wait("Import this?").keys("Right Enter");
     let ingest = containerd.root().join("io.containerd.content.v1.content/ingest");
     crate::rig::wait_until("a large layer is on its way", || {

@@ -14,6 +14,8 @@ mod leaving;
 #[cfg(test)]
 mod line;
 #[cfg(test)]
+mod long_names;
+#[cfg(test)]
 #[path = "../faults/machine.rs"]
 #[expect(dead_code, reason = "journeys need its small file systems alone")]
 mod machine;

@@ -1,4 +1,4 @@
-//! The way through the connected side, key by key as an operator goes it.
+//! The way through both sides, key by key as an operator goes it.
 
 use std::path::Path;
 
@@ -65,4 +65,21 @@ pub(crate) fn assemble(console: &mut Console) {
     }
     console.keys("Enter").wait("Assemble and sign this?").keys("Right Enter");
     console.wait("Assemble running");
+}
+
+/// On the other side, from the first step to the import of a bundle that verifies.
+pub(crate) fn open(console: &mut Console, bundle: &Path) {
+    console.wait("step 1/4 Bundle").keys("o").wait("Open a directory");
+    console.keys("Ctrl-U").keys(bundle.to_str().unwrap()).keys("Enter").wait(">  bundle-1");
+    console.keys("Enter").wait("step 2/4 Verify").keys("v").wait("Enter goes on to the import");
+    console.keys("Enter").wait("step 3/4 Import");
+}
+
+/// Types a target, and waits until it is among those that are chosen.
+pub(crate) fn aim(console: &mut Console, target: &str) {
+    console.keys("o").wait("Another target").keys(target).keys("Enter");
+    let end = target.rsplit('/').next().unwrap().to_owned();
+    console.wait_for("the target is chosen", move |screen| {
+        screen.lines().any(|line| line.starts_with(" * ") && line.contains(&end))
+    });
 }
