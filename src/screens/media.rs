@@ -70,7 +70,7 @@ impl Media {
 
     /// Whether a key was meant for what went from under the cursor; that is said once.
     fn not_meant(&mut self, cx: &mut Cx<'_>) -> bool {
-        let words = self.lost.words(self.name());
+        let words = self.lost.words(self.name(), self.list.filter.value());
         self.lost = Lost::default();
         let not_meant = words.is_some();
         words.into_iter().for_each(|words| cx.say(format!("{words}: the same key once more takes it")));
@@ -287,7 +287,7 @@ impl Screen for Media {
         let Some(before) = before.flatten() else { return };
         match self.names.iter().position(|name| name.as_ref() == Some(&before)) {
             Some(at) => self.list.select(at),
-            None => self.lost = Lost::of(before.0, self.name()),
+            None => self.lost = Lost::of(before.0, self.name(), self.list.filter.value()),
         }
     }
 
@@ -330,7 +330,10 @@ impl Screen for Media {
         let (words, role) = rows::summary(model);
         line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        let lost = self.lost.words(self.name()).map(|words| (format!("! {words}"), Role::Warn));
+        let lost = self
+            .lost
+            .words(self.name(), self.list.filter.value())
+            .map(|words| (format!("! {words}"), Role::Warn));
         for (at, (words, role)) in (1..below).zip(lost.into_iter().chain(rows::taken(model)).chain(lines)) {
             line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
         }

@@ -647,6 +647,12 @@ fn what_came_under_the_cursor_by_itself_is_not_chosen_by_the_key_for_what_went()
     seen(&mut desk, vec![other("sda"), other("sdc")]);
     desk.keys("Enter Enter");
     assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sdc1"));
+    // Who filters by its name means it.
+    let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
+    desk.keys("Down");
+    seen(&mut desk, vec![other("sda"), other("sdc")]);
+    desk.keys("/").typed("sdc1").keys("Enter Enter");
+    assert_eq!(desk.app.model.chosen.as_ref().unwrap().device.to_str(), Some("/dev/sdc1"));
     // A cursor that is moved is meant.
     let mut desk = verified(vec![other("sda"), stick(7, Some("/media/op/CARGO")), other("sdc")]);
     desk.keys("Down");
