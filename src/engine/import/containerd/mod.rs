@@ -176,10 +176,10 @@ async fn room(
             for layer in &run.layers {
                 let Blob { digest, size, media_type } = &layer.blob;
                 let about = unpacked::estimate(&job.bundle, digest, *size, media_type);
-                let (carried, unpacked) = chain.next(*size, about);
+                let unpacked = chain.next(about);
                 // A layer whose blob is there was unpacked with it, mostly.
                 if !survey.has(&layer.blob) && chains.insert(&layer.chain_id) {
-                    needs.carried = needs.carried.saturating_add(carried);
+                    needs.carried = needs.carried.saturating_add(*size);
                     needs.unpacked = needs.unpacked.saturating_add(unpacked);
                 }
             }

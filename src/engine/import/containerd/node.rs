@@ -48,19 +48,17 @@ pub(super) struct Needs {
 #[derive(Default)]
 pub(super) struct Chain {
     copies: bool,
-    carried: u64,
     unpacked: u64,
 }
 
 impl Chain {
-    /// What the next layer takes, as it is carried and unpacked.
-    pub(super) const fn next(&mut self, carried: u64, unpacked: u64) -> (u64, u64) {
+    /// What the next layer takes, once it is unpacked. At most: a file system that shares blocks has copies for nothing.
+    pub(super) const fn next(&mut self, unpacked: u64) -> u64 {
         if !self.copies {
-            return (carried, unpacked);
+            return unpacked;
         }
-        self.carried = self.carried.saturating_add(carried);
         self.unpacked = self.unpacked.saturating_add(unpacked);
-        (self.carried, self.unpacked)
+        self.unpacked
     }
 }
 
@@ -260,7 +258,7 @@ mod tests {
                 unpacked: None,
             };
             let mut chain = node.chain();
-            let taken = [10, 20, 30].map(|layer| chain.next(layer / 10, layer).1);
+            let taken = [10, 20, 30].map(|layer| chain.next(layer));
             assert_eq!((taken, node.copying().is_some()), (takes, snapshotter == "native"), "{snapshotter}");
         }
     }
