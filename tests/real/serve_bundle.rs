@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier};
 
 use airlift::domain::digest::Digest;
@@ -27,7 +27,7 @@ use airlift::engine::sign::Signer;
 use airlift::engine::sign::store::{TrustSpec, trust};
 use airlift::engine::state::State;
 
-use crate::rig::{PATIENCE, TempRoot, wait_until};
+use crate::rig::{PATIENCE, TempRoot, need, wait_until};
 
 struct Bundle {
     root: TempRoot,
@@ -106,7 +106,7 @@ impl Bundle {
             .arg(self.root.join("allowed_signers"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(self.root.join("said")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -189,6 +189,46 @@ async fn carried_signatures_are_served_where_clients_look_for_them() {
     assert!(signature.starts_with("HTTP/1.1 200"), "{signature}");
     let referrers = get(format!("/v2/team/app/referrers/{}", bundle.image));
     assert!(referrers.contains("application/spdx+json"), "{referrers}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_or_gone_while_it_is_served_never_arrives_whole_and_is_told_once() {
+    let Some(curl) = need("curl") else { return };
+    let bundle = bundle(5 << 20, None).await;
+    let server = bundle.serve();
+    let fetch = |path: &str| {
+        let url = format!("http://{}/v2/team/app/{path}", server.address);
+        let got = Command::new(&curl).args(["-s", "-w", "%{stderr}%{http_code}", &url]).output().unwrap();
+        (got.status.code().unwrap(), String::from_utf8(got.stderr).unwrap(), got.stdout.len() as u64)
+    };
+    let told = |words: &str, times: usize| {
+        let said = || std::fs::read_to_string(bundle.root.join("said")).unwrap();
+        wait_until(words, || said().contains(words));
+        assert_eq!(said().matches(words).count(), times, "{}", said());
+    };
+    let damage = |digest: &Digest| {
+        let path = bundle.path.join(digest.layout_path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    };
+    let (layer, manifest) = (format!("blobs/{}", bundle.layer.0), format!("manifests/{}", bundle.image));
+    assert_eq!(fetch(&layer), (0, "200".to_owned(), bundle.layer.1));
+    damage(&bundle.layer.0);
+    for _ in 0..2 {
+        let (code, status, bytes) = fetch(&layer);
+        // That of curl for less than was announced.
+        assert!(code == 18 && status == "200" && bytes < bundle.layer.1, "{code} {status} {bytes}");
+    }
+    told("is damaged by now", 1);
+    damage(&bundle.image);
+    assert_eq!(fetch(&manifest).1, "500", "it is read before the answer begins");
+    told("is damaged by now", 2);
+    std::fs::rename(&bundle.path, bundle.root.join("away")).unwrap();
+    for path in [&layer, &manifest, &layer] {
+        assert_eq!(fetch(path).1, "500");
+    }
+    told("put its medium back where it was", 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
