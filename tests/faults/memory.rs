@@ -1,7 +1,8 @@
 //! Memory does not grow with what is carried.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::{Content, LayerSpec};
@@ -9,8 +10,8 @@ use airlift::engine::demo::sample::ImageSpec;
 
 use crate::machine::under;
 use crate::rig::containerd::{Containerd, Line};
-use crate::rig::need;
 use crate::rig::world::{Ran, World};
+use crate::rig::{need, need_root, wait_until};
 
 const LAYER: u64 = 256 << 20;
 /// In KiB, as time(1) counts; of an unoptimised build.
@@ -52,4 +53,41 @@ fn a_large_layer_passes_through_little_memory() {
         let imported = peak(&time, &world, &import);
         assert!(imported < MOST, "{target}: {imported} KiB");
     }
+    into_a_store(&time, &world, &bundle);
+}
+
+/// What writes into the store of a node is a program of its own: its memory is told, and that of airlift beside it held.
+fn into_a_store(time: &Path, world: &World, bundle: &Path) {
+    let Some(skopeo) = need("skopeo").filter(|_| need_root()) else { return };
+    let file = world.root.join("peak-of-skopeo");
+    let script = format!("#!/bin/sh\nexec {time:?} -q -a -f %M -o {file:?} {skopeo:?} \"$@\"\n");
+    let program = world.root.write("wrapped/skopeo", &script);
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let (store, run) = (world.root.join("default"), world.root.join("default-run"));
+    let conf = format!("[storage]\ndriver = \"overlay\"\ngraphroot = {store:?}\nrunroot = {run:?}\n");
+    let conf =
+        world.root.write("storage.conf", conf + "[storage.options.overlay]\nskip_mount_home = \"true\"\n");
+    let path = std::env::var("PATH").unwrap();
+    let mut import = world.command();
+    import.arg("import").arg(bundle).args(["--into", "containers-storage"]);
+    import.env("PATH", format!("{}:{path}", program.parent().unwrap().display()));
+    import.env("CONTAINERS_STORAGE_CONF", conf).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = import.spawn().unwrap();
+    let (mut most, mut ended) = (0, None);
+    wait_until("the import into the store ends", || {
+        most = own_peak(child.id()).unwrap_or_default().max(most);
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    let others = std::fs::read_to_string(&file).unwrap();
+    let others = others.lines().filter_map(|line| line.parse::<u64>().ok()).max();
+    eprintln!("into a store: {most} KiB, and skopeo {others:?} KiB beside it");
+    assert!(ended.is_some_and(|ended| ended.success()) && most > 0 && most < MOST, "{ended:?}: {most} KiB");
+}
+
+/// The most memory that a process had until now, in KiB.
+fn own_peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
