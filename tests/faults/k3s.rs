@@ -138,6 +138,7 @@ fn a_directory_that_runs_full_on_the_way_is_said_and_swept() {
         let ran =
             Ran::of(tampered(&strace, (call, &temp), what, &log, &import(&world, &bundle, &dir))).code(14);
         assert!(ran.said().contains("none of the images is in it"), "{}", ran.said());
+        assert!(!ran.said().contains("takes back"), "nothing is left to take back: {}", ran.said());
         assert_eq!(seen(&dir).0, Vec::<String>::new(), "{call}");
     }
 }
