@@ -321,3 +321,24 @@ fn what_a_killed_run_announced_stays_where_another_one_brought_it_and_goes_where
     assert_eq!(images(&node).len(), 1);
     assert!(led(&node, &app).is_some());
 }
+
+#[test]
+fn of_an_image_of_before_the_name_that_a_run_gave_goes_alone() {
+    let (Some(node), Some(podman)) = (node(&[]), need("podman")) else { return };
+    let (old, own) = (node.full("team/old:2"), "mine.example/kept:1");
+    let only = ["--only", old.as_str()];
+    own_import(&node, &only).code(0);
+    own_podman(&node, &podman, &["tag", &old, own]);
+    own_podman(&node, &podman, &["untag", &old, &old]);
+    assert_eq!(outcomes(&own_import(&node, &only).code(0)), ["added"]);
+    let id = led(&node, own).unwrap();
+    assert_eq!(led(&node, &old).as_ref(), Some(&id));
+    // Nothing takes a name alone away without podman: then it is said what is to be typed.
+    let nothing = node.world.root.join("bin").into_os_string();
+    let said = own_undo(&node, &nothing).code(3).said();
+    let typed =
+        format!("the image was there before this run; podman untag {id} {old} takes its name alone away");
+    assert!(said.contains(&typed), "{said}");
+    own_undo(&node, &std::env::var_os("PATH").unwrap()).code(0);
+    assert_eq!((led(&node, &old), led(&node, own)), (None, Some(id)));
+}

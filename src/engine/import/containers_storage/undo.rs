@@ -1,4 +1,4 @@
-//! Takes back what a run put into the node's own store: an image that it brought goes, unless it has other names by now or a container uses it.
+//! Takes back what a run put into the node's own store: an image that it brought goes, and where that has other names, too, or was there before, the names that it got.
 //!
 //! An additional store keeps its images: whoever writes there cannot know which containers of the node use them.
 
@@ -12,6 +12,7 @@ use super::place::Place;
 use super::process::{Ended, last_words};
 use super::staging::Staging;
 use super::tool::{Copy, Program, Tool};
+use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
@@ -34,6 +35,9 @@ pub(in crate::engine::import) struct StoreChange {
     /// The ids of the images in that store that names of these led to before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) was: BTreeMap<String, String>,
+    /// Which of its names led to it before; nothing where an earlier program noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) had: Option<Vec<String>>,
     /// The root directory of the node.
     pub(super) root: PathBuf,
     /// Whether nothing of it was there yet when this was noted; once it was, that is noted without this.
@@ -59,7 +63,11 @@ impl StoreChange {
             Some((name.clone(), before.clone()))
         };
         let was = names.iter().filter_map(was).collect();
-        Self { id, names, known, was, root, announced: false }
+        // What it has of a run that was cut off is no name of before.
+        let before = own.with_id(&id).filter(|_| known);
+        let had = names.iter().filter(|name| before.is_some_and(|stored| stored.names.contains(name)));
+        let had = Some(had.cloned().collect());
+        Self { id, names, known, was, had, root, announced: false }
     }
 
     /// The same as it is noted first.
@@ -116,16 +124,9 @@ impl StoreChange {
             held.iter().filter(|name| !fate.restored.contains(name)).map(String::as_str).collect();
         let others: Vec<&str> =
             rest.iter().filter(|name| !self.names.iter().any(|own| own == *name)).copied().collect();
-        if self.known {
-            if rest.len() > others.len() {
-                let reason = "the image was there before this run; podman untag takes a name away by itself";
-                fate.kept.push(self.stays(reason));
-            }
-        } else if !others.is_empty() {
-            let reason = "the image has other names by now";
-            let others = others.join(", ");
-            fate.kept
-                .push(self.stays(&format!("{reason} ({others}); podman untag takes a name away by itself")));
+        if self.known || !others.is_empty() {
+            let given = rest.iter().filter(|name| !others.contains(name));
+            self.unnamed(given.map(|name| (*name).to_owned()).collect(), &others, podman, &mut fate);
         } else if fate.kept.is_empty() {
             let removed = if rest.is_empty() {
                 vec![self.image()]
@@ -135,6 +136,26 @@ impl StoreChange {
             fate.removed = Some(removed);
         }
         fate
+    }
+
+    /// Where the image stays, as it was there before or is somebody else's too: what the run called it goes.
+    fn unnamed(&self, mut given: Vec<String>, others: &[&str], podman: bool, fate: &mut Fate) {
+        given.retain(|name| self.had.iter().flatten().all(|had| had != name));
+        if given.is_empty() {
+            return;
+        }
+        let told = !self.known || self.had.is_some();
+        if podman && told && !given.iter().any(|name| name.contains('@')) {
+            fate.untagged = given;
+            return;
+        }
+        let why = match others {
+            _ if self.known => "the image was there before this run".to_owned(),
+            others => format!("the image has other names, too ({})", others.join(", ")),
+        };
+        let words = [&["podman", "untag", &self.id].map(str::to_owned)[..], &given].concat();
+        let way = format!("{why}; {} takes its name alone away", shell_words(&words));
+        fate.kept.push(Stays::new(given.iter().cloned(), format!("{}: {way}", given.join(", "))));
     }
 
     /// Where the run was cut off before the image was there: one with its names is somebody else's, one without any may
@@ -180,14 +201,21 @@ struct Fate {
     restored: Vec<String>,
     /// What stays, each with the reason.
     kept: Vec<Stays>,
+    /// Names that go from an image that stays.
+    untagged: Vec<String>,
     /// What goes with the image, where it goes.
     removed: Option<Vec<String>>,
 }
 
 impl Fate {
+    /// Whether the store is to be changed.
+    const fn is_work(&self) -> bool {
+        self.removed.is_some() || !self.restored.is_empty() || !self.untagged.is_empty()
+    }
+
     /// Whether there is nothing to do, and nothing keeps it from being done.
     const fn is_idle(&self) -> bool {
-        self.restored.is_empty() && self.kept.is_empty() && self.removed.is_none()
+        self.restored.is_empty() && self.kept.is_empty() && self.untagged.is_empty() && self.removed.is_none()
     }
 }
 
@@ -199,6 +227,7 @@ fn gathered(changes: &[StoreChange]) -> Vec<StoreChange> {
             Some(one) => {
                 one.names.extend(change.names.iter().cloned());
                 one.was.extend(change.was.clone());
+                one.had = one.had.take().zip(change.had.clone()).map(|(one, other)| [one, other].concat());
                 one.announced &= change.announced;
             }
             None => all.push(change.clone()),
@@ -232,12 +261,12 @@ pub(in crate::engine::import) async fn take_back(
         let fate = change.fate(&records, podman);
         if fate.is_idle() {
             change.untouched(&records, &mut report);
-        } else if write && (fate.removed.is_some() || !fate.restored.is_empty()) {
+        } else if write && fate.is_work() {
             brought.push(change);
         } else {
             report.kept.extend(fate.kept);
             report.restored.extend(fate.restored);
-            report.removed.extend(fate.removed.into_iter().flatten());
+            report.removed.extend(fate.removed.into_iter().flatten().chain(fate.untagged));
         }
     }
     if !brought.is_empty() {
@@ -294,9 +323,18 @@ async fn one(
     }
     report.kept.extend(fate.kept);
     let (image, mut refused) = (change.words(), false);
+    // skopeo names only what it copies, and a copy out of a store is another image; no name goes without its image.
+    let tagger = Tool { program: Program::Podman, ..tool.clone() };
+    if !fate.untagged.is_empty() {
+        let copy = Copy { image: &image, id: &change.id, platform: None, files: &[] };
+        let names: Vec<&str> = fate.untagged.iter().map(String::as_str).collect();
+        let words = [&["untag", &change.id], &names[..]].concat();
+        match refusal(&tagger, tagger.podman(ctx, staging, &copy, &words).await)? {
+            None => report.removed.extend(fate.untagged),
+            Some(reason) => report.kept.push(change.stays(&reason)),
+        }
+    }
     for name in fate.restored {
-        // skopeo names only what it copies, and a copy out of a store is another image.
-        let tagger = Tool { program: Program::Podman, ..tool.clone() };
         let was = change.was.get(&name).map_or("", String::as_str);
         let copy = Copy { image: &name, id: was, platform: None, files: &[] };
         match refusal(&tagger, tagger.tagged(ctx, staging, &copy, &name).await)? {
@@ -354,7 +392,7 @@ mod tests {
     fn change(was: &[(&str, &str)]) -> StoreChange {
         let was = was.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect();
         let (id, names, root) = ("i2".into(), vec!["a/b:1".into()], "/".into());
-        StoreChange { id, names, known: false, was, root, announced: false }
+        StoreChange { id, names, known: false, was, had: None, root, announced: false }
     }
 
     fn records(images: &str) -> Records {
@@ -368,7 +406,8 @@ mod tests {
 
     fn fate(restored: &[&str], removed: Option<&[&str]>) -> Fate {
         let owned = |names: &[&str]| names.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        Fate { restored: owned(restored), kept: Vec::new(), removed: removed.map(owned) }
+        let (kept, untagged) = (Vec::new(), Vec::new());
+        Fate { restored: owned(restored), kept, untagged, removed: removed.map(owned) }
     }
 
     #[test]
