@@ -81,12 +81,14 @@ impl Survey {
         Ok(Planned::Skip)
     }
 
-    /// A plan made earlier, with what was there then and is not any more.
+    /// A plan made earlier, with what was there then and is not any more, and what another run brought since.
     async fn again(&self, job: &Job, plan: &[Planned], all: &[Option<Arc<Pieces>>]) -> Result<Vec<Planned>> {
         let mut now = plan.to_vec();
         for (planned, pieces) in now.iter_mut().zip(all) {
-            if let (Planned::Skip, Some(pieces)) = (&*planned, pieces) {
-                *planned = self.planned(job, pieces).await?;
+            let Some(pieces) = pieces else { continue };
+            let (was, is) = (matches!(planned, Planned::Skip), self.planned(job, pieces).await?);
+            if was || matches!(is, Planned::Skip) {
+                *planned = is;
             }
         }
         Ok(now)
