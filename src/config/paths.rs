@@ -21,6 +21,8 @@ pub struct NoHome;
 pub struct Paths {
     config: PathBuf,
     data: PathBuf,
+    /// Where a workstation works that runs beside another one.
+    apart: Option<PathBuf>,
 }
 
 impl Paths {
@@ -39,7 +41,13 @@ impl Paths {
 
     /// Two directories as given.
     pub const fn new(config: PathBuf, data: PathBuf) -> Self {
-        Self { config, data }
+        Self { config, data, apart: None }
+    }
+
+    /// The same for a workstation that works in a directory of its own.
+    #[must_use]
+    pub fn working_in(self, directory: PathBuf) -> Self {
+        Self { apart: Some(directory), ..self }
     }
 
     /// What a job takes where nothing else is said, and the configuration file says this of registries.
@@ -63,8 +71,13 @@ impl Paths {
     }
 
     /// What the workstation keeps from one run to the next: its list and what it resolved to.
-    pub fn work(&self) -> PathBuf {
+    pub fn kept(&self) -> PathBuf {
         self.data.join("work")
+    }
+
+    /// Where it works: there, unless another one does.
+    pub fn work(&self) -> PathBuf {
+        self.apart.clone().unwrap_or_else(|| self.kept())
     }
 
     /// The keys that are trusted, in the form of OpenSSH.

@@ -38,7 +38,10 @@ pub const FILES: &[(&str, &str)] = &[
         "~/.local/share/airlift/state/",
         "Serials given and accepted, and packs under way. Without it rollbacks go unseen.",
     ),
-    ("~/.local/share/airlift/work/", "The workstation's list and lock file."),
+    (
+        "~/.local/share/airlift/work/",
+        "The workstation's list and lock file; in apart/ those of one that runs beside another.",
+    ),
 ];
 
 #[cfg(test)]
@@ -53,7 +56,7 @@ mod tests {
             let name = path.display().to_string();
             assert!(FILES.iter().any(|(files, _)| files.contains(&name)), "{name}");
         }
-        for path in [paths.state(), paths.work()] {
+        for path in [paths.state(), paths.kept()] {
             assert!(FILES.iter().any(|(file, _)| *file == format!("{}/", path.display())));
         }
     }

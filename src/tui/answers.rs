@@ -77,6 +77,7 @@ impl App {
             }
             Found::Entry(path, told) => self.told_of(path, told),
             Found::Last(text, written) => self.restore(text, *written),
+            Found::Freed(theirs) => self.take_over(theirs),
             // These are asked by themselves, again and again.
             Found::Failed(Query::Media | Query::Room(_) | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
@@ -100,7 +101,7 @@ impl App {
     /// Files were written; what is kept by itself is not worth a word each time.
     fn saved(&mut self, paths: &[PathBuf]) {
         let places = &self.model.settings.paths;
-        let (work, reports) = (places.work(), places.reports());
+        let (work, reports) = (places.kept(), places.reports());
         let again = paths.iter().filter(|path| !self.list_written(path, true)).count();
         if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
             return;
@@ -301,7 +302,7 @@ impl Found {
             Self::Bundles(given, _) => Query::Bundles(given.clone()),
             Self::Node(places, ..) => Query::Node(places.clone()),
             Self::Noted(_) => Query::Noted,
-            Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) => return None,
+            Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) | Self::Freed(_) => return None,
         })
     }
 }

@@ -5,9 +5,10 @@ mod turns;
 mod writes;
 
 use std::any::Any;
+use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as blocking};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
+use super::beside;
 use super::find::find;
 use super::model::Settings;
 use super::msg::{Effect, Ended, Found, Level, Msg, Query};
@@ -49,6 +51,8 @@ pub struct Runner {
     asking: Arc<Mutex<Vec<(Query, AbortHandle)>>>,
     turns: Arc<Mutex<Turns>>,
     writes: Writes,
+    /// The lock of the kept list, where that was taken over.
+    list: Arc<OnceLock<File>>,
     /// Where tasks run: never on the thread that answers keys.
     tasks: Handle,
 }
@@ -57,9 +61,9 @@ impl Runner {
     /// Over the channel to the state machine; what is done runs on the runtime that this is called in.
     pub fn new(tell: UnboundedSender<Msg>, settings: Settings, ctx: JobCtx) -> Self {
         let writes = Writes::begin(tell.clone(), ctx.files.clone());
-        let (asked, asking, turns) = (Arc::default(), Arc::default(), Arc::default());
+        let (asked, asking, turns, list) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         let (jobs, tasks) = (JobManager::new(), Handle::current());
-        Self { tell, settings, jobs, ctx, asked, asking, turns, writes, tasks }
+        Self { tell, settings, jobs, ctx, asked, asking, turns, writes, list, tasks }
     }
 
     fn say(&self, msg: Msg) {
@@ -85,6 +89,7 @@ impl Runner {
             }
             Effect::Save(path, text) => self.writes.over(path, text),
             Effect::Aside => self.writes.aside(),
+            Effect::AwaitList => self.await_list(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),
@@ -112,6 +117,25 @@ impl Runner {
         });
     }
 
+    /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
+    fn await_list(&self) {
+        let runner = self.clone();
+        let wait = move || match beside::wait(&runner.settings.paths) {
+            Ok((lock, text)) => {
+                // Held on to until the workstation is left.
+                let _ = runner.list.set(lock);
+                runner.say(Msg::Found(Found::Freed(text)));
+            }
+            Err(error) => {
+                let words = format!("the list stays apart: {}", EngineError::from(error).message());
+                runner.say(Msg::Said(Level::Warn, words));
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("list".to_owned()).spawn(wait) {
+            self.say(Msg::Said(Level::Warn, format!("the list stays apart: {error}")));
+        }
+    }
+
     /// Waits until everything is written that was asked for, but not for a disk that does not answer.
     ///
     /// # Errors
@@ -123,7 +147,8 @@ impl Runner {
             Ok(lost) => {
                 let reports = self.settings.paths.reports();
                 let report = lost.iter().find(|(file, _)| file.starts_with(&reports));
-                match (lost.get(&list), report) {
+                let kept = self.settings.kept_list();
+                match (lost.get(&list).or_else(|| lost.get(&kept)), report) {
                     (Some(failure), _) => not(failure.message.clone()),
                     (None, Some((_, failure))) => {
                         Err(format!("the report was not saved: {}", failure.message))

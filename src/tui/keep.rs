@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::app::App;
+use super::beside::join;
 use super::model::Place;
-use super::msg::Effect;
+use super::msg::{Effect, Level};
 use super::picked::{Image, Picked};
+use super::words::count;
 use crate::domain::lint::Severity;
 use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
@@ -53,6 +55,43 @@ impl App {
         if added > 0 {
             self.model.picked.restored = Some((added, written));
         }
+        if self.model.beside.is_some() {
+            self.todo.effects.push_back(Effect::AwaitList);
+        }
+    }
+
+    /// The other workstation has ended: its list and this one are one again, kept as that was.
+    pub(super) fn take_over(&mut self, theirs: &str) {
+        let Some(beside) = self.model.beside.take() else { return };
+        let text = join(&beside.began_with, theirs, &self.model.picked.text());
+        let (came, went) = self.model.picked.become_one(&text);
+        if came + went > 0 {
+            self.model.changed(Place::Images);
+        }
+        self.keeper.kept = None;
+        let what = match (came, went) {
+            (0, 0) => "this one has the list now".to_owned(),
+            (came, went) => format!("its list joined this one, {came} came, {went} went"),
+        };
+        let words = format!("the other workstation has ended: {what}");
+        self.model.note(Level::Info, &words);
+        self.say(words);
+    }
+
+    /// Whose list this is, and what came to it while no workstation had it, is said.
+    pub(super) fn begins_with(&mut self, joined: usize) {
+        if let Some(beside) = &self.model.beside {
+            let words = beside.words();
+            self.model.note(Level::Warn, words);
+        }
+        if joined > 0 {
+            let words = format!(
+                "{} joined the list, from a workstation that ran beside another",
+                count(joined, "line")
+            );
+            self.model.note(Level::Info, &words);
+            self.say(words);
+        }
     }
 
     /// The list of the last time could not be read.
@@ -91,8 +130,13 @@ impl App {
             self.keeper.pending = None;
         }
         if self.todo.effects.iter().any(goes) || (due && !failed) {
-            let path = self.model.settings.list_file();
-            self.todo.effects.push_front(Effect::Save(path, self.model.picked.text()));
+            let settings = &self.model.settings;
+            let (path, kept, text) = (settings.list_file(), settings.kept_list(), self.model.picked.text());
+            // What began apart and was taken over: the next workstation looks for it where the list is always kept.
+            if path != kept && self.model.beside.is_none() {
+                self.todo.effects.push_front(Effect::Save(kept, text.clone()));
+            }
+            self.todo.effects.push_front(Effect::Save(path, text));
             if std::mem::take(&mut self.keeper.unread) {
                 self.todo.effects.push_front(Effect::Aside);
             }

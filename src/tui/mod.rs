@@ -4,6 +4,7 @@ mod answers;
 pub mod app;
 pub mod assembly;
 pub mod backend;
+pub mod beside;
 mod burst;
 pub mod checked;
 pub mod detect;
@@ -47,6 +48,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::app::App;
+use self::beside::Beside;
 use self::detect::{Caps, Env, detect};
 use self::effects::Runner;
 use self::events::Events;
@@ -61,6 +63,7 @@ use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
 use crate::config::themes;
 use crate::engine::ctx::JobCtx;
+use crate::engine::files::RealFiles;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
 
@@ -83,7 +86,13 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
             .hint("airlift --plain asks on plain lines, also through a pipe"));
     }
     let plain = options.plain || !caps.screen;
-    let set_up = set_up(options, caps)?;
+    let mut set_up = set_up(options, caps)?;
+    // Held until this is left. What cannot be held or read is told once the list is read or written.
+    let mut begun = beside::begin(&RealFiles, &set_up.settings.paths).unwrap_or_default();
+    let apart = begun.beside.take().map(|(work, beside)| {
+        set_up.settings.paths = set_up.settings.paths.clone().working_in(work);
+        beside
+    });
     let failed = |error| Failure::usage(format!("cannot start the runtime: {error}"));
     let mut jobs = tokio::runtime::Builder::new_multi_thread();
     let jobs = jobs.enable_all().on_thread_start(stand_back).build().map_err(failed)?;
@@ -95,7 +104,8 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
         Runner::new(tell.clone(), set_up.settings.clone(), JobCtx::silent())
     };
     listen(&jobs, &runner, &tell).map_err(|error| Failure::usage(format!("cannot hear signals: {error}")))?;
-    let left = keys.block_on(run(set_up, &env, plain, Talk { runner, tell, told }));
+    let talk = Talk { runner, tell, told };
+    let left = keys.block_on(run((set_up, apart, begun.joined), &env, plain, talk));
     if !plain {
         terminal::give_back();
     }
@@ -184,12 +194,19 @@ struct Talk {
     told: UnboundedReceiver<Msg>,
 }
 
-async fn run(set_up: SetUp, env: &Env, plain: bool, talk: Talk) -> io::Result<ExitCode> {
+async fn run(
+    (set_up, apart, joined): (SetUp, Option<Beside>, usize),
+    env: &Env,
+    plain: bool,
+    talk: Talk,
+) -> io::Result<ExitCode> {
     let Talk { runner, tell, told } = talk;
     let mut model = Model::new(set_up.settings, jiff::Timestamp::now());
+    model.beside = apart;
     model.cwd = std::env::current_dir().unwrap_or(model.cwd);
     let mut app = App::new(model, set_up.look, set_up.keymap, measure(env));
     app.themes = set_up.themes;
+    app.begins_with(joined);
     app.no_color = no_color(env, plain, app.look.depth);
     if plain {
         app.look = Look { depth: Depth::None, unicode: false, ..app.look };

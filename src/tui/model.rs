@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::assembly::Assembly;
+use super::beside::{Beside, LIST};
 use super::gap::Gap;
 use super::log::Log;
 use super::medium::Chosen;
@@ -87,7 +88,12 @@ impl Settings {
 
     /// The list that is worked on.
     pub fn list_file(&self) -> PathBuf {
-        self.paths.work().join("images.txt")
+        self.paths.work().join(LIST)
+    }
+
+    /// The list that the next workstation begins with.
+    pub fn kept_list(&self) -> PathBuf {
+        self.paths.kept().join(LIST)
     }
 
     /// What was pinned of it.
@@ -141,6 +147,8 @@ pub struct Model {
     pub interrupted: Option<Arc<Cuts>>,
     /// The connected side's work.
     pub picked: Picked,
+    /// The other workstation that has the kept list, as long as it does.
+    pub beside: Option<Beside>,
     /// How the bundle is to be made.
     pub assembly: Assembly,
     /// The air-gapped side's work.
@@ -177,6 +185,7 @@ impl Model {
             next: None,
             interrupted: None,
             picked: Picked::default(),
+            beside: None,
             assembly: Assembly::default(),
             gap: Gap::default(),
             states: [StepState::Todo; 10],

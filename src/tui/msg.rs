@@ -197,6 +197,8 @@ pub enum Found {
     Entry(PathBuf, Result<Option<bool>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.
     Last(String, jiff::Timestamp),
+    /// The kept list, as the workstation left it that had it until now.
+    Freed(String),
     /// The answer to [`Query::AgentKeys`].
     AgentKeys(Result<Vec<KeyReport>, Failure>),
     /// The answer to [`Query::PublicKey`] and [`Query::PaperKey`].
@@ -234,6 +236,8 @@ pub enum Effect {
     Dismiss(PathBuf),
     /// Write a small file, over what is there.
     Save(PathBuf, String),
+    /// Wait until the other workstation lets go of the kept list, and take it.
+    AwaitList,
     /// Keep what the list of images is now beside the one that is written next.
     Aside,
     /// Write a lock file anew without these references.

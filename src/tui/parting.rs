@@ -44,12 +44,19 @@ impl Model {
 impl App {
     /// What is said once the terminal was given back: what was made or checked here, and where its report is.
     pub fn parting(&self) -> Vec<String> {
-        let said = self.model.kept.iter();
-        said.flat_map(|kept| {
+        let said = self.model.kept.iter().flat_map(|kept| {
             let file = format!("report        {}", kept.file.display());
             kept.words.iter().cloned().chain([file])
-        })
-        .collect()
+        });
+        said.chain(self.apart()).collect()
+    }
+
+    /// What becomes of a list that is not the kept one.
+    fn apart(&self) -> Option<String> {
+        let beside = self.model.beside.as_ref()?;
+        let changed = beside.began_with != self.model.picked.text();
+        let words = "another workstation still has the list: what was picked here is kept apart, and the next one that is started takes it in";
+        changed.then(|| words.to_owned())
     }
 }
 

@@ -158,6 +158,28 @@ impl Picked {
         added.added
     }
 
+    /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. How many
+    /// came, and how many went.
+    pub fn become_one(&mut self, text: &str) -> (usize, usize) {
+        let mut next = Self::default();
+        next.restore(text);
+        let (before, after) = (self.references(), next.references());
+        let came = after.difference(&before).count() + next.unread_beside(self);
+        let went = before.difference(&after).count() + self.unread_beside(&next);
+        self.set_platforms(next.platforms);
+        if came + went > 0 {
+            self.remember("the list is as it was before it joined that of the other workstation".to_owned());
+            let mut own: BTreeMap<Reference, Image> = std::mem::take(&mut self.images)
+                .into_iter()
+                .map(|image| (image.request.reference.clone(), image))
+                .collect();
+            let images = next.images.into_iter();
+            self.images = images.map(|image| own.remove(&image.request.reference).unwrap_or(image)).collect();
+            self.unread = next.unread;
+        }
+        (came, went)
+    }
+
     /// Writes another reference into a row, as a fix does; false where that reference has a row already, which is
     /// then the one that stays.
     ///

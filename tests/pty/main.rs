@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 #[expect(dead_code, reason = "the bench of the workstation uses the rest of it")]
 mod console;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod assemble;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod bundle;
 #[cfg(test)]
 mod check;

@@ -35,10 +35,15 @@ impl Desk {
     /// Just started on a host with a network, without a key or media, where nothing was interrupted.
     pub(crate) fn new() -> Self {
         let mut desk = Self::bare();
-        desk.tell(Msg::Found(Found::Host(Arc::new(host()))));
-        desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: Vec::new() }))));
-        desk.tell(Msg::Found(Found::Interrupted(Arc::default())));
+        desk.found_host();
         desk
+    }
+
+    /// A host with a network, without a key or media, where nothing was interrupted.
+    pub(crate) fn found_host(&mut self) {
+        self.tell(Msg::Found(Found::Host(Arc::new(host()))));
+        self.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: Vec::new() }))));
+        self.tell(Msg::Found(Found::Interrupted(Arc::default())));
     }
 
     /// Just started; nothing is known of the host yet.

@@ -33,6 +33,7 @@ const ROOM: u16 = 14;
 /// Draws the list.
 pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let picked = &model.picked;
+    let area = beside(model, look, area, buffer);
     if picked.rows() == 0 {
         return empty(model, look, area, buffer);
     }
@@ -56,6 +57,19 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     for (at, (words, role)) in (0u16..).zip(lines.unwrap_or_default()) {
         line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
     }
+}
+
+/// Says that another workstation has the list; what is left below that.
+fn beside(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) -> Rect {
+    let words = model.beside.as_ref().map(|beside| format!("! {}", beside.words()));
+    let room = (usize::from(area.width.saturating_sub(2)), 3);
+    let lines = words.map_or_else(Vec::new, |words| line::lines(&words, room));
+    let mut rows = 0;
+    for words in lines {
+        line::words(&format!(" {words}"), look.style(Role::Warn), line::row(area, rows), buffer);
+        rows += 1;
+    }
+    line::below(area, rows)
 }
 
 fn row_of(image: &Image, picked: &Picked) -> Row {

@@ -20,7 +20,7 @@ type Fact = (&'static str, String, Role);
 
 /// Draws them.
 pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    let facts = facts(model);
+    let facts = facts(model, usize::from(area.width.saturating_sub(17)));
     let room = usize::from(area.height);
     // What there is no room for is counted: nobody takes a part for all.
     let shown = if facts.len() > room { room.saturating_sub(1) } else { facts.len() };
@@ -37,7 +37,21 @@ pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) 
     }
 }
 
-fn facts(model: &Model) -> Vec<Fact> {
+fn facts(model: &Model, columns: usize) -> Vec<Fact> {
+    let mut facts = beside(model, columns);
+    facts.extend(of_host(model));
+    facts
+}
+
+/// That another workstation has the list, in as many rows as that takes.
+fn beside(model: &Model, columns: usize) -> Vec<Fact> {
+    let words = model.beside.as_ref().map(|beside| beside.words());
+    let lines = words.into_iter().flat_map(|words| line::lines(&words, (columns, 4)));
+    let name = |at: usize| if at == 0 { "! WARN" } else { "" };
+    lines.enumerate().map(|(at, words)| (name(at), words, Role::Warn)).collect()
+}
+
+fn of_host(model: &Model) -> Vec<Fact> {
     let Some(host) = model.host.as_deref() else {
         return vec![("host", "checking this host ...".to_owned(), Role::Dim)];
     };

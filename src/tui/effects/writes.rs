@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -13,8 +12,7 @@ use super::off;
 use crate::domain::bundle::MANIFEST;
 use crate::domain::reference::Reference;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::Kind;
-use crate::engine::files::{FileResult, Files, Held};
+use crate::engine::files::{FileResult, Files};
 use crate::engine::jobs::reports;
 use crate::engine::lockfile;
 use crate::engine::store;
@@ -30,7 +28,7 @@ enum Write {
     Over(PathBuf, String),
     /// A report is kept in the place of what is there, and old ones beside it go, by the history in this directory.
     Report(PathBuf, String, PathBuf),
-    /// The kept list is written, which one workstation at a time may do.
+    /// The list is written.
     List(PathBuf, String),
     /// What the list is now is kept beside the next one.
     Aside,
@@ -53,8 +51,7 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        let writer =
-            Writer { tell, files, lost: Lost::new(), began: SystemTime::now(), held: None, beside: false };
+        let writer = Writer { tell, files, lost: Lost::new(), beside: false };
         tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
@@ -69,7 +66,7 @@ impl Writes {
         let _ = self.0.send(Write::Report(path, text, state));
     }
 
-    /// The kept list is to be written.
+    /// The list is to be written.
     pub(super) fn list(&self, path: PathBuf, text: String) {
         let _ = self.0.send(Write::List(path, text));
     }
@@ -101,9 +98,6 @@ struct Writer {
     tell: UnboundedSender<Msg>,
     files: Arc<dyn Files>,
     lost: Lost,
-    began: SystemTime,
-    /// What keeps other workstations from writing the list.
-    held: Option<Held>,
     /// Whether what is there must not be lost: it is not known here.
     beside: bool,
 }
@@ -149,21 +143,8 @@ impl Writer {
         }
     }
 
-    /// Writes the kept list, unless another workstation does. Before this one did so first, the other may have done it.
+    /// Writes the list; what is in its place and could not be read is not lost by that.
     async fn write_list(&mut self, path: &Path, text: &str) {
-        if self.held.is_none() {
-            let (files, place, began) = (Arc::clone(&self.files), path.to_owned(), self.began);
-            match off(move || hold(&*files, &place, began)).await.and_then(|done| done) {
-                Ok(Hold::Ours(held, changed)) => {
-                    self.held = Some(held);
-                    self.beside |= changed;
-                }
-                Ok(Hold::Theirs) => return self.not_written(path, in_use(path)),
-                // Where nothing can be locked, nobody is kept from anything.
-                Ok(Hold::Nobodys) => {}
-                Err(failure) => return self.not_written(path, failure),
-            }
-        }
         if !self.beside || self.keep_beside(path).await {
             self.beside = false;
             self.write(path, text, store::write_over).await;
@@ -273,34 +254,6 @@ fn write_one(files: &dyn Files, path: &Path, text: &[u8], how: How) -> Result<Wr
     }
 }
 
-/// Who may write the kept list.
-enum Hold {
-    /// This workstation; and whether another one wrote it since this one began.
-    Ours(Held, bool),
-    /// Another one.
-    Theirs,
-    /// The file system has no locks.
-    Nobodys,
-}
-
-fn hold(files: &dyn Files, list: &Path, began: SystemTime) -> Result<Hold, Failure> {
-    let directory = list.parent().unwrap_or(Path::new("."));
-    files.create_dir(directory)?;
-    match files.lock_file(&directory.join("workstation.lock")) {
-        Ok(Some(held)) => {
-            let written = list.metadata().and_then(|meta| meta.modified());
-            Ok(Hold::Ours(held, written.is_ok_and(|written| written > began)))
-        }
-        Ok(None) => Ok(Hold::Theirs),
-        Err(_) => Ok(Hold::Nobodys),
-    }
-}
-
-fn in_use(path: &Path) -> Failure {
-    let words = format!("another workstation works on {}: it is not written over", path.display());
-    Failure::new(Kind::Locked, words).hint("leave the other one, then change the list here or start again")
-}
-
 /// A name beside a file under which it is kept; nothing where there is no file.
 fn aside(files: &dyn Files, path: &Path) -> Result<Option<PathBuf>, Failure> {
     let mut number = 1;
@@ -326,6 +279,8 @@ fn around(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::domain::lock::Lock;
     use crate::engine::files::RealFiles;
@@ -351,43 +306,6 @@ mod tests {
             assert_eq!(saved, 1, "round {round}");
             assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
         }
-    }
-
-    #[tokio::test]
-    async fn of_two_workstations_one_writes_the_list_and_what_the_other_wrote_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let list = dir.path().join("work/images.txt");
-        let read =
-            |name: &str| std::fs::read_to_string(dir.path().join("work").join(name)).unwrap_or_default();
-        let (tell, mut told) = unbounded_channel();
-        let [first, second] = ["first", "second"].map(|_| Writes::begin(tell.clone(), Arc::new(RealFiles)));
-        first.list(list.clone(), "first\n".to_owned());
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
-        second.list(list.clone(), "second\n".to_owned());
-        match told.recv().await.unwrap() {
-            Msg::Found(Found::NotSaved(path, failure)) => {
-                assert_eq!((path, failure.kind), (list.clone(), Kind::Locked));
-                assert!(failure.message.contains("another workstation"), "{}", failure.message);
-            }
-            other => panic!("{other:?}"),
-        }
-        assert!(second.all().await.contains_key(&list), "no job of it reads that list");
-        assert_eq!(read("images.txt"), "first\n");
-        drop(first);
-        // The task of the first one ends by itself.
-        loop {
-            second.list(list.clone(), "second\n".to_owned());
-            match told.recv().await.unwrap() {
-                Msg::Found(Found::NotSaved(..)) => tokio::task::yield_now().await,
-                Msg::Said(Level::Warn, words) => {
-                    assert!(words.contains("is kept as"), "{words}");
-                    break;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(second.all().await.is_empty());
-        assert_eq!((read("images.txt"), read("images.txt.1")), ("second\n".to_owned(), "first\n".to_owned()));
     }
 
     #[tokio::test]

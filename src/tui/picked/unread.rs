@@ -67,6 +67,12 @@ impl Picked {
         self.unread = refused.iter().map(Unread::kept).collect();
     }
 
+    /// How many lines that could not be read another list does not have.
+    pub(super) fn unread_beside(&self, other: &Self) -> usize {
+        let known = |one: &&Unread| other.unread.iter().any(|unread| unread.text == one.text);
+        self.unread.iter().filter(|one| !known(one)).count()
+    }
+
     /// Writes a reference in the place of what could not be read; false where the list has it already.
     ///
     /// # Errors

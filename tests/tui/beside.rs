@@ -1,0 +1,82 @@
+//! Two workstations at once: one has the list, the other one says so, works apart, and loses nothing.
+
+use airlift::tui::beside::Beside;
+use airlift::tui::msg::{Effect, Found, Msg};
+
+use crate::rig::{Desk, now};
+
+const WHO: &str = "process 4711 on jump01, running since 2026-11-22 05:40Z";
+const BEGAN_WITH: &str = "docker.io/library/old:1.0\n";
+
+/// Begun while another workstation has the list.
+fn apart() -> Desk {
+    let mut settings = Desk::bare().app.model.settings;
+    settings.paths = settings.paths.working_in("/home/op/.local/share/airlift/work/apart/1".into());
+    let mut desk = Desk::with(settings);
+    desk.app.model.beside = Some(Beside { who: Some(WHO.to_owned()), began_with: BEGAN_WITH.to_owned() });
+    desk.found_host();
+    desk.tell(Msg::Found(Found::Last(BEGAN_WITH.to_owned(), now())));
+    desk
+}
+
+/// What was written where, of the lists.
+fn written(desk: &mut Desk) -> Vec<(String, String)> {
+    let effects = desk.effects.drain(..);
+    let saved = effects.filter_map(|effect| match effect {
+        Effect::Save(path, text) => Some((path.display().to_string(), text)),
+        _ => None,
+    });
+    saved.collect()
+}
+
+#[test]
+fn start_and_images_say_who_has_the_list_and_what_becomes_of_what_is_picked() {
+    let mut desk = apart();
+    let says = |screen: &str| {
+        let words: String = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["another workstation has the list", "4711 on jump01", "2026-11-22 05:40Z", "kept apart"]
+        {
+            assert!(words.contains(part), "{part}: {screen}");
+        }
+    };
+    says(&desk.screen());
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::AwaitList)));
+    desk.keys("b");
+    says(&desk.screen());
+    says(&crate::rig::text(&desk.frame(60, 16)));
+    insta::assert_snapshot!(desk.picture());
+}
+
+#[test]
+fn what_is_picked_beside_another_workstation_is_kept_apart_and_that_is_said_on_leaving() {
+    let mut desk = apart();
+    assert_eq!(desk.app.parting(), [""; 0], "nothing was picked");
+    desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into()));
+    desk.effects.clear();
+    desk.keys("q");
+    let own = "/home/op/.local/share/airlift/work/apart/1/images.txt";
+    assert_eq!(written(&mut desk), [(own.to_owned(), format!("{BEGAN_WITH}redis:7.0.1\n"))]);
+    let said = desk.app.parting().join("\n");
+    assert!(said.contains("is kept apart, and the next one that is started takes it in"), "{said}");
+}
+
+#[test]
+fn when_the_other_workstation_ends_its_list_and_this_one_are_one_and_kept() {
+    let mut desk = apart();
+    desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into()));
+    desk.wait(3).keys("Up Space");
+    desk.effects.clear();
+    desk.tell(Msg::Found(Found::Freed("docker.io/library/mid:1.0\n".to_owned())));
+    let screen = desk.screen();
+    assert!(!screen.contains("another workstation has"), "{screen}");
+    assert!(screen.contains("the other workstation has ended"), "{screen}");
+    assert!(screen.contains("1 came, 1 went"), "{screen}");
+    desk.wait(3);
+    let list = "docker.io/library/mid:1.0\nredis:7.0.1\n".to_owned();
+    let places = ["work/apart/1/images.txt", "work/images.txt"];
+    let expected = places.map(|place| (format!("/home/op/.local/share/airlift/{place}"), list.clone()));
+    assert_eq!(written(&mut desk), expected);
+    assert_eq!(desk.app.parting(), [""; 0]);
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), format!("{BEGAN_WITH}redis:7.0.1\n"));
+}
