@@ -12,6 +12,7 @@ pub mod job;
 pub mod k3s;
 pub mod keep_going;
 pub mod lint;
+pub mod listed;
 pub mod lock;
 pub mod manifest;
 pub mod media;

@@ -96,6 +96,23 @@ fn verify(cx: &mut Cx<'_>) {
     }
 }
 
+/// What was refused and is not mended now is not forgotten.
+fn not_mended(cx: &mut Cx<'_>) {
+    let count = cx.model.picked.mend_no_more();
+    if count > 0 {
+        cx.say(stay(count, cx.model));
+    }
+}
+
+/// Where lines that could not be read are, and what is done about them.
+fn stay(count: usize, model: &Model) -> String {
+    let [mend, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| model.key(act));
+    match count {
+        1 => format!("It stays at the end of the list: {mend} there mends it, {drop} takes it off."),
+        _ => format!("They stay at the end of the list: {mend} there mends one, {drop} takes it off."),
+    }
+}
+
 /// Takes back the last change of the list.
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
@@ -169,13 +186,11 @@ impl Screen for Images {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::ImagesAdd, Answer::Text(text)) if is_registry(text.trim()) => {
+                cx.model.picked.mend_no_more();
                 self.browse.offer(text.trim(), cx);
             }
             (Act::ImagesAdd, Answer::Text(text)) => {
-                let added = cx.model.picked.add_lines(&text);
-                if added.added > 0 {
-                    cx.model.changed(Place::Images);
-                }
+                let added = cx.model.add_typed(&text);
                 cx.say(words::added(&added));
                 cx.todo.dialogs.extend(words::refused(&added));
             }
@@ -197,6 +212,7 @@ impl Screen for Images {
 
     fn closed(&mut self, question: Question, cx: &mut Cx<'_>) {
         match question.act {
+            Act::ImagesAdd => not_mended(cx),
             Act::ImagesBrowse => self.browse.closed(question, cx),
             Act::ImagesGo => self.fix.closed(),
             _ => {}

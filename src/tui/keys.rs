@@ -101,10 +101,7 @@ impl App {
                 return self.say(format!("pasted text: {way}; nothing was done with it"));
             }
         }
-        let added = self.model.picked.add_lines(pasted);
-        if added.added > 0 {
-            self.model.changed(Place::Images);
-        }
+        let added = self.model.add_typed(pasted);
         self.dialogs.extend(words::refused(&added));
         self.say(words::added(&added));
     }

@@ -12,6 +12,7 @@ use super::log::Log;
 use super::medium::Chosen;
 use super::msg::{Ended, Level};
 use super::parting::Kept;
+use super::picked::Added;
 use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
@@ -248,6 +249,16 @@ impl Model {
                 *state = StepState::Stale;
             }
         }
+    }
+
+    /// Adds lines that were typed or pasted, and those of them that name no image as rows to be mended.
+    pub fn add_typed(&mut self, text: &str) -> Added {
+        let before = self.picked.revision();
+        let added = self.picked.add_typed(text);
+        if self.picked.revision() != before {
+            self.changed(Place::Images);
+        }
+        added
     }
 
     /// The job that runs.

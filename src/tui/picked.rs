@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::checked::Outcomes;
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
+use crate::domain::listed::named;
 use crate::domain::platform::Platform;
 use crate::domain::reference::{Reference, ReferenceError, is_registry};
 use crate::domain::selection::{Origin, Request};
@@ -44,6 +45,8 @@ pub struct Picked {
     pub images: Vec<Image>,
     /// What was to be added and could not be read.
     unread: Vec<Unread>,
+    /// Those of them that are being mended at this moment.
+    mending: Vec<Unread>,
     /// The list before its last changes, and what each of them was.
     history: VecDeque<(String, Vec<Image>, Vec<Unread>)>,
     /// Goes up with every change of what is to be carried.
@@ -328,10 +331,7 @@ impl Picked {
 /// What a line names: one reference, which may be followed by a comment. A blank in it is a slip of the fingers or a
 /// line of something else.
 fn request_of(line: &str) -> Result<Option<Request>, ReferenceError> {
-    let named = line.split('#').next().unwrap_or_default().trim();
-    if named.is_empty() {
-        return Ok(None);
-    }
+    let Some(named) = named(line) else { return Ok(None) };
     if named.contains(char::is_whitespace) {
         let reason = "one reference a line, without blanks in it; a comment begins with #";
         return Err(ReferenceError { text: text::middle(named, 160).to_string(), reason });
@@ -364,6 +364,15 @@ mod tests {
         assert!(refused.reason.contains("lower case"), "{}", refused.reason);
         assert!(picked.images[0].findings.iter().any(|finding| finding.fix.is_some()));
         assert_eq!(picked.text(), "nginx:1.25\nredis:7\n");
+    }
+
+    #[test]
+    fn lines_are_taken_as_manifests_and_other_tools_have_them() {
+        let mut picked = Picked::default();
+        let added = picked
+            .add_lines("docker://quay.io/a/b:1\n- quay.io/a/c:1\n    image: \"quay.io/a/d:1\"\nimage:\n");
+        assert_eq!((added.added, added.refused.len()), (3, 1));
+        assert_eq!(picked.text(), "quay.io/a/b:1\nquay.io/a/c:1\nquay.io/a/d:1\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! List files: one reference per line, `#` comments; also what `kubeadm config images list` prints and `k3s-images.txt`.
 
+use crate::domain::listed::named;
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Candidate, Origin, Selection};
 
@@ -13,7 +14,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Selection {
             selection.problem(origin(), "the line is not UTF-8 text");
             continue;
         };
-        let Some(text) = reference_of(line) else { continue };
+        let Some(text) = named(line) else { continue };
         match Reference::parse(text) {
             Ok(_) => selection.candidates.push(Candidate::sure(text, origin())),
             Err(error) => selection.misnamed(origin(), text, error.to_string()),
@@ -23,25 +24,6 @@ pub fn parse(bytes: &[u8], name: &str) -> Selection {
         selection.problem(Origin::named(name), "the list names no image");
     }
     selection
-}
-
-/// The reference in a line: comments, log lines of kubeadm and what `kubeadm config images pull` puts in front removed.
-fn reference_of(line: &str) -> Option<&str> {
-    let line = line.trim();
-    let line = line.strip_prefix("[config/images] Pulled ").unwrap_or(line);
-    let comment = line.find('#').filter(|at| *at == 0 || line[..*at].ends_with([' ', '\t']));
-    let line = comment.map_or(line, |at| &line[..at]).trim();
-    (!line.is_empty() && !is_log_line(line)).then_some(line)
-}
-
-/// `W1120 01:02:03.000000   1 version.go:104] …`, as Kubernetes programs log.
-fn is_log_line(line: &str) -> bool {
-    let (head, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let digits = head.get(1..).unwrap_or("");
-    head.starts_with(['I', 'W', 'E', 'F'])
-        && digits.len() == 4
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && rest.contains(".go:")
 }
 
 #[cfg(test)]
@@ -74,7 +56,8 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_with_its_number_and_does_not_hide_the_others() {
-        let selection = parse(b"nginx:1\nhttp://x/y\nb\xffd\nredis:7\nnginx redis\n", "my/list.txt");
+        let list = b"nginx:1\nhttp://x/y\nb\xffd\n- image: redis:7\nnginx redis\n";
+        let selection = parse(list, "my/list.txt");
         assert_eq!(texts(&selection), [("nginx:1", 1), ("redis:7", 4)]);
         let at: Vec<_> = selection.problems.iter().map(|p| p.origin.to_string()).collect();
         assert_eq!(at, ["my/list.txt:2", "my/list.txt:3", "my/list.txt:5"]);

@@ -117,10 +117,7 @@ impl Load {
             cx.open(unsure(&self.unsure));
         }
         cx.say(report);
-        let stays = (unread > 0).then(|| {
-            let [mend, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| cx.model.key(act));
-            format!("It stays at the end of the list: {mend} there mends it, {drop} takes it off.")
-        });
+        let stays = (unread > 0).then(|| super::stay(unread, cx.model));
         if let Some(page) = remarks(requests, stays) {
             cx.open(page);
         }

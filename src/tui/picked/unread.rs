@@ -29,6 +29,11 @@ impl Unread {
         Self { text: line(&text), origin, reason: problem.reason.clone() }
     }
 
+    fn typed(refused: &Refused) -> Self {
+        let (origin, reason) = (format!("typed here, line {}", refused.line), refused.reason.clone());
+        Self { text: line(&refused.text), origin, reason }
+    }
+
     fn kept(refused: &Refused) -> Self {
         let (text, origin) =
             refused.text.split_once(FROM).unwrap_or((&refused.text, "the list of last time"));
@@ -60,6 +65,26 @@ impl Picked {
         }
         self.unread.extend(fresh);
         outcome
+    }
+
+    /// Adds lines that were typed or pasted. Those that name no image stay as rows, in the place of those that were being
+    /// mended by that.
+    pub fn add_typed(&mut self, text: &str) -> Added {
+        let outcome = self.add_lines(text);
+        let (fresh, mended): (Vec<Unread>, _) =
+            (outcome.refused.iter().map(Unread::typed).collect(), std::mem::take(&mut self.mending));
+        if outcome.added == 0 && fresh != mended {
+            self.remember("the lines are as they were before they were typed".to_owned());
+        }
+        self.unread.retain(|one| !mended.contains(one));
+        self.mending = fresh.into_iter().filter(|one| !self.unread.contains(one)).collect();
+        self.unread.extend(self.mending.iter().cloned());
+        outcome
+    }
+
+    /// Lines that were refused are mended no longer; how many of them stay.
+    pub fn mend_no_more(&mut self) -> usize {
+        std::mem::take(&mut self.mending).len()
     }
 
     /// Takes over what of a kept list names no image.

@@ -1,0 +1,81 @@
+//! Lines of lists as people have them: what of a line names an image, without comments and what other tools put around it.
+
+/// In front of what `kubeadm config images pull` prints.
+const PULLED: &str = "[config/images] Pulled ";
+/// In front of what skopeo and podman are given.
+const TRANSPORT: &str = "docker://";
+
+/// What of a line names an image; nothing in blank lines, comments and log lines.
+pub fn named(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let line = line.strip_prefix(PULLED).unwrap_or(line);
+    let comment = line.find('#').filter(|at| *at == 0 || line[..*at].ends_with([' ', '\t']));
+    let line = comment.map_or(line, |at| &line[..at]).trim();
+    (!line.is_empty() && !is_log_line(line)).then(|| bare(line))
+}
+
+/// Without what stands around a name in YAML, `- image: "name"`, and without the transport.
+fn bare(line: &str) -> &str {
+    let item = after(line, "-").unwrap_or(line);
+    let value = after(item, "image:").unwrap_or(item);
+    let quoted = |mark: char| value.strip_prefix(mark)?.strip_suffix(mark);
+    let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
+    value.strip_prefix(TRANSPORT).unwrap_or(value)
+}
+
+/// What follows a word and blanks.
+fn after<'a>(line: &'a str, word: &str) -> Option<&'a str> {
+    line.strip_prefix(word).filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim_start)
+}
+
+/// `W1120 01:02:03.000000   1 version.go:104] …`, as Kubernetes programs log.
+fn is_log_line(line: &str) -> bool {
+    let (head, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let digits = head.get(1..).unwrap_or("");
+    head.starts_with(['I', 'W', 'E', 'F'])
+        && digits.len() == 4
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && rest.contains(".go:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_in_what_other_tools_write_around_it() {
+        for (line, expected) in [
+            ("nginx:1", Some("nginx:1")),
+            ("  nginx:1 # web", Some("nginx:1")),
+            ("docker://quay.io/a/b:1", Some("quay.io/a/b:1")),
+            ("- quay.io/a/b:1", Some("quay.io/a/b:1")),
+            ("image: quay.io/a/b:1", Some("quay.io/a/b:1")),
+            ("  - image: 'quay.io/a/b:1'  # web", Some("quay.io/a/b:1")),
+            ("-\timage:  \"quay.io/a/b:1\"", Some("quay.io/a/b:1")),
+            ("- docker://quay.io/a/b:1", Some("quay.io/a/b:1")),
+            ("[config/images] Pulled registry.k8s.io/pause:3.10", Some("registry.k8s.io/pause:3.10")),
+            ("W1120 10:00:00.123456    4242 version.go:104] could not fetch", None),
+            ("# nginx:1", None),
+            ("   ", None),
+        ] {
+            assert_eq!(named(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_around_a_name_is_left_to_be_refused() {
+        for line in [
+            "skopeo copy docker://c:1 dir:c",
+            "http://x/y",
+            "oci:dir",
+            "image:1.0",
+            "-nginx:1",
+            "- - nginx:1",
+            "\"nginx:1'",
+            "image:",
+            "nginx:1#web",
+        ] {
+            assert_eq!(named(line), Some(line));
+        }
+    }
+}
