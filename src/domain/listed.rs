@@ -5,6 +5,24 @@ const PULLED: &str = "[config/images] Pulled ";
 /// In front of what skopeo and podman are given.
 const TRANSPORT: &str = "docker://";
 
+/// Stands between a name and where it came from, in lists that the workstation writes: a comment to everybody else.
+const FROM: &str = "  # from ";
+
+/// A line of a list that says where its name came from.
+pub fn from(name: &str, origin: &str) -> String {
+    format!("{name}{FROM}{origin}")
+}
+
+/// What of a line names an image or was meant to, and where that came from, where the line says so.
+pub fn parts(line: &str) -> (&str, Option<&str>) {
+    line.split_once(FROM).map_or((line.trim(), None), |(name, origin)| (name.trim(), Some(origin.trim())))
+}
+
+/// Why a line could not be read that stands for a place in a file, `PLACE: REASON`.
+pub fn reason<'a>(name: &'a str, origin: &str) -> Option<&'a str> {
+    name.strip_prefix(origin)?.strip_prefix(": ")
+}
+
 /// What of a line names an image; nothing in blank lines, comments and log lines.
 pub fn named(line: &str) -> Option<&str> {
     let line = line.trim();
@@ -60,6 +78,17 @@ mod tests {
         ] {
             assert_eq!(named(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_line_says_where_its_name_came_from_and_why_there_is_none() {
+        let line = from("nginx:1", "/x/web.yml:4");
+        assert_eq!((parts(&line), named(&line)), (("nginx:1", Some("/x/web.yml:4")), Some("nginx:1")));
+        assert_eq!(parts("nginx:1 # mine"), ("nginx:1 # mine", None));
+        let line = from("/x/web.yml:4: a template", "/x/web.yml:4");
+        let (name, origin) = parts(&line);
+        assert_eq!(reason(name, origin.unwrap()), Some("a template"));
+        assert_eq!(reason("UPPER:x", "/x/web.yml:4"), None);
     }
 
     #[test]

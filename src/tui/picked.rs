@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::checked::Outcomes;
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
-use crate::domain::listed::named;
+use crate::domain::listed::{self, named};
 use crate::domain::platform::Platform;
 use crate::domain::reference::{Reference, ReferenceError, is_registry};
 use crate::domain::selection::{Origin, Request};
@@ -33,6 +33,19 @@ pub struct Image {
     pub was: Option<String>,
 }
 
+impl Image {
+    /// As a line of a list.
+    fn line(&self) -> String {
+        let Request { requested, origin, .. } = &self.request;
+        match origin.source.as_str() {
+            TYPED => requested.clone(),
+            _ => listed::from(requested, &unread::clean(&origin.to_string())),
+        }
+    }
+}
+
+/// Where what was typed or pasted came from.
+const TYPED: &str = "typed here";
 /// Changes of the list that can be taken back.
 const HISTORY: usize = 20;
 /// Begins the line of a kept list that names its platforms.
@@ -297,7 +310,7 @@ impl Picked {
             text.push_str(&format!("{PLATFORMS} {}\n", self.platform_words()));
         }
         for image in &self.images {
-            text.push_str(&image.request.requested);
+            text.push_str(&image.line());
             text.push('\n');
         }
         for unread in &self.unread {
@@ -340,7 +353,8 @@ fn request_of(line: &str) -> Result<Option<Request>, ReferenceError> {
         let reason = "a registry, and no image in it is named: browse it, or add /REPOSITORY:TAG";
         return Err(ReferenceError { text: named.to_owned(), reason });
     }
-    Request::parse(named).map(|request| Some(Request { origin: Origin::named("typed here"), ..request }))
+    let origin = Origin::named(listed::parts(line).1.unwrap_or(TYPED));
+    Request::parse(named).map(|request| Some(Request { origin, ..request }))
 }
 
 #[cfg(test)]
@@ -432,6 +446,19 @@ mod tests {
         assert_eq!(second.restore(&first.text()), 2);
         assert_eq!(second.text(), first.text());
         assert_eq!((second.platform_words().as_str(), second.undo()), ("linux/arm64, linux/arm/v7", None));
+    }
+
+    #[test]
+    fn a_kept_list_says_where_its_images_came_from() {
+        let mut first = picked("nginx:1.25.3");
+        let request = Request::parse("redis:7.0.1").unwrap();
+        first.add_all([Request { origin: Origin::line("/x/web.yml", 4), ..request }]);
+        assert_eq!(first.text(), "nginx:1.25.3\nredis:7.0.1  # from /x/web.yml:4\n");
+        let mut second = Picked::default();
+        assert_eq!(second.restore(&first.text()), 2);
+        let from: Vec<_> = second.images.iter().map(|image| image.request.origin.to_string()).collect();
+        assert_eq!(from, ["typed here", "/x/web.yml:4"]);
+        assert_eq!(second.text(), first.text());
     }
 
     #[test]

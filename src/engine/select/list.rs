@@ -1,6 +1,6 @@
 //! List files: one reference per line, `#` comments; also what `kubeadm config images list` prints and `k3s-images.txt`.
 
-use crate::domain::listed::named;
+use crate::domain::listed::{named, parts, reason};
 use crate::domain::reference::Reference;
 use crate::domain::selection::{Candidate, Origin, Selection};
 
@@ -15,9 +15,13 @@ pub fn parse(bytes: &[u8], name: &str) -> Selection {
             continue;
         };
         let Some(text) = named(line) else { continue };
-        match Reference::parse(text) {
-            Ok(_) => selection.candidates.push(Candidate::sure(text, origin())),
-            Err(error) => selection.misnamed(origin(), text, error.to_string()),
+        let (written, from) = parts(line);
+        let origin = from.map_or_else(origin, Origin::named);
+        match (Reference::parse(text), from.and_then(|from| reason(written, from))) {
+            (Ok(_), _) => selection.candidates.push(Candidate::sure(text, origin)),
+            // A place in another file, of which nothing could be read.
+            (Err(_), Some(reason)) => selection.problem(origin, reason),
+            (Err(error), None) => selection.misnamed(origin, text, error.to_string()),
         }
     }
     if selection.candidates.is_empty() && selection.problems.is_empty() {
@@ -61,6 +65,16 @@ mod tests {
         assert_eq!(texts(&selection), [("nginx:1", 1), ("redis:7", 4)]);
         let at: Vec<_> = selection.problems.iter().map(|p| p.origin.to_string()).collect();
         assert_eq!(at, ["my/list.txt:2", "my/list.txt:3", "my/list.txt:5"]);
+    }
+
+    #[test]
+    fn a_line_that_says_where_it_came_from_is_told_by_that() {
+        let text = "redis:7  # from /x/redis.yml:3\nUPPER:x  # from web.txt:2\n/x/b.yml:4: a template  # from /x/b.yml:4\n";
+        let selection = parse(text.as_bytes(), "images.txt");
+        assert_eq!(selection.candidates[0].origin.to_string(), "/x/redis.yml:3");
+        let told: Vec<_> = selection.problems.iter().map(|p| format!("{}: {}", p.origin, p.reason)).collect();
+        assert!(told[0].starts_with("web.txt:2: \"UPPER:x\" is not an image reference"), "{told:?}");
+        assert_eq!(told[1], "/x/b.yml:4: a template");
     }
 
     #[test]

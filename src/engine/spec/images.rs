@@ -123,12 +123,20 @@ pub(super) async fn lock_of(path: PathBuf, ctx: &JobCtx) -> Result<(PathBuf, Loc
 fn all_of(lock: &Lock, path: &Path) -> Result<Requests> {
     let references = lock.images().iter().map(|locked| locked.reference.to_string());
     let wanted = references.map(|text| Request::parse(&text)).collect::<std::result::Result<_, _>>()?;
-    let lacking = lock.missing().map(|missing| Problem {
-        origin: Origin::named(path.display().to_string()),
-        reason: format!("it was written without {missing}; resolve --lock again"),
-        text: None,
-    });
+    let lacking = lock.missing().map(|missing| lacking(missing, path));
     Ok(Requests { wanted, problems: lacking.collect(), ..Requests::default() })
+}
+
+/// What a lock file was written without: a reference that did not resolve, else `PLACE: REASON` of what could not be read.
+fn lacking(missing: &str, path: &Path) -> Problem {
+    let (origin, reason) = match missing.split_once(": ") {
+        Some((place, reason)) => (place.to_owned(), reason.to_owned()),
+        None => {
+            let words = format!("it was written without {missing}; resolve --lock again");
+            (path.display().to_string(), words)
+        }
+    };
+    Problem { origin: Origin::named(origin), reason, text: None }
 }
 
 fn hold(request: &mut Request, lock: &Lock, path: &Path, asked: &[Platform], ctx: &JobCtx) -> Result<()> {

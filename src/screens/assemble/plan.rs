@@ -21,6 +21,9 @@ use crate::widgets::look::Look;
 /// Cells of the names in front.
 const NAME: u16 = 14;
 
+/// What is missing and named in the question before the start, at most.
+const MISSING: usize = 3;
+
 /// One row: a name, words and their look.
 pub(super) type Fact = (&'static str, String, Role);
 
@@ -111,8 +114,13 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     if !place.repeats {
         facts.push(("compared", compared(place), Role::Text));
     }
-    for missing in &plan.missing {
+    // On the screen all of them can be scrolled to; a question stays one that is read.
+    let told = if keys { plan.missing.len() } else { MISSING };
+    for missing in plan.missing.iter().take(told) {
         facts.push(("missing", format!("! {}: {}", missing.reference, missing.reason), Role::Warn));
+    }
+    if let more @ 1.. = plan.missing.len().saturating_sub(told) {
+        facts.push(("missing", format!("! and {more} more, as the plan lists them"), Role::Warn));
     }
 }
 

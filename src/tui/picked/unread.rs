@@ -2,12 +2,11 @@
 
 use super::{Added, Image, Picked, Refused, request_of};
 use crate::domain::lint::lint;
+use crate::domain::listed;
 use crate::domain::reference::ReferenceError;
 use crate::domain::selection::{Origin, Problem, Request, Requests};
 use crate::domain::text;
 
-/// Stands between such a line of a kept list and where it was written.
-const FROM: &str = "  # ";
 /// Columns of it that are kept.
 const LONGEST: usize = 200;
 
@@ -35,23 +34,29 @@ impl Unread {
     }
 
     fn kept(refused: &Refused) -> Self {
-        let (text, origin) =
-            refused.text.split_once(FROM).unwrap_or((&refused.text, "the list of last time"));
-        Self { text: text.trim().to_owned(), origin: origin.to_owned(), reason: refused.reason.clone() }
+        let (text, origin) = listed::parts(&refused.text);
+        let origin = origin.unwrap_or("the list of last time");
+        let reason = listed::reason(text, origin).unwrap_or(&refused.reason);
+        Self { text: text.to_owned(), origin: origin.to_owned(), reason: reason.to_owned() }
     }
 
     /// As a line of a list, which nobody takes for a reference either.
     pub(super) fn line(&self) -> String {
-        format!("{}{FROM}{}", self.text, line(&self.origin))
+        listed::from(&self.text, &clean(&self.origin))
     }
 }
 
 /// A text as one line without a comment; one that would name an image says that it does not.
 fn line(words: &str) -> String {
+    let words = clean(words);
+    if request_of(&words).is_ok() { format!("not read: {words}") } else { words }
+}
+
+/// A text as one line without a comment.
+pub(super) fn clean(words: &str) -> String {
     let words: Vec<&str> = words.split(|c: char| c.is_whitespace() || c == '#').collect();
     let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    let words = text::middle(&words, LONGEST);
-    if request_of(&words).is_ok() { format!("not read: {words}") } else { words.into_owned() }
+    text::middle(&words, LONGEST).into_owned()
 }
 
 impl Picked {
