@@ -320,6 +320,7 @@ impl Screen for Check {
                 before: "document, signatures, clock and history come first",
                 at: model.at.saturating_sub(job.began),
                 standing: Standing::Running,
+                awaits: None,
             };
             phase(&row, line::row(area, 1), look, buffer);
         }

@@ -326,7 +326,8 @@ impl Screen for Report {
             let at = model.at.saturating_sub(job.began);
             let view = job.view.current();
             let name = view.map_or(job.spec.subcommand(), |view| view.phase.name());
-            let row = PhaseRow { name, view, before: "begins", at, standing: Standing::Running };
+            let row =
+                PhaseRow { name, view, before: "begins", at, standing: Standing::Running, awaits: None };
             phase(&row, line::row(area, top), look, buffer);
             top += 1;
         }

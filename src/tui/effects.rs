@@ -160,6 +160,14 @@ impl Runner {
         }
     }
 
+    /// Packs that were cut off by now, for what is said on the way out; nothing where a disk does not answer.
+    pub(super) async fn cut_off(&self) -> Option<Msg> {
+        let runner = self.clone();
+        let look = async move { find(&Query::Interrupted, &runner.settings, &runner.ctx).await };
+        let looked = tokio::time::timeout(LEAVE, self.tasks.spawn(look)).await;
+        Some(Msg::Found(looked.ok()?.ok()?.ok()?))
+    }
+
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one
     /// end come as messages. A job that would read the list does not start where that was not saved.
     pub fn start(&self, spec: JobSpec) {

@@ -61,10 +61,17 @@ impl App {
         let left = left.into_iter().filter(|line| !again.contains(line));
         let mut lines: Vec<String> = std::iter::once(first).chain(left).collect();
         if !matches!(job.ended, Some(Ended::Succeeded(_))) {
-            lines
-                .push(format!("this goes on from here: {}", self.model.settings.shell(&going_on(&job.spec))));
+            // Its record has copies of its own of what it was given, which nobody changes.
+            let spec = self.model.left_by(job).map_or(&job.spec, |cut| &cut.job.spec);
+            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&going_on(spec))));
         }
         lines
+    }
+
+    /// Whether what was cut off is to be looked for before it is told: a pack that ran last did not come to its end.
+    pub(super) fn left_a_pack(&self) -> bool {
+        let ended = |job: &&JobState| !matches!(job.ended, Some(Ended::Succeeded(_)));
+        self.model.job_of(Act::Pack).is_some_and(|job| ended(&job))
     }
 
     /// The last pack, where it did not come to its end and is offered again.

@@ -224,12 +224,23 @@ async fn run(
     }
     workstation.effects(first);
     workstation.turn(Events::of_terminal()?, told, env).await;
-    let Loop { runner, screen, app, lost, .. } = workstation;
+    let Loop { runner, screen, mut app, lost, .. } = workstation;
     leave(|| drop(screen), runner.written(), terminal::say).await;
+    left(&mut app, &runner).await;
     app.farewell().iter().chain(&app.parting()).for_each(|words| terminal::say(words));
     let stopped = lost || app.was_terminated();
     let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
     Ok(ExitCode::from(code))
+}
+
+/// Looks for what a pack left that did not come to its end: that names what goes on with it.
+async fn left(app: &mut App, runner: &Runner) {
+    if app.left_a_pack()
+        && let Some(found) = runner.cut_off().await
+    {
+        let at = app.model.at;
+        app.update(at, jiff::Timestamp::now(), found);
+    }
 }
 
 /// Why no colours are drawn, where there are none.

@@ -56,6 +56,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     if let Err(words) = plain.runner.written().await {
         super::terminal::say(&words);
     }
+    super::left(&mut plain.app, &plain.runner).await;
     [plain.app.farewell(), plain.app.parting()].concat().iter().for_each(|words| super::terminal::say(words));
     plain.well || !(plain.lost || plain.app.was_terminated())
 }

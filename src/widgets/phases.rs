@@ -43,6 +43,8 @@ pub struct PhaseRow<'a> {
     pub at: Duration,
     /// How the job stands.
     pub standing: Standing,
+    /// The phase before whose end it does not come to its own.
+    pub awaits: Option<&'a PhaseView>,
 }
 
 /// Draws one row; of the words as many as there is room for.
@@ -57,7 +59,7 @@ pub fn phase(row: &PhaseRow<'_>, area: Rect, look: &Look, buffer: &mut Buffer) {
     let (done, all) = filled(view);
     spans.push(Span::styled(bar(done, all, columns), look.style(Role::Bar)));
     let mut left = width.saturating_sub(1 + NAME + columns);
-    for (words, role) in pieces(view, row.at, row.standing) {
+    for (words, role) in pieces(view, row) {
         let needed = text::width(&words) + 2;
         if needed > left {
             break;
@@ -74,11 +76,16 @@ fn filled(view: &PhaseView) -> (u64, u64) {
     (u64::from(percent), 100)
 }
 
-fn pieces(view: &PhaseView, at: Duration, standing: Standing) -> Vec<(String, Role)> {
+fn pieces(view: &PhaseView, row: &PhaseRow<'_>) -> Vec<(String, Role)> {
+    let (at, standing) = (row.at, row.standing);
     let mut pieces = Vec::new();
     match (view.finished, standing) {
         (true, _) => ended(view, at, &mut pieces),
-        (false, Standing::Running | Standing::Done) => under_way(view, at, &mut pieces),
+        // Nothing is under way any more of what was gone on without.
+        (false, Standing::Done) if view.failed > 0 => {
+            pieces.push((format!("x {} failed", view.failed), Role::Fail));
+        }
+        (false, Standing::Running | Standing::Done) => under_way(view, (at, row.awaits), &mut pieces),
         (false, Standing::Stopped) => pieces.push(("! stopped".to_owned(), Role::Warn)),
         (false, Standing::Failed) => pieces.push(("x FAILED".to_owned(), Role::Fail)),
     }
@@ -116,7 +123,11 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     }
 }
 
-fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
+fn under_way(
+    view: &PhaseView,
+    (at, awaits): (Duration, Option<&PhaseView>),
+    pieces: &mut Vec<(String, Role)>,
+) {
     if view.failed > 0 {
         pieces.push((format!("x {} failed", view.failed), Role::Fail));
     }
@@ -145,7 +156,9 @@ fn under_way(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     } else if view.bytes > 0 {
         pieces.push((pace(view, at), Role::Text));
     }
-    if let Some(left) = view.remaining(at) {
+    // What is not fetched cannot be written: by its own rate it would be over before its time.
+    let least = awaits.filter(|before| !before.finished).map_or(Some(Duration::ZERO), |on| on.remaining(at));
+    if let Some(left) = view.remaining(at).zip(least).map(|(left, least)| left.max(least)) {
         pieces.push((format!("ETA {}", soon(left)), Role::Text));
     }
     if view.brought() > 0 {

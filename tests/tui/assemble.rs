@@ -555,6 +555,37 @@ pub(crate) fn assembled() -> Desk {
 }
 
 #[test]
+fn a_run_that_fails_after_its_bundle_was_signed_says_that_this_one_stays() {
+    let mut desk = running();
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(incomplete()))));
+    let screen = desk.screen();
+    assert!(screen.lines().last().unwrap().contains("r retry"), "it is the way on: {screen}");
+    desk.keys("r");
+    looked(&mut desk, None);
+    desk.tell(Msg::Job(desk.job(), Arc::default()));
+    let gone = Failure::usage("cannot read /home/op/images.lock: No such file or directory");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(gone)));
+    let screen = desk.screen();
+    for words in ["+ bundle-42, signed before this run, stays as it was signed", "not in this run"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("nothing was signed"), "{screen}");
+    assert!(!screen.contains("bundle-42   "), "the run is of none that was planned: {screen}");
+}
+
+#[test]
+fn what_is_written_is_not_said_to_be_done_before_it_is_fetched() {
+    let mut desk = under_way();
+    let screen = crate::rig::text(&desk.frame(140, 30));
+    let eta = |name: &str| {
+        let row = screen.lines().find(|line| line.starts_with(&format!(" {name} "))).unwrap();
+        row.split("ETA ").nth(1).and_then(|rest| rest.split_whitespace().next()).map(str::to_owned)
+    };
+    // Much of it lay there and was counted at once: by its own rate it would be over before.
+    assert!(eta("fetch").is_some() && eta("write") == eta("fetch"), "{screen}");
+}
+
+#[test]
 fn a_stall_is_said_with_its_seconds_and_a_pause_is_none() {
     let mut desk = running();
     show(&mut desk, fetching(), 74);

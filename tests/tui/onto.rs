@@ -483,6 +483,17 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
     }
 }
 
+/// Planned onto a medium on which a bundle of that name was cut off, of this list or of another one.
+pub(crate) fn begun_there(same: bool) -> Desk {
+    let (mut desk, mut plan) = (planned(), plan());
+    plan.place.goes_on = true;
+    let (blobs, deleted) = (Share { done: 28, total: 30 }, if same { 0 } else { 1_200_000_000 });
+    plan.place.begun = Some(Begun { same, blobs, deleted });
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done_as(plan)));
+    desk
+}
+
 fn done_as(plan: airlift::engine::pack::PlanReport) -> Ended {
     done(JobReport::Plan(plan))
 }
@@ -664,12 +675,16 @@ fn whoever_leaves_after_a_pack_that_failed_is_told_what_goes_on_from_there() {
         "that is an earlier pack's: this one wrote nothing"
     );
     left.job.started = desk.app.model.now;
+    let copy = "/home/op/.local/share/airlift/state/jobs/7/images.lock";
+    let JobSpec::Pack(job) = &mut left.job.spec else { panic!() };
+    job.lock = Some(copy.into());
     tell(&mut desk, &left);
     desk.keys("q");
     let said = desk.app.farewell();
     assert!(said[0].ends_with(": cannot write blob: No space left on device"), "{said:?}");
     assert_eq!(said[1], "free space");
-    assert!(said[2].starts_with("this goes on from here: airlift pack --lock "), "{said:?}");
+    let goes_on = format!("this goes on from here: airlift pack --lock {copy}");
+    assert!(said[2].starts_with(&goes_on), "its own copy of the lock file: {said:?}");
 }
 
 #[test]

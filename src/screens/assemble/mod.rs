@@ -111,14 +111,19 @@ impl Assemble {
         }
         match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
             Some(Ok(plan)) => {
-                let (title, yes) = match plan.place.begun.map(|begun| begun.same) {
-                    Some(true) => ("Go on with the interrupted bundle there?", "Go on"),
+                let (ask, told) = (Act::Pack, paragraphs(cx.model));
+                let confirm = match plan.place.begun.map(|begun| begun.same) {
+                    Some(true) => {
+                        Confirm::new(ask, "Go on with the interrupted bundle there?", told, "Go on")
+                    }
                     // It must not be gone over unasked.
-                    Some(false) => ("Replace the interrupted bundle there?", "Replace it"),
-                    None => ("Assemble and sign this?", "Start"),
+                    Some(false) => {
+                        Confirm::new(ask, "Replace the interrupted bundle there?", told, "Replace it")
+                    }
+                    None => Confirm::new(ask, "Assemble and sign this?", told, "Start"),
                 };
                 self.asked = cx.model.pack_job(false);
-                cx.open(Confirm::new(Act::Pack, title, paragraphs(cx.model), yes));
+                cx.open(confirm);
             }
             Some(Err(failure)) => {
                 let page =
@@ -227,6 +232,9 @@ impl Screen for Assemble {
     fn footer(&self, model: &Model) -> Vec<Act> {
         match shown(model) {
             Some(job) if job.running() => vec![Act::Pause, Act::Stop, Act::Filter, Act::Logs, Act::Back],
+            Some(JobState { ended: Some(Ended::Succeeded(report)), .. }) if report.verdict().is_some() => {
+                vec![Act::AssembleNext, Act::Retry, Act::Filter, Act::Logs, Act::Back]
+            }
             Some(JobState { ended: Some(Ended::Succeeded(_)), .. }) => {
                 vec![Act::AssembleNext, Act::Filter, Act::Logs, Act::AssembleSpace, Act::Back]
             }

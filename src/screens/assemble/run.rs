@@ -69,6 +69,7 @@ impl RunView<'_> {
         let head = self.head(model);
         line::words(&head, look.style(Role::Title), line::row(area, 0), buffer);
         let mut at = 1;
+        let signed = model.signed_before(self.job);
         let tight = area.height < TIGHT;
         if tight {
             line::words(&self.others(), look.style(Role::Text), line::row(area, at), buffer);
@@ -76,14 +77,15 @@ impl RunView<'_> {
         }
         for (wanted, name) in PHASES {
             if !tight || self.of(wanted).is_some_and(|view| !view.finished) {
-                self.phase((wanted, name), line::row(area, at), look, buffer);
+                let row = line::row(area, at);
+                self.phase((wanted, name), signed.as_deref(), (row, look), buffer);
                 at += 1;
             }
         }
         line::rule(line::row(area, at), look, buffer);
         at += 1;
-        let outcome =
-            self.outcome((model.chosen.as_ref(), &model.keymap), usize::from(area.width).saturating_sub(2));
+        let columns = usize::from(area.width).saturating_sub(2);
+        let outcome = self.outcome((model.chosen.as_ref(), &model.keymap), signed.as_deref(), columns);
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -132,16 +134,17 @@ impl RunView<'_> {
     /// What is made, where, and since when.
     fn head(&self, model: &Model) -> String {
         let JobSpec::Pack(spec) = &self.job.spec else { return String::new() };
-        let plan = model
-            .assembly
-            .run
-            .as_ref()
+        let before = model.signed_before(self.job);
+        // What was planned of a bundle that is signed by now is not planned of this run.
+        let run = model.assembly.run.as_ref().filter(|_| before.is_none() || !self.job.running());
+        let plan = run
             .and_then(|run| run.plan.as_deref())
             .or_else(|| model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok()));
         let named = |plan: &PlanReport| {
             plan.place.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
         };
-        let (name, sums) = match (plan, model.resumes()) {
+        let resumes = model.resumes().filter(|(name, _)| before.as_deref() != Some(*name));
+        let (name, sums) = match (plan, resumes) {
             (Some(plan), _) => {
                 let totals = plan.resolved.totals;
                 let images = text::count(totals.images, "image");
@@ -153,27 +156,37 @@ impl RunView<'_> {
         format!(" {name}{sums}   to {}   {}", spec.to.display(), clock(self.at))
     }
 
-    fn phase(&self, (wanted, name): (Phase, &str), area: Rect, look: &Look, buffer: &mut Buffer) {
+    fn phase(
+        &self,
+        (wanted, name): (Phase, &str),
+        signed: Option<&str>,
+        (area, look): (Rect, &Look),
+        buffer: &mut Buffer,
+    ) {
         let JobSpec::Pack(spec) = &self.job.spec else { return };
         let before = match (wanted, standing(self.job)) {
             (Phase::ReadBack, _) if !spec.read_back => "off: nobody knows what the medium really stored",
             (Phase::Sign, Standing::Running) => "waiting: the signature is written last",
-            (Phase::Sign, Standing::Failed | Standing::Stopped) => "nothing was signed",
+            (Phase::Sign, Standing::Failed | Standing::Stopped) => match signed {
+                Some(_) => "not in this run",
+                None => "nothing was signed",
+            },
             (_, Standing::Running) => "waits",
             _ => "not started",
         };
-        let view = self.of(wanted);
-        phase(
-            &PhaseRow { name, view, before, at: self.at, standing: standing(self.job) },
-            area,
-            look,
-            buffer,
-        );
+        let (view, standing) = (self.of(wanted), standing(self.job));
+        let awaits = self.of(Phase::Fetch).filter(|_| wanted == Phase::Write);
+        phase(&PhaseRow { name, view, before, at: self.at, standing, awaits }, area, look, buffer);
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(&self, (chosen, keymap): (Option<&Chosen>, &Keymap), columns: usize) -> Vec<(String, Role)> {
-        let lines = match &self.job.ended {
+    fn outcome(
+        &self,
+        (chosen, keymap): (Option<&Chosen>, &Keymap),
+        signed: Option<&str>,
+        columns: usize,
+    ) -> Vec<(String, Role)> {
+        let mut lines = match &self.job.ended {
             None if self.job.stopping => {
                 vec![("! stopping at the next safe point; finished work is kept".to_owned(), Role::Warn)]
             }
@@ -196,6 +209,10 @@ impl RunView<'_> {
                 failed(failure, (chosen, self.of(Phase::Sign).is_some()), keymap)
             }
         };
+        if let (Some(signed), false) = (signed, self.job.running()) {
+            lines
+                .insert(0, (format!("+ {signed}, signed before this run, stays as it was signed"), Role::Ok));
+        }
         let fold = |(words, role): (String, Role)| {
             wrap(&text::shown(&words), columns)
                 .into_iter()

@@ -59,7 +59,7 @@ pub(super) fn phases(job: &JobState, at: Duration, look: &Look, area: Rect, buff
         });
         let view = cut.as_ref().or(view);
         let before = if job.running() { before } else { "not started" };
-        let row = PhaseRow { name, view, before, at, standing: standing(job) };
+        let row = PhaseRow { name, view, before, at, standing: standing(job), awaits: None };
         phase(&row, line::row(area, used), look, buffer);
         used += 1;
     }

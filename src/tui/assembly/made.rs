@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Plan, Rate, Tested};
+use crate::domain::bundle::directory;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::Volume;
 use crate::domain::progress::Phase;
@@ -95,6 +96,16 @@ impl Run {
 }
 
 impl Model {
+    /// The bundle that the same pack signed before this run of it, as in `web-42`.
+    pub fn signed_before(&self, job: &JobState) -> Option<String> {
+        let made = self.assembly.made.as_ref()?;
+        let again =
+            matches!(&job.spec, JobSpec::Pack(spec) if spec.to == made.job.to && spec.name == made.job.name);
+        let own = matches!(job.ended, Some(Ended::Succeeded(_)));
+        let bundle = &made.packed.bundle;
+        (again && !own).then(|| directory(&bundle.name, bundle.serial))
+    }
+
     fn test_ended(&mut self, ended: Option<&Ended>) {
         let Some(Ended::Succeeded(report)) = ended else { return };
         let JobReport::MediaCheck(report) = &**report else { return };
@@ -117,8 +128,9 @@ impl Model {
             self.assembly.plan = planned(spec, job.ended).filter(|_| holds);
             return;
         }
-        // What is resumed is what was planned before.
-        let before = self.assembly.run.take().filter(|run| run.job.spec == job.spec);
+        // What is resumed is what was planned before; what is repeated once it was signed is not.
+        let before =
+            self.assembly.run.take().filter(|run| run.job.spec == job.spec && run.packed().is_none());
         let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
         let plan = plan.or_else(|| before.and_then(|run| run.plan));
         let took = self.at.saturating_sub(job.began);
