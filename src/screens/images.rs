@@ -220,8 +220,10 @@ impl Screen for Images {
     }
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
-        if let Found::Selected(images, requests) = found {
-            self.load.selected(images, requests, cx);
+        match found {
+            Found::Selected(images, requests) => self.load.selected(images, requests, cx),
+            Found::Failed(query, failure) => load::no_version(query, failure, cx),
+            _ => {}
         }
         self.browse.found(found, cx);
         self.fix.found(found, &mut self.list, cx);

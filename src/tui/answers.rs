@@ -132,6 +132,10 @@ impl App {
             self.model.assembly.due.take_if(|due| due.job.to == *path);
         }
         self.model.note(Level::Fail, &failure.message);
+        // Whoever typed a version goes on from what was typed.
+        if query.version().is_some() {
+            return;
+        }
         // The job that needs it says so itself.
         if self.model.ask_key().as_ref() == Some(query) {
             return self.say(&failure.message);

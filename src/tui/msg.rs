@@ -24,6 +24,7 @@ use crate::engine::bundle::offer::Offer;
 use crate::engine::host::HostFacts;
 use crate::engine::import::changes::NotedRun;
 use crate::engine::media::{MediaReport, Mounted, Place};
+use crate::engine::select::Source;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
 use crate::failure::Failure;
@@ -164,6 +165,19 @@ pub enum Query {
     PublicKey(PathBuf),
     /// The same of one that must not have come with this bundle.
     PaperKey(PathBuf, PathBuf),
+}
+
+impl Query {
+    /// The version of Kubernetes that it looks up.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Select(Images { sources, .. }) => match sources.as_slice() {
+                [Source::Kubeadm(version)] => Some(version),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// What was found.

@@ -202,18 +202,40 @@ fn what_is_pasted_over_a_line_that_was_refused_is_not_glued_to_it() {
 fn refused_lines_are_listed_and_stay_to_be_corrected() {
     let mut desk = desk();
     desk.tell(Msg::Paste("a:1.0\nskopeo copy docker://quay.io/b:1 oci:x\nc:1.0\nUPPER:x\n".into()));
-    assert_eq!(desk.app.model.picked.text(), "a:1.0\nc:1.0\n", "of no line a part is taken");
+    let copy = "skopeo copy docker://quay.io/b:1 oci:x";
+    let unread = format!("{copy}  # from typed here, line 2\nUPPER:x  # from typed here, line 4\n");
+    assert_eq!(desk.app.model.picked.text(), format!("a:1.0\nc:1.0\n{unread}"), "of no line a part is taken");
     insta::assert_snapshot!("refused_lines_all", desk.picture());
     desk.keys("Esc");
     insta::assert_snapshot!("refused_lines_corrected", desk.picture());
     desk.keys("Ctrl-U quay.io/b:1 Down Enter");
-    assert_eq!(desk.app.model.picked.text(), "a:1.0\nc:1.0\nquay.io/b:1\n");
+    let unread = "UPPER:x  # from typed here, line 2\n";
+    assert_eq!(desk.app.model.picked.text(), format!("a:1.0\nc:1.0\nquay.io/b:1\n{unread}"));
     // What is refused still is asked for still.
     let screen = desk.screen();
     assert!(screen.contains("Add references") && screen.contains("line 2: "), "{screen}");
     desk.keys("Ctrl-U upper:x Enter");
-    assert_eq!(desk.app.model.picked.images.len(), 4);
+    assert_eq!(desk.app.model.picked.text(), "a:1.0\nc:1.0\nquay.io/b:1\nupper:x\n");
     assert!(!desk.screen().contains("Add references"));
+}
+
+#[test]
+fn refused_lines_that_are_not_corrected_stay_as_rows() {
+    let mut desk = desk();
+    desk.tell(Msg::Paste("a:1.0\nUPPER:x\nhttp://b\n".into())).keys("Esc Esc");
+    let screen = desk.screen();
+    assert!(
+        screen.contains("They stay at the end of the list: Enter there mends one, D takes it off."),
+        "{screen}"
+    );
+    let screen = desk.wait(10).screen();
+    assert!(screen.matches("x not read").count() == 2 && screen.contains("1 image, 2 not read"), "{screen}");
+    assert_eq!(desk.app.model.state(Place::Images), StepState::Warn);
+    // What is typed then is about nothing of that.
+    desk.keys("n").typed("c:1.0").keys("Enter");
+    assert!(desk.app.model.picked.text().contains("UPPER:x"), "{}", desk.app.model.picked.text());
+    desk.keys("u u");
+    assert_eq!(desk.app.model.picked.text(), "");
 }
 
 #[test]
@@ -404,11 +426,12 @@ fn a_list_file_is_found_by_completion_and_what_it_names_is_added() {
     assert!(desk.screen().contains("1 could not be read"));
     let screen = desk.keys("Esc").screen();
     assert!(screen.contains("1 added, 1 not read"), "{screen}");
-    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nUPPER:x  # web-images.txt:2\n");
+    let list = "quay.io/a/b:v1.2.3  # from command line\nUPPER:x  # from web-images.txt:2\n";
+    assert_eq!(desk.app.model.picked.text(), list);
 }
 
 /// A list of which one line could not be read, as it is kept.
-const HALF: &str = "quay.io/a/b:v1.2.3\nUPPER:x  # web-images.txt:2\n";
+const HALF: &str = "quay.io/a/b:v1.2.3\nUPPER:x  # from web-images.txt:2\n";
 
 /// That list of the last time, the cursor on the line.
 fn half_read() -> Desk {
@@ -433,7 +456,12 @@ fn a_line_that_could_not_be_read_stays_until_it_is_mended_or_removed() {
     desk.keys("u");
     assert_eq!(desk.app.model.picked.text(), HALF);
     desk.keys("Down Enter Ctrl-U").typed("upper:x").keys("Enter");
-    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nupper:x\n", "{}", desk.screen());
+    assert_eq!(
+        desk.app.model.picked.text(),
+        "quay.io/a/b:v1.2.3\nupper:x  # from web-images.txt:2\n",
+        "{}",
+        desk.screen()
+    );
 }
 
 #[test]
@@ -488,7 +516,10 @@ fn what_only_looks_like_an_image_in_manifests_is_offered_and_never_taken_by_itse
     let mut desk = guessed();
     insta::assert_snapshot!(desk.picture());
     desk.keys("Space Enter");
-    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\nquay.io/a/init:v1.0.0\n");
+    assert_eq!(
+        desk.app.model.picked.text(),
+        "quay.io/a/b:v1.2.3  # from command line\nquay.io/a/init:v1.0.0\n"
+    );
 }
 
 #[test]
@@ -510,7 +541,8 @@ fn a_registry_is_browsed_down_to_its_tags() {
     desk.keys("Space Space");
     insta::assert_snapshot!("browse_tags", desk.picture());
     desk.keys("Enter");
-    assert_eq!(desk.app.model.picked.text(), format!("{HOST}/team/app:1.10.2\n{HOST}/team/app:1.10.1\n"));
+    let line = |tag: &str| format!("{HOST}/team/app:{tag}  # from browsing {HOST}\n");
+    assert_eq!(desk.app.model.picked.text(), line("1.10.2") + &line("1.10.1"));
 }
 
 #[test]
@@ -542,7 +574,8 @@ fn twenty_thousand_tags_are_filtered_as_one_types() {
     let screen = desk.typed("1.199.7").screen();
     assert!(screen.contains("11/20000"), "{screen}");
     desk.keys("Enter");
-    assert_eq!(desk.app.model.picked.text(), format!("{HOST}/team/app:v1.199.79\n"));
+    let line = format!("{HOST}/team/app:v1.199.79  # from browsing {HOST}\n");
+    assert_eq!(desk.app.model.picked.text(), line);
 }
 
 #[test]
@@ -591,6 +624,22 @@ fn the_list_is_kept_after_a_pause_on_leaving_and_before_a_job() {
 }
 
 #[test]
+fn a_version_that_nobody_knows_is_there_to_be_mended_once_the_reason_was_read() {
+    let mut desk = desk();
+    desk.keys("k End Enter").typed("1.99x").keys("Enter");
+    let query = asked(&mut desk);
+    let failure = Failure::usage("\"1.99x\" is no Kubernetes version: expected MAJOR.MINOR");
+    desk.tell(Msg::Found(Found::Failed(query, failure)));
+    assert!(desk.screen().contains("That did not work"), "{}", desk.screen());
+    let screen = desk.keys("Esc").screen();
+    for words in ["Images for which Kubernetes version?", "1.99x", "x \"1.99x\" is no Kubernetes version"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    desk.keys("Backspace Enter");
+    assert!(matches!(asked(&mut desk), query if query.version() == Some("1.99")));
+}
+
+#[test]
 fn what_is_unsure_and_not_chosen_changes_no_list() {
     let mut desk = guessed();
     for place in [Place::Resolve, Place::Media] {
@@ -598,7 +647,11 @@ fn what_is_unsure_and_not_chosen_changes_no_list() {
     }
     desk.keys("Enter");
     assert!(desk.screen().contains("none marked: 2 unsure ones left out"), "{}", desk.screen());
-    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\n", "none of them was chosen");
+    assert_eq!(
+        desk.app.model.picked.text(),
+        "quay.io/a/b:v1.2.3  # from command line\n",
+        "none of them was chosen"
+    );
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok, "nothing of it was added");
 }
 

@@ -8,6 +8,7 @@ use crate::dialogs::{Answer, Choose, Input, Page, Path, Question};
 use crate::domain::selection::{Candidate, Requests};
 use crate::engine::select::{Source, kubeadm};
 use crate::engine::spec::Images;
+use crate::failure::Failure;
 use crate::tui::model::Place;
 use crate::tui::msg::Query;
 use crate::tui::screen::Cx;
@@ -63,11 +64,7 @@ impl Load {
             (MANIFESTS, Answer::Path(path)) => ask(Act::ImagesManifests, Source::Manifests(path), cx),
             (VERSION, Answer::Rows(rows)) => match rows.first().and_then(|row| self.versions.get(*row)) {
                 Some(version) => ask(Act::ImagesKubeadm, Source::Kubeadm(version.clone()), cx),
-                None => {
-                    let help =
-                        "As in 1.31 or v1.31.2. If a kubeadm of that version is on PATH, it is asked too.";
-                    cx.open(Input::new(OTHER_VERSION, "Images for which Kubernetes version?", help));
-                }
+                None => cx.open(other_version()),
             },
             (VERSION | OTHER_VERSION, Answer::Text(text)) => {
                 ask(Act::ImagesKubeadm, Source::Kubeadm(text.trim().to_owned()), cx);
@@ -122,6 +119,18 @@ impl Load {
             cx.open(page);
         }
     }
+}
+
+fn other_version() -> Input {
+    let help = "As in 1.31 or v1.31.2. If a kubeadm of that version is on PATH, it is asked too.";
+    Input::new(OTHER_VERSION, "Images for which Kubernetes version?", help)
+}
+
+/// Nothing is known of a version: it can be typed again, once it was read why and what else helps.
+pub(super) fn no_version(query: &Query, failure: &Failure, cx: &mut Cx<'_>) {
+    let Some(version) = query.version() else { return };
+    cx.open(other_version().refused(vec![(version.to_owned(), failure.message.clone())]));
+    cx.open(words::failure_page_on("Images", "That did not work", failure, &cx.model.keymap));
 }
 
 /// The check of a version of Kubernetes: that it begins as one does. Whether there are images of it is looked up.
