@@ -218,7 +218,9 @@ impl Screen for Start {
             (Act::KeyGenerate, Some(Ended::Succeeded(report))) => {
                 cx.effect(Effect::Ask(Query::Host));
                 if let JobReport::Key(report) = &*report {
-                    cx.open(key::page(report, &cx.model.key(Act::KeyTrust)));
+                    let warnings = cx.model.job_of(act).map_or(&[][..], |job| &job.view.warnings);
+                    let page = key::page(report, warnings, &cx.model.key(Act::KeyTrust));
+                    cx.open(page);
                 }
             }
             (Act::KeyGenerate, Some(Ended::Failed(failure))) if failure.kind != Kind::Interrupted => {

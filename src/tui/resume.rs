@@ -86,13 +86,29 @@ impl Cut {
             Left::Nothing => "nothing is written yet".to_owned(),
             Left::Away => "its medium is missing".to_owned(),
         };
-        format!("{came}, begun {}", self.job.started.strftime("%m-%d %H:%MZ"))
+        let (begun, resumed) = self.times();
+        let resumed = resumed.map_or_else(String::new, |at| format!(", resumed {}", at.strftime("%H:%MZ")));
+        format!("{came}, begun {}{resumed}", begun.strftime("%m-%d %H:%MZ"))
+    }
+
+    /// When it was begun first, and when it was gone on with last, where that is known.
+    fn times(&self) -> (jiff::Timestamp, Option<jiff::Timestamp>) {
+        let started = self.job.started;
+        // What was gone on with was begun before its latest record.
+        match self.progress().map(|progress| progress.begun).filter(|first| *first < started) {
+            Some(first) => (first, Some(started)),
+            None => (started, None),
+        }
     }
 
     /// The same with all of the date, and where it lies.
     pub fn full_words(&self) -> String {
         let to = self.pack().map(|job| job.to.display().to_string()).unwrap_or_default();
-        let began = self.job.started.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let (began, resumed) = self.times();
+        let [began, resumed] =
+            [Some(began), resumed].map(|at| at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+        let resumed = resumed.map_or_else(String::new, |at| format!(", resumed {at}"));
+        let began = began.unwrap_or_default();
         let came = match &self.left {
             Left::Unfinished(progress) => {
                 let (there, total) = (progress.there(), progress.bytes.total);
@@ -102,7 +118,7 @@ impl Cut {
             Left::Nothing => format!("nothing of it is in {to} yet"),
             Left::Away => format!("nothing of it is in {to}: is its medium plugged in?"),
         };
-        format!("begun {began}; {came}")
+        format!("begun {began}{resumed}; {came}")
     }
 }
 

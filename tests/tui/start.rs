@@ -1,11 +1,14 @@
 //! The start screen, and what every screen has: help, palette, themes, leaving, too little room.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use airlift::actions::Act;
 use airlift::domain::carrier::Carrier;
 use airlift::domain::job::JobId;
 use airlift::domain::media::{Blocked, BundleWords, Bus, FileSystem, FoundBundle, Medium, Volume};
+use airlift::domain::progress::Event;
+use airlift::domain::view::JobView;
 use airlift::engine::bundle::unfinished::{Share, Unfinished};
 use airlift::engine::error::Kind;
 use airlift::engine::host::{HostFacts, KeyFacts};
@@ -72,6 +75,20 @@ fn rows_that_there_is_no_room_for_are_counted() {
     let screen = text(&desk.frame(60, 16));
     assert!(screen.contains(" more below, on a higher screen"), "{screen}");
     assert!(!desk.screen().contains("more below"), "{}", desk.screen());
+    // What is to be chosen is among those that there is room for.
+    desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: vec![stick()] }))));
+    let screen = text(&desk.frame(60, 16));
+    assert!(screen.contains("media ") && screen.contains(" more below, on a higher screen"), "{screen}");
+}
+
+#[test]
+fn a_pack_that_was_gone_on_with_says_when_it_was_begun_and_when_it_was_resumed() {
+    let mut once = cut(pack());
+    assert!(once.words().ends_with(", begun 11-21 10:14Z"), "{}", once.words());
+    once.job.started = "2026-11-21T13:40:00Z".parse().unwrap();
+    assert!(once.words().ends_with(", begun 11-21 10:14Z, resumed 13:40Z"), "{}", once.words());
+    let full = once.full_words();
+    assert!(full.starts_with("begun 2026-11-21T10:14:00Z, resumed 2026-11-21T13:40:00Z; "), "{full}");
 }
 
 pub(crate) fn stick() -> Medium {
@@ -336,6 +353,10 @@ fn a_signing_key_is_made_with_a_passphrase_typed_twice() {
         algorithm: "ssh-ed25519".into(),
     };
     desk.effects.clear();
+    let mut view = JobView::default();
+    let text = "the passphrase has fewer than 8 characters: a longer one is better".to_owned();
+    view.apply(&Event::Warning { text }, Duration::ZERO);
+    desk.tell(Msg::Job(JobId(1), Arc::new(view)));
     desk.tell(Msg::Ended(JobId(1), Ended::Succeeded(Arc::new(JobReport::Key(report)))));
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Ask(Query::Host))));
     insta::assert_snapshot!("key_made", desk.picture());

@@ -16,12 +16,20 @@ use crate::widgets::look::Look;
 /// Media that are listed at most; the screen for them has all.
 const MEDIA: usize = 3;
 
+/// What changes least, and goes first where there is little room.
+const HOST: [&str; 6] = ["host", "network", "runtimes", "signing key", "trusted", "clock"];
+
 type Fact = (&'static str, String, Role);
 
 /// Draws them.
 pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    let facts = facts(model, usize::from(area.width.saturating_sub(17)));
+    let mut facts = facts(model, usize::from(area.width.saturating_sub(17)));
     let room = usize::from(area.height);
+    if facts.len() > room {
+        // What is to be chosen comes before what this host is, and after what is wrong.
+        let host = |(name, ..): &Fact| HOST.contains(name);
+        facts.sort_by_key(host);
+    }
     // What there is no room for is counted: nobody takes a part for all.
     let shown = if facts.len() > room { room.saturating_sub(1) } else { facts.len() };
     if shown < facts.len() && room > 0 {
