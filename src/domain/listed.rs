@@ -99,7 +99,6 @@ mod tests {
             "oci:dir",
             "image:1.0",
             "-nginx:1",
-            "- - nginx:1",
             "\"nginx:1'",
             "image:",
             "nginx:1#web",

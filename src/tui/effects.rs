@@ -1,5 +1,6 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
+mod ends;
 pub mod passphrase;
 mod turns;
 mod writes;
@@ -17,7 +18,6 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
-use super::beside;
 use super::find::find;
 use super::model::Settings;
 use super::msg::{Effect, Ended, Found, Level, Msg, Query};
@@ -37,8 +37,6 @@ use writes::Writes;
 
 /// A job's view is passed on at most this often.
 const BEAT: Duration = Duration::from_millis(50);
-/// On the way out, a disk is waited for at most this long.
-const LEAVE: Duration = Duration::from_secs(5);
 
 /// Does things outside.
 #[derive(Clone)]
@@ -115,57 +113,6 @@ impl Runner {
                 }
             }
         });
-    }
-
-    /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
-    fn await_list(&self) {
-        let runner = self.clone();
-        let wait = move || match beside::wait(&runner.settings.paths) {
-            Ok((lock, text)) => {
-                // Held on to until the workstation is left.
-                let _ = runner.list.set(lock);
-                runner.say(Msg::Found(Found::Freed(text)));
-            }
-            Err(error) => {
-                let words = format!("the list stays apart: {}", EngineError::from(error).message());
-                runner.say(Msg::Said(Level::Warn, words));
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("list".to_owned()).spawn(wait) {
-            self.say(Msg::Said(Level::Warn, format!("the list stays apart: {error}")));
-        }
-    }
-
-    /// Waits until everything is written that was asked for, but not for a disk that does not answer.
-    ///
-    /// # Errors
-    /// In words: the list could not be saved, or a report.
-    pub async fn written(&self) -> Result<(), String> {
-        let list = self.settings.list_file();
-        let not = |reason: String| Err(format!("the list was not saved: {reason}"));
-        match tokio::time::timeout(LEAVE, self.writes.all()).await {
-            Ok(lost) => {
-                let reports = self.settings.paths.reports();
-                let report = lost.iter().find(|(file, _)| file.starts_with(&reports));
-                let kept = self.settings.kept_list();
-                match (lost.get(&list).or_else(|| lost.get(&kept)), report) {
-                    (Some(failure), _) => not(failure.message.clone()),
-                    (None, Some((_, failure))) => {
-                        Err(format!("the report was not saved: {}", failure.message))
-                    }
-                    (None, None) => Ok(()),
-                }
-            }
-            Err(_) => not(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
-        }
-    }
-
-    /// Packs that were cut off by now, for what is said on the way out; nothing where a disk does not answer.
-    pub(super) async fn cut_off(&self) -> Option<Msg> {
-        let runner = self.clone();
-        let look = async move { find(&Query::Interrupted, &runner.settings, &runner.ctx).await };
-        let looked = tokio::time::timeout(LEAVE, self.tasks.spawn(look)).await;
-        Some(Msg::Found(looked.ok()?.ok()?.ok()?))
     }
 
     /// Starts a job as soon as the files are written that were asked for before it; its views, milestones and its one

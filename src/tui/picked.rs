@@ -1,6 +1,7 @@
 //! What was picked on the connected side: references with their findings, what came of resolving them, and where they go.
 
 mod asked;
+mod kept;
 mod unread;
 
 use std::cell::Cell;
@@ -33,24 +34,10 @@ pub struct Image {
     pub was: Option<String>,
 }
 
-impl Image {
-    /// As a line of a list.
-    fn line(&self) -> String {
-        let Request { requested, origin, .. } = &self.request;
-        match origin.source.as_str() {
-            TYPED => requested.clone(),
-            _ => listed::from(requested, &unread::clean(&origin.to_string())),
-        }
-    }
-}
-
 /// Where what was typed or pasted came from.
 const TYPED: &str = "typed here";
 /// Changes of the list that can be taken back.
 const HISTORY: usize = 20;
-/// Begins the line of a kept list that names its platforms.
-const PLATFORMS: &str = "# platforms:";
-
 /// The list and what belongs to it.
 #[derive(Clone, Debug, Default)]
 pub struct Picked {
@@ -163,39 +150,6 @@ impl Picked {
         text.lines().any(|line| request_of(line).is_ok_and(|named| named.is_some()))
     }
 
-    /// Takes over a list as [`Picked::text`] writes it; how many images it added.
-    pub fn restore(&mut self, text: &str) -> usize {
-        if let Some(line) = text.lines().find_map(|line| line.strip_prefix(PLATFORMS)) {
-            self.platforms = line.split(',').filter_map(|word| word.trim().parse().ok()).collect();
-        }
-        let added = self.add_lines(text);
-        self.keep_unread(&added.refused);
-        self.history.clear();
-        added.added
-    }
-
-    /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. How many
-    /// came, and how many went.
-    pub fn become_one(&mut self, text: &str) -> (usize, usize) {
-        let mut next = Self::default();
-        next.restore(text);
-        let (before, after) = (self.references(), next.references());
-        let came = after.difference(&before).count() + next.unread_beside(self);
-        let went = before.difference(&after).count() + self.unread_beside(&next);
-        self.set_platforms(next.platforms);
-        if came + went > 0 {
-            self.remember("the list is as it was before it joined that of the other workstation".to_owned());
-            let mut own: BTreeMap<Reference, Image> = std::mem::take(&mut self.images)
-                .into_iter()
-                .map(|image| (image.request.reference.clone(), image))
-                .collect();
-            let images = next.images.into_iter();
-            self.images = images.map(|image| own.remove(&image.request.reference).unwrap_or(image)).collect();
-            self.unread = next.unread;
-        }
-        (came, went)
-    }
-
     /// Writes another reference into a row, as a fix does; false where that reference has a row already, which is
     /// then the one that stays.
     ///
@@ -301,23 +255,6 @@ impl Picked {
     /// What came of resolving a row.
     pub fn checked_of(&self, image: &Image) -> Option<&Checked> {
         self.checked.get(&image.request.reference.to_string())
-    }
-
-    /// The list as a list file.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        if !self.platforms.is_empty() {
-            text.push_str(&format!("{PLATFORMS} {}\n", self.platform_words()));
-        }
-        for image in &self.images {
-            text.push_str(&image.line());
-            text.push('\n');
-        }
-        for unread in &self.unread {
-            text.push_str(&unread.line());
-            text.push('\n');
-        }
-        text
     }
 
     /// Marks rows, or takes their marks away.

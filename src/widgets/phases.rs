@@ -200,7 +200,9 @@ mod tests {
     }
 
     fn words(job: &JobView, at: u64, standing: Standing) -> String {
-        let pieces = pieces(&job.phases[0], s(at), standing);
+        let view = &job.phases[0];
+        let row = PhaseRow { name: "", view: Some(view), before: "", at: s(at), standing, awaits: None };
+        let pieces = pieces(view, &row);
         pieces.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(" | ")
     }
 
@@ -289,6 +291,18 @@ mod tests {
         assert_eq!(said, "590 MB are in; names come last | 0/2 images");
         job.apply(&Event::Paused { paused: true }, s(61));
         assert!(words(&job, 61, Standing::Running).contains("! paused"));
+    }
+
+    #[test]
+    fn what_was_gone_on_without_is_neither_stalled_nor_on_its_way_once_the_job_is_over() {
+        let phase = Phase::Fetch;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 6, bytes: 100_000_000 }, s(0));
+        job.apply(&Event::Bytes { phase, done: 76_000_000 }, s(4));
+        job.apply(&Event::Failed { phase, item: "a".to_owned(), reason: "away".to_owned() }, s(5));
+        let said = words(&job, 18, Standing::Done);
+        assert!(said.starts_with("x 1 failed | at 76.0/100 MB | "), "{said}");
+        assert!(["stalled", "ETA", "%"].iter().all(|word| !said.contains(word)), "{said}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Assemble and sign: the plan first, one question, then every phase of the run until the signature is written.
 
+mod ask;
 mod items;
 mod plan;
 mod run;
@@ -7,14 +8,15 @@ mod run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use self::ask::question;
 use self::items::{counts, order, searched};
-use self::plan::{PlanView, facts, paragraphs, settings, until};
+use self::plan::{PlanView, facts, settings, until};
 use self::run::RunView;
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
-use crate::dialogs::{Answer, Choose, Confirm, Input, Question};
+use crate::dialogs::{Answer, Choose, Input, Question};
 use crate::domain::bundle::{check_name, directory};
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
@@ -111,17 +113,7 @@ impl Assemble {
         }
         match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
             Some(Ok(plan)) => {
-                let (ask, told) = (Act::Pack, paragraphs(cx.model));
-                let confirm = match plan.place.begun.map(|begun| begun.same) {
-                    Some(true) => {
-                        Confirm::new(ask, "Go on with the interrupted bundle there?", told, "Go on")
-                    }
-                    // It must not be gone over unasked.
-                    Some(false) => {
-                        Confirm::new(ask, "Replace the interrupted bundle there?", told, "Replace it")
-                    }
-                    None => Confirm::new(ask, "Assemble and sign this?", told, "Start"),
-                };
+                let confirm = question(plan, cx.model);
                 self.asked = cx.model.pack_job(false);
                 cx.open(confirm);
             }

@@ -32,7 +32,8 @@ pub(super) fn facts(model: &Model) -> Vec<Fact> {
     told(model, true)
 }
 
-fn told(model: &Model, keys: bool) -> Vec<Fact> {
+/// The same; with the keys that change it, where there are any.
+pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     let plan = model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok());
     let mut facts = Vec::new();
     match plan {
@@ -250,15 +251,6 @@ fn read_back(wanted: bool) -> Fact {
         let words = "! no: nobody knows what the medium really stored".to_owned();
         ("read back", words, Role::Warn)
     }
-}
-
-/// The plan as the question before the start holds it, a paragraph each; there no key changes it.
-pub(super) fn paragraphs(model: &Model) -> Vec<String> {
-    let paragraph = |(name, words, _): Fact| match name {
-        "" => words,
-        name => format!("{name}: {words}"),
-    };
-    told(model, false).into_iter().map(paragraph).collect()
 }
 
 /// What a change of settings is offered as, in the order of [`super::EDITS`].

@@ -1,0 +1,65 @@
+//! What is waited for beyond a single answer: the kept list that another workstation has, and what is left to do on the way out.
+
+use std::time::Duration;
+
+use super::Runner;
+use crate::engine::error::EngineError;
+use crate::tui::beside;
+use crate::tui::find::find;
+use crate::tui::msg::{Found, Level, Msg, Query};
+
+/// On the way out, a disk is waited for at most this long.
+const LEAVE: Duration = Duration::from_secs(5);
+
+impl Runner {
+    /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
+    pub(super) fn await_list(&self) {
+        let runner = self.clone();
+        let wait = move || match beside::wait(&runner.settings.paths) {
+            Ok((lock, text)) => {
+                // Held on to until the workstation is left.
+                let _ = runner.list.set(lock);
+                runner.say(Msg::Found(Found::Freed(text)));
+            }
+            Err(error) => {
+                let words = format!("the list stays apart: {}", EngineError::from(error).message());
+                runner.say(Msg::Said(Level::Warn, words));
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("list".to_owned()).spawn(wait) {
+            self.say(Msg::Said(Level::Warn, format!("the list stays apart: {error}")));
+        }
+    }
+
+    /// Waits until everything is written that was asked for, but not for a disk that does not answer.
+    ///
+    /// # Errors
+    /// In words: the list could not be saved, or a report.
+    pub async fn written(&self) -> Result<(), String> {
+        let list = self.settings.list_file();
+        let not = |reason: String| Err(format!("the list was not saved: {reason}"));
+        match tokio::time::timeout(LEAVE, self.writes.all()).await {
+            Ok(lost) => {
+                let reports = self.settings.paths.reports();
+                let report = lost.iter().find(|(file, _)| file.starts_with(&reports));
+                let kept = self.settings.kept_list();
+                match (lost.get(&list).or_else(|| lost.get(&kept)), report) {
+                    (Some(failure), _) => not(failure.message.clone()),
+                    (None, Some((_, failure))) => {
+                        Err(format!("the report was not saved: {}", failure.message))
+                    }
+                    (None, None) => Ok(()),
+                }
+            }
+            Err(_) => not(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
+        }
+    }
+
+    /// Packs that were cut off by now, for what is said on the way out; nothing where a disk does not answer.
+    pub(in crate::tui) async fn cut_off(&self) -> Option<Msg> {
+        let runner = self.clone();
+        let look = async move { find(&Query::Interrupted, &runner.settings, &runner.ctx).await };
+        let looked = tokio::time::timeout(LEAVE, self.tasks.spawn(look)).await;
+        Some(Msg::Found(looked.ok()?.ok()?.ok()?))
+    }
+}

@@ -1,0 +1,75 @@
+//! The list as a file: written, read again, and taken over from another workstation.
+
+use std::collections::BTreeMap;
+
+use super::unread::clean;
+use super::{Image, Picked, TYPED};
+use crate::domain::listed;
+use crate::domain::reference::Reference;
+use crate::domain::selection::Request;
+
+/// Begins the line of a kept list that names its platforms.
+const PLATFORMS: &str = "# platforms:";
+
+impl Image {
+    /// As a line of a list.
+    fn line(&self) -> String {
+        let Request { requested, origin, .. } = &self.request;
+        match origin.source.as_str() {
+            TYPED => requested.clone(),
+            _ => listed::from(requested, &clean(&origin.to_string())),
+        }
+    }
+}
+
+impl Picked {
+    /// Takes over a list as [`Picked::text`] writes it; how many images it added.
+    pub fn restore(&mut self, text: &str) -> usize {
+        if let Some(line) = text.lines().find_map(|line| line.strip_prefix(PLATFORMS)) {
+            self.platforms = line.split(',').filter_map(|word| word.trim().parse().ok()).collect();
+        }
+        let added = self.add_lines(text);
+        self.keep_unread(&added.refused);
+        self.history.clear();
+        added.added
+    }
+
+    /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. How many
+    /// came, and how many went.
+    pub fn become_one(&mut self, text: &str) -> (usize, usize) {
+        let mut next = Self::default();
+        next.restore(text);
+        let (before, after) = (self.references(), next.references());
+        let came = after.difference(&before).count() + next.unread_beside(self);
+        let went = before.difference(&after).count() + self.unread_beside(&next);
+        self.set_platforms(next.platforms);
+        if came + went > 0 {
+            self.remember("the list is as it was before it joined that of the other workstation".to_owned());
+            let mut own: BTreeMap<Reference, Image> = std::mem::take(&mut self.images)
+                .into_iter()
+                .map(|image| (image.request.reference.clone(), image))
+                .collect();
+            let images = next.images.into_iter();
+            self.images = images.map(|image| own.remove(&image.request.reference).unwrap_or(image)).collect();
+            self.unread = next.unread;
+        }
+        (came, went)
+    }
+
+    /// The list as a list file.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.platforms.is_empty() {
+            text.push_str(&format!("{PLATFORMS} {}\n", self.platform_words()));
+        }
+        for image in &self.images {
+            text.push_str(&image.line());
+            text.push('\n');
+        }
+        for unread in &self.unread {
+            text.push_str(&unread.line());
+            text.push('\n');
+        }
+        text
+    }
+}
