@@ -163,7 +163,7 @@ impl Command {
             Self::Inspect(args) => args.spec(),
             Self::Diff(args) => args.spec(),
             Self::Demo(args) => args.spec(),
-            Self::Media(args) => return Ok(args.work()),
+            Self::Media(args) => return args.work(places),
             Self::Serve(args) => return args.work(places),
             Self::Completions(args) => return Ok(Work::Completions(args)),
             Self::Man(args) => return Ok(Work::Man(args)),

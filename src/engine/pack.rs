@@ -8,13 +8,15 @@ use ssh_key::PublicKey;
 use super::blocking::blocking;
 use super::bundle::assemble::{AssembleReport, AssembleSpec, BundleSpec, assemble};
 use super::bundle::foresee::{Foreseen, foresee};
+use super::bundle::readback::Method;
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
 use super::error::{Explain, Kind, Result};
+use super::media::{ListSpec, place_of};
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
-use super::state::State;
+use super::state::{ReadBackThere, State};
 use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{Missing, check_name};
 use crate::domain::keep_going::KeepGoing;
@@ -161,8 +163,26 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     let _lock = blocking(move || workdir::lock(&*files, &to)).await?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
+    note_read_back(&bundle, state.clone(), ctx).await;
     remember(&bundle, &resolved, state, ctx).await;
     Ok(PackReport { bundle, resolved })
+}
+
+/// Whoever ejects the medium is told by it that all came back. What may have come from memory proves nothing.
+async fn note_read_back(bundle: &AssembleReport, state: State, ctx: &JobCtx) {
+    let place = place_of(bundle.path.clone(), ListSpec::default(), ctx).await;
+    let (document, signed) = (bundle.document.clone(), ctx.clock.now());
+    let read = bundle.read_back.filter(|read| read.method == Method::Direct);
+    let note = move || {
+        let mark = place?.carrier().mark();
+        let own = document.clone();
+        let now =
+            read.map(|read| ReadBackThere { document, mark: mark.clone(), signed, how: read.to_string() });
+        state.was_read_back((&own, &mark), now)
+    };
+    if let Err(error) = blocking(note).await {
+        ctx.warn(format!("media eject will not know that it was read back: {}", error.message()));
+    }
 }
 
 /// The bundle is good whether or not this can be kept.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use airlift::domain::progress::{Event, Phase};
 use airlift::engine::ctx::{JobCtx, Report};
+use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::media::{CheckReport, CheckSpec, Watch, check};
 use airlift::engine::spec::JobReport;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{Mount, files_below};
-use crate::rig::world::Ran;
+use crate::rig::world::{Ran, World};
 use crate::rig::{TempRoot, need, need_root, skip, wait_until};
 
 const PROBE: &str = "airlift-probe.tmp";
@@ -221,6 +222,23 @@ fn an_ejected_medium_is_unmounted_and_each_truth_is_told_for_itself() {
     assert_eq!(truths, [true, true, false]);
     assert!(report["poweredOff"]["words"].as_str().unwrap().contains("not powered off"), "{report}");
     assert!(!is_mounted(mount.path()));
+}
+
+#[test]
+fn what_the_pack_of_this_host_read_back_is_known_when_its_medium_is_ejected() {
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
+    let Some(mount) = medium(&world.root, 64) else { return };
+    let image = world.reference("team/app:1");
+    let packed = world.run(["pack", "--json", "--no-tool", "--to", mount.path().to_str().unwrap(), &image]);
+    let direct = packed.code(0).report()["bundle"]["readBack"]["method"] == "direct";
+    let report = media(&world.root, &["eject"], mount.path()).code(0).report();
+    let words = report["verified"]["words"].as_str().unwrap();
+    assert_eq!(
+        report["verified"]["holds"], direct,
+        "what may have come from memory proves nothing: {report}"
+    );
+    assert_eq!(words.starts_with("bundle-1: ") && words.contains("before it was signed"), direct, "{report}");
 }
 
 #[test]

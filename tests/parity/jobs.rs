@@ -261,6 +261,7 @@ fn media() -> Vec<JobSpec> {
             path: "/media/stick".into(),
             verified,
             only,
+            state: if flag { "-s".into() } else { places().state },
             detach: flag,
             dry_run: flag,
         })

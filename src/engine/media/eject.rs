@@ -10,11 +10,13 @@ use super::find::{ListSpec, list, place_of};
 use super::flush::flush;
 use super::mount::{is_root, release};
 use super::udisks::{Done, Reason, Udisks};
+use crate::domain::bundle::directory;
 use crate::domain::carrier::Carrier;
-use crate::domain::media::{Blocked, Medium};
+use crate::domain::media::{Blocked, FoundBundle, Medium, Volume};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
+use crate::engine::state::{ReadBackThere, State};
 
 /// What to eject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub struct EjectSpec {
     pub verified: Option<String>,
     /// The mark of what it must be, [`Carrier::mark`]: anything else is left alone. Nothing lets any medium go.
     pub only: Option<String>,
+    /// Where it is remembered what packs of this host read back.
+    pub state: PathBuf,
     /// Whether the kernel may take the device away where udisks2 does not run.
     pub detach: bool,
     /// Whether to tell only what would be unmounted.
@@ -99,18 +103,41 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
         let (synced, verified, powered_off) = (undone(), undone(), undone());
         return Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: true });
     }
+    let state = State::new(ctx.files.clone(), spec.state);
+    // What cannot be read is not known.
+    let known = blocking(move || Ok(state.read_back().unwrap_or_default())).await?;
     let synced = sync(mounted.iter().map(|(_, point)| point.clone()).collect(), ctx).await?;
     for (device, point) in mounted.iter().rev() {
         ctx.check()?;
         release(device, point).await?;
     }
-    let verified = spec.verified.map_or_else(
-        || Truth { holds: false, words: "not known here; airlift verify BUNDLE reads it back".to_owned() },
-        |words| Truth { holds: true, words },
-    );
+    let verified = match spec.verified {
+        Some(words) => Truth { holds: true, words },
+        None => read_back(&medium, &known),
+    };
     let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
     let powered_off = power_off(&medium, spec.detach).await?;
     Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
+}
+
+/// What the packs of this host read back of the bundles on a medium: of all of them, or it is not known.
+fn read_back(medium: &Medium, known: &[ReadBackThere]) -> Truth {
+    let on = |volume: &Volume, found: &FoundBundle| {
+        let (mark, words) = (Carrier::mark_of(medium, volume), found.words.as_ref()?);
+        let there =
+            known.iter().rev().find(|there| there.document == words.document && there.mark == mark)?;
+        let (name, signed) = (directory(&words.name, words.serial), there.signed.strftime("%Y-%m-%d %H:%MZ"));
+        Some(format!("{name}: {}, before it was signed {signed}", there.how))
+    };
+    let volumes = medium.volumes.iter();
+    let all: Option<Vec<String>> =
+        volumes.flat_map(|volume| volume.bundles.iter().map(move |found| on(volume, found))).collect();
+    match all.filter(|all| !all.is_empty()) {
+        Some(all) => Truth { holds: true, words: all.join("; ") },
+        None => {
+            Truth { holds: false, words: "not known here; airlift verify BUNDLE reads it back".to_owned() }
+        }
+    }
 }
 
 /// Refuses what is never taken out: a power cut takes every file system on it along.
@@ -147,14 +174,15 @@ async fn target(path: &Path, ctx: &JobCtx) -> Result<Medium> {
     let Some(full) = blocking(move || Ok(named.canonicalize().ok())).await? else {
         return Err(missing().into());
     };
+    let spec = ListSpec { bundles: true, ..ListSpec::default() };
     if full.starts_with("/dev") {
-        let media = list(ListSpec::default(), ctx).await?.media;
+        let media = list(spec, ctx).await?.media;
         let is_named = |medium: &Medium| {
             medium.device == full || medium.volumes.iter().any(|volume| volume.device == full)
         };
         return Ok(media.into_iter().find(is_named).ok_or_else(missing)?);
     }
-    Ok(place_of(full, ListSpec::default(), ctx).await?.medium.ok_or_else(missing)?)
+    Ok(place_of(full, spec, ctx).await?.medium.ok_or_else(missing)?)
 }
 
 /// Waits for each file system to have written everything.
@@ -218,7 +246,8 @@ async fn power_off(medium: &Medium, detach: bool) -> Result<Truth> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::media::{Bus, FileSystem, Volume};
+    use crate::domain::digest::Digest;
+    use crate::domain::media::{BundleWords, Bus, FileSystem};
 
     fn medium() -> Medium {
         Medium {
@@ -246,24 +275,73 @@ mod tests {
         EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false }.line()
     }
 
+    fn volume(uuid: Option<&str>) -> Volume {
+        Volume {
+            device: "/dev/sdb1".into(),
+            size: 9,
+            file_system: Some(FileSystem::Fat),
+            label: None,
+            uuid: uuid.map(ToOwned::to_owned),
+            mount_points: vec!["/media/a".into()],
+            read_only: false,
+            writable: Some(true),
+            free: None,
+            limits: None,
+            bundles: Vec::new(),
+            blocked: None,
+        }
+    }
+
+    #[test]
+    fn what_a_pack_of_this_host_read_back_is_known_where_it_is_all_that_lies_on_that_medium() {
+        let found = |fill: u8| FoundBundle {
+            path: format!("/media/a/site-{fill}").into(),
+            verified: false,
+            words: Some(BundleWords {
+                id: uuid::Uuid::nil(),
+                document: Digest::sha256(&[fill; 32]),
+                name: "site".to_owned(),
+                serial: fill.into(),
+                created: jiff::Timestamp::UNIX_EPOCH,
+                expires: None,
+                images: 1,
+                bytes: 9,
+                signatures: 1,
+                complete: true,
+            }),
+            fault: None,
+        };
+        let on = |uuid: &str, bundles: Vec<FoundBundle>| Medium {
+            volumes: vec![Volume { bundles, ..volume(Some(uuid)) }],
+            ..medium()
+        };
+        let known = [ReadBackThere {
+            document: Digest::sha256(&[1; 32]),
+            mark: "uuid=1234-ABCD".to_owned(),
+            signed: jiff::Timestamp::UNIX_EPOCH,
+            how: "9 bytes read back".to_owned(),
+        }];
+        let damaged = FoundBundle { words: None, ..found(2) };
+        for (medium, holds) in [
+            (on("1234-ABCD", vec![found(1)]), true),
+            (on("9999-0000", vec![found(1)]), false),
+            (on("1234-ABCD", vec![found(1), found(2)]), false),
+            (on("1234-ABCD", vec![found(1), damaged]), false),
+            (on("1234-ABCD", vec![]), false),
+        ] {
+            let truth = read_back(&medium, &known);
+            assert_eq!(truth.holds, holds, "{medium:?}: {}", truth.words);
+            let words = "site-1: 9 bytes read back, before it was signed 1970-01-01 00:00Z";
+            assert_eq!(truth.words == words, holds, "{}", truth.words);
+        }
+    }
+
     #[test]
     fn another_medium_at_the_same_place_is_left_alone() {
-        let stick = |uuid: Option<&str>, serial: &str| {
-            let volume = Volume {
-                device: "/dev/sdb1".into(),
-                size: 9,
-                file_system: Some(FileSystem::Fat),
-                label: None,
-                uuid: uuid.map(ToOwned::to_owned),
-                mount_points: vec!["/media/a".into()],
-                read_only: false,
-                writable: Some(true),
-                free: None,
-                limits: None,
-                bundles: Vec::new(),
-                blocked: None,
-            };
-            Medium { serial: Some(serial.to_owned()), volumes: vec![volume], ..medium() }
+        let stick = |uuid: Option<&str>, serial: &str| Medium {
+            serial: Some(serial.to_owned()),
+            volumes: vec![volume(uuid)],
+            ..medium()
         };
         let mark = |medium: &Medium| Carrier::of("/media/a".into(), "/dev/sdb1".into(), Some(medium)).mark();
         let (known, nameless) = (stick(Some("1234-ABCD"), "1"), stick(None, "1"));

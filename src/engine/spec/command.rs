@@ -102,6 +102,7 @@ impl Words<'_> {
         if let Some(mark) = &spec.only {
             self.value("--only", mark);
         }
+        self.unless("--state", &spec.state, &self.places.state.clone());
         self.flag("--detach", spec.detach);
         self.flag("--dry-run", spec.dry_run);
         self.name(&spec.path);

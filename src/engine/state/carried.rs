@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError};
@@ -30,7 +31,7 @@ pub struct Carried {
     pub signed: Timestamp,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Document {
     format: String,
@@ -43,11 +44,25 @@ impl State {
     /// # Errors
     /// What is there cannot be read, or is not for this version to read.
     pub fn carried(&self) -> Result<BTreeMap<String, Carried>> {
-        let path = self.directory.join(FILE);
+        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
+        Ok(document.unwrap_or_default().references)
+    }
+
+    /// A document beside the history; nothing where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not of this format.
+    pub(super) fn beside<D: DeserializeOwned>(
+        &self,
+        file: &str,
+        format: &str,
+        of: impl FnOnce(&D) -> &String,
+    ) -> Result<Option<D>> {
+        let path = self.directory.join(file);
         let foreign = |reason: String| StateError::Foreign { path: path.clone(), reason };
-        let open = match self.files.open(&self.directory, FILE) {
+        let open = match self.files.open(&self.directory, file) {
             Ok(open) => open,
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if open.size > MAX_FILE {
@@ -58,12 +73,13 @@ impl State {
             path: path.clone(),
             source,
         })?;
-        let document: Document = strict_json::parse(&bytes).map_err(|error| foreign(error.to_string()))?;
-        if document.format != FORMAT {
-            let reason = format!("its format is {:.80?}, this version reads {FORMAT:?}", document.format);
+        let document: D = strict_json::parse(&bytes).map_err(|error| foreign(error.to_string()))?;
+        let found = of(&document);
+        if found != format {
+            let reason = format!("its format is {found:.80?}, this version reads {format:?}");
             return Err(foreign(reason).into());
         }
-        Ok(document.references)
+        Ok(Some(document))
     }
 
     /// Remembers what a bundle carries that was just signed. Blocks.

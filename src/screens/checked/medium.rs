@@ -41,7 +41,8 @@ pub(super) fn to_eject(model: &Model) -> Option<(EjectSpec, Vec<String>)> {
     }
     words.push("What was imported stays; to verify or import again, put it in again.".to_owned());
     let verified = held.then(|| "its bundle was verified here".to_owned());
-    Some((EjectSpec { path, verified, only, detach: false, dry_run: false }, words))
+    let state = model.settings.paths.state();
+    Some((EjectSpec { path, verified, only, state, detach: false, dry_run: false }, words))
 }
 
 /// It was let go, or not.

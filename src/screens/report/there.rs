@@ -141,7 +141,8 @@ pub(super) fn to_eject(model: &Model) -> Option<(EjectSpec, Vec<String>)> {
     let verified = read.filter(|read| read.method == Method::Direct).map(|read| read.to_string());
     let mut words = which(model, &path, only.as_deref(), made.and_then(|made| made.carrier.as_ref()));
     words.extend(before_eject(model));
-    Some((EjectSpec { path, verified, only, detach: false, dry_run: false }, words))
+    let state = model.settings.paths.state();
+    Some((EjectSpec { path, verified, only, state, detach: false, dry_run: false }, words))
 }
 
 /// What ejecting does, and what is known before it.

@@ -12,6 +12,7 @@ pub(super) use eject::show as show_eject;
 pub(super) use mount::show as show_mount;
 
 use crate::cli::args::Work;
+use crate::domain::job::Places;
 use crate::engine::given;
 use crate::failure::Failure;
 
@@ -47,13 +48,16 @@ impl Args {
     }
 
     /// The job, or the query.
-    pub fn work(self) -> Work {
-        match self.command {
+    ///
+    /// # Errors
+    /// There is no home directory to look for what is remembered in.
+    pub fn work(self, places: Option<&Places>) -> Result<Work, Failure> {
+        Ok(match self.command {
             Command::List(args) => Work::MediaList(args),
             Command::Check(args) => Work::Job(args.spec()),
             Command::Mount(args) => Work::Job(args.spec()),
-            Command::Eject(args) => Work::Job(args.spec()),
-        }
+            Command::Eject(args) => Work::Job(args.spec(places)?),
+        })
     }
 
     /// Refuses a path that is not there: what lies above it would be told of instead.
