@@ -25,12 +25,12 @@ use crate::engine::files::{Held, OutFile};
 pub use choices::{Choices, Lay};
 pub use half::half;
 pub(super) use holder::Holder;
-pub use kept::dismiss;
 pub(super) use kept::{MOST, is_at_work, last_undone, leave, named, newest, read_run, runs, unread};
 use kept::{SUFFIX, directory_of, next, numbers, prune};
+pub use kept::{Unread, dismiss};
 pub(super) use made::Made;
 pub use made::NotedTarget;
-pub use noted::{Begun, Ended, Left, NotedRun, Unread};
+pub use noted::{Begun, Ended, Left, NotedRun};
 use noted::{FORMAT, Line};
 pub(super) use noted::{Last, Noted, parse, some, undo_command};
 

@@ -39,7 +39,6 @@ use futures_util::future::join_all;
 
 use crate::domain::import::Target;
 use crate::domain::progress::{Event, Phase};
-use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::read::BundleReader;
 use crate::engine::ctx::JobCtx;
@@ -222,7 +221,7 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
     let written = if spec.dry_run {
         let mut previews = Vec::new();
         if plans.iter().flat_map(|plan| &plan.images).any(Planned::is_to_come) {
-            job.ctx.say(Event::Note { text: unhashed(job.bundle.root()) });
+            job.ctx.say(Event::Note { text: preview::unhashed(job.bundle.root()) });
         }
         for (target, plan) in spec.targets.iter().zip(&plans) {
             let (files, general) = match plan.brings_any(spec) {
@@ -243,15 +242,6 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
     };
     let reports = spec.targets.iter().zip(written);
     Ok(reports.map(|(target, written)| report(target, images, written, spec)).collect())
-}
-
-/// What a plan does not tell: whether the layers are whole.
-fn unhashed(bundle: &Path) -> String {
-    let words = ["airlift", "verify", &bundle.display().to_string()].map(str::to_owned);
-    format!(
-        "layers are hashed as they are imported, in a dry run none is: {} hashes them now",
-        shell_words(&words)
-    )
 }
 
 /// Begins to write, now that the plan of every target is known, and tells of the images that are refused.

@@ -1,12 +1,14 @@
 //! What an import would do: outcomes as they are planned, and how much is to be brought.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::graph::ImageGraph;
 use super::report::Outcome;
 use super::{Plan, Planned, Written};
 use crate::domain::import::Target;
 use crate::domain::progress::Landed;
+use crate::domain::shell::shell_words;
 
 /// What would happen. Of what a target has of an image that it has not whole nothing is known here: figures are at most.
 pub(super) fn preview(images: &[ImageGraph], plan: &Plan) -> Written {
@@ -28,6 +30,15 @@ pub(super) fn preview(images: &[ImageGraph], plan: &Plan) -> Written {
         facts: plan.facts.clone(),
         ..Written::default()
     }
+}
+
+/// What a plan does not tell: whether the layers are whole.
+pub(super) fn unhashed(bundle: &Path) -> String {
+    let words = ["airlift", "verify", &bundle.display().to_string()].map(str::to_owned);
+    format!(
+        "layers are hashed as they are imported, in a dry run none is: {} hashes them now",
+        shell_words(&words)
+    )
 }
 
 /// What a target has of the images, and what of the others it would be given.

@@ -251,6 +251,24 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_several_images_away_is_told_once_with_all_of_them() {
+        let damaged = |of: u8| Outcome::Failed {
+            kind: Kind::Integrity,
+            reason: format!("blobs/{of}: damaged"),
+            hints: Vec::new(),
+        };
+        let mut report = report(false, true, vec![damaged(1), damaged(2), damaged(1)]);
+        for (image, name) in report.targets[0].images.iter_mut().zip(["a", "b", "c"]) {
+            image.reference = format!("quay.io/team/{name}:1").parse().unwrap();
+        }
+        assert_eq!(
+            report.failure().unwrap().to_string(),
+            "3 of 3 images were not imported: quay.io/team/a:1, quay.io/team/c:1 into oci:/srv/x: blobs/1: damaged, \
+             quay.io/team/b:1 into oci:/srv/x: blobs/2: damaged"
+        );
+    }
+
+    #[test]
     fn a_dry_run_ends_as_the_run_would_and_says_what_helps() {
         let taken = || Outcome::Conflict { existing: "x".to_owned() };
         let unfit = || Outcome::Failed {

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::half::{covers, takes_up};
 use super::holder::Holder;
 use super::made::{Made, NotedTarget};
-use super::noted::{self, Begun, Ended, NotedRun, Unread, parse, text};
+use super::noted::{self, Begun, Ended, NotedRun, id, parse, text};
 use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
@@ -27,6 +28,23 @@ pub(super) const KEPT: usize = 100;
 pub(super) const RECENT: usize = 20;
 /// Entries of the directory that are looked at, at most.
 const SEEN: usize = 10_000;
+
+/// A run whose file says nothing that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    /// The file.
+    pub file: PathBuf,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Unread {
+    /// Its number.
+    pub fn id(&self) -> String {
+        id(&self.file)
+    }
+}
 
 /// Makes room among the runs that were there before another: first of those go that changed nothing, the latest excepted,
 /// which may still be at work.

@@ -193,25 +193,8 @@ pub struct NotedRun {
     pub over: bool,
 }
 
-/// A run whose file says nothing that can be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unread {
-    /// The file.
-    pub file: PathBuf,
-    /// Why not.
-    pub reason: String,
-}
-
-impl Unread {
-    /// Its number.
-    pub fn id(&self) -> String {
-        id(&self.file)
-    }
-}
-
 /// The number of a run by its file.
-fn id(file: &Path) -> String {
+pub(super) fn id(file: &Path) -> String {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
 }
