@@ -1,9 +1,12 @@
-//! The question before a pack starts: what is planned, and whether it goes on with what lies there or replaces it.
+//! What is asked before a pack starts: when it expires, and whether it goes on with what lies there, replaces it or begins.
 
 use super::plan::{Fact, told};
 use crate::actions::Act;
-use crate::dialogs::Confirm;
+use crate::dialogs::{Confirm, Input, Question};
+use crate::domain::expiry::Expiry;
+use crate::domain::keep_going::KeepGoing;
 use crate::engine::pack::PlanReport;
+use crate::engine::spec::PackJob;
 use crate::tui::model::Model;
 
 /// The question before the start, with the plan.
@@ -24,4 +27,40 @@ fn paragraphs(model: &Model) -> Vec<String> {
         name => format!("{name}: {words}"),
     };
     told(model, false).into_iter().map(paragraph).collect()
+}
+
+/// Asks when it expires, with what is to be known of clocks.
+pub(super) fn ask_expiry(model: &Model) -> Input {
+    let help = format!(
+        "A span from the pack on, like 30d, 12w or 36h; a date like 2027-02-18, as it begins in UTC; or never. Here it is \
+         {} now; whether it has expired, the other side judges by its own clock.",
+        model.now.strftime("%Y-%m-%d %H:%MZ")
+    );
+    let check = |text: &str| expiry(text).map(drop);
+    Input::new(Question { act: Act::AssembleEdit, part: 2 }, "Expires", &help).checked(check)
+}
+
+/// An expiry as it is typed.
+pub(super) fn expiry(text: &str) -> Result<Option<Expiry>, String> {
+    match text.trim() {
+        "never" | "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error: crate::domain::expiry::ExpiryError| error.to_string()),
+    }
+}
+
+/// What a change of settings is offered as, in the order of [`super::EDITS`].
+pub(super) fn settings(job: &PackJob) -> [String; 5] {
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    [
+        job.name.clone(),
+        job.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
+        yes(job.read_back),
+        yes(job.tool),
+        match job.keep_going {
+            KeepGoing::No => "no",
+            KeepGoing::Unresolved => "without what failed on Verify",
+            KeepGoing::All => "yes, and without what fails later",
+        }
+        .to_owned(),
+    ]
 }

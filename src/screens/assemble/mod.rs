@@ -1,6 +1,7 @@
 //! Assemble and sign: the plan first, one question, then every phase of the run until the signature is written.
 
 mod ask;
+mod ended;
 mod items;
 mod plan;
 mod run;
@@ -8,9 +9,9 @@ mod run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::ask::question;
+use self::ask::{ask_expiry, expiry, question, settings};
 use self::items::{counts, order, searched};
-use self::plan::{PlanView, facts, settings, until};
+use self::plan::{PlanView, facts, until};
 use self::run::RunView;
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
@@ -18,7 +19,6 @@ use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Input, Question};
 use crate::domain::bundle::{check_name, directory};
-use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
@@ -187,17 +187,6 @@ impl Assemble {
     }
 }
 
-/// Asks when it expires, with what is to be known of clocks.
-fn ask_expiry(model: &Model) -> Input {
-    let help = format!(
-        "A span from the pack on, like 30d, 12w or 36h; a date like 2027-02-18, as it begins in UTC; or never. Here it is \
-         {} now; whether it has expired, the other side judges by its own clock.",
-        model.now.strftime("%Y-%m-%d %H:%MZ")
-    );
-    let check = |text: &str| expiry(text).map(drop);
-    Input::new(Question { act: Act::AssembleEdit, part: 2 }, "Expires", &help).checked(check)
-}
-
 /// Whether a bundle of the name that was typed lies on the chosen medium, by its own word.
 fn lies_there(model: &Model) -> Option<String> {
     let (chosen, name) = (model.chosen.as_ref()?, &model.assembly.name);
@@ -206,14 +195,6 @@ fn lies_there(model: &Model) -> Option<String> {
     let serials = volume.bundles.iter().filter_map(|bundle| bundle.words.as_ref());
     let last = serials.filter(|words| words.name == *name).map(|words| words.serial).max()?;
     Some(format!("{} lies there already and stays: this becomes the next of {name}", directory(name, last)))
-}
-
-/// An expiry as it is typed.
-fn expiry(text: &str) -> Result<Option<Expiry>, String> {
-    match text.trim() {
-        "never" | "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error: crate::domain::expiry::ExpiryError| error.to_string()),
-    }
 }
 
 impl Screen for Assemble {

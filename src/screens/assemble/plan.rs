@@ -11,7 +11,6 @@ use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
-use crate::engine::spec::PackJob;
 use crate::tui::assembly::{Rate, Tested};
 use crate::tui::model::Model;
 use crate::widgets::line;
@@ -251,23 +250,6 @@ fn read_back(wanted: bool) -> Fact {
         let words = "! no: nobody knows what the medium really stored".to_owned();
         ("read back", words, Role::Warn)
     }
-}
-
-/// What a change of settings is offered as, in the order of [`super::EDITS`].
-pub(super) fn settings(job: &PackJob) -> [String; 5] {
-    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-    [
-        job.name.clone(),
-        job.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
-        yes(job.read_back),
-        yes(job.tool),
-        match job.keep_going {
-            KeepGoing::No => "no",
-            KeepGoing::Unresolved => "without what failed on Verify",
-            KeepGoing::All => "yes, and without what fails later",
-        }
-        .to_owned(),
-    ]
 }
 
 /// A fact on as many rows as it takes in so many columns.

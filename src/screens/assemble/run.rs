@@ -5,24 +5,20 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::ended::{failed, succeeded};
 use super::items::{told, word};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
-use crate::domain::bundle::directory;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
-use crate::engine::error::Kind;
 use crate::engine::pack::PlanReport;
-use crate::engine::spec::{JobReport, JobSpec};
-use crate::failure::Failure;
-use crate::tui::hints;
+use crate::engine::spec::JobSpec;
 use crate::tui::medium::Chosen;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
-use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -268,82 +264,6 @@ impl RunView<'_> {
         };
         table(&columns, self.list, row, area, look, buffer);
     }
-}
-
-/// Why it failed and what is next; where its medium was taken away meanwhile, that is the reason. One that was taken
-/// away after a failure of another kind is no reason for that, and is wanted as well.
-fn failed(
-    failure: &Failure,
-    (chosen, signing): (Option<&Chosen>, bool),
-    keymap: &Keymap,
-) -> Vec<(String, Role)> {
-    let mut lines = words::failure_on("Assemble", failure, keymap);
-    lines.retain(|(words, _)| !words.is_empty());
-    let again = "existing files are hashed, the rest is fetched";
-    let retry = keymap.says(Act::Retry);
-    let lost = match chosen {
-        Some(Chosen { gone: Some(gone), path, .. }) => Some([
-            match signing {
-                false => (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),
-                true => (format!("! {gone} while it was signed: whether it is, going on tells"), Role::Fail),
-            },
-            (
-                format!(
-                    "next: plug it in, then {retry} resumes: {again}; it has to be at {} again",
-                    path.display()
-                ),
-                Role::Text,
-            ),
-        ]),
-        Some(chosen @ Chosen { back: true, .. }) => Some([
-            (format!("+ {} is back at {}", chosen.words(), chosen.path.display()), Role::Ok),
-            (format!("next: {retry} resumes: {again}"), Role::Text),
-        ]),
-        _ => None,
-    };
-    match lost {
-        Some(lost) if failure.kind != Kind::Medium => {
-            lines.extend(lost);
-            lines
-        }
-        Some(lost) => {
-            // What helps is said once: the advice of the failure knows nothing of this.
-            lines.retain(|(words, _)| !words.starts_with("next: "));
-            lost.into_iter().chain(lines).collect()
-        }
-        None => {
-            lines.push((format!("{retry} does the same again: {again}"), Role::Text));
-            lines
-        }
-    }
-}
-
-fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Role)> {
-    let mut lines = match report {
-        JobReport::Pack(packed) => {
-            let bundle = &packed.bundle;
-            let read = if bundle.read_back.is_some() { ", read back" } else { ", NOT read back" };
-            vec![(
-                format!(
-                    "+ OK  {} is complete on the medium{read} and signed",
-                    directory(&bundle.name, bundle.serial)
-                ),
-                if bundle.read_back.is_some() { Role::Ok } else { Role::Warn },
-            )]
-        }
-        _ => Vec::new(),
-    };
-    if let Some(verdict) = report.verdict() {
-        lines = vec![(format!("! WARN  {verdict}"), Role::Warn)];
-        lines.extend(
-            verdict
-                .hints
-                .iter()
-                .map(|hint| (format!("next: {}", hints::on("Assemble", hint, keymap)), Role::Text)),
-        );
-    }
-    lines.push((format!("{} shows the report", keymap.says(Act::AssembleNext)), Role::Text));
-    lines
 }
 
 /// `h:mm:ss`.
