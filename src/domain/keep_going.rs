@@ -60,6 +60,15 @@ impl KeepGoing {
         }
     }
 
+    /// All where that is not wanted yet, else nothing.
+    #[must_use]
+    pub const fn toggled(self) -> Self {
+        match self {
+            Self::All => Self::No,
+            Self::No | Self::Unresolved => Self::All,
+        }
+    }
+
     /// Whether an image is left out whose bytes cannot be had.
     pub fn leaves_out_lost(self) -> bool {
         self == Self::All

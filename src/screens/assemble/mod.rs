@@ -19,7 +19,6 @@ use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Input, Question};
 use crate::domain::bundle::{check_name, directory};
-use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
@@ -160,12 +159,7 @@ impl Assemble {
             }
             2 => assembly.read_back = !assembly.read_back,
             3 => assembly.tool = !assembly.tool,
-            4 => {
-                assembly.keep_going = match assembly.keep_going {
-                    KeepGoing::All => KeepGoing::No,
-                    KeepGoing::No | KeepGoing::Unresolved => KeepGoing::All,
-                }
-            }
+            4 => assembly.keep_going = assembly.keep_going.toggled(),
             _ => return,
         }
         Self::changed(cx);

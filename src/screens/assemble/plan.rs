@@ -61,9 +61,7 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     });
     let left_out = match model.keeps_going() {
         KeepGoing::No => None,
-        KeepGoing::Unresolved => {
-            Some("! without what failed on Verify; a fetch that fails ends the pack, and nothing is signed")
-        }
+        KeepGoing::Unresolved => Some("! without what failed on Verify; a fetch that fails ends the pack"),
         KeepGoing::All => Some(
             "! without what failed on Verify, and without any image whose fetch fails: a later pack fetches it whole",
         ),
