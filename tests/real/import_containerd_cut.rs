@@ -138,13 +138,33 @@ fn a_daemon_that_dies_in_the_middle_is_told_and_the_next_run_completes() {
             "see its journal (journalctl -u containerd), then run the same command again",
             "what this run wrote and did not name could not be removed again, as containerd does not answer",
             "the next import there goes on from it",
+            "airlift undo 000001 ",
+            " takes back what it left",
         ] {
             assert!(hints.contains(words), "{more:?}: {words}: {hints}");
         }
         containerd.start_again();
         assert_eq!(names(&containerd), Vec::<String>::new());
+        if more.is_empty() {
+            taken_back(&large, &containerd);
+        }
         large.completes(&containerd);
     }
+}
+
+/// That undo knows of what a run left whose daemon died, and removes it.
+fn taken_back(large: &Large, containerd: &Containerd) {
+    assert!(!containerd.holdings().is_empty(), "it left something");
+    let undo = |more: &[&str]| large.world.run([&["undo"], more].concat()).code(0).stdout;
+    let listed = undo(&["--list"]);
+    let row = format!("{}: what it had not finished; it failed", containerd.target());
+    assert!(listed.contains(&row), "{listed}");
+    let foreseen = undo(&["--dry-run"]);
+    assert!(foreseen.contains("would be removed: lease airlift-"), "{foreseen}");
+    let undone = undo(&["1"]);
+    assert!(undone.contains("removed: lease airlift-"), "{undone}");
+    assert_eq!(containerd.holdings(), Vec::<String>::new());
+    assert_eq!(undo(&["--list"]).trim(), "");
 }
 
 #[test]

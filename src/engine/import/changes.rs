@@ -86,6 +86,7 @@ impl Changes {
             ended: None,
             left: Vec::new(),
             brought: None,
+            remains: Vec::new(),
             undone: None,
         };
         let directory = history.map(directory_of);
@@ -210,11 +211,10 @@ impl Changes {
         runs.into_iter().find(|run| run.begun.running && run.begun.into.contains(target))
     }
 
-    /// The file, where any change was noted.
+    /// The file in which the run is noted, also where it changed nothing.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = !state.known.is_empty();
-        state.out.as_ref().filter(|_| changed).map(|(path, _)| path.clone())
+        state.out.as_ref().map(|(path, _)| path.clone())
     }
 
     /// Whether any change was noted of another target than these.
@@ -316,7 +316,7 @@ mod tests {
     }
 
     fn last(ended: Ended, left: Vec<Left>) -> Last {
-        Last { ended, left, brought: None }
+        Last { ended, left, brought: None, remains: Vec::new() }
     }
 
     fn run(history: &Path, bundle: &str) -> Changes {
@@ -449,6 +449,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_could_not_remove_itself_is_there_to_be_taken_back_until_that_or_a_later_run_did_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let into: Target = "containerd".parse().unwrap();
+        let cut = || {
+            let changes = run(dir.path(), "a-1");
+            changes.start();
+            let last =
+                last(Ended::Failed, vec![Left { target: into.clone(), there: 0, all: 3, failed: true }]);
+            changes.end(&Last { remains: vec![into.clone()], ..last }).unwrap();
+            changes.file().unwrap()
+        };
+        let open = || {
+            let runs = runs(&RealFiles, dir.path()).unwrap();
+            let open = runs.iter().filter(|run| run.targets.iter().any(|one| one.unfinished));
+            open.map(NotedRun::id).collect::<Vec<_>>()
+        };
+        let (_, second) = (cut(), cut());
+        assert_eq!(open(), ["000002", "000001"]);
+        leave(&RealFiles, dir.path(), &second, (&[], jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(open(), [""; 0], "undo of one removes what both left");
+        cut();
+        assert_eq!(open(), ["000003"]);
+        let whole = run(dir.path(), "a-1");
+        whole.start();
+        whole.end(&last(Ended::Whole, Vec::new())).unwrap();
+        assert_eq!(open(), [""; 0]);
+    }
+
+    #[test]
     fn a_run_at_work_is_told_from_one_that_was_cut_off_and_is_not_offered() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();
@@ -533,7 +562,7 @@ mod tests {
             let second = run(dir.path(), "a-2");
             second.start();
             second.want(&target, vec!["a:2".to_owned(), "a:3".to_owned()]);
-            assert_eq!(second.file(), None, "it is no change");
+            assert!(!second.is_in_another_than(&[]), "it is no change");
             ended.into_iter().for_each(|ended| second.end(&last(ended, Vec::new())).unwrap());
             let noted = runs(&RealFiles, dir.path()).unwrap();
             assert!(!noted[0].changed_something(), "{:?}", noted[0]);

@@ -29,6 +29,7 @@ use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
+use crate::engine::directory;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::files::Files;
 use undo::ArchiveChange;
@@ -331,9 +332,17 @@ fn untouched(job: &Job, file: &Path, plan: &[Planned], members: &[Member]) -> Re
 
 /// Writes the archive and reads it back, before it takes the place of one that is there.
 fn commit(job: &Job, file: &Path, members: &[Member]) -> Result<u64> {
-    archive::overwrite(job, file, members, |temp| {
+    let dir = directory::above(file);
+    // Of a file system that went away or can no longer be written, a part may stay.
+    let stays = || unfinished(&*job.ctx.files, dir).map_or(true, |parts| !parts.is_empty());
+    let done = archive::overwrite(job, file, members, |temp| {
         let Some(damage) = archive::damage(job, temp, members)? else { return Ok(()) };
         let (path, member) = (file.to_owned(), damage.member);
         Err(ImportError::Unkept { path, member, expected: damage.expected, actual: damage.actual }.into())
+    });
+    done.inspect_err(|_| {
+        if stays() {
+            job.arrived.leave(&Target::K3s(dir.to_owned()));
+        }
     })
 }

@@ -198,7 +198,8 @@ async fn import_all(
     };
     let done = Box::pin(run(&job, &images)).await;
     let left = if done.is_ok() { Vec::new() } else { stopped::left(&job, &images) };
-    let last = Last { ended: Ended::of(&done), left, brought: done.as_deref().ok().map(report::brought) };
+    let (brought, remains) = (done.as_deref().ok().map(report::brought), job.arrived.remains());
+    let last = Last { ended: Ended::of(&done), left, brought, remains };
     let changes = Arc::clone(&job.changes);
     // What it came to counts; a run whose end could not be noted is taken for one that was cut off.
     let _ = blocking(move || changes.end(&last)).await;

@@ -18,6 +18,7 @@ pub(super) struct Arrived {
     /// Target and image, and whether this run brought it.
     there: Mutex<BTreeMap<(String, String), bool>>,
     failed: Mutex<BTreeMap<String, String>>,
+    remains: Mutex<Vec<Target>>,
 }
 
 impl Arrived {
@@ -37,6 +38,19 @@ impl Arrived {
     pub(super) fn failed(&self, target: &Target, reason: String) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.insert(target.to_string(), reason);
+    }
+
+    /// Notes a target in which this run could not remove what it had not finished.
+    pub(super) fn leave(&self, target: &Target) {
+        let mut remains = self.remains.lock().unwrap_or_else(PoisonError::into_inner);
+        if !remains.contains(target) {
+            remains.push(target.clone());
+        }
+    }
+
+    /// Those targets.
+    pub(super) fn remains(&self) -> Vec<Target> {
+        self.remains.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How the run leaves a target, of these images.
@@ -128,8 +142,10 @@ pub(super) fn ended(job: &Job, images: &[ImageGraph], error: &EngineError) -> En
     let unmade: Vec<Target> =
         landed.iter().filter(|one| unmade(one)).map(|landed| landed.target.clone()).collect();
     landed.into_iter().for_each(|landed| job.ctx.say(Event::Landed(landed)));
-    let noted = job.changes.file().filter(|_| job.changes.is_in_another_than(&unmade));
-    let undo = noted.map(|file| format!("{} takes back what was changed", changes::undo_command(&file)));
+    let changed = job.changes.is_in_another_than(&unmade);
+    let noted = job.changes.file().filter(|_| changed || !job.arrived.remains().is_empty());
+    let what = if changed { "what was changed" } else { "what it left" };
+    let undo = noted.map(|file| format!("{} takes back {what}", changes::undo_command(&file)));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
 }
 

@@ -164,9 +164,7 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
         // Before it is read: one that ends meanwhile has said how.
         let running = files.is_held(&file).unwrap_or(false);
         let Some((begun, made)) = read_run(files, &file) else { continue };
-        if begun.tidied() {
-            tidied.extend(begun.into.iter().cloned());
-        }
+        tidied.extend(begun.tidied());
         if begun.undone.is_none() {
             let begun = Begun { running: running && begun.ended.is_none(), ..begun };
             let holder = Holder::of(&begun, &made);

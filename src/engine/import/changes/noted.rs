@@ -56,6 +56,9 @@ pub struct Begun {
     /// noted its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brought: Option<Vec<Target>>,
+    /// Targets in which it could not remove what it had not finished, though it ended by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<Target>,
     /// When all of it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undone: Option<Timestamp>,
@@ -100,17 +103,21 @@ impl Begun {
         }
     }
 
-    /// The targets in which it may have left what it had not finished, as it was cut off.
+    /// The targets in which it may have left what it had not finished, as it was cut off or could not remove that.
     pub(in crate::engine::import) fn unfinished(&self) -> impl Iterator<Item = &Target> {
         let cut = self.ended.is_none() && !self.running;
         let held = |target: &&Target| matches!(target, Target::Containerd(_) | Target::K3s(_));
-        self.into.iter().filter(held).filter(move |_| cut)
+        self.into.iter().filter(held).filter(move |target| cut || self.remains.contains(target))
     }
 
-    /// Whether it removed what earlier runs had not finished in its targets: a run that comes to its end does, and undo of
-    /// one that was cut off.
-    pub(super) fn tidied(&self) -> bool {
-        self.ended == Some(Ended::Whole) || (self.ended.is_none() && self.undone.is_some())
+    /// The targets in which it removed what earlier runs had not finished: a run that comes to its end does, and undo of
+    /// one that left something itself.
+    pub(super) fn tidied(&self) -> Vec<Target> {
+        match self.ended {
+            Some(Ended::Whole) => self.into.clone(),
+            _ if self.undone.is_some() => self.unfinished().cloned().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// When all of it was taken back, if it was.
@@ -148,6 +155,9 @@ pub(in crate::engine::import) struct Last {
     /// Targets into which it brought images, where it came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::engine::import) brought: Option<Vec<Target>>,
+    /// Targets in which it could not remove what it had not finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::engine::import) remains: Vec<Target>,
 }
 
 /// One more line: a change that is about to be made.
@@ -314,8 +324,9 @@ pub(super) fn read(text: &str) -> Result<(Begun, Vec<Made>), String> {
     for (at, line) in lines.enumerate() {
         let read = serde_json::from_str(line).map_err(|error| format!("its line {}: {error}", at + 2));
         let Line { target, noted } = match (read, serde_json::from_str::<Last>(line)) {
-            (Err(_), Ok(Last { ended, left, brought })) => {
-                (begun.ended, begun.left, begun.brought) = (Some(ended), left, brought);
+            (Err(_), Ok(Last { ended, left, brought, remains })) => {
+                (begun.ended, begun.left) = (Some(ended), left);
+                (begun.brought, begun.remains) = (brought, remains);
                 continue;
             }
             (read, _) => read?,

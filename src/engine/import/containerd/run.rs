@@ -241,10 +241,7 @@ impl Run {
         }
         let notes = self.node.sync().await?;
         let records: Records = names::records(&self.daemon).await?;
-        let target = Target::Containerd(ContainerdTarget {
-            socket: self.daemon.path().to_owned(),
-            namespace: self.daemon.namespace().to_owned(),
-        });
+        let target = self.target();
         let (daemon, changes) = (&self.daemon, &self.job.changes);
         let giver = names::Giver { daemon, changes, target: &target, replace: self.job.spec.replace };
         let pieces: Vec<&Pieces> = complete.iter().map(|image| &*image.pieces).collect();
@@ -292,11 +289,15 @@ impl Run {
         }
     }
 
+    /// What that leaves where it cannot be done, undo removes: it is noted.
     async fn let_go(&self) -> Result<()> {
-        match &self.claim {
-            Some(claim) => claim.end().await,
-            None => Ok(()),
-        }
+        let Some(claim) = &self.claim else { return Ok(()) };
+        claim.end().await.inspect_err(|_| self.job.arrived.leave(&self.target()))
+    }
+
+    fn target(&self) -> Target {
+        let (socket, namespace) = (self.daemon.path().to_owned(), self.daemon.namespace().to_owned());
+        Target::Containerd(ContainerdTarget { socket, namespace })
     }
 
     /// The same after an error, which is what is told.
