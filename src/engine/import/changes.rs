@@ -157,7 +157,7 @@ impl Changes {
     ) -> Result<()> {
         let mut new: Vec<String> = Vec::new();
         for noted in changes {
-            if matches!(noted, Noted::File(_)) {
+            if matches!(noted, Noted::File(_)) && !state.filed.contains(target) {
                 state.filed.push(target.clone());
             }
             let line = Line { target: target.clone(), noted };
@@ -174,7 +174,9 @@ impl Changes {
         }
         let text: String = new.iter().map(|line| format!("{line}\n")).collect();
         state.append(&text)?;
-        state.noted.push(target.clone());
+        if !state.noted.contains(target) {
+            state.noted.push(target.clone());
+        }
         state.known.extend(new);
         Ok(())
     }
