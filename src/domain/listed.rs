@@ -15,7 +15,17 @@ pub fn from(name: &str, origin: &str) -> String {
 
 /// What of a line names an image or was meant to, and where that came from, where the line says so.
 pub fn parts(line: &str) -> (&str, Option<&str>) {
-    line.split_once(FROM).map_or((line.trim(), None), |(name, origin)| (name.trim(), Some(origin.trim())))
+    match line.split_once(FROM) {
+        Some((name, origin)) if is_place(origin.trim()) => (name.trim(), Some(origin.trim())),
+        _ => (line.trim(), None),
+    }
+}
+
+/// Whether it is a line of a file or a registry that was browsed: the comments of people say other things.
+fn is_place(origin: &str) -> bool {
+    let line =
+        origin.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && line.parse::<u64>().is_ok());
+    line || origin.starts_with("browsing ")
 }
 
 /// Why a line could not be read that stands for a place in a file, `PLACE: REASON`.
@@ -84,7 +94,9 @@ mod tests {
     fn a_line_says_where_its_name_came_from_and_why_there_is_none() {
         let line = from("nginx:1", "/x/web.yml:4");
         assert_eq!((parts(&line), named(&line)), (("nginx:1", Some("/x/web.yml:4")), Some("nginx:1")));
-        assert_eq!(parts("nginx:1 # mine"), ("nginx:1 # mine", None));
+        for comment in ["nginx:1 # mine", "nginx:1  # from the platform team", "nginx:1  # from us: ask"] {
+            assert_eq!((parts(comment), named(comment)), ((comment, None), Some("nginx:1")));
+        }
         let line = from("/x/web.yml:4: a template", "/x/web.yml:4");
         let (name, origin) = parts(&line);
         assert_eq!(reason(name, origin.unwrap()), Some("a template"));

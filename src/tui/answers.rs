@@ -77,7 +77,7 @@ impl App {
             }
             Found::Entry(path, told) => self.told_of(path, told),
             Found::Last(text, written) => self.restore(text, *written),
-            Found::Freed(theirs) => self.take_over(theirs),
+            Found::Freed(theirs) => self.freed(theirs),
             // These are asked by themselves, again and again.
             Found::Failed(Query::Media | Query::Room(_) | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);

@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::picked::PLATFORMS;
 use crate::config::paths::Paths;
-use crate::engine::error::FileError;
+use crate::engine::error::{EngineError, FileError};
 use crate::engine::files::{EntryKind, FileResult, Files};
 use crate::engine::media::Holder;
 use crate::engine::store;
@@ -23,6 +25,8 @@ const BEGAN_WITH: &str = "began-with.txt";
 const APART: &str = "apart";
 /// Such directories that are looked at, at most.
 const MOST: usize = 1000;
+/// After this long, nobody is about to begin in one any more.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 /// Another workstation has the kept list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,67 +50,108 @@ impl Beside {
 pub(super) struct Begun {
     /// Where it works, where that is a directory of its own, and beside whom.
     pub(super) beside: Option<(PathBuf, Beside)>,
-    /// How many lines came to its list that were picked apart.
-    pub(super) joined: usize,
+    /// What came to its list.
+    pub(super) joined: Joined,
     /// Its lock, as long as it runs; nothing where there are no locks.
     #[expect(dead_code, reason = "the descriptor holds the lock")]
     held: Option<File>,
 }
 
+/// What was picked apart and came to the list as a workstation began.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    /// Lines that are new in it.
+    pub(super) lines: usize,
+    /// Why what still lies apart could not come to it.
+    pub(super) trouble: Option<String>,
+}
+
 /// Takes the kept list, or begins one apart where another workstation has it. What others left apart joins either.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's, where another workstation has the list and none can be begun beside it: nobody writes over that list.
 pub(super) fn begin(files: &dyn Files, paths: &Paths) -> FileResult<Begun> {
     let kept = paths.kept();
-    files.create_dir(&kept)?;
-    let lock = match hold(&kept) {
-        Ok(lock) => lock,
-        // Where nothing can be locked, nobody can be told of.
-        Err(_) => return Ok(Begun::default()),
+    // Where nothing can be written or locked, nobody can be told of.
+    let Ok(lock) = files.create_dir(&kept).map_err(drop).and_then(|()| hold(&kept).map_err(drop)) else {
+        return Ok(Begun::default());
     };
-    let list = kept.join(LIST);
-    let Some(before) = read(&list)? else { return Ok(Begun { held: lock, ..Begun::default() }) };
-    let (text, left) = joined(files, &kept, &before);
-    let count = fresh(&before, &text);
-    let write = |path: PathBuf, text: &str| store::write_over(files, &path, text.as_bytes());
-    let begun = if lock.is_some() {
-        if text != before {
-            write(list, &text)?;
-        }
-        Begun { beside: None, joined: count, held: lock }
-    } else {
-        let who = Holder::of(&kept.join(LOCK)).map(|holder| holder.to_string());
-        let own = kept.join(APART).join(uuid::Uuid::now_v7().to_string());
-        files.create_dir(&own)?;
-        let held = hold(&own).map_err(failed("lock", &own))?;
-        write(own.join(LIST), &text)?;
-        // What is not there yet, nobody joins.
-        write(own.join(BEGAN_WITH), &before)?;
-        Begun { beside: Some((own, Beside { who, began_with: before })), joined: count, held }
+    let Some(lock) = lock else { return beside(files, &kept) };
+    let joined = match take_in(files, &kept) {
+        Ok(lines) => Joined { lines, trouble: None },
+        Err(error) => Joined { lines: 0, trouble: Some(EngineError::from(error).message()) },
     };
-    left.iter().try_for_each(|(directory, _)| files.remove_tree(directory))?;
-    Ok(begun)
+    Ok(Begun { beside: None, joined, held: Some(lock) })
 }
 
-/// Waits until nobody has the kept list any more, and takes it: its lock, to be held on to, and its text. Blocks.
+/// Has what was left apart join the kept list; how many lines came.
+fn take_in(files: &dyn Files, kept: &Path) -> FileResult<usize> {
+    let list = kept.join(LIST);
+    // What is no text is told once the list is read.
+    let Some(before) = read(&list)? else { return Ok(0) };
+    let (text, left) = joined(files, kept, &before);
+    if text != before {
+        store::write_over(files, &list, text.as_bytes())?;
+    }
+    clear(files, left)?;
+    Ok(fresh(&before, &text))
+}
+
+/// Begins a list apart, with what others left apart.
+fn beside(files: &dyn Files, kept: &Path) -> FileResult<Begun> {
+    let list = kept.join(LIST);
+    let before = read(&list)?.ok_or_else(|| failed("read", &list)(ErrorKind::InvalidData.into()))?;
+    let who = Holder::of(&kept.join(LOCK)).map(|holder| holder.to_string());
+    let own = kept.join(APART).join(uuid::Uuid::now_v7().to_string());
+    files.create_dir(&own)?;
+    // Whoever looks at it meanwhile lets go at once.
+    let held = open(&own).and_then(|file| file.lock().map(|()| file)).map_err(failed("lock", &own))?;
+    let (text, left) = joined(files, kept, &before);
+    store::write_over(files, &own.join(LIST), text.as_bytes())?;
+    // What is not there yet, nobody joins.
+    store::write_over(files, &own.join(BEGAN_WITH), before.as_bytes())?;
+    clear(files, left)?;
+    let joined = Joined { lines: fresh(&before, &text), trouble: None };
+    Ok(Begun { beside: Some((own, Beside { who, began_with: before })), joined, held: Some(held) })
+}
+
+/// Waits until nobody has the kept list any more, and takes it: its lock, to be held on to, and its text, which what was
+/// picked here so far has joined on the disk by then. Blocks.
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn wait(paths: &Paths) -> FileResult<(File, String)> {
-    let kept = paths.kept();
-    let file = open(&kept).and_then(|file| file.lock().map(|()| file)).map_err(failed("lock", &kept))?;
-    let text = read(&kept.join(LIST))?;
-    text.map(|text| (file, text)).ok_or_else(|| failed("read", &kept)(ErrorKind::InvalidData.into()))
+pub(super) fn wait(files: &dyn Files, paths: &Paths) -> FileResult<(File, String)> {
+    let (kept, own) = (paths.kept(), paths.work());
+    let lock = open(&kept).and_then(|file| file.lock().map(|()| file)).map_err(failed("lock", &kept))?;
+    let list = kept.join(LIST);
+    let theirs = read(&list)?.ok_or_else(|| failed("read", &list)(ErrorKind::InvalidData.into()))?;
+    if let (Some(began_with), Some(picked)) = (there(&own.join(BEGAN_WITH)), there(&own.join(LIST))) {
+        let text = join(&began_with, &theirs, &picked);
+        if text != theirs {
+            store::write_over(files, &list, text.as_bytes())?;
+        }
+        // It is the kept list from now on: nobody joins it a second time, when that has gone on.
+        files.remove(&own.join(BEGAN_WITH))?;
+        files.sync_dir(&own)?;
+    }
+    Ok((lock, theirs))
 }
 
 /// A list that was changed apart and the one that it began with, as one with what that has become: what either added is
-/// there, what either took off is not.
+/// there, what either took off is not. Platforms are those that were chosen apart, where they were.
 pub(super) fn join(began_with: &str, theirs: &str, own: &str) -> String {
-    let [then, there, here] = [began_with, theirs, own].map(|text| text.lines().collect::<HashSet<&str>>());
-    let stays = theirs.lines().filter(|line| here.contains(line) || !then.contains(line));
-    let new = own.lines().filter(|line| !there.contains(line) && !then.contains(line));
-    stays.chain(new).flat_map(|line| [line, "\n"]).collect()
+    let [(was, then), (now, there), (chosen, here)] = [began_with, theirs, own].map(|text| {
+        let (platforms, lines): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| line.starts_with(PLATFORMS));
+        (platforms.first().copied(), lines)
+    });
+    let platforms = if chosen == was { now } else { chosen };
+    let known: HashSet<&str> = then.iter().copied().collect();
+    let (own, others): (HashSet<&str>, HashSet<&str>) =
+        (here.iter().copied().collect(), there.iter().copied().collect());
+    let stays = there.iter().copied().filter(|line| own.contains(line) || !known.contains(line));
+    let new = here.iter().copied().filter(|line| !others.contains(line) && !known.contains(line));
+    platforms.into_iter().chain(stays).chain(new).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The list with what was left apart, and where that was, with the lock of each.
@@ -116,15 +161,42 @@ fn joined(files: &dyn Files, kept: &Path, list: &str) -> (String, Vec<(PathBuf, 
     let entries = files.entries(&apart, MOST).unwrap_or_default();
     for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
         let directory = apart.join(&entry.path);
-        let read = |name: &str| read(&directory.join(name)).ok().flatten();
-        // One whose workstation runs is its own; one that nobody began with is being made.
+        let began_with = || there(&directory.join(BEGAN_WITH));
+        // One that nobody began with is being made, or is another's list by now.
+        if began_with().is_none() && !is_old(&directory) {
+            continue;
+        }
+        // One whose workstation runs is its own.
         let Ok(Some(held)) = hold(&directory) else { continue };
-        let there = matches!(files.stat(&directory.join(BEGAN_WITH)), Ok(Some(_)));
-        let (true, Some(began_with), Some(own)) = (there, read(BEGAN_WITH), read(LIST)) else { continue };
-        text = join(&began_with, &text, &own);
+        match (began_with(), there(&directory.join(LIST))) {
+            (Some(began_with), Some(own)) => text = join(&began_with, &text, &own),
+            // A list that is not there took nothing off.
+            (Some(_), None) => {}
+            (None, _) if is_old(&directory) => {}
+            (None, _) => continue,
+        }
         left.push((directory, held));
     }
     (text, left)
+}
+
+/// Whether nobody can be about to begin in a directory.
+fn is_old(directory: &Path) -> bool {
+    let changed = std::fs::metadata(directory).and_then(|meta| meta.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|since| since > BEGINNING))
+}
+
+/// Removes what joined a list: first what says that it is to join one.
+fn clear(files: &dyn Files, left: Vec<(PathBuf, File)>) -> FileResult<()> {
+    for (directory, held) in left {
+        files.remove(&directory.join(BEGAN_WITH))?;
+        files.sync_dir(&directory)?;
+        // An open file of some file systems keeps its directory.
+        drop(held);
+        // Nobody looks at what stays of it before it is old.
+        let _ = files.remove_tree(&directory);
+    }
+    Ok(())
 }
 
 /// How many lines of a text another one does not have.
@@ -145,6 +217,11 @@ fn hold(directory: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// A list that is there and is text.
+fn there(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }
 
 /// A list; one that is not there is empty, and nothing is one that cannot be read as text.
@@ -192,6 +269,13 @@ mod tests {
             ("a\n", "a\n", "a\n", "a\n"),
             ("# platforms: linux/amd64\na\n", "# platforms: linux/amd64\na\n", "a\nb\n", "a\nb\n"),
             ("", "a", "b", "a\nb\n"),
+            ("a\n", "# platforms: linux/arm64\na\n", "a\n", "# platforms: linux/arm64\na\n"),
+            (
+                "",
+                "# platforms: linux/arm64\na\n",
+                "# platforms: linux/amd64\n",
+                "# platforms: linux/amd64\na\n",
+            ),
         ] {
             assert_eq!(join(began_with, theirs, own), expected, "{began_with:?} {theirs:?} {own:?}");
         }
@@ -207,7 +291,7 @@ mod tests {
         write(&kept, "old:1\n");
         let second = begin(&paths);
         let own = at(&second).to_owned();
-        assert_eq!((text(&own).as_str(), second.joined), ("old:1\n", 0));
+        assert_eq!((text(&own).as_str(), second.joined.lines), ("old:1\n", 0));
         let pid = format!("process {} on ", std::process::id());
         let words = second.beside.as_ref().unwrap().1.words();
         // Within a layered file system the kernel may know the lock by another number.
@@ -218,12 +302,12 @@ mod tests {
         // The first one is there still: who comes back beside it finds what was picked, and what is picked there.
         let third = begin(&paths);
         assert!(!own.exists());
-        assert_eq!((text(at(&third)).as_str(), third.joined), ("old:1\nmid:1\nredis:7\n", 1));
+        assert_eq!((text(at(&third)).as_str(), third.joined.lines), ("old:1\nmid:1\nredis:7\n", 1));
         assert_eq!(text(&kept), "old:1\nmid:1\n");
         drop((first, third));
         let last = begin(&paths);
         assert!(last.beside.is_none());
-        assert_eq!((text(&kept).as_str(), last.joined), ("old:1\nmid:1\nredis:7\n", 1));
+        assert_eq!((text(&kept).as_str(), last.joined.lines), ("old:1\nmid:1\nredis:7\n", 1));
         assert_eq!(std::fs::read_dir(kept.join(APART)).unwrap().count(), 0);
     }
 
@@ -236,7 +320,7 @@ mod tests {
         assert!(second.beside.is_some());
         let waiting = std::thread::spawn({
             let paths = paths.clone();
-            move || wait(&paths).unwrap()
+            move || wait(&RealFiles, &paths).unwrap()
         });
         write(&paths.kept(), "mid:1\n");
         drop(first);
@@ -255,7 +339,53 @@ mod tests {
         std::fs::create_dir_all(&made).unwrap();
         write(&made, "a:1\n");
         let begun = begin(&paths);
-        assert_eq!((begun.joined, text(&paths.kept()).as_str(), made.exists()), (0, "", true));
+        assert_eq!((begun.joined.lines, text(&paths.kept()).as_str(), made.exists()), (0, "", true));
+    }
+
+    #[test]
+    fn where_the_removal_of_what_joined_was_cut_off_nothing_is_taken_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let first = begin(&paths);
+        write(&paths.kept(), "old:1\n");
+        let second = begin(&paths);
+        let own = at(&second).to_owned();
+        drop((first, second));
+        std::fs::remove_file(own.join(LIST)).unwrap();
+        let last = begin(&paths);
+        assert_eq!((text(&paths.kept()).as_str(), last.joined.lines, own.exists()), ("old:1\n", 0, false));
+    }
+
+    #[test]
+    fn a_list_that_was_taken_over_joins_no_second_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let first = begin(&paths);
+        let second = begin(&paths);
+        let own = at(&second).to_owned();
+        write(&own, "redis:7\n");
+        drop(first);
+        let (held, theirs) = wait(&RealFiles, &paths.clone().working_in(own.clone())).unwrap();
+        assert_eq!(
+            (theirs.as_str(), text(&paths.kept()).as_str()),
+            ("", "redis:7\n"),
+            "also where it dies now"
+        );
+        write(&paths.kept(), "");
+        drop((held, second));
+        assert_eq!(begin(&paths).joined.lines, 0);
+        assert_eq!((text(&paths.kept()).as_str(), own.exists()), ("", true), "it might be about to begin");
+    }
+
+    #[test]
+    fn where_none_can_be_begun_beside_another_one_that_is_an_error_and_the_list_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let first = begin(&paths);
+        std::fs::write(paths.kept().join(APART), "no directory").unwrap();
+        super::begin(&RealFiles, &paths).unwrap_err();
+        drop(first);
+        assert!(begin(&paths).beside.is_none());
     }
 
     #[test]

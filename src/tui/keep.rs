@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::app::App;
-use super::beside::join;
+use super::beside::{Joined, join};
 use super::model::Place;
 use super::msg::{Effect, Level};
 use super::picked::{Image, Picked};
@@ -29,11 +29,13 @@ pub(super) struct Keeper {
     unread: bool,
     /// The state that is not written yet, and when it came to be.
     pending: Option<(u64, Duration)>,
+    /// The kept list that the other workstation left, until no question about a row of this one is open.
+    freed: Option<String>,
 }
 
 impl Default for Keeper {
     fn default() -> Self {
-        Self { kept: Some(0), failed: None, judged: None, unread: false, pending: None }
+        Self { kept: Some(0), failed: None, judged: None, unread: false, pending: None, freed: None }
     }
 }
 
@@ -60,36 +62,50 @@ impl App {
         }
     }
 
-    /// The other workstation has ended: its list and this one are one again, kept as that was.
-    pub(super) fn take_over(&mut self, theirs: &str) {
+    /// The other workstation has ended.
+    pub(super) fn freed(&mut self, theirs: &str) {
+        self.keeper.freed = Some(theirs.to_owned());
+    }
+
+    /// The list of the other one and this one are one again, kept as that was.
+    fn take_over(&mut self, theirs: &str) {
         let Some(beside) = self.model.beside.take() else { return };
+        let (before, platforms) = (self.model.picked.revision(), self.model.picked.platform_words());
         let text = join(&beside.began_with, theirs, &self.model.picked.text());
         let (came, went) = self.model.picked.become_one(&text);
-        if came + went > 0 {
+        if self.model.picked.revision() != before {
             self.model.changed(Place::Images);
         }
         self.keeper.kept = None;
+        let now = self.model.picked.platform_words();
         let what = match (came, went) {
             (0, 0) => "this one has the list now".to_owned(),
             (came, went) => format!("its list joined this one, {came} came, {went} went"),
         };
-        let words = format!("the other workstation has ended: {what}");
+        let platforms = if now == platforms { String::new() } else { format!("; it is for {now} now") };
+        let words = format!("the other workstation has ended: {what}{platforms}");
         self.model.note(Level::Info, &words);
         self.say(words);
     }
 
     /// Whose list this is, and what came to it while no workstation had it, is said.
-    pub(super) fn begins_with(&mut self, joined: usize) {
+    pub(super) fn begins_with(&mut self, joined: Joined) {
         if let Some(beside) = &self.model.beside {
             let words = beside.words();
             self.model.note(Level::Warn, words);
         }
-        if joined > 0 {
+        let Joined { lines, trouble } = joined;
+        if lines > 0 {
             let words = format!(
                 "{} joined the list, from a workstation that ran beside another",
-                count(joined, "line")
+                count(lines, "line")
             );
             self.model.note(Level::Info, &words);
+            self.say(words);
+        }
+        if let Some(reason) = trouble {
+            let words = format!("what was picked beside another workstation stays apart for now: {reason}");
+            self.model.note(Level::Warn, &words);
             self.say(words);
         }
     }
@@ -101,6 +117,12 @@ impl App {
 
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
+        let leaves = self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit));
+        if (self.dialogs.is_empty() || leaves)
+            && let Some(theirs) = self.keeper.freed.take()
+        {
+            self.take_over(&theirs);
+        }
         let now = self.model.picked.revision();
         if self.keeper.judged != Some(now) {
             self.keeper.judged = Some(now);

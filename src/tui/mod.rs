@@ -48,7 +48,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::app::App;
-use self::beside::Beside;
+use self::beside::{Beside, Joined};
 use self::detect::{Caps, Env, detect};
 use self::effects::Runner;
 use self::events::Events;
@@ -63,6 +63,7 @@ use crate::config::paths::Paths;
 use crate::config::theme::{Depth, Theme};
 use crate::config::themes;
 use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, FileError, Kind};
 use crate::engine::files::RealFiles;
 use crate::failure::{Failure, exit_code};
 use crate::widgets::look::Look;
@@ -88,7 +89,7 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     let plain = options.plain || !caps.screen;
     let mut set_up = set_up(options, caps)?;
     // Held until this is left. What cannot be held or read is told once the list is read or written.
-    let mut begun = beside::begin(&RealFiles, &set_up.settings.paths).unwrap_or_default();
+    let mut begun = beside::begin(&RealFiles, &set_up.settings.paths).map_err(not_beside)?;
     let apart = begun.beside.take().map(|(work, beside)| {
         set_up.settings.paths = set_up.settings.paths.clone().working_in(work);
         beside
@@ -111,6 +112,14 @@ pub fn main(options: &Options) -> Result<ExitCode, Failure> {
     }
     jobs.shutdown_background();
     left.map_err(|error| Failure::usage(format!("the terminal failed: {error}")))
+}
+
+/// Another workstation has the list, and this one cannot begin one of its own.
+fn not_beside(error: FileError) -> Failure {
+    let reason = EngineError::from(error).message();
+    let words = format!("another workstation has the list, and none can be begun beside it: {reason}");
+    Failure::new(Kind::Locked, words)
+        .hint("leave the other one, or mend what keeps this one from a place of its own")
 }
 
 /// Jobs leave the processor to the thread that answers keys, which is not one of the runtime's.
@@ -195,7 +204,7 @@ struct Talk {
 }
 
 async fn run(
-    (set_up, apart, joined): (SetUp, Option<Beside>, usize),
+    (set_up, apart, joined): (SetUp, Option<Beside>, Joined),
     env: &Env,
     plain: bool,
     talk: Talk,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::app::App;
 use super::model::Model;
 use super::msg::Effect;
+use super::picked::Picked;
 use crate::domain::bundle::check_name;
 use crate::domain::sheet::{Deed, KEY_ENDS_IN, Sheet, ends_in, has_end};
 
@@ -54,7 +55,10 @@ impl App {
     /// What becomes of a list that is not the kept one.
     fn apart(&self) -> Option<String> {
         let beside = self.model.beside.as_ref()?;
-        let changed = beside.began_with != self.model.picked.text();
+        // Lines of a list that somebody wrote by hand are not those that are kept of it.
+        let mut began_with = Picked::default();
+        began_with.restore(&beside.began_with);
+        let changed = began_with.text() != self.model.picked.text();
         let words = "another workstation still has the list: what was picked here is kept apart, and the next one that is started takes it in";
         changed.then(|| words.to_owned())
     }

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 
+pub(in crate::tui) use self::kept::PLATFORMS;
 use super::checked::Outcomes;
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};

@@ -80,3 +80,24 @@ fn when_the_other_workstation_ends_its_list_and_this_one_are_one_and_kept() {
     desk.keys("u");
     assert_eq!(desk.app.model.picked.text(), format!("{BEGAN_WITH}redis:7.0.1\n"));
 }
+
+#[test]
+fn platforms_that_the_other_one_chose_are_said_and_verified_anew() {
+    let mut desk = apart();
+    desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into()));
+    desk.tell(Msg::Found(Found::Freed(format!("# platforms: linux/arm64\n{BEGAN_WITH}"))));
+    let screen = desk.screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("this one has the list now; it is for linux/arm64 now"), "{screen}");
+    assert_eq!(desk.app.model.picked.platform_words(), "linux/arm64");
+}
+
+#[test]
+fn no_row_moves_while_a_question_about_one_is_open() {
+    let mut desk = apart();
+    desk.keys("b n");
+    desk.tell(Msg::Found(Found::Freed("docker.io/library/mid:1.0\n".to_owned())));
+    assert_eq!(desk.app.model.picked.text(), BEGAN_WITH);
+    desk.keys("Esc");
+    assert_eq!(desk.app.model.picked.text(), "docker.io/library/mid:1.0\n");
+}

@@ -15,7 +15,7 @@ impl Runner {
     /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
     pub(super) fn await_list(&self) {
         let runner = self.clone();
-        let wait = move || match beside::wait(&runner.settings.paths) {
+        let wait = move || match beside::wait(&*runner.ctx.files, &runner.settings.paths) {
             Ok((lock, text)) => {
                 // Held on to until the workstation is left.
                 let _ = runner.list.set(lock);

@@ -9,7 +9,7 @@ use crate::domain::reference::Reference;
 use crate::domain::selection::Request;
 
 /// Begins the line of a kept list that names its platforms.
-const PLATFORMS: &str = "# platforms:";
+pub(in crate::tui) const PLATFORMS: &str = "# platforms:";
 
 impl Image {
     /// As a line of a list.
