@@ -11,9 +11,14 @@ use crate::engine::files::Files;
 use crate::engine::stays::Stays;
 use crate::engine::storage::change::FileChange;
 
-/// What of a run's changes later runs have made as well, or count on: each with why it stays, behind the name.
+/// What of a run's changes later runs have made as well, or count on.
 #[derive(Debug, Default)]
-pub(super) struct Later(Vec<(Target, String, String)>);
+pub(super) struct Later {
+    /// Each with why it stays, behind the name.
+    marks: Vec<(Target, String, String)>,
+    /// What they did to archives.
+    archives: Vec<ArchiveChange>,
+}
 
 impl Later {
     /// Looks through the runs, the latest first, down to the one that is meant: its own file, or the first that made all
@@ -51,12 +56,13 @@ impl Later {
             );
             noted.iter().flat_map(move |one| of(one, one.wanted.iter().cloned(), words.clone()))
         });
-        Self(changed.chain(wanted).collect())
+        let archives = later.iter().flat_map(|(_, noted)| noted).flat_map(|one| one.archives.clone());
+        Self { archives: archives.collect(), marks: changed.chain(wanted).collect() }
     }
 
     /// Why something of a target is a later run's by now, if it is.
     fn whose(&self, target: &Target, name: &str) -> Option<Stays> {
-        let (_, _, words) = self.0.iter().find(|(one, mark, _)| one == target && mark == name)?;
+        let (_, _, words) = self.marks.iter().find(|(one, mark, _)| one == target && mark == name)?;
         Some(Stays::new([name.to_owned()], format!("{name}{words}")))
     }
 
@@ -96,7 +102,7 @@ impl Later {
         (stay, back)
     }
 
-    /// Parts the archives of a target likewise.
+    /// Parts the archives of a target likewise; one that the run only began, and a later one made, is not its own.
     pub(super) fn part_archives(
         &self,
         target: &Target,
@@ -104,7 +110,7 @@ impl Later {
     ) -> (Vec<Stays>, Vec<ArchiveChange>) {
         let mut stay: Vec<Stays> = Vec::new();
         let mut back = Vec::new();
-        for archive in archives {
+        for archive in archives.into_iter().filter(|archive| !archive.is_over(&self.archives)) {
             match self.whose(target, &archive.path.display().to_string()) {
                 Some(reason) => stay.push(reason),
                 None => back.push(archive),

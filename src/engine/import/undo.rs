@@ -528,6 +528,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_an_archive_that_a_later_run_made_the_one_that_only_began_it_has_nothing_to_take_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, ctx) = (dir.path().join("state"), JobCtx::silent());
+        let archive = dir.path().join("airlift-a-00000001.tar");
+        std::fs::write(&archive, "made by the last").unwrap();
+        let names = serde_json::json!({ "a:1": Digest::sha256(&[1; 32]).to_string() });
+        let of = |before: serde_json::Value| {
+            let archive = serde_json::json!({ "path": archive, "before": before, "after": names });
+            serde_json::json!({ "target": format!("k3s:{}", dir.path().display()), "archive": archive })
+                .to_string()
+        };
+        note(&state, 1, &[of(serde_json::Value::Null)]);
+        note(&state, 2, &[of(serde_json::Value::Null)]);
+        note(&state, 3, &[of(serde_json::Value::Null), "{\"ended\":\"whole\"}".to_owned()]);
+        let listed = || async {
+            let list = UndoSpec { list: true, ..spec(&state, None) };
+            let runs = undo(list, &ctx).await.unwrap().runs;
+            runs.iter().filter(|run| run.changed_something()).map(NotedRun::id).collect::<Vec<_>>()
+        };
+        assert_eq!(listed().await, ["000003"]);
+        let report = undo(spec(&state, Some("3".into())), &ctx).await.unwrap();
+        assert_eq!(report.kept().count(), 1, "it is none by now: {:?}", report.lines());
+        // What the first left to the second is not that one's either.
+        note(&state, 3, &[of(names.clone()), "{\"ended\":\"whole\"}".to_owned()]);
+        assert_eq!(listed().await, ["000003", "000002"]);
+    }
+
+    #[tokio::test]
     async fn a_report_of_what_was_only_shown_or_foreseen_takes_nothing_back_that_another_run_changed() {
         let dir = tempfile::tempdir().unwrap();
         let (state, ctx) = (dir.path().join("state"), JobCtx::silent());

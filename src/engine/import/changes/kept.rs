@@ -14,6 +14,7 @@ use crate::domain::import::Target;
 use crate::engine::directory;
 use crate::engine::error::Result;
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::import::k3s::undo::ArchiveChange;
 use crate::engine::import::undo::UndoError;
 use crate::engine::sign::store::rewrite;
 
@@ -159,6 +160,7 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let mut wants = Wants::default();
     let mut tidied: Vec<Target> = Vec::new();
     let mut undone: Vec<Begun> = Vec::new();
+    let mut archives: Vec<ArchiveChange> = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         // Before it is read: one that ends meanwhile has said how.
@@ -169,7 +171,10 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
             let begun = Begun { running: running && begun.ended.is_none(), ..begun };
             let holder = Holder::of(&begun, &made);
             let wanted = made.iter().map(|made| (made.target.clone(), made.wanted.clone())).collect();
-            let made: Vec<Made> = made.into_iter().filter_map(|made| standing(files, made)).collect();
+            let own: Vec<ArchiveChange> = made.iter().flat_map(|made| made.archives.clone()).collect();
+            let made = made.into_iter().filter_map(|made| standing(files, made, &archives));
+            let made: Vec<Made> = made.collect();
+            archives.extend(own);
             let wanted_by = wants.of(&begun, &made);
             let mut targets = made.into_iter().map(NotedTarget::from).collect();
             let unfinished = begun.unfinished().filter(|target| !tidied.contains(target));
@@ -210,13 +215,15 @@ impl Wants {
     }
 }
 
-/// What of it can still be taken back, as far as files of the node tell; nothing where that is nothing. Blocks.
-fn standing(files: &dyn Files, mut made: Made) -> Option<Made> {
+/// What of it can still be taken back, as far as files of the node and what later runs did to archives tell; nothing where
+/// that is nothing. Blocks.
+fn standing(files: &dyn Files, mut made: Made, later: &[ArchiveChange]) -> Option<Made> {
     let store = match &made.target {
         Target::ContainersStorage(store) => store.clone(),
         _ => None,
     };
     made.files.retain(|file| file.stands(files, store.as_deref()));
+    made.archives.retain(|archive| !archive.is_over(later));
     (!made.is_empty()).then_some(made)
 }
 

@@ -41,6 +41,11 @@ impl ArchiveChange {
         (before.as_ref() != Some(&after)).then(|| Self { path: path.to_owned(), before, after })
     }
 
+    /// Whether a later run found something else in its place than this one made: of that nothing is there any more.
+    pub(in crate::engine::import) fn is_over(&self, later: &[Self]) -> bool {
+        later.iter().any(|one| one.path == self.path && one.before.as_ref() != Some(&self.after))
+    }
+
     /// Why it stays, where it was there before the run.
     fn stays(&self, before: &BTreeMap<String, Digest>) -> String {
         let names = |all: &BTreeMap<String, Digest>, but: &BTreeMap<String, Digest>| {
