@@ -480,6 +480,29 @@ mod tests {
     }
 
     #[test]
+    fn images_that_another_run_brought_are_not_said_to_be_there_once_that_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let target: Target = "containerd".parse().unwrap();
+        let failed = |name: Option<&str>| {
+            let changes = run(dir.path(), "a-1");
+            changes.start();
+            changes.note(&target, name.map(named)).unwrap();
+            let left = Left { target: target.clone(), there: 1, all: 4, failed: true };
+            changes.end(&last(Ended::Failed, vec![left])).unwrap();
+            changes.file().unwrap()
+        };
+        let first = failed(Some("a:1"));
+        failed(None);
+        let offered = || {
+            let runs = runs(&RealFiles, dir.path()).unwrap();
+            half(&runs).map(NotedRun::id).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(), ["000002"], "it found there what the first had brought");
+        leave(&RealFiles, dir.path(), &first, (&[], jiff::Timestamp::now())).unwrap();
+        assert_eq!(offered(), [""; 0], "none of the images is there");
+    }
+
+    #[test]
     fn a_run_at_work_is_told_from_one_that_was_cut_off_and_is_not_offered() {
         let dir = tempfile::tempdir().unwrap();
         let target: Target = "containerd".parse().unwrap();

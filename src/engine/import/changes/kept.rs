@@ -160,6 +160,7 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
     let mut wants = Wants::default();
     let mut tidied: Vec<Target> = Vec::new();
     let mut undone: Vec<Begun> = Vec::new();
+    let mut broken: Vec<Begun> = Vec::new();
     let mut archives: Vec<ArchiveChange> = Vec::new();
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
@@ -185,9 +186,30 @@ pub(in crate::engine::import) fn runs(files: &dyn Files, history: &Path) -> Resu
             runs.push(run);
         } else if begun.ended == Some(Ended::Whole) {
             undone.push(begun);
+        } else {
+            broken.push(begun);
         }
     }
+    let gone: Vec<&Begun> = undone.iter().chain(&broken).collect();
+    runs.iter_mut().for_each(|run| forget(run, &gone));
     Ok(runs)
+}
+
+/// Forgets what a run said that a target had, where another one was taken back there since: what of it is there still is not
+/// known. Of one that can be taken back itself it stays.
+fn forget(run: &mut NotedRun, gone: &[&Begun]) {
+    if run.changed_something() {
+        return;
+    }
+    let begun = run.begun.begun;
+    let since = |other: &&&Begun| other.undone.is_some_and(|at| at > begun);
+    let counted = |target: &Target| gone.iter().filter(since).all(|other| !other.into.contains(target));
+    run.begun.left.retain(|left| !takes_back(&left.target) || counted(&left.target));
+}
+
+/// Whether what a run brings there can be taken back.
+const fn takes_back(target: &Target) -> bool {
+    matches!(target, Target::Containerd(_) | Target::K3s(_) | Target::ContainersStorage(None))
 }
 
 /// What runs count on, by number, the latest first.
