@@ -109,7 +109,7 @@ pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     let began = run.begun.begun.strftime("%F %H:%MZ");
     let mut plan = vec![
         format!("This is no longer offered: the import of {}, begun {began}.", run.begun.bundle),
-        format!("It was {}. What is there stays.", words(run)),
+        format!("It {}{}. What is there stays.", if end(run) == "failed" { "" } else { "was " }, words(run)),
         "Importing that bundle again brings only what is missing; an archive is written whole.".to_owned(),
     ];
     if run.changed_something() {
