@@ -117,7 +117,9 @@ fn r08_a_directory_without_room_is_refused_with_figures_and_left_as_it_was() {
         let ran = Ran::of(command).code(14);
         let said = ran.said();
         assert!(
-            said.contains(" more, its file system has ") && said.contains("nothing was written"),
+            said.contains(" needs at least ")
+                && said.contains(", its file system has ")
+                && said.contains("nothing was written"),
             "{more:?}: {said}"
         );
     }

@@ -110,7 +110,7 @@ pub enum ImportError {
         of: String,
     },
     /// Not enough room.
-    #[error("{} needs {} more, its file system has {} free", path.display(), bytes(*needed), bytes(*free))]
+    #[error("{} needs at least {}, its file system has {} free", path.display(), bytes(*needed), bytes(*free))]
     Space {
         /// The target.
         path: PathBuf,
