@@ -27,7 +27,7 @@ pub async fn open(found: Found, span: Span, trouble: &Arc<Trouble>) -> Result<Bo
     let refused = || Refusal::Unreadable(digest.to_string());
     let whole = span.length == found.size;
     let reader = blocking(move || found.source.open(&found.digest, span.start)).await.map_err(|error| {
-        trouble.unreadable(&label, &digest, &error.message());
+        trouble.unopened(&label, &digest, &error);
         refused()
     })?;
     let hasher = whole.then(|| Hasher::new(digest.algorithm()));
@@ -72,7 +72,10 @@ impl State {
         let mut piece = vec![0; wanted];
         if let Err(error) = self.reader.read_exact(&mut piece) {
             let reason = format!("{}: {error}", self.digest.layout_path());
-            self.trouble.unreadable(&self.label, &self.digest, &reason);
+            match error.kind() {
+                io::ErrorKind::UnexpectedEof => self.trouble.broken(&self.label, &self.digest, &reason),
+                _ => self.trouble.unreadable(&self.label, &self.digest, &reason),
+            }
             return Err(error);
         }
         self.left -= wanted as u64;

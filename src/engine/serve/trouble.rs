@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::digest::Digest;
 use crate::engine::ctx::JobCtx;
+use crate::engine::error::{EngineError, Kind};
 
 /// Tells of it.
 pub struct Trouble {
@@ -21,11 +22,24 @@ impl Trouble {
 
     /// A blob has other bytes than those that were verified.
     pub(super) fn damaged(&self, label: &str, digest: &Digest, actual: &Digest) {
+        self.broken(label, digest, &format!("its bytes hash to {actual}"));
+    }
+
+    /// A blob has not all of its bytes, or more.
+    pub(super) fn broken(&self, label: &str, digest: &Digest, reason: &str) {
         let words = format!(
-            "{label}: {digest} is damaged by now: its bytes hash to {actual}. No client gets it whole; airlift verify tells \
-             what else is damaged, then bring the bundle anew and serve that"
+            "{label}: {digest} is damaged by now: {reason}. No client gets it whole; airlift verify tells what else is \
+             damaged, then bring the bundle anew and serve that"
         );
         self.tell(digest.to_string(), words);
+    }
+
+    /// A blob cannot be opened.
+    pub(super) fn unopened(&self, label: &str, digest: &Digest, error: &EngineError) {
+        match error.kind() {
+            Kind::Integrity => self.broken(label, digest, &error.message()),
+            _ => self.unreadable(label, digest, &error.message()),
+        }
     }
 
     /// A blob cannot be read; whatever else cannot for the same reason is not told.
@@ -51,7 +65,26 @@ mod tests {
 
     use super::*;
     use crate::domain::progress::Event;
+    use crate::engine::bundle::read::ReadError;
     use crate::engine::ctx::Recording;
+
+    #[test]
+    fn a_blob_of_another_length_is_damaged_and_each_is_told() {
+        let said = Arc::new(Recording::default());
+        let trouble = Trouble::new(JobCtx::new(said.clone()));
+        for byte in [1, 2, 1] {
+            let (digest, path) = (Digest::sha256(&[byte; 32]), "blobs/x".to_owned());
+            let short = ReadError::Length { path: path.clone(), expected: 9, actual: 4 };
+            trouble.unopened("bundle a-1", &digest, &short.into());
+            trouble.unopened("bundle a-1", &digest, &ReadError::Away { path, root: "/m".into() }.into());
+        }
+        let events = said.events();
+        let warned = |words: &str| {
+            let has = |event: &&Event| matches!(event, Event::Warning { text } if text.contains(words));
+            events.iter().filter(has).count()
+        };
+        assert_eq!((warned("damaged by now: blobs/x"), warned("put its medium back")), (2, 1), "{events:?}");
+    }
 
     #[test]
     fn each_damaged_blob_and_each_cause_is_told_once() {
