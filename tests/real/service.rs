@@ -377,6 +377,12 @@ fn what_the_service_could_not_read_at_boot_is_refused_before_anything_is_written
     let ran = Ran::of(node.serve(&["--install", "--root", root, hidden.to_str().unwrap()])).code(2);
     let said = ran.said();
     assert!(said.contains("/home/me/bundle-1 lies below /home, which is hidden from the service"), "{said}");
+    let outside = Path::new("/tmp").join(format!("airlift-outside-{}", std::process::id()));
+    copy_tree(&node.bundle, &outside);
+    let ran = Ran::of(node.serve(&["--install", "--root", root, outside.to_str().unwrap()])).code(2);
+    fs::remove_dir_all(&outside).unwrap();
+    let words = format!("{} is not below {root}, the root of the node, and below /tmp of", outside.display());
+    assert!(ran.said().contains(&words), "{}", ran.said());
     fs::remove_dir_all(node.root.join("home")).unwrap();
     let said = Ran::of(node.serve(&["--install", "--root", root, BUNDLE])).code(2).said();
     let seen = node.bundle.display();

@@ -51,6 +51,16 @@ pub enum ServiceError {
         /// Where it is, seen from here.
         seen: PathBuf,
     },
+    /// A bundle outside the node's root, which the service would not see on the node either.
+    #[error("{} is not below {}, the root of the node, and below {hidden} of the node the service sees nothing", path.display(), root.display())]
+    Outside {
+        /// As given.
+        path: PathBuf,
+        /// The node's root.
+        root: PathBuf,
+        /// What is kept from the service.
+        hidden: &'static str,
+    },
     /// No directory for the program.
     #[error("neither {} can be written to", tried.join(" nor "))]
     NoDirectory {
@@ -117,7 +127,8 @@ impl Explain for ServiceError {
             | Self::Unreadable { .. }
             | Self::NotInstalled { .. }
             | Self::NoRoot { .. }
-            | Self::OfNode { .. } => Kind::Usage,
+            | Self::OfNode { .. }
+            | Self::Outside { .. } => Kind::Usage,
             Self::Taken { .. } | Self::Silent { .. } => Kind::Network,
             Self::Locked { .. } => Kind::Locked,
             Self::NoDirectory { .. } => Kind::Medium,
@@ -149,6 +160,11 @@ impl Explain for ServiceError {
                 let seen = crate::domain::shell::shell_words(&[seen.display().to_string()]);
                 format!("nothing was written: with --root, paths are given as they are seen from here: {seen}")
             }
+            Self::Outside { root, .. } => format!(
+                "nothing was written: copy the bundle to a directory below {}, such as {}",
+                root.display(),
+                root.join("var/lib/airlift").display()
+            ),
             Self::NoDirectory { .. } => {
                 "nothing was written: run it where one of them is writable".to_owned()
             }

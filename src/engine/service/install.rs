@@ -7,7 +7,9 @@ use super::pieces::{self, Content, Piece, failed};
 use super::record::{Ours, Record};
 use super::{Done, InstallSpec, Root, ServiceReport, Step, checks, systemd};
 use crate::domain::progress::Event;
-use crate::domain::service::{self, CONFIGURATION, LINK, LINK_TO, RECORD, TRUST, UNIT, UNIT_FILE, Unit};
+use crate::domain::service::{
+    self, CONFIGURATION, LINK, LINK_TO, RECORD, TRUST, UNIT, UNIT_FILE, Unit, UnitError,
+};
 use crate::engine::blocking::blocking;
 use crate::engine::bundle::contents::running_program;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
@@ -33,7 +35,7 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
     })
     .await?;
     let unit = unit(&spec, &root)?;
-    let text = unit.render().map_err(ServiceError::from)?;
+    let text = unit.render().map_err(|error| outside(error, &spec, &root))?;
     // All that the service itself will do before it answers.
     let verifications = spec.bundles.iter().map(|bundle| verification(&spec, bundle)).collect();
     let catalog = open_bundles(verifications, ctx).await?;
@@ -78,6 +80,16 @@ pub async fn install(spec: InstallSpec, ctx: &JobCtx) -> Result<ServiceReport> {
         report.notes.push("the node starts it at its next boot".to_owned());
     }
     Ok(report)
+}
+
+/// That a bundle is not seen by the service, which is for another reason where it is not of the node's root.
+fn outside(error: UnitError, spec: &InstallSpec, root: &Root) -> ServiceError {
+    match (error, &root.0) {
+        (UnitError::Hidden { path, hidden }, Some(root)) if spec.bundles.contains(&path) => {
+            ServiceError::Outside { path, root: root.clone(), hidden }
+        }
+        (error, _) => error.into(),
+    }
 }
 
 fn verification(spec: &InstallSpec, bundle: &Path) -> VerifySpec {
