@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use crate::config::paths::Paths;
 use crate::domain::shell::shell_words;
 use crate::failure::Failure;
 
@@ -55,7 +56,7 @@ impl Given {
     }
 
     fn hint(&self, hint: &str) -> String {
-        let mut said = hint.to_owned();
+        let mut said = brief(hint);
         for (command, takes) in TAKING {
             let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric());
             let Some(end) = said.find(command).map(|at| at + command.len()).filter(|end| ends(&said[*end..]))
@@ -83,6 +84,25 @@ impl Given {
     }
 }
 
+/// A text whose commands name no directory of history where that is the usual one.
+pub(super) fn brief(text: &str) -> String {
+    let usual = Paths::from_env().map(|paths| paths.state().display().to_string());
+    usual.map_or_else(|_| text.to_owned(), |usual| without(text, usual))
+}
+
+fn without(text: &str, state: String) -> String {
+    let option = format!(" {}", shell_words(&["--state".to_owned(), state]));
+    let mut parts = text.split(&option);
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // A directory below it is another one.
+        let more = part.starts_with(|next: char| next.is_alphanumeric() || "/-_.".contains(next));
+        said.extend(more.then_some(option.as_str()));
+        said.push_str(part);
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +112,18 @@ mod tests {
     fn hint(typed: &str, hint: &str) -> String {
         let matches = Cli::command().try_get_matches_from(typed.split(' ')).unwrap();
         Given::of(&matches).told(Failure::usage("x").hint(hint)).hints.concat()
+    }
+
+    #[test]
+    fn the_usual_directory_of_history_is_not_named() {
+        for (said, becomes) in [
+            ("airlift undo 000001 --state /s takes it back", "airlift undo 000001 takes it back"),
+            ("airlift undo 000001 --state /s; with --dry-run", "airlift undo 000001; with --dry-run"),
+            ("airlift undo 000001 --state /s/old takes", "airlift undo 000001 --state /s/old takes"),
+            ("airlift undo 000001", "airlift undo 000001"),
+        ] {
+            assert_eq!(without(said, "/s".to_owned()), becomes);
+        }
     }
 
     #[test]

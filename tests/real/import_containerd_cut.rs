@@ -98,7 +98,7 @@ fn a_run_that_is_asked_to_stop_says_which_images_are_in_and_what_takes_them_back
         let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
         let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
         assert!(said.contains(&format!(": in it: {small}; not in it: {other}")), "{line:?}: {said}");
-        assert!(said.contains("airlift undo 000001 --state "), "{line:?}: {said}");
+        assert!(said.contains("airlift undo 000001 takes back what was changed"), "{line:?}: {said}");
         assert!(said.contains(" takes back what was changed"), "{line:?}: {said}");
         large.world.run(["undo"]).code(0);
         assert_eq!(names(&containerd), Vec::<String>::new(), "{line:?}");
@@ -230,7 +230,7 @@ fn a_disk_that_fills_up_is_told_as_such_and_holds_no_half_image() {
         // How large it becomes is an estimate: that is said, and it is tried.
         (Line::One, "team/told:1", "may be too small"),
         (Line::One, "team/told:1", "no space left on device"),
-        (Line::One, "team/noise:1", " more, its file system has "),
+        (Line::One, "team/noise:1", " needs at least "),
     ] {
         let mut small = None;
         let containerd = Containerd::with_cri_on(line, |root| {

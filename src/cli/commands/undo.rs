@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::args::given_or;
+use crate::cli::pasted::brief;
 use crate::cli::printer::Printer;
 use crate::domain::job::Places;
 use crate::engine::import::undo::{StoreOf, UndoSpec, UndoneReport};
@@ -52,13 +53,14 @@ pub(super) fn show(report: &UndoneReport, out: &Printer) {
     if report.targets.is_empty() && report.runs.is_empty() && report.unread.is_empty() {
         out.note("no import that changed a runtime is noted here");
     }
-    report.lines().into_iter().for_each(|line| out.line(line));
+    report.lines().into_iter().for_each(|line| out.line(brief(&line)));
     if let Some(run) = report.runs.iter().find(|run| run.changed_something() && !run.begun.running) {
-        let (command, directory) = (run.undo_command(), run.file.parent().unwrap_or(&run.file).display());
+        let (command, directory) =
+            (brief(&run.undo_command()), run.file.parent().unwrap_or(&run.file).display());
         out.note(format!(
             "{command} takes {} back, the last that changed something; they are noted in {directory}",
             run.id()
         ));
-        run.claimed().into_iter().for_each(|words| out.note(words));
+        run.claimed().into_iter().for_each(|words| out.note(brief(&words)));
     }
 }
