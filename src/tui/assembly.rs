@@ -242,7 +242,9 @@ impl Model {
                 && self.picked.has_unaccepted()
                 && self.assembly.keep_going == KeepGoing::No =>
             {
-                let (mend, allow) = (self.key(Act::Step2), self.key(Act::AssembleEdit));
+                // What could not be read stands on the list alone.
+                let mend = if failed > 0 { Act::Step2 } else { Act::Step1 };
+                let (mend, allow) = (self.key(mend), self.key(Act::AssembleEdit));
                 format!(
                     "{}: {mend} to mend or drop them, {allow} to allow an incomplete bundle",
                     self.lacking_words(failed)

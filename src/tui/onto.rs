@@ -10,6 +10,7 @@ use super::msg::{Effect, Level};
 use super::words;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
+use crate::domain::bundle::directory;
 use crate::domain::media::BundleWords;
 use crate::engine::error::{EngineError, Kind};
 use crate::engine::jobs::onto::OntoError;
@@ -27,6 +28,11 @@ impl App {
                 .todo
                 .dialogs
                 .push(words::failure_page("Not what was chosen", &failure, &self.model.keymap).into());
+        }
+        if let Some(words) = made_meanwhile(&self.model, &due, place) {
+            self.model.assembly.outdate();
+            self.model.note(Level::Warn, &words);
+            return self.say(words);
         }
         let gone = self.model.cut_of(&due.job).is_some_and(|cut| cut.progress().is_none());
         if due.resumed && gone && !due.from_nothing {
@@ -53,6 +59,23 @@ impl Model {
     pub fn starts_soon(&self) -> bool {
         self.assembly.due.is_some()
     }
+}
+
+/// What another run signed there since it was planned what is to be made: what was confirmed is not what would come of it.
+fn made_meanwhile(model: &Model, due: &Due, there: &media::Place) -> Option<String> {
+    let planned = model.assembly.plan.as_ref().filter(|_| model.assembly.run.is_none() && !due.resumed)?;
+    let planned = &planned.outcome.as_ref().ok()?.place;
+    let name = &due.job.name;
+    let signed = there.bundles.iter().filter_map(|found| found.words.as_ref());
+    let newest =
+        signed.filter(|words| words.name == *name && words.signatures > 0).map(|words| words.serial).max()?;
+    let made = !planned.repeats && newest >= planned.serial;
+    made.then(|| {
+        format!(
+            "nothing was started: another run signed {} since this was planned; look at the new plan",
+            directory(name, newest)
+        )
+    })
 }
 
 /// Asks how a pack is to go on of which no unfinished bundle is there: it may have been going over a signed one.

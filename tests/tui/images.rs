@@ -465,6 +465,29 @@ fn a_line_that_could_not_be_read_stays_until_it_is_mended_or_removed() {
 }
 
 #[test]
+fn what_was_mended_in_its_file_is_no_longer_unread_once_that_is_read_again() {
+    let mut desk = desk();
+    let images = Images { sources: vec![Source::Manifests("/srv/web".into())], ..Images::default() };
+    let unread = |file: &str| Problem {
+        origin: Origin::line(file, 2),
+        reason: "the document does not parse as YAML".into(),
+        text: None,
+    };
+    let mut read = |problems: Vec<Problem>| {
+        let close = if problems.is_empty() { "" } else { "Esc" };
+        let requests = Requests { problems, ..Requests::default() };
+        desk.tell(Msg::Found(Found::Selected(images.clone(), Box::new(requests))));
+        desk.keys(close);
+        desk.app.model.picked.unread_words()
+    };
+    assert_eq!(read(vec![unread("/srv/web/a.yml"), unread("/srv/web/b.yml")]).unwrap(), "2 not read");
+    assert_eq!(read(vec![unread("/srv/web/b.yml")]).unwrap(), "1 not read");
+    assert_eq!(read(vec![]), None);
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.unread_words().unwrap(), "1 not read");
+}
+
+#[test]
 fn a_list_that_was_not_all_read_is_not_whole_once_all_of_it_is_verified() {
     let mut desk = half_read();
     let picked = &mut desk.app.model.picked;

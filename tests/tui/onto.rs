@@ -78,6 +78,25 @@ pub(crate) fn another() -> Desk {
 }
 
 #[test]
+fn what_another_run_signed_since_it_was_planned_is_said_and_the_plan_made_anew() {
+    for (serial, starts) in [(41, true), (42, false), (43, false)] {
+        let mut desk = planned();
+        desk.keys("Enter Right Enter");
+        let mut there = media::carrying();
+        let words = there.volumes[0].bundles[0].words.as_mut().unwrap();
+        (words.name, words.serial) = ("bundle".to_owned(), serial);
+        looked(&mut desk, Some(there));
+        let screen = desk.screen();
+        let plans = |effect: &Effect| matches!(effect, Effect::Start(Act::AssembleSpace, _));
+        let again = desk.effects.iter().any(plans);
+        assert_eq!((packs(&mut desk).len(), again), (usize::from(starts), !starts), "{serial}: {screen}");
+        let words: String = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = words.contains(&format!("nothing was started: another run signed bundle-{serial}"));
+        assert_eq!(said, !starts, "{screen}");
+    }
+}
+
+#[test]
 fn a_pack_is_not_resumed_where_its_medium_is_gone_or_another_one() {
     for (there, words) in [(None, "on tmpfs"), (Some(media::stick(9, Some(POINT))), "Kingston DataTraveler")]
     {

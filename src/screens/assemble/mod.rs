@@ -322,6 +322,10 @@ impl Screen for Assemble {
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
         let choice = self.key.found(found, cx);
         Self::choose_key(cx, choice);
+        // What lies there took the plan away.
+        if matches!(found, Found::Place(..)) && cx.model.assembly.plan.is_none() {
+            Self::plan(cx);
+        }
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {

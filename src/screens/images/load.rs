@@ -92,19 +92,19 @@ impl Load {
         let was_empty = cx.model.picked.images.is_empty();
         let before = cx.model.picked.rows();
         // What was asked for and could not be read is not forgotten; a version that nobody knows names nothing.
-        let lists = matches!(images.sources.as_slice(), [Source::List(_) | Source::Manifests(_)]);
-        let added = match lists {
-            true => cx.model.picked.add_source(requests),
-            false => cx.model.picked.add_all(requests.wanted.iter().cloned()),
+        let revision = cx.model.picked.revision();
+        let added = match images.sources.as_slice() {
+            [Source::List(path) | Source::Manifests(path)] => cx.model.picked.add_source(requests, path),
+            _ => cx.model.picked.add_all(requests.wanted.iter().cloned()),
         };
-        if cx.model.picked.rows() > before {
+        if cx.model.picked.revision() != revision {
             cx.model.changed(Place::Images);
         }
         if let ([Source::List(path)], true) = (images.sources.as_slice(), was_empty) {
             cx.model.picked.file = Some(path.clone());
         }
         let mut report = words::added(&added);
-        let unread = (cx.model.picked.rows() - before).saturating_sub(added.added);
+        let unread = cx.model.picked.rows().saturating_sub(before + added.added);
         if unread > 0 {
             report.push_str(&format!(", {unread} not read"));
         }

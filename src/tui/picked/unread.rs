@@ -1,5 +1,7 @@
 //! What of a source could not be read: it stays on the list, which is not whole without it, until it is mended or removed.
 
+use std::path::Path;
+
 use super::{Added, Image, Picked, Refused, request_of};
 use crate::domain::lint::lint;
 use crate::domain::listed;
@@ -40,6 +42,12 @@ impl Unread {
         Self { text: text.to_owned(), origin: origin.to_owned(), reason: reason.to_owned() }
     }
 
+    /// Whether it stands in a file, or in one below a directory.
+    fn lies_in(&self, source: &Path) -> bool {
+        let file = self.origin.rsplit_once(':').map_or(self.origin.as_str(), |(file, _)| file);
+        Path::new(file).starts_with(source)
+    }
+
     /// As a line of a list, which nobody takes for a reference either.
     pub(super) fn line(&self) -> String {
         listed::from(&self.text, &clean(&self.origin))
@@ -60,14 +68,18 @@ pub(super) fn clean(words: &str) -> String {
 }
 
 impl Picked {
-    /// Adds what a source named, and what of it could not be read.
-    pub fn add_source(&mut self, requests: &Requests) -> Added {
-        let fresh: Vec<Unread> = requests.problems.iter().map(Unread::of).collect();
-        let fresh: Vec<Unread> = fresh.into_iter().filter(|one| !self.unread.contains(one)).collect();
+    /// Adds what a file or directory named, and what of it could not be read by now: what could not be read of it before
+    /// is gone where it was mended since.
+    pub fn add_source(&mut self, requests: &Requests, source: &Path) -> Added {
+        let now: Vec<Unread> = requests.problems.iter().map(Unread::of).collect();
+        let stays = |one: &Unread| !one.lies_in(source) || now.contains(one);
+        let fresh: Vec<Unread> = now.iter().filter(|one| !self.unread.contains(one)).cloned().collect();
+        let same = fresh.is_empty() && self.unread.iter().all(stays);
         let outcome = self.add_all(requests.wanted.iter().cloned());
-        if outcome.added == 0 && !fresh.is_empty() {
-            self.remember(format!("{} off the list", text::count(fresh.len() as u64, "line")));
+        if outcome.added == 0 && !same {
+            self.remember("what could not be read is as it was".to_owned());
         }
+        self.unread.retain(stays);
         self.unread.extend(fresh);
         outcome
     }

@@ -131,7 +131,9 @@ fn show_bundles<'a>(bundles: impl Iterator<Item = &'a FoundBundle>, out: &Printe
         let Some(words) = &bundle.words else { continue };
         let signed = match words.signatures {
             0 => "NOT SIGNED".to_owned(),
-            signatures => format!("{}, NOT VERIFIED", text::count(signatures as u64, "signature")),
+            signatures => {
+                format!("{}, not verified by this list", text::count(signatures as u64, "signature"))
+            }
         };
         let (name, serial) = (&words.name, words.serial);
         let images = text::count(words.images, "image");
