@@ -476,3 +476,25 @@ fn traced(line: Line, what: &str) -> Option<(Packed, String)> {
     let trace = std::fs::read_to_string(trace).unwrap();
     Some((packed, trace))
 }
+
+#[test]
+fn what_two_containerds_unpack_in_one_run_is_counted_together() {
+    let (Some(one), Some(other)) = (Containerd::with_cri(Line::One), Containerd::with_cri(Line::Two)) else {
+        return;
+    };
+    let Some(packed) = packed() else { return };
+    let said = packed.import(&one.target(), &["--into", &other.target()]).code(0).stdout;
+    let events: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str| {
+        let unpack = events.iter().filter(|one| one["phase"] == "unpack" && one["event"] == event);
+        unpack.collect::<Vec<_>>()
+    };
+    let [started] = of("started")[..] else { panic!("{said}") };
+    assert_eq!(
+        (of("finished").len(), of("done").len() as u64),
+        (1, started["items"].as_u64().unwrap()),
+        "{said}"
+    );
+    assert_eq!(of("bytes").last().unwrap()["done"], started["bytes"], "{said}");
+}

@@ -51,6 +51,7 @@ pub use spec::ImportSpec;
 
 use changes::{Changes, Ended, Last};
 use containerd::names::Change;
+use containerd::unpacking::Unpacking;
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
 use parts::Parts;
@@ -72,6 +73,8 @@ struct Job {
     changes: Arc<Changes>,
     /// How far its images are.
     parts: Parts,
+    /// How far its layers are unpacked.
+    unpacking: Arc<Unpacking>,
     /// Where blobs come from while targets are written.
     seat: Option<Arc<Seat>>,
 }
@@ -194,6 +197,7 @@ async fn import_all(
         arrived: Arc::default(),
         changes,
         parts: Parts::new(ctx),
+        unpacking: Unpacking::new(ctx, &spec.targets),
         seat: None,
     };
     let done = Box::pin(run(&job, &images)).await;

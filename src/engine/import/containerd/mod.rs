@@ -8,6 +8,7 @@ pub(super) mod platforms;
 mod run;
 mod stall;
 mod unpack;
+pub(super) mod unpacking;
 mod write;
 
 use std::sync::Arc;
@@ -198,6 +199,8 @@ pub(super) async fn apply(
     images: &Arc<Vec<ImageGraph>>,
     plan: &[Planned],
 ) -> Result<Written> {
+    // Whatever becomes of it: other targets wait for its word.
+    let share = job.unpacking.share();
     let survey = Survey::of(target).await?;
     let mut all = Vec::with_capacity(images.len());
     for (planned, pieces) in plan.iter().zip(all_pieces(job, target, &survey.node, images).await?) {
@@ -211,7 +214,7 @@ pub(super) async fn apply(
         .filter_map(|at| Some(Wanted { at, name: images[at].name(), pieces: all[at].clone()? }))
         .collect();
     let mut written = Written { notes: images.iter().map(notes).collect(), ..Written::default() };
-    let run = Run::begin(job, &survey.daemon, survey.node.clone(), &wanted).await?;
+    let run = Run::begin(job, &survey.daemon, (survey.node.clone(), share), &wanted).await?;
     run.pass_others(images, |at| matches!(plan[at], Planned::Skip));
     let filled = Box::pin(run.fill(&wanted, images)).await;
     let (mut failures, ended) = match filled {

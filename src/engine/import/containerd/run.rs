@@ -13,6 +13,7 @@ use super::names::{self, Change, Records};
 use super::node::Node;
 use super::pieces::Pieces;
 use super::unpack::Chains;
+use super::unpacking::Share;
 use super::write::{Feed, Standing};
 use crate::domain::digest::Digest;
 use crate::domain::import::{ContainerdTarget, Target};
@@ -23,7 +24,6 @@ use crate::engine::import::Job;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::report::Outcome;
 use crate::engine::import::stopped::Stopped;
-use crate::engine::meter::Meter;
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::containerd::labels::merge;
 
@@ -44,7 +44,7 @@ pub(super) struct Run {
     pub(super) unpacking: Semaphore,
     pub(super) sums: Sums,
     /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
-    pub(super) layers: Option<Meter>,
+    pub(super) layers: Option<Share>,
     /// Images of which every layer was unpacked once.
     pub(super) unpacked: Mutex<HashSet<String>>,
     claim: Option<Claim>,
@@ -119,7 +119,7 @@ impl Run {
     pub(super) async fn begin(
         job: &Job,
         daemon: &Containerd,
-        node: Node,
+        (node, share): (Node, Share),
         wanted: &[Wanted],
     ) -> Result<Arc<Self>> {
         let claim = if wanted.is_empty() {
@@ -137,8 +137,8 @@ impl Run {
         let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
         let standing = feeds.iter().map(awaited).collect();
         let layered = wanted.iter().filter(|image| image.pieces.layers() > 0).count() as u64;
-        let begin = || Meter::start(&job.ctx, Phase::Unpack, layered, layer_bytes(wanted));
-        let layers = claim.is_some().then(begin);
+        let share = share.begin(claim.is_some().then(|| (layered, layer_bytes(wanted)))).await;
+        let layers = claim.is_some().then_some(share);
         Ok(Arc::new(Self {
             job: job.clone(),
             daemon: claim.as_ref().map_or(daemon, |claim| &claim.daemon).clone(),
@@ -268,8 +268,8 @@ impl Run {
     /// # Errors
     /// As the daemon answers.
     pub(super) async fn end(&self) -> Result<()> {
-        if let Some(meter) = &self.layers {
-            meter.finish();
+        if let Some(layers) = &self.layers {
+            layers.finish();
         }
         match self.let_go().await {
             // Of one that is gone this would be the last to be told.

@@ -134,9 +134,8 @@ impl Run {
                 self.layer(layer, below.map_or("", |below| &below.chain_id), image).await?;
             }
             *there = true;
-            if let Some(meter) = &self.layers {
-                meter.add(layer.blob.size);
-                meter.now();
+            if let Some(layers) = &self.layers {
+                layers.add(layer.blob.size);
             }
         }
         Ok(())
