@@ -33,6 +33,9 @@ pub struct Header {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The references, where they were noted.
+    #[serde(default)]
+    pub asked: Vec<String>,
 }
 
 /// A finished blob.

@@ -189,12 +189,19 @@ impl Model {
             tool: assembly.tool,
             max_file_size: None,
             keep_going: self.keeps_going(),
-            anew: self.left_elsewhere().is_some(),
+            // A plan only tells what would be refused.
+            anew: self.left_elsewhere().is_some() || (!dry_run && self.replaces_begun()),
             state: paths.state(),
             signer: key.unwrap_or_else(|| SignerSpec::Key(paths.key())),
             registry: self.settings.registry.clone(),
             dry_run,
         })
+    }
+
+    /// Whether a pack deletes what lies there of images that are not asked for now, by the plan.
+    fn replaces_begun(&self) -> bool {
+        let plan = self.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_ref().ok());
+        plan.and_then(|plan| plan.place.begun).is_some_and(|begun| begun.refused)
     }
 
     /// Where a pack of that name was cut off, if that was on another medium than the chosen one.

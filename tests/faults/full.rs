@@ -84,6 +84,7 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
                 tool: false,
                 max_file_size: None,
                 keep_going: KeepGoing::No,
+                anew: false,
                 replaces: Vec::new(),
             },
             state: world.root.join("state"),
@@ -306,6 +307,7 @@ fn a_pack_that_ran_full_is_offered_again_and_only_another_list_replaces_it() {
         let other = world.reference("team/other:1");
         let said = world.run(["pack", "--dry-run", "--no-tool", "--to", &to, &other]).code(0).said();
         assert!(said.contains("there is replaced: 1.9 MB of it are deleted"), "{said}");
+        assert!(said.contains("that is refused without --anew"), "{said}");
         assert_completes(&world, &what);
         assert_eq!(records(), 0, "{what}");
         std::fs::remove_dir_all(world.medium().join("bundle-1")).unwrap();
@@ -314,7 +316,7 @@ fn a_pack_that_ran_full_is_offered_again_and_only_another_list_replaces_it() {
 }
 
 #[test]
-fn a_pack_of_another_list_says_what_it_deletes_of_the_one_that_was_cut_off() {
+fn a_pack_of_another_list_deletes_the_one_that_was_cut_off_only_with_anew_and_says_what() {
     let (Some(strace), Some(world)) = (strace(), world(&[1_500_000, 300_000])) else { return };
     world.push(|layout: &mut SampleLayout, host: &str| {
         let spec = ImageSpec::new(vec![LayerSpec::noise(9, 5_000)]);
@@ -325,7 +327,16 @@ fn a_pack_of_another_list_says_what_it_deletes_of_the_one_that_was_cut_off() {
     Ran::of(tampered(&strace, (call, &path), "error=ENOSPC:when=1", &world.root.join("log"), &command))
         .code(14);
     let to = world.medium().display().to_string();
-    let said = world.run(["pack", "--no-tool", "--to", &to, &world.reference("team/other:1")]).code(0).said();
+    let (app, other) = (world.reference(&IMAGE.replace("HOST/", "")), world.reference("team/other:1"));
+    let before = files_below(&world.medium());
+    let refused = world.run(["pack", "--no-tool", "--to", &to, &other]).code(2).said();
+    let words = format!("bundle-1 holds 1.9 MB of {app}, which is not packed now: they would be deleted");
+    assert!(refused.contains(&words) && refused.contains("--anew gives that one up"), "{refused}");
+    assert_eq!(files_below(&world.medium()), before);
+    // What only adds images deletes nothing.
+    let adds = world.run(["pack", "-n", "--no-tool", "--to", &to, &other, &app]).code(0).said();
+    assert!(!adds.contains("--anew"), "{adds}");
+    let said = world.run(["pack", "--no-tool", "--to", &to, "--anew", &other]).code(0).said();
     assert!(said.contains("the interrupted bundle there is replaced: 1.9 MB of it are deleted"), "{said}");
 }
 

@@ -134,6 +134,7 @@ fn a_pack_that_fails_before_it_writes_leaves_the_offer_of_the_one_that_was_cut_o
     let (data, aside) = (stored(&world, &lost), world.root.join("aside"));
     std::fs::rename(&data, &aside).unwrap();
     let pack = |image: &str| world.pack(&[image, "--name", "site"]);
+    let anew = |image: &str| world.pack(&[image, "--name", "site", "--anew"]);
     let offered = || {
         let state = world.root.join("home/.local/share/airlift/state");
         let jobs = record::interrupted(&state, &JobCtx::silent()).jobs;
@@ -147,9 +148,11 @@ fn a_pack_that_fails_before_it_writes_leaves_the_offer_of_the_one_that_was_cut_o
     assert_eq!(offered(), first, "nothing was written for the other list");
     // One that began its bundle is what lies there from then on; one that comes to its end leaves no offer.
     std::fs::rename(stored(&world, &push(&world, "third", 3, 50_000)), world.root.join("third")).unwrap();
-    pack("HOST/team/third:1").code(15);
+    pack("HOST/team/third:1").code(2);
+    assert_eq!(offered(), first, "what lies there is not given up unasked");
+    anew("HOST/team/third:1").code(15);
     assert_eq!(offered(), [(vec![world.reference("team/third:1")], true)]);
-    pack("HOST/team/other:1").code(0);
+    anew("HOST/team/other:1").code(0);
     assert_eq!(offered(), []);
 }
 

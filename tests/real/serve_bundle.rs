@@ -70,6 +70,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
             tool: false,
             max_file_size,
             keep_going: KeepGoing::No,
+            anew: false,
             replaces: Vec::new(),
         },
     };

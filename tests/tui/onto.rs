@@ -487,7 +487,7 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
     ] {
         let mut plan = plan();
         plan.place.goes_on = true;
-        plan.place.begun = Some(Begun { same, blobs: blobs(done), deleted });
+        plan.place.begun = Some(Begun { same, blobs: blobs(done), deleted, refused: deleted > 0 });
         desk.keys("v");
         desk.tell(Msg::Ended(desk.job(), done_as(plan)));
         let screen = crate::rig::text(&desk.keys("Enter").frame(100, 30));
@@ -502,12 +502,24 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
     }
 }
 
+#[test]
+fn a_bundle_of_other_images_is_replaced_by_a_job_that_may_and_gone_on_with_by_one_that_may_not() {
+    for (same, anew) in [(false, true), (true, false)] {
+        let mut desk = begun_there(same);
+        desk.effects.clear();
+        desk.keys("Enter Right Enter");
+        looked(&mut desk, Some(chosen()));
+        let started: Vec<bool> = packs(&mut desk).iter().map(|job| job.anew).collect();
+        assert_eq!(started, [anew], "{}", desk.screen());
+    }
+}
+
 /// Planned onto a medium on which a bundle of that name was cut off, of this list or of another one.
 pub(crate) fn begun_there(same: bool) -> Desk {
     let (mut desk, mut plan) = (planned(), plan());
     plan.place.goes_on = true;
     let (blobs, deleted) = (Share { done: 28, total: 30 }, if same { 0 } else { 1_200_000_000 });
-    plan.place.begun = Some(Begun { same, blobs, deleted });
+    plan.place.begun = Some(Begun { same, blobs, deleted, refused: !same });
     desk.keys("v");
     desk.tell(Msg::Ended(desk.job(), done_as(plan)));
     desk

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 #[command(
     after_help = "A second run with the same --to and --name goes on where the first stopped: what lies there \
     is hashed, what is missing is fetched. Until it has, that name is refused on another medium and in another \
-    place, unless --anew gives up what was begun. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
+    place, and here with a list that lacks images it was begun with, unless --anew gives up what was begun. The directory NAME-SERIAL is a bundle only once it is signed.\n\n\
     With --lock FILE the content and the platforms are those that `airlift resolve --lock FILE` wrote, and \
     anything else is refused; --platform narrows them further. What FILE does not list is resolved now and said. \
     FILE itself is only read."
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
           default_missing_value = KeepGoing::All.word(), value_parser = kept())]
     keep_going: Option<KeepGoing>,
-    /// Begin anew although a pack of that name was cut off on another medium or in another place, and give that one up
+    /// Begin anew although a pack of that name was cut off elsewhere, or here with other images, and give that one up
     #[arg(long)]
     anew: bool,
     /// Resolve and show what would be packed; write nothing
@@ -172,7 +172,8 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         format!("{how} {path}, {left}")
     });
     if let Some(begun) = place.begun.filter(|begun| !begun.same) {
-        out.warn(begun.to_string());
+        let refused = if begun.refused { "; that is refused without --anew" } else { "" };
+        out.warn(format!("{begun}{refused}"));
     }
     if let Some(reason) = &place.not_carried {
         out.warn(format!("the program is not carried: {reason}"));

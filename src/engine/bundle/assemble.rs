@@ -54,6 +54,8 @@ pub struct BundleSpec {
     pub max_file_size: Option<u64>,
     /// What is left out, and said, instead of failing the pack.
     pub keep_going: KeepGoing,
+    /// Whether what an interrupted bundle there holds of images that are not asked for now may be deleted.
+    pub anew: bool,
     /// Files that are removed once the bundle is begun: records of packs whose place it takes.
     pub replaces: Vec<PathBuf>,
 }
@@ -151,7 +153,7 @@ async fn assemble_on(
     let lies_there = there(&*ctx.files, place.root())?;
     let program = program(&spec, place.is_repeat(), &lies_there);
     preflight((&plan, program), &limits, &lies_there)?;
-    tell(&place, (&plan, &spec, &limits), &lies_there, ctx);
+    tell(&place, (&plan, &spec, &limits), &lies_there, ctx)?;
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
     let created = prepare(&place, &plan, &spec, ctx);
     let outcome = match spec.bundle.ground.still().await.and(created) {
@@ -292,6 +294,7 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
         images: spec.images.len() as u64,
         blobs: plan.blobs.blobs.len() as u64,
         bytes: plan.blobs.bytes,
+        asked: spec.images.iter().map(|image| image.reference.to_string()).collect(),
     };
     let journal = Journal::begin(files, root, &header)?;
     for record in &spec.bundle.replaces {

@@ -1,22 +1,23 @@
 //! What lies in an unfinished bundle, held against what is asked for now: what stays, what is deleted, and whether it was the same.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::assemble::{AssembleSpec, Plan};
 use super::foresee::is_whole;
 use super::repeat;
-use super::unfinished::Share;
+use super::unfinished::{self, Share};
 use crate::domain::bundle;
 use crate::domain::digest::Digest;
 use crate::domain::plan::Limits;
 use crate::domain::progress::Event;
 use crate::domain::text;
 use crate::engine::ctx::JobCtx;
+use crate::engine::error::{Explain, Kind, Result};
 use crate::engine::files::Files;
-use crate::engine::journal;
+use crate::engine::journal::{self, Header};
 use crate::engine::store::TEMP;
 
 /// What a run that was cut off left, by names and lengths; nothing of it is proof.
@@ -30,6 +31,48 @@ pub struct Begun {
     pub blobs: Share,
     /// Bytes of files that are deleted: they belong to nothing that is asked for now.
     pub deleted: u64,
+    /// Whether a pack refuses to delete them: they are of images that are not asked for now, and nobody gave those up.
+    pub refused: bool,
+}
+
+/// An interrupted bundle is not deleted unasked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the interrupted bundle {} holds {} of {}: they would be deleted",
+    .root.display(), text::bytes(*.deleted), others(.lost)
+)]
+pub struct OthersBegun {
+    /// The bundle.
+    root: PathBuf,
+    /// Bytes that are of no use for what is asked for now.
+    deleted: u64,
+    /// The images that it was begun with and that are not asked for now, where that is known.
+    lost: Vec<String>,
+}
+
+fn others(lost: &[String]) -> String {
+    match lost {
+        [] => "images that are not packed now".to_owned(),
+        [one] => format!("{one}, which is not packed now"),
+        [first, rest @ ..] => {
+            format!("{first} and {}, which are not packed now", text::count(rest.len() as u64, "other image"))
+        }
+    }
+}
+
+impl Explain for OthersBegun {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![
+            "nothing was written; the command that began it goes on with it, and so does one with more images"
+                .to_owned(),
+            "--anew gives that one up and begins here".to_owned(),
+            "for another delivery, pack under another --name".to_owned(),
+        ]
+    }
 }
 
 impl std::fmt::Display for Begun {
@@ -53,16 +96,32 @@ impl std::fmt::Display for Begun {
 }
 
 /// Says of an unfinished bundle that is gone on with what becomes of it, before anything of it is deleted.
+///
+/// # Errors
+/// [`OthersBegun`] where it is to be of other images, and that was not allowed.
 pub(super) fn tell(
     place: &repeat::Place,
     asked: (&Plan, &AssembleSpec, &Limits),
     there: &HashMap<String, u64>,
     ctx: &JobCtx,
-) {
+) -> Result<()> {
     if !place.is_repeat() && !there.is_empty() {
-        let text = begun(&*ctx.files, place.root(), asked, there).to_string();
-        ctx.say(Event::Note { text });
+        let (files, root) = (&*ctx.files, place.root());
+        let begun = begun(files, root, asked, there);
+        if begun.refused {
+            let lost =
+                unfinished::told(files, root).map(|told| lost(&told.header, asked.1)).unwrap_or_default();
+            return Err(OthersBegun { root: root.to_owned(), deleted: begun.deleted, lost }.into());
+        }
+        ctx.say(Event::Note { text: begun.to_string() });
     }
+    Ok(())
+}
+
+/// The images that a bundle was begun with and that are not asked for now; those whose tag has moved are.
+fn lost(header: &Header, spec: &AssembleSpec) -> Vec<String> {
+    let asked: HashSet<String> = spec.images.iter().map(|image| image.reference.to_string()).collect();
+    header.asked.iter().filter(|name| !asked.contains(*name)).cloned().collect()
 }
 
 /// Looks at it, by the lengths of the files there.
@@ -79,8 +138,12 @@ pub(super) fn begun(
     let counted = (spec.images.len() as u64, blobs.blobs.len() as u64, blobs.bytes);
     let alike = journal::read(files, root)
         .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
+    let header = unfinished::told(files, root).map(|told| told.header);
+    // Where it is not known what was asked for, it may have been anything.
+    let others = header.is_none_or(|told| told.asked.is_empty() || !lost(&told, spec).is_empty());
+    let refused = deleted > 0 && others && !spec.bundle.anew;
     let blobs = Share { done: whole.count() as u64, total: counted.1 };
-    Begun { same: deleted == 0 && alike, blobs, deleted }
+    Begun { same: deleted == 0 && alike, blobs, deleted, refused }
 }
 
 /// Whether it is a file of blobs, and no directory of them.

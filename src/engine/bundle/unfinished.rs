@@ -75,9 +75,7 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
         let resumable = newest != name;
         newest.clone_from(&name);
         let Found::Unfinished(path, serial) = found else { continue };
-        let told = journal::read(files, &path).or_else(|| whole(files, &path));
-        // Without either there is nothing to tell of it.
-        let Some(told) = told else { continue };
+        let Some(told) = told(files, &path) else { continue };
         let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
         let held = files.list(&path, workdir::MAX_ENTRIES).ok().map(|lies_there| {
             let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
@@ -99,6 +97,11 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
     Ok(unfinished)
 }
 
+/// What is told of one by its journal, else by its document; without either there is nothing to tell.
+pub(super) fn told(files: &dyn Files, root: &Path) -> Option<Interrupted> {
+    journal::read(files, root).or_else(|| whole(files, root))
+}
+
 /// One that only its signature is missing of: the journal goes before that is written.
 fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     let document = BundleManifest::parse(&document_bytes(files, root).ok()?).ok()?;
@@ -112,6 +115,7 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
         images,
         blobs,
         bytes,
+        asked: document.images.iter().map(|image| image.reference.to_string()).collect(),
     };
     Some(Interrupted { header, blobs, bytes })
 }
@@ -137,6 +141,7 @@ mod tests {
             images: 2,
             blobs: 3,
             bytes: 600,
+            asked: Vec::new(),
         };
         let journal = Journal::begin(&RealFiles, &root, &header).unwrap();
         for size in done {

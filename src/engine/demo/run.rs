@@ -201,6 +201,7 @@ impl Demo {
                 tool: !self.fast,
                 max_file_size: None,
                 keep_going: KeepGoing::No,
+                anew: false,
                 replaces: Vec::new(),
             },
         };

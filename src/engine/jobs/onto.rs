@@ -329,6 +329,7 @@ mod tests {
             images: 1,
             blobs: 2,
             bytes: 600,
+            asked: Vec::new(),
         };
         drop(Journal::begin(&*ctx.files, &root, &header).unwrap());
         for since in [before, start] {

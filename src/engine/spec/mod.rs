@@ -133,7 +133,8 @@ pub struct PackJob {
     pub max_file_size: Option<u64>,
     /// What to go on without.
     pub keep_going: KeepGoing,
-    /// Whether to begin anew although a pack of that name was cut off on another medium or in another place.
+    /// Whether to begin anew although a pack of that name was cut off on another medium or in another place, or here with
+    /// images that are not asked for now.
     pub anew: bool,
     /// Where serials, and what is under way, are remembered.
     pub state: PathBuf,

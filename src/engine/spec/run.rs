@@ -268,6 +268,7 @@ async fn pack_spec(
             tool: job.tool,
             max_file_size: job.max_file_size,
             keep_going: job.keep_going,
+            anew: job.anew,
             replaces,
         },
         state: job.state,
