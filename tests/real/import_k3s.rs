@@ -291,6 +291,26 @@ fn a_tag_that_moved_is_taken_over_only_on_demand_and_the_newer_bundle_has_it_at_
 }
 
 #[test]
+fn a_name_that_an_archive_of_a_later_bundle_takes_again_at_the_next_start_is_told() {
+    let Some(packed) = packed() else { return };
+    let name = packed.images[0].0.clone();
+    let moved = packed
+        .world
+        .push(|layout, _| layout.image(&name, &ImageSpec::new(vec![LayerSpec::noise(9, 50_000)])).unwrap());
+    let next = packed.world.packed(&["HOST/team/app:1"]);
+    packed.run(&next, &[]).code(0);
+    let report = packed.run(&packed.bundle, &["--replace", "--allow-rollback"]).code(0).report();
+    let words =
+        format!("airlift-bundle-00000002.tar has, which is imported after {ARCHIVE}: {name} ({moved})");
+    assert!(report["targets"][0]["notes"].to_string().contains(&words), "{report}");
+    let Some(there) = packed.started() else { return };
+    assert!(there.contains(&(name.clone(), moved.to_string())), "it is so: {there:?}");
+    fs::remove_file(packed.world.root.join(IMAGES).join("airlift-bundle-00000002.tar")).unwrap();
+    let report = packed.run(&packed.bundle, &["--allow-rollback"]).code(0).report();
+    assert!(!report["targets"][0]["notes"].to_string().contains("from the next start"), "{report}");
+}
+
+#[test]
 fn an_image_of_another_platform_is_said_before_anything_is_written() {
     let Some(world) = World::start() else { return };
     let foreign = if cfg!(target_arch = "aarch64") { "linux/amd64" } else { "linux/arm64" };

@@ -1,6 +1,6 @@
 //! What the operator is told after an import into an images directory: names, what is imported besides, what stays hidden.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::settings::{self, Remembered};
@@ -8,7 +8,9 @@ use super::{There, archive_in, ask};
 use crate::domain::k3s::{self, Settings};
 use crate::domain::reference::Reference;
 use crate::engine::error::Result;
+use crate::engine::import::error::shortened;
 use crate::engine::import::graph::ImageGraph;
+use crate::engine::import::index::containerd_name;
 use crate::engine::import::{Job, Plan, Planned, Written};
 
 /// How the repositories of sandbox images end.
@@ -90,6 +92,7 @@ fn logged(archive: &str) -> String {
 fn general(job: &Job, settings: &Settings, there: &There) -> Vec<String> {
     let carried = references(job, there);
     let mut notes = settings.general(&carried.iter().collect::<Vec<_>>(), !there.unseen.is_empty());
+    notes.extend(taken_again(job, there));
     let bundles: BTreeSet<&String> = there.others.values().map(|(_, archive)| archive).collect();
     if !bundles.is_empty() {
         let names: Vec<&str> = bundles.into_iter().map(String::as_str).collect();
@@ -106,6 +109,32 @@ fn general(job: &Job, settings: &Settings, there: &There) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Names that archives which are imported after this bundle's give to something else at every start.
+fn taken_again(job: &Job, there: &There) -> Vec<String> {
+    let (only, own) =
+        (&job.spec.only, k3s::archive(&job.bundle.document().name, job.bundle.document().serial));
+    let wanted = job.bundle.document().images.iter();
+    let wanted = wanted.filter(|image| only.is_empty() || only.contains(&image.reference));
+    let mut taken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for image in wanted {
+        let name = containerd_name(image);
+        match there.others.get(&name) {
+            Some((digest, archive)) if *digest != image.digest && *archive > own => {
+                taken.entry(archive).or_default().push(format!("{name} ({digest})"));
+            }
+            _ => {}
+        }
+    }
+    let words = |(archive, names): (&str, Vec<String>)| {
+        format!(
+            "from the next start of k3s or RKE2 on, names stand for what {archive} has, which is imported after {own}: \
+             {}; remove {archive} before that",
+            shortened(&names)
+        )
+    };
+    taken.into_iter().map(words).collect()
 }
 
 /// What `.cache.json` hides.
