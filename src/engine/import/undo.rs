@@ -553,6 +553,8 @@ mod tests {
         // What the first left to the second is not that one's either.
         note(&state, 3, &[of(names.clone()), "{\"ended\":\"whole\"}".to_owned()]);
         assert_eq!(listed().await, ["000003", "000002"]);
+        std::fs::remove_file(&archive).unwrap();
+        assert_eq!(listed().await, [""; 0], "one that is not there is not offered");
     }
 
     #[tokio::test]

@@ -245,7 +245,8 @@ fn standing(files: &dyn Files, mut made: Made, later: &[ArchiveChange]) -> Optio
         _ => None,
     };
     made.files.retain(|file| file.stands(files, store.as_deref()));
-    made.archives.retain(|archive| !archive.is_over(later));
+    let there = |archive: &ArchiveChange| !matches!(files.stat(&archive.path), Ok(None));
+    made.archives.retain(|archive| !archive.is_over(later) && there(archive));
     (!made.is_empty()).then_some(made)
 }
 
