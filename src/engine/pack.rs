@@ -67,6 +67,8 @@ pub enum PackError {
         hints: Vec<String>,
         /// Whether one of them did resolve when its lock file was written: nobody knew that it can be missing.
         locked: bool,
+        /// Whether others did resolve, which could be packed without them.
+        rest: bool,
     },
     /// Nothing was asked for.
     #[error("there is nothing to pack: no reference was given or found")]
@@ -89,6 +91,7 @@ impl Explain for PackError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::Unresolved { hints, rest: false, .. } => hints.clone(),
             Self::Unresolved { hints, locked, .. } => {
                 let mut hints = hints.clone();
                 let rest = match locked {
@@ -245,7 +248,7 @@ async fn resolved(
         .filter(|failed| images.is_empty() || !is_left_out(failed, spec.bundle.keep_going))
         .collect();
     if !ends.is_empty() {
-        return Err(unresolved(wanted.requests.len(), &ends).into());
+        return Err(unresolved((wanted.requests.len(), !images.is_empty()), &ends).into());
     }
     // Whoever wants what the tag names by now can stop before anything is fetched.
     moved(&report).for_each(|words| ctx.warn(words));
@@ -277,7 +280,7 @@ fn befallen(failed: &Unresolved) -> Befallen {
     Befallen { name, object, reason: failed.error.message() }
 }
 
-fn unresolved(asked: usize, failed: &[&Unresolved]) -> PackError {
+fn unresolved((asked, rest): (usize, bool), failed: &[&Unresolved]) -> PackError {
     let first = failed.first().map(|f| f.error.kind());
     let befallen: Vec<Befallen> = failed.iter().map(|failed| befallen(failed)).collect();
     let common = first.filter(|kind| failed.iter().all(|f| f.error.kind() == *kind));
@@ -288,6 +291,7 @@ fn unresolved(asked: usize, failed: &[&Unresolved]) -> PackError {
         kind: common.unwrap_or(Kind::Other),
         hints: failed.first().map(|f| f.error.hints()).unwrap_or_default(),
         locked: failed.iter().any(|failed| is_locked(failed)),
+        rest,
     }
 }
 

@@ -559,6 +559,10 @@ fn what_a_lock_file_found_is_not_left_out_as_what_it_did_not_find() {
         assert_eq!(std::fs::read_dir(world.medium()).unwrap().count(), 0);
     }
     assert!(pack(&["--keep-going", "--dry-run"]).code(0).said().contains(&names[1]));
+    for more in [&[][..], &["--keep-going=unresolved"], &["--keep-going"]] {
+        let refused = world.pack(&[&["HOST/team/none:1"], more].concat()).code(15);
+        assert!(!refused.said().contains("packs the rest"), "there is none: {}", refused.said());
+    }
     // Once it is asked for and fails, it is known that it can be missing; what the file held it to stays.
     assert_ne!(world.run(["resolve", "--lock", "site.lock", &names[0], &names[1]]).exit, Some(0));
     let lock = std::fs::read_to_string(world.root.join("site.lock")).unwrap();
