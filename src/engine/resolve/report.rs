@@ -116,11 +116,12 @@ impl ResolveReport {
     }
 
     /// The class of the whole: nothing where all went well, the common class where all failed alike, else partly done.
-    /// What could not be read is never covered by it.
+    /// What could not be read is never covered by it; where there is nothing else, nothing was asked for.
     pub fn failure(&self) -> Option<Kind> {
         let first = self.failed.first().map(|failed| failed.kind);
         match first {
             None if self.problems.is_empty() => None,
+            None if self.images.is_empty() => Some(Kind::Usage),
             Some(kind)
                 if self.images.is_empty()
                     && self.problems.is_empty()

@@ -56,10 +56,7 @@ pub enum ImagesError {
 
 impl Explain for ImagesError {
     fn kind(&self) -> Kind {
-        match self {
-            Self::Unread(_) => Kind::Partial,
-            _ => Kind::Usage,
-        }
+        Kind::Usage
     }
 
     fn hints(&self) -> Vec<String> {
