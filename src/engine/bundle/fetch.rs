@@ -1,8 +1,9 @@
 //! Brings one blob onto the medium: what is there and right stays, what a neighbour has is copied, the rest streams from its registry.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -32,9 +33,22 @@ pub struct Sources {
     pub kept: AtomicU64,
     /// Copied from bundles beside this one.
     pub copied: AtomicU64,
+    /// Hosts of registries from which bytes came.
+    pub hosts: Mutex<HashSet<String>>,
 }
 
 impl Sources {
+    /// Notes a registry from which bytes came.
+    fn heard(&self, host: &str) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+    }
+
+    /// Why a registry gave no more, by whether it gave anything before.
+    fn ended(&self, error: RegistryError) -> EngineError {
+        let heard = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).contains(&error.host);
+        if heard { error.of_one_that_answered().into() } else { error.into() }
+    }
+
     /// Bytes of blobs that this run wrote.
     pub fn written(&self) -> u64 {
         let [fetched, copied] = [&self.fetched, &self.copied].map(|bytes| bytes.load(Relaxed));
@@ -120,11 +134,11 @@ impl Fetcher {
                         .warn(format!("{}; trying another repository", EngineError::from(error).message()));
                     source += 1;
                 }
-                Outcome::Refused(error) => return Err(error.into()),
+                Outcome::Refused(error) => return Err(self.sources.ended(error)),
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
                     if failures >= ATTEMPTS || !registry.wait_to_retry(&error, failures + 1).await? {
-                        return Err(error.into());
+                        return Err(self.sources.ended(error));
                     }
                 }
             }
@@ -189,7 +203,7 @@ impl Fetcher {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (written, sources) = (Arc::clone(&self.written), Arc::clone(&self.sources));
         let writer = tokio::task::spawn_blocking(move || write_all(sink, receiver, &written, &sources));
-        let mut outcome = Outcome::Complete;
+        let (mut outcome, mut heard) = (Outcome::Complete, false);
         loop {
             // A registry that hangs up meanwhile is asked for the rest, as after any other cut.
             if self.ctx.pause_point().await.is_err() {
@@ -203,6 +217,9 @@ impl Fetcher {
                 None => break,
                 // A writer that failed has gone, and says why below.
                 Some(Ok(chunk)) => {
+                    if !std::mem::replace(&mut heard, true) {
+                        self.sources.heard(&repository.host);
+                    }
                     self.fetched.add(chunk.len() as u64);
                     if sender.send(chunk).await.is_err() {
                         break;

@@ -88,6 +88,9 @@ pub enum Problem {
     /// Nobody listens, connection refused or reset, no route.
     #[error("cannot connect or the connection broke: {0}")]
     Connect(String),
+    /// The same, of a registry whose bytes came before in this run.
+    #[error("the connection broke: {0}")]
+    Gone(String),
     /// The host name has no address.
     #[error("the host name does not resolve: {0}")]
     Dns(String),
@@ -185,7 +188,11 @@ impl Problem {
     /// Whether the same request may well succeed a little later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Stalled(_) | Self::TooSlow { .. } | Self::Short { .. } => true,
+            Self::Connect(_)
+            | Self::Gone(_)
+            | Self::Stalled(_)
+            | Self::TooSlow { .. }
+            | Self::Short { .. } => true,
             Self::RateLimited { .. } => true,
             Self::Server(answer) => matches!(answer.status, 500 | 502 | 503 | 504),
             _ => false,
@@ -197,6 +204,15 @@ impl RegistryError {
     /// Whether the same request may well succeed a little later.
     pub fn is_retryable(&self) -> bool {
         self.problem.is_retryable()
+    }
+
+    /// The same of a registry whose bytes came before: that it is the right one, and can be reached, is known.
+    pub fn of_one_that_answered(self) -> Self {
+        let problem = match *self.problem {
+            Problem::Connect(reason) => Problem::Gone(reason),
+            other => other,
+        };
+        Self { problem: Box::new(problem), ..self }
     }
 
     /// Whether the object does not exist there.
@@ -251,6 +267,9 @@ impl Explain for RegistryError {
             Problem::Connect(_) => format!(
                 "is {host} the right host and port, and does a firewall or proxy stand between? \
                  (HTTPS_PROXY, NO_PROXY are honoured)"
+            ),
+            Problem::Gone(_) => format!(
+                "{host} answered until then, and what came of it is kept: once it answers again, the same command goes on"
             ),
             Problem::Dns(_) => format!("check the spelling of {host} and this machine's DNS"),
             Problem::Redirect { .. } => {
@@ -312,6 +331,23 @@ mod tests {
     fn text_from_outside_carries_no_terminal_control() {
         assert_eq!(clean("\u{1b}[2Jred\r\nx\u{202e}y"), "[2Jred  x y");
         assert_eq!(clean(&"x".repeat(5000)).len(), 400);
+    }
+
+    #[test]
+    fn a_registry_that_answered_before_is_not_taken_for_a_wrong_one() {
+        let error = || RegistryError {
+            operation: "read",
+            object: "h/a:1".to_owned(),
+            host: "h".to_owned(),
+            problem: Box::new(Problem::Connect("refused".to_owned())),
+        };
+        assert!(error().hints()[0].contains("the right host and port"));
+        let gone = error().of_one_that_answered();
+        assert!(
+            gone.is_retryable() && gone.hints()[0].contains("h answered until then"),
+            "{:?}",
+            gone.hints()
+        );
     }
 
     #[test]
