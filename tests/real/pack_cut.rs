@@ -148,6 +148,7 @@ fn a_pack_that_fails_before_it_writes_leaves_the_offer_of_the_one_that_was_cut_o
     assert_eq!(offered(), first, "nothing was written for the other list");
     // One that began its bundle is what lies there from then on; one that comes to its end leaves no offer.
     std::fs::rename(stored(&world, &push(&world, "third", 3, 50_000)), world.root.join("third")).unwrap();
+    std::fs::write(world.medium().join("site-1").join(lost.layout_path()), "begun").unwrap();
     pack("HOST/team/third:1").code(2);
     assert_eq!(offered(), first, "what lies there is not given up unasked");
     anew("HOST/team/third:1").code(15);
