@@ -11,7 +11,7 @@ use super::begun::{belongs, is_blobs, tell, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
-use super::pool::{fill, write_documents};
+use super::pool::{fill, leave_out, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
 use super::workdir::{self, Found};
@@ -309,30 +309,6 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
 fn tidy(place: &repeat::Place, plan: &Plan, ctx: &JobCtx) -> Result<()> {
     let wanted = wanted(plan);
     workdir::clean(&*ctx.files, place.root(), &|path| belongs(path, &wanted))
-}
-
-/// Turns images whose blobs could not be had into missing ones.
-fn leave_out(spec: &mut AssembleSpec, lost: Vec<(Digest, EngineError)>, ctx: &JobCtx) -> Result<()> {
-    let reasons: HashMap<&Digest, String> =
-        lost.iter().map(|(digest, error)| (digest, error.message())).collect();
-    let mut kept = Vec::new();
-    for image in std::mem::take(&mut spec.images) {
-        match image.blobs.iter().find_map(|blob| reasons.get(&blob.digest)) {
-            None => kept.push(image),
-            Some(reason) => {
-                ctx.warn(format!(
-                    "{} is left out, and what came of it is not kept: {reason}",
-                    image.reference
-                ));
-                spec.missing.push(Missing { reference: image.requested, reason: reason.clone() });
-            }
-        }
-    }
-    spec.images = kept;
-    match lost.into_iter().next() {
-        Some((_, error)) if spec.images.is_empty() => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn plan_needs(plan: &Plan, spec: &AssembleSpec, directory: &str) -> bool {

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::assemble::{AssembleSpec, Plan};
 use super::fetch::{Fetcher, Sources, item_name};
 use super::repeat;
+use crate::domain::bundle::Missing;
 use crate::domain::digest::Digest;
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase, PlannedItem};
@@ -143,4 +144,35 @@ fn write_document(files: Arc<dyn Files>, target: store::BlobTarget, bytes: &[u8]
         return Err(error);
     }
     sink.finish().map(drop)
+}
+
+/// Turns images whose blobs could not be had into missing ones.
+///
+/// # Errors
+/// The first of what kept the blobs away, where no image is left.
+pub(super) fn leave_out(
+    spec: &mut AssembleSpec,
+    lost: Vec<(Digest, EngineError)>,
+    ctx: &JobCtx,
+) -> Result<()> {
+    let reasons: HashMap<&Digest, String> =
+        lost.iter().map(|(digest, error)| (digest, error.message())).collect();
+    let mut kept = Vec::new();
+    for image in std::mem::take(&mut spec.images) {
+        match image.blobs.iter().find_map(|blob| reasons.get(&blob.digest)) {
+            None => kept.push(image),
+            Some(reason) => {
+                ctx.warn(format!(
+                    "{} is left out, and what came of it is not kept: {reason}",
+                    image.reference
+                ));
+                spec.missing.push(Missing { reference: image.requested, reason: reason.clone() });
+            }
+        }
+    }
+    spec.images = kept;
+    match lost.into_iter().next() {
+        Some((_, error)) if spec.images.is_empty() => Err(error),
+        _ => Ok(()),
+    }
 }
