@@ -132,15 +132,19 @@ pub(super) fn begun(
     there: &HashMap<String, u64>,
 ) -> Begun {
     let (blobs, wanted) = (&plan.blobs, wanted(plan));
-    let goes = |path: &str| is_blob(path) && !belongs(path.strip_suffix(TEMP).unwrap_or(path), &wanted);
+    let stays = |path: &str| belongs(path.strip_suffix(TEMP).unwrap_or(path), &wanted);
+    let goes = |path: &str| is_blob(path) && !stays(path);
     let deleted = there.iter().filter(|(path, _)| goes(path)).map(|(_, size)| *size).sum();
     let whole = blobs.blobs.iter().filter(|blob| is_whole(&blob.digest, blob.size, there, limits));
     let counted = (spec.images.len() as u64, blobs.blobs.len() as u64, blobs.bytes);
     let alike = journal::read(files, root)
         .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
     let header = unfinished::told(files, root).map(|told| told.header);
-    // Where it is not known what was asked for, it may have been anything.
-    let others = header.is_none_or(|told| told.asked.is_empty() || !lost(&told, spec).is_empty());
+    let others = match header.filter(|told| !told.asked.is_empty()) {
+        Some(told) => !lost(&told, spec).is_empty(),
+        // Where it is not known what was asked for, as a power cut may leave it, what lies there tells.
+        None => !there.keys().any(|path| is_blob(path) && stays(path)),
+    };
     let refused = deleted > 0 && others && !spec.bundle.anew;
     let blobs = Share { done: whole.count() as u64, total: counted.1 };
     Begun { same: deleted == 0 && alike, blobs, deleted, refused }
