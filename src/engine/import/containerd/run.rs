@@ -45,6 +45,8 @@ pub(super) struct Run {
     pub(super) sums: Sums,
     /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
     pub(super) layers: Option<Share>,
+    /// By how much each of them counts.
+    pub(super) weights: HashMap<String, u64>,
     /// Images of which every layer was unpacked once.
     pub(super) unpacked: Mutex<HashSet<String>>,
     claim: Option<Claim>,
@@ -103,12 +105,15 @@ fn feeds(wanted: &[Wanted]) -> Vec<Feed> {
     feeds
 }
 
-/// Bytes of all layers to be unpacked, as they are carried.
-fn layer_bytes(wanted: &[Wanted]) -> u64 {
-    let mut seen = HashSet::new();
+/// Bytes of the layers to be unpacked, as they are carried, by their chain ids. One that is carried in two ways, as by
+/// gzip and by zstd, counts as the first, whichever is unpacked.
+fn weights(wanted: &[Wanted]) -> HashMap<String, u64> {
+    let mut weights = HashMap::new();
     let runs = wanted.iter().flat_map(|image| &image.pieces.runs);
-    let layers = runs.flat_map(|run| &run.layers).filter(|layer| seen.insert(&layer.chain_id));
-    layers.map(|layer| layer.blob.size).fold(0, u64::saturating_add)
+    for layer in runs.flat_map(|run| &run.layers) {
+        weights.entry(layer.chain_id.clone()).or_insert(layer.blob.size);
+    }
+    weights
 }
 
 impl Run {
@@ -137,7 +142,9 @@ impl Run {
         let awaited = |feed: &Feed| (feed.blob.digest.clone(), watch::Sender::new(Standing::Awaited));
         let standing = feeds.iter().map(awaited).collect();
         let layered = wanted.iter().filter(|image| image.pieces.layers() > 0).count() as u64;
-        let share = share.begin(claim.is_some().then(|| (layered, layer_bytes(wanted)))).await;
+        let weights = weights(wanted);
+        let bytes = weights.values().copied().fold(0, u64::saturating_add);
+        let share = share.begin(claim.is_some().then_some((layered, bytes))).await;
         let layers = claim.is_some().then_some(share);
         Ok(Arc::new(Self {
             job: job.clone(),
@@ -149,6 +156,7 @@ impl Run {
             unpacking: Semaphore::new(UNPACKING),
             sums: Sums::default(),
             layers,
+            weights,
             unpacked: Mutex::default(),
             claim,
             complete: Mutex::default(),

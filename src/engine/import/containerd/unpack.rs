@@ -135,7 +135,7 @@ impl Run {
             }
             *there = true;
             if let Some(layers) = &self.layers {
-                layers.add(layer.blob.size);
+                layers.add(self.weights.get(&layer.chain_id).copied().unwrap_or(layer.blob.size));
             }
         }
         Ok(())
