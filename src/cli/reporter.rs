@@ -1,5 +1,6 @@
 //! Shows what a job says: events as JSON lines, bars on a terminal, else plain lines on stderr, few and honest.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ struct State {
     view: JobView,
     bar: Option<ProgressBar>,
     counted: Option<Duration>,
+    /// Byte counts that were not passed on yet, by their phases.
+    untold: BTreeMap<Phase, u64>,
     line: Option<Duration>,
     failing: Option<Failing>,
     /// References that do not resolve, to be said together by their causes.
@@ -221,11 +224,22 @@ impl Report for Reporter {
         let at = self.began.elapsed();
         let mut state = self.state();
         state.view.apply(&event, at);
-        if matches!(event, Event::Bytes { .. }) {
-            if state.counted.is_some_and(|last| at - last < BEAT) {
-                return;
+        match &event {
+            Event::Bytes { phase, done } => {
+                if state.counted.is_some_and(|last| at - last < BEAT) {
+                    state.untold.insert(*phase, *done);
+                    return;
+                }
+                state.untold.remove(phase);
+                state.counted = Some(at);
             }
-            state.counted = Some(at);
+            // The last count of a phase is no beat of it: it is what came of it.
+            Event::Finished { phase } => {
+                if let Some(done) = state.untold.remove(phase) {
+                    self.printer.event(&Event::Bytes { phase: *phase, done });
+                }
+            }
+            _ => {}
         }
         self.printer.event(&event);
         if !self.printer.is_json() {
