@@ -25,8 +25,11 @@ pub struct Header {
     pub name: String,
     /// Its serial.
     pub serial: u64,
-    /// When it was begun.
+    /// When this run of it began.
     pub begun: jiff::Timestamp,
+    /// When its first run did, where this one goes on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<jiff::Timestamp>,
     /// References asked for.
     pub images: u64,
     /// Blobs in the plan.

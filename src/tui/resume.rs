@@ -95,7 +95,7 @@ impl Cut {
     fn times(&self) -> (jiff::Timestamp, Option<jiff::Timestamp>) {
         let started = self.job.started;
         // What was gone on with was begun before its latest record.
-        match self.progress().map(|progress| progress.begun).filter(|first| *first < started) {
+        match self.progress().map(|progress| progress.first).filter(|first| *first < started) {
             Some(first) => (first, Some(started)),
             None => (started, None),
         }

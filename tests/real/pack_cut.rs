@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use airlift::domain::digest::Digest;
 use airlift::domain::media_type::{self, Compression};
+use airlift::engine::bundle::unfinished::find_interrupted;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout};
@@ -124,6 +125,24 @@ fn a_series_that_was_cut_off_in_one_place_is_refused_in_another_until_it_is_give
         ])
         .code(0);
     assert!(first.join("site-2").is_dir());
+}
+
+#[test]
+fn an_unfinished_bundle_tells_when_its_first_run_began_however_often_it_was_gone_on_with() {
+    let Some(world) = World::start() else { return };
+    let lost = push(&world, "app", 1, 50_000);
+    std::fs::rename(stored(&world, &lost), world.root.join("aside")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (ctx, state) = (JobCtx::silent(), world.root.join("home/.local/share/airlift/state"));
+    let times = || {
+        world.pack(&["HOST/team/app:1"]).code(15);
+        let found =
+            runtime.block_on(find_interrupted(world.medium(), state.clone(), &ctx)).unwrap().remove(0);
+        (found.first, found.begun)
+    };
+    let runs = [times(), times(), times()];
+    assert_eq!(runs.map(|(first, _)| first), [runs[0].1; 3], "{runs:?}");
+    assert!(runs[0].1 < runs[1].1 && runs[1].1 < runs[2].1, "{runs:?}");
 }
 
 #[test]

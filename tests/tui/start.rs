@@ -50,6 +50,7 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
         name: "web".into(),
         serial: 42,
         begun: started,
+        first: started,
         images: 38,
         blobs: Share { done: 312, total: 340 },
         bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
@@ -86,6 +87,10 @@ fn a_pack_that_was_gone_on_with_says_when_it_was_begun_and_when_it_was_resumed()
     let mut once = cut(pack());
     assert!(once.words().ends_with(", begun 11-21 10:14Z"), "{}", once.words());
     once.job.started = "2026-11-21T13:40:00Z".parse().unwrap();
+    // Its journal is that of its last run, and knows of the first.
+    if let Left::Unfinished(progress) = &mut once.left {
+        progress.begun = "2026-11-21T13:40:02Z".parse().unwrap();
+    }
     assert!(once.words().ends_with(", begun 11-21 10:14Z, resumed 13:40Z"), "{}", once.words());
     let full = once.full_words();
     assert!(full.starts_with("begun 2026-11-21T10:14:00Z, resumed 2026-11-21T13:40:00Z; "), "{full}");

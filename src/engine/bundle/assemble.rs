@@ -14,6 +14,7 @@ use super::ground::Ground;
 use super::pool::{fill, leave_out, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
+use super::unfinished;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::digest::Digest;
@@ -278,6 +279,8 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
         return Ok(None);
     }
     let (files, root) = (&*ctx.files, place.root());
+    // What is begun anew has nothing to do with what lies there.
+    let before = unfinished::told(files, root).filter(|_| !spec.bundle.anew).map(|told| told.header);
     for directory in ["blobs/sha256", "blobs/sha512", bundle::SIGNATURES, bundle::PARTS] {
         let needed = !directory.ends_with("sha512") && directory != bundle::PARTS;
         if needed || plan_needs(plan, spec, directory) {
@@ -291,6 +294,7 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
         name: spec.bundle.name.clone(),
         serial: place.serial(),
         begun: ctx.clock.now(),
+        first: before.map(|before| before.first.unwrap_or(before.begun)),
         images: spec.images.len() as u64,
         blobs: plan.blobs.blobs.len() as u64,
         bytes: plan.blobs.bytes,

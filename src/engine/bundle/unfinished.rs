@@ -36,6 +36,8 @@ pub struct Unfinished {
     pub serial: u64,
     /// When its last run began.
     pub begun: jiff::Timestamp,
+    /// When its first run did.
+    pub first: jiff::Timestamp,
     /// References asked for.
     pub images: u64,
     /// Blobs that are complete.
@@ -87,6 +89,7 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
             name,
             serial: serial.max(next),
             begun: told.header.begun,
+            first: told.header.first.unwrap_or(told.header.begun),
             images: told.header.images,
             blobs: share(told.blobs, told.header.blobs),
             bytes: share(told.bytes, told.header.bytes),
@@ -112,6 +115,7 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
         name: document.name,
         serial: document.serial,
         begun: document.created,
+        first: None,
         images,
         blobs,
         bytes,
@@ -138,6 +142,7 @@ mod tests {
             name: name.to_owned(),
             serial: serial.parse().unwrap(),
             begun: jiff::Timestamp::UNIX_EPOCH,
+            first: None,
             images: 2,
             blobs: 3,
             bytes: 600,

@@ -326,6 +326,7 @@ mod tests {
             name: "site".to_owned(),
             serial: 4,
             begun: start,
+            first: None,
             images: 1,
             blobs: 2,
             bytes: 600,
