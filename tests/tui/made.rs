@@ -136,6 +136,7 @@ pub(crate) fn plan() -> PlanReport {
 pub(crate) fn packed() -> PackReport {
     PackReport {
         bundle: AssembleReport {
+            not_carried: None,
             path: "/media/op/KINGSTON/bundle-42".into(),
             id: "0193a7c2-5b1e-7d3a-9c41-2f6a8e0b7d15".parse().unwrap(),
             name: "bundle".into(),

@@ -256,23 +256,45 @@ fn a_bundle_that_is_well_is_told_with_everything_that_was_checked() {
     insta::assert_snapshot!(desk.picture());
 }
 
-#[test]
-fn a_warning_stands_beside_the_verdict_that_it_lowers() {
+/// The report of a bundle without this program, whose pack warned of these.
+fn warned(warnings: &[&str]) -> Desk {
     let mut desk = ready();
     desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan()))));
     desk.keys("Enter Right Enter");
     looked(&mut desk, None);
     let mut view = JobView::default();
-    for text in ["this airlift is not static", "the clock was moved"] {
-        view.apply(&Event::Warning { text: text.into() }, Duration::ZERO);
+    for text in warnings {
+        view.apply(&Event::Warning { text: (*text).into() }, Duration::ZERO);
     }
+    let mut report = packed();
+    report.bundle.not_carried = Some("this airlift is not static".into());
     desk.tell(Msg::Job(JobId(2), Arc::new(view)));
-    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
-    let screen = desk.keys("Enter").screen();
+    desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(report))));
+    desk.keys("Enter");
+    desk
+}
+
+#[test]
+fn a_warning_stands_beside_the_verdict_that_it_lowers() {
+    let mut desk = warned(&["this airlift is not static", "the clock was moved", "a tag has moved"]);
+    let screen = desk.screen();
     let headline = screen.lines().skip(3).take(2).collect::<Vec<_>>().join(" ");
     let headline = headline.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(headline.starts_with("! WARN bundle-42 is assembled"), "{screen}");
-    assert!(headline.contains("this airlift is not static (and 1 more warning)"), "{screen}");
+    assert!(headline.contains("the clock was moved (and 1 more warning)"), "{screen}");
+}
+
+#[test]
+fn a_whole_bundle_without_this_program_is_ok_and_says_that_it_lacks_it() {
+    let mut desk = warned(&["this airlift is not static"]);
+    let screen = desk.screen();
+    assert!(
+        screen.contains("+ OK  bundle-42 is assembled, read back from the medium and signed"),
+        "{screen}"
+    );
+    assert_eq!(desk.app.model.state(Place::Report), StepState::Ok);
+    let sheet = desk.app.model.assembly.made.as_ref().unwrap().sheet();
+    assert_eq!(sheet.warnings, ["this airlift is not static"]);
 }
 
 #[test]

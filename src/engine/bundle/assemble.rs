@@ -101,6 +101,9 @@ pub struct AssembleReport {
     pub copied_bytes: u64,
     /// How it was read back; nothing if that was not wanted.
     pub read_back: Option<ReadBack>,
+    /// Why this program is not in it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_carried: Option<String>,
     /// Fingerprint of the key that signed.
     pub signed_by: String,
     /// How that ends: what the other side is asked for before it trusts the key.

@@ -28,6 +28,8 @@ pub(super) struct Committed {
     document: BundleManifest,
     bytes: Vec<u8>,
     read_back: Option<ReadBack>,
+    /// Why this program is not in it, where that was asked for.
+    not_carried: Option<String>,
 }
 
 /// Writes what surrounds the blobs, makes everything durable and reads it back; `written` bytes of blobs came in this run.
@@ -39,10 +41,12 @@ pub(super) async fn commit(
     written: u64,
     ctx: &JobCtx,
 ) -> Result<Committed> {
-    let carried = match &program {
-        Some(Program::Carried(file, _)) => file.size,
-        _ => 0,
+    let (carried, not_carried) = match &program {
+        Some(Program::Carried(file, _)) => (file.size, None),
+        Some(Program::Left(reason)) => (0, Some(reason.clone())),
+        None => (0, None),
     };
+    not_carried.iter().for_each(|reason| ctx.warn(reason.clone()));
     let document = match place {
         repeat::Place::Repeat { document, .. } => (**document).clone(),
         repeat::Place::New { .. } => describe(spec, plan, place, (stored, program), ctx)?,
@@ -68,7 +72,7 @@ pub(super) async fn commit(
         job.pause_point_blocking()?;
         let read_back =
             if read_back { Some(readback::read_back(&root, &document, &bytes, &job)?) } else { None };
-        Ok(Committed { document, bytes, read_back })
+        Ok(Committed { document, bytes, read_back, not_carried })
     })
     .await
 }
@@ -102,13 +106,9 @@ fn describe(
     let index = contents::index_json(&spec.images).map_err(super::write_json)?;
     listed.push(store::write_file(&**files, root, bundle::INDEX, &index)?);
     let mut binaries: Vec<Binary> = Vec::new();
-    match program {
-        Some(Program::Carried(file, binary)) => {
-            listed.push(file);
-            binaries.push(binary);
-        }
-        Some(Program::Left(reason)) => ctx.warn(reason),
-        None => {}
+    if let Some(Program::Carried(file, binary)) = program {
+        listed.push(file);
+        binaries.push(binary);
     }
     let documents = plan.documents.iter().map(|(digest, (bytes, media_type))| Blob {
         digest: digest.clone(),
@@ -194,6 +194,7 @@ pub(super) async fn finish(
         kept_bytes: sources.kept.load(Relaxed),
         copied_bytes: sources.copied.load(Relaxed),
         read_back: committed.read_back,
+        not_carried: committed.not_carried,
         key_ends_in: fingerprint_end(&signed.fingerprint).to_owned(),
         signed_by: signed.fingerprint,
         key_id: signed.key_id,
