@@ -10,6 +10,7 @@ use airlift::domain::progress::{Event, Phase, PlannedItem};
 use airlift::domain::selection::{Origin, Problem};
 use airlift::domain::view::JobView;
 use airlift::engine::error::Kind;
+use airlift::engine::host::HostFacts;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
@@ -183,6 +184,21 @@ fn the_same_images_again_and_a_program_that_stays_behind_are_foreseen() {
         !screen.contains("airlift itself, for the other side") && !screen.contains("   before it  "),
         "{screen}"
     );
+}
+
+#[test]
+fn before_there_is_a_plan_the_program_is_promised_only_where_this_host_has_one_to_carry() {
+    let mut desk = ready();
+    let itself = "airlift itself, for the other side";
+    for (program, words) in [
+        (0, "! not carried: this airlift may not run elsewhere".to_owned()),
+        (27_800_000, format!("{itself}, 27.8 MB")),
+    ] {
+        desk.app.model.host = Some(Arc::new(HostFacts { program, ..crate::rig::host() }));
+        assert!(desk.screen().contains(&words), "{words}: {}", desk.screen());
+    }
+    desk.app.model.host = None;
+    assert!(desk.screen().contains(&format!("{itself}, if it is a static build")), "{}", desk.screen());
 }
 
 #[test]

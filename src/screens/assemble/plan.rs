@@ -50,15 +50,7 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     facts.push(expires(plan, (model, keys)));
     facts.push(key(model));
     facts.push(read_back(model.assembly.read_back));
-    facts.push(match (model.assembly.tool, plan.and_then(|plan| plan.place.not_carried.as_ref())) {
-        (true, Some(reason)) => ("program", format!("! not carried: {reason}"), Role::Warn),
-        (true, None) => {
-            let size = plan.map(|plan| plan.place.program).filter(|size| *size > 0);
-            let size = size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)));
-            ("program", format!("airlift itself, for the other side{size}"), Role::Text)
-        }
-        (false, _) => ("program", "not carried".to_owned(), Role::Text),
-    });
+    facts.push(program(plan, model));
     let left_out = match model.keeps_going() {
         KeepGoing::No => None,
         KeepGoing::Unresolved => Some("! without what failed on Verify; a fetch that fails ends the pack"),
@@ -238,6 +230,23 @@ fn key(model: &Model) -> Fact {
             let words = format!("! no key yet: {choose} chooses one; {start}, then {make} makes one");
             ("signed by", words, Role::Warn)
         }
+    }
+}
+
+/// Whether this program is carried: by the plan, and before there is one by what is known of this host.
+fn program(plan: Option<&PlanReport>, model: &Model) -> Fact {
+    let host = model.host.as_ref().map(|host| host.program);
+    let left = |reason: &str| ("program", format!("! not carried: {reason}"), Role::Warn);
+    let carried = |more: String| ("program", format!("airlift itself, for the other side{more}"), Role::Text);
+    match (plan.map(|plan| &plan.place), host) {
+        _ if !model.assembly.tool => ("program", "not carried".to_owned(), Role::Text),
+        (Some(Foreseen { not_carried: Some(reason), .. }), _) => left(reason),
+        (Some(Foreseen { program: 0, .. }), _) => carried(String::new()),
+        (Some(&Foreseen { program: size, .. }), _) | (None, Some(size @ 1..)) => {
+            carried(format!(", {}", text::bytes(size)))
+        }
+        (None, Some(0)) => left("this airlift may not run elsewhere; take a static build along"),
+        (None, None) => carried(", if it is a static build".to_owned()),
     }
 }
 
