@@ -58,9 +58,11 @@ pub(super) struct Due {
     pub(super) from_nothing: bool,
 }
 
-/// How fast a fetch was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How fast a fetch was, as the registries and the medium both let it be.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
+    /// What it went onto, where that is known.
+    pub onto: Option<Carrier>,
     /// Bytes a second.
     pub bytes: u64,
     /// Whether that was of few bytes, in which each request counts for more than the line does.
@@ -296,6 +298,12 @@ impl Model {
         }
         let key = self.host.as_ref()?.key.as_ref()?;
         Some((key.fingerprint.clone(), key.path.display().to_string()))
+    }
+
+    /// Whether that rate is of what was chosen.
+    pub fn is_of_chosen(&self, rate: &Rate) -> bool {
+        let (onto, chosen) = (rate.onto.as_ref(), self.chosen.as_ref());
+        onto.zip(chosen).is_some_and(|(onto, chosen)| chosen.carrier.is_still(onto))
     }
 
     /// The test of what was chosen.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airlift::actions::Act;
+use airlift::domain::carrier::Carrier;
 use airlift::domain::job::JobId;
 use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::progress::{Event, Phase, PlannedItem};
@@ -14,13 +15,14 @@ use airlift::engine::host::HostFacts;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use airlift::failure::Failure;
-use airlift::tui::assembly::{Destination, Rate};
+use airlift::tui::assembly::{Destination, Rate, Tested};
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
+use crate::media::stick;
 use crate::rig::Desk;
 
 fn pack_of(effect: &Effect) -> Option<&PackJob> {
@@ -210,8 +212,31 @@ fn the_time_is_told_once_a_rate_was_measured() {
         "{}",
         desk.screen()
     );
-    desk.app.model.assembly.rate = Some(Rate { bytes: 41_000_000, rough: false });
-    assert!(desk.screen().contains("about 24 min at 41.0 MB/s, as measured last time"));
+    let stick = stick(1, Some("/media/op/KINGSTON"));
+    desk.app.model.chosen = Chosen::volume(&stick, &stick.volumes[0]);
+    let here = Carrier::of("/media/op/KINGSTON".into(), stick.volumes[0].device.clone(), Some(&stick));
+    let mut told = |onto: &Carrier, rough: bool, tested: Option<u64>| {
+        let assembly = &mut desk.app.model.assembly;
+        assembly.rate = Some(Rate { onto: Some(onto.clone()), bytes: 41_000_000, rough });
+        assembly.tested = tested.map(|write| {
+            let path = "/media/op/KINGSTON".into();
+            Tested { path, medium: None, write, read: 90_000_000 }
+        });
+        desk.screen().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for (tested, by) in [(None, ""), (Some(30_000_000), ""), (Some(80_000_000), ", by the network")] {
+        let screen = told(&here, false, tested);
+        let words = format!("about 24 min at 41.0 MB/s, as onto it the last time{by}, then read");
+        assert!(screen.contains(&words), "{words}: {screen}");
+    }
+    let other = Carrier { device: None, ..here.clone() };
+    let words = "roughly 24 min at 41.0 MB/s, as a pack onto another medium was fetched";
+    let screen = told(&other, false, None);
+    assert!(screen.contains(words), "{screen}");
+    let screen = told(&here, true, None);
+    assert!(screen.contains("roughly 24 min at 41.0 MB/s, as a small pack was fetched"), "{screen}");
+    let screen = told(&other, false, Some(80_000_000));
+    assert!(screen.contains("by the medium's test: writes 80.0 MB/s"), "{screen}");
 }
 
 /// A pack of which so many megabytes were fetched in ten seconds, and the rate that is known then.
@@ -228,18 +253,21 @@ fn rate_of(megabytes: u64, desk: &mut Desk) -> Option<Rate> {
     desk.tell(Msg::Job(id, std::sync::Arc::new(view))).tell(Msg::Ended(id, Ended::Cancelled));
     desk.keys("v");
     desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan()))));
-    desk.app.model.assembly.rate
+    desk.app.model.assembly.rate.clone()
 }
 
 #[test]
 fn a_small_pack_tells_a_rough_rate_until_a_larger_one_tells_a_better_one() {
     let mut desk = planned();
-    assert_eq!(rate_of(0, &mut desk), None);
-    let rough = Some(Rate { bytes: 400_000, rough: true });
-    assert_eq!(rate_of(4, &mut desk), rough);
-    assert!(desk.screen().contains("at 400 kB/s, as a small pack was fetched"), "{}", desk.screen());
-    assert_eq!(rate_of(400, &mut desk), Some(Rate { bytes: 40_000_000, rough: false }));
-    assert_eq!(rate_of(4, &mut desk), Some(Rate { bytes: 40_000_000, rough: false }));
+    let mut rate_of = |megabytes: u64| {
+        let rate = rate_of(megabytes, &mut desk)?;
+        assert_eq!(rate.onto.map(|onto| onto.mount_point), Some("/media/op/KINGSTON".into()));
+        Some((rate.bytes, rate.rough))
+    };
+    assert_eq!(rate_of(0), None);
+    assert_eq!(rate_of(4), Some((400_000, true)));
+    assert_eq!(rate_of(400), Some((40_000_000, false)));
+    assert_eq!(rate_of(4), Some((40_000_000, false)));
 }
 
 #[test]
@@ -667,7 +695,8 @@ fn done_is_said_only_at_the_end_and_enter_leads_to_the_report() {
     desk.tell(Msg::Ended(JobId(2), done(JobReport::Pack(packed()))));
     insta::assert_snapshot!(desk.picture());
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Ok);
-    assert_eq!(desk.app.model.assembly.rate, Some(Rate { bytes: 40_800_000, rough: false }));
+    let rate = desk.app.model.assembly.rate.as_ref().unwrap();
+    assert_eq!((rate.bytes, rate.rough), (40_800_000, false));
     desk.keys("r");
     assert!(desk.screen().contains("nothing failed"));
     desk.keys("Enter");

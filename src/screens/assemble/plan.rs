@@ -140,16 +140,24 @@ fn there(all: u64, place: &Foreseen) -> String {
     }
 }
 
-/// By the last pack's rate; before the first one by the medium's test, which knows nothing of the registries.
+/// By the last pack's rate, where that went onto the same medium; else by the medium's test, which knows nothing of the
+/// registries, or by what another medium and its registries were good for.
 fn time(bytes: u64, (model, keys): (&Model, bool)) -> String {
     let read_back = model.assembly.read_back;
     let more = if read_back { ", then read back" } else { "" };
     let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s", text::bytes(rate));
-    match (model.assembly.rate, model.tested()) {
+    let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0);
+    match (rate, model.tested()) {
         _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
-        (Some(Rate { bytes: rate @ 1.., rough: false }), _) => {
-            format!("about {} at {}, as measured last time{more}", span(bytes.div_ceil(rate)), at(rate))
+        (Some(rate @ &Rate { bytes: last, rough: false, .. }), tested) if model.is_of_chosen(rate) => {
+            // What the medium alone takes faster, the registries or the way to them held up.
+            let by = match tested {
+                Some(tested) if tested.write > last => ", by the network",
+                _ => "",
+            };
+            let took = span(bytes.div_ceil(last));
+            format!("about {took} at {}, as onto it the last time{by}{more}", at(last))
         }
         (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
             let reading = if read_back { bytes.div_ceil(read) } else { 0 };
@@ -157,12 +165,12 @@ fn time(bytes: u64, (model, keys): (&Model, bool)) -> String {
             let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
             format!("at least {least} {how}; the network speed is not known yet")
         }
-        (Some(Rate { bytes: rate @ 1.., .. }), _) => {
-            format!(
-                "roughly {} at {}, as a small pack was fetched{more}",
-                span(bytes.div_ceil(rate)),
-                at(rate)
-            )
+        (Some(rate), _) => {
+            let how = match model.is_of_chosen(rate) {
+                true => "a small pack was fetched",
+                false => "a pack onto another medium was fetched",
+            };
+            format!("roughly {} at {}, as {how}{more}", span(bytes.div_ceil(rate.bytes)), at(rate.bytes))
         }
         _ => {
             let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));

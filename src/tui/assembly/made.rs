@@ -10,6 +10,7 @@ use crate::domain::carrier::Carrier;
 use crate::domain::media::Volume;
 use crate::domain::progress::Phase;
 use crate::domain::sheet::{Checked, Grade, Sheet};
+use crate::domain::view::PhaseView;
 use crate::engine::media::{EjectReport, Truth};
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::sheet::{self, PackedFacts};
@@ -136,17 +137,20 @@ impl Model {
         let took = self.at.saturating_sub(job.began);
         let fetch = job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.finished);
         let measured = fetch.filter(|fetch| fetch.brought() >= LEAST);
-        let measured = measured
-            .map(|fetch| Rate { bytes: fetch.rate(took), rough: fetch.brought() < MEASURED })
-            .filter(|rate| rate.bytes > 0);
+        let (spec, onto) = (spec.clone(), self.assembly.onto.take());
+        let rate = |fetch: &PhaseView| Rate {
+            onto: onto.clone(),
+            bytes: fetch.rate(took),
+            rough: fetch.brought() < MEASURED,
+        };
+        let measured = measured.map(rate).filter(|rate| rate.bytes > 0);
         // Few bytes never take the place of many.
         if let Some(rate) =
-            measured.filter(|new| !new.rough || self.assembly.rate.is_none_or(|old| old.rough))
+            measured.filter(|new| !new.rough || self.assembly.rate.as_ref().is_none_or(|old| old.rough))
         {
             self.assembly.rate = Some(rate);
         }
         self.changed(Place::Assemble);
-        let (spec, onto) = (spec.clone(), self.assembly.onto.take());
         let run = Run { job, took, plan };
         let stays = self.assembly.stays.take();
         let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });
