@@ -179,8 +179,9 @@ fn a_run_that_cannot_be_read_is_in_the_list_with_its_path_and_the_reason() {
     assert_eq!(list().code, 0);
     fs::write(imports.join("000002.jsonl"), format!("{begun}\n{{\"target\":\n")).unwrap();
     fs::write(imports.join("000003.jsonl"), begun.replace("changes/1", "changes/9") + "\n").unwrap();
-    // Cut off before anything was changed.
-    fs::write(imports.join("000004.jsonl"), &begun[..20]).unwrap();
+    // Cut off before it began, and cut short later.
+    fs::write(imports.join("000004.jsonl"), "").unwrap();
+    fs::write(imports.join("000005.jsonl"), &begun[..20]).unwrap();
     let ran = list();
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(ran.stdout.contains("000001  2026-01-01"), "{}", ran.stdout);
@@ -190,7 +191,8 @@ fn a_run_that_cannot_be_read_is_in_the_list_with_its_path_and_the_reason() {
         ran.stdout
     );
     for said in [
-        "2 runs cannot be read",
+        "3 runs cannot be read",
+        "state/imports/000005.jsonl: its first line has no end",
         "state/imports/000002.jsonl: its line 2: ",
         "its format is \"airlift-changes/9\"",
     ] {

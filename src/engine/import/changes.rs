@@ -32,7 +32,7 @@ pub(super) use made::Made;
 pub use made::NotedTarget;
 pub use noted::{Begun, Ended, Left, NotedRun};
 use noted::{FORMAT, Line};
-pub(super) use noted::{Last, Noted, parse, some, undo_command};
+pub(super) use noted::{Last, Noted, first_of, parse, undo_command};
 
 /// Bytes that must find room before anything is changed: some dozen names.
 const PROBE: usize = 4096;
@@ -248,7 +248,12 @@ impl Changes {
         let mut line = serde_json::to_string(&self.begun).unwrap_or_default();
         line.push('\n');
         let failed = |source| FileError { operation: "write", path: path.clone(), source };
-        out.write_all(line.as_bytes()).and_then(|()| out.sync()).map_err(failed)?;
+        let written = out.write_all(line.as_bytes()).and_then(|()| out.sync());
+        if let Err(source) = written {
+            // What stands there of the line would be taken for a run whose file was damaged.
+            let _ = self.ctx.files.remove(&path);
+            return Err(failed(source).into());
+        }
         self.ctx.files.sync_dir(directory)?;
         prune(&*self.ctx.files, directory, &there)?;
         Ok(((path, out), held, line.len() as u64))

@@ -671,8 +671,14 @@ mod tests {
         assert!(error.message().contains("000002.jsonl"), "{error}");
         assert!(error.hints().iter().any(|hint| hint.contains("airlift undo 000001 --state")), "{error:?}");
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "b\n");
-        // A run that was cut off before it began changed nothing.
+        // Once it has said anything, it may have changed something.
         std::fs::write(&last, "{\"format\"").unwrap();
+        assert_eq!(undo(spec(&state, None), &ctx).await.unwrap_err().kind(), Kind::Integrity);
+        let list = UndoSpec { list: true, ..spec(&state, None) };
+        let unread: Vec<String> = undo(list, &ctx).await.unwrap().unreadable().collect();
+        assert_eq!(unread, [format!("{}: its first line has no end", last.display())]);
+        // A run that was cut off before it began changed nothing.
+        std::fs::write(&last, "").unwrap();
         undo(spec(&state, None), &ctx).await.unwrap();
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "a\n");
     }

@@ -140,8 +140,8 @@ pub(in crate::engine::import) fn unread(files: &dyn Files, history: &Path) -> Re
         let read = |open| read_whole(open, MOST).map_err(|error| error.to_string());
         let bytes = open_named(files, &file).map_err(|error| error.source.to_string()).and_then(read);
         let reason = match bytes {
-            // Its first line was cut off, and nothing was changed before that was whole.
-            Ok(bytes) if !bytes.contains(&b'\n') => continue,
+            // It was cut off before it began: nothing was changed before its first line was whole.
+            Ok(bytes) if bytes.is_empty() => continue,
             Ok(bytes) => noted::read(&String::from_utf8_lossy(&bytes)).err(),
             Err(reason) => Some(reason),
         };
@@ -259,8 +259,8 @@ pub(in crate::engine::import) fn newest(files: &dyn Files, history: &Path) -> Re
     for number in numbers(files, &directory)?.into_iter().rev() {
         let file = directory.join(format!("{number:06}{SUFFIX}"));
         let bytes = open_named(files, &file).ok().and_then(|open| read_whole(open, MOST).ok());
-        // Its first line was cut off, and nothing was changed before that was whole.
-        let unbegun = bytes.as_ref().is_some_and(|bytes| !bytes.contains(&b'\n'));
+        // It was cut off before it began: nothing was changed before its first line was whole.
+        let unbegun = bytes.as_ref().is_some_and(Vec::is_empty);
         let read = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)));
         if !unbegun && read.is_none_or(|(begun, _)| begun.undone.is_none()) {
             return Ok(Some(file));

@@ -275,9 +275,14 @@ impl NotedRun {
 }
 
 /// Some of many, and how many more.
-pub(in crate::engine::import) fn some(mut all: Vec<String>) -> String {
-    let more = all.len().saturating_sub(NUMBERED);
-    all.truncate(NUMBERED);
+pub(in crate::engine::import) fn some(all: Vec<String>) -> String {
+    first_of(all, NUMBERED)
+}
+
+/// The first of many, at most so many, and how many more.
+pub(in crate::engine::import) fn first_of(mut all: Vec<String>, most: usize) -> String {
+    let more = all.len().saturating_sub(most);
+    all.truncate(most);
     let more = (more > 0).then(|| format!("{more} more"));
     all.into_iter().chain(more).collect::<Vec<_>>().join(", ")
 }

@@ -4,10 +4,13 @@ use serde::Serialize;
 
 use crate::domain::import::Target;
 use crate::domain::text;
-use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread, some};
+use crate::engine::import::changes::{Made, NotedRun, NotedTarget, Unread, first_of};
 use crate::engine::import::containerd::names::UndoReport;
 use crate::engine::stays::Stays;
 use crate::engine::storage::change::FilesUndone;
+
+/// Runs that left nothing are named by number, at most: each attempt that is refused is one more of them.
+const IDLE: usize = 3;
 
 /// What was taken back, or would be.
 #[derive(Clone, Debug, Serialize)]
@@ -166,7 +169,7 @@ pub(super) fn numbered<'a>(runs: impl IntoIterator<Item = &'a NotedRun>) -> Stri
         Some(end) => format!("{} ({end})", run.id()),
         None => run.id(),
     });
-    some(words.collect())
+    first_of(words.collect(), IDLE)
 }
 
 /// What is done where a run changed nothing: earlier ones can be taken back after it.
@@ -313,6 +316,14 @@ mod tests {
                 "000002  2026-01-01 00:00 UTC  a-1  containerd: names 1; it was interrupted",
                 "nothing to take back: 000005 (was cut off), 000004 (failed), 000001",
             ]
+        );
+        (6..60).for_each(|number| drop(note(dir.path(), number, &[ended("failed")])));
+        let spec =
+            UndoSpec { file: None, state: dir.path().to_owned(), list: true, dry_run: false, store: None };
+        let lines = undo(spec, &JobCtx::silent()).await.unwrap().lines();
+        assert_eq!(
+            lines[2..],
+            ["nothing to take back: 000059 (failed), 000058 (failed), 000057 (failed), 54 more"]
         );
     }
 }
