@@ -42,6 +42,8 @@ pub enum Scope {
     Eject,
     /// Where it matters whose signatures are trusted.
     Trust,
+    /// Where imports can be taken back: at the start and at the steps up to the import.
+    Undo,
     /// Air-gapped, step 1.
     Bundle,
     /// Air-gapped, step 2.
@@ -209,7 +211,7 @@ actions! {
     ImportEdit Import "import.edit" ["e"] Reads - "edit" "Change what becomes of names that are taken, and of the others when one image fails";
     ImportDetails Import "import.details" ["d"] Reads - "details" "Show all that is known of the image, target by target";
     ImportScan Import "import.scan" ["w"] Reads - "re-scan" "Look for the runtimes of this node again";
-    ImportUndo Import "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
+    ImportUndo Undo "undo" ["u"] Changes "undo" "undo" "Take back what an import changed: names of images in runtimes of this node, files of the node";
     ImportNext Import "import.next" ["v"] Reads - "report" "Go on to the report";
     CheckedWrite Checked "checked.write" ["s"] Writes - "save" "Save the report as text, Markdown and JSON";
     CheckedNew Checked "checked.new" ["n"] Reads - "another" "Open another bundle";

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::import::undo::{self, Asking};
 use crate::actions::{Act, Scope};
 use crate::dialogs::path::Wanted;
 use crate::dialogs::{self, Answer, Question};
@@ -38,6 +39,7 @@ pub(super) struct Bundle {
     named: Option<PathBuf>,
     /// The bundle of the import that is gone on with: the cursor goes to it, wherever it lies now.
     sought: Option<Lay>,
+    undo: Asking,
 }
 
 impl Bundle {
@@ -59,12 +61,13 @@ pub(super) fn scan(cx: &mut Cx<'_>) {
 
 impl Screen for Bundle {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Bundle, Scope::List]
+        &[Scope::Bundle, Scope::Undo, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
         if model.gap.list().is_empty() {
-            vec![Act::BundlePath, Act::BundleScan, Act::Back]
+            let undo = undo::why_not(model).is_none().then_some(Act::ImportUndo);
+            [Act::BundlePath, Act::BundleScan].into_iter().chain(undo).chain([Act::Back]).collect()
         } else {
             vec![Act::BundleOpen, Act::Inspect, Act::BundlePath, Act::BundleScan, Act::Back]
         }
@@ -72,6 +75,7 @@ impl Screen for Bundle {
 
     fn why_not(&self, act: Act, model: &Model) -> Option<String> {
         match (act, self.offer(model)) {
+            (Act::ImportUndo, _) => undo::why_not(model),
             (Act::BundleOpen | Act::BundleTrust | Act::Inspect, None) => {
                 Some(format!("no bundle is listed; {} opens a directory", model.key(Act::BundlePath)))
             }
@@ -118,6 +122,7 @@ impl Screen for Bundle {
                 cx.effect(Effect::Ask(Query::Media));
                 scan(cx);
             }
+            Act::ImportUndo => self.undo.ask(cx),
             Act::Inspect => {
                 if let Some(job) = self.job(cx.model) {
                     cx.start(Act::Inspect, job);
@@ -128,12 +133,16 @@ impl Screen for Bundle {
     }
 
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
-        if let (Act::BundlePath, Answer::Path(path)) = (question.act, answer) {
-            let given = &mut cx.model.gap.given;
-            given.retain(|known| *known != path);
-            given.push(path.clone());
-            self.named = Some(path);
-            scan(cx);
+        match (question.act, answer) {
+            (Act::ImportUndo, answer) => self.undo.answered(answer, cx),
+            (Act::BundlePath, Answer::Path(path)) => {
+                let given = &mut cx.model.gap.given;
+                given.retain(|known| *known != path);
+                given.push(path.clone());
+                self.named = Some(path);
+                scan(cx);
+            }
+            _ => {}
         }
     }
 
@@ -175,6 +184,7 @@ impl Screen for Bundle {
     fn entered(&mut self, cx: &mut Cx<'_>) {
         self.sought = cx.model.gap.import.sought.take().or(self.sought.take());
         scan(cx);
+        cx.effect(Effect::Ask(Query::Noted));
     }
 
     fn sync(&mut self, model: &Model) {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use self::heading::heading;
 use self::rows::{Line, lines};
 use super::bundle::scan;
+use super::import::undo::{self, Asking};
 use super::trusted;
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
@@ -43,6 +44,7 @@ pub(super) struct Check {
     pinning: pin::Pinning,
     /// Id and document of the bundle that is asked about.
     older: Option<(Uuid, Digest)>,
+    undo: Asking,
 }
 
 impl Check {
@@ -133,7 +135,7 @@ pub(super) fn trust(cx: &mut Cx<'_>) {
 
 impl Screen for Check {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Check, Scope::Trust, Scope::Job, Scope::List]
+        &[Scope::Check, Scope::Trust, Scope::Undo, Scope::Job, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -167,6 +169,7 @@ impl Screen for Check {
                 return model.why_busy();
             }
             Act::KeyList => return None,
+            Act::ImportUndo => return undo::why_not(model),
             _ if gap.chosen.is_none() => {
                 format!("no bundle is chosen; {} shows what there is", model.key(Act::Step1))
             }
@@ -202,6 +205,7 @@ impl Screen for Check {
             Act::CheckOverride => self.ask_override(cx),
             Act::KeyTrust => pin::ask(cx),
             Act::KeyList => trusted::ask(cx),
+            Act::ImportUndo => self.undo.ask(cx),
             Act::CheckDetails => {
                 if let Some(line) = self.line() {
                     cx.open(rows::page(line, cx.model));
@@ -220,6 +224,7 @@ impl Screen for Check {
             (Act::CheckOverride, Answer::Yes) => self.let_through(cx),
             (Act::CheckSigners, Answer::Rows(rows)) => signers::chosen(&rows, cx),
             (Act::CheckSigners, Answer::Text(text)) => signers::answered(&text, cx),
+            (Act::ImportUndo, answer) => self.undo.answered(answer, cx),
             (Act::KeyTrust, Answer::Text(text)) => self.pinning.answered(question.part, &text, cx),
             _ => {}
         }

@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::doors::{Door, doors};
+use super::import::undo::{self, Asking};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
 use crate::dialogs::{Answer, Confirm, Question};
@@ -37,6 +38,7 @@ pub(super) struct Start {
     half: usize,
     /// What forgets the pack or the import that is asked about.
     forgetting: Option<Effect>,
+    undo: Asking,
 }
 
 fn cuts(model: &Model) -> &[Cut] {
@@ -117,7 +119,7 @@ pub(super) fn make_key(cx: &mut Cx<'_>) {
 
 impl Screen for Start {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Start, Scope::List]
+        &[Scope::Start, Scope::Undo, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -144,7 +146,7 @@ impl Screen for Start {
             Act::Resume if self.resumed(model).is_some() => None,
             Act::Resume | Act::Forget if cuts(model).is_empty() => Some("no job was interrupted".to_owned()),
             Act::Resume => model.why_busy(),
-            Act::ImportUndo => super::import::undo::why_not(model),
+            Act::ImportUndo => undo::why_not(model),
             _ => None,
         }
     }
@@ -172,11 +174,10 @@ impl Screen for Start {
                 }
             }
             Act::ImportUndo => {
-                if super::import::undo::waits(cx) {
-                    return;
-                }
-                if let Some(run) = self.half_here(cx.model).cloned() {
-                    super::import::undo::about(run, cx);
+                match self.half_here(cx.model).filter(|run| run.changed_something()).cloned() {
+                    Some(_) if undo::waits(cx) => {}
+                    Some(run) => undo::about(run, cx),
+                    None => self.undo.ask(cx),
                 }
             }
             _ => {}
@@ -186,7 +187,7 @@ impl Screen for Start {
     fn answered(&mut self, question: Question, answer: Answer, cx: &mut Cx<'_>) {
         match (question.act, answer) {
             (Act::Resume, Answer::Yes) => cx.start_from_nothing(),
-            (Act::ImportUndo, Answer::Yes) => super::import::undo::start(cx),
+            (Act::ImportUndo, answer) => self.undo.answered(answer, cx),
             (Act::Forget, Answer::Yes) => {
                 let Some(effect) = self.forgetting.take() else { return };
                 if let Effect::Dismiss(file) = &effect {
@@ -284,7 +285,7 @@ impl Screen for Start {
     fn job(&self, model: &Model) -> Option<JobSpec> {
         let undo = self.door().is_some_and(|door| door.act == Act::ImportUndo);
         match self.half_here(model).filter(|_| undo) {
-            Some(run) => Some(super::import::undo::numbered(run, model)),
+            Some(run) => Some(undo::numbered(run, model)),
             None => self.cut_here(model).map(|cut| cut.job.spec.clone()),
         }
     }

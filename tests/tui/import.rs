@@ -1019,6 +1019,35 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
     assert_eq!(started, Some(Some(runs[0].file.clone())), "{:?}", desk.effects);
 }
 
+#[test]
+fn an_import_is_taken_back_from_start_and_from_every_step_up_to_it_with_no_medium_there() {
+    let asked = "The last import that is noted: site-b-7, 2026-11-20 08:15Z";
+    for keys in ["", "g", "g 2", "g 3"] {
+        for undo in ["u", ": undo Enter"] {
+            let mut desk = Desk::new();
+            desk.keys(keys).tell(Msg::Found(Found::Noted(vec![noted("site-b-7", 2)])));
+            let screen = desk.keys(undo).screen();
+            assert!(
+                screen.contains("Undo the import?") && screen.contains(asked),
+                "{keys}, {undo}: {screen}"
+            );
+            desk.keys("Right Enter");
+            let starts = |effect: &Effect| matches!(effect, Effect::Start(_, job) if matches!(&**job, JobSpec::Undo(_)));
+            assert!(desk.effects.iter().any(starts), "{keys}, {undo}: {:?}", desk.effects);
+        }
+        let mut desk = several_noted();
+        desk.keys("0").keys(keys);
+        let screen = desk.keys("Home Down Down u").screen();
+        assert!(screen.contains("Undo which import?"), "{keys}: {screen}");
+        let screen = desk.keys("Down Enter").screen();
+        assert!(screen.contains("000007: site-b-7, 2026-11-20 08:15Z"), "{keys}: {screen}");
+    }
+    let mut desk = Desk::new();
+    desk.keys("g").tell(found(Vec::new())).tell(Msg::Found(Found::Noted(vec![noted("site-b-7", 2)])));
+    let footer = desk.screen().lines().last().unwrap_or_default().to_owned();
+    assert!(footer.contains("u undo"), "{footer}");
+}
+
 /// Three runs left something, and a later one counts on what one of them brought.
 pub(crate) fn several_noted() -> Desk {
     let file = |number: u64| format!("/data/imports/{number:06}.jsonl").into();

@@ -21,7 +21,6 @@ use self::rows::{Line, images, lines};
 use self::view::shown;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};
-use crate::engine::import::changes::NotedRun;
 use crate::engine::spec::{ImportJob, JobSpec};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
@@ -45,8 +44,7 @@ pub(super) struct Import {
     anew: bool,
     /// What is to be confirmed.
     asked: Option<ImportJob>,
-    /// The runs that were offered to be taken back.
-    undoable: Vec<NotedRun>,
+    undo: undo::Asking,
 }
 
 impl Import {
@@ -130,7 +128,7 @@ fn not_as_asked(model: &Model) -> String {
 
 impl Screen for Import {
     fn scopes(&self) -> &'static [Scope] {
-        &[Scope::Import, Scope::Job, Scope::Failed, Scope::Marks, Scope::List]
+        &[Scope::Import, Scope::Undo, Scope::Job, Scope::Failed, Scope::Marks, Scope::List]
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
@@ -160,7 +158,7 @@ impl Screen for Import {
                     cx.open(page);
                 }
             }
-            Act::ImportUndo => self.undoable = undo::ask(cx),
+            Act::ImportUndo => self.undo.ask(cx),
             Act::ImportNext => cx.go(Place::Checked),
             _ => {}
         }
@@ -176,13 +174,7 @@ impl Screen for Import {
                     None => cx.say(not_as_asked(cx.model)),
                 }
             }
-            (Act::ImportUndo, 0, Answer::Yes) => undo::start(cx),
-            (Act::ImportUndo, _, Answer::Rows(rows)) => {
-                let mut offered = std::mem::take(&mut self.undoable);
-                if let Some(row) = rows.first().filter(|row| **row < offered.len()) {
-                    undo::about(offered.swap_remove(*row), cx);
-                }
-            }
+            (Act::ImportUndo, _, answer) => self.undo.answered(answer, cx),
             (Act::ImportTargets, _, Answer::Rows(rows)) => {
                 cx.model.gap.import.choose(&rows);
                 Self::aimed(cx);

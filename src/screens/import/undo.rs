@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::actions::Act;
 use crate::dialogs::choose::Item;
-use crate::dialogs::{Choose, Confirm, Page, Question};
+use crate::dialogs::{Answer, Choose, Confirm, Page, Question};
 use crate::domain::import::Target;
 use crate::domain::sheet::{Checked, Grade};
 use crate::domain::text;
@@ -19,7 +19,14 @@ use crate::tui::words;
 use crate::widgets::stepper::StepState;
 
 /// The question which run is to be taken back.
-pub(super) const WHICH: Question = Question { act: Act::ImportUndo, part: 1 };
+const WHICH: Question = Question { act: Act::ImportUndo, part: 1 };
+
+/// The questions about it, of one screen.
+#[derive(Debug, Default)]
+pub(in crate::screens) struct Asking {
+    /// The runs that were offered to be taken back.
+    offered: Vec<NotedRun>,
+}
 
 /// Why no import can be taken back now.
 pub(in crate::screens) fn why_not(model: &Model) -> Option<String> {
@@ -39,22 +46,38 @@ pub(in crate::screens) fn waits(cx: &mut Cx<'_>) -> bool {
     true
 }
 
-/// Asks which run is to be taken back, where there are several; those that are offered.
-pub(super) fn ask(cx: &mut Cx<'_>) -> Vec<NotedRun> {
-    if waits(cx) {
-        return Vec::new();
-    }
-    let mut runs: Vec<NotedRun> = cx.model.gap.import.undoable().cloned().collect();
-    match runs.len() {
-        0 => {}
-        1 => about(runs.remove(0), cx),
-        _ => {
-            let import = &cx.model.gap.import;
-            let items = runs.iter().map(|run| item(run, import)).collect();
-            cx.open(Choose::new(WHICH, "Undo which import?", items));
+impl Asking {
+    /// Asks which run is to be taken back, where there are several.
+    pub(in crate::screens) fn ask(&mut self, cx: &mut Cx<'_>) {
+        if waits(cx) {
+            return;
+        }
+        let import = &cx.model.gap.import;
+        let mut runs: Vec<NotedRun> = import.undoable().cloned().collect();
+        match runs.len() {
+            0 => {}
+            1 => about(runs.remove(0), cx),
+            _ => {
+                let items = runs.iter().map(|run| item(run, import)).collect();
+                self.offered = runs;
+                cx.open(Choose::new(WHICH, "Undo which import?", items));
+            }
         }
     }
-    runs
+
+    /// Takes back what was confirmed, or asks about what was chosen.
+    pub(in crate::screens) fn answered(&mut self, answer: Answer, cx: &mut Cx<'_>) {
+        match answer {
+            Answer::Yes => start(cx),
+            Answer::Rows(rows) => {
+                let mut offered = std::mem::take(&mut self.offered);
+                if let Some(row) = rows.first().filter(|row| **row < offered.len()) {
+                    about(offered.swap_remove(*row), cx);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A run by its number, and what it left.
@@ -163,7 +186,7 @@ const fn keeps(target: &Target) -> bool {
 }
 
 /// Takes back the run that was asked about.
-pub(in crate::screens) fn start(cx: &mut Cx<'_>) {
+fn start(cx: &mut Cx<'_>) {
     let Some(run) = &cx.model.gap.import.undoing else { return };
     cx.start(Act::ImportUndo, job(run.file.clone(), cx.model));
 }
