@@ -10,10 +10,13 @@
 //!
 //! `AIRLIFT_BENCH_DIR`: where to judge packs (else `/dev/shm`, or `/var/tmp` where that is no tmpfs with room).
 //! `AIRLIFT_BENCH_DISK`: the disk (else `/var/tmp`). `AIRLIFT_BENCH_RUNS`: how often (else 9).
-//! `AIRLIFT_BENCH_IMAGES`: which of its images, as `busybox:1.35,redis:7.0` (else all).
+//! `AIRLIFT_BENCH_IMAGES`: which of its images, as `busybox:1.35,redis:7.0` (else each that has something
+//! of its own).
 //! `AIRLIFT_BENCH_PROGRAM`: which program; memory is judged only then, as it counts for the static one.
 //! What is wanted and not had says `MISSED`, and ends with an error where `AIRLIFT_BENCH_STRICT=1`.
 
+#[path = "../../tests/rig/corpus.rs"]
+mod corpus;
 mod imports;
 mod measure;
 mod wire;
@@ -31,19 +34,12 @@ use std::time::Duration;
 
 use airlift::engine::files::{Files, RealFiles};
 
+use corpus::CORPUS;
 use measure::{Outcome, Quiet, hash_rate, least, median, most, settle, timed};
 use wire::Wire;
 
-const IMAGES: &[&str] = &[
-    "debian:12",
-    "python:3.11",
-    "nginx:1.22",
-    "redis:7.0",
-    "postgres:15",
-    "node:18",
-    "gcc:12",
-    "busybox:1.35",
-];
+/// How many images of the corpus are told apart by what is in them: the first so many.
+const DIFFERENT: usize = 8;
 
 /// The most memory a pack or a verification of the corpus may take, in KiB.
 const MOST_KIB: u64 = 48 << 10;
@@ -360,7 +356,7 @@ fn fetched_bytes(command: &mut Command) -> Outcome<u64> {
 }
 
 fn references(host: &str) -> Vec<String> {
-    let given = std::env::var("AIRLIFT_BENCH_IMAGES").unwrap_or_else(|_| IMAGES.join(","));
+    let given = std::env::var("AIRLIFT_BENCH_IMAGES").unwrap_or_else(|_| CORPUS[..DIFFERENT].join(","));
     given.split(',').map(|image| format!("{host}/library/{image}")).collect()
 }
 

@@ -206,7 +206,7 @@ impl Bench {
     /// What is packed: the corpus, or images of noise in the world's own registry.
     fn images(&self, world: &World) -> Vec<String> {
         if let (true, Ok(host)) = (self.full, std::env::var("AIRLIFT_CORPUS")) {
-            return rig::CORPUS.iter().map(|name| format!("{host}/library/{name}")).collect();
+            return rig::corpus::CORPUS.iter().map(|name| format!("{host}/library/{name}")).collect();
         }
         let (count, size) = (self.of(6, 2), self.of(40_000_000, 5_000_000) as u64);
         let names: Vec<String> = (1..=count).map(|n| format!("noise/app-{n}:1.{n}")).collect();

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::rig::corpus::CORPUS;
 use crate::rig::registry::{DockerRegistry, Options};
-use crate::rig::{CORPUS, TempRoot, need, need_env};
+use crate::rig::{TempRoot, need, need_env};
 
 const MANIFEST_TYPES: &str = "Accept: application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, \

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use crate::corpus::Packed;
 use crate::rig::containerd::{Containerd, Line, succeeded};
+use crate::rig::corpus::CORPUS;
 use crate::rig::crio::{Crio, Options};
 use crate::rig::world::Ran;
-use crate::rig::{CORPUS, need, need_env, need_root, wait_until};
+use crate::rig::{need, need_env, need_root, wait_until};
 
 const BUSYBOX: &str = "library/busybox:1.35";
 const RUN: [&str; 3] = ["/bin/busybox", "echo", "it runs"];

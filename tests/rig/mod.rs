@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) mod containerd;
+pub(crate) mod corpus;
 pub(crate) mod crio;
 pub(crate) mod fuse;
 pub(crate) mod registry;
@@ -24,22 +25,6 @@ pub(crate) fn need(component: &str) -> Option<PathBuf> {
     }
     found
 }
-
-/// The real images of the registry that `corpus.sh` fills, below `library/`.
-pub(crate) const CORPUS: &[&str] = &[
-    "debian:12",
-    "python:3.11",
-    "nginx:1.22",
-    "redis:7.0",
-    "postgres:15",
-    "node:18",
-    "gcc:12",
-    "busybox:1.35",
-    "busybox:latest",
-    "busybox:v2s2",
-    "busybox:multi",
-    "busybox-zstd:1.35",
-];
 
 /// The value of an environment variable that points a test at something real, or a said skip as in [`need`].
 pub(crate) fn need_env(variable: &str) -> Option<String> {
