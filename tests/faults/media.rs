@@ -231,14 +231,12 @@ fn what_the_pack_of_this_host_read_back_is_known_when_its_medium_is_ejected() {
     let Some(mount) = medium(&world.root, 64) else { return };
     let image = world.reference("team/app:1");
     let packed = world.run(["pack", "--json", "--no-tool", "--to", mount.path().to_str().unwrap(), &image]);
-    let direct = packed.code(0).report()["bundle"]["readBack"]["method"] == "direct";
+    // ext4 on a device of its own can be read past all memory, so this pack did.
+    assert_eq!(packed.code(0).report()["bundle"]["readBack"]["method"], "direct");
     let report = media(&world.root, &["eject"], mount.path()).code(0).report();
+    assert_eq!(report["verified"]["holds"], true, "{report}");
     let words = report["verified"]["words"].as_str().unwrap();
-    assert_eq!(
-        report["verified"]["holds"], direct,
-        "what may have come from memory proves nothing: {report}"
-    );
-    assert_eq!(words.starts_with("bundle-1: ") && words.contains("before it was signed"), direct, "{report}");
+    assert!(words.starts_with("bundle-1: ") && words.contains("before it was signed"), "{report}");
 }
 
 #[test]
