@@ -195,6 +195,7 @@ impl Reporter {
             Event::Bytes { .. }
             | Event::Spared { .. }
             | Event::Had { .. }
+            | Event::Grown { .. }
             | Event::Kept { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }

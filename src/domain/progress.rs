@@ -207,6 +207,15 @@ pub enum Event {
         /// How many.
         items: u64,
     },
+    /// A phase that has begun comes to so much more than was announced.
+    Grown {
+        /// The phase.
+        phase: Phase,
+        /// How many items more.
+        items: u64,
+        /// How many bytes more.
+        bytes: u64,
+    },
     /// An item needs no work.
     Skipped {
         /// The phase.

@@ -95,6 +95,7 @@ impl JobView {
                 view.items_done += items;
                 view.had += items;
             }),
+            Event::Grown { phase, items, bytes } => self.change(*phase, |view| view.grow(*items, *bytes)),
             Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
                 self.paused = *paused;

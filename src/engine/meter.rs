@@ -49,6 +49,11 @@ impl Meter {
         self.ctx.say(Event::Started { phase: self.phase, items, bytes });
     }
 
+    /// Says of a phase that was announced that it comes to so much more.
+    pub fn grow(&self, items: u64, bytes: u64) {
+        self.ctx.say(Event::Grown { phase: self.phase, items, bytes });
+    }
+
     /// Whether the phase has begun.
     pub fn is_announced(&self) -> bool {
         self.announced.load(Relaxed)

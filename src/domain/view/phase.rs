@@ -134,6 +134,13 @@ impl PhaseView {
         self.moved = at;
     }
 
+    /// It comes to so much more.
+    pub(super) const fn grow(&mut self, items: u64, bytes: u64) {
+        self.items = self.items.saturating_add(items);
+        self.planned = self.planned.saturating_add(bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// So many of its bytes need not move.
     pub(super) fn spare(&mut self, spared: u64, at: Duration) {
         self.bytes = self.planned.saturating_sub(spared);

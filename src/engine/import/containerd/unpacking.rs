@@ -1,6 +1,7 @@
-//! The phase in which layers are unpacked: one for all targets that do so, announced once each of them knows how much that is.
+//! The phase in which layers are unpacked: one for all targets that do so, announced once each of them knows how much that is, or does not answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,12 +10,17 @@ use crate::domain::progress::Phase;
 use crate::engine::ctx::JobCtx;
 use crate::engine::meter::Meter;
 
+/// How long a target is waited for that has not told yet how much it unpacks.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What all targets of a run unpack.
 pub(in crate::engine::import) struct Unpacking {
     meter: Meter,
     sum: Mutex<Sum>,
     /// Targets that have not told yet how much they unpack.
     awaited: watch::Sender<usize>,
+    /// For how long.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -30,7 +36,12 @@ impl Unpacking {
     pub(in crate::engine::import) fn new(ctx: &JobCtx, targets: &[Target]) -> Arc<Self> {
         let unpacks = |target: &&Target| matches!(target, Target::Containerd(_));
         let awaited = watch::Sender::new(targets.iter().filter(unpacks).count());
-        Arc::new(Self { meter: Meter::unannounced(ctx, Phase::Unpack), sum: Mutex::default(), awaited })
+        Arc::new(Self {
+            meter: Meter::unannounced(ctx, Phase::Unpack),
+            sum: Mutex::default(),
+            awaited,
+            patience: PATIENCE,
+        })
     }
 
     /// The share of one of them; the others wait until it has told how much that is, or is dropped.
@@ -45,8 +56,25 @@ impl Unpacking {
             sum.at_work += 1;
         }
         self.awaited.send_modify(|awaited| *awaited = awaited.saturating_sub(1));
-        if *self.awaited.borrow() == 0 && sum.at_work > 0 {
+        match share {
+            Some((images, bytes)) if self.meter.is_announced() => self.meter.grow(images, bytes),
+            _ if *self.awaited.borrow() == 0 => self.announce(&sum),
+            _ => {}
+        }
+        self.end(&sum);
+    }
+
+    /// Announces what is known so far, where that is anything.
+    fn announce(&self, sum: &Sum) {
+        if sum.at_work > 0 && !self.meter.is_announced() {
             self.meter.announce(sum.images, sum.bytes);
+        }
+    }
+
+    /// It is over once each target has told, and none is at it.
+    fn end(&self, sum: &Sum) {
+        if sum.at_work == 0 && *self.awaited.borrow() == 0 {
+            self.meter.finish();
         }
     }
 }
@@ -58,12 +86,16 @@ pub(in crate::engine::import) struct Share {
 }
 
 impl Share {
-    /// Tells how many images and bytes of layers it comes to, where there is anything to unpack, and waits for the others.
+    /// Tells how many images and bytes of layers it comes to, where there is anything to unpack, and waits for the others
+    /// to tell, but not for one that hangs.
     pub(super) async fn begin(mut self, share: Option<(u64, u64)>) -> Self {
         self.told = true;
         self.all.tell(share);
         // It ends with the one that tells, which this one holds.
-        let _ = self.all.awaited.subscribe().wait_for(|awaited| *awaited == 0).await;
+        let mut awaited = self.all.awaited.subscribe();
+        if tokio::time::timeout(self.all.patience, awaited.wait_for(|awaited| *awaited == 0)).await.is_err() {
+            self.all.announce(&self.all.sum.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         self
     }
 
@@ -77,9 +109,7 @@ impl Share {
     pub(super) fn finish(&self) {
         let mut sum = self.all.sum.lock().unwrap_or_else(PoisonError::into_inner);
         sum.at_work = sum.at_work.saturating_sub(1);
-        if sum.at_work == 0 {
-            self.all.meter.finish();
-        }
+        self.all.end(&sum);
     }
 }
 
@@ -122,6 +152,35 @@ mod tests {
         first.finish();
         assert_eq!((view().len(), view()[0].items, view()[0].bytes, view()[0].finished), (1, 10, 145, false));
         second.finish();
+        assert!(view()[0].finished && view()[0].shown == 145, "{:?}", view());
+    }
+
+    #[tokio::test]
+    async fn a_target_that_does_not_answer_keeps_no_other_from_beginning_and_is_counted_once_it_does() {
+        let said = Arc::new(Recording::default());
+        let targets: Vec<Target> = ["containerd:/a", "containerd:/b", "containerd:/c"]
+            .iter()
+            .map(|one| one.parse().unwrap())
+            .collect();
+        let all = Arc::into_inner(Unpacking::new(&JobCtx::new(said.clone()), &targets)).unwrap();
+        let all = Arc::new(Unpacking { patience: Duration::ZERO, ..all });
+        let [first, hangs, late] = [all.share(), all.share(), all.share()];
+        let first = first.begin(Some((5, 100))).await;
+        let view = || {
+            let mut view = JobView::default();
+            said.events().iter().for_each(|event| view.apply(event, Duration::ZERO));
+            view.phases
+        };
+        assert_eq!((view().len(), view()[0].items, view()[0].bytes), (1, 5, 100));
+        first.add(100);
+        first.finish();
+        assert!(!view()[0].finished, "two may still have something to unpack");
+        let late = late.begin(Some((2, 45))).await;
+        assert_eq!((view().len(), view()[0].items, view()[0].bytes), (1, 7, 145));
+        late.add(45);
+        late.finish();
+        assert!(!view()[0].finished);
+        drop(hangs);
         assert!(view()[0].finished && view()[0].shown == 145, "{:?}", view());
     }
 }
