@@ -237,13 +237,16 @@ impl App {
 
     fn job_ended(&mut self, act: Option<Act>) {
         let Some(act) = act else { return };
-        self.model.assembled();
+        let unbegun = self.model.assembled();
         // There is nothing to stop any more: a Ctrl-C begins anew.
         if self.interrupts == 1 && !self.terminated {
             (self.interrupts, self.words) = (0, None);
         }
         // What was said while it ran, as that it goes on, is not true of it any more.
         self.words.take_if(|_| !act.is_plan());
+        if let Some(words) = unbegun {
+            self.say(words);
+        }
         if let Some(words) = self.model.imported() {
             self.say(words);
         }

@@ -62,6 +62,11 @@ impl JobState {
     pub const fn running(&self) -> bool {
         self.ended.is_none()
     }
+
+    /// Whether any of it was begun: what asks for a passphrase first was not yet.
+    pub fn has_begun(&self) -> bool {
+        !self.view.phases.is_empty()
+    }
 }
 
 /// What does not change while the workstation runs.

@@ -688,6 +688,33 @@ fn a_failure_stays_on_the_screen_with_its_meaning_and_the_next_step() {
 }
 
 #[test]
+fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
+    let mut desk = failed();
+    let bars = |screen: String| -> Vec<String> { screen.lines().skip(3).take(14).map(str::to_owned).collect() };
+    let before = bars(desk.screen());
+    assert!(before.concat().contains("x FAILED"), "{before:?}");
+    desk.effects.clear();
+    desk.keys("r");
+    assert_eq!(begun(&mut desk).len(), 1);
+    assert_eq!(bars(desk.screen()), before, "it asks for a passphrase first");
+    let screen = desk.screen();
+    assert!(screen.contains("this is the run before; it begins again ..."), "{screen}");
+    let id = desk.job();
+    desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 }).keys("Esc");
+    desk.tell(Msg::Ended(id, Ended::Cancelled));
+    assert_eq!(bars(desk.screen()), before);
+    assert!(desk.screen().contains("stopped before it began: all is as it was"), "{}", desk.screen());
+    desk.effects.clear();
+    desk.keys("r");
+    assert_eq!(begun(&mut desk).len(), 1, "it can still be begun again");
+    let id = desk.job();
+    let mut view = JobView::default();
+    view.apply(&Event::Started { phase: Phase::Resolve, items: 3, bytes: 0 }, s(0));
+    desk.tell(Msg::Job(id, Arc::new(view)));
+    assert!(!desk.screen().contains("x FAILED"), "{}", desk.screen());
+}
+
+#[test]
 fn done_is_said_only_at_the_end_and_enter_leads_to_the_report() {
     let mut desk = running();
     show(&mut desk, view_until(Phase::Sign), 2240);

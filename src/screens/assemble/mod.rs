@@ -68,10 +68,13 @@ impl Default for Assemble {
     }
 }
 
-/// The pack that is shown: the one that runs, else the one that ended.
+/// The pack that is shown: the one that runs, else the one that ended; that one also while the same pack is under way
+/// again and has begun nothing, as it asks for a passphrase.
 fn shown(model: &Model) -> Option<&JobState> {
     let running = model.running().filter(|job| job.act == Act::Pack);
-    running.or_else(|| model.assembly.run.as_ref().map(|run| &run.job))
+    let before = model.assembly.run.as_ref().map(|run| &run.job);
+    let begun = |job: &&JobState| job.has_begun() || before.is_none_or(|before| before.spec != job.spec);
+    running.filter(begun).or(before)
 }
 
 /// Whether the last run is worth doing again, and why not otherwise.
@@ -399,6 +402,9 @@ impl Screen for Assemble {
 
     fn status(&self, model: &Model) -> String {
         match shown(model) {
+            Some(job) if !job.running() && model.job_of(Act::Pack).is_some_and(JobState::running) => {
+                "this is the run before; it begins again ...".to_owned()
+            }
             Some(job) => counts(&job.view, &model.keymap),
             None => match (model.not_ready(), &model.assembly.plan) {
                 (Some(reason), _) => reason,

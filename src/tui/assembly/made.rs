@@ -118,16 +118,22 @@ impl Model {
         self.assembly.tested = Some(Tested { path, medium, write, read });
     }
 
-    /// A plan, a pack or a medium's test ended.
-    pub(in crate::tui) fn assembled(&mut self) {
-        let Some(job) = self.job.clone() else { return };
+    /// A plan, a pack or a medium's test ended; what is to be said of it.
+    pub(in crate::tui) fn assembled(&mut self) -> Option<&'static str> {
+        let job = self.job.clone()?;
         self.test_ended(job.ended.as_ref());
-        let JobSpec::Pack(spec) = &job.spec else { return };
+        let JobSpec::Pack(spec) = &job.spec else { return None };
         if spec.dry_run {
             // The list may have lost images meanwhile, and with it the lock file.
             let holds = self.assembly.planning.take() == Some(self.picked.revision());
             self.assembly.plan = planned(spec, job.ended).filter(|_| holds);
-            return;
+            return None;
+        }
+        let cancelled = matches!(job.ended, Some(Ended::Cancelled)) && !job.has_begun();
+        if cancelled && self.assembly.run.as_ref().is_some_and(|run| run.job.spec == job.spec) {
+            // How far the run before came is still how far it came.
+            (self.assembly.onto, self.assembly.stays) = (None, None);
+            return Some("stopped before it began: all is as it was");
         }
         // What is resumed is what was planned before; what is repeated once it was signed is not.
         let before =
@@ -166,6 +172,7 @@ impl Model {
             self.assembly.made = made;
         }
         self.assembly.run = Some(run);
+        None
     }
 
     /// A signature was added; to what was made, where it is that.
