@@ -229,16 +229,16 @@ impl Explain for crate::domain::plan::PlanError {
             }
             Self::Parts { .. } => "give a larger --max-file-size",
             Self::FileLimit { .. } => {
-                "raise it (ulimit -f unlimited) or give --max-file-size so that blobs are split; nothing was written"
+                "raise it (ulimit -f unlimited) or give --max-file-size so that blobs are split; this run wrote nothing, and what is there stays"
             }
             Self::Space { room, .. } if room.program > 0 => {
-                "free space, use a larger medium, or pack fewer images or platforms; --no-tool leaves this program out; nothing was written"
+                "free space, use a larger medium, or pack fewer images or platforms; --no-tool leaves this program out; this run wrote nothing, and what is there stays"
             }
             Self::Space { .. } => {
-                "free space, use a larger medium, or pack fewer images or platforms; nothing was written"
+                "free space, use a larger medium, or pack fewer images or platforms; this run wrote nothing, and what is there stays"
             }
             Self::Inodes { .. } => {
-                "the file system is out of inodes: remove files or use another one; nothing was written"
+                "the file system is out of inodes: remove files or use another one; this run wrote nothing, and what is there stays"
             }
         };
         vec![hint.to_owned()]

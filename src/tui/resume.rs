@@ -8,7 +8,7 @@ use super::assembly::ChosenKey;
 use super::effects::off;
 use super::medium::Chosen;
 use super::model::{JobState, Model, Settings};
-use super::msg::{Found, Query};
+use super::msg::{Ended, Found, Query};
 use crate::domain::bundle::directory;
 use crate::domain::text;
 use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
@@ -171,6 +171,17 @@ impl Model {
         let JobSpec::Pack(pack) = &job.spec else { return None };
         let ago = self.at.saturating_sub(job.began).saturating_add(SLACK);
         self.cut_of(pack).filter(|cut| self.now.duration_since(cut.job.started).unsigned_abs() <= ago)
+    }
+
+    /// Whether a pack that ended goes on with what it left, or with what lay there before it and still does.
+    pub fn goes_on(&self, job: &JobState) -> bool {
+        let JobSpec::Pack(pack) = &job.spec else { return false };
+        let lies_there = || self.cut_of(pack).and_then(Cut::progress).is_some();
+        match &job.ended {
+            Some(Ended::Cancelled) => true,
+            Some(Ended::Failed(_)) => self.left_by(job).is_some() || lies_there(),
+            Some(Ended::Succeeded(_)) | None => false,
+        }
     }
 
     /// Chooses everything as a pack has it that is to be gone on with; its destination was just looked at.

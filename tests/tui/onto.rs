@@ -242,6 +242,30 @@ fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back(
 }
 
 #[test]
+fn a_pack_that_wrote_nothing_over_what_an_earlier_one_left_is_resumed_all_the_same() {
+    let mut desk = planned();
+    desk.keys("Enter Right Enter");
+    looked(&mut desk, Some(chosen()));
+    let job = packs(&mut desk).remove(0);
+    let full = || Ended::Failed(Failure::new(Kind::Space, "64.3 GB are needed, 16.0 GB are free"));
+    desk.tell(Msg::Ended(desk.job(), full()));
+    let footer = |desk: &mut Desk| desk.screen().lines().last().unwrap().to_owned();
+    assert!(footer(&mut desk).contains("r retry"), "nothing of it lies there");
+    let screen = desk.screen();
+    assert!(screen.contains("r does the same again: existing files are hashed"), "{screen}");
+    let mut cut = cut(JobSpec::Pack(job));
+    (cut.job.started, cut.job.carrier) = (
+        "2020-01-01T00:00:00Z".parse().unwrap(),
+        Carrier::of(POINT.into(), "/dev/sdb1".into(), Some(&chosen())),
+    );
+    let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
+    assert!(footer(&mut desk).contains("r resume"), "{}", desk.screen());
+    let screen = desk.screen();
+    assert!(screen.contains("r resumes: existing files are hashed"), "{screen}");
+}
+
+#[test]
 fn a_medium_that_is_taken_out_after_a_failure_of_another_kind_is_not_the_reason_of_that() {
     for (kind, helps) in [(Kind::Network, true), (Kind::Medium, false)] {
         let mut desk = planned();

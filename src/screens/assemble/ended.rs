@@ -12,10 +12,11 @@ use crate::tui::medium::Chosen;
 use crate::tui::words;
 
 /// Why it failed and what is next; where its medium was taken away meanwhile, that is the reason. One that was taken
-/// away after a failure of another kind is no reason for that, and is wanted as well.
+/// away after a failure of another kind is no reason for that, and is wanted as well. What goes on stands above the rest
+/// of what is next: there may be no room for all of it.
 pub(super) fn failed(
     failure: &Failure,
-    (chosen, signing): (Option<&Chosen>, bool),
+    (chosen, signing, goes_on): (Option<&Chosen>, bool, bool),
     keymap: &Keymap,
 ) -> Vec<(String, Role)> {
     let mut lines = words::failure_on("Assemble", failure, keymap);
@@ -23,7 +24,7 @@ pub(super) fn failed(
     let again = "existing files are hashed, the rest is fetched";
     let retry = keymap.says(Act::Retry);
     let lost = match chosen {
-        Some(Chosen { gone: Some(gone), path, .. }) => Some([
+        Some(Chosen { gone: Some(gone), path, .. }) => vec![
             match signing {
                 false => (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),
                 true => (format!("! {gone} while it was signed: whether it is, going on tells"), Role::Fail),
@@ -35,28 +36,24 @@ pub(super) fn failed(
                 ),
                 Role::Text,
             ),
-        ]),
-        Some(chosen @ Chosen { back: true, .. }) => Some([
+        ],
+        Some(chosen @ Chosen { back: true, .. }) => vec![
             (format!("+ {} is back at {}", chosen.words(), chosen.path.display()), Role::Ok),
             (format!("next: {retry} resumes: {again}"), Role::Text),
-        ]),
-        _ => None,
+        ],
+        _ => {
+            let does = if goes_on { "resumes" } else { "does the same again" };
+            lines.insert(1, (format!("{retry} {does}: {again}"), Role::Text));
+            return lines;
+        }
     };
-    match lost {
-        Some(lost) if failure.kind != Kind::Medium => {
-            lines.extend(lost);
-            lines
-        }
-        Some(lost) => {
-            // What helps is said once: the advice of the failure knows nothing of this.
-            lines.retain(|(words, _)| !words.starts_with("next: "));
-            lost.into_iter().chain(lines).collect()
-        }
-        None => {
-            lines.push((format!("{retry} does the same again: {again}"), Role::Text));
-            lines
-        }
+    if failure.kind == Kind::Medium {
+        // What helps is said once: the advice of the failure knows nothing of this.
+        lines.retain(|(words, _)| !words.starts_with("next: "));
+        return lost.into_iter().chain(lines).collect();
     }
+    lines.splice(1..1, lost);
+    lines
 }
 
 /// What was made, or what it lacks.

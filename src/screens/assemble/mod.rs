@@ -222,11 +222,7 @@ impl Screen for Assemble {
 
     fn label(&self, act: Act, model: &Model) -> Option<&'static str> {
         let goes_on = match shown(model) {
-            Some(job) => match &job.ended {
-                Some(Ended::Cancelled) => true,
-                Some(Ended::Failed(_)) => model.left_by(job).is_some(),
-                _ => false,
-            },
+            Some(job) => model.goes_on(job),
             None => begun(model).is_some_and(|begun| begun.same),
         };
         match act {

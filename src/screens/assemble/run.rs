@@ -8,7 +8,6 @@ use ratatui::layout::Rect;
 use super::ended::{failed, succeeded};
 use super::items::{told, word};
 use crate::actions::Act;
-use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::progress::Phase;
@@ -16,7 +15,6 @@ use crate::domain::text;
 use crate::domain::view::{ItemState, PhaseView};
 use crate::engine::pack::PlanReport;
 use crate::engine::spec::JobSpec;
-use crate::tui::medium::Chosen;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::widgets::line;
@@ -81,7 +79,7 @@ impl RunView<'_> {
         line::rule(line::row(area, at), look, buffer);
         at += 1;
         let columns = usize::from(area.width).saturating_sub(2);
-        let outcome = self.outcome((model.chosen.as_ref(), &model.keymap), signed.as_deref(), columns);
+        let outcome = self.outcome(model, signed.as_deref(), columns);
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -176,12 +174,8 @@ impl RunView<'_> {
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(
-        &self,
-        (chosen, keymap): (Option<&Chosen>, &Keymap),
-        signed: Option<&str>,
-        columns: usize,
-    ) -> Vec<(String, Role)> {
+    fn outcome(&self, model: &Model, signed: Option<&str>, columns: usize) -> Vec<(String, Role)> {
+        let keymap = &model.keymap;
         let mut lines = match &self.job.ended {
             None if self.job.stopping => {
                 vec![("! stopping at the next safe point; finished work is kept".to_owned(), Role::Warn)]
@@ -202,7 +196,8 @@ impl RunView<'_> {
                 Role::Warn,
             )],
             Some(Ended::Failed(failure)) => {
-                failed(failure, (chosen, self.of(Phase::Sign).is_some()), keymap)
+                let (signing, goes_on) = (self.of(Phase::Sign).is_some(), model.goes_on(self.job));
+                failed(failure, (model.chosen.as_ref(), signing, goes_on), keymap)
             }
         };
         if let (Some(signed), false) = (signed, self.job.running()) {
