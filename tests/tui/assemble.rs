@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airlift::actions::Act;
+use airlift::domain::bundle::Missing;
 use airlift::domain::carrier::Carrier;
 use airlift::domain::job::JobId;
 use airlift::domain::keep_going::KeepGoing;
@@ -350,6 +351,19 @@ fn the_question_holds_the_plan_and_enter_alone_does_not_start() {
 }
 
 #[test]
+fn what_is_lost_or_risked_is_seen_first_in_the_question_however_few_rows_there_are() {
+    let mut desk = ready();
+    let mut plan = plan();
+    plan.place.not_carried = Some("this airlift is not static".into());
+    plan.missing = vec![Missing { reference: "redis:9".into(), reason: "not found".into() }];
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan)))).keys("Enter");
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    let at = |words: &str| screen.find(words).unwrap_or_else(|| panic!("{words}: {screen}"));
+    assert!(at("missing: ! redis:9: not found") < at("program: ! not carried"), "{screen}");
+    assert!(at("program: ! not carried") < at("bundle: bundle-42"), "{screen}");
+}
+
+#[test]
 fn a_look_at_another_place_that_fails_takes_no_pack_away() {
     let mut desk = planned();
     desk.effects.clear();
@@ -690,7 +704,8 @@ fn a_failure_stays_on_the_screen_with_its_meaning_and_the_next_step() {
 #[test]
 fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
     let mut desk = failed();
-    let bars = |screen: String| -> Vec<String> { screen.lines().skip(3).take(14).map(str::to_owned).collect() };
+    let bars =
+        |screen: String| -> Vec<String> { screen.lines().skip(3).take(14).map(str::to_owned).collect() };
     let before = bars(desk.screen());
     assert!(before.concat().contains("x FAILED"), "{before:?}");
     desk.effects.clear();

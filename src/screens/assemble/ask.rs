@@ -2,6 +2,7 @@
 
 use super::plan::{Fact, told};
 use crate::actions::Act;
+use crate::config::theme::Role;
 use crate::dialogs::{Confirm, Input, Question};
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
@@ -20,13 +21,16 @@ pub(super) fn question(plan: &PlanReport, model: &Model) -> Confirm {
     }
 }
 
-/// The plan in it, a paragraph each; there no key changes it.
+/// The plan in it, a paragraph each; there no key changes it. What is lost or risked comes first: where rows are few, it
+/// is seen before the start.
 fn paragraphs(model: &Model) -> Vec<String> {
     let paragraph = |(name, words, _): Fact| match name {
         "" => words,
         name => format!("{name}: {words}"),
     };
-    told(model, false).into_iter().map(paragraph).collect()
+    let (warned, rest): (Vec<_>, Vec<_>) =
+        told(model, false).into_iter().partition(|(_, _, role)| *role == Role::Warn);
+    warned.into_iter().chain(rest).map(paragraph).collect()
 }
 
 /// Asks when it expires, with what is to be known of clocks.
