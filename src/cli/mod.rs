@@ -11,6 +11,7 @@ mod signals;
 pub mod table;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use self::keys::Prompt;
 use self::pasted::Given;
 use self::printer::Printer;
 use self::reporter::Reporter;
-use crate::config::file::{Config, ConfigError};
+use crate::config::file::Config;
 use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::access::RegistryOptions;
@@ -167,14 +168,16 @@ impl Front {
     /// # Errors
     /// It cannot be used, or was named and is not there.
     fn configured(&self, needed: bool) -> Result<RegistryOptions, Failure> {
-        let refused = |error: ConfigError| Failure::usage(error.to_string());
-        if let Some(file) = &self.global.config {
-            let (config, _) = Config::load(file, true).map_err(refused)?;
-            return Ok(config.registry(file));
-        }
-        let usual = Paths::from_env().ok().filter(|_| needed).map(|paths| paths.config_file());
-        let Some(file) = usual else { return Ok(RegistryOptions::default()) };
-        Ok(Config::read(&file, false).map_err(refused)?.registry(&file))
+        let paths = Paths::from_env().ok();
+        let usual = || Some(paths.as_ref().filter(|_| needed)?.config_file());
+        let named = self.global.config.is_some();
+        let Some(file) = self.global.config.clone().or_else(usual) else {
+            return Ok(RegistryOptions::default());
+        };
+        let themes = paths.as_ref().map_or_else(|| Path::new(""), Paths::config_dir);
+        let (config, _) =
+            Config::load(&file, named, themes).map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(config.registry(&file))
     }
 
     /// Runs a job, shows its report, and fails where that is no whole success.

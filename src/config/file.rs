@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::keymap::{Keymap, KeymapError};
+use super::themes;
 use crate::domain::access::RegistryOptions;
 
 /// Bytes of a configuration or theme file that are read at most.
@@ -23,6 +25,7 @@ pub struct Config {
     /// Whether the mouse is listened to from the start.
     pub mouse: bool,
     /// Operation id → its keys.
+    #[serde(deserialize_with = "lists")]
     pub keys: BTreeMap<String, Vec<String>>,
     registry: Access,
 }
@@ -31,8 +34,11 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Access {
+    #[serde(deserialize_with = "list")]
     plain_http: Vec<String>,
+    #[serde(deserialize_with = "list")]
     insecure: Vec<String>,
+    #[serde(deserialize_with = "list")]
     ca: Vec<PathBuf>,
     authfile: Option<PathBuf>,
 }
@@ -67,29 +73,27 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The file at `path`; the default where it is not there, unless it was named.
+    /// The file at `path`; the default where it is not there, unless it was named. Whoever reads it, all of it has to be
+    /// right; a theme that it names may be one of the files in `themes`.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn load(path: &Path, named: bool) -> Result<(Self, Keymap), ConfigError> {
+    pub fn load(path: &Path, named: bool, themes: &Path) -> Result<(Self, Keymap), ConfigError> {
         let text = Self::text(path, named)?;
         let (config, mut mistakes, table) = parse(&text);
         let keys = Keymap::new(&config.keys).map_err(|errors| {
             mistakes.extend(errors.iter().map(|error| keys_mistake(error, &table, &text)));
         });
+        let from = path.parent().unwrap_or_else(|| Path::new(""));
+        let theme = config.theme.as_deref().map(|name| themes::named(name, from, themes));
+        if let Some(Err(error)) = theme {
+            let at = table.get_key_value("theme").map_or(0, |(key, _)| key.span().start);
+            mistakes.push((at, format!("{}: {error}", place(at, &text))));
+        }
         match keys {
             Ok(keys) if mistakes.is_empty() => Ok((config, keys)),
             _ => Err(refused(path, mistakes)),
         }
-    }
-
-    /// The same, for those who have no keys and no screen.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn read(path: &Path, named: bool) -> Result<Self, ConfigError> {
-        let (config, mistakes, _) = parse(&Self::text(path, named)?);
-        if mistakes.is_empty() { Ok(config) } else { Err(refused(path, mistakes)) }
     }
 
     /// Nothing where it is not there, unless it was named.
@@ -133,6 +137,49 @@ fn parse(text: &str) -> (Config, Vec<Mistake>, DeTable<'_>) {
             }
         }
     }
+}
+
+/// A list of words; one alone is told how a list is written.
+fn list<'de, D, W>(deserializer: D) -> Result<Vec<W>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    W: From<String>,
+{
+    struct Words<W>(std::marker::PhantomData<W>);
+
+    impl<'de, W: From<String>> Visitor<'de> for Words<W> {
+        type Value = Vec<W>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of words in quotes")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Vec<W>, E> {
+            Err(E::custom(format!("expected a list, written as [{word:?}]")))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Vec<W>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(word) = words.next_element::<String>()? {
+                all.push(word.into());
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_any(Words(std::marker::PhantomData))
+}
+
+/// A table of such lists.
+fn lists<'de, D>(deserializer: D) -> Result<BTreeMap<String, Vec<String>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    struct Words(#[serde(deserialize_with = "list")] Vec<String>);
+
+    let lists = BTreeMap::<String, Words>::deserialize(deserializer)?;
+    Ok(lists.into_iter().map(|(id, Words(words))| (id, words)).collect())
 }
 
 /// Takes the entry out that is written at that place; whether there is one.
@@ -208,14 +255,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        Config::load(&path, true)
+        Config::load(&path, true, dir.path())
     }
 
     #[test]
     fn an_empty_or_missing_file_is_the_default() {
         assert_eq!(load("").unwrap().0, Config::default());
-        assert_eq!(Config::load(Path::new("/nonexistent/config.toml"), false).unwrap().0, Config::default());
-        assert!(Config::load(Path::new("/nonexistent/config.toml"), true).is_err());
+        assert_eq!(
+            Config::load(Path::new("/nonexistent/config.toml"), false, Path::new("/")).unwrap().0,
+            Config::default()
+        );
+        assert!(Config::load(Path::new("/nonexistent/config.toml"), true, Path::new("/")).is_err());
     }
 
     #[test]
@@ -236,6 +286,14 @@ mod tests {
         let error = load("[keys]\nquit = []\nlogs = [\"h\", \"?\"]\n").unwrap_err().to_string();
         assert!(error.contains("line 2, column 1: keys: quit needs at least one key"), "{error}");
         assert!(error.contains("line 3, column 1: keys: ? would mean both"), "{error}");
+        let error = load("theme = \"lihgt\"\nmouse = 1\n[keys]\npause = \"p\"\n").unwrap_err().to_string();
+        for said in [
+            "config.toml: line 1, column 1: there is no theme \"lihgt\": there are default, light",
+            "line 2, ",
+            "line 4, column 9: expected a list, written as [\"p\"]",
+        ] {
+            assert!(error.contains(said), "{said}: {error}");
+        }
         let error = load("theme = \nascii = yes\n").unwrap_err().to_string();
         assert!(error.contains("line 1, ") && error.contains("line 2, "), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Which theme it is: one that comes with the program, one beside the configuration file, or any file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{ConfigError, text};
 use super::theme::{Theme, ThemeError};
@@ -11,7 +11,15 @@ pub enum ThemesError {
     /// Its file cannot be read.
     #[error("theme: {0}")]
     File(#[from] ConfigError),
-    /// It is none, or there is none of that name.
+    /// A file is none.
+    #[error("{}: {source}", .path.display())]
+    None {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: ThemeError,
+    },
+    /// There is none of that name.
     #[error(transparent)]
     Theme(#[from] ThemeError),
 }
@@ -54,9 +62,19 @@ pub fn choose(asked: &str, directory: &Path, own: &mut Vec<Theme>) -> Result<The
     })
 }
 
+/// The same with those of [`own`] in `themes`; what is wrong with others than the one that is asked for does not matter.
+///
+/// # Errors
+/// [`ThemesError`].
+pub fn named(asked: &str, directory: &Path, themes: &Path) -> Result<Theme, ThemesError> {
+    let file = themes.join("themes").join(format!("{asked}.toml"));
+    let mut own = if file.is_file() { vec![load(&file)?] } else { own(themes).unwrap_or_default() };
+    choose(asked, directory, &mut own)
+}
+
 fn load(path: &Path) -> Result<Theme, ThemesError> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Ok(Theme::parse(&name, &text(path)?)?)
+    Theme::parse(&name, &text(path)?).map_err(|source| ThemesError::None { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -82,7 +100,15 @@ mod tests {
         assert_eq!(name(dir.path().join("site.toml").to_str().unwrap()).unwrap(), "site");
         assert!(name("pink").unwrap_err().contains("mono, dusk"), "those of the user are named, too");
         assert!(name("pink.toml").unwrap_err().contains("cannot read"));
-        assert!(name("wrong.toml").unwrap_err().contains("unknown variant `warning`"));
+        let wrong = name("wrong.toml").unwrap_err();
+        assert!(wrong.contains("unknown variant `warning`"), "{wrong}");
+        assert!(wrong.starts_with(dir.path().join("wrong.toml").to_str().unwrap()), "{wrong}");
+        let named =
+            |asked: &str| super::named(asked, dir.path(), dir.path()).map_err(|error| error.to_string());
+        assert!(named("pink").unwrap_err().contains("mono, dusk"));
+        write("themes/torn.toml", "[\n");
+        assert!(named("dusk").is_ok() && named("light").is_ok(), "another one is torn");
+        assert!(named("torn").unwrap_err().contains("themes/torn.toml"));
         assert_eq!(own.len(), 2, "a file can be chosen again by its name");
     }
 }

@@ -145,6 +145,9 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
         ("[registry]\nca = [\"own.pem\"]\n", conf.with_file_name("own.pem").display().to_string()),
         ("[registry]\nauthfile = \"none.json\"\n", "there is no credentials file".to_owned()),
         ("[registry]\npassword = \"x\"\n", "unknown field `password`".to_owned()),
+        // Who reads it, reads all of it.
+        ("theme = \"lihgt\"\n", "config.toml: line 1, column 1: there is no theme \"lihgt\"".to_owned()),
+        ("[keys]\nquitt = [\"Q\"]\n", "did you mean \"quit\"".to_owned()),
     ] {
         fs::write(&conf, text).unwrap();
         let ran = run(home.path(), &["resolve", image]);
