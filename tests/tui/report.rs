@@ -447,6 +447,7 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
         .collect();
     let labels: Vec<&str> = keys.iter().map(|row| row.split("  ").next().unwrap()).collect();
     assert_eq!(labels, ["key", "key ends in", "public key", "key", "key ends in", "key of"], "{text}");
+    assert!(keys[2].ends_with("  (of the key that ends in v8aLuE4c)"), "{text}");
     assert!(keys[5].ends_with("eve@office") && text.contains("SHA256:SecondKey (eve@office)"), "{text}");
     assert!(text.contains("airlift verify MOUNT/bundle-42 --min-signatures 2"), "{text}");
     assert!(text.contains("m (signatures) on Verify asks for as many"), "{text}");

@@ -77,9 +77,14 @@ impl Sheet {
                 let ends = fingerprint_end(&signed.fingerprint);
                 facts.push(Fact::new(KEY_ENDS_IN, ends_in(&signed.fingerprint)).valued(ends));
             }
-            // Whose each is stands with it: of the first by its file.
+            // Whose each is stands with it: of the first by its file, which is told from those of the others.
             let public = self.public_key.iter().filter(|_| at == 0);
-            facts.extend(public.map(|path| Fact::new("public key", path.clone())));
+            let ends = fingerprint_end(&signed.fingerprint);
+            let whose = match self.signatures.len() {
+                ..=1 => String::new(),
+                _ => format!("  (of the key that ends in {ends})"),
+            };
+            facts.extend(public.map(|path| Fact::new("public key", format!("{path}{whose}")).valued(path)));
             let who = signed.who.iter().filter(|_| self.deed == Deed::Packed);
             facts.extend(who.map(|who| Fact::new("key of", who.clone())));
         }

@@ -58,7 +58,7 @@ pub(in crate::cli::commands) fn show_plan(plan: &KeyPlan, out: &Printer) {
 /// A key that was made.
 pub(in crate::cli::commands) fn show_made(report: &KeyReport, out: &Printer) {
     show_key(report, out);
-    out.note("hand the public key to whoever verifies, and tell them its fingerprint on another way");
+    out.note("hand the public key to whoever verifies, and tell them its fingerprint by another way");
 }
 
 /// A key's public half.
