@@ -28,6 +28,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("add", || on(Desk::new(), "b n")),
     ("load", || on(Desk::new(), "b f")),
     ("manifests", || on(Desk::new(), "b m")),
+    ("not_read", || on(crate::images::unparsed(), "Enter")),
     ("looking", || on(Desk::new(), "b k Enter")),
     ("other_platforms", || on(Desk::new(), "b t End Space Enter")),
     ("asking_for_tags", asking_for_tags),

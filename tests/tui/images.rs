@@ -241,15 +241,15 @@ fn refused_lines_that_are_not_corrected_stay_as_rows() {
 #[test]
 fn what_was_said_goes_with_the_next_key_and_with_the_screen() {
     let mut desk = pasted("a:1.0\nb:1.0\n");
-    let said = "Z does nothing here";
-    assert!(desk.keys("Z").screen().contains(said));
+    let said = "W does nothing here";
+    assert!(desk.keys("W").screen().contains(said));
     assert!(!desk.keys("Down").screen().contains(said));
-    assert!(desk.keys("Z").screen().contains(said));
+    assert!(desk.keys("W").screen().contains(said));
     assert!(!desk.keys("3").screen().contains(said));
     // What a key says that leads elsewhere is said there.
     assert!(desk.keys("3").screen().contains("you are here already"));
     desk.app.model.place = Place::Images;
-    desk.keys("Z");
+    desk.keys("W");
     desk.tell(Msg::Found(Found::Last(String::new(), crate::rig::now())));
     assert!(desk.screen().contains(said), "what comes by itself takes it from nobody's eyes");
 }
@@ -462,6 +462,45 @@ fn a_line_that_could_not_be_read_stays_until_it_is_mended_or_removed() {
         "{}",
         desk.screen()
     );
+}
+
+/// A document of a directory of manifests that does not parse, the cursor on its row.
+pub(crate) fn unparsed() -> Desk {
+    let mut desk = Desk::new();
+    desk.keys("b");
+    let images = Images { sources: vec![Source::Manifests("/srv/web".into())], ..Images::default() };
+    let problem = Problem {
+        origin: Origin::line("/srv/web/bad.yaml", 2),
+        reason: "the document does not parse as YAML: did not find expected node content".into(),
+        text: None,
+    };
+    let requests = Requests { problems: vec![problem], ..Requests::default() };
+    desk.tell(Msg::Found(Found::Selected(images, Box::new(requests)))).keys("Esc");
+    desk
+}
+
+#[test]
+fn a_file_that_does_not_parse_is_read_again_once_it_is_mended() {
+    let mut desk = unparsed();
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("Enter reads the file again once it is mended, D takes it off"), "{screen}");
+    desk.keys("Enter Enter");
+    let Query::Select(images) = asked(&mut desk) else { panic!() };
+    assert_eq!(images.sources, [Source::Manifests("/srv/web/bad.yaml".into())]);
+    let requests =
+        Requests { wanted: vec![Request::parse("quay.io/a/b:v1.2.3").unwrap()], ..Requests::default() };
+    desk.tell(Msg::Found(Found::Selected(images, Box::new(requests))));
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3  # from command line\n");
+}
+
+#[test]
+fn in_the_place_of_a_file_that_does_not_parse_a_reference_is_typed_from_nothing() {
+    let mut desk = unparsed();
+    desk.keys("Enter Down Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("Instead of /srv/web/bad.yaml:2"), "{screen}");
+    desk.typed("quay.io/a/b:v1.2.3").keys("Enter");
+    assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3  # from /srv/web/bad.yaml:2\n");
 }
 
 #[test]

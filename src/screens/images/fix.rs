@@ -15,12 +15,13 @@ use crate::tui::screen::Cx;
 use crate::tui::words;
 use crate::widgets::list::List;
 
-use super::tags;
+use super::{load, tags};
 
 const ASK_TAGS: Question = Question { act: Act::ImagesGo, part: 0 };
 const TAG: Question = Question { act: Act::ImagesGo, part: 1 };
 const NAME: Question = Question { act: Act::ImagesGo, part: 3 };
 const ASK_DIGEST: Question = Question { act: Act::ImagesGo, part: 2 };
+const PLACE: Question = Question { act: Act::ImagesGo, part: 4 };
 
 /// What can be done about a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,10 @@ impl Fix {
     pub(super) fn begin(&mut self, list: &mut List, cx: &mut Cx<'_>) -> bool {
         let Some(row) = list.row() else { return false };
         if let Some(unread) = cx.model.picked.unread_at(row).cloned() {
-            cx.open(named(NAME, &unread.text, &unread.reason));
+            match unread.place() {
+                Some(_) => cx.open(place(&unread)),
+                None => cx.open(named(NAME, &unread.text, &unread.reason)),
+            }
             (self.reference, self.unread) = (None, Some(unread));
             return true;
         }
@@ -141,8 +145,13 @@ impl Fix {
     }
 
     pub(super) fn answered(&mut self, question: Question, answer: &Answer, list: &mut List, cx: &mut Cx<'_>) {
-        if let (NAME, Answer::Text(text), Some(unread)) = (question, answer, self.unread.take()) {
-            return mend(&unread, text.trim(), list, cx);
+        if let Some(unread) = self.unread.take() {
+            match (question, answer) {
+                (NAME, Answer::Text(text)) => mend(&unread, text.trim(), list, cx),
+                (PLACE, Answer::Rows(rows)) => self.mend_place(unread, rows, cx),
+                _ => {}
+            }
+            return;
         }
         let Some(reference) = self.reference.clone() else { return };
         let rows = match (question, answer) {
@@ -168,6 +177,16 @@ impl Fix {
         }
     }
 
+    /// Reads a file again in which nothing could be read, or asks what it should have named.
+    fn mend_place(&mut self, unread: Unread, rows: &[usize], cx: &mut Cx<'_>) {
+        let Some(file) = unread.place() else { return };
+        if rows == [0] {
+            return load::again(file, cx);
+        }
+        cx.open(named(NAME, &unread.origin, &unread.reason).with(""));
+        self.unread = Some(unread);
+    }
+
     fn write(&mut self, text: &str, list: &mut List, cx: &mut Cx<'_>) {
         let images = &cx.model.picked.images;
         let row = images.iter().position(|image| Some(&image.request.reference) == self.reference.as_ref());
@@ -185,6 +204,15 @@ pub(in crate::screens) fn named(question: Question, written: &str, why: &str) ->
     let help = format!("What stands here comes in its place; another registry or name can be typed.{why}");
     let check = |text: &str| Request::parse(text.trim()).map(drop).map_err(|error| error.reason.to_owned());
     Input::new(question, &title, &help).with(written).checked(check)
+}
+
+/// Asks what is to be done about a file in which something could not be read.
+fn place(unread: &Unread) -> Choose {
+    let items = vec![
+        Item::new("read the file again", "once it is mended"),
+        Item::new("write a reference", "the one that it should name"),
+    ];
+    Choose::new(PLACE, &format!("Not read: {}", text::middle(&unread.origin, 50)), items)
 }
 
 fn known_digest(picked: &Picked, reference: &Reference) -> Option<String> {

@@ -1,10 +1,12 @@
 //! Filling the list from elsewhere: list files, Kubernetes versions, manifests; what only looks like an image is offered.
 
+use std::path::Path;
+
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::choose::Item;
 use crate::dialogs::path::Wanted;
-use crate::dialogs::{Answer, Choose, Input, Page, Path, Question};
+use crate::dialogs::{self, Answer, Choose, Input, Page, Question};
 use crate::domain::selection::{Candidate, Requests};
 use crate::engine::select::{Source, kubeadm};
 use crate::engine::spec::Images;
@@ -35,12 +37,13 @@ impl Load {
         match act {
             Act::ImagesLoad => {
                 let help = "One reference per line; # starts a comment.";
-                cx.open(Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(act, cx)));
+                cx.open(dialogs::Path::new(LIST, "Load a list", help, Wanted::File).at(&beside(act, cx)));
             }
             Act::ImagesManifests => {
                 let help = "A YAML or JSON file, or a directory with everything below it.";
                 cx.open(
-                    Path::new(MANIFESTS, "Images from manifests", help, Wanted::Any).at(&beside(act, cx)),
+                    dialogs::Path::new(MANIFESTS, "Images from manifests", help, Wanted::Any)
+                        .at(&beside(act, cx)),
                 );
             }
             _ => {
@@ -148,6 +151,17 @@ fn beside(act: Act, cx: &Cx<'_>) -> String {
     directory
         .filter(|path| !path.as_os_str().is_empty() && !cx.model.answered.contains_key(&act))
         .map_or_else(|| cx.model.begin_beside(act), |path| format!("{}/", path.display()))
+}
+
+/// Reads a file again of which something could not be read.
+pub(super) fn again(file: &Path, cx: &mut Cx<'_>) {
+    let is_yaml = file
+        .extension()
+        .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    match is_yaml {
+        true => ask(Act::ImagesManifests, Source::Manifests(file.to_owned()), cx),
+        false => ask(Act::ImagesLoad, Source::List(file.to_owned()), cx),
+    }
 }
 
 fn ask(act: Act, source: Source, cx: &mut Cx<'_>) {

@@ -102,7 +102,11 @@ fn about_unread(unread: &Unread, model: &Model, (columns, rows): (usize, usize))
     let lines = line::lines(&words, (columns, rows.saturating_sub(1)));
     let mut lines: Vec<_> = lines.into_iter().map(|words| (words, Role::Fail)).collect();
     let [go, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| model.key(act));
-    lines.push((format!("{go} writes a reference in its place, {drop} takes it off the list"), Role::Text));
+    let helps = match unread.place() {
+        Some(_) => "reads the file again once it is mended",
+        None => "writes a reference in its place",
+    };
+    lines.push((format!("{go} {helps}, {drop} takes it off the list"), Role::Text));
     lines
 }
 

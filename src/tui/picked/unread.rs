@@ -42,10 +42,19 @@ impl Unread {
         Self { text: text.to_owned(), origin: origin.to_owned(), reason: reason.to_owned() }
     }
 
+    /// The file that it stands in, where no line names it: what is to be mended is that file.
+    pub fn place(&self) -> Option<&Path> {
+        listed::reason(&self.text, &clean(&self.origin)).map(|_| self.file())
+    }
+
+    /// The file that it was written in.
+    fn file(&self) -> &Path {
+        Path::new(self.origin.rsplit_once(':').map_or(self.origin.as_str(), |(file, _)| file))
+    }
+
     /// Whether it stands in a file, or in one below a directory.
     fn lies_in(&self, source: &Path) -> bool {
-        let file = self.origin.rsplit_once(':').map_or(self.origin.as_str(), |(file, _)| file);
-        Path::new(file).starts_with(source)
+        self.file().starts_with(source)
     }
 
     /// As a line of a list, which nobody takes for a reference either.
