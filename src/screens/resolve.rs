@@ -314,9 +314,9 @@ impl Screen for Resolve {
         let row = |row: usize| rows::row(&model.picked, self.order[row]);
         table(rows::COLUMNS, &self.list, row, top, look, buffer);
         let foot = line::below(area, area.height - below);
-        let (words, role) = rows::summary(model, usize::from(area.width));
         let used = more_below(&self.list, line::row(foot, 0), look, buffer);
         let room = Rect { width: area.width.saturating_sub(used), ..line::row(foot, 0) };
+        let (words, role) = rows::summary(model, usize::from(room.width.saturating_sub(1)));
         line::words(&format!(" {words}"), look.style(role), room, buffer);
         let Some(row) = self.row() else { return };
         let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.saturating_sub(1)));

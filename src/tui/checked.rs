@@ -49,6 +49,8 @@ pub struct Counts {
     pub ok: usize,
     /// Resolved, with something to know.
     pub warn: usize,
+    /// Those of them that name other content than before.
+    pub moved: usize,
     /// Not resolved.
     pub failed: usize,
 }
@@ -131,6 +133,7 @@ impl Outcomes {
                 Checked::Ok(image) => {
                     counts.ok += 1;
                     counts.warn += usize::from(self.is_warned(image));
+                    counts.moved += usize::from(self.is_moved(&image.reference.to_string()));
                 }
             }
         }
@@ -341,7 +344,8 @@ mod tests {
         let mut outcomes = Outcomes::default();
         let change = moved(digest('a'), digest('b'));
         outcomes.finish(&report(vec![image(A, 'b')], vec![], vec![change]));
-        assert_eq!((outcomes.moved_from(A), outcomes.counts().warn), (Some(&digest('a')), 1));
+        let told = |outcomes: &Outcomes| (outcomes.counts().warn, outcomes.counts().moved);
+        assert_eq!((outcomes.moved_from(A), told(&outcomes)), (Some(&digest('a')), (1, 1)));
         // Asked again, the lock file has it by now.
         outcomes.begin_all();
         outcomes.finish(&report(vec![image(A, 'b')], vec![], vec![]));
@@ -349,6 +353,6 @@ mod tests {
         outcomes.begin_all();
         let change = moved(digest('b'), digest('a'));
         outcomes.finish(&report(vec![image(A, 'a')], vec![], vec![change]));
-        assert_eq!((outcomes.moved_from(A), outcomes.counts().warn), (None, 0));
+        assert_eq!((outcomes.moved_from(A), told(&outcomes)), (None, (0, 0)));
     }
 }

@@ -47,6 +47,7 @@ fn state(outcomes: &Outcomes, checked: Option<&Checked>) -> (&'static str, Role)
         None => ("wait", Role::Dim),
         Some(Checked::Running) => ("run", Role::Current),
         Some(Checked::Failed(_)) => ("FAIL", Role::Fail),
+        Some(Checked::Ok(image)) if outcomes.is_moved(&image.reference.to_string()) => ("moved", Role::Warn),
         Some(Checked::Ok(image)) if outcomes.is_warned(image) => ("warn", Role::Warn),
         Some(Checked::Ok(_)) => ("ok", Role::Ok),
     }
@@ -99,7 +100,7 @@ fn platforms(image: &ImageView) -> String {
     }
 }
 
-/// How all of them stand.
+/// How all of them stand, in so many columns.
 pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let picked = &model.picked;
     let (counts, all) = (picked.checked.counts(), picked.images.len());
@@ -110,14 +111,15 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let bytes = text::bytes(picked.checked.bytes());
     if verifying {
         let done = counts.ok + counts.failed;
-        let bar = bar(done as u64, all as u64, 22.min(columns / 4));
+        let bar = bar(done as u64, all as u64, 22.min((columns + 1) / 4));
         return (format!("{bar} {done}/{all} answered{failed}   {bytes} so far"), Role::Current);
     }
     let verify = model.key(Act::Resolve);
-    let warned = match counts.warn {
-        0 => String::new(),
-        1 => "   1 with a warning".to_owned(),
-        warned => format!("   {warned} with warnings"),
+    let moved = if counts.moved > 0 { format!("   {} moved", counts.moved) } else { String::new() };
+    let warned = match counts.warn - counts.moved {
+        0 => moved,
+        1 => format!("{moved}   1 with a warning"),
+        warned => format!("{moved}   {warned} with warnings"),
     };
     let words = match () {
         () if all == 0 => {
@@ -137,7 +139,11 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
                 counts.ok + counts.failed
             )
         }
-        () => format!("{} verified{failed}{warned}   {bytes} to carry, each blob once", counts.ok),
+        () => {
+            let words = format!("{} verified{failed}{warned}   {bytes} to carry", counts.ok);
+            let whole = format!("{words}, each blob once");
+            if text::width(&whole) <= columns { whole } else { words }
+        }
     };
     let role = match counts {
         _ if picked.has_unaccepted() => Role::Fail,
@@ -175,7 +181,10 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             let mut lines: Vec<_> = moved.into_iter().map(|words| (words, Role::Warn)).collect();
             lines.push((content(found), Role::Text));
             let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
-            lines.extend(weighty.map(|finding| (finding_words(finding), Role::Warn)));
+            // Below it stands who signed; it is folded in what is left.
+            let left = rows.saturating_sub(lines.len() + 1).max(1);
+            let folded = weighty.flat_map(|finding| line::lines(&finding_words(finding), (columns, left)));
+            lines.extend(folded.map(|words| (words, Role::Warn)));
             lines.push((signed(found), Role::Dim));
             lines
         }
