@@ -115,6 +115,7 @@ pub async fn select(text: &str, ctx: &JobCtx) -> Result<Selection> {
         (Ok((selection, _)), Real::Listed(images)) => reconcile(selection, images, &full),
         (Err(_), Real::Listed(mut images)) => {
             images.candidates.extend(pauses(&table, &version.minor));
+            images.notes.extend(why_pauses(&images));
             images
         }
         (Err(error), _) => return Err(error.into()),
@@ -174,6 +175,7 @@ fn from_table(table: &Table, version: &Version) -> std::result::Result<(Selectio
     if version.patch.is_none() {
         selection.notes.push(format!("{} was taken as {full}, the newest patch known", version.minor));
     }
+    selection.notes.extend(why_pauses(&selection));
     selection.notes.push(
         "coredns is coredns/coredns here, but kubeadm looks for REPOSITORY/coredns once imageRepository is set"
             .to_owned(),
@@ -203,6 +205,19 @@ fn pauses(table: &Table, minor: &str) -> Vec<Candidate> {
         Candidate { note: Some(note), ..Candidate::sure(format!("{}/pause:{tag}", table.repository), origin) }
     };
     tags.iter().map(of).collect()
+}
+
+/// Why there is more than one of them, where there is.
+fn why_pauses(selection: &Selection) -> Option<String> {
+    let name = |candidate: &Candidate| candidate.text.rsplit_once('/').map(|(_, name)| name.to_owned());
+    let names: BTreeSet<String> = selection.candidates.iter().filter_map(name).collect();
+    let count = names.iter().filter(|name| name.starts_with("pause:")).count();
+    (count > 1).then(|| {
+        format!(
+            "{count} pause images: kubeadm lists one, but containerd and CRI-O start pods with their own, by version; \
+             those of runtimes that no node has can go"
+        )
+    })
 }
 
 fn reconcile(mut table: Selection, real: Selection, version: &str) -> Selection {
@@ -341,6 +356,8 @@ mod tests {
             assert_eq!(said, unknown, "{version}");
         }
         let (selection, _) = listed("1.36.3");
+        let why = selection.notes.iter().find(|note| note.starts_with("4 pause images: kubeadm lists one"));
+        assert!(why.is_some(), "{:?}", selection.notes);
         let crio = selection.candidates.iter().find(|c| c.text.ends_with("pause:3.10.1")).unwrap();
         assert_eq!(crio.note.as_deref(), Some("sandbox image of containerd 2.2, CRI-O 1.34 to 1.37"));
     }
