@@ -124,6 +124,7 @@ actions! {
     Back Global "back" ["Esc"] Reads - "back" "Close what is open, or go back one step";
     Quit Global "quit" ["q"] Reads - "quit" "Quit; asks first if a job is running";
     Redraw Global "redraw" ["L", "Ctrl-L"] Reads - "redraw" "Redraw the whole screen";
+    Suspend Global "suspend" ["Z", "Ctrl-Z"] Reads - "suspend" "Give the terminal to the shell; its fg brings this back";
     Basic Global "basic" ["B", "F4", "Ctrl-T"] Reads - "basic/rich" "Switch between plain ASCII and box characters";
     Theme Global "theme" ["C", "F2"] Reads - "theme" "Choose the colours";
     Mouse Global "mouse" ["M", "F3"] Reads - "mouse" "Let the mouse scroll and choose, or leave it to the terminal";

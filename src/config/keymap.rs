@@ -94,6 +94,7 @@ const DIALOGS: [Scope; 3] = [Scope::Dialog, Scope::Buttons, Scope::Path];
 const RESERVED: &[(Key, Option<Act>, &str)] = &[
     (Key::ctrl('c'), None, "stops what runs, then leaves"),
     (Key::ctrl('l'), Some(Act::Redraw), "redraws the screen"),
+    (Key::ctrl('z'), Some(Act::Suspend), "gives the terminal to the shell"),
 ];
 
 impl Default for Keymap {

@@ -143,6 +143,8 @@ impl App {
             Msg::NeedsPassphrase { key, wrong } => self.wants(super::words::passphrase(&key, wrong).into()),
             Msg::NeedsNewPassphrase(key) => self.wants(super::words::new_passphrase(&key).into()),
             Msg::Interrupt => self.interrupt(),
+            // What is drawn is the loop's.
+            Msg::Continued => {}
             Msg::Lost => {
                 self.terminated = true;
                 self.leave();

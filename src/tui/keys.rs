@@ -31,6 +31,9 @@ impl App {
         if key == Key::ctrl('l') {
             return self.act(Act::Redraw);
         }
+        if key == Key::ctrl('z') {
+            return self.act(Act::Suspend);
+        }
         if self.help_in_dialog(key) {
             return;
         }
@@ -217,6 +220,7 @@ impl App {
             Act::Back => self.back(),
             Act::Quit => self.quit(),
             Act::Redraw => self.todo.effects.push_back(Effect::Redraw),
+            Act::Suspend => self.todo.effects.push_back(Effect::Suspend),
             Act::Basic => {
                 self.look.unicode = !self.look.unicode;
                 self.todo.effects.push_back(Effect::Redraw);
@@ -335,6 +339,11 @@ pub(super) fn is_list(pasted: &str) -> bool {
 
 /// Why an operation of all screens cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
+    if act == Act::Suspend {
+        model.running().filter(|job| !job.paused)?;
+        let pause = model.key(Act::Pause);
+        return Some(format!("a job runs and would stand still, too; {pause} pauses it first"));
+    }
     let number = act.step()?;
     let Some(side) = model.place.side().or(model.side) else {
         let (connected, gap) = (model.key(Act::Connected), model.key(Act::AirGapped));

@@ -43,6 +43,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -179,12 +180,13 @@ fn listen(jobs: &Runtime, runner: &Runner, tell: &UnboundedSender<Msg>) -> io::R
     let _inside = jobs.enter();
     let watching = runner.clone();
     jobs.spawn(async move { tokio::join!(watching.watch_media(), watching.watch_host()) });
-    let signals: [(SignalKind, fn() -> Msg); 4] = [
+    let signals: [(SignalKind, fn() -> Msg); 5] = [
         // Measured where it is taken in.
         (SignalKind::window_change(), || Msg::Resize(0, 0)),
         (SignalKind::terminate(), || Msg::Terminate),
         (SignalKind::hangup(), || Msg::Lost),
         (SignalKind::interrupt(), || Msg::Interrupt),
+        (SignalKind::from_raw(Signal::CONT.as_raw()), || Msg::Continued),
     ];
     for (kind, msg) in signals {
         let (mut stream, tell) = (signal(kind)?, tell.clone());

@@ -102,6 +102,8 @@ pub enum Msg {
     Lost,
     /// Ctrl-C as a signal.
     Interrupt,
+    /// It goes on after it was stopped: somebody else had the terminal meanwhile.
+    Continued,
 }
 
 /// Weight of a line in the log.
@@ -266,6 +268,8 @@ pub enum Effect {
     Mouse(bool),
     /// Draw everything anew.
     Redraw,
+    /// Give the terminal to the shell and stand still until that has us go on.
+    Suspend,
     /// Leave.
     Quit,
 }

@@ -172,6 +172,7 @@ impl Plain {
             Msg::Ended(..) => self.phase = None,
             // Lines are as wide as they were begun.
             Msg::Resize(..) => return,
+            Msg::Continued => return self.again(),
             Msg::Found(found) => {
                 let answered = found.query();
                 self.looks.retain(|look| Some(*look) != answered.as_ref().map(discriminant));
@@ -201,9 +202,17 @@ impl Plain {
             match self.runner.carry_out(effect) {
                 Some(Effect::Copy(text)) => self.print(&format!("{text}\n")),
                 Some(Effect::Quit) => self.leaving = true,
+                Some(Effect::Suspend) => super::terminal::stand_still(),
                 _ => {}
             }
         }
+    }
+
+    /// The shell had the terminal meanwhile: what is asked for is printed again, and hidden again where it is secret.
+    fn again(&mut self) {
+        self.hidden = None;
+        self.shown.clear();
+        self.offered = None;
     }
 
     /// A line was typed. References that are pasted on a terminal are taken together.

@@ -40,6 +40,18 @@ impl Taken {
         Ok(Self { terminal: Terminal::new(backend)? })
     }
 
+    /// Takes it once more, from whoever had it meanwhile; the next frame is to be drawn in full.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn again(&mut self) -> io::Result<()> {
+        // That it is raw is kept in mind, and not looked at.
+        crossterm::terminal::disable_raw_mode()?;
+        crossterm::terminal::enable_raw_mode()?;
+        TAKEN.store(true, SeqCst);
+        self.raw(TAKE)
+    }
+
     /// Draws one frame.
     ///
     /// # Errors
@@ -100,6 +112,13 @@ pub fn give_back() {
         let _ = out.write_all(GIVE).and_then(|()| out.flush());
         let _ = crossterm::terminal::disable_raw_mode();
     }
+}
+
+/// Stops, with what runs for us, as Ctrl-Z of a shell does, until that has us go on. Where there is none the kernel passes
+/// over it.
+pub fn stand_still() {
+    // Refused only where there is nothing to stop.
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
 /// Says something on the terminal that was given back.

@@ -13,7 +13,7 @@ use super::effects::Runner;
 use super::events::Events;
 use super::input;
 use super::msg::{Effect, Msg};
-use super::terminal::{Taken, measure};
+use super::terminal::{self, Taken, measure};
 
 /// While something moves, the clock on the screen goes on this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -127,7 +127,10 @@ impl Loop {
 
     fn take(&mut self, msg: Msg, env: &Env) {
         let msg = match msg {
-            Msg::Resize(..) => {
+            Msg::Resize(..) | Msg::Continued => {
+                if matches!(msg, Msg::Continued) {
+                    self.take_again();
+                }
                 let (columns, rows) = measure(env);
                 self.lost |= self.screen.resize((columns, rows)).is_err();
                 Msg::Resize(columns, rows)
@@ -154,9 +157,14 @@ impl Loop {
             let Some(effect) = self.runner.carry_out(effect) else { continue };
             match effect {
                 Effect::Copy(text) => self.copy(&text),
-                Effect::Mouse(on) => {
-                    let bytes: &[u8] = if on { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
-                    self.lost |= self.screen.raw(bytes).is_err();
+                Effect::Mouse(on) => self.mouse(on),
+                Effect::Suspend => {
+                    terminal::give_back();
+                    terminal::stand_still();
+                    // Where nobody could have us go on, the kernel does not stop us, and no signal comes.
+                    self.take_again();
+                    let size = self.app.size();
+                    self.lost |= self.screen.resize(size).is_err();
                 }
                 Effect::Redraw => {
                     let size = self.app.size();
@@ -166,6 +174,19 @@ impl Loop {
                 _ => {}
             }
         }
+    }
+
+    /// Somebody else had the terminal, and left it as it pleases.
+    fn take_again(&mut self) {
+        self.lost |= self.screen.again().is_err();
+        if self.app.mouse {
+            self.mouse(true);
+        }
+    }
+
+    fn mouse(&mut self, on: bool) {
+        let bytes: &[u8] = if on { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
+        self.lost |= self.screen.raw(bytes).is_err();
     }
 
     /// By OSC 52; terminals that do not know it pass over it.

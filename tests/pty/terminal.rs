@@ -42,6 +42,50 @@ fn signals_give_the_terminal_back_and_end_as_interrupted() {
     }
 }
 
+/// A shell that has the program as a job, as an operator's has it; one that sets the terminal as it wants it.
+fn in_a_shell(root: &TempRoot) -> Option<Console> {
+    let shell = need("bash")?;
+    let mut console = Console::start(&Setting {
+        program: Some(shell.as_ref()),
+        args: &["--norc", "-i"],
+        env: &[("PS1", "shell$ "), ("WORKSTATION", env!("CARGO_BIN_EXE_airlift"))],
+        ..Setting::new(root.path())
+    });
+    console.wait("shell$").send(b"\"$WORKSTATION\"\r").wait("Build media");
+    Some(console)
+}
+
+/// It is ours again: keys do what they do on a screen, and none is echoed.
+fn is_back(console: &mut Console) {
+    console.send(b"fg\r").wait("Build media").wait("? help");
+    assert!(console.terminal().alternate_screen() && console.terminal().bracketed_paste());
+    console.keys("b").wait("step 1/5 Images").keys("q");
+    console.wait_for("the shell", |screen| screen.trim_end().ends_with("shell$"));
+    assert!(!console.terminal().alternate_screen() && !console.terminal().hide_cursor());
+    console.send(b"exit\r");
+    console.end();
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
+    let root = TempRoot::new();
+    let Some(mut console) = in_a_shell(&root) else { return };
+    console.keys("Ctrl-z").wait("Stopped");
+    assert!(!console.terminal().alternate_screen() && !console.terminal().hide_cursor());
+    is_back(&mut console);
+}
+
+#[test]
+fn a_stop_from_outside_takes_no_screen_away_for_good() {
+    let root = TempRoot::new();
+    let Some(mut console) = in_a_shell(&root) else { return };
+    let children = std::process::Command::new("pgrep").arg("-P").arg(console.pid().to_string()).output();
+    let pid = String::from_utf8(children.unwrap().stdout).unwrap().trim().parse().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+    console.wait("Stopped");
+    is_back(&mut console);
+}
+
 #[test]
 fn a_line_that_reports_no_size_is_drawn_on_as_80_by_24() {
     let root = TempRoot::new();

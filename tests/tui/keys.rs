@@ -78,6 +78,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Back, &["goes to ", "says this is the start", "says 8 images, 1 marked"]),
     (Act::Quit, &["does Quit", "opens Quit while a job runs?"]),
     (Act::Redraw, &["does Redraw"]),
+    (Act::Suspend, &["does Suspend", "says a job runs and would stand still, too"]),
     (Act::Basic, &["turns ASCII on"]),
     (Act::Theme, &["opens Theme"]),
     (Act::Mouse, &["does Mouse(true)"]),
