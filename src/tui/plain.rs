@@ -180,11 +180,13 @@ impl Plain {
             _ => {}
         }
         let interrupted = matches!(msg, Msg::Interrupt);
+        let before = self.app.words.clone();
         let job = matches!(msg, Msg::Job(..) | Msg::Tick);
         let effects = self.app.update(self.began.elapsed(), jiff::Timestamp::now(), msg);
         self.app.catch_up();
         self.effects(effects);
-        if let (true, Some((words, _))) = (interrupted, self.app.words.clone()) {
+        // The second one leaves, and what the first one said holds no longer.
+        if let Some((words, _)) = self.app.words.clone().filter(|_| interrupted && self.app.words != before) {
             self.print(&format!("\n! {words}\n"));
         }
         if job {

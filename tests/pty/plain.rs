@@ -167,8 +167,9 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
         });
     }
     console.keys("Ctrl-C").wait("! press Ctrl-C again or q to quit");
-    console.keys("q Enter");
+    console.keys("Ctrl-C");
     assert_eq!(console.end().exit_code(), 0);
+    assert_eq!(console.screen().matches("press Ctrl-C again").count(), 1, "{}", console.screen());
     clean(&console);
 }
 
