@@ -292,11 +292,7 @@ impl Model {
         let sought = self.assembly.sought.is_some();
         let default = || Some(&self.host.as_ref().filter(|_| !sought)?.key.as_ref()?.fingerprint);
         let key = self.assembly.key.as_ref().map(|key| &key.public.fingerprint).or_else(default);
-        key.map_or_else(String::new, |key| {
-            let end = fingerprint_end(key);
-            let from = end.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
-            format!("key {}", &end[from..])
-        })
+        key.map_or_else(String::new, |key| format!("key {}", fingerprint_end(key)))
     }
 
     /// Where the job that runs is seen.

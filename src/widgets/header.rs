@@ -20,15 +20,19 @@ pub struct HeaderProps {
     pub step: String,
     /// The chosen medium, as in `stick KINGSTON..7F2A`.
     pub medium: String,
-    /// How the fingerprint of the signing key ends, as in `key 9C4q`.
+    /// How the fingerprint of the signing key ends, as in `key v8aLuE4c`.
     pub key: String,
     /// As in `net up` or `offline: no socket opened`.
     pub network: String,
 }
 
+/// Characters that stay of how a key ends where there is no room for all.
+const KEY_LEFT: usize = 4;
+
 /// Draws one row; where room is short, what stands last goes first, but never the side and the step.
 pub fn header(props: &HeaderProps, area: Rect, look: &Look, buffer: &mut Buffer) {
     let width = usize::from(area.width);
+    let short = short_key(&props.key);
     let mut pieces: Vec<(&str, Role)> = vec![
         (&props.side, Role::Title),
         (&props.host, Role::Text),
@@ -42,12 +46,19 @@ pub fn header(props: &HeaderProps, area: Rect, look: &Look, buffer: &mut Buffer)
     let used = |pieces: &[(&str, Role)]| {
         pieces.iter().map(|(words, _)| text::width(&text::shown(words)) + 2).sum::<usize>() + name.len() + 3
     };
-    // From the least needed: network, key, medium, host.
-    for dropped in [&props.network, &props.key, &props.medium, &props.host] {
+    // From the least needed: network, all of the key but its end, the key, medium, host.
+    for (dropped, left) in [
+        (props.network.as_str(), ""),
+        (&props.key, &short),
+        (&short, ""),
+        (&props.medium, ""),
+        (&props.host, ""),
+    ] {
         if used(&pieces) <= width {
             break;
         }
-        pieces.retain(|(words, _)| *words != dropped.as_str());
+        pieces.iter_mut().filter(|(words, _)| *words == dropped).for_each(|(words, _)| *words = left);
+        pieces.retain(|(words, _)| !words.is_empty());
     }
     let mut spans = vec![Span::styled(format!(" {name} "), look.style(Role::Dim))];
     for (words, role) in pieces {
@@ -56,4 +67,11 @@ pub fn header(props: &HeaderProps, area: Rect, look: &Look, buffer: &mut Buffer)
         spans.push(Span::raw(" "));
     }
     Line::from(spans).render(area, buffer);
+}
+
+/// As in `key ..uE4c`, of `key v8aLuE4c`.
+fn short_key(key: &str) -> String {
+    let Some((word, end)) = key.split_once(' ') else { return String::new() };
+    let from = end.char_indices().rev().nth(KEY_LEFT - 1).map_or(0, |(at, _)| at);
+    format!("{word} ..{}", &end[from..])
 }

@@ -466,7 +466,7 @@ fn the_key_is_one_of_this_host_another_file_or_one_of_the_agent() {
     let jobs = started(&mut desk);
     assert_eq!(jobs[0].signer, SignerSpec::Agent(Some("SHA256:AgentKey".into())));
     assert!(desk.screen().contains("SHA256:AgentKey  held by ssh-agent"));
-    assert_eq!(desk.app.model.key_words(), "key tKey", "by what its fingerprint ends in");
+    assert_eq!(desk.app.model.key_words(), "key AgentKey", "by what its fingerprint ends in");
 }
 
 #[test]

@@ -145,12 +145,12 @@ fn what_is_resumed_stands_in_the_header_with_its_medium_and_the_key_that_signs_i
     let public = KeyReport {
         path: Some(file.clone()),
         public: String::new(),
-        fingerprint: "SHA256:abcC0FF".into(),
+        fingerprint: "SHA256:abcdefC0FF".into(),
         key_id: "0123456789abcdef".into(),
         algorithm: "ssh-ed25519".into(),
     };
     desk.tell(Msg::Found(Found::PublicKey(file, Box::new(public))));
-    assert!(header(&mut desk).contains("key C0FF"), "{}", header(&mut desk));
+    assert!(header(&mut desk).contains("key cdefC0FF"), "{}", header(&mut desk));
 }
 
 #[test]
