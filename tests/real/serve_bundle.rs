@@ -197,11 +197,15 @@ async fn what_is_damaged_or_gone_while_it_is_served_never_arrives_whole_and_is_t
     let Some(curl) = need("curl") else { return };
     let bundle = bundle(5 << 20, None).await;
     let server = bundle.serve();
-    let fetch = |path: &str| {
+    let asked = |path: &str, more: &[&str]| {
         let url = format!("http://{}/v2/team/app/{path}", server.address);
-        let got = Command::new(&curl).args(["-s", "-w", "%{stderr}%{http_code}", &url]).output().unwrap();
+        let mut curl = Command::new(&curl);
+        let got = curl.args(["-s", "-w", "%{stderr}%{http_code}", &url]).args(more).output().unwrap();
         (got.status.code().unwrap(), String::from_utf8(got.stderr).unwrap(), got.stdout.len() as u64)
     };
+    let fetch = |path: &str| asked(path, &[]);
+    // Far from what will be damaged.
+    let part = |path: &str| asked(path, &["-r", "4000000-4999999"]);
     let told = |words: &str, times: usize| {
         let said = || std::fs::read_to_string(bundle.root.join("said")).unwrap();
         wait_until(words, || said().contains(words));
@@ -215,12 +219,14 @@ async fn what_is_damaged_or_gone_while_it_is_served_never_arrives_whole_and_is_t
     };
     let (layer, manifest) = (format!("blobs/{}", bundle.layer.0), format!("manifests/{}", bundle.image));
     assert_eq!(fetch(&layer), (0, "200".to_owned(), bundle.layer.1));
+    assert_eq!(part(&layer), (0, "206".to_owned(), 1_000_000));
     damage(&bundle.layer.0);
     for _ in 0..2 {
         let (code, status, bytes) = fetch(&layer);
         // That of curl for less than was announced.
         assert!(code == 18 && status == "200" && bytes < bundle.layer.1, "{code} {status} {bytes}");
     }
+    assert_eq!(part(&layer).1, "500", "whoever goes on with it would put together what is damaged");
     told("is damaged by now", 1);
     damage(&bundle.image);
     assert_eq!(fetch(&manifest).1, "500", "it is read before the answer begins");

@@ -1,7 +1,5 @@
 //! Answers one request of the distribution API from the catalog; reads only, and says so to everything else.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -11,7 +9,7 @@ use super::body;
 use super::catalog::{Catalog, Found};
 use super::refusal::Refusal;
 use super::request::{Query, Route, Span, range};
-use super::trouble::Trouble;
+use super::whole::Whole;
 use crate::domain::digest::Digest;
 use crate::domain::media_type as mt;
 
@@ -25,14 +23,14 @@ type Answer = Result<Response, Refusal>;
 
 /// Answers a request; every failure becomes an OCI error body.
 pub async fn answer(
-    (catalog, trouble): (&Catalog, &Arc<Trouble>),
+    (catalog, whole_of): (&Catalog, &Whole),
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Response {
     let head = method == Method::HEAD;
     let result = if head || method == Method::GET {
-        dispatch((catalog, trouble), head, uri, headers).await
+        dispatch((catalog, whole_of), head, uri, headers).await
     } else {
         Err(Refusal::ReadOnly(method.to_string()))
     };
@@ -43,7 +41,7 @@ pub async fn answer(
 }
 
 async fn dispatch(
-    (catalog, trouble): (&Catalog, &Arc<Trouble>),
+    (catalog, whole_of): (&Catalog, &Whole),
     head: bool,
     uri: &Uri,
     headers: &HeaderMap,
@@ -57,7 +55,7 @@ async fn dispatch(
         Route::Referrers(name, digest) => referrers(catalog, &name, &digest, &query, head),
         Route::Manifest(name, selector) => {
             let found = catalog.manifest(ns, &name, &selector)?;
-            content(found, None, head, headers, trouble).await
+            content(found, None, head, headers, whole_of).await
         }
         Route::Blob(name, text) => {
             let digest: Digest = text.parse().map_err(|_| Refusal::Digest(text.clone()))?;
@@ -68,7 +66,7 @@ async fn dispatch(
             } else {
                 range(text_of(headers, header::RANGE), found.size)?
             };
-            content(found, wanted, head, headers, trouble).await
+            content(found, wanted, head, headers, whole_of).await
         }
     }
 }
@@ -79,7 +77,7 @@ async fn content(
     part: Option<Span>,
     head: bool,
     headers: &HeaderMap,
-    trouble: &Arc<Trouble>,
+    whole_of: &Whole,
 ) -> Answer {
     let etag = format!("\"{}\"", found.digest);
     let builder = Response::builder()
@@ -103,7 +101,7 @@ async fn content(
     if head {
         return finish(builder, Body::empty());
     }
-    let body = body::open(found, span, trouble).await?;
+    let body = body::open(found, span, whole_of).await?;
     finish(builder, body)
 }
 

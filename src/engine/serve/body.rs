@@ -1,4 +1,4 @@
-//! Bodies that stream from a source: one 256 KiB piece per client in memory, hashed on its way where it is a whole blob, so that none that is damaged is ever sent to its end.
+//! Bodies that stream from a source: one 256 KiB piece per client in memory, hashed on its way where it is a whole blob, so that none that is damaged is ever sent to its end; a part is sent of a blob that is known to be whole.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,42 +11,43 @@ use super::catalog::Found;
 use super::refusal::Refusal;
 use super::request::Span;
 use super::trouble::Trouble;
+use super::whole::Whole;
 use crate::domain::digest::Digest;
-use crate::engine::blocking::blocking;
 use crate::engine::hash::Hasher;
 
 const PIECE: usize = 256 * 1024;
 
-/// The bytes of `span`; the next piece is read when the client has taken the one before. A part of a blob is not hashed:
-/// who asks for one has the rest, and its digest.
+/// The bytes of `span`; the next piece is read when the client has taken the one before.
 ///
 /// # Errors
 /// That the content could not be opened, or is damaged, where nothing was sent yet and the answer can still say so.
-pub async fn open(found: Found, span: Span, trouble: &Arc<Trouble>) -> Result<Body, Refusal> {
-    let (label, digest) = (found.source.label(), found.digest.clone());
-    let refused = || Refusal::Unreadable(digest.to_string());
-    let whole = span.length == found.size;
-    let reader = blocking(move || found.source.open(&found.digest, span.start)).await.map_err(|error| {
-        trouble.unopened(&label, &digest, &error);
-        refused()
-    })?;
-    let hasher = whole.then(|| Hasher::new(digest.algorithm()));
-    let state = State {
-        reader,
-        left: span.length,
-        hasher,
-        digest: digest.clone(),
-        label,
-        trouble: Arc::clone(trouble),
-    };
+pub async fn open(found: Found, span: Span, whole: &Whole) -> Result<Body, Refusal> {
+    let digest = found.digest.clone();
+    let refused = |_| Refusal::Unreadable(digest.to_string());
+    if span.length < found.size {
+        whole.ensure(&found).await.map_err(refused)?;
+    }
+    let trouble = Arc::clone(whole.trouble());
+    let opened = tokio::task::spawn_blocking(move || Reading::of(&found, span, &trouble)).await;
+    let reading = opened.map_err(io::Error::other).flatten().map_err(refused)?;
     if span.length <= PIECE as u64 {
-        let (piece, _) = piece(state).await.map_err(|_| refused())?;
+        let (piece, _) = piece(reading).await.map_err(refused)?;
         return Ok(Body::from(piece));
     }
-    Ok(Body::from_stream(stream::try_unfold(state, next_piece)))
+    Ok(Body::from_stream(stream::try_unfold(reading, next_piece)))
 }
 
-struct State {
+async fn next_piece(reading: Reading) -> io::Result<Option<(Bytes, Reading)>> {
+    // The headers are out: breaking the connection off is the only way left to say that this failed.
+    if reading.left == 0 { Ok(None) } else { piece(reading).await.map(Some) }
+}
+
+async fn piece(reading: Reading) -> io::Result<(Bytes, Reading)> {
+    tokio::task::spawn_blocking(move || reading.read()).await.map_err(io::Error::other)?
+}
+
+/// A blob that is read, or a part of it; what goes wrong with it is told.
+pub(super) struct Reading {
     reader: Box<dyn Read + Send>,
     left: u64,
     /// Over all bytes so far, where they are a whole blob in the end.
@@ -56,16 +57,36 @@ struct State {
     trouble: Arc<Trouble>,
 }
 
-async fn next_piece(state: State) -> io::Result<Option<(Bytes, State)>> {
-    // The headers are out: breaking the connection off is the only way left to say that this failed.
-    if state.left == 0 { Ok(None) } else { piece(state).await.map(Some) }
-}
+impl Reading {
+    /// Of all of a blob. Blocks.
+    ///
+    /// # Errors
+    /// That it cannot be opened.
+    pub(super) fn open(found: &Found, trouble: &Arc<Trouble>) -> io::Result<Self> {
+        Self::of(found, Span { start: 0, length: found.size }, trouble)
+    }
 
-async fn piece(state: State) -> io::Result<(Bytes, State)> {
-    tokio::task::spawn_blocking(move || state.read()).await.map_err(io::Error::other)?
-}
+    fn of(found: &Found, span: Span, trouble: &Arc<Trouble>) -> io::Result<Self> {
+        let (label, digest) = (found.source.label(), found.digest.clone());
+        let reader = found.source.open(&digest, span.start).map_err(|error| {
+            trouble.unopened(&label, &digest, &error);
+            io::Error::other(error.message())
+        })?;
+        let hasher = (span.length == found.size).then(|| Hasher::new(digest.algorithm()));
+        Ok(Self { reader, left: span.length, hasher, digest, label, trouble: Arc::clone(trouble) })
+    }
 
-impl State {
+    /// Reads what is left of it and keeps none of that. Blocks.
+    ///
+    /// # Errors
+    /// As of each piece.
+    pub(super) fn read_all(mut self) -> io::Result<()> {
+        while self.left > 0 {
+            (_, self) = self.read()?;
+        }
+        Ok(())
+    }
+
     /// The next piece; the last one only where all of them are what the digest says.
     fn read(mut self) -> io::Result<(Bytes, Self)> {
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);

@@ -1,6 +1,7 @@
 //! A verified bundle as a source: blobs are read where they lie, whole or in parts.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use super::layout::LayoutIndex;
 use super::source::{Root, Source};
@@ -58,6 +59,12 @@ impl Source for BundleSource {
 
     fn size(&self, digest: &Digest) -> Option<u64> {
         self.reader.blob(digest).map(|blob| blob.size)
+    }
+
+    fn files(&self, digest: &Digest) -> Vec<PathBuf> {
+        let Some(blob) = self.reader.blob(digest) else { return Vec::new() };
+        let paths = blob.path.iter().chain(blob.parts.iter().map(|part| &part.path));
+        paths.map(|path| self.reader.root().join(path)).collect()
     }
 
     fn open(&self, digest: &Digest, offset: u64) -> Result<Box<dyn Read + Send>> {

@@ -226,6 +226,10 @@ impl Source for LayoutSource {
         self.sizes.get(digest).copied()
     }
 
+    fn files(&self, digest: &Digest) -> Vec<PathBuf> {
+        self.sizes.get(digest).map(|_| self.root.join(digest.layout_path())).into_iter().collect()
+    }
+
     fn open(&self, digest: &Digest, offset: u64) -> Result<Box<dyn Read + Send>> {
         if !self.sizes.contains_key(digest) {
             return Err(LayoutError::Absent { path: self.root.clone(), digest: digest.clone() }.into());

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::answer;
 use super::catalog::Catalog;
 use super::refusal::cut;
-use super::trouble::Trouble;
+use super::whole::Whole;
 
 /// How many clients at once, and how patient the server is with them.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ pub struct Counters {
 pub struct Server {
     /// What is served.
     pub catalog: Arc<Catalog>,
-    /// Who is told what goes wrong with it.
-    pub trouble: Arc<Trouble>,
+    /// Which of its blobs are known to be whole, and who is told what goes wrong with them.
+    pub whole: Arc<Whole>,
     /// TLS, where it is on.
     pub tls: Option<TlsAcceptor>,
     /// Bounds.
@@ -164,7 +164,7 @@ where
 }
 
 async fn respond(server: &Server, peer: SocketAddr, request: &http::Request<Incoming>) -> Response {
-    let served = (&*server.catalog, &server.trouble);
+    let served = (&*server.catalog, &*server.whole);
     let response = answer(served, request.method(), request.uri(), request.headers()).await;
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(

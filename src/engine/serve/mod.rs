@@ -13,6 +13,7 @@ pub mod request;
 pub mod source;
 pub mod tls;
 pub mod trouble;
+pub mod whole;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use listen::{Counters, Limits, Server};
 use source::Source;
 use tls::TlsFiles;
 use trouble::Trouble;
+use whole::Whole;
 
 use super::blocking::blocking;
 use super::bundle::verify::{VerifySpec, verify};
@@ -179,8 +181,8 @@ pub async fn start(spec: &ListenSpec, catalog: Arc<Catalog>, ctx: &JobCtx) -> Re
     let counters = Arc::new(Counters::default());
     let cancel = ctx.cancel.child_token();
     let has_tls = tls.is_some();
-    let trouble = Arc::new(Trouble::new(ctx.clone()));
-    let server = Server { catalog, trouble, tls, limits: spec.limits, counters: Arc::clone(&counters) };
+    let whole = Arc::new(Whole::new(Arc::new(Trouble::new(ctx.clone()))));
+    let server = Server { catalog, whole, tls, limits: spec.limits, counters: Arc::clone(&counters) };
     let task = tokio::spawn(listen::run(listener, server, cancel.clone()));
     Ok(Running { address, tls: has_tls, counters, cancel, task })
 }

@@ -1,6 +1,7 @@
 //! Where served content comes from: anything that has named manifests and can open a blob at an offset.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
 use crate::domain::reference::Reference;
@@ -30,6 +31,9 @@ pub trait Source: Send + Sync {
 
     /// The length of a blob in bytes, where this source has it.
     fn size(&self, digest: &Digest) -> Option<u64>;
+
+    /// The files that a blob lies in; none where it is not there.
+    fn files(&self, digest: &Digest) -> Vec<PathBuf>;
 
     /// The bytes of a blob from an offset on, as a stream.
     ///
