@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::import_containerd_hard::traced;
 use crate::import_storage::{APP, Node, node, outcomes};
-use crate::import_storage_undo::held_at;
+use crate::import_storage_undo::{held_at, wrapped};
 use crate::rig::containerd::succeeded;
 use crate::rig::world::Ran;
 use crate::rig::{need, wait_until};
@@ -75,6 +75,28 @@ fn killed(node: &Node) {
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
     assert_eq!(node.listed().len(), 1, "it was killed in the middle");
+}
+
+#[test]
+fn images_that_are_there_when_the_medium_is_pulled_get_their_names_and_none_stays_without() {
+    let Some(node) = node(&[]) else { return };
+    let (skopeo, count, away) =
+        (need("skopeo").unwrap(), node.world.root.join("copies"), node.world.root.join("away"));
+    // It is pulled before the third image, which has the layers of one before it; the fourth cannot be read.
+    let script = format!(
+        "case \"$*\" in *'copy --quiet'*) echo >>{count:?}; if [ $(wc -l <{count:?}) = 3 ]; then mv {:?} {away:?}; fi ;; esac\n\
+         exec {skopeo:?} \"$@\"",
+        node.bundle
+    );
+    let mut command = node.command(&node.bundle, &format!("containers-storage:{}", node.store().display()));
+    command.env("PATH", wrapped(&node, "skopeo", &script));
+    let said = Ran::of(command).code(13).said();
+    let there = images(&node);
+    assert!(there.len() == 2 && there.iter().all(|image| image["names"] != json!([])), "{there:?}");
+    assert!(said.contains(" is gone") && said.contains("library/list:4; not in it: "), "{said}");
+    std::fs::rename(&away, &node.bundle).unwrap();
+    node.import(&[]).code(0);
+    node.assert_listed();
 }
 
 /// The regular files of all layers.

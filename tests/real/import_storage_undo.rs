@@ -37,7 +37,7 @@ fn without_skopeo(node: &Node, podman: &Path) -> OsString {
 }
 
 /// A `PATH` on which a program is this script.
-fn wrapped(node: &Node, program: &str, script: &str) -> OsString {
+pub(crate) fn wrapped(node: &Node, program: &str, script: &str) -> OsString {
     let file = node.world.root.write(format!("wrapped/{program}"), format!("#!/bin/sh\n{script}\n"));
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
     let own = std::env::var("PATH").unwrap();

@@ -32,7 +32,7 @@ impl Store {
     pub(super) async fn wrong(&self, wanted: &Wanted<'_>) -> Result<Option<EngineError>> {
         let (store, graph, digest) =
             (self.parts(), wanted.image.clone(), wanted.chosen.manifest.config.digest.clone());
-        let config = wanted.chosen.config(&self.job, wanted.image)?;
+        let said = wanted.layers.clone();
         blocking(move || {
             let (job, place, _) = store;
             let records = place.records(&*job.ctx.files)?;
@@ -44,7 +44,6 @@ impl Store {
                 return Ok(Some(altered(&place, digest.hex(), &graph, stored.digest().to_owned())));
             }
             let unpacked = records.diff_ids(stored);
-            let said: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
             let reason = format!("it says the layers unpack to {said:?}, they unpack to {unpacked:?}");
             Ok((unpacked != said).then(|| broken(&graph, &digest, reason)))
         })

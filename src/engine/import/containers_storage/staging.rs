@@ -13,7 +13,8 @@ use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::bundle::graph::MAX_CONFIG;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
-use crate::engine::files::Files;
+use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::hash::Hasher;
 use crate::engine::import::Job;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::import::single::Chosen;
@@ -50,7 +51,7 @@ impl Staging {
         };
         let staging = Self { root, run };
         staging.clear(files)?;
-        for dir in [staging.temp(), staging.run.clone(), staging.view()] {
+        for dir in [staging.temp(), staging.run.clone(), staging.view(), staging.documents()] {
             directory::create(files, &dir)?;
         }
         let conf = format!(
@@ -87,6 +88,11 @@ impl Staging {
         self.root.join("tmp")
     }
 
+    /// Documents of images that were laid out: they are named once all are there, and the medium may be gone by then.
+    fn documents(&self) -> PathBuf {
+        self.root.join("documents")
+    }
+
     /// What must not outlive the program.
     pub(super) fn run(&self) -> &Path {
         &self.run
@@ -103,7 +109,7 @@ impl Staging {
 
     /// Lays out one image in place of the one before; the files that will be read, with their lengths. Blocks.
     ///
-    /// Documents are read, hashed and written anew; a layer is a link to the medium, whose bytes the program hashes
+    /// Documents are read once, hashed and written anew; a layer is a link to the medium, whose bytes the program hashes
     /// itself, or is put together where the medium has it in parts.
     ///
     /// # Errors
@@ -129,7 +135,7 @@ impl Staging {
             documents.push((&chosen.digest, MAX_MANIFEST));
         }
         for (digest, limit) in documents {
-            write(files, &layout.join(digest.layout_path()), &job.bundle.read(digest, limit)?)?;
+            write(files, &layout.join(digest.layout_path()), &self.document(job, digest, limit)?)?;
         }
         let mut read = Vec::new();
         for layer in &manifest.layers {
@@ -144,6 +150,23 @@ impl Staging {
         write(files, &layout.join(LAYOUT), LAYOUT_BYTES)?;
         write(files, &layout.join(INDEX), Self::index(image).as_bytes())?;
         Ok(read)
+    }
+
+    /// The bytes of a document: of the medium, and from then on of what was kept of it. Either way they are hashed.
+    fn document(&self, job: &Job, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        let path = self.documents().join(digest.hex());
+        let kept = open_named(&*job.ctx.files, &path).ok().and_then(|open| read_whole(open, limit).ok());
+        let is_it = |bytes: &Vec<u8>| {
+            let mut hasher = Hasher::new(digest.algorithm());
+            hasher.update(bytes);
+            hasher.finish() == *digest
+        };
+        if let Some(bytes) = kept.filter(is_it) {
+            return Ok(bytes);
+        }
+        let bytes = job.bundle.read(digest, limit)?;
+        write(&*job.ctx.files, &path, &bytes)?;
+        Ok(bytes)
     }
 
     /// The file of a layer: the medium's own, or one put together beside the store.
