@@ -12,6 +12,7 @@ use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
 use crate::domain::lint::Rule;
 use crate::domain::text;
+use crate::engine::error::Kind;
 use crate::failure::Failure;
 
 /// What failed, why, and what to do next, as lines with their look.
@@ -55,6 +56,14 @@ pub fn written(paths: &[PathBuf]) -> String {
 /// As in `1 image` and `3 images`.
 pub fn count(number: usize, what: &str) -> String {
     text::count(number as u64, what)
+}
+
+/// What a bundle that did not verify is good for: an import that goes on after damaged images brings those that are whole.
+pub const fn refusal(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Integrity => "not to be used as it is",
+        _ => "nothing of it may be used",
+    }
 }
 
 /// A digest in groups of eight letters, to be compared by eye or read aloud.

@@ -18,7 +18,7 @@ use crate::tui::gap::Checked;
 use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::msg::Ended;
-use crate::tui::words::{self, count};
+use crate::tui::words::{self, count, refusal};
 use crate::widgets::line::wrap;
 
 /// Cells beside the words of a row: the state, and two blanks.
@@ -325,7 +325,7 @@ pub(super) fn verdict(checked: &Checked, keymap: &Keymap) -> Vec<(String, Role)>
         Ended::Cancelled => one("stopped: nothing is known of this bundle", Role::Warn),
         Ended::Failed(failure) => {
             let mut lines =
-                one(&format!("x REFUSED ({}): nothing of it may be used", failure.class()), Role::Fail);
+                one(&format!("x REFUSED ({}): {}", failure.class(), refusal(failure.kind)), Role::Fail);
             lines.extend(
                 failure
                     .hints

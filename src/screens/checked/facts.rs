@@ -19,7 +19,7 @@ use crate::engine::spec::JobReport;
 use crate::tui::gap::{Checked, Gap};
 use crate::tui::hints;
 use crate::tui::msg::Ended;
-use crate::tui::words::count;
+use crate::tui::words::{count, refusal};
 
 /// The report; nothing where nothing came of it.
 pub(super) fn sheet(gap: &Gap, checked: &Checked, keymap: &Keymap) -> Option<Sheet> {
@@ -40,7 +40,7 @@ pub(super) fn sheet(gap: &Gap, checked: &Checked, keymap: &Keymap) -> Option<She
                 Some(if image { format!("{} {note}", item.name) } else { note })
             };
             warnings.extend(bad.filter_map(told).filter(|note| *note != failure.message));
-            let verdict = format!("refused ({}): nothing of it may be used", failure.class());
+            let verdict = format!("refused ({}): {}", failure.class(), refusal(failure.kind));
             Some(Sheet { grade: Grade::Fail, verdict, warnings, ..by_its_word(said?, checked) })
         }
         Ended::Cancelled => None,

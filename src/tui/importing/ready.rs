@@ -34,7 +34,7 @@ impl Model {
             }
             None => format!("the bundle is not verified yet: press {verify}"),
             Some(checked) if !checked.held() => {
-                format!("the bundle did not verify: nothing of it may be used; {verify} says why")
+                format!("the bundle did not verify: nothing of it is imported from here; {verify} says why")
             }
             Some(_) if gap.lacks_strict() => format!("{}, both on Verify ({verify})", self.not_strict()),
             Some(_) if gap.import.marked.is_empty() => {
