@@ -168,8 +168,10 @@ impl Screen for Report {
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let Some(sheet) = &self.sheet else {
+            let imports = model.at_work(Act::Import).is_some() || model.gap.import.run.is_some();
             let words = match &model.gap.checked {
                 Some(_) => "Nothing to report: the bundle could not be read, or verification was stopped.",
+                None if imports => "The import verifies the bundle for itself; the report tells of Verify.",
                 None => "Nothing is verified yet.",
             };
             return teach(

@@ -210,8 +210,9 @@ impl Model {
             self.gap.overridden = AllowRollback::No;
         }
         self.gap.offer()?;
-        let now = self.gap.document();
-        self.gap.checked.take_if(|checked| checked.document != now)?;
+        // What cannot be read for a moment, as while its medium is mounted, is no other bundle.
+        let now = self.gap.document()?;
+        self.gap.checked.take_if(|checked| checked.document.as_ref() != Some(&now))?;
         self.gap.import.begin_anew();
         for place in [Place::Check, Place::Import, Place::Checked] {
             if self.state(place) != StepState::Todo {

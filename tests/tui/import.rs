@@ -1020,6 +1020,14 @@ fn what_an_earlier_program_s_run_changed_is_taken_back_without_any_bundle() {
 }
 
 #[test]
+fn where_the_import_alone_verified_the_bundle_the_report_says_so() {
+    let mut desk = under_way();
+    desk.app.model.want_signers(2);
+    let words = "The import verifies the bundle for itself; the report tells of Verify.";
+    assert!(desk.keys("4").screen().contains(words), "{}", desk.screen());
+}
+
+#[test]
 fn an_import_is_taken_back_from_start_and_from_every_step_up_to_it_with_no_medium_there() {
     let asked = "The last import that is noted: site-b-7, 2026-11-20 08:15Z";
     for keys in ["", "g", "g 2", "g 3"] {

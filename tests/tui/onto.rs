@@ -6,6 +6,7 @@ use airlift::actions::Act;
 use airlift::domain::carrier::Carrier;
 use airlift::domain::media::Medium;
 use airlift::engine::bundle::begun::Begun;
+use airlift::engine::bundle::offer::Offer;
 use airlift::engine::bundle::unfinished::Share;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::jobs::onto::OntoError;
@@ -696,6 +697,9 @@ fn a_bundle_that_was_replaced_under_its_path_is_to_be_verified_again() {
     desk.keys("Enter v");
     desk.tell(Msg::Ended(desk.job(), failed())).tell(found(vec![offer(42, None)]));
     assert!(desk.app.model.gap.checked.is_some(), "the same one");
+    // As while its medium is plugged in again.
+    desk.tell(found(vec![Offer { said: Err("it cannot be read".to_owned()), ..offer(42, None) }]));
+    assert!(desk.app.model.gap.checked.is_some(), "it is not known to be another one");
     let mut other = offer(42, None);
     if let Ok(said) = &mut other.said {
         said.report.manifest_digest = digest(9);

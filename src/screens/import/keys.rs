@@ -88,8 +88,8 @@ pub(super) fn again(model: &Model) -> Result<ImportJob, String> {
     let run = model.gap.import.run.as_ref().ok_or_else(nothing)?;
     let JobSpec::Import(job) = &run.job.spec else { return Err(nothing()) };
     let mut job = job.clone();
-    if model.gap.lacks_strict() {
-        return Err(model.not_strict());
+    if let Some(reason) = model.not_importable() {
+        return Err(reason);
     }
     if run.report().is_some() {
         job.import.only = run.failed();
