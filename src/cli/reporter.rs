@@ -196,6 +196,7 @@ impl Reporter {
             | Event::Spared { .. }
             | Event::Had { .. }
             | Event::Grown { .. }
+            | Event::Writes { .. }
             | Event::Kept { .. }
             | Event::Done { .. }
             | Event::Skipped { .. }

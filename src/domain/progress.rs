@@ -207,6 +207,13 @@ pub enum Event {
         /// How many.
         items: u64,
     },
+    /// A program that does the work of a phase writes, though no bytes of it are counted.
+    Writes {
+        /// The phase.
+        phase: Phase,
+        /// The program.
+        program: String,
+    },
     /// A phase that has begun comes to so much more than was announced.
     Grown {
         /// The phase.

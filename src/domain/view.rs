@@ -95,6 +95,7 @@ impl JobView {
                 view.items_done += items;
                 view.had += items;
             }),
+            Event::Writes { phase, program } => self.change(*phase, |view| view.write(program, at)),
             Event::Grown { phase, items, bytes } => self.change(*phase, |view| view.grow(*items, *bytes)),
             Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
@@ -201,6 +202,21 @@ mod tests {
         let mut job = JobView::default();
         job.apply(&Event::Started { phase: Phase::Fetch, items: 2, bytes }, s(0));
         job
+    }
+
+    #[test]
+    fn a_program_that_writes_while_nothing_is_counted_is_no_stall_until_it_writes_no_more() {
+        let mut job = started(1000);
+        bytes(&mut job, 990, s(1));
+        for at in 2..=20 {
+            job.apply(&Event::Writes { phase: Phase::Fetch, program: "skopeo".to_owned() }, s(at));
+        }
+        let view = job.current().unwrap();
+        assert_eq!(view.line(s(20)), "fetch: 99 % · 990 B of 1.0 kB · skopeo writes");
+        assert_eq!((view.stalled(s(20)), view.remaining(s(20))), (None, None));
+        assert_eq!(view.line(s(26)), "fetch: 99 % · 990 B of 1.0 kB · stalled 25 s");
+        bytes(&mut job, 991, s(21));
+        assert!(job.current().unwrap().line(s(21)).ends_with("/s"), "bytes say more");
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Meter {
         self.ctx.say(Event::Grown { phase: self.phase, items, bytes });
     }
 
+    /// Says that a program writes for the phase, though no bytes are counted.
+    pub fn writes(&self, program: &str) {
+        self.ctx.say(Event::Writes { phase: self.phase, program: program.to_owned() });
+    }
+
     /// Whether the phase has begun.
     pub fn is_announced(&self) -> bool {
         self.announced.load(Relaxed)

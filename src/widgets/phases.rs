@@ -153,6 +153,8 @@ fn under_way(
     }
     if let Some(still) = view.stalled(at) {
         pieces.push((format!("! stalled {}", text::span(still)), Role::Warn));
+    } else if let Some(program) = view.writer(at) {
+        pieces.push((format!("{program} writes"), Role::Text));
     } else if view.bytes > 0 {
         pieces.push((pace(view, at), Role::Text));
     }

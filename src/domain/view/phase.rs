@@ -58,6 +58,9 @@ pub struct PhaseView {
     began: Duration,
     #[serde(skip)]
     moved: Duration,
+    /// The program that wrote last while nothing was counted, and when.
+    #[serde(skip)]
+    wrote: Option<(String, Duration)>,
     #[serde(skip)]
     ended: Duration,
     /// Time spent paused, and since when it is.
@@ -99,6 +102,7 @@ impl PhaseView {
             counted: 0,
             began: at,
             moved: at,
+            wrote: None,
             ended: at,
             rested: Duration::ZERO,
             resting: None,
@@ -132,6 +136,11 @@ impl PhaseView {
     pub(super) fn done(&mut self, at: Duration) {
         self.items_done += 1;
         self.moved = at;
+    }
+
+    /// A program writes for it.
+    pub(super) fn write(&mut self, program: &str, at: Duration) {
+        self.wrote = Some((program.to_owned(), at));
     }
 
     /// It comes to so much more.
@@ -199,7 +208,15 @@ impl PhaseView {
     pub fn stalled(&self, at: Duration) -> Option<Duration> {
         let still = at.saturating_sub(self.moved);
         let counts = self.bytes > 0 || self.items > 0;
-        (!self.finished && self.resting.is_none() && counts && still >= STALL).then_some(still)
+        let stands = !self.finished && self.resting.is_none() && counts && still >= STALL;
+        (stands && self.writer(at).is_none()).then_some(still)
+    }
+
+    /// The program that writes while no bytes are counted.
+    pub fn writer(&self, at: Duration) -> Option<&str> {
+        let (program, wrote) = self.wrote.as_ref()?;
+        let still = at.saturating_sub(self.moved) >= STALL && at.saturating_sub(*wrote) < STALL;
+        (still && !self.finished && self.resting.is_none()).then_some(program)
     }
 
     /// What is to be said where neither bytes nor items are counted: whether it moves nobody can tell, but for how long
@@ -240,7 +257,8 @@ impl PhaseView {
     pub fn remaining(&self, at: Duration) -> Option<Duration> {
         let settled = self.worked(at) >= SETTLED
             || u128::from(self.shown) * 100 >= u128::from(self.bytes) * u128::from(SETTLED_PERCENT);
-        let idle = self.finished || self.resting.is_some() || self.stalled(at).is_some();
+        let still = self.stalled(at).is_some() || self.writer(at).is_some();
+        let idle = self.finished || self.resting.is_some() || still;
         let rate = per_second(self.shown, self.worked(at)).midpoint(self.lately(at, |count| count.all));
         if self.bytes == 0 || self.shown == 0 || !settled || idle || rate == 0 {
             return None;
@@ -289,6 +307,7 @@ impl PhaseView {
         match self.stalled(at) {
             _ if self.resting.is_some() => words.push("paused".to_owned()),
             Some(still) => words.push(format!("stalled {} s", still.as_secs())),
+            None if let Some(program) = self.writer(at) => words.push(format!("{program} writes")),
             None if self.brought() > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
             None => {}
         }

@@ -96,10 +96,15 @@ impl Watched<'_> {
                 () = tokio::time::sleep(LOOK) => {}
             }
             if let Some(position) = &mut position {
-                let (read, moved) = position.look();
-                self.reading.iter().for_each(|reading| reading.count(self.image, (counted, read)));
-                counted = counted.max(read);
-                if moved {
+                let seen = position.look();
+                if let Some(reading) = &self.reading {
+                    reading.count(self.image, (counted, seen.read));
+                    if seen.wrote && seen.read <= counted {
+                        reading.meter.writes(self.program);
+                    }
+                }
+                counted = counted.max(seen.read);
+                if seen.moved {
                     moved_at = Instant::now();
                 }
             }
