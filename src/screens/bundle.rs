@@ -236,6 +236,10 @@ impl Screen for Bundle {
 
     fn status(&self, model: &Model) -> String {
         let held = model.gap.checked.as_ref().is_some_and(|checked| checked.held());
+        if let Some(bundle) = model.gap.import.goes_on_with() {
+            let [open, verify] = [Act::BundleOpen, Act::Verify].map(|act| model.key(act));
+            return format!("{open} opens {bundle}, then {verify} verifies it: it goes on as it was begun");
+        }
         match &model.gap.offers {
             None => "looking for bundles ...".to_owned(),
             Some(offers) => match offers.iter().filter(|offer| offer.said.is_ok()).count() {

@@ -143,6 +143,11 @@ impl Importing {
         self.later = Some(run);
     }
 
+    /// The bundle of the import that is gone on with, as long as it is not chosen yet what was chosen for that.
+    pub fn goes_on_with(&self) -> Option<&str> {
+        self.later.as_ref().map(|run| run.bundle.as_str())
+    }
+
     /// The run of this file is not to be gone on with after all: nothing of it is chosen.
     pub fn aim_no_more(&mut self, file: &Path) {
         let begun = self.noted.iter().find(|run| run.file == file).map(|run| &run.begun);

@@ -121,10 +121,8 @@ pub(super) fn ask_to_forget(run: &NotedRun, cx: &mut Cx<'_>) -> Effect {
     effect
 }
 
-/// Goes on: its bundle is verified first, and its targets are chosen then.
+/// Goes on: its bundle is verified first, as Bundle says as long as it is awaited, and its targets are chosen then.
 pub(super) fn go_on(begun: Begun, cx: &mut Cx<'_>) {
-    let [open, verify] = [Act::BundleOpen, Act::Verify].map(|act| cx.model.key(act));
-    cx.say(format!("{open} opens {}, then {verify} verifies it: it goes on as it was begun", begun.bundle));
     // Where it lay is looked at, whether on a medium or not.
     if let Some(lay) = begun.lay()
         && !cx.model.gap.given.contains(&lay.path)
