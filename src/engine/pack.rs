@@ -257,6 +257,7 @@ async fn resolved(
     let assembly = AssembleSpec {
         images,
         missing: missing.map(|(reference, reason)| Missing { reference, reason }).collect(),
+        left_out: failed.iter().map(|failed| failed.request.reference.to_string()).collect(),
         bundle: spec.bundle,
     };
     Ok((report, assembly))

@@ -212,6 +212,33 @@ fn r14_r15_a_layer_that_the_registry_lost_commits_nothing_or_leaves_its_image_ou
 }
 
 #[test]
+fn what_lies_there_of_an_image_that_is_asked_for_and_left_out_by_now_is_deleted_and_said() {
+    let Some(world) = World::start() else { return };
+    let (gone, kept) = (push(&world, "gone", 1, 50_000), push(&world, "kept", 2, 60_000));
+    let (data, aside) = (stored(&world, &kept), world.root.join("aside"));
+    std::fs::rename(&data, &aside).unwrap();
+    let pack = |images: &[&str], more: &[&str]| world.pack(&[images, &["--name", "site"], more].concat());
+    let both = ["HOST/team/gone:1", "HOST/team/kept:1"];
+    pack(&both, &[]).code(15);
+    std::fs::write(world.medium().join("site-1").join(gone.layout_path()), vec![0; 50_000]).unwrap();
+    let tags = "docker/registry/v2/repositories/team/gone/_manifests/tags";
+    std::fs::remove_dir_all(world.registry.root().join(tags)).unwrap();
+    std::fs::rename(&aside, &data).unwrap();
+    // A list that lacks it has given nobody's consent.
+    let refused = pack(&both[1..], &["--keep-going"]).code(2).said();
+    let words =
+        format!("of {}, which is not packed now: they would be deleted", world.reference("team/gone:1"));
+    assert!(refused.contains(&words), "{refused}");
+    let planned = pack(&both, &["--keep-going", "--dry-run"]).code(0);
+    assert_eq!(planned.report()["begun"]["same"], true, "{}", planned.said());
+    let partly = pack(&both, &["--keep-going"]).code(3);
+    let words = "goes on with the interrupted bundle there: 50.0 kB of it are deleted, as what they belong to is left out";
+    assert!(partly.said().contains(words), "{}", partly.said());
+    assert_eq!(partly.report()["bundle"]["missing"][0]["reference"], world.reference("team/gone:1"));
+    world.verify(&partly.bundle(), &["--deep"]).code(0);
+}
+
+#[test]
 fn a_layer_that_the_registry_serves_with_a_changed_byte_is_never_packed() {
     let Some(world) = World::start() else { return };
     let layer = push(&world, "app", 1, 50_000);

@@ -60,6 +60,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
     let spec = AssembleSpec {
         images: outcomes.into_iter().map(Result::unwrap).collect(),
         missing: Vec::new(),
+        left_out: Vec::new(),
         bundle: BundleSpec {
             to: root.join("medium"),
             ground: Ground::of(&root.join("medium")),

@@ -24,8 +24,8 @@ use crate::engine::store::TEMP;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
-    /// Whether it was about what is asked for now, for all that is known: nothing of it is deleted, and it counted as
-    /// many images, blobs and bytes.
+    /// Whether it was about what is asked for now, for all that is known: nothing of it is deleted but what is left out
+    /// by now, and else it counted as many images, blobs and bytes.
     pub same: bool,
     /// Blobs of those that are asked for now.
     pub blobs: Share,
@@ -83,7 +83,15 @@ impl std::fmt::Display for Begun {
             _ => format!("{done} of {total} blobs lie there already and stay"),
         };
         match (self.same, self.deleted) {
-            (true, _) => write!(f, "goes on with the interrupted bundle there: {there}"),
+            (true, 0) => write!(f, "goes on with the interrupted bundle there: {there}"),
+            (true, deleted) => {
+                let deleted = text::bytes(deleted);
+                write!(
+                    f,
+                    "goes on with the interrupted bundle there: {deleted} of it are deleted, as what they belong to is \
+                     left out; {there}"
+                )
+            }
             (false, 0) => {
                 write!(f, "the interrupted bundle there is of another list and becomes this one: {there}")
             }
@@ -118,10 +126,18 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// The images that a bundle was begun with and that are not asked for now; those whose tag has moved are.
+/// The images that a bundle was begun with and that are not asked for now; those whose tag has moved are, and those that
+/// may be left out.
 fn lost(header: &Header, spec: &AssembleSpec) -> Vec<String> {
-    let asked: HashSet<String> = spec.images.iter().map(|image| image.reference.to_string()).collect();
+    let mut asked: HashSet<String> = spec.images.iter().map(|image| image.reference.to_string()).collect();
+    asked.extend(spec.left_out.iter().cloned());
     header.asked.iter().filter(|name| !asked.contains(*name)).cloned().collect()
+}
+
+/// Whether a bundle was begun with just these images and some that are left out now.
+fn is_with_left_out(header: &Header, spec: &AssembleSpec) -> bool {
+    let left_out = header.asked.iter().filter(|name| spec.left_out.contains(name)).count();
+    left_out > 0 && header.asked.len() == left_out + spec.images.len() && lost(header, spec).is_empty()
 }
 
 /// Looks at it, by the lengths of the files there.
@@ -140,6 +156,7 @@ pub(super) fn begun(
     let alike = journal::read(files, root)
         .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
     let header = unfinished::told(files, root).map(|told| told.header);
+    let without = header.as_ref().is_some_and(|told| is_with_left_out(told, spec));
     let others = match header.filter(|told| !told.asked.is_empty()) {
         Some(told) => !lost(&told, spec).is_empty(),
         // Where it is not known what was asked for, as a power cut may leave it, what lies there tells.
@@ -147,7 +164,7 @@ pub(super) fn begun(
     };
     let refused = deleted > 0 && others && !spec.bundle.anew;
     let blobs = Share { done: whole.count() as u64, total: counted.1 };
-    Begun { same: deleted == 0 && alike, blobs, deleted, refused }
+    Begun { same: without || (deleted == 0 && alike), blobs, deleted, refused }
 }
 
 /// Whether it is a file of blobs, and no directory of them.

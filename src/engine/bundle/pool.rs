@@ -166,6 +166,7 @@ pub(super) fn leave_out(
                     "{} is left out, and what came of it is not kept: {reason}",
                     image.reference
                 ));
+                spec.left_out.push(image.reference.to_string());
                 spec.missing.push(Missing { reference: image.requested, reason: reason.clone() });
             }
         }

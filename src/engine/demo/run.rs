@@ -191,6 +191,7 @@ impl Demo {
         let spec = AssembleSpec {
             images: images.to_vec(),
             missing: Vec::new(),
+            left_out: Vec::new(),
             bundle: BundleSpec {
                 to: self.at("medium"),
                 ground: Ground::of(&self.at("medium")),
