@@ -8,9 +8,10 @@ use airlift::engine::demo::sample::ImageSpec;
 use crate::console::{Console, Setting};
 use crate::line::Line;
 use crate::machine::Mount;
+use crate::rig::corpus::CORPUS;
 use crate::rig::fuse::{EXFAT, FAT, Medium};
+use crate::rig::need_env;
 use crate::rig::world::World;
-use crate::rig::{CORPUS, need_env};
 use crate::steps;
 
 /// An operator's host with a registry behind a line that can be slow.
