@@ -309,6 +309,7 @@ impl App {
                 }
             });
         };
+        let job = self.model.lasting(job);
         let command = self.model.settings.shell(&job);
         self.copy(command.clone());
         let outcome = match self.not_copied(&command) {

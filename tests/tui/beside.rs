@@ -101,3 +101,18 @@ fn no_row_moves_while_a_question_about_one_is_open() {
     desk.keys("Esc");
     assert_eq!(desk.app.model.picked.text(), "docker.io/library/mid:1.0\n");
 }
+
+#[test]
+fn a_command_that_is_copied_names_no_file_that_goes_when_the_lists_are_one() {
+    let mut desk = apart();
+    desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into())).keys("2");
+    desk.effects.clear();
+    desk.keys("y");
+    let copied = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    let copied = copied.unwrap();
+    assert!(copied.starts_with("airlift resolve") && !copied.contains("apart"), "{copied}");
+    assert!(copied.contains("docker.io/library/old:1.0 redis:7.0.1"), "{copied}");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Basis, Checked, Picked};
+use super::{Basis, Checked, Image, Picked};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::domain::lint::lint;
@@ -108,6 +108,18 @@ impl Picked {
         self.without_unread = false;
         self.checked.begin_failed();
         requested
+    }
+
+    /// The images by name: with the digests that were found for them where that is wanted, and those without one where
+    /// `all` are.
+    pub fn named(&self, pinned: bool, all: bool) -> Vec<String> {
+        let name = |image: &Image| match self.checked_of(image) {
+            Some(Checked::Ok(view)) if pinned => {
+                Some(image.request.reference.pinned(&view.digest).to_string())
+            }
+            _ => all.then(|| image.request.requested.clone()),
+        };
+        self.images.iter().filter_map(name).collect()
     }
 
     /// Takes over what came of asking; the findings are exact now.
