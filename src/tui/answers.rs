@@ -78,6 +78,8 @@ impl App {
             Found::Entry(path, told) => self.told_of(path, told),
             Found::Last(text, written) => self.restore(text, *written),
             Found::Freed(theirs) => self.freed(theirs),
+            Found::Holder(who) => self.is_held_by(who),
+            Found::Edited(was, now) => self.edited(was, now),
             // These are asked by themselves, again and again.
             Found::Failed(Query::Media | Query::Room(_) | Query::Host | Query::Noted, failure) => {
                 self.model.note(Level::Fail, &failure.message);
@@ -306,7 +308,8 @@ impl Found {
             Self::Bundles(given, _) => Query::Bundles(given.clone()),
             Self::Node(places, ..) => Query::Node(places.clone()),
             Self::Noted(_) => Query::Noted,
-            Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) | Self::Freed(_) => return None,
+            Self::Exists(_) | Self::Saved(_) | Self::NotSaved(..) => return None,
+            Self::Freed(_) | Self::Holder(_) | Self::Edited(..) => return None,
         })
     }
 }

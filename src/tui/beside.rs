@@ -76,7 +76,9 @@ pub(super) fn begin(files: &dyn Files, paths: &Paths) -> FileResult<Begun> {
     let Ok(lock) = files.create_dir(&kept).map_err(drop).and_then(|()| hold(&kept).map_err(drop)) else {
         return Ok(Begun::default());
     };
-    let Some(lock) = lock else { return beside(files, &kept) };
+    let Some(lock) = lock else {
+        return beside(files, &kept, holder(paths).map(|holder| holder.to_string()));
+    };
     let joined = match take_in(files, &kept) {
         Ok(lines) => Joined { lines, trouble: None },
         Err(error) => Joined { lines: 0, trouble: Some(EngineError::from(error).message()) },
@@ -98,10 +100,9 @@ fn take_in(files: &dyn Files, kept: &Path) -> FileResult<usize> {
 }
 
 /// Begins a list apart, with what others left apart.
-fn beside(files: &dyn Files, kept: &Path) -> FileResult<Begun> {
+fn beside(files: &dyn Files, kept: &Path, who: Option<String>) -> FileResult<Begun> {
     let list = kept.join(LIST);
     let before = read(&list)?.ok_or_else(|| failed("read", &list)(ErrorKind::InvalidData.into()))?;
-    let who = Holder::of(&kept.join(LOCK)).map(|holder| holder.to_string());
     let own = kept.join(APART).join(uuid::Uuid::now_v7().to_string());
     files.create_dir(&own)?;
     // Whoever looks at it meanwhile lets go at once.
@@ -115,26 +116,41 @@ fn beside(files: &dyn Files, kept: &Path) -> FileResult<Begun> {
     Ok(Begun { beside: Some((own, Beside { who, began_with: before })), joined, held: Some(held) })
 }
 
-/// Waits until nobody has the kept list any more, and takes it: its lock, to be held on to, and its text, which what was
-/// picked here so far has joined on the disk by then. Blocks.
+/// Who has the kept list, where that can be told.
+pub(super) fn holder(paths: &Paths) -> Option<Holder> {
+    Holder::of(&paths.kept().join(LOCK))
+}
+
+/// The kept list, taken over.
+pub(super) struct TakenOver {
+    /// Its lock, to be held on to.
+    pub(super) held: File,
+    /// What the other workstation left.
+    pub(super) theirs: String,
+    /// What it is now on the disk: what was picked here so far has joined it.
+    pub(super) now: String,
+}
+
+/// Waits until nobody has the kept list any more, and takes it. Blocks.
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn wait(files: &dyn Files, paths: &Paths) -> FileResult<(File, String)> {
+pub(super) fn wait(files: &dyn Files, paths: &Paths) -> FileResult<TakenOver> {
     let (kept, own) = (paths.kept(), paths.work());
     let lock = open(&kept).and_then(|file| file.lock().map(|()| file)).map_err(failed("lock", &kept))?;
     let list = kept.join(LIST);
     let theirs = read(&list)?.ok_or_else(|| failed("read", &list)(ErrorKind::InvalidData.into()))?;
+    let mut now = theirs.clone();
     if let (Some(began_with), Some(picked)) = (there(&own.join(BEGAN_WITH)), there(&own.join(LIST))) {
-        let text = join(&began_with, &theirs, &picked);
-        if text != theirs {
-            store::write_over(files, &list, text.as_bytes())?;
+        now = join(&began_with, &theirs, &picked);
+        if now != theirs {
+            store::write_over(files, &list, now.as_bytes())?;
         }
         // It is the kept list from now on: nobody joins it a second time, when that has gone on.
         files.remove(&own.join(BEGAN_WITH))?;
         files.sync_dir(&own)?;
     }
-    Ok((lock, theirs))
+    Ok(TakenOver { held: lock, theirs, now })
 }
 
 /// A list that was changed apart and the one that it began with, as one with what that has become: what either added is
@@ -324,7 +340,7 @@ mod tests {
         });
         write(&paths.kept(), "mid:1\n");
         drop(first);
-        let (held, theirs) = waiting.join().unwrap();
+        let TakenOver { held, theirs, .. } = waiting.join().unwrap();
         assert_eq!(theirs, "mid:1\n");
         assert!(begin(&paths).beside.is_some(), "it is held");
         drop(held);
@@ -365,10 +381,11 @@ mod tests {
         let own = at(&second).to_owned();
         write(&own, "redis:7\n");
         drop(first);
-        let (held, theirs) = wait(&RealFiles, &paths.clone().working_in(own.clone())).unwrap();
+        let TakenOver { held, theirs, now } =
+            wait(&RealFiles, &paths.clone().working_in(own.clone())).unwrap();
         assert_eq!(
-            (theirs.as_str(), text(&paths.kept()).as_str()),
-            ("", "redis:7\n"),
+            (theirs.as_str(), now.as_str(), text(&paths.kept()).as_str()),
+            ("", "redis:7\n", "redis:7\n"),
             "also where it dies now"
         );
         write(&paths.kept(), "");

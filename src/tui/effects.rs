@@ -80,7 +80,11 @@ impl Runner {
             Effect::Passphrase(secret) => self.answer(secret),
             Effect::Forget(id) => self.forget(id),
             Effect::Dismiss(run) => self.dismiss(run),
-            Effect::Save(path, text) if path == self.settings.list_file() => self.writes.list(path, text),
+            Effect::Save(path, text)
+                if [self.settings.list_file(), self.settings.kept_list()].contains(&path) =>
+            {
+                self.writes.list(path, text);
+            }
             Effect::Make(path) => self.make(path),
             Effect::Save(path, text) if path.parent() == Some(&self.settings.paths.reports()) => {
                 self.writes.report(path, text, self.settings.paths.state());
@@ -258,7 +262,12 @@ impl Runner {
         // A look that panics is a failed one: whoever waits for it hears of it, and the next may begin.
         let looked = AssertUnwindSafe(find(&query, &self.settings, &self.ctx)).catch_unwind().await;
         match looked.unwrap_or_else(|panic| Err(broken("a look", &*panic))) {
-            Ok(found) => self.say(Msg::Found(found)),
+            Ok(found) => {
+                if let Found::Last(text, _) = &found {
+                    self.writes.known(self.settings.list_file(), text.clone());
+                }
+                self.say(Msg::Found(found));
+            }
             Err(failure) => self.say(Msg::Found(Found::Failed(query, failure))),
         }
     }

@@ -31,11 +31,21 @@ pub(super) struct Keeper {
     pending: Option<(u64, Duration)>,
     /// The kept list that the other workstation left, until no question about a row of this one is open.
     freed: Option<String>,
+    /// What somebody wrote into the file of the list, in the same way: what that was before, and what it was then.
+    edited: Vec<(String, String)>,
 }
 
 impl Default for Keeper {
     fn default() -> Self {
-        Self { kept: Some(0), failed: None, judged: None, unread: false, pending: None, freed: None }
+        Self {
+            kept: Some(0),
+            failed: None,
+            judged: None,
+            unread: false,
+            pending: None,
+            freed: None,
+            edited: Vec::new(),
+        }
     }
 }
 
@@ -65,6 +75,33 @@ impl App {
     /// The other workstation has ended.
     pub(super) fn freed(&mut self, theirs: &str) {
         self.keeper.freed = Some(theirs.to_owned());
+    }
+
+    /// Another one of those that run beside it has the kept list now.
+    pub(super) fn is_held_by(&mut self, who: &str) {
+        if let Some(beside) = self.model.beside.as_mut().filter(|beside| beside.who.as_deref() != Some(who)) {
+            beside.who = Some(who.to_owned());
+            let words = beside.words();
+            self.model.note(Level::Info, words);
+        }
+    }
+
+    /// Somebody wrote into the file of the list.
+    pub(super) fn edited(&mut self, was: &str, now: &str) {
+        self.keeper.edited.push((was.to_owned(), now.to_owned()));
+    }
+
+    /// What somebody wrote into the file of the list is here, too.
+    fn take_in(&mut self, was: &str, theirs: &str) {
+        let before = self.model.picked.revision();
+        let text = join(was, theirs, &self.model.picked.text());
+        let (came, went) = self.model.picked.become_one(&text);
+        if self.model.picked.revision() != before {
+            self.model.changed(Place::Images);
+        }
+        let words = format!("somebody else changed the file of the list meanwhile: {came} came, {went} went");
+        self.model.note(Level::Warn, &words);
+        self.say(words);
     }
 
     /// The list of the other one and this one are one again, kept as that was.
@@ -118,10 +155,13 @@ impl App {
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
         let leaves = self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit));
-        if (self.dialogs.is_empty() || leaves)
-            && let Some(theirs) = self.keeper.freed.take()
-        {
-            self.take_over(&theirs);
+        if self.dialogs.is_empty() || leaves {
+            for (was, theirs) in std::mem::take(&mut self.keeper.edited) {
+                self.take_in(&was, &theirs);
+            }
+            if let Some(theirs) = self.keeper.freed.take() {
+                self.take_over(&theirs);
+            }
         }
         let now = self.model.picked.revision();
         if self.keeper.judged != Some(now) {

@@ -215,6 +215,10 @@ pub enum Found {
     Last(String, jiff::Timestamp),
     /// The kept list, as the workstation left it that had it until now.
     Freed(String),
+    /// Who has the kept list now, which another workstation had until now.
+    Holder(String),
+    /// What the list was when it was written last, and what somebody else made of its file since; that is in it again.
+    Edited(String, String),
     /// The answer to [`Query::AgentKeys`].
     AgentKeys(Result<Vec<KeyReport>, Failure>),
     /// The answer to [`Query::PublicKey`] and [`Query::PaperKey`].

@@ -1,9 +1,12 @@
 //! Two workstations in one home: whatever either picks is on the list when both have ended.
 
+use std::time::Duration;
+
 use crate::console::{Console, Setting};
 use crate::rig::TempRoot;
 
 const APART: &str = "another workstation has the list";
+const ENDED: &str = "the other workstation has ended";
 
 fn start(root: &TempRoot) -> Console {
     let mut console = Console::start(&Setting::new(root.path()));
@@ -42,7 +45,7 @@ fn what_two_workstations_pick_at_once_is_all_there_afterwards() {
     images(&mut second);
     second.wait("redis:7.0.1");
     leave(&mut first);
-    second.wait("the other workstation has ended").wait("mid:1.0.0").wait("redis:7.0.1");
+    second.wait(ENDED).wait("mid:1.0.0").wait("redis:7.0.1");
     assert!(!second.screen().contains(APART), "{}", second.screen());
     leave(&mut second);
     let mut first = start(&root);
@@ -50,6 +53,42 @@ fn what_two_workstations_pick_at_once_is_all_there_afterwards() {
     first.wait("mid:1.0.0").wait("redis:7.0.1");
     assert!(!first.screen().contains(APART), "{}", first.screen());
     leave(&mut first);
+}
+
+#[test]
+fn of_two_that_wait_for_the_list_one_gets_it_and_the_other_says_so() {
+    let root = TempRoot::new();
+    let mut first = start(&root);
+    let mut waiting = [start(&root), start(&root)];
+    for console in &mut waiting {
+        console.wait(APART).wait(&format!("process {}", first.pid()));
+    }
+    leave(&mut first);
+    // Whichever is woken up first gets it.
+    let [second, third] = &mut waiting;
+    while ![&*second, &*third].iter().any(|console| console.screen().contains(ENDED)) {
+        [&mut *second, &mut *third].into_iter().for_each(|console| console.watch(Duration::from_millis(50)));
+    }
+    let (winner, other) = if second.screen().contains(ENDED) { (second, third) } else { (third, second) };
+    other.wait(&format!("process {}", winner.pid()));
+    leave(winner);
+    other.wait(ENDED);
+    leave(other);
+}
+
+#[test]
+fn what_is_written_into_the_file_of_the_list_is_not_lost() {
+    let root = TempRoot::new();
+    let mut console = start(&root);
+    images(&mut console);
+    add(&mut console, "redis:7.0.1");
+    let list = root.path().join(".local/share/airlift/work/images.txt");
+    crate::rig::wait_until("it is written", || std::fs::read_to_string(&list).is_ok());
+    std::fs::write(&list, "redis:7.0.1\nhand:1.0.0\n").unwrap();
+    add(&mut console, "mid:1.0.0");
+    console.wait("somebody else changed the file of the list").wait("hand:1.0.0");
+    leave(&mut console);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "redis:7.0.1\nhand:1.0.0\nmid:1.0.0\n");
 }
 
 #[test]

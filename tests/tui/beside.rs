@@ -103,6 +103,14 @@ fn no_row_moves_while_a_question_about_one_is_open() {
 }
 
 #[test]
+fn of_several_that_wait_each_says_who_has_the_list_now() {
+    let mut desk = apart();
+    desk.tell(Msg::Found(Found::Holder("process 4712 on jump01".to_owned())));
+    let screen = desk.screen();
+    assert!(screen.contains("process 4712") && !screen.contains("4711"), "{screen}");
+}
+
+#[test]
 fn a_command_that_is_copied_names_no_file_that_goes_when_the_lists_are_one() {
     let mut desk = apart();
     desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into())).keys("2");
@@ -115,4 +123,22 @@ fn a_command_that_is_copied_names_no_file_that_goes_when_the_lists_are_one() {
     let copied = copied.unwrap();
     assert!(copied.starts_with("airlift resolve") && !copied.contains("apart"), "{copied}");
     assert!(copied.contains("docker.io/library/old:1.0 redis:7.0.1"), "{copied}");
+}
+
+#[test]
+fn what_somebody_writes_into_the_file_of_the_list_is_on_the_list() {
+    let mut desk = Desk::new();
+    let was = "docker.io/library/old:1.0\n";
+    desk.tell(Msg::Found(Found::Last(was.to_owned(), now())));
+    desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into())).wait(3);
+    let hand = "docker.io/library/hand:1.0\n";
+    desk.tell(Msg::Found(Found::Edited(was.to_owned(), hand.to_owned())));
+    let screen = desk.screen();
+    assert!(
+        screen.contains("somebody else changed the file of the list meanwhile: 1 came, 1 went"),
+        "{screen}"
+    );
+    assert_eq!(desk.app.model.picked.text(), format!("{hand}redis:7.0.1\n"));
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), format!("{was}redis:7.0.1\n"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Runner;
+use super::{Runner, off};
 use crate::engine::error::EngineError;
 use crate::tui::beside;
 use crate::tui::find::find;
@@ -10,16 +10,19 @@ use crate::tui::msg::{Found, Level, Msg, Query};
 
 /// On the way out, a disk is waited for at most this long.
 const LEAVE: Duration = Duration::from_secs(5);
+/// Who has the kept list is looked at this often: nothing tells of it.
+const HOLDER: Duration = Duration::from_secs(2);
 
 impl Runner {
     /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
     pub(super) fn await_list(&self) {
         let runner = self.clone();
         let wait = move || match beside::wait(&*runner.ctx.files, &runner.settings.paths) {
-            Ok((lock, text)) => {
+            Ok(taken) => {
                 // Held on to until the workstation is left.
-                let _ = runner.list.set(lock);
-                runner.say(Msg::Found(Found::Freed(text)));
+                let _ = runner.list.set(taken.held);
+                runner.writes.known(runner.settings.kept_list(), taken.now);
+                runner.say(Msg::Found(Found::Freed(taken.theirs)));
             }
             Err(error) => {
                 let words = format!("the list stays apart: {}", EngineError::from(error).message());
@@ -28,6 +31,24 @@ impl Runner {
         };
         if let Err(error) = std::thread::Builder::new().name("list".to_owned()).spawn(wait) {
             self.say(Msg::Said(Level::Warn, format!("the list stays apart: {error}")));
+        }
+        let runner = self.clone();
+        self.tasks.spawn(async move { runner.watch_holder().await });
+    }
+
+    /// Tells who has the kept list each time that is another one: of several that wait for it, one gets it.
+    async fn watch_holder(&self) {
+        let mut had = None;
+        while self.list.get().is_none() {
+            let paths = self.settings.paths.clone();
+            let now = off(move || beside::holder(&paths)).await.ok().flatten();
+            // Where it is this one, that is told as soon as its list joined the other one.
+            let now = now.filter(|holder| holder.pid != std::process::id()).map(|holder| holder.to_string());
+            if let Some(who) = now.filter(|who| had.as_ref() != Some(who)) {
+                self.say(Msg::Found(Found::Holder(who.clone())));
+                had = Some(who);
+            }
+            tokio::time::sleep(HOLDER).await;
         }
     }
 

@@ -17,6 +17,7 @@ use crate::engine::jobs::reports;
 use crate::engine::lockfile;
 use crate::engine::store;
 use crate::failure::Failure;
+use crate::tui::beside::join;
 use crate::tui::msg::{Found, Level, Msg};
 
 /// Files that are kept beside one that was written anew, at most.
@@ -28,8 +29,10 @@ enum Write {
     Over(PathBuf, String),
     /// A report is kept in the place of what is there, and old ones beside it go, by the history in this directory.
     Report(PathBuf, String, PathBuf),
-    /// The list is written.
+    /// The list is written, with what somebody else wrote there since.
     List(PathBuf, String),
+    /// What a list was when it was read, or when it was written for us.
+    Known(PathBuf, String),
     /// What the list is now is kept beside the next one.
     Aside,
     /// A lock file is written anew without these references.
@@ -51,7 +54,8 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        let writer = Writer { tell, files, lost: Lost::new(), beside: false };
+        let known = BTreeMap::new();
+        let writer = Writer { tell, files, lost: Lost::new(), beside: false, known };
         tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
@@ -69,6 +73,11 @@ impl Writes {
     /// The list is to be written.
     pub(super) fn list(&self, path: PathBuf, text: String) {
         let _ = self.0.send(Write::List(path, text));
+    }
+
+    /// A list is known to have this text.
+    pub(super) fn known(&self, path: PathBuf, text: String) {
+        let _ = self.0.send(Write::Known(path, text));
     }
 
     /// What the list is now is to be kept beside the next one.
@@ -100,6 +109,8 @@ struct Writer {
     lost: Lost,
     /// Whether what is there must not be lost: it is not known here.
     beside: bool,
+    /// What lists were when they were read or written last.
+    known: BTreeMap<PathBuf, String>,
 }
 
 /// What became of a file.
@@ -113,6 +124,9 @@ enum Wrote {
     Failed,
 }
 
+/// What is in the place of a list is none.
+struct NoText;
+
 /// How a file gets its name.
 type How = fn(&dyn Files, &Path, &[u8]) -> FileResult<()>;
 
@@ -124,6 +138,7 @@ impl Writer {
                 Write::Over(path, text) => self.write(&path, &text, store::write_over).await,
                 Write::Report(path, text, state) => self.keep(&path, &text, &state).await,
                 Write::List(path, text) => self.write_list(&path, &text).await,
+                Write::Known(path, text) => drop(self.known.insert(path, text)),
                 Write::Aside => self.beside = true,
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
@@ -145,9 +160,34 @@ impl Writer {
 
     /// Writes the list; what is in its place and could not be read is not lost by that.
     async fn write_list(&mut self, path: &Path, text: &str) {
-        if !self.beside || self.keep_beside(path).await {
-            self.beside = false;
-            self.write(path, text, store::write_over).await;
+        let theirs = self.edited(path).await.unwrap_or_else(|NoText| {
+            self.beside = true;
+            None
+        });
+        if self.beside && !self.keep_beside(path).await {
+            return;
+        }
+        self.beside = false;
+        let mut whole = text.to_owned();
+        if let Some((was, now)) = theirs {
+            whole = join(&was, &now, text);
+            self.say(Found::Edited(was, now));
+        }
+        self.write(path, &whole, store::write_over).await;
+        if !self.lost.contains_key(path) {
+            self.known.insert(path.to_owned(), whole);
+        }
+    }
+
+    /// What a list was and is now, where somebody else wrote it since; an error where what is there is no text.
+    async fn edited(&self, path: &Path) -> Result<Option<(String, String)>, NoText> {
+        let Some(was) = self.known.get(path).cloned() else { return Ok(None) };
+        let place = path.to_owned();
+        match off(move || std::fs::read_to_string(place)).await {
+            Ok(Ok(now)) if now != was => Ok(Some((was, now))),
+            Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => Err(NoText),
+            // What was removed is written anew; what cannot be read is told once it cannot be written.
+            _ => Ok(None),
         }
     }
 
@@ -306,6 +346,31 @@ mod tests {
             assert_eq!(saved, 1, "round {round}");
             assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_somebody_writes_into_the_list_meanwhile_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let list = dir.path().join("images.txt");
+        writes.known(list.clone(), "a:1\nb:1\n".to_owned());
+        std::fs::write(&list, "b:1\nhand:1\n").unwrap();
+        writes.list(list.clone(), "a:1\nb:1\nours:1\n".to_owned());
+        let Some(Msg::Found(Found::Edited(was, now))) = told.recv().await else { panic!() };
+        assert_eq!((was.as_str(), now.as_str()), ("a:1\nb:1\n", "b:1\nhand:1\n"));
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), "b:1\nhand:1\nours:1\n");
+        // What was written is what is there: nobody else changed it.
+        writes.list(list.clone(), "ours:1\n".to_owned());
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), "ours:1\n");
+        std::fs::write(&list, b"\xff\n").unwrap();
+        writes.list(list.clone(), "ours:2\n".to_owned());
+        assert!(
+            matches!(told.recv().await, Some(Msg::Said(Level::Warn, words)) if words.contains("is kept as"))
+        );
+        assert_eq!(std::fs::read(dir.path().join("images.txt.1")).unwrap(), b"\xff\n");
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ impl Picked {
         let went = before.difference(&after).count() + self.unread_beside(&next);
         self.set_platforms(next.platforms);
         if came + went > 0 {
-            self.remember("the list is as it was before it joined that of the other workstation".to_owned());
+            self.remember("the list is as it was before another one joined it".to_owned());
             let mut own: BTreeMap<Reference, Image> = std::mem::take(&mut self.images)
                 .into_iter()
                 .map(|image| (image.request.reference.clone(), image))
