@@ -1,6 +1,7 @@
 //! The file layer: every byte the engine writes to or reads from a medium goes through here, so that tests can make it fail.
 
 mod kernel;
+mod stamp;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +12,7 @@ use rustix::io::Errno;
 use super::error::FileError;
 
 pub use kernel::{RealFiles, open_held};
+pub use stamp::Stamp;
 
 /// Result of a file operation.
 pub type FileResult<T> = std::result::Result<T, FileError>;

@@ -1,10 +1,7 @@
 //! Which blobs are known to be whole: one is hashed before the first part of it is sent, and again only where its files are not the same any more.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -13,27 +10,7 @@ use super::body::Reading;
 use super::catalog::Found;
 use super::trouble::Trouble;
 use crate::domain::digest::Digest;
-
-/// What tells a file from a later state of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::metadata(path)?;
-        Ok(Self {
-            file: (found.dev(), found.ino()),
-            size: found.size(),
-            written: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-}
+use crate::engine::files::Stamp;
 
 /// The files of a blob as they were when it was hashed; nothing where it was not yet. Held while it is.
 type Known = Arc<AsyncMutex<Option<Vec<Stamp>>>>;
@@ -84,6 +61,7 @@ impl Whole {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Read;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -221,7 +221,7 @@ impl NotedRun {
         Some(format!(
             "later imports count on what it brought, and that stays until each of them is undone: {}; to begin with the \
              last: {}",
-            some(self.wanted_by.clone()),
+            first_of(self.wanted_by.clone(), NUMBERED),
             undo_command(&first)
         ))
     }
@@ -272,11 +272,6 @@ impl NotedRun {
     pub fn words(&self) -> String {
         self.begun.words(&self.targets)
     }
-}
-
-/// Some of many, and how many more.
-pub(in crate::engine::import) fn some(all: Vec<String>) -> String {
-    first_of(all, NUMBERED)
 }
 
 /// The first of many, at most so many, and how many more.
