@@ -11,14 +11,14 @@ use super::bundle::foresee::{Foreseen, foresee};
 use super::bundle::readback::Method;
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
-use super::error::{Explain, Kind, Result};
+use super::error::{Explain, FileError, Kind, Result};
 use super::media::{ListSpec, place_of};
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
-use super::state::{ReadBackThere, State};
+use super::state::{ReadBackThere, State, Written};
 use crate::domain::alike::{Befallen, told};
-use crate::domain::bundle::{Missing, check_name};
+use crate::domain::bundle::{MANIFEST, Missing, check_name};
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
@@ -176,11 +176,17 @@ async fn note_read_back(bundle: &AssembleReport, state: State, ctx: &JobCtx) {
     let place = place_of(bundle.path.clone(), ListSpec::default(), ctx).await;
     let (document, signed) = (bundle.document.clone(), ctx.clock.now());
     let read = bundle.read_back.filter(|read| read.method == Method::Direct);
+    let path = bundle.path.join(MANIFEST);
     let note = move || {
-        let mark = place?.carrier().mark();
+        let place = place?;
+        let mark = place.carrier().mark();
         let own = document.clone();
-        let now =
-            read.map(|read| ReadBackThere { document, mark: mark.clone(), signed, how: read.to_string() });
+        let failed = |source| FileError { operation: "look at", path: path.clone(), source };
+        let written = Written::of(&path, &place.file_system).map_err(failed)?;
+        let now = read.map(|read| {
+            let (mark, how) = (mark.clone(), read.to_string());
+            ReadBackThere { document, mark, signed, how, written: Some(written) }
+        });
         state.was_read_back((&own, &mark), now)
     };
     if let Err(error) = blocking(note).await {

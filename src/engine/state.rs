@@ -20,7 +20,7 @@ use crate::engine::files::{Files, Held};
 pub use carried::Carried;
 pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
-pub use read_back::ReadBackThere;
+pub use read_back::{ReadBackThere, Written};
 
 /// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
 /// would cost two fsyncs at each verification.

@@ -81,6 +81,11 @@ impl FileSystem {
         }
     }
 
+    /// Whether it keeps when anything of a file was changed last: others make that up anew each time they are mounted.
+    pub const fn keeps_changes(&self) -> bool {
+        matches!(self, Self::Ext | Self::Xfs | Self::Btrfs | Self::Tmpfs)
+    }
+
     /// What it does to a bundle, in words.
     pub const fn limits(&self) -> Option<&'static str> {
         match self {

@@ -1,5 +1,6 @@
 //! The verb `media eject`: makes a medium safe to take out, and tells apart what is true: synced, verified, powered off.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,16 @@ use super::find::{ListSpec, list, place_of};
 use super::flush::flush;
 use super::mount::{is_root, release};
 use super::udisks::{Done, Reason, Udisks};
-use crate::domain::bundle::directory;
+use crate::domain::bundle::{MANIFEST, directory};
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, FoundBundle, Medium, Volume};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
-use crate::engine::state::{ReadBackThere, State};
+use crate::engine::state::{ReadBackThere, State, Written};
+
+/// What lies there of each bundle's document, by the bundle's directory.
+type Documents = BTreeMap<PathBuf, Written>;
 
 /// What to eject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +109,9 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     }
     let state = State::new(ctx.files.clone(), spec.state);
     // What cannot be read is not known.
-    let known = blocking(move || Ok(state.read_back().unwrap_or_default())).await?;
+    let looked_at = medium.clone();
+    let (known, there) =
+        blocking(move || Ok((state.read_back().unwrap_or_default(), documents(&looked_at)))).await?;
     let synced = sync(mounted.iter().map(|(_, point)| point.clone()).collect(), ctx).await?;
     for (device, point) in mounted.iter().rev() {
         ctx.check()?;
@@ -113,19 +119,31 @@ pub async fn eject(spec: EjectSpec, ctx: &JobCtx) -> Result<EjectReport> {
     }
     let verified = match spec.verified {
         Some(words) => Truth { holds: true, words },
-        None => read_back(&medium, &known),
+        None => read_back(&medium, &known, &there),
     };
     let unmounted = mounted.into_iter().map(|(_, point)| point).collect();
     let powered_off = power_off(&medium, spec.detach).await?;
     Ok(EjectReport { medium, synced, verified, powered_off, unmounted, dry_run: false })
 }
 
-/// What the packs of this host read back of the bundles on a medium: of all of them, or it is not known.
-fn read_back(medium: &Medium, known: &[ReadBackThere]) -> Truth {
+/// The documents of the bundles on a medium as they lie there, while it is mounted. Blocks.
+fn documents(medium: &Medium) -> Documents {
+    let of = |volume: &Volume, found: &FoundBundle| {
+        let written = Written::of(&found.path.join(MANIFEST), volume.file_system.as_ref()?).ok()?;
+        Some((found.path.clone(), written))
+    };
+    let volumes = medium.volumes.iter();
+    volumes.flat_map(|volume| volume.bundles.iter().filter_map(move |found| of(volume, found))).collect()
+}
+
+/// What the packs of this host read back of the bundles on a medium: of all of them as they lie there, or it is not known.
+fn read_back(medium: &Medium, known: &[ReadBackThere], documents: &Documents) -> Truth {
     let on = |volume: &Volume, found: &FoundBundle| {
         let (mark, words) = (Carrier::mark_of(medium, volume), found.words.as_ref()?);
         let there =
             known.iter().rev().find(|there| there.document == words.document && there.mark == mark)?;
+        // The same bundle copied there anew was never read back.
+        there.is_still(documents.get(&found.path)).then_some(())?;
         let (name, signed) = (directory(&words.name, words.serial), there.signed.strftime("%Y-%m-%d %H:%MZ"));
         Some(format!("{name}: {}, before it was signed {signed}", there.how))
     };
@@ -315,12 +333,19 @@ mod tests {
             volumes: vec![Volume { bundles, ..volume(Some(uuid)) }],
             ..medium()
         };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let then = Written::of(file.path(), &FileSystem::Fat).unwrap();
         let known = [ReadBackThere {
             document: Digest::sha256(&[1; 32]),
             mark: "uuid=1234-ABCD".to_owned(),
             signed: jiff::Timestamp::UNIX_EPOCH,
             how: "9 bytes read back".to_owned(),
+            written: Some(then.clone()),
         }];
+        std::fs::write(file.path(), "another length").unwrap();
+        let copied = Written::of(file.path(), &FileSystem::Fat).unwrap();
+        let lies = |written: Written| Documents::from([(found(1).path, written)]);
+        let (same, copied) = (lies(then), lies(copied));
         let damaged = FoundBundle { words: None, ..found(2) };
         for (medium, holds) in [
             (on("1234-ABCD", vec![found(1)]), true),
@@ -329,7 +354,10 @@ mod tests {
             (on("1234-ABCD", vec![found(1), damaged]), false),
             (on("1234-ABCD", vec![]), false),
         ] {
-            let truth = read_back(&medium, &known);
+            for changed in [&copied, &Documents::new()] {
+                assert!(!read_back(&medium, &known, changed).holds, "{medium:?}");
+            }
+            let truth = read_back(&medium, &known, &same);
             assert_eq!(truth.holds, holds, "{medium:?}: {}", truth.words);
             let words = "site-1: 9 bytes read back, before it was signed 1970-01-01 00:00Z";
             assert_eq!(truth.words == words, holds, "{}", truth.words);
