@@ -61,9 +61,8 @@ impl App {
         let left = left.into_iter().filter(|line| !again.contains(line));
         let mut lines: Vec<String> = std::iter::once(first).chain(left).collect();
         if !matches!(job.ended, Some(Ended::Succeeded(_))) {
-            // Its record has copies of its own of what it was given, which nobody changes.
-            let spec = self.model.left_by(job).map_or(&job.spec, |cut| &cut.job.spec);
-            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&going_on(spec))));
+            let spec = going_on(self.model.recorded(job));
+            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&spec)));
         }
         lines
     }

@@ -51,6 +51,8 @@ pub struct Cuts {
     pub packs: Vec<Cut>,
     /// Records that cannot be read, with the reason.
     pub damaged: Vec<String>,
+    /// What is packed here right now, of the copies of what it was given.
+    pub under_way: Vec<JobSpec>,
 }
 
 impl Cut {
@@ -126,7 +128,7 @@ impl Cut {
 pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Failure> {
     let (state, own) = (settings.paths.state(), ctx.clone());
     let found = off(move || interrupted(&state, &own)).await?;
-    let mut cuts = Cuts { packs: Vec::new(), damaged: found.damaged };
+    let mut cuts = Cuts { packs: Vec::new(), damaged: found.damaged, under_way: found.under_way };
     for job in found.jobs {
         let JobSpec::Pack(pack) = &job.spec else { continue };
         // A medium that is not plugged in has nothing to tell.
@@ -171,6 +173,18 @@ impl Model {
         let JobSpec::Pack(pack) = &job.spec else { return None };
         let ago = self.at.saturating_sub(job.began).saturating_add(SLACK);
         self.cut_of(pack).filter(|cut| self.now.duration_since(cut.job.started).unsigned_abs() <= ago)
+    }
+
+    /// What does the same as a pack that runs or came to no end, later too: its record has copies of its own of what it
+    /// was given, which nobody changes.
+    pub fn recorded<'a>(&'a self, job: &'a JobState) -> &'a JobSpec {
+        let JobSpec::Pack(pack) = &job.spec else { return &job.spec };
+        let same = |own: &&JobSpec| matches!(own, JobSpec::Pack(own) if (&own.to, &own.name) == (&pack.to, &pack.name));
+        let kept = match job.running() {
+            true => self.interrupted.iter().flat_map(|cuts| &cuts.under_way).find(same),
+            false => self.left_by(job).map(|cut| &cut.job.spec),
+        };
+        kept.unwrap_or(&job.spec)
     }
 
     /// Whether a pack that ended goes on with what it left, or with what lay there before it and still does.

@@ -20,6 +20,7 @@ use airlift::tui::assembly::{Destination, Rate, Tested};
 use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
+use airlift::tui::resume::Cuts;
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{FINGERPRINT, digest, done, incomplete, looked, packed, plan, ready};
@@ -727,6 +728,36 @@ fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
     view.apply(&Event::Started { phase: Phase::Resolve, items: 3, bytes: 0 }, s(0));
     desk.tell(Msg::Job(id, Arc::new(view)));
     assert!(!desk.screen().contains("x FAILED"), "{}", desk.screen());
+}
+
+#[test]
+fn the_command_of_a_pack_that_runs_or_failed_names_what_its_record_keeps_of_the_list() {
+    let mut desk = planned();
+    desk.effects.clear();
+    desk.keys("Enter Right Enter");
+    let job = begun(&mut desk).remove(0);
+    let copied = |desk: &mut Desk| {
+        let screen = desk.keys("y").screen();
+        desk.keys("Esc");
+        screen.contains("/state/jobs/7/images.lock")
+    };
+    let kept = JobSpec::Pack(PackJob { lock: Some("/state/jobs/7/images.lock".into()), ..job });
+    assert!(!copied(&mut desk), "nothing is recorded yet");
+    desk.effects.clear();
+    show(&mut desk, fetching(), 62);
+    show(&mut desk, fetching(), 63);
+    let asked = desk.effects.iter().filter(|effect| matches!(effect, Effect::Ask(Query::Interrupted)));
+    assert_eq!(asked.count(), 1, "once it has begun");
+    let under_way = Cuts { under_way: vec![kept.clone()], ..Cuts::default() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(under_way))));
+    assert!(copied(&mut desk));
+    let failure = Failure::new(Kind::Network, "connection reset by peer");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure)));
+    assert!(!copied(&mut desk), "it is not under way any more");
+    let mut cut = crate::start::cut(kept);
+    cut.job.started = desk.app.model.now;
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], ..Cuts::default() }))));
+    assert!(copied(&mut desk));
 }
 
 #[test]

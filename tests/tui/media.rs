@@ -354,7 +354,7 @@ fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
         (job.to, job.name) = ("/media/op/CARGO".into(), name.into());
         let Left::Unfinished(progress) = &mut left.left else { panic!() };
         progress.held = Some(done);
-        let cuts = Cuts { packs: vec![left], damaged: Vec::new() };
+        let cuts = Cuts { packs: vec![left], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         assert!(row(&mut desk).ends_with(fits), "{name} {done}: {}", desk.screen());
     }

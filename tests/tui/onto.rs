@@ -121,7 +121,7 @@ fn what_is_resumed_stands_in_the_header_with_its_medium_and_the_key_that_signs_i
     let spec = JobSpec::Pack(PackJob { signer: SignerSpec::Key(file.clone()), ..job });
     let mut desk = interrupted();
     let packs = vec![cut(spec)];
-    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs, damaged: Vec::new() }))));
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs, ..Cuts::default() }))));
     desk.effects.clear();
     desk.keys("R");
     looked(&mut desk, Some(stick()));
@@ -161,7 +161,7 @@ fn a_pack_of_which_nothing_is_there_is_begun_anew_only_after_a_question_and_anot
     let none = |desk: &mut Desk| {
         let mut cut = cut(pack());
         cut.left = Left::Nothing;
-        let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
+        let cuts = Cuts { packs: vec![cut], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         desk.effects.clear();
         desk.keys("R");
@@ -187,7 +187,7 @@ pub(crate) fn over_a_signed_one() -> Desk {
     let mut desk = interrupted();
     let mut cut = cut(pack());
     cut.left = Left::Signed(41);
-    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], damaged: Vec::new() }))));
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], ..Cuts::default() }))));
     desk.effects.clear();
     desk.keys("R");
     looked(&mut desk, Some(stick()));
@@ -229,7 +229,7 @@ fn a_pack_that_loses_its_medium_stays_on_the_screen_and_goes_on_once_it_is_back(
         if before {
             let mut cut = cut(JobSpec::Pack(job));
             cut.job.carrier = Carrier::of(POINT.into(), "/dev/sdb1".into(), Some(&chosen()));
-            let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
+            let cuts = Cuts { packs: vec![cut], ..Cuts::default() };
             desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         }
         let again = media::stick(8, Some(POINT));
@@ -259,7 +259,7 @@ fn a_pack_that_wrote_nothing_over_what_an_earlier_one_left_is_resumed_all_the_sa
         "2020-01-01T00:00:00Z".parse().unwrap(),
         Carrier::of(POINT.into(), "/dev/sdb1".into(), Some(&chosen())),
     );
-    let cuts = Cuts { packs: vec![cut], damaged: Vec::new() };
+    let cuts = Cuts { packs: vec![cut], ..Cuts::default() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     assert!(footer(&mut desk).contains("r resume"), "{}", desk.screen());
     let screen = desk.screen();
@@ -560,7 +560,7 @@ fn a_pack_of_a_name_that_was_cut_off_elsewhere_says_so_and_begins_anew() {
     let mut elsewhere = cut(pack());
     let JobSpec::Pack(job) = &mut elsewhere.job.spec else { panic!() };
     (job.to, job.name) = (POINT.into(), "bundle".into());
-    let cuts = Cuts { packs: vec![elsewhere], damaged: Vec::new() };
+    let cuts = Cuts { packs: vec![elsewhere], ..Cuts::default() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     replan(&mut desk);
     let screen = desk.keys("Enter").screen();
@@ -578,7 +578,7 @@ fn a_pack_of_a_name_that_was_cut_off_in_another_place_is_refused_with_both_ways_
     let JobSpec::Pack(job) = &mut other.job.spec else { panic!() };
     job.name = "bundle".into();
     let begun = job.to.clone();
-    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![other], damaged: Vec::new() }))));
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![other], ..Cuts::default() }))));
     let now = Carrier::of(POINT.into(), "/dev/sdc1".into(), Some(&chosen()));
     let error = OntoError::Begun {
         name: "bundle".into(),
@@ -723,7 +723,7 @@ fn whoever_leaves_after_a_pack_that_failed_is_told_what_goes_on_from_there() {
     assert_eq!(desk.app.farewell(), Vec::<String>::new(), "nothing is known to lie there");
     left.job.carrier = Carrier::of(POINT.into(), "/dev/sdc1".into(), Some(&chosen()));
     let tell = |desk: &mut Desk, left: &airlift::tui::resume::Cut| {
-        let cuts = Cuts { packs: vec![left.clone()], damaged: Vec::new() };
+        let cuts = Cuts { packs: vec![left.clone()], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     };
     left.job.started = desk.app.model.now - jiff::SignedDuration::from_hours(1);

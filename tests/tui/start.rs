@@ -178,7 +178,7 @@ fn at_work() -> Desk {
 
 pub(crate) fn interrupted() -> Desk {
     let mut desk = at_work();
-    let cuts = Cuts { packs: vec![cut(pack())], damaged: Vec::new() };
+    let cuts = Cuts { packs: vec![cut(pack())], ..Cuts::default() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     desk
 }
@@ -248,7 +248,7 @@ fn a_pack_without_an_unfinished_bundle_says_what_lies_there_of_it() {
         (Left::Away, "Resume web ", "its medium is missing", "is its medium plugged in?"),
     ] {
         let mut desk = at_work();
-        let cuts = Cuts { packs: vec![Cut { left, ..cut(pack()) }], damaged: Vec::new() };
+        let cuts = Cuts { packs: vec![Cut { left, ..cut(pack()) }], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         // What has no room in one row goes on in the next.
         let screen = desk.keys("Home").screen().replace("\n ", " ");
@@ -328,7 +328,7 @@ fn an_import_that_failed_once_all_images_were_in_is_offered_for_going_on() {
 #[test]
 fn a_record_that_cannot_be_read_is_a_warning() {
     let mut desk = at_work();
-    let cuts = Cuts { packs: Vec::new(), damaged: vec!["/x/7.json: expected value".into()] };
+    let cuts = Cuts { damaged: vec!["/x/7.json: expected value".into()], ..Cuts::default() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     assert!(desk.screen().contains("a job record: /x/7.json: expected value"));
 }
@@ -495,7 +495,7 @@ fn a_lone_interrupt_is_forgotten_with_its_words() {
 fn the_cursor_stays_on_its_door_when_what_was_cut_off_comes_with_its_medium() {
     let mut desk = Desk::new();
     desk.keys("Down");
-    let cuts = Cuts { packs: vec![cut(pack())], damaged: Vec::new() };
+    let cuts = Cuts { packs: vec![cut(pack())], ..Cuts::default() };
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
     desk.effects.clear();
     desk.keys("Enter");

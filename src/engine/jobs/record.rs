@@ -72,6 +72,8 @@ pub struct Interrupted {
     pub jobs: Vec<InterruptedJob>,
     /// Records that cannot be read, each with the reason; they are left as they are.
     pub damaged: Vec<String>,
+    /// What this process packs right now, of the copies of what it was given.
+    pub under_way: Vec<JobSpec>,
 }
 
 /// The record of a pack under way. Dropped without [`Recorded::end`], it stays.
@@ -211,7 +213,11 @@ fn sorted(state: &Path, ctx: &JobCtx) -> (Interrupted, Vec<(InterruptedJob, Vec<
         let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<Uuid>().ok());
         let Some(id) = id else { continue };
         match read(&entry.path()) {
-            Ok(Some((record, true))) => under_way.extend(record.replaces),
+            Ok(Some((record, true))) => {
+                under_way.extend(record.replaces);
+                let own = record.pid == std::process::id();
+                found.under_way.extend(own.then_some(record.spec));
+            }
             Ok(Some((record, false))) => {
                 let (bundle, signed) = left(&record.spec, ctx);
                 let Record { started, carrier, spec, replaces, .. } = record;
@@ -338,7 +344,10 @@ mod tests {
         let begin = |name: &str| begin(&job(state.path(), name), carrier(), &ctx).unwrap().unwrap();
         let listed = || interrupted(state.path(), &ctx);
         let (first, other) = (begin("site"), begin("other"));
-        assert_eq!(listed(), Interrupted::default(), "both run");
+        let both = listed();
+        assert!(both.jobs.is_empty() && both.damaged.is_empty(), "both run: {both:?}");
+        let titles: BTreeSet<String> = both.under_way.iter().map(JobSpec::title).collect();
+        assert_eq!(titles.len(), 2, "{titles:?}");
         drop(first);
         let jobs = listed().jobs;
         assert_eq!(jobs.len(), 1);

@@ -382,7 +382,7 @@ impl Screen for Assemble {
 
     fn job(&self, model: &Model) -> Option<JobSpec> {
         match shown(model) {
-            Some(job) => Some(job.spec.clone()),
+            Some(job) => Some(model.recorded(job).clone()),
             None => model.pack_job(false).map(JobSpec::Pack),
         }
     }
