@@ -194,6 +194,7 @@ impl Reporter {
             Event::Planned { .. } | Event::Passed { .. } | Event::Resolved { .. } | Event::Landed(_) => {}
             Event::Bytes { .. }
             | Event::Spared { .. }
+            | Event::Awaited { .. }
             | Event::Had { .. }
             | Event::Grown { .. }
             | Event::Writes { .. }

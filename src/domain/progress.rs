@@ -270,6 +270,17 @@ pub enum Event {
         /// Milliseconds until then.
         wait_ms: u64,
     },
+    /// A registry that gave bytes cannot be reached any more; that it comes back is waited for.
+    Awaited {
+        /// The phase.
+        phase: Phase,
+        /// Its host.
+        host: String,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// Milliseconds for which it is waited for still.
+        left_ms: u64,
+    },
     /// A check of a verification held.
     Passed {
         /// Which.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::progress::{Check, Event, Landed, Phase};
 
 pub use items::{ItemState, ItemView, Items, MAX_ITEMS, Part};
+use phase::Awaited;
 pub use phase::PhaseView;
 
 /// With no byte moved for this long, a phase is called stalled.
@@ -97,6 +98,11 @@ impl JobView {
             }),
             Event::Writes { phase, program } => self.change(*phase, |view| view.write(program, at)),
             Event::Grown { phase, items, bytes } => self.change(*phase, |view| view.grow(*items, *bytes)),
+            Event::Awaited { phase, host, attempt, left_ms } => {
+                let until = at.saturating_add(Duration::from_millis(*left_ms));
+                let awaited = Awaited { host: host.clone(), attempt: *attempt, until };
+                self.change(*phase, |view| view.awaited = Some(awaited));
+            }
             Event::Kept { phase, bytes } => self.change(*phase, |view| view.kept = *bytes),
             Event::Paused { paused } => {
                 self.paused = *paused;
@@ -285,6 +291,18 @@ mod tests {
         assert_eq!(job.current().unwrap().line(s(13)), "fetch: 99 % · 990 B of 1.0 kB · stalled 12 s");
         bytes(&mut job, 991, s(14));
         assert_eq!(job.current().unwrap().stalled(s(14)), None);
+    }
+
+    #[test]
+    fn a_registry_that_is_waited_for_is_named_with_the_time_that_is_left_until_bytes_come() {
+        let (phase, mut job) = (Phase::Fetch, started(1000));
+        bytes(&mut job, 400, s(1));
+        job.apply(&Event::Awaited { phase, host: "h:5000".into(), attempt: 3, left_ms: 30_000 }, s(2));
+        let line = |job: &JobView, at| job.current().unwrap().line(at);
+        let waits = "fetch: 40 % · 400 B of 1.0 kB · waiting for h:5000, try 3, 24 s left";
+        assert_eq!(line(&job, s(8)), waits);
+        bytes(&mut job, 500, s(9));
+        assert_eq!(line(&job, s(10)), "fetch: 50 % · 500 B of 1.0 kB · 50 B/s");
     }
 
     #[test]

@@ -151,6 +151,11 @@ fn under_way(
         pieces.push(("! paused".to_owned(), Role::Warn));
         return;
     }
+    if let Some(waits) = view.waits(at) {
+        // It comes first: what is known of bytes stands still.
+        pieces.insert(0, (format!("! {waits}"), Role::Warn));
+        return;
+    }
     if let Some(still) = view.stalled(at) {
         pieces.push((format!("! stalled {}", text::span(still)), Role::Warn));
     } else if let Some(program) = view.writer(at) {
@@ -206,6 +211,16 @@ mod tests {
         let row = PhaseRow { name: "", view: Some(view), before: "", at: s(at), standing, awaits: None };
         let pieces = pieces(view, &row);
         pieces.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn a_host_that_is_waited_for_comes_first_in_a_row() {
+        let phase = Phase::Fetch;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 10, bytes: 1000 }, s(0));
+        job.apply(&Event::Awaited { phase, host: "h:5000".into(), attempt: 3, left_ms: 30_000 }, s(0));
+        let row = "! waiting for h:5000, try 3, 10 s left |  0 % | 0 B/1.0 kB | 0/10 blobs";
+        assert_eq!(words(&job, 20, Standing::Running), row);
     }
 
     #[test]

@@ -17,6 +17,17 @@ const GRAIN: Duration = Duration::from_millis(100);
 const SETTLED: Duration = Duration::from_secs(10);
 const SETTLED_PERCENT: u64 = 2;
 
+/// A host that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Awaited {
+    /// Its name.
+    pub(super) host: String,
+    /// Which attempt comes next.
+    pub(super) attempt: u32,
+    /// Until when, since the job began.
+    pub(super) until: Duration,
+}
+
 /// One phase of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +65,8 @@ pub struct PhaseView {
     reached: u8,
     #[serde(skip)]
     counted: u64,
+    #[serde(skip)]
+    pub(super) awaited: Option<Awaited>,
     #[serde(skip)]
     began: Duration,
     #[serde(skip)]
@@ -100,6 +113,7 @@ impl PhaseView {
             planned: bytes,
             reached: 0,
             counted: 0,
+            awaited: None,
             began: at,
             moved: at,
             wrote: None,
@@ -112,7 +126,7 @@ impl PhaseView {
 
     pub(super) fn count(&mut self, done: u64, at: Duration) {
         if done != self.counted {
-            self.moved = at;
+            (self.moved, self.awaited) = (at, None);
         }
         self.counted = done;
         self.shown = self.shown.max(done);
@@ -219,6 +233,13 @@ impl PhaseView {
         (still && !self.finished && self.resting.is_none()).then_some(program)
     }
 
+    /// Whom it waits for, which try comes next, and how long it still does: `waiting for HOST, try 3, 24 s left`.
+    pub fn waits(&self, at: Duration) -> Option<String> {
+        let awaited = self.awaited.as_ref().filter(|_| !self.finished && self.resting.is_none())?;
+        let left = awaited.until.saturating_sub(at).as_millis().div_ceil(1000);
+        Some(format!("waiting for {}, try {}, {left} s left", awaited.host, awaited.attempt))
+    }
+
     /// What is to be said where neither bytes nor items are counted: whether it moves nobody can tell, but for how long
     /// it has been under way, once that is longer than [`STALL`].
     pub fn under_way(&self, at: Duration) -> String {
@@ -304,12 +325,13 @@ impl PhaseView {
         if self.failed > 0 {
             words.push(format!("{} failed", self.failed));
         }
-        match self.stalled(at) {
+        match (self.waits(at), self.stalled(at)) {
             _ if self.resting.is_some() => words.push("paused".to_owned()),
-            Some(still) => words.push(format!("stalled {} s", still.as_secs())),
-            None if let Some(program) = self.writer(at) => words.push(format!("{program} writes")),
-            None if self.brought() > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
-            None => {}
+            (Some(waits), _) => words.push(waits),
+            (None, Some(still)) => words.push(format!("stalled {} s", still.as_secs())),
+            _ if let Some(program) = self.writer(at) => words.push(format!("{program} writes")),
+            _ if self.brought() > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
+            _ => {}
         }
         format!("{}: {}", self.phase.name(), words.join(" · "))
     }

@@ -1,6 +1,6 @@
 //! Brings one blob onto the medium: what is there and right stays, what a neighbour has is copied, the rest streams from its registry.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
-use crate::engine::registry::{Registry, RegistryError};
+use crate::engine::registry::{Problem, Registry, RegistryError};
 use crate::engine::store::{BlobSink, BlobTarget, Stored};
 
 /// Chunks between network and medium; each is at most what one read of the socket gives.
@@ -33,20 +33,28 @@ pub struct Sources {
     pub kept: AtomicU64,
     /// Copied from bundles beside this one.
     pub copied: AtomicU64,
-    /// Hosts of registries from which bytes came.
-    pub hosts: Mutex<HashSet<String>>,
+    /// Hosts of registries from which bytes came, and whether each was waited for in vain since.
+    pub hosts: Mutex<HashMap<String, bool>>,
 }
 
 impl Sources {
     /// Notes a registry from which bytes came.
     fn heard(&self, host: &str) {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), false);
+    }
+
+    /// Whether a registry is waited for that cannot be reached any more: one that gave bytes may be about to start again,
+    /// where it was not given up already.
+    fn waits_for(&self, host: &str) -> bool {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(host) == Some(&false)
     }
 
     /// Why a registry gave no more, by whether it gave anything before.
     fn ended(&self, error: RegistryError) -> EngineError {
-        let heard = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).contains(&error.host);
-        if heard { error.of_one_that_answered().into() } else { error.into() }
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(given_up) = hosts.get_mut(&error.host) else { return error.into() };
+        *given_up |= matches!(*error.problem, Problem::Connect(_));
+        error.of_one_that_answered().into()
     }
 
     /// Bytes of blobs that this run wrote.
@@ -188,6 +196,9 @@ impl Fetcher {
         let (Some(repository), true) = (repository, sink.offset() < blob.size) else {
             return Ok((sink, Outcome::Complete));
         };
+        // Where another repository may have it, that one is asked instead.
+        let last = source + 1 == blob.sources.len();
+        let registry = registry.patient(last && self.sources.waits_for(&repository.host));
         let body = tokio::select! {
             body = registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
             () = self.ctx.cancel.cancelled() => return Err(Interrupted.into()),
@@ -270,4 +281,28 @@ fn write_all(
         return Err(error);
     }
     Ok(sink)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_waited_for_once_it_gave_bytes_and_until_that_was_in_vain() {
+        let sources = Sources::default();
+        let gone = || RegistryError {
+            operation: "read",
+            object: "h/a:1".to_owned(),
+            host: "h".to_owned(),
+            problem: Box::new(Problem::Connect("refused".to_owned())),
+        };
+        assert!(!sources.waits_for("h"), "a first contact that is refused fails at once");
+        assert!(sources.ended(gone()).hints()[0].contains("the right host"));
+        sources.heard("h");
+        assert!(sources.waits_for("h") && !sources.waits_for("g"));
+        assert!(sources.ended(gone()).hints()[0].contains("answered until then"));
+        assert!(!sources.waits_for("h"), "no other blob waits for it again");
+        sources.heard("h");
+        assert!(sources.waits_for("h"));
+    }
 }

@@ -16,7 +16,7 @@ use super::credentials::CredentialFiles;
 use super::error::{Problem, RegistryError, Result};
 use super::limits::Limits;
 use super::redirect::Named;
-use super::retry::{self, Pause, RealPause};
+use super::retry::{self, Pause, RealPause, Waits};
 use super::transport::{HttpTransport, SharedTransport, Transport};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
@@ -26,6 +26,8 @@ use crate::engine::ctx::JobCtx;
 pub struct Registry {
     pub(super) core: Arc<Core>,
     watch: Option<Arc<Watch>>,
+    /// Whether a registry that is gone is waited for until it is back.
+    patient: bool,
 }
 
 pub(super) struct Core {
@@ -99,14 +101,21 @@ impl Registry {
             pause,
             bases: Mutex::default(),
         };
-        Ok(Self { core: Arc::new(core), watch: None })
+        Ok(Self { core: Arc::new(core), watch: None, patient: false })
     }
 
     /// The same client (shared tokens and connections), reporting retries of `phase` to a job and stopping with it.
     #[must_use]
     pub fn for_job(&self, ctx: &JobCtx, phase: Phase) -> Self {
         let watch = Watch { ctx: ctx.clone(), phase, item: None };
-        Self { core: Arc::clone(&self.core), watch: Some(Arc::new(watch)) }
+        Self { watch: Some(Arc::new(watch)), ..self.clone() }
+    }
+
+    /// The same client, which waits for a registry that cannot be reached any more until it is back, if that does not
+    /// last: it gave bytes before, and may be about to start again.
+    #[must_use]
+    pub fn patient(&self, patient: bool) -> Self {
+        Self { patient, ..self.clone() }
     }
 
     /// The same client, whose repeated tries are reported as those for `item`.
@@ -115,7 +124,7 @@ impl Registry {
             let (ctx, phase) = (watch.ctx.clone(), watch.phase);
             Arc::new(Watch { ctx, phase, item: Some(item.to_owned()) })
         };
-        Self { core: Arc::clone(&self.core), watch: self.watch.as_ref().map(named) }
+        Self { watch: self.watch.as_ref().map(named), ..self.clone() }
     }
 
     /// Waits before try number `attempt` (from 2) after `error`, and reports it; for whoever resumes a blob.
@@ -138,21 +147,26 @@ impl Registry {
 
     /// Sends a call until it is answered, refused or out of tries.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Response> {
-        let mut pauses = retry::pauses(&self.core.limits);
+        let mut waits = Waits::new(&self.core.limits, self.patient);
         let mut attempt = 1;
         loop {
             let failure = match self.stoppable(Box::pin(self.core.attempt(call))).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            let pause = if call.retries && failure.problem.is_retryable() { pauses.next() } else { None };
-            let Some(pause) = pause else { return Err(call.error(failure.problem)) };
+            let wait = if call.retries { waits.next(&failure.problem) } else { None };
+            let Some(wait) = wait else { return Err(call.error(failure.problem)) };
             let cap = self.core.limits.retry_after_max;
-            let pause = failure.retry_after.map_or(pause, |asked| asked.min(cap));
+            let pause = failure.retry_after.map_or(wait.pause, |asked| asked.min(cap));
             attempt += 1;
+            if let (Some(watch), Some(left)) = (&self.watch, wait.left) {
+                let (host, left_ms) = (call.host.to_owned(), milliseconds(left));
+                watch.ctx.say(Event::Awaited { phase: watch.phase, host, attempt, left_ms });
+            }
             self.wait(&call.object, attempt, &failure.problem, pause)
                 .await
                 .map_err(|problem| call.error(problem))?;
+            waits.waited();
         }
     }
 
@@ -169,7 +183,7 @@ impl Registry {
                 item: watch.item.as_deref().unwrap_or(item).to_owned(),
                 attempt,
                 reason: problem.to_string(),
-                wait_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                wait_ms: milliseconds(pause),
             });
         }
         let pausing = async {
@@ -204,4 +218,8 @@ impl Registry {
         let reading = async { Ok(body::read(response.body, limit, what, &self.core.limits).await?) };
         self.stoppable(reading).await.map_err(|failure: Failure| call.error(failure.problem))
     }
+}
+
+fn milliseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

@@ -23,6 +23,10 @@ pub struct Limits {
     pub backoff: Duration,
     /// The longest pause of our own.
     pub backoff_max: Duration,
+    /// For a registry to come back that gave bytes and is gone, as one that is restarted.
+    pub gone: Duration,
+    /// The longest pause between tries meanwhile.
+    pub gone_pause: Duration,
     /// The longest pause that a `Retry-After` can ask for.
     pub retry_after_max: Duration,
     /// Redirects followed in a row.
@@ -56,6 +60,8 @@ impl Default for Limits {
             attempts: 5,
             backoff: Duration::from_millis(500),
             backoff_max: Duration::from_secs(20),
+            gone: Duration::from_secs(60),
+            gone_pause: Duration::from_secs(4),
             retry_after_max: Duration::from_secs(60),
             redirects: 5,
             manifest: MAX_MANIFEST,
