@@ -142,7 +142,6 @@ impl App {
             Msg::NeedsPassphrase { key, wrong } => self.wants(super::words::passphrase(&key, wrong).into()),
             Msg::NeedsNewPassphrase(key) => self.wants(super::words::new_passphrase(&key).into()),
             Msg::Interrupt => self.interrupt(),
-            // What is drawn is the loop's.
             Msg::Continued => {}
             Msg::Lost => {
                 self.terminated = true;
@@ -223,6 +222,7 @@ impl App {
             Scope::Global if act == Act::Theme && self.no_color.is_some() => {
                 self.no_color.map(|why| format!("{why}: a theme changes nothing"))
             }
+            Scope::Global if act == Act::Suspend => job::would_stand_still(&self.model),
             Scope::Global => keys::why_not(&self.model, act),
             Scope::Marks if self.screen()?.view().is_some_and(|list| list.visible().is_empty()) => {
                 Some("there is no row to mark".to_owned())

@@ -118,6 +118,13 @@ pub(super) fn pause(model: &mut Model) -> Option<(JobId, bool)> {
     Some((id, job.paused))
 }
 
+/// Why this is not to stand still now: what runs would, too.
+pub(super) fn would_stand_still(model: &Model) -> Option<String> {
+    model.running().filter(|job| !job.paused)?;
+    let pause = model.key(Act::Pause);
+    Some(format!("a job runs and would stand still, too; {pause} pauses it first"))
+}
+
 /// Why an operation on jobs cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let running = model.running();

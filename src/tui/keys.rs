@@ -340,11 +340,6 @@ pub(super) fn is_list(pasted: &str) -> bool {
 
 /// Why an operation of all screens cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
-    if act == Act::Suspend {
-        model.running().filter(|job| !job.paused)?;
-        let pause = model.key(Act::Pause);
-        return Some(format!("a job runs and would stand still, too; {pause} pauses it first"));
-    }
     let number = act.step()?;
     let Some(side) = model.place.side().or(model.side) else {
         let (connected, gap) = (model.key(Act::Connected), model.key(Act::AirGapped));

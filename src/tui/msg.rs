@@ -102,7 +102,7 @@ pub enum Msg {
     Lost,
     /// Ctrl-C as a signal.
     Interrupt,
-    /// It goes on after it was stopped: somebody else had the terminal meanwhile.
+    /// It goes on after it was stopped: somebody else had the terminal meanwhile. The loop takes it again.
     Continued,
 }
 
