@@ -82,8 +82,10 @@ impl Start {
         if let Some(run) = self.resumed(cx.model) {
             return half::go_on(run.begun.clone(), cx);
         }
-        let Some(spec) = self.cut(cx.model).map(|cut| cut.job.spec.clone()) else { return };
-        cx.start(Act::Resume, spec);
+        let Some(job) = self.cut(cx.model).and_then(Cut::pack).map(|job| cx.model.as_changed(job)) else {
+            return;
+        };
+        cx.start(Act::Resume, JobSpec::Pack(job));
         cx.say("checking its destination ...");
     }
 

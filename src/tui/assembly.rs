@@ -1,11 +1,13 @@
 //! How the bundle is to be made: where to, under which name, by whose key, by which plan.
 
+mod gone_on;
 mod lasting;
 mod made;
 
 use std::path::PathBuf;
 
 use super::model::{Model, Place};
+use super::msg::Level;
 use super::picked;
 use crate::actions::Act;
 use crate::domain::carrier::Carrier;
@@ -19,6 +21,7 @@ use crate::engine::spec::{Images, PackJob, SignerSpec};
 use crate::failure::Failure;
 use crate::widgets::stepper::StepState;
 
+pub use gone_on::GoneOn;
 pub use made::{Made, Run};
 
 /// Where the bundle goes.
@@ -106,6 +109,8 @@ pub struct Assembly {
     pub run: Option<Run>,
     /// How fast the last fetch was.
     pub rate: Option<Rate>,
+    /// The pack that was cut off and is gone on with instead of the list.
+    pub(super) gone_on: Option<GoneOn>,
     /// The bundle that a pack goes on with which was cut off, as in `web-42`, and its bytes.
     pub(super) resumes: Option<(String, u64)>,
     /// Who signs that, where the public half is not known yet.
@@ -137,6 +142,7 @@ impl Default for Assembly {
             plan: None,
             run: None,
             rate: None,
+            gone_on: None,
             resumes: None,
             sought: None,
             tested: None,
@@ -168,6 +174,13 @@ impl Model {
     /// Goes to another place from now on.
     pub fn choose_destination(&mut self, to: Option<Destination>) {
         if self.assembly.to != to {
+            let place = |to: &Option<Destination>| to.as_ref().map(|to| to.to.clone());
+            if place(&self.assembly.to) != place(&to)
+                // It goes on in its own place alone.
+                && let Some(words) = self.leave_gone_on()
+            {
+                self.note(Level::Info, &words);
+            }
             self.assembly.to = to;
             self.changed(Place::Media);
         }
@@ -181,6 +194,10 @@ impl Model {
         let list = Source::List(self.settings.list_file());
         let sources = if self.unresolved() > 0 { vec![list] } else { Vec::new() };
         let key = assembly.key.as_ref().map(|key| &key.signer).or(assembly.sought.as_ref()).cloned();
+        let signer = key.unwrap_or_else(|| SignerSpec::Key(paths.key()));
+        if let Some(gone_on) = &assembly.gone_on {
+            return Some(gone_on.as_chosen(assembly, signer, dry_run));
+        }
         Some(PackJob {
             images: Images { sources, signatures: true, ..Images::default() },
             lock: Some(self.settings.lock_file()),
@@ -195,7 +212,7 @@ impl Model {
             // A plan only tells what would be refused.
             anew: self.left_elsewhere().is_some() || (!dry_run && self.replaces_begun()),
             state: paths.state(),
-            signer: key.unwrap_or_else(|| SignerSpec::Key(paths.key())),
+            signer,
             registry: self.settings.registry.clone(),
             dry_run,
         })
@@ -226,7 +243,8 @@ impl Model {
     /// What is left out: as was asked for, or as was said of what failed in the list as it is. Those were named, and
     /// nothing else may be missing for it.
     pub fn keeps_going(&self) -> KeepGoing {
-        let said = if self.picked.leaves_out() { KeepGoing::Unresolved } else { KeepGoing::No };
+        let of_list = self.assembly.gone_on.is_none();
+        let said = if of_list && self.picked.leaves_out() { KeepGoing::Unresolved } else { KeepGoing::No };
         self.assembly.keep_going.max(said)
     }
 
@@ -234,6 +252,9 @@ impl Model {
     pub fn not_ready(&self) -> Option<String> {
         if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
             return Some(format!("{gone}: press {}", self.key(Act::Step3)));
+        }
+        if self.assembly.gone_on.is_some() {
+            return None;
         }
         let failed = self.unresolved();
         let reason = match self.state(Place::Resolve) {

@@ -101,7 +101,12 @@ const MORE: [(&str, Act); 2] = [("{key}", Act::AssembleKey), ("{drop}", Act::Res
 
 /// The hint as it is said on a screen.
 pub fn here(hint: &str, keymap: &Keymap) -> String {
-    let twin = TWINS.iter().find(|(shell, ..)| hint.contains(shell));
+    but(hint, &[], keymap)
+}
+
+/// The same; what these operations do is said for a shell.
+fn but(hint: &str, without: &[Act], keymap: &Keymap) -> String {
+    let twin = TWINS.iter().find(|(shell, act, _)| hint.contains(shell) && !without.contains(act));
     let said = |act: Act, words: &str| {
         let words = MORE
             .iter()
@@ -134,7 +139,16 @@ pub fn labelled(hint: &str) -> String {
 
 /// The same for one who is on that screen already; nowhere, where it has no name.
 pub fn on(screen: &str, hint: &str, keymap: &Keymap) -> String {
-    let mut said = here(hint, keymap);
+    spoken(screen, here(hint, keymap), keymap)
+}
+
+/// The same on Assemble of a pack that is gone on with: what changes the list changes nothing of that one.
+pub fn resumed(hint: &str, keymap: &Keymap) -> String {
+    let of_list = [Act::ResolveEdit, Act::ResolveNext, Act::Resolve, Act::ImagesPlatforms];
+    spoken("Assemble", but(hint, &of_list, keymap), keymap)
+}
+
+fn spoken(screen: &str, mut said: String, keymap: &Keymap) -> String {
     if screen == "Report" {
         // The key is asked for there as well, by a key of its own.
         let [there, own] = [Act::AssembleKey, Act::Sign].map(|act| keymap.says(act));

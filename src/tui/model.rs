@@ -19,7 +19,6 @@ use crate::config::keymap::Keymap;
 use crate::config::paths::Paths;
 use crate::domain::digest::Digest;
 use crate::domain::job::{JobId, Places};
-use crate::domain::keep_going::KeepGoing;
 use crate::domain::sheet::fingerprint_end;
 use crate::domain::shell::shell_words;
 use crate::domain::view::JobView;
@@ -240,12 +239,13 @@ impl Model {
     /// A step was changed: the later ones that were done no longer hold.
     pub fn changed(&mut self, place: Place) {
         let Some(side) = place.side() else { return };
-        if matches!(place, Place::Images | Place::Resolve | Place::Media) {
-            self.assembly.outdate();
+        match place {
+            Place::Images | Place::Resolve => self.list_changed(),
+            Place::Media => self.assembly.outdate(),
+            _ => {}
         }
         if place == Place::Images {
-            // It was allowed of another list.
-            self.assembly.keep_going = KeepGoing::No;
+            self.allow_nothing_missing();
         }
         let later = side.steps().iter().skip_while(|(step, _)| *step != place).skip(1);
         for (step, _) in later {

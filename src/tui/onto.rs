@@ -40,8 +40,13 @@ impl App {
             self.model.assembly.due = Some(due);
             return;
         }
-        if due.resumed || is_back(&self.model, &due, place) {
-            self.model.adopt(&due.job, place);
+        let back = !due.resumed && is_back(&self.model, &due, place);
+        match due.resumed {
+            true => self.model.go_on_with(&due.job, place),
+            false if back => self.model.adopt(&due.job, place),
+            false => {}
+        }
+        if due.resumed || back {
             self.todo.effects.extend(self.model.ask_key().map(Effect::Ask));
         }
         if let Some(chosen) = &mut self.model.chosen {

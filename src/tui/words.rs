@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::effects::passphrase::ATTEMPTS;
 use super::hints;
+use super::model::Model;
 use super::picked::{Added, Picked, Refused};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
@@ -22,10 +23,26 @@ pub fn failure(failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
 
 /// The same for one who is on that screen.
 pub fn failure_on(screen: &str, failure: &Failure, keymap: &Keymap) -> Vec<(String, Role)> {
+    failed(failure, |hint| hints::on(screen, hint, keymap))
+}
+
+/// The same on Assemble, of what is packed there.
+pub fn not_packed(failure: &Failure, model: &Model) -> Vec<(String, Role)> {
+    let keymap = &model.keymap;
+    if model.gone_on_with().is_none() {
+        return failure_on("Assemble", failure, keymap);
+    }
+    let mut lines = failed(failure, |hint| hints::resumed(hint, keymap));
+    let (edit, forget) = (keymap.says(Act::AssembleEdit), keymap.says(Act::Forget));
+    let words =
+        format!("next: {edit} changes this pack, or goes back to the list; {forget} on Start forgets it");
+    lines.insert(lines.len() - 1, (words, Role::Text));
+    lines
+}
+
+fn failed(failure: &Failure, said: impl Fn(&str) -> String) -> Vec<(String, Role)> {
     let mut lines = vec![(format!("x FAIL  {}", failure.message), Role::Fail), (String::new(), Role::Text)];
-    lines.extend(
-        failure.hints.iter().map(|hint| (hints::labelled(&hints::on(screen, hint, keymap)), Role::Text)),
-    );
+    lines.extend(failure.hints.iter().map(|hint| (hints::labelled(&said(hint)), Role::Text)));
     lines.push((format!("class: {} (exit code {})", failure.class(), failure.exit()), Role::Dim));
     lines
 }
@@ -37,7 +54,11 @@ pub fn failure_page(title: &str, failed: &Failure, keymap: &Keymap) -> Page {
 
 /// The same for one who is on that screen.
 pub fn failure_page_on(screen: &str, title: &str, failed: &Failure, keymap: &Keymap) -> Page {
-    let lines = failure_on(screen, failed, keymap);
+    page(title, failure_on(screen, failed, keymap))
+}
+
+/// Such lines as a page; `c` copies it.
+pub fn page(title: &str, lines: Vec<(String, Role)>) -> Page {
     let text: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
     let text = text.join("\n");
     Page::new(title, lines).copying(text)

@@ -9,6 +9,7 @@ use crate::engine::spec::JobReport;
 use crate::failure::Failure;
 use crate::tui::hints;
 use crate::tui::medium::Chosen;
+use crate::tui::model::Model;
 use crate::tui::words;
 
 /// Why it failed and what is next; where its medium was taken away meanwhile, that is the reason. One that was taken
@@ -16,14 +17,15 @@ use crate::tui::words;
 /// of what is next: there may be no room for all of it.
 pub(super) fn failed(
     failure: &Failure,
-    (chosen, signing, goes_on): (Option<&Chosen>, bool, bool),
-    keymap: &Keymap,
+    (signing, goes_on): (bool, bool),
+    model: &Model,
 ) -> Vec<(String, Role)> {
-    let mut lines = words::failure_on("Assemble", failure, keymap);
+    let keymap = &model.keymap;
+    let mut lines = words::not_packed(failure, model);
     lines.retain(|(words, _)| !words.is_empty());
     let again = "existing files are hashed, the rest is fetched";
     let retry = keymap.says(Act::Retry);
-    let lost = match chosen {
+    let lost = match &model.chosen {
         Some(Chosen { gone: Some(gone), path, .. }) => vec![
             match signing {
                 false => (format!("! {gone}: the written files are on it, nothing was signed"), Role::Fail),

@@ -1,6 +1,7 @@
 //! Assemble and sign: the plan first, one question, then every phase of the run until the signature is written.
 
 mod ask;
+mod edit;
 mod ended;
 mod items;
 mod plan;
@@ -9,16 +10,15 @@ mod run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::ask::{ask_expiry, expiry, question, settings};
+use self::ask::question;
+use self::edit::changed;
 use self::items::{counts, order, searched};
-use self::plan::{PlanView, facts, until};
+use self::plan::{PlanView, facts};
 use self::run::RunView;
 use super::signer::{AskKey, Choice};
 use crate::actions::{Act, Scope};
 use crate::config::theme::Role;
-use crate::dialogs::choose::Item;
-use crate::dialogs::{Answer, Choose, Input, Question};
-use crate::domain::bundle::{check_name, directory};
+use crate::dialogs::{Answer, Question};
 use crate::domain::text;
 use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
@@ -28,15 +28,6 @@ use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 use crate::widgets::list::{List, id};
 use crate::widgets::look::Look;
-
-/// What can be changed, in the order in which it is offered.
-const EDITS: [&str; 5] = [
-    "Name of the series",
-    "Expires",
-    "Read back before signing",
-    "Carry this program",
-    "Allow an incomplete bundle",
-];
 
 /// The screen.
 #[derive(Debug)]
@@ -89,7 +80,7 @@ fn again(model: &Model) -> Result<JobSpec, String> {
 
 impl Assemble {
     /// Works the plan out where that can be done and was not done yet.
-    fn plan(cx: &mut Cx<'_>) {
+    pub(super) fn plan(cx: &mut Cx<'_>) {
         let idle = !cx.busy() && cx.model.not_ready().is_none();
         let Some(job) = cx.model.pack_job(true).filter(|_| idle && cx.model.assembly.run.is_none()) else {
             return;
@@ -99,18 +90,12 @@ impl Assemble {
         }
     }
 
-    /// A setting was changed: what was planned or run is about something else.
-    fn changed(cx: &mut Cx<'_>) {
-        cx.model.assembly.outdate();
-        Self::plan(cx);
-    }
-
     fn start(&mut self, cx: &mut Cx<'_>) {
         let ended = cx.model.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
         match ended {
             Some(Ended::Succeeded(_)) => return cx.go(Place::Report),
             // The question was answered when it was started first.
-            Some(Ended::Cancelled | Ended::Failed(_)) => return Self::retry(cx),
+            Some(Ended::Cancelled | Ended::Failed(_)) => return self.retry(cx),
             None => {}
         }
         match cx.model.assembly.plan.as_ref().map(|plan| &plan.outcome) {
@@ -120,53 +105,21 @@ impl Assemble {
                 cx.open(confirm);
             }
             Some(Err(failure)) => {
-                let page =
-                    words::failure_page_on("Assemble", "This cannot be packed", failure, &cx.model.keymap);
+                let lines = words::not_packed(failure, cx.model);
+                let page = words::page("This cannot be packed", lines);
                 cx.open(page);
             }
             None => Self::plan(cx),
         }
     }
 
-    fn retry(cx: &mut Cx<'_>) {
+    fn retry(&mut self, cx: &mut Cx<'_>) {
         match again(cx.model) {
             Ok(spec) => cx.start(Act::Pack, spec),
+            // It was changed before it is gone on with.
+            Err(_) if cx.model.assembly.run.is_none() && cx.model.gone_on_with().is_some() => self.start(cx),
             Err(reason) => cx.say(reason),
         }
-    }
-
-    fn edit(cx: &mut Cx<'_>, at: usize) {
-        let Some(job) = cx.model.pack_job(true) else {
-            let there = cx.model.key(Act::Step3);
-            return cx.say(format!("choose a medium first: press {there}"));
-        };
-        let items = EDITS.iter().zip(settings(&job)).map(|(name, value)| Item::new(*name, value)).collect();
-        cx.open(Choose::new(Act::AssembleEdit, "Change", items).at(at));
-    }
-
-    fn edit_row(cx: &mut Cx<'_>, row: usize) {
-        let assembly = &mut cx.model.assembly;
-        match row {
-            0 => {
-                let help =
-                    "Lower-case letters, digits, dots, dashes and underscores; the directory is NAME-SERIAL.";
-                let question = Question { act: Act::AssembleEdit, part: 1 };
-                let check = |text: &str| check_name(text.trim()).map_err(|error| error.to_string());
-                let input = Input::new(question, "Name of the series", help).with(&assembly.name);
-                return cx.open(input.checked(check));
-            }
-            1 => {
-                let now = assembly.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string());
-                let asked = ask_expiry(cx.model).with(&now);
-                return cx.open(asked);
-            }
-            2 => assembly.read_back = !assembly.read_back,
-            3 => assembly.tool = !assembly.tool,
-            4 => assembly.keep_going = assembly.keep_going.toggled(),
-            _ => return,
-        }
-        Self::changed(cx);
-        Self::edit(cx, row);
     }
 
     fn choose_key(cx: &mut Cx<'_>, choice: Option<Choice>) {
@@ -180,18 +133,8 @@ impl Assemble {
             }
         };
         cx.model.choose_key(key);
-        Self::changed(cx);
+        changed(cx);
     }
-}
-
-/// Whether a bundle of the name that was typed lies on the chosen medium, by its own word.
-fn lies_there(model: &Model) -> Option<String> {
-    let (chosen, name) = (model.chosen.as_ref()?, &model.assembly.name);
-    let (medium, _) = model.lies_on(&chosen.path)?;
-    let volume = medium.volumes.iter().find(|volume| volume.device == chosen.device)?;
-    let serials = volume.bundles.iter().filter_map(|bundle| bundle.words.as_ref());
-    let last = serials.filter(|words| words.name == *name).map(|words| words.serial).max()?;
-    Some(format!("{} lies there already and stays: this becomes the next of {name}", directory(name, last)))
 }
 
 impl Screen for Assemble {
@@ -258,13 +201,13 @@ impl Screen for Assemble {
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             Act::Pack => self.start(cx),
-            Act::Retry => Self::retry(cx),
+            Act::Retry => self.retry(cx),
             Act::AssembleSpace => {
                 self.awaited = true;
                 cx.say("planning ...");
-                Self::changed(cx);
+                changed(cx);
             }
-            Act::AssembleEdit => Self::edit(cx, 0),
+            Act::AssembleEdit => edit::ask(cx, 0),
             Act::AssembleKey => self.key.ask(cx),
             Act::AssembleNext => cx.go(Place::Report),
             _ => {}
@@ -287,29 +230,7 @@ impl Screen for Assemble {
                     }
                 }
             }
-            (Act::AssembleEdit, 0, Answer::Rows(rows)) => {
-                if let Some(row) = rows.first() {
-                    Self::edit_row(cx, *row);
-                }
-            }
-            (Act::AssembleEdit, 1, Answer::Text(name)) => {
-                name.trim().clone_into(&mut cx.model.assembly.name);
-                lies_there(cx.model).into_iter().for_each(|words| cx.say(words));
-                Self::changed(cx);
-            }
-            (Act::AssembleEdit, 2, Answer::Text(text)) => {
-                let expires = expiry(&text).unwrap_or_default();
-                match expires.map(|asked| (asked, asked.after(cx.model.now))) {
-                    Some((_, Err(error))) => {
-                        let asked = ask_expiry(cx.model).refused(vec![(text, error.to_string())]);
-                        return cx.open(asked);
-                    }
-                    Some((asked, Ok(time))) => cx.say(format!("expires {}", until(time, asked))),
-                    None => cx.say("it never expires"),
-                }
-                cx.model.assembly.expires = expires;
-                Self::changed(cx);
-            }
+            (Act::AssembleEdit, part, answer) => edit::answered(part, answer, cx),
             _ => {}
         }
     }
@@ -330,7 +251,7 @@ impl Screen for Assemble {
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
         match act {
             // What was pinned is another thing now, whatever the settings are.
-            Act::Resolve => cx.model.assembly.outdate(),
+            Act::Resolve => cx.model.list_changed(),
             Act::AssembleSpace => {
                 let awaited = std::mem::take(&mut self.awaited);
                 if stopped(cx.model) {
@@ -473,10 +394,9 @@ fn outlook(model: &Model) -> Vec<(String, Role)> {
                 vec![(format!("+ ready: {} {does}", model.key(Act::Pack)), Role::Ok)]
             }
             Ok(_) => vec![("! no signing key".to_owned(), Role::Warn)],
-            Err(failure) => words::failure_on("Assemble", failure, &model.keymap)
-                .into_iter()
-                .filter(|(words, _)| !words.is_empty())
-                .collect(),
+            Err(failure) => {
+                words::not_packed(failure, model).into_iter().filter(|(words, _)| !words.is_empty()).collect()
+            }
         },
         (None, None) if model.running().is_some_and(|job| job.act == Act::AssembleSpace) => {
             vec![("planning: asking the registries, checking the medium ...".to_owned(), Role::Dim)]

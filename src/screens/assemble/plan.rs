@@ -35,6 +35,10 @@ pub(super) fn facts(model: &Model) -> Vec<Fact> {
 pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     let plan = model.assembly.plan.as_ref().and_then(|plan| plan.outcome.as_deref().ok());
     let mut facts = Vec::new();
+    let own = model.gone_on_with();
+    facts.extend(
+        own.map(|name| ("resumed", format!("{name}, with the images it was begun with"), Role::Text)),
+    );
     match plan {
         Some(plan) => planned(plan, (model, keys), &mut facts),
         None => {
@@ -43,7 +47,9 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
                 |to| (to.to.display().to_string(), Role::Text),
             );
             facts.push(("name", model.assembly.name.clone(), Role::Text));
-            facts.push(("images", format!("{} on the list", model.picked.images.len()), Role::Text));
+            if own.is_none() {
+                facts.push(("images", format!("{} on the list", model.picked.images.len()), Role::Text));
+            }
             facts.push(("destination", to.0, to.1));
         }
     }

@@ -197,7 +197,7 @@ impl RunView<'_> {
             )],
             Some(Ended::Failed(failure)) => {
                 let (signing, goes_on) = (self.of(Phase::Sign).is_some(), model.goes_on(self.job));
-                failed(failure, (model.chosen.as_ref(), signing, goes_on), keymap)
+                failed(failure, (signing, goes_on), model)
             }
         };
         if let (Some(signed), false) = (signed, self.job.running()) {

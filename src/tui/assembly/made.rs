@@ -85,7 +85,7 @@ impl Made {
 
 impl Run {
     /// What it made.
-    fn packed(&self) -> Option<&PackReport> {
+    pub(super) fn packed(&self) -> Option<&PackReport> {
         match &self.job.ended {
             Some(Ended::Succeeded(report)) => match &**report {
                 JobReport::Pack(report) => Some(report),
@@ -125,7 +125,8 @@ impl Model {
         let JobSpec::Pack(spec) = &job.spec else { return None };
         if spec.dry_run {
             // The list may have lost images meanwhile, and with it the lock file.
-            let holds = self.assembly.planning.take() == Some(self.picked.revision());
+            let same = self.assembly.planning.take() == Some(self.picked.revision());
+            let holds = same || self.assembly.gone_on.is_some();
             self.assembly.plan = planned(spec, job.ended).filter(|_| holds);
             return None;
         }
