@@ -1,21 +1,18 @@
 //! The workstation's state machine: a message in, the state changed, effects out; pure, so that tests drive it by keys.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::answers::{Asked, Later};
 use super::job;
 use super::keep::Keeper;
 use super::keys;
-use super::model::{JobState, Model, Place};
+use super::model::{Model, Place};
 use super::msg::{Effect, Ended, Msg, Query};
 use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
 use crate::dialogs::Dialog;
-use crate::domain::job::JobId;
-use crate::domain::view::JobView;
 use crate::engine::spec::JobSpec;
 use crate::screens;
 use crate::widgets::look::Look;
@@ -120,7 +117,7 @@ impl App {
                 self.todo.effects.push_back(Effect::Redraw);
             }
             Msg::Tick => {}
-            Msg::Job(id, view) => self.job_goes_on(id, view),
+            Msg::Job(id, view) => self.todo.effects.extend(job::goes_on(&mut self.model, id, view)),
             Msg::Milestone(id, event) => job::heard(&mut self.model, id, &event),
             Msg::Said(level, words) => self.model.note(level, words),
             Msg::Left(id, words) => job::left(&mut self.model, id, words),
@@ -233,18 +230,6 @@ impl App {
                 job::why_not(&self.model, act).or_else(|| self.screen()?.why_not(act, &self.model))
             }
             _ => self.screen()?.why_not(act, &self.model),
-        }
-    }
-
-    fn job_goes_on(&mut self, id: JobId, view: Arc<JobView>) {
-        let packs = |job: &&JobState| job.act == Act::Pack && job.has_begun();
-        let begun = self.model.running().filter(packs).is_some();
-        if job::goes_on(&mut self.model, id, view) {
-            self.todo.effects.push_back(Effect::Cancel(id));
-        }
-        // By now it is recorded, with copies of what it was given: its command names those.
-        if !begun && self.model.running().filter(packs).is_some() {
-            self.todo.effects.push_back(Effect::Ask(Query::Interrupted));
         }
     }
 

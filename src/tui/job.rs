@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::model::{JobState, Model};
-use super::msg::{Ended, Level};
+use super::msg::{Effect, Ended, Level, Query};
 use crate::actions::Act;
 use crate::domain::job::JobId;
 use crate::domain::progress::Event;
@@ -38,12 +38,18 @@ pub(super) fn started(model: &mut Model, act: Act, spec: &JobSpec) {
     });
 }
 
-/// A job has a new view; whether it was to be stopped before it had a number.
-pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> bool {
-    own(model, id).is_some_and(|job| {
-        job.view = view;
-        job.id.replace(id).is_none() && job.stopping
-    })
+/// A job has a new view; what is to be done for that.
+pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> Vec<Effect> {
+    let Some(job) = own(model, id) else { return Vec::new() };
+    let recorded = |job: &JobState| job.act == Act::Pack && job.has_begun();
+    let before = recorded(job);
+    job.view = view;
+    // It was stopped before it had a number.
+    let cancelled = job.id.replace(id).is_none() && job.stopping;
+    // By now a pack is recorded, with copies of what it was given: its command names those.
+    let records = !before && recorded(job);
+    let cancel = cancelled.then_some(Effect::Cancel(id));
+    cancel.into_iter().chain(records.then_some(Effect::Ask(Query::Interrupted))).collect()
 }
 
 /// A job says what became of one of its items.

@@ -1,7 +1,6 @@
 //! Which bundles the packs of this host read back from which medium before they signed them; losing it costs that word alone.
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::State;
 use crate::domain::digest::Digest;
 use crate::domain::media::FileSystem;
 use crate::engine::error::Result;
+use crate::engine::files::Times;
 
 const FORMAT: &str = "airlift-read-back/1";
 const FILE: &str = "read-back.json";
@@ -41,13 +41,13 @@ impl Written {
     /// # Errors
     /// The kernel's.
     pub fn of(path: &Path, file_system: &FileSystem) -> io::Result<Self> {
-        let there = path.symlink_metadata()?;
+        let there = Times::of(path)?;
         let time = |time| Timestamp::try_from(time).map_err(io::Error::other);
-        let changed = Timestamp::new(there.ctime(), 0).ok();
+        let changed = Timestamp::new(there.changed, 0).ok();
         Ok(Self {
-            size: there.len(),
-            modified: time(there.modified()?)?,
-            born: there.created().ok().and_then(|made| time(made).ok()),
+            size: there.size,
+            modified: time(there.modified)?,
+            born: there.born.and_then(|made| time(made).ok()),
             changed: changed.filter(|_| file_system.keeps_changes()),
         })
     }
