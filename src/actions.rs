@@ -189,6 +189,7 @@ actions! {
     AssembleEdit Assemble "assemble.edit" ["e"] Reads - "edit" "Change name, expiry, read-back or the carried program";
     AssembleKey Assemble "assemble.key" ["k"] Reads - "key" "Choose the key that signs: a file, or one held by ssh-agent";
     AssembleSpace Assemble "assemble.plan" ["v"] Reads - "plan" "Make the plan again";
+    AssembleDetails Assemble "assemble.details" ["o", "d"] Reads - "details" "Show all of how the run ended and what helps";
     AssembleNext Assemble "assemble.next" ["n"] Reads - "report" "Go on to the report";
 
     // Air-gapped.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hints;
 use super::model::{JobState, Model};
 use super::msg::{Effect, Ended, Level, Query};
 use crate::actions::Act;
@@ -104,8 +105,16 @@ fn over(model: &mut Model, ended: Ended) -> Option<Act> {
         Ended::Cancelled if act.is_plan() => (Level::Info, format!("plan not finished: {title}")),
         Ended::Cancelled => (Level::Warn, format!("stopped: {title}")),
     };
+    let hints = match &ended {
+        Ended::Failed(failure) => failure.hints.clone(),
+        Ended::Succeeded(_) | Ended::Cancelled => Vec::new(),
+    };
     job.ended = Some(ended);
     model.note(level, words);
+    for hint in hints {
+        let words = hints::labelled(&hints::here(&hint, &model.keymap));
+        model.note(Level::Info, words);
+    }
     Some(act)
 }
 

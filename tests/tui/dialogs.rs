@@ -10,7 +10,7 @@ use airlift::tui::msg::{Effect, Ended, Found, Msg};
 
 use crate::made::ready;
 use crate::rig::Desk;
-use crate::{assemble, bundle, check, import, media, onto, pictures, report, resolve, start};
+use crate::{assemble, bundle, check, gone_on, import, media, onto, pictures, report, resolve, start};
 
 /// A dialog: a name, and how to get there.
 pub(crate) type Opened = (&'static str, fn() -> Desk);
@@ -48,6 +48,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("not_chosen", onto::another),
     ("go_over_again", onto::over_a_signed_one),
     ("not_packed", not_packed),
+    ("how_it_ended", || on(gone_on::failed(), "o")),
     ("another_bundle", || on(import::imported(), "v n")),
     ("namespace", || on(import::into_containerd(), "n")),
     ("taken_back", import::taken_back),

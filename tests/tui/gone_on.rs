@@ -70,6 +70,33 @@ fn what_is_said_of_its_failure_is_true_of_it_and_not_of_the_list() {
 }
 
 #[test]
+fn what_helps_is_seen_where_what_failed_does_not_fit_and_a_key_shows_all_of_it() {
+    let mut desk = failed();
+    desk.keys("r");
+    looked(&mut desk, Some(stick()));
+    let cause =
+        |n| format!("r.example/team/app-{n}:1: cannot be read: the connection was refused by the other side");
+    let words = (0..9).map(cause).collect::<Vec<_>>().join("; ");
+    let failure = Failure::new(Kind::Network, format!("9 of 9 references cannot be packed: {words}"))
+        .hint("is the registry up? airlift resolve asks it again");
+    desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure))).wait(10);
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = crate::rig::text(&desk.frame(columns, rows));
+        for words in
+            ["x FAIL  9 of 9", "r resumes", "next: is the registry up?", "more lines; o shows them all"]
+        {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+    }
+    insta::assert_snapshot!(desk.picture());
+    desk.keys("o End");
+    let screen = desk.screen();
+    assert!(screen.contains("How it ended") && screen.contains("class: network"), "{screen}");
+    desk.keys("Esc l");
+    assert!(desk.screen().contains("next: is the registry up?"), "{}", desk.screen());
+}
+
+#[test]
 fn it_is_changed_itself_planned_and_gone_on_with_as_changed_and_its_command_says_so() {
     let mut desk = failed();
     desk.keys("e Down Down Down Down");

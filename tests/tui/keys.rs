@@ -138,6 +138,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::AssembleEdit, &["opens Change"]),
     (Act::AssembleKey, &["asks AgentKeys"]),
     (Act::AssembleSpace, &["starts pack"]),
+    (Act::AssembleDetails, &["opens How it ended"]),
     (Act::AssembleNext, &["goes to Report"]),
     (Act::BundleOpen, &["goes to Check"]),
     (Act::BundlePath, &["opens Open a directory"]),

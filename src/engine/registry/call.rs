@@ -142,6 +142,8 @@ pub(super) fn answer(status: u16, text: &[u8]) -> Answer {
                 .take(4)
                 .map(|error| match &error.detail {
                     serde_json::Value::Null => error.message.clone(),
+                    // What is not there was asked for by its name.
+                    _ if status == 404 => error.message.clone(),
                     detail => format!("{} {detail}", error.message),
                 })
                 .collect();

@@ -86,3 +86,59 @@ pub(super) fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Rol
     lines.push((format!("{} shows the report", keymap.says(Act::AssembleNext)), Role::Text));
     lines
 }
+
+/// The lines that fit where there is room for so many, and how many are left out for one that says so. What is longest
+/// gives way first, as what failed: what is next is seen. Nothing else ends in the middle of what it says.
+pub(super) fn fitting(said: &[(Vec<String>, Role)], most: usize) -> (Vec<(String, Role)>, usize) {
+    let all: usize = said.iter().map(|(lines, _)| lines.len()).sum();
+    // The first of those that are equally long.
+    let longest = (0..said.len()).rev().max_by_key(|at| said[*at].0.len()).unwrap_or(0);
+    let room = if all > most { most.saturating_sub(1) } else { most };
+    let mut left = room.saturating_sub(said.get(longest).map_or(0, |(lines, _)| lines.len().min(2)));
+    let mut taken = vec![0; said.len()];
+    for (at, (lines, _)) in said.iter().enumerate().filter(|(at, _)| *at != longest) {
+        if lines.len() > left {
+            break;
+        }
+        (taken[at], left) = (lines.len(), left - lines.len());
+    }
+    if let Some(taken) = taken.get_mut(longest) {
+        *taken = said[longest].0.len().min(left + 2).min(room);
+    }
+    let lines = said.iter().zip(taken);
+    let lines =
+        lines.flat_map(|((lines, role), taken)| lines.iter().take(taken).map(|line| (line.clone(), *role)));
+    let lines: Vec<_> = lines.collect();
+    let more = if most == 0 { 0 } else { all - lines.len() };
+    (lines, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_gives_way_to_what_is_next_and_what_is_left_out_is_counted() {
+        let said = |lines: &[usize]| {
+            let paragraph = |(at, count): (usize, &usize)| {
+                ((0..*count).map(|line| format!("{at}.{line}")).collect(), Role::Text)
+            };
+            lines.iter().enumerate().map(paragraph).collect::<Vec<(Vec<String>, Role)>>()
+        };
+        let fits = |lines: &[usize], most| {
+            let (fits, more) = fitting(&said(lines), most);
+            (fits.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(" "), more)
+        };
+        assert_eq!(fits(&[3, 1], 4), ("0.0 0.1 0.2 1.0".to_owned(), 0));
+        assert_eq!(fits(&[5, 1, 2, 1], 7), ("0.0 0.1 1.0 2.0 2.1 3.0".to_owned(), 3));
+        assert_eq!(fits(&[5, 1, 2, 1], 6), ("0.0 0.1 1.0 2.0 2.1".to_owned(), 4));
+        assert_eq!(
+            fits(&[5, 1, 2, 1], 5),
+            ("0.0 0.1 0.2 1.0".to_owned(), 5),
+            "none of them ends in the middle"
+        );
+        assert_eq!(fits(&[1, 6], 4), ("0.0 1.0 1.1".to_owned(), 4));
+        assert_eq!(fits(&[2, 2], 1), (String::new(), 4));
+        assert_eq!(fits(&[], 3), (String::new(), 0));
+    }
+}

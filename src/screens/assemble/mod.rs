@@ -90,6 +90,12 @@ impl Assemble {
         }
     }
 
+    fn run<'a>(&'a self, job: &'a JobState, model: &Model) -> RunView<'a> {
+        let ended = model.assembly.run.as_ref().filter(|_| !job.running());
+        let at = ended.map_or_else(|| model.at.saturating_sub(job.began), |run| run.took);
+        RunView { job, at, order: &self.order, list: &self.list }
+    }
+
     fn start(&mut self, cx: &mut Cx<'_>) {
         let ended = cx.model.assembly.run.as_ref().and_then(|run| run.job.ended.as_ref());
         match ended {
@@ -192,6 +198,9 @@ impl Screen for Assemble {
             )),
             Act::Pack | Act::AssembleSpace => running.or_else(|| model.not_ready()),
             Act::AssembleEdit | Act::AssembleKey => running,
+            Act::AssembleDetails if shown(model).is_none_or(JobState::running) => {
+                Some("no run has ended here".to_owned())
+            }
             Act::Filter if self.planning => Some("no items to filter yet".to_owned()),
             Act::AssembleNext if model.assembly.made.is_none() => Some("nothing is packed yet".to_owned()),
             _ => None,
@@ -209,6 +218,12 @@ impl Screen for Assemble {
             }
             Act::AssembleEdit => edit::ask(cx, 0),
             Act::AssembleKey => self.key.ask(cx),
+            Act::AssembleDetails => {
+                let signed = |job| cx.model.signed_before(job);
+                let said = |job| self.run(job, cx.model).said(cx.model, signed(job).as_deref());
+                let lines = shown(cx.model).map(said).unwrap_or_default();
+                cx.open(words::page("How it ended", lines));
+            }
             Act::AssembleNext => cx.go(Place::Report),
             _ => {}
         }
@@ -341,10 +356,7 @@ impl Screen for Assemble {
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         if let Some(job) = shown(model) {
-            let ended = model.assembly.run.as_ref().filter(|_| !job.running());
-            let at = ended.map_or_else(|| model.at.saturating_sub(job.began), |run| run.took);
-            let run = RunView { job, at, order: &self.order, list: &self.list };
-            return run.draw(model, look, area, buffer);
+            return self.run(job, model).draw(model, look, area, buffer);
         }
         let (facts, outlook) = (facts(model), outlook(model));
         let ways = (model.key(Act::Up), model.key(Act::Down));

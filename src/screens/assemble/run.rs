@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ended::{failed, succeeded};
+use super::ended::{failed, fitting, succeeded};
 use super::items::{told, word};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -79,7 +79,9 @@ impl RunView<'_> {
         line::rule(line::row(area, at), look, buffer);
         at += 1;
         let columns = usize::from(area.width).saturating_sub(2);
-        let outcome = self.outcome(model, signed.as_deref(), columns);
+        let said: Vec<_> = self.said(model, signed.as_deref());
+        let said: Vec<_> =
+            said.iter().map(|(words, role)| (wrap(&text::shown(words), columns), *role)).collect();
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
         let few = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
@@ -90,11 +92,18 @@ impl RunView<'_> {
             4
         };
         let most = usize::from(area.height.saturating_sub(at + least));
-        for (words, role) in outcome.iter().take(most) {
+        let (fits, more) = fitting(&said, most);
+        for (words, role) in &fits {
             line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
             at += 1;
         }
-        if !outcome.is_empty() && !self.order.is_empty() && !tight {
+        if more > 0 {
+            let lines = text::count(more as u64, "more line");
+            let words = format!(" {lines}; {} shows them all", model.keymap.says(Act::AssembleDetails));
+            line::words(&words, look.style(Role::Warn), line::row(area, at), buffer);
+            at += 1;
+        }
+        if !fits.is_empty() && !self.order.is_empty() && !tight {
             line::rule(line::row(area, at), look, buffer);
             at += 1;
         }
@@ -174,7 +183,7 @@ impl RunView<'_> {
     }
 
     /// How it ended, what that means and what is next; while it runs, what it waits for.
-    fn outcome(&self, model: &Model, signed: Option<&str>, columns: usize) -> Vec<(String, Role)> {
+    pub(super) fn said(&self, model: &Model, signed: Option<&str>) -> Vec<(String, Role)> {
         let keymap = &model.keymap;
         let mut lines = match &self.job.ended {
             None if self.job.stopping => {
@@ -204,13 +213,7 @@ impl RunView<'_> {
             lines
                 .insert(0, (format!("+ {signed}, signed before this run, stays as it was signed"), Role::Ok));
         }
-        let fold = |(words, role): (String, Role)| {
-            wrap(&text::shown(&words), columns)
-                .into_iter()
-                .map(move |piece| (piece, role))
-                .collect::<Vec<_>>()
-        };
-        lines.into_iter().flat_map(fold).collect()
+        lines
     }
 
     fn differs(&self) -> bool {
