@@ -156,7 +156,8 @@ impl JobView {
                 self.change(*phase, |view| view.failed += 1);
             }
             Event::Retry { phase, item, reason, .. } => {
-                self.items.change(*phase, item, |view| {
+                // What is asked for on the way to several of them is none.
+                self.items.change_known(*phase, item, |view| {
                     (view.state, view.note) = (ItemState::Running, Some(reason.clone()));
                     view.retries += 1;
                 });
@@ -253,6 +254,17 @@ mod tests {
         assert!(job.trying.is_some());
         job.apply(&Event::Failed { phase, item, reason }, s(15));
         assert_eq!(job.trying, None);
+    }
+
+    #[test]
+    fn what_is_tried_again_on_the_way_to_an_item_is_counted_and_no_item_of_its_own() {
+        let (phase, mut job) = (Phase::Resolve, JobView::default());
+        job.apply(&Event::Started { phase, items: 1, bytes: 0 }, s(0));
+        let items = vec![PlannedItem { item: "h:1/app:1".to_owned(), bytes: 0 }];
+        job.apply(&Event::Planned { phase, items }, s(0));
+        let (item, reason) = ("h:1/app".to_owned(), "connection refused".to_owned());
+        job.apply(&Event::Retry { phase, item, attempt: 2, reason, wait_ms: 1 }, s(1));
+        assert_eq!((job.items.list.len(), job.retries), (1, 1));
     }
 
     fn bytes(job: &mut JobView, done: u64, at: Duration) {

@@ -80,6 +80,13 @@ impl Items {
         self.list.iter().map(|item| &**item).filter(|item| item.state == ItemState::Running)
     }
 
+    /// Changes one that there is.
+    pub(super) fn change_known(&mut self, phase: Phase, name: &str, change: impl FnOnce(&mut ItemView)) {
+        if self.places.contains_key(&(phase, name.to_owned())) {
+            self.change(phase, name, change);
+        }
+    }
+
     pub(super) fn change(&mut self, phase: Phase, name: &str, change: impl FnOnce(&mut ItemView)) {
         let place = self.places.get(&(phase, name.to_owned())).copied();
         if let Some(item) = place.and_then(|place| self.list.get_mut(place)) {
