@@ -192,7 +192,7 @@ impl Model {
         let JobSpec::Pack(pack) = &job.spec else { return false };
         let lies_there = || self.cut_of(pack).and_then(Cut::progress).is_some();
         match &job.ended {
-            Some(Ended::Cancelled) => true,
+            Some(Ended::Cancelled) => job.has_begun() || lies_there(),
             Some(Ended::Failed(_)) => self.left_by(job).is_some() || lies_there(),
             Some(Ended::Succeeded(_)) | None => false,
         }

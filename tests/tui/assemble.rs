@@ -562,7 +562,7 @@ fn a_passphrase_is_asked_for_again_when_it_was_wrong_and_esc_hands_over_nothing(
     desk.keys("Esc");
     assert!(matches!(desk.effects.last(), Some(Effect::Passphrase(None))));
     desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
-    assert!(desk.screen().contains("! stopped; finished work is kept, nothing was signed. Enter resumes"));
+    assert!(desk.screen().contains("! stopped before it began: nothing was written. Enter starts it"));
 }
 
 #[test]
