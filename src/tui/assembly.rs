@@ -257,19 +257,9 @@ impl Model {
             return None;
         }
         let failed = self.unresolved();
-        let reason = match self.state(Place::Resolve) {
-            _ if self.picked.images.is_empty() => {
-                format!("the list is empty: press {}", self.key(Act::Step1))
-            }
-            StepState::Todo => format!("the list is not verified yet: press {}", self.key(Act::Step2)),
-            StepState::Stale => {
-                format!("the list has changed since it was verified: press {}", self.key(Act::Step2))
-            }
-            StepState::Running => "the list is being verified".to_owned(),
-            StepState::Paused => {
-                format!("verifying the list is paused; {} resumes it", self.key(Act::Pause))
-            }
-            _ if self.lacks(failed)
+        let reason = match self.unverified() {
+            Some(reason) => reason,
+            None if self.lacks(failed)
                 && self.picked.has_unaccepted()
                 && self.assembly.keep_going == KeepGoing::No =>
             {
@@ -281,12 +271,31 @@ impl Model {
                     self.lacking_words(failed)
                 )
             }
-            _ if self.assembly.to.is_none() => {
+            None if self.assembly.to.is_none() => {
                 format!("no medium is chosen: press {}", self.key(Act::Step3))
             }
-            _ => return None,
+            None => return None,
         };
         Some(reason)
+    }
+
+    /// Why the list as it is has no lock file yet: what was verified last is another one. A pack that is gone on with has
+    /// its own.
+    pub fn unverified(&self) -> Option<String> {
+        let key = |step| self.key(step);
+        Some(match self.state(Place::Resolve) {
+            _ if self.assembly.gone_on.is_some() => return None,
+            _ if self.picked.images.is_empty() => format!("the list is empty: press {}", key(Act::Step1)),
+            StepState::Todo => format!("the list is not verified yet: press {}", key(Act::Step2)),
+            StepState::Stale => {
+                format!("the list has changed since it was verified: press {}", key(Act::Step2))
+            }
+            StepState::Running => "the list is being verified".to_owned(),
+            StepState::Paused => {
+                format!("verifying the list is paused; {} resumes it", key(Act::Pause))
+            }
+            _ => return None,
+        })
     }
 
     /// Whether the list is not whole, as so many references failed.

@@ -904,3 +904,14 @@ fn a_look_that_was_left_does_not_swallow_the_one_that_a_pack_waits_for() {
     desk.keys("Enter Right Enter");
     assert_eq!(begun(&mut desk).len(), 1, "{}", desk.screen());
 }
+
+#[test]
+fn there_is_no_command_for_a_list_that_is_another_one_than_was_verified() {
+    let mut desk = planned();
+    assert!(desk.keys("y").screen().contains("airlift pack --lock"), "{}", desk.screen());
+    desk.keys("Esc");
+    desk.app.model.changed(Place::Images);
+    let screen = desk.keys("y").screen();
+    let words = "no command for this: the list has changed since it was verified: press 2";
+    assert!(screen.contains(words) && !screen.contains("airlift pack"), "{screen}");
+}

@@ -319,8 +319,12 @@ impl Screen for Assemble {
     fn job(&self, model: &Model) -> Option<JobSpec> {
         match shown(model) {
             Some(job) => Some(model.recorded(job).clone()),
-            None => model.pack_job(false).map(JobSpec::Pack),
+            None => model.pack_job(false).filter(|_| model.unverified().is_none()).map(JobSpec::Pack),
         }
+    }
+
+    fn why_no_job(&self, model: &Model) -> Option<String> {
+        model.unverified()
     }
 
     fn value(&self, model: &Model) -> Option<String> {
