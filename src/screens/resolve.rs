@@ -217,7 +217,7 @@ impl Screen for Resolve {
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
         if matches!(found, Found::NotSaved(path, _) if *path == cx.model.settings.list_file()) {
-            cx.model.picked.unwritten();
+            cx.model.picked.ask_anew();
         }
     }
 

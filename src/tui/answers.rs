@@ -150,7 +150,7 @@ impl App {
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
         self.model.note(Level::Fail, &failure.message);
         if path == self.model.settings.lock_file() {
-            self.model.picked.unwritten();
+            self.model.picked.ask_anew();
             self.model.changed(Place::Images);
         }
         if self.list_written(path, false) {

@@ -348,8 +348,10 @@ impl Model {
     }
 
     /// Another bundle is begun with: key and measured rate stay, everything else is as at first. Its medium is chosen
-    /// anew, as its destination is.
+    /// anew, as its destination is, and registries are asked anew what their tags name by now.
     pub fn begin_anew(&mut self) {
+        self.picked.ask_anew();
+        self.changed(Place::Images);
         self.chosen = None;
         let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
         self.assembly = Assembly { key, rate, tested, ..Assembly::default() };

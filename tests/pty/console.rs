@@ -282,12 +282,21 @@ impl Console {
         self.wait_for(text, |screen| screen.contains(text))
     }
 
+    /// The same where the program itself is patient for a minute.
+    pub(crate) fn wait_long(&mut self, text: &str) -> &mut Self {
+        self.wait_within(PATIENCE * 3, text, |screen| screen.contains(text))
+    }
+
     /// Waits until the screen is as `condition` wants; panics with the screen when it never is.
     pub(crate) fn wait_for(&mut self, what: &str, condition: impl Fn(&str) -> bool) -> &mut Self {
+        self.wait_within(PATIENCE, what, condition)
+    }
+
+    fn wait_within(&mut self, most: Duration, what: &str, condition: impl Fn(&str) -> bool) -> &mut Self {
         let start = Instant::now();
         while !condition(&self.screen()) {
             let gone = self.take(Duration::from_millis(200)) == Err(RecvTimeoutError::Disconnected);
-            let late = start.elapsed() > PATIENCE;
+            let late = start.elapsed() > most;
             assert!(!gone && !late, "waited in vain for {what:?}; the screen is\n{}", self.screen());
         }
         self

@@ -144,7 +144,7 @@ fn a_registry_that_stays_away_fails_with_its_name_and_retry_goes_on() {
     let Some(mut journey) = Journey::new() else { return };
     let mut console = journey.fetching();
     journey.world.registry.die();
-    console.wait("Assemble FAILED").wait(&journey.line.host);
+    console.wait("! waiting for 127.0.0.1").wait_long("Assemble FAILED").wait(&journey.line.host);
     journey.world.registry.come_back();
     journey.line.fast();
     console.keys("r");

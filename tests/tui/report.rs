@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlift::actions::Act;
 use airlift::dialogs::path::Entry;
 use airlift::domain::diff::Diff;
 use airlift::domain::job::JobId;
@@ -699,6 +700,11 @@ fn another_bundle_is_begun_with_the_same_list_or_an_empty_one() {
     assert_eq!((desk.app.model.place, desk.app.model.picked.images.len()), (Place::Images, 3));
     assert!(desk.app.model.assembly.made.is_none() && desk.app.model.assembly.to.is_none());
     assert_eq!(desk.app.model.state(Place::Report), StepState::Todo);
+    // Tags may have moved since the bundle before: they are asked for again.
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    desk.effects.clear();
+    desk.keys("v");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::Resolve, _))));
     // One that is put in again is offered like any other: nothing says that it is chosen while nothing goes there.
     let mut desk = reported(packed());
     let medium = stick(1, Some("/media/op/KINGSTON"));

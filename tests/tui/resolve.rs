@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use airlift::actions::Act;
 use airlift::domain::bundle::ImagePlatform;
 use airlift::domain::digest::Digest;
 use airlift::domain::keep_going::KeepGoing;
@@ -548,6 +549,21 @@ fn left_out(desk: &mut Desk) -> Vec<String> {
         _ => None,
     });
     dropped.flatten().map(|reference| reference.to_string()).collect()
+}
+
+#[test]
+fn for_another_bundle_the_registries_are_asked_again() {
+    let mut desk = one_failed();
+    desk.app.model.begin_anew();
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    let screen = desk.wait(10).screen();
+    assert!(
+        screen.contains("! Not verified for this bundle yet: v asks for what the tags name now"),
+        "{screen}"
+    );
+    desk.effects.clear();
+    desk.keys("1 v");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::Resolve, _))));
 }
 
 #[test]

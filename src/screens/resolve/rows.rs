@@ -130,6 +130,11 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
             let words = format!("Nothing is verified yet: {verify} asks for {what}");
             return (words, Role::Warn);
         }
+        () if !picked.was_asked() => {
+            let words =
+                format!("! Not verified for this bundle yet: {verify} asks for what the tags name now");
+            return (words, Role::Warn);
+        }
         () if !picked.is_current() => {
             return (format!("! The list was changed: {verify} verifies it as it is now"), Role::Warn);
         }

@@ -135,10 +135,17 @@ impl Picked {
         }
     }
 
-    /// The list or its lock file could not be written: what a job reads is not known to be it.
-    pub fn unwritten(&mut self) {
+    /// Nothing that was asked for is held to any more: the list or its lock file could not be written, so that what a job
+    /// reads is not known to be it, or it is for another bundle, and tags may have moved since.
+    pub fn ask_anew(&mut self) {
         self.asked = None;
+        self.current.set(None);
         self.locked = false;
+    }
+
+    /// Whether the list, be it another one by now, was asked for.
+    pub const fn was_asked(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// Goes on without what failed and what could not be read.
