@@ -14,8 +14,11 @@ const MAX_DEPTH: usize = 256;
 const MAX_FINDS: usize = 100_000;
 /// Longer anchored texts are no image names.
 const MAX_ANCHORED: usize = 400;
-/// Sub-keys of which image names are composed.
-const FIELDS: [&str; 10] = [
+/// Keys of a ConfigMap or Secret whose values are texts, whatever their keys are called.
+const TEXTS: [&str; 2] = ["data", "stringData"];
+/// Sub-keys of which image names are composed, and what kind of object they are of.
+const FIELDS: [&str; 11] = [
+    "kind",
     "image",
     "imagePullPolicy",
     "reference",
@@ -109,6 +112,8 @@ struct Frame {
     /// Below `args`, `env` and the like.
     loose: bool,
     fields: Vec<(&'static str, String, usize)>,
+    /// Those of [`TEXTS`] in it: what they are the kind says, which may come after them.
+    texts: Vec<Frame>,
 }
 
 struct Walk<'a> {
@@ -159,7 +164,15 @@ impl Walk<'_> {
             },
             Some(parent) => (parent.key.clone(), false, parent.loose),
         };
-        self.stack.push(Frame { key, pending: None, mapping, is_key, loose, fields: Vec::new() });
+        self.stack.push(Frame {
+            key,
+            pending: None,
+            mapping,
+            is_key,
+            loose,
+            fields: Vec::new(),
+            texts: Vec::new(),
+        });
         Ok(())
     }
 
@@ -168,8 +181,26 @@ impl Walk<'_> {
         if let Some(parent) = self.stack.last_mut() {
             parent.pending = frame.is_key.then(String::new);
         }
-        if frame.mapping {
-            self.compose(&frame);
+        match self.stack.last_mut() {
+            _ if !frame.mapping => {}
+            Some(parent) if parent.mapping && TEXTS.contains(&frame.key.as_str()) => parent.texts.push(frame),
+            _ => self.whole(&frame),
+        }
+    }
+
+    /// A mapping, and what in it waited for its kind.
+    fn whole(&mut self, frame: &Frame) {
+        self.compose(frame);
+        let kind = frame.fields.iter().find(|(key, ..)| *key == "kind").map(|(_, kind, _)| kind.as_str());
+        for texts in &frame.texts {
+            match kind {
+                Some("ConfigMap" | "Secret") => {
+                    // A name was looked at where it stands.
+                    let values = texts.fields.iter().filter(|(key, ..)| *key != "name");
+                    values.for_each(|(key, text, line)| self.text(key, text, (*line, false), true));
+                }
+                _ => self.whole(texts),
+            }
         }
     }
 
@@ -198,6 +229,11 @@ impl Walk<'_> {
             return;
         }
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        self.text(&key, text, (line, block), loose);
+    }
+
+    /// What looks like images in a value, which may be a block of lines.
+    fn text(&mut self, key: &str, text: &str, (line, block): (usize, bool), loose: bool) {
         for (offset, image) in guess::in_text(text, loose) {
             let at = if block { line + offset } else { line };
             let note = format!("in the value of {key:?}");

@@ -99,6 +99,41 @@ data:
 }
 
 #[test]
+fn a_value_of_a_config_map_or_secret_is_text_and_elsewhere_data_is_as_anything_else() {
+    let text = "\
+apiVersion: v1
+data:
+  image: not/an/image:one
+  repository: a/b
+  tag: '1'
+  image.txt: 'no name'
+kind: ConfigMap
+---
+kind: Secret
+stringData: {image: 'Not Valid', name: quay.io/a/named:1}
+---
+kind: ConfigMap
+data: {agent: quay.io/a/agent:2, image: 'team/agent:3.1'}
+---
+kind: List
+items:
+- kind: ConfigMap
+  data: {image: busybox}
+- kind: Machine
+  data: {image: quay.io/a/machine:4}
+---
+data: {nested: {data: {image: quay.io/a/deep:5}}}
+";
+    let (sure, unsure, problems) = found(text);
+    assert_eq!(problems, Vec::<u64>::new());
+    assert_eq!(sure, pairs(&[("quay.io/a/machine:4", 20), ("quay.io/a/deep:5", 22)]));
+    assert_eq!(
+        unsure,
+        pairs(&[("quay.io/a/named:1", 10), ("quay.io/a/agent:2", 13), ("team/agent:3.1", 13)])
+    );
+}
+
+#[test]
 fn r32_a_template_or_a_broken_document_is_said_and_the_others_are_read() {
     let text = "\
 image: nginx:1.25.3
