@@ -797,7 +797,10 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     unread.resolved.problems = vec![Problem { origin, reason, text: None }];
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(unread))));
     let screen = desk.screen();
-    assert!(screen.contains("next: what could not be read has to be mended"), "{screen}");
+    assert!(
+        screen.contains("next: what could not be read is not in this bundle: correct it where"),
+        "{screen}"
+    );
     assert!(
         screen.contains("until then r leaves it out again") && !screen.contains("once they can be had"),
         "{screen}"

@@ -396,8 +396,8 @@ impl JobReport {
 /// What helps where a bundle was signed without all that was asked for: what could not be read is not had by trying again.
 fn next_of(report: &PackReport) -> Vec<String> {
     let unread = report.resolved.problems.len();
-    let mend = "what could not be read has to be mended, and a lock file without it resolved again: until then the same \
-                command leaves it out again";
+    let mend = "what could not be read is not in this bundle: correct it where it is written, then resolve and pack \
+                again; until then the same command leaves it out again";
     let again = "the same command once they can be had makes the next bundle: what this one has is copied from it, \
                  the images that are missing are fetched whole";
     let hints = [(unread > 0, mend), (report.bundle.missing.len() > unread, again)];
