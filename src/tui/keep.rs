@@ -23,8 +23,8 @@ pub(super) struct Keeper {
     kept: Option<u64>,
     /// The state that could not be written.
     failed: Option<u64>,
-    /// The state that the step's word is about.
-    judged: Option<u64>,
+    /// The state that the step's word is about, and whether what could not be read is in its way.
+    judged: Option<(u64, bool)>,
     /// Whether the file could not be read: it is kept beside the one that is written then.
     unread: bool,
     /// The state that is not written yet, and when it came to be.
@@ -164,8 +164,9 @@ impl App {
             }
         }
         let now = self.model.picked.revision();
-        if self.keeper.judged != Some(now) {
-            self.keeper.judged = Some(now);
+        let judged = Some((now, self.model.picked.waits_for_unread()));
+        if self.keeper.judged != judged {
+            self.keeper.judged = judged;
             self.model.set_state(Place::Images, standing(&self.model.picked));
         }
         // The job reads the file: it is written anew, whoever changed or removed it since.
@@ -225,6 +226,7 @@ impl App {
 fn standing(picked: &Picked) -> StepState {
     let warned = |image: &Image| image.findings.iter().any(|finding| finding.severity != Severity::Info);
     match picked.images.as_slice() {
+        _ if picked.waits_for_unread() => StepState::Failed,
         _ if picked.unread_words().is_some() => StepState::Warn,
         [] => StepState::Todo,
         images if images.iter().any(warned) => StepState::Warn,

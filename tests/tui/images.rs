@@ -230,7 +230,7 @@ fn refused_lines_that_are_not_corrected_stay_as_rows() {
     );
     let screen = desk.wait(10).screen();
     assert!(screen.matches("x not read").count() == 2 && screen.contains("1 image, 2 not read"), "{screen}");
-    assert_eq!(desk.app.model.state(Place::Images), StepState::Warn);
+    assert_eq!(desk.app.model.state(Place::Images), StepState::Failed);
     // What is typed then is about nothing of that.
     desk.keys("n").typed("c:1.0").keys("Enter");
     assert!(desk.app.model.picked.text().contains("UPPER:x"), "{}", desk.app.model.picked.text());
@@ -449,7 +449,7 @@ fn a_line_that_could_not_be_read_stays_until_it_is_mended_or_removed() {
         assert!(screen.contains(words), "{words}: {screen}");
     }
     assert!(screen.contains("1 image, 1 not read"), "{screen}");
-    assert_eq!(desk.app.model.state(Place::Images), StepState::Warn);
+    assert_eq!(desk.app.model.state(Place::Images), StepState::Failed);
     assert_eq!(desk.app.model.picked.text(), HALF, "it is kept for the next run");
     desk.keys("D");
     assert_eq!(desk.app.model.picked.text(), "quay.io/a/b:v1.2.3\n");

@@ -317,6 +317,24 @@ fn going_on_without_what_failed_is_asked_first() {
 }
 
 #[test]
+fn what_could_not_be_read_is_a_failure_on_the_list_and_here_until_it_is_gone_on_without() {
+    let mut desk = Desk::new();
+    let list = format!("{ETCD}\n{APP}\nUPPER:x  # from web-images.txt:2\n");
+    desk.tell(Msg::Found(Found::Last(list, crate::rig::now()))).keys("b 2 v");
+    started(&mut desk);
+    ended(&mut desk, report(vec![image(ETCD, 'a')], vec![miss(APP)], vec![]));
+    desk.keys("D");
+    let screen = desk.screen();
+    assert!(screen.contains("1 verified   1 NOT READ: see 1"), "{screen}");
+    assert!(screen.contains("1 Images FAILED > [2 Verify FAILED]"), "{screen}");
+    assert!(desk.app.model.not_ready().unwrap().starts_with("1 not read: 1 to mend"));
+    desk.keys("Enter Right Enter 2");
+    let screen = desk.screen();
+    assert!(screen.contains("1 Images warn > [2 Verify warn]"), "{screen}");
+    assert_eq!(desk.app.model.keeps_going(), KeepGoing::Unresolved);
+}
+
+#[test]
 pub(crate) fn all_well_leads_on_and_what_moved_is_told() {
     let mut desk = desk();
     desk.keys("v");

@@ -106,7 +106,10 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     let (counts, all) = (picked.checked.counts(), picked.images.len());
     let verifying = model.running().is_some_and(|job| job.act == Act::Resolve);
     let failed = if counts.failed > 0 { format!("   {} FAILED", counts.failed) } else { String::new() };
-    let unread = picked.unread_words().map_or_else(String::new, |words| format!("   {words}"));
+    // It has no row here.
+    let unread = picked.unread_words().map_or_else(String::new, |words| {
+        format!("   {}: see {}", words.to_uppercase(), model.key(Act::Step1))
+    });
     let failed = format!("{failed}{unread}");
     let bytes = text::bytes(picked.checked.bytes());
     if verifying {

@@ -160,10 +160,14 @@ impl Picked {
         unread || self.checked.failed().any(|reference| self.without.contains(reference))
     }
 
+    /// Whether something could not be read and was not said to be gone on without: nothing is packed until then.
+    pub const fn waits_for_unread(&self) -> bool {
+        !self.without_unread && !self.unread.is_empty()
+    }
+
     /// Whether references failed, or something could not be read, that was not said to be gone on without.
     pub fn has_unaccepted(&self) -> bool {
-        let unread = !self.without_unread && !self.unread.is_empty();
-        unread || self.checked.failed().any(|reference| !self.without.contains(reference))
+        self.waits_for_unread() || self.checked.failed().any(|reference| !self.without.contains(reference))
     }
 
     /// Why this list cannot be packed as it is verified; nothing where it can.
