@@ -228,7 +228,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
         [only] => {
             let images = only.words.as_ref().and_then(|words| usize::try_from(words.images).ok());
             let images = images.map_or_else(String::new, |images| format!(", {}", count(images, "image")));
-            format!("holds 1 bundle: {}{images}, not verified by this list", name(only))
+            format!("holds 1 bundle: {}{images} (listed, not verified)", name(only))
         }
         several => {
             let mut names: Vec<String> = several.iter().take(NAMED).map(name).collect();
@@ -237,7 +237,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
             }
             let last = names.pop().unwrap_or_default();
             let names = format!("{} and {last}", names.join(", "));
-            format!("holds {}: {names}, not verified by this list", count(several.len(), "bundle"))
+            format!("holds {}: {names} (listed, not verified)", count(several.len(), "bundle"))
         }
     };
     Some((words, Role::Text))
@@ -359,17 +359,11 @@ mod tests {
         let unread = FoundBundle { words: None, ..found("bad", 9) };
         let all = [found("arm", 1), found("web", 41), unread, found("x", 2), found("y", 3)];
         for (count, expected) in [
-            (1, "holds 1 bundle: arm-1, 1 image, not verified by this list"),
-            (2, "holds 2 bundles: arm-1 and web-41, not verified by this list"),
-            (3, "holds 3 bundles: arm-1, web-41 and /media/a/bad-9, not verified by this list"),
-            (
-                4,
-                "holds 4 bundles: arm-1, web-41, /media/a/bad-9 and 1 other bundle, not verified by this list",
-            ),
-            (
-                5,
-                "holds 5 bundles: arm-1, web-41, /media/a/bad-9 and 2 other bundles, not verified by this list",
-            ),
+            (1, "holds 1 bundle: arm-1, 1 image (listed, not verified)"),
+            (2, "holds 2 bundles: arm-1 and web-41 (listed, not verified)"),
+            (3, "holds 3 bundles: arm-1, web-41 and /media/a/bad-9 (listed, not verified)"),
+            (4, "holds 4 bundles: arm-1, web-41, /media/a/bad-9 and 1 other bundle (listed, not verified)"),
+            (5, "holds 5 bundles: arm-1, web-41, /media/a/bad-9 and 2 other bundles (listed, not verified)"),
         ] {
             assert_eq!(bundles(&all[..count]).unwrap().0, expected);
         }

@@ -132,7 +132,7 @@ fn show_bundles<'a>(bundles: impl Iterator<Item = &'a FoundBundle>, out: &Printe
         let signed = match words.signatures {
             0 => "NOT SIGNED".to_owned(),
             signatures => {
-                format!("{}, not verified by this list", text::count(signatures as u64, "signature"))
+                format!("{} (listed, not verified)", text::count(signatures as u64, "signature"))
             }
         };
         let (name, serial) = (&words.name, words.serial);
