@@ -60,6 +60,8 @@ pub struct Path {
     /// Whether the cursor was moved among the entries.
     walking: bool,
     refused: Option<String>,
+    /// A directory in which nothing is taken, and why.
+    closed: Option<Box<(PathBuf, String)>>,
     /// A path that the list of its directory says nothing of, to be looked at by itself; and whether that is asked.
     unsure: Option<(PathBuf, bool)>,
     /// What was told of it.
@@ -84,6 +86,7 @@ impl Path {
             list: List::default(),
             walking: false,
             refused: None,
+            closed: None,
             unsure: None,
             told: None,
             instead: None,

@@ -187,18 +187,17 @@ pub(super) fn ask(sheet: Option<&Sheet>, act: Act, cx: &mut Cx<'_>) {
     let Some(sheet) = sheet else { return };
     let help = format!("As {}.txt, .md and .json; never into the signed bundle itself.", stem(sheet));
     let at = begin(sheet, act, cx.model);
-    cx.open(PathDialog::new(act, "Save the report in", &help, Wanted::NewDirectory).at(&at));
+    let dialog = PathDialog::new(act, "Save the report in", &help, Wanted::NewDirectory).at(&at);
+    // A signed directory stays as it was signed.
+    let inside = "this is inside the bundle: name a directory outside of it";
+    cx.open(dialog.never_in(Path::new(&sheet.path), inside));
 }
 
 /// The files a report is saved as, in a directory.
 ///
 /// # Errors
-/// The directory lies in the bundle: a signed directory stays as it was signed.
+/// It cannot be written as JSON.
 pub(super) fn save(sheet: &Sheet, directory: &Path) -> Result<Effect, Failure> {
-    if directory.starts_with(&sheet.path) {
-        let words = format!("{} is inside the bundle: a signed bundle is never changed", directory.display());
-        return Err(Failure::usage(words).hint("the directory above it is a good place"));
-    }
     let path = |end: &str| -> PathBuf { directory.join(format!("{}.{end}", stem(sheet))) };
     let json = sheet.json().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(Effect::SaveNew(vec![

@@ -385,8 +385,16 @@ fn nothing_is_ever_saved_into_the_signed_directory() {
     desk.keys("Ctrl-U").typed("/media/op/KINGSTON/");
     listed(&mut desk, "/media/op/KINGSTON/");
     desk.typed("bundle-42").keys("Enter");
-    assert!(desk.screen().contains("is inside the bundle"), "{}", desk.screen());
+    assert!(
+        desk.screen().contains("x this is inside the bundle: name a directory outside"),
+        "{}",
+        desk.screen()
+    );
     assert!(saved(&desk).is_empty());
+    // What was refused is mended where it stands, and is not what is proposed the next time.
+    desk.keys("Esc s");
+    let screen = desk.screen();
+    assert!(screen.contains("/home/op/") && !screen.contains("KINGSTON/bundle-42/"), "{screen}");
 }
 
 #[test]

@@ -20,6 +20,13 @@ pub(super) enum Judged {
 }
 
 impl Path {
+    /// Takes nothing in that directory, for a reason.
+    #[must_use]
+    pub fn never_in(mut self, directory: &FsPath, reason: &str) -> Self {
+        self.closed = Some(Box::new((directory.to_owned(), reason.to_owned())));
+        self
+    }
+
     /// A path that is to be looked at by itself, once.
     pub fn looks(&mut self) -> Option<PathBuf> {
         let (path, asked) = self.unsure.as_mut()?;
@@ -38,6 +45,9 @@ impl Path {
     /// Whether the path fits. What is not known yet is let through: whoever asked will say what is wrong with it. What a
     /// list lacks is looked at before it is refused: lists have an end, some cannot be read, and all grow old.
     pub(super) fn judge(&self, text: &str, path: &FsPath) -> Judged {
+        if let Some((_, reason)) = self.closed.as_deref().filter(|(closed, _)| path.starts_with(closed)) {
+            return Judged::Refused(reason.clone());
+        }
         let (directory, name) = self.split();
         let whole = name.is_empty() || matches!(name.as_str(), "." | "..");
         let told = self.told.as_deref().filter(|(told, _)| told == path).map(|(_, told)| told);
