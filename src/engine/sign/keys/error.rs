@@ -25,7 +25,8 @@ pub enum KeyError {
     Nobodys,
     /// Another key than the one that is to be trusted.
     #[error(
-        "the key is not the expected one: expected fingerprint {expected}, found {}; nothing was changed",
+        "the key is not the expected one: expected fingerprint {expected}, found {} (how that ends is left \
+         out: its owner tells it); nothing was changed",
         without_end(found)
     )]
     Fingerprint {
