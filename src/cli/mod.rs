@@ -28,6 +28,7 @@ use crate::config::options::Options;
 use crate::config::paths::Paths;
 use crate::domain::access::RegistryOptions;
 use crate::domain::job::Places;
+use crate::engine::bundle::verify::{VerifySpec, trusting_own};
 use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Interrupted, Kind};
@@ -185,9 +186,29 @@ impl Front {
     /// # Errors
     /// What the job failed with, or its verdict.
     pub async fn job(&self, spec: JobSpec) -> Result<(), Failure> {
-        let report = self.run(spec).await?;
+        let verified = match &spec {
+            JobSpec::Verify(spec) => Some(spec.clone()),
+            JobSpec::Import(spec) => Some(spec.verify.clone()),
+            _ => None,
+        };
+        let report = match (self.run(spec).await, verified) {
+            (Err(failure), Some(spec)) if failure.kind == Kind::Trust => {
+                return Err(self.untrusted(failure, spec).await);
+            }
+            (ended, _) => ended?,
+        };
         self.printer.report(&report, |out| commands::show(&report, out));
         report.verdict().map_or(Ok(()), |verdict| Err(verdict.into()))
+    }
+
+    /// The failure with what trusts the bundle where the key of this host signed it: where it was packed, above all.
+    async fn untrusted(&self, mut failure: Failure, spec: VerifySpec) -> Failure {
+        let Some(places) = self.places() else { return failure };
+        if let Some(command) = trusting_own(spec, places.key, &self.ctx).await {
+            let hint = format!("{command} trusts this host's own key, which signed it");
+            failure.hints.insert(0, hint);
+        }
+        failure
     }
 
     /// Runs a job to its report.

@@ -171,6 +171,35 @@ fn a_key_is_compared_by_what_its_owner_told(root: &TempRoot, public: &str, finge
 }
 
 #[test]
+fn the_key_of_this_host_is_named_where_it_signed_and_is_not_trusted_here() {
+    let root = TempRoot::new();
+    let bundle = bundle(&root);
+    let verify = ["verify", bundle.to_str().unwrap()];
+    let key = root.join("home/.local/share/airlift/signing_key");
+    run(&root, &["key", "generate", "--comment", "one@here", "--no-passphrase"], 0);
+    run(&root, &["sign", verify[1]], 0);
+    let trusting = |said: &str| {
+        let line = said.lines().find(|line| line.contains("this host's own key, which signed it"))?;
+        let words: Vec<&str> = line.split(' ').skip_while(|word| *word != "airlift").skip(1).collect();
+        Some(words.split(|word| *word == "trusts").next()?.iter().map(|word| (*word).to_owned()).collect())
+    };
+    let own: Vec<String> = trusting(&run(&root, &verify, 11)).unwrap();
+    assert_eq!(own[..3], ["key".to_owned(), "trust".to_owned(), format!("{}.pub", key.display())]);
+    // Where the private half is not, and where the file beside it has another key, its owner is asked for it.
+    let away = root.join("away");
+    std::fs::rename(&key, &away).unwrap();
+    assert_eq!(trusting(&run(&root, &verify, 11)), None);
+    run(&root, &["key", "generate", "--key", root.join("other").to_str().unwrap(), "--no-passphrase"], 0);
+    std::fs::copy(root.join("other"), &key).unwrap();
+    assert_eq!(trusting(&run(&root, &verify, 11)), None);
+    std::fs::rename(&away, &key).unwrap();
+    run(&root, &own.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+    run(&root, &verify, 0);
+    // It is not what lacks.
+    assert_eq!(trusting(&run(&root, &[&verify[..], &["--min-signatures", "2"]].concat(), 11)), None);
+}
+
+#[test]
 fn only_a_whole_and_finished_bundle_is_signed() {
     let Some(_) = need("ssh-keygen") else { return };
     let root = TempRoot::new();

@@ -21,8 +21,10 @@ use crate::engine::sign::{self, AllowedSigners, TrustPolicy, TrustReport};
 use crate::engine::state::{Acceptance, State};
 
 mod history;
+mod own;
 
 pub use history::History;
+pub use own::trusting_own;
 
 /// What to verify, and against what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
