@@ -43,6 +43,23 @@ struct Access {
     authfile: Option<PathBuf>,
 }
 
+impl Access {
+    /// The options whose files are not there, seen from a directory, and what is said of each.
+    fn missing(&self, from: &Path) -> impl Iterator<Item = (&'static str, String)> {
+        let ca = self.ca.iter().map(|file| ("ca", "CA file", from.join(file)));
+        let authfile = self.authfile.iter().map(|file| ("authfile", "credentials file", from.join(file)));
+        ca.chain(authfile).filter_map(|(name, what, file)| match std::fs::metadata(&file) {
+            Ok(found) if found.is_dir() => {
+                Some((name, format!("{} is a directory, expected a {what}", file.display())))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Some((name, format!("there is no {what} {}", file.display())))
+            }
+            _ => None,
+        })
+    }
+}
+
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -85,6 +102,12 @@ impl Config {
             mistakes.extend(errors.iter().map(|error| keys_mistake(error, &table, &text)));
         });
         let from = path.parent().unwrap_or_else(|| Path::new(""));
+        mistakes.extend(config.registry.missing(from).map(|(name, reason)| {
+            let registry = table.get("registry").and_then(|registry| registry.get_ref().as_table());
+            let key = registry.and_then(|registry| registry.get_key_value(name));
+            let at = key.map_or(0, |(key, _)| key.span().start);
+            (at, format!("{}: {reason}", place(at, &text)))
+        }));
         let theme = config.theme.as_deref().map(|name| themes::named(name, from, themes));
         if let Some(Err(error)) = theme {
             let at = table.get_key_value("theme").map_or(0, |(key, _)| key.span().start);
@@ -301,11 +324,24 @@ mod tests {
     #[test]
     fn registries_are_reached_as_a_table_says_and_nothing_unknown_in_it_is_passed_over() {
         let text = "[registry]\nca = [\"own.pem\", \"/etc/ca.pem\"]\nplain-http = [\"lab:5000\"]\n";
-        let options = load(text).unwrap().0.registry(Path::new("/home/a/config.toml"));
+        let options = parse(text).0.registry(Path::new("/home/a/config.toml"));
         assert_eq!(options.ca, [Path::new("/home/a/own.pem"), Path::new("/etc/ca.pem")]);
         assert_eq!((options.plain_http, options.authfile), (vec!["lab:5000".to_owned()], None));
         let error = load("[registry]\npassword = \"x\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("password"), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_named_with_the_line_that_names_them() {
+        let text = "ascii = true\n[registry]\nauthfile = \"none.json\"\nca = [\"none.pem\", \"/\"]\n";
+        let error = load(text).unwrap_err().to_string();
+        for said in [
+            "config.toml: line 3, column 1: there is no credentials file /",
+            "/none.json; line 4, column 1: / is a directory, expected a CA file; line 4, column 1: there is no CA file /",
+            "/none.pem",
+        ] {
+            assert!(error.contains(said), "{said}: {error}");
+        }
     }
 
     #[test]

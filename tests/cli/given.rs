@@ -141,7 +141,7 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
     let conf = home.path().join(".config/airlift/config.toml");
     fs::create_dir_all(conf.parent().unwrap()).unwrap();
     for (text, said) in [
-        ("[registry]\nca = [\"own.pem\"]\n", "there is no CA file".to_owned()),
+        ("[registry]\nca = [\"own.pem\"]\n", "config.toml: line 2, column 1: there is no CA file".to_owned()),
         ("[registry]\nca = [\"own.pem\"]\n", conf.with_file_name("own.pem").display().to_string()),
         ("[registry]\nauthfile = \"none.json\"\n", "there is no credentials file".to_owned()),
         ("[registry]\npassword = \"x\"\n", "unknown field `password`".to_owned()),

@@ -102,7 +102,7 @@ fn registry(options: RegistryOptions) -> Result<Registry> {
 /// Going on without credentials that were named would be to ask as nobody.
 fn check_files(options: &RegistryOptions) -> Result<()> {
     for file in &options.ca {
-        given::check(file, "CA file", "give a file of PEM certificates that is there")?;
+        given::check(file, "CA file", "put PEM certificates there, or name others: --ca, config.toml")?;
     }
     if let Some(file) = &options.authfile {
         given::check(file, "credentials file", "podman login --authfile FILE HOST writes one")?;
