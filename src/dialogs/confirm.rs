@@ -68,9 +68,9 @@ impl Confirm {
         self
     }
 
-    /// How many answers there are beside Cancel; nothing where a name is to be typed.
-    pub fn answers(&self) -> Option<usize> {
-        self.name.is_none().then(|| self.buttons.len() - 1)
+    /// The answers beside Cancel; nothing where a name is to be typed.
+    pub fn answers(&self) -> Option<&[String]> {
+        self.name.is_none().then(|| self.buttons.get(1..).unwrap_or_default())
     }
 
     fn entered(&mut self) -> Reply {

@@ -134,7 +134,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_import
     say(&mut console, &format!("oci:{}", layout.display()));
     console.wait("+ this can be done: Enter asks once more; choose Import there");
     say(&mut console, "enter");
-    console.wait("-- Import this?").wait("3 of 3 images into 1 target").wait("Type yes to do it");
+    console.wait("-- Import this?").wait("3 of 3 images into 1 target").wait("Type yes or Import to do it");
     assert!(!layout.exists(), "nothing is written before the answer");
     say(&mut console, "yes");
     console.wait("+ OK  every image is where it was wanted, in 1 target");

@@ -16,8 +16,8 @@ pub(super) enum Prompt {
     Line,
     /// A name that has to be typed in full.
     Name,
-    /// Yes or no, or one of so many further answers.
-    Confirm(usize),
+    /// Yes or no, or one of these answers.
+    Confirm(Vec<String>),
     /// A row of so many.
     One(usize),
     /// Rows of so many.
@@ -91,13 +91,15 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         Prompt::Line if word.is_empty() => keys([Code::Enter]),
         Prompt::Name if word.is_empty() => keys([Code::Esc]),
         Prompt::Filter | Prompt::Line | Prompt::Name => replaced(word),
-        Prompt::Confirm(buttons) => match number {
-            _ if word.eq_ignore_ascii_case("yes") => keys([Code::Right, Code::Enter]),
-            Some(number) if number <= *buttons => {
-                keys(std::iter::repeat_n(Code::Right, number).chain([Code::Enter]))
+        Prompt::Confirm(answers) => {
+            let typed = answers.iter().position(|answer| word.eq_ignore_ascii_case(answer)).map(|at| at + 1);
+            let yes = word.eq_ignore_ascii_case("yes").then_some(1);
+            let number = typed.or(yes).or(number).filter(|number| *number <= answers.len());
+            match number {
+                Some(number) => keys(std::iter::repeat_n(Code::Right, number).chain([Code::Enter])),
+                None => keys([Code::Esc]),
             }
-            _ => keys([Code::Esc]),
-        },
+        }
         Prompt::One(rows) => match number {
             Some(number) if number <= *rows => keys(to(number).chain([Code::Enter])),
             Some(number) => Typed::Nothing(format!("there is no row {number}")),
@@ -217,6 +219,10 @@ mod tests {
         }
     }
 
+    fn confirm(answers: &[&str]) -> Prompt {
+        Prompt::Confirm(answers.iter().map(|answer| (*answer).to_owned()).collect())
+    }
+
     #[test]
     fn a_line_is_the_keys_that_do_the_same_on_a_screen() {
         let offer = Offer {
@@ -260,10 +266,14 @@ mod tests {
             (&Prompt::Line, "", "Enter"),
             (&Prompt::Line, "ab", "Ctrl-E Ctrl-U a b Enter"),
             (&Prompt::Name, "", "Esc"),
-            (&Prompt::Confirm(1), "yes", "Right Enter"),
-            (&Prompt::Confirm(1), "y", "Esc"),
-            (&Prompt::Confirm(1), "", "Esc"),
-            (&Prompt::Confirm(2), "2", "Right Right Enter"),
+            (&confirm(&["Start"]), "yes", "Right Enter"),
+            (&confirm(&["Start"]), "start", "Right Enter"),
+            (&confirm(&["Start"]), "y", "Esc"),
+            (&confirm(&["Start"]), "", "Esc"),
+            (&confirm(&["Start"]), "Cancel", "Esc"),
+            (&confirm(&["Stop", "Stop and quit"]), "2", "Right Right Enter"),
+            (&confirm(&["Stop", "Stop and quit"]), "Stop and quit", "Right Right Enter"),
+            (&confirm(&["Stop", "Stop and quit"]), "3", "Esc"),
             (&Prompt::One(3), "2", "Home Down Enter"),
             (&Prompt::One(3), "4", "there is no row 4"),
             (&Prompt::One(3), "pin", "Ctrl-E Ctrl-U p i n"),

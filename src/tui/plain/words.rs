@@ -27,7 +27,7 @@ impl App {
             Some(Dialog::Input(_) | Dialog::Path(_)) => Prompt::Line,
             Some(Dialog::Confirm(confirm)) => match confirm.answers() {
                 None => Prompt::Name,
-                Some(buttons) => Prompt::Confirm(buttons),
+                Some(answers) => Prompt::Confirm(answers.to_vec()),
             },
             Some(Dialog::Choose(choose)) if choose.is_several() => Prompt::Several(choose.rows()),
             Some(Dialog::Choose(choose)) => Prompt::One(choose.rows()),
@@ -178,10 +178,12 @@ impl App {
             Prompt::Filter => "Type words to filter by, or esc.",
             Prompt::Line => "Type a line; an empty line keeps what is there; esc cancels.",
             Prompt::Name => "Type the name in full; an empty line cancels.",
-            Prompt::Confirm(1) => "Type yes to do it; anything else cancels.",
-            Prompt::Confirm(_) => {
-                "Type yes, or the number of the answer (Cancel is not counted); anything else cancels."
-            }
+            Prompt::Confirm(answers) => match answers.as_slice() {
+                [answer] => &format!("Type yes or {answer} to do it; anything else cancels."),
+                _ => {
+                    "Type an answer or its number (Cancel is not counted); yes is the first, anything else cancels."
+                }
+            },
             Prompt::One(_) if self.chooser().is_some_and(Choose::offers_own) => {
                 "Type a number, words to filter by, or what no row has, in full; q or an empty line cancels."
             }
