@@ -27,6 +27,22 @@ pub struct Entry {
     pub keys: String,
     /// Why it cannot be done now.
     pub why_not: Option<String>,
+    /// What the screen is called here that it goes to.
+    pub place: Option<&'static str>,
+}
+
+impl Entry {
+    /// What it does, in a few words.
+    fn doc(&self) -> String {
+        let doc = self.act.row().doc;
+        self.place.map_or_else(|| doc.to_owned(), |place| format!("{doc}: {place}"))
+    }
+
+    /// What it is called, in small letters: its title, its stable name, and the screen that it goes to.
+    fn name(&self) -> String {
+        let row = self.act.row();
+        format!("{} {} {}", row.title, row.id, self.place.unwrap_or_default()).to_lowercase()
+    }
 }
 
 /// A list of operations to search.
@@ -74,8 +90,7 @@ impl Finder {
     /// The operations whose names have words like these, the nearest first: for a slip of the fingers.
     fn nearly(&self, words: &[&str]) -> Vec<(usize, usize)> {
         let near = |entry: &Entry| {
-            let row = entry.act.row();
-            let name = format!("{} {}", row.title, row.id).to_lowercase();
+            let name = entry.name();
             let slips = |word: &&str| words_of(&name).filter_map(|own| slips::of(word, own)).min();
             words.iter().map(slips).sum::<Option<usize>>()
         };
@@ -116,9 +131,8 @@ fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<usize> {
     if !typed.is_empty() && entry.keys.split(' ').any(|key| key == typed) {
         return Some(0);
     }
-    let row = entry.act.row();
-    let name = format!("{} {}", row.title, row.id).to_lowercase();
-    let all = format!("{name} {} {}", row.doc, entry.keys).to_lowercase();
+    let name = entry.name();
+    let all = format!("{name} {} {}", entry.doc(), entry.keys).to_lowercase();
     let begins = |text: &str, word: &str| words_of(text).any(|own| own.starts_with(word));
     let every = |has: &dyn Fn(&str) -> bool| words.iter().all(|word| has(word));
     if every(&|word| words_of(&name).any(|own| own == word)) {
@@ -207,7 +221,7 @@ impl Window for Finder {
                     if entry.why_not.is_some() { Role::Dim } else { Role::Key },
                 ),
                 Value::styled(entry.act.row().title, role),
-                Value::styled(line::fit(entry.act.row().doc, room), role),
+                Value::styled(line::fit(&entry.doc(), room), role),
             ];
             Row { marked: false, values }
         };
@@ -221,7 +235,7 @@ impl Window for Finder {
                 line::words(&format!("x {reason}"), look.style(Role::Warn), line::row(inner, foot), buffer);
             }
             (None, Some(entry)) => {
-                let words = wrap(entry.act.row().doc, usize::from(inner.width));
+                let words = wrap(&entry.doc(), usize::from(inner.width));
                 for (at, words) in (foot..foot + 2).zip(words) {
                     line::words(words.trim_start(), look.style(Role::Text), line::row(inner, at), buffer);
                 }
@@ -247,7 +261,7 @@ mod tests {
     use crate::dialogs::testing::press;
 
     fn entry(act: Act, why_not: Option<&str>) -> Entry {
-        Entry { act, keys: act.row().keys.join(" "), why_not: why_not.map(str::to_owned) }
+        Entry { act, keys: act.row().keys.join(" "), why_not: why_not.map(str::to_owned), place: None }
     }
 
     #[test]

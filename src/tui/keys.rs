@@ -236,14 +236,7 @@ impl App {
                 self.todo.effects.push_back(Effect::Mouse(self.mouse));
             }
             Act::StepStart => self.visit(Place::Start),
-            act => act.step().into_iter().for_each(|number| self.step(number)),
-        }
-    }
-
-    fn step(&mut self, number: usize) {
-        let side = self.model.place.side().or(self.model.side).unwrap_or(Side::Connected);
-        if let Some((place, _)) = side.steps().get(number) {
-            self.visit(*place);
+            act => self.model.goes_to(act).into_iter().for_each(|place| self.visit(place)),
         }
     }
 
@@ -336,6 +329,14 @@ pub(super) fn names_one(word: &str) -> bool {
 /// Whether pasted text is references beyond doubt: several lines, or one that can be nothing else.
 pub(super) fn is_list(pasted: &str) -> bool {
     names_one(pasted) || pasted.trim().lines().count() > 1
+}
+
+impl Model {
+    /// The step that an operation goes to, on the side where one is or was last.
+    pub(super) fn goes_to(&self, act: Act) -> Option<Place> {
+        let (number, side) = (act.step()?, self.place.side().or(self.side)?);
+        side.steps().get(number).map(|(place, _)| *place)
+    }
 }
 
 /// Why an operation of all screens cannot be done now.

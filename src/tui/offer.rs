@@ -31,7 +31,7 @@ impl App {
             let keys = step
                 .map(|step| format!("{} {}", self.model.keymap.first(*step), self.model.keymap.first(act)));
             let why_not = self.screens.get(&place).and_then(|screen| screen.why_not(act, &self.model));
-            Some(Entry { act, keys: keys.unwrap_or_default(), why_not })
+            Some(Entry { act, keys: keys.unwrap_or_default(), why_not, place: None })
         };
         [Act::Sign, Act::Diff, Act::MediaEject].into_iter().filter(away).filter_map(entry).collect()
     }
@@ -77,7 +77,8 @@ impl App {
         }
         let acts = self.acts_in_dialog();
         let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
-        let entries = acts.into_iter().map(|(act, keys)| Entry { act, keys: named(keys), why_not: None });
+        let entries =
+            acts.into_iter().map(|(act, keys)| Entry { act, keys: named(keys), why_not: None, place: None });
         let finder = Finder::new("Help: what can be done in this dialog", entries.collect());
         self.dialogs.push(finder.into());
         true
@@ -100,8 +101,7 @@ impl App {
 
     /// Whether an operation is there at all, on this side.
     fn here(&self, act: Act) -> bool {
-        let steps = self.model.place.side().or(self.model.side).map_or(0, |side| side.steps().len());
-        act.step().is_none_or(|number| number < steps)
+        act.step().is_none() || self.model.goes_to(act).is_some()
     }
 
     fn entry(&self, act: Act) -> Entry {
@@ -109,6 +109,7 @@ impl App {
         let scopes = self.scopes();
         let own = |key: &&Key| self.model.keymap.find(&scopes, **key) == Some(act);
         let keys: Vec<String> = self.model.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
-        Entry { act, keys: keys.join(" "), why_not: self.why_not(act) }
+        let place = self.model.goes_to(act).map(Place::name);
+        Entry { act, keys: keys.join(" "), why_not: self.why_not(act), place }
     }
 }

@@ -415,12 +415,34 @@ fn help_of_every_step_has_the_keys_of_the_others() {
     let mut desk = Desk::new();
     for step in ["b", "2"] {
         desk.keys(step);
-        for (typed, says) in [("step.1", "Go to step 1"), ("step.5", "Go to step 5")] {
+        for (typed, says) in [("step.1", "Go to step 1: Images"), ("step.5", "Go to step 5: Report")] {
             let screen = desk.keys("?").typed(typed).screen();
             assert!(screen.contains(says), "{screen}");
             desk.keys("Esc Esc");
         }
     }
+}
+
+#[test]
+fn a_step_is_found_by_its_name_on_the_side_where_one_is() {
+    let connected = ["images", "verify", "media", "assemble", "report"].as_slice();
+    let sides = [("b", connected), ("g", &["bundle", "verify", "import", "report"])];
+    for (side, steps) in sides {
+        let mut desk = Desk::new();
+        desk.keys(side);
+        for (number, name) in (1..).zip(steps) {
+            let screen = desk.keys(":").typed(name).screen();
+            let says = format!("Go to step {number}: ");
+            let row = screen.lines().find(|line| line.contains(&says));
+            assert!(row.is_some_and(|row| row.to_lowercase().contains(name)), "{name}: {screen}");
+            desk.keys("Esc Esc");
+        }
+    }
+    let mut desk = Desk::new();
+    desk.keys("b :").typed("report");
+    assert!(desk.keys("Enter").screen().contains("step 5/5 Report"), "{}", desk.screen());
+    desk.keys("0 :").typed("images");
+    assert!(desk.screen().contains("Go to step 1: Images"), "also from the start screen: {}", desk.screen());
 }
 
 #[test]
