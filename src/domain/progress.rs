@@ -270,6 +270,13 @@ pub enum Event {
         /// Milliseconds until then.
         wait_ms: u64,
     },
+    /// What was tried again is answered.
+    Answered {
+        /// The phase.
+        phase: Phase,
+        /// Reference, digest or path.
+        item: String,
+    },
     /// A registry that gave bytes cannot be reached any more; that it comes back is waited for.
     Awaited {
         /// The phase.

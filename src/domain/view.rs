@@ -164,6 +164,7 @@ impl JobView {
                 self.change(*phase, |view| view.retries += 1);
                 self.retries += 1;
             }
+            Event::Answered { phase, item } => self.items.change_known(*phase, item, |view| view.note = None),
             _ => {}
         }
     }
@@ -177,7 +178,10 @@ impl JobView {
                 self.trying = Some(Trying { item, attempt, reason, next });
             }
             Event::Started { .. } | Event::Finished { .. } => self.trying = None,
-            Event::Done { item, .. } | Event::Skipped { item, .. } | Event::Failed { item, .. } => {
+            Event::Answered { item, .. }
+            | Event::Done { item, .. }
+            | Event::Skipped { item, .. }
+            | Event::Failed { item, .. } => {
                 self.trying.take_if(|trying| trying.item == *item);
             }
             _ => {}
@@ -408,6 +412,7 @@ mod tests {
             (Event::Item { phase, item: name(), bytes: 7 }, item(Running, 7, 0, None)),
             (retry(2), item(Running, 7, 1, Some("reset"))),
             (retry(3), item(Running, 7, 2, Some("reset"))),
+            (Event::Answered { phase, item: name() }, item(Running, 7, 2, None)),
             (Event::Failed { phase, item: name(), reason: "gone".into() }, item(Failed, 7, 2, Some("gone"))),
             (Event::Done { phase, item: name(), bytes: 7 }, item(Done, 7, 2, None)),
             (
@@ -478,6 +483,14 @@ mod tests {
             let left = job.current().unwrap().remaining(s(at));
             assert_eq!(left, expected.map(s), "{done} of 10000 after {at} s");
         }
+        // Much came at once from beside, and the rest comes slowly.
+        let mut job = started(10_000);
+        bytes(&mut job, 5000, s(1));
+        for second in 2..=21 {
+            bytes(&mut job, 5000 + (second - 1) * 50, s(second));
+        }
+        let view = job.current().unwrap();
+        assert_eq!((view.current_rate(s(21)), view.remaining(s(21))), (50, Some(s(80))));
         let mut job = started(10_000);
         bytes(&mut job, 5000, s(20));
         assert_eq!(job.current().unwrap().remaining(s(26)), None, "stalled");

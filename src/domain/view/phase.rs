@@ -273,14 +273,16 @@ impl PhaseView {
         per_second(bytes(self.counted_at(at)).saturating_sub(bytes(before)), since)
     }
 
-    /// How long it still takes at a rate between the current one and that of the whole phase; nothing while that
-    /// would be a guess: before ten seconds or two percent, paused, stalled, or without a known end.
+    /// How long it still takes at the current rate, or at one between that and the rate of the whole phase where that is
+    /// lower: what came at once, as from a neighbour, says nothing of the rest. Nothing while that would be a guess:
+    /// before ten seconds or two percent, paused, stalled, or without a known end.
     pub fn remaining(&self, at: Duration) -> Option<Duration> {
         let settled = self.worked(at) >= SETTLED
             || u128::from(self.shown) * 100 >= u128::from(self.bytes) * u128::from(SETTLED_PERCENT);
         let still = self.stalled(at).is_some() || self.writer(at).is_some();
         let idle = self.finished || self.resting.is_some() || still;
-        let rate = per_second(self.shown, self.worked(at)).midpoint(self.lately(at, |count| count.all));
+        let lately = self.lately(at, |count| count.all);
+        let rate = per_second(self.shown, self.worked(at)).midpoint(lately).min(lately);
         if self.bytes == 0 || self.shown == 0 || !settled || idle || rate == 0 {
             return None;
         }

@@ -1,6 +1,7 @@
 //! The client itself: what it is made of, and how a call is repeated until it is answered, refused or given up.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ struct Watch {
     phase: Phase,
     /// What the tries are for, where the caller has a name for it.
     item: Option<String>,
+    /// Whether one failed, and none was answered since.
+    tried: AtomicBool,
 }
 
 impl Registry {
@@ -107,7 +110,7 @@ impl Registry {
     /// The same client (shared tokens and connections), reporting retries of `phase` to a job and stopping with it.
     #[must_use]
     pub fn for_job(&self, ctx: &JobCtx, phase: Phase) -> Self {
-        let watch = Watch { ctx: ctx.clone(), phase, item: None };
+        let watch = Watch { ctx: ctx.clone(), phase, item: None, tried: AtomicBool::new(false) };
         Self { watch: Some(Arc::new(watch)), ..self.clone() }
     }
 
@@ -122,7 +125,7 @@ impl Registry {
     pub fn for_item(&self, item: &str) -> Self {
         let named = |watch: &Arc<Watch>| {
             let (ctx, phase) = (watch.ctx.clone(), watch.phase);
-            Arc::new(Watch { ctx, phase, item: Some(item.to_owned()) })
+            Arc::new(Watch { ctx, phase, item: Some(item.to_owned()), tried: AtomicBool::new(false) })
         };
         Self { watch: self.watch.as_ref().map(named), ..self.clone() }
     }
@@ -151,7 +154,10 @@ impl Registry {
         let mut attempt = 1;
         loop {
             let failure = match self.stoppable(Box::pin(self.core.attempt(call))).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => {
+                    self.answered();
+                    return Ok(response);
+                }
                 Err(failure) => failure,
             };
             let wait = if call.retries { waits.next(&failure.problem) } else { None };
@@ -170,6 +176,16 @@ impl Registry {
         }
     }
 
+    /// Says of what has a name and was tried again that there is an answer.
+    fn answered(&self) {
+        if let Some(watch) = &self.watch
+            && let Some(item) = &watch.item
+            && watch.tried.swap(false, Relaxed)
+        {
+            watch.ctx.say(Event::Answered { phase: watch.phase, item: item.clone() });
+        }
+    }
+
     async fn wait(
         &self,
         item: &str,
@@ -178,6 +194,7 @@ impl Registry {
         pause: Duration,
     ) -> std::result::Result<(), Problem> {
         if let Some(watch) = &self.watch {
+            watch.tried.store(true, Relaxed);
             watch.ctx.say(Event::Retry {
                 phase: watch.phase,
                 item: watch.item.as_deref().unwrap_or(item).to_owned(),
