@@ -108,7 +108,7 @@ impl AskKey {
         let row = match answer {
             Answer::Rows(rows) if question == self.question(0) => *rows.first()?,
             Answer::Text(typed) if question == self.question(0) => {
-                self.read(at_home(typed, cx.model.settings.home.as_deref()), cx);
+                self.read(file_at(typed, cx.model), cx);
                 return None;
             }
             _ => return None,
@@ -144,20 +144,19 @@ impl AskKey {
 
 /// The check of a path that is typed above the list of keys; whether a key is there is found out from the file.
 fn names_a_file(typed: &str) -> Result<(), String> {
-    let is_path = ["/", "~/", "./", "../"].iter().any(|lead| typed.starts_with(lead));
-    match is_path && !typed.ends_with('/') {
+    match typed.contains('/') && !typed.ends_with('/') {
         true => Ok(()),
-        false => {
-            Err(format!("{typed} is no key of this list and no path of a file; a path begins with / or ~/"))
-        }
+        false => Err(format!(
+            "{typed} is no key of this list and no path of a file; one beside you is typed as ./FILE"
+        )),
     }
 }
 
-/// A shell would have put the home directory in place of `~`.
-fn at_home(typed: &str, home: Option<&std::path::Path>) -> PathBuf {
-    match (typed.strip_prefix("~/"), home) {
+/// The file that a typed path names; a shell would have put the home directory in place of `~`.
+fn file_at(typed: &str, model: &Model) -> PathBuf {
+    match (typed.strip_prefix("~/"), &model.settings.home) {
         (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(typed),
+        _ => model.cwd.join(typed.strip_prefix("./").unwrap_or(typed)),
     }
 }
 

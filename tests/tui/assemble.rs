@@ -478,8 +478,18 @@ fn the_path_of_a_key_can_be_typed_where_the_keys_are_listed() {
     let screen = desk.typed("zzz").keys("Enter").screen();
     assert!(screen.contains("zzz is no key of this list"), "{screen}");
     desk.keys("Ctrl-U").typed("~/keys/ops").keys("Enter");
-    let asked = |effect: &Effect| matches!(effect, Effect::Ask(Query::PublicKey(path)) if path.as_os_str() == "/home/op/keys/ops");
-    assert!(desk.effects.iter().any(asked), "{:?}", desk.effects);
+    let asked = |path: &str, desk: &Desk| {
+        let asks =
+            |effect: &Effect| matches!(effect, Effect::Ask(Query::PublicKey(of)) if of.as_os_str() == path);
+        assert!(desk.effects.iter().any(asks), "{path}: {:?}", desk.effects);
+    };
+    asked("/home/op/keys/ops", &desk);
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.typed("keys/site").keys("Enter");
+    asked("/home/op/keys/site", &desk);
+    desk.keys("k").tell(Msg::Found(Found::AgentKeys(Ok(Vec::new()))));
+    desk.typed("./keys/ops").keys("Enter");
+    asked("/home/op/keys/ops", &desk);
     // A file that cannot be read ends the question: keys that another one asks for later are not for this one.
     let unread = Failure::usage("it is not there");
     desk.tell(Msg::Found(Found::Failed(Query::PublicKey("/home/op/keys/ops".into()), unread))).keys("Esc");
