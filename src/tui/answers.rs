@@ -174,9 +174,11 @@ impl App {
     pub(super) fn replace(&mut self, answer: Option<&Answer>) {
         let files = self.asked.over.pop_front().unwrap_or_default();
         match answer {
-            Some(Answer::Yes) => {
-                self.todo.effects.extend(files.into_iter().map(|(path, text)| Effect::Save(path, text)));
-            }
+            Some(Answer::Yes) => self.todo.effects.push_back(match <[_; 1]>::try_from(files) {
+                // One that is the list of the workstation is written as that.
+                Ok([(path, text)]) => Effect::Save(path, text),
+                Err(files) => Effect::Replace(files),
+            }),
             _ => self.say("nothing was written"),
         }
     }

@@ -89,7 +89,8 @@ impl Runner {
             Effect::Save(path, text) if path.parent() == Some(&self.settings.paths.reports()) => {
                 self.writes.report(path, text, self.settings.paths.state());
             }
-            Effect::Save(path, text) => self.writes.over(path, text),
+            Effect::Save(path, text) => self.writes.over(vec![(path, text)]),
+            Effect::Replace(files) => self.writes.over(files),
             Effect::Aside => self.writes.aside(),
             Effect::AwaitList => self.await_list(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
@@ -400,7 +401,7 @@ mod tests {
                 registry: RegistryOptions::default(),
             })
         };
-        runner.writes.over(list.clone(), "# none\n".to_owned());
+        runner.writes.over(vec![(list.clone(), "# none\n".to_owned())]);
         runner.start(verify());
         let failure = loop {
             match told.recv().await.unwrap() {
@@ -412,7 +413,7 @@ mod tests {
         assert!(failure.message.starts_with("the list was not saved: "), "{}", failure.message);
         assert!(runner.written().await.unwrap_err().contains("the list was not saved"));
         std::fs::remove_file(&data).unwrap();
-        runner.writes.over(list, "# none\n".to_owned());
+        runner.writes.over(vec![(list, "# none\n".to_owned())]);
         runner.start(verify());
         while !matches!(told.recv().await.unwrap(), Msg::Ended(..)) {}
         runner.written().await.unwrap();

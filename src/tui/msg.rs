@@ -264,6 +264,8 @@ pub enum Effect {
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.
     SaveNew(Vec<(PathBuf, String)>),
+    /// Write small files, over what is there.
+    Replace(Vec<(PathBuf, String)>),
     /// Make a directory in one that is there, then look at it as [`Query::Place`] does.
     Make(PathBuf),
     /// Put text into the terminal's clipboard.

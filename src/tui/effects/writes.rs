@@ -25,8 +25,8 @@ const KEPT: u32 = 99;
 
 /// What is done in the order in which it was asked for.
 enum Write {
-    /// A file is written, in the place of what is there.
-    Over(PathBuf, String),
+    /// Files are written, in the place of what is there.
+    Over(Vec<(PathBuf, String)>),
     /// A report is kept in the place of what is there, and old ones beside it go, by the history in this directory.
     Report(PathBuf, String, PathBuf),
     /// The list is written, with what somebody else wrote there since.
@@ -60,9 +60,9 @@ impl Writes {
         Self(writes)
     }
 
-    /// A file is to be written, in the place of what is there.
-    pub(super) fn over(&self, path: PathBuf, text: String) {
-        let _ = self.0.send(Write::Over(path, text));
+    /// Files are to be written, in the place of what is there.
+    pub(super) fn over(&self, texts: Vec<(PathBuf, String)>) {
+        let _ = self.0.send(Write::Over(texts));
     }
 
     /// A report is to be kept, in the place of what is there; old ones beside it go, by the history in `state`.
@@ -135,7 +135,7 @@ impl Writer {
         while let Some(write) = wanted.recv().await {
             match write {
                 Write::Done(done) => drop(done.send(self.lost.clone())),
-                Write::Over(path, text) => self.write(&path, &text, store::write_over).await,
+                Write::Over(texts) => self.write_over(texts).await,
                 Write::Report(path, text, state) => self.keep(&path, &text, &state).await,
                 Write::List(path, text) => self.write_list(&path, &text).await,
                 Write::Known(path, text) => drop(self.known.insert(path, text)),
@@ -240,6 +240,19 @@ impl Writer {
         }
         if !there.is_empty() {
             self.say(Found::Exists(there));
+        }
+    }
+
+    /// Writes all of these in the place of what is there, and tells of them at once.
+    async fn write_over(&mut self, texts: Vec<(PathBuf, String)>) {
+        let mut saved = Vec::new();
+        for (path, text) in texts {
+            if self.put(&path, &text, store::write_over).await == Wrote::All {
+                saved.push(path);
+            }
+        }
+        if !saved.is_empty() {
+            self.say(Found::Saved(saved));
         }
     }
 
@@ -477,5 +490,10 @@ mod tests {
         assert!(matches!(told.recv().await, Some(Msg::Found(Found::Exists(there))) if there == texts));
         assert!(!dir.path().join("a.txt").exists());
         assert_eq!(std::fs::read_to_string(dir.path().join("a.md")).unwrap(), "theirs");
+        // Where that is wanted all are written, and told of at once.
+        let paths: Vec<_> = texts.iter().map(|(path, _)| path.clone()).collect();
+        writes.over(texts);
+        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(saved))) if saved == paths));
+        assert_eq!(std::fs::read_to_string(dir.path().join("a.md")).unwrap(), "a.md");
     }
 }
