@@ -73,11 +73,13 @@ impl Report {
         }
     }
 
-    /// That what was saved of this report says less than it says now.
+    /// That what was saved of this report says otherwise than it says now; that its medium was ejected or mounted since is
+    /// no word of what was made.
     fn older(&self, model: &Model) -> Option<String> {
         let now = self.sheet.as_ref()?;
         let (directory, _) = self.saved.as_ref().filter(|(_, saved)| {
-            saved.id == now.id && (&saved.signatures, &saved.medium) != (&now.signatures, &now.medium)
+            let differs = (&saved.signatures, &saved.verdict) != (&now.signatures, &now.verdict);
+            saved.id == now.id && differs
         })?;
         let save = model.key(Act::ReportWrite);
         Some(format!("the report saved in {} is older than this: {save} saves it again", directory.display()))

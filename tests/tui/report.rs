@@ -775,6 +775,20 @@ fn a_report_that_was_saved_before_a_second_signature_is_said_to_be_older_until_i
 }
 
 #[test]
+fn an_eject_makes_a_saved_report_older_only_where_the_medium_did_not_take_everything() {
+    for synced in [true, false] {
+        let mut desk = reported(packed());
+        desk.keys("s Ctrl-U").typed("/home/op").keys("Enter");
+        desk.tell(Msg::Found(Found::Saved(vec!["/home/op/site-42-report.txt".into()]))).wait(10);
+        desk.keys("E Right Enter");
+        let report = ejected(truth(synced, "so"), truth(true, "so"), truth(true, "so"));
+        let screen = desk.tell(Msg::Ended(JobId(3), done(report))).wait(10).screen();
+        assert!(screen.contains("take it out"), "{screen}");
+        assert_eq!(screen.contains("is older than this"), !synced, "{screen}");
+    }
+}
+
+#[test]
 fn after_an_eject_it_is_said_whether_the_medium_may_be_pulled() {
     for (synced, off, words) in [
         (true, true, "take it out  + yes, now"),
