@@ -105,7 +105,7 @@ impl Explain for PackError {
                 hints.push(rest.to_owned());
                 hints
             }
-            Self::Nothing => vec!["name images, or give -f FILE or --from SOURCE".to_owned()],
+            Self::Nothing => vec!["name images, or give -f FILE, --lock FILE or --from SOURCE".to_owned()],
             Self::NoDestination(path) => vec![
                 "is the medium mounted? nothing is made here, so that a bundle never lands beside it"
                     .to_owned(),

@@ -27,7 +27,7 @@ fn an_empty_list_a_missing_one_and_an_unknown_source_are_told_apart() {
         (&["--from", "helm:chart"], 2, "helm:chart"),
         (&["--from", "kubeadm:1.99.0"], 2, "1.99"),
         (&["Nginx"], 2, "Nginx"),
-        (&[], 2, "no image is named"),
+        (&[], 2, "no image is named: give references, -f FILE or --from SOURCE"),
         (&["--dry-run", "nginx"], 2, "--lock"),
     ] {
         let ran = run(home.path(), &[&["resolve"], words].concat());

@@ -36,6 +36,9 @@ pub enum ImagesError {
     /// Nothing was asked for.
     #[error("no image is named: give references, -f FILE or --from SOURCE")]
     Nothing,
+    /// Nothing was asked for where a lock file alone would do.
+    #[error("no image is named: give references, -f FILE, --from SOURCE or --lock FILE")]
+    NothingHeld,
     /// Some of what was asked for is not known.
     #[error("{} could not be read: {}", text::count(.0.len() as u64, "place"), .0.join("; "))]
     Unread(Vec<String>),
@@ -61,7 +64,7 @@ impl Explain for ImagesError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Nothing => return Vec::new(),
+            Self::Nothing | Self::NothingHeld => return Vec::new(),
             Self::Unread(_) => {
                 "mend them, or --keep-going=unresolved packs what could be read and marks the bundle incomplete"
             }

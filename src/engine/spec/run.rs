@@ -182,7 +182,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     pack::destination(&job.to)?;
     keep_off(&job.signer, &job.to, ctx)?;
     if job.images.is_empty() && job.lock.is_none() {
-        return Err(ImagesError::Nothing.into());
+        return Err(ImagesError::NothingHeld.into());
     }
     // Whoever is in the way is told before anything is asked for, and before what that one writes is taken for a pack
     // that was cut off.
