@@ -315,6 +315,7 @@ fn r14_r15_what_is_missing_commits_nothing_or_is_listed_and_a_retry_fetches_only
         verified.stderr.contains("not in this bundle") && verified.stderr.contains(&missing),
         "{verified:?}"
     );
+    assert!(verified.stdout.starts_with("OK but incomplete, 1 image missing  bundle-1  "), "{verified:?}");
     let why = &report["bundle"]["missing"][0]["reason"].as_str().unwrap();
     let layout = format!("oci:{}", world.root.join("layout").display());
     for more in [&["--dry-run"][..], &[]] {

@@ -46,7 +46,12 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
         out.warn(format!("this bundle is {words}"));
     }
     let totals = report.totals;
-    out.line(format!("OK  {}  {}", directory(&report.name, report.serial), report.path.display()));
+    out.line(format!(
+        "{}  {}  {}",
+        result(report),
+        directory(&report.name, report.serial),
+        report.path.display()
+    ));
     out.line(format!("id          {}", report.id));
     out.line(format!("document    {}", report.document));
     out.line(format!("created     {}", report.created));
@@ -69,4 +74,12 @@ pub(super) fn show(report: &VerifyReport, out: &Printer) {
         |layers| format!("{} unpacked and compared", text::count(layers as u64, "layer")),
     );
     out.line(format!("checked     {} bytes hashed, {unpacked}", report.bytes_hashed));
+}
+
+/// The first words of the data: whoever reads no more of it knows whether something lacks.
+fn result(report: &VerifyReport) -> String {
+    match (report.complete, report.missing.len()) {
+        (true, _) => "OK".to_owned(),
+        (false, missing) => format!("OK but incomplete, {} missing", text::count(missing as u64, "image")),
+    }
 }
