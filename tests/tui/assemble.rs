@@ -210,7 +210,7 @@ fn the_time_is_told_once_a_rate_was_measured() {
     let mut desk = planned();
     assert!(!desk.screen().contains("about"));
     assert!(
-        desk.screen().contains("not known: no rate of this medium yet; t on Media measures it"),
+        desk.screen().contains("not known: not measured in this run; t on Media measures it"),
         "{}",
         desk.screen()
     );

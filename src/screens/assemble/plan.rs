@@ -181,7 +181,7 @@ fn time(bytes: u64, (model, keys): (&Model, bool)) -> String {
         _ => {
             let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
             let test = if keys { test() } else { String::new() };
-            format!("not known: no rate of this medium yet{test}")
+            format!("not known: not measured in this run{test}")
         }
     }
 }
