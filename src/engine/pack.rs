@@ -12,11 +12,11 @@ use super::bundle::readback::Method;
 use super::bundle::{repeat, workdir};
 use super::ctx::JobCtx;
 use super::error::{Explain, FileError, Kind, Result};
-use super::media::{ListSpec, place_of};
+use super::media::{ListSpec, Place, place_of};
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
-use super::state::{ReadBackThere, State, Written};
+use super::state::{ReadBackThere, State, Went, Written};
 use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{MANIFEST, Missing, check_name};
 use crate::domain::keep_going::KeepGoing;
@@ -166,14 +166,26 @@ pub async fn pack(spec: PackSpec, registry: &Registry, signer: &Signer, ctx: &Jo
     let _lock = blocking(move || workdir::lock(&*files, &to)).await?;
     let (resolved, assembly) = resolved(spec, registry, ctx).await?;
     let bundle = assemble(assembly, registry.clone(), signer, &state, ctx).await?;
-    note_read_back(&bundle, state.clone(), ctx).await;
+    let place = place_of(bundle.path.clone(), ListSpec::default(), ctx).await;
+    if let Ok(place) = &place {
+        note_place(&bundle, place, state.clone(), ctx).await;
+    }
+    note_read_back(&bundle, place, state.clone(), ctx).await;
     remember(&bundle, &resolved, state, ctx).await;
     Ok(PackReport { bundle, resolved })
 }
 
+/// The next bundle of the series misses what this one went to, where that is not mounted then.
+async fn note_place(bundle: &AssembleReport, place: &Place, state: State, ctx: &JobCtx) {
+    let to = place.path.parent().unwrap_or(&place.path).to_owned();
+    let went = Went { name: bundle.name.clone(), to, carrier: place.carrier() };
+    if let Err(error) = blocking(move || state.goes(went)).await {
+        ctx.warn(format!("the next pack will not miss this medium: {}", error.message()));
+    }
+}
+
 /// Whoever ejects the medium is told by it that all came back. What may have come from memory proves nothing.
-async fn note_read_back(bundle: &AssembleReport, state: State, ctx: &JobCtx) {
-    let place = place_of(bundle.path.clone(), ListSpec::default(), ctx).await;
+async fn note_read_back(bundle: &AssembleReport, place: Result<Place>, state: State, ctx: &JobCtx) {
     let (document, signed) = (bundle.document.clone(), ctx.clock.now());
     let read = bundle.read_back.filter(|read| read.method == Method::Direct);
     let path = bundle.path.join(MANIFEST);

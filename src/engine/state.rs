@@ -4,6 +4,7 @@
 
 mod carried;
 mod history;
+mod places;
 mod read_back;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::engine::files::{Files, Held};
 pub use carried::Carried;
 pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
+pub use places::Went;
 pub use read_back::{ReadBackThere, Written};
 
 /// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail

@@ -6,6 +6,7 @@ mod made;
 
 use std::path::PathBuf;
 
+use super::medium::stays;
 use super::model::{Model, Place};
 use super::msg::Level;
 use super::picked;
@@ -193,6 +194,7 @@ impl Model {
         // With the list beside the lock, what did not resolve is tried once more and recorded as missing.
         let list = Source::List(self.settings.list_file());
         let sources = if self.unresolved() > 0 { vec![list] } else { Vec::new() };
+        let chosen = self.chosen.as_ref().filter(|chosen| chosen.path == to);
         let key = assembly.key.as_ref().map(|key| &key.signer).or(assembly.sought.as_ref()).cloned();
         let signer = key.unwrap_or_else(|| SignerSpec::Key(paths.key()));
         if let Some(gone_on) = &assembly.gone_on {
@@ -211,6 +213,8 @@ impl Model {
             keep_going: self.keeps_going(),
             // A plan only tells what would be refused.
             anew: self.left_elsewhere().is_some() || (!dry_run && self.replaces_begun()),
+            // It was asked about when it was chosen.
+            plain_directory: chosen.is_some_and(|chosen| stays(chosen.medium.as_ref()).is_some()),
             state: paths.state(),
             signer,
             registry: self.settings.registry.clone(),

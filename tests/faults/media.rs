@@ -240,6 +240,40 @@ fn what_the_pack_of_this_host_read_back_is_known_when_its_medium_is_ejected() {
 }
 
 #[test]
+fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant() {
+    let Some(world) = World::start() else { return };
+    world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
+    let Some(mount) = medium(&world.root, 64) else { return };
+    let (image, to) = (world.reference("team/app:1"), mount.path().to_owned());
+    let pack = |more: &[&str]| {
+        world.run([&["pack", "--json", "--no-tool", "--to", to.to_str().unwrap(), &image], more].concat())
+    };
+    let first = pack(&[]).code(0);
+    assert!(!first.said().contains("system disk"), "{}", first.said());
+    drop(mount);
+    std::fs::create_dir_all(&to).unwrap();
+    for more in [&[][..], &["--dry-run"], &["--anew"]] {
+        let said = pack(more).code(13).said();
+        for words in [
+            "bundles of bundle went to ",
+            "which is not mounted now",
+            "nothing was written",
+            "--plain-directory",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0, "{more:?}");
+    }
+    let other = pack(&["--name", "other", "--dry-run"]).code(0).said();
+    assert!(other.contains("the system disk") && other.contains("airlift media list shows"), "{other}");
+    let meant = pack(&["--plain-directory"]).code(0);
+    assert!(!meant.said().contains("system disk"), "{}", meant.said());
+    assert!(meant.bundle().ends_with("bundle-2"), "{meant:?}");
+    // From now on it went there.
+    pack(&["--dry-run"]).code(0);
+}
+
+#[test]
 fn only_the_file_system_that_is_meant_is_unmounted_from_a_device() {
     let root = TempRoot::new();
     let Some(mount) = medium(&root, 64) else { return };

@@ -117,6 +117,7 @@ fn packs() -> Vec<JobSpec> {
         max_file_size: Some(1 << 31),
         keep_going: KeepGoing::All,
         anew: true,
+        plain_directory: true,
         state: "/s".into(),
         signer: SignerSpec::Agent(Some("-o me".to_owned())),
         registry: registry(),

@@ -58,6 +58,9 @@ pub struct Args {
     /// Begin anew although a pack of that name was cut off elsewhere, or here with other images, and give that one up
     #[arg(long)]
     anew: bool,
+    /// DIR is meant although no medium is mounted there: do not warn of the system disk, nor refuse what lies below a mount point
+    #[arg(long)]
+    plain_directory: bool,
     /// Resolve and show what would be packed; write nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -100,6 +103,7 @@ impl Args {
             max_file_size: self.max_file_size,
             keep_going: self.keep_going.unwrap_or_default(),
             anew: self.anew,
+            plain_directory: self.plain_directory,
             state: given_or(self.state, places, |places| &places.state)?,
             signer: self.signer.spec(places)?,
             registry: self.registry.options(),

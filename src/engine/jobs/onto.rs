@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::mounted;
 use super::record::{self, InterruptedJob, Recorded};
 use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
@@ -11,7 +12,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::bundle::unfinished::find_interrupted;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Kind, Result};
-use crate::engine::media::{ListSpec, place_of};
+use crate::engine::media::{ListSpec, Place, place_of};
 use crate::engine::spec::PackJob;
 
 /// The destination is not where it was.
@@ -93,15 +94,20 @@ impl Explain for OntoError {
 /// unless that is wanted.
 ///
 /// # Errors
-/// [`OntoError::Elsewhere`], [`OntoError::Begun`]; the destination cannot be asked.
+/// [`OntoError::Elsewhere`], [`OntoError::Begun`], [`mounted::NotMounted`]; the destination cannot be asked.
 pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
-    let now = carrier(&job.to, ctx).await?;
+    let place = place(&job.to, ctx).await?;
+    let now = place.carrier();
     let (own, context) = (job.clone(), ctx.clone());
     let earlier = blocking(move || Ok(record::earlier(&own, &context))).await?;
     let own = std::path::absolute(&job.to).unwrap_or_else(|_| job.to.clone());
     let here = earlier.iter().find(|old| old.is_at(&own, &now));
     if let Some(other) = earlier.first().filter(|_| here.is_none() && !job.anew) {
         return Err(refused(job, other, (&own, now)).into());
+    }
+    // What goes on here was let begin here.
+    if here.is_none() {
+        mounted::look(job, &place, ctx).await?;
     }
     if let Some(old) = here.filter(|old| old.bundle.is_none()) {
         let (name, to) = (&job.name, job.to.display());
@@ -134,7 +140,7 @@ fn refused(job: &PackJob, other: &InterruptedJob, (to, now): (&Path, Carrier)) -
 /// # Errors
 /// [`OntoError::Changed`]; the destination cannot be asked.
 pub async fn still(to: &Path, before: &Carrier, ctx: &JobCtx) -> Result<()> {
-    let now = carrier(to, ctx).await?;
+    let now = place(to, ctx).await?.carrier();
     if now.is_still(before) {
         return Ok(());
     }
@@ -190,8 +196,8 @@ pub async fn settle(recorded: Recorded, (goes_on, is_done): (bool, bool), ctx: &
     }
 }
 
-async fn carrier(to: &Path, ctx: &JobCtx) -> Result<Carrier> {
-    Ok(place_of(to.to_owned(), ListSpec::default(), ctx).await?.carrier())
+async fn place(to: &Path, ctx: &JobCtx) -> Result<Place> {
+    place_of(to.to_owned(), ListSpec::default(), ctx).await
 }
 
 #[cfg(test)]

@@ -231,6 +231,7 @@ impl Words<'_> {
             what @ KeepGoing::Unresolved => self.options.push(format!("--keep-going={}", what.word())),
         }
         self.flag("--anew", job.anew);
+        self.flag("--plain-directory", job.plain_directory);
         self.flag("--dry-run", job.dry_run);
         self.unless("--state", &job.state, &self.places.state.clone());
         self.signer(&job.signer);

@@ -136,6 +136,9 @@ pub struct PackJob {
     /// Whether to begin anew although a pack of that name was cut off on another medium or in another place, or here with
     /// images that are not asked for now.
     pub anew: bool,
+    /// Whether the destination is meant although no medium is mounted there.
+    #[serde(default)]
+    pub plain_directory: bool,
     /// Where serials, and what is under way, are remembered.
     pub state: PathBuf,
     /// Who signs.
@@ -166,6 +169,7 @@ impl PackJob {
             max_file_size: None,
             keep_going: KeepGoing::No,
             anew: false,
+            plain_directory: false,
             state,
             signer,
             registry: RegistryOptions::default(),

@@ -1,0 +1,95 @@
+//! What the last bundle of each series lay on at each path, so that a medium is missed that is not mounted there; losing it costs that alone.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use crate::domain::carrier::Carrier;
+use crate::engine::error::Result;
+
+const FORMAT: &str = "airlift-places/1";
+const FILE: &str = "places.json";
+/// Places that are remembered at most, those that were used last.
+const MOST: usize = 1000;
+
+/// Where a series goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Went {
+    /// Name of the series.
+    pub name: String,
+    /// The directory that held the bundle's own, without links.
+    pub to: PathBuf,
+    /// What that lay on.
+    pub carrier: Carrier,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Document {
+    format: String,
+    places: Vec<Went>,
+}
+
+impl State {
+    /// What the last bundle of a series lay on at a path; nothing where none went there. Blocks.
+    ///
+    /// # Errors
+    /// What is there cannot be read, or is not for this version to read.
+    pub fn went(&self, name: &str, to: &Path) -> Result<Option<Carrier>> {
+        let own = |went: &Went| went.name == name && went.to == to;
+        Ok(self.places()?.into_iter().find(own).map(|went| went.carrier))
+    }
+
+    /// Remembers where a bundle went that was just signed. Blocks.
+    ///
+    /// # Errors
+    /// A file error, or what is there must not be written over: the bundle is good, and the caller warns.
+    pub fn goes(&self, now: Went) -> Result<()> {
+        let _lock = self.held()?;
+        let before = self.places()?;
+        let other = |went: &&Went| went.name != now.name || went.to != now.to;
+        let mut places: Vec<_> = before.iter().filter(other).cloned().collect();
+        places.push(now);
+        places.drain(..places.len().saturating_sub(MOST));
+        if places == before {
+            return Ok(());
+        }
+        let format = FORMAT.to_owned();
+        super::write(&*self.files, &self.directory.join(FILE), &Document { format, places })
+    }
+
+    fn places(&self) -> Result<Vec<Went>> {
+        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
+        Ok(document.unwrap_or_default().places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn the_last_place_of_each_series_at_each_path_is_known_and_so_many_of_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::new(Arc::new(RealFiles), directory.path().join("state"));
+        let stick = |source: &str| Carrier::of("/mnt".into(), source.into(), None);
+        let went = |name: &str, to: &str, source: &str| {
+            state.goes(Went { name: name.to_owned(), to: to.into(), carrier: stick(source) }).unwrap();
+        };
+        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), None);
+        went("a", "/mnt", "one");
+        went("a", "/mnt", "two");
+        went("b", "/mnt", "one");
+        went("a", "/mnt/x", "one");
+        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), Some(stick("two")));
+        assert_eq!(state.places().unwrap().len(), 3);
+        (0..MOST - 2).for_each(|number| went("c", &format!("/{number}"), "one"));
+        assert_eq!(state.places().unwrap().len(), MOST);
+        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), None, "the one that was used longest ago");
+    }
+}
