@@ -224,6 +224,11 @@ impl Medium {
         is_fixed(self.bus, self.removable)
     }
 
+    /// Whether it is carried about: neither built in, nor what the system runs from.
+    pub fn is_carried(&self) -> bool {
+        !self.is_fixed() && !matches!(self.blocked, Some(Blocked::System { .. }))
+    }
+
     /// Why `needed` bytes cannot be carried on one of its volumes.
     pub fn blocked_for(&self, volume: &Volume, needed: u64) -> Option<Blocked> {
         self.blocked.clone().or_else(|| volume.blocked_for(needed))

@@ -127,7 +127,10 @@ fn verdict(report: &PackReport, name: &str) -> (Grade, String) {
             Grade::Warn,
             format!("{name} {done}, read back and signed; part of it may have come from memory"),
         ),
-        (true, Some(_)) => (Grade::Ok, format!("{name} {done}, read back from the medium and signed")),
+        (true, Some(read)) => {
+            let from = if read.medium { "medium" } else { "disk" };
+            (Grade::Ok, format!("{name} {done}, read back from the {from} and signed"))
+        }
     }
 }
 

@@ -250,6 +250,7 @@ fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant
     };
     let first = pack(&[]).code(0);
     assert!(!first.said().contains("system disk"), "{}", first.said());
+    assert_eq!(first.report()["bundle"]["readBack"]["medium"], true);
     drop(mount);
     std::fs::create_dir_all(&to).unwrap();
     for more in [&[][..], &["--dry-run"], &["--anew"]] {
@@ -269,6 +270,7 @@ fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant
     let meant = pack(&["--plain-directory"]).code(0);
     assert!(!meant.said().contains("system disk"), "{}", meant.said());
     assert!(meant.bundle().ends_with("bundle-2"), "{meant:?}");
+    assert_eq!(meant.report()["bundle"]["readBack"]["medium"], false);
     // From now on it went there.
     pack(&["--dry-run"]).code(0);
 }

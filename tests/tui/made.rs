@@ -149,7 +149,7 @@ pub(crate) fn packed() -> PackReport {
             fetched_bytes: 4_100_000_000,
             kept_bytes: 0,
             copied_bytes: 57_100_000_000,
-            read_back: Some(ReadBack { bytes: 61_200_400_000, method: Method::Direct }),
+            read_back: Some(ReadBack { bytes: 61_200_400_000, method: Method::Direct, medium: true }),
             signed_by: FINGERPRINT.into(),
             key_ends_in: FINGERPRINT[FINGERPRINT.len() - 8..].into(),
             key_id: "eb2d98a744ab91b5".into(),

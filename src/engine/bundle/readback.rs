@@ -16,6 +16,7 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::{FileResult, at_byte, refuses_direct};
 use crate::engine::hash::{self, Hasher};
+use crate::engine::media::is_on_medium;
 use crate::engine::meter::Meter;
 
 /// Bytes per read; a multiple of every block size.
@@ -42,13 +43,16 @@ pub struct ReadBack {
     pub bytes: u64,
     /// How.
     pub method: Method,
+    /// Whether from a medium that is carried about, and no disk of this host.
+    pub medium: bool,
 }
 
 impl std::fmt::Display for ReadBack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let bytes = text::bytes(self.bytes);
+        let from = if self.medium { "the medium itself" } else { "the disk" };
         match self.method {
-            Method::Direct => write!(f, "read back from the medium itself (direct I/O): {bytes}"),
+            Method::Direct => write!(f, "read back from {from} (direct I/O): {bytes}"),
             Method::CacheDropped => write!(
                 f,
                 "read back {bytes}; this file system refuses direct I/O, so part of it may have come from memory"
@@ -135,7 +139,7 @@ pub fn read_back(
     }
     meter.finish();
     let method = if direct.into_inner() { Method::Direct } else { Method::CacheDropped };
-    Ok(ReadBack { bytes: total, method })
+    Ok(ReadBack { bytes: total, method, medium: is_on_medium(root, ctx) })
 }
 
 /// A file and what it must hold.

@@ -214,7 +214,7 @@ impl Demo {
             "pack",
             began,
             format!(
-                "{} blobs, {} bytes fetched, read back from the medium and signed by {}",
+                "{} blobs, {} bytes fetched, read back and signed by {}",
                 report.totals.blobs, report.fetched_bytes, report.signed_by
             ),
         );

@@ -112,6 +112,12 @@ pub fn removable(path: &Path, spec: &ListSpec, ctx: &JobCtx) -> Option<PathBuf> 
     place.medium.as_ref().is_some_and(|medium| medium.removable).then_some(place.source)
 }
 
+/// Whether a path lies on a medium that is carried about. Blocks.
+pub fn is_on_medium(path: &Path, ctx: &JobCtx) -> bool {
+    let place = Survey::new(&ListSpec::default(), ctx).place(path).ok();
+    place.and_then(|place| place.medium).is_some_and(|medium| medium.is_carried())
+}
+
 /// The tables of one moment.
 struct Survey<'a> {
     spec: &'a ListSpec,

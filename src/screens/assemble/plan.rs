@@ -12,6 +12,7 @@ use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
 use crate::tui::assembly::{Rate, Tested};
+use crate::tui::medium::stays;
 use crate::tui::model::Model;
 use crate::widgets::line;
 use crate::widgets::list::List;
@@ -55,7 +56,7 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     }
     facts.push(expires(plan, (model, keys)));
     facts.push(key(model));
-    facts.push(read_back(model.assembly.read_back));
+    facts.push(read_back(model));
     facts.push(program(plan, model));
     let left_out = match model.keeps_going() {
         KeepGoing::No => None,
@@ -264,9 +265,12 @@ fn program(plan: Option<&PlanReport>, model: &Model) -> Fact {
     }
 }
 
-fn read_back(wanted: bool) -> Fact {
-    if wanted {
-        ("read back", "every byte, from the medium itself, before signing".to_owned(), Role::Text)
+fn read_back(model: &Model) -> Fact {
+    let chosen = model.chosen.as_ref();
+    if model.assembly.read_back {
+        let disk = chosen.is_some_and(|chosen| stays(chosen.medium.as_ref()).is_some());
+        let from = if disk { "disk" } else { "medium itself" };
+        ("read back", format!("every byte, from the {from}, before signing"), Role::Text)
     } else {
         let words = "! no: nobody knows what the medium really stored".to_owned();
         ("read back", words, Role::Warn)
