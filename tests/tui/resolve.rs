@@ -648,9 +648,21 @@ fn another_reference_is_written_in_the_place_of_one_that_failed() {
     assert!(desk.app.model.picked.text().ends_with("team/app:1.0.5\n"), "{}", desk.app.model.picked.text());
     assert!(desk.screen().contains("v verifies it, u undoes it"), "{}", desk.screen());
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
-    // It stands elsewhere now, and the cursor went along: what is dropped is this one.
+    // It stands elsewhere now; nothing else failed, and the cursor went along: what is dropped is this one.
     desk.keys("D");
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
+    // Where others failed still, the next key is meant for one of these, and says of which it was.
+    for (keys, dropped) in [("g", APP), ("g Down", ETCD)] {
+        let mut desk = self::desk();
+        desk.keys("v");
+        started(&mut desk);
+        ended(&mut desk, report(vec![plain(NGINX, 'b')], vec![miss(ETCD), miss(APP)], vec![]));
+        desk.keys(keys).keys("e Ctrl-U").typed("quay.io/team/app:2.0.1").keys("Enter D");
+        let (text, screen) = (desk.app.model.picked.text(), desk.screen());
+        assert!(text.contains(NGINX) && text.contains("team/app:2.0.1"), "{keys}: {text}");
+        assert!(!text.contains(dropped), "{keys}: {text}");
+        assert!(screen.contains(&format!("off the list, u brings it back: {dropped}")), "{keys}: {screen}");
+    }
     // On the list, too, the one that failed is not a dead end.
     let mut desk = one_failed();
     desk.keys("1 G Enter");

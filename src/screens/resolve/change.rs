@@ -58,6 +58,7 @@ impl Resolve {
         let images = &cx.model.picked.images;
         let row = images.iter().position(|image| Some(&image.request.reference) == edited.as_ref());
         let Some(row) = row else { return };
+        let had_failed = matches!(cx.model.picked.checked(row), Some(Checked::Failed(_)));
         match cx.model.picked.rewrite(row, text) {
             Ok(replaced) => {
                 let [verify, undo] = [Act::Resolve, Act::ResolveUndo].map(|act| cx.model.key(act));
@@ -71,8 +72,16 @@ impl Resolve {
             Err(error) => return cx.say(error.to_string()),
         }
         cx.model.changed(Place::Images);
-        // It is no failure any more and stands elsewhere: the cursor goes along.
         self.sync(cx.model);
+        // It is no failure any more and stands elsewhere: the next key is meant for what failed still.
+        let failed = |row: &&usize| matches!(cx.model.picked.checked(**row), Some(Checked::Failed(_)));
+        let left = self.order.iter().filter(failed).count();
+        if had_failed && left > 0 {
+            if self.list.row().is_none_or(|at| at >= left) {
+                self.list.select(left - 1);
+            }
+            return;
+        }
         let written = Request::parse(text).map(|request| request.reference).ok();
         let images = &cx.model.picked.images;
         let is_written =
