@@ -186,6 +186,10 @@ impl Outcomes {
                 self.moved.entry(reference.to_string()).or_insert_with(|| from.clone());
             }
         }
+        // The last bundle counts more than what was looked at before it was signed.
+        for reference in &report.as_carried {
+            self.moved.remove(&reference.to_string());
+        }
         // What went back to where it was has not moved.
         let now = |reference: &str| match self.by_reference.get(reference) {
             Some(Checked::Ok(image)) => Some(&image.digest),
@@ -284,6 +288,7 @@ mod tests {
             notes: Vec::new(),
             changes,
             moved: Vec::new(),
+            as_carried: Vec::new(),
             totals: ResolveTotals::default(),
         }
     }
@@ -354,5 +359,23 @@ mod tests {
         let change = moved(digest('b'), digest('a'));
         outcomes.finish(&report(vec![image(A, 'a')], vec![], vec![change]));
         assert_eq!((outcomes.moved_from(A), told(&outcomes)), (None, (0, 0)));
+    }
+
+    #[test]
+    fn what_the_last_bundle_carried_has_not_moved_whatever_was_looked_at_before() {
+        let mut outcomes = Outcomes::default();
+        let change = Change::Moved { reference: A.parse().unwrap(), from: digest('a'), to: digest('b') };
+        let carried =
+            |c| Carried { digest: digest(c), bundle: "web-1".into(), signed: jiff::Timestamp::UNIX_EPOCH };
+        let mut first = report(vec![image(A, 'b')], vec![], vec![change.clone()]);
+        first.compare(&[(A.to_owned(), carried('a'))].into());
+        outcomes.finish(&first);
+        assert!(outcomes.is_moved(A) && outcomes.moved_since(A).is_some());
+        // It was packed so since; the lock file may be older than that.
+        outcomes.begin_all();
+        let mut second = report(vec![image(A, 'b')], vec![], vec![change]);
+        second.compare(&[(A.to_owned(), carried('b'))].into());
+        outcomes.finish(&second);
+        assert!(!outcomes.is_moved(A), "{outcomes:?}");
     }
 }

@@ -90,6 +90,7 @@ pub(crate) fn resolved() -> ResolveReport {
         notes: Vec::new(),
         changes: Vec::new(),
         moved: Vec::new(),
+        as_carried: Vec::new(),
         totals: ResolveTotals { images: 3, blobs: 41, bytes: 61_200_000_000, bytes_unshared: 70_000_000_000 },
     }
 }

@@ -94,7 +94,7 @@ fn resolved(images: Vec<ImageView>, failed: Vec<FailedView>, changes: Vec<Change
     let totals = ResolveTotals::default();
     let (unsure, problems, notes) = (Vec::new(), Vec::new(), Vec::new());
     let moved = Vec::new();
-    ResolveReport { images, failed, unsure, problems, notes, changes, moved, totals }
+    ResolveReport { images, failed, unsure, problems, notes, changes, moved, as_carried: Vec::new(), totals }
 }
 
 /// At the Verify step with three references.

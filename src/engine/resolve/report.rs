@@ -33,6 +33,9 @@ pub struct ResolveReport {
     /// What moved since a bundle that was made here carried it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
+    /// What is as a bundle that was made here carried it last.
+    #[serde(skip)]
+    pub as_carried: Vec<Reference>,
     /// Sums.
     pub totals: ResolveTotals,
 }
@@ -97,6 +100,7 @@ impl ResolveReport {
             notes: requests.notes.clone(),
             changes: Vec::new(),
             moved: Vec::new(),
+            as_carried: Vec::new(),
             totals: ResolveTotals {
                 images: resolved.len() as u64,
                 blobs: distinct.len() as u64,
@@ -113,6 +117,10 @@ impl ResolveReport {
             Some(Moved { reference: image.reference.clone(), was: was.clone(), to: image.digest.clone() })
         };
         self.moved = self.images.iter().filter_map(moved).collect();
+        let same = |image: &&ImageView| {
+            carried.get(&image.reference.to_string()).is_some_and(|was| was.digest == image.digest)
+        };
+        self.as_carried = self.images.iter().filter(same).map(|image| image.reference.clone()).collect();
     }
 
     /// The class of the whole: nothing where all went well, the common class where all failed alike, else partly done.
