@@ -85,14 +85,23 @@ fn shown(list: &mut List, picked: &Picked) {
     list.follow((picked.rows(), false), written, id);
 }
 
-/// Goes on to Verify, and verifies the list there unless that was done, or cannot be at this moment.
+/// After so long what tags named is asked again rather than gone on with.
+const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+
+/// Goes on to Verify, and verifies the list there unless that was just done, or cannot be at this moment.
 fn verify(cx: &mut Cx<'_>) {
     cx.go(Place::Resolve);
     let picked = &cx.model.picked;
     let counts = picked.checked.counts();
     let verified = picked.is_current() && counts.ok + counts.failed >= picked.images.len();
-    if !verified && cx.model.why_busy().is_none() {
-        super::resolve::start(cx);
+    let old = picked.checked.earliest().filter(|at| cx.model.now.duration_since(*at) > FRESH);
+    if (verified && old.is_none()) || cx.model.why_busy().is_some() {
+        return;
+    }
+    super::resolve::start(cx);
+    if let Some(at) = old.filter(|_| verified) {
+        let at = words::moment(at, cx.model.now);
+        cx.say(format!("verified at {at}, more than 15 minutes ago: asked again"));
     }
 }
 

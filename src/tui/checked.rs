@@ -117,6 +117,11 @@ impl Outcomes {
         })
     }
 
+    /// When the first of them was resolved: none of this is newer for certain.
+    pub fn earliest(&self) -> Option<jiff::Timestamp> {
+        self.images().map(|image| image.resolved_at).min()
+    }
+
     /// The references that failed.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         let failed = self.by_reference.iter().filter(|(_, checked)| matches!(checked, Checked::Failed(_)));

@@ -11,7 +11,7 @@ use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::dialogs::{Dialog, Input, Page, Secret};
 use crate::domain::digest::Digest;
-use crate::domain::lint::Rule;
+use crate::domain::lint::{Finding, Rule, Severity};
 use crate::domain::text;
 use crate::engine::error::Kind;
 use crate::failure::Failure;
@@ -72,6 +72,19 @@ pub fn written(paths: &[PathBuf]) -> String {
         _ => format!(", {}", path.display()),
     };
     format!("written: {}{}", first.display(), more.iter().map(name).collect::<String>())
+}
+
+/// When something was: by its clock alone where that was today.
+pub fn moment(at: jiff::Timestamp, now: jiff::Timestamp) -> String {
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    at.strftime(if day(at) == day(now) { "%H:%MZ" } else { "%Y-%m-%d %H:%MZ" }).to_string()
+}
+
+/// What is found of a name and no reason to warn, by its ids, and the key that says why; nothing where there is none.
+pub fn lesser(found: &[Finding], details: &str) -> Option<String> {
+    let lesser = found.iter().filter(|finding| finding.severity == Severity::Info);
+    let ids: Vec<&str> = lesser.map(|finding| finding.id.id()).collect();
+    (!ids.is_empty()).then(|| format!("lesser findings: {} ({details} says why)", ids.join(", ")))
 }
 
 /// As in `1 image` and `3 images`.

@@ -285,7 +285,7 @@ fn only_what_failed_is_asked_for_again_and_the_lock_keeps_the_rest() {
     ended(&mut desk, report(vec![plain(APP, 'c')], vec![], vec![]));
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
     let screen = desk.screen();
-    assert!(screen.contains("3 verified   180 MB to carry"), "{screen}");
+    assert!(screen.contains("3 verified at 12:00Z   180 MB to carry"), "{screen}");
     assert!(desk.keys("r").screen().contains("not now: nothing failed"));
 }
 
@@ -325,7 +325,7 @@ fn what_could_not_be_read_is_a_failure_on_the_list_and_here_until_it_is_gone_on_
     ended(&mut desk, report(vec![image(ETCD, 'a')], vec![miss(APP)], vec![]));
     desk.keys("D");
     let screen = desk.screen();
-    assert!(screen.contains("1 verified   1 NOT READ: see 1"), "{screen}");
+    assert!(screen.contains("1 verified at 12:00Z   1 NOT READ: see 1"), "{screen}");
     assert!(screen.contains("1 Images FAILED > [2 Verify FAILED]"), "{screen}");
     assert!(desk.app.model.not_ready().unwrap().starts_with("1 not read: 1 to mend"));
     desk.keys("Enter Right Enter 2");
@@ -585,6 +585,24 @@ fn for_another_bundle_the_registries_are_asked_again() {
 }
 
 #[test]
+fn what_was_verified_long_ago_is_asked_again_and_its_time_is_said() {
+    let ago = |minutes| crate::rig::now() - jiff::SignedDuration::from_mins(minutes);
+    for (minutes, words) in [(14, None), (16, Some("verified at ")), (60 * 48, Some("verified at 20"))] {
+        let mut desk = desk();
+        desk.keys("v");
+        started(&mut desk);
+        let old = ImageView { resolved_at: ago(minutes), ..image(ETCD, 'a') };
+        ended(&mut desk, report(vec![old, image(NGINX, 'b'), plain(APP, 'c')], vec![], vec![]));
+        desk.effects.clear();
+        let screen = desk.keys("1 v").screen();
+        let asked = desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::Resolve, _)));
+        assert_eq!(asked, words.is_some(), "{minutes}: {screen}");
+        assert_eq!(screen.contains("more than 15 minutes ago: ask"), words.is_some(), "{minutes}: {screen}");
+        assert!(words.is_none_or(|words| screen.contains(words)), "{minutes}: {screen}");
+    }
+}
+
+#[test]
 fn what_is_dropped_leaves_the_others_verified_and_the_lock_file() {
     let mut desk = one_failed();
     desk.effects.clear();
@@ -593,14 +611,14 @@ fn what_is_dropped_leaves_the_others_verified_and_the_lock_file() {
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
     assert_eq!(desk.app.model.picked.totals.map(|totals| totals.images), Some(2));
     let screen = desk.wait(10).screen();
-    assert!(screen.contains("2 verified   120 MB to carry, each blob once"), "{screen}");
+    assert!(screen.contains("2 verified at 12:00Z   120 MB to carry, each blob once"), "{screen}");
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Media);
     // One that was resolved goes from the sums, too; brought back, it has to be asked for.
     desk.keys("1 D 2");
     assert_eq!(left_out(&mut desk), [ETCD]);
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
-    assert!(desk.screen().contains("1 verified   60.0 MB to carry"), "{}", desk.screen());
+    assert!(desk.screen().contains("1 verified at 12:00Z   60.0 MB to carry"), "{}", desk.screen());
     desk.keys("u");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
     // Nothing is verified of an empty list.

@@ -12,6 +12,7 @@ use crate::domain::text;
 use crate::tui::checked::Checked;
 use crate::tui::model::Model;
 use crate::tui::picked::{Image, Picked, Unread};
+use crate::tui::words::lesser;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -162,7 +163,9 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
         let note = note.map_or_else(String::new, |note| format!("   for: {note}"));
         let was = image.was.as_ref().map_or_else(String::new, |was| format!("was {was}, "));
         let words = format!("{was}from {}{note}   {details} details", image.request.origin);
-        return vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
+        let mut lines = vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
+        lines.extend(lesser(&image.findings, &details).map(|words| (words, Role::Dim)));
+        return lines;
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
     let reason = format!("! {}: {}", first.id, first.reason);

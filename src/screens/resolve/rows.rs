@@ -14,7 +14,7 @@ use crate::tui::checked::{Checked, Miss, Outcomes};
 use crate::tui::hints;
 use crate::tui::model::Model;
 use crate::tui::picked::Picked;
-use crate::tui::words::{count, fix as fix_word, grouped};
+use crate::tui::words::{count, fix as fix_word, grouped, lesser, moment};
 use crate::widgets::bar::bar;
 use crate::widgets::line;
 use crate::widgets::table::{Column, Row, Value};
@@ -148,9 +148,11 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
             )
         }
         () => {
-            let words = format!("{} verified{failed}{warned}   {bytes} to carry", counts.ok);
-            let whole = format!("{words}, each blob once");
-            if text::width(&whole) <= columns { whole } else { words }
+            let at = picked.checked.earliest().map(|at| format!(" at {}", moment(at, model.now)));
+            let words = format!("{} verified{}{failed}{warned}", counts.ok, at.unwrap_or_default());
+            let sizes = [format!("   {bytes} to carry, each blob once"), format!("   {bytes} to carry")];
+            let fits = sizes.iter().find(|size| text::width(&words) + text::width(size) <= columns);
+            format!("{words}{}", fits.map_or("", String::as_str))
         }
     };
     let role = match counts {
@@ -194,6 +196,8 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             let folded = weighty.flat_map(|finding| line::lines(&finding_words(finding), (columns, left)));
             lines.extend(folded.map(|words| (words, Role::Warn)));
             lines.push((signed(found), Role::Dim));
+            let details = model.key(Act::ResolveDetails);
+            lines.extend(lesser(&found.findings, &details).map(|words| (words, Role::Dim)));
             lines
         }
         Some(Checked::Running) => {
