@@ -314,7 +314,7 @@ mod tests {
     {
         let (state, to, ctx) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), JobCtx::silent());
         let job = job(state.path(), to.path());
-        let here = carrier(to.path(), &ctx).await.unwrap();
+        let here = place(to.path(), &ctx).await.unwrap().carrier();
         let stick = Device { name: "STICK ..7F2A".to_owned(), serial: None, size: 9 };
         let taken = Carrier { uuid: None, device: Some(stick), ..here.clone() };
         let failed: EngineError = crate::engine::spec::ImagesError::Nothing.into();
