@@ -16,7 +16,7 @@ pub(super) enum Prompt {
     Line,
     /// A name that has to be typed in full.
     Name,
-    /// Yes or no, or one of these answers.
+    /// Yes or no, or one of these answers: its number is none, as anywhere else a number only goes to a row.
     Confirm(Vec<String>),
     /// A row of so many.
     One(usize),
@@ -94,8 +94,7 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         Prompt::Confirm(answers) => {
             let typed = answers.iter().position(|answer| word.eq_ignore_ascii_case(answer)).map(|at| at + 1);
             let yes = word.eq_ignore_ascii_case("yes").then_some(1);
-            let number = typed.or(yes).or(number).filter(|number| *number <= answers.len());
-            match number {
+            match typed.or(yes) {
                 Some(number) => keys(std::iter::repeat_n(Code::Right, number).chain([Code::Enter])),
                 None => keys([Code::Esc]),
             }
@@ -268,12 +267,14 @@ mod tests {
             (&Prompt::Name, "", "Esc"),
             (&confirm(&["Start"]), "yes", "Right Enter"),
             (&confirm(&["Start"]), "start", "Right Enter"),
+            (&confirm(&["Start"]), "1", "Esc"),
+            (&confirm(&["Start"]), "0", "Esc"),
             (&confirm(&["Start"]), "y", "Esc"),
             (&confirm(&["Start"]), "", "Esc"),
             (&confirm(&["Start"]), "Cancel", "Esc"),
-            (&confirm(&["Stop", "Stop and quit"]), "2", "Right Right Enter"),
+            (&confirm(&["Stop", "Stop and quit"]), "2", "Esc"),
+            (&confirm(&["Stop", "Stop and quit"]), "yes", "Right Enter"),
             (&confirm(&["Stop", "Stop and quit"]), "Stop and quit", "Right Right Enter"),
-            (&confirm(&["Stop", "Stop and quit"]), "3", "Esc"),
             (&Prompt::One(3), "2", "Home Down Enter"),
             (&Prompt::One(3), "4", "there is no row 4"),
             (&Prompt::One(3), "pin", "Ctrl-E Ctrl-U p i n"),
