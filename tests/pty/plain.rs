@@ -169,6 +169,18 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
             })
         });
     }
+    // The word is a passphrase like any other, and how it is left is said each time.
+    say(&mut console, "K");
+    console.wait_for("a passphrase is asked for", |screen| {
+        asked(screen, 3) && screen.trim_end().ends_with("airlift>")
+    });
+    say(&mut console, "esc");
+    console.wait("Repeat it:").wait_for("how it is left", |screen| {
+        let after = screen.rsplit("Repeat it:").next();
+        after.is_some_and(|after| after.contains("An empty line or Ctrl-D cancels, esc does not."))
+    });
+    say(&mut console, "");
+    console.wait_for("the start again", |screen| screen.matches("no key was created").count() == 3);
     console.keys("Ctrl-C").wait("! press Ctrl-C again or q to quit");
     console.keys("Ctrl-C");
     assert_eq!(console.end().exit_code(), 0);

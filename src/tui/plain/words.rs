@@ -190,7 +190,7 @@ impl App {
             }
             Prompt::One(_) => "Type a number, or words to filter by; q or an empty line cancels.",
             Prompt::Several(_) => "Type numbers to mark or unmark, an empty line to accept, q to cancel.",
-            Prompt::Secret => "Type it; it is not shown. An empty line or Ctrl-D cancels.",
+            Prompt::Secret => "Type it; it is not shown. An empty line or Ctrl-D cancels, esc does not.",
             Prompt::Wait => return String::new(),
         };
         format!("{words}\n")
