@@ -202,7 +202,8 @@ impl Plain {
                 _ => {}
             }
             match self.runner.carry_out(effect) {
-                Some(Effect::Copy(text)) => self.print(&format!("{text}\n")),
+                // What is to be copied stays in one piece.
+                Some(Effect::Copy(text)) => self.write(&format!("{text}\n")),
                 Some(Effect::Quit) => self.leaving = true,
                 Some(Effect::Suspend) => super::terminal::stand_still(),
                 _ => {}
@@ -261,7 +262,7 @@ impl Plain {
         (self.offered, self.since) = (None, Instant::now());
         if self.piped {
             // A terminal would have shown it.
-            self.print(&format!("{}\n", if prompt == Prompt::Secret { "" } else { line }));
+            self.write(&format!("{}\n", if prompt == Prompt::Secret { "" } else { line }));
         }
         if self.is_outdated(&prompt, line) {
             self.print("the rows changed since they were printed; nothing was done\n");
@@ -335,7 +336,12 @@ impl Plain {
         self.meanings = self.app.meanings();
     }
 
+    /// Prints words, folded to the width of the terminal.
     fn print(&mut self, words: &str) {
+        self.write(&words::folded(words, self.app.size().0));
+    }
+
+    fn write(&mut self, words: &str) {
         let mut out = io::stdout().lock();
         let written = out.write_all(words::ascii(words).as_bytes()).and_then(|()| out.flush());
         if written.is_err() && !self.lost {

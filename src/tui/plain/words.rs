@@ -9,16 +9,19 @@ use super::answer::{Offer, Prompt};
 use crate::actions::Act;
 use crate::dialogs::{Choose, Dialog, Question};
 use crate::domain::text;
-use crate::tui::app::App;
+use crate::tui::app::{App, SMALLEST};
 use crate::tui::model::Place;
 use crate::tui::offer::STEPS;
 use crate::widgets::edit::SELECTED;
+use crate::widgets::line::wrap;
 use crate::widgets::list;
 
-/// Columns and rows that a state is drawn in.
-const STATE: (u16, u16) = (80, 44);
-/// Columns and rows that a dialog is drawn in: pages are printed whole.
-const DIALOG: (u16, u16) = (80, 400);
+/// Columns that a state is drawn in at most.
+const COLUMNS: u16 = 80;
+/// Rows that a state is drawn in.
+const STATE: u16 = 44;
+/// Rows that a dialog is drawn in: pages are printed whole.
+const DIALOG: u16 = 400;
 
 impl App {
     /// What is asked for now.
@@ -120,7 +123,8 @@ impl App {
             Some(Dialog::Finder(finder)) => finder.number_rows(),
             Some(_) | None => {}
         }
-        let (columns, rows) = if self.asks() { DIALOG } else { STATE };
+        let columns = self.size().0.clamp(SMALLEST.0, COLUMNS);
+        let rows = if self.asks() { DIALOG } else { STATE };
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
         self.draw_plain(&mut buffer);
         let mut lines: Vec<String> = buffer
@@ -223,6 +227,18 @@ fn unframed(line: &str) -> Option<String> {
     (!words.chars().all(|c| c == '-' || c == ' ')).then(|| format!("{}\n", text::shown(words)))
 }
 
+/// Lines that are too wide are folded at words.
+pub(super) fn folded(words: &str, columns: u16) -> String {
+    let columns = usize::from(columns);
+    let fold = |line: &str| match line.strip_suffix('\n') {
+        Some(whole) if text::width(whole) > columns => {
+            wrap(whole, columns).iter().map(|line| format!("{}\n", line.trim_end())).collect()
+        }
+        _ => line.to_owned(),
+    };
+    words.split_inclusive('\n').map(fold).collect()
+}
+
 /// Nothing but printable ASCII and line ends.
 pub(super) fn ascii(words: &str) -> String {
     let one = |c: char| match c {
@@ -283,6 +299,17 @@ mod tests {
                 assert!(!text.contains(key), "{key} in {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_is_too_wide_is_folded_at_a_word_and_no_other_is_touched() {
+        let wide =
+            "Type a number or a key, then Enter; Enter alone is 4; the number of a row only goes to it:";
+        let words = format!("\n 1 >  nginx   \n{wide}\nairlift> ");
+        let lines =
+            "Type a number or a key, then Enter; Enter alone is 4; the number of a row only\n  goes to it:";
+        assert_eq!(folded(&words, 80), words.replace(wide, lines));
+        assert_eq!(folded(&words, 100), words);
     }
 
     #[test]
