@@ -18,7 +18,7 @@ use crate::screens;
 use crate::widgets::look::Look;
 
 /// For how long words stay in the status row at least.
-const WORDS: Duration = Duration::from_secs(6);
+pub(super) const WORDS: Duration = Duration::from_secs(6);
 /// Below this nothing can be operated: columns, rows.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
@@ -38,6 +38,8 @@ pub struct App {
     pub(super) dialogs: Vec<Dialog>,
     pub(super) later: Later,
     pub(super) words: Option<(String, Duration)>,
+    /// What is said once those of the first Ctrl-C have stood for their whole time.
+    pub(super) after: Option<String>,
     pub(super) size: (u16, u16),
     pub(super) interrupts: u8,
     pub(super) mouse: bool,
@@ -71,6 +73,7 @@ impl App {
             dialogs: Vec::new(),
             later: Later::default(),
             words: None,
+            after: None,
             size,
             interrupts: 0,
             mouse: false,
@@ -99,13 +102,17 @@ impl App {
         self.model.at = at;
         self.model.now = now;
         if self.words.as_ref().is_some_and(|(_, until)| *until <= at) {
-            self.words = None;
             // A lone Ctrl-C much later begins anew, as its words are gone.
             self.interrupts = if self.terminated { self.interrupts } else { 0 };
+            self.words = self.after.take().map(|words| (words, at + WORDS));
         }
         // A key is meant for what the screen shows by now; what jobs say by the hundred is taken over once a frame.
         if !matches!(msg, Msg::Job(..) | Msg::Milestone(..) | Msg::Said(..) | Msg::Tick) {
             self.catch_up();
+        }
+        // What is typed is meant for something else than a Ctrl-C before it.
+        if matches!(msg, Msg::Paste(_) | Msg::Burst(_) | Msg::Click(_)) {
+            (self.interrupts, self.after) = (0, None);
         }
         match msg {
             Msg::Key(key) => self.key(key),
@@ -197,9 +204,12 @@ impl App {
         Some(work(&mut **screen, &mut cx))
     }
 
-    /// Says something in the status row, for a while.
+    /// Says something in the status row, for a while; what a first Ctrl-C said holds so long, and stands so long.
     pub(super) fn say(&mut self, words: impl Into<String>) {
-        self.words = Some((words.into(), self.model.at + WORDS));
+        match self.interrupts == 1 && self.words.is_some() {
+            true => self.after = Some(words.into()),
+            false => self.words = Some((words.into(), self.model.at + WORDS)),
+        }
     }
 
     /// The scopes in which keys are looked up, nearest first.
@@ -238,7 +248,7 @@ impl App {
         let unbegun = self.model.assembled();
         // There is nothing to stop any more: a Ctrl-C begins anew.
         if self.interrupts == 1 && !self.terminated {
-            (self.interrupts, self.words) = (0, None);
+            (self.interrupts, self.words, self.after) = (0, None, None);
         }
         // What was said while it ran, as that it goes on, is not true of it any more.
         self.words.take_if(|_| !act.is_plan());
@@ -323,7 +333,8 @@ impl App {
 
     pub(super) fn go(&mut self, place: Place) {
         if place != self.model.place {
-            self.words = None;
+            let offered = self.interrupts == 1;
+            self.words.take_if(|_| !offered);
             if self.model.assembly.due.take().is_some() {
                 self.say("not started: you left while its destination was being checked");
             }

@@ -26,7 +26,7 @@ impl App {
         if key == Key::ctrl('c') {
             return self.interrupt();
         }
-        self.interrupts = 0;
+        (self.interrupts, self.after) = (0, None);
         let crossed = self.crossed();
         if key == Key::ctrl('l') {
             return self.act(Act::Redraw);

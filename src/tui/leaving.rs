@@ -1,6 +1,6 @@
 //! The ways out and what stands in them: Ctrl-C, `q` and signals while a job runs, and stopping that job alone.
 
-use super::app::App;
+use super::app::{App, WORDS};
 use super::job;
 use super::model::JobState;
 use super::msg::{Effect, Ended};
@@ -13,9 +13,11 @@ impl App {
     /// Ctrl-C: the first asks, the second stops the job safely and leaves.
     pub(super) fn interrupt(&mut self) {
         self.interrupts += 1;
+        self.words = None;
         match self.model.running() {
             Some(_) if self.interrupts == 1 => {
-                self.say("Ctrl-C again stops the job at a safe point and quits");
+                let span = WORDS.as_secs();
+                self.say(format!("Ctrl-C again within {span} s stops the job at a safe point and quits"));
             }
             _ if self.interrupts == 1 => {
                 let quit = self.model.key(Act::Quit);

@@ -265,7 +265,7 @@ fn an_import_that_ctrl_c_stopped_says_what_is_in_and_start_goes_on_with_it() {
     steps::aim(&mut console, &containerd.target());
     console.wait("3 add").wait(PLANNED_WITH_WARNING).keys("Enter").wait("Import this?").keys("Right Enter");
     console.wait_for("two are in but for their names", two_are_in);
-    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    console.keys("Ctrl-c").wait("Ctrl-C again within 6 s stops the job").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);
     let said = console.screen().split_whitespace().collect::<Vec<_>>().join(" ");

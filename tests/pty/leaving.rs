@@ -16,7 +16,7 @@ const PANIC: &str = "AIRLIFT_TEST_PANIC";
 fn the_second_ctrl_c_stops_a_pack_safely_and_leaves() {
     let Some(journey) = Journey::new() else { return };
     let mut console = journey.fetching();
-    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    console.keys("Ctrl-c").wait("Ctrl-C again within 6 s stops the job").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);
     let said = console.screen();
@@ -51,7 +51,7 @@ fn the_third_ctrl_c_leaves_a_job_that_does_not_stop() {
     let mut console = journey.start();
     steps::pick(&mut console, &journey.references()[..1]);
     console.keys("2").wait("step 2/5 Verify").keys("v").wait("2 Verify running");
-    console.keys("Ctrl-c").wait("Ctrl-C again stops the job").keys("Ctrl-c");
+    console.keys("Ctrl-c").wait("Ctrl-C again within 6 s stops the job").keys("Ctrl-c");
     console.wait("Ctrl-C once more quits at once").keys("Ctrl-c");
     assert_eq!(console.end().exit_code(), 130);
     given_back(&console);

@@ -1735,12 +1735,28 @@ fn an_import_into_one_target_is_no_good_standing_of_the_plan_for_another() {
 }
 
 #[test]
+fn what_ctrl_c_said_stands_for_as_long_as_it_holds_whatever_else_is_said() {
+    let mut desk = under_way();
+    let offer = "Ctrl-C again within 6 s stops the job at a safe point and quits";
+    desk.tell(Msg::Interrupt).wait(1);
+    let failure = Failure::new(Kind::Other, "the host cannot be looked at");
+    desk.tell(Msg::Found(Found::Failed(Query::Host, failure)));
+    for _ in 0..5 {
+        assert!(desk.screen().contains(offer), "{}", desk.screen());
+        desk.wait(1);
+    }
+    assert!(desk.screen().contains("the host cannot be looked at"), "it is said then: {}", desk.screen());
+    desk.tell(Msg::Interrupt);
+    assert!(desk.screen().contains(offer), "it begins anew: {}", desk.screen());
+}
+
+#[test]
 fn what_was_said_goes_with_what_it_was_about() {
     let mut desk = under_way();
     desk.tell(Msg::Interrupt);
-    assert!(desk.screen().contains("Ctrl-C again stops the job"), "{}", desk.screen());
+    assert!(desk.screen().contains("Ctrl-C again within 6 s stops the job"), "{}", desk.screen());
     desk.tell(Msg::Ended(JobId(50), done(all_there())));
-    assert!(!desk.screen().contains("Ctrl-C again stops the job"), "{}", desk.screen());
+    assert!(!desk.screen().contains("Ctrl-C again within 6 s stops the job"), "{}", desk.screen());
     desk.tell(Msg::Interrupt);
     assert!(desk.screen().contains("press Ctrl-C again or q to quit"), "it begins anew: {}", desk.screen());
     desk.keys("d 3");
