@@ -42,7 +42,7 @@ const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
 /// On a terminal, what is pasted comes line after line within this time.
 const PASTED: Duration = Duration::from_millis(30);
 /// A job that goes on is told of this often.
-const PROGRESS: Duration = Duration::from_secs(10);
+const PROGRESS: Duration = Duration::from_secs(5);
 
 /// Runs it on standard input and output until it is left; false where it was stopped from outside, or where the lines ended
 /// before all was answered.
