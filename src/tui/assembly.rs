@@ -3,6 +3,7 @@
 mod gone_on;
 mod lasting;
 mod made;
+mod measured;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,6 @@ use crate::actions::Act;
 use crate::domain::carrier::Carrier;
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
-use crate::domain::media::Medium;
 use crate::engine::pack::PlanReport;
 use crate::engine::select::Source;
 use crate::engine::sign::keys::KeyReport;
@@ -24,6 +24,7 @@ use crate::widgets::stepper::StepState;
 
 pub use gone_on::GoneOn;
 pub use made::{Made, Run};
+pub use measured::{Rate, Tested};
 
 /// Where the bundle goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,30 +62,6 @@ pub(super) struct Due {
     pub(super) resumed: bool,
     /// Whether it was said that nothing of it is there, and it is wanted nevertheless.
     pub(super) from_nothing: bool,
-}
-
-/// How fast a fetch was, as the registries and the medium both let it be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// What it went onto, where that is known.
-    pub onto: Option<Carrier>,
-    /// Bytes a second.
-    pub bytes: u64,
-    /// Whether that was of few bytes, in which each request counts for more than the line does.
-    pub rough: bool,
-}
-
-/// How fast a medium was in its test.
-#[derive(Clone, Debug)]
-pub struct Tested {
-    /// Where.
-    pub path: PathBuf,
-    /// What is mounted there; nothing for a directory.
-    pub medium: Option<Medium>,
-    /// Bytes a second.
-    pub write: u64,
-    /// Bytes a second.
-    pub read: u64,
 }
 
 /// All of it.
@@ -333,22 +310,6 @@ impl Model {
         }
         let key = self.host.as_ref()?.key.as_ref()?;
         Some((key.fingerprint.clone(), key.path.display().to_string()))
-    }
-
-    /// Whether that rate is of what was chosen.
-    pub fn is_of_chosen(&self, rate: &Rate) -> bool {
-        let (onto, chosen) = (rate.onto.as_ref(), self.chosen.as_ref());
-        onto.zip(chosen).is_some_and(|(onto, chosen)| chosen.carrier.is_still(onto))
-    }
-
-    /// The test of what was chosen.
-    pub fn tested(&self) -> Option<&Tested> {
-        let (tested, chosen) = (self.assembly.tested.as_ref()?, self.chosen.as_ref()?);
-        let same = match (&tested.medium, &chosen.medium) {
-            (Some(tested), Some(chosen)) => chosen.is_still(tested),
-            _ => true,
-        };
-        (same && chosen.path.starts_with(&tested.path)).then_some(tested)
     }
 
     /// Another bundle is begun with: key and measured rate stay, everything else is as at first. Its medium is chosen

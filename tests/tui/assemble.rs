@@ -228,17 +228,28 @@ fn the_time_is_told_once_a_rate_was_measured() {
     };
     for (tested, by) in [(None, ""), (Some(30_000_000), ""), (Some(80_000_000), ", by the network")] {
         let screen = told(&here, false, tested);
-        let words = format!("about 24 min at 41.0 MB/s, as onto it the last time{by}, then read");
+        let words = format!(
+            "about 1 min 40 s at 41.0 MB/s for what is new, as onto it the last time{by}, 57.1 GB are copied there, then"
+        );
         assert!(screen.contains(&words), "{words}: {screen}");
     }
     let other = Carrier { device: None, ..here.clone() };
-    let words = "roughly 24 min at 41.0 MB/s, as a pack onto another medium was fetched";
+    let words = "roughly 1 min 40 s at 41.0 MB/s for what is new, as a pack onto another medium was fetched, 57.1 GB are";
     let screen = told(&other, false, None);
     assert!(screen.contains(words), "{screen}");
     let screen = told(&here, true, None);
-    assert!(screen.contains("roughly 24 min at 41.0 MB/s, as a small pack was fetched"), "{screen}");
+    assert!(screen.contains("41.0 MB/s for what is new, as a small pack was fetched, 57.1 GB"), "{screen}");
     let screen = told(&other, false, Some(80_000_000));
     assert!(screen.contains("by the medium's test: writes 80.0 MB/s"), "{screen}");
+    // Without a bundle before, all of it is fetched.
+    let plan = desk.app.model.assembly.plan.as_mut().unwrap();
+    plan.outcome.as_mut().unwrap().place.previous = None;
+    desk.app.model.assembly.tested = None;
+    let screen = desk.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        screen.contains("roughly 24 min at 41.0 MB/s, as a pack onto another medium was fetched"),
+        "{screen}"
+    );
 }
 
 /// A pack of which so many megabytes were fetched in ten seconds, and the rate that is known then.

@@ -6,6 +6,7 @@ mod ended;
 mod items;
 mod plan;
 mod run;
+mod time;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::time::time;
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
@@ -11,7 +12,6 @@ use crate::domain::keep_going::KeepGoing;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
-use crate::tui::assembly::{Rate, Tested};
 use crate::tui::medium::stays;
 use crate::tui::model::Model;
 use crate::widgets::line;
@@ -106,7 +106,7 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     facts.push(("content", content(plan), Role::Text));
     let size = format!("{}{}", text::bytes(totals.bytes), there(totals.bytes, place));
     facts.push(("size", size, Role::Text));
-    facts.push(("time", time(place.to_write, (model, keys)), Role::Text));
+    facts.push(("time", time(place, (model, keys)), Role::Text));
     facts.push(("destination", destination(place), Role::Text));
     if !place.repeats {
         facts.push(("compared", compared(place), Role::Text));
@@ -144,46 +144,6 @@ fn there(all: u64, place: &Foreseen) -> String {
     match all.saturating_sub(place.to_write) {
         0 => String::new(),
         there => format!("; {} lie there already", text::bytes(there)),
-    }
-}
-
-/// By the last pack's rate, where that went onto the same medium; else by the medium's test, which knows nothing of the
-/// registries, or by what another medium and its registries were good for.
-fn time(bytes: u64, (model, keys): (&Model, bool)) -> String {
-    let read_back = model.assembly.read_back;
-    let more = if read_back { ", then read back" } else { "" };
-    let span = |seconds| text::span(std::time::Duration::from_secs(seconds));
-    let at = |rate: u64| format!("{}/s", text::bytes(rate));
-    let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0);
-    match (rate, model.tested()) {
-        _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
-        (Some(rate @ &Rate { bytes: last, rough: false, .. }), tested) if model.is_of_chosen(rate) => {
-            // What the medium alone takes faster, the registries or the way to them held up.
-            let by = match tested {
-                Some(tested) if tested.write > last => ", by the network",
-                _ => "",
-            };
-            let took = span(bytes.div_ceil(last));
-            format!("about {took} at {}, as onto it the last time{by}{more}", at(last))
-        }
-        (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
-            let reading = if read_back { bytes.div_ceil(read) } else { 0 };
-            let least = span(bytes.div_ceil(write).saturating_add(reading));
-            let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
-            format!("at least {least} {how}; the network speed is not known yet")
-        }
-        (Some(rate), _) => {
-            let how = match model.is_of_chosen(rate) {
-                true => "a small pack was fetched",
-                false => "a pack onto another medium was fetched",
-            };
-            format!("roughly {} at {}, as {how}{more}", span(bytes.div_ceil(rate.bytes)), at(rate.bytes))
-        }
-        _ => {
-            let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
-            let test = if keys { test() } else { String::new() };
-            format!("not known: not measured in this run{test}")
-        }
     }
 }
 

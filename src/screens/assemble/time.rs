@@ -1,0 +1,62 @@
+//! How long a pack is going to take, in words, and what says so.
+
+use std::time::Duration;
+
+use crate::actions::Act;
+use crate::domain::text;
+use crate::engine::bundle::foresee::Foreseen;
+use crate::tui::assembly::{Rate, Tested};
+use crate::tui::model::Model;
+
+/// By the last pack's rate, where that went onto the same medium; else by the medium's test, which knows nothing of the
+/// registries, or by what another medium and its registries were good for.
+pub(super) fn time(place: &Foreseen, (model, keys): (&Model, bool)) -> String {
+    let (bytes, new) = (place.to_write, fetched(place));
+    let (of, copied) = match bytes - new {
+        0 => ("", String::new()),
+        copied => (" for what is new", format!(", {} are copied there", text::bytes(copied))),
+    };
+    let read_back = model.assembly.read_back;
+    let more = if read_back { ", then read back" } else { "" };
+    let more = format!("{copied}{more}");
+    let span = |seconds| text::span(Duration::from_secs(seconds));
+    let at = |rate: u64| format!("{}/s{of}", text::bytes(rate));
+    let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0);
+    match (rate, model.tested()) {
+        _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
+        (Some(rate @ &Rate { bytes: last, rough: false, .. }), tested) if model.is_of_chosen(rate) => {
+            // What the medium alone takes faster, the registries or the way to them held up.
+            let by = match tested {
+                Some(tested) if tested.write > last => ", by the network",
+                _ => "",
+            };
+            let took = span(new.div_ceil(last));
+            format!("about {took} at {}, as onto it the last time{by}{more}", at(last))
+        }
+        (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
+            let reading = if read_back { bytes.div_ceil(read) } else { 0 };
+            let least = span(bytes.div_ceil(write).saturating_add(reading));
+            let at = |rate: u64| format!("{}/s", text::bytes(rate));
+            let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
+            format!("at least {least} {how}; the network speed is not known yet")
+        }
+        (Some(rate), _) => {
+            let how = match model.is_of_chosen(rate) {
+                true => "a small pack was fetched",
+                false => "a pack onto another medium was fetched",
+            };
+            format!("roughly {} at {}, as {how}{more}", span(new.div_ceil(rate.bytes)), at(rate.bytes))
+        }
+        _ => {
+            let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
+            let test = if keys { test() } else { String::new() };
+            format!("not known: not measured in this run{test}")
+        }
+    }
+}
+
+/// What is fetched of the bytes that are to be written: the rest is copied from the bundle before.
+fn fetched(place: &Foreseen) -> u64 {
+    let changes = place.previous.as_ref().and_then(|previous| previous.changes.as_ref());
+    changes.map_or(place.to_write, |changes| changes.new.bytes.min(place.to_write))
+}
