@@ -1,5 +1,6 @@
 //! Import into a running containerd that goes wrong on the way: nothing half stays, the exit code says why, a second run completes.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -91,12 +92,19 @@ fn a_run_killed_in_the_middle_leaves_no_name_and_the_next_one_goes_on() {
 fn a_run_that_is_asked_to_stop_says_which_images_are_in_and_what_takes_them_back() {
     for line in Line::ALL {
         let (Some(containerd), Some(large)) = (Containerd::with_cri(line), large()) else { continue };
-        let child = large.caught(&containerd);
+        let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
+        let mut child = large.caught(&containerd);
+        // One is whole once it is unpacked.
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.lines().last().is_some_and(|line| line.contains(r#""done","phase":"unpack""#)) {
+            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{line:?}: {said}");
+        }
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        lines.read_to_string(&mut said).unwrap();
         let ended = child.wait_with_output().unwrap();
         assert_eq!(ended.status.code(), Some(130));
-        let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
-        let (small, other) = (large.world.reference("team/small:1"), large.world.reference("team/large:1"));
+        said.push_str(&String::from_utf8_lossy(&ended.stderr));
         assert!(said.contains(&format!(": in it: {small}; not in it: {other}")), "{line:?}: {said}");
         assert!(said.contains("airlift undo 000001 takes back what was changed"), "{line:?}: {said}");
         assert!(said.contains(" takes back what was changed"), "{line:?}: {said}");
