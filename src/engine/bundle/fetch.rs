@@ -16,7 +16,7 @@ use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
-use crate::engine::registry::{Problem, Registry, RegistryError};
+use crate::engine::registry::{Absence, Problem, Registry, RegistryError};
 use crate::engine::store::{BlobSink, BlobTarget, Stored};
 
 /// Chunks between network and medium; each is at most what one read of the socket gives.
@@ -33,27 +33,40 @@ pub struct Sources {
     pub kept: AtomicU64,
     /// Copied from bundles beside this one.
     pub copied: AtomicU64,
-    /// Hosts of registries from which bytes came, and whether each was waited for in vain since.
-    pub hosts: Mutex<HashMap<String, bool>>,
+    /// Hosts of registries from which bytes came.
+    hosts: Mutex<HashMap<String, Heard>>,
+}
+
+/// A host from which bytes came.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Whether it was waited for in vain since.
+    given_up: bool,
+    /// How it is waited for: as one host, whichever blobs are to come from it.
+    absence: Absence,
 }
 
 impl Sources {
     /// Notes a registry from which bytes came.
     fn heard(&self, host: &str) {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), false);
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = hosts.entry(host.to_owned()).or_default();
+        heard.given_up = false;
+        heard.absence.end();
     }
 
-    /// Whether a registry is waited for that cannot be reached any more: one that gave bytes may be about to start again,
+    /// How a registry is waited for that cannot be reached any more: one that gave bytes may be about to start again,
     /// where it was not given up already.
-    fn waits_for(&self, host: &str) -> bool {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(host) == Some(&false)
+    fn waits_for(&self, host: &str) -> Option<Absence> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).filter(|heard| !heard.given_up).map(|heard| heard.absence.clone())
     }
 
     /// Why a registry gave no more, by whether it gave anything before.
     fn ended(&self, error: RegistryError) -> EngineError {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(given_up) = hosts.get_mut(&error.host) else { return error.into() };
-        *given_up |= matches!(*error.problem, Problem::Connect(_));
+        let Some(heard) = hosts.get_mut(&error.host) else { return error.into() };
+        heard.given_up |= matches!(*error.problem, Problem::Connect(_));
         error.of_one_that_answered().into()
     }
 
@@ -119,6 +132,7 @@ impl Fetcher {
         let registry = self.registry.for_item(&item);
         let mut failures = 0;
         let (mut source, mut begun) = (0, false);
+        let mut refused = Vec::new();
         loop {
             let before = sink.offset();
             let permit = self.network.acquire().await;
@@ -131,6 +145,7 @@ impl Fetcher {
             match outcome {
                 Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
                     Ok(stored) => {
+                        self.had(&item, &refused);
                         self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
                         return Ok(stored);
                     }
@@ -138,11 +153,14 @@ impl Fetcher {
                 },
                 // The client has tried as often as it makes sense; another repository may still have it.
                 Outcome::Refused(error) if source + 1 < blob.sources.len() => {
-                    self.ctx
-                        .warn(format!("{}; trying another repository", EngineError::from(error).message()));
+                    refused.push(self.turn_to_another(error, &item));
                     source += 1;
                 }
-                Outcome::Refused(error) => return Err(self.sources.ended(error)),
+                Outcome::Refused(error) => {
+                    // What is told is why the last one failed: the others count as well.
+                    refused.into_iter().for_each(|reason| self.ctx.warn(reason));
+                    return Err(self.sources.ended(error));
+                }
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
                     if failures >= ATTEMPTS || !registry.wait_to_retry(&error, failures + 1).await? {
@@ -150,6 +168,22 @@ impl Fetcher {
                     }
                 }
             }
+        }
+    }
+
+    /// Another repository is asked for a blob; gives what the one before said.
+    fn turn_to_another(&self, error: RegistryError, item: &str) -> String {
+        let reason = EngineError::from(error).message();
+        let words = format!("{reason}; trying another repository");
+        let item = item.to_owned();
+        self.ctx.say(Event::Retry { phase: Phase::Fetch, item, attempt: 2, reason: words, wait_ms: 0 });
+        reason
+    }
+
+    /// A blob is there whatever some repositories said: that lowers nothing.
+    fn had(&self, item: &str, refused: &[String]) {
+        if let Some(last) = refused.last() {
+            self.ctx.say(Event::Note { text: format!("{item}: had from another repository after: {last}") });
         }
     }
 
@@ -198,7 +232,7 @@ impl Fetcher {
         };
         // Where another repository may have it, that one is asked instead.
         let last = source + 1 == blob.sources.len();
-        let registry = registry.patient(last && self.sources.waits_for(&repository.host));
+        let registry = registry.patient(self.sources.waits_for(&repository.host).filter(|_| last));
         let body = tokio::select! {
             body = registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
             () = self.ctx.cancel.cancelled() => return Err(Interrupted.into()),
@@ -296,13 +330,13 @@ mod tests {
             host: "h".to_owned(),
             problem: Box::new(Problem::Connect("refused".to_owned())),
         };
-        assert!(!sources.waits_for("h"), "a first contact that is refused fails at once");
+        assert!(sources.waits_for("h").is_none(), "a first contact that is refused fails at once");
         assert!(sources.ended(gone()).hints()[0].contains("the right host"));
         sources.heard("h");
-        assert!(sources.waits_for("h") && !sources.waits_for("g"));
+        assert!(sources.waits_for("h").is_some() && sources.waits_for("g").is_none());
         assert!(sources.ended(gone()).hints()[0].contains("answered until then"));
-        assert!(!sources.waits_for("h"), "no other blob waits for it again");
+        assert!(sources.waits_for("h").is_none(), "no other blob waits for it again");
         sources.heard("h");
-        assert!(sources.waits_for("h"));
+        assert!(sources.waits_for("h").is_some());
     }
 }

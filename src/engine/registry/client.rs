@@ -17,7 +17,7 @@ use super::credentials::CredentialFiles;
 use super::error::{Problem, RegistryError, Result};
 use super::limits::Limits;
 use super::redirect::Named;
-use super::retry::{self, Pause, RealPause, Waits};
+use super::retry::{self, Absence, Pause, RealPause, Waits};
 use super::transport::{HttpTransport, SharedTransport, Transport};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
@@ -27,8 +27,8 @@ use crate::engine::ctx::JobCtx;
 pub struct Registry {
     pub(super) core: Arc<Core>,
     watch: Option<Arc<Watch>>,
-    /// Whether a registry that is gone is waited for until it is back.
-    patient: bool,
+    /// By which a registry that is gone is waited for until it is back; nothing where it is not.
+    absence: Option<Absence>,
 }
 
 pub(super) struct Core {
@@ -104,7 +104,7 @@ impl Registry {
             pause,
             bases: Mutex::default(),
         };
-        Ok(Self { core: Arc::new(core), watch: None, patient: false })
+        Ok(Self { core: Arc::new(core), watch: None, absence: None })
     }
 
     /// The same client (shared tokens and connections), reporting retries of `phase` to a job and stopping with it.
@@ -115,10 +115,10 @@ impl Registry {
     }
 
     /// The same client, which waits for a registry that cannot be reached any more until it is back, if that does not
-    /// last: it gave bytes before, and may be about to start again.
+    /// last: it gave bytes before, and may be about to start again. All with the same absence wait together.
     #[must_use]
-    pub fn patient(&self, patient: bool) -> Self {
-        Self { patient, ..self.clone() }
+    pub fn patient(&self, absence: Option<Absence>) -> Self {
+        Self { absence, ..self.clone() }
     }
 
     /// The same client, whose repeated tries are reported as those for `item`.
@@ -150,12 +150,13 @@ impl Registry {
 
     /// Sends a call until it is answered, refused or out of tries.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Response> {
-        let mut waits = Waits::new(&self.core.limits, self.patient);
+        let mut waits = Waits::new(&self.core.limits, self.absence.as_ref());
         let mut attempt = 1;
         loop {
             let failure = match self.stoppable(Box::pin(self.core.attempt(call))).await {
                 Ok(response) => {
                     self.answered();
+                    waits.answered();
                     return Ok(response);
                 }
                 Err(failure) => failure,
@@ -165,7 +166,7 @@ impl Registry {
             let cap = self.core.limits.retry_after_max;
             let pause = failure.retry_after.map_or(wait.pause, |asked| asked.min(cap));
             attempt += 1;
-            if let (Some(watch), Some(left)) = (&self.watch, wait.left) {
+            if let (Some(watch), Some((left, attempt))) = (&self.watch, wait.gone) {
                 let (host, left_ms) = (call.host.to_owned(), milliseconds(left));
                 watch.ctx.say(Event::Awaited { phase: watch.phase, host, attempt, left_ms });
             }

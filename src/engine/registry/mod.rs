@@ -33,5 +33,5 @@ pub use manifests::{Fetched, ManifestHead};
 pub use push::{BlobSource, FileSource, MountOutcome, Upload, UploadSession};
 pub(crate) use referrers::fallback_tag;
 pub use referrers::{Referrers, ReferrersSource};
-pub use retry::{Pause, RealPause};
+pub use retry::{Absence, Pause, RealPause};
 pub use transport::{HttpTransport, Transport};

@@ -1,5 +1,6 @@
 //! How long to wait before the next try: bounded exponential back-off with jitter, or what the server asked for.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -38,32 +39,95 @@ pub(super) fn pauses(limits: &Limits) -> impl Iterator<Item = Duration> + Send +
         .build()
 }
 
+/// A host that gave bytes and may be gone: all calls that wait for it have the same time left. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Absence(Arc<Mutex<Awaited>>);
+
+/// How it was waited for until now.
+#[derive(Clone, Copy, Debug, Default)]
+struct Awaited {
+    /// Absences before this one: whoever waited for the host in one of them begins anew.
+    earlier: u64,
+    /// For how long, by the call that does so longest.
+    waited: Duration,
+    /// Tries in vain, of the call with the most.
+    tries: u32,
+}
+
+impl Absence {
+    /// The host answers: whoever waits for it later has all the time again.
+    pub fn end(&self) {
+        let mut all = self.lock();
+        if all.tries > 0 {
+            *all = Awaited { earlier: all.earlier + 1, ..Awaited::default() };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Awaited> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The waits between the tries of one call.
 pub(super) struct Waits {
     pauses: Box<dyn Iterator<Item = Duration> + Send>,
-    /// Those for a registry that is gone, and for how long it is waited for still; nothing where it is not.
-    patient: Option<(Box<dyn Iterator<Item = Duration> + Send>, Duration)>,
+    /// Those for a registry that is gone; nothing where it is not waited for.
+    patience: Option<Patience>,
     began: Instant,
+}
+
+/// The waits of one call for a registry that is gone.
+struct Patience {
+    pauses: Box<dyn Iterator<Item = Duration> + Send>,
+    /// For how long it is waited for.
+    gone: Duration,
+    absence: Absence,
+    /// How this call waited.
+    own: Awaited,
+    /// The pause that is not over yet.
+    pause: Duration,
 }
 
 /// One of them.
 pub(super) struct Wait {
     pub(super) pause: Duration,
-    /// For how long a registry that is gone is waited for still, from before the pause.
-    pub(super) left: Option<Duration>,
+    /// For how long a registry that is gone is waited for still, from before the pause, and which try comes next.
+    pub(super) gone: Option<(Duration, u32)>,
 }
 
-impl Waits {
-    pub(super) fn new(limits: &Limits, patient: bool) -> Self {
-        let many = ExponentialBuilder::new()
+impl Patience {
+    fn new(limits: &Limits, absence: Absence) -> Self {
+        let pauses = ExponentialBuilder::new()
             .with_min_delay(limits.backoff)
             .with_max_delay(limits.gone_pause)
             .without_max_times()
             .with_jitter()
             .with_jitter_seed(seed());
+        let own = Awaited { tries: 0, ..*absence.lock() };
+        Self { pauses: Box::new(pauses.build()), gone: limits.gone, absence, own, pause: Duration::ZERO }
+    }
+
+    /// The next wait after a try that took so long.
+    fn next(&mut self, took: Duration) -> Option<Wait> {
+        let mut all = self.absence.lock();
+        if self.own.earlier == all.earlier {
+            self.own.waited = self.own.waited.saturating_add(took);
+        } else {
+            self.own = Awaited { tries: 0, ..*all };
+        }
+        self.own.tries += 1;
+        (all.waited, all.tries) = (all.waited.max(self.own.waited), all.tries.max(self.own.tries));
+        let left = self.gone.checked_sub(all.waited).filter(|left| !left.is_zero())?;
+        self.pause = self.pauses.next()?.min(left);
+        Some(Wait { pause: self.pause, gone: Some((left, all.tries + 1)) })
+    }
+}
+
+impl Waits {
+    pub(super) fn new(limits: &Limits, absence: Option<&Absence>) -> Self {
         Self {
             pauses: Box::new(pauses(limits)),
-            patient: patient.then(|| (Box::new(many.build()) as Box<_>, limits.gone)),
+            patience: absence.map(|absence| Patience::new(limits, absence.clone())),
             began: Instant::now(),
         }
     }
@@ -73,20 +137,26 @@ impl Waits {
         if !problem.is_retryable() {
             return None;
         }
-        let Some((many, left)) = self.patient.as_mut().filter(|_| matches!(problem, Problem::Connect(_)))
-        else {
-            return self.pauses.next().map(|pause| Wait { pause, left: None });
-        };
         // A host that is gone as a whole lets each try wait, too.
-        let now = left.checked_sub(std::mem::replace(&mut self.began, Instant::now()).elapsed())?;
-        let pause = many.next()?.min(now);
-        *left = now.saturating_sub(pause);
-        (!now.is_zero()).then_some(Wait { pause, left: Some(now) })
+        let took = std::mem::replace(&mut self.began, Instant::now()).elapsed();
+        match &mut self.patience {
+            Some(patience) if matches!(problem, Problem::Connect(_)) => patience.next(took),
+            _ => self.pauses.next().map(|pause| Wait { pause, gone: None }),
+        }
     }
 
-    /// The pause is over: it was counted before.
+    /// The pause is over, and counts as long as it was meant to be.
     pub(super) fn waited(&mut self) {
+        if let Some(patience) = &mut self.patience {
+            let pause = std::mem::take(&mut patience.pause);
+            patience.own.waited = patience.own.waited.saturating_add(pause);
+        }
         self.began = Instant::now();
+    }
+
+    /// The host answered.
+    pub(super) fn answered(&self) {
+        self.patience.iter().for_each(|patience| patience.absence.end());
     }
 }
 
@@ -134,14 +204,15 @@ mod tests {
     fn only_a_registry_that_is_gone_is_waited_for_and_not_for_ever() {
         let limits = Limits::default();
         let gone = || Problem::Connect("refused".to_owned());
-        let all = |patient, problem: &Problem| {
-            let mut waits = Waits::new(&limits, patient);
-            std::iter::from_fn(|| waits.next(problem)).collect::<Vec<_>>()
+        let all = |patient: bool, problem: &Problem| {
+            let mut waits = Waits::new(&limits, patient.then(Absence::default).as_ref());
+            let next = || waits.next(problem).inspect(|_| waits.waited());
+            std::iter::from_fn(next).collect::<Vec<_>>()
         };
         for (patient, problem) in [(false, gone()), (true, Problem::Stalled(limits.idle))] {
             let waits = all(patient, &problem);
             assert_eq!(waits.len(), limits.attempts - 1, "{problem}");
-            assert!(waits.iter().all(|wait| wait.left.is_none()), "{problem}");
+            assert!(waits.iter().all(|wait| wait.gone.is_none()), "{problem}");
         }
         assert!(all(true, &Problem::Setup(String::new())).is_empty());
         let waits = all(true, &gone());
@@ -149,9 +220,38 @@ mod tests {
         let seconds = Duration::from_secs;
         assert!(sum > limits.gone - seconds(1) && sum <= limits.gone, "{sum:?}");
         assert!(waits.len() > limits.attempts, "{}", waits.len());
-        let left: Vec<_> = waits.iter().filter_map(|wait| wait.left).collect();
+        let left: Vec<_> = waits.iter().filter_map(|wait| Some(wait.gone?.0)).collect();
         assert!(left.len() == waits.len() && left.is_sorted_by(|a, b| a > b), "{left:?}");
         assert!(left[0] > limits.gone - seconds(1), "{left:?}");
+    }
+
+    #[test]
+    fn all_that_wait_for_a_host_have_the_same_time_left_and_begin_anew_once_it_answered() {
+        let (limits, absence) = (Limits::default(), Absence::default());
+        let gone = Problem::Connect("refused".to_owned());
+        let calls = || Waits::new(&limits, Some(&absence));
+        let mut waits = [calls(), calls(), calls()];
+        let mut told = Vec::new();
+        for round in 0..6 {
+            for one in waits.iter_mut().take(1 + round) {
+                told.push(one.next(&gone).unwrap().gone.unwrap());
+                one.waited();
+            }
+        }
+        assert!(
+            told.is_sorted_by(|(left, attempt), (then, next)| left >= then && attempt <= next),
+            "{told:?}"
+        );
+        let late = calls().next(&gone).unwrap().gone.unwrap();
+        assert!(late.0 <= told[told.len() - 1].0 && late.1 == told[told.len() - 1].1, "{late:?}");
+        absence.end();
+        let anew = waits[0].next(&gone).unwrap().gone.unwrap();
+        assert!(anew.0 == limits.gone && anew.1 == 2, "{anew:?}");
+        // One of them used it all up: the host is gone for all of them.
+        while waits[0].next(&gone).is_some() {
+            waits[0].waited();
+        }
+        assert!(waits[1].next(&gone).is_none() && calls().next(&gone).is_none());
     }
 
     #[test]
