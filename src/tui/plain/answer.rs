@@ -265,16 +265,6 @@ mod tests {
             (&Prompt::Line, "", "Enter"),
             (&Prompt::Line, "ab", "Ctrl-E Ctrl-U a b Enter"),
             (&Prompt::Name, "", "Esc"),
-            (&confirm(&["Start"]), "yes", "Right Enter"),
-            (&confirm(&["Start"]), "start", "Right Enter"),
-            (&confirm(&["Start"]), "1", "Esc"),
-            (&confirm(&["Start"]), "0", "Esc"),
-            (&confirm(&["Start"]), "y", "Esc"),
-            (&confirm(&["Start"]), "", "Esc"),
-            (&confirm(&["Start"]), "Cancel", "Esc"),
-            (&confirm(&["Stop", "Stop and quit"]), "2", "Esc"),
-            (&confirm(&["Stop", "Stop and quit"]), "yes", "Right Enter"),
-            (&confirm(&["Stop", "Stop and quit"]), "Stop and quit", "Right Right Enter"),
             (&Prompt::One(3), "2", "Home Down Enter"),
             (&Prompt::One(3), "4", "there is no row 4"),
             (&Prompt::One(3), "pin", "Ctrl-E Ctrl-U p i n"),
@@ -287,6 +277,25 @@ mod tests {
             (&Prompt::Secret, " esc", "paste( esc) Enter"),
             (&Prompt::Secret, "", "Esc"),
             (&Prompt::Wait, "x", "still waiting; esc cancels"),
+        ] {
+            assert_eq!(said(prompt, line), expected, "{prompt:?} {line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_about_is_done_by_yes_or_the_words_of_a_button_alone() {
+        let (start, stop) = (confirm(&["Start"]), confirm(&["Stop", "Stop and quit"]));
+        for (prompt, line, expected) in [
+            (&start, "yes", "Right Enter"),
+            (&start, "start", "Right Enter"),
+            (&start, "1", "Esc"),
+            (&start, "0", "Esc"),
+            (&start, "y", "Esc"),
+            (&start, "", "Esc"),
+            (&start, "Cancel", "Esc"),
+            (&stop, "2", "Esc"),
+            (&stop, "yes", "Right Enter"),
+            (&stop, "Stop and quit", "Right Right Enter"),
         ] {
             assert_eq!(said(prompt, line), expected, "{prompt:?} {line:?}");
         }
