@@ -125,10 +125,14 @@ fn words_of(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric())
 }
 
-/// How far from the front an operation belongs that has every word: 0 for its key, then words of its name, that begin
+/// How far from the front an operation belongs that has every word: 0 for its key or its step, then words of its name, that begin
 /// one of those, that begin a word of its help, and that stand anywhere in either.
 fn contains(entry: &Entry, typed: &str, words: &[&str]) -> Option<usize> {
     if !typed.is_empty() && entry.keys.split(' ').any(|key| key == typed) {
+        return Some(0);
+    }
+    // A step by its name is not what is done there.
+    if entry.place.is_some_and(|place| place.eq_ignore_ascii_case(typed)) {
         return Some(0);
     }
     let name = entry.name();

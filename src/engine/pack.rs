@@ -96,10 +96,10 @@ impl Explain for PackError {
                 let mut hints = hints.clone();
                 let rest = match locked {
                     false => {
-                        "--keep-going=unresolved packs the rest and marks the bundle incomplete; nothing was written"
+                        "--keep-going=unresolved packs the rest and marks the bundle incomplete; this run wrote nothing"
                     }
                     true => {
-                        "--keep-going packs the rest and marks the bundle incomplete; nothing was written"
+                        "--keep-going packs the rest and marks the bundle incomplete; this run wrote nothing"
                     }
                 };
                 hints.push(rest.to_owned());

@@ -17,8 +17,6 @@ use crate::engine::spec::JobSpec;
 use crate::screens;
 use crate::widgets::look::Look;
 
-/// For how long words stay in the status row at least.
-pub(super) const WORDS: Duration = Duration::from_secs(6);
 /// Below this nothing can be operated: columns, rows.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
@@ -101,11 +99,7 @@ impl App {
     pub fn update(&mut self, at: Duration, now: jiff::Timestamp, msg: Msg) -> Vec<Effect> {
         self.model.at = at;
         self.model.now = now;
-        if self.words.as_ref().is_some_and(|(_, until)| *until <= at) {
-            // A lone Ctrl-C much later begins anew, as its words are gone.
-            self.interrupts = if self.terminated { self.interrupts } else { 0 };
-            self.words = self.after.take().map(|words| (words, at + WORDS));
-        }
+        self.words_pass(at);
         // A key is meant for what the screen shows by now; what jobs say by the hundred is taken over once a frame.
         if !matches!(msg, Msg::Job(..) | Msg::Milestone(..) | Msg::Said(..) | Msg::Tick) {
             self.catch_up();
@@ -202,14 +196,6 @@ impl App {
         let screen = self.screens.get_mut(&self.model.place)?;
         let mut cx = Cx { model: &mut self.model, todo: &mut self.todo };
         Some(work(&mut **screen, &mut cx))
-    }
-
-    /// Says something in the status row, for a while; what a first Ctrl-C said holds so long, and stands so long.
-    pub(super) fn say(&mut self, words: impl Into<String>) {
-        match self.interrupts == 1 && self.words.is_some() {
-            true => self.after = Some(words.into()),
-            false => self.words = Some((words.into(), self.model.at + WORDS)),
-        }
     }
 
     /// The scopes in which keys are looked up, nearest first.

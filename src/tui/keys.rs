@@ -331,14 +331,6 @@ pub(super) fn is_list(pasted: &str) -> bool {
     names_one(pasted) || pasted.trim().lines().count() > 1
 }
 
-impl Model {
-    /// The step that an operation goes to, on the side where one is or was last.
-    pub(super) fn goes_to(&self, act: Act) -> Option<Place> {
-        let (number, side) = (act.step()?, self.place.side().or(self.side)?);
-        side.steps().get(number).map(|(place, _)| *place)
-    }
-}
-
 /// Why an operation of all screens cannot be done now.
 pub(super) fn why_not(model: &Model, act: Act) -> Option<String> {
     let number = act.step()?;

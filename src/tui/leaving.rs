@@ -1,9 +1,10 @@
 //! The ways out and what stands in them: Ctrl-C, `q` and signals while a job runs, and stopping that job alone.
 
-use super::app::{App, WORDS};
+use super::app::App;
 use super::job;
 use super::model::JobState;
 use super::msg::{Effect, Ended};
+use super::said::WORDS;
 use crate::actions::Act;
 use crate::dialogs::{Confirm, Dialog, Page, Question};
 use crate::engine::error::{Explain, Interrupted};

@@ -33,6 +33,7 @@ pub mod place;
 mod plain;
 mod reply;
 pub mod resume;
+mod said;
 pub mod screen;
 pub mod terminal;
 mod turn;

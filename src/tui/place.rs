@@ -1,5 +1,8 @@
 //! Where one is in the workstation: the start screen, and the steps of either side of the gap.
 
+use super::model::Model;
+use crate::actions::Act;
+
 /// Where one is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
@@ -97,5 +100,13 @@ impl Place {
                 .and_then(|before| side.steps().get(before))
                 .map_or(Self::Start, |(place, _)| *place),
         )
+    }
+}
+
+impl Model {
+    /// The step that an operation goes to, on the side where one is or was last.
+    pub(super) fn goes_to(&self, act: Act) -> Option<Place> {
+        let (number, side) = (act.step()?, self.place.side().or(self.side)?);
+        side.steps().get(number).map(|(place, _)| *place)
     }
 }

@@ -724,6 +724,15 @@ fn a_failure_stays_on_the_screen_with_its_meaning_and_the_next_step() {
 }
 
 #[test]
+fn what_lies_there_is_gone_on_with_by_the_key_that_tries_again_once_it_was_changed() {
+    let mut desk = crate::onto::begun_there(true);
+    let screen = desk.keys("r").screen();
+    assert!(screen.contains("Go on with the interrupted bundle there?"), "{screen}");
+    let mut desk = planned();
+    assert!(desk.keys("r").screen().contains("nothing was run yet"), "{}", desk.screen());
+}
+
+#[test]
 fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
     let mut desk = failed();
     let bars =

@@ -46,7 +46,7 @@ pub(crate) fn failed() -> Desk {
     let words = "1 of 2 references cannot be packed: r.example/gcc:12: not found (HTTP 404 MANIFEST_UNKNOWN)";
     let failure = Failure::new(Kind::Network, words)
         .hint("check the name and the tag; `airlift resolve --from registry:HOST/REPO` lists what is there")
-        .hint("--keep-going packs the rest and marks the bundle incomplete; nothing was written");
+        .hint("--keep-going packs the rest and marks the bundle incomplete; this run wrote nothing");
     desk.tell(Msg::Ended(desk.job(), Ended::Failed(failure)));
     desk.effects.clear();
     desk.wait(10);

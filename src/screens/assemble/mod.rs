@@ -124,7 +124,7 @@ impl Assemble {
         match again(cx.model) {
             Ok(spec) => cx.start(Act::Pack, spec),
             // It was changed before it is gone on with.
-            Err(_) if cx.model.assembly.run.is_none() && cx.model.gone_on_with().is_some() => self.start(cx),
+            Err(_) if cx.model.assembly.run.is_none() && goes_on(cx.model) => self.start(cx),
             Err(reason) => cx.say(reason),
         }
     }
@@ -173,7 +173,7 @@ impl Screen for Assemble {
     fn label(&self, act: Act, model: &Model) -> Option<&'static str> {
         let goes_on = match shown(model) {
             Some(job) => model.goes_on(job),
-            None => begun(model).is_some_and(|begun| begun.same),
+            None => goes_on(model),
         };
         match act {
             Act::Pack | Act::Retry if goes_on => Some("resume"),
@@ -372,6 +372,11 @@ impl Screen for Assemble {
 /// What lies there of a pack that did not come to its end, by the plan.
 fn begun(model: &Model) -> Option<Begun> {
     model.assembly.plan.as_ref()?.outcome.as_ref().ok()?.place.begun
+}
+
+/// Whether what is planned goes on with something: a pack of its own list, or what lies there of this one.
+fn goes_on(model: &Model) -> bool {
+    model.gone_on_with().is_some() || begun(model).is_some_and(|begun| begun.same)
 }
 
 /// What came of a plan that was asked for: where nothing changed, the screen says nothing of it.
