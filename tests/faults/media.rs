@@ -240,7 +240,7 @@ fn what_the_pack_of_this_host_read_back_is_known_when_its_medium_is_ejected() {
 }
 
 #[test]
-fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant() {
+fn no_bundle_goes_below_the_mount_point_of_the_medium_of_the_last_one_unless_that_is_meant() {
     let Some(world) = World::start() else { return };
     world.push(|layout, host| layout.image(&format!("{host}/team/app:1"), &ImageSpec::small("a")).unwrap());
     let Some(mount) = medium(&world.root, 64) else { return };
@@ -253,10 +253,10 @@ fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant
     assert_eq!(first.report()["bundle"]["readBack"]["medium"], true);
     drop(mount);
     std::fs::create_dir_all(&to).unwrap();
-    for more in [&[][..], &["--dry-run"], &["--anew"]] {
+    for more in [&[][..], &["--dry-run"], &["--anew"], &["--name", "other"]] {
         let said = pack(more).code(13).said();
         for words in [
-            "bundles of bundle went to ",
+            "a bundle of bundle went to ",
             "which is not mounted now",
             "nothing was written",
             "--plain-directory",
@@ -265,7 +265,10 @@ fn a_series_does_not_go_below_the_mount_point_of_its_medium_unless_that_is_meant
         }
         assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0, "{more:?}");
     }
-    let other = pack(&["--name", "other", "--dry-run"]).code(0).said();
+    let never = to.with_file_name("never");
+    std::fs::create_dir(&never).unwrap();
+    let dry = ["pack", "--json", "--no-tool", "--dry-run", "--to", never.to_str().unwrap(), &image];
+    let other = world.run(dry).code(0).said();
     assert!(other.contains("the system disk") && other.contains("airlift media list shows"), "{other}");
     let meant = pack(&["--plain-directory"]).code(0);
     assert!(!meant.said().contains("system disk"), "{}", meant.said());

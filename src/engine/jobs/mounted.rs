@@ -11,11 +11,11 @@ use crate::engine::media::Place;
 use crate::engine::spec::PackJob;
 use crate::engine::state::State;
 
-/// What bundles of the series went to at that path is not mounted there.
+/// What the last bundle at that path went to is not mounted there.
 #[derive(Debug, thiserror::Error)]
-#[error("bundles of {name} went to {before}, which is not mounted now: {} is on {now}", to.display())]
+#[error("a bundle of {name} went to {before} last, which is not mounted now: {} is on {now}", to.display())]
 pub struct NotMounted {
-    /// Of the series.
+    /// Of its series.
     name: String,
     /// The destination.
     to: PathBuf,
@@ -38,7 +38,7 @@ impl Explain for NotMounted {
     }
 }
 
-/// Refuses a destination that is only what lies below a mount point of the series, and warns of any on the disk that
+/// Refuses a destination that is only what lies below the mount point of the last bundle there, and warns of any on the disk that
 /// the system runs from; neither where that is meant.
 ///
 /// # Errors
@@ -48,16 +48,16 @@ pub async fn look(job: &PackJob, place: &Place, ctx: &JobCtx) -> Result<()> {
         return Ok(());
     }
     let state = State::new(ctx.files.clone(), job.state.clone());
-    let (name, path) = (job.name.clone(), place.path.clone());
+    let path = place.path.clone();
     // Without that memory a pack goes on as on a host that has none.
-    let before = blocking(move || state.went(&name, &path)).await.unwrap_or_else(|error| {
-        ctx.warn(format!("where bundles of {} went is not known: {}", job.name, error.message()));
+    let before = blocking(move || state.went(&path)).await.unwrap_or_else(|error| {
+        ctx.warn(format!("where bundles went before is not known: {}", error.message()));
         None
     });
     let now = place.carrier();
-    if let Some(before) = before.filter(|before| is_below(&now, before)) {
-        let (before, now) = (Box::new(before), Box::new(now));
-        return Err(NotMounted { name: job.name.clone(), to: job.to.clone(), before, now }.into());
+    if let Some(before) = before.filter(|before| is_below(&now, &before.carrier)) {
+        let (name, before, now) = (before.name, Box::new(before.carrier), Box::new(now));
+        return Err(NotMounted { name, to: job.to.clone(), before, now }.into());
     }
     if let Some(Blocked::System { holds }) = place.medium.as_ref().and_then(|medium| medium.blocked.as_ref())
     {

@@ -1,4 +1,4 @@
-//! What the last bundle of each series lay on at each path, so that a medium is missed that is not mounted there; losing it costs that alone.
+//! What the last bundle at each path lay on, so that a medium is missed that is not mounted there; losing it costs that alone.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ const FILE: &str = "places.json";
 /// Places that are remembered at most, those that were used last.
 const MOST: usize = 1000;
 
-/// Where a series goes.
+/// Where a bundle went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Went {
@@ -33,13 +33,12 @@ struct Document {
 }
 
 impl State {
-    /// What the last bundle of a series lay on at a path; nothing where none went there. Blocks.
+    /// The last bundle that went to a path, of whatever series; nothing where none did. Blocks.
     ///
     /// # Errors
     /// What is there cannot be read, or is not for this version to read.
-    pub fn went(&self, name: &str, to: &Path) -> Result<Option<Carrier>> {
-        let own = |went: &Went| went.name == name && went.to == to;
-        Ok(self.places()?.into_iter().find(own).map(|went| went.carrier))
+    pub fn went(&self, to: &Path) -> Result<Option<Went>> {
+        Ok(self.places()?.into_iter().find(|went| went.to == to))
     }
 
     /// Remembers where a bundle went that was just signed. Blocks.
@@ -49,7 +48,7 @@ impl State {
     pub fn goes(&self, now: Went) -> Result<()> {
         let _lock = self.held()?;
         let before = self.places()?;
-        let other = |went: &&Went| went.name != now.name || went.to != now.to;
+        let other = |went: &&Went| went.to != now.to;
         let mut places: Vec<_> = before.iter().filter(other).cloned().collect();
         places.push(now);
         places.drain(..places.len().saturating_sub(MOST));
@@ -74,22 +73,22 @@ mod tests {
     use crate::engine::files::RealFiles;
 
     #[test]
-    fn the_last_place_of_each_series_at_each_path_is_known_and_so_many_of_them() {
+    fn what_the_last_bundle_at_each_path_lay_on_is_known_and_of_so_many_of_them() {
         let directory = tempfile::tempdir().unwrap();
         let state = State::new(Arc::new(RealFiles), directory.path().join("state"));
         let stick = |source: &str| Carrier::of("/mnt".into(), source.into(), None);
         let went = |name: &str, to: &str, source: &str| {
             state.goes(Went { name: name.to_owned(), to: to.into(), carrier: stick(source) }).unwrap();
         };
-        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), None);
+        let known = || state.went(Path::new("/mnt")).unwrap().map(|went| (went.name, went.carrier));
+        assert_eq!(known(), None);
         went("a", "/mnt", "one");
-        went("a", "/mnt", "two");
-        went("b", "/mnt", "one");
+        went("b", "/mnt", "two");
         went("a", "/mnt/x", "one");
-        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), Some(stick("two")));
-        assert_eq!(state.places().unwrap().len(), 3);
-        (0..MOST - 2).for_each(|number| went("c", &format!("/{number}"), "one"));
+        assert_eq!(known(), Some(("b".to_owned(), stick("two"))));
+        assert_eq!(state.places().unwrap().len(), 2);
+        (0..MOST - 1).for_each(|number| went("c", &format!("/{number}"), "one"));
         assert_eq!(state.places().unwrap().len(), MOST);
-        assert_eq!(state.went("a", Path::new("/mnt")).unwrap(), None, "the one that was used longest ago");
+        assert_eq!(known(), None, "the one that was used longest ago");
     }
 }
