@@ -48,6 +48,11 @@ pub trait Explain: std::error::Error {
         false
     }
 
+    /// Whether what was asked for is not there, by the word of whoever would have it.
+    fn absent(&self) -> bool {
+        false
+    }
+
     /// What it likely means and what to do next, most useful first; may be empty.
     fn hints(&self) -> Vec<String> {
         Vec::new()
@@ -70,6 +75,11 @@ impl EngineError {
     /// Whether the same request may well succeed a little later.
     pub fn transient(&self) -> bool {
         self.0.transient()
+    }
+
+    /// Whether what was asked for is not there, by the word of whoever would have it.
+    pub fn absent(&self) -> bool {
+        self.0.absent()
     }
 
     /// What to do next.

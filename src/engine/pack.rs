@@ -275,7 +275,12 @@ async fn resolved(
     let assembly = AssembleSpec {
         images,
         missing: missing.map(|(reference, reason)| Missing { reference, reason }).collect(),
-        left_out: failed.iter().map(|failed| failed.request.reference.to_string()).collect(),
+        // What a registry does not tell now may be there again later: what came of it stays.
+        left_out: failed
+            .iter()
+            .filter(|failed| failed.error.absent())
+            .map(|failed| failed.request.reference.to_string())
+            .collect(),
         bundle: spec.bundle,
     };
     Ok((report, assembly))

@@ -7,7 +7,7 @@ mod measured;
 
 use std::path::PathBuf;
 
-use super::medium::stays;
+use super::medium::is_directory;
 use super::model::{Model, Place};
 use super::msg::Level;
 use super::picked;
@@ -191,7 +191,7 @@ impl Model {
             // A plan only tells what would be refused.
             anew: self.left_elsewhere().is_some() || (!dry_run && self.replaces_begun()),
             // It was asked about when it was chosen.
-            plain_directory: chosen.is_some_and(|chosen| stays(chosen.medium.as_ref()).is_some()),
+            plain_directory: chosen.is_some_and(|chosen| is_directory(chosen.medium.as_ref())),
             state: paths.state(),
             signer,
             registry: self.settings.registry.clone(),

@@ -176,6 +176,10 @@ impl App {
             }
             _ => false,
         };
+        // What was written in between is in the file until it is taken in: nothing goes over it before that.
+        if !self.keeper.edited.is_empty() && !self.todo.effects.iter().any(read) {
+            return;
+        }
         if self.keeper.kept == Some(now) && !self.todo.effects.iter().any(read) {
             self.keeper.pending = None;
             return;

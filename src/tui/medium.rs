@@ -18,7 +18,7 @@ use crate::engine::media;
 use crate::widgets::stepper::StepState;
 
 pub use gone::Ejected;
-pub use there::{There, stays};
+pub use there::{There, is_directory, stays};
 
 /// What was chosen, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]

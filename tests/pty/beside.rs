@@ -1,8 +1,8 @@
 //! Two workstations in one home: whatever either picks is on the list when both have ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::console::{Console, Setting};
+use crate::console::{Console, PATIENCE, Setting};
 use crate::rig::TempRoot;
 
 const APART: &str = "another workstation has the list";
@@ -66,7 +66,9 @@ fn of_two_that_wait_for_the_list_one_gets_it_and_the_other_says_so() {
     leave(&mut first);
     // Whichever is woken up first gets it.
     let [second, third] = &mut waiting;
+    let began = Instant::now();
     while ![&*second, &*third].iter().any(|console| console.screen().contains(ENDED)) {
+        assert!(began.elapsed() < PATIENCE, "neither takes the list over:\n{}", second.screen());
         [&mut *second, &mut *third].into_iter().for_each(|console| console.watch(Duration::from_millis(50)));
     }
     let (winner, other) = if second.screen().contains(ENDED) { (second, third) } else { (third, second) };

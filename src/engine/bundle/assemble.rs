@@ -67,7 +67,7 @@ pub struct AssembleSpec {
     pub images: Vec<ResolvedImage>,
     /// What was asked for and could not be resolved.
     pub missing: Vec<Missing>,
-    /// The references among that, as an image of them would be named.
+    /// The references among that which their registries do not have, as an image of them would be named.
     pub left_out: Vec<String>,
     /// The bundle.
     pub bundle: BundleSpec,

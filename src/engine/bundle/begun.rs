@@ -88,8 +88,8 @@ impl std::fmt::Display for Begun {
                 let deleted = text::bytes(deleted);
                 write!(
                     f,
-                    "goes on with the interrupted bundle there: {deleted} of it are deleted, as what they belong to is \
-                     left out; {there}"
+                    "goes on with the interrupted bundle there: {deleted} of it are deleted, as nothing that is packed now \
+                     has them; {there}"
                 )
             }
             (false, 0) => {

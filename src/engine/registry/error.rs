@@ -246,6 +246,10 @@ impl Explain for RegistryError {
         self.is_retryable()
     }
 
+    fn absent(&self) -> bool {
+        self.is_not_found()
+    }
+
     fn hints(&self) -> Vec<String> {
         let host = &self.host;
         let hint = match &*self.problem {

@@ -184,7 +184,8 @@ impl Writer {
         let Some(was) = self.known.get(path).cloned() else { return Ok(None) };
         let place = path.to_owned();
         match off(move || std::fs::read_to_string(place)).await {
-            Ok(Ok(now)) if now != was => Ok(Some((was, now))),
+            // An empty one may be about to be written: no line is taken off by that.
+            Ok(Ok(now)) if now != was && !now.trim().is_empty() => Ok(Some((was, now))),
             Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => Err(NoText),
             // What was removed is written anew; what cannot be read is told once it cannot be written.
             _ => Ok(None),

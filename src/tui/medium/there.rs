@@ -25,6 +25,11 @@ pub struct There {
     pub document: Option<Digest>,
 }
 
+/// Whether a place is a directory of the system, with no medium of its own.
+pub fn is_directory(medium: Option<&Medium>) -> bool {
+    medium.is_none_or(|medium| matches!(medium.blocked, Some(Blocked::System { .. })))
+}
+
 /// Why what a bundle lies on is nothing that is taken out.
 pub fn stays(medium: Option<&Medium>) -> Option<&'static str> {
     match medium {
