@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::error::FileError;
 
 pub use kernel::{RealFiles, open_held};
-pub use stamp::{Stamp, Times};
+pub use stamp::Stamp;
 
 /// Result of a file operation.
 pub type FileResult<T> = std::result::Result<T, FileError>;

@@ -5,7 +5,7 @@ use std::path::Path;
 use airlift::domain::media_type::Compression;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
-use airlift::engine::files::{EntryKind, Files, RealFiles};
+use airlift::engine::files::{EntryKind, Files, RealFiles, Stamp};
 use airlift::engine::store;
 
 use crate::rig::fuse::{EXFAT, FAT, Kind, Medium};
@@ -122,4 +122,34 @@ fn nothing_is_replaced_on_fat() {
 #[test]
 fn nothing_is_replaced_on_exfat() {
     nothing_is_replaced(EXFAT);
+}
+
+/// FAT and exFAT have no inodes: the kernel numbers files as it looks them up.
+fn a_file_stays_the_same_one(kind: Kind) {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("medium");
+    std::fs::create_dir(&place).unwrap();
+    let Some(medium) = Medium::new(kind, &place) else { return };
+    let path = place.join("blob");
+    let write = |bytes: &[u8]| store::write_over(&RealFiles, &path, bytes).unwrap();
+    write(b"first");
+    medium.again();
+    let first = Stamp::of(&path).unwrap();
+    for _ in 0..3 {
+        medium.forgotten();
+        assert_eq!(Stamp::of(&path).unwrap(), first);
+    }
+    write(b"longer");
+    assert_ne!(Stamp::of(&path).unwrap(), first);
+    medium.unmount();
+}
+
+#[test]
+fn a_file_on_fat_stays_the_same_one_when_the_kernel_forgot_it() {
+    a_file_stays_the_same_one(FAT);
+}
+
+#[test]
+fn a_file_on_exfat_stays_the_same_one_when_the_kernel_forgot_it() {
+    a_file_stays_the_same_one(EXFAT);
 }

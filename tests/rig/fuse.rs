@@ -80,6 +80,12 @@ impl Medium {
         self.unmount();
         self.mount();
     }
+
+    /// Lets the kernel forget the files that nobody has open: they are looked up anew.
+    pub(crate) fn forgotten(&self) {
+        assert_eq!(mounted(&self.directory).as_deref(), Some(self.kind.shown_as));
+        std::fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
+    }
 }
 
 impl Drop for Medium {

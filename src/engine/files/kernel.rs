@@ -24,6 +24,10 @@ struct Draining {
     started: u64,
 }
 
+/// Magic numbers of file systems (statfs(2)).
+const FAT: u64 = 0x4d44;
+const EXFAT: u64 = 0x2011_bab0;
+const FUSE: u64 = 0x6573_5546;
 /// Bytes between two hints to the kernel.
 const DRAIN: u64 = 8 * 1024 * 1024;
 
@@ -305,18 +309,24 @@ fn stat_of(
     })
 }
 
+/// Whether the file system on which a path lies gives its files numbers that they keep. FAT and exFAT have none on disk:
+/// their drivers, through FUSE as well, make one up for each file that they look up anew.
+pub(super) fn numbers_files(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|stat| !matches!(stat.f_type as u64, FAT | EXFAT | FUSE))
+}
+
 /// Names a file system by its magic number (statfs(2)); FUSE ones by the mount's type.
 fn kind_of(magic: u64, path: &Path) -> &'static str {
     match magic {
-        0x4d44 => "fat",
-        0x2011_bab0 => "exfat",
+        FAT => "fat",
+        EXFAT => "exfat",
         0x0102_1994 => "tmpfs",
         0xef53 => "ext4",
         0x5846_5342 => "xfs",
         0x9123_683e => "btrfs",
         0x6969 => "nfs",
         0x9660 => "iso9660",
-        0x6573_5546 => fuse_kind(path),
+        FUSE => fuse_kind(path),
         _ => "other",
     }
 }

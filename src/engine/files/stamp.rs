@@ -6,52 +6,39 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Device and inode, length, and when its bytes and its record changed last.
+use super::kernel::numbers_files;
+
+/// What has a name, as it is now; it is not followed where it is a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// Of a file as it is now. Blocks.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::metadata(path)?;
-        Ok(Self {
-            file: (found.dev(), found.ino()),
-            size: found.size(),
-            written: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-}
-
-/// The length and the times of what has a name, which is not followed where it is a link.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
+    /// Its device.
+    device: u64,
+    /// Its inode, where it keeps that: what is made up would be another one once the kernel has forgotten it.
+    inode: Option<u64>,
     /// Bytes.
     pub size: u64,
     /// When its bytes were written to last.
     pub modified: SystemTime,
     /// When it was made, where the file system tells.
     pub born: Option<SystemTime>,
-    /// When anything of it was changed last, in seconds since 1970.
-    pub changed: i64,
+    /// When anything of it was changed last, in seconds since 1970 and nanoseconds.
+    pub changed: (i64, i64),
 }
 
-impl Times {
-    /// As they are now. Blocks.
+impl Stamp {
+    /// As it is now. Blocks.
     ///
     /// # Errors
     /// The kernel's.
     pub fn of(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
-        let (modified, born) = (found.modified()?, found.created().ok());
-        Ok(Self { size: found.len(), modified, born, changed: found.ctime() })
+        Ok(Self {
+            device: found.dev(),
+            inode: numbers_files(path).then(|| found.ino()),
+            size: found.len(),
+            modified: found.modified()?,
+            born: found.created().ok(),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
     }
 }

@@ -11,7 +11,7 @@ use super::State;
 use crate::domain::digest::Digest;
 use crate::domain::media::FileSystem;
 use crate::engine::error::Result;
-use crate::engine::files::Times;
+use crate::engine::files::Stamp;
 
 const FORMAT: &str = "airlift-read-back/1";
 const FILE: &str = "read-back.json";
@@ -41,9 +41,9 @@ impl Written {
     /// # Errors
     /// The kernel's.
     pub fn of(path: &Path, file_system: &FileSystem) -> io::Result<Self> {
-        let there = Times::of(path)?;
+        let there = Stamp::of(path)?;
         let time = |time| Timestamp::try_from(time).map_err(io::Error::other);
-        let changed = Timestamp::new(there.changed, 0).ok();
+        let changed = Timestamp::new(there.changed.0, 0).ok();
         Ok(Self {
             size: there.size,
             modified: time(there.modified)?,
