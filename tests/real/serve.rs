@@ -1,18 +1,23 @@
 //! The read-only registry, asked by the clients that will ask it: skopeo, podman, curl and a second implementation in Rust.
 
-use std::path::Path;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use airlift::domain::digest::Digest;
 use airlift::domain::platform::Platform;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::{ImageSpec, SampleLayout, Spacing};
+use airlift::engine::error::Result;
 use airlift::engine::files::RealFiles;
 use airlift::engine::serve::catalog::Catalog;
 use airlift::engine::serve::layout::LayoutSource;
-use airlift::engine::serve::source::Source;
+use airlift::engine::serve::listen::Limits;
+use airlift::engine::serve::source::{Root, Source};
 use airlift::engine::serve::tls::TlsFiles;
 use airlift::engine::serve::{ListenSpec, Running, start};
 
@@ -330,4 +335,82 @@ async fn tls_is_spoken_with_the_given_certificate_and_plain_text_is_not_answered
     let plain = Command::new(&program).args(["-s", &url.replace("https://", "http://")]).output().unwrap();
     assert!(!plain.status.success());
     served.running.stop().await.unwrap();
+}
+
+/// A layout whose one layer has no end; says when it is opened and when nobody reads it any more.
+struct Endless {
+    layout: LayoutSource,
+    layer: Digest,
+    told: mpsc::Sender<&'static str>,
+}
+
+struct Zeros(mpsc::Sender<&'static str>);
+
+impl Read for Zeros {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        buffer.fill(0);
+        Ok(buffer.len())
+    }
+}
+
+impl Drop for Zeros {
+    fn drop(&mut self) {
+        let _ = self.0.send("let go");
+    }
+}
+
+impl Source for Endless {
+    fn label(&self) -> String {
+        self.layout.label()
+    }
+    fn roots(&self) -> Result<Vec<Root>> {
+        self.layout.roots()
+    }
+    fn size(&self, digest: &Digest) -> Option<u64> {
+        if *digest == self.layer { Some(1 << 50) } else { self.layout.size(digest) }
+    }
+    fn files(&self, digest: &Digest) -> Vec<PathBuf> {
+        self.layout.files(digest)
+    }
+    fn open(&self, digest: &Digest, offset: u64) -> Result<Box<dyn Read + Send>> {
+        if *digest != self.layer {
+            return self.layout.open(digest, offset);
+        }
+        self.told.send("opened").unwrap();
+        Ok(Box::new(Zeros(self.told.clone())))
+    }
+    fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        self.layout.read(digest, limit)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_is_not_hashed_for_a_client_that_has_gone_nor_by_a_registry_that_is_stopped() {
+    let Served { dir: _dir, layout, running, plain, .. } = serve(&ListenSpec::loopback(), |_| {}).await;
+    running.stop().await.unwrap();
+    let manifest = std::fs::read(layout.blob_path(&plain)).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let layer: Digest = manifest["layers"][1]["digest"].as_str().unwrap().parse().unwrap();
+    let (told, tells) = mpsc::channel();
+    let said = |words| assert_eq!(tells.recv_timeout(Duration::from_secs(60)), Ok(words));
+    let source = LayoutSource::open(layout.dir(), Arc::new(RealFiles)).unwrap();
+    let endless: Arc<dyn Source> = Arc::new(Endless { layout: source, layer: layer.clone(), told });
+    let limits = Limits { grace: Duration::ZERO, ..Limits::default() };
+    let spec = ListenSpec { limits, ..ListenSpec::loopback() };
+    let catalog = Arc::new(Catalog::new(&[endless]).unwrap());
+    let running = start(&spec, catalog, &JobCtx::silent()).await.unwrap();
+    let ask = || {
+        let mut client = TcpStream::connect(running.address).unwrap();
+        let request =
+            format!("GET /v2/library/plain/blobs/{layer} HTTP/1.1\r\nHost: a\r\nRange: bytes=5-9\r\n\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        said("opened");
+        client
+    };
+    drop(ask());
+    said("let go");
+    let waiting = ask();
+    running.stop().await.unwrap();
+    said("let go");
+    drop(waiting);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
+use tokio_util::sync::CancellationToken;
 
 use super::catalog::Found;
 use super::refusal::Refusal;
@@ -46,8 +47,46 @@ async fn piece(reading: Reading) -> io::Result<(Bytes, Reading)> {
     tokio::task::spawn_blocking(move || reading.read()).await.map_err(io::Error::other)?
 }
 
+/// How far a blob is known to be what its digest says.
+pub(super) enum Hashed {
+    /// To its end.
+    Whole,
+    /// Not yet: that comes of these bytes from its start on.
+    UpTo(u64, Box<Hasher>),
+}
+
+impl Hashed {
+    /// Nothing of it yet.
+    pub(super) fn nothing(found: &Found) -> Self {
+        Self::UpTo(0, Box::new(Hasher::new(found.digest.algorithm())))
+    }
+
+    /// Hashes what is left of a blob, piece by piece as long as somebody waits for it. Blocks.
+    ///
+    /// # Errors
+    /// That it is damaged, or cannot be read, which was told.
+    pub(super) fn go_on(
+        self,
+        found: &Found,
+        trouble: &Arc<Trouble>,
+        unawaited: &CancellationToken,
+    ) -> io::Result<Self> {
+        let Self::UpTo(at, hasher) = self else { return Ok(Self::Whole) };
+        let rest = Span { start: at, length: found.size.saturating_sub(at) };
+        let mut reading = Reading { hasher: Some(*hasher), ..Reading::of(found, rest, trouble)? };
+        while reading.left > 0 {
+            if unawaited.is_cancelled() {
+                let up_to = |hasher| Self::UpTo(found.size - reading.left, Box::new(hasher));
+                return Ok(reading.hasher.map_or_else(|| Self::nothing(found), up_to));
+            }
+            (_, reading) = reading.read()?;
+        }
+        Ok(Self::Whole)
+    }
+}
+
 /// A blob that is read, or a part of it; what goes wrong with it is told.
-pub(super) struct Reading {
+struct Reading {
     reader: Box<dyn Read + Send>,
     left: u64,
     /// Over all bytes so far, where they are a whole blob in the end.
@@ -58,14 +97,6 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Of all of a blob. Blocks.
-    ///
-    /// # Errors
-    /// That it cannot be opened.
-    pub(super) fn open(found: &Found, trouble: &Arc<Trouble>) -> io::Result<Self> {
-        Self::of(found, Span { start: 0, length: found.size }, trouble)
-    }
-
     fn of(found: &Found, span: Span, trouble: &Arc<Trouble>) -> io::Result<Self> {
         let (label, digest) = (found.source.label(), found.digest.clone());
         let reader = found.source.open(&digest, span.start).map_err(|error| {
@@ -74,17 +105,6 @@ impl Reading {
         })?;
         let hasher = (span.length == found.size).then(|| Hasher::new(digest.algorithm()));
         Ok(Self { reader, left: span.length, hasher, digest, label, trouble: Arc::clone(trouble) })
-    }
-
-    /// Reads what is left of it and keeps none of that. Blocks.
-    ///
-    /// # Errors
-    /// As of each piece.
-    pub(super) fn read_all(mut self) -> io::Result<()> {
-        while self.left > 0 {
-            (_, self) = self.read()?;
-        }
-        Ok(())
     }
 
     /// The next piece; the last one only where all of them are what the digest says.
