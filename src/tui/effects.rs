@@ -92,6 +92,7 @@ impl Runner {
             Effect::Save(path, text) => self.writes.over(vec![(path, text)]),
             Effect::Replace(files) => self.writes.over(files),
             Effect::Aside => self.writes.aside(),
+            Effect::TakenIn(changes) => self.writes.taken_in(changes),
             Effect::AwaitList => self.await_list(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),

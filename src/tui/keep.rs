@@ -155,14 +155,25 @@ impl App {
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
         let leaves = self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit));
+        let mut taken_in = 0;
         if self.dialogs.is_empty() || leaves {
             for (was, theirs) in std::mem::take(&mut self.keeper.edited) {
                 self.take_in(&was, &theirs);
+                taken_in += 1;
             }
             if let Some(theirs) = self.keeper.freed.take() {
                 self.take_over(&theirs);
             }
         }
+        self.write_list();
+        // Before the text that has them.
+        if taken_in > 0 {
+            self.todo.effects.push_front(Effect::TakenIn(taken_in));
+        }
+    }
+
+    /// Writes the list where that is due.
+    fn write_list(&mut self) {
         let now = self.model.picked.revision();
         let judged = Some((now, self.model.picked.waits_for_unread()));
         if self.keeper.judged != judged {

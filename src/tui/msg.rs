@@ -260,6 +260,8 @@ pub enum Effect {
     AwaitList,
     /// Keep what the list of images is now beside the one that is written next.
     Aside,
+    /// So many changes that [`Found::Edited`] told of are in the list of images from now on.
+    TakenIn(usize),
     /// Write a lock file anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.

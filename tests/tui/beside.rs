@@ -139,6 +139,10 @@ fn what_somebody_writes_into_the_file_of_the_list_is_on_the_list() {
         "{screen}"
     );
     assert_eq!(desk.app.model.picked.text(), format!("{hand}redis:7.0.1\n"));
+    desk.wait(3);
+    let taken_in = desk.effects.iter().position(|effect| matches!(effect, Effect::TakenIn(1)));
+    let saved = desk.effects.iter().rposition(|effect| matches!(effect, Effect::Save(..)));
+    assert!(taken_in.is_some() && taken_in < saved, "{:?}", desk.effects);
     desk.keys("u");
     assert_eq!(desk.app.model.picked.text(), format!("{was}redis:7.0.1\n"));
 }

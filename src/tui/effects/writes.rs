@@ -1,5 +1,7 @@
 //! Writes small files one after the other, so that the last text of a file is the one that stays; each outcome is a message.
 
+mod list;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,11 +19,8 @@ use crate::engine::jobs::reports;
 use crate::engine::lockfile;
 use crate::engine::store;
 use crate::failure::Failure;
-use crate::tui::beside::join;
-use crate::tui::msg::{Found, Level, Msg};
-
-/// Files that are kept beside one that was written anew, at most.
-const KEPT: u32 = 99;
+use crate::tui::msg::{Found, Msg};
+use list::Lists;
 
 /// What is done in the order in which it was asked for.
 enum Write {
@@ -35,6 +34,8 @@ enum Write {
     Known(PathBuf, String),
     /// What the list is now is kept beside the next one.
     Aside,
+    /// Of what somebody else wrote into a list, so many changes are in each text of it from now on.
+    TakenIn(usize),
     /// A lock file is written anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Files are written where none of them is there.
@@ -54,8 +55,7 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        let known = BTreeMap::new();
-        let writer = Writer { tell, files, lost: Lost::new(), beside: false, known };
+        let writer = Writer { tell, files, lost: Lost::new(), lists: Lists::default() };
         tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
@@ -85,6 +85,11 @@ impl Writes {
         let _ = self.0.send(Write::Aside);
     }
 
+    /// So many changes of a list that were told of are in each text of it from now on.
+    pub(super) fn taken_in(&self, changes: usize) {
+        let _ = self.0.send(Write::TakenIn(changes));
+    }
+
     /// A lock file is to be written anew without these references.
     pub(super) fn leave_out(&self, lock: PathBuf, dropped: BTreeSet<Reference>) {
         let _ = self.0.send(Write::LeaveOut(lock, dropped));
@@ -107,10 +112,7 @@ struct Writer {
     tell: UnboundedSender<Msg>,
     files: Arc<dyn Files>,
     lost: Lost,
-    /// Whether what is there must not be lost: it is not known here.
-    beside: bool,
-    /// What lists were when they were read or written last.
-    known: BTreeMap<PathBuf, String>,
+    lists: Lists,
 }
 
 /// What became of a file.
@@ -124,9 +126,6 @@ enum Wrote {
     Failed,
 }
 
-/// What is in the place of a list is none.
-struct NoText;
-
 /// How a file gets its name.
 type How = fn(&dyn Files, &Path, &[u8]) -> FileResult<()>;
 
@@ -138,8 +137,9 @@ impl Writer {
                 Write::Over(texts) => self.write_over(texts).await,
                 Write::Report(path, text, state) => self.keep(&path, &text, &state).await,
                 Write::List(path, text) => self.write_list(&path, &text).await,
-                Write::Known(path, text) => drop(self.known.insert(path, text)),
-                Write::Aside => self.beside = true,
+                Write::Known(path, text) => self.lists.know(path, text),
+                Write::Aside => self.lists.aside(),
+                Write::TakenIn(changes) => self.lists.taken_in(changes),
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
@@ -156,57 +156,6 @@ impl Writer {
             Ok(removed) => tracing::info!("{removed} old reports in {} were removed", directory.display()),
             Err(error) => tracing::warn!("old reports in {} stay: {}", directory.display(), error.message()),
         }
-    }
-
-    /// Writes the list; what is in its place and could not be read is not lost by that.
-    async fn write_list(&mut self, path: &Path, text: &str) {
-        let theirs = self.edited(path).await.unwrap_or_else(|NoText| {
-            self.beside = true;
-            None
-        });
-        if self.beside && !self.keep_beside(path).await {
-            return;
-        }
-        self.beside = false;
-        let mut whole = text.to_owned();
-        if let Some((was, now)) = theirs {
-            whole = join(&was, &now, text);
-            self.say(Found::Edited(was, now));
-        }
-        self.write(path, &whole, store::write_over).await;
-        if !self.lost.contains_key(path) {
-            self.known.insert(path.to_owned(), whole);
-        }
-    }
-
-    /// What a list was and is now, where somebody else wrote it since; an error where what is there is no text.
-    async fn edited(&self, path: &Path) -> Result<Option<(String, String)>, NoText> {
-        let Some(was) = self.known.get(path).cloned() else { return Ok(None) };
-        let place = path.to_owned();
-        match off(move || std::fs::read_to_string(place)).await {
-            // An empty one may be about to be written: no line is taken off by that.
-            Ok(Ok(now)) if now != was && !now.trim().is_empty() => Ok(Some((was, now))),
-            Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => Err(NoText),
-            // What was removed is written anew; what cannot be read is told once it cannot be written.
-            _ => Ok(None),
-        }
-    }
-
-    /// Gives a file a name that none has, and says which; whether nothing is in its place now.
-    async fn keep_beside(&mut self, path: &Path) -> bool {
-        let (files, place) = (Arc::clone(&self.files), path.to_owned());
-        match off(move || aside(&*files, &place)).await.and_then(|done| done) {
-            Ok(Some(kept)) => {
-                let words = format!("what {} was is kept as {}", path.display(), kept.display());
-                let _ = self.tell.send(Msg::Said(Level::Warn, words));
-            }
-            Ok(None) => {}
-            Err(failure) => {
-                self.not_written(path, failure);
-                return false;
-            }
-        }
-        true
     }
 
     fn not_written(&mut self, path: &Path, failure: Failure) {
@@ -308,22 +257,6 @@ fn write_one(files: &dyn Files, path: &Path, text: &[u8], how: How) -> Result<Wr
     }
 }
 
-/// A name beside a file under which it is kept; nothing where there is no file.
-fn aside(files: &dyn Files, path: &Path) -> Result<Option<PathBuf>, Failure> {
-    let mut number = 1;
-    loop {
-        let mut kept = path.as_os_str().to_owned();
-        kept.push(format!(".{number}"));
-        let kept = PathBuf::from(kept);
-        match files.rename_new(path, &kept) {
-            Ok(()) => return Ok(Some(kept)),
-            Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.source.kind() == ErrorKind::AlreadyExists && number < KEPT => number += 1,
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 /// The bundle that a file would be written into, wherever links and dots lead.
 fn around(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
@@ -360,57 +293,6 @@ mod tests {
             assert_eq!(saved, 1, "round {round}");
             assert_ne!(std::fs::read_to_string(&path).unwrap(), asked, "round {round}");
         }
-    }
-
-    #[tokio::test]
-    async fn what_somebody_writes_into_the_list_meanwhile_is_not_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let (tell, mut told) = unbounded_channel();
-        let writes = Writes::begin(tell, Arc::new(RealFiles));
-        let list = dir.path().join("images.txt");
-        writes.known(list.clone(), "a:1\nb:1\n".to_owned());
-        std::fs::write(&list, "b:1\nhand:1\n").unwrap();
-        writes.list(list.clone(), "a:1\nb:1\nours:1\n".to_owned());
-        let Some(Msg::Found(Found::Edited(was, now))) = told.recv().await else { panic!() };
-        assert_eq!((was.as_str(), now.as_str()), ("a:1\nb:1\n", "b:1\nhand:1\n"));
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
-        assert_eq!(std::fs::read_to_string(&list).unwrap(), "b:1\nhand:1\nours:1\n");
-        // What was written is what is there: nobody else changed it.
-        writes.list(list.clone(), "ours:1\n".to_owned());
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
-        assert_eq!(std::fs::read_to_string(&list).unwrap(), "ours:1\n");
-        std::fs::write(&list, b"\xff\n").unwrap();
-        writes.list(list.clone(), "ours:2\n".to_owned());
-        assert!(
-            matches!(told.recv().await, Some(Msg::Said(Level::Warn, words)) if words.contains("is kept as"))
-        );
-        assert_eq!(std::fs::read(dir.path().join("images.txt.1")).unwrap(), b"\xff\n");
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_kept_beside_the_list_is_not_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let (tell, mut told) = unbounded_channel();
-        let writes = Writes::begin(tell, Arc::new(RealFiles));
-        // All names beside it are taken.
-        let list = dir.path().join("images.txt");
-        std::fs::write(&list, "theirs").unwrap();
-        for number in 1..=KEPT {
-            std::fs::write(dir.path().join(format!("images.txt.{number}")), "").unwrap();
-        }
-        writes.aside();
-        for _ in 0..2 {
-            writes.list(list.clone(), "ours".to_owned());
-            assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(..)))));
-            assert_eq!(std::fs::read_to_string(&list).unwrap(), "theirs");
-        }
-        std::fs::remove_file(dir.path().join("images.txt.7")).unwrap();
-        writes.list(list.clone(), "ours".to_owned());
-        assert!(
-            matches!(told.recv().await, Some(Msg::Said(Level::Warn, words)) if words.ends_with("images.txt.7"))
-        );
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
-        assert_eq!(std::fs::read_to_string(&list).unwrap(), "ours");
     }
 
     #[tokio::test]
