@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::picked::PLATFORMS;
 use crate::config::paths::Paths;
@@ -93,7 +93,9 @@ fn take_in(files: &dyn Files, kept: &Path) -> FileResult<usize> {
     let Some(before) = read(&list)? else { return Ok(0) };
     let (text, left) = joined(files, kept, &before);
     if text != before {
+        let since = latest(&list, &left);
         store::write_over(files, &list, text.as_bytes())?;
+        date(&list, since);
     }
     clear(files, left)?;
     Ok(fresh(&before, &text))
@@ -108,7 +110,9 @@ fn beside(files: &dyn Files, kept: &Path, who: Option<String>) -> FileResult<Beg
     // Whoever looks at it meanwhile lets go at once.
     let held = open(&own).and_then(|file| file.lock().map(|()| file)).map_err(failed("lock", &own))?;
     let (text, left) = joined(files, kept, &before);
+    let since = latest(&list, &left);
     store::write_over(files, &own.join(LIST), text.as_bytes())?;
+    date(&own.join(LIST), since);
     // What is not there yet, nobody joins.
     store::write_over(files, &own.join(BEGAN_WITH), before.as_bytes())?;
     clear(files, left)?;
@@ -213,6 +217,20 @@ fn clear(files: &dyn Files, left: Vec<(PathBuf, File)>) -> FileResult<()> {
         let _ = files.remove_tree(&directory);
     }
     Ok(())
+}
+
+/// When a list, or one of those that joined it, was written last.
+fn latest(list: &Path, left: &[(PathBuf, File)]) -> Option<SystemTime> {
+    let lists = left.iter().map(|(directory, _)| directory.join(LIST)).chain([list.to_owned()]);
+    lists.filter_map(|list| std::fs::metadata(list).and_then(|meta| meta.modified()).ok()).max()
+}
+
+/// A list that was only copied is as old as what it was copied from. It is told of, nothing hangs on it: where no time can
+/// be set, it is as new as its file.
+fn date(list: &Path, since: Option<SystemTime>) {
+    if let (Some(since), Ok(file)) = (since, File::options().write(true).open(list)) {
+        let _ = file.set_modified(since);
+    }
 }
 
 /// How many lines of a text another one does not have.
@@ -325,6 +343,29 @@ mod tests {
         assert!(last.beside.is_none());
         assert_eq!((text(&kept).as_str(), last.joined.lines), ("old:1\nmid:1\nredis:7\n", 1));
         assert_eq!(std::fs::read_dir(kept.join(APART)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_list_that_is_begun_beside_another_one_is_as_old_as_what_it_was_copied_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let kept = paths.kept();
+        let age =
+            |list: &Path, seconds| date(list, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)));
+        let since = |list: &Path| {
+            let modified = std::fs::metadata(list).unwrap().modified().unwrap();
+            modified.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+        };
+        let first = begin(&paths);
+        write(&kept, "old:1\n");
+        age(&kept.join(LIST), 1000);
+        let second = begin(&paths);
+        assert_eq!(since(&at(&second).join(LIST)), 1000);
+        write(at(&second), "old:1\nredis:7\n");
+        age(&at(&second).join(LIST), 2000);
+        drop((first, second));
+        let _last = begin(&paths);
+        assert_eq!((text(&kept).as_str(), since(&kept.join(LIST))), ("old:1\nredis:7\n", 2000));
     }
 
     #[test]
