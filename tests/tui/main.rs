@@ -41,6 +41,8 @@ mod resolve;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod svg;

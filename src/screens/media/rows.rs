@@ -218,6 +218,8 @@ fn made_there(made: &AssembleReport) -> (String, Role) {
     }
 }
 
+/// What lies there. That nobody has verified it comes before the names, of which the last may not be seen where there is
+/// little room.
 pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     let name = |bundle: &FoundBundle| match &bundle.words {
         Some(words) => directory(&words.name, words.serial),
@@ -228,7 +230,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
         [only] => {
             let images = only.words.as_ref().and_then(|words| usize::try_from(words.images).ok());
             let images = images.map_or_else(String::new, |images| format!(", {}", count(images, "image")));
-            format!("holds 1 bundle: {}{images} (listed, not verified)", name(only))
+            format!("holds 1 bundle (listed, not verified): {}{images}", name(only))
         }
         several => {
             let mut names: Vec<String> = several.iter().take(NAMED).map(name).collect();
@@ -237,7 +239,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
             }
             let last = names.pop().unwrap_or_default();
             let names = format!("{} and {last}", names.join(", "));
-            format!("holds {}: {names} (listed, not verified)", count(several.len(), "bundle"))
+            format!("holds {} (listed, not verified): {names}", count(several.len(), "bundle"))
         }
     };
     Some((words, Role::Text))
@@ -359,11 +361,11 @@ mod tests {
         let unread = FoundBundle { words: None, ..found("bad", 9) };
         let all = [found("arm", 1), found("web", 41), unread, found("x", 2), found("y", 3)];
         for (count, expected) in [
-            (1, "holds 1 bundle: arm-1, 1 image (listed, not verified)"),
-            (2, "holds 2 bundles: arm-1 and web-41 (listed, not verified)"),
-            (3, "holds 3 bundles: arm-1, web-41 and /media/a/bad-9 (listed, not verified)"),
-            (4, "holds 4 bundles: arm-1, web-41, /media/a/bad-9 and 1 other bundle (listed, not verified)"),
-            (5, "holds 5 bundles: arm-1, web-41, /media/a/bad-9 and 2 other bundles (listed, not verified)"),
+            (1, "holds 1 bundle (listed, not verified): arm-1, 1 image"),
+            (2, "holds 2 bundles (listed, not verified): arm-1 and web-41"),
+            (3, "holds 3 bundles (listed, not verified): arm-1, web-41 and /media/a/bad-9"),
+            (4, "holds 4 bundles (listed, not verified): arm-1, web-41, /media/a/bad-9 and 1 other bundle"),
+            (5, "holds 5 bundles (listed, not verified): arm-1, web-41, /media/a/bad-9 and 2 other bundles"),
         ] {
             assert_eq!(bundles(&all[..count]).unwrap().0, expected);
         }
