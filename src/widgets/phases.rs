@@ -16,6 +16,10 @@ use crate::domain::view::PhaseView;
 
 /// Cells of the name in front.
 const NAME: usize = 12;
+/// A bar of fewer cells than this says nothing.
+const LEAST_BAR: usize = 5;
+/// Cells of a percentage with its blanks.
+const PERCENT: usize = 6;
 
 /// How the job stands that a phase belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +51,40 @@ pub struct PhaseRow<'a> {
     pub awaits: Option<&'a PhaseView>,
 }
 
-/// Draws one row; of the words as many as there is room for.
+/// Columns for bar and words in a row of so many.
+const fn room(width: usize) -> usize {
+    width.saturating_sub(1 + NAME)
+}
+
+/// Whom a phase waits for, as a line below its row, where that has no room to say it.
+pub fn awaited(view: &PhaseView, at: Duration, width: u16) -> Option<String> {
+    let brief = !has_room(&view.waits(at)?, room(usize::from(width)));
+    view.gives_up(at).filter(|_| brief)
+}
+
+/// Whether a row can say whom it waits for, and how far it is.
+fn has_room(waits: &str, room: usize) -> bool {
+    text::width(waits) + "  ! ".len() + PERCENT <= room
+}
+
+/// Draws one row; of the words as many as there is room for, and those that are needed most before a bar.
 pub fn phase(row: &PhaseRow<'_>, area: Rect, look: &Look, buffer: &mut Buffer) {
     let Some(view) = row.view else {
         let words = format!(" {}{}", text::padded(row.name, NAME), row.before);
         return super::line::words(&words, look.style(Role::Dim), area, buffer);
     };
     let width = usize::from(area.width);
+    let mut left = room(width);
+    let pieces = pieces(view, row, left);
     let columns = (12 + width.saturating_sub(80) / 4).min(30).min(width / 4);
+    let columns = columns.min(left.saturating_sub(wanted(&pieces, left)));
     let mut spans = vec![Span::raw(format!(" {}", text::padded(row.name, NAME)))];
-    let (done, all) = filled(view);
-    spans.push(Span::styled(bar(done, all, columns), look.style(Role::Bar)));
-    let mut left = width.saturating_sub(1 + NAME + columns);
-    for (words, role) in pieces(view, row) {
+    if columns >= LEAST_BAR {
+        let (done, all) = filled(view);
+        spans.push(Span::styled(bar(done, all, columns), look.style(Role::Bar)));
+        left -= columns;
+    }
+    for (words, role) in pieces {
         let needed = text::width(&words) + 2;
         if needed > left {
             break;
@@ -70,13 +95,26 @@ pub fn phase(row: &PhaseRow<'_>, area: Rect, look: &Look, buffer: &mut Buffer) {
     Line::from(spans).render(super::line::row(area, 0), buffer);
 }
 
+/// Columns for the words that come before a bar: two, and a third one where both have room.
+fn wanted(pieces: &[(String, Role)], room: usize) -> usize {
+    let mut wanted = 0;
+    for (at, (words, _)) in pieces.iter().take(3).enumerate() {
+        let with = wanted + text::width(words) + 2;
+        if at < 2 || with + LEAST_BAR <= room {
+            wanted = with;
+        }
+    }
+    wanted
+}
+
 /// Full only where the phase is over.
 fn filled(view: &PhaseView) -> (u64, u64) {
     let percent = view.percent().unwrap_or(0);
     (u64::from(percent), 100)
 }
 
-fn pieces(view: &PhaseView, row: &PhaseRow<'_>) -> Vec<(String, Role)> {
+/// What is said in so many columns, the most needed first.
+fn pieces(view: &PhaseView, row: &PhaseRow<'_>, room: usize) -> Vec<(String, Role)> {
     let (at, standing) = (row.at, row.standing);
     let mut pieces = Vec::new();
     match (view.finished, standing) {
@@ -85,7 +123,7 @@ fn pieces(view: &PhaseView, row: &PhaseRow<'_>) -> Vec<(String, Role)> {
         (false, Standing::Done) if view.failed > 0 => {
             pieces.push((format!("x {} failed", view.failed), Role::Fail));
         }
-        (false, Standing::Running | Standing::Done) => under_way(view, (at, row.awaits), &mut pieces),
+        (false, Standing::Running | Standing::Done) => under_way(view, row, room, &mut pieces),
         (false, Standing::Stopped) => pieces.push(("! stopped".to_owned(), Role::Warn)),
         (false, Standing::Failed) => pieces.push(("x FAILED".to_owned(), Role::Fail)),
     }
@@ -123,11 +161,8 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
     }
 }
 
-fn under_way(
-    view: &PhaseView,
-    (at, awaits): (Duration, Option<&PhaseView>),
-    pieces: &mut Vec<(String, Role)>,
-) {
+fn under_way(view: &PhaseView, row: &PhaseRow<'_>, room: usize, pieces: &mut Vec<(String, Role)>) {
+    let (at, awaits) = (row.at, row.awaits);
     if view.failed > 0 {
         pieces.push((format!("x {} failed", view.failed), Role::Fail));
     }
@@ -151,7 +186,7 @@ fn under_way(
         pieces.push(("! paused".to_owned(), Role::Warn));
         return;
     }
-    if let Some(waits) = view.waits(at) {
+    if let Some(waits) = view.waits(at).filter(|waits| has_room(waits, room)).or(view.waits_in_brief(at)) {
         // It comes first: what is known of bytes stands still.
         pieces.insert(0, (format!("! {waits}"), Role::Warn));
         return;
@@ -209,7 +244,7 @@ mod tests {
     fn words(job: &JobView, at: u64, standing: Standing) -> String {
         let view = &job.phases[0];
         let row = PhaseRow { name: "", view: Some(view), before: "", at: s(at), standing, awaits: None };
-        let pieces = pieces(view, &row);
+        let pieces = pieces(view, &row, usize::MAX);
         pieces.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(" | ")
     }
 

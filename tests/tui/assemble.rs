@@ -57,7 +57,7 @@ pub(crate) fn planned() -> Desk {
     desk
 }
 
-fn running() -> Desk {
+pub(crate) fn running() -> Desk {
     let mut desk = planned();
     desk.effects.clear();
     desk.keys("Enter Right Enter");
@@ -65,7 +65,7 @@ fn running() -> Desk {
     desk
 }
 
-fn s(seconds: u64) -> Duration {
+pub(crate) fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -107,7 +107,7 @@ fn view_until(last: Phase) -> JobView {
     view
 }
 
-fn fetching() -> JobView {
+pub(crate) fn fetching() -> JobView {
     let mut view = view_until(Phase::Fetch);
     let phase = Phase::Fetch;
     let item = |item: String, bytes| PlannedItem { item, bytes };
@@ -142,7 +142,7 @@ fn fetching() -> JobView {
     view
 }
 
-fn show(desk: &mut Desk, view: JobView, seconds: u64) {
+pub(crate) fn show(desk: &mut Desk, view: JobView, seconds: u64) {
     desk.tell(Msg::Job(JobId(2), Arc::new(view)));
     desk.wait(seconds);
 }

@@ -233,11 +233,27 @@ impl PhaseView {
         (still && !self.finished && self.resting.is_none()).then_some(program)
     }
 
+    /// Whom it waits for, and for how many seconds still.
+    fn awaits(&self, at: Duration) -> Option<(&Awaited, u128)> {
+        let awaited = self.awaited.as_ref().filter(|_| !self.finished && self.resting.is_none())?;
+        Some((awaited, awaited.until.saturating_sub(at).as_millis().div_ceil(1000)))
+    }
+
     /// Whom it waits for, which try comes next, and how long it still does: `waiting for HOST, try 3, 24 s left`.
     pub fn waits(&self, at: Duration) -> Option<String> {
-        let awaited = self.awaited.as_ref().filter(|_| !self.finished && self.resting.is_none())?;
-        let left = awaited.until.saturating_sub(at).as_millis().div_ceil(1000);
+        let (awaited, left) = self.awaits(at)?;
         Some(format!("waiting for {}, try {}, {left} s left", awaited.host, awaited.attempt))
+    }
+
+    /// How long it still waits, where there is no room for more: `waiting, 24 s left`.
+    pub fn waits_in_brief(&self, at: Duration) -> Option<String> {
+        self.awaits(at).map(|(_, left)| format!("waiting, {left} s left"))
+    }
+
+    /// The same as a sentence of its own: `waiting for HOST, try 3: gives up in 24 s`.
+    pub fn gives_up(&self, at: Duration) -> Option<String> {
+        let (awaited, left) = self.awaits(at)?;
+        Some(format!("waiting for {}, try {}: gives up in {left} s", awaited.host, awaited.attempt))
     }
 
     /// What is to be said where neither bytes nor items are counted: whether it moves nobody can tell, but for how long

@@ -20,7 +20,7 @@ use crate::tui::msg::Ended;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::phases::{PhaseRow, Standing, phase};
+use crate::widgets::phases::{PhaseRow, Standing, awaited, phase};
 use crate::widgets::table::{Column, Row, Value, table};
 
 /// The phases of a pack, in their order, and what each is called here.
@@ -79,7 +79,8 @@ impl RunView<'_> {
         line::rule(line::row(area, at), look, buffer);
         at += 1;
         let columns = usize::from(area.width).saturating_sub(2);
-        let said: Vec<_> = self.said(model, signed.as_deref());
+        let mut said: Vec<_> = self.said(model, signed.as_deref());
+        said.extend(self.awaited(area.width));
         let said: Vec<_> =
             said.iter().map(|(words, role)| (wrap(&text::shown(words), columns), *role)).collect();
         // The items keep a few rows, where there are some; the reason of a failure needs the rest.
@@ -219,6 +220,13 @@ impl RunView<'_> {
                 .insert(0, (format!("+ {signed}, signed before this run, stays as it was signed"), Role::Ok));
         }
         lines
+    }
+
+    /// Whom it waits for, where the row of the phase is too short to say so.
+    fn awaited(&self, width: u16) -> Option<(String, Role)> {
+        let phases = self.job.view.phases.iter().filter(|_| self.job.running());
+        let words = phases.filter_map(|view| awaited(view, self.at, width)).next()?;
+        Some((format!("! {words}"), Role::Warn))
     }
 
     fn differs(&self) -> bool {

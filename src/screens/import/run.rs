@@ -21,7 +21,7 @@ use crate::tui::msg::Ended;
 use crate::tui::words;
 use crate::widgets::line;
 use crate::widgets::look::Look;
-use crate::widgets::phases::{PhaseRow, Standing, phase};
+use crate::widgets::phases::{PhaseRow, Standing, awaited, phase};
 
 /// The phases, and what is said of each before it begins; those with nothing to say are shown once they have begun.
 const PHASES: [(Phase, &str, &str); 4] = [
@@ -72,7 +72,13 @@ pub(super) fn outcome(job: &JobState, model: &Model, columns: usize) -> Lines {
     let lines = match &job.ended {
         None if job.stopping => warn("! stopping at the next safe point; images that are complete stay"),
         None if job.paused => warn(&format!("! paused; {} goes on", model.key(Act::Pause))),
-        None => Vec::new(),
+        None => {
+            let at = model.at.saturating_sub(job.began);
+            // The lines have two cells less than the rows.
+            let width = u16::try_from(columns + 2).unwrap_or(u16::MAX);
+            let waits = job.view.phases.iter().filter_map(|view| awaited(view, at, width));
+            waits.map(|words| (format!("! {words}"), Role::Warn)).take(1).collect()
+        }
         Some(Ended::Succeeded(_)) => match model.gap.import.run.as_ref().and_then(|run| run.report()) {
             Some(report) => succeeded(job, report, model),
             None => Vec::new(),
