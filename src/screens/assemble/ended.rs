@@ -87,6 +87,18 @@ pub(super) fn succeeded(report: &JobReport, keymap: &Keymap) -> Vec<(String, Rol
     lines
 }
 
+/// The lines that are seen before any item is: all that helps, and of what failed as much as names it. One is for what says
+/// that there are more.
+pub(super) fn helping(said: &[(Vec<String>, Role)]) -> usize {
+    let lines = said.iter().map(|(lines, role)| match role {
+        Role::Fail => lines.len().min(2),
+        // Its class is told by the exit code, too.
+        Role::Dim => 0,
+        _ => lines.len(),
+    });
+    lines.sum::<usize>() + 1
+}
+
 /// The lines that fit where there is room for so many, and how many are left out for one that says so. What is longest
 /// gives way first, as what failed: what is next is seen. Nothing else ends in the middle of what it says.
 pub(super) fn fitting(said: &[(Vec<String>, Role)], most: usize) -> (Vec<(String, Role)>, usize) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ended::{failed, fitting, succeeded};
+use super::ended::{failed, fitting, helping, succeeded};
 use super::items::{told, word};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -83,8 +83,8 @@ impl RunView<'_> {
         said.extend(self.awaited(area.width));
         let said: Vec<_> =
             said.iter().map(|(words, role)| (wrap(&text::shown(words), columns), *role)).collect();
-        // The items keep a few rows, where there are some; the reason of a failure needs the rest.
-        let few = if self.job.running() { 3 } else { 0 };
+        // The items keep a few rows, where there are some and what helps leaves them; the reason of a failure needs the rest.
+        let few: u16 = if self.job.running() { 3 } else { 0 };
         let least = if self.order.is_empty() {
             0
         } else if tight {
@@ -92,7 +92,8 @@ impl RunView<'_> {
         } else {
             4
         };
-        let most = usize::from(area.height.saturating_sub(at + least));
+        let all = usize::from(area.height.saturating_sub(at));
+        let most = all.saturating_sub(usize::from(least)).max(helping(&said).min(all));
         let (fits, more) = fitting(&said, most);
         for (words, role) in &fits {
             line::words(&format!(" {words}"), look.style(*role), line::row(area, at), buffer);
@@ -104,7 +105,7 @@ impl RunView<'_> {
             line::words(&words, look.style(Role::Warn), line::row(area, at), buffer);
             at += 1;
         }
-        if !fits.is_empty() && !self.order.is_empty() && !tight {
+        if !fits.is_empty() && !self.order.is_empty() && !tight && area.height > at + 2 {
             line::rule(line::row(area, at), look, buffer);
             at += 1;
         }
