@@ -225,6 +225,8 @@ impl Screen for Report {
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {
         let ended = cx.model.job_of(act).and_then(|job| job.ended.clone());
+        // A pack that did not come to its end says nothing of what was made before it.
+        let own = act != Act::Pack || matches!(ended, Some(Ended::Succeeded(_)));
         match (act, ended) {
             // Another report is read from its top.
             (Act::Pack, _) => self.view.list.go(Move::First),
@@ -262,8 +264,6 @@ impl Screen for Report {
         if packed || act == Act::MediaEject {
             cx.effect(Effect::Ask(Query::Media));
         }
-        // A pack that was cut off says nothing of what was made before it.
-        let own = act != Act::Pack || !cx.model.cut_short();
         if matches!(act, Act::Pack | Act::Sign | Act::MediaEject)
             && own
             && let Some(sheet) = cx.model.assembly.made.as_ref().map(Made::sheet)

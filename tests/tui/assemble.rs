@@ -583,7 +583,12 @@ fn a_passphrase_is_asked_for_again_when_it_was_wrong_and_esc_hands_over_nothing(
     desk.keys("Esc");
     assert!(matches!(desk.effects.last(), Some(Effect::Passphrase(None))));
     desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
-    assert!(desk.screen().contains("! stopped before it began: nothing was written. Enter starts it"));
+    assert!(desk.screen().contains("stopped before it began: all is as it was"), "{}", desk.screen());
+    desk.effects.clear();
+    assert!(desk.keys("Enter").screen().contains("Assemble and sign this?"), "it is asked about again");
+    assert_eq!(started(&mut desk), []);
+    desk.keys("Right Enter");
+    assert_eq!(begun(&mut desk).len(), 1);
 }
 
 #[test]

@@ -221,6 +221,7 @@ fn while_a_pack_runs_nothing_of_an_earlier_one_stands_on_the_report() {
     assert!(desk.keys("y").screen().contains("airlift pack"), "{}", desk.screen());
     desk.effects.clear();
     desk.keys("Esc");
+    crate::assemble::show(&mut desk, crate::assemble::fetching(), 62);
     desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
     assert!(kept(&desk).is_empty(), "nothing came of it: the report of the other bundle stays as it is");
     let screen = desk.wait(10).screen();

@@ -199,11 +199,6 @@ impl RunView<'_> {
             )],
             None => Vec::new(),
             Some(Ended::Succeeded(report)) => succeeded(report, keymap),
-            Some(Ended::Cancelled) if !self.job.has_begun() => {
-                let does = if model.goes_on(self.job) { "resumes" } else { "starts it" };
-                let words = "! stopped before it began: nothing was written";
-                vec![(format!("{words}. {} {does}", keymap.says(Act::Pack)), Role::Warn)]
-            }
             Some(Ended::Cancelled) => vec![(
                 format!(
                     "! stopped; finished work is kept, nothing was signed. {} resumes",

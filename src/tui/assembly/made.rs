@@ -130,9 +130,8 @@ impl Model {
             self.assembly.plan = planned(spec, job.ended).filter(|_| holds);
             return None;
         }
-        let cancelled = matches!(job.ended, Some(Ended::Cancelled)) && !job.has_begun();
-        if cancelled && self.assembly.run.as_ref().is_some_and(|run| run.job.spec == job.spec) {
-            // How far the run before came is still how far it came.
+        if matches!(job.ended, Some(Ended::Cancelled)) && !job.has_begun() {
+            // Its plan is asked about again, and how far a run before came is still how far it came.
             (self.assembly.onto, self.assembly.stays) = (None, None);
             return Some("stopped before it began: all is as it was");
         }
