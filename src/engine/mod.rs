@@ -32,5 +32,6 @@ pub mod state;
 pub mod stays;
 pub mod storage;
 pub mod store;
+pub mod waited;
 pub mod watched;
 mod yaml;

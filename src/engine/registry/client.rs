@@ -21,6 +21,7 @@ use super::retry::{self, Absence, Pause, RealPause, Waits};
 use super::transport::{HttpTransport, SharedTransport, Transport};
 use crate::domain::progress::{Event, Phase};
 use crate::engine::ctx::JobCtx;
+use crate::engine::waited::Waited;
 
 /// A client for any number of registries. One for each job: it caches tokens and connections. Cheap to clone.
 #[derive(Clone)]
@@ -153,7 +154,9 @@ impl Registry {
         let mut waits = Waits::new(&self.core.limits, self.absence.as_ref());
         let mut attempt = 1;
         loop {
-            let failure = match self.stoppable(Box::pin(self.core.attempt(call))).await {
+            let trying = self.stoppable(Box::pin(self.core.attempt(call)));
+            let (outcome, took) = Waited::during(trying).await;
+            let failure = match outcome {
                 Ok(response) => {
                     self.answered();
                     waits.answered();
@@ -161,7 +164,7 @@ impl Registry {
                 }
                 Err(failure) => failure,
             };
-            let wait = if call.retries { waits.next(&failure.problem) } else { None };
+            let wait = if call.retries { waits.next(&failure.problem, took) } else { None };
             let Some(wait) = wait else { return Err(call.error(failure.problem)) };
             let cap = self.core.limits.retry_after_max;
             let pause = failure.retry_after.map_or(wait.pause, |asked| asked.min(cap));

@@ -7,7 +7,6 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
-use tokio::time::Instant;
 
 use super::error::Problem;
 use super::limits::Limits;
@@ -73,7 +72,6 @@ pub(super) struct Waits {
     pauses: Box<dyn Iterator<Item = Duration> + Send>,
     /// Those for a registry that is gone; nothing where it is not waited for.
     patience: Option<Patience>,
-    began: Instant,
 }
 
 /// The waits of one call for a registry that is gone.
@@ -128,18 +126,16 @@ impl Waits {
         Self {
             pauses: Box::new(pauses(limits)),
             patience: absence.map(|absence| Patience::new(limits, absence.clone())),
-            began: Instant::now(),
         }
     }
 
-    /// The one before the next try after that problem; nothing where there is no next try.
-    pub(super) fn next(&mut self, problem: &Problem) -> Option<Wait> {
+    /// The one before the next try after one that took so long and met that problem; nothing where there is no next try.
+    pub(super) fn next(&mut self, problem: &Problem, took: Duration) -> Option<Wait> {
         if !problem.is_retryable() {
             return None;
         }
-        // A host that is gone as a whole lets each try wait, too.
-        let took = std::mem::replace(&mut self.began, Instant::now()).elapsed();
         match &mut self.patience {
+            // A host that is gone as a whole lets each try wait, too.
             Some(patience) if matches!(problem, Problem::Connect(_)) => patience.next(took),
             _ => self.pauses.next().map(|pause| Wait { pause, gone: None }),
         }
@@ -151,7 +147,6 @@ impl Waits {
             let pause = std::mem::take(&mut patience.pause);
             patience.own.waited = patience.own.waited.saturating_add(pause);
         }
-        self.began = Instant::now();
     }
 
     /// The host answered.
@@ -183,6 +178,9 @@ pub(super) fn asked(headers: &HeaderMap, now: jiff::Timestamp) -> Option<Duratio
 mod tests {
     use super::*;
 
+    /// A try that is refused as soon as it is made.
+    const AT_ONCE: Duration = Duration::ZERO;
+
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date() {
         let now: jiff::Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
@@ -206,7 +204,7 @@ mod tests {
         let gone = || Problem::Connect("refused".to_owned());
         let all = |patient: bool, problem: &Problem| {
             let mut waits = Waits::new(&limits, patient.then(Absence::default).as_ref());
-            let next = || waits.next(problem).inspect(|_| waits.waited());
+            let next = || waits.next(problem, AT_ONCE).inspect(|_| waits.waited());
             std::iter::from_fn(next).collect::<Vec<_>>()
         };
         for (patient, problem) in [(false, gone()), (true, Problem::Stalled(limits.idle))] {
@@ -234,7 +232,7 @@ mod tests {
         let mut told = Vec::new();
         for round in 0..6 {
             for one in waits.iter_mut().take(1 + round) {
-                told.push(one.next(&gone).unwrap().gone.unwrap());
+                told.push(one.next(&gone, AT_ONCE).unwrap().gone.unwrap());
                 one.waited();
             }
         }
@@ -242,16 +240,24 @@ mod tests {
             told.is_sorted_by(|(left, attempt), (then, next)| left >= then && attempt <= next),
             "{told:?}"
         );
-        let late = calls().next(&gone).unwrap().gone.unwrap();
+        let late = calls().next(&gone, AT_ONCE).unwrap().gone.unwrap();
         assert!(late.0 <= told[told.len() - 1].0 && late.1 == told[told.len() - 1].1, "{late:?}");
         absence.end();
-        let anew = waits[0].next(&gone).unwrap().gone.unwrap();
+        let anew = waits[0].next(&gone, AT_ONCE).unwrap().gone.unwrap();
         assert!(anew.0 == limits.gone && anew.1 == 2, "{anew:?}");
         // One of them used it all up: the host is gone for all of them.
-        while waits[0].next(&gone).is_some() {
+        while waits[0].next(&gone, AT_ONCE).is_some() {
             waits[0].waited();
         }
-        assert!(waits[1].next(&gone).is_none() && calls().next(&gone).is_none());
+        assert!(waits[1].next(&gone, AT_ONCE).is_none() && calls().next(&gone, AT_ONCE).is_none());
+    }
+
+    #[test]
+    fn tries_that_hang_are_part_of_the_wait() {
+        let (limits, gone) = (Limits::default(), Problem::Connect("no answer".to_owned()));
+        let mut waits = Waits::new(&limits, Some(&Absence::default()));
+        let next = || waits.next(&gone, limits.connect).inspect(|_| waits.waited());
+        assert_eq!(std::iter::from_fn(next).count(), 1, "half of the time each");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -14,11 +14,10 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Interrupted, Result};
 use crate::engine::import::parts::Parts;
 use crate::engine::meter::Meter;
+use crate::engine::waited::{TICK, Waited};
 
 /// Longest time without a byte moved by the program.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Time between two looks at it.
-const LOOK: Duration = Duration::from_millis(200);
 /// More than this of what it says is not kept; a manifest is shorter.
 const MAX_WORDS: u64 = 8 << 20;
 
@@ -85,7 +84,7 @@ impl Watched<'_> {
     /// Waits for its end, or brings it about.
     async fn watch(&self, ctx: &JobCtx, child: &mut Child) -> Result<std::process::ExitStatus> {
         let mut position = child.id().map(|pid| Position::of(pid, self.files));
-        let (mut counted, mut moved_at) = (0, Instant::now());
+        let (mut counted, mut still) = (0, Waited::begin());
         loop {
             tokio::select! {
                 ended = child.wait() => return Ok(ended.map_err(|source| self.failed("wait for", source))?),
@@ -93,7 +92,7 @@ impl Watched<'_> {
                     end(child).await;
                     return Err(Interrupted.into());
                 }
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(TICK) => {}
             }
             if let Some(position) = &mut position {
                 let seen = position.look();
@@ -105,10 +104,10 @@ impl Watched<'_> {
                 }
                 counted = counted.max(seen.read);
                 if seen.moved {
-                    moved_at = Instant::now();
+                    still = Waited::begin();
                 }
             }
-            if moved_at.elapsed() > PATIENCE {
+            if still.look() > PATIENCE {
                 end(child).await;
                 let (image, target) = (self.image.to_owned(), self.target.to_owned());
                 let seconds = PATIENCE.as_secs();
