@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::assemble::{AssembleReport, AssembleSpec, Plan};
 use super::contents::{self, Program};
-use super::fetch::Sources;
 use super::read::BundleReader;
 use super::readback::{self, ReadBack};
+use super::sources::Sources;
 use super::{graph, repeat, sums};
 use crate::domain::bundle::{self, Binary, Blob, BundleManifest, File, MANIFEST, SUMS, Tool, Totals};
 use crate::domain::digest::Digest;

@@ -1,81 +1,28 @@
 //! Brings one blob onto the medium: what is there and right stays, what a neighbour has is copied, the rest streams from its registry.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::sources::{Sources, Turns};
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Repository;
 use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{EngineError, Interrupted, Kind, Result};
+use crate::engine::error::{Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
-use crate::engine::registry::{Absence, Problem, Registry, RegistryError};
+use crate::engine::registry::{Registry, RegistryError};
 use crate::engine::store::{BlobSink, BlobTarget, Stored};
 
 /// Chunks between network and medium; each is at most what one read of the socket gives.
 const QUEUE: usize = 4;
 /// Attempts without a single new byte before a blob fails.
 const ATTEMPTS: u32 = 5;
-
-/// Where bytes came from, in bytes.
-#[derive(Debug, Default)]
-pub struct Sources {
-    /// From registries.
-    pub fetched: AtomicU64,
-    /// Found right in this bundle.
-    pub kept: AtomicU64,
-    /// Copied from bundles beside this one.
-    pub copied: AtomicU64,
-    /// Hosts of registries from which bytes came.
-    hosts: Mutex<HashMap<String, Heard>>,
-}
-
-/// A host from which bytes came.
-#[derive(Debug, Default)]
-struct Heard {
-    /// Whether it was waited for in vain since.
-    given_up: bool,
-    /// How it is waited for: as one host, whichever blobs are to come from it.
-    absence: Absence,
-}
-
-impl Sources {
-    /// Notes a registry from which bytes came.
-    fn heard(&self, host: &str) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = hosts.entry(host.to_owned()).or_default();
-        heard.given_up = false;
-        heard.absence.end();
-    }
-
-    /// How a registry is waited for that cannot be reached any more: one that gave bytes may be about to start again,
-    /// where it was not given up already.
-    fn waits_for(&self, host: &str) -> Option<Absence> {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.get(host).filter(|heard| !heard.given_up).map(|heard| heard.absence.clone())
-    }
-
-    /// Why a registry gave no more, by whether it gave anything before.
-    fn ended(&self, error: RegistryError) -> EngineError {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(heard) = hosts.get_mut(&error.host) else { return error.into() };
-        heard.given_up |= matches!(*error.problem, Problem::Connect(_));
-        error.of_one_that_answered().into()
-    }
-
-    /// Bytes of blobs that this run wrote.
-    pub fn written(&self) -> u64 {
-        let [fetched, copied] = [&self.fetched, &self.copied].map(|bytes| bytes.load(Relaxed));
-        fetched.saturating_add(copied)
-    }
-}
 
 /// Everything a fetch needs; one per pack.
 pub struct Fetcher {
@@ -130,37 +77,39 @@ impl Fetcher {
         self.fetched.spare(kept);
         self.sources.kept.fetch_add(kept, Relaxed);
         let registry = self.registry.for_item(&item);
-        let mut failures = 0;
-        let (mut source, mut begun) = (0, false);
-        let mut refused = Vec::new();
+        let (mut failures, mut begun) = (0, false);
+        let mut turns = Turns::new(blob, &self.repositories);
         loop {
             let before = sink.offset();
             let permit = self.network.acquire().await;
             if !std::mem::replace(&mut begun, true) {
                 self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
             }
-            let (now, outcome) = self.attempt(blob, (source, &mut kept), sink, &registry).await?;
+            let (now, outcome) = self.attempt(blob, (&mut turns, &mut kept), sink, &registry).await?;
             drop(permit);
             sink = now;
             match outcome {
                 Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
                     Ok(stored) => {
-                        self.had(&item, &refused);
+                        self.had(&item, &turns);
                         self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
                         return Ok(stored);
                     }
                     Err(again) => sink = again,
                 },
                 // The client has tried as often as it makes sense; another repository may still have it.
-                Outcome::Refused(error) if source + 1 < blob.sources.len() => {
-                    refused.push(self.turn_to_another(error, &item));
-                    source += 1;
-                }
-                Outcome::Refused(error) => {
-                    // What is told is why the last one failed: the others count as well.
-                    refused.into_iter().for_each(|reason| self.ctx.warn(reason));
-                    return Err(self.sources.ended(error));
-                }
+                Outcome::Refused(error) => match turns.next(error, &self.sources) {
+                    Ok(reason) => {
+                        let item = item.clone();
+                        let phase = Phase::Fetch;
+                        self.ctx.say(Event::Retry { phase, item, attempt: 2, reason, wait_ms: 0 });
+                    }
+                    Err(error) => {
+                        // What is told is why the last one failed: the others count as well.
+                        turns.reasons().for_each(|reason| self.ctx.warn(reason));
+                        return Err(error);
+                    }
+                },
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
                     if failures >= ATTEMPTS || !registry.wait_to_retry(&error, failures + 1).await? {
@@ -171,18 +120,9 @@ impl Fetcher {
         }
     }
 
-    /// Another repository is asked for a blob; gives what the one before said.
-    fn turn_to_another(&self, error: RegistryError, item: &str) -> String {
-        let reason = EngineError::from(error).message();
-        let words = format!("{reason}; trying another repository");
-        let item = item.to_owned();
-        self.ctx.say(Event::Retry { phase: Phase::Fetch, item, attempt: 2, reason: words, wait_ms: 0 });
-        reason
-    }
-
     /// A blob is there whatever some repositories said: that lowers nothing.
-    fn had(&self, item: &str, refused: &[String]) {
-        if let Some(last) = refused.last() {
+    fn had(&self, item: &str, turns: &Turns<'_>) {
+        if let Some(last) = turns.reasons().last() {
             self.ctx.say(Event::Note { text: format!("{item}: had from another repository after: {last}") });
         }
     }
@@ -222,17 +162,14 @@ impl Fetcher {
     async fn attempt(
         &self,
         blob: &PlannedBlob,
-        (source, kept): (usize, &mut u64),
+        (turns, kept): (&mut Turns<'_>, &mut u64),
         mut sink: BlobSink,
         registry: &Registry,
     ) -> Result<(BlobSink, Outcome)> {
-        let repository = blob.sources.get(source).and_then(|at| self.repositories.get(*at));
-        let (Some(repository), true) = (repository, sink.offset() < blob.size) else {
+        let (Some(repository), true) = (turns.repository(), sink.offset() < blob.size) else {
             return Ok((sink, Outcome::Complete));
         };
-        // Where another repository may have it, that one is asked instead.
-        let last = source + 1 == blob.sources.len();
-        let registry = registry.patient(self.sources.waits_for(&repository.host).filter(|_| last));
+        let registry = registry.patient(turns.absence(&self.sources));
         let body = tokio::select! {
             body = registry.blob(repository, &blob.digest, blob.size, sink.offset()) => body,
             () = self.ctx.cancel.cancelled() => return Err(Interrupted.into()),
@@ -319,24 +256,125 @@ fn write_all(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashSet;
+    use std::sync::Mutex;
 
-    #[test]
-    fn a_registry_is_waited_for_once_it_gave_bytes_and_until_that_was_in_vain() {
-        let sources = Sources::default();
-        let gone = || RegistryError {
-            operation: "read",
-            object: "h/a:1".to_owned(),
-            host: "h".to_owned(),
-            problem: Box::new(Problem::Connect("refused".to_owned())),
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+    use futures_util::stream;
+
+    use super::*;
+    use crate::engine::ctx::Recording;
+    use crate::engine::hash;
+    use crate::engine::registry::transport::{Body, ByteStream};
+    use crate::engine::registry::{Limits as Caps, Pause, Problem, RegistryOptions, Transport};
+
+    const BLOBS: [&[u8]; 3] = [b"first", b"second", b"third"];
+
+    /// Two registries, `a.example` with all blobs and `b.example` with the third one alone.
+    #[derive(Default)]
+    struct Wire {
+        away: Mutex<HashSet<String>>,
+        asked: Mutex<Vec<String>>,
+        /// After so many pauses all that are away are back.
+        pauses: Mutex<usize>,
+    }
+
+    impl Wire {
+        fn answer(&self, uri: &http::Uri) -> std::result::Result<(u16, &'static [u8]), Problem> {
+            let host = uri.host().unwrap().to_owned();
+            let away = self.away.lock().unwrap().contains(&host);
+            self.asked.lock().unwrap().push(host.clone());
+            if away {
+                return Err(Problem::Connect("refused".to_owned()));
+            }
+            let named = |blob: &&&[u8]| uri.path().ends_with(&hash::sha256(blob).to_string());
+            let has = BLOBS.iter().find(named).filter(|blob| host == "a.example" || blob == &&BLOBS[2]);
+            Ok(has.map_or((404, b""), |blob| (200, blob)))
+        }
+    }
+
+    impl Transport for Wire {
+        fn send(
+            &self,
+            request: http::Request<Body>,
+        ) -> BoxFuture<'_, std::result::Result<http::Response<ByteStream>, Problem>> {
+            let answer = self.answer(request.uri()).map(|(status, bytes)| {
+                let body = stream::iter([Ok(Bytes::from_static(bytes))]).boxed();
+                http::Response::builder().status(status).body(body).unwrap()
+            });
+            std::future::ready(answer).boxed()
+        }
+    }
+
+    impl Pause for Wire {
+        fn pause(&self, _: std::time::Duration) -> BoxFuture<'_, ()> {
+            let mut left = self.pauses.lock().unwrap();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.away.lock().unwrap().clear();
+            }
+            std::future::ready(()).boxed()
+        }
+    }
+
+    /// A pack that has the first blob already, from `a.example`, which then went away.
+    async fn begun(
+        root: &std::path::Path,
+        wire: &Arc<Wire>,
+        pause: Arc<dyn Pause>,
+    ) -> (Fetcher, Arc<Recording>) {
+        let said = Arc::new(Recording::default());
+        let ctx = JobCtx::new(Arc::clone(&said) as _);
+        let authfile = root.join("auth.json");
+        std::fs::write(&authfile, "{}").unwrap();
+        std::fs::create_dir_all(root.join("blobs/sha256")).unwrap();
+        let options = RegistryOptions { authfile: Some(authfile), ..RegistryOptions::default() };
+        let registry = Registry::with_parts(options, Arc::clone(wire) as _, Caps::default(), pause).unwrap();
+        let repository = |host: &str| Repository { host: host.to_owned(), path: "team/app".to_owned() };
+        let fetcher = Fetcher {
+            registry: registry.for_job(&ctx, Phase::Fetch),
+            repositories: ["a.example", "b.example"].map(repository).to_vec(),
+            root: root.to_owned(),
+            limits: Limits::default(),
+            siblings: Vec::new(),
+            network: Semaphore::new(1),
+            fetched: Arc::new(Meter::start(&ctx, Phase::Fetch, 0, 0)),
+            written: Arc::new(Meter::start(&ctx, Phase::Write, 0, 0)),
+            sources: Arc::default(),
+            ctx,
         };
-        assert!(sources.waits_for("h").is_none(), "a first contact that is refused fails at once");
-        assert!(sources.ended(gone()).hints()[0].contains("the right host"));
-        sources.heard("h");
-        assert!(sources.waits_for("h").is_some() && sources.waits_for("g").is_none());
-        assert!(sources.ended(gone()).hints()[0].contains("answered until then"));
-        assert!(sources.waits_for("h").is_none(), "no other blob waits for it again");
-        sources.heard("h");
-        assert!(sources.waits_for("h").is_some());
+        fetcher.fetch(&planned(0, &[0])).await.unwrap();
+        wire.away.lock().unwrap().insert("a.example".to_owned());
+        wire.asked.lock().unwrap().clear();
+        (fetcher, said)
+    }
+
+    fn planned(blob: usize, sources: &[usize]) -> PlannedBlob {
+        PlannedBlob {
+            digest: hash::sha256(BLOBS[blob]),
+            size: BLOBS[blob].len() as u64,
+            media_type: String::new(),
+            image: "a.example/team/app:1".to_owned(),
+            sources: sources.to_vec(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_only_went_away_is_waited_for_where_no_other_one_has_the_blob() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, said) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        // Back in the pause after the first try of its second turn.
+        *wire.pauses.lock().unwrap() = Caps::default().attempts;
+        fetcher.fetch(&planned(1, &[0, 1])).await.unwrap();
+        let [a, b] = ["a.example", "b.example"];
+        assert_eq!(*wire.asked.lock().unwrap(), [a, a, a, a, a, b, a, a]);
+        let events = said.events();
+        let told = |words: &str| {
+            events.iter().any(|event| matches!(event, Event::Retry { reason, .. } if reason.ends_with(words)))
+        };
+        assert!(told("; trying another repository"), "{events:?}");
+        assert!(told("; trying a.example again, which answered before"), "{events:?}");
     }
 }

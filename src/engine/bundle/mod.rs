@@ -19,6 +19,7 @@ mod pool;
 pub mod read;
 pub mod readback;
 pub mod repeat;
+pub mod sources;
 pub mod sums;
 pub mod unfinished;
 mod unpack;

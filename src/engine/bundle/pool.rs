@@ -9,8 +9,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::assemble::{AssembleSpec, Plan};
-use super::fetch::{Fetcher, Sources, item_name};
+use super::fetch::{Fetcher, item_name};
 use super::repeat;
+use super::sources::Sources;
 use crate::domain::bundle::Missing;
 use crate::domain::digest::Digest;
 use crate::domain::plan::{Limits, PlannedBlob};
