@@ -16,7 +16,7 @@ use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Interrupted, Kind, Result};
 use crate::engine::meter::Meter;
-use crate::engine::registry::{Registry, RegistryError};
+use crate::engine::registry::{Place, Registry, RegistryError};
 use crate::engine::store::{BlobSink, BlobTarget, Stored};
 
 /// Chunks between network and medium; each is at most what one read of the socket gives.
@@ -39,7 +39,7 @@ pub struct Fetcher {
     /// Directories of other bundles on this medium.
     pub siblings: Vec<PathBuf>,
     /// How many blobs may be on the network at once.
-    pub network: Semaphore,
+    pub network: Arc<Semaphore>,
     /// Bytes from the network.
     pub fetched: Arc<Meter>,
     /// Bytes on the medium.
@@ -76,17 +76,18 @@ impl Fetcher {
         self.written.add_kept(kept);
         self.fetched.spare(kept);
         self.sources.kept.fetch_add(kept, Relaxed);
-        let registry = self.registry.for_item(&item);
+        let place = Place::among(&self.network);
+        let registry = self.registry.for_item(&item).in_place(&place);
         let (mut failures, mut begun) = (0, false);
         let mut turns = Turns::new(blob, &self.repositories);
         loop {
             let before = sink.offset();
-            let permit = self.network.acquire().await;
+            place.take().await;
             if !std::mem::replace(&mut begun, true) {
                 self.ctx.say(Event::Item { phase: Phase::Fetch, item: item.clone(), bytes: blob.size });
             }
             let (now, outcome) = self.attempt(blob, (&mut turns, &mut kept), sink, &registry).await?;
-            drop(permit);
+            place.leave();
             sink = now;
             match outcome {
                 Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
@@ -258,10 +259,12 @@ fn write_all(
 mod tests {
     use std::collections::HashSet;
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use futures_util::FutureExt as _;
     use futures_util::future::BoxFuture;
     use futures_util::stream;
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::engine::ctx::Recording;
@@ -308,7 +311,7 @@ mod tests {
     }
 
     impl Pause for Wire {
-        fn pause(&self, _: std::time::Duration) -> BoxFuture<'_, ()> {
+        fn pause(&self, _: Duration) -> BoxFuture<'_, ()> {
             let mut left = self.pauses.lock().unwrap();
             *left = left.saturating_sub(1);
             if *left == 0 {
@@ -338,7 +341,7 @@ mod tests {
             root: root.to_owned(),
             limits: Limits::default(),
             siblings: Vec::new(),
-            network: Semaphore::new(1),
+            network: Arc::new(Semaphore::new(1)),
             fetched: Arc::new(Meter::start(&ctx, Phase::Fetch, 0, 0)),
             written: Arc::new(Meter::start(&ctx, Phase::Write, 0, 0)),
             sources: Arc::default(),
@@ -376,5 +379,40 @@ mod tests {
         };
         assert!(told("; trying another repository"), "{events:?}");
         assert!(told("; trying a.example again, which answered before"), "{events:?}");
+    }
+
+    /// A pause that tells when it begins, and lasts until it is over.
+    #[derive(Default)]
+    struct Meanwhile {
+        begins: Notify,
+        over: Notify,
+    }
+
+    impl Pause for Meanwhile {
+        fn pause(&self, _: Duration) -> BoxFuture<'_, ()> {
+            self.begins.notify_one();
+            self.over.notified().boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_registry_that_is_away_leaves_the_network_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (wire, pause) = (Arc::new(Wire::default()), Arc::new(Meanwhile::default()));
+        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&pause) as _).await;
+        let (second, last) = (planned(1, &[0]), planned(2, &[1]));
+        let meanwhile = async {
+            pause.begins.notified().await;
+            let stored = fetcher.fetch(&last).await;
+            wire.away.lock().unwrap().clear();
+            pause.over.notify_one();
+            stored
+        };
+        let both = async { tokio::join!(fetcher.fetch(&second), meanwhile) };
+        let (second, last) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+        second.unwrap();
+        last.unwrap();
+        assert_eq!(*wire.asked.lock().unwrap(), ["a.example", "b.example", "a.example"]);
+        assert_eq!(fetcher.network.available_permits(), 1);
     }
 }

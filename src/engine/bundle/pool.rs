@@ -75,7 +75,7 @@ pub(super) async fn fill(
         root: place.root().to_owned(),
         limits,
         siblings: repeat::siblings(&*ctx.files, &spec.bundle.to, place.root())?,
-        network: Semaphore::new(spec.bundle.jobs.max(1)),
+        network: Arc::new(Semaphore::new(spec.bundle.jobs.max(1))),
         fetched,
         written,
         sources: Arc::new(Sources::default()),

@@ -16,6 +16,7 @@ use super::call::{Call, Failure, Response};
 use super::credentials::CredentialFiles;
 use super::error::{Problem, RegistryError, Result};
 use super::limits::Limits;
+use super::place::Place;
 use super::redirect::Named;
 use super::retry::{self, Absence, Pause, RealPause, Waits};
 use super::transport::{HttpTransport, SharedTransport, Transport};
@@ -30,6 +31,8 @@ pub struct Registry {
     watch: Option<Arc<Watch>>,
     /// By which a registry that is gone is waited for until it is back; nothing where it is not.
     absence: Option<Absence>,
+    /// Left to others while a call waits to be tried again.
+    place: Option<Arc<Place>>,
 }
 
 pub(super) struct Core {
@@ -105,7 +108,7 @@ impl Registry {
             pause,
             bases: Mutex::default(),
         };
-        Ok(Self { core: Arc::new(core), watch: None, absence: None })
+        Ok(Self { core: Arc::new(core), watch: None, absence: None, place: None })
     }
 
     /// The same client (shared tokens and connections), reporting retries of `phase` to a job and stopping with it.
@@ -120,6 +123,12 @@ impl Registry {
     #[must_use]
     pub fn patient(&self, absence: Option<Absence>) -> Self {
         Self { absence, ..self.clone() }
+    }
+
+    /// The same client, which leaves its place on the network to others while it waits to try again.
+    #[must_use]
+    pub fn in_place(&self, place: &Arc<Place>) -> Self {
+        Self { place: Some(Arc::clone(place)), ..self.clone() }
     }
 
     /// The same client, whose repeated tries are reported as those for `item`.
@@ -208,7 +217,11 @@ impl Registry {
             });
         }
         let pausing = async {
+            self.place.iter().for_each(|place| place.leave());
             self.core.pause.pause(pause).await;
+            if let Some(place) = &self.place {
+                place.take().await;
+            }
             Ok::<(), Failure>(())
         };
         self.stoppable(pausing).await.map_err(|failure| failure.problem)
