@@ -12,6 +12,7 @@ use crate::rig::world::{Ran, World};
 const VERSION_3: Options = Options {
     auth: false,
     tls: false,
+    self_signed: false,
     delete: false,
     read_only: false,
     root: None,

@@ -253,6 +253,20 @@ async fn r17_a_private_ca_accounts_and_insecure_hosts_work_from_the_start() {
 }
 
 #[tokio::test]
+async fn r17_a_registry_whose_certificate_is_its_own_authority_works_with_that() {
+    let options = Options { tls: true, self_signed: true, ..Options::default() };
+    let Some(server) = DockerRegistry::with(&options) else { return };
+    let repo = repo(&server.host(), "team/app");
+    let trusting = RegistryOptions { ca: vec![server.ca_file()], ..RegistryOptions::default() };
+    let registry = Registry::new(trusting).unwrap();
+    let (_, bytes) = image(&registry, &repo, "v1", false).await;
+    assert_eq!(registry.manifest(&repo, "v1").await.unwrap().bytes, bytes);
+    let error = client().manifest(&repo, "v1").await.unwrap_err();
+    assert!(matches!(&*error.problem, Problem::Tls { .. }), "{error:?}");
+    assert!(error.hints()[0].contains("--ca FILE"), "{:?}", error.hints());
+}
+
+#[tokio::test]
 async fn r17_plain_http_needs_a_word_only_away_from_this_machine() {
     let Some(server) = DockerRegistry::start() else { return };
     let repo = repo(&server.host(), "team/app");

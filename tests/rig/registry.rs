@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) auth: bool,
     /// Serves TLS with a certificate for `localhost`, `127.0.0.1` and [`PROXIED`] by [`DockerRegistry::ca_file`].
     pub(crate) tls: bool,
+    /// With `tls`, its certificate is its own authority, as `openssl req -x509` makes one.
+    pub(crate) self_signed: bool,
     /// Allows `DELETE`.
     pub(crate) delete: bool,
     /// Refuses every write; with `root` of an earlier registry.
@@ -199,7 +201,7 @@ fn config_text(dir: &Path, port: u16, options: &Options) -> String {
         options.delete, options.read_only
     );
     if options.tls {
-        let (certificate, key) = write_certificate(dir);
+        let (certificate, key) = write_certificate(dir, options.self_signed);
         text += &format!("  tls:\n    certificate: {}\n    key: {}\n", certificate.display(), key.display());
     }
     if options.sparse {
@@ -213,7 +215,7 @@ fn config_text(dir: &Path, port: u16, options: &Options) -> String {
     text
 }
 
-fn write_certificate(dir: &Path) -> (PathBuf, PathBuf) {
+fn write_certificate(dir: &Path, self_signed: bool) -> (PathBuf, PathBuf) {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("an authority's parameters");
     // By default both certificates bear one name, and the server's then looks self-signed.
     authority.distinguished_name.push(rcgen::DnType::CommonName, "rig authority");
@@ -223,10 +225,16 @@ fn write_certificate(dir: &Path) -> (PathBuf, PathBuf) {
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().expect("a server's key");
     let names = ["localhost", "127.0.0.1", PROXIED].map(str::to_owned).to_vec();
-    let server = rcgen::CertificateParams::new(names).expect("a server's parameters");
-    let certificate = server.signed_by(&key, &issuer).expect("a server's certificate");
+    let mut server = rcgen::CertificateParams::new(names).expect("a server's parameters");
+    let (authority, certificate) = if self_signed {
+        server.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let own = server.self_signed(&key).expect("a certificate");
+        (own.pem(), own)
+    } else {
+        (authority_certificate.pem(), server.signed_by(&key, &issuer).expect("a server's certificate"))
+    };
     let (certificate_file, key_file) = (dir.join("server.pem"), dir.join("server.key"));
-    fs::write(dir.join("ca.pem"), authority_certificate.pem()).expect("the authority's file");
+    fs::write(dir.join("ca.pem"), authority).expect("the authority's file");
     fs::write(&certificate_file, certificate.pem()).expect("the certificate's file");
     fs::write(&key_file, key.serialize_pem()).expect("the key's file");
     (certificate_file, key_file)

@@ -307,7 +307,10 @@ fn tls_hint(reason: TlsReason, host: &str) -> String {
             format!("{host} seems to speak plain HTTP: if that is meant, give --plain-http {host}")
         }
         TlsReason::Certificate => {
-            "check the name, the validity of the certificate and this machine's clock".to_owned()
+            format!(
+                "check the name, the validity of the certificate and this machine's clock; --insecure {host} takes \
+                 any, and whoever answers there then says what a tag means"
+            )
         }
         TlsReason::Other => {
             format!("if {host} speaks plain HTTP give --plain-http {host}; for a private CA --ca FILE")

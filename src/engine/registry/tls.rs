@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Which certificates a connection accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,56 +31,102 @@ pub(super) fn config(trust: Trust, ca: &[PathBuf]) -> Result<(ClientConfig, bool
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("cannot set TLS up: {error}"))?;
-    Ok(match trust {
-        Trust::Plain => (builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(), false),
+    let (accepted, any) = match trust {
+        Trust::Plain => (Accepted::Issued(Roots::none()), false),
         Trust::Verified => {
-            let roots = roots(ca)?;
-            let any = !roots.is_empty();
-            (builder.with_root_certificates(roots).with_no_client_auth(), any)
+            let roots = Roots::read(ca)?;
+            let any = !roots.anchors.is_empty();
+            (Accepted::Issued(roots), any)
         }
-        Trust::Anything => {
-            let verifier = Arc::new(AcceptAny(provider));
-            (builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(), true)
-        }
-    })
+        Trust::Anything => (Accepted::Any, true),
+    };
+    let verifier = Arc::new(Verifier { provider, accepted });
+    Ok((builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(), any))
 }
 
-fn roots(ca: &[PathBuf]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    // Single broken system certificates are common and no reason to stop.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for path in ca {
-        let name = path.display();
-        let text = std::fs::read(path).map_err(|error| format!("cannot read the CA file {name}: {error}"))?;
-        let mut found = 0;
-        for certificate in CertificateDer::pem_slice_iter(&text) {
-            let certificate =
-                certificate.map_err(|error| format!("the CA file {name} is no PEM: {error}"))?;
-            roots
-                .add(certificate)
-                .map_err(|error| format!("the CA file {name} has an unusable certificate: {error}"))?;
-            found += 1;
-        }
-        if found == 0 {
-            return Err(format!("the CA file {name} holds no PEM certificate"));
-        }
-    }
-    Ok(roots)
-}
-
-/// Accepts every certificate, still checks that the peer holds its key.
+/// The certificates that are trusted.
 #[derive(Debug)]
-struct AcceptAny(Arc<CryptoProvider>);
+struct Roots {
+    /// As issuers.
+    anchors: RootCertStore,
+    /// Byte for byte: many a registry shows the very certificate that its clients are given as their CA.
+    certificates: Vec<CertificateDer<'static>>,
+}
 
-impl ServerCertVerifier for AcceptAny {
+impl Roots {
+    fn none() -> Self {
+        Self { anchors: RootCertStore::empty(), certificates: Vec::new() }
+    }
+
+    fn read(ca: &[PathBuf]) -> Result<Self, String> {
+        let mut roots = Self::none();
+        for certificate in rustls_native_certs::load_native_certs().certs {
+            // Single broken system certificates are common and no reason to stop.
+            let _ = roots.add(certificate);
+        }
+        for path in ca {
+            let name = path.display();
+            let text =
+                std::fs::read(path).map_err(|error| format!("cannot read the CA file {name}: {error}"))?;
+            let mut found = 0;
+            for certificate in CertificateDer::pem_slice_iter(&text) {
+                let certificate =
+                    certificate.map_err(|error| format!("the CA file {name} is no PEM: {error}"))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| format!("the CA file {name} has an unusable certificate: {error}"))?;
+                found += 1;
+            }
+            if found == 0 {
+                return Err(format!("the CA file {name} holds no PEM certificate"));
+            }
+        }
+        Ok(roots)
+    }
+
+    fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), Error> {
+        self.anchors.add(certificate.clone())?;
+        self.certificates.push(certificate);
+        Ok(())
+    }
+}
+
+/// Which certificates pass.
+#[derive(Debug)]
+enum Accepted {
+    /// Those that one of these issued, for the name that was asked for, and these themselves.
+    Issued(Roots),
+    /// All of them.
+    Any,
+}
+
+/// Checks the certificate of a registry, and always that it holds its key.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    accepted: Accepted,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Accepted::Issued(roots) = &self.accepted else { return Ok(ServerCertVerified::assertion()) };
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let known = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &roots.anchors, intermediates, now, known)
+            .or_else(|error| match is_authority(&error) {
+                // `openssl req -x509` makes an authority; its time was looked at before that was.
+                true if roots.certificates.iter().any(|own| own == certificate) => Ok(()),
+                true => Err(CertificateError::UnknownIssuer.into()),
+                false => Err(error),
+            })?;
+        verify_server_name(&parsed, name)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -87,8 +135,8 @@ impl ServerCertVerifier for AcceptAny {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -96,18 +144,60 @@ impl ServerCertVerifier for AcceptAny {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Whether a certificate is refused only because it may issue others; its time is right then.
+fn is_authority(error: &Error) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn a_certificate_that_is_its_own_authority_is_accepted_where_it_is_trusted_itself() {
+        let made = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut own = rcgen::CertificateParams::new(names).unwrap();
+            own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            (own.not_before, own.not_after) =
+                (rcgen::date_time_ymd(2025, 1, 1), rcgen::date_time_ymd(2026, 1, 1));
+            own.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap()
+        };
+        let (ours, theirs) = (made(&["registry.lan"]), made(&["registry.lan"]));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        std::fs::write(&path, ours.pem()).unwrap();
+        let accepted = Accepted::Issued(Roots::read(&[path]).unwrap());
+        let verifier = Verifier { provider: Arc::new(ring::default_provider()), accepted };
+        let begins = rcgen::date_time_ymd(2025, 1, 1).unix_timestamp().unsigned_abs();
+        let verify = |certificate: &rcgen::Certificate, name: &'static str, day: u64| {
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(begins + day * DAY));
+            let name = ServerName::try_from(name).unwrap();
+            verifier.verify_server_cert(certificate.der(), &[], &name, &[], now)
+        };
+        verify(&ours, "registry.lan", 1).unwrap();
+        let refused = |certificate, name, day| match verify(certificate, name, day).unwrap_err() {
+            Error::InvalidCertificate(error) => error,
+            other => panic!("{other}"),
+        };
+        assert_eq!(refused(&theirs, "registry.lan", 1), CertificateError::UnknownIssuer);
+        let expired = refused(&ours, "registry.lan", 400);
+        assert!(matches!(expired, CertificateError::ExpiredContext { .. }), "{expired:?}");
+        let misnamed = refused(&ours, "other.lan", 1);
+        assert!(matches!(misnamed, CertificateError::NotValidForNameContext { .. }), "{misnamed:?}");
+    }
 
     #[test]
     fn a_ca_file_without_certificate_is_named() {
