@@ -195,6 +195,7 @@ impl Reporter {
             Event::Bytes { .. }
             | Event::Spared { .. }
             | Event::Awaited { .. }
+            | Event::Absent { .. }
             | Event::Answered { .. }
             | Event::Had { .. }
             | Event::Grown { .. }

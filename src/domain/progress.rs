@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::digest::Digest;
 use super::import::Target;
 use super::resolved::ImageView;
 use super::text;
@@ -255,6 +256,15 @@ pub enum Event {
         /// Reference, digest or path.
         item: String,
         /// What happened.
+        reason: String,
+    },
+    /// A registry says that it does not have what an image needs; [`Event::Failed`] comes beside it.
+    Absent {
+        /// The full reference of the image.
+        reference: String,
+        /// What it was asked for; nothing where that was a tag.
+        digest: Option<Digest>,
+        /// What it said.
         reason: String,
     },
     /// An attempt failed and another one follows.

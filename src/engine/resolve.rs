@@ -142,7 +142,13 @@ async fn resolve_one(spec: &ResolveSpec, request: &Request, session: &Session) -
             Ok(image)
         }
         Err(error) => {
-            session.ctx.say(Event::Failed { phase: Phase::Resolve, item, reason: error.message() });
+            let reason = error.message();
+            if error.absent() {
+                let digest = request.reference.digest().or(request.pin.as_ref()).cloned();
+                let (reference, reason) = (item.clone(), reason.clone());
+                session.ctx.say(Event::Absent { reference, digest, reason });
+            }
+            session.ctx.say(Event::Failed { phase: Phase::Resolve, item, reason });
             Err(Unresolved { request: request.clone(), error })
         }
     }

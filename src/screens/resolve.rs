@@ -17,7 +17,6 @@ use crate::engine::spec::{Images, JobReport, JobSpec, ResolveJob};
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Ended, Found};
-use crate::tui::picked::Picked;
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
 use crate::widgets::line;
@@ -38,6 +37,8 @@ pub(super) struct Resolve {
     again: usize,
     /// The reference in whose place another one is typed.
     edited: Option<Reference>,
+    /// How many were gone since they were verified, when the rows were taken over last.
+    gone: usize,
 }
 
 /// Starts to verify the list.
@@ -63,19 +64,6 @@ fn job(model: &Model, images: Images, keep: bool) -> ResolveJob {
         state: Some(model.settings.paths.state()),
         jobs: ResolveJob::JOBS.into(),
         registry: model.settings.registry.clone(),
-    }
-}
-
-/// How the step stands once nothing runs.
-fn standing(picked: &Picked) -> StepState {
-    let counts = picked.checked.counts();
-    match () {
-        () if picked.images.is_empty() => StepState::Todo,
-        () if !picked.is_current() => StepState::Stale,
-        () if picked.has_unaccepted() => StepState::Failed,
-        () if counts.ok + counts.failed < picked.images.len() => StepState::Todo,
-        () if counts.failed + counts.warn > 0 || picked.leaves_out() => StepState::Warn,
-        () => StepState::Ok,
     }
 }
 
@@ -128,10 +116,15 @@ impl Screen for Resolve {
     }
 
     fn footer(&self, model: &Model) -> Vec<Act> {
-        let failed = model.picked.checked.counts().failed > 0;
+        let picked = &model.picked;
+        let failed = picked.checked.counts().failed > 0;
         match model.running() {
             Some(_) => vec![Act::Stop, Act::ResolveDetails, Act::Logs, Act::Back],
-            None if !model.picked.is_current() => vec![Act::Resolve, Act::ResolveDetails, Act::Back],
+            None if !picked.is_current() => vec![Act::Resolve, Act::ResolveDetails, Act::Back],
+            // Whether that may be left out is told by asking for it again.
+            None if picked.checked.gone().next().is_some() => {
+                vec![Act::Retry, Act::ResolveEdit, Act::ResolveRemove, Act::Resolve, Act::ResolveDetails]
+            }
             None if failed => {
                 vec![Act::Retry, Act::ResolveNext, Act::ResolveEdit, Act::ResolveRemove, Act::ResolveDetails]
             }
@@ -160,6 +153,9 @@ impl Screen for Resolve {
                 self.row().is_none().then(|| "there is no row".to_owned())
             }
             Act::ResolveDetails => self.row().is_none().then(|| "there is no row".to_owned()),
+            Act::ResolveNext if picked.is_current() && picked.lost_since() => {
+                Some(format!("what was verified is gone since: {} asks for it again", model.key(Act::Retry)))
+            }
             // What failed is asked about instead.
             Act::ResolveNext => model.why_busy().or_else(|| match picked.unready(&model.keymap) {
                 Some(_)
@@ -208,7 +204,7 @@ impl Screen for Resolve {
             }
             (Act::ResolveNext, Answer::Yes) => {
                 cx.model.picked.accept_failed();
-                cx.model.set_state(Place::Resolve, standing(&cx.model.picked));
+                cx.model.set_state(Place::Resolve, cx.model.picked.standing());
                 cx.go(Place::Media);
             }
             _ => {}
@@ -236,7 +232,7 @@ impl Screen for Resolve {
                 if let JobReport::Resolve(report) = &*report {
                     picked.finish(report);
                 }
-                let state = standing(picked);
+                let state = picked.standing();
                 let failed = picked.checked.counts().failed;
                 cx.model.set_state(Place::Resolve, state);
                 cx.model.changed(Place::Resolve);
@@ -271,6 +267,14 @@ impl Screen for Resolve {
             |row| rows::searched(picked, order[row]).into(),
             |row| list::id(reference(row)),
         );
+        // What a pack has missed since is what the next key is meant for.
+        let gone = picked.checked.gone().count();
+        let lost = |row: &usize| matches!(picked.checked(*row), Some(Checked::Failed(miss)) if miss.packed.is_some());
+        if gone > std::mem::replace(&mut self.gone, gone)
+            && let Some(at) = self.order.iter().position(lost)
+        {
+            self.list.select(at);
+        }
     }
 
     fn list(&mut self) -> Option<&mut List> {
@@ -311,7 +315,7 @@ impl Screen for Resolve {
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let below = if area.height >= 16 { 5 } else { 3 }.min(area.height);
         let top = Rect { height: area.height - below, ..area };
-        let row = |row: usize| rows::row(&model.picked, self.order[row]);
+        let row = |row: usize| rows::row(model, self.order[row]);
         table(rows::COLUMNS, &self.list, row, top, look, buffer);
         let foot = line::below(area, area.height - below);
         let used = more_below(&self.list, line::row(foot, 0), look, buffer);

@@ -28,6 +28,21 @@ pub struct Miss {
     pub reason: String,
     /// Its class and the next step; they come with the job's report.
     pub view: Option<FailedView>,
+    /// When a pack was told so of what had been resolved before.
+    pub packed: Option<jiff::Timestamp>,
+}
+
+/// A pack was told by a registry that it does not have something any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Gone<'a> {
+    /// The reference of the image.
+    pub reference: &'a str,
+    /// The image, or what of it is gone; nothing where it was asked for by its tag.
+    pub digest: Option<&'a Digest>,
+    /// What the registry said.
+    pub reason: &'a str,
+    /// When.
+    pub at: jiff::Timestamp,
 }
 
 impl Miss {
@@ -165,7 +180,7 @@ impl Outcomes {
             }
             Event::Resolved { image } => self.add(image.clone()),
             Event::Failed { phase: Phase::Resolve, item, reason } => {
-                let miss = Miss { reason: reason.clone(), view: None };
+                let miss = Miss { reason: reason.clone(), view: None, packed: None };
                 self.by_reference.insert(item.clone(), Checked::Failed(Box::new(miss)));
             }
             _ => {}
@@ -178,7 +193,7 @@ impl Outcomes {
             self.add(Box::new(image.clone()));
         }
         for failed in &report.failed {
-            let miss = Miss { reason: failed.reason.clone(), view: Some(failed.clone()) };
+            let miss = Miss { reason: failed.reason.clone(), view: Some(failed.clone()), packed: None };
             self.by_reference.insert(failed.reference.to_string(), Checked::Failed(Box::new(miss)));
         }
         for image in &report.images {
@@ -213,6 +228,40 @@ impl Outcomes {
     pub fn forget(&mut self, gone: &BTreeSet<String>) -> Vec<(String, Checked)> {
         let taken = gone.iter().filter_map(|reference| self.by_reference.remove_entry(reference));
         let failed = taken.filter(|(_, checked)| matches!(checked, Checked::Failed(_))).collect();
+        self.count_again();
+        failed
+    }
+
+    /// What was resolved is gone since, by the word of its registry to a pack; whether it was what that asked for.
+    pub fn is_gone(&mut self, gone: &Gone<'_>) -> bool {
+        let Some(Checked::Ok(image)) = self.by_reference.get(gone.reference) else { return false };
+        let holds = |digest: &Digest| {
+            image.digest == *digest || image.contents.iter().any(|(content, _)| content == digest)
+        };
+        if !gone.digest.is_none_or(holds) {
+            return false;
+        }
+        let miss = Miss { reason: gone.reason.to_owned(), view: None, packed: Some(gone.at) };
+        self.by_reference.insert(gone.reference.to_owned(), Checked::Failed(Box::new(miss)));
+        self.count_again();
+        true
+    }
+
+    /// The references of what is gone since it was resolved.
+    pub fn gone(&self) -> impl Iterator<Item = &str> {
+        let gone = |checked: &Checked| matches!(checked, Checked::Failed(miss) if miss.packed.is_some());
+        let gone = self.by_reference.iter().filter(move |(_, checked)| gone(checked));
+        gone.map(|(reference, _)| reference.as_str())
+    }
+
+    /// What a pack has brought is not gone; whether any of it was.
+    pub fn is_back(&mut self, images: &[ImageView]) -> bool {
+        let gone: BTreeSet<String> = self.gone().map(str::to_owned).collect();
+        let back = images.iter().filter(|image| gone.contains(&image.reference.to_string()));
+        back.map(|image| self.add(Box::new(image.clone()))).count() > 0
+    }
+
+    fn count_again(&mut self) {
         self.blobs.clear();
         self.bytes = 0;
         for checked in self.by_reference.values() {
@@ -220,7 +269,6 @@ impl Outcomes {
                 count(image, &mut self.blobs, &mut self.bytes);
             }
         }
-        failed
     }
 
     /// One that failed is on the list again.

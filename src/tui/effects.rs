@@ -230,7 +230,7 @@ impl Runner {
             Event::Started { phase, .. } => (Level::Info, format!("{} begins", phase.name())),
             Event::Finished { phase } => (Level::Info, format!("{} is over", phase.name())),
             Event::Resolved { image } => (Level::Info, format!("{}: {}", image.reference, image.digest)),
-            Event::Item { phase: Phase::Resolve, .. } => {
+            Event::Item { phase: Phase::Resolve, .. } | Event::Absent { .. } => {
                 return self.say(Msg::Milestone(id, Box::new(event)));
             }
             _ => return,

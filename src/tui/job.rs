@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::checked::Gone;
 use super::hints;
-use super::model::{JobState, Model};
+use super::model::{JobState, Model, Place};
 use super::msg::{Effect, Ended, Level, Query};
 use crate::actions::Act;
 use crate::domain::job::JobId;
@@ -55,9 +56,17 @@ pub(super) fn goes_on(model: &mut Model, id: JobId, view: Arc<JobView>) -> Vec<E
 
 /// A job says what became of one of its items.
 pub(super) fn heard(model: &mut Model, id: JobId, event: &Event) {
-    let own = model.running().is_some_and(|job| job.act == Act::Resolve && job.id == Some(id));
-    if own {
-        model.picked.checked.heard(event);
+    let Some(job) = model.running().filter(|job| job.id == Some(id)) else { return };
+    match (&job.spec, event) {
+        (JobSpec::Resolve(_), _) if job.act == Act::Resolve => model.picked.checked.heard(event),
+        (JobSpec::Pack(pack), Event::Absent { reference, digest, reason }) if !pack.dry_run => {
+            let left_out = pack.keep_going.leaves_out_lost();
+            let gone = Gone { reference, digest: digest.as_ref(), reason, at: model.now };
+            if model.picked.is_gone(&gone, left_out) {
+                model.set_state(Place::Resolve, model.picked.standing());
+            }
+        }
+        _ => {}
     }
 }
 

@@ -13,6 +13,8 @@ mod dialogs;
 #[cfg(test)]
 mod gone_on;
 #[cfg(test)]
+mod gone_since;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod import;

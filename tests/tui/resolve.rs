@@ -25,10 +25,10 @@ use airlift::widgets::stepper::StepState;
 use crate::rig::Desk;
 
 const ETCD: &str = "registry.k8s.io/etcd:3.5.12-0";
-const NGINX: &str = "docker.io/library/nginx:1.25.3";
+pub(crate) const NGINX: &str = "docker.io/library/nginx:1.25.3";
 const APP: &str = "registry.example.com:5000/team/app:1.0.4";
 
-fn digest(c: char) -> Digest {
+pub(crate) fn digest(c: char) -> Digest {
     format!("sha256:{}", c.to_string().repeat(64)).parse().unwrap()
 }
 
@@ -42,7 +42,7 @@ fn platform(architecture: &str, c: char) -> ImagePlatform {
     }
 }
 
-fn image(name: &str, c: char) -> ImageView {
+pub(crate) fn image(name: &str, c: char) -> ImageView {
     let request = Request::parse(name).unwrap();
     ImageView {
         requested: name.to_owned(),

@@ -53,6 +53,10 @@ fn announce(plan: &Plan, ctx: &JobCtx) -> (Arc<Meter>, Arc<Meter>) {
 fn say_failed(blob: &PlannedBlob, error: &EngineError, ctx: &JobCtx) {
     if error.kind() != Kind::Interrupted {
         let (item, reason) = (item_name(blob), error.message());
+        if error.absent() {
+            let (reference, digest) = (blob.image.clone(), Some(blob.digest.clone()));
+            ctx.say(Event::Absent { reference, digest, reason: reason.clone() });
+        }
         ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Resolve, standing};
+use super::Resolve;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::reference::Reference;
@@ -35,7 +35,7 @@ pub(in crate::screens) fn again(model: &mut Model) {
     if !(model.picked.is_locked() && model.picked.is_current()) {
         return model.changed(Place::Images);
     }
-    let state = standing(&model.picked);
+    let state = model.picked.standing();
     model.set_state(Place::Resolve, state);
     model.changed(Place::Resolve);
 }

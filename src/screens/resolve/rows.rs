@@ -53,15 +53,24 @@ fn state(outcomes: &Outcomes, checked: Option<&Checked>) -> (&'static str, Role)
     }
 }
 
+/// Why it failed; of what was verified, when a pack was told so.
+fn why(miss: &Miss, now: jiff::Timestamp) -> String {
+    match miss.packed {
+        Some(at) => format!("pack, {}: {}", moment(at, now), miss.why()),
+        None => miss.why().to_owned(),
+    }
+}
+
 /// A row of the table.
-pub(super) fn row(picked: &Picked, row: usize) -> Row {
+pub(super) fn row(model: &Model, row: usize) -> Row {
+    let picked = &model.picked;
     let Some(image) = picked.images.get(row) else { return Row { marked: false, values: Vec::new() } };
     let checked = picked.checked(row);
     let (state, role) = state(&picked.checked, checked);
     let name = Value::plain(image.request.reference.to_string());
     let mut values = vec![Value::styled(state, role), name];
     match checked {
-        Some(Checked::Failed(miss)) => values.push(Value::styled(miss.why(), Role::Fail)),
+        Some(Checked::Failed(miss)) => values.push(Value::styled(why(miss, model.now), Role::Fail)),
         Some(Checked::Ok(image)) => values.extend(found(&picked.checked, image)),
         _ => {}
     }
@@ -169,8 +178,9 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
     let Some(image) = picked.images.get(row) else { return Vec::new() };
     match picked.checked(row) {
         Some(Checked::Failed(miss)) => {
-            let folded = line::lines(miss.why(), (columns, rows.saturating_sub(1).max(2)));
+            let folded = line::lines(&why(miss, model.now), (columns, rows.saturating_sub(1).max(2)));
             let mut lines: Vec<(String, Role)> = folded.into_iter().map(|line| (line, Role::Fail)).collect();
+            lines.extend(miss.packed.map(|_| (helps(model), Role::Text)));
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
             lines.extend(
                 hint.map(|hint| (format!("next: {}", hints::on("Verify", hint, &model.keymap)), Role::Text)),
@@ -205,6 +215,12 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
         }
         None => vec![(format!("{} is waiting to be resolved", image.request.reference), Role::Dim)],
     }
+}
+
+/// What helps where something is gone since it was verified.
+fn helps(model: &Model) -> String {
+    let [again, edit, drop] = [Act::Retry, Act::ResolveEdit, Act::ResolveRemove].map(|act| model.key(act));
+    format!("next: {again} asks for it again, {edit} writes another one, {drop} drops it")
 }
 
 /// Since when a reference names other content, and what it named then; a bundle counts more than what was only looked at.
@@ -267,6 +283,11 @@ pub(super) fn details(model: &Model, row: usize) -> Page {
 
 fn missed(miss: &Miss, model: &Model, lines: &mut Vec<(String, Role)>) {
     lines.push((format!("x FAIL  {}", miss.reason), Role::Fail));
+    if let Some(at) = miss.packed {
+        let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        lines.push((format!("a pack was told so at {at}; it had been verified before"), Role::Text));
+        lines.push((helps(model), Role::Text));
+    }
     let Some(view) = &miss.view else { return };
     lines.push((String::new(), Role::Text));
     lines.extend(

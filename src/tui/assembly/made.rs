@@ -158,6 +158,9 @@ impl Model {
         }
         self.changed(Place::Assemble);
         let run = Run { job, took, plan };
+        if run.packed().is_some_and(|packed| self.picked.is_back(&packed.resolved.images)) {
+            self.set_state(Place::Resolve, self.picked.standing());
+        }
         let stays = self.assembly.stays.take();
         let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });
         let good = made.as_ref().is_some_and(|made| made.sheet().grade == Grade::Ok);

@@ -7,8 +7,11 @@ use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::domain::lint::lint;
 use crate::domain::reference::Reference;
+use crate::domain::resolved::ImageView;
 use crate::domain::selection::Request;
 use crate::engine::resolve::ResolveReport;
+use crate::tui::checked::Gone;
+use crate::widgets::stepper::StepState;
 
 impl Picked {
     /// What is known of a row.
@@ -90,6 +93,46 @@ impl Picked {
         }
         self.asked = Some(now);
         self.current.set(None);
+    }
+
+    /// A pack was told that something is gone; whether that is of this list as it was verified. What that pack leaves out
+    /// is gone on without.
+    pub fn is_gone(&mut self, gone: &Gone<'_>, left_out: bool) -> bool {
+        let is = self.checked.is_gone(gone);
+        if is {
+            self.sum();
+            if left_out {
+                self.without.insert(gone.reference.to_owned());
+            }
+        }
+        is
+    }
+
+    /// Whether something of it that was verified is gone since, and is not gone on without.
+    pub fn lost_since(&self) -> bool {
+        self.checked.gone().any(|reference| !self.without.contains(reference))
+    }
+
+    /// A pack has brought these; whether one of them was gone.
+    pub fn is_back(&mut self, images: &[ImageView]) -> bool {
+        let is = self.checked.is_back(images);
+        if is {
+            self.sum();
+        }
+        is
+    }
+
+    /// How verifying it stands once nothing runs.
+    pub fn standing(&self) -> StepState {
+        let counts = self.checked.counts();
+        match () {
+            () if self.images.is_empty() => StepState::Todo,
+            () if !self.is_current() => StepState::Stale,
+            () if self.has_unaccepted() => StepState::Failed,
+            () if counts.ok + counts.failed < self.images.len() => StepState::Todo,
+            () if counts.failed + counts.warn > 0 || self.leaves_out() => StepState::Warn,
+            () => StepState::Ok,
+        }
     }
 
     /// Sums up all of the list, once it is resolved.
