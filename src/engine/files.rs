@@ -1,6 +1,7 @@
 //! The file layer: every byte the engine writes to or reads from a medium goes through here, so that tests can make it fail.
 
 mod kernel;
+mod kind;
 mod stamp;
 
 use std::fs::File;

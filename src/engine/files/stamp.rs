@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::kernel::numbers_files;
+use super::kind::numbers_files;
 
 /// What has a name, as it is now; it is not followed where it is a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
