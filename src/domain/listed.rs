@@ -8,6 +8,25 @@ const TRANSPORT: &str = "docker://";
 /// Stands between a name and where it came from, in lists that the workstation writes: a comment to everybody else.
 const FROM: &str = "  # from ";
 
+/// Where a name came from that another workstation had on its list.
+pub const ELSEWHERE: &str = "another workstation";
+/// The same, before where it had that from.
+const AND: &str = "another workstation, ";
+
+/// What an origin was for another workstation: nothing where that is not known.
+pub fn was_elsewhere(origin: &str) -> Option<&str> {
+    if origin == ELSEWHERE { Some("") } else { origin.strip_prefix(AND) }
+}
+
+/// The origin of what came from another workstation, which may have had it from somewhere.
+pub fn elsewhere(origin: Option<&str>) -> String {
+    match origin {
+        Some(origin) if was_elsewhere(origin).is_some() => origin.to_owned(),
+        Some(origin) => format!("{AND}{origin}"),
+        None => ELSEWHERE.to_owned(),
+    }
+}
+
 /// A line of a list that says where its name came from.
 pub fn from(name: &str, origin: &str) -> String {
     format!("{name}{FROM}{origin}")
@@ -21,11 +40,13 @@ pub fn parts(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether it is a line of a file or a registry that was browsed: the comments of people say other things.
+/// Whether it is a line of a file, a registry that was browsed or another workstation: the comments of people say other
+/// things.
 fn is_place(origin: &str) -> bool {
+    let origin = was_elsewhere(origin).unwrap_or(origin);
     let line =
         origin.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && line.parse::<u64>().is_ok());
-    line || origin.starts_with("browsing ")
+    line || origin.starts_with("browsing ") || origin.is_empty()
 }
 
 /// Why a line could not be read that stands for a place in a file, `PLACE: REASON`.
@@ -94,6 +115,12 @@ mod tests {
     fn a_line_says_where_its_name_came_from_and_why_there_is_none() {
         let line = from("nginx:1", "/x/web.yml:4");
         assert_eq!((parts(&line), named(&line)), (("nginx:1", Some("/x/web.yml:4")), Some("nginx:1")));
+        for origin in [elsewhere(None), elsewhere(Some("/x/web.yml:4")), elsewhere(Some("browsing h"))] {
+            let line = from("nginx:1", &origin);
+            assert_eq!((parts(&line), named(&line)), (("nginx:1", Some(origin.as_str())), Some("nginx:1")));
+            assert_eq!(elsewhere(Some(&origin)), origin, "it is said once");
+        }
+        assert_eq!(was_elsewhere("another workstation, /x/web.yml:4"), Some("/x/web.yml:4"));
         for comment in ["nginx:1 # mine", "nginx:1  # from the platform team", "nginx:1  # from us: ask"] {
             assert_eq!((parts(comment), named(comment)), ((comment, None), Some("nginx:1")));
         }

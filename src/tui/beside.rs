@@ -8,8 +8,9 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::picked::PLATFORMS;
+use super::picked::{PLATFORMS, Picked};
 use crate::config::paths::Paths;
+use crate::domain::listed;
 use crate::engine::error::{EngineError, FileError};
 use crate::engine::files::{EntryKind, FileResult, Files};
 use crate::engine::media::Holder;
@@ -189,7 +190,7 @@ fn joined(files: &dyn Files, kept: &Path, list: &str) -> (String, Vec<(PathBuf, 
         // One whose workstation runs is its own.
         let Ok(Some(held)) = hold(&directory) else { continue };
         match (began_with(), there(&directory.join(LIST))) {
-            (Some(began_with), Some(own)) => text = join(&began_with, &text, &own),
+            (Some(began_with), Some(own)) => text = join(&began_with, &text, &told_apart(&text, &own)),
             // A list that is not there took nothing off.
             (Some(_), None) => {}
             (None, _) if is_old(&directory) => {}
@@ -198,6 +199,18 @@ fn joined(files: &dyn Files, kept: &Path, list: &str) -> (String, Vec<(PathBuf, 
         left.push((directory, held));
     }
     (text, left)
+}
+
+/// A list of another workstation in which what a list does not have says where it came from.
+fn told_apart(list: &str, own: &str) -> String {
+    let known: HashSet<&str> = list.lines().collect();
+    let told = |line: &str| match listed::parts(line) {
+        (name, origin) if !known.contains(line) && Picked::names_images(line) => {
+            listed::from(name, &listed::elsewhere(origin))
+        }
+        _ => line.to_owned(),
+    };
+    own.lines().flat_map(|line| [told(line), "\n".to_owned()]).collect()
 }
 
 /// Whether nobody can be about to begin in a directory.
@@ -336,12 +349,18 @@ mod tests {
         // The first one is there still: who comes back beside it finds what was picked, and what is picked there.
         let third = begin(&paths);
         assert!(!own.exists());
-        assert_eq!((text(at(&third)).as_str(), third.joined.lines), ("old:1\nmid:1\nredis:7\n", 1));
+        assert_eq!(
+            (text(at(&third)).as_str(), third.joined.lines),
+            ("old:1\nmid:1\nredis:7  # from another workstation\n", 1)
+        );
         assert_eq!(text(&kept), "old:1\nmid:1\n");
         drop((first, third));
         let last = begin(&paths);
         assert!(last.beside.is_none());
-        assert_eq!((text(&kept).as_str(), last.joined.lines), ("old:1\nmid:1\nredis:7\n", 1));
+        assert_eq!(
+            (text(&kept).as_str(), last.joined.lines),
+            ("old:1\nmid:1\nredis:7  # from another workstation\n", 1)
+        );
         assert_eq!(std::fs::read_dir(kept.join(APART)).unwrap().count(), 0);
     }
 
@@ -365,7 +384,10 @@ mod tests {
         age(&at(&second).join(LIST), 2000);
         drop((first, second));
         let _last = begin(&paths);
-        assert_eq!((text(&kept).as_str(), since(&kept.join(LIST))), ("old:1\nredis:7\n", 2000));
+        assert_eq!(
+            (text(&kept).as_str(), since(&kept.join(LIST))),
+            ("old:1\nredis:7  # from another workstation\n", 2000)
+        );
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl App {
     fn take_in(&mut self, was: &str, theirs: &str) {
         let before = self.model.picked.revision();
         let text = join(was, theirs, &self.model.picked.text());
-        let (came, went) = self.model.picked.become_one(&text);
+        let (came, went) = self.model.picked.become_one(&text, false);
         if self.model.picked.revision() != before {
             self.model.changed(Place::Images);
         }
@@ -109,7 +109,7 @@ impl App {
         let Some(beside) = self.model.beside.take() else { return };
         let (before, platforms) = (self.model.picked.revision(), self.model.picked.platform_words());
         let text = join(&beside.began_with, theirs, &self.model.picked.text());
-        let (came, went) = self.model.picked.become_one(&text);
+        let (came, went) = self.model.picked.become_one(&text, true);
         if self.model.picked.revision() != before {
             self.model.changed(Place::Images);
         }
@@ -174,6 +174,9 @@ impl App {
 
     /// Writes the list where that is due.
     fn write_list(&mut self) {
+        if std::mem::take(&mut self.model.picked.settled) {
+            self.keeper.kept = None;
+        }
         let now = self.model.picked.revision();
         let judged = Some((now, self.model.picked.waits_for_unread()));
         if self.keeper.judged != judged {

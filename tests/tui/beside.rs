@@ -1,5 +1,9 @@
 //! Two workstations at once: one has the list, the other one says so, works apart, and loses nothing.
 
+use std::sync::Arc;
+
+use airlift::domain::view::JobView;
+use airlift::engine::spec::JobReport;
 use airlift::tui::beside::Beside;
 use airlift::tui::msg::{Effect, Found, Msg};
 
@@ -72,7 +76,8 @@ fn when_the_other_workstation_ends_its_list_and_this_one_are_one_and_kept() {
     assert!(screen.contains("the other workstation has ended"), "{screen}");
     assert!(screen.contains("1 came, 1 went"), "{screen}");
     desk.wait(3);
-    let list = "docker.io/library/mid:1.0\nredis:7.0.1\n".to_owned();
+    assert!(screen.contains("! joined"), "{screen}");
+    let list = "docker.io/library/mid:1.0  # from another workstation\nredis:7.0.1\n".to_owned();
     let places = ["work/apart/1/images.txt", "work/images.txt"];
     let expected = places.map(|place| (format!("/home/op/.local/share/airlift/{place}"), list.clone()));
     assert_eq!(written(&mut desk), expected);
@@ -92,6 +97,39 @@ fn platforms_that_the_other_one_chose_are_said_and_verified_anew() {
     assert_eq!(desk.app.model.picked.platform_words(), "linux/arm64");
 }
 
+/// Begun with a list to which another workstation had joined a row.
+fn joined() -> Desk {
+    let mut desk = Desk::new();
+    let list = format!("{BEGAN_WITH}redis:7.0.1  # from another workstation\n");
+    desk.tell(Msg::Found(Found::Last(list, now())));
+    desk.keys("b").wait(10);
+    desk
+}
+
+#[test]
+fn rows_from_another_workstation_say_so_until_they_are_verified() {
+    let mut desk = joined();
+    desk.keys("End");
+    insta::assert_snapshot!(desk.picture());
+    let rows = |desk: &mut Desk| desk.screen().matches("! joined").count();
+    assert_eq!(rows(&mut desk), 1);
+    desk.keys("2 v");
+    desk.tell(Msg::Job(desk.job(), Arc::new(JobView::default())));
+    let images = ["docker.io/library/old:1.0", "docker.io/library/redis:7.0.1"];
+    let mut report = crate::made::resolved();
+    report.images = images.map(|name| crate::resolve::image(name, 'a')).into();
+    desk.effects.clear();
+    desk.tell(Msg::Ended(desk.job(), crate::made::done(JobReport::Resolve(report)))).wait(10);
+    let list = "/home/op/.local/share/airlift/work/images.txt".to_owned();
+    assert_eq!(
+        written(&mut desk),
+        [(list, format!("{BEGAN_WITH}redis:7.0.1\n"))],
+        "not at the next start either"
+    );
+    desk.keys("1");
+    assert_eq!(rows(&mut desk), 0, "{}", desk.screen());
+}
+
 #[test]
 fn no_row_moves_while_a_question_about_one_is_open() {
     let mut desk = apart();
@@ -99,7 +137,7 @@ fn no_row_moves_while_a_question_about_one_is_open() {
     desk.tell(Msg::Found(Found::Freed("docker.io/library/mid:1.0\n".to_owned())));
     assert_eq!(desk.app.model.picked.text(), BEGAN_WITH);
     desk.keys("Esc");
-    assert_eq!(desk.app.model.picked.text(), "docker.io/library/mid:1.0\n");
+    assert_eq!(desk.app.model.picked.text(), "docker.io/library/mid:1.0  # from another workstation\n");
 }
 
 #[test]

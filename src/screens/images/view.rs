@@ -7,6 +7,7 @@ use super::fix::{self, Remedy};
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::lint::Severity;
+use crate::domain::listed::ELSEWHERE;
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
 use crate::tui::checked::Checked;
@@ -127,6 +128,10 @@ fn finding(image: &Image, picked: &Picked) -> Value {
         return Value::styled("x FAIL", Role::Fail);
     }
     let found = fix::findings(image);
+    if image.came_from_elsewhere() {
+        let more = if found.is_empty() { String::new() } else { format!(" +{}", found.len()) };
+        return Value::styled(format!("! joined{more}"), Role::Warn);
+    }
     match (found.first(), checked) {
         (Some(first), _) => {
             let more = if found.len() > 1 { format!(" +{}", found.len() - 1) } else { String::new() };
@@ -168,7 +173,9 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
         return lines;
     };
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
-    let reason = format!("! {}: {}", first.id, first.reason);
+    let from =
+        if image.came_from_elsewhere() { format!("from {}; ", image.request.origin) } else { String::new() };
+    let reason = format!("! {from}{}: {}", first.id, first.reason);
     let room = (columns, rows.saturating_sub(1));
     let mut lines: Vec<(String, Role)> =
         line::lines(&reason, room).into_iter().map(|words| (words, role)).collect();
@@ -190,6 +197,10 @@ pub(super) fn status(model: &Model) -> String {
     words.extend(picked.unread_words());
     if picked.marked() > 0 {
         words.push(format!("{} marked", picked.marked()));
+    }
+    let elsewhere = picked.images.iter().filter(|image| image.came_from_elsewhere()).count();
+    if elsewhere > 0 {
+        words.push(format!("{elsewhere} from {ELSEWHERE}"));
     }
     let open = picked.images.iter().filter(|image| fix::first(image).is_some()).count();
     if open > 0 {

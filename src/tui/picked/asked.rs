@@ -174,6 +174,7 @@ impl Picked {
         for image in &mut self.images {
             if let Some(Checked::Ok(view)) = self.checked.get(&image.request.reference.to_string()) {
                 image.findings.clone_from(&view.findings);
+                self.settled |= image.settle();
             }
         }
     }

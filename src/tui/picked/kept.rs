@@ -12,6 +12,26 @@ use crate::domain::selection::Request;
 pub(in crate::tui) const PLATFORMS: &str = "# platforms:";
 
 impl Image {
+    /// Whether another workstation had it on its list and it was not verified on this one since.
+    pub fn came_from_elsewhere(&self) -> bool {
+        listed::was_elsewhere(&self.request.origin.source).is_some()
+    }
+
+    /// It came from another workstation.
+    fn comes_from_elsewhere(&mut self) {
+        let source = &mut self.request.origin.source;
+        let known = Some(source.as_str()).filter(|source| *source != TYPED);
+        *source = listed::elsewhere(known);
+    }
+
+    /// It is one of this list as any other; whether it was not.
+    pub(super) fn settle(&mut self) -> bool {
+        let source = &mut self.request.origin.source;
+        let was =
+            listed::was_elsewhere(source).map(|was| if was.is_empty() { TYPED } else { was }.to_owned());
+        was.map(|was| *source = was).is_some()
+    }
+
     /// As a line of a list.
     fn line(&self) -> String {
         let Request { requested, origin, .. } = &self.request;
@@ -34,9 +54,9 @@ impl Picked {
         added.added
     }
 
-    /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. How many
-    /// came, and how many went.
-    pub fn become_one(&mut self, text: &str) -> (usize, usize) {
+    /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. Whether
+    /// the others come from another workstation is said of them. How many came, and how many went.
+    pub fn become_one(&mut self, text: &str, elsewhere: bool) -> (usize, usize) {
         let mut next = Self::default();
         next.restore(text);
         let (before, after) = (self.references(), next.references());
@@ -50,7 +70,15 @@ impl Picked {
                 .map(|image| (image.request.reference.clone(), image))
                 .collect();
             let images = next.images.into_iter();
-            self.images = images.map(|image| own.remove(&image.request.reference).unwrap_or(image)).collect();
+            let come = |mut image: Image| {
+                if elsewhere {
+                    image.comes_from_elsewhere();
+                }
+                image
+            };
+            self.images = images
+                .map(|image| own.remove(&image.request.reference).unwrap_or_else(|| come(image)))
+                .collect();
             self.unread = next.unread;
         }
         (came, went)
