@@ -6,6 +6,7 @@ mod carried;
 mod history;
 mod places;
 mod read_back;
+mod serial;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +14,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::bundle::check_name;
 use crate::domain::trust::Accepted;
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 use crate::engine::files::{Files, Held};
 
 pub use carried::Carried;
@@ -23,6 +23,7 @@ pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
 pub use places::Went;
 pub use read_back::{ReadBackThere, Written};
+pub use serial::SerialLease;
 
 /// How far apart the times remembered are: the clock is judged with a day's tolerance, and a finer trail
 /// would cost two fsyncs at each verification.
@@ -49,6 +50,18 @@ pub enum StateError {
         /// The last serial signed.
         last: u64,
     },
+    /// The serial of a bundle cannot be noted.
+    #[error("cannot note in {} that {name} {serial} is used: {}", path.display(), reason.message())]
+    NotNoted {
+        /// Name of the series.
+        name: String,
+        /// Its serial.
+        serial: u64,
+        /// Where it is noted.
+        path: PathBuf,
+        /// What keeps it from that.
+        reason: EngineError,
+    },
     /// History that is there and may be whole, but is not for this version to read.
     #[error("cannot use {}: {reason}; it is left as it is", path.display())]
     Foreign {
@@ -64,6 +77,7 @@ impl Explain for StateError {
         match self {
             Self::Locked { .. } => Kind::Locked,
             Self::Exhausted { .. } => Kind::Usage,
+            Self::NotNoted { reason, .. } => reason.kind(),
             Self::Foreign { .. } => Kind::Other,
         }
     }
@@ -72,6 +86,10 @@ impl Explain for StateError {
         let hint = match self {
             Self::Locked { .. } => "wait for it, or pack under another --name",
             Self::Exhausted { .. } => "pack under another --name",
+            Self::NotNoted { .. } => {
+                "nothing is signed before: the next bundle could get the same serial, and the other side would refuse \
+                 one of the two; make room there, the same command then goes on with what is on the medium"
+            }
             Self::Foreign { .. } => "use the airlift that wrote it, or give another directory with --state",
         };
         vec![hint.to_owned()]
@@ -112,44 +130,16 @@ impl State {
     /// Reads what is there. Never fails: missing or unreadable history is none, and [`History::problem`] tells
     /// the one from the other.
     pub fn read(&self) -> History {
-        let problem = match history::load(&*self.files, &self.directory) {
-            Ok(document) => return History { document, problem: None },
-            Err(Unread::Missing) => None,
+        let (document, problem) = match history::load(&*self.files, &self.directory) {
+            Ok(document) => (document, None),
+            Err(Unread::Missing) => (Document::default(), None),
             Err(Unread::Corrupt(reason)) => {
-                Some(format!("{} is damaged: {reason}", self.directory.join(FILE).display()))
+                let problem = format!("{} is damaged: {reason}", self.directory.join(FILE).display());
+                (Document::default(), Some(problem))
             }
-            Err(Unread::Kept(error)) => Some(error.message()),
+            Err(Unread::Kept(error)) => (Document::default(), Some(error.message())),
         };
-        History { document: Document::default(), problem }
-    }
-
-    /// Takes the next serial of `name`, at least `at_least`, until the lease is dropped. It counts as used only
-    /// after [`SerialLease::commit`], so a pack that was cut off goes on under the same serial.
-    ///
-    /// # Errors
-    /// [`StateError::Locked`] where another run has it; a name that is none; serials that are there and cannot be
-    /// read; a file error.
-    pub fn lease(&self, name: &str, at_least: u64) -> Result<SerialLease> {
-        check_name(name)?;
-        let path = self.directory.join(format!("{name}.lock"));
-        self.files.create_dir(&self.directory)?;
-        let Some(lock) = self.files.lock_file(&path)? else {
-            return Err(StateError::Locked { name: name.to_owned(), path }.into());
-        };
-        let document = match history::load(&*self.files, &self.directory) {
-            Ok(document) => document,
-            Err(Unread::Missing | Unread::Corrupt(_)) => Document::default(),
-            Err(Unread::Kept(error)) => return Err(error),
-        };
-        let last = document.signed.get(name).copied().unwrap_or(0);
-        let next =
-            last.checked_add(1).ok_or_else(|| StateError::Exhausted { name: name.to_owned(), last })?;
-        Ok(SerialLease {
-            state: self.clone(),
-            name: name.to_owned(),
-            serial: next.max(at_least),
-            _lock: lock,
-        })
+        History { document, taken: self.taken(), problem }
     }
 
     /// Records an accepted bundle for each of its keys. The highest serial stays, so does the latest time. Gives the
@@ -242,33 +232,6 @@ fn write(files: &dyn Files, path: &Path, document: &impl Serialize) -> Result<()
     super::sign::store::replace(files, path, &bytes)
 }
 
-/// A serial that no other run on this host will take.
-pub struct SerialLease {
-    state: State,
-    name: String,
-    serial: u64,
-    _lock: Held,
-}
-
-impl SerialLease {
-    /// The serial.
-    pub const fn serial(&self) -> u64 {
-        self.serial
-    }
-
-    /// Records that the bundle was signed.
-    ///
-    /// # Errors
-    /// A file error: the bundle is good, but the next one may get the same serial, which must be said.
-    pub fn commit(self) -> Result<()> {
-        self.state.change(|document| {
-            let last = document.signed.entry(self.name.clone()).or_default();
-            *last = (*last).max(self.serial);
-        })?;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,24 +263,6 @@ mod tests {
 
     fn keys(names: &[&str]) -> Vec<String> {
         names.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn serials_grow_by_one_and_only_when_committed() {
-        let directory = tempfile::tempdir().unwrap();
-        let state = state(directory.path());
-        assert_eq!(state.lease("n", 0).unwrap().serial(), 1);
-        let lease = state.lease("n", 0).unwrap();
-        assert_eq!(lease.serial(), 1);
-        assert_eq!(state.lease("n", 0).err().unwrap().kind(), Kind::Locked);
-        assert_eq!(state.lease("other", 0).unwrap().serial(), 1);
-        lease.commit().unwrap();
-        assert_eq!(state.lease("n", 0).unwrap().serial(), 2);
-        // Lost history, but a bundle of serial 7 lies there.
-        let lease = state.lease("n", 8).unwrap();
-        lease.commit().unwrap();
-        assert_eq!(state.lease("n", 0).unwrap().serial(), 9);
-        assert_eq!(state.lease("../n", 0).err().unwrap().kind(), Kind::Usage);
     }
 
     #[test]
@@ -392,7 +337,7 @@ mod tests {
             let problem = state.read().problem.unwrap();
             assert!(problem.contains("state.json") && problem.contains(said), "{problem}");
             assert!(state.accept(&acceptance(4, 'a', &["A"])).is_err());
-            assert!(state.lease("n", 0).is_err());
+            assert!(state.lease("n", 0, None).is_err());
             if file.is_file() {
                 assert_eq!(std::fs::read(&file).unwrap(), newer);
                 // Not even root can open a link here.

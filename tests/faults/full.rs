@@ -205,7 +205,7 @@ fn whichever_operation_fails_nothing_is_signed_or_left_half_written() {
                     assert_eq!(error.kind(), kind, "{what}: {error}");
                     assert_clean(&world, &what);
                 }
-                // Journal lines and the memory of serials are not worth a bundle; they are warned about.
+                // Journal lines and what else is remembered of it are not worth a bundle; they are warned about.
                 Ok(_) => assert_eq!(unfinished(&world.medium()), Vec::<String>::new(), "{what}"),
             }
             let real = pack_through(&world, &Arc::new(FaultyFiles::new(Fault::NoFigures))).unwrap();

@@ -90,12 +90,15 @@ fn r11_a_pack_killed_anywhere_is_no_bundle_unless_signed_and_r09_the_same_comman
     assert!(calls.len() > 30, "{calls:?}");
     let signed = |(call, path): &(String, String)| call.starts_with("rename") && path.contains(".sig");
     let signature = calls.iter().position(signed).expect("the signature gets its name by a rename");
+    let noted =
+        |(call, path): &(String, String)| call.starts_with("rename") && path.contains("state/state.json");
+    let noted = calls.iter().position(noted).expect("the serial is noted by a rename");
+    assert!(noted < signature, "no serial is signed before it is noted: {calls:?}");
     let after = calls.len() - 1;
-    assert!(signature < after, "the serial is remembered after the signature: {calls:?}");
     // Spread over the run, and right before and after the moment that counts.
     let step = calls.len() / 11;
     let mut points: BTreeSet<usize> = (0..calls.len()).step_by(step.max(1)).collect();
-    points.extend([signature - 1, signature, signature + 1, after]);
+    points.extend([noted, noted + 1, signature - 1, signature, signature + 1, after]);
     for point in points {
         let (place, call) = (Place::new(&world, &format!("point-{point}")), &calls[point]);
         kill_at(&strace, &place, call);

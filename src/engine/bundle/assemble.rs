@@ -159,6 +159,9 @@ async fn assemble_on(
     let lies_there = there(&*ctx.files, place.root())?;
     let program = program(&spec, place.is_repeat(), &lies_there);
     preflight((&plan, program), &limits, &lies_there)?;
+    if let repeat::Place::New { lease, .. } = &place {
+        lease.can_note()?;
+    }
     tell(&place, (&plan, &spec, &limits), &lies_there, ctx)?;
     // From here on it is there that the bundle has its directories: where they are not, nothing can be written.
     let created = prepare(&place, &plan, &spec, ctx);

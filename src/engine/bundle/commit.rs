@@ -154,7 +154,7 @@ fn seconds(time: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// Signs, remembers the serial, reports. From here on nothing is interrupted: the signature commits the bundle.
+/// Notes the serial, signs, reports. From here on nothing is interrupted: the signature commits the bundle.
 pub(super) async fn finish(
     place: repeat::Place,
     committed: Committed,
@@ -165,20 +165,18 @@ pub(super) async fn finish(
     ctx.check()?;
     ctx.say(Event::Started { phase: Phase::Sign, items: 1, bytes: 0 });
     let root = place.root().to_owned();
-    if !place.is_repeat() {
+    if let repeat::Place::New { lease, id, .. } = &place {
+        // Two bundles of one serial are what the other side calls forged: it is used from here on, whatever comes.
+        lease.note(*id)?;
         ctx.files.remove(&root.join(bundle::JOURNAL))?;
         ctx.files.sync_dir(&root.join("airlift"))?;
     }
     let signed = sign::sign_bundle(Arc::clone(&ctx.files), &root, &committed.bytes, signer).await?;
     let repeated = place.is_repeat();
-    let lease = match place {
-        repeat::Place::New { lease, .. } => Some(lease),
-        repeat::Place::Repeat { lease, .. } => lease,
-    };
-    if let Some(lease) = lease
-        && let Err(error) = lease.commit()
+    if let repeat::Place::Repeat { lease: Some(lease), document, .. } = &place
+        && let Err(error) = lease.note(document.id)
     {
-        ctx.warn(format!("the serial could not be remembered on this host: {}", error.message()));
+        ctx.warn(error.message());
     }
     ctx.say(Event::Finished { phase: Phase::Sign });
     Ok(AssembleReport {

@@ -11,6 +11,7 @@ use super::begun::{Begun, begun};
 use super::contents;
 use super::read::document_bytes;
 use super::repeat;
+use super::unfinished;
 use super::workdir;
 use crate::domain::bundle::{self, Blob, BundleManifest, Tool, Totals};
 use crate::domain::diff::{Diff, diff};
@@ -81,9 +82,11 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
     let (plan, limits) = (plan(&spec.images)?, limits(spec, &space));
     let found = workdir::find(files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = super::assemble::finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
-    let last_signed = state.read().last_signed(&spec.bundle.name);
-    let next = last_signed.map_or(1, |last| last.saturating_add(1));
     let unfinished = repeat::unfinished(&found);
+    let own =
+        unfinished.as_ref().and_then(|(root, _)| unfinished::told(files, root)).map(|told| told.header.id);
+    let last_signed = state.read().last_signed(&spec.bundle.name, own);
+    let next = last_signed.map_or(1, |last| last.saturating_add(1));
     let same = match (&unfinished, &newest, key) {
         (None, Some((root, _)), Some(key)) => repeat::repeated(spec, &limits, root, key, ctx)?,
         _ => None,

@@ -7,6 +7,7 @@ use ssh_key::public::KeyData;
 
 use super::assemble::{AssembleSpec, finished};
 use super::listing;
+use super::unfinished;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, BundleManifest, Image};
 use crate::domain::plan::Limits;
@@ -91,21 +92,22 @@ pub fn place(
     let found = workdir::find(&*ctx.files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
     if let Some((root, serial)) = unfinished(&found) {
-        let id = workdir::id_of(&*ctx.files, &root).unwrap_or_else(uuid::Uuid::now_v7);
-        let lease = state.lease(&spec.bundle.name, serial)?;
+        let own = unfinished::told(&*ctx.files, &root).map(|told| told.header.id);
+        let lease = state.lease(&spec.bundle.name, serial, own)?;
+        let id = own.unwrap_or_else(uuid::Uuid::now_v7);
         let root = renumbered(spec, root, lease.serial(), ctx)?;
         return Ok(Place::New { root, lease, id });
     }
     if let Some((root, _)) = &newest
         && let Some((document, bytes)) = repeated(spec, limits, root, signer.public().key_data(), ctx)?
     {
-        let lease = state.lease(&spec.bundle.name, document.serial).ok();
+        let lease = state.lease(&spec.bundle.name, document.serial, None).ok();
         let lease = lease.filter(|lease| lease.serial() == document.serial);
         return Ok(Place::Repeat { root: root.clone(), document: Box::new(document), bytes, lease });
     }
     let mut at_least = newest.map_or(0, |(_, serial)| serial) + 1;
     loop {
-        let lease = state.lease(&spec.bundle.name, at_least)?;
+        let lease = state.lease(&spec.bundle.name, at_least, None)?;
         let root = spec.bundle.to.join(bundle::directory(&spec.bundle.name, lease.serial()));
         if ctx.files.stat(&root)?.is_none() {
             return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7() });

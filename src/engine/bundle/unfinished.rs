@@ -78,7 +78,10 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
         newest.clone_from(&name);
         let Found::Unfinished(path, serial) = found else { continue };
         let Some(told) = told(files, &path) else { continue };
-        let next = history.last_signed(&name).filter(|_| resumable).map_or(0, |last| last.saturating_add(1));
+        let next = history
+            .last_signed(&name, Some(told.header.id))
+            .filter(|_| resumable)
+            .map_or(0, |last| last.saturating_add(1));
         let held = files.list(&path, workdir::MAX_ENTRIES).ok().map(|lies_there| {
             let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
             blobs.map(|entry| entry.size).fold(0, u64::saturating_add)
@@ -212,9 +215,9 @@ mod tests {
         }
         let history = State::new(ctx.files.clone(), state.path().to_owned());
         for serial in 1..=2 {
-            let lease = history.lease("site", 0).unwrap();
+            let lease = history.lease("site", 0, None).unwrap();
             assert_eq!(lease.serial(), serial);
-            lease.commit().unwrap();
+            lease.note(uuid::Uuid::now_v7()).unwrap();
         }
         let found = find_interrupted(to.path().to_owned(), state.path().to_owned(), &ctx).await.unwrap();
         let told: Vec<_> = found.iter().map(|one| (&*one.name, one.serial, one.path.clone())).collect();

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::domain::bundle::{self, JOURNAL, MANIFEST, SIGNATURES};
 use crate::engine::error::{Explain, FileError, Kind, Result};
 use crate::engine::files::{Entry, EntryKind, Files, Held};
-use crate::engine::journal;
 use crate::engine::media::Holder;
 use crate::engine::store::TEMP;
 
@@ -159,11 +158,6 @@ fn only_our_skeleton(files: &dyn Files, path: &Path) -> Result<bool> {
 /// That there is no directory, and not that it cannot be read.
 pub(super) fn nothing_to_list(error: &FileError) -> bool {
     matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The id an unfinished bundle was given.
-pub fn id_of(files: &dyn Files, path: &Path) -> Option<uuid::Uuid> {
-    journal::read(files, path).map(|found| found.header.id)
 }
 
 /// Removes from an unfinished bundle what is not in `keep` (paths inside the bundle) and was ours; temp files of kept blobs stay.

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::StateError;
+use super::serial::Taken;
 use crate::domain::digest::Digest;
 use crate::domain::strict_json;
 use crate::domain::trust::{Accepted, ClockEvidence, SerialDecision, decide_serial};
@@ -47,6 +49,7 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub(super) document: Document,
+    pub(super) taken: BTreeMap<String, Taken>,
     /// Why what is there cannot be used, in words; absent where it was read or nothing was ever written.
     pub problem: Option<String>,
 }
@@ -62,9 +65,12 @@ pub(super) enum Unread {
 }
 
 impl History {
-    /// The last serial of `name` that was signed here.
-    pub fn last_signed(&self, name: &str) -> Option<u64> {
-        self.document.signed.get(name).copied()
+    /// The last serial of `name` that was signed here, whatever the bundle of id `but` has taken: cut off right before its
+    /// signature, it goes on under its own serial.
+    pub fn last_signed(&self, name: &str, but: Option<Uuid>) -> Option<u64> {
+        let last = self.document.signed.get(name).copied()?;
+        let own = self.taken.get(name).is_some_and(|taken| taken.serial == last && Some(taken.bundle) == but);
+        if own { last.checked_sub(1).filter(|before| *before > 0) } else { Some(last) }
     }
 
     /// What it says about the time.
