@@ -46,6 +46,8 @@ mod resolve;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod serial;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod store;

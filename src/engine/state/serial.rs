@@ -107,7 +107,9 @@ impl SerialLease {
     pub fn note(&self, bundle: Uuid) -> Result<()> {
         let taken = Taken { serial: self.serial, bundle };
         self.state
-            .take(|series| drop(series.insert(self.name.clone(), taken)))
+            .take(|series| {
+                series.insert(self.name.clone(), taken);
+            })
             .and_then(|()| {
                 self.state.change(|document| {
                     let last = document.signed.entry(self.name.clone()).or_default();
