@@ -45,22 +45,12 @@ impl Explain for GivenError {
 /// # Errors
 /// [`GivenError`].
 pub fn check(path: &Path, what: &'static str, hint: &'static str) -> Result<(), GivenError> {
-    there(path, what, hint)?;
-    if path.is_dir() {
-        return Err(GivenError::Directory { what, path: path.to_owned(), hint });
-    }
-    Ok(())
-}
-
-/// Refuses a name that nothing has; any other trouble is told by whoever looks there.
-///
-/// # Errors
-/// [`GivenError::Missing`].
-pub fn there(path: &Path, what: &'static str, hint: &'static str) -> Result<(), GivenError> {
-    match std::fs::metadata(path) {
+    let path = path.to_owned();
+    match std::fs::metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(GivenError::Missing { what, path: path.to_owned(), hint })
+            Err(GivenError::Missing { what, path, hint })
         }
+        Ok(meta) if meta.is_dir() => Err(GivenError::Directory { what, path, hint }),
         _ => Ok(()),
     }
 }

@@ -85,7 +85,8 @@ impl Explain for PackError {
     fn kind(&self) -> Kind {
         match self {
             Self::Unresolved { kind, .. } => *kind,
-            Self::Nothing | Self::NoDestination(_) | Self::NotADirectory(_) => Kind::Usage,
+            Self::NoDestination(_) => Kind::Medium,
+            Self::Nothing | Self::NotADirectory(_) => Kind::Usage,
         }
     }
 

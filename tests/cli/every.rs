@@ -82,7 +82,7 @@ fn a_result_that_stdout_did_not_take_is_said_on_stderr() {
             14,
             "airlift: error: cannot write the standard output: No space left",
         ),
-        (&["inspect", "none", "--json"], 2, "airlift: error: there is no none"),
+        (&["inspect", "none", "--json"], 13, "airlift: error: there is no none"),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let ran = into(home.path(), words, full.into());

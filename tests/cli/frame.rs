@@ -83,10 +83,10 @@ fn json_failures_carry_kind_exit_message_and_hints() {
     let home = tempdir().unwrap();
     let ran = run(home.path(), &["inspect", "nothing", "--json"]);
     let last = lines(&ran.stdout).pop().unwrap();
-    assert_eq!(ran.code, 2);
+    assert_eq!(ran.code, 13);
     assert_eq!(last["ok"], false);
-    assert_eq!(last["exit"], 2);
-    assert_eq!(last["kind"], "usage");
+    assert_eq!(last["exit"], 13);
+    assert_eq!(last["kind"], "medium");
     assert!(last["message"].as_str().unwrap().contains("there is no nothing"), "{last}");
     assert!(!last["hints"].as_array().unwrap().is_empty());
     assert_eq!(ran.stderr, "");
@@ -169,9 +169,14 @@ fn colours_come_when_asked_for_and_never_into_a_pipe() {
 fn hostile_words_reach_the_terminal_as_visible_text() {
     let home = tempdir().unwrap();
     let hostile = "x\u{1b}]52;c;aGVsbG8=\u{7}\u{202e}";
-    for words in [&["inspect", hostile][..], &["man", hostile], &[hostile], &["completions", hostile]] {
+    for (words, code) in [
+        (&["inspect", hostile][..], 13),
+        (&["man", hostile], 2),
+        (&[hostile], 2),
+        (&["completions", hostile], 2),
+    ] {
         let ran = run(home.path(), words);
-        assert_eq!(ran.code, 2);
+        assert_eq!(ran.code, code);
         assert!(!ran.stderr.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{words:?} {:?}", ran.stderr);
     }
     let ran = run(home.path(), &["--json", "inspect", hostile]);

@@ -1,6 +1,7 @@
-//! What is given and is not there: each is a usage error with the thing's name and a way out, before anything is asked of the network.
+//! What is given and is not there: each is told with the thing's name and a way out, before anything is asked of the network.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::tempdir;
@@ -35,8 +36,6 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["pack", image, "--to", "medium", "--lock", "none.lock"], "no lock file none.lock", "--lock"),
         (&["pack", image, "--to", "medium", "--key", "none"], "there is no signing key none", "key generate"),
         (&["pack", image, "--to", "medium"], "there is no signing key", "key generate"),
-        (&["pack", image, "--to", "none", "--key", "file"], "there is no directory none", "mounted"),
-        (&["pack", image, "--to", "none", "--dry-run"], "there is no directory none", "mkdir -p none"),
         (&["pack", image, "--to", "file", "--dry-run"], "file is not a directory", "directory of a mounted"),
         (&["sign", "medium/empty", "--key", "none"], "there is no signing key none", "key generate"),
         (&["key", "show", "--key", "none"], "there is no key file none", "key generate"),
@@ -48,6 +47,22 @@ fn what_is_not_there_is_named_with_a_way_out() {
             "--uninstall takes no bundle",
             "airlift serve --uninstall",
         ),
+        (&["import", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
+        (&["verify", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
+    ] {
+        refused(home.path(), words, 2, (said, hint));
+    }
+    assert_eq!(fs::read_dir(home.path().join("medium")).unwrap().count(), 1);
+    assert!(!home.path().join("none").exists() && !home.path().join("x").exists());
+}
+
+#[test]
+fn what_is_to_lie_on_a_medium_and_is_not_there_is_a_matter_of_the_medium() {
+    let home = tempdir().unwrap();
+    let image = "127.0.0.1:9/a:1";
+    for (words, said, hint) in [
+        (&["pack", image, "--to", "none", "--key", "file"][..], "there is no directory none", "mounted"),
+        (&["pack", image, "--to", "none", "--dry-run"], "there is no directory none", "mkdir -p none"),
         (&["verify", "none"], "there is no none", "is the medium mounted"),
         (&["inspect", "none"], "there is no none", "is the medium mounted"),
         (&["diff", "none", "none"], "there is no none", "is the medium mounted"),
@@ -58,18 +73,19 @@ fn what_is_not_there_is_named_with_a_way_out() {
         (&["media", "check", "none"], "there is no path none", "airlift media list shows the media"),
         (&["media", "mount", "none"], "there is no path none", "airlift media list shows the media"),
         (&["media", "eject", "none", "--dry-run"], "there is no path none", "airlift media list shows"),
-        (&["import", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
-        (&["verify", "medium/empty"], "medium/empty holds no bundle", "NAME-SERIAL"),
     ] {
-        let ran = run(home.path(), words);
-        assert_eq!(ran.code, 2, "{words:?}: {}", ran.stderr);
-        let (what, hints) =
-            ran.stderr.split_once("hint:").unwrap_or_else(|| panic!("{words:?}: {}", ran.stderr));
-        assert!(what.contains(said), "{words:?}: {}", ran.stderr);
-        assert!(hints.contains(hint), "{words:?}: {}", ran.stderr);
+        refused(home.path(), words, 13, (said, hint));
     }
-    assert_eq!(fs::read_dir(home.path().join("medium")).unwrap().count(), 1);
     assert!(!home.path().join("none").exists() && !home.path().join("x").exists());
+}
+
+/// A command ends with a code, what it lacks and a way out.
+fn refused(home: &Path, words: &[&str], code: i32, (said, hint): (&str, &str)) {
+    let ran = run(home, words);
+    assert_eq!(ran.code, code, "{words:?}: {}", ran.stderr);
+    let (what, hints) = ran.stderr.split_once("hint:").unwrap_or_else(|| panic!("{words:?}: {}", ran.stderr));
+    assert!(what.contains(said), "{words:?}: {}", ran.stderr);
+    assert!(hints.contains(hint), "{words:?}: {}", ran.stderr);
 }
 
 #[test]
@@ -228,7 +244,7 @@ fn the_root_of_a_node_is_refused_with_every_target_that_would_be_this_host_s() {
     }
     for target in ["containers-storage", "containers-storage:/var/images"] {
         let ran = run(home.path(), &["import", "none", "--root", "node", "--into", target]);
-        assert!(ran.code == 2 && ran.stderr.contains("there is no none"), "{target}: {}", ran.stderr);
+        assert!(ran.code == 13 && ran.stderr.contains("there is no none"), "{target}: {}", ran.stderr);
     }
     let ran = run(home.path(), &["import", "none", "--root", "/", "--into", "oci:x"]);
     assert!(ran.stderr.contains("there is no none"), "{}", ran.stderr);

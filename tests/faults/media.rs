@@ -71,7 +71,7 @@ fn a_mounted_medium_is_listed_with_what_it_is_and_may_be_chosen() {
     assert_eq!((&volume["fileSystem"], &volume["blocked"]), (&Value::from("ext4"), &Value::Null));
     assert!(volume["free"].as_u64().is_some_and(|free| free > 40 << 20 && free < 64 << 20), "{volume}");
     let below = mount.path().join("a/directory");
-    let missing = media(&root, &["list"], &below).code(2);
+    let missing = media(&root, &["list"], &below).code(13);
     assert!(missing.said().contains(&format!("there is no path {}", below.display())), "{}", missing.said());
     std::fs::create_dir_all(&below).unwrap();
     let below = media(&root, &["list"], &below).code(0).report();
@@ -306,7 +306,7 @@ fn the_disk_of_the_system_is_never_ejected() {
         let refused = media(&root, &[verb], Path::new(path)).code(13);
         assert!(refused.said().contains("system disk"), "{path}: {}", refused.said());
     }
-    let refused = media(&root, &["eject"], Path::new("/dev/nonexistent")).code(2);
+    let refused = media(&root, &["eject"], Path::new("/dev/nonexistent")).code(13);
     assert!(refused.said().contains("there is no path /dev/nonexistent"), "{}", refused.said());
 }
 

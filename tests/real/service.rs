@@ -295,7 +295,7 @@ fn a_port_that_is_taken_and_a_bundle_that_is_gone_are_named_with_the_next_step()
         &["serve", absent.as_str()][..],
         &["serve", "--install", "--root", node.root.to_str().unwrap(), &absent],
     ] {
-        let said = node.world.run(words).code(2).said();
+        let said = node.world.run(words).code(13).said();
         assert!(said.contains(&format!("there is no {absent}")) && said.contains("mounted"), "{said}");
     }
 }

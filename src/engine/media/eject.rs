@@ -190,7 +190,7 @@ async fn target(path: &Path, ctx: &JobCtx) -> Result<Medium> {
     let missing = || MediaError::NoMedium { path: path.to_owned() };
     let named = path.to_owned();
     let Some(full) = blocking(move || Ok(named.canonicalize().ok())).await? else {
-        return Err(missing().into());
+        return Err(MediaError::Absent { path: path.to_owned() }.into());
     };
     let spec = ListSpec { bundles: true, ..ListSpec::default() };
     if full.starts_with("/dev") {

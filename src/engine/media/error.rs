@@ -1,6 +1,6 @@
 //! What can go wrong with a medium that is no file error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::media::Blocked;
 use crate::domain::shell::shell_words;
@@ -10,7 +10,13 @@ use crate::engine::error::{Explain, Kind};
 /// Why something cannot be done with a medium.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
-    /// The path lies in memory, on a network, or is no device that is there.
+    /// Nothing has that name.
+    #[error("there is no path {}", path.display())]
+    Absent {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The path lies in memory, on a network, or is no device.
     #[error("{} is on no medium: it lies in memory, on a network, or is no device", path.display())]
     NoMedium {
         /// As given.
@@ -106,13 +112,27 @@ pub fn around(places: &[String]) -> Option<String> {
     ))
 }
 
+/// Refuses a name that nothing has; any other trouble is told by whoever looks there.
+///
+/// # Errors
+/// [`MediaError::Absent`].
+pub fn expect(path: &Path) -> Result<(), MediaError> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(MediaError::Absent { path: path.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Explain for MediaError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoMedium { .. } => Kind::Usage,
             Self::NoRoom { .. } | Self::Blocked { why: Blocked::TooSmall { .. }, .. } => Kind::Space,
             Self::Locked { .. } => Kind::Locked,
-            Self::Another { .. }
+            Self::Absent { .. }
+            | Self::Another { .. }
             | Self::Blocked { .. }
             | Self::Stays { .. }
             | Self::Fixed { .. }
@@ -131,7 +151,7 @@ impl Explain for MediaError {
                 "nothing to eject there; one that was plugged in all the same: umount DIRECTORY, as root, then unplug it"
                     .to_owned()
             }
-            Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
+            Self::Absent { .. } | Self::NoMedium { .. } => "airlift media list shows the media that are there".to_owned(),
             Self::Blocked { why, .. } => match why {
                 Blocked::System { .. } | Blocked::Source { .. } => "choose another medium".to_owned(),
                 why @ Blocked::BuiltIn { .. } => around(why.mounted_at()).unwrap_or_default(),

@@ -20,7 +20,7 @@ mod watch;
 
 pub use check::{CheckReport, CheckSpec, check};
 pub use eject::{EjectReport, EjectSpec, Truth, eject};
-pub use error::{MediaError, around};
+pub use error::{MediaError, around, expect};
 pub use find::{Host, ListSpec, MediaReport, Place, is_on_medium, list, place_of, removable};
 pub use flush::flush;
 pub use holder::Holder;

@@ -13,7 +13,7 @@ pub(super) use mount::show as show_mount;
 
 use crate::cli::args::Work;
 use crate::domain::job::Places;
-use crate::engine::given;
+use crate::engine::media::expect;
 use crate::failure::Failure;
 
 /// Removable media
@@ -71,7 +71,6 @@ impl Args {
             Command::Mount(args) => Some(&*args.device),
             Command::Eject(args) => Some(&*args.path),
         };
-        let there = |path| given::there(path, "path", "airlift media list shows the media that are there");
-        Ok(path.map_or(Ok(()), there)?)
+        Ok(path.map_or(Ok(()), expect)?)
     }
 }

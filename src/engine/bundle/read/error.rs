@@ -98,8 +98,8 @@ pub enum ReadError {
 impl Explain for ReadError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoPath { .. } | Self::NoBundle { .. } => Kind::Usage,
-            Self::Away { .. } => Kind::Medium,
+            Self::NoBundle { .. } => Kind::Usage,
+            Self::NoPath { .. } | Self::Away { .. } => Kind::Medium,
             _ => Kind::Integrity,
         }
     }
