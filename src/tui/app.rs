@@ -13,7 +13,7 @@ use super::screen::{Cx, Screen, Todo};
 use crate::actions::{Act, Scope};
 use crate::config::keymap::Keymap;
 use crate::dialogs::Dialog;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobReport, JobSpec};
 use crate::screens;
 use crate::widgets::look::Look;
 
@@ -253,7 +253,7 @@ impl App {
         self.later.unasked = true;
         let done = self.model.job_of(act).and_then(|job| job.ended.as_ref());
         let leaves = std::mem::take(&mut self.leaving)
-            && matches!(done, Some(Ended::Succeeded(report)) if report.verdict().is_none());
+            && matches!(done, Some(Ended::Succeeded(report)) if matches!(**report, JobReport::Plan(_)) || report.verdict().is_none());
         let next =
             self.model.next.take().filter(|_| !leaves).map(|(act, spec)| Effect::Start(act, Box::new(spec)));
         self.todo.effects.extend(next);

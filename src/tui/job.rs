@@ -10,7 +10,7 @@ use crate::actions::Act;
 use crate::domain::job::JobId;
 use crate::domain::progress::Event;
 use crate::domain::view::JobView;
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{JobReport, JobSpec};
 use crate::failure::Failure;
 
 /// A job was asked for.
@@ -105,6 +105,10 @@ fn over(model: &mut Model, ended: Ended) -> Option<Act> {
     let job = model.job.as_mut().filter(|job| job.running())?;
     let (act, title) = (job.act, job.spec.title());
     let (level, words) = match &ended {
+        // What it tells stands in the plan.
+        Ended::Succeeded(report) if matches!(**report, JobReport::Plan(_)) => {
+            (Level::Info, format!("planned: {title}"))
+        }
         Ended::Succeeded(report) => match report.verdict() {
             None if act.is_plan() => (Level::Info, format!("planned: {title}")),
             None => (Level::Info, format!("done: {title}")),

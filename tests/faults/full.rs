@@ -300,12 +300,12 @@ fn a_pack_that_ran_full_is_offered_again_and_only_another_list_replaces_it() {
         let begun = world.pack(&[IMAGE, "--dry-run"]).code(0).report()["begun"].take();
         assert_eq!((&begun["same"], &begun["deleted"]), (&true.into(), &0.into()), "{what}: {begun}");
         assert_eq!(begun["blobs"]["done"], begun["blobs"]["total"], "{what}: {begun}");
-        let another = world.pack(&["HOST/team/other:1", "--dry-run"]).code(0);
+        let another = world.pack(&["HOST/team/other:1", "--dry-run"]).code(2);
         let begun = another.report()["begun"].take();
         assert!(begun["same"] == false && begun["deleted"].as_u64() >= Some(1_800_000), "{what}: {begun}");
         let to = world.medium().display().to_string();
         let other = world.reference("team/other:1");
-        let said = world.run(["pack", "--dry-run", "--no-tool", "--to", &to, &other]).code(0).said();
+        let said = world.run(["pack", "--dry-run", "--no-tool", "--to", &to, &other]).code(2).said();
         assert!(said.contains("there is replaced: 1.9 MB of it are deleted"), "{said}");
         assert!(said.contains("that is refused without --anew"), "{said}");
         assert_completes(&world, &what);

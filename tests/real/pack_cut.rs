@@ -236,7 +236,10 @@ fn what_lies_there_of_an_image_that_is_asked_for_and_left_out_by_now_is_deleted_
     let words =
         format!("of {}, which is not packed now: they would be deleted", world.reference("team/gone:1"));
     assert!(refused.contains(&words), "{refused}");
-    let planned = pack(&both, &["--keep-going", "--dry-run"]).code(0);
+    let planned = pack(&both, &["--keep-going", "--dry-run"]).code(3);
+    let words = "the bundle would be signed but incomplete: 1 image that was asked for is not in it";
+    assert!(planned.said().contains(words), "{}", planned.said());
+    assert_eq!(planned.report()["missing"][0]["reference"], world.reference("team/gone:1"));
     assert_eq!(planned.report()["begun"]["same"], true, "{}", planned.said());
     let partly = pack(&both, &["--keep-going"]).code(3);
     // More of it may have come before the pack failed.

@@ -175,9 +175,9 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         };
         format!("{how} {path}, {left}")
     });
-    if let Some(begun) = place.begun.filter(|begun| !begun.same) {
-        let refused = if begun.refused { "; that is refused without --anew" } else { "" };
-        out.warn(format!("{begun}{refused}"));
+    // That one is refused, and the verdict has it.
+    if let Some(begun) = place.begun.filter(|begun| !begun.same && !begun.refused) {
+        out.warn(begun.to_string());
     }
     if let Some(reason) = &place.not_carried {
         out.warn(format!("the program is not carried: {reason}"));

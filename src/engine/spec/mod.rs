@@ -369,6 +369,7 @@ impl JobReport {
                     .map_or_else(String::new, |words| format!("the bundle is signed but {words}")),
                 hints: next_of(report),
             }),
+            Self::Plan(plan) => foreseen(plan),
             Self::Import(report) => report.failure().map(|error| Verdict {
                 kind: error.kind(),
                 words: error.to_string(),
@@ -395,6 +396,22 @@ impl JobReport {
             _ => None,
         }
     }
+}
+
+/// What a pack would end with that is no whole success, as far as its plan tells.
+fn foreseen(plan: &PlanReport) -> Option<Verdict> {
+    if let Some(begun) = plan.place.begun.filter(|begun| begun.refused) {
+        let hints =
+            ["--anew gives that one up and begins here", "for another delivery, pack under another --name"];
+        let words = format!("{begun}; that is refused without --anew");
+        return Some(Verdict { kind: Kind::Usage, words, hints: hints.map(str::to_owned).to_vec() });
+    }
+    let words = incomplete(&plan.missing)?;
+    Some(Verdict {
+        kind: Kind::Partial,
+        words: format!("the bundle would be signed but {words}"),
+        hints: Vec::new(),
+    })
 }
 
 /// What helps where a bundle was signed without all that was asked for: what could not be read is not had by trying again.
