@@ -1,5 +1,6 @@
 //! The journal of a pack: what it is about and which blobs it believes done. A hint for people and for resuming; nothing in it is trusted.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -39,6 +40,9 @@ pub struct Header {
     /// The references, where they were noted.
     #[serde(default)]
     pub asked: Vec<String>,
+    /// What each of them named, where that was noted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named: BTreeMap<String, Digest>,
 }
 
 /// A finished blob.

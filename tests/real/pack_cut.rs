@@ -255,6 +255,40 @@ fn what_lies_there_of_an_image_that_is_asked_for_and_left_out_by_now_is_deleted_
 }
 
 #[test]
+fn a_bundle_goes_on_with_what_a_tag_names_by_now_only_where_that_is_said() {
+    let Some(world) = World::start() else { return };
+    let (before, lost) = (push(&world, "app", 1, 50_000), push(&world, "lost", 2, 60_000));
+    let (data, aside) = (stored(&world, &lost), world.root.join("aside"));
+    std::fs::rename(&data, &aside).unwrap();
+    let pack = |more: &[&str]| world.pack(&[&["HOST/team/app:1", "HOST/team/lost:1"], more].concat());
+    pack(&[]).code(15);
+    std::fs::write(world.medium().join("bundle-1").join(before.layout_path()), vec![0; 50_000]).unwrap();
+    std::fs::rename(&aside, &data).unwrap();
+    let (to, app, other) =
+        (world.medium().display().to_string(), world.reference("team/app:1"), world.reference("team/lost:1"));
+    let planned = || world.run(["pack", "-n", "--no-tool", "--to", &to, &app, &other]).code(0).said();
+    assert!(!planned().contains("moved"), "{}", planned());
+    // As many images and blobs of as many bytes: only what the tag names tells them apart.
+    let now = push(&world, "app", 3, 50_000);
+    let words = [
+        "goes on with the interrupted bundle there: 1 tag moved since, and what it names now is packed; ",
+        " kB of it are deleted, as nothing that is packed now has them; ",
+    ];
+    let begun = pack(&["--dry-run"]).code(0).report()["begun"].take();
+    assert_eq!(
+        (&begun["same"], &begun["moved"], &begun["refused"]),
+        (&json!(true), &json!(1), &json!(false))
+    );
+    let (planned, packed) = (planned(), pack(&[]).code(0));
+    for said in [planned, packed.said()] {
+        words.iter().for_each(|words| assert!(said.contains(words), "{words}: {said}"));
+    }
+    let bundle = packed.bundle();
+    assert!(bundle.join(now.layout_path()).exists() && !bundle.join(before.layout_path()).exists());
+    world.verify(&bundle, &["--deep"]).code(0);
+}
+
+#[test]
 fn a_layer_that_the_registry_serves_with_a_changed_byte_is_never_packed() {
     let Some(world) = World::start() else { return };
     let layer = push(&world, "app", 1, 50_000);

@@ -512,7 +512,7 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
     ] {
         let mut plan = plan();
         plan.place.goes_on = true;
-        plan.place.begun = Some(Begun { same, blobs: blobs(done), deleted, refused: deleted > 0 });
+        plan.place.begun = Some(Begun { same, moved: 0, blobs: blobs(done), deleted, refused: deleted > 0 });
         desk.keys("v");
         desk.tell(Msg::Ended(desk.job(), done_as(plan)));
         let screen = crate::rig::text(&desk.keys("Enter").frame(100, 30));
@@ -544,7 +544,7 @@ pub(crate) fn begun_there(same: bool) -> Desk {
     let (mut desk, mut plan) = (planned(), plan());
     plan.place.goes_on = true;
     let (blobs, deleted) = (Share { done: 28, total: 30 }, if same { 0 } else { 1_200_000_000 });
-    plan.place.begun = Some(Begun { same, blobs, deleted, refused: !same });
+    plan.place.begun = Some(Begun { same, moved: 0, blobs, deleted, refused: !same });
     desk.keys("v");
     desk.tell(Msg::Ended(desk.job(), done_as(plan)));
     desk

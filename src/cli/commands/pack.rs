@@ -176,7 +176,7 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         format!("{how} {path}, {left}")
     });
     // That one is refused, and the verdict has it.
-    if let Some(begun) = place.begun.filter(|begun| !begun.same && !begun.refused) {
+    if let Some(begun) = place.begun.filter(|begun| !begun.is_as_begun() && !begun.refused) {
         out.warn(begun.to_string());
     }
     if let Some(reason) = &place.not_carried {

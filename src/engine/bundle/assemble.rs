@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use serde::Serialize;
 
-use super::begun::{belongs, is_blobs, tell, wanted};
+use super::begun::{belongs, is_blobs, named, tell, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
@@ -307,6 +307,7 @@ fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx
         blobs: plan.blobs.blobs.len() as u64,
         bytes: plan.blobs.bytes,
         asked: spec.images.iter().map(|image| image.reference.to_string()).collect(),
+        named: named(spec),
     };
     let journal = Journal::begin(files, root, &header)?;
     for record in &spec.bundle.replaces {

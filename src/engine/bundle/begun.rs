@@ -1,6 +1,6 @@
 //! What lies in an unfinished bundle, held against what is asked for now: what stays, what is deleted, and whether it was the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -25,8 +25,10 @@ use crate::engine::store::TEMP;
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
     /// Whether it was about what is asked for now, for all that is known: nothing of it is deleted but what is left out
-    /// by now, and else it counted as many images, blobs and bytes.
+    /// by now or was of a tag that moved, and else it counted as many images, blobs and bytes.
     pub same: bool,
+    /// Of the same list, the tags that name other images by now.
+    pub moved: u64,
     /// Blobs of those that are asked for now.
     pub blobs: Share,
     /// Bytes of files that are deleted: they belong to nothing that is asked for now.
@@ -75,6 +77,13 @@ impl Explain for OthersBegun {
     }
 }
 
+impl Begun {
+    /// Whether it goes on just as it was begun, and nothing that came of it is lost.
+    pub const fn is_as_begun(&self) -> bool {
+        self.same && self.moved == 0 && self.deleted == 0
+    }
+}
+
 impl std::fmt::Display for Begun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Share { done, total } = self.blobs;
@@ -82,15 +91,18 @@ impl std::fmt::Display for Begun {
             0 => "no blob that is asked for is whole there yet".to_owned(),
             _ => format!("{done} of {total} blobs lie there already and stay"),
         };
+        let moved = (self.moved > 0).then(|| {
+            let names = if self.moved == 1 { "it names" } else { "they name" };
+            format!("{} moved since, and what {names} now is packed", text::count(self.moved, "tag"))
+        });
         match (self.same, self.deleted) {
-            (true, 0) => write!(f, "goes on with the interrupted bundle there: {there}"),
             (true, deleted) => {
-                let deleted = text::bytes(deleted);
-                write!(
-                    f,
-                    "goes on with the interrupted bundle there: {deleted} of it are deleted, as nothing that is packed now \
-                     has them; {there}"
-                )
+                let deleted = (deleted > 0).then(|| {
+                    let deleted = text::bytes(deleted);
+                    format!("{deleted} of it are deleted, as nothing that is packed now has them")
+                });
+                let all: Vec<String> = moved.into_iter().chain(deleted).chain([there]).collect();
+                write!(f, "goes on with the interrupted bundle there: {}", all.join("; "))
             }
             (false, 0) => {
                 write!(f, "the interrupted bundle there is of another list and becomes this one: {there}")
@@ -134,10 +146,19 @@ fn lost(header: &Header, spec: &AssembleSpec) -> Vec<String> {
     header.asked.iter().filter(|name| !asked.contains(*name)).cloned().collect()
 }
 
-/// Whether a bundle was begun with just these images and some that are left out now.
-fn is_with_left_out(header: &Header, spec: &AssembleSpec) -> bool {
+/// What the images of a pack are named by, and what those names lead to.
+pub(super) fn named(spec: &AssembleSpec) -> BTreeMap<String, Digest> {
+    spec.images.iter().map(|image| (image.reference.to_string(), image.digest.clone())).collect()
+}
+
+/// Of a bundle that was begun with just these names: how many of them are left out now, and how many lead to another image
+/// by now. Nothing where it was begun with others.
+fn of_the_same(header: &Header, spec: &AssembleSpec) -> Option<(usize, usize)> {
     let left_out = header.asked.iter().filter(|name| spec.left_out.contains(name)).count();
-    left_out > 0 && header.asked.len() == left_out + spec.images.len() && lost(header, spec).is_empty()
+    let alike = header.asked.len() == left_out + spec.images.len() && lost(header, spec).is_empty();
+    let now = named(spec);
+    let moved = header.named.iter().filter(|(name, was)| now.get(*name).is_some_and(|now| now != *was));
+    alike.then(|| (left_out, moved.count()))
 }
 
 /// Looks at it, by the lengths of the files there.
@@ -156,7 +177,7 @@ pub(super) fn begun(
     let alike = journal::read(files, root)
         .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
     let header = unfinished::told(files, root).map(|told| told.header);
-    let without = header.as_ref().is_some_and(|told| is_with_left_out(told, spec));
+    let (left_out, moved) = header.as_ref().and_then(|told| of_the_same(told, spec)).unwrap_or_default();
     let others = match header.filter(|told| !told.asked.is_empty()) {
         Some(told) => !lost(&told, spec).is_empty(),
         // Where it is not known what was asked for, as a power cut may leave it, what lies there tells.
@@ -164,7 +185,8 @@ pub(super) fn begun(
     };
     let refused = deleted > 0 && others && !spec.bundle.anew;
     let blobs = Share { done: whole.count() as u64, total: counted.1 };
-    Begun { same: without || (deleted == 0 && alike), blobs, deleted, refused }
+    let same = left_out > 0 || moved > 0 || (deleted == 0 && alike);
+    Begun { same, moved: moved as u64, blobs, deleted, refused }
 }
 
 /// Whether it is a file of blobs, and no directory of them.

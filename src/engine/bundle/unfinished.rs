@@ -123,12 +123,19 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
         blobs,
         bytes,
         asked: document.images.iter().map(|image| image.reference.to_string()).collect(),
+        named: document
+            .images
+            .iter()
+            .map(|image| (image.reference.to_string(), image.digest.clone()))
+            .collect(),
     };
     Some(Interrupted { header, blobs, bytes })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::bundle::{JOURNAL, MANIFEST, SIGNATURES};
     use crate::engine::files::RealFiles;
@@ -150,6 +157,7 @@ mod tests {
             blobs: 3,
             bytes: 600,
             asked: Vec::new(),
+            named: BTreeMap::new(),
         };
         let journal = Journal::begin(&RealFiles, &root, &header).unwrap();
         for size in done {

@@ -202,6 +202,7 @@ async fn place(to: &Path, ctx: &JobCtx) -> Result<Place> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::*;
@@ -337,6 +338,7 @@ mod tests {
             blobs: 2,
             bytes: 600,
             asked: Vec::new(),
+            named: BTreeMap::new(),
         };
         drop(Journal::begin(&*ctx.files, &root, &header).unwrap());
         for since in [before, start] {

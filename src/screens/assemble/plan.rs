@@ -86,8 +86,8 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
         let other = if keys && !begun.same { edit() } else { String::new() };
         facts.push(match begun.same {
-            true if begun.deleted > 0 => ("", format!("! {begun}"), Role::Warn),
-            true => ("", begun.to_string(), Role::Text),
+            true if begun.is_as_begun() => ("", begun.to_string(), Role::Text),
+            true => ("", format!("! {begun}"), Role::Warn),
             false => ("", format!("! {begun}{other}"), Role::Warn),
         });
     }
