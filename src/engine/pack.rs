@@ -16,9 +16,10 @@ use super::media::{ListSpec, Place, place_of};
 use super::registry::Registry;
 use super::resolve::{ResolveReport, ResolveSpec, Unresolved, resolve};
 use super::sign::Signer;
-use super::state::{ReadBackThere, State, Went, Written};
+use super::state::{Rated, ReadBackThere, State, Went, Written};
 use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{MANIFEST, Missing, check_name};
+use crate::domain::carrier::Carrier;
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
@@ -129,20 +130,23 @@ pub struct PlanReport {
     pub missing: Vec<Missing>,
     /// When it expires.
     pub expires: Option<jiff::Timestamp>,
+    /// How fast the last pack onto the same medium was, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rated: Option<Rated>,
     /// Where it goes.
     #[serde(flatten)]
     pub place: Foreseen,
 }
 
 /// Plans without touching the medium: resolves, and refuses what would not fit or has no place to go. By the public
-/// half of the key, where there is one, a bundle of the same content is found.
+/// half of the key, where there is one, a bundle of the same content is found; by what it goes onto, how fast that was.
 ///
 /// # Errors
 /// As [`pack`] before its first byte.
 pub async fn plan(
     spec: PackSpec,
     registry: &Registry,
-    key: Option<PublicKey>,
+    (key, onto): (Option<PublicKey>, Carrier),
     ctx: &JobCtx,
 ) -> Result<PlanReport> {
     destination(&spec.bundle.to)?;
@@ -151,8 +155,16 @@ pub async fn plan(
     let (missing, expires) = (assembly.missing.clone(), assembly.bundle.expires);
     let ctx = ctx.clone();
     let key = key.map(|key| key.key_data().clone());
-    let place = blocking(move || foresee(&assembly, key.as_ref(), &state, &ctx)).await?;
-    Ok(PlanReport { resolved, missing, expires, place })
+    let look = move || {
+        // That it cannot be told is no reason to plan nothing.
+        let rated = state.rate(&onto).unwrap_or_else(|error| {
+            tracing::warn!("how fast earlier packs were is not known: {}", error.message());
+            None
+        });
+        Ok((foresee(&assembly, key.as_ref(), &state, &ctx)?, rated))
+    };
+    let (place, rated) = blocking(look).await?;
+    Ok(PlanReport { resolved, missing, expires, rated, place })
 }
 
 /// Packs. The medium is touched only after everything resolved.

@@ -5,6 +5,7 @@
 mod carried;
 mod history;
 mod places;
+mod rates;
 mod read_back;
 mod serial;
 
@@ -22,6 +23,7 @@ pub use carried::Carried;
 pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
 pub use places::Went;
+pub use rates::Rated;
 pub use read_back::{ReadBackThere, Written};
 pub use serial::SerialLease;
 

@@ -94,6 +94,7 @@ impl Runner {
             Effect::Aside => self.writes.aside(),
             Effect::TakenIn(changes) => self.writes.taken_in(changes),
             Effect::AwaitList => self.await_list(),
+            Effect::Rated(rated) => self.writes.rated(*rated, self.settings.paths.state()),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),

@@ -15,6 +15,7 @@ use airlift::engine::error::Kind;
 use airlift::engine::host::HostFacts;
 use airlift::engine::sign::keys::KeyReport;
 use airlift::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
+use airlift::engine::state::Rated;
 use airlift::failure::Failure;
 use airlift::tui::assembly::{Destination, Rate, Tested};
 use airlift::tui::medium::Chosen;
@@ -210,7 +211,7 @@ fn the_time_is_told_once_a_rate_was_measured() {
     let mut desk = planned();
     assert!(!desk.screen().contains("about"));
     assert!(
-        desk.screen().contains("not known: not measured in this run; t on Media measures it"),
+        desk.screen().contains("not known: not measured yet; t on Media measures it"),
         "{}",
         desk.screen()
     );
@@ -219,7 +220,8 @@ fn the_time_is_told_once_a_rate_was_measured() {
     let here = Carrier::of("/media/op/KINGSTON".into(), stick.volumes[0].device.clone(), Some(&stick));
     let mut told = |onto: &Carrier, rough: bool, tested: Option<u64>| {
         let assembly = &mut desk.app.model.assembly;
-        assembly.rate = Some(Rate { onto: Some(onto.clone()), bytes: 41_000_000, rough });
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        assembly.rate = Some(Rate { onto: Some(onto.clone()), bytes: 41_000_000, rough, at });
         assembly.tested = tested.map(|write| {
             let path = "/media/op/KINGSTON".into();
             Tested { path, medium: None, write, read: 90_000_000 }
@@ -252,8 +254,45 @@ fn the_time_is_told_once_a_rate_was_measured() {
     );
 }
 
+#[test]
+fn the_time_is_told_by_what_an_earlier_run_measured_of_the_same_medium() {
+    let mut desk = planned();
+    let stick = stick(1, Some("/media/op/KINGSTON"));
+    desk.app.model.chosen = Chosen::volume(&stick, &stick.volumes[0]);
+    let here = Carrier::of("/media/op/KINGSTON".into(), stick.volumes[0].device.clone(), Some(&stick));
+    let other = Carrier { device: None, ..here.clone() };
+    let mut told = |rough: bool, rate: Option<(&Carrier, bool)>| {
+        let at = "2026-11-22T08:00:00Z".parse().unwrap();
+        let rated = Rated { carrier: here.clone(), bytes: 20_000_000, rough, at };
+        let assembly = &mut desk.app.model.assembly;
+        assembly.plan.as_mut().unwrap().outcome.as_mut().unwrap().rated = Some(rated);
+        assembly.rate =
+            rate.map(|(onto, rough)| Rate { onto: Some(onto.clone()), bytes: 41_000_000, rough, at });
+        desk.screen().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let kept =
+        "about 3 min 25 s at 20.0 MB/s for what is new, as onto it on 2026-11-22, 57.1 GB are copied there";
+    for (rough, rate, words) in [
+        (false, None, kept),
+        (false, Some((&other, false)), kept),
+        (false, Some((&here, true)), kept),
+        (false, Some((&here, false)), "at 41.0 MB/s for what is new, as onto it the last time"),
+        (
+            true,
+            None,
+            "roughly 3 min 25 s at 20.0 MB/s for what is new, as a small pack onto it was fetched on 2026-11-22",
+        ),
+        (true, Some((&here, true)), "at 41.0 MB/s for what is new, as a small pack was fetched"),
+        (true, Some((&other, false)), "as a small pack onto it was fetched on 2026-11-22"),
+    ] {
+        let screen = told(rough, rate);
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}
+
 /// A pack of which so many megabytes were fetched in ten seconds, and the rate that is known then.
 fn rate_of(megabytes: u64, desk: &mut Desk) -> Option<Rate> {
+    let before = desk.app.model.assembly.rate.clone();
     desk.wait(10).effects.clear();
     desk.keys("Enter Right Enter");
     begun(desk);
@@ -264,6 +303,10 @@ fn rate_of(megabytes: u64, desk: &mut Desk) -> Option<Rate> {
     view.apply(&Event::Finished { phase }, s(10));
     let id = desk.job();
     desk.tell(Msg::Job(id, std::sync::Arc::new(view))).tell(Msg::Ended(id, Ended::Cancelled));
+    let kept = desk.effects.iter().filter(|effect| matches!(effect, Effect::Rated(_))).count();
+    // Only what is better than what was known is kept for later runs.
+    let better = desk.app.model.assembly.rate != before;
+    assert_eq!(kept, usize::from(better), "{:?}", desk.effects);
     desk.keys("v");
     desk.tell(Msg::Ended(desk.job(), done(JobReport::Plan(plan()))));
     desk.app.model.assembly.rate.clone()

@@ -107,6 +107,7 @@ pub(crate) fn plan() -> PlanReport {
         shared: Sum { blobs: 36, bytes: 57_100_000_000 },
     };
     PlanReport {
+        rated: None,
         resolved: resolved(),
         missing: Vec::new(),
         expires: None,

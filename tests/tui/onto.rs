@@ -460,7 +460,7 @@ fn what_was_confirmed_does_not_start_once_a_setting_was_changed_or_the_screen_wa
 #[test]
 fn before_the_first_pack_its_time_is_told_by_the_mediums_test_or_as_not_known() {
     let mut desk = planned();
-    assert!(desk.screen().contains("not known: not measured in this run"), "{}", desk.screen());
+    assert!(desk.screen().contains("not known: not measured yet"), "{}", desk.screen());
     let medium = Some(chosen());
     desk.app.model.assembly.tested =
         Some(Tested { path: POINT.into(), medium, write: 11_000_000, read: 88_000_000 });

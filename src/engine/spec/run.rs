@@ -198,7 +198,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
         let key = public(&job.signer).await;
         let settled = Settled { expires, lock, ground, replaces: Vec::new() };
         let spec = pack_spec(job, settled, &registry, ctx).await?;
-        return Ok(JobReport::Plan(pack::plan(spec, &registry, key, ctx).await?));
+        return Ok(JobReport::Plan(pack::plan(spec, &registry, (key, carrier), ctx).await?));
     }
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.

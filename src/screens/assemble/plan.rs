@@ -107,7 +107,7 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     facts.push(("content", content(plan), Role::Text));
     let size = format!("{}{}", text::bytes(totals.bytes), there(totals.bytes, place));
     facts.push(("size", size, Role::Text));
-    facts.push(("time", time(place, (model, keys)), Role::Text));
+    facts.push(("time", time(plan, (model, keys)), Role::Text));
     facts.push(("destination", destination(place), Role::Text));
     if !place.repeats {
         facts.push(("compared", compared(place), Role::Text));

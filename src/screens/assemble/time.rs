@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::actions::Act;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
+use crate::engine::pack::PlanReport;
 use crate::tui::assembly::{Rate, Tested};
 use crate::tui::model::Model;
 
-/// By the last pack's rate, where that went onto the same medium; else by the medium's test, which knows nothing of the
-/// registries, or by what another medium and its registries were good for.
-pub(super) fn time(place: &Foreseen, (model, keys): (&Model, bool)) -> String {
+/// By the last pack's rate, where that went onto the same medium in this run or an earlier one; else by the medium's test,
+/// which knows nothing of the registries, or by what another medium and its registries were good for.
+pub(super) fn time(plan: &PlanReport, (model, keys): (&Model, bool)) -> String {
+    let place = &plan.place;
     let (bytes, new) = (place.to_write, fetched(place));
     let (of, copied) = match bytes - new {
         0 => ("", String::new()),
@@ -22,25 +24,30 @@ pub(super) fn time(place: &Foreseen, (model, keys): (&Model, bool)) -> String {
     let span = |seconds| text::span(Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s{of}", text::bytes(rate));
     let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0);
-    match (rate, model.tested()) {
+    let small = plan.rated.as_ref().filter(|rated| rated.bytes > 0 && !is_onto_it(rate, model));
+    match (onto_it(rate, plan, model), model.tested(), small, rate) {
         _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
-        (Some(rate @ &Rate { bytes: last, rough: false, .. }), tested) if model.is_of_chosen(rate) => {
+        (Some((last, when)), tested, ..) => {
             // What the medium alone takes faster, the registries or the way to them held up.
             let by = match tested {
                 Some(tested) if tested.write > last => ", by the network",
                 _ => "",
             };
             let took = span(new.div_ceil(last));
-            format!("about {took} at {}, as onto it the last time{by}{more}", at(last))
+            format!("about {took} at {}, as onto it {when}{by}{more}", at(last))
         }
-        (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. })) => {
+        (_, Some(&Tested { write: write @ 1.., read: read @ 1.., .. }), ..) => {
             let reading = if read_back { bytes.div_ceil(read) } else { 0 };
             let least = span(bytes.div_ceil(write).saturating_add(reading));
             let at = |rate: u64| format!("{}/s", text::bytes(rate));
             let how = format!("by the medium's test: writes {}, reads {}", at(write), at(read));
             format!("at least {least} {how}; the network speed is not known yet")
         }
-        (Some(rate), _) => {
+        (.., Some(rated), _) => {
+            let how = format!("a small pack onto it was fetched on {}", rated.at.strftime("%F"));
+            format!("roughly {} at {}, as {how}{more}", span(new.div_ceil(rated.bytes)), at(rated.bytes))
+        }
+        (.., Some(rate)) => {
             let how = match model.is_of_chosen(rate) {
                 true => "a small pack was fetched",
                 false => "a pack onto another medium was fetched",
@@ -50,9 +57,22 @@ pub(super) fn time(place: &Foreseen, (model, keys): (&Model, bool)) -> String {
         _ => {
             let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
             let test = if keys { test() } else { String::new() };
-            format!("not known: not measured in this run{test}")
+            format!("not known: not measured yet{test}")
         }
     }
+}
+
+/// Whether that rate is of what was chosen.
+fn is_onto_it(rate: Option<&Rate>, model: &Model) -> bool {
+    rate.is_some_and(|rate| model.is_of_chosen(rate))
+}
+
+/// How fast a pack of many bytes onto the same medium was, and when.
+fn onto_it(rate: Option<&Rate>, plan: &PlanReport, model: &Model) -> Option<(u64, String)> {
+    let now = rate.filter(|rate| !rate.rough && is_onto_it(Some(rate), model));
+    let before = || plan.rated.as_ref().filter(|rated| !rated.rough && rated.bytes > 0);
+    now.map(|rate| (rate.bytes, "the last time".to_owned()))
+        .or_else(|| before().map(|rated| (rated.bytes, format!("on {}", rated.at.strftime("%F")))))
 }
 
 /// What is fetched of the bytes that are to be written: the rest is copied from the bundle before.

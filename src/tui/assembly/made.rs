@@ -148,6 +148,7 @@ impl Model {
             onto: onto.clone(),
             bytes: fetch.rate(took),
             rough: fetch.brought() < MEASURED,
+            at: self.now,
         };
         let measured = measured.map(rate).filter(|rate| rate.bytes > 0);
         // Few bytes never take the place of many.

@@ -1,9 +1,10 @@
-//! How fast packs and media were, as far as that was measured in this run.
+//! How fast packs and media were, as far as that was measured in this run or is kept of an earlier one.
 
 use std::path::PathBuf;
 
 use crate::domain::carrier::Carrier;
 use crate::domain::media::Medium;
+use crate::engine::state::Rated;
 use crate::tui::model::Model;
 
 /// How fast a fetch was, as the registries and the medium both let it be.
@@ -15,6 +16,16 @@ pub struct Rate {
     pub bytes: u64,
     /// Whether that was of few bytes, in which each request counts for more than the line does.
     pub rough: bool,
+    /// When that was.
+    pub at: jiff::Timestamp,
+}
+
+impl Rate {
+    /// As it is kept for later runs; nothing where it is not known what it was onto.
+    pub(in crate::tui) fn kept(&self) -> Option<Rated> {
+        let &Self { bytes, rough, at, .. } = self;
+        Some(Rated { carrier: self.onto.clone()?, bytes, rough, at })
+    }
 }
 
 /// How fast a medium was in its test.
