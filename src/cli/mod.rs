@@ -85,7 +85,7 @@ pub fn main() -> Outcome {
     };
     let printer = Arc::new(Printer::new(&cli.global));
     printer.begin(command.name());
-    let outcome = misplaced(&said, &command).and_then(|()| start(command, cli.global, &printer));
+    let outcome = placed(&said, command).and_then(|command| start(command, cli.global, &printer));
     Outcome::Ended(ExitCode::from(printer.finish(outcome.map_err(|failure| given.told(failure)))))
 }
 
@@ -97,15 +97,22 @@ fn parsed(arguments: &[OsString]) -> Result<(Cli, Given), clap::Error> {
     Ok((cli, Given::of(&matches)))
 }
 
-/// Options that stand before a command would be passed over.
-fn misplaced(said: &RegistryOptions, command: &Command) -> Result<(), Failure> {
-    if *said == RegistryOptions::default() {
-        return Ok(());
+/// What stands before a command counts for it, and what stands behind it replaces that; none is passed over.
+fn placed(said: &RegistryOptions, mut command: Command) -> Result<Command, Failure> {
+    let name = command.name();
+    match command.registry() {
+        Some(args) => *args = args.options().or(said).into(),
+        None if *said == RegistryOptions::default() => {}
+        None => {
+            let words = format!(
+                "airlift {name} reaches no registry: --plain-http, --insecure, --ca and --authfile say nothing to it"
+            );
+            return Err(
+                Failure::usage(words).hint(format!("airlift {name} --help lists the options it takes"))
+            );
+        }
     }
-    let words =
-        "how registries are reached (--plain-http, --insecure, --ca, --authfile) is said behind the command";
-    let hint = format!("airlift {} --help lists the options it takes", command.name());
-    Err(Failure::usage(words).hint(hint))
+    Ok(command)
 }
 
 fn start(command: Command, global: Global, printer: &Arc<Printer>) -> Result<(), Failure> {

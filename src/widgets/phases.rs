@@ -157,7 +157,9 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
         pieces.push((format!("{} {words}", text::bytes(view.kept)), Role::Text));
     }
     if view.skipped > 0 && !(told && view.kept > 0) {
-        pieces.push((format!("{} there already", text::bytes(view.skipped_bytes)), Role::Text));
+        // Of a bundle beside it, too: what was written is told by the phase that writes.
+        let words = if view.phase == Phase::Fetch { "needed no network" } else { "there already" };
+        pieces.push((format!("{} {words}", text::bytes(view.skipped_bytes)), Role::Text));
     }
 }
 
@@ -311,6 +313,17 @@ mod tests {
         job.apply(&Event::Bytes { phase, done: 590_000_000 }, s(2));
         job.apply(&Event::Finished { phase }, s(2));
         assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 2 s | 590 MB lay there, hashed");
+    }
+
+    #[test]
+    fn what_lay_on_the_medium_needed_no_network() {
+        let phase = Phase::Fetch;
+        let mut job = JobView::default();
+        job.apply(&Event::Started { phase, items: 1, bytes: 590_000_000 }, s(0));
+        let (item, reason) = ("nginx:1".to_owned(), "copied from another bundle".to_owned());
+        job.apply(&Event::Skipped { phase, item, bytes: 590_000_000, reason }, s(1));
+        job.apply(&Event::Finished { phase }, s(1));
+        assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 1 s | 590 MB needed no network");
     }
 
     #[test]

@@ -152,8 +152,11 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
     // A host that nobody asks: the exit code would be that of the network.
     let image = "127.0.0.1:9/a:1";
     let before = run(home.path(), &["--ca", "ca.pem", "resolve", image]);
-    assert_eq!(before.code, 2, "{}", before.stderr);
-    assert!(before.stderr.contains("is said behind the command"), "{}", before.stderr);
+    let behind = run(home.path(), &["resolve", "--ca", "ca.pem", image]);
+    assert_eq!((before.code, &before.stderr), (2, &behind.stderr));
+    assert!(before.stderr.contains("ca.pem"), "{}", before.stderr);
+    let nothing = run(home.path(), &["--ca", "ca.pem", "key", "list"]);
+    assert!(nothing.code == 2 && nothing.stderr.contains("reaches no registry"), "{}", nothing.stderr);
     let conf = home.path().join(".config/airlift/config.toml");
     fs::create_dir_all(conf.parent().unwrap()).unwrap();
     for (text, said) in [

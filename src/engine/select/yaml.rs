@@ -257,7 +257,8 @@ impl Walk<'_> {
     /// What the keys of one mapping amount to.
     fn compose(&mut self, frame: &Frame) {
         let field = |name: &str| frame.fields.iter().rev().find(|(key, ..)| *key == name);
-        let text = |name: &str| field(name).map(|(_, text, _)| text.as_str());
+        // A chart leaves empty what it fills in itself.
+        let text = |name: &str| field(name).map(|(_, text, _)| text.as_str()).filter(|text| !text.is_empty());
         let image_like = frame.key.ends_with("mage");
         if let Some((_, image, line)) = field("image") {
             // A block device of Ceph is named `image` as well.
@@ -267,7 +268,7 @@ impl Walk<'_> {
             self.image(image, *line, None, false);
         }
         let base = match (field("repository"), field("newName").or_else(|| field("name"))) {
-            (Some(found), _) if image_like || text("tag").is_some() || text("digest").is_some() => found,
+            (Some(found), _) if image_like || field("tag").is_some() || field("digest").is_some() => found,
             (None, Some(found)) if image_like && text("tag").is_some() => found,
             (_, Some(found))
                 if frame.key == "images"

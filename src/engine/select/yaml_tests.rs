@@ -84,6 +84,7 @@ data:
   config: |
     x: 1
     image: quay.io/a/embedded:5
+web: {repository: quay.io/a/web, tag: \"\"}
 ";
     let (sure, unsure, problems) = found(text);
     assert_eq!((sure, problems), (vec![], vec![]));
@@ -94,6 +95,7 @@ data:
         ("quay.io/a/proxy:2", 10),
         ("team/agent:3.1", 13),
         ("quay.io/a/embedded:5", 17),
+        ("quay.io/a/web", 18),
     ];
     assert_eq!(unsure, pairs(&expected));
 }

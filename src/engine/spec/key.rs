@@ -141,12 +141,10 @@ pub(super) async fn show(job: KeyShowJob) -> Result<JobReport> {
 pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
     let (files, told) = (Arc::clone(&ctx.files), ctx.clone());
     blocking(move || {
-        let written_out = job.key.starts_with(['s', 'e']) && job.key.trim().contains([' ', '\t']);
-        let path = Path::new(&job.key);
-        let key = if written_out && !path.exists() {
+        let key = if is_written_out(&job.key) {
             keys::parse_public(&job.key)?
         } else {
-            keys::load_only_public(path)?
+            keys::load_only_public(Path::new(&job.key))?
         };
         let named = job.principal.is_some();
         let principal = match job.principal {
@@ -193,10 +191,23 @@ pub(super) async fn trust(job: KeyTrustJob, ctx: &JobCtx) -> Result<JobReport> {
     .await
 }
 
+/// Whether it is a public key itself, and no name of a file.
+fn is_written_out(key: &str) -> bool {
+    key.starts_with(['s', 'e']) && key.trim().contains([' ', '\t']) && !Path::new(key).exists()
+}
+
 pub(super) async fn untrust(job: KeyUntrustJob, ctx: &JobCtx) -> Result<JobReport> {
     let files = Arc::clone(&ctx.files);
     blocking(move || {
-        let change = store::untrust(&*files, &job.file, &job.key, !job.dry_run)?;
+        // What `trust` takes names it, too.
+        let wanted = match Path::new(&job.key) {
+            _ if is_written_out(&job.key) => keys::fingerprint(keys::parse_public(&job.key)?.key_data()),
+            // A principal may be called as some file is.
+            path => {
+                keys::load_only_public(path).map_or(job.key.clone(), |key| keys::fingerprint(key.key_data()))
+            }
+        };
+        let change = store::untrust(&*files, &job.file, &wanted, !job.dry_run)?;
         Ok(JobReport::Untrusted(TrustChange { change, already: false, dry_run: job.dry_run }))
     })
     .await

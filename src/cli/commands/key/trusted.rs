@@ -72,7 +72,7 @@ impl Trust {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Untrust {
-    /// Fingerprint, key id, or principal as it is listed
+    /// Fingerprint, key id, or principal as it is listed; or the public key, as `key trust` takes it
     #[arg(value_name = "KEY")]
     key: String,
     #[command(flatten)]
