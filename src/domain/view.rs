@@ -1,5 +1,6 @@
 //! The one reducer: what a job has said so far, added up to a view that any front can draw.
 
+mod awaited;
 mod items;
 mod phase;
 
@@ -9,8 +10,8 @@ use serde::Serialize;
 
 use super::progress::{Check, Event, Landed, Phase};
 
+pub use awaited::Awaited;
 pub use items::{ItemState, ItemView, Items, MAX_ITEMS, Part};
-use phase::Awaited;
 pub use phase::PhaseView;
 
 /// With no byte moved for this long, a phase is called stalled.

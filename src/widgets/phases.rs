@@ -58,8 +58,9 @@ const fn room(width: usize) -> usize {
 
 /// Whom a phase waits for, as a line below its row, where that has no room to say it.
 pub fn awaited(view: &PhaseView, at: Duration, width: u16) -> Option<String> {
-    let brief = !has_room(&view.waits(at)?, room(usize::from(width)));
-    view.gives_up(at).filter(|_| brief)
+    let awaited = view.awaited()?;
+    let brief = !has_room(&awaited.waits(at), room(usize::from(width)));
+    brief.then(|| awaited.gives_up(at))
 }
 
 /// Whether a row can say whom it waits for, and how far it is.
@@ -188,7 +189,9 @@ fn under_way(view: &PhaseView, row: &PhaseRow<'_>, room: usize, pieces: &mut Vec
         pieces.push(("! paused".to_owned(), Role::Warn));
         return;
     }
-    if let Some(waits) = view.waits(at).filter(|waits| has_room(waits, room)).or(view.waits_in_brief(at)) {
+    if let Some(awaited) = view.awaited() {
+        let waits = Some(awaited.waits(at)).filter(|waits| has_room(waits, room));
+        let waits = waits.unwrap_or_else(|| awaited.waits_in_brief(at));
         // It comes first: what is known of bytes stands still.
         pieces.insert(0, (format!("! {waits}"), Role::Warn));
         return;

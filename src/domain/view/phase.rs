@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::STALL;
+use super::awaited::Awaited;
 use crate::domain::progress::Phase;
 use crate::domain::text;
 
@@ -16,17 +17,6 @@ const GRAIN: Duration = Duration::from_millis(100);
 /// Before so long, and before so many percent, the time that is left is anybody's guess.
 const SETTLED: Duration = Duration::from_secs(10);
 const SETTLED_PERCENT: u64 = 2;
-
-/// A host that is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Awaited {
-    /// Its name.
-    pub(super) host: String,
-    /// Which attempt comes next.
-    pub(super) attempt: u32,
-    /// Until when, since the job began.
-    pub(super) until: Duration,
-}
 
 /// One phase of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -233,27 +223,9 @@ impl PhaseView {
         (still && !self.finished && self.resting.is_none()).then_some(program)
     }
 
-    /// Whom it waits for, and for how many seconds still.
-    fn awaits(&self, at: Duration) -> Option<(&Awaited, u128)> {
-        let awaited = self.awaited.as_ref().filter(|_| !self.finished && self.resting.is_none())?;
-        Some((awaited, awaited.until.saturating_sub(at).as_millis().div_ceil(1000)))
-    }
-
-    /// Whom it waits for, which try comes next, and how long it still does: `waiting for HOST, try 3, 24 s left`.
-    pub fn waits(&self, at: Duration) -> Option<String> {
-        let (awaited, left) = self.awaits(at)?;
-        Some(format!("waiting for {}, try {}, {left} s left", awaited.host, awaited.attempt))
-    }
-
-    /// How long it still waits, where there is no room for more: `waiting, 24 s left`.
-    pub fn waits_in_brief(&self, at: Duration) -> Option<String> {
-        self.awaits(at).map(|(_, left)| format!("waiting, {left} s left"))
-    }
-
-    /// The same as a sentence of its own: `waiting for HOST, try 3: gives up in 24 s`.
-    pub fn gives_up(&self, at: Duration) -> Option<String> {
-        let (awaited, left) = self.awaits(at)?;
-        Some(format!("waiting for {}, try {}: gives up in {left} s", awaited.host, awaited.attempt))
+    /// Whom it waits for.
+    pub fn awaited(&self) -> Option<&Awaited> {
+        self.awaited.as_ref().filter(|_| !self.finished && self.resting.is_none())
     }
 
     /// What is to be said where neither bytes nor items are counted: whether it moves nobody can tell, but for how long
@@ -343,9 +315,9 @@ impl PhaseView {
         if self.failed > 0 {
             words.push(format!("{} failed", self.failed));
         }
-        match (self.waits(at), self.stalled(at)) {
+        match (self.awaited(), self.stalled(at)) {
             _ if self.resting.is_some() => words.push("paused".to_owned()),
-            (Some(waits), _) => words.push(waits),
+            (Some(awaited), _) => words.push(awaited.waits(at)),
             (None, Some(still)) => words.push(format!("stalled {} s", still.as_secs())),
             _ if let Some(program) = self.writer(at) => words.push(format!("{program} writes")),
             _ if self.brought() > 0 => words.push(format!("{}/s", text::bytes(self.rate(at)))),
