@@ -231,16 +231,16 @@ fn the_time_is_told_once_a_rate_was_measured() {
     for (tested, by) in [(None, ""), (Some(30_000_000), ""), (Some(80_000_000), ", by the network")] {
         let screen = told(&here, false, tested);
         let words = format!(
-            "about 1 min 40 s at 41.0 MB/s for what is new, as onto it the last time{by}, 57.1 GB are copied there, then"
+            "about 1 min 40 s at 41.0 MB/s for what is new, as onto it the last time{by}; 57.1 GB are copied there on top, then"
         );
         assert!(screen.contains(&words), "{words}: {screen}");
     }
     let other = Carrier { device: None, ..here.clone() };
-    let words = "roughly 1 min 40 s at 41.0 MB/s for what is new, as a pack onto another medium was fetched, 57.1 GB are";
+    let words = "roughly 1 min 40 s at 41.0 MB/s for what is new, as a pack onto another medium was fetched; 57.1 GB are";
     let screen = told(&other, false, None);
     assert!(screen.contains(words), "{screen}");
     let screen = told(&here, true, None);
-    assert!(screen.contains("41.0 MB/s for what is new, as a small pack was fetched, 57.1 GB"), "{screen}");
+    assert!(screen.contains("41.0 MB/s for what is new, as a small pack was fetched; 57.1 GB"), "{screen}");
     let screen = told(&other, false, Some(80_000_000));
     assert!(screen.contains("by the medium's test: writes 80.0 MB/s"), "{screen}");
     // Without a bundle before, all of it is fetched.
@@ -250,6 +250,21 @@ fn the_time_is_told_once_a_rate_was_measured() {
     let screen = desk.screen().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         screen.contains("roughly 24 min at 41.0 MB/s, as a pack onto another medium was fetched"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn what_is_only_copied_has_no_time_by_how_fast_something_was_fetched() {
+    let mut desk = planned();
+    let rate = Rate { onto: None, bytes: 41_000_000, rough: false, at: jiff::Timestamp::UNIX_EPOCH };
+    desk.app.model.assembly.rate = Some(rate);
+    let plan = desk.app.model.assembly.plan.as_mut().unwrap();
+    let place = &mut plan.outcome.as_mut().unwrap().place;
+    place.previous.as_mut().unwrap().changes.as_mut().unwrap().new.bytes = 0;
+    let screen = desk.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        screen.contains("not known: nothing is fetched, 61.2 GB are copied there, then read back"),
         "{screen}"
     );
 }
@@ -270,8 +285,7 @@ fn the_time_is_told_by_what_an_earlier_run_measured_of_the_same_medium() {
             rate.map(|(onto, rough)| Rate { onto: Some(onto.clone()), bytes: 41_000_000, rough, at });
         desk.screen().split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let kept =
-        "about 3 min 25 s at 20.0 MB/s for what is new, as onto it on 2026-11-22, 57.1 GB are copied there";
+    let kept = "about 3 min 25 s at 20.0 MB/s for what is new, as onto it on 2026-11-22; 57.1 GB are copied there on top";
     for (rough, rate, words) in [
         (false, None, kept),
         (false, Some((&other, false)), kept),

@@ -16,16 +16,18 @@ pub(super) fn time(plan: &PlanReport, (model, keys): (&Model, bool)) -> String {
     let (bytes, new) = (place.to_write, fetched(place));
     let (of, copied) = match bytes - new {
         0 => ("", String::new()),
-        copied => (" for what is new", format!(", {} are copied there", text::bytes(copied))),
+        copied => (" for what is new", format!("; {} are copied there on top", text::bytes(copied))),
     };
     let read_back = model.assembly.read_back;
     let more = if read_back { ", then read back" } else { "" };
     let more = format!("{copied}{more}");
     let span = |seconds| text::span(Duration::from_secs(seconds));
     let at = |rate: u64| format!("{}/s{of}", text::bytes(rate));
-    let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0);
-    let small = plan.rated.as_ref().filter(|rated| rated.bytes > 0 && !is_onto_it(rate, model));
-    match (onto_it(rate, plan, model), model.tested(), small, rate) {
+    // How fast it was fetched says nothing of copies.
+    let rate = model.assembly.rate.as_ref().filter(|rate| rate.bytes > 0 && new > 0);
+    let small = plan.rated.as_ref().filter(|rated| rated.bytes > 0 && new > 0 && !is_onto_it(rate, model));
+    let onto_it = onto_it(rate, plan, model).filter(|_| new > 0);
+    match (onto_it, model.tested(), small, rate) {
         _ if bytes == 0 => format!("nothing to write; existing files are hashed{more}"),
         (Some((last, when)), tested, ..) => {
             // What the medium alone takes faster, the registries or the way to them held up.
@@ -53,6 +55,10 @@ pub(super) fn time(plan: &PlanReport, (model, keys): (&Model, bool)) -> String {
                 false => "a pack onto another medium was fetched",
             };
             format!("roughly {} at {}, as {how}{more}", span(new.div_ceil(rate.bytes)), at(rate.bytes))
+        }
+        _ if new == 0 => {
+            let then = if read_back { ", then read back" } else { "" };
+            format!("not known: nothing is fetched, {} are copied there{then}", text::bytes(bytes))
         }
         _ => {
             let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
