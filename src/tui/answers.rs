@@ -104,6 +104,9 @@ impl App {
     fn saved(&mut self, paths: &[PathBuf]) {
         let places = &self.model.settings.paths;
         let (work, reports) = (places.kept(), places.reports());
+        if self.model.answered.get(&Act::ImagesSave).is_some_and(|file| paths.contains(file)) {
+            self.saved_list_elsewhere();
+        }
         let again = paths.iter().filter(|path| !self.list_written(path, true)).count();
         if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
             return;
@@ -153,7 +156,12 @@ impl App {
             self.model.picked.ask_anew();
             self.model.changed(Place::Images);
         }
-        if self.list_written(path, false) {
+        let first = self.list_written(path, false);
+        // Whoever leaves is asked about it at once.
+        if self.parting && path == self.model.settings.list_file() {
+            return;
+        }
+        if first {
             let title = format!("{} was not written", path.display());
             self.todo.dialogs.push(words::failure_page(&title, failure, &self.model.keymap).into());
         } else {

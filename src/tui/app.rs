@@ -53,6 +53,8 @@ pub struct App {
     pub(super) cut: bool,
     /// Whether it is left as soon as the job that runs is done.
     pub(super) leaving: bool,
+    /// Whether it is left as soon as the list is written.
+    pub(super) parting: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
     pub(super) todo: Todo,
@@ -83,6 +85,7 @@ impl App {
             abandoned: false,
             cut: false,
             leaving: false,
+            parting: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
             todo: Todo::default(),
@@ -132,6 +135,7 @@ impl App {
                 self.job_ended(act);
             }
             Msg::Found(found) => self.found(&found),
+            Msg::Written(unsaved) => self.part_or_ask(unsaved),
             // Too late: nobody would type for a job that is stopping or gone.
             Msg::NeedsPassphrase { .. } | Msg::NeedsNewPassphrase(_)
                 if self.model.running().is_none_or(|job| job.stopping) =>
@@ -269,7 +273,7 @@ impl App {
         }
         // Its report is written before that.
         if leaves {
-            self.leave();
+            self.part();
         }
     }
 

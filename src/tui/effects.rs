@@ -1,6 +1,6 @@
 //! Carries out what the state machine asks for, on tasks of their own; every outcome comes back as a message.
 
-mod ends;
+pub mod ends;
 pub mod passphrase;
 mod turns;
 mod writes;
@@ -95,6 +95,7 @@ impl Runner {
             Effect::TakenIn(changes) => self.writes.taken_in(changes),
             Effect::AwaitList => self.await_list(),
             Effect::Rated(rated) => self.writes.rated(*rated, self.settings.paths.state()),
+            Effect::AwaitWrites => self.tell_written(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),
@@ -413,7 +414,7 @@ mod tests {
             }
         };
         assert!(failure.message.starts_with("the list was not saved: "), "{}", failure.message);
-        assert!(runner.written().await.unwrap_err().contains("the list was not saved"));
+        assert!(runner.written().await.unwrap_err().words.contains("the list was not saved"));
         std::fs::remove_file(&data).unwrap();
         runner.writes.over(vec![(list, "# none\n".to_owned())]);
         runner.start(verify());

@@ -23,6 +23,10 @@ pub(super) struct Keeper {
     kept: Option<u64>,
     /// The state that could not be written.
     failed: Option<u64>,
+    /// How often it was given to be written without a word yet on what came of it.
+    under_way: usize,
+    /// The state that was saved in another place.
+    elsewhere: Option<u64>,
     /// The state that the step's word is about, and whether what could not be read is in its way.
     judged: Option<(u64, bool)>,
     /// Whether the file could not be read: it is kept beside the one that is written then.
@@ -40,6 +44,8 @@ impl Default for Keeper {
         Self {
             kept: Some(0),
             failed: None,
+            under_way: 0,
+            elsewhere: None,
             judged: None,
             unread: false,
             pending: None,
@@ -154,7 +160,8 @@ impl App {
 
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
-        let leaves = self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit));
+        let leaves =
+            self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::AwaitWrites));
         let mut taken_in = 0;
         if self.dialogs.is_empty() || leaves {
             for (was, theirs) in std::mem::take(&mut self.keeper.edited) {
@@ -203,7 +210,7 @@ impl App {
             _ => self.model.at,
         };
         self.keeper.pending = Some((now, since));
-        let goes = |effect: &Effect| matches!(effect, Effect::Start(..) | Effect::Quit);
+        let goes = |effect: &Effect| matches!(effect, Effect::Start(..) | Effect::Quit | Effect::AwaitWrites);
         let due = self.model.at.saturating_sub(since) >= PAUSE || self.model.place != Place::Images;
         // What could not be written is tried again only where something needs it, or it was changed since.
         let failed = self.keeper.failed == Some(now);
@@ -218,6 +225,7 @@ impl App {
                 self.todo.effects.push_front(Effect::Save(kept, text.clone()));
             }
             self.todo.effects.push_front(Effect::Save(path, text));
+            self.keeper.under_way += 1;
             if std::mem::take(&mut self.keeper.unread) {
                 self.todo.effects.push_front(Effect::Aside);
             }
@@ -230,6 +238,7 @@ impl App {
         if path != self.model.settings.list_file() {
             return true;
         }
+        self.keeper.under_way = self.keeper.under_way.saturating_sub(1);
         let first = self.keeper.failed.is_none();
         if written {
             self.keeper.failed = None;
@@ -237,6 +246,25 @@ impl App {
             self.keeper.failed = self.keeper.kept.take().or(self.keeper.failed);
         }
         first
+    }
+}
+
+impl App {
+    /// Whether nothing of the list is lost by leaving, as far as that is known.
+    pub(super) fn is_saved(&self) -> bool {
+        let now = Some(self.model.picked.revision());
+        (self.keeper.kept == now && self.keeper.under_way == 0 && self.keeper.edited.is_empty())
+            || self.saved_elsewhere()
+    }
+
+    /// Whether the list as it is now was saved in another place.
+    pub fn saved_elsewhere(&self) -> bool {
+        self.keeper.elsewhere == Some(self.model.picked.revision())
+    }
+
+    /// That is so.
+    pub(super) fn saved_list_elsewhere(&mut self) {
+        self.keeper.elsewhere = Some(self.model.picked.revision());
     }
 }
 

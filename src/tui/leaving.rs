@@ -2,13 +2,17 @@
 
 use super::app::App;
 use super::job;
-use super::model::JobState;
+use super::model::{JobState, Place};
 use super::msg::{Effect, Ended};
 use super::said::WORDS;
 use crate::actions::Act;
-use crate::dialogs::{Confirm, Dialog, Page, Question};
+use crate::dialogs::{Answer, Confirm, Dialog, Page, Question};
 use crate::engine::error::{Explain, Interrupted};
 use crate::engine::spec::{JobSpec, PackJob};
+use crate::failure::Failure;
+
+/// Whether it is left without the list.
+pub(super) const UNSAVED: Question = Question { act: Act::Quit, part: 1 };
 
 impl App {
     /// Ctrl-C: the first asks, the second stops the job safely and leaves.
@@ -30,7 +34,51 @@ impl App {
                 self.leave();
                 self.say("stopping at the next safe point; Ctrl-C once more quits at once");
             }
+            None if self.interrupts == 2 => self.part(),
             None => self.leave(),
+        }
+    }
+
+    /// Leaves once the list is written; where it cannot be, that is asked first. Whoever would not wait asks again.
+    pub(super) fn part(&mut self) {
+        if std::mem::take(&mut self.parting) || self.is_saved() {
+            return self.leave();
+        }
+        self.parting = true;
+        let quit = self.model.key(Act::Quit);
+        self.say(format!("the list is saved first; {quit} again waits for nothing"));
+        self.todo.effects.push_back(Effect::AwaitWrites);
+    }
+
+    /// Whether nothing is asked or done before the list is written.
+    pub(super) const fn is_parting(&self) -> bool {
+        self.parting
+    }
+
+    /// The list is written, or cannot be, for one who is about to leave.
+    pub(super) fn part_or_ask(&mut self, unsaved: Option<Failure>) {
+        if !std::mem::take(&mut self.parting) {
+            return;
+        }
+        let Some(failure) = unsaved else { return self.leave() };
+        self.words = None;
+        let words = vec![
+            format!("The list of images could not be saved: {}", failure.message),
+            "The next start begins with it as it was saved last.".to_owned(),
+        ];
+        let confirm = Confirm::new(UNSAVED, "Quit without the list?", words, "Save it elsewhere");
+        self.later.unasked = true;
+        self.todo.dialogs.push(confirm.or("Quit without it").into());
+    }
+
+    /// It was answered what becomes of a list that could not be saved.
+    pub(super) fn unsaved(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Rows(rows) if rows.first() == Some(&0) => {
+                self.go(Place::Images);
+                self.act(Act::ImagesSave);
+            }
+            _ => self.leave(),
         }
     }
 
@@ -87,7 +135,7 @@ impl App {
     pub(super) fn quit(&mut self) {
         self.leaving = false;
         if self.model.running().is_none() {
-            return self.leave();
+            return self.part();
         }
         let paused = self.model.running().is_some_and(|job| job.paused);
         let (now, wait, button) = match paused {
@@ -134,7 +182,7 @@ impl App {
                 let quit = self.model.key(Act::Quit);
                 self.say(format!("this is left as soon as the job is done; {quit} asks again"));
             }
-            false => self.leave(),
+            false => self.part(),
         }
     }
 

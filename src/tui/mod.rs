@@ -53,6 +53,7 @@ use self::app::App;
 use self::beside::{Beside, Joined};
 use self::detect::{Caps, Env, detect};
 use self::effects::Runner;
+use self::effects::ends::Unsaved;
 use self::events::Events;
 use self::model::{Model, Settings};
 use self::msg::{Effect, Msg};
@@ -223,8 +224,7 @@ async fn run(
     app.no_color = no_color(env, plain, app.look.depth);
     if plain {
         app.look = Look { depth: Depth::None, unicode: false, ..app.look };
-        let left = Box::pin(plain::run(app, runner, told)).await;
-        return Ok(ExitCode::from(if left { 0 } else { exit_code(crate::engine::error::Kind::Interrupted) }));
+        return Ok(ExitCode::from(Box::pin(plain::run(app, runner, told)).await));
     }
     app.no_copy = (!set_up.caps.clipboard).then_some("this terminal has no clipboard; select it by hand");
     terminal::tell_panics(tell);
@@ -238,12 +238,20 @@ async fn run(
     workstation.effects(first);
     workstation.turn(Events::of_terminal()?, told, env).await;
     let Loop { runner, screen, mut app, lost, .. } = workstation;
-    leave(|| drop(screen), runner.written(), terminal::say).await;
+    let written = leave(|| drop(screen), runner.written(), terminal::say).await;
     left(&mut app, &runner).await;
     app.farewell().iter().chain(&app.parting()).for_each(|words| terminal::say(words));
     let stopped = lost || app.was_terminated();
-    let code = if stopped { exit_code(crate::engine::error::Kind::Interrupted) } else { 0 };
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(ended(&app, stopped, written)))
+}
+
+/// The exit code: what is lost is no success, unless it was saved in another place.
+fn ended(app: &App, stopped: bool, written: Result<(), Unsaved>) -> u8 {
+    match written.err().and_then(|unsaved| unsaved.list) {
+        _ if stopped => exit_code(Kind::Interrupted),
+        Some(failure) if !app.saved_elsewhere() => failure.exit(),
+        _ => 0,
+    }
 }
 
 /// Looks for what a pack left that did not come to its end: that names what goes on with it.
@@ -269,9 +277,9 @@ const fn no_color(env: &Env, plain: bool, depth: Depth) -> Option<&'static str> 
 /// The way out. The terminal is given back first: a disk that does not answer is waited for where that can be read.
 async fn leave(
     give_back: impl FnOnce(),
-    written: impl Future<Output = Result<(), String>>,
+    written: impl Future<Output = Result<(), Unsaved>>,
     say: impl Fn(&str),
-) {
+) -> Result<(), Unsaved> {
     give_back();
     tokio::pin!(written);
     let outcome = match tokio::time::timeout(NOTICE, &mut written).await {
@@ -281,9 +289,10 @@ async fn leave(
             written.await
         }
     };
-    if let Err(words) = outcome {
-        say(&words);
+    if let Err(unsaved) = &outcome {
+        say(&unsaved.words);
     }
+    outcome
 }
 
 #[cfg(test)]
@@ -297,7 +306,11 @@ mod tests {
         for (slow, outcome, expected) in [
             (false, Ok(()), &["given back", "written"][..]),
             (true, Ok(()), &["given back", "still being written", "written"]),
-            (true, Err("lost".to_owned()), &["given back", "still being written", "written", "lost"]),
+            (
+                true,
+                Err(Unsaved { words: "lost".to_owned(), list: None }),
+                &["given back", "still being written", "written", "lost"],
+            ),
         ] {
             let order = RefCell::new(Vec::new());
             // The disk answers once it was said that it is waited for.
@@ -313,7 +326,8 @@ mod tests {
                 order.borrow_mut().push(words.to_owned());
                 said.notify_one();
             };
-            leave(|| order.borrow_mut().push("given back".to_owned()), written, say).await;
+            let left = leave(|| order.borrow_mut().push("given back".to_owned()), written, say).await;
+            assert_eq!(left.is_err(), expected.contains(&"lost"));
             let order = order.into_inner();
             let same = order.iter().zip(expected).all(|(words, expected)| words.contains(expected));
             assert!(same && order.len() == expected.len(), "{order:?}");

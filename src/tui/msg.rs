@@ -88,6 +88,8 @@ pub enum Msg {
     NotStarted(Failure),
     /// A query was answered.
     Found(Found),
+    /// The answer to [`Effect::AwaitWrites`]: why the list could not be saved, where that is so.
+    Written(Option<Failure>),
     /// A job needs a passphrase.
     NeedsPassphrase {
         /// Of this key file.
@@ -259,6 +261,8 @@ pub enum Effect {
     Save(PathBuf, String),
     /// Wait until the other workstation lets go of the kept list, and take it.
     AwaitList,
+    /// Wait until everything is written that was asked for, and tell whether the list is.
+    AwaitWrites,
     /// Keep what the list of images is now beside the one that is written next.
     Aside,
     /// So many changes that [`Found::Edited`] told of are in the list of images from now on.

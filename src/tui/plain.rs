@@ -43,21 +43,23 @@ const ESC: Msg = Msg::Key(Key::plain(Code::Esc));
 /// On a terminal, what is pasted comes line after line within this time.
 const PASTED: Duration = Duration::from_millis(30);
 
-/// Runs it on standard input and output until it is left; false where it was stopped from outside, or where the lines ended
-/// before all was answered.
-pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Msg>) -> bool {
+/// Runs it on standard input and output until it is left; its exit code, which is that of what was stopped where the lines
+/// ended before all was answered.
+pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Msg>) -> u8 {
     let mut plain = Plain::new(app, runner);
     let first = plain.app.begin();
     plain.app.catch_up();
     plain.effects(first);
     let lines = lines(plain.secret.clone());
     plain.turn(&mut told, lines).await;
-    if let Err(words) = plain.runner.written().await {
-        super::terminal::say(&words);
+    let written = plain.runner.written().await;
+    if let Err(unsaved) = &written {
+        super::terminal::say(&unsaved.words);
     }
     super::left(&mut plain.app, &plain.runner).await;
     [plain.app.farewell(), plain.app.parting()].concat().iter().for_each(|words| super::terminal::say(words));
-    plain.well || !(plain.lost || plain.app.was_terminated())
+    let stopped = !plain.well && (plain.lost || plain.app.was_terminated());
+    super::ended(&plain.app, stopped, written)
 }
 
 struct Plain {
@@ -161,7 +163,10 @@ impl Plain {
         let model = &self.app.model;
         let begun = model.running().is_some() || model.next.is_some() || model.assembly.due.is_some();
         let looks = !self.looks.is_empty() && self.since.elapsed() < LOOK;
-        let waits = self.app.prompt() == Prompt::Wait || looks || (begun && !self.app.asks());
+        let waits = self.app.is_parting()
+            || self.app.prompt() == Prompt::Wait
+            || looks
+            || (begun && !self.app.asks());
         !(self.piped && waits)
     }
 

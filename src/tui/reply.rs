@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::msg::Effect;
-use super::{answers, job};
+use super::{answers, job, leaving};
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Dialog, Question, Reply};
 
@@ -52,6 +52,7 @@ impl App {
     fn answered(&mut self, question: Question, answer: Answer) {
         match (question.act, answer) {
             (_, answer) if question == answers::REPLACE => self.replace(Some(&answer)),
+            (_, answer) if question == leaving::UNSAVED => self.unsaved(&answer),
             (Act::Pack, Answer::Secret(secret)) if self.waiting => {
                 self.waiting = false;
                 self.todo.effects.push_back(Effect::Passphrase(Some(secret)));
@@ -68,7 +69,7 @@ impl App {
     /// Answers to questions that no screen asked.
     fn answered_here(&mut self, act: Act, answer: &Answer) {
         match (act, answer) {
-            (Act::Quit, Answer::Rows(rows)) if rows.first() == Some(&0) => self.leave(),
+            (Act::Quit, Answer::Rows(rows)) if rows.first() == Some(&0) => self.part(),
             (Act::Quit, Answer::Rows(_)) => self.leave_after(),
             (Act::Stop, Answer::Yes) => {
                 if let Some(id) = job::stop(&mut self.model) {

@@ -84,6 +84,40 @@ fn a_pack_goes_on_on_its_own_medium_only() {
     journey.goes_on();
 }
 
+#[test]
+fn a_list_that_a_full_disk_does_not_take_is_not_left_unasked_and_never_with_success() {
+    let root = TempRoot::new();
+    let work = root.join(".local/share/airlift/work");
+    let Some(_full) = Mount::tmpfs(&work, "size=4k") else { return };
+    std::fs::write(work.join("full"), [0; 4096]).unwrap();
+    let picked = || {
+        let mut console = Console::start(&Setting::new(root.path()));
+        steps::pick(&mut console, &["registry.example.com/team/app:1.0".to_owned()]);
+        console.wait("images.txt was not written").keys("Esc");
+        console.keys("q").wait("Quit without the list?").wait("space left on device");
+        console
+    };
+    let mut console = picked();
+    console.keys("Enter").wait("cancelled; nothing was done");
+    console.keys("q").wait("Quit without the list?").keys("Right Right Enter");
+    assert_eq!(console.end().exit_code(), 14);
+    given_back(&console);
+    assert!(console.screen().contains("the list was not saved"), "{}", console.screen());
+    let mut console = picked();
+    console.keys("Right Enter").wait("Save the list as").keys("Enter").wait("written: ").keys("q");
+    assert_eq!(console.end().exit_code(), 0);
+    let saved = std::fs::read_to_string(root.join("images.txt")).unwrap();
+    assert_eq!(saved, "registry.example.com/team/app:1.0\n");
+    let lines = "b\nn\nregistry.example.com/team/app:1.0\nq\n";
+    for (answer, code) in [("quit without it\n", 14), ("no\n", 14), ("", 130)] {
+        let mut plain = root.airlift();
+        plain.arg("--plain").env("AIRLIFT_DATA_DIR", root.join(".local/share/airlift"));
+        let ran = plain.write_stdin(format!("{lines}{answer}")).assert().code(code);
+        let out = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+        assert!(out.contains("-- Quit without the list?"), "{answer}: {out}");
+    }
+}
+
 /// Not a test: what the test below starts in a terminal of its own.
 #[test]
 fn panic_with_the_terminal_taken() {

@@ -20,6 +20,7 @@ pub(crate) const OPENED: &[Opened] = &[
     ("commands_found", || on(Desk::new(), ": sign")),
     ("stop", || on(assemble::under_way(), "x")),
     ("leave", || on(assemble::under_way(), "q")),
+    ("leave_unsaved", crate::images::unsaved),
     ("go_on_with", || on(onto::begun_there(true), "Enter")),
     ("replace", || on(onto::begun_there(false), "Enter")),
     ("log_help", || on(Desk::new(), "l ?")),

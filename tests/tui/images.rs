@@ -681,8 +681,71 @@ fn the_list_is_kept_after_a_pause_on_leaving_and_before_a_job() {
     desk.keys("b D");
     let effects = std::mem::take(&mut desk.keys("q").effects);
     let at = |wanted: fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
-    let (save, quit) = (at(|e| matches!(e, Effect::Save(..))), at(|e| matches!(e, Effect::Quit)));
-    assert!(save < quit);
+    let (save, written) = (at(|e| matches!(e, Effect::Save(..))), at(|e| matches!(e, Effect::AwaitWrites)));
+    assert!(save < written && !effects.iter().any(|effect| matches!(effect, Effect::Quit)));
+    desk.tell(Msg::Written(None));
+    assert!(quits(&desk), "it is written");
+}
+
+fn quits(desk: &Desk) -> bool {
+    desk.effects.iter().any(|effect| matches!(effect, Effect::Quit))
+}
+
+/// One who would leave, with a list on a disk that is full.
+pub(crate) fn unsaved() -> Desk {
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    desk.keys("q");
+    let list = desk.app.model.settings.list_file();
+    let failure = Failure::new(Kind::Space, format!("write {}: No space left on device", list.display()));
+    desk.tell(Msg::Found(Found::NotSaved(list, failure.clone())));
+    desk.tell(Msg::Written(Some(failure)));
+    desk
+}
+
+#[test]
+fn a_list_that_cannot_be_saved_is_not_left_unasked() {
+    let mut desk = unsaved();
+    assert!(!quits(&desk), "{:?}", desk.effects);
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("cancelled; nothing was done") && !quits(&desk), "{screen}");
+    // It was told once: no page of its own comes after the question.
+    assert!(!screen.contains("was not written"), "{screen}");
+    let asks = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::AwaitWrites));
+    desk.effects.clear();
+    desk.keys("0 q");
+    assert!(asks(&desk) && kept(&mut desk).len() == 1, "it is tried again, wherever one is");
+    desk.tell(Msg::Written(Some(Failure::new(Kind::Space, "no space"))));
+    desk.keys("Right Right Enter");
+    assert!(quits(&desk) && !desk.app.saved_elsewhere());
+}
+
+#[test]
+fn a_list_that_was_saved_elsewhere_is_left_without_a_question() {
+    let mut desk = unsaved();
+    desk.keys("0 Esc 0 q");
+    desk.tell(Msg::Written(Some(Failure::new(Kind::Space, "no space"))));
+    let screen = desk.keys("Right Enter").screen();
+    assert!(screen.contains("Save the list as") && screen.contains("1/5 Images"), "{screen}");
+    desk.effects.clear();
+    desk.keys("Ctrl-U").typed("/tmp/web.txt").keys("Enter");
+    desk.tell(Msg::Found(Found::Saved(vec!["/tmp/web.txt".into()])));
+    assert!(desk.app.saved_elsewhere() && !quits(&desk));
+    desk.keys("q");
+    assert!(quits(&desk));
+}
+
+#[test]
+fn one_who_would_not_wait_for_the_list_leaves_at_once() {
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    let screen = desk.keys("q").screen();
+    assert!(screen.contains("the list is saved first; q again waits for nothing"), "{screen}");
+    desk.keys("q");
+    assert!(quits(&desk));
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    for (times, leaves) in [(1, false), (2, false), (3, true)] {
+        desk.keys("Ctrl-C");
+        assert_eq!(quits(&desk), leaves, "{times}");
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ const MEANS: &[(Act, &[&str])] = &[
     (Act::Copy, &["does Copy(", "says there is nothing to copy here"]),
     // Where a filter is kept, all rows come back first, and the sum of them all.
     (Act::Back, &["goes to ", "says this is the start", "says 8 images, 1 marked"]),
-    (Act::Quit, &["does Quit", "opens Quit while a job runs?"]),
+    (Act::Quit, &["does Quit", "does AwaitWrites", "opens Quit while a job runs?"]),
     (Act::Redraw, &["does Redraw"]),
     (Act::Suspend, &["does Suspend", "says a job runs and would stand still, too"]),
     (Act::Basic, &["turns ASCII on"]),

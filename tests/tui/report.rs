@@ -93,6 +93,7 @@ fn a_report_is_kept_by_itself_when_its_pack_ends_and_when_it_is_left_for_that() 
     let mut leaves = crate::assemble::under_way();
     leaves.keys("p q Right Right Enter");
     ended(&mut leaves);
+    leaves.tell(Msg::Written(None));
     let quits = leaves.effects.iter().position(|effect| matches!(effect, Effect::Quit));
     let saves = leaves.effects.iter().position(|effect| matches!(effect, Effect::Save(..)));
     assert!(saves.is_some() && saves < quits, "{:?}", leaves.effects);

@@ -591,7 +591,8 @@ fn q_during_a_job_offers_to_leave_once_it_is_done() {
     desk.keys("Right Right Enter");
     assert!(!desk.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::Cancel(_))));
     assert!(desk.screen().contains("left as soon as the job is done"), "{}", desk.screen());
-    let quits = |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Quit));
+    let quits =
+        |desk: &Desk| desk.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::AwaitWrites));
     let packed = || crate::made::done(JobReport::Pack(crate::made::packed()));
     let failed = Failure::new(Kind::Network, "the registry is gone");
     let mut other = crate::assemble::under_way();
@@ -628,6 +629,7 @@ fn a_paused_job_goes_on_when_it_is_to_be_left_after_it() {
     assert!(desk.keys("p").screen().contains("it goes on"), "{}", desk.screen());
     desk.effects.clear();
     desk.tell(Msg::Ended(desk.job(), crate::made::done(JobReport::Pack(crate::made::packed()))));
+    desk.tell(Msg::Written(None));
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "{:?}", desk.effects);
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Runner, off};
-use crate::engine::error::EngineError;
+use crate::engine::error::{EngineError, Kind};
+use crate::failure::Failure;
 use crate::tui::beside;
 use crate::tui::find::find;
 use crate::tui::msg::{Found, Level, Msg, Query};
@@ -12,6 +13,15 @@ use crate::tui::msg::{Found, Level, Msg, Query};
 const LEAVE: Duration = Duration::from_secs(5);
 /// Who has the kept list is looked at this often: nothing tells of it.
 const HOLDER: Duration = Duration::from_secs(2);
+
+/// What is lost once this is left.
+#[derive(Debug)]
+pub struct Unsaved {
+    /// What that is and why, in a line.
+    pub words: String,
+    /// Where it is the list: why that could not be saved.
+    pub list: Option<Failure>,
+}
 
 impl Runner {
     /// Waits for the kept list on a thread of its own, which is woken up when it is free and not before.
@@ -55,25 +65,43 @@ impl Runner {
     /// Waits until everything is written that was asked for, but not for a disk that does not answer.
     ///
     /// # Errors
-    /// In words: the list could not be saved, or a report.
-    pub async fn written(&self) -> Result<(), String> {
+    /// The list could not be saved, or a report.
+    pub async fn written(&self) -> Result<(), Unsaved> {
         let list = self.settings.list_file();
-        let not = |reason: String| Err(format!("the list was not saved: {reason}"));
+        let not = |failure: Failure| {
+            Err(Unsaved {
+                words: format!("the list was not saved: {}", failure.message),
+                list: Some(failure),
+            })
+        };
         match tokio::time::timeout(LEAVE, self.writes.all()).await {
             Ok(lost) => {
                 let reports = self.settings.paths.reports();
                 let report = lost.iter().find(|(file, _)| file.starts_with(&reports));
                 let kept = self.settings.kept_list();
                 match (lost.get(&list).or_else(|| lost.get(&kept)), report) {
-                    (Some(failure), _) => not(failure.message.clone()),
+                    (Some(failure), _) => not(failure.clone()),
                     (None, Some((_, failure))) => {
-                        Err(format!("the report was not saved: {}", failure.message))
+                        let words = format!("the report was not saved: {}", failure.message);
+                        Err(Unsaved { words, list: None })
                     }
                     (None, None) => Ok(()),
                 }
             }
-            Err(_) => not(format!("{} is not written after {} s", list.display(), LEAVE.as_secs())),
+            Err(_) => {
+                let words = format!("{} is not written after {} s", list.display(), LEAVE.as_secs());
+                not(Failure::new(Kind::Other, words))
+            }
         }
+    }
+
+    /// Tells whether the list is written by now, for one who is about to leave.
+    pub(super) fn tell_written(&self) {
+        let runner = self.clone();
+        self.tasks.spawn(async move {
+            let unsaved = runner.written().await.err().and_then(|unsaved| unsaved.list);
+            runner.say(Msg::Written(unsaved));
+        });
     }
 
     /// Packs that were cut off by now, for what is said on the way out; nothing where a disk does not answer.
