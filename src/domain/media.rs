@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::bundle::directory;
 use super::digest::Digest;
 use super::text;
 
@@ -106,6 +107,9 @@ pub struct FoundBundle {
     pub fault: Option<String>,
 }
 
+/// Said of a bundle that nobody signed: what a pack left that did not come to its end, above all.
+pub const UNSIGNED: &str = "NOT SIGNED";
+
 /// What a bundle says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,6 +134,14 @@ pub struct BundleWords {
     pub signatures: usize,
     /// Whether it has all that was asked for.
     pub complete: bool,
+}
+
+impl BundleWords {
+    /// Name and serial, and whether it is none to rely on yet.
+    pub fn title(&self) -> String {
+        let name = directory(&self.name, self.serial);
+        if self.signatures == 0 { format!("{name} {UNSIGNED}") } else { name }
+    }
 }
 
 /// A partition, or a whole device without partitions.

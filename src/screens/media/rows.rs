@@ -222,9 +222,11 @@ fn made_there(made: &AssembleReport) -> (String, Role) {
 /// little room.
 pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     let name = |bundle: &FoundBundle| match &bundle.words {
-        Some(words) => directory(&words.name, words.serial),
+        Some(words) => words.title(),
         None => bundle.path.display().to_string(),
     };
+    let unsigned = |bundle: &FoundBundle| bundle.words.as_ref().is_some_and(|words| words.signatures == 0);
+    let role = if found.iter().any(unsigned) { Role::Warn } else { Role::Text };
     let words = match found {
         [] => return None,
         [only] => {
@@ -242,7 +244,7 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
             format!("holds {} (listed, not verified): {names}", count(several.len(), "bundle"))
         }
     };
-    Some((words, Role::Text))
+    Some((words, role))
 }
 
 /// What was chosen, as it is now; nothing where another medium is in its place.
@@ -370,5 +372,9 @@ mod tests {
             assert_eq!(bundles(&all[..count]).unwrap().0, expected);
         }
         assert_eq!(bundles(&[]), None);
+        let mut cut = found("web", 42);
+        cut.words.as_mut().unwrap().signatures = 0;
+        let said = "holds 2 bundles (listed, not verified): arm-1 and web-42 NOT SIGNED";
+        assert_eq!(bundles(&[found("arm", 1), cut]), Some((said.to_owned(), Role::Warn)));
     }
 }

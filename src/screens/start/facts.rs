@@ -5,8 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::domain::bundle::directory;
-use crate::domain::media::{Blocked, Medium};
+use crate::domain::media::{Blocked, BundleWords, Medium};
 use crate::domain::sheet::fingerprint_end;
 use crate::domain::text;
 use crate::tui::model::{Model, Place};
@@ -148,7 +147,7 @@ fn medium_words(medium: &Medium) -> String {
     let mut words = format!("{}  {}{stands}", medium.short_name(), text::bytes(medium.size));
     let bundles = medium.volumes.iter().flat_map(|volume| &volume.bundles);
     let told = bundles.filter_map(|bundle| bundle.words.as_ref());
-    let told: Vec<String> = told.map(|bundle| directory(&bundle.name, bundle.serial)).collect();
+    let told: Vec<String> = told.map(BundleWords::title).collect();
     if !told.is_empty() {
         words.push_str(&format!("; bundle {}", told.join(", ")));
     }

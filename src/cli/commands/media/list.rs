@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::Front;
 use crate::cli::printer::{Align, Printer};
 use crate::config::paths::Paths;
-use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
+use crate::domain::media::{FileSystem, FoundBundle, Medium, UNSIGNED, Volume};
 use crate::domain::text;
 use crate::engine::media::{ListSpec, MediaReport, Place, around, list, place_of};
 use crate::failure::Failure;
@@ -130,7 +130,7 @@ fn show_bundles<'a>(bundles: impl Iterator<Item = &'a FoundBundle>, out: &Printe
         }
         let Some(words) = &bundle.words else { continue };
         let signed = match words.signatures {
-            0 => "NOT SIGNED".to_owned(),
+            0 => UNSIGNED.to_owned(),
             signatures => {
                 format!("{} (listed, not verified)", text::count(signatures as u64, "signature"))
             }
