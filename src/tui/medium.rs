@@ -146,19 +146,45 @@ impl Chosen {
             (None, None) => true,
             _ => false,
         };
-        match () {
-            () if !same => {
+        let named = |(earlier, there): &(&Medium, &Medium)| earlier.short_name() == there.short_name();
+        let alike = self.medium.as_ref().zip(now.medium.as_ref()).filter(named);
+        match alike {
+            Some((earlier, there)) if !same => {
+                let what = unlike((earlier, &self.carrier), (there, &now.carrier()));
+                let (path, name) = (self.path.display(), earlier.short_name());
+                Some(format!("{path} is on another {name} now: {what}"))
+            }
+            _ if !same => {
                 Some(format!("{} is on {} now, not on {name}", self.path.display(), identity(&now.medium)))
             }
-            () if now.mount_point != self.mount_point => Some(format!(
+            _ if now.mount_point != self.mount_point => Some(format!(
                 "{} is under {} now, it was under {}",
                 self.path.display(),
                 now.mount_point.display(),
                 self.mount_point.display()
             )),
-            () if now.read_only => Some(format!("{name} is mounted read-only now")),
-            () => None,
+            _ if now.read_only => Some(format!("{name} is mounted read-only now")),
+            _ => None,
         }
+    }
+}
+
+/// What tells a medium from an earlier one of the same name.
+fn unlike((earlier, was): (&Medium, &Carrier), (there, is): (&Medium, &Carrier)) -> String {
+    let told = |what: &Option<String>| what.clone().unwrap_or_else(|| "none".to_owned());
+    let file = |medium: &Medium| told(&medium.file.as_ref().map(|file| file.display().to_string()));
+    match () {
+        () if there.file != earlier.file => format!("its file is {}, not {}", file(there), file(earlier)),
+        () if there.serial != earlier.serial => {
+            format!("its serial is {}, not {}", told(&there.serial), told(&earlier.serial))
+        }
+        () if there.size != earlier.size => {
+            format!("it has {} bytes, not {}", there.size, earlier.size)
+        }
+        () if is.uuid != was.uuid => {
+            format!("its file system is {}, not {}", told(&is.uuid), told(&was.uuid))
+        }
+        () => "it was out, and is in again".to_owned(),
     }
 }
 
@@ -331,7 +357,22 @@ mod tests {
         // Unmounted meanwhile, the directory that is left lies on the system's disk.
         let words = chosen.differs_from(&place(None, "/")).unwrap();
         assert!(words.starts_with("/media/a is on") && words.ends_with("not on KINGSTON ..7F2A"), "{words}");
-        assert!(chosen.differs_from(&place(Some(stick(8, &["/media/a"])), "/media/a")).is_some());
+        let again = stick(8, &["/media/a"]);
+        let mut other = again.clone();
+        other.volumes[0].uuid = Some("5E1F-0B2A".to_owned());
+        for (there, what) in [
+            (again.clone(), "it was out, and is in again"),
+            (
+                Medium { serial: Some("BB007F2A".to_owned()), ..other.clone() },
+                "its serial is BB007F2A, not AA007F2A",
+            ),
+            (Medium { size: 2000, ..other.clone() }, "it has 2000 bytes, not 1000"),
+            (Medium { file: Some("/b.img".into()), ..other.clone() }, "its file is /b.img, not none"),
+            (other, "its file system is 5E1F-0B2A, not none"),
+        ] {
+            let words = chosen.differs_from(&place(Some(there), "/media/a"));
+            assert_eq!(words, Some(format!("/media/a is on another KINGSTON ..7F2A now: {what}")));
+        }
         assert!(
             chosen.differs_from(&place(Some(medium.clone()), "/media")).unwrap().contains("it was under")
         );
