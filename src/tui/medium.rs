@@ -254,6 +254,28 @@ impl Model {
         Some(needed.saturating_sub(there.unwrap_or(0)))
     }
 
+    /// What was chosen, as it is now; nothing where another medium is in its place.
+    pub fn chosen_volume(&self) -> Option<&Volume> {
+        let chosen = self.chosen.as_ref()?;
+        let media = self.media.iter().flat_map(|media| &media.media);
+        let same =
+            media.filter(|medium| chosen.medium.as_ref().is_none_or(|earlier| medium.is_still(earlier)));
+        let mut volumes = same.flat_map(|medium| &medium.volumes);
+        volumes.find(|volume| volume.device == chosen.device)
+    }
+
+    /// Whether the list does not fit what was chosen, by what is free there now. A pack that was begun or made there has
+    /// its room.
+    pub(super) fn is_too_small(&self) -> bool {
+        let made = matches!(self.state(Place::Report), StepState::Ok | StepState::Warn);
+        let begun = made || self.cut_short() || self.assembly.gone_on.is_some();
+        let Some(chosen) = self.chosen.as_ref().filter(|_| !begun) else { return false };
+        let now = self.chosen_volume();
+        let needed = now.map_or_else(|| self.needed(), |volume| self.needed_on(volume));
+        let fits = needed.and_then(|needed| Fits::of(needed, now.map_or(chosen.free, |volume| volume.free)));
+        matches!(fits, Some(Fits::No(_)))
+    }
+
     /// The bundle that was made of the list as it is now, where it lies on this volume: nothing has to fit there any more.
     pub fn made_on(&self, volume: &Volume) -> Option<&AssembleReport> {
         let made = &self.assembly.made.as_ref()?.packed.bundle;

@@ -227,7 +227,13 @@ impl Model {
         match self.running().filter(|_| self.running_at() == Some(place)) {
             Some(job) if job.paused => StepState::Paused,
             Some(_) => StepState::Running,
-            None => self.states[place as usize],
+            None => match self.states[place as usize] {
+                // What is too small by now was well when it was chosen.
+                StepState::Ok | StepState::Warn if place == Place::Media && self.is_too_small() => {
+                    StepState::Failed
+                }
+                state => state,
+            },
         }
     }
 

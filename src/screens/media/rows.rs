@@ -14,7 +14,7 @@ use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
 use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media::CheckReport;
-use crate::tui::medium::{Chosen, Fits};
+use crate::tui::medium::Fits;
 use crate::tui::model::Model;
 use crate::tui::words::count;
 use crate::widgets::line;
@@ -247,14 +247,6 @@ pub(super) fn bundles(found: &[FoundBundle]) -> Option<(String, Role)> {
     Some((words, role))
 }
 
-/// What was chosen, as it is now; nothing where another medium is in its place.
-fn volume_of<'a>(model: &'a Model, chosen: &Chosen) -> Option<&'a Volume> {
-    let media = model.media.iter().flat_map(|media| &media.media);
-    let same = media.filter(|medium| chosen.medium.as_ref().is_none_or(|earlier| medium.is_still(earlier)));
-    let mut volumes = same.flat_map(|medium| &medium.volumes);
-    volumes.find(|volume| volume.device == chosen.device)
-}
-
 /// How they stand.
 pub(super) fn summary(model: &Model) -> (String, Role) {
     if let Some(job) = model.running().filter(|job| matches!(job.act, Act::MediaCheck | Act::MediaMount)) {
@@ -270,7 +262,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) if chosen.back => {
                 (format!("! {gone}: {} chooses it again", model.key(Act::MediaChoose)), Role::Warn)
             }
-            Some(gone) if volume_of(model, chosen).is_some_and(|volume| volume.read_only) => {
+            Some(gone) if model.chosen_volume().is_some_and(|volume| volume.read_only) => {
                 (format!("x {gone}: remount it writable"), Role::Fail)
             }
             Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
@@ -284,7 +276,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             }
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
-                let now = volume_of(model, chosen);
+                let now = model.chosen_volume();
                 let free = now.map_or(chosen.free, |volume| volume.free);
                 let needed = now.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
                 match needed.map(|needed| Fits::of(needed, free)) {
