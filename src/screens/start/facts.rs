@@ -72,8 +72,10 @@ fn of_host(model: &Model) -> Vec<Fact> {
         facts.push(("! WARN", words, Role::Warn));
     }
     let runtimes = if host.runtimes.is_empty() { "none found".to_owned() } else { host.runtimes.join(", ") };
-    let key = match &host.key {
-        Some(key) => (format!("{}  {}", fingerprint_end(&key.fingerprint), key.path.display()), Role::Text),
+    // The one that signs, as the header has it.
+    let key = match model.key_facts() {
+        Some((fingerprint, place)) => (format!("{}  {place}", fingerprint_end(&fingerprint)), Role::Text),
+        None if model.has_key() => ("looking whose key signs ...".to_owned(), Role::Dim),
         None => (format!("none: {} makes one", model.key(Act::KeyGenerate)), Role::Warn),
     };
     let trusted = match host.trusted {
