@@ -102,10 +102,8 @@ fn chosen(model: &Model) -> Option<Fact> {
     let role = if model.let_go() { Role::Text } else { Role::Warn };
     let mark = if model.let_go() { '+' } else { '!' };
     let gone = chosen.gone.as_ref().map(|gone| (format!("{mark} {gone}"), role));
-    let (words, role) = gone.unwrap_or_else(|| {
-        let free = chosen.free.map_or_else(String::new, |free| format!(", {} free then", text::bytes(free)));
-        (format!("{}{free}", chosen.path.display()), Role::Text)
-    });
+    // What is free there stands beside the medium, as it is now.
+    let (words, role) = gone.unwrap_or_else(|| (chosen.path.display().to_string(), Role::Text));
     Some(("destination", words, role))
 }
 
