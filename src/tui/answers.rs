@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::app::App;
-use super::model::Place;
+use super::model::{Place, Side};
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
@@ -111,6 +111,7 @@ impl App {
         if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
             return;
         }
+        paths.iter().for_each(|path| self.model.report_written(path, true));
         let words = words::written(paths);
         self.model.note(Level::Info, words.clone());
         if !paths.iter().any(|path| path.starts_with(&reports)) {
@@ -152,6 +153,7 @@ impl App {
 
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
         self.model.note(Level::Fail, &failure.message);
+        self.model.report_written(path, false);
         if path == self.model.settings.lock_file() {
             self.model.picked.ask_anew();
             self.model.changed(Place::Images);
@@ -163,10 +165,27 @@ impl App {
         }
         if first {
             let title = format!("{} was not written", path.display());
-            self.todo.dialogs.push(words::failure_page(&title, failure, &self.model.keymap).into());
+            let failure = self.saved_by(path, failure);
+            self.todo.dialogs.push(words::failure_page(&title, &failure, &self.model.keymap).into());
         } else {
             self.say(format!("the list is still not written: {}", failure.message));
         }
+    }
+
+    /// What was not written, with what writes it once there is room: no command that would go on.
+    fn saved_by(&self, path: &Path, failure: &Failure) -> Failure {
+        let key = |act| self.model.key(act);
+        let way = if path.starts_with(self.model.settings.paths.reports()) {
+            let save =
+                if self.model.side == Some(Side::AirGapped) { Act::CheckedWrite } else { Act::ReportWrite };
+            format!("{} on Report saves it, also elsewhere", key(save))
+        } else if path == self.model.settings.list_file() {
+            format!("a job and quitting write it then; {} on Images saves it elsewhere", key(Act::ImagesSave))
+        } else {
+            "then save it again, or elsewhere".to_owned()
+        };
+        let hints = failure.hints.iter().map(|hint| hint.replace("the same command then goes on", &way));
+        Failure { hints: hints.collect(), ..failure.clone() }
     }
 
     fn ask_to_replace(&mut self, files: &[(PathBuf, String)]) {

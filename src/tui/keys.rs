@@ -37,6 +37,9 @@ impl App {
         if self.help_in_dialog(key) {
             return;
         }
+        if self.log_over_page(key) {
+            return self.act(Act::Logs);
+        }
         self.words.take_if(|(words, _)| words.contains(DEAD));
         if let Some(dialog) = self.dialogs.last_mut() {
             let question = dialog.question();

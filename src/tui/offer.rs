@@ -84,6 +84,15 @@ impl App {
         true
     }
 
+    /// Whether the key opens the log over a page that is read: what stands behind it may name that key.
+    pub(super) fn log_over_page(&self, key: Key) -> bool {
+        let page = |dialog: &&Dialog| matches!(dialog, Dialog::Page(_)) && !dialog.is_over();
+        self.dialogs.last().filter(page).is_some_and(|page| {
+            self.model.keymap.find(&[Scope::Global], key) == Some(Act::Logs)
+                && self.model.keymap.among(&page.acts(), key).is_none()
+        })
+    }
+
     /// The first key that offers what can be done in the dialog on top; nothing where there is none.
     pub(super) fn help_key(&self) -> Option<Key> {
         self.model.keymap.keys(Act::Help).iter().copied().find(|key| self.is_help(*key))

@@ -1,6 +1,6 @@
 //! What stays of a report that nobody saved: a file beside the state, and a few words on the terminal that was given back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::app::App;
 use super::model::Model;
@@ -16,6 +16,8 @@ pub(super) struct Kept {
     file: PathBuf,
     /// What is said of it on the way out.
     words: Vec<String>,
+    /// Whether it could not be written.
+    lost: bool,
 }
 
 impl Model {
@@ -32,13 +34,18 @@ impl Model {
         let before = (sheet.deed == Deed::Imported).then(|| file(Deed::Verified));
         let file = file(sheet.deed);
         self.kept.retain(|kept| kept.file != file && Some(&kept.file) != before.as_ref());
-        self.kept.push(Kept { words: words(sheet), file: file.clone() });
+        self.kept.push(Kept { words: words(sheet), file: file.clone(), lost: false });
         Effect::Save(file, sheet.text())
     }
 
     /// The file that the latest report is kept in.
     pub fn kept_as(&self) -> Option<String> {
-        self.kept.last().map(|kept| kept.file.display().to_string())
+        self.kept.last().filter(|kept| !kept.lost).map(|kept| kept.file.display().to_string())
+    }
+
+    /// A file was written or not: where it is a report, that is known from now on.
+    pub(super) fn report_written(&mut self, path: &Path, written: bool) {
+        self.kept.iter_mut().filter(|kept| kept.file == path).for_each(|kept| kept.lost = !written);
     }
 }
 
@@ -46,8 +53,9 @@ impl App {
     /// What is said once the terminal was given back: what was made or checked here, and where its report is.
     pub fn parting(&self) -> Vec<String> {
         let said = self.model.kept.iter().flat_map(|kept| {
-            let file = format!("report        {}", kept.file.display());
-            kept.words.iter().cloned().chain([file])
+            // Why one was not written is said with what else was not.
+            let file = (!kept.lost).then(|| format!("report        {}", kept.file.display()));
+            kept.words.iter().cloned().chain(file)
         });
         said.chain(self.apart()).collect()
     }

@@ -112,6 +112,27 @@ fn a_report_is_kept_by_itself_when_its_pack_ends_and_when_it_is_left_for_that() 
 }
 
 #[test]
+fn a_report_that_a_full_disk_does_not_take_is_not_named_as_one_that_is_there() {
+    let mut desk = crate::assemble::under_way();
+    desk.effects.clear();
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(packed()))));
+    let file = kept(&desk)[0].0.clone();
+    let failure = Failure::new(Kind::Space, format!("write {file}: No space left on device"))
+        .hint("free space (or inodes) on that file system; the same command then goes on");
+    desk.tell(Msg::Found(Found::NotSaved(file.clone().into(), failure)));
+    let screen = desk.screen();
+    for words in ["packed.txt was not written", "s on Report saves it,"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(desk.keys("l").screen().contains("┌ Log"), "{}", desk.screen());
+    assert!(desk.keys("Esc").screen().contains("packed.txt was not written"), "{}", desk.screen());
+    let said = |desk: &Desk| desk.app.parting().join("\n");
+    assert!(said(&desk).contains("+ OK  bundle-42") && !said(&desk).contains(&file), "{}", said(&desk));
+    desk.tell(Msg::Found(Found::Saved(vec![file.clone().into()])));
+    assert!(said(&desk).contains(&file), "{}", said(&desk));
+}
+
+#[test]
 fn what_was_imported_is_not_written_over_where_the_bundle_is_verified_again() {
     for (desk, end) in
         [(crate::import::imported(), "-imported.txt"), (crate::check::received(), "-verified.txt")]
