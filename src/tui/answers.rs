@@ -76,6 +76,11 @@ impl App {
                 }
             }
             Found::Entry(path, told) => self.told_of(path, told),
+            Found::Series(name, signed) => {
+                self.model.signed = Some(signed.clone());
+                self.named.clone_from(name);
+                self.model.named_last(name.as_deref());
+            }
             Found::Last(text, written) => self.restore(text, *written),
             Found::Freed(theirs) => self.freed(theirs),
             Found::Holder(who) => self.is_held_by(who),
@@ -154,6 +159,10 @@ impl App {
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
         self.model.note(Level::Fail, &failure.message);
         self.model.report_written(path, false);
+        if path == self.model.settings.name_file() {
+            // The list beside it is told of where it cannot be written, either.
+            return;
+        }
         if path == self.model.settings.lock_file() {
             self.model.picked.ask_anew();
             self.model.changed(Place::Images);
@@ -324,6 +333,7 @@ impl Found {
             Self::Room(of, _) => Query::Room(of.clone()),
             Self::Place(path, _) => Query::Place(path.clone()),
             Self::Last(..) => Query::Last,
+            Self::Series(..) => Query::Series,
             Self::Interrupted(_) => Query::Interrupted,
             Self::Selected(images, _) => Query::Select(images.clone()),
             Self::Repositories(host, _) => Query::Repositories(host.clone()),

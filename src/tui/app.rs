@@ -57,6 +57,8 @@ pub struct App {
     pub(super) parting: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
+    /// The name of the series that is kept beside the list.
+    pub(super) named: Option<String>,
     pub(super) todo: Todo,
 }
 
@@ -88,13 +90,14 @@ impl App {
             parting: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
+            named: None,
             todo: Todo::default(),
         }
     }
 
     /// What is to be done before the first message.
     pub fn begin(&mut self) -> Vec<Effect> {
-        self.todo.effects.push_back(Effect::Ask(Query::Last));
+        self.todo.effects.extend([Query::Last, Query::Series].map(Effect::Ask));
         self.on_screen(|screen, cx| screen.entered(cx));
         self.settle()
     }
@@ -288,6 +291,7 @@ impl App {
             self.say(words);
         }
         self.behind = true;
+        self.keep_name();
         self.keep();
         let mut effects: Vec<Effect> = self.todo.effects.drain(..).collect();
         effects.retain(|effect| match effect {

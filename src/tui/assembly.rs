@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::medium::is_directory;
 use super::model::{Model, Place};
 use super::msg::Level;
+use super::naming::NamedBy;
 use super::picked;
 use crate::actions::Act;
 use crate::domain::carrier::Carrier;
@@ -71,6 +72,8 @@ pub struct Assembly {
     pub to: Option<Destination>,
     /// Name of the series.
     pub name: String,
+    /// Where that comes from.
+    pub named_by: NamedBy,
     /// When it expires.
     pub expires: Option<Expiry>,
     /// Whether everything is read back before it is signed.
@@ -112,6 +115,7 @@ impl Default for Assembly {
         Self {
             to: None,
             name: PackJob::NAME.to_owned(),
+            named_by: NamedBy::Nobody,
             expires: None,
             read_back: true,
             tool: true,
@@ -312,14 +316,18 @@ impl Model {
         Some((key.fingerprint.clone(), key.path.display().to_string()))
     }
 
-    /// Another bundle is begun with: key and measured rate stay, everything else is as at first. Its medium is chosen
+    /// Another bundle is begun with: key, measured rate and the name of the series stay, everything else is as at first. Its medium is chosen
     /// anew, as its destination is, and registries are asked anew what their tags name by now.
     pub fn begin_anew(&mut self) {
         self.picked.ask_anew();
         self.changed(Place::Images);
         self.chosen = None;
-        let Assembly { key, rate, tested, .. } = std::mem::take(&mut self.assembly);
+        let Assembly { key, rate, tested, name, named_by, .. } = std::mem::take(&mut self.assembly);
         self.assembly = Assembly { key, rate, tested, ..Assembly::default() };
+        // The list goes on in its series; what a medium proposed went with the medium.
+        if matches!(named_by, NamedBy::Here | NamedBy::List) {
+            (self.assembly.name, self.assembly.named_by) = (name, NamedBy::List);
+        }
         for (place, _) in super::place::CONNECTED.iter().skip(2) {
             self.set_state(*place, StepState::Todo);
         }

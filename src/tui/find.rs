@@ -9,6 +9,7 @@ use super::effects::off;
 use super::model::Settings;
 use super::msg::{Found, Query};
 use crate::dialogs::path::Entry;
+use crate::domain::bundle::check_name;
 use crate::domain::digest::Digest;
 use crate::domain::reference::Reference;
 use crate::engine::bundle::offer::{OfferSpec, offers};
@@ -22,6 +23,7 @@ use crate::engine::node;
 use crate::engine::registry::Registry;
 use crate::engine::sign::agent;
 use crate::engine::sign::keys::{KeyReport, load_public, load_public_to_sign};
+use crate::engine::state::State;
 use crate::failure::Failure;
 use ssh_key::PublicKey;
 
@@ -29,6 +31,8 @@ use ssh_key::PublicKey;
 const ENTRIES: usize = 10_000;
 /// Bytes of the kept list that are read at most.
 const LIST: u64 = 16 * 1024 * 1024;
+/// Bytes of the name of a series that are read at most.
+const NAME: u64 = 1024;
 
 /// The answer to a query.
 pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Result<Found, Failure> {
@@ -83,6 +87,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
         Query::PublicKey(path) => public_key(path, None, settings).await?,
         Query::PaperKey(path, bundle) => public_key(path, Some(bundle), settings).await?,
         Query::Interrupted => Found::Interrupted(Arc::new(super::resume::find(settings, ctx).await?)),
+        Query::Series => series(settings, ctx).await?,
         Query::Last => {
             let path = settings.list_file();
             let (text, written) = off(move || last(&path)).await??;
@@ -186,6 +191,18 @@ fn entry(path: &Path) -> Result<Option<bool>, String> {
         }
         Err(error) => Err(refused(path, error)),
     }
+}
+
+/// What is known of the series; a name that cannot be read is none, as it is only a proposal.
+async fn series(settings: &Settings, ctx: &JobCtx) -> Result<Found, Failure> {
+    let (file, state) = (settings.name_file(), State::new(ctx.files.clone(), settings.paths.state()));
+    let look = move || {
+        let mut name = String::new();
+        let read = std::fs::File::open(file).and_then(|file| file.take(NAME).read_to_string(&mut name));
+        let name = Some(name.trim().to_owned()).filter(|name| read.is_ok() && check_name(name).is_ok());
+        Found::Series(name, Arc::new(state.read()))
+    };
+    off(look).await
 }
 
 /// The kept list and when it was written; empty where there is none yet.

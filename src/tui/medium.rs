@@ -291,6 +291,7 @@ impl Model {
         let system = chosen.typed && chosen.medium.as_ref().is_some_and(|medium| medium.blocked.is_some());
         self.set_state(Place::Media, if system { StepState::Warn } else { StepState::Ok });
         self.chosen = Some(chosen);
+        self.propose_name();
     }
 }
 

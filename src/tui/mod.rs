@@ -25,6 +25,7 @@ pub mod log;
 pub mod medium;
 pub mod model;
 pub mod msg;
+pub mod naming;
 mod offer;
 mod onto;
 mod parting;

@@ -26,6 +26,7 @@ use crate::engine::host::HostFacts;
 use crate::engine::media::{self, MediaReport};
 use crate::engine::registry::RegistryOptions;
 use crate::engine::spec::JobSpec;
+use crate::engine::state::History;
 use crate::widgets::stepper::StepState;
 
 pub use super::picked::Picked;
@@ -96,6 +97,11 @@ impl Settings {
         self.paths.work().join(LIST)
     }
 
+    /// The name that the kept list was packed under last.
+    pub fn name_file(&self) -> PathBuf {
+        self.paths.kept().join("name")
+    }
+
     /// The list that the next workstation begins with.
     pub fn kept_list(&self) -> PathBuf {
         self.paths.kept().join(LIST)
@@ -152,6 +158,8 @@ pub struct Model {
     pub interrupted: Option<Arc<Cuts>>,
     /// The connected side's work.
     pub picked: Picked,
+    /// What this host signed; nothing until that was looked at.
+    pub(super) signed: Option<Arc<History>>,
     /// The other workstation that has the kept list, as long as it does.
     pub beside: Option<Beside>,
     /// How the bundle is to be made.
@@ -190,6 +198,7 @@ impl Model {
             next: None,
             interrupted: None,
             picked: Picked::default(),
+            signed: None,
             beside: None,
             assembly: Assembly::default(),
             gap: Gap::default(),

@@ -27,7 +27,7 @@ use crate::engine::media::{MediaReport, Mounted, Place};
 use crate::engine::select::Source;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
-use crate::engine::state::Rated;
+use crate::engine::state::{History, Rated};
 use crate::failure::Failure;
 
 /// Text that was pasted; it may be a passphrase, so it is never shown by `Debug` and wiped when it is dropped.
@@ -162,6 +162,8 @@ pub enum Query {
     Entry(PathBuf),
     /// The list of the last time.
     Last,
+    /// The name that it was packed under, and what this host signed.
+    Series,
     /// Packs that were cut off.
     Interrupted,
     /// The keys that the ssh-agent holds.
@@ -216,6 +218,8 @@ pub enum Found {
     Entry(PathBuf, Result<Option<bool>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.
     Last(String, jiff::Timestamp),
+    /// The answer to [`Query::Series`].
+    Series(Option<String>, Arc<History>),
     /// The kept list, as the workstation left it that had it until now.
     Freed(String),
     /// Who has the kept list now, which another workstation had until now.

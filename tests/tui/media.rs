@@ -528,6 +528,72 @@ pub(crate) fn refused() -> Desk {
 }
 
 #[test]
+fn a_directory_on_a_stick_that_is_too_small_fails_the_step() {
+    let mut small = stick(7, Some("/media/op/CARGO"));
+    small.volumes[0].free = Some(1_000_000);
+    let mut desk = verified(vec![small.clone()]);
+    desk.keys("o").typed("/media/op/CARGO/x");
+    let entries = vec![airlift::dialogs::path::Entry { name: "x".into(), directory: true }];
+    desk.tell(Msg::Found(Found::Entries("/media/op/CARGO/".into(), Ok(entries)))).keys("Enter");
+    let place = Lies {
+        mount_point: "/media/op/CARGO".into(),
+        source: "/dev/sdb1".into(),
+        free: Some(1_000_000),
+        ..*lies("/media/op/CARGO/x", Some(small.clone()))
+    };
+    desk.tell(Msg::Found(Found::Place("/media/op/CARGO/x".into(), Box::new(place))));
+    let screen = desk.keys("Right Enter 3").screen();
+    assert!(screen.contains("[3 Media FAILED]") && screen.contains("fits: no: "), "{screen}");
+    small.volumes[0].free = Some(29_000_000_000);
+    seen(&mut desk, vec![small]);
+    let screen = desk.screen();
+    assert!(screen.contains("[3 Media ok]") && screen.contains("fits: yes"), "{screen}");
+}
+
+/// What this host signed under these names, up to that serial.
+fn signed(names: &[&str], serial: u64) -> Arc<airlift::engine::state::History> {
+    let directory = tempfile::tempdir().unwrap();
+    let files = Arc::new(airlift::engine::files::RealFiles);
+    let signed: std::collections::BTreeMap<&str, u64> = names.iter().map(|name| (*name, serial)).collect();
+    let document =
+        serde_json::json!({"format": "airlift-state/1", "lastSeen": null, "signed": signed, "accepted": []});
+    std::fs::write(directory.path().join("state.json"), document.to_string()).unwrap();
+    let state = airlift::engine::state::State::new(files, directory.path().to_owned());
+    Arc::new(state.read())
+}
+
+#[test]
+fn the_series_of_a_medium_that_was_signed_here_goes_on_and_a_name_that_was_given_stays() {
+    let last = |name: Option<&str>, signed| Msg::Found(Found::Series(name.map(str::to_owned), signed));
+    let named = |desk: &Desk| desk.app.model.assembly.name.clone();
+    let desk = |series: Msg| {
+        let mut desk = verified(vec![carrying()]);
+        desk.tell(series);
+        desk.keys("Enter");
+        desk
+    };
+    let mut own = desk(last(None, signed(&["site", "other"], 41)));
+    let words = "site, the only series on Kingston DataTraveler ..7F2A that this";
+    assert!(own.screen().contains(words), "{}", own.screen());
+    assert_eq!(named(&own), "site");
+    // Nothing is kept that nobody gave or packed under.
+    let name = |effect: &Effect| matches!(effect, Effect::Save(path, _) if path.ends_with("work/name"));
+    assert!(!own.effects.iter().any(name), "{:?}", own.effects);
+    for others in [signed(&[], 0), signed(&["site"], 40)] {
+        assert_eq!(named(&desk(last(None, others))), "bundle", "a series of somebody else");
+    }
+    let mut kept = desk(last(Some("web"), signed(&["site"], 41)));
+    assert!(kept.screen().contains("web, the name that this list had the last time"), "{}", kept.screen());
+    assert_eq!(named(&kept), "web");
+    planned(&mut kept);
+    kept.keys("e Enter Ctrl-U").typed("edge").keys("Enter");
+    let saved = |effect: &Effect| matches!(effect, Effect::Save(path, text) if path.ends_with("work/name") && text == "edge\n");
+    assert!(kept.effects.iter().any(saved), "{:?}", kept.effects);
+    kept.keys("3 Enter");
+    assert_eq!(named(&kept), "edge");
+}
+
+#[test]
 fn any_directory_is_looked_at_before_it_is_taken() {
     let mut desk = verified(vec![]);
     desk.keys("o").typed("/srv/out");
@@ -590,7 +656,7 @@ fn what_was_chosen_is_named_on_the_start_screen() {
     desk.tell(Msg::Found(Found::Place("/srv/out".into(), lies("/srv/out", Some(system_disk())))));
     desk.keys("Right Enter 0").tell(Msg::Found(Found::Host(std::sync::Arc::new(crate::rig::host()))));
     let screen = desk.screen();
-    assert!(screen.contains("destination") && screen.contains("/srv/out, "), "{screen}");
+    assert!(screen.contains("destination  /srv/out") && !screen.contains("/srv/out, "), "{screen}");
     assert!(!screen.contains("use a directory"), "{screen}");
 }
 

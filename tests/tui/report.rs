@@ -13,6 +13,7 @@ use airlift::domain::sheet::{Checked, Grade};
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::diff::DiffReport;
 use airlift::engine::bundle::readback::Method;
+use airlift::engine::error::Kind;
 use airlift::engine::media::{EjectReport, Truth};
 use airlift::engine::pack::PackReport;
 use airlift::engine::sign::SignReport;

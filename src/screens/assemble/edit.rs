@@ -8,6 +8,7 @@ use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Input, Question};
 use crate::domain::bundle::{check_name, directory};
 use crate::tui::model::Model;
+use crate::tui::naming::NamedBy;
 use crate::tui::screen::Cx;
 
 /// What can be changed, in the order in which it is offered.
@@ -50,7 +51,7 @@ pub(super) fn answered(part: u8, answer: Answer, cx: &mut Cx<'_>) {
     match (part, answer) {
         (0, Answer::Rows(rows)) => rows.first().into_iter().for_each(|row| change(cx, *row)),
         (1, Answer::Text(name)) => {
-            name.trim().clone_into(&mut cx.model.assembly.name);
+            cx.model.name_it(name.trim(), NamedBy::Here);
             lies_there(cx.model).into_iter().for_each(|words| cx.say(words));
             changed(cx);
         }

@@ -47,7 +47,8 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
                 || (format!("not chosen yet: press {}", model.key(Act::Step3)), Role::Warn),
                 |to| (to.to.display().to_string(), Role::Text),
             );
-            facts.push(("name", model.assembly.name.clone(), Role::Text));
+            let by = model.named_by().map_or_else(String::new, |by| format!(", {by}"));
+            facts.push(("name", format!("{}{by}", model.assembly.name), Role::Text));
             if own.is_none() {
                 facts.push(("images", format!("{} on the list", model.picked.images.len()), Role::Text));
             }
@@ -82,6 +83,11 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         None => format!("serial {}, the first of that name from this host", place.serial),
     };
     facts.push(("bundle", format!("{name}   {serial}"), Role::Text));
+    facts.extend(model.named_by().map(|by| {
+        let edit =
+            if keys { format!("; {} changes it", model.key(Act::AssembleEdit)) } else { String::new() };
+        ("", format!("{}: {by}{edit}", model.assembly.name), Role::Text)
+    }));
     if let Some(begun) = &place.begun {
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
         let other = if keys && !begun.same { edit() } else { String::new() };
