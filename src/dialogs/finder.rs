@@ -12,7 +12,7 @@ use crate::config::theme::Role;
 use crate::domain::{slips, text};
 use crate::widgets::list::{List, Move};
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, more_below, table};
+use crate::widgets::table::{Column, Row, Value, hidden, table};
 use crate::widgets::{edit, line, popup};
 
 /// Columns of the names.
@@ -231,7 +231,7 @@ impl Window for Finder {
         };
         let body = Rect { height: inner.height.saturating_sub(5), ..line::below(inner, 1) };
         table(&columns, &self.list, row, body, look, buffer);
-        more_below(&self.list, line::row(inner, inner.height.saturating_sub(4)), look, buffer);
+        hidden(&self.list, line::row(inner, inner.height.saturating_sub(4)), look, buffer);
         let foot = inner.height.saturating_sub(3);
         let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
         match (&self.refused, entry) {

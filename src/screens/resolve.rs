@@ -23,7 +23,7 @@ use crate::widgets::line;
 use crate::widgets::list::{self, List};
 use crate::widgets::look::Look;
 use crate::widgets::stepper::StepState;
-use crate::widgets::table::{more_below, table};
+use crate::widgets::table::{hidden, table};
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -318,7 +318,7 @@ impl Screen for Resolve {
         let row = |row: usize| rows::row(model, self.order[row]);
         table(rows::COLUMNS, &self.list, row, top, look, buffer);
         let foot = line::below(area, area.height - below);
-        let used = more_below(&self.list, line::row(foot, 0), look, buffer);
+        let used = hidden(&self.list, line::row(foot, 0), look, buffer);
         let room = Rect { width: area.width.saturating_sub(used), ..line::row(foot, 0) };
         let (words, role) = rows::summary(model, usize::from(room.width.saturating_sub(1)));
         line::words(&format!(" {words}"), look.style(role), room, buffer);

@@ -232,6 +232,11 @@ impl List {
         self.visible.len().saturating_sub(self.offset.get() + self.page.get())
     }
 
+    /// How many rows are above those that [`List::window`] gave last.
+    pub const fn more_above(&self) -> usize {
+        self.offset.get()
+    }
+
     /// The same as [`List::window`] for a place on the screen, where clicks find its rows from then on.
     pub fn window_in(&self, area: Rect) -> (&[usize], usize) {
         self.top.set(area.y);

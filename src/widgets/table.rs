@@ -152,18 +152,22 @@ pub fn table_in(
     let body = Rect { height: area.height.saturating_sub(u16::from(over)), ..area };
     table(columns, list, row, body, look, buffer);
     if over {
-        more_below(list, line::row(area, body.height), look, buffer);
+        hidden(list, line::row(area, body.height), look, buffer);
     }
 }
 
-/// Says at the right end of a row how many rows are below those of the table that was just drawn; how many cells that
-/// takes there.
-pub fn more_below(list: &List, row: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
-    let below = list.more_below();
-    if below == 0 || row.height == 0 {
+/// Says at the right end of a row how many rows are above and below those of the table that was just drawn; how many cells
+/// that takes there.
+pub fn hidden(list: &List, row: Rect, look: &Look, buffer: &mut Buffer) -> u16 {
+    if row.height == 0 {
         return 0;
     }
-    let words = format!(" {below} more below ");
+    let words = match (list.more_above(), list.more_below()) {
+        (0, 0) => return 0,
+        (0, below) => format!(" {below} more below "),
+        (above, 0) => format!(" {above} more above "),
+        (above, below) => format!(" {above} above, {below} more below "),
+    };
     let width = u16::try_from(text::width(&words)).unwrap_or(row.width).min(row.width);
     line::words(&words, look.style(Role::Dim), Rect { x: row.right() - width, width, ..row }, buffer);
     width

@@ -17,7 +17,7 @@ use crate::tui::words::lesser;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, more_below, table};
+use crate::widgets::table::{Column, Row, Value, hidden, table};
 
 const COLUMNS: &[Column] = &[
     Column::left("REFERENCE", 0),
@@ -46,7 +46,7 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
         None => unread_row(picked.name_of(row).unwrap_or_default()),
     };
     table(COLUMNS, list, row, body, look, buffer);
-    more_below(list, line::row(area, body.height), look, buffer);
+    hidden(list, line::row(area, body.height), look, buffer);
     let Some(row) = list.row() else {
         let words = format!("   nothing passes the filter; {} shows all", model.key(Act::Back));
         return line::words(&words, look.style(Role::Dim), line::row(area, 1), buffer);

@@ -10,7 +10,7 @@ use crate::tui::model::Model;
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
-use crate::widgets::table::{Column, Row, Value, more_below, table};
+use crate::widgets::table::{Column, Row, Value, hidden, table};
 
 /// Lines that the words on one image may take below the table, where that has more rows than this.
 const WORDS: usize = 3;
@@ -63,5 +63,5 @@ pub(super) fn draw(
         Row { marked, values }
     };
     table(&columns, list, row, area, look, buffer);
-    more_below(list, rule, look, buffer);
+    hidden(list, rule, look, buffer);
 }
