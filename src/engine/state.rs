@@ -90,7 +90,7 @@ impl Explain for StateError {
             Self::Exhausted { .. } => "pack under another --name",
             Self::NotNoted { .. } => {
                 "nothing is signed before: the next bundle could get the same serial, and the other side would refuse \
-                 one of the two; make room there, the same command then goes on with what is on the medium"
+                 one of the two; once there is room or that is mended, the same command goes on with what is on the medium"
             }
             Self::Foreign { .. } => "use the airlift that wrote it, or give another directory with --state",
         };
@@ -195,7 +195,7 @@ impl State {
             Err(Unread::Missing) => (anew(), None),
             // Whatever it is, somebody may want to look at it.
             Err(Unread::Corrupt(_)) => {
-                let aside = self.free_name()?;
+                let aside = self.free_name(FILE)?;
                 self.files.rename(&path, &aside)?;
                 (anew(), Some(aside))
             }
@@ -210,13 +210,13 @@ impl State {
         Ok(aside)
     }
 
-    /// A name for damaged history that is not taken by an earlier one.
-    fn free_name(&self) -> Result<PathBuf> {
-        let mut name = self.directory.join(format!("{FILE}.unreadable"));
+    /// A name for a damaged file that is not taken by an earlier one.
+    fn free_name(&self, file: &str) -> Result<PathBuf> {
+        let mut name = self.directory.join(format!("{file}.unreadable"));
         let mut number = 1u64;
         while self.files.stat(&name)?.is_some() {
             number += 1;
-            name = self.directory.join(format!("{FILE}.unreadable-{number}"));
+            name = self.directory.join(format!("{file}.unreadable-{number}"));
         }
         Ok(name)
     }

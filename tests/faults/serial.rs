@@ -10,11 +10,16 @@ use crate::rig::world::{Ran, World};
 
 fn world() -> Option<World> {
     let world = World::start()?;
+    push(&world, 1);
+    Some(world)
+}
+
+/// An image under the one tag, another one for each seed.
+fn push(world: &World, seed: u64) {
     world.push(|layout, host| {
-        let spec = ImageSpec::new(vec![LayerSpec::noise(1, 300_000)]);
+        let spec = ImageSpec::new(vec![LayerSpec::noise(seed, 300_000)]);
         layout.image(&format!("{host}/team/app:1"), &spec).map(drop).unwrap();
     });
-    Some(world)
 }
 
 fn pack(world: &World, state: &Path) -> std::process::Command {
@@ -64,5 +69,20 @@ fn a_disk_that_ran_full_meanwhile_keeps_the_bundle_unsigned_and_the_next_run_sig
         "{}",
         again.said()
     );
+    world.verify(&again.bundle(), &[]).code(0);
+}
+
+#[test]
+fn what_was_signed_once_goes_on_under_the_next_serial_though_its_signature_is_gone() {
+    let Some(world) = world() else { return };
+    let state = world.root.join("signed");
+    let bundle = Ran::of(pack(&world, &state)).code(0).bundle();
+    for signature in signatures(&world.medium()) {
+        std::fs::remove_file(world.medium().join(signature)).unwrap();
+    }
+    push(&world, 2);
+    let again = Ran::of(pack(&world, &state)).code(0);
+    assert!(bundle.ends_with("bundle-1") && again.bundle().ends_with("bundle-2"), "{}", again.said());
+    assert!(again.said().contains("its serial has been used meanwhile"), "{}", again.said());
     world.verify(&again.bundle(), &[]).code(0);
 }

@@ -173,11 +173,14 @@ pub(super) async fn finish(
     }
     let signed = sign::sign_bundle(Arc::clone(&ctx.files), &root, &committed.bytes, signer).await?;
     let repeated = place.is_repeat();
-    if let repeat::Place::Repeat { lease: Some(lease), document, .. } = &place
-        && let Err(error) = lease.note(document.id)
-    {
-        ctx.warn(error.message());
-    }
+    let kept = match &place {
+        repeat::Place::New { lease, .. } => lease.signed(),
+        repeat::Place::Repeat { lease: Some(lease), document, .. } => {
+            lease.note(document.id).and_then(|()| lease.signed())
+        }
+        repeat::Place::Repeat { lease: None, .. } => Ok(()),
+    };
+    kept.unwrap_or_else(|error| ctx.warn(error.message()));
     ctx.say(Event::Finished { phase: Phase::Sign });
     Ok(AssembleReport {
         id: committed.document.id,

@@ -68,12 +68,19 @@ impl State {
         serials.ok().flatten().unwrap_or_default().series
     }
 
-    /// Writes which bundles have the last serials.
+    /// Writes which bundles have the last serials. What is there and cannot be read is kept aside.
     fn take(&self, change: impl FnOnce(&mut BTreeMap<String, Taken>)) -> Result<()> {
         let _lock = self.held()?;
-        let mut series = self.taken();
-        change(&mut series);
         let path = self.directory.join(FILE);
+        let serials = self.beside(FILE, FORMAT, |serials: &Serials| &serials.format);
+        let mut series = match serials {
+            Ok(serials) => serials.unwrap_or_default().series,
+            Err(_) => {
+                self.files.rename(&path, &self.free_name(FILE)?)?;
+                BTreeMap::new()
+            }
+        };
+        change(&mut series);
         super::write(&*self.files, &path, &Serials { format: FORMAT.to_owned(), series })
     }
 }
@@ -120,6 +127,18 @@ impl SerialLease {
             .map_err(|error| self.not_noted(error))
     }
 
+    /// The bundle is signed: from now on its serial is no other one's, nor its own again, whatever becomes of its
+    /// signature. Blocks.
+    ///
+    /// # Errors
+    /// [`StateError::NotNoted`]: the bundle is good, and the caller warns.
+    pub fn signed(&self) -> Result<()> {
+        let end = |series: &mut BTreeMap<String, Taken>| {
+            series.remove(&self.name);
+        };
+        self.state.take(end).map_err(|error| self.not_noted(error))
+    }
+
     fn not_noted(&self, reason: EngineError) -> EngineError {
         let (name, path) = (self.name.clone(), self.state.directory.clone());
         StateError::NotNoted { name, serial: self.serial, path, reason }.into()
@@ -154,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn a_bundle_that_was_signed_never_gets_its_serial_again_though_its_signature_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::new(Arc::new(RealFiles), directory.path().join("state"));
+        let bundle = Uuid::now_v7();
+        let lease = state.lease("n", 0, None).unwrap();
+        lease.note(bundle).unwrap();
+        lease.signed().unwrap();
+        drop(lease);
+        assert_eq!(state.lease("n", 0, Some(bundle)).unwrap().serial(), 2);
+        assert_eq!(state.read().last_signed("n", Some(bundle)), Some(1));
+    }
+
+    #[test]
     fn a_bundle_that_was_cut_off_before_its_signature_keeps_its_serial_and_no_other_gets_it() {
         let directory = tempfile::tempdir().unwrap();
         let state = State::new(Arc::new(RealFiles), directory.path().join("state"));
@@ -170,8 +202,10 @@ mod tests {
         let file = state.directory().join(FILE);
         std::fs::write(&file, "{").unwrap();
         assert_eq!(next(Some(other)), 3);
+        state.lease("n", 0, None).unwrap().can_note().unwrap();
+        assert_eq!(std::fs::read(state.directory().join("serials.json.unreadable")).unwrap(), b"{");
         std::fs::remove_file(&file).unwrap();
-        std::fs::create_dir(&file).unwrap();
+        std::fs::create_dir_all(state.directory().join("serials.json.tmp/in-the-way")).unwrap();
         let lease = state.lease("n", 0, None).unwrap();
         for error in [lease.can_note().unwrap_err(), lease.note(cut).unwrap_err()] {
             let (said, hints) = (error.message(), error.hints());
