@@ -190,7 +190,9 @@ fn joined(files: &dyn Files, kept: &Path, list: &str) -> (String, Vec<(PathBuf, 
         // One whose workstation runs is its own.
         let Ok(Some(held)) = hold(&directory) else { continue };
         match (began_with(), there(&directory.join(LIST))) {
-            (Some(began_with), Some(own)) => text = join(&began_with, &text, &told_apart(&text, &own)),
+            (Some(began_with), Some(own)) => {
+                text = join(&began_with, &text, &told_apart([&text, &began_with], &own))
+            }
             // A list that is not there took nothing off.
             (Some(_), None) => {}
             (None, _) if is_old(&directory) => {}
@@ -201,9 +203,9 @@ fn joined(files: &dyn Files, kept: &Path, list: &str) -> (String, Vec<(PathBuf, 
     (text, left)
 }
 
-/// A list of another workstation in which what a list does not have says where it came from.
-fn told_apart(list: &str, own: &str) -> String {
-    let known: HashSet<&str> = list.lines().collect();
+/// A list of another workstation in which what none of these has says where it came from.
+fn told_apart(known: [&str; 2], own: &str) -> String {
+    let known: HashSet<&str> = known.into_iter().flat_map(str::lines).collect();
     let told = |line: &str| match listed::parts(line) {
         (name, origin) if !known.contains(line) && Picked::names_images(line) => {
             listed::from(name, &listed::elsewhere(origin))
@@ -362,6 +364,21 @@ mod tests {
             ("old:1\nmid:1\nredis:7  # from another workstation\n", 1)
         );
         assert_eq!(std::fs::read_dir(kept.join(APART)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_one_took_off_does_not_come_back_with_the_list_of_the_other_that_left_it_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let first = begin(&paths);
+        write(&paths.kept(), "off:1\nmended:1\nold:1\n");
+        let second = begin(&paths);
+        write(&paths.kept(), "mended:2\nold:1\n");
+        write(at(&second), "off:1\nmended:1\nold:1\nredis:7\n");
+        drop((first, second));
+        let last = begin(&paths);
+        let expected = "mended:2\nold:1\nredis:7  # from another workstation\n";
+        assert_eq!((text(&paths.kept()).as_str(), last.joined.lines), (expected, 1));
     }
 
     #[test]
