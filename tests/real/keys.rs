@@ -139,7 +139,9 @@ fn two_people_sign_a_bundle_and_stock_tools_agree_and_no_secret_gets_out() {
         keygen(&[&arguments[..], &["-s", file.to_str().unwrap()]].concat(), &document, "UTC").status.success()
     });
     assert_eq!(verified.count(), 1, "one key is trusted, the other is not");
-    // By what `trust` took, and by a name that is listed.
+    // By a name that is listed, whatever lies under that name, and by what `trust` took.
+    std::fs::copy(two.with_extension("pub"), root.join("one@here")).unwrap();
+    assert!(run(&root, &["key", "untrust", "one@here", "--dry-run"], 0).contains(fingerprint));
     assert!(run(&root, &["key", "untrust", &public, "--dry-run"], 0).contains(fingerprint));
     run(&root, &["key", "untrust", "one@here"], 0);
     assert!(!run(&root, &["key", "list"], 0).contains("one@here"));

@@ -65,6 +65,10 @@ impl Explain for StoreError {
         }
     }
 
+    fn absent(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Already { fingerprint, .. } => {

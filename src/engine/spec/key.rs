@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
+use ssh_key::PublicKey;
 
 use super::run::asking;
 use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
@@ -196,18 +197,26 @@ fn is_written_out(key: &str) -> bool {
     key.starts_with(['s', 'e']) && key.trim().contains([' ', '\t']) && !Path::new(key).exists()
 }
 
+/// The public key that this is, or that is in the file of this name.
+fn public(key: &str) -> Option<PublicKey> {
+    if is_written_out(key) {
+        keys::parse_public(key).ok()
+    } else {
+        keys::load_only_public(Path::new(key)).ok()
+    }
+}
+
 pub(super) async fn untrust(job: KeyUntrustJob, ctx: &JobCtx) -> Result<JobReport> {
     let files = Arc::clone(&ctx.files);
     blocking(move || {
-        // What `trust` takes names it, too.
-        let wanted = match Path::new(&job.key) {
-            _ if is_written_out(&job.key) => keys::fingerprint(keys::parse_public(&job.key)?.key_data()),
-            // A principal may be called as some file is.
-            path => {
-                keys::load_only_public(path).map_or(job.key.clone(), |key| keys::fingerprint(key.key_data()))
-            }
-        };
-        let change = store::untrust(&*files, &job.file, &wanted, !job.dry_run)?;
+        let untrust = |wanted: &str| store::untrust(&*files, &job.file, wanted, !job.dry_run);
+        let change = untrust(&job.key).or_else(|error| {
+            // What `trust` takes names it, too; but first what is listed does.
+            let key = public(&job.key).filter(|_| error.absent());
+            let Some(key) = key else { return Err(error) };
+            let other = untrust(&keys::fingerprint(key.key_data()));
+            other.map_err(|other| if other.absent() { error } else { other })
+        })?;
         Ok(JobReport::Untrusted(TrustChange { change, already: false, dry_run: job.dry_run }))
     })
     .await
