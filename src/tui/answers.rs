@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::app::App;
-use super::model::{Place, Side};
+use super::model::Place;
 use super::msg::{Effect, Found, Level, Query};
 use super::words;
 use crate::actions::Act;
@@ -78,7 +78,7 @@ impl App {
             Found::Entry(path, told) => self.told_of(path, told),
             Found::Series(name, signed) => {
                 self.model.signed = Some(signed.clone());
-                self.named.clone_from(name);
+                self.keeper.named.clone_from(name);
                 self.model.named_last(name.as_deref());
             }
             Found::Last(text, written) => self.restore(text, *written),
@@ -169,7 +169,7 @@ impl App {
         }
         let first = self.list_written(path, false);
         // Whoever leaves is asked about it at once.
-        if self.parting && path == self.model.settings.list_file() {
+        if self.keeper.parting && path == self.model.settings.list_file() {
             return;
         }
         if first {
@@ -179,22 +179,6 @@ impl App {
         } else {
             self.say(format!("the list is still not written: {}", failure.message));
         }
-    }
-
-    /// What was not written, with what writes it once there is room: no command that would go on.
-    fn saved_by(&self, path: &Path, failure: &Failure) -> Failure {
-        let key = |act| self.model.key(act);
-        let way = if path.starts_with(self.model.settings.paths.reports()) {
-            let save =
-                if self.model.side == Some(Side::AirGapped) { Act::CheckedWrite } else { Act::ReportWrite };
-            format!("{} on Report saves it, also elsewhere", key(save))
-        } else if path == self.model.settings.list_file() {
-            format!("a job and quitting write it then; {} on Images saves it elsewhere", key(Act::ImagesSave))
-        } else {
-            "then save it again, or elsewhere".to_owned()
-        };
-        let hints = failure.hints.iter().map(|hint| hint.replace("the same command then goes on", &way));
-        Failure { hints: hints.collect(), ..failure.clone() }
     }
 
     fn ask_to_replace(&mut self, files: &[(PathBuf, String)]) {

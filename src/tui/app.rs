@@ -53,12 +53,8 @@ pub struct App {
     pub(super) cut: bool,
     /// Whether it is left as soon as the job that runs is done.
     pub(super) leaving: bool,
-    /// Whether it is left as soon as the list is written.
-    pub(super) parting: bool,
     pub(super) asked: Asked,
     pub(super) keeper: Keeper,
-    /// The name of the series that is kept beside the list.
-    pub(super) named: Option<String>,
     pub(super) todo: Todo,
 }
 
@@ -87,10 +83,8 @@ impl App {
             abandoned: false,
             cut: false,
             leaving: false,
-            parting: false,
             asked: Asked::default(),
             keeper: Keeper::default(),
-            named: None,
             todo: Todo::default(),
         }
     }
@@ -291,7 +285,6 @@ impl App {
             self.say(words);
         }
         self.behind = true;
-        self.keep_name();
         self.keep();
         let mut effects: Vec<Effect> = self.todo.effects.drain(..).collect();
         effects.retain(|effect| match effect {

@@ -35,6 +35,10 @@ pub(super) struct Keeper {
     pending: Option<(u64, Duration)>,
     /// The kept list that the other workstation left, until no question about a row of this one is open.
     freed: Option<String>,
+    /// The name of the series that is kept beside it.
+    pub(super) named: Option<String>,
+    /// Whether this is left as soon as it is written.
+    pub(super) parting: bool,
     /// What somebody wrote into the file of the list, in the same way: what that was before, and what it was then.
     edited: Vec<(String, String)>,
 }
@@ -50,6 +54,8 @@ impl Default for Keeper {
             unread: false,
             pending: None,
             freed: None,
+            named: None,
+            parting: false,
             edited: Vec::new(),
         }
     }
@@ -160,6 +166,7 @@ impl App {
 
     /// Writes the list where that is due; before everything else that is to be done outside.
     pub(super) fn keep(&mut self) {
+        self.keep_name();
         let leaves =
             self.todo.effects.iter().any(|effect| matches!(effect, Effect::Quit | Effect::AwaitWrites));
         let mut taken_in = 0;

@@ -41,10 +41,10 @@ impl App {
 
     /// Leaves once the list is written; where it cannot be, that is asked first. Whoever would not wait asks again.
     pub(super) fn part(&mut self) {
-        if std::mem::take(&mut self.parting) || self.is_saved() {
+        if std::mem::take(&mut self.keeper.parting) || self.is_saved() {
             return self.leave();
         }
-        self.parting = true;
+        self.keeper.parting = true;
         let quit = self.model.key(Act::Quit);
         self.say(format!("the list is saved first; {quit} again waits for nothing"));
         self.todo.effects.push_back(Effect::AwaitWrites);
@@ -52,12 +52,12 @@ impl App {
 
     /// Whether nothing is asked or done before the list is written.
     pub(super) const fn is_parting(&self) -> bool {
-        self.parting
+        self.keeper.parting
     }
 
     /// The list is written, or cannot be, for one who is about to leave.
     pub(super) fn part_or_ask(&mut self, unsaved: Option<Failure>) {
-        if !std::mem::take(&mut self.parting) {
+        if !std::mem::take(&mut self.keeper.parting) {
             return;
         }
         let Some(failure) = unsaved else { return self.leave() };

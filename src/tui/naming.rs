@@ -90,10 +90,13 @@ impl App {
             self.model.assembly.named_by = NamedBy::Here;
         }
         let name = &self.model.assembly.name;
-        if !of_list || self.model.assembly.named_by != NamedBy::Here || self.named.as_ref() == Some(name) {
+        if !of_list
+            || self.model.assembly.named_by != NamedBy::Here
+            || self.keeper.named.as_ref() == Some(name)
+        {
             return;
         }
-        self.named = Some(name.clone());
+        self.keeper.named = Some(name.clone());
         let kept = Effect::Save(self.model.settings.name_file(), format!("{name}\n"));
         self.todo.effects.push_front(kept);
     }

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::app::App;
-use super::model::Model;
+use super::model::{Model, Side};
 use super::msg::Effect;
 use super::picked::Picked;
+use crate::actions::Act;
 use crate::domain::bundle::check_name;
 use crate::domain::sheet::{Deed, KEY_ENDS_IN, Sheet, ends_in, has_end};
+use crate::failure::Failure;
 
 /// A report that is written by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,22 @@ impl Model {
 }
 
 impl App {
+    /// What was not written, with what writes it once there is room: no command that would go on.
+    pub(super) fn saved_by(&self, path: &Path, failure: &Failure) -> Failure {
+        let key = |act| self.model.key(act);
+        let way = if path.starts_with(self.model.settings.paths.reports()) {
+            let save =
+                if self.model.side == Some(Side::AirGapped) { Act::CheckedWrite } else { Act::ReportWrite };
+            format!("{} on Report saves it, also elsewhere", key(save))
+        } else if path == self.model.settings.list_file() {
+            format!("a job and quitting write it then; {} on Images saves it elsewhere", key(Act::ImagesSave))
+        } else {
+            "then save it again, or elsewhere".to_owned()
+        };
+        let hints = failure.hints.iter().map(|hint| hint.replace("the same command then goes on", &way));
+        Failure { hints: hints.collect(), ..failure.clone() }
+    }
+
     /// What is said once the terminal was given back: what was made or checked here, and where its report is.
     pub fn parting(&self) -> Vec<String> {
         let said = self.model.kept.iter().flat_map(|kept| {
