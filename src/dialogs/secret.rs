@@ -17,6 +17,8 @@ use crate::widgets::{line, popup};
 
 /// Bytes that are reserved at once, so that growing leaves no copies behind.
 const ROOM: usize = 1024;
+/// What is to be known of a new one before it is typed.
+const ADVICE: &str = "8 characters or more: a copied key is opened by trying";
 
 /// A passphrase to type, maybe twice.
 pub struct Secret {
@@ -135,6 +137,9 @@ impl Window for Secret {
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
         let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
         line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
+        if self.twice {
+            line::words(ADVICE, look.style(Role::Dim), line::row(inner, 1), buffer);
+        }
         let prompt = if self.first.is_some() { "Repeat it:" } else { "Passphrase:" };
         line::words(prompt, look.style(Role::Dim), line::row(inner, 2), buffer);
         let stars = "*".repeat(self.typed.chars().count().min(usize::from(inner.width).saturating_sub(2)));

@@ -102,7 +102,8 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         facts.push(("", words, Role::Text));
     }
     if is_first(place) {
-        let words = "the other side takes a first one of any serial, and none older after it".to_owned();
+        let words =
+            "the other side accepts its first bundle with any serial, then only higher ones".to_owned();
         facts.push(("", words, Role::Text));
     }
     if let (Some(before), Some(chosen)) = (model.left_elsewhere(), &model.chosen) {
