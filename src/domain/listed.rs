@@ -43,10 +43,10 @@ pub fn parts(line: &str) -> (&str, Option<&str>) {
 /// Whether it is a line of a file, a registry that was browsed or another workstation: the comments of people say other
 /// things.
 fn is_place(origin: &str) -> bool {
-    let origin = was_elsewhere(origin).unwrap_or(origin);
+    let place = was_elsewhere(origin).unwrap_or(origin);
     let line =
-        origin.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && line.parse::<u64>().is_ok());
-    line || origin.starts_with("browsing ") || origin.is_empty()
+        place.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && line.parse::<u64>().is_ok());
+    line || place.starts_with("browsing ") || origin == ELSEWHERE
 }
 
 /// Why a line could not be read that stands for a place in a file, `PLACE: REASON`.
@@ -124,6 +124,7 @@ mod tests {
         for comment in ["nginx:1 # mine", "nginx:1  # from the platform team", "nginx:1  # from us: ask"] {
             assert_eq!((parts(comment), named(comment)), ((comment, None), Some("nginx:1")));
         }
+        assert_eq!(parts(&from("nginx:1", "")), ("nginx:1  # from", None), "a comment that says nothing");
         let line = from("/x/web.yml:4: a template", "/x/web.yml:4");
         let (name, origin) = parts(&line);
         assert_eq!(reason(name, origin.unwrap()), Some("a template"));
