@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::MediaError;
+use super::error::{MediaError, leads_to};
 use super::find::{ListSpec, list, place_of};
 use super::flush::flush;
 use super::mount::{is_root, release};
@@ -189,9 +189,7 @@ fn is_only(path: &Path, medium: &Medium, only: &str) -> Result<()> {
 async fn target(path: &Path, ctx: &JobCtx) -> Result<Medium> {
     let missing = || MediaError::NoMedium { path: path.to_owned() };
     let named = path.to_owned();
-    let Some(full) = blocking(move || Ok(named.canonicalize().ok())).await? else {
-        return Err(MediaError::Absent { path: path.to_owned() }.into());
-    };
+    let full = blocking(move || leads_to(&named)).await?;
     let spec = ListSpec { bundles: true, ..ListSpec::default() };
     if full.starts_with("/dev") {
         let media = list(spec, ctx).await?.media;

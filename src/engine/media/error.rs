@@ -1,11 +1,12 @@
 //! What can go wrong with a medium that is no file error.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::domain::media::Blocked;
 use crate::domain::shell::shell_words;
 use crate::domain::text;
-use crate::engine::error::{Explain, Kind};
+use crate::engine::error::{Explain, FileError, Kind, Result};
 
 /// Why something cannot be done with a medium.
 #[derive(Debug, thiserror::Error)]
@@ -116,13 +117,25 @@ pub fn around(places: &[String]) -> Option<String> {
 ///
 /// # Errors
 /// [`MediaError::Absent`].
-pub fn expect(path: &Path) -> Result<(), MediaError> {
+pub fn expect(path: &Path) -> std::result::Result<(), MediaError> {
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(MediaError::Absent { path: path.to_owned() })
         }
         _ => Ok(()),
     }
+}
+
+/// What a name stands for, without links. Blocks.
+///
+/// # Errors
+/// [`MediaError::Absent`] of a name that nothing has; of any other, what the kernel said.
+pub(super) fn leads_to(path: &Path) -> Result<PathBuf> {
+    let path = path.to_owned();
+    path.canonicalize().map_err(|source| match source.kind() {
+        ErrorKind::NotFound => MediaError::Absent { path }.into(),
+        _ => FileError { operation: "look at", path, source }.into(),
+    })
 }
 
 impl Explain for MediaError {
@@ -180,6 +193,17 @@ impl Explain for MediaError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_looked_at_is_not_called_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let (absent, around) = (dir.path().join("absent"), dir.path().join("around"));
+        std::os::unix::fs::symlink(&around, &around).unwrap();
+        let said = leads_to(&absent).unwrap_err().message();
+        assert!(said.starts_with("there is no path "), "{said}");
+        let said = leads_to(&around).unwrap_err().message();
+        assert!(said.starts_with(&format!("cannot look at {}: ", around.display())), "{said}");
+    }
 
     #[test]
     fn the_way_round_a_disk_packs_to_one_place_and_unmounts_every_one() {

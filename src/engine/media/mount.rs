@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::mount::UnmountFlags;
 use serde::{Deserialize, Serialize};
 
-use super::error::MediaError;
+use super::error::{MediaError, leads_to};
 use super::find::{ListSpec, list};
 use super::udisks::Udisks;
 use super::{busy, mounts};
@@ -67,8 +67,7 @@ pub async fn mount(spec: MountSpec, ctx: &JobCtx) -> Result<MountReport> {
 async fn volume(spec: &MountSpec, ctx: &JobCtx) -> Result<Volume> {
     let missing = || MediaError::NoMedium { path: spec.device.clone() };
     let named = spec.device.clone();
-    let full = blocking(move || Ok(named.canonicalize().ok())).await?;
-    let full = full.ok_or_else(|| MediaError::Absent { path: spec.device.clone() })?;
+    let full = blocking(move || leads_to(&named)).await?;
     let media = list(ListSpec::default(), ctx).await?.media;
     let mut volumes = media.iter().flat_map(|medium| medium.volumes.iter().map(move |one| (medium, one)));
     let (medium, volume) = volumes.find(|(_, volume)| volume.device == full).ok_or_else(missing)?;
