@@ -28,7 +28,7 @@ pub struct Trying {
     pub attempt: u32,
     /// Why the one before it failed.
     pub reason: String,
-    /// When it is made, since the job began.
+    /// When it is due, since the job began; it may have to wait for its place on the network then.
     pub next: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Trying {
     pub fn line(&self, at: Duration) -> String {
         let left = self.next.saturating_sub(at);
         let when = match left.is_zero() {
-            true => "is being made".to_owned(),
+            true => "is due".to_owned(),
             // Rounded up: it never says 0 s while it waits.
             false => format!("in {} s", left.as_millis().div_ceil(1000)),
         };
@@ -252,7 +252,7 @@ mod tests {
             Event::Retry { phase, item: item.clone(), attempt: 3, reason: reason.clone(), wait_ms: 4200 };
         job.apply(&retry, s(10));
         let line = |job: &JobView, at| job.trying.as_ref().map(|trying| trying.line(at));
-        for (at, when) in [(s(10), "in 5 s"), (s(14), "in 1 s"), (s(15), "is being made")] {
+        for (at, when) in [(s(10), "in 5 s"), (s(14), "in 1 s"), (s(15), "is due")] {
             assert_eq!(line(&job, at), Some(format!("localhost:1: connection refused; try 3 {when}")));
         }
         job.apply(&Event::Failed { phase, item: "other".into(), reason: reason.clone() }, s(15));
