@@ -176,6 +176,8 @@ pub enum TlsReason {
     UnknownCa,
     /// This host trusts no CA at all.
     NoCa,
+    /// It shows the certificate of an authority, which is not trusted itself.
+    Authority,
     /// The other side does not speak TLS.
     NotTls,
     /// Expired, wrong name or anything else about the certificate.
@@ -298,6 +300,12 @@ fn tls_hint(reason: TlsReason, host: &str) -> String {
             format!(
                 "if {host} uses a private CA, give its certificate with --ca FILE (the workstation: airlift --ca \
                  FILE), or for good under [registry] in the configuration file: ca = [\"FILE\"]"
+            )
+        }
+        TlsReason::Authority => {
+            format!(
+                "if that certificate is {host}'s own, give it with --ca FILE (the workstation: airlift --ca FILE), or \
+                 for good under [registry] in the configuration file: ca = [\"FILE\"]"
             )
         }
         TlsReason::NoCa => "this machine has no CA certificates: give --ca FILE, or install \

@@ -122,11 +122,17 @@ impl Transport for HttpTransport {
     }
 }
 
+/// What is wrong with a certificate that may issue others.
+const AUTHORITY: &str = "its certificate is that of an authority, and not trusted itself";
+
 /// What a reqwest error means, by its chain of causes.
 fn classify(error: &reqwest::Error, has_ca: bool) -> Problem {
     let text = chain(error);
     match find_tls(error) {
-        Some(tls) => Problem::Tls { text, reason: tls_reason(tls, has_ca) },
+        Some(tls) => match tls_reason(tls, has_ca) {
+            reason @ TlsReason::Authority => Problem::Tls { text: AUTHORITY.to_owned(), reason },
+            reason => Problem::Tls { text, reason },
+        },
         None if error.is_connect() && text.contains("dns error") => Problem::Dns(text),
         None => Problem::Connect(text),
     }
@@ -152,6 +158,7 @@ fn tls_reason(error: &rustls::Error, has_ca: bool) -> TlsReason {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) if has_ca => TlsReason::UnknownCa,
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => TlsReason::NoCa,
+        Error::InvalidCertificate(_) if tls::is_authority(error) => TlsReason::Authority,
         Error::InvalidCertificate(_) => TlsReason::Certificate,
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsReason::NotTls,
         _ => TlsReason::Other,
