@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -73,28 +74,50 @@ impl Clock for FixedClock {
 
 /// Lets a job stand still between two chunks. All clones are one switch.
 #[derive(Clone, Debug)]
-pub struct PauseSwitch(Arc<watch::Sender<bool>>);
+pub struct PauseSwitch(Arc<watch::Sender<Rest>>);
+
+/// How long it stood still before, and since when it does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    before: Duration,
+    since: Option<Instant>,
+}
 
 impl Default for PauseSwitch {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Arc::new(watch::Sender::new(Rest::default())))
     }
 }
 
 impl PauseSwitch {
     /// Pauses or lets go on; false where that is so already.
     pub fn set(&self, paused: bool) -> bool {
-        self.0.send_if_modified(|now| std::mem::replace(now, paused) != paused)
+        self.0.send_if_modified(|rest| {
+            if rest.since.is_some() == paused {
+                return false;
+            }
+            match rest.since.take() {
+                Some(since) => rest.before += since.elapsed(),
+                None => rest.since = Some(Instant::now()),
+            }
+            true
+        })
     }
 
     /// Whether the job is to stand still.
     pub fn is_paused(&self) -> bool {
-        *self.0.borrow()
+        self.0.borrow().since.is_some()
+    }
+
+    /// How long the job was to stand still so far, in all.
+    pub fn rested(&self) -> Duration {
+        let rest = *self.0.borrow();
+        rest.before + rest.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     async fn released(&self) {
         // The sender is this switch's own, so it does not go away meanwhile.
-        let _ = self.0.subscribe().wait_for(|paused| !paused).await;
+        let _ = self.0.subscribe().wait_for(|rest| rest.since.is_none()).await;
     }
 }
 
@@ -196,6 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_paused_job_stands_still_until_it_is_let_go_or_stopped() {
         let ctx = JobCtx::silent();
+        assert!(!ctx.pause.set(false) && ctx.pause.rested().is_zero());
         assert!(ctx.pause.set(true) && !ctx.pause.set(true));
         let blocked = {
             let ctx = ctx.clone();
@@ -208,6 +232,8 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished() && !blocked.is_finished());
         ctx.pause.set(false);
+        let rested = ctx.pause.rested();
+        assert!(!rested.is_zero() && ctx.pause.rested() == rested, "it counts while it stands still alone");
         assert!(waiting.await.unwrap().is_ok() && blocked.join().unwrap().is_ok());
         ctx.pause.set(true);
         let blocked = {

@@ -1,7 +1,7 @@
 //! Counts bytes of a phase from many threads and reports them at most ten times a second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ctx::JobCtx;
 use crate::domain::progress::{Event, Phase};
@@ -18,6 +18,8 @@ pub struct Meter {
     spared: AtomicU64,
     kept: AtomicU64,
     began: Instant,
+    /// How long the job had been paused by then.
+    rested: Duration,
     last_ms: AtomicU64,
 }
 
@@ -39,6 +41,7 @@ impl Meter {
             spared: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             began: Instant::now(),
+            rested: ctx.pause.rested(),
             last_ms: AtomicU64::new(0),
         }
     }
@@ -72,6 +75,11 @@ impl Meter {
     /// Bytes so far.
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
+    }
+
+    /// How long it has counted, pauses aside.
+    pub fn worked(&self) -> Duration {
+        self.began.elapsed().saturating_sub(self.ctx.pause.rested().saturating_sub(self.rested))
     }
 
     /// Counts more bytes.

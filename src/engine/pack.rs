@@ -19,7 +19,6 @@ use super::sign::Signer;
 use super::state::{Rated, ReadBackThere, State, Went, Written};
 use crate::domain::alike::{Befallen, told};
 use crate::domain::bundle::{MANIFEST, Missing, check_name};
-use crate::domain::carrier::Carrier;
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
@@ -130,7 +129,7 @@ pub struct PlanReport {
     pub missing: Vec<Missing>,
     /// When it expires.
     pub expires: Option<jiff::Timestamp>,
-    /// How fast the last pack onto the same medium was, where that is known.
+    /// How fast a pack onto the same medium was, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rated: Option<Rated>,
     /// Where it goes.
@@ -146,7 +145,7 @@ pub struct PlanReport {
 pub async fn plan(
     spec: PackSpec,
     registry: &Registry,
-    (key, onto): (Option<PublicKey>, Carrier),
+    key: Option<PublicKey>,
     ctx: &JobCtx,
 ) -> Result<PlanReport> {
     destination(&spec.bundle.to)?;
@@ -157,11 +156,12 @@ pub async fn plan(
     let key = key.map(|key| key.key_data().clone());
     let look = move || {
         // That it cannot be told is no reason to plan nothing.
-        let rated = state.rate(&onto).unwrap_or_else(|error| {
+        let rated = assembly.bundle.carrier.as_ref().map(|onto| state.rate(onto)).transpose();
+        let rated = rated.unwrap_or_else(|error| {
             tracing::warn!("how fast earlier packs were is not known: {}", error.message());
             None
         });
-        Ok((foresee(&assembly, key.as_ref(), &state, &ctx)?, rated))
+        Ok((foresee(&assembly, key.as_ref(), &state, &ctx)?, rated.flatten()))
     };
     let (place, rated) = blocking(look).await?;
     Ok(PlanReport { resolved, missing, expires, rated, place })

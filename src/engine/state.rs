@@ -23,7 +23,7 @@ pub use carried::Carried;
 pub use history::History;
 use history::{Document, Entry, FILE, FORMAT, Unread};
 pub use places::Went;
-pub use rates::Rated;
+pub use rates::{Rated, rate_of};
 pub use read_back::{ReadBackThere, Written};
 pub use serial::SerialLease;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::answers::{Asked, Later};
-use super::assembly::Rate;
 use super::job;
 use super::keep::Keeper;
 use super::keys;
@@ -233,10 +232,7 @@ impl App {
 
     fn job_ended(&mut self, act: Option<Act>) {
         let Some(act) = act else { return };
-        let rate = self.model.assembly.rate.clone();
         let unbegun = self.model.assembled();
-        let measured = self.model.assembly.rate.as_ref().filter(|now| rate.as_ref() != Some(*now));
-        self.todo.effects.extend(measured.and_then(Rate::kept).map(|rated| Effect::Rated(Box::new(rated))));
         // There is nothing to stop any more: a Ctrl-C begins anew.
         if self.interrupts == 1 && !self.terminated {
             (self.interrupts, self.words, self.after) = (0, None, None);

@@ -94,7 +94,6 @@ impl Runner {
             Effect::Aside => self.writes.aside(),
             Effect::TakenIn(changes) => self.writes.taken_in(changes),
             Effect::AwaitList => self.await_list(),
-            Effect::Rated(rated) => self.writes.rated(*rated, self.settings.paths.state()),
             Effect::AwaitWrites => self.tell_written(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
             Effect::SaveNew(files) => self.writes.new_ones(files),

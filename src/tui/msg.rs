@@ -27,7 +27,7 @@ use crate::engine::media::{MediaReport, Mounted, Place};
 use crate::engine::select::Source;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{Images, JobReport, JobSpec};
-use crate::engine::state::{History, Rated};
+use crate::engine::state::History;
 use crate::failure::Failure;
 
 /// Text that was pasted; it may be a passphrase, so it is never shown by `Debug` and wiped when it is dropped.
@@ -271,8 +271,6 @@ pub enum Effect {
     Aside,
     /// So many changes that [`Found::Edited`] told of are in the list of images from now on.
     TakenIn(usize),
-    /// Remember how fast a pack was.
-    Rated(Box<Rated>),
     /// Write a lock file anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.

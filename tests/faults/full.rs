@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use airlift::domain::carrier::Carrier;
 use airlift::domain::digest::Digest;
 use airlift::domain::keep_going::KeepGoing;
 use airlift::engine::bundle::assemble::BundleSpec;
@@ -18,6 +19,7 @@ use airlift::engine::registry::{Registry, RegistryOptions};
 use airlift::engine::select;
 use airlift::engine::sign::Signer;
 use airlift::engine::sign::keys::NoPassphrase;
+use airlift::engine::state::State;
 
 use crate::faulty::{Fault, FaultyFiles};
 use crate::machine::{Mount, files_below, signatures, strace, tampered, under, unfinished};
@@ -77,6 +79,7 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
             bundle: BundleSpec {
                 to: world.medium(),
                 ground: Ground::of(&world.medium()),
+                carrier: Some(stick()),
                 name: "bundle".to_owned(),
                 expires: None,
                 jobs: 4,
@@ -91,6 +94,11 @@ fn pack_once(world: &World, files: &Arc<FaultyFiles>) -> Result<PackReport, Engi
         };
         pack(spec, &registry, &signer, &ctx).await
     })
+}
+
+/// What those packs go onto, for all they are told.
+fn stick() -> Carrier {
+    Carrier { uuid: Some("7F2A-0001".to_owned()), ..Carrier::of("/".into(), "/dev/sdb1".into(), None) }
 }
 
 /// Nothing that could be taken for a bundle, and nothing half-written.
@@ -170,6 +178,15 @@ fn what_a_cut_off_pack_wrote_counts_as_room_for_the_next() {
     let report = world.pack(&[IMAGE]).code(0).report();
     assert_eq!(report["bundle"]["keptBytes"], 4 << 20);
     assert_completes(&world, "cut off");
+}
+
+#[test]
+fn how_fast_a_pack_was_is_remembered_of_what_it_went_onto() {
+    let Some(world) = world(&[2_000_000]) else { return };
+    pack_through(&world, &Arc::new(FaultyFiles::new(Fault::NoFigures))).unwrap();
+    let state = State::new(Arc::new(RealFiles), world.root.join("state"));
+    let rated = state.rate(&stick()).unwrap().unwrap();
+    assert!(rated.rough && rated.bytes > 0, "{rated:?}");
 }
 
 #[test]

@@ -64,6 +64,7 @@ async fn bundle(size: u64, max_file_size: Option<u64>) -> Bundle {
         bundle: BundleSpec {
             to: root.join("medium"),
             ground: Ground::of(&root.join("medium")),
+            carrier: None,
             name: "test".to_owned(),
             expires: None,
             jobs: 2,

@@ -177,7 +177,10 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     });
     if let Some(rated) = &plan.rated {
         let (rate, on) = (text::bytes(rated.bytes), rated.at.strftime("%F"));
-        out.note(format!("the last pack onto that medium was fetched at {rate}/s, on {on}"));
+        out.note(match rated.rough {
+            true => format!("a small pack onto that medium was fetched at roughly {rate}/s on {on}"),
+            false => format!("a pack onto that medium was fetched at {rate}/s on {on}"),
+        });
     }
     // That one is refused, and the verdict has it.
     if let Some(begun) = place.begun.filter(|begun| !begun.is_as_begun() && !begun.refused) {

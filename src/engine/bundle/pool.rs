@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -34,6 +35,8 @@ pub(super) struct Filled {
     pub(super) stored: HashMap<Digest, Stored>,
     pub(super) sources: Arc<Sources>,
     pub(super) lost: Vec<(Digest, EngineError)>,
+    /// How long it took, pauses aside.
+    pub(super) took: Duration,
 }
 
 /// Begins both phases, and tells what the fetch will go through: blobs are counted as the bundle has them, the manifests
@@ -107,7 +110,7 @@ pub(super) async fn fill(
         fetcher.fetched.finish();
         fetcher.written.finish();
     }
-    Ok(Filled { stored, sources: fetcher.sources, lost })
+    Ok(Filled { stored, sources: fetcher.sources, lost, took: fetcher.fetched.worked() })
 }
 
 /// Brings one blob into place; the journal and whoever looks on hear of it.

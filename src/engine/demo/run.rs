@@ -195,6 +195,7 @@ impl Demo {
             bundle: BundleSpec {
                 to: self.at("medium"),
                 ground: Ground::of(&self.at("medium")),
+                carrier: None,
                 name: "demo".to_owned(),
                 expires: None,
                 jobs: 4,

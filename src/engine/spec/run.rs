@@ -11,6 +11,7 @@ use ssh_key::PublicKey;
 use super::images::{ImagesError, lock_of};
 use super::sign::sign_job;
 use super::{Host, ImportJob, JobReport, JobSpec, PackJob, ResolveJob, SignerSpec, key};
+use crate::domain::carrier::Carrier;
 use crate::domain::expiry::ExpiryError;
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::lock::Lock;
@@ -196,9 +197,9 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     let (registry, ground) = (registry(job.registry.clone())?, Ground::found(&job.to).await?);
     if job.dry_run {
         let key = public(&job.signer).await;
-        let settled = Settled { expires, lock, ground, replaces: Vec::new() };
+        let settled = Settled { expires, lock, ground, carrier, replaces: Vec::new() };
         let spec = pack_spec(job, settled, &registry, ctx).await?;
-        return Ok(JobReport::Plan(pack::plan(spec, &registry, (key, carrier), ctx).await?));
+        return Ok(JobReport::Plan(pack::plan(spec, &registry, key, ctx).await?));
     }
     let signer = open(&job.signer, host, ctx).await?;
     // Whoever typed a passphrase had time to take the medium out.
@@ -208,7 +209,7 @@ async fn pack_job(job: PackJob, host: &Host, ctx: &JobCtx) -> Result<JobReport> 
     let started = ctx.clock.now();
     let recorded = onto::recorded(&job, carrier.clone(), ctx).await;
     let replaces = recorded.as_ref().map(|own| own.replaces().to_vec()).unwrap_or_default();
-    let settled = Settled { expires, lock, ground, replaces };
+    let settled = Settled { expires, lock, ground, carrier: carrier.clone(), replaces };
     let outcome = signed(job.clone(), settled, (&registry, &signer), ctx).await;
     let goes_on = onto::cut_off(outcome.as_ref().err(), (&job, &carrier, started), ctx).await;
     if let Some(recorded) = recorded {
@@ -229,6 +230,7 @@ struct Settled {
     lock: Option<(PathBuf, Lock)>,
     /// What the destination lies on.
     ground: Ground,
+    carrier: Carrier,
     /// Records of earlier packs that end once the bundle is begun.
     replaces: Vec<PathBuf>,
 }
@@ -248,7 +250,7 @@ async fn signed(
 
 async fn pack_spec(
     job: PackJob,
-    Settled { expires, lock, ground, replaces }: Settled,
+    Settled { expires, lock, ground, carrier, replaces }: Settled,
     registry: &Registry,
     ctx: &JobCtx,
 ) -> Result<PackSpec> {
@@ -261,6 +263,7 @@ async fn pack_spec(
         bundle: BundleSpec {
             to: job.to,
             ground,
+            carrier: Some(carrier),
             name: job.name,
             expires,
             jobs: job.jobs,

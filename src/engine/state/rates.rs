@@ -1,4 +1,6 @@
-//! How fast the last packs onto each medium were, known by the medium itself and never by where it is mounted; losing it costs that word alone.
+//! How fast packs onto each medium were, known by the medium itself and never by where it is mounted; losing it costs that word alone.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,9 @@ use crate::engine::error::Result;
 
 const FORMAT: &str = "airlift-rates/1";
 const FILE: &str = "rates.json";
+/// Fewer fetched bytes than this say little about the rate of the next pack, and fewer than these nothing.
+const MEASURED: u64 = 16 << 20;
+const LEAST: u64 = 1 << 20;
 /// Media that are remembered at most, those that were packed onto last.
 const MOST: usize = 100;
 
@@ -33,8 +38,15 @@ struct Document {
     rates: Vec<Rated>,
 }
 
+/// Bytes a second of so many that were fetched in such a time, and whether that is rough; nothing where they were too few
+/// to say anything.
+pub fn rate_of(bytes: u64, took: Duration) -> Option<(u64, bool)> {
+    let rate = u64::try_from(u128::from(bytes) * 1000 / took.as_millis().max(1)).unwrap_or(u64::MAX);
+    (bytes >= LEAST && rate > 0).then_some((rate, bytes < MEASURED))
+}
+
 impl State {
-    /// How fast the last pack onto this was, wherever it was mounted then. Blocks.
+    /// How fast a pack onto this was, wherever it was mounted then. Blocks.
     ///
     /// # Errors
     /// What is there cannot be read, or is not for this version to read.

@@ -10,20 +10,17 @@ use crate::domain::carrier::Carrier;
 use crate::domain::media::Volume;
 use crate::domain::progress::Phase;
 use crate::domain::sheet::{Checked, Grade, Sheet};
-use crate::domain::view::PhaseView;
 use crate::engine::media::{EjectReport, Truth};
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::sheet::{self, PackedFacts};
 use crate::engine::sign::SignReport;
 use crate::engine::sign::countersign::CountersignReport;
 use crate::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
+use crate::engine::state::rate_of;
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
 use crate::widgets::stepper::StepState;
 
-/// Fewer fetched bytes than this say little about the rate of the next run, and fewer than these nothing.
-const MEASURED: u64 = 16 << 20;
-const LEAST: u64 = 1 << 20;
 /// The first of the truths of an eject.
 const SYNCED: &str = "synced";
 
@@ -142,19 +139,11 @@ impl Model {
         let plan = plan.or_else(|| before.and_then(|run| run.plan));
         let took = self.at.saturating_sub(job.began);
         let fetch = job.view.phases.iter().find(|view| view.phase == Phase::Fetch && view.finished);
-        let measured = fetch.filter(|fetch| fetch.brought() >= LEAST);
+        let measured = fetch.and_then(|fetch| rate_of(fetch.brought(), fetch.worked(took)));
         let (spec, onto) = (spec.clone(), self.assembly.onto.take());
-        let rate = |fetch: &PhaseView| Rate {
-            onto: onto.clone(),
-            bytes: fetch.rate(took),
-            rough: fetch.brought() < MEASURED,
-            at: self.now,
-        };
-        let measured = measured.map(rate).filter(|rate| rate.bytes > 0);
-        // Few bytes never take the place of many.
-        if let Some(rate) =
-            measured.filter(|new| !new.rough || self.assembly.rate.as_ref().is_none_or(|old| old.rough))
-        {
+        let measured = measured.map(|(bytes, rough)| Rate { onto: onto.clone(), bytes, rough });
+        let counts = |new: &Rate| self.assembly.rate.as_ref().is_none_or(|old| new.counts_after(old));
+        if let Some(rate) = measured.filter(counts) {
             self.assembly.rate = Some(rate);
         }
         self.changed(Place::Assemble);

@@ -1,10 +1,9 @@
-//! How fast packs and media were, as far as that was measured in this run or is kept of an earlier one.
+//! How fast packs and media were, as far as that was measured in this run.
 
 use std::path::PathBuf;
 
 use crate::domain::carrier::Carrier;
 use crate::domain::media::Medium;
-use crate::engine::state::Rated;
 use crate::tui::model::Model;
 
 /// How fast a fetch was, as the registries and the medium both let it be.
@@ -16,15 +15,16 @@ pub struct Rate {
     pub bytes: u64,
     /// Whether that was of few bytes, in which each request counts for more than the line does.
     pub rough: bool,
-    /// When that was.
-    pub at: jiff::Timestamp,
 }
 
 impl Rate {
-    /// As it is kept for later runs; nothing where it is not known what it was onto.
-    pub(in crate::tui) fn kept(&self) -> Option<Rated> {
-        let &Self { bytes, rough, at, .. } = self;
-        Some(Rated { carrier: self.onto.clone()?, bytes, rough, at })
+    /// Whether it takes the place of what was known: few bytes never take the place of many onto the same.
+    pub(super) fn counts_after(&self, before: &Self) -> bool {
+        let same = match (&self.onto, &before.onto) {
+            (Some(now), Some(before)) => now.is_still(before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        !self.rough || before.rough || !same
     }
 }
 

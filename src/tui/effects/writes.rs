@@ -17,7 +17,6 @@ use crate::engine::ctx::JobCtx;
 use crate::engine::files::{FileResult, Files};
 use crate::engine::jobs::reports;
 use crate::engine::lockfile;
-use crate::engine::state::{Rated, State};
 use crate::engine::store;
 use crate::failure::Failure;
 use crate::tui::msg::{Found, Msg};
@@ -37,8 +36,6 @@ enum Write {
     Aside,
     /// Of what somebody else wrote into a list, so many changes are in each text of it from now on.
     TakenIn(usize),
-    /// How fast a pack was is noted in the history in this directory.
-    Rated(Rated, PathBuf),
     /// A lock file is written anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
     /// Files are written where none of them is there.
@@ -93,11 +90,6 @@ impl Writes {
         let _ = self.0.send(Write::TakenIn(changes));
     }
 
-    /// How fast a pack was is to be noted in the history in `state`.
-    pub(super) fn rated(&self, rated: Rated, state: PathBuf) {
-        let _ = self.0.send(Write::Rated(rated, state));
-    }
-
     /// A lock file is to be written anew without these references.
     pub(super) fn leave_out(&self, lock: PathBuf, dropped: BTreeSet<Reference>) {
         let _ = self.0.send(Write::LeaveOut(lock, dropped));
@@ -148,7 +140,6 @@ impl Writer {
                 Write::Known(path, text) => self.lists.know(path, text),
                 Write::Aside => self.lists.aside(),
                 Write::TakenIn(changes) => self.lists.taken_in(changes),
-                Write::Rated(rated, state) => self.note(rated, state).await,
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
@@ -164,15 +155,6 @@ impl Writer {
             Ok(0) => {}
             Ok(removed) => tracing::info!("{removed} old reports in {} were removed", directory.display()),
             Err(error) => tracing::warn!("old reports in {} stay: {}", directory.display(), error.message()),
-        }
-    }
-
-    /// Notes how fast a pack was. That it could not be is no reason to bother anybody.
-    async fn note(&self, rated: Rated, state: PathBuf) {
-        let state = State::new(Arc::clone(&self.files), state);
-        let noted = off(move || state.rated(rated).map_err(Failure::from)).await;
-        if let Err(failure) = noted.and_then(|noted| noted) {
-            tracing::warn!("how fast this pack was is not kept: {}", failure.message);
         }
     }
 
