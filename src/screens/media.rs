@@ -41,6 +41,8 @@ pub(super) struct Media {
     lines: Vec<Line>,
     /// Which device each of them is.
     names: Vec<rows::Name>,
+    /// Whether the cursor goes to what was chosen, once that is listed.
+    comes: bool,
     /// The row under the cursor when somebody moved it last.
     at: rows::Name,
     /// The device that went from under the cursor.
@@ -83,6 +85,9 @@ impl Media {
 
     /// Why the row under the cursor cannot be chosen.
     fn unfit(&self, model: &Model) -> Option<String> {
+        if directory::on(self.line(), model).is_some() {
+            return None;
+        }
         let Some((medium, volume)) = self.medium(model) else {
             let any = model.key(Act::MediaDirectory);
             return Some(format!("there is no medium: plug one in, or {any} takes any directory"));
@@ -99,6 +104,11 @@ impl Media {
     }
 
     fn choose(&self, cx: &mut Cx<'_>) {
+        if let Some(stays) = directory::on(self.line(), cx.model) {
+            let other = cx.model.key(Act::MediaDirectory);
+            cx.say(format!("{} stays; {other} takes another directory", stays.path.display()));
+            return cx.go(Place::Assemble);
+        }
         let chosen = self.medium(cx.model).and_then(|(medium, volume)| Chosen::volume(medium, volume?));
         if let Some(chosen) = chosen {
             let what = match cx.model.needed() {
@@ -262,6 +272,7 @@ impl Screen for Media {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
+        self.comes = true;
         // What is free and what lies there changes without any medium coming or going.
         cx.effect(Effect::Ask(Query::Media));
     }
@@ -283,6 +294,11 @@ impl Screen for Media {
         self.names = self.lines.iter().map(|line| line.name(model)).collect();
         let lines = &self.lines;
         self.list.refresh(lines.len(), |row| lines[row].searched(model).into());
+        if !self.lines.is_empty() && std::mem::take(&mut self.comes) {
+            let chosen = self.lines.iter().position(|line| line.is_chosen(model));
+            chosen.into_iter().for_each(|at| self.list.select(at));
+            return;
+        }
         // The cursor stays on its device when others come and go.
         let Some(before) = before.flatten() else { return };
         match self.names.iter().position(|name| name.as_ref() == Some(&before)) {

@@ -669,6 +669,25 @@ fn the_cursor_stays_on_its_device_when_others_come() {
     assert!(row.contains("nvme0n1p2"), "{row}");
 }
 
+#[test]
+fn who_comes_back_has_the_cursor_on_what_was_chosen_and_enter_goes_on_with_it() {
+    let sticks = || vec![other("sda"), stick(7, Some("/media/op/CARGO")), system_disk()];
+    let mut desk = verified(sticks());
+    desk.keys("Down Enter");
+    planned(&mut desk);
+    assert!(row(desk.keys("2 3")).contains("sdb1"));
+    desk.keys("o").typed("/srv/out").keys("Enter");
+    let mut here = lies("/srv/out", Some(system_disk()));
+    here.source = "/dev/nvme0n1p2".into();
+    desk.tell(Msg::Found(Found::Place("/srv/out".into(), here))).keys("Right Enter");
+    planned(&mut desk);
+    assert!(row(desk.keys("2 3")).contains("nvme0n1p2"));
+    let screen = desk.keys("Enter").screen();
+    assert!(screen.contains("/srv/out stays; o takes another directory"), "{screen}");
+    let chosen = desk.app.model.chosen.as_ref().unwrap();
+    assert_eq!((chosen.path.to_str(), desk.app.model.place), (Some("/srv/out"), Place::Assemble));
+}
+
 /// A stick in another slot.
 fn other(name: &str) -> Medium {
     let volumes = vec![volume(&format!("/dev/{name}1"), Some(&format!("/media/op/{name}")))];

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::rows::{UNKNOWN, bundles, title};
+use super::rows::{Line, UNKNOWN, bundles, title};
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::dialogs::{Confirm, Page, Question};
 use crate::domain::media::Blocked;
 use crate::domain::text;
 use crate::engine::media::Place;
-use crate::tui::medium::Fits;
+use crate::tui::medium::{Chosen, Fits};
+use crate::tui::model::Model;
 use crate::tui::screen::Cx;
 
 /// The question after a directory was looked at.
@@ -71,4 +72,10 @@ fn lines(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
     lines.push((format!("free: {free}{fits}"), Role::Text));
     lines.extend(bundles(&place.bundles));
     lines
+}
+
+/// The directory that was typed and lies on this row: it stays, whatever else could be chosen there.
+pub(super) fn on(line: Option<Line>, model: &Model) -> Option<&Chosen> {
+    let is_here = line.is_some_and(|line| line.is_chosen(model));
+    model.chosen.as_ref().filter(|chosen| is_here && chosen.typed && chosen.gone.is_none() && !chosen.back)
 }

@@ -105,6 +105,11 @@ impl Line {
         Some((volume.map_or(&medium.device, |volume| &volume.device).clone(), medium.sequence))
     }
 
+    /// Whether what was chosen is on it.
+    pub(super) fn is_chosen(self, model: &Model) -> bool {
+        self.of(model).is_some_and(|(medium, volume)| is_chosen(model, medium, volume))
+    }
+
     pub(super) fn searched(self, model: &Model) -> String {
         let Some((medium, volume)) = self.of(model) else { return String::new() };
         let label = volume.and_then(|volume| volume.label.as_deref()).unwrap_or_default();
