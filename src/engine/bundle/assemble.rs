@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use futures_util::future::join;
@@ -12,7 +11,7 @@ use super::begun::{belongs, is_blobs, named, tell, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
-use super::pool::{Filled, fill, leave_out, write_documents};
+use super::pool::{fill, leave_out, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
 use super::unfinished;
@@ -31,7 +30,7 @@ use crate::engine::files::{Files, Space};
 use crate::engine::journal::{Header, Journal};
 use crate::engine::registry::Registry;
 use crate::engine::sign::Signer;
-use crate::engine::state::{Rated, State, rate_of};
+use crate::engine::state::State;
 
 /// Files of a bundle that are no blobs.
 const OTHER_FILES: u64 = 16;
@@ -189,7 +188,7 @@ async fn assemble_on(
             return Err(error);
         }
     };
-    note_rate(&filled, &spec.bundle, state.clone(), ctx).await;
+    filled.note_rate(&spec.bundle, state.clone(), ctx).await;
     if !filled.lost.is_empty() {
         // A signed bundle is mended or left as it is; what it lacks is never written out of it.
         if place.is_repeat() {
@@ -210,18 +209,6 @@ async fn assemble_on(
         commit(&spec, &plan, &place, (filled.stored, program?), filled.sources.written(), ctx).await?;
     spec.bundle.ground.still().await?;
     finish(place, committed, &filled.sources, signer, ctx).await
-}
-
-/// The next pack onto the same medium is told how fast this one was. That it could not be kept is no reason to bother
-/// anybody.
-async fn note_rate(filled: &Filled, bundle: &BundleSpec, state: State, ctx: &JobCtx) {
-    let fetched = filled.sources.fetched.load(Relaxed);
-    let rate = rate_of(fetched, filled.took).filter(|_| filled.lost.is_empty());
-    let Some(((bytes, rough), carrier)) = rate.zip(bundle.carrier.clone()) else { return };
-    let rated = Rated { carrier, bytes, rough, at: ctx.clock.now() };
-    if let Err(error) = blocking(move || state.rated(rated)).await {
-        tracing::warn!("how fast this pack was is not kept: {}", error.message());
-    }
 }
 
 /// Copies this program into a new bundle, where that is wanted.

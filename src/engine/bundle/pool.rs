@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
-use super::assemble::{AssembleSpec, Plan};
+use super::assemble::{AssembleSpec, BundleSpec, Plan};
 use super::fetch::{Fetcher, item_name};
 use super::repeat;
 use super::sources::Sources;
@@ -25,6 +26,7 @@ use crate::engine::files::Files;
 use crate::engine::journal::Journal;
 use crate::engine::meter::Meter;
 use crate::engine::registry::Registry;
+use crate::engine::state::{Rated, State, rate_of};
 use crate::engine::store::{self, Stored};
 
 /// Blobs that may be flushed while others are on the network.
@@ -37,6 +39,20 @@ pub(super) struct Filled {
     pub(super) lost: Vec<(Digest, EngineError)>,
     /// How long it took, pauses aside.
     pub(super) took: Duration,
+}
+
+impl Filled {
+    /// The next pack onto the same medium is told how fast this one was. That it could not be kept is no reason to bother
+    /// anybody.
+    pub(super) async fn note_rate(&self, bundle: &BundleSpec, state: State, ctx: &JobCtx) {
+        let fetched = self.sources.fetched.load(Relaxed);
+        let rate = rate_of(fetched, self.took).filter(|_| self.lost.is_empty());
+        let Some(((bytes, rough), carrier)) = rate.zip(bundle.carrier.clone()) else { return };
+        let rated = Rated { carrier, bytes, rough, at: ctx.clock.now() };
+        if let Err(error) = blocking(move || state.rated(rated)).await {
+            tracing::warn!("how fast this pack was is not kept: {}", error.message());
+        }
+    }
 }
 
 /// Begins both phases, and tells what the fetch will go through: blobs are counted as the bundle has them, the manifests

@@ -24,22 +24,18 @@ use crate::engine::bundle::inspect::inspect;
 use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
 use crate::engine::bundle::{assemble::BundleSpec, ground::Ground, workdir};
 use crate::engine::ctx::JobCtx;
-use crate::engine::demo;
 use crate::engine::error::{Explain, Interrupted, Kind, Result};
-use crate::engine::given;
 use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
 use crate::engine::import::undo::undo;
 use crate::engine::jobs::onto;
-use crate::engine::lockfile;
-use crate::engine::media;
 use crate::engine::pack::{self, PackSpec};
 use crate::engine::registry::{Registry, RegistryOptions};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
-use crate::engine::service;
 use crate::engine::sign::keys::{load_public, refuse_on_medium};
 use crate::engine::sign::{Signer, agent};
 use crate::engine::state::State;
+use crate::engine::{demo, given, lockfile, media, service};
 
 impl Explain for ExpiryError {
     fn kind(&self) -> Kind {
