@@ -5,8 +5,10 @@ use std::sync::Arc;
 use airlift::domain::digest::Digest;
 use airlift::domain::keep_going::KeepGoing;
 use airlift::domain::progress::Event;
+use airlift::domain::selection::Request;
 use airlift::domain::view::JobView;
 use airlift::engine::error::Kind;
+use airlift::engine::resolve::FailedView;
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
 use airlift::tui::assembly::Destination;
@@ -14,7 +16,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::widgets::stepper::StepState;
 
-use crate::made::{done, host_with_key, looked, packed, plan};
+use crate::made::{done, host_with_key, incomplete, looked, packed, plan};
 use crate::resolve::{NGINX, all_well, digest, image};
 use crate::rig::Desk;
 
@@ -141,4 +143,34 @@ fn what_a_pack_goes_on_without_is_said_and_in_nobodys_way() {
     pack.keep_going = KeepGoing::All;
     absent(&mut desk, Some(digest('b')));
     assert_eq!(verify(&desk), StepState::Warn);
+}
+
+/// Enter on Verify goes to the next step.
+fn leads_on(desk: &mut Desk) {
+    let screen = desk.keys("2 Enter").screen();
+    assert!(!screen.contains("not now:"), "{screen}");
+    assert_ne!(desk.app.model.place, Place::Resolve);
+}
+
+#[test]
+fn what_the_pack_itself_found_missing_and_left_out_of_what_it_signed_is_gone_on_without() {
+    let mut desk = packing();
+    let Some(job) = desk.app.model.job.as_mut() else { unreachable!() };
+    let JobSpec::Pack(pack) = &mut job.spec else { unreachable!() };
+    pack.keep_going = KeepGoing::Unresolved;
+    absent(&mut desk, Some(digest('b')));
+    assert_eq!(verify(&desk), StepState::Failed, "nothing says yet that it is left out");
+    let mut report = incomplete();
+    let request = Request::parse(NGINX).unwrap();
+    report.resolved.failed = vec![FailedView {
+        requested: NGINX.to_owned(),
+        origin: request.origin,
+        reference: request.reference,
+        kind: Kind::Network,
+        reason: WHY.to_owned(),
+        hints: Vec::new(),
+    }];
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(report)))).wait(10);
+    assert_eq!(verify(&desk), StepState::Warn);
+    leads_on(&mut desk);
 }

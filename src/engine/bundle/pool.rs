@@ -18,6 +18,7 @@ use crate::domain::bundle::Missing;
 use crate::domain::digest::Digest;
 use crate::domain::plan::{Limits, PlannedBlob};
 use crate::domain::progress::{Event, Phase, PlannedItem};
+use crate::domain::resolved::ResolvedImage;
 use crate::domain::view::MAX_ITEMS;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
@@ -69,11 +70,13 @@ fn announce(plan: &Plan, ctx: &JobCtx) -> (Arc<Meter>, Arc<Meter>) {
     (Arc::new(fetched), Arc::new(Meter::start(ctx, Phase::Write, 0, plan.blobs.bytes)))
 }
 
-fn say_failed(blob: &PlannedBlob, error: &EngineError, ctx: &JobCtx) {
+fn say_failed(blob: &PlannedBlob, images: &[ResolvedImage], error: &EngineError, ctx: &JobCtx) {
     if error.kind() != Kind::Interrupted {
         let (item, reason) = (item_name(blob), error.message());
-        if error.absent() {
-            let (reference, digest) = (blob.image.clone(), Some(blob.digest.clone()));
+        // None of those that share it can be had.
+        let has = |image: &&ResolvedImage| image.blobs.iter().any(|own| own.digest == blob.digest);
+        for image in images.iter().filter(|image| error.absent() && has(image)) {
+            let (reference, digest) = (image.reference.to_string(), Some(blob.digest.clone()));
             ctx.say(Event::Absent { reference, digest, reason: reason.clone() });
         }
         ctx.say(Event::Failed { phase: Phase::Fetch, item, reason });
@@ -103,7 +106,7 @@ pub(super) async fn fill(
         written,
         sources: Arc::new(Sources::default()),
     };
-    let one = |blob: &PlannedBlob| bring(&fetcher, journal.as_ref(), blob.clone());
+    let one = |blob: &PlannedBlob| bring(&fetcher, journal.as_ref(), &spec.images, blob.clone());
     let mut pool =
         stream::iter(plan.blobs.blobs.iter().map(one)).buffer_unordered(spec.bundle.jobs.max(1) + FLUSHING);
     let (mut stored, mut lost, mut failed) = (HashMap::new(), Vec::new(), None);
@@ -130,12 +133,17 @@ pub(super) async fn fill(
 }
 
 /// Brings one blob into place; the journal and whoever looks on hear of it.
-async fn bring(fetcher: &Fetcher, journal: Option<&Journal>, blob: PlannedBlob) -> (Digest, Result<Stored>) {
+async fn bring(
+    fetcher: &Fetcher,
+    journal: Option<&Journal>,
+    images: &[ResolvedImage],
+    blob: PlannedBlob,
+) -> (Digest, Result<Stored>) {
     let outcome = fetcher.fetch(&blob).await;
     match (&outcome, journal) {
         (Ok(_), Some(journal)) => journal.done(&blob.digest, blob.size),
         (Ok(_), None) => {}
-        (Err(error), _) => say_failed(&blob, error, &fetcher.ctx),
+        (Err(error), _) => say_failed(&blob, images, error, &fetcher.ctx),
     }
     (blob.digest, outcome)
 }

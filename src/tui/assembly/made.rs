@@ -148,8 +148,12 @@ impl Model {
         }
         self.changed(Place::Assemble);
         let run = Run { job, took, plan };
-        if run.packed().is_some_and(|packed| self.picked.is_back(&packed.resolved.images)) {
-            self.set_state(Place::Resolve, self.picked.standing());
+        if let Some(packed) = run.packed() {
+            let back = self.picked.is_back(&packed.resolved.images);
+            // What this pack's own look at the registries left out is known to be left out now that it is signed.
+            if self.picked.is_signed_without(&packed.resolved.failed) || back {
+                self.set_state(Place::Resolve, self.picked.standing());
+            }
         }
         let stays = self.assembly.stays.take();
         let made = run.packed().map(|packed| Made { stays, ..made(&run, packed, (spec, onto), self.now) });

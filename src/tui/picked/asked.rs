@@ -9,7 +9,7 @@ use crate::domain::lint::lint;
 use crate::domain::reference::Reference;
 use crate::domain::resolved::ImageView;
 use crate::domain::selection::Request;
-use crate::engine::resolve::ResolveReport;
+use crate::engine::resolve::{FailedView, ResolveReport};
 use crate::tui::checked::Gone;
 use crate::widgets::stepper::StepState;
 
@@ -106,6 +106,14 @@ impl Picked {
             }
         }
         is
+    }
+
+    /// A bundle was signed without these, which may be gone since: that list is gone on without them; whether that
+    /// changes anything.
+    pub fn is_signed_without(&mut self, failed: &[FailedView]) -> bool {
+        let lost = failed.iter().map(|failed| failed.reference.to_string());
+        let gone: Vec<String> = lost.filter(|lost| self.checked.gone().any(|gone| gone == lost)).collect();
+        gone.into_iter().filter(|gone| self.without.insert(gone.clone())).count() > 0
     }
 
     /// Whether something of it that was verified is gone since, and is not gone on without.
