@@ -25,9 +25,9 @@ use crate::engine::store::TEMP;
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
     /// Whether it was about what is asked for now, for all that is known: nothing of it is deleted but what is left out
-    /// by now or was of a tag that moved, and else it counted as many images, blobs and bytes.
+    /// by now or of an image that changed, and else it counted as many images, blobs and bytes.
     pub same: bool,
-    /// Of the same list, the tags that name other images by now.
+    /// Of the same list, the names that lead to other images by now.
     pub moved: u64,
     /// Blobs of those that are asked for now.
     pub blobs: Share,
@@ -91,9 +91,14 @@ impl std::fmt::Display for Begun {
             0 => "no blob that is asked for is whole there yet".to_owned(),
             _ => format!("{done} of {total} blobs lie there already and stay"),
         };
+        // By a tag that moved, or by a lock file or a pin.
         let moved = (self.moved > 0).then(|| {
-            let names = if self.moved == 1 { "it names" } else { "they name" };
-            format!("{} moved since, and what {names} now is packed", text::count(self.moved, "tag"))
+            let now = if self.moved == 1 {
+                "has changed since, and is packed as it is"
+            } else {
+                "have changed since, and are packed as they are"
+            };
+            format!("{} {now} now", text::count(self.moved, "image"))
         });
         match (self.same, self.deleted) {
             (true, deleted) => {
