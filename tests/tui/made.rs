@@ -123,6 +123,7 @@ pub(crate) fn plan() -> PlanReport {
             serial: 42,
             goes_on: false,
             begun: None,
+            refused: None,
             repeats: false,
             not_carried: None,
             last_signed: Some(41),

@@ -38,7 +38,7 @@ pub struct Begun {
 }
 
 /// An interrupted bundle is not deleted unasked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the interrupted bundle {} holds {} of {}: they would be deleted",
     .root.display(), text::bytes(*.deleted), others(.lost)
@@ -133,14 +133,23 @@ pub(super) fn tell(
     if !place.is_repeat() && !there.is_empty() {
         let (files, root) = (&*ctx.files, place.root());
         let begun = begun(files, root, asked, there);
-        if begun.refused {
-            let lost =
-                unfinished::told(files, root).map(|told| lost(&told.header, asked.1)).unwrap_or_default();
-            return Err(OthersBegun { root: root.to_owned(), deleted: begun.deleted, lost }.into());
+        if let Some(refused) = refusal(files, root, asked.1, &begun) {
+            return Err(refused.into());
         }
         ctx.say(Event::Note { text: begun.to_string() });
     }
     Ok(())
+}
+
+/// Why a pack does not go on with it, where it does not.
+pub(super) fn refusal(
+    files: &dyn Files,
+    root: &Path,
+    spec: &AssembleSpec,
+    begun: &Begun,
+) -> Option<OthersBegun> {
+    let lost = || unfinished::told(files, root).map(|told| lost(&told.header, spec)).unwrap_or_default();
+    begun.refused.then(|| OthersBegun { root: root.to_owned(), deleted: begun.deleted, lost: lost() })
 }
 
 /// The images that a bundle was begun with and that are not asked for now; those whose tag has moved are, and those that

@@ -7,7 +7,7 @@ use serde::Serialize;
 use ssh_key::public::KeyData;
 
 use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, program, there};
-use super::begun::{Begun, begun};
+use super::begun::{Begun, OthersBegun, begun, refusal};
 use super::contents;
 use super::read::document_bytes;
 use super::repeat;
@@ -48,6 +48,9 @@ pub struct Foreseen {
     /// What lies there of that run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
+    /// Why a pack does not go on with that, where it does not.
+    #[serde(skip)]
+    pub refused: Option<OthersBegun>,
     /// Whether the newest signed bundle of that name holds the same: it is checked and mended, and no new one is made.
     pub repeats: bool,
     /// Why this program is not carried, where that is asked for.
@@ -103,6 +106,9 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         }
     };
     let blobs = sizes(&plan);
+    let begun = unfinished.as_ref().map(|(root, _)| begun(files, root, (&plan, spec, &limits), &lies_there));
+    let refused = |(root, _): &(PathBuf, u64)| refusal(files, root, spec, begun.as_ref()?);
+    let refused = unfinished.as_ref().and_then(refused);
     let parts = |size: u64| limits.part_size(size).map_or(1, |part| size.div_ceil(part));
     Ok(Foreseen {
         file_system: space.kind,
@@ -115,7 +121,8 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
         goes_on: unfinished.is_some(),
-        begun: unfinished.as_ref().map(|(root, _)| begun(files, root, (&plan, spec, &limits), &lies_there)),
+        begun,
+        refused,
         repeats: same.is_some(),
         not_carried: spec.bundle.tool.then(contents::not_carried).flatten(),
         last_signed,

@@ -400,16 +400,15 @@ impl JobReport {
 
 /// What a pack would end with that is no whole success, as far as its plan tells.
 fn foreseen(plan: &PlanReport) -> Option<Verdict> {
-    if let Some(begun) = plan.place.begun.filter(|begun| begun.refused) {
-        let hints =
-            ["--anew gives that one up and begins here", "for another delivery, pack under another --name"];
-        let words = format!("{begun}; that is refused without --anew");
-        return Some(Verdict { kind: Kind::Usage, words, hints: hints.map(str::to_owned).to_vec() });
+    if let Some(refused) = &plan.place.refused {
+        let (kind, words, hints) = (refused.kind(), refused.to_string(), refused.hints());
+        return Some(Verdict { kind, words, hints });
     }
     let words = incomplete(&plan.missing)?;
+    let is = if plan.place.repeats { "is" } else { "would be" };
     Some(Verdict {
         kind: Kind::Partial,
-        words: format!("the bundle would be signed but {words}"),
+        words: format!("the bundle {is} signed but {words}"),
         hints: Vec::new(),
     })
 }

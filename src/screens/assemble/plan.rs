@@ -343,6 +343,7 @@ mod tests {
             serial: 7,
             goes_on: false,
             begun: None,
+            refused: None,
             repeats: false,
             not_carried: None,
             last_signed: Some(6),
