@@ -52,6 +52,8 @@ pub struct Path {
     wanted: Wanted,
     line: Field,
     home: Option<PathBuf>,
+    /// What a path without a directory is in.
+    cwd: Option<PathBuf>,
     /// The directory that is listed and what is in it, or why that cannot be told.
     listed: Option<(PathBuf, Result<Vec<Entry>, String>)>,
     asked: Option<PathBuf>,
@@ -80,6 +82,7 @@ impl Path {
             wanted,
             line: Field::default(),
             home: None,
+            cwd: None,
             listed: None,
             asked: None,
             matching: Vec::new(),
@@ -107,10 +110,13 @@ impl Path {
         self
     }
 
-    /// What `~` stands for.
-    pub fn set_home(&mut self, home: Option<&FsPath>) {
+    /// What `~` stands for, and what is not from the root is in.
+    pub fn set_places(&mut self, home: Option<&FsPath>, cwd: &FsPath) {
         if self.home.as_deref() != home {
             self.home = home.map(FsPath::to_owned);
+        }
+        if self.cwd.as_deref() != Some(cwd) {
+            self.cwd = Some(cwd.to_owned());
         }
     }
 
@@ -145,8 +151,7 @@ impl Path {
             None if text == "~" => ("~/", ""),
             None => ("", text),
         };
-        let directory = if directory.is_empty() { PathBuf::from(".") } else { self.expand(directory) };
-        (directory, name.to_owned())
+        (self.expand(directory), name.to_owned())
     }
 
     fn expand(&self, text: &str) -> PathBuf {
@@ -154,7 +159,7 @@ impl Path {
             (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
                 home.join(rest.trim_start_matches('/'))
             }
-            _ => PathBuf::from(text),
+            _ => self.cwd.as_ref().map_or_else(|| PathBuf::from(text), |cwd| cwd.join(text)),
         }
     }
 
@@ -351,7 +356,7 @@ mod tests {
 
     fn open(at: &str, wanted: Wanted, names: &[&str]) -> Path {
         let mut path = Path::new(Act::ImagesLoad, "List", "", wanted).at(at);
-        path.set_home(Some(FsPath::new("/home/op")));
+        path.set_places(Some(FsPath::new("/home/op")), FsPath::new("/srv/jobs"));
         answer(&mut path, names);
         path
     }
@@ -402,6 +407,13 @@ mod tests {
         press(&mut path, Key::plain(Code::Home));
         press(&mut path, Key::char('/'));
         assert_eq!(path.line.value(), "//home/op/images.txt");
+    }
+
+    #[test]
+    fn what_is_not_from_the_root_is_in_the_directory_where_the_workstation_was_started() {
+        let mut path = open("web.txt", Wanted::File, &["web.txt"]);
+        assert_eq!(path.asked.as_deref(), Some(FsPath::new("/srv/jobs/")));
+        assert_eq!(taken(press(&mut path, ENTER)).as_deref(), Some("/srv/jobs/web.txt"));
     }
 
     #[test]

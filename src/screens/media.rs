@@ -211,32 +211,7 @@ impl Screen for Media {
     }
 
     fn found(&mut self, found: &Found, cx: &mut Cx<'_>) {
-        if matches!(found, Found::Failed(Query::Place(path), _) if self.asked.as_ref() == Some(path)) {
-            self.asked = None;
-        }
-        let about = match found {
-            Found::Place(path, _) | Found::Failed(Query::Place(path), _) => Some(path),
-            _ => None,
-        };
-        if self.made && about.is_some() && about == self.new.as_ref() {
-            (self.made, self.new) = (false, None);
-            if let Found::Place(_, place) = found {
-                cx.model.choose(Chosen::directory(place));
-                cx.go(Place::Assemble);
-            }
-        }
-        if let Found::Place(path, place) = found
-            && self.asked.as_ref() == Some(path)
-        {
-            self.asked = None;
-            // Typed and taken before its directory was listed.
-            if *path != place.path && path.starts_with(&place.path) {
-                self.new = Some(path.clone());
-            }
-            let new = self.new.as_deref();
-            cx.model.looked_at = Some(place.clone());
-            directory::looked_at(place, new, cx);
-        }
+        directory::found(self, found, cx);
     }
 
     fn ended(&mut self, act: Act, cx: &mut Cx<'_>) {

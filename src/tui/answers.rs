@@ -296,7 +296,7 @@ impl App {
                 Dialog::Wait(wait) => wait.clock(self.model.at),
                 Dialog::Log(log) => log.take(&self.model.log),
                 Dialog::Path(path) => {
-                    path.set_home(self.model.settings.home.as_deref());
+                    path.set_places(self.model.settings.home.as_deref(), &self.model.cwd);
                     let wanted = path.wants().map(|directory| Effect::Ask(Query::Entries(directory)));
                     self.todo.effects.extend(wanted);
                     let looked = path.looks().map(|path| Effect::Ask(Query::Entry(path)));

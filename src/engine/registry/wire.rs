@@ -177,6 +177,8 @@ impl Core {
             Err(problem) => Some(problem),
         };
         match (ask(https.clone()).await, refused) {
+            // Without its CA file nobody knows what it speaks.
+            (Err(problem @ Problem::Setup(_)), _) => Err(problem),
             (Ok(_) | Err(Problem::Tls { .. }), None) => Ok(https),
             (Ok(_), Some(_)) => Ok(https),
             (Err(Problem::Tls { reason, .. }), Some(_)) if reason != TlsReason::NotTls => Ok(https),

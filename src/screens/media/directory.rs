@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Media;
 use super::rows::{Line, UNKNOWN, bundles, title};
 use crate::actions::Act;
 use crate::config::theme::Role;
@@ -10,11 +11,42 @@ use crate::domain::media::Blocked;
 use crate::domain::text;
 use crate::engine::media::Place;
 use crate::tui::medium::{Chosen, Fits};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, Place as Step};
+use crate::tui::msg::{Found, Query};
 use crate::tui::screen::Cx;
 
 /// The question after a directory was looked at.
 pub(super) const TAKE: Question = Question { act: Act::MediaDirectory, part: 1 };
+
+/// What a directory that was asked for is.
+pub(super) fn found(media: &mut Media, found: &Found, cx: &mut Cx<'_>) {
+    if matches!(found, Found::Failed(Query::Place(path), _) if media.asked.as_ref() == Some(path)) {
+        media.asked = None;
+    }
+    let about = match found {
+        Found::Place(path, _) | Found::Failed(Query::Place(path), _) => Some(path),
+        _ => None,
+    };
+    if media.made && about.is_some() && about == media.new.as_ref() {
+        (media.made, media.new) = (false, None);
+        if let Found::Place(_, place) = found {
+            cx.model.choose(Chosen::directory(place));
+            cx.go(Step::Assemble);
+        }
+    }
+    if let Found::Place(path, place) = found
+        && media.asked.as_ref() == Some(path)
+    {
+        media.asked = None;
+        // Typed and taken before its directory was listed.
+        if *path != place.path && path.starts_with(&place.path) {
+            media.new = Some(path.clone());
+        }
+        let new = media.new.as_deref();
+        cx.model.looked_at = Some(place.clone());
+        looked_at(place, new, cx);
+    }
+}
 
 /// A directory that was asked for was looked at; what is new is made below the place.
 pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
@@ -27,15 +59,19 @@ pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
     };
     if let Some(why) = refused {
         // Room is no matter where nothing can be written at all.
-        let said = lines(place, None);
+        let said = lines(place, None).into_iter().chain(bundles(&place.bundles));
         let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
         return cx.open(Page::new("This directory cannot be used", lines));
     }
-    let mut words: Vec<String> =
-        lines(place, cx.model.needed()).into_iter().map(|(words, _)| words).collect();
-    if let Some(new) = new {
-        words[0] = format!("{} is not there: it will be created", new.display());
-    }
+    let told = lines(place, cx.model.needed()).into_iter();
+    let words: Vec<String> = match new {
+        // What lies beside it is not in it.
+        Some(new) => {
+            let created = format!("{} is not there: it will be created", new.display());
+            std::iter::once(created).chain(told.skip(1).map(|(words, _)| words)).collect()
+        }
+        None => told.map(|(words, _)| words).chain(bundles(&place.bundles).map(|(words, _)| words)).collect(),
+    };
     cx.open(Confirm::new(TAKE, "Assemble in this directory?", words, "Take it"));
 }
 
@@ -70,7 +106,6 @@ fn lines(place: &Place, needed: Option<u64>) -> Vec<(String, Role)> {
         Some(fits) => fits.map_or_else(String::new, |fits| format!("; fits: {}", fits.words())),
     };
     lines.push((format!("free: {free}{fits}"), Role::Text));
-    lines.extend(bundles(&place.bundles));
     lines
 }
 
