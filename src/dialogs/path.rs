@@ -51,9 +51,7 @@ pub struct Path {
     help: String,
     wanted: Wanted,
     line: Field,
-    home: Option<PathBuf>,
-    /// What a path without a directory is in.
-    cwd: Option<PathBuf>,
+    places: Box<Places>,
     /// The directory that is listed and what is in it, or why that cannot be told.
     listed: Option<(PathBuf, Result<Vec<Entry>, String>)>,
     asked: Option<PathBuf>,
@@ -72,6 +70,15 @@ pub struct Path {
     instead: Option<String>,
 }
 
+/// What a path that is not from the root begins with.
+#[derive(Debug, Default)]
+struct Places {
+    /// What `~` stands for.
+    home: Option<PathBuf>,
+    /// Where the workstation was started.
+    cwd: PathBuf,
+}
+
 impl Path {
     /// Asks under a title, with a sentence on what is expected.
     pub fn new(question: impl Into<Question>, title: &str, help: &str, wanted: Wanted) -> Self {
@@ -81,8 +88,7 @@ impl Path {
             help: help.to_owned(),
             wanted,
             line: Field::default(),
-            home: None,
-            cwd: None,
+            places: Box::default(),
             listed: None,
             asked: None,
             matching: Vec::new(),
@@ -112,11 +118,8 @@ impl Path {
 
     /// What `~` stands for, and what is not from the root is in.
     pub fn set_places(&mut self, home: Option<&FsPath>, cwd: &FsPath) {
-        if self.home.as_deref() != home {
-            self.home = home.map(FsPath::to_owned);
-        }
-        if self.cwd.as_deref() != Some(cwd) {
-            self.cwd = Some(cwd.to_owned());
+        if self.places.home.as_deref() != home || self.places.cwd != cwd {
+            *self.places = Places { home: home.map(FsPath::to_owned), cwd: cwd.to_owned() };
         }
     }
 
@@ -155,11 +158,11 @@ impl Path {
     }
 
     fn expand(&self, text: &str) -> PathBuf {
-        match (text.strip_prefix('~'), &self.home) {
+        match (text.strip_prefix('~'), &self.places.home) {
             (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
                 home.join(rest.trim_start_matches('/'))
             }
-            _ => self.cwd.as_ref().map_or_else(|| PathBuf::from(text), |cwd| cwd.join(text)),
+            _ => self.places.cwd.join(text),
         }
     }
 

@@ -63,6 +63,8 @@ pub(super) struct Begun {
 pub(super) struct Joined {
     /// Lines that are new in it.
     pub(super) lines: usize,
+    /// Images that went off it, as they were taken off apart.
+    pub(super) off: Vec<String>,
     /// Why what still lies apart could not come to it.
     pub(super) trouble: Option<String>,
 }
@@ -81,17 +83,34 @@ pub(super) fn begin(files: &dyn Files, paths: &Paths) -> FileResult<Begun> {
         return beside(files, &kept, holder(paths).map(|holder| holder.to_string()));
     };
     let joined = match take_in(files, &kept) {
-        Ok(lines) => Joined { lines, trouble: None },
-        Err(error) => Joined { lines: 0, trouble: Some(EngineError::from(error).message()) },
+        Ok(joined) => joined,
+        Err(error) => Joined { trouble: Some(EngineError::from(error).message()), ..Joined::default() },
     };
     Ok(Begun { beside: None, joined, held: Some(lock) })
 }
 
-/// Has what was left apart join the kept list; how many lines came.
-fn take_in(files: &dyn Files, kept: &Path) -> FileResult<usize> {
+impl Joined {
+    /// What became of a list.
+    fn of(before: &str, text: &str) -> Self {
+        let known: HashSet<&str> = before.lines().collect();
+        let lines = text.lines().filter(|line| !known.contains(line)).count();
+        Self { lines, off: off(before, text), trouble: None }
+    }
+}
+
+/// Images of a list that another one has no more.
+pub(super) fn off(before: &str, text: &str) -> Vec<String> {
+    let name = |line| listed::parts(line).0;
+    let left: HashSet<&str> = text.lines().map(name).collect();
+    let gone = before.lines().filter(|line| !left.contains(name(line)) && Picked::names_images(line));
+    gone.map(|line| name(line).to_owned()).collect()
+}
+
+/// Has what was left apart join the kept list.
+fn take_in(files: &dyn Files, kept: &Path) -> FileResult<Joined> {
     let list = kept.join(LIST);
     // What is no text is told once the list is read.
-    let Some(before) = read(&list)? else { return Ok(0) };
+    let Some(before) = read(&list)? else { return Ok(Joined::default()) };
     let (text, left) = joined(files, kept, &before);
     if text != before {
         let since = latest(&list, &left);
@@ -99,7 +118,7 @@ fn take_in(files: &dyn Files, kept: &Path) -> FileResult<usize> {
         date(&list, since);
     }
     clear(files, left)?;
-    Ok(fresh(&before, &text))
+    Ok(Joined::of(&before, &text))
 }
 
 /// Begins a list apart, with what others left apart.
@@ -117,7 +136,7 @@ fn beside(files: &dyn Files, kept: &Path, who: Option<String>) -> FileResult<Beg
     // What is not there yet, nobody joins.
     store::write_over(files, &own.join(BEGAN_WITH), before.as_bytes())?;
     clear(files, left)?;
-    let joined = Joined { lines: fresh(&before, &text), trouble: None };
+    let joined = Joined::of(&before, &text);
     Ok(Begun { beside: Some((own, Beside { who, began_with: before })), joined, held: Some(held) })
 }
 
@@ -248,12 +267,6 @@ fn date(list: &Path, since: Option<SystemTime>) {
     }
 }
 
-/// How many lines of a text another one does not have.
-fn fresh(before: &str, text: &str) -> usize {
-    let before: HashSet<&str> = before.lines().collect();
-    text.lines().filter(|line| !before.contains(line)).count()
-}
-
 fn open(directory: &Path) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).open(directory.join(LOCK))
 }
@@ -379,6 +392,19 @@ mod tests {
         let last = begin(&paths);
         let expected = "mended:2\nold:1\nredis:7  # from another workstation\n";
         assert_eq!((text(&paths.kept()).as_str(), last.joined.lines), (expected, 1));
+    }
+
+    #[test]
+    fn what_was_taken_off_apart_goes_off_the_list_and_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path().join("c"), dir.path().join("d"));
+        let first = begin(&paths);
+        write(&paths.kept(), "# platforms: linux/amd64\nnginx:1  # from a.yaml:3\nold:1\n");
+        let second = begin(&paths);
+        write(at(&second), "# platforms: linux/amd64\nold:1\n");
+        drop((first, second));
+        let Joined { lines, off, .. } = begin(&paths).joined;
+        assert_eq!((lines, off, text(&paths.kept()).lines().count()), (0, vec!["nginx:1".to_owned()], 2));
     }
 
     #[test]

@@ -157,7 +157,13 @@ fn spoken(screen: &str, mut said: String, keymap: &Keymap) -> String {
     if screen == "Assemble" {
         // What is begun again there is begun by a key.
         let retry = keymap.says(Act::Retry);
-        for words in ["then goes on", "goes on from here", "once they can be had", "leaves it out again"] {
+        for words in [
+            "then goes on",
+            "goes on from here",
+            "goes on with",
+            "once they can be had",
+            "leaves it out again",
+        ] {
             said = said.replacen(&format!("the same command {words}"), &format!("{retry} {words}"), 1);
         }
     }

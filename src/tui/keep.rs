@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::app::App;
-use super::beside::{Joined, join};
+use super::beside::{Joined, join, off};
 use super::model::Place;
 use super::msg::{Effect, Level};
 use super::picked::{Image, Picked};
@@ -132,7 +132,8 @@ impl App {
             (came, went) => format!("its list joined this one, {came} came, {went} went"),
         };
         let platforms = if now == platforms { String::new() } else { format!("; it is for {now} now") };
-        let words = format!("the other workstation has ended: {what}{platforms}");
+        let off = taken_off(&off(theirs, &text), "here");
+        let words = format!("the other workstation has ended: {what}{platforms}{off}");
         self.model.note(Level::Info, &words);
         self.say(words);
     }
@@ -143,11 +144,12 @@ impl App {
             let words = beside.words();
             self.model.note(Level::Warn, words);
         }
-        let Joined { lines, trouble } = joined;
-        if lines > 0 {
+        let Joined { lines, off, trouble } = joined;
+        if lines > 0 || !off.is_empty() {
             let words = format!(
-                "{} joined the list, from a workstation that ran beside another",
-                count(lines, "line")
+                "{} joined the list, from a workstation that ran beside another{}",
+                count(lines, "line"),
+                taken_off(&off, "there")
             );
             self.model.note(Level::Info, &words);
             self.say(words);
@@ -272,6 +274,17 @@ impl App {
     /// That is so.
     pub(super) fn saved_list_elsewhere(&mut self) {
         self.keeper.elsewhere = Some(self.model.picked.revision());
+    }
+}
+
+/// What went off a list since another workstation took it off its own.
+fn taken_off(off: &[String], place: &str) -> String {
+    match off {
+        [] => String::new(),
+        [first] => format!("; {first} was taken off {place}, and is off the list"),
+        [first, others @ ..] => {
+            format!("; {first} and {} more were taken off {place}, and are off the list", others.len())
+        }
     }
 }
 
