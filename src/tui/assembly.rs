@@ -271,9 +271,15 @@ impl Model {
         Some(match self.state(Place::Resolve) {
             _ if self.assembly.gone_on.is_some() => return None,
             _ if self.picked.images.is_empty() => format!("the list is empty: press {}", key(Act::Step1)),
-            StepState::Todo => format!("the list is not verified yet: press {}", key(Act::Step2)),
+            StepState::Todo => {
+                format!("the list is not verified yet: {}, then {}", key(Act::Step2), key(Act::Resolve))
+            }
             StepState::Stale => {
-                format!("the list has changed since it was verified: press {}", key(Act::Step2))
+                format!(
+                    "the list has changed since it was verified: {}, then {}",
+                    key(Act::Step2),
+                    key(Act::Resolve)
+                )
             }
             StepState::Running => "the list is being verified".to_owned(),
             StepState::Paused => {

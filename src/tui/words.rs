@@ -164,7 +164,8 @@ pub fn add_references() -> Input {
 
 /// The lines of which nothing was taken, to be corrected; before that, where there are several, all of them to be read.
 pub fn refused(added: &Added) -> Vec<Dialog> {
-    let reason = |refused: &Refused| format!("line {}: {}", refused.line, refused.reason);
+    // The lines are those of what was given; the field has none but these.
+    let reason = |refused: &Refused| format!("given line {}: {}", refused.line, refused.reason);
     let lines: Vec<_> = added.refused.iter().map(|refused| (refused.text.clone(), reason(refused))).collect();
     let pages = (lines.len() > 1).then(|| {
         // However long a line is, its reason is read first.

@@ -76,13 +76,19 @@ fn a_disk_that_ran_full_meanwhile_keeps_the_bundle_unsigned_and_the_next_run_sig
 fn what_was_signed_once_goes_on_under_the_next_serial_though_its_signature_is_gone() {
     let Some(world) = world() else { return };
     let state = world.root.join("signed");
-    let bundle = Ran::of(pack(&world, &state)).code(0).bundle();
+    let first = Ran::of(pack(&world, &state)).code(0);
+    let (bundle, id) = (first.bundle(), |ran: &Ran| ran.report()["bundle"]["id"].clone());
     for signature in signatures(&world.medium()) {
         std::fs::remove_file(world.medium().join(signature)).unwrap();
     }
     push(&world, 2);
+    let mut plan = pack(&world, &state);
+    plan.arg("--dry-run");
+    let plan = Ran::of(plan).code(0);
+    assert_eq!(plan.report()["unsigned"], bundle.display().to_string(), "{}", plan.said());
     let again = Ran::of(pack(&world, &state)).code(0);
     assert!(bundle.ends_with("bundle-1") && again.bundle().ends_with("bundle-2"), "{}", again.said());
     assert!(again.said().contains("its serial has been used meanwhile"), "{}", again.said());
+    assert!(id(&again) != id(&first) && id(&first).is_string(), "{}", again.said());
     world.verify(&again.bundle(), &[]).code(0);
 }

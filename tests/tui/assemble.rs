@@ -158,7 +158,7 @@ fn what_is_missing_before_a_plan_can_be_made_is_said_and_nothing_is_started() {
     assert!(started(&mut desk).is_empty());
     let mut desk = ready();
     desk.app.model.set_state(Place::Resolve, StepState::Stale);
-    assert!(desk.keys("3 4").screen().contains("changed since it was verified: press 2"));
+    assert!(desk.keys("3 4").screen().contains("changed since it was verified: 2, then v"));
 }
 
 #[test]
@@ -1005,6 +1005,6 @@ fn there_is_no_command_for_a_list_that_is_another_one_than_was_verified() {
     desk.keys("Esc");
     desk.app.model.changed(Place::Images);
     let screen = desk.keys("y").screen();
-    let words = "no command for this: the list has changed since it was verified: press 2";
+    let words = "no command for this: the list has changed since it was verified: 2, then v";
     assert!(screen.contains(words) && !screen.contains("airlift pack"), "{screen}");
 }

@@ -124,6 +124,7 @@ pub(crate) fn plan() -> PlanReport {
             goes_on: false,
             begun: None,
             refused: None,
+            unsigned: None,
             repeats: false,
             not_carried: None,
             last_signed: Some(41),

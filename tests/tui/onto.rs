@@ -495,7 +495,7 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
             0,
             [
                 "Go on with the interrupted bundle there?",
-                "28 of 30 blobs lie there already and stay",
+                "28 of 30 layers and configs lie there already and stay",
                 "[ Go on ]",
             ],
         ),
@@ -505,7 +505,7 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
             0,
             [
                 "Go on with the interrupted bundle there?",
-                "no blob that is asked for is whole there yet",
+                "no layer that is asked for is whole there yet",
                 "[ Go on ]",
             ],
         ),

@@ -63,6 +63,8 @@ impl Path {
                 return Judged::Refused("no such file or directory".to_owned());
             }
             (Some(Ok(there)), _) => *there,
+            // It may be made with what it lies in: whoever asked looks at what is there of that.
+            (None, Some(Err(_))) if self.wanted == Wanted::NewDirectory => None,
             (None, Some(Err(_))) => return Judged::Unsure,
             (None, Some(Ok(entries))) if !whole => match in_list(entries) {
                 None if self.wanted != Wanted::NewFile => return Judged::Unsure,

@@ -88,8 +88,8 @@ impl std::fmt::Display for Begun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Share { done, total } = self.blobs;
         let there = match done {
-            0 => "no blob that is asked for is whole there yet".to_owned(),
-            _ => format!("{done} of {total} blobs lie there already and stay"),
+            0 => "no layer that is asked for is whole there yet".to_owned(),
+            _ => format!("{done} of {total} layers and configs lie there already and stay"),
         };
         // By a tag that moved, or by a lock file or a pin.
         let moved = (self.moved > 0).then(|| {

@@ -51,6 +51,9 @@ pub struct Foreseen {
     /// Why a pack does not go on with that, where it does not.
     #[serde(skip)]
     pub refused: Option<OthersBegun>,
+    /// What is gone on with lies there whole and was signed here once, but has no signature any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned: Option<PathBuf>,
     /// Whether the newest signed bundle of that name holds the same: it is checked and mended, and no new one is made.
     pub repeats: bool,
     /// Why this program is not carried, where that is asked for.
@@ -89,6 +92,10 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
     let own =
         unfinished.as_ref().and_then(|(root, _)| unfinished::told(files, root)).map(|told| told.header.id);
     let last_signed = state.read().last_signed(&spec.bundle.name, own);
+    let was_signed = |(root, serial): &&(PathBuf, u64)| {
+        last_signed.is_some_and(|last| *serial <= last) && unfinished::is_whole(files, root)
+    };
+    let unsigned = unfinished.as_ref().filter(was_signed).map(|(root, _)| root.clone());
     let next = last_signed.map_or(1, |last| last.saturating_add(1));
     let same = match (&unfinished, &newest, key) {
         (None, Some((root, _)), Some(key)) => repeat::repeated(spec, &limits, root, key, ctx)?,
@@ -123,6 +130,7 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         goes_on: unfinished.is_some(),
         begun,
         refused,
+        unsigned,
         repeats: same.is_some(),
         not_carried: spec.bundle.tool.then(contents::not_carried).flatten(),
         last_signed,

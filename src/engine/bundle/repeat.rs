@@ -94,7 +94,8 @@ pub fn place(
     if let Some((root, serial)) = unfinished(&found) {
         let own = unfinished::told(&*ctx.files, &root).map(|told| told.header.id);
         let lease = state.lease(&spec.bundle.name, serial, own)?;
-        let id = own.unwrap_or_else(uuid::Uuid::now_v7);
+        // Under another serial it is another bundle.
+        let id = own.filter(|_| lease.serial() == serial).unwrap_or_else(uuid::Uuid::now_v7);
         let root = renumbered(spec, root, lease.serial(), ctx)?;
         return Ok(Place::New { root, lease, id });
     }

@@ -108,6 +108,11 @@ pub(super) fn told(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     journal::read(files, root).or_else(|| whole(files, root))
 }
 
+/// Whether only its signature is missing.
+pub(super) fn is_whole(files: &dyn Files, root: &Path) -> bool {
+    journal::read(files, root).is_none() && whole(files, root).is_some()
+}
+
 /// One that only its signature is missing of: the journal goes before that is written.
 fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     let document = BundleManifest::parse(&document_bytes(files, root).ok()?).ok()?;

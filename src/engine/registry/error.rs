@@ -304,8 +304,8 @@ fn tls_hint(reason: TlsReason, host: &str) -> String {
         }
         TlsReason::Authority => {
             format!(
-                "if that certificate is {host}'s own, give it with --ca FILE (the workstation: airlift --ca FILE), or \
-                 for good under [registry] in the configuration file: ca = [\"FILE\"]"
+                "if that certificate is {host}'s own, give the very same with --ca FILE (the workstation: airlift --ca FILE; \
+                 another CA file does not do), or for good under [registry] in the configuration file: ca = [\"FILE\"]"
             )
         }
         TlsReason::NoCa => "this machine has no CA certificates: give --ca FILE, or install \
