@@ -264,7 +264,7 @@ async fn r17_a_registry_whose_certificate_is_its_own_authority_works_with_that()
     let error = client().manifest(&repo, "v1").await.unwrap_err();
     let words = "TLS: its certificate is that of an authority, and not trusted itself";
     assert_eq!(error.problem.to_string(), words, "{error:?}");
-    assert!(error.hints()[0].contains("own, give it with --ca FILE"), "{:?}", error.hints());
+    assert!(error.hints()[0].contains("own, give the very same with --ca FILE"), "{:?}", error.hints());
 }
 
 #[tokio::test]
