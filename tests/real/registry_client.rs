@@ -265,6 +265,12 @@ async fn r17_a_registry_whose_certificate_is_its_own_authority_works_with_that()
     let words = "TLS: its certificate is that of an authority, and not trusted itself";
     assert_eq!(error.problem.to_string(), words, "{error:?}");
     assert!(error.hints()[0].contains("own, give the very same with --ca FILE"), "{:?}", error.hints());
+    // The key in place of the certificate: what the registry speaks is not guessed then.
+    let key = server.ca_file().with_file_name("server.key");
+    let mistaken = RegistryOptions { ca: vec![key], ..RegistryOptions::default() };
+    let error = Registry::new(mistaken).unwrap().manifest(&repo, "v1").await.unwrap_err();
+    assert!(matches!(&*error.problem, Problem::Setup(_)), "{error:?}");
+    assert!(error.to_string().contains("server.key holds no PEM certificate"), "{error}");
 }
 
 #[tokio::test]
