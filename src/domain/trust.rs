@@ -131,7 +131,7 @@ pub struct Accepted {
 }
 
 /// How the serial on offer relates to the accepted one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "serial", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum SerialDecision {
     /// No history for this name and key: rollback cannot be checked.
@@ -172,6 +172,11 @@ impl SerialDecision {
     /// Whether a bundle that passes with it passes with a warning.
     pub const fn is_warned(&self) -> bool {
         !matches!(self, Self::Newer { .. } | Self::Same)
+    }
+
+    /// Whether a bundle passes with it only where somebody lets it through.
+    pub const fn is_let_through(&self) -> bool {
+        matches!(self, Self::Rollback { .. } | Self::HugeJump { .. })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actions::Act;
 use crate::domain::digest::Digest;
-use crate::domain::trust::{AllowRollback, SerialDecision};
+use crate::domain::trust::AllowRollback;
 use crate::domain::view::JobView;
 use crate::engine::bundle::offer::{Offer, Said};
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
@@ -120,11 +120,20 @@ impl Gap {
 
     /// Why the chosen bundle would be refused for its serial, where typing its id lets it through.
     pub fn rollback(&self) -> Option<String> {
-        match self.said()?.serial.as_ref()? {
-            decision @ (SerialDecision::Rollback { .. } | SerialDecision::HugeJump { .. }) => {
-                Some(decision.to_string())
-            }
-            _ => None,
+        let decision = self.said()?.serial.as_ref()?;
+        decision.is_let_through().then(|| decision.to_string())
+    }
+
+    /// What is let through: by its id typed in, or as it was for the import that is gone on with, as long as its serial
+    /// stands as it did then.
+    pub fn let_through(&self) -> AllowRollback {
+        let as_then = |said: &&Said| {
+            let then = self.import.let_through();
+            then.is_some_and(|(id, then)| id == said.report.id && said.serial.as_ref() == Some(then))
+        };
+        match (self.overridden, self.said().filter(as_then)) {
+            (AllowRollback::No, Some(said)) => AllowRollback::Only(said.report.id),
+            (typed, _) => typed,
         }
     }
 
@@ -147,7 +156,7 @@ impl Gap {
             min_signatures: self.signers(),
             state: places.state,
             deep: self.deep,
-            allow_rollback: self.overridden,
+            allow_rollback: self.let_through(),
             bytes: Bytes::All,
             record: true,
         })

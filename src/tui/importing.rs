@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 pub use self::came::Run;
 pub use self::done::Done;
 pub use self::offer::Offered;
@@ -22,6 +24,7 @@ use crate::domain::platform::Platform;
 use crate::domain::progress::Landed;
 use crate::domain::reference::Reference;
 use crate::domain::sheet::Checked;
+use crate::domain::trust::SerialDecision;
 use crate::engine::bundle::verify::{Bytes, VerifySpec};
 use crate::engine::import::ImportSpec;
 use crate::engine::import::changes::{Begun, Choices, Lay, NotedRun};
@@ -148,6 +151,12 @@ impl Importing {
         self.later.as_ref().map(|run| run.bundle.as_str())
     }
 
+    /// The id of that bundle and how its serial stood, where it was let through then in spite of that.
+    pub fn let_through(&self) -> Option<(Uuid, &SerialDecision)> {
+        let lay = self.later.as_ref()?.lay()?;
+        Some((lay.id, lay.let_through.as_ref()?))
+    }
+
     /// The run of this file is not to be gone on with after all: nothing of it is chosen.
     pub fn aim_no_more(&mut self, file: &Path) {
         let begun = self.noted.iter().find(|run| run.file == file).map(|run| &run.begun);
@@ -262,8 +271,10 @@ impl Model {
     pub fn aim_as_before(&mut self) {
         let Some(said) = self.gap.said() else { return };
         let (bundle, id) = (directory(&said.report.name, said.report.serial), said.report.id);
+        let let_through = self.gap.let_through();
         let import = &mut self.gap.import;
         let Some(begun) = import.later.take_if(|begun| begun.is_over(id, &bundle)) else { return };
+        self.gap.overridden = let_through;
         import.marked.clear();
         begun.into.into_iter().for_each(|target| import.add(target));
         if let Some(choices) = begun.choices {

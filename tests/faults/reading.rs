@@ -11,6 +11,7 @@ use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 use airlift::engine::error::{EngineError, Kind};
 use airlift::engine::files::Files;
+use airlift::engine::import::changes::Noting;
 use airlift::engine::import::{ImportSpec, import};
 
 use crate::faulty::{Fault, FaultyFiles};
@@ -212,7 +213,8 @@ fn what_an_import_counts_on_may_stay_unnoted_and_what_it_changes_is_noted_all_th
         let [images, state] = ["images", "state"].map(|name| world.root.join(format!("{name}-{number}")));
         std::fs::create_dir(&images).unwrap();
         let spec = ImportSpec::new(vec![format!("k3s:{}", images.display()).parse().unwrap()]);
-        run(import(verified.bundle, spec, Some(&state), &over(files.clone()))).unwrap();
+        let noting = Noting { history: state.clone(), let_through: None };
+        run(import(verified.bundle, spec, Some(noting), &over(files.clone()))).unwrap();
         assert!(files.struck(), "{fault:?}");
         let noted = std::fs::read_to_string(state.join("imports/000001.jsonl")).unwrap();
         let kinds: Vec<bool> =

@@ -7,7 +7,7 @@ use airlift::actions::Act;
 use airlift::domain::job::JobId;
 use airlift::domain::media::{Bus, Medium};
 use airlift::domain::progress::{Check, Event, Phase};
-use airlift::domain::trust::SerialDecision;
+use airlift::domain::trust::{AllowRollback, SerialDecision};
 use airlift::domain::view::JobView;
 use airlift::engine::bundle::offer::Said;
 use airlift::engine::bundle::verify::{History, VerifyReport};
@@ -20,7 +20,7 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
-use crate::import::{bundle, verified};
+use crate::import::{bundle, stopped_at, verified};
 use crate::live::Live;
 use crate::made::{FINGERPRINT, done};
 use crate::offers::{expired, found, offer};
@@ -594,6 +594,40 @@ fn an_older_bundle_is_let_through_only_by_typing_its_id() {
     desk.keys("Esc").tell(found(vec![other]));
     let shown = command(&mut desk);
     assert!(!shown.contains("--allow-rollback"), "{shown}");
+}
+
+#[test]
+fn an_older_bundle_that_was_let_through_for_an_import_is_so_for_going_on_with_it_while_nothing_changed() {
+    let id = "0193a5c8-1d2e-7b44-9a53-5e1f20c47f2a";
+    let older = |accepted| SerialDecision::Rollback { accepted, offered: 42 };
+    let only = AllowRollback::Only(id.parse().unwrap());
+    for (of, then, now, wanted) in [
+        (id, Some(43), 43, only),
+        (id, Some(43), 44, AllowRollback::No),
+        (id, None, 43, AllowRollback::No),
+        ("0193a5c8-1d2e-7b44-9a53-000000000001", Some(43), 43, AllowRollback::No),
+    ] {
+        let mut run = stopped_at("site-42", "/media/op/KINGSTON/site-42", of);
+        run.begun.choices.as_mut().unwrap().bundle.as_mut().unwrap().let_through = then.map(older);
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Noted(vec![run]))).keys("Home Enter");
+        desk.tell(found(vec![offer(42, Some(older(now)))])).keys("Enter");
+        let words = desk.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = words.contains("43 was accepted; let through on request");
+        assert_eq!(said, wanted == only, "{}", desk.screen());
+        desk.keys("v");
+        let verify = desk.effects.iter().find_map(|effect| match effect {
+            Effect::Start(_, spec) => match &**spec {
+                JobSpec::Verify(spec) => Some(spec.allow_rollback),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(verify, Some(wanted), "{of} {then:?} {now}");
+        // What was chosen for it is taken over, and it holds for another look at the bundle.
+        desk.app.model.aim_as_before();
+        assert_eq!(desk.app.model.gap.let_through(), wanted, "{of} {then:?} {now}");
+    }
 }
 
 #[test]

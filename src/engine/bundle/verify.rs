@@ -12,7 +12,7 @@ use crate::domain::digest::Digest;
 use crate::domain::progress::{Check, Event};
 use crate::domain::sheet::{KEY_ENDS_IN, fingerprint_end};
 use crate::domain::text;
-use crate::domain::trust::{Accepted, AllowRollback, Lifetime, decide_clock};
+use crate::domain::trust::{Accepted, AllowRollback, Lifetime, SerialDecision, decide_clock};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -108,6 +108,7 @@ pub struct Verified {
     pub bundle: BundleReader,
     state: State,
     acceptance: Acceptance,
+    decision: SerialDecision,
 }
 
 /// Verifies a bundle and, where that is wanted, remembers that it was accepted.
@@ -146,6 +147,7 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     passed(Check::Clock, clock_words(now, decided_at, lifetime));
     // 5. Serial.
     let history = history::decide(spec, &known, &document, &document_digest, &trust)?;
+    let decision = known.decide(&document.name, &trust.signed_by, document.serial, &document_digest);
     let mut warnings = history::warnings(&known, &history, &document.name);
     passed(Check::Serial, history::words(&known, &history));
     // 6. The list of files.
@@ -180,7 +182,7 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         cold_read: false,
         warnings,
     };
-    Ok(Verified { report, bundle, state, acceptance })
+    Ok(Verified { report, bundle, state, acceptance, decision })
 }
 
 fn acceptance(
@@ -198,6 +200,11 @@ impl Verified {
     /// more had to hold first. What went wrong with that, in words.
     pub fn accept(&self) -> Option<String> {
         remember(&self.state, &self.acceptance)
+    }
+
+    /// How its serial stood to what was accepted before, where it was let through in spite of that.
+    pub fn let_through(&self) -> Option<&SerialDecision> {
+        Some(&self.decision).filter(|decision| decision.is_let_through())
     }
 }
 

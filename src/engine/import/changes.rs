@@ -17,12 +17,13 @@ use super::error::ImportError;
 use super::graph::ImageGraph;
 use crate::domain::bundle::BundleManifest;
 use crate::domain::import::Target;
+use crate::domain::trust::SerialDecision;
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
 use crate::engine::error::{EngineError, FileError, Kind, Result};
 use crate::engine::files::{Held, OutFile};
 
-pub use choices::{Choices, Lay};
+pub use choices::{Choices, Lay, Noting};
 pub use half::half;
 pub(super) use holder::Holder;
 pub(super) use kept::{MOST, is_at_work, last_undone, leave, named, newest, read_run, runs, unread};
@@ -94,8 +95,13 @@ impl Changes {
     }
 
     /// The same, of this bundle.
-    pub(super) fn of(self, path: &Path, bundle: &BundleManifest) -> Self {
-        Self { begun: self.begun.lying(path, bundle), ..self }
+    pub(super) fn of(
+        self,
+        path: &Path,
+        bundle: &BundleManifest,
+        let_through: Option<SerialDecision>,
+    ) -> Self {
+        Self { begun: self.begun.lying(path, bundle, let_through), ..self }
     }
 
     /// Notes that the run begins: whatever becomes of it, it is the last from now on. Blocks.

@@ -32,7 +32,6 @@ mod target;
 pub mod undo;
 mod unpacked;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -49,7 +48,7 @@ use crate::engine::storage::change::FileChange;
 
 pub use spec::ImportSpec;
 
-use changes::{Changes, Ended, Last};
+use changes::{Changes, Ended, Last, Noting};
 use containerd::names::Change;
 use containerd::unpacking::Unpacking;
 use fan::{Fan, Seat};
@@ -161,7 +160,7 @@ struct Written {
 pub async fn import(
     bundle: BundleReader,
     spec: ImportSpec,
-    history: Option<&Path>,
+    noting: Option<Noting>,
     ctx: &JobCtx,
 ) -> Result<ImportReport> {
     let spec = Arc::new(spec);
@@ -170,7 +169,7 @@ pub async fn import(
         Arc::new(blocking(move || graph::wanted(&bundle, &spec.only)).await?)
     };
     let others = images.len() > 1;
-    let report = Box::pin(import_all(bundle, spec, images, history, ctx)).await;
+    let report = Box::pin(import_all(bundle, spec, images, noting, ctx)).await;
     report.map_err(|error| if others { error } else { stopped::lone(error) })
 }
 
@@ -178,7 +177,7 @@ async fn import_all(
     bundle: BundleReader,
     spec: Arc<ImportSpec>,
     images: Arc<Vec<ImageGraph>>,
-    history: Option<&Path>,
+    noting: Option<Noting>,
     ctx: &JobCtx,
 ) -> Result<ImportReport> {
     let out = spec.node.out.clone().map(Target::Layout);
@@ -187,7 +186,7 @@ async fn import_all(
     }
     let registry = Registry::new(target::reached(&spec))?.for_job(ctx, Phase::Import);
     let meter = Arc::new(Meter::unannounced(ctx, Phase::Import));
-    let changes = begun(&bundle, (&spec, &images), history, ctx).await?;
+    let changes = begun(&bundle, (&spec, &images), noting, ctx).await?;
     let job = Job {
         bundle,
         spec: Arc::clone(&spec),
@@ -265,12 +264,14 @@ fn begin(job: &Job, images: &[ImageGraph], plans: &[Vec<Planned>]) {
 async fn begun(
     bundle: &BundleReader,
     of: (&ImportSpec, &[ImageGraph]),
-    history: Option<&Path>,
+    noting: Option<Noting>,
     ctx: &JobCtx,
 ) -> Result<Arc<Changes>> {
     let document = bundle.document();
+    let history = noting.as_ref().map(|noting| &*noting.history);
     let changes = Changes::new(ctx, history, document.directory(), of);
-    let changes = Arc::new(changes.of(bundle.root(), document));
+    let let_through = noting.and_then(|noting| noting.let_through);
+    let changes = Arc::new(changes.of(bundle.root(), document, let_through));
     if !of.0.dry_run {
         let changes = Arc::clone(&changes);
         blocking(move || {

@@ -25,6 +25,7 @@ use crate::engine::bundle::verify::{Bytes, VerifySpec, verify};
 use crate::engine::bundle::{assemble::BundleSpec, ground::Ground, workdir};
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, Interrupted, Kind, Result};
+use crate::engine::import::changes::Noting;
 use crate::engine::import::import;
 use crate::engine::import::report::ImportReport;
 use crate::engine::import::undo::undo;
@@ -291,7 +292,8 @@ async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
     let verified = verify(verification, ctx).await?;
     verified.report.warnings.iter().for_each(|warning| ctx.warn(warning));
     verified.report.missing.iter().for_each(|missing| ctx.warn(missing.to_string()));
-    let report = import(verified.bundle.clone(), job.import, Some(&history), ctx).await?;
+    let noting = Noting { history, let_through: verified.let_through().cloned() };
+    let report = import(verified.bundle.clone(), job.import, Some(noting), ctx).await?;
     if report.failure().is_none()
         && !report.dry_run
         && let Some(warning) = verified.accept()

@@ -217,7 +217,7 @@ fn foresee(model: &Model, lines: &mut [Line]) {
         foreseen(lines, Check::Clock, format!("expired {expires:.0}"), true);
     }
     if let Some(reason) = model.gap.rollback() {
-        let let_through = if model.gap.overridden != AllowRollback::No {
+        let let_through = if model.gap.let_through() != AllowRollback::No {
             "let through on request".to_owned()
         } else {
             format!("{} lets it through", model.key(Act::CheckOverride))

@@ -9,10 +9,9 @@ use crate::domain::progress::Check;
 use crate::domain::sheet::{Carried, Checked as Row, Deed, FORMAT, Grade, Sheet, Signed, Step, first_of};
 use crate::domain::shell::shell_words;
 use crate::domain::text;
-use crate::domain::trust::SerialDecision;
 use crate::domain::view::ItemView;
 use crate::engine::bundle::offer::Said;
-use crate::engine::bundle::verify::VerifyReport;
+use crate::engine::bundle::verify::{History, VerifyReport};
 use crate::engine::sheet::verified;
 use crate::engine::sign::{Outcome, TrustReport};
 use crate::engine::spec::JobReport;
@@ -86,12 +85,10 @@ fn accepted(report: &VerifyReport, said: Option<&Said>, checked: &Checked) -> Sh
         (true, true) => "verified: every check held".to_owned(),
     };
     let mut rows = rows(checked);
-    rows.extend(report.history.iter().filter_map(|history| match &history.decision {
-        decision @ (SerialDecision::Rollback { .. } | SerialDecision::HugeJump { .. }) => {
-            let how = format!("{decision}: let through by typing the bundle's id");
-            Some(Row { what: "OVERRIDE", grade: Grade::Warn, how })
-        }
-        _ => None,
+    let let_through = report.history.iter().filter(|history| history.decision.is_let_through());
+    rows.extend(let_through.map(|History { decision, .. }| {
+        let how = format!("{decision}: let through on request");
+        Row { what: "OVERRIDE", grade: Grade::Warn, how }
     }));
     rows.extend(unchecked(report));
     let import = vec![

@@ -10,6 +10,7 @@ use crate::domain::bundle::BundleManifest;
 use crate::domain::import::Target;
 use crate::domain::platform::Platform;
 use crate::domain::reference::Reference;
+use crate::domain::trust::SerialDecision;
 use crate::engine::import::ImportSpec;
 use crate::engine::import::graph::ImageGraph;
 use crate::engine::registry::RegistryOptions;
@@ -50,6 +51,18 @@ pub struct Lay {
     pub path: PathBuf,
     /// Its id.
     pub id: Uuid,
+    /// How its serial stood to what was accepted before, where it was let through in spite of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_through: Option<SerialDecision>,
+}
+
+/// What a run is noted with.
+#[derive(Clone, Debug)]
+pub struct Noting {
+    /// The directory of history.
+    pub history: PathBuf,
+    /// As in [`Lay`].
+    pub let_through: Option<SerialDecision>,
 }
 
 impl Begun {
@@ -70,10 +83,15 @@ impl Begun {
     }
 
     /// The same, with where its bundle lies.
-    pub(in crate::engine::import) fn lying(self, path: &Path, bundle: &BundleManifest) -> Self {
+    pub(in crate::engine::import) fn lying(
+        self,
+        path: &Path,
+        bundle: &BundleManifest,
+        let_through: Option<SerialDecision>,
+    ) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut choices = self.choices.map_or_else(Choices::default, |choices| *choices);
-        choices.bundle = Some(Lay { path, id: bundle.id });
+        choices.bundle = Some(Lay { path, id: bundle.id, let_through });
         // Who named every one of them asked for all.
         if choices.only.len() == bundle.images.len() {
             choices.only.clear();
