@@ -89,34 +89,44 @@ impl Fetcher {
             let (now, outcome) = self.attempt(blob, (&mut turns, &mut kept), sink, &registry).await?;
             place.leave();
             sink = now;
-            match outcome {
+            let error = match outcome {
                 Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
                     Ok(stored) => {
                         self.had(&item, &turns);
                         self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
                         return Ok(stored);
                     }
-                    Err(again) => sink = again,
-                },
-                // The client has tried as often as it makes sense; another repository may still have it.
-                Outcome::Refused(error) => match turns.next(error, &self.sources) {
-                    Ok(reason) => {
-                        let item = item.clone();
-                        let phase = Phase::Fetch;
-                        self.ctx.say(Event::Retry { phase, item, attempt: 2, reason, wait_ms: 0 });
-                    }
-                    Err(error) => {
-                        // What is told is why the last one failed: the others count as well.
-                        turns.reasons().for_each(|reason| self.ctx.warn(reason));
-                        return Err(error);
+                    Err(again) => {
+                        sink = again;
+                        continue;
                     }
                 },
+                Outcome::Refused(error) => error,
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
-                    if failures >= ATTEMPTS || !registry.wait_to_retry(&error, failures + 1).await? {
-                        return Err(self.sources.ended(error));
+                    if failures < ATTEMPTS && registry.wait_to_retry(&error, failures + 1).await? {
+                        continue;
                     }
+                    failures = 0;
+                    error
                 }
+            };
+            self.refused(error, &mut turns, &item)?;
+        }
+    }
+
+    /// A repository was tried as often as it makes sense: another one may still have the blob.
+    fn refused(&self, error: RegistryError, turns: &mut Turns<'_>, item: &str) -> Result<()> {
+        match turns.next(error, &self.sources) {
+            Ok(reason) => {
+                let (phase, item) = (Phase::Fetch, item.to_owned());
+                self.ctx.say(Event::Retry { phase, item, attempt: 2, reason, wait_ms: 0 });
+                Ok(())
+            }
+            Err(error) => {
+                // What is told is why the last one failed: the others count as well.
+                turns.reasons().for_each(|reason| self.ctx.warn(reason));
+                Err(error)
             }
         }
     }
@@ -135,6 +145,7 @@ impl Fetcher {
         self.written.take_back(taken.saturating_sub(spared));
         self.fetched.take_back(taken.saturating_sub(spared));
         self.fetched.spare_not(spared);
+        self.sources.kept.fetch_sub(spared, Relaxed);
     }
 
     /// Gives the blob its final name. What an earlier run left may have been wrong: then once more, from the start.
@@ -271,6 +282,7 @@ mod tests {
     use crate::engine::hash;
     use crate::engine::registry::transport::{Body, ByteStream};
     use crate::engine::registry::{Limits as Caps, Pause, Problem, RegistryOptions, Transport};
+    use crate::engine::store::TEMP;
 
     const BLOBS: [&[u8]; 3] = [b"first", b"second", b"third"];
 
@@ -281,6 +293,8 @@ mod tests {
         asked: Mutex<Vec<String>>,
         /// After so many pauses all that are away are back.
         pauses: Mutex<usize>,
+        /// Those that answer, and hang up before the first byte.
+        mute: Mutex<HashSet<String>>,
     }
 
     impl Wire {
@@ -302,8 +316,10 @@ mod tests {
             &self,
             request: http::Request<Body>,
         ) -> BoxFuture<'_, std::result::Result<http::Response<ByteStream>, Problem>> {
+            let mute = self.mute.lock().unwrap().contains(request.uri().host().unwrap());
             let answer = self.answer(request.uri()).map(|(status, bytes)| {
-                let body = stream::iter([Ok(Bytes::from_static(bytes))]).boxed();
+                let gone = || Err(Problem::Gone("hung up".to_owned()));
+                let body = stream::iter([if mute { gone() } else { Ok(Bytes::from_static(bytes)) }]).boxed();
                 http::Response::builder().status(status).body(body).unwrap()
             });
             std::future::ready(answer).boxed()
@@ -379,6 +395,36 @@ mod tests {
         };
         assert!(told("; trying another repository"), "{events:?}");
         assert!(told("; trying a.example again, which answered before"), "{events:?}");
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_hangs_up_whenever_it_is_asked_leaves_the_blob_to_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        wire.away.lock().unwrap().clear();
+        let [a, b] = ["a.example", "b.example"];
+        wire.mute.lock().unwrap().insert(a.to_owned());
+        fetcher.fetch(&planned(2, &[0, 1])).await.unwrap();
+        assert_eq!(*wire.asked.lock().unwrap(), [a, a, a, a, a, b]);
+        let error = fetcher.fetch(&planned(1, &[0])).await.unwrap_err();
+        assert!(error.message().ends_with("hung up"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_lay_there_and_came_once_more_is_not_said_to_be_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        wire.away.lock().unwrap().clear();
+        // This registry sends all of a blob, whichever part of it is asked for.
+        let blob = planned(1, &[0]);
+        let (path, _) = fetcher.target(&blob).pieces().remove(0);
+        std::fs::write(dir.path().join(path + TEMP), "seco").unwrap();
+        fetcher.fetch(&blob).await.unwrap();
+        assert_eq!(fetcher.sources.kept.load(Relaxed), 0);
+        let fetched = BLOBS[0].len() + BLOBS[1].len();
+        assert_eq!(fetcher.sources.fetched.load(Relaxed), fetched as u64);
     }
 
     /// A pause that tells when it begins, and lasts until it is over.
