@@ -288,7 +288,10 @@ impl Screen for Start {
         let undo = self.door().is_some_and(|door| door.act == Act::ImportUndo);
         match self.half_here(model).filter(|_| undo) {
             Some(run) => Some(undo::numbered(run, model)),
-            None => self.cut_here(model).map(|cut| cut.job.spec.clone()),
+            None => {
+                let pack = self.cut_here(model).and_then(Cut::pack);
+                pack.map(|job| JobSpec::Pack(model.as_changed(job)))
+            }
         }
     }
 

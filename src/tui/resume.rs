@@ -152,6 +152,12 @@ async fn is_there(job: &InterruptedJob, pack: &PackJob, settings: &Settings, ctx
     now.is_ok_and(|now| now.carrier().is_still(&job.carrier))
 }
 
+/// Whether both are the same pack: into one place under one name, whichever copies of what it was given they take.
+pub fn is_same(one: &JobSpec, other: &JobSpec) -> bool {
+    let (JobSpec::Pack(one), JobSpec::Pack(other)) = (one, other) else { return false };
+    (&one.to, &one.name) == (&other.to, &other.name)
+}
+
 impl Model {
     /// They were looked for. What another one of its name kept from being planned may be possible by now.
     pub(super) fn cuts_seen(&mut self, cuts: Arc<Cuts>) {
@@ -178,10 +184,9 @@ impl Model {
     /// What does the same as a pack that runs or came to no end, later too: its record has copies of its own of what it
     /// was given, which nobody changes.
     pub fn recorded<'a>(&'a self, job: &'a JobState) -> &'a JobSpec {
-        let JobSpec::Pack(pack) = &job.spec else { return &job.spec };
-        let same = |own: &&JobSpec| matches!(own, JobSpec::Pack(own) if (&own.to, &own.name) == (&pack.to, &pack.name));
+        let own = |own: &&JobSpec| is_same(own, &job.spec);
         let kept = match job.running() {
-            true => self.interrupted.iter().flat_map(|cuts| &cuts.under_way).find(same),
+            true => self.interrupted.iter().flat_map(|cuts| &cuts.under_way).find(own),
             false => self.left_by(job).map(|cut| &cut.job.spec),
         };
         kept.unwrap_or(&job.spec)

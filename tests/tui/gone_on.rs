@@ -130,7 +130,9 @@ fn it_is_changed_itself_planned_and_gone_on_with_as_changed_and_its_command_says
 fn what_was_changed_of_it_holds_where_it_is_resumed_from_start() {
     let mut desk = failed();
     desk.keys("e Down Down Enter Esc");
-    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled)).keys("0");
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled)).keys("0 Home y");
+    assert!(desk.screen().contains("--no-read-back"), "its command does the same: {}", desk.screen());
+    desk.keys("Esc");
     desk.effects.clear();
     desk.keys("R");
     looked(&mut desk, Some(stick()));

@@ -25,6 +25,7 @@ use crate::engine::bundle::begun::Begun;
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::{Ended, Found};
+use crate::tui::resume::is_same;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 use crate::widgets::list::{List, id};
@@ -65,17 +66,18 @@ impl Default for Assemble {
 fn shown(model: &Model) -> Option<&JobState> {
     let running = model.running().filter(|job| job.act == Act::Pack);
     let before = model.assembly.run.as_ref().map(|run| &run.job);
-    let begun = |job: &&JobState| job.has_begun() || before.is_none_or(|before| before.spec != job.spec);
+    let begun =
+        |job: &&JobState| job.has_begun() || before.is_none_or(|before| !is_same(&before.spec, &job.spec));
     running.filter(begun).or(before)
 }
 
-/// Whether the last run is worth doing again, and why not otherwise.
+/// What does the last run again, as its command says, where that is worth it, and why not otherwise.
 fn again(model: &Model) -> Result<JobSpec, String> {
     let nothing = || format!("nothing was run yet; {} starts", model.key(Act::Pack));
     let run = model.assembly.run.as_ref().ok_or_else(nothing)?;
     match &run.job.ended {
         Some(Ended::Succeeded(report)) if report.verdict().is_none() => Err("nothing failed".to_owned()),
-        _ => Ok(run.job.spec.clone()),
+        _ => Ok(model.recorded(&run.job).clone()),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::engine::spec::{JobReport, JobSpec, PackJob, SignerSpec};
 use crate::engine::state::rate_of;
 use crate::tui::model::{JobState, Model, Place};
 use crate::tui::msg::Ended;
+use crate::tui::resume::is_same;
 use crate::widgets::stepper::StepState;
 
 /// The first of the truths of an eject.
@@ -133,8 +134,11 @@ impl Model {
             return Some("stopped before it began: all is as it was");
         }
         // What is resumed is what was planned before; what is repeated once it was signed is not.
-        let before =
-            self.assembly.run.take().filter(|run| run.job.spec == job.spec && run.packed().is_none());
+        let before = self
+            .assembly
+            .run
+            .take()
+            .filter(|run| is_same(&run.job.spec, &job.spec) && run.packed().is_none());
         let plan = self.assembly.plan.take().and_then(|plan| plan.outcome.ok());
         let plan = plan.or_else(|| before.and_then(|run| run.plan));
         let took = self.at.saturating_sub(job.began);
