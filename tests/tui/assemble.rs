@@ -192,6 +192,22 @@ fn the_same_images_again_and_a_program_that_stays_behind_are_foreseen() {
 }
 
 #[test]
+fn what_lost_its_signature_is_told_in_the_plan_with_what_signs_it_again() {
+    let mut desk = ready();
+    let mut plan = plan();
+    plan.place.unsigned = Some("/media/op/MY STICK/bundle-41".into());
+    desk.tell(Msg::Ended(JobId(1), done(JobReport::Plan(plan))));
+    let screen = crate::rig::text(&desk.frame(120, 40));
+    let words = "! that serial was signed here; what lies there lost its signature: airlift sign '/media/op/MY \
+                 STICK/bundle-41' signs it again";
+    let said = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(words), "{screen}");
+    let asked = desk.keys("Enter").screen().replace('│', " ");
+    let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(asked.contains("what lies there lost its signature: "), "{asked}");
+}
+
+#[test]
 fn before_there_is_a_plan_the_program_is_promised_only_where_this_host_has_one_to_carry() {
     let mut desk = ready();
     let itself = "airlift itself, for the other side";
@@ -848,6 +864,14 @@ fn the_command_of_a_pack_that_runs_or_failed_names_what_its_record_keeps_of_the_
     cut.job.started = desk.app.model.now;
     desk.tell(Msg::Found(Found::Interrupted(Arc::new(Cuts { packs: vec![cut], ..Cuts::default() }))));
     assert!(copied(&mut desk));
+    // The same is what is begun again, whatever became of the list meanwhile.
+    desk.effects.clear();
+    desk.keys("r");
+    looked(&mut desk, Some(crate::start::stick()));
+    let again = started(&mut desk).remove(0);
+    assert_eq!(again.lock, Some("/state/jobs/7/images.lock".into()));
+    let screen = desk.screen();
+    assert!(screen.contains("this is the run before; it begins again ..."), "{screen}");
 }
 
 #[test]

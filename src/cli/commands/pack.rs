@@ -15,6 +15,7 @@ use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::domain::text;
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::spec::{JobSpec, PackJob};
+use crate::engine::state::Rated;
 use crate::failure::Failure;
 
 /// Assemble and sign a bundle on a medium
@@ -176,12 +177,9 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         format!("{how} {path}, {left}")
     });
     if let Some(rated) = &plan.rated {
-        let (rate, on) = (text::bytes(rated.bytes), rated.at.strftime("%F"));
-        out.note(match rated.rough {
-            true => format!("a small pack onto that medium was fetched at roughly {rate}/s on {on}"),
-            false => format!("a pack onto that medium was fetched at {rate}/s on {on}"),
-        });
+        out.note(fetched_at(rated));
     }
+    place.signed_again().into_iter().for_each(|words| out.warn(words));
     // That one is refused, and the verdict has it.
     if let Some(begun) = place.begun.filter(|begun| !begun.is_as_begun() && !begun.refused) {
         out.warn(begun.to_string());
@@ -198,6 +196,15 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
             place.previous.as_ref().map_or(0, |p| p.serial),
             changes.line()
         ));
+    }
+}
+
+/// How fast the last pack onto a medium was.
+fn fetched_at(rated: &Rated) -> String {
+    let (rate, on) = (text::bytes(rated.bytes), rated.at.strftime("%F"));
+    match rated.rough {
+        true => format!("a small pack onto that medium was fetched at roughly {rate}/s on {on}"),
+        false => format!("a pack onto that medium was fetched at {rate}/s on {on}"),
     }
 }
 
@@ -219,6 +226,20 @@ fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_medium_is_known_to_take_is_told_with_its_day_and_roughly_where_the_pack_was_small() {
+        let rated = |rough| Rated {
+            carrier: crate::domain::carrier::Carrier::of("/mnt".into(), "/dev/sdb1".into(), None),
+            bytes: 12_300_000,
+            rough,
+            at: "2026-11-21T23:30:00Z".parse().unwrap(),
+        };
+        let words = "a pack onto that medium was fetched at 12.3 MB/s on 2026-11-21";
+        assert_eq!(fetched_at(&rated(false)), words);
+        let words = "a small pack onto that medium was fetched at roughly 12.3 MB/s on 2026-11-21";
+        assert_eq!(fetched_at(&rated(true)), words);
+    }
 
     #[test]
     fn sizes_are_powers_of_1024() {

@@ -17,6 +17,7 @@ use crate::domain::bundle::{self, Blob, BundleManifest, Tool, Totals};
 use crate::domain::diff::{Diff, diff};
 use crate::domain::digest::Digest;
 use crate::domain::plan::Limits;
+use crate::domain::shell::shell_words;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::state::State;
@@ -63,6 +64,17 @@ pub struct Foreseen {
     pub last_signed: Option<u64>,
     /// The newest signed bundle of that name in the same place.
     pub previous: Option<Previous>,
+}
+
+impl Foreseen {
+    /// How what lost its signature gets one, instead of going on as another bundle.
+    pub fn signed_again(&self) -> Option<String> {
+        let path = self.unsigned.as_ref()?.display().to_string();
+        let sign = shell_words(&["airlift", "sign", &path].map(str::to_owned));
+        Some(format!(
+            "that serial was signed here; what lies there lost its signature: {sign} signs it again"
+        ))
+    }
 }
 
 /// A signed bundle of the same name; not verified.

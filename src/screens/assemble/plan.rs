@@ -1,7 +1,5 @@
 //! The plan of a pack in words: the same ones on the screen and in the question before the start.
 
-use std::path::Path;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -11,7 +9,6 @@ use crate::config::theme::Role;
 use crate::dialogs::page::wrap;
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
-use crate::domain::shell::shell_words;
 use crate::domain::text;
 use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
@@ -73,14 +70,6 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
     facts
 }
 
-/// How what lost its signature gets one, instead of going on as another bundle.
-fn signed_again(path: &Path) -> Fact {
-    let sign = shell_words(&["airlift", "sign", &path.display().to_string()].map(str::to_owned));
-    let words =
-        format!("! that serial was signed here; what lies there lost its signature: {sign} signs it again");
-    ("", words, Role::Warn)
-}
-
 fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fact>) {
     let (place, totals) = (&plan.place, plan.resolved.totals);
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
@@ -99,7 +88,7 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
             if keys { format!("; {} changes it", model.key(Act::AssembleEdit)) } else { String::new() };
         ("", format!("{}: {by}{edit}", model.assembly.name), Role::Text)
     }));
-    facts.extend(place.unsigned.as_deref().map(signed_again));
+    facts.extend(place.signed_again().map(|words| ("", format!("! {words}"), Role::Warn)));
     if let Some(begun) = &place.begun {
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
         let other = if keys && !begun.same { edit() } else { String::new() };
