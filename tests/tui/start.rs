@@ -216,6 +216,53 @@ fn a_medium_that_cannot_be_written_to_is_told_with_the_reason() {
 }
 
 #[test]
+fn a_bundle_on_a_medium_that_nobody_signed_is_called_so() {
+    let mut medium = stick();
+    medium.volumes[0].bundles[0].words.as_mut().unwrap().signatures = 0;
+    for (medium, unsigned) in [(stick(), false), (medium, true)] {
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Media(Arc::new(MediaReport { media: vec![medium] }))));
+        let screen = desk.screen();
+        let said = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("64.0 GB free; bundle web-41"), "{screen}");
+        assert_eq!(said.contains("bundle web-41 NOT SIGNED"), unsigned, "{screen}");
+    }
+}
+
+#[test]
+fn the_row_of_the_signing_key_tells_the_one_that_signs_and_what_makes_one_where_there_is_none() {
+    let row = |desk: &mut Desk| {
+        let screen = desk.screen();
+        let row = screen.lines().find_map(|line| line.trim().strip_prefix("signing key"));
+        row.unwrap_or_else(|| panic!("{screen}")).trim().to_owned()
+    };
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Host(Arc::new(HostFacts { key: None, ..host() }))));
+    assert_eq!(row(&mut desk), "none: K makes one");
+    let mut desk = at_work();
+    let own = key();
+    let end = &own.fingerprint[own.fingerprint.len() - 8..];
+    assert_eq!(row(&mut desk), format!("{end}  {}", own.path.display()));
+    // What is gone on with is signed by its own key, which the agent is asked for.
+    let JobSpec::Pack(job) = pack() else { unreachable!() };
+    let job = PackJob { signer: SignerSpec::Agent(None), ..job };
+    let cuts = Cuts { packs: vec![cut(JobSpec::Pack(job))], ..Cuts::default() };
+    desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts)))).keys("Home Enter");
+    looked(&mut desk, Some(stick()));
+    assert_eq!(row(desk.keys("0")), "looking whose key signs ...");
+    let held = KeyReport {
+        fingerprint: crate::made::FINGERPRINT.into(),
+        path: None,
+        public: "ssh-ed25519 AAAAC3Nz ops@jump01".into(),
+        key_id: "eb2d98a744ab91b5".into(),
+        algorithm: "ssh-ed25519".into(),
+    };
+    desk.tell(Msg::Found(Found::AgentKeys(Ok(vec![held]))));
+    let end = &crate::made::FINGERPRINT[crate::made::FINGERPRINT.len() - 8..];
+    assert_eq!(row(&mut desk), format!("{end}  held by ssh-agent"));
+}
+
+#[test]
 fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
     let mut desk = interrupted();
     insta::assert_snapshot!(desk.picture());

@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) 
 
 fn facts(model: &Model, columns: usize) -> Vec<Fact> {
     let mut facts = beside(model, columns);
-    facts.extend(of_host(model));
+    facts.extend(of_host(model, columns));
     facts
 }
 
@@ -58,7 +58,7 @@ fn beside(model: &Model, columns: usize) -> Vec<Fact> {
     lines.enumerate().map(|(at, words)| (name(at), words, Role::Warn)).collect()
 }
 
-fn of_host(model: &Model) -> Vec<Fact> {
+fn of_host(model: &Model, columns: usize) -> Vec<Fact> {
     let Some(host) = model.host.as_deref() else {
         return vec![("host", "checking this host ...".to_owned(), Role::Dim)];
     };
@@ -92,7 +92,7 @@ fn of_host(model: &Model) -> Vec<Fact> {
         ("clock", clock(model.now, &model.settings.zone), Role::Text),
     ]);
     facts.extend(chosen(model));
-    facts.extend(media(model));
+    facts.extend(media(model, columns));
     facts
 }
 
@@ -107,7 +107,7 @@ fn chosen(model: &Model) -> Option<Fact> {
     Some(("destination", words, role))
 }
 
-fn media(model: &Model) -> Vec<Fact> {
+fn media(model: &Model, columns: usize) -> Vec<Fact> {
     let Some(report) = model.media.as_deref() else {
         return vec![("media", "looking ...".to_owned(), Role::Dim)];
     };
@@ -123,12 +123,9 @@ fn media(model: &Model) -> Vec<Fact> {
         return vec![("media", words.to_owned(), Role::Text)];
     }
     let name = |at: usize| if at == 0 { "media" } else { "" };
-    let mut facts: Vec<Fact> = media
-        .iter()
-        .take(MEDIA)
-        .enumerate()
-        .map(|(at, medium)| (name(at), medium_words(medium), Role::Text))
-        .collect();
+    // Whether its bundle is signed stands at the end.
+    let lines = media.iter().take(MEDIA).flat_map(|medium| line::lines(&medium_words(medium), (columns, 2)));
+    let mut facts: Vec<Fact> = lines.enumerate().map(|(at, words)| (name(at), words, Role::Text)).collect();
     if media.len() > MEDIA {
         facts.push(("", format!("and {} more", media.len() - MEDIA), Role::Dim));
     }
