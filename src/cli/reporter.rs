@@ -67,6 +67,17 @@ struct State {
     leaves_unresolved: bool,
 }
 
+impl State {
+    /// Whether a line of progress comes at this time, in a phase that was begun; it is the last one then.
+    fn is_due(&mut self, at: Duration) -> bool {
+        let due = self.line.is_some_and(|last| at.saturating_sub(last) >= LINE);
+        if due {
+            self.line = Some(at);
+        }
+        due
+    }
+}
+
 impl Reporter {
     /// Over the run's printer.
     pub fn new(printer: Arc<Printer>) -> Self {
@@ -85,12 +96,10 @@ impl Reporter {
         if state.failing.as_ref().is_some_and(|failing| at.saturating_sub(failing.since) >= FOLD) {
             self.say_failing(&mut state);
         }
-        let Some(current) = state.view.current() else { return };
-        let line = current.line(at);
+        let Some(line) = state.view.current().map(|current| current.line(at)) else { return };
         if let Some(bar) = &state.bar {
             bar.set_message(line);
-        } else if state.line.is_some_and(|last| at - last >= LINE) {
-            state.line = Some(at);
+        } else if state.is_due(at) {
             self.printer.note(line);
         }
     }
@@ -263,6 +272,16 @@ mod tests {
         let wait_ms = u64::from(attempt) * 1000;
         reporter.event(Event::Retry { phase: Phase::Fetch, item, attempt, reason, wait_ms });
         reporter.state().failing.as_ref().map(Failing::line)
+    }
+
+    #[test]
+    fn without_bars_a_line_of_progress_comes_every_five_seconds_after_its_phase_began() {
+        let mut state = State::default();
+        let mut due = |at: u64| state.is_due(Duration::from_secs(at));
+        assert!(!due(60), "no phase has begun");
+        state.line = Some(Duration::from_secs(60));
+        let told: Vec<u64> = (60..73).filter(|at| state.is_due(Duration::from_secs(*at))).collect();
+        assert_eq!(told, [65, 70]);
     }
 
     #[test]

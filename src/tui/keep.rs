@@ -299,3 +299,20 @@ fn standing(picked: &Picked) -> StepState {
         _ => StepState::Ok,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_what_went_off_a_list_is_named_and_the_others_are_counted() {
+        let names = ["a:1", "b:1", "c:1"].map(str::to_owned);
+        for (count, words) in [
+            (0, ""),
+            (1, "; a:1 was taken off there, and is off the list"),
+            (3, "; a:1 and 2 more were taken off there, and are off the list"),
+        ] {
+            assert_eq!(taken_off(&names[..count], "there"), words);
+        }
+    }
+}

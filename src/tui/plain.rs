@@ -72,8 +72,8 @@ struct Plain {
     well: bool,
     /// What was printed last.
     shown: String,
-    /// The phase that was told of last, and when.
-    phase: Option<(Phase, Instant)>,
+    /// The phase that was told of last, and when that was.
+    phase: Option<(Phase, Duration)>,
     /// While a passphrase is typed.
     hidden: Option<Hidden>,
     /// Whether that is so, for the thread that reads.

@@ -87,6 +87,39 @@ fn when_the_other_workstation_ends_its_list_and_this_one_are_one_and_kept() {
 }
 
 #[test]
+fn what_went_off_the_list_as_the_other_one_took_it_off_is_named() {
+    let list = |names: &[&str]| {
+        names.iter().map(|name| format!("docker.io/library/{name}:1.0\n")).collect::<String>()
+    };
+    for (gone, words) in [
+        (&[][..], "this one has the list now"),
+        (&["one"], "docker.io/library/one:1.0 was taken off here, and is off the list"),
+        (
+            &["one", "two", "three"],
+            "docker.io/library/one:1.0 and 2 more were taken off here, and are off the list",
+        ),
+    ] {
+        let mut settings = Desk::bare().app.model.settings;
+        settings.paths = settings.paths.working_in("/home/op/.local/share/airlift/work/apart/1".into());
+        let mut desk = Desk::with(settings);
+        let began_with = list(&["one", "two", "three", "left"]);
+        desk.app.model.beside = Some(Beside { who: None, began_with: began_with.clone() });
+        desk.found_host();
+        desk.tell(Msg::Found(Found::Last(began_with.clone(), now())));
+        desk.keys("b Home");
+        for _ in gone {
+            desk.keys("D Home");
+        }
+        // The other one still had all of them when it ended.
+        desk.tell(Msg::Found(Found::Freed(began_with.clone())));
+        let screen = crate::rig::text(&desk.frame(120, 40));
+        let said = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{words}: {screen}");
+        assert_eq!(said.contains("off the list"), !gone.is_empty(), "{screen}");
+    }
+}
+
+#[test]
 fn platforms_that_the_other_one_chose_are_said_and_verified_anew() {
     let mut desk = apart();
     desk.keys("b").tell(Msg::Paste("redis:7.0.1\n".into()));

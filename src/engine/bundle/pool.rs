@@ -209,3 +209,78 @@ pub(super) fn leave_out(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::ctx::Recording;
+    use crate::engine::registry::{Answer, Problem, RegistryError};
+
+    fn image(name: &str, blobs: &[&Digest]) -> ResolvedImage {
+        let descriptor = |digest: &&Digest| {
+            serde_json::from_value(serde_json::json!({ "digest": digest.to_string(), "size": 1 })).unwrap()
+        };
+        ResolvedImage {
+            requested: name.to_owned(),
+            reference: name.parse().unwrap(),
+            source: "h".to_owned(),
+            digest: Digest::sha256(&[9; 32]),
+            media_type: String::new(),
+            resolved_at: jiff::Timestamp::UNIX_EPOCH,
+            documents: Vec::new(),
+            blobs: blobs.iter().map(descriptor).collect(),
+            platforms: Vec::new(),
+            omitted: Vec::new(),
+            signatures: Vec::new(),
+            extra_tags: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn of_a_blob_that_several_images_share_and_no_registry_has_each_of_them_is_told_and_no_other() {
+        let [shared, own] = [1, 2].map(|n| Digest::sha256(&[n; 32]));
+        let images = [
+            image("h.example/a:1", &[&own, &shared]),
+            image("h.example/b:1", &[&own]),
+            image("h.example/c:1", &[&shared]),
+        ];
+        let blob = PlannedBlob {
+            digest: shared.clone(),
+            size: 1,
+            media_type: String::new(),
+            image: "h.example/a:1".to_owned(),
+            sources: Vec::new(),
+        };
+        let answer = Answer { status: 404, code: None, message: String::new() };
+        for (problem, told) in [
+            (Problem::NotFound(answer), &["h.example/a:1", "h.example/c:1"][..]),
+            // Whether it is there, nobody says.
+            (Problem::Connect("refused".to_owned()), &[]),
+        ] {
+            let error = RegistryError {
+                operation: "read",
+                object: "h/a".to_owned(),
+                host: "h".to_owned(),
+                problem: Box::new(problem),
+            };
+            let said = Arc::new(Recording::default());
+            say_failed(&blob, &images, &error.into(), &JobCtx::new(Arc::clone(&said) as _));
+            let events = said.events();
+            let absent: Vec<&str> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Absent { reference, digest, .. } if digest.as_ref() == Some(&shared) => {
+                        Some(reference.as_str())
+                    }
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(absent, told, "{events:?}");
+            let failed = |event: &&Event| matches!(event, Event::Failed { phase: Phase::Fetch, .. });
+            assert_eq!(events.iter().filter(failed).count(), 1, "{events:?}");
+        }
+    }
+}

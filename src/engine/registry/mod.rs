@@ -28,7 +28,7 @@ mod wire;
 pub use crate::domain::access::RegistryOptions;
 pub use blobs::BlobBody;
 pub use client::Registry;
-pub use error::{Problem, RegistryError, Result};
+pub use error::{Answer, Problem, RegistryError, Result};
 pub use limits::Limits;
 pub use manifests::{Fetched, ManifestHead};
 pub use place::Place;

@@ -3,25 +3,31 @@
 use std::io::{self, Write as _};
 use std::mem::discriminant;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::answer::Prompt;
 use super::typed::Hidden;
 use super::{ESC, Plain, words};
+use crate::domain::progress::Phase;
 use crate::tui::msg::Msg;
 
 /// A job that goes on is told of this often.
 const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Whether a job is told of in this phase at this time, after it was told of last.
+fn is_due(last: Option<(Phase, Duration)>, (phase, at): (Phase, Duration)) -> bool {
+    last.is_none_or(|(before, told)| before != phase || at.saturating_sub(told) >= PROGRESS)
+}
 
 impl Plain {
     /// How a job goes on: at each phase, and every now and then.
     pub(super) fn progress(&mut self) {
         let Some(job) = self.app.model.running() else { return };
         let Some(view) = job.view.current() else { return };
-        let due = self.phase.is_none_or(|(phase, at)| phase != view.phase || at.elapsed() >= PROGRESS);
-        if due {
-            let line = format!("... {}\n", view.line(self.app.model.at.saturating_sub(job.began)));
-            self.phase = Some((view.phase, Instant::now()));
+        let now = (view.phase, self.app.model.at);
+        if is_due(self.phase, now) {
+            let line = format!("... {}\n", view.line(now.1.saturating_sub(job.began)));
+            self.phase = Some(now);
             self.print(&line);
         }
     }
@@ -76,5 +82,32 @@ impl Plain {
             drop(out);
             self.effects(effects);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_told_of_at_each_phase_and_every_five_seconds_in_it() {
+        let looks = [
+            (Phase::Resolve, 0),
+            (Phase::Resolve, 1000),
+            (Phase::Fetch, 1200),
+            (Phase::Fetch, 6100),
+            (Phase::Fetch, 6200),
+            (Phase::Fetch, 11_100),
+            (Phase::Fetch, 20_000),
+        ];
+        let (mut last, mut told) = (None, Vec::new());
+        for (phase, at) in looks {
+            let now = (phase, Duration::from_millis(at));
+            if is_due(last, now) {
+                last = Some(now);
+                told.push(at);
+            }
+        }
+        assert_eq!(told, [0, 1200, 6200, 20_000]);
     }
 }
