@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use airlift::domain::digest::Digest;
@@ -51,6 +51,31 @@ fn a_run_killed_while_a_layer_is_unpacked_leaves_nothing_after_the_next_one() {
         large.completes(&containerd);
         let left = containerd.list(&["snapshots", "ls"]);
         assert!(left.len() == 3 && !left.iter().any(|line| line.contains("Active")), "{line:?}: {left:?}");
+    }
+}
+
+/// One whose first snapshot has a directory already, as a crash leaves it between the two; and that directory.
+fn crashed(line: Line, snapshotter: &str) -> Option<(Containerd, PathBuf)> {
+    let first = format!("io.containerd.snapshotter.v1.{snapshotter}/snapshots/1");
+    let prepare = |root: &Path| fs::create_dir_all(root.join(&first).join("fs/left")).unwrap();
+    let containerd = Containerd::with_snapshotter(line, snapshotter, prepare)?;
+    let directory = containerd.root().join(first);
+    Some((containerd, directory))
+}
+
+#[test]
+fn a_containerd_that_was_killed_as_it_made_a_snapshot_takes_the_next_import() {
+    for (line, snapshotter) in
+        [(Line::One, "overlayfs"), (Line::Two, "overlayfs"), (Line::One, "native"), (Line::Two, "native")]
+    {
+        let (Some((containerd, left)), Some(large)) = (crashed(line, snapshotter), large()) else {
+            continue;
+        };
+        Ran::of(large.import(&containerd, &[])).code(0);
+        assert_eq!(names(&containerd).len(), 4, "{line:?} {snapshotter}");
+        let unpacked = containerd.list(&["snapshots", "--snapshotter", snapshotter, "ls"]);
+        assert!(unpacked.len() == 3 && !unpacked.iter().any(|line| line.contains("Active")), "{unpacked:?}");
+        assert!(!left.join("fs/left").exists(), "{line:?} {snapshotter}");
     }
 }
 

@@ -73,6 +73,15 @@ impl Programs {
 impl Containerd {
     /// Starts one whose CRI answers, on a root that `prepare` may make first; `None` after a said skip where it cannot be.
     pub(crate) fn with_cri_on(line: Line, prepare: impl FnOnce(&Path)) -> Option<Self> {
+        Self::with_snapshotter(line, "overlayfs", prepare)
+    }
+
+    /// The same, unpacking into that snapshotter.
+    pub(crate) fn with_snapshotter(
+        line: Line,
+        snapshotter: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Option<Self> {
         let programs = Programs::of(line)?;
         if !need_root() {
             return None;
@@ -81,14 +90,15 @@ impl Containerd {
         let dir = tempfile::Builder::new().prefix("airlift-cri-").tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name).display().to_string();
         prepare(&dir.path().join("root"));
-        let (version, cri) = match line {
-            Line::One => (2, "io.containerd.grpc.v1.cri"),
-            Line::Two => (3, "io.containerd.cri.v1.runtime"),
+        let (version, cri, images) = match line {
+            Line::One => (2, "io.containerd.grpc.v1.cri", "\"io.containerd.grpc.v1.cri\".containerd"),
+            Line::Two => (3, "io.containerd.cri.v1.runtime", "\"io.containerd.cri.v1.images\""),
         };
         let config = format!(
             "version = {version}\nroot = {:?}\nstate = {:?}\n[grpc]\n  address = {:?}\n\
              [plugins.\"io.containerd.internal.v1.opt\"]\n  path = {:?}\n\
-             [plugins.\"{cri}\".cni]\n  conf_dir = {:?}\n",
+             [plugins.\"{cri}\".cni]\n  conf_dir = {:?}\n\
+             [plugins.{images}]\n  snapshotter = {snapshotter:?}\n",
             path("root"),
             path("state"),
             path("sock"),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::digest::Digest;
+use crate::domain::shell::shell_words;
 use crate::engine::error::{Explain, Kind};
 
 /// What a runtime said in words at most, in characters.
@@ -118,6 +119,16 @@ pub enum RuntimeError {
         /// What it said.
         said: String,
     },
+    /// A directory lies where it is to make one.
+    #[error("{} cannot {asked}: {} is in the way, of which it knows nothing", socket.display(), directory.display())]
+    Leftover {
+        /// The path.
+        socket: PathBuf,
+        /// What was asked.
+        asked: String,
+        /// What lies there.
+        directory: PathBuf,
+    },
     /// What it has under a digest is not of that length.
     #[error("{} has {digest} with {actual} bytes, expected {expected}", socket.display())]
     Length {
@@ -155,6 +166,15 @@ fn mute(socket: &Path) -> String {
     }
 }
 
+/// What becomes of a directory that the runtime neither knows nor removes.
+fn leftover(directory: &Path) -> String {
+    let remove = shell_words(&["rm", "-r", &directory.display().to_string()].map(str::to_owned));
+    format!(
+        "the runtime was killed as it made that directory, and does not remove it by itself: {remove}, then run the same \
+         command again"
+    )
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -174,6 +194,11 @@ impl RuntimeError {
     /// Whether it is the runtime's own word that it has that already.
     pub const fn is_there_already(&self) -> bool {
         matches!(self, Self::Refused { code: tonic::Code::AlreadyExists, .. })
+    }
+
+    /// Whether something lies where it is to make a directory.
+    pub const fn is_in_the_way(&self) -> bool {
+        matches!(self, Self::Leftover { .. })
     }
 }
 
@@ -201,6 +226,7 @@ impl Explain for RuntimeError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Mute { socket, .. } => return vec![mute(socket)],
+            Self::Leftover { directory, .. } => return vec![leftover(directory)],
             Self::NoSocket { .. } => {
                 "is the runtime installed and running (systemctl status containerd)? k3s and RKE2 have theirs at \
                  /run/k3s/containerd/containerd.sock: name it as containerd:SOCKET"

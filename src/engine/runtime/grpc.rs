@@ -114,6 +114,9 @@ impl Socket {
         let words = said(&words);
         // A status of our own transport has a source; one that the runtime sent has none.
         let own = status.source().is_some();
+        if let Some(directory) = left_there(&words).filter(|_| !own) {
+            return RuntimeError::Leftover { socket, asked, directory };
+        }
         match status.code() {
             _ if full(&words) => RuntimeError::Space { socket, asked, said: words },
             Code::Unavailable if !own && words.contains("locked") => {
@@ -167,6 +170,16 @@ fn joined(words: String, cause: String) -> String {
 /// As the kernel's messages have it, handed through by containerd.
 fn full(words: &str) -> bool {
     ["no space left on device", "disk quota exceeded"].iter().any(|text| words.contains(text))
+}
+
+/// What lies where a snapshotter is to make a directory, as Go's `os.Rename` has it: it makes it beside its place, under a
+/// name of its own.
+fn left_there(words: &str) -> Option<PathBuf> {
+    let (_, named) = words.split_once("failed to rename: rename ")?;
+    let (made, _) = named.split_once(": file exists")?;
+    let (beside, made) = made.split_once("/new-")?;
+    let (_, place) = made.split_once(' ')?;
+    (Path::new(place).parent() == Some(Path::new(beside))).then(|| place.into())
 }
 
 fn slow(socket: &Path, asked: &str, limit: Duration) -> RuntimeError {
@@ -342,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_full_disk_and_of_a_second_writer_are_known() {
+    fn the_words_of_a_full_disk_of_a_second_writer_and_of_a_directory_in_the_way_are_known() {
         let status = |code, words: &str| Status::new(code, words.to_owned());
         let socket = |status: &Status| {
             let channel = Endpoint::from_static("http://localhost").connect_lazy();
@@ -355,5 +368,19 @@ mod tests {
         let busy = status(Code::Unavailable, "ref k8s.io/1/airlift-sha256:ab locked for 3ms: unavailable");
         assert!(matches!(socket(&busy), RuntimeError::Busy { .. }));
         assert!(socket(&status(Code::NotFound, "x")).not_found());
+        let snapshots = "/var/lib/a b/io.containerd.snapshotter.v1.native/snapshots";
+        let words =
+            format!("failed to rename: rename {snapshots}/new-31 {snapshots}/7: file exists: unknown");
+        let left = socket(&status(Code::Unknown, &words));
+        assert!(
+            matches!(&left, RuntimeError::Leftover { directory, .. } if *directory == Path::new(snapshots).join("7")),
+            "{left}"
+        );
+        assert!(left.hints()[0].contains(&format!("rm -r '{snapshots}/7'")), "{:?}", left.hints());
+        for other in
+            ["rename /a/new-1 /b/7: file exists", "failed to rename: rename /a/rm-7 /a/7: file exists"]
+        {
+            assert!(matches!(socket(&status(Code::Unknown, other)), RuntimeError::Refused { .. }), "{other}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 
 use super::claim::Claim;
 use super::names::{self, Change, Records};
@@ -42,6 +42,8 @@ pub(super) struct Run {
     pub(super) standing: HashMap<Digest, watch::Sender<Standing>>,
     pub(super) chains: Chains,
     pub(super) unpacking: Semaphore,
+    /// Held while containerd is asked for the place of a layer.
+    pub(super) placing: AsyncMutex<()>,
     pub(super) sums: Sums,
     /// Counts layers, by their bytes as they are carried; nothing where nothing is to be brought.
     pub(super) layers: Option<Share>,
@@ -154,6 +156,7 @@ impl Run {
             standing,
             chains: Chains::default(),
             unpacking: Semaphore::new(UNPACKING),
+            placing: AsyncMutex::default(),
             sums: Sums::default(),
             layers,
             weights,

@@ -15,9 +15,14 @@ use crate::engine::error::Result;
 use crate::engine::import::error::ImportError;
 use crate::engine::runtime::containerd::Labels;
 use crate::engine::runtime::containerd::leases::Kept;
+use crate::engine::runtime::containerd::snapshots::Mounts;
+use crate::engine::runtime::error::RuntimeError;
 
 /// How often an image is unpacked anew because something of it was removed meanwhile.
 const AGAIN: usize = 3;
+
+/// Where a layer can be unpacked, or why nowhere.
+type Place = std::result::Result<Mounts, RuntimeError>;
 
 /// One lock for each snapshot that is being made.
 #[derive(Debug, Default)]
@@ -186,13 +191,25 @@ impl Run {
         if lost { self.complete(pieces, image).await } else { Ok(()) }
     }
 
+    /// A place for a layer. A containerd that was killed between the directory of a snapshot and its note of it gives the
+    /// number away again, and refuses: it then removes what is in the way, and has a place the next time it is asked.
+    async fn place(&self, (key, parent): (&str, &str), labels: &Labels) -> Place {
+        // One after the other: what one refusal removes is never what another one was just given under that number.
+        let _alone = self.placing.lock().await;
+        let asked = || self.daemon.prepare(&self.node.snapshotter, key, parent, labels.clone());
+        match asked().await {
+            Err(error) if error.is_in_the_way() => asked().await,
+            other => other,
+        }
+    }
+
     async fn layer(&self, layer: &Layer, parent: &str, image: &str) -> Result<()> {
         // A semaphore that nobody closes.
         let _turn = self.unpacking.acquire().await;
         let (daemon, snapshotter) = (&self.daemon, &self.node.snapshotter);
         let key = format!("airlift-{} {}", uuid::Uuid::now_v7(), layer.chain_id);
         let labels = Labels::from([("containerd.io/snapshot.ref".to_owned(), layer.chain_id.clone())]);
-        let mounts = match daemon.prepare(snapshotter, &key, parent, labels.clone()).await {
+        let mounts = match self.place((&key, parent), &labels).await {
             Ok(mounts) => mounts,
             // A snapshotter that has the unpacked layer from elsewhere, or another client that was faster.
             Err(error) if error.is_there_already() && self.kept(&layer.chain_id).await? => return Ok(()),
