@@ -1,6 +1,6 @@
 //! The proof of an import: the runtime's CRI is asked for every name as the kubelet asks, and its answers are compared.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::domain::reference::Reference;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::runtime::cri::{Cri, CriImage, Version};
+use crate::engine::waited::Waited;
 
 /// How long a runtime may take to notice images that it was given behind the back of its CRI.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -110,17 +111,15 @@ impl Sandbox {
 /// and one that does not is waited for once.
 struct Waiting {
     patience: Duration,
-    since: Option<Instant>,
+    /// How long answers have been wrong; nothing where the last one was right.
+    wrong: Option<Duration>,
 }
 
 impl Waiting {
-    /// Whether an answer counts, and is not to be asked for again.
-    fn ends(&mut self, right: bool, now: Instant) -> bool {
-        if right {
-            self.since = None;
-            return true;
-        }
-        now.duration_since(*self.since.get_or_insert(now)) > self.patience
+    /// Whether an answer that came so long after the one before counts, and is not to be asked for again.
+    fn ends(&mut self, right: bool, took: Duration) -> bool {
+        self.wrong = (!right).then(|| self.wrong.map_or(Duration::ZERO, |wrong| wrong + took));
+        self.wrong.is_none_or(|wrong| wrong > self.patience)
     }
 }
 
@@ -131,18 +130,23 @@ impl Waiting {
 pub async fn prove(cri: &Cri, expected: &[Expected], patience: Duration, ctx: &JobCtx) -> Result<Proof> {
     let count = expected.iter().map(|image| image.names.len()).sum::<usize>() as u64;
     ctx.say(Event::Started { phase: Phase::Prove, items: count, bytes: 0 });
-    let mut waiting = Waiting { patience, since: None };
+    let mut waiting = Waiting { patience, wrong: None };
     let pins = pins(cri.version());
     let mut names = Vec::new();
     for image in expected {
         for name in &image.names {
             names.push(loop {
                 ctx.check()?;
-                let answer = compared((name, pins), image, cri.image(name).await?);
-                if waiting.ends(answer.problem.is_none(), Instant::now()) {
+                let apart = waiting.wrong.map_or(Duration::ZERO, |_| APART);
+                let asked = async {
+                    tokio::time::sleep(apart).await;
+                    cri.image(name).await
+                };
+                let (answer, took) = Waited::during(asked).await;
+                let answer = compared((name, pins), image, answer?);
+                if waiting.ends(answer.problem.is_none(), took) {
                     break answer;
                 }
-                tokio::time::sleep(APART).await;
             });
         }
     }
@@ -339,20 +343,21 @@ mod tests {
 
     #[test]
     fn each_answer_that_is_right_gives_the_next_one_its_time() {
-        let (mut waiting, start) = (Waiting { patience: PATIENCE, since: None }, Instant::now());
-        let step = PATIENCE * 3 / 4;
-        for (steps, right, ends) in [
-            (0, false, false),
+        let mut waiting = Waiting { patience: PATIENCE, wrong: None };
+        for (quarters, right, ends) in [
+            // How long the first answer takes is none of it.
+            (5, false, false),
+            (3, false, false),
+            (0, true, true),
+            (3, false, false),
+            (3, false, false),
             (1, false, false),
-            (1, true, true),
-            (1, false, false),
-            (2, false, false),
-            (3, false, true),
-            (3, false, true),
-            (3, true, true),
-            (4, false, false),
+            (1, false, true),
+            (0, false, true),
+            (0, true, true),
+            (3, false, false),
         ] {
-            assert_eq!(waiting.ends(right, start + step * steps), ends, "{steps} {right}");
+            assert_eq!(waiting.ends(right, PATIENCE / 4 * quarters), ends, "{quarters} {right}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::settings::{self, Program};
 use super::{archive_in, arrived};
@@ -19,6 +19,7 @@ use crate::engine::import::{Job, Plan, Written, containerd, foreseen};
 use crate::engine::runtime::containerd::Containerd;
 use crate::engine::runtime::cri::Cri;
 use crate::engine::storage::conf::below;
+use crate::engine::waited::Waited;
 
 /// How long apart it is looked whether the import gets on.
 const APART: Duration = Duration::from_millis(200);
@@ -163,6 +164,23 @@ fn slowest(images: &[ImageGraph]) -> Duration {
     Duration::from_secs(largest.unwrap_or_default() / SLOW_DISK)
 }
 
+/// How long nothing has moved there.
+#[derive(Default)]
+struct Still {
+    /// Blobs, and names that the CRI lists.
+    before: Option<(usize, usize)>,
+    length: Duration,
+}
+
+impl Still {
+    /// Counts what is there so long after the last count; how long it has been just that.
+    fn look(&mut self, now: (usize, usize), took: Duration) -> Duration {
+        let moved = self.before.replace(now) != Some(now);
+        self.length = if moved { Duration::ZERO } else { self.length + took };
+        self.length
+    }
+}
+
 /// Waits until the CRI lists every name; false where nothing moved for so long that nothing will.
 async fn taken_in(
     (cri, daemon): (&Cri, &Containerd),
@@ -170,25 +188,43 @@ async fn taken_in(
     slowest: Duration,
     job: &Job,
 ) -> Result<bool> {
-    let (mut moved, mut before, mut said) = (Instant::now(), None, false);
+    let (mut still, mut apart) = (Still::default(), Duration::ZERO);
     loop {
         job.ctx.check()?;
-        let listed = cri.images().await?;
+        let looked = async {
+            tokio::time::sleep(apart).await;
+            Ok::<_, EngineError>((cri.images().await?, daemon.blobs().await?.len()))
+        };
+        let (found, took) = Waited::during(looked).await;
+        let (listed, blobs) = found?;
         let there: HashSet<&String> =
             listed.iter().flat_map(|image| image.tags.iter().chain(&image.digests)).collect();
         if expected.iter().flat_map(|image| &image.names).all(|name| there.contains(name)) {
             return Ok(true);
         }
-        if !std::mem::replace(&mut said, true) {
+        if still.before.is_none() {
             let text = "the archive is in place; waiting for k3s or RKE2 to import it".to_owned();
             job.ctx.say(Event::Note { text });
         }
-        let now = (daemon.blobs().await?.len(), there.len());
-        if before.replace(now) != Some(now) {
-            moved = Instant::now();
-        } else if moved.elapsed() > proof::PATIENCE + slowest {
+        if still.look((blobs, there.len()), took) > proof::PATIENCE + slowest {
             return Ok(false);
         }
-        tokio::time::sleep(APART).await;
+        apart = APART;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_still_from_its_last_move_on() {
+        let mut still = Still::default();
+        let seconds = Duration::from_secs;
+        for (now, took, length) in
+            [((0, 1), 9, 0), ((0, 1), 3, 3), ((0, 1), 4, 7), ((1, 1), 5, 0), ((1, 2), 5, 0), ((1, 2), 6, 6)]
+        {
+            assert_eq!(still.look(now, seconds(took)), seconds(length), "{now:?} {took}");
+        }
     }
 }
