@@ -2,6 +2,7 @@
 //!
 //! Losing it is said: without history, rollback cannot be checked. What cannot be read is never written over.
 
+mod beside;
 mod carried;
 mod history;
 mod places;

@@ -3,19 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{State, StateError};
+use super::State;
+use super::beside::Beside;
 use crate::domain::digest::Digest;
-use crate::domain::strict_json;
-use crate::engine::error::{FileError, Result};
-use crate::engine::files::read_whole;
+use crate::engine::error::Result;
 
-const FORMAT: &str = "airlift-carried/1";
-const FILE: &str = "carried.json";
-/// Bytes of it that are read at most.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// References that are remembered at most, those that were signed last.
 const MOST: usize = 50_000;
 
@@ -38,48 +32,22 @@ struct Document {
     references: BTreeMap<String, Carried>,
 }
 
+impl Beside for Document {
+    const FILE: &'static str = "carried.json";
+    const FORMAT: &'static str = "airlift-carried/1";
+
+    fn format(&mut self) -> &mut String {
+        &mut self.format
+    }
+}
+
 impl State {
     /// What was signed last, by full reference; empty where nothing ever was. Blocks.
     ///
     /// # Errors
     /// What is there cannot be read, or is not for this version to read.
     pub fn carried(&self) -> Result<BTreeMap<String, Carried>> {
-        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
-        Ok(document.unwrap_or_default().references)
-    }
-
-    /// A document beside the history; nothing where there is none.
-    ///
-    /// # Errors
-    /// It cannot be read, or is not of this format.
-    pub(super) fn beside<D: DeserializeOwned>(
-        &self,
-        file: &str,
-        format: &str,
-        of: impl FnOnce(&D) -> &String,
-    ) -> Result<Option<D>> {
-        let path = self.directory.join(file);
-        let foreign = |reason: String| StateError::Foreign { path: path.clone(), reason };
-        let open = match self.files.open(&self.directory, file) {
-            Ok(open) => open,
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        if open.size > MAX_FILE {
-            return Err(foreign(format!("it has {} bytes, at most {MAX_FILE} are read", open.size)).into());
-        }
-        let bytes = read_whole(open, MAX_FILE).map_err(|source| FileError {
-            operation: "read",
-            path: path.clone(),
-            source,
-        })?;
-        let document: D = strict_json::parse(&bytes).map_err(|error| foreign(error.to_string()))?;
-        let found = of(&document);
-        if found != format {
-            let reason = format!("its format is {found:.80?}, this version reads {format:?}");
-            return Err(foreign(reason).into());
-        }
-        Ok(Some(document))
+        Ok(self.beside::<Document>()?.references)
     }
 
     /// Remembers what a bundle carries that was just signed. Blocks.
@@ -92,20 +60,19 @@ impl State {
         signed: Timestamp,
         images: impl IntoIterator<Item = (String, Digest)>,
     ) -> Result<()> {
-        let _lock = self.held()?;
-        let mut references = self.carried()?;
-        for (reference, digest) in images {
-            references.insert(reference, Carried { digest, bundle: bundle.to_owned(), signed });
-        }
-        if references.len() > MOST {
-            let mut times: Vec<Timestamp> = references.values().map(|carried| carried.signed).collect();
-            times.sort_unstable_by(|a, b| b.cmp(a));
-            let oldest = times[MOST - 1];
-            references.retain(|_, carried| carried.signed >= oldest);
-        }
-        let path = self.directory.join(FILE);
-        let document = Document { format: FORMAT.to_owned(), references };
-        super::write(&*self.files, &path, &document)
+        self.remember(|document: &mut Document| {
+            let references = &mut document.references;
+            for (reference, digest) in images {
+                references.insert(reference, Carried { digest, bundle: bundle.to_owned(), signed });
+            }
+            if references.len() > MOST {
+                let mut times: Vec<Timestamp> = references.values().map(|carried| carried.signed).collect();
+                times.sort_unstable_by(|a, b| b.cmp(a));
+                let oldest = times[MOST - 1];
+                references.retain(|_, carried| carried.signed >= oldest);
+            }
+            true
+        })
     }
 }
 
@@ -141,7 +108,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = State::new(Arc::new(RealFiles), directory.path().to_owned());
         for text in ["{", r#"{"format":"airlift-carried/9","references":{}}"#] {
-            let path = directory.path().join(FILE);
+            let path = directory.path().join(Document::FILE);
             std::fs::write(&path, text).unwrap();
             for error in [state.carried().unwrap_err(), state.carry("b-1", at(1), []).unwrap_err()] {
                 assert!(error.message().contains("carried.json"), "{}", error.message());

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use super::beside::Beside;
 use crate::domain::carrier::Carrier;
 use crate::engine::error::Result;
 
-const FORMAT: &str = "airlift-places/1";
-const FILE: &str = "places.json";
 /// Places that are remembered at most, those that were used last.
 const MOST: usize = 1000;
 
@@ -32,6 +31,15 @@ struct Document {
     places: Vec<Went>,
 }
 
+impl Beside for Document {
+    const FILE: &'static str = "places.json";
+    const FORMAT: &'static str = "airlift-places/1";
+
+    fn format(&mut self) -> &mut String {
+        &mut self.format
+    }
+}
+
 impl State {
     /// The last bundle that went to a path, of whatever series; nothing where none did. Blocks.
     ///
@@ -46,22 +54,17 @@ impl State {
     /// # Errors
     /// A file error, or what is there must not be written over: the bundle is good, and the caller warns.
     pub fn goes(&self, now: Went) -> Result<()> {
-        let _lock = self.held()?;
-        let before = self.places()?;
-        let other = |went: &&Went| went.to != now.to;
-        let mut places: Vec<_> = before.iter().filter(other).cloned().collect();
-        places.push(now);
-        places.drain(..places.len().saturating_sub(MOST));
-        if places == before {
-            return Ok(());
-        }
-        let format = FORMAT.to_owned();
-        super::write(&*self.files, &self.directory.join(FILE), &Document { format, places })
+        self.remember(|document: &mut Document| {
+            let before = document.places.clone();
+            document.places.retain(|went| went.to != now.to);
+            document.places.push(now);
+            document.places.drain(..document.places.len().saturating_sub(MOST));
+            document.places != before
+        })
     }
 
     fn places(&self) -> Result<Vec<Went>> {
-        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
-        Ok(document.unwrap_or_default().places)
+        Ok(self.beside::<Document>()?.places)
     }
 }
 

@@ -6,11 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use super::beside::Beside;
 use crate::domain::carrier::Carrier;
 use crate::engine::error::Result;
 
-const FORMAT: &str = "airlift-rates/1";
-const FILE: &str = "rates.json";
 /// Fewer fetched bytes than this say little about the rate of the next pack, and fewer than these nothing.
 const MEASURED: u64 = 16 << 20;
 const LEAST: u64 = 1 << 20;
@@ -45,6 +44,15 @@ pub fn rate_of(bytes: u64, took: Duration) -> Option<(u64, bool)> {
     (bytes >= LEAST && rate > 0).then_some((rate, bytes < MEASURED))
 }
 
+impl Beside for Document {
+    const FILE: &'static str = "rates.json";
+    const FORMAT: &'static str = "airlift-rates/1";
+
+    fn format(&mut self) -> &mut String {
+        &mut self.format
+    }
+}
+
 impl State {
     /// How fast a pack onto this was, wherever it was mounted then. Blocks.
     ///
@@ -63,21 +71,20 @@ impl State {
         if !is_known(&now.carrier) {
             return Ok(());
         }
-        let _lock = self.held()?;
-        let (own, mut rates): (Vec<_>, Vec<_>) =
-            self.rates()?.into_iter().partition(|rated| now.carrier.is_still(&rated.carrier));
-        if now.rough && own.iter().any(|rated| !rated.rough) {
-            return Ok(());
-        }
-        rates.push(now);
-        rates.drain(..rates.len().saturating_sub(MOST));
-        let format = FORMAT.to_owned();
-        super::write(&*self.files, &self.directory.join(FILE), &Document { format, rates })
+        self.remember(|document: &mut Document| {
+            let is_own = |rated: &Rated| now.carrier.is_still(&rated.carrier);
+            if now.rough && document.rates.iter().any(|rated| is_own(rated) && !rated.rough) {
+                return false;
+            }
+            document.rates.retain(|rated| !is_own(rated));
+            document.rates.push(now);
+            document.rates.drain(..document.rates.len().saturating_sub(MOST));
+            true
+        })
     }
 
     fn rates(&self) -> Result<Vec<Rated>> {
-        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
-        Ok(document.unwrap_or_default().rates)
+        Ok(self.beside::<Document>()?.rates)
     }
 }
 
@@ -118,7 +125,7 @@ mod tests {
         assert_eq!((known(&share), state.rates().unwrap().len()), (None, 1));
         (0..MOST).for_each(|number| rated(stick(Some(&format!("n{number}")), "/mnt"), 5, false));
         assert_eq!((known(&here), state.rates().unwrap().len()), (None, MOST), "used longest ago");
-        std::fs::write(directory.path().join("state").join(FILE), "damaged").unwrap();
+        std::fs::write(directory.path().join("state").join(Document::FILE), "damaged").unwrap();
         assert!(state.rate(&here).is_err());
     }
 }

@@ -8,13 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use super::beside::Beside;
 use crate::domain::digest::Digest;
 use crate::domain::media::FileSystem;
 use crate::engine::error::Result;
 use crate::engine::files::Stamp;
 
-const FORMAT: &str = "airlift-read-back/1";
-const FILE: &str = "read-back.json";
 /// Bundles that are remembered at most, those that were signed last.
 const MOST: usize = 1000;
 
@@ -94,14 +93,22 @@ struct Document {
     bundles: Vec<ReadBackThere>,
 }
 
+impl Beside for Document {
+    const FILE: &'static str = "read-back.json";
+    const FORMAT: &'static str = "airlift-read-back/1";
+
+    fn format(&mut self) -> &mut String {
+        &mut self.format
+    }
+}
+
 impl State {
     /// All of them, the earliest first. Blocks.
     ///
     /// # Errors
     /// What is there cannot be read, or is not for this version to read.
     pub fn read_back(&self) -> Result<Vec<ReadBackThere>> {
-        let document: Option<Document> = self.beside(FILE, FORMAT, |document: &Document| &document.format)?;
-        Ok(document.unwrap_or_default().bundles)
+        Ok(self.beside::<Document>()?.bundles)
     }
 
     /// Remembers how a bundle was read back that was just signed; nothing, where it was not, also forgets that an earlier
@@ -110,16 +117,13 @@ impl State {
     /// # Errors
     /// A file error, or what is there must not be written over: the bundle is good, and the caller warns.
     pub fn was_read_back(&self, (document, mark): (&Digest, &str), now: Option<ReadBackThere>) -> Result<()> {
-        let _lock = self.held()?;
-        let before = self.read_back()?;
-        let other = |there: &&ReadBackThere| there.document != *document || there.mark != mark;
-        let mut bundles: Vec<_> = before.iter().filter(other).cloned().chain(now).collect();
-        bundles.drain(..bundles.len().saturating_sub(MOST));
-        if bundles == before {
-            return Ok(());
-        }
-        let format = FORMAT.to_owned();
-        super::write(&*self.files, &self.directory.join(FILE), &Document { format, bundles })
+        self.remember(|all: &mut Document| {
+            let before = all.bundles.clone();
+            all.bundles.retain(|there| there.document != *document || there.mark != mark);
+            all.bundles.extend(now);
+            all.bundles.drain(..all.bundles.len().saturating_sub(MOST));
+            all.bundles != before
+        })
     }
 }
 

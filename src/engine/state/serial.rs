@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::beside::Beside;
 use super::history::{self, Document, History, Unread};
 use super::{State, StateError};
 use crate::domain::bundle::check_name;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::files::Held;
-
-const FORMAT: &str = "airlift-serials/1";
-const FILE: &str = "serials.json";
 
 /// The last serial of a series that was noted, and the bundle that has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +25,16 @@ pub(super) struct Taken {
 struct Serials {
     format: String,
     series: BTreeMap<String, Taken>,
+}
+
+impl Beside for Serials {
+    const FILE: &'static str = "serials.json";
+    const FORMAT: &'static str = "airlift-serials/1";
+    const ANEW: bool = true;
+
+    fn format(&mut self) -> &mut String {
+        &mut self.format
+    }
 }
 
 impl State {
@@ -64,24 +72,15 @@ impl State {
     /// Which bundles have the last serials. What cannot be read is none: that costs a number where a pack was cut off right
     /// before its signature.
     pub(super) fn taken(&self) -> BTreeMap<String, Taken> {
-        let serials = self.beside(FILE, FORMAT, |serials: &Serials| &serials.format);
-        serials.ok().flatten().unwrap_or_default().series
+        self.beside::<Serials>().unwrap_or_default().series
     }
 
     /// Writes which bundles have the last serials. What is there and cannot be read is kept aside.
     fn take(&self, change: impl FnOnce(&mut BTreeMap<String, Taken>)) -> Result<()> {
-        let _lock = self.held()?;
-        let path = self.directory.join(FILE);
-        let serials = self.beside(FILE, FORMAT, |serials: &Serials| &serials.format);
-        let mut series = match serials {
-            Ok(serials) => serials.unwrap_or_default().series,
-            Err(_) => {
-                self.files.rename(&path, &self.free_name(FILE)?)?;
-                BTreeMap::new()
-            }
-        };
-        change(&mut series);
-        super::write(&*self.files, &path, &Serials { format: FORMAT.to_owned(), series })
+        self.remember(|serials: &mut Serials| {
+            change(&mut serials.series);
+            true
+        })
     }
 }
 
@@ -199,7 +198,7 @@ mod tests {
         let last = |but| state.read().last_signed("n", but);
         assert_eq!([last(None), last(Some(other)), last(Some(cut))], [Some(2), Some(1), Some(2)]);
         // Without that memory a number is left out.
-        let file = state.directory().join(FILE);
+        let file = state.directory().join(Serials::FILE);
         std::fs::write(&file, "{").unwrap();
         assert_eq!(next(Some(other)), 3);
         state.lease("n", 0, None).unwrap().can_note().unwrap();
