@@ -54,7 +54,7 @@ pub struct Done {
     pub size: u64,
 }
 
-/// What a journal says of a pack that was cut off.
+/// What a journal says of a pack that was cut off, or where there is none any more its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupted {
     /// Its first line.
@@ -63,6 +63,8 @@ pub struct Interrupted {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether only its signature is missing, as its document says it.
+    pub whole: bool,
 }
 
 /// A journal being written.
@@ -107,5 +109,5 @@ pub fn read(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     let done =
         lines.map_while(std::result::Result::ok).filter_map(|line| serde_json::from_str::<Done>(&line).ok());
     let (blobs, bytes) = done.fold((0, 0u64), |(n, sum), d| (n + 1, sum.saturating_add(d.size)));
-    Some(Interrupted { header, blobs, bytes })
+    Some(Interrupted { header, blobs, bytes, whole: false })
 }

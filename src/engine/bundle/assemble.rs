@@ -14,7 +14,6 @@ use super::ground::Ground;
 use super::pool::{fill, leave_out, write_documents};
 use super::readback::ReadBack;
 use super::repeat;
-use super::unfinished;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::carrier::Carrier;
@@ -287,12 +286,10 @@ pub(super) fn preflight(
 
 /// Makes the directories and the journal; in a bundle that was cut off, removes what no longer belongs.
 fn prepare(place: &repeat::Place, plan: &Plan, spec: &AssembleSpec, ctx: &JobCtx) -> Result<Option<Journal>> {
-    if place.is_repeat() {
-        return Ok(None);
-    }
-    let (files, root) = (&*ctx.files, place.root());
+    let repeat::Place::New { root, told, .. } = place else { return Ok(None) };
+    let files = &*ctx.files;
     // What is begun anew has nothing to do with what lies there.
-    let before = unfinished::told(files, root).filter(|_| !spec.bundle.anew).map(|told| told.header);
+    let before = told.as_ref().filter(|_| !spec.bundle.anew).map(|told| &told.header);
     for directory in ["blobs/sha256", "blobs/sha512", bundle::SIGNATURES, bundle::PARTS] {
         let needed = !directory.ends_with("sha512") && directory != bundle::PARTS;
         if needed || plan_needs(plan, spec, directory) {

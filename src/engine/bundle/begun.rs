@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::assemble::{AssembleSpec, Plan};
 use super::foresee::is_whole;
 use super::repeat;
-use super::unfinished::{self, Share};
+use super::unfinished::Share;
 use crate::domain::bundle;
 use crate::domain::digest::Digest;
 use crate::domain::plan::Limits;
@@ -16,8 +16,7 @@ use crate::domain::progress::Event;
 use crate::domain::text;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Explain, Kind, Result};
-use crate::engine::files::Files;
-use crate::engine::journal::{self, Header};
+use crate::engine::journal::{Header, Interrupted};
 use crate::engine::store::TEMP;
 
 /// What a run that was cut off left, by names and lengths; nothing of it is proof.
@@ -130,10 +129,12 @@ pub(super) fn tell(
     there: &HashMap<String, u64>,
     ctx: &JobCtx,
 ) -> Result<()> {
-    if !place.is_repeat() && !there.is_empty() {
-        let (files, root) = (&*ctx.files, place.root());
-        let begun = begun(files, root, asked, there);
-        if let Some(refused) = refusal(files, root, asked.1, &begun) {
+    if let repeat::Place::New { root, told, .. } = place
+        && !there.is_empty()
+    {
+        let told = told.as_deref();
+        let begun = begun(told, asked, there);
+        if let Some(refused) = refusal((root, told), asked.1, &begun) {
             return Err(refused.into());
         }
         ctx.say(Event::Note { text: begun.to_string() });
@@ -143,12 +144,11 @@ pub(super) fn tell(
 
 /// Why a pack does not go on with it, where it does not.
 pub(super) fn refusal(
-    files: &dyn Files,
-    root: &Path,
+    (root, told): (&Path, Option<&Interrupted>),
     spec: &AssembleSpec,
     begun: &Begun,
 ) -> Option<OthersBegun> {
-    let lost = || unfinished::told(files, root).map(|told| lost(&told.header, spec)).unwrap_or_default();
+    let lost = || told.map(|told| lost(&told.header, spec)).unwrap_or_default();
     begun.refused.then(|| OthersBegun { root: root.to_owned(), deleted: begun.deleted, lost: lost() })
 }
 
@@ -175,10 +175,9 @@ fn of_the_same(header: &Header, spec: &AssembleSpec) -> Option<(usize, usize)> {
     alike.then(|| (left_out, moved.count()))
 }
 
-/// Looks at it, by the lengths of the files there.
+/// Looks at it, by what is told of it and the lengths of the files there.
 pub(super) fn begun(
-    files: &dyn Files,
-    root: &Path,
+    told: Option<&Interrupted>,
     (plan, spec, limits): (&Plan, &AssembleSpec, &Limits),
     there: &HashMap<String, u64>,
 ) -> Begun {
@@ -188,12 +187,12 @@ pub(super) fn begun(
     let deleted = there.iter().filter(|(path, _)| goes(path)).map(|(_, size)| *size).sum();
     let whole = blobs.blobs.iter().filter(|blob| is_whole(&blob.digest, blob.size, there, limits));
     let counted = (spec.images.len() as u64, blobs.blobs.len() as u64, blobs.bytes);
-    let alike = journal::read(files, root)
-        .is_none_or(|told| (told.header.images, told.header.blobs, told.header.bytes) == counted);
-    let header = unfinished::told(files, root).map(|told| told.header);
-    let (left_out, moved) = header.as_ref().and_then(|told| of_the_same(told, spec)).unwrap_or_default();
-    let others = match header.filter(|told| !told.asked.is_empty()) {
-        Some(told) => !lost(&told, spec).is_empty(),
+    let header = told.map(|told| &told.header);
+    let begun_with = told.filter(|told| !told.whole).map(|told| &told.header);
+    let alike = begun_with.is_none_or(|header| (header.images, header.blobs, header.bytes) == counted);
+    let (left_out, moved) = header.and_then(|header| of_the_same(header, spec)).unwrap_or_default();
+    let others = match header.filter(|header| !header.asked.is_empty()) {
+        Some(header) => !lost(header, spec).is_empty(),
         // Where it is not known what was asked for, as a power cut may leave it, what lies there tells.
         None => !there.keys().any(|path| is_blob(path) && stays(path)),
     };

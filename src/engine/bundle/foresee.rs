@@ -101,11 +101,11 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
     let found = workdir::find(files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = super::assemble::finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
     let unfinished = repeat::unfinished(&found);
-    let own =
-        unfinished.as_ref().and_then(|(root, _)| unfinished::told(files, root)).map(|told| told.header.id);
+    let told = unfinished.as_ref().and_then(|(root, _)| unfinished::told(files, root));
+    let own = told.as_ref().map(|told| told.header.id);
     let last_signed = state.read().last_signed(&spec.bundle.name, own);
-    let was_signed = |(root, serial): &&(PathBuf, u64)| {
-        last_signed.is_some_and(|last| *serial <= last) && unfinished::is_whole(files, root)
+    let was_signed = |(_, serial): &&(PathBuf, u64)| {
+        last_signed.is_some_and(|last| *serial <= last) && told.as_ref().is_some_and(|told| told.whole)
     };
     let unsigned = unfinished.as_ref().filter(was_signed).map(|(root, _)| root.clone());
     let next = last_signed.map_or(1, |last| last.saturating_add(1));
@@ -125,8 +125,8 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         }
     };
     let blobs = sizes(&plan);
-    let begun = unfinished.as_ref().map(|(root, _)| begun(files, root, (&plan, spec, &limits), &lies_there));
-    let refused = |(root, _): &(PathBuf, u64)| refusal(files, root, spec, begun.as_ref()?);
+    let begun = unfinished.as_ref().map(|_| begun(told.as_ref(), (&plan, spec, &limits), &lies_there));
+    let refused = |(root, _): &(PathBuf, u64)| refusal((root, told.as_ref()), spec, begun.as_ref()?);
     let refused = unfinished.as_ref().and_then(refused);
     let parts = |size: u64| limits.part_size(size).map_or(1, |part| size.div_ceil(part));
     Ok(Foreseen {

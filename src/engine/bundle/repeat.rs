@@ -15,6 +15,7 @@ use crate::domain::resolved::ResolvedImage;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::files::{Entry, EntryKind, Files};
+use crate::engine::journal::Interrupted;
 use crate::engine::sign::{self, Signer};
 use crate::engine::state::{SerialLease, State};
 
@@ -33,6 +34,8 @@ pub enum Place {
         lease: SerialLease,
         /// Its id.
         id: uuid::Uuid,
+        /// What is told of the earlier run, where it tells anything.
+        told: Option<Box<Interrupted>>,
     },
     /// A signed bundle of the same content: checked and mended, its document untouched.
     Repeat {
@@ -92,12 +95,13 @@ pub fn place(
     let found = workdir::find(&*ctx.files, &spec.bundle.to, &spec.bundle.name)?;
     let newest = finished(&found).next().map(|(path, serial)| (path.to_owned(), serial));
     if let Some((root, serial)) = unfinished(&found) {
-        let own = unfinished::told(&*ctx.files, &root).map(|told| told.header.id);
+        let told = unfinished::told(&*ctx.files, &root).map(Box::new);
+        let own = told.as_ref().map(|told| told.header.id);
         let lease = state.lease(&spec.bundle.name, serial, own)?;
         // Under another serial it is another bundle.
         let id = own.filter(|_| lease.serial() == serial).unwrap_or_else(uuid::Uuid::now_v7);
         let root = renumbered(spec, root, lease.serial(), ctx)?;
-        return Ok(Place::New { root, lease, id });
+        return Ok(Place::New { root, lease, id, told });
     }
     if let Some((root, _)) = &newest
         && let Some((document, bytes)) = repeated(spec, limits, root, signer.public().key_data(), ctx)?
@@ -111,7 +115,7 @@ pub fn place(
         let lease = state.lease(&spec.bundle.name, at_least, None)?;
         let root = spec.bundle.to.join(bundle::directory(&spec.bundle.name, lease.serial()));
         if ctx.files.stat(&root)?.is_none() {
-            return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7() });
+            return Ok(Place::New { root, lease, id: uuid::Uuid::now_v7(), told: None });
         }
         // A directory of that name that is nobody's bundle is not ours to write into.
         at_least = lease.serial() + 1;

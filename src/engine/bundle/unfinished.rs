@@ -108,11 +108,6 @@ pub(super) fn told(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     journal::read(files, root).or_else(|| whole(files, root))
 }
 
-/// Whether only its signature is missing.
-pub(super) fn is_whole(files: &dyn Files, root: &Path) -> bool {
-    journal::read(files, root).is_none() && whole(files, root).is_some()
-}
-
 /// One that only its signature is missing of: the journal goes before that is written.
 fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
     let document = BundleManifest::parse(&document_bytes(files, root).ok()?).ok()?;
@@ -134,7 +129,7 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
             .map(|image| (image.reference.to_string(), image.digest.clone()))
             .collect(),
     };
-    Some(Interrupted { header, blobs, bytes })
+    Some(Interrupted { header, blobs, bytes, whole: true })
 }
 
 #[cfg(test)]
