@@ -3,6 +3,7 @@
 mod sink;
 mod whole;
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,25 @@ impl BlobTarget {
         let length = |number: usize| part.min(self.size - part * number as u64);
         (0..count).map(|number| (part_path(&self.digest, number), length(number))).collect()
     }
+
+    /// Whether all of it lies there, by paths inside the bundle and lengths; they are no proof.
+    pub fn is_there(&self, there: &HashMap<String, u64>) -> bool {
+        self.pieces().iter().all(|(path, size)| there.get(path) == Some(size))
+    }
+
+    /// Bytes of it that were cut off, as far as [`BlobSink::resume`] goes on with them, by the same.
+    pub fn cut_off(&self, there: &HashMap<String, u64>) -> u64 {
+        let mut sum = 0;
+        for (path, size) in self.pieces() {
+            match there.get(&format!("{path}{TEMP}")) {
+                Some(length) if *length == size => sum += size,
+                Some(length) if *length < size => return sum + length,
+                Some(_) => return 0,
+                None => break,
+            }
+        }
+        sum
+    }
 }
 
 /// Hashes what lies under the final names. Nothing where a piece is missing or the bytes are wrong.
@@ -164,6 +184,50 @@ fn hash_into(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             // A sector that cannot be read is as good as a missing file: it is fetched anew.
             Err(_) => return Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::files::RealFiles;
+
+    #[test]
+    fn of_a_blob_that_was_cut_off_just_what_is_gone_on_with_counts() {
+        let digest = crate::engine::hash::sha256(b"a layer");
+        let target = |part| BlobTarget { root: PathBuf::new(), digest: digest.clone(), size: 7, part };
+        let (one, parts) = (target(None), target(Some(3)));
+        let temp = |path: String| format!("{path}{TEMP}");
+        let whole = || digest.layout_path();
+        let part = |number| part_path(&digest, number);
+        for (target, there, is_there, cut_off) in [
+            (&one, vec![], false, 0),
+            (&one, vec![(whole(), 7)], true, 0),
+            (&one, vec![(whole(), 5), (temp(whole()), 4)], false, 4),
+            (&one, vec![(temp(whole()), 7)], false, 7),
+            (&one, vec![(temp(whole()), 8)], false, 0),
+            (&parts, vec![(whole(), 7)], false, 0),
+            (&parts, vec![(part(0), 3), (part(1), 3), (part(2), 1)], true, 0),
+            (&parts, vec![(temp(part(0)), 3), (temp(part(1)), 2)], false, 5),
+            (&parts, vec![(temp(part(0)), 2), (temp(part(1)), 3)], false, 2),
+            (&parts, vec![(temp(part(1)), 3)], false, 0),
+            (&parts, vec![(temp(part(0)), 3), (temp(part(1)), 9)], false, 0),
+        ] {
+            let there: HashMap<String, u64> = there.into_iter().collect();
+            assert_eq!((target.is_there(&there), target.cut_off(&there)), (is_there, cut_off), "{there:?}");
+            // As a run that goes on does.
+            let root = tempfile::tempdir().unwrap();
+            for (path, size) in &there {
+                let path = root.path().join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, vec![0; usize::try_from(*size).unwrap()]).unwrap();
+            }
+            let target = BlobTarget { root: root.path().to_owned(), ..target.clone() };
+            let sink = BlobSink::resume(Arc::new(RealFiles), target, &CancellationToken::new()).unwrap();
+            assert_eq!(sink.offset(), cut_off, "{there:?}");
         }
     }
 }

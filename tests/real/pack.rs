@@ -235,12 +235,15 @@ fn r09_r11_r13_a_pack_that_was_cut_off_is_no_bundle_and_goes_on_by_range_with_no
     for left in [format!("{stale}.tmp"), stale, "airlift/manifest.json.tmp".to_owned()] {
         std::fs::write(bundle.join(left), "left over").unwrap();
     }
+    let left = (bytes.len() - bytes.len() / 2 + bytes.len()) as u64;
+    let plan = world.pack(&["HOST/team/app:1", "--dry-run"]).code(0).report();
+    assert_eq!((&plan["goesOn"], &plan["toWrite"]), (&json!(true), &json!(left)));
     let said = world.verify(&bundle, &[]).code(10).said();
     assert!(said.contains("no bundle yet") && said.contains("run the same pack again"), "{said}");
     let seen = world.registry.log().len();
     let again = world.pack(&["HOST/team/app:1"]).code(0);
     assert!(!again.bundle().join("airlift/journal").exists());
-    assert_eq!(fetched(&again), (bytes.len() - bytes.len() / 2 + bytes.len()) as u64);
+    assert_eq!(fetched(&again), left);
     let log = world.registry.log()[seen..].to_owned();
     let answered = |digest: &Digest, status: &str| {
         log.lines().any(|line| line.contains(&format!("blobs/{digest}")) && line.contains(status))

@@ -20,7 +20,9 @@ use crate::domain::plan::Limits;
 use crate::domain::shell::shell_words;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
+use crate::engine::files::Files;
 use crate::engine::state::State;
+use crate::engine::store::BlobTarget;
 
 /// What a pack would find and make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +38,7 @@ pub struct Foreseen {
     pub layers: u64,
     /// Files that hold blobs and documents, parts counted one by one.
     pub files: u64,
-    /// Bytes that are still to be written; what lies there already is hashed, not believed.
+    /// Bytes that are still to be written; what lies there already, whole or cut off, is hashed, not believed.
     pub to_write: u64,
     /// Bytes of this program that come on top, where it is carried and not there yet.
     pub program: u64,
@@ -125,6 +127,9 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         }
     };
     let blobs = sizes(&plan);
+    let siblings = root.map(|root| repeat::siblings(files, &spec.bundle.to, root)).transpose()?;
+    let siblings = siblings.unwrap_or_default();
+    let is_copied = |digest: &Digest, size: u64| has_whole(files, &siblings, digest, size);
     let begun = unfinished.as_ref().map(|_| begun(told.as_ref(), (&plan, spec, &limits), &lies_there));
     let refused = |(root, _): &(PathBuf, u64)| refusal((root, told.as_ref()), spec, begun.as_ref()?);
     let refused = unfinished.as_ref().and_then(refused);
@@ -135,7 +140,7 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
         layers: plan.blobs.blobs.len() as u64,
         files: blobs.values().map(|size| parts(*size)).sum(),
-        to_write: to_write(&blobs, &lies_there, &limits),
+        to_write: to_write(&plan, &limits, &lies_there, is_copied),
         program,
         path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
         serial,
@@ -164,22 +169,40 @@ fn sizes(plan: &Plan) -> HashMap<Digest, u64> {
     documents.chain(plan.blobs.blobs.iter().map(|blob| (blob.digest.clone(), blob.size))).collect()
 }
 
-fn to_write(blobs: &HashMap<Digest, u64>, there: &HashMap<String, u64>, limits: &Limits) -> u64 {
-    let missing = blobs.iter().filter(|(digest, size)| !is_whole(digest, **size, there, limits));
-    missing.map(|(_, size)| *size).fold(0, u64::saturating_add)
+/// Bytes that are still to be written: of a blob that was cut off in the middle its rest, but all of it where it is copied
+/// from a bundle beside this one.
+fn to_write(
+    plan: &Plan,
+    limits: &Limits,
+    there: &HashMap<String, u64>,
+    is_copied: impl Fn(&Digest, u64) -> bool,
+) -> u64 {
+    let left = |(digest, size): (Digest, u64)| {
+        let target = target(&digest, size, limits);
+        let cut_off = if plan.documents.contains_key(&digest) { 0 } else { target.cut_off(there) };
+        match target.is_there(there) {
+            true => 0,
+            false if cut_off > 0 && is_copied(&digest, size) => size,
+            false => size - cut_off,
+        }
+    };
+    sizes(plan).into_iter().map(left).fold(0, u64::saturating_add)
+}
+
+/// Whether one of those bundles has a blob in its whole length, in one file.
+fn has_whole(files: &dyn Files, bundles: &[PathBuf], digest: &Digest, size: u64) -> bool {
+    let path = digest.layout_path();
+    bundles.iter().any(|bundle| files.open(bundle, &path).is_ok_and(|open| open.size == size))
 }
 
 /// Whether a blob lies there in its whole length.
 pub(super) fn is_whole(digest: &Digest, size: u64, there: &HashMap<String, u64>, limits: &Limits) -> bool {
-    match limits.part_size(size) {
-        None => there.get(&digest.layout_path()) == Some(&size),
-        Some(part) => {
-            let parts = usize::try_from(size.div_ceil(part)).unwrap_or(usize::MAX);
-            let held =
-                (0..parts).map(|part| there.get(&bundle::part_path(digest, part)).copied().unwrap_or(0));
-            held.sum::<u64>() == size
-        }
-    }
+    target(digest, size, limits).is_there(there)
+}
+
+/// A blob in any bundle.
+fn target(digest: &Digest, size: u64, limits: &Limits) -> BlobTarget {
+    BlobTarget { root: PathBuf::new(), digest: digest.clone(), size, part: limits.part_size(size) }
 }
 
 fn previous(path: PathBuf, serial: u64, spec: &AssembleSpec, plan: &Plan, ctx: &JobCtx) -> Previous {
