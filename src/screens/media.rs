@@ -79,6 +79,14 @@ impl Media {
         not_meant
     }
 
+    /// Rows below the table: where there is little room, those that it does not need.
+    fn foot(&self, height: u16) -> u16 {
+        let table = u16::try_from(self.lines.len() + 1).unwrap_or(u16::MAX);
+        let least = if height >= 16 { 6 } else { 4 };
+        let spare = if self.lines.is_empty() { 0 } else { height.saturating_sub(table) };
+        spare.clamp(least, 6).min(height)
+    }
+
     fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
         self.line()?.of(model)
     }
@@ -309,7 +317,7 @@ impl Screen for Media {
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let below = if area.height >= 16 { 6 } else { 4 }.min(area.height);
+        let below = self.foot(area.height);
         let top = Rect { height: area.height - below, ..area };
         if self.lines.is_empty() {
             rows::empty(model, look, top, buffer);

@@ -361,6 +361,19 @@ fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
 }
 
 #[test]
+fn where_there_is_little_room_what_a_medium_holds_is_told_and_what_limits_its_files() {
+    let mut desk = verified(vec![carrying()]);
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    let [holds, limits] = ["holds 1 bundle (listed, not verified): site-41", "FAT: blobs of 4 GiB and more"]
+        .map(|words| screen.find(words));
+    assert!(holds.is_some() && holds < limits, "{screen}");
+    // Rows that need the room have it: what lies there comes first then.
+    let mut desk = verified((0..6).map(|_| carrying()).collect());
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains("holds 1 bundle") && !screen.contains("FAT: blobs"), "{screen}");
+}
+
+#[test]
 fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
     let mut desk = verified(vec![carrying()]);
     desk.keys("Enter");

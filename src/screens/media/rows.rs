@@ -170,10 +170,11 @@ impl Line {
             lines.extend(lacking.map(|fits| (format!("x fits: {}", fits.words()), fits.role())));
             let tested = tested.iter().find(|tested| tested.is_of(medium, volume));
             lines.extend(tested.map(|tested| verdict(&tested.report)));
-            lines.extend(volume.limits.map(|limits| (limits.to_owned(), Role::Warn)));
             lines.extend(made.map(made_there));
             // What is known of it from here is no word of its own.
             lines.extend(bundles(&volume.bundles).filter(|_| made.is_none() || volume.bundles.len() > 1));
+            // What lies there is not told anywhere else; these are kept to without anybody's help.
+            lines.extend(volume.limits.map(|limits| (limits.to_owned(), Role::Warn)));
         }
         let around = medium.blocked.as_ref().and_then(|why| around(why, model));
         lines.extend(around.map(|words| (words, Role::Text)));
