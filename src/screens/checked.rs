@@ -50,7 +50,7 @@ impl Screen for Report {
             _ => {}
         }
         let nothing = act == Act::CheckedWrite && self.sheet.is_none();
-        nothing.then(|| format!("nothing is verified yet: press {}", model.key(Act::Step2)))
+        nothing.then(|| format!("nothing is verified yet: {} goes there", model.key(Act::Step2)))
     }
 
     fn act(&mut self, act: Act, cx: &mut Cx<'_>) {

@@ -148,7 +148,7 @@ impl Screen for Report {
             .assembly
             .made
             .is_none()
-            .then(|| format!("nothing is packed yet: press {}", model.key(Act::Step4)));
+            .then(|| format!("nothing is packed yet: {} does that", model.key(Act::Step4)));
         match act {
             Act::ReportWrite if under_way(model).is_some() => {
                 Some("what is packed now is reported once it ends".to_owned())

@@ -136,7 +136,7 @@ impl Screen for Resolve {
         let picked = &model.picked;
         match act {
             Act::Resolve if picked.images.is_empty() => {
-                Some(format!("the list is empty: press {}", model.key(Act::Step1)))
+                Some(format!("the list is empty: {} fills it", model.key(Act::Step1)))
             }
             Act::Resolve | Act::KeyList => model.why_busy(),
             Act::Retry if picked.checked.counts().failed == 0 => Some("nothing failed".to_owned()),

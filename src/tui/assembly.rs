@@ -236,7 +236,7 @@ impl Model {
     /// Why nothing can be planned yet.
     pub fn not_ready(&self) -> Option<String> {
         if let Some(gone) = self.chosen.as_ref().and_then(|chosen| chosen.gone.clone()) {
-            return Some(format!("{gone}: press {}", self.key(Act::Step3)));
+            return Some(format!("{gone}: {} chooses it again, or another one", self.key(Act::Step3)));
         }
         if self.assembly.gone_on.is_some() {
             return None;
@@ -257,7 +257,7 @@ impl Model {
                 )
             }
             None if self.assembly.to.is_none() => {
-                format!("no medium is chosen: press {}", self.key(Act::Step3))
+                format!("no medium is chosen: {} chooses one", self.key(Act::Step3))
             }
             None => return None,
         };
@@ -270,7 +270,7 @@ impl Model {
         let key = |step| self.key(step);
         Some(match self.state(Place::Resolve) {
             _ if self.assembly.gone_on.is_some() => return None,
-            _ if self.picked.images.is_empty() => format!("the list is empty: press {}", key(Act::Step1)),
+            _ if self.picked.images.is_empty() => format!("the list is empty: {} fills it", key(Act::Step1)),
             StepState::Todo => {
                 format!("the list is not verified yet: {}, then {}", key(Act::Step2), key(Act::Resolve))
             }

@@ -126,8 +126,7 @@ fn in_the_way(model: &Model, due: &Due, now: &media::Place) -> Option<Failure> {
     let chosen = model.chosen.as_ref().filter(|chosen| !due.resumed && chosen.path == due.job.to);
     if let Some(reason) = chosen.and_then(|chosen| chosen.differs_from(now)) {
         let there = model.key(Act::Step3);
-        let next =
-            format!("nothing was written; plug the medium in again, or choose another one: press {there}");
+        let next = format!("nothing was written; plug the medium in again, or {there} chooses another one");
         return Some(Failure::new(Kind::Medium, reason).hint(next));
     }
     let cut = model.cut_of(&due.job).filter(|_| !due.job.anew)?;

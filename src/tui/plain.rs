@@ -374,6 +374,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_sentence_that_names_a_step_has_the_words_that_are_typed_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        for (step, words) in [
+            ("step 2", "No images yet: step 1 fills the list"),
+            ("step 4", "the list is empty: step 1 fills it"),
+            ("step 5", "Nothing is packed yet: step 4 does that."),
+        ] {
+            plain.state(true);
+            plain.line(step);
+            let text = plain.app.plain_text(true);
+            assert!(text.contains(words), "{step}: {text}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_no_row_has_is_the_answer_of_a_chooser_that_takes_it_and_what_it_refuses_leaves_all_rows() {
         let dir = tempfile::tempdir().unwrap();
         let mut plain = plain(dir.path());

@@ -152,7 +152,7 @@ pub(crate) fn show(desk: &mut Desk, view: JobView, seconds: u64) {
 fn what_is_missing_before_a_plan_can_be_made_is_said_and_nothing_is_started() {
     let mut desk = Desk::new();
     desk.keys("b 4");
-    assert!(desk.screen().contains("! the list is empty: press 1"));
+    assert!(desk.screen().contains("! the list is empty: 1 fills it"));
     desk.keys("Enter");
     assert!(desk.screen().contains("not now: the list is empty"));
     assert!(started(&mut desk).is_empty());

@@ -684,8 +684,8 @@ fn sentences_name_the_keys_as_they_are_mapped() {
     for (keys, says) in [
         ("b", "   F7"),
         ("b v", "the list is empty; F7 adds a reference"),
-        ("b F6", "No images yet: press F5 for the list"),
-        ("b F6 F8", "not now: the list is empty: press F5"),
+        ("b F6", "No images yet: F5 fills the list"),
+        ("b F6 F8", "not now: the list is empty: F5 fills it"),
         ("g F6", "F5"),
         ("g 3 Enter", "no bundle is chosen; F5 shows what there is"),
         ("b F7 nginx:1.25.3 Enter F6", "Nothing is verified yet: F8 asks for 1 reference"),

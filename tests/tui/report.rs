@@ -153,7 +153,7 @@ fn listed(desk: &mut Desk, at: &str) {
 fn before_anything_is_packed_it_says_where_that_is_done() {
     let mut desk = Desk::new();
     desk.keys("b 5");
-    assert!(desk.screen().contains("Nothing is packed yet: press 4."));
+    assert!(desk.screen().contains("Nothing is packed yet: 4 does that."));
     assert!(desk.keys("s").screen().contains("not now: nothing is packed yet"));
 }
 

@@ -175,7 +175,7 @@ fn before_it_is_started_it_says_how() {
     insta::assert_snapshot!(desk().picture());
     let mut empty = Desk::new();
     empty.keys("b 2");
-    assert!(empty.screen().contains("No images yet: press 1 for the list"));
+    assert!(empty.screen().contains("No images yet: 1 fills the list"));
     assert!(empty.keys("v").screen().contains("not now: the list is empty"));
 }
 

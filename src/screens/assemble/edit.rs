@@ -24,7 +24,7 @@ const EDITS: [&str; 5] = [
 pub(super) fn ask(cx: &mut Cx<'_>, at: usize) {
     let Some(job) = cx.model.pack_job(true) else {
         let there = cx.model.key(Act::Step3);
-        return cx.say(format!("choose a medium first: press {there}"));
+        return cx.say(format!("no medium is chosen: {there} chooses one"));
     };
     let mut settings = settings(&job);
     let own = cx.model.gone_on_with();

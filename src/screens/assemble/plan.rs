@@ -44,7 +44,7 @@ pub(super) fn told(model: &Model, keys: bool) -> Vec<Fact> {
         Some(plan) => planned(plan, (model, keys), &mut facts),
         None => {
             let to = model.assembly.to.as_ref().map_or_else(
-                || (format!("not chosen yet: press {}", model.key(Act::Step3)), Role::Warn),
+                || (format!("not chosen yet: {} chooses one", model.key(Act::Step3)), Role::Warn),
                 |to| (to.to.display().to_string(), Role::Text),
             );
             let by = model.named_by().map_or_else(String::new, |by| format!(", {by}"));

@@ -98,13 +98,13 @@ pub(super) fn unreachable(model: &Model) -> Option<String> {
 pub(super) fn no_bundle(model: &Model) -> String {
     let [media, pack] = [Act::Step3, Act::Step4].map(|act| model.key(act));
     format!(
-        "nothing is packed yet: press {pack}; one of before is taken once its medium is chosen: press {media}"
+        "nothing is packed yet: {pack} does that; one of before is taken once {media} has its medium chosen"
     )
 }
 
 /// Says what there is to do before anything was packed, and where earlier reports are.
 pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    let words = format!("Nothing is packed yet: press {}.", model.key(Act::Step4));
+    let words = format!("Nothing is packed yet: {} does that.", model.key(Act::Step4));
     let kept = format!("Reports are also kept in {}", model.settings.paths.reports().display());
     let [sign, eject, diff] = [Act::Sign, Act::MediaEject, Act::Diff].map(|act| model.key(act));
     let there = model.bundle_there().map(|there| {

@@ -135,7 +135,7 @@ pub(super) fn summary(model: &Model, columns: usize) -> (String, Role) {
     };
     let words = match () {
         () if all == 0 => {
-            return (format!("No images yet: press {} for the list", model.key(Act::Step1)), Role::Warn);
+            return (format!("No images yet: {} fills the list", model.key(Act::Step1)), Role::Warn);
         }
         () if counts.ok + counts.failed == 0 => {
             let what = count(all, "reference");

@@ -32,7 +32,7 @@ impl Model {
             _ if gap.chosen.is_none() => {
                 format!("no bundle is chosen; {} shows what there is", self.key(Act::Step1))
             }
-            None => format!("the bundle is not verified yet: press {verify}"),
+            None => format!("the bundle is not verified yet: {verify} goes there"),
             Some(checked) if !checked.held() => {
                 format!("the bundle did not verify: nothing of it is imported from here; {verify} says why")
             }

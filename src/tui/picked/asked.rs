@@ -227,7 +227,7 @@ impl Picked {
         let counts = self.checked.counts();
         let [list, verify] = [Act::Step1, Act::Step2].map(|step| keymap.says(step));
         Some(match () {
-            () if self.images.is_empty() => format!("the list is empty: press {list}"),
+            () if self.images.is_empty() => format!("the list is empty: {list} fills it"),
             () if self.asked.is_none() => format!("the list is not verified yet: {verify} goes there"),
             () if !self.is_current() => {
                 format!("the list was changed since it was verified: {verify} goes there")
