@@ -109,8 +109,9 @@ impl App {
     fn saved(&mut self, paths: &[PathBuf]) {
         let places = &self.model.settings.paths;
         let (work, reports) = (places.kept(), places.reports());
-        if self.model.answered.get(&Act::ImagesSave).is_some_and(|file| paths.contains(file)) {
-            self.saved_list_elsewhere();
+        let file = self.model.answered.get(&Act::ImagesSave).filter(|file| paths.contains(file));
+        if let Some(file) = file.cloned() {
+            self.saved_list_in(file);
         }
         let again = paths.iter().filter(|path| !self.list_written(path, true)).count();
         if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
@@ -172,12 +173,11 @@ impl App {
         if self.keeper.parting && path == self.model.settings.list_file() {
             return;
         }
+        // That it still is not, each screen says.
         if first {
             let title = format!("{} was not written", path.display());
             let failure = self.saved_by(path, failure);
             self.todo.dialogs.push(words::failure_page(&title, &failure, &self.model.keymap).into());
-        } else {
-            self.say(format!("the list is still not written: {}", failure.message));
         }
     }
 

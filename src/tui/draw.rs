@@ -68,8 +68,14 @@ impl App {
     }
 
     /// The filter while it is typed; else what was said last, the filter that is kept, or what the screen has to say.
-    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else.
+    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else. That a list is not
+    /// saved has that row for itself, whatever is said and done meanwhile.
     fn status(&self, area: Rect, buffer: &mut Buffer) {
+        let unsaved = self.unsaved_words();
+        if let Some(words) = &unsaved {
+            Clear.render(line::row(area, 0), buffer);
+            line::words(&format!(" {words}"), self.look.style(Role::Warn), line::row(area, 0), buffer);
+        }
         let list = self.screen().and_then(|screen| screen.view());
         let filtered = list.filter(|list| list.typing || !list.filter.value().is_empty());
         let words = match (filtered, &self.words, self.screen()) {
@@ -86,7 +92,8 @@ impl App {
             (_, None, None) => String::new(),
         };
         let columns = usize::from(area.width);
-        let lines = line::lines(&words, (columns.saturating_sub(1), 2));
+        let rows = if unsaved.is_some() { 1 } else { 2 };
+        let lines = line::lines(&words, (columns.saturating_sub(1), rows));
         for (at, words) in (2 - u16::try_from(lines.len()).unwrap_or(2)..).zip(&lines) {
             let row = line::row(area, at);
             Clear.render(row, buffer);

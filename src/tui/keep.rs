@@ -1,6 +1,8 @@
 //! Keeps the list of images from one run to the next, and nobody else does: written when one leaves it, before a job, and after a pause.
 
-use std::path::Path;
+mod unsaved;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::app::App;
@@ -25,8 +27,8 @@ pub(super) struct Keeper {
     failed: Option<u64>,
     /// How often it was given to be written without a word yet on what came of it.
     under_way: usize,
-    /// The state that was saved in another place.
-    elsewhere: Option<u64>,
+    /// The state that was saved in another place, and where.
+    elsewhere: Option<(u64, PathBuf)>,
     /// The state that the step's word is about, and whether what could not be read is in its way.
     judged: Option<(u64, bool)>,
     /// Whether the file could not be read: it is kept beside the one that is written then.
@@ -255,25 +257,6 @@ impl App {
             self.keeper.failed = self.keeper.kept.take().or(self.keeper.failed);
         }
         first
-    }
-}
-
-impl App {
-    /// Whether nothing of the list is lost by leaving, as far as that is known.
-    pub(super) fn is_saved(&self) -> bool {
-        let now = Some(self.model.picked.revision());
-        (self.keeper.kept == now && self.keeper.under_way == 0 && self.keeper.edited.is_empty())
-            || self.saved_elsewhere()
-    }
-
-    /// Whether the list as it is now was saved in another place.
-    pub fn saved_elsewhere(&self) -> bool {
-        self.keeper.elsewhere == Some(self.model.picked.revision())
-    }
-
-    /// That is so.
-    pub(super) fn saved_list_elsewhere(&mut self) {
-        self.keeper.elsewhere = Some(self.model.picked.revision());
     }
 }
 

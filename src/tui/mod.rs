@@ -239,7 +239,7 @@ async fn run(
     workstation.effects(first);
     workstation.turn(Events::of_terminal()?, told, env).await;
     let Loop { runner, screen, mut app, lost, .. } = workstation;
-    let written = leave(|| drop(screen), runner.written(), terminal::say).await;
+    let written = leave(|| drop(screen), runner.written(), |unsaved| app.lost(unsaved), terminal::say).await;
     left(&mut app, &runner).await;
     app.farewell().iter().chain(&app.parting()).for_each(|words| terminal::say(words));
     let stopped = lost || app.was_terminated();
@@ -279,6 +279,7 @@ const fn no_color(env: &Env, plain: bool, depth: Depth) -> Option<&'static str> 
 async fn leave(
     give_back: impl FnOnce(),
     written: impl Future<Output = Result<(), Unsaved>>,
+    lost: impl Fn(&Unsaved) -> Vec<String>,
     say: impl Fn(&str),
 ) -> Result<(), Unsaved> {
     give_back();
@@ -291,7 +292,7 @@ async fn leave(
         }
     };
     if let Err(unsaved) = &outcome {
-        say(&unsaved.words);
+        lost(unsaved).iter().for_each(|words| say(words));
     }
     outcome
 }
@@ -327,7 +328,8 @@ mod tests {
                 order.borrow_mut().push(words.to_owned());
                 said.notify_one();
             };
-            let left = leave(|| order.borrow_mut().push("given back".to_owned()), written, say).await;
+            let lost = |unsaved: &Unsaved| vec![unsaved.words.clone()];
+            let left = leave(|| order.borrow_mut().push("given back".to_owned()), written, lost, say).await;
             assert_eq!(left.is_err(), expected.contains(&"lost"));
             let order = order.into_inner();
             let same = order.iter().zip(expected).all(|(words, expected)| words.contains(expected));

@@ -54,7 +54,7 @@ pub(super) async fn run(app: App, runner: Runner, mut told: UnboundedReceiver<Ms
     plain.turn(&mut told, lines).await;
     let written = plain.runner.written().await;
     if let Err(unsaved) = &written {
-        super::terminal::say(&unsaved.words);
+        plain.app.lost(unsaved).iter().for_each(|words| super::terminal::say(words));
     }
     super::left(&mut plain.app, &plain.runner).await;
     [plain.app.farewell(), plain.app.parting()].concat().iter().for_each(|words| super::terminal::say(words));

@@ -106,6 +106,10 @@ fn a_list_that_a_full_disk_does_not_take_is_not_left_unasked_and_never_with_succ
     let mut console = picked();
     console.keys("Right Enter").wait("Save the list as").keys("Enter").wait("written: ").keys("q");
     assert_eq!(console.end().exit_code(), 0);
+    let file = root.join("images.txt").display().to_string();
+    let (screen, again) = (console.screen(), format!("so does: airlift resolve -f {file}"));
+    assert!(screen.contains(&format!("the list is in {file}: ")) && screen.contains(&again), "{screen}");
+    assert!(!screen.contains("the list was not saved"), "{screen}");
     let saved = std::fs::read_to_string(root.join("images.txt")).unwrap();
     assert_eq!(saved, "registry.example.com/team/app:1.0\n");
     let lines = "b\nn\nregistry.example.com/team/app:1.0\nq\n";

@@ -720,6 +720,28 @@ fn a_list_that_cannot_be_saved_is_not_left_unasked() {
 }
 
 #[test]
+fn that_the_list_is_not_saved_stands_on_every_screen_until_it_is() {
+    const WORDS: &str = "! the list is not saved: s on Images saves it elsewhere, l says why";
+    let mut desk = pasted("quay.io/a/b:v1.2.3\n");
+    assert!(!desk.screen().contains("is not saved"), "{}", desk.screen());
+    let list = desk.app.model.settings.list_file();
+    let failure = || Failure::new(Kind::Space, "No space left on device");
+    desk.wait(2).tell(Msg::Found(Found::NotSaved(list.clone(), failure())));
+    assert!(desk.keys("Esc").screen().contains(WORDS), "{}", desk.screen());
+    desk.tell(Msg::Paste("b:1.0.0\n".into()));
+    let screen = desk.screen();
+    assert!(screen.contains("1 added") && screen.contains(WORDS), "{screen}");
+    desk.wait(2).tell(Msg::Found(Found::NotSaved(list.clone(), failure())));
+    let screen = desk.screen();
+    assert!(screen.contains("1 added"), "it is not said again in the place of other words: {screen}");
+    for keys in ["0", "b 2", "3", "1 /"] {
+        assert!(desk.keys(keys).screen().contains(WORDS), "{keys}: {}", desk.screen());
+    }
+    desk.keys("Esc").tell(Msg::Found(Found::Saved(vec![list])));
+    assert!(!desk.screen().contains("is not saved"), "{}", desk.screen());
+}
+
+#[test]
 fn a_list_that_was_saved_elsewhere_is_left_without_a_question() {
     let mut desk = unsaved();
     desk.keys("0 Esc 0 q");
