@@ -306,7 +306,12 @@ impl Screen for Resolve {
     }
 
     fn status(&self, model: &Model) -> String {
-        match model.picked.marked() {
+        let picked = &model.picked;
+        match picked.marked() {
+            // Whoever changed it: by hand in its file, too.
+            0 if !picked.is_current() => {
+                picked.changes().map_or_else(String::new, |words| format!("since it was verified: {words}"))
+            }
             0 => String::new(),
             marked => format!("{marked} marked: {} pins these alone", model.key(Act::ResolvePin)),
         }

@@ -10,7 +10,7 @@ use super::beside::{Joined, join, off};
 use super::model::Place;
 use super::msg::{Effect, Level};
 use super::picked::{Image, Picked};
-use super::words::count;
+use super::words::{came_and_went, count};
 use crate::domain::lint::Severity;
 use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
@@ -113,9 +113,13 @@ impl App {
         if self.model.picked.revision() != before {
             self.model.changed(Place::Images);
         }
-        let words = format!("somebody else changed the file of the list meanwhile: {came} came, {went} went");
-        self.model.note(Level::Warn, &words);
-        self.say(words);
+        let what = came_and_went(&came, &went).map_or_else(String::new, |words| format!(": {words}"));
+        self.say(format!("somebody else changed the file of the list meanwhile{what}"));
+        for (names, did) in [(&came, "came"), (&went, "went")] {
+            for name in names {
+                self.model.note(Level::Warn, format!("changed in the list's file: {name} {did}"));
+            }
+        }
     }
 
     /// The list of the other one and this one are one again, kept as that was.
@@ -129,7 +133,7 @@ impl App {
         }
         self.keeper.kept = None;
         let now = self.model.picked.platform_words();
-        let what = match (came, went) {
+        let what = match (came.len(), went.len()) {
             (0, 0) => "this one has the list now".to_owned(),
             (came, went) => format!("its list joined this one, {came} came, {went} went"),
         };

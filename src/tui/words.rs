@@ -64,6 +64,17 @@ pub fn page(title: &str, lines: Vec<(String, Role)>) -> Page {
     Page::new(title, lines).copying(text)
 }
 
+/// What came to a list and what went, by the name of the first of each; nothing where nothing did.
+pub fn came_and_went(came: &[String], went: &[String]) -> Option<String> {
+    let told = |names: &[String], did: &str| match names {
+        [] => None,
+        [one] => Some(format!("{one} {did}")),
+        [first, others @ ..] => Some(format!("{first} and {} more {did}", others.len())),
+    };
+    let words: Vec<String> = told(came, "came").into_iter().chain(told(went, "went")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 /// Which files were written: of one that is called as the first is, but for its end, that end alone.
 pub fn written(paths: &[PathBuf]) -> String {
     let Some((first, more)) = paths.split_first() else { return String::new() };

@@ -388,7 +388,13 @@ fn a_chosen_medium_that_vanishes_makes_later_steps_stale_and_says_so() {
     insta::assert_snapshot!(desk.picture());
     // The same stick, plugged in again, is not known to be what it was.
     seen(&mut desk, vec![stick(8, Some("/media/op/CARGO"))]);
-    assert!(desk.app.model.not_ready().unwrap().contains("was out, and is back: 3 chooses it again, or another one"));
+    assert!(
+        desk.app
+            .model
+            .not_ready()
+            .unwrap()
+            .contains("was out, and is back: 3 chooses it again, or another one")
+    );
     assert!(desk.screen().contains("..7F2A was out, and is back: Enter chooses it again"));
     desk.keys("Enter");
     assert_eq!(desk.app.model.state(Place::Media), StepState::Ok);

@@ -457,6 +457,8 @@ fn a_list_changed_meanwhile_is_never_taken_for_the_verified_one() {
     ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b'), plain(APP, 'c')], vec![], vec![]));
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
     assert!(desk.screen().contains("The list was changed: v verifies it as it is now"));
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("since it was verified: docker.io/library/redis:7.2.4 came"), "{screen}");
     assert!(desk.keys("Enter").screen().contains("v does that"));
     assert!(desk.keys("v").effects.iter().any(|effect| matches!(effect, Effect::Start(..))));
 }

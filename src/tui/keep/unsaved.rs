@@ -48,7 +48,10 @@ impl App {
         let load = self.model.key(Act::ImagesLoad);
         vec![
             format!("the list is in {file}: where the next start looks for it, {}", failure.message),
-            format!("{load} on Images takes it from there; so does: airlift resolve -f {}", shell_words(&[file])),
+            format!(
+                "{load} on Images takes it from there; so does: airlift resolve -f {}",
+                shell_words(&[file])
+            ),
         ]
     }
 }

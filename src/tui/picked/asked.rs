@@ -9,8 +9,10 @@ use crate::domain::lint::lint;
 use crate::domain::reference::Reference;
 use crate::domain::resolved::ImageView;
 use crate::domain::selection::Request;
+use crate::domain::text;
 use crate::engine::resolve::{FailedView, ResolveReport};
 use crate::tui::checked::Gone;
+use crate::tui::words::came_and_went;
 use crate::widgets::stepper::StepState;
 
 impl Picked {
@@ -34,6 +36,15 @@ impl Picked {
         let current = *asked == self.basis();
         self.current.set(Some((self.revision, current)));
         current
+    }
+
+    /// What came to the list since it was asked for last, and what went; nothing where no name did.
+    pub fn changes(&self) -> Option<String> {
+        let (asked, now) = (&self.asked.as_ref()?.references, self.basis().references);
+        let names = |names: &BTreeSet<String>, but: &BTreeSet<String>| -> Vec<String> {
+            names.difference(but).map(|name| text::short_digests(name)).collect()
+        };
+        came_and_went(&names(&now, asked), &names(asked, &now))
     }
 
     /// The whole list is asked for.

@@ -55,15 +55,13 @@ impl Picked {
     }
 
     /// Takes over a list as [`Picked::text`] writes it in the place of this one; rows that stay are as they were. Whether
-    /// the others come from another workstation is said of them. How many came, and how many went.
-    pub fn become_one(&mut self, text: &str, elsewhere: bool) -> (usize, usize) {
+    /// the others come from another workstation is said of them. What came, and what went.
+    pub fn become_one(&mut self, text: &str, elsewhere: bool) -> (Vec<String>, Vec<String>) {
         let mut next = Self::default();
         next.restore(text);
-        let (before, after) = (self.references(), next.references());
-        let came = after.difference(&before).count() + next.unread_beside(self);
-        let went = before.difference(&after).count() + self.unread_beside(&next);
+        let (came, went) = (next.beside(self), self.beside(&next));
         self.set_platforms(next.platforms);
-        if came + went > 0 {
+        if !came.is_empty() || !went.is_empty() {
             self.remember("the list is as it was before another one joined it".to_owned());
             let mut own: BTreeMap<Reference, Image> = std::mem::take(&mut self.images)
                 .into_iter()
@@ -82,6 +80,15 @@ impl Picked {
             self.unread = next.unread;
         }
         (came, went)
+    }
+
+    /// What another list has not, as it was written.
+    fn beside(&self, other: &Self) -> Vec<String> {
+        let theirs = other.references();
+        let images = self.images.iter().map(|image| &image.request);
+        let images = images.filter(|request| !theirs.contains(&request.reference));
+        let unread = self.unread_beside(other).map(|unread| unread.text.clone());
+        images.map(|request| request.requested.clone()).chain(unread).collect()
     }
 
     /// The list as a list file.

@@ -118,10 +118,10 @@ impl Picked {
         self.unread = refused.iter().map(Unread::kept).collect();
     }
 
-    /// How many lines that could not be read another list does not have.
-    pub(super) fn unread_beside(&self, other: &Self) -> usize {
+    /// What could not be read and another list does not have.
+    pub(super) fn unread_beside(&self, other: &Self) -> impl Iterator<Item = &Unread> {
         let known = |one: &&Unread| other.unread.iter().any(|unread| unread.text == one.text);
-        self.unread.iter().filter(|one| !known(one)).count()
+        self.unread.iter().filter(move |one| !known(one))
     }
 
     /// Writes a reference in the place of what could not be read; false where the list has it already.
