@@ -136,6 +136,11 @@ fn mutability(tag: &str) -> Mutability {
     }
 }
 
+/// Why a name that is not warned of may name other content some day, where it may.
+pub fn may_move(found: &[Finding]) -> Option<&Finding> {
+    found.iter().find(|finding| finding.id == Rule::MutableTag && finding.severity == Severity::Info)
+}
+
 /// Whether a tag is likely to name other content tomorrow: it is meant to move, or follows a major version.
 pub fn moves(tag: &str) -> bool {
     matches!(mutability(tag), Mutability::Moving | Mutability::Major)
@@ -203,8 +208,8 @@ fn tag_findings(request: &Request, digest: Option<&Digest>) -> Vec<Finding> {
     let policy = request.pull_policy.as_deref().unwrap_or("IfNotPresent");
     let why = match mutability(tag) {
         Mutability::Moving => Some((Severity::Warning, "is meant to move")),
-        Mutability::Major => Some((Severity::Warning, "follows a major version")),
-        Mutability::Minor => Some((Severity::Info, "may follow a version line")),
+        Mutability::Major => Some((Severity::Warning, "moves with every release, as a major version does")),
+        Mutability::Minor => Some((Severity::Info, "moves with patches alone, as a minor version does")),
         Mutability::Fixed => None,
     };
     if let Some((severity, why)) = why {

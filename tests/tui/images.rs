@@ -641,6 +641,29 @@ fn twenty_thousand_tags_are_filtered_as_one_types() {
 }
 
 #[test]
+fn why_one_tag_is_warned_of_and_another_only_may_move_is_told() {
+    let mut desk = pasted("quay.io/a/debian:12\nquay.io/a/python:3.11\nquay.io/a/etcd:3.5.12\n");
+    let rows: Vec<String> = desk.screen().lines().map(str::to_owned).collect();
+    for (name, finding) in
+        [("debian:12", "! mutable-tag"), ("python:3.11", "may move"), ("etcd:3.5.12", "name ok")]
+    {
+        let row = rows.iter().find(|row| row.contains(name)).unwrap();
+        assert!(row.ends_with(finding), "{row}");
+    }
+    desk.keys("Home");
+    assert!(
+        desk.screen().contains("tag 12 moves with every release, as a major version does"),
+        "{}",
+        desk.screen()
+    );
+    let screen = desk.keys("Down").screen();
+    assert!(
+        screen.contains("may move: tag 3.11 moves with patches alone, as a minor version does"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn platforms_are_marked_or_typed() {
     let mut desk = pasted("quay.io/a/b:v1.2.3\n");
     desk.keys("t Space Down");

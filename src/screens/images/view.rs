@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::fix::{self, Remedy};
 use crate::actions::Act;
 use crate::config::theme::Role;
-use crate::domain::lint::Severity;
+use crate::domain::lint::{Severity, may_move};
 use crate::domain::listed::ELSEWHERE;
 use crate::domain::resolved::ImageView;
 use crate::domain::text;
@@ -132,6 +132,7 @@ fn finding(image: &Image, picked: &Picked) -> Value {
         let more = if found.is_empty() { String::new() } else { format!(" +{}", found.len()) };
         return Value::styled(format!("! joined{more}"), Role::Warn);
     }
+    let moves = may_move(&image.findings).is_some();
     match (found.first(), checked) {
         (Some(first), _) => {
             let more = if found.len() > 1 { format!(" +{}", found.len() - 1) } else { String::new() };
@@ -141,10 +142,12 @@ fn finding(image: &Image, picked: &Picked) -> Value {
             };
             Value::styled(format!("{mark} {}{more}", first.id), role)
         }
+        (None, Some(Checked::Ok(_))) if moves => Value::styled("+ ok, may move", Role::Ok),
         (None, Some(Checked::Ok(_))) => Value::styled("+ ok", Role::Ok),
         (None, _) if image.was.is_some() => {
             Value::styled(format!("was {}", image.was.as_deref().unwrap_or_default()), Role::Dim)
         }
+        (None, _) if moves => Value::styled("may move", Role::Dim),
         (None, _) => Value::styled("name ok", Role::Dim),
     }
 }
@@ -169,6 +172,9 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
         let was = image.was.as_ref().map_or_else(String::new, |was| format!("was {was}, "));
         let words = format!("{was}from {}{note}   {details} details", image.request.origin);
         let mut lines = vec![(image.request.reference.to_string(), Role::Text), (words, Role::Dim)];
+        // Said why it is not warned of, as another tag is.
+        let moves = may_move(&image.findings).map(|finding| format!("may move: {}", finding.reason));
+        lines.extend(moves.map(|words| (words, Role::Dim)));
         lines.extend(lesser(&image.findings, &details).map(|words| (words, Role::Dim)));
         return lines;
     };
