@@ -65,6 +65,12 @@ impl Scope {
     pub const fn is_dialog(self) -> bool {
         matches!(self, Self::Dialog | Self::Buttons | Self::Path)
     }
+
+    /// Whether its operations are had on some screens for what these are about.
+    pub const fn is_of_screens(self) -> bool {
+        let of_all = matches!(self, Self::Global | Self::List | Self::Marks | Self::Job | Self::Failed);
+        !of_all && !self.is_dialog() && !matches!(self, Self::Shell)
+    }
 }
 
 /// One operation.

@@ -15,6 +15,8 @@ use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, hidden, table};
 use crate::widgets::{edit, line, popup};
 
+/// Ranks of what is found by what is typed.
+const RANKS: usize = 5;
 /// Columns of the names.
 const WHAT: u16 = 12;
 
@@ -29,13 +31,19 @@ pub struct Entry {
     pub why_not: Option<String>,
     /// What the screen is called here that it goes to.
     pub place: Option<&'static str>,
+    /// Where it is had, if not here: found by what is typed, after all that is had here.
+    pub away: Option<String>,
 }
 
 impl Entry {
     /// What it does, in a few words.
     fn doc(&self) -> String {
         let doc = self.act.row().doc;
-        self.place.map_or_else(|| doc.to_owned(), |place| format!("{doc}: {place}"))
+        match (self.place, &self.away) {
+            (Some(place), _) => format!("{doc}: {place}"),
+            (None, Some(away)) => format!("{away}: {doc}"),
+            (None, None) => doc.to_owned(),
+        }
     }
 
     /// What it is called, in small letters: its title, its stable name, and the screen that it goes to.
@@ -76,7 +84,13 @@ impl Finder {
         let words: Vec<&str> = typed.split_whitespace().collect();
         let mut scored: Vec<(usize, usize)> = Vec::new();
         for (at, entry) in self.entries.iter().enumerate() {
-            scored.extend(contains(entry, self.typed.value().trim(), &words).map(|rank| (rank, at)));
+            let rank = contains(entry, self.typed.value().trim(), &words);
+            let rank = match entry.away {
+                Some(_) if words.is_empty() => None,
+                Some(_) => rank.map(|rank| rank + RANKS),
+                None => rank,
+            };
+            scored.extend(rank.map(|rank| (rank, at)));
         }
         if scored.is_empty() {
             scored = self.nearly(&words);
@@ -265,7 +279,13 @@ mod tests {
     use crate::dialogs::testing::press;
 
     fn entry(act: Act, why_not: Option<&str>) -> Entry {
-        Entry { act, keys: act.row().keys.join(" "), why_not: why_not.map(str::to_owned), place: None }
+        Entry {
+            act,
+            keys: act.row().keys.join(" "),
+            why_not: why_not.map(str::to_owned),
+            place: None,
+            away: None,
+        }
     }
 
     #[test]
@@ -300,6 +320,16 @@ mod tests {
             let all = format!("{} {} {}", row.title, row.id, row.doc).to_lowercase();
             assert!(all.contains("sign"), "{id} has nothing to do with it");
         }
+    }
+
+    #[test]
+    fn what_is_had_elsewhere_is_found_by_its_words_after_what_is_had_here() {
+        let away = Entry { away: Some("on Verify".to_owned()), ..entry(Act::KeyTrust, None) };
+        let mut finder = Finder::new("Commands", vec![away, entry(Act::BundleTrust, None)]);
+        assert_eq!(finder.shown().collect::<Vec<_>>(), [Act::BundleTrust]);
+        finder.paste("trust");
+        assert_eq!(finder.shown().collect::<Vec<_>>(), [Act::BundleTrust, Act::KeyTrust]);
+        assert_eq!(finder.entries[0].doc(), "on Verify: Trust a public key to sign bundles");
     }
 
     #[test]

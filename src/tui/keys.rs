@@ -209,8 +209,8 @@ impl App {
 
     fn global(&mut self, act: Act) {
         match act {
-            Act::Help => self.finder("Help: what can be done here"),
-            Act::Palette => self.finder("Commands"),
+            Act::Help => self.finder("Help: what can be done here", false),
+            Act::Palette => self.finder("Commands", true),
             Act::Logs => {
                 let file = format!("{}airlift.log", self.model.begin_beside(Act::Logs));
                 self.dialogs.push(Log::new(&self.model.log).saved_as(file).into());

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::model::{Place, Side};
-use crate::actions::{Act, Scope};
+use crate::actions::{ACTIONS, Act, Scope};
 use crate::config::key::Key;
 use crate::dialogs::finder::Entry;
 use crate::dialogs::{Dialog, Finder};
@@ -11,14 +11,19 @@ use crate::dialogs::{Dialog, Finder};
 pub(super) const STEPS: [Act; 5] = [Act::Step1, Act::Step2, Act::Step3, Act::Step4, Act::Step5];
 
 impl App {
-    /// Opens the operations to search: all that there are here.
-    pub(super) fn finder(&mut self, title: &str) {
+    /// Opens the operations to search: all that there are here, and where they are `all`, where the others are.
+    pub(super) fn finder(&mut self, title: &str, all: bool) {
         let mut entries: Vec<Entry> = Vec::new();
         for scope in self.scopes() {
             let rows = Act::of(scope).filter(|row| !matches!(row.name, Act::Help | Act::Palette));
             entries.extend(rows.filter(|row| self.here(row.name)).map(|row| self.entry(row.name)));
         }
         entries.extend(self.elsewhere());
+        if all {
+            let known: Vec<Act> = entries.iter().map(|entry| entry.act).collect();
+            let others = ACTIONS.iter().map(|row| row.name).filter(|act| !known.contains(act));
+            entries.extend(others.filter_map(|act| self.away(act)));
+        }
         self.dialogs.push(Dialog::Finder(Finder::new(title, entries)));
     }
 
@@ -31,9 +36,35 @@ impl App {
             let keys = step
                 .map(|step| format!("{} {}", self.model.keymap.first(*step), self.model.keymap.first(act)));
             let why_not = self.screens.get(&place).and_then(|screen| screen.why_not(act, &self.model));
-            Some(Entry { act, keys: keys.unwrap_or_default(), why_not, place: None })
+            Some(Entry { act, keys: keys.unwrap_or_default(), why_not, place: None, away: None })
         };
         [Act::Sign, Act::Diff, Act::MediaEject].into_iter().filter(away).filter_map(entry).collect()
+    }
+
+    /// An operation that is had on another screen or on the command line, and where.
+    fn away(&self, act: Act) -> Option<Entry> {
+        let row = act.row();
+        let entry = |away| Entry { act, keys: String::new(), why_not: None, place: None, away: Some(away) };
+        if let (Scope::Shell, Some(command)) = (row.scope, row.subcommand) {
+            let why_not = Some(format!("this is a command alone: airlift {command}"));
+            return Some(Entry { why_not, ..entry("on the command line".to_owned()) });
+        }
+        let place = self.place_of(act)?;
+        let other = place.side().filter(|side| self.model.place.side().or(self.model.side) != Some(*side));
+        let side = other.map_or_else(String::new, |side| format!(" ({})", side.word()));
+        Some(entry(format!("on {}{side}", place.name())))
+    }
+
+    /// The screen that has an operation which is not had here: the start or one of the side where one is, if one of them
+    /// has it.
+    fn place_of(&self, act: Act) -> Option<Place> {
+        let scope = Some(act.row().scope).filter(|scope| scope.is_of_screens())?;
+        if self.scopes().contains(&scope) {
+            return None;
+        }
+        let own = self.model.place.side().or(self.model.side);
+        let has = self.screens.iter().filter(|(_, screen)| screen.scopes().contains(&scope));
+        has.map(|(place, _)| *place).min_by_key(|place| place.side().is_some() && place.side() != own)
     }
 
     /// The screen that has an operation on a bundle, on the side where one is; from the start screen, on whichever has it.
@@ -47,12 +78,17 @@ impl App {
         }
     }
 
-    /// Does an operation on a bundle on the screen that has it; false where it is had here, or nowhere.
+    /// Does an operation on a bundle on the screen that has it. Of what is about something else there, only goes to that
+    /// screen: what that is was not seen yet. False where it is had here, or nowhere.
     pub(super) fn act_elsewhere(&mut self, act: Act) -> bool {
-        let home = self.home(act).filter(|_| !self.scopes().contains(&act.row().scope));
-        let Some(place) = home else { return false };
+        let Some(place) = self.place_of(act) else { return false };
+        if let Some(home) = self.home(act) {
+            self.go(home);
+            self.act(act);
+            return true;
+        }
         self.go(place);
-        self.act(act);
+        self.say(format!("{} does that here: {}", self.model.key(act), act.row().doc));
         true
     }
 
@@ -77,8 +113,13 @@ impl App {
         }
         let acts = self.acts_in_dialog();
         let named = |keys: Vec<Key>| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
-        let entries =
-            acts.into_iter().map(|(act, keys)| Entry { act, keys: named(keys), why_not: None, place: None });
+        let entries = acts.into_iter().map(|(act, keys)| Entry {
+            act,
+            keys: named(keys),
+            why_not: None,
+            place: None,
+            away: None,
+        });
         let finder = Finder::new("Help: what can be done in this dialog", entries.collect());
         self.dialogs.push(finder.into());
         true
@@ -119,6 +160,6 @@ impl App {
         let own = |key: &&Key| self.model.keymap.find(&scopes, **key) == Some(act);
         let keys: Vec<String> = self.model.keymap.keys(act).iter().filter(own).map(Key::to_string).collect();
         let place = self.model.goes_to(act).map(Place::name);
-        Entry { act, keys: keys.join(" "), why_not: self.why_not(act), place }
+        Entry { act, keys: keys.join(" "), why_not: self.why_not(act), place, away: None }
     }
 }

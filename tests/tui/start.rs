@@ -609,6 +609,41 @@ fn an_operation_is_found_by_its_name_and_done_from_the_list_of_all() {
 }
 
 #[test]
+fn what_is_done_on_another_screen_is_found_anywhere_and_one_is_taken_there() {
+    for (keys, typed, says, place) in [
+        ("b", "trust", "on Bundle (AIR-GAPPED): Trust the key that signed this bundle", Place::Bundle),
+        ("b 5", "public key to sign", "on Verify (AIR-GAPPED): Trust a public key", Place::Check),
+        ("g 2", "resume", "on Start: Resume the interrupted job", Place::Start),
+        ("b 4", "kubeadm", "on Images: Take the images of a Kubernetes version", Place::Images),
+    ] {
+        let mut desk = Desk::new();
+        let screen = desk.keys(keys).keys(":").typed(typed).screen();
+        assert!(screen.contains(says), "{typed}: {screen}");
+        let asked = desk.keys("Enter").screen();
+        let key = desk.app.model.key(match place {
+            Place::Bundle => Act::BundleTrust,
+            Place::Check => Act::KeyTrust,
+            Place::Start => Act::Resume,
+            _ => Act::ImagesKubeadm,
+        });
+        assert_eq!(desk.app.model.place, place, "{typed}: {asked}");
+        assert!(asked.contains(&format!("{key} does that here: ")), "{typed}: {asked}");
+    }
+    // What no screen has is told with its command.
+    let mut desk = Desk::new();
+    let screen = desk.keys("b :").typed("read-only registry").keys("Enter").screen();
+    assert!(screen.contains("x this is a command alone: airlift serve"), "{screen}");
+    // Help is about what is had here.
+    let mut desk = Desk::new();
+    assert!(!desk.keys("b ?").typed("kubeadm").screen().contains("on Images"), "{}", desk.screen());
+    assert!(
+        desk.keys("Esc Esc ?").typed("trust").screen().contains("no operation matches"),
+        "{}",
+        desk.screen()
+    );
+}
+
+#[test]
 fn references_that_are_pasted_here_go_onto_the_list() {
     let mut desk = Desk::new();
     let screen = desk.tell(Msg::Paste("%%% ///\n".into())).screen();
