@@ -155,7 +155,7 @@ pub enum Event {
         /// Bytes so far.
         done: u64,
     },
-    /// Bytes of a phase that need not move after all, since it began; they are no part of what it has to do any more.
+    /// Bytes of a phase that need not move after all, since it began; they count as done, and not as moved.
     Spared {
         /// The phase.
         phase: Phase,

@@ -323,19 +323,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spared_is_no_part_of_the_whole_and_nothing_goes_back_when_it_is_needed_after_all() {
+    fn what_is_spared_is_done_without_having_moved_and_nothing_goes_back_when_it_is_needed_after_all() {
         let mut job = started(1000);
         let spare = |job: &mut JobView, bytes| job.apply(&Event::Spared { phase: Phase::Fetch, bytes }, s(1));
         bytes(&mut job, 100, s(1));
         spare(&mut job, 800);
-        assert_eq!(job.current().unwrap().line(s(1)), "fetch: 50 % · 100 B of 200 B · 100 B/s");
+        let found = "fetch: 90 % · 900 B of 1.0 kB · 800 B of it found on the medium · 100 B/s";
+        assert_eq!(job.current().unwrap().line(s(1)), found);
+        let view = job.current().unwrap();
+        assert_eq!((view.current_rate(s(1)), view.remaining(s(1))), (100, Some(s(1))));
         spare(&mut job, 0);
-        assert_eq!(job.current().unwrap().line(s(1)), "fetch: 50 % · 100 B of 1.0 kB · 100 B/s");
+        assert_eq!(job.current().unwrap().line(s(1)), "fetch: 90 % · 900 B of 1.0 kB · 100 B/s");
         bytes(&mut job, 700, s(2));
-        assert_eq!(job.current().unwrap().percent(), Some(70));
-        spare(&mut job, 1000);
+        assert_eq!(job.current().unwrap().percent(), Some(90));
+        spare(&mut job, 300);
         job.apply(&Event::Done { phase: Phase::Fetch, item: "a".into(), bytes: 1000 }, s(3));
-        assert_eq!(job.current().unwrap().line(s(3)), "fetch: 70 % · 1 of 2 blobs · 233 B/s");
+        let all = "fetch: 99 % · 1.0 kB of 1.0 kB · 300 B of it found on the medium · 1 of 2 blobs · 233 B/s";
+        assert_eq!(job.current().unwrap().line(s(3)), all);
     }
 
     #[test]

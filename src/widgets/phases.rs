@@ -138,6 +138,8 @@ fn pieces(view: &PhaseView, row: &PhaseRow<'_>, room: usize) -> Vec<(String, Rol
         let word = if view.retries == 1 { "retry" } else { "retries" };
         pieces.push((format!("{} {word}", view.retries), Role::Warn));
     }
+    // Once it is over, what needed no network is told with how it ended.
+    pieces.extend(view.found().filter(|_| !view.finished).map(|words| (words, Role::Text)));
     pieces
 }
 

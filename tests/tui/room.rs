@@ -36,7 +36,7 @@ fn how_far_it_is_and_how_long_a_host_is_waited_for_comes_before_a_bar() {
     let row = text(&desk.frame(60, 16)).lines().find(|line| line.starts_with(" fetch")).unwrap().to_owned();
     assert!(
         row.contains("! waiting, 42 s left")
-            && row.contains("45 %")
+            && row.contains("53 %")
             && row.contains(" GB")
             && row.contains('['),
         "{row}"

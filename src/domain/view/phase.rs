@@ -36,10 +36,12 @@ pub struct PhaseView {
     pub failed: u64,
     /// Attempts that had to be repeated.
     pub retries: u64,
-    /// Bytes in it, without those that are spared; 0 where unknown.
+    /// Bytes in it; 0 where unknown.
     pub bytes: u64,
-    /// Bytes to show: the most there ever were, so that it never goes back.
+    /// Bytes to show, those that need not move among them: the most there ever were, so that it never goes back.
     pub shown: u64,
+    /// Bytes of it that need not move: they were found where they go.
+    pub spared: u64,
     /// Bytes of those that lay there already: they were hashed, and did not move.
     pub kept: u64,
     /// Whether it is over.
@@ -47,14 +49,14 @@ pub struct PhaseView {
     /// Items among those done that were there before it began, and are none of its list.
     #[serde(skip)]
     pub had: u64,
-    /// Bytes in it as it began.
-    #[serde(skip)]
-    planned: u64,
     /// The highest percentage there ever was.
     #[serde(skip)]
     reached: u8,
     #[serde(skip)]
     counted: u64,
+    /// The most that was counted.
+    #[serde(skip)]
+    most: u64,
     #[serde(skip)]
     pub(super) awaited: Option<Awaited>,
     #[serde(skip)]
@@ -97,12 +99,13 @@ impl PhaseView {
             retries: 0,
             bytes,
             shown: 0,
+            spared: 0,
             kept: 0,
             finished: false,
             had: 0,
-            planned: bytes,
             reached: 0,
             counted: 0,
+            most: 0,
             awaited: None,
             began: at,
             moved: at,
@@ -119,8 +122,8 @@ impl PhaseView {
             (self.moved, self.awaited) = (at, None);
         }
         self.counted = done;
-        self.shown = self.shown.max(done);
-        self.reached = self.now();
+        self.most = self.most.max(done);
+        self.show();
         // The first one is where it began, and stays.
         let now = self.counted_at(at);
         match self.counts.iter_mut().skip(1).next_back() {
@@ -131,6 +134,12 @@ impl PhaseView {
         while self.counts.get(1).is_some_and(|next| at.saturating_sub(next.at) >= WINDOW) {
             self.counts.pop_front();
         }
+    }
+
+    fn show(&mut self) {
+        let all = self.counted.saturating_add(self.spared).min(self.bytes.max(self.counted));
+        self.shown = self.shown.max(all);
+        self.reached = self.now();
     }
 
     const fn counted_at(&self, at: Duration) -> Count {
@@ -150,15 +159,13 @@ impl PhaseView {
     /// It comes to so much more.
     pub(super) const fn grow(&mut self, items: u64, bytes: u64) {
         self.items = self.items.saturating_add(items);
-        self.planned = self.planned.saturating_add(bytes);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// So many of its bytes need not move.
     pub(super) fn spare(&mut self, spared: u64, at: Duration) {
-        self.bytes = self.planned.saturating_sub(spared);
-        self.moved = at;
-        self.reached = self.now();
+        (self.spared, self.moved) = (spared, at);
+        self.show();
     }
 
     /// It goes on, whatever its own bytes do.
@@ -237,7 +244,12 @@ impl PhaseView {
 
     /// Bytes that moved: what lay there already was only hashed.
     pub const fn brought(&self) -> u64 {
-        self.shown.saturating_sub(self.kept)
+        self.most.saturating_sub(self.kept)
+    }
+
+    /// What need not move, in words; nothing where all has to.
+    pub fn found(&self) -> Option<String> {
+        (self.spared > 0).then(|| format!("{} of it found on the medium", text::bytes(self.spared)))
     }
 
     /// Bytes a second that moved since it began, pauses not counted.
@@ -266,12 +278,13 @@ impl PhaseView {
     /// before ten seconds or two percent, paused, stalled, or without a known end.
     pub fn remaining(&self, at: Duration) -> Option<Duration> {
         let settled = self.worked(at) >= SETTLED
-            || u128::from(self.shown) * 100 >= u128::from(self.bytes) * u128::from(SETTLED_PERCENT);
+            || u128::from(self.most) * 100
+                >= u128::from(self.bytes.saturating_sub(self.spared)) * u128::from(SETTLED_PERCENT);
         let still = self.stalled(at).is_some() || self.writer(at).is_some();
         let idle = self.finished || self.resting.is_some() || still;
         let lately = self.lately(at, |count| count.all);
-        let rate = per_second(self.shown, self.worked(at)).midpoint(lately).min(lately);
-        if self.bytes == 0 || self.shown == 0 || !settled || idle || rate == 0 {
+        let rate = per_second(self.most, self.worked(at)).midpoint(lately).min(lately);
+        if self.bytes == 0 || self.most == 0 || !settled || idle || rate == 0 {
             return None;
         }
         Some(Duration::from_secs(self.left().div_ceil(rate)))
@@ -301,6 +314,7 @@ impl PhaseView {
         } else if self.bytes > 0 && !self.finished {
             words.push(format!("{} of {}", text::bytes(self.shown), text::bytes(self.bytes)));
         }
+        words.extend(self.found());
         if self.items > 0 && self.items_done > 0 {
             words.push(format!("{} of {}", self.items_done, self.phase.count(self.items)));
         }
@@ -308,6 +322,8 @@ impl PhaseView {
             // Images share blobs: together they may be more than there is.
             let bytes = match self.phase {
                 Phase::Import => String::new(),
+                // Told before.
+                _ if self.spared > 0 => String::new(),
                 _ => format!(" ({})", text::bytes(self.skipped_bytes)),
             };
             words.push(format!("{} skipped{bytes}", self.skipped));
