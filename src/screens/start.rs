@@ -96,7 +96,7 @@ impl Start {
             self.forgetting = run.map(|run| half::ask_to_forget(&run, cx));
             return;
         };
-        let name = cut.title().replacen("Resume ", "", 1);
+        let name = cut.name();
         let mut plan = vec![
             format!("This is no longer offered: {name}, {}.", cut.full_words()),
             "Its files stay; packing the same list again reuses them.".to_owned(),

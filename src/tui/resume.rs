@@ -13,7 +13,7 @@ use crate::domain::bundle::directory;
 use crate::domain::text;
 use crate::engine::bundle::unfinished::{Unfinished, find_interrupted};
 use crate::engine::ctx::JobCtx;
-use crate::engine::jobs::record::{InterruptedJob, interrupted};
+use crate::engine::jobs::record::{InterruptedJob, SignedThere, interrupted};
 use crate::engine::media;
 use crate::engine::sign::keys::KeyReport;
 use crate::engine::spec::{JobSpec, PackJob, SignerSpec};
@@ -36,6 +36,8 @@ pub struct Cut {
 pub enum Left {
     /// An unfinished bundle, and how far it came.
     Unfinished(Unfinished),
+    /// The bundle that it made, by its serial, which is signed: only nobody was told.
+    Finished(u64),
     /// A signed bundle of its name, by its serial, and no unfinished one.
     Signed(u64),
     /// Nothing.
@@ -60,7 +62,7 @@ impl Cut {
     pub const fn progress(&self) -> Option<&Unfinished> {
         match &self.left {
             Left::Unfinished(progress) => Some(progress),
-            Left::Signed(_) | Left::Nothing | Left::Away => None,
+            Left::Finished(_) | Left::Signed(_) | Left::Nothing | Left::Away => None,
         }
     }
 
@@ -71,10 +73,16 @@ impl Cut {
 
     /// As in `Resume web-42`.
     pub fn title(&self) -> String {
+        let does = if matches!(self.left, Left::Finished(_)) { "See" } else { "Resume" };
+        format!("{does} {}", self.name())
+    }
+
+    /// As in `web-42`, where the serial is known.
+    pub fn name(&self) -> String {
         let name = self.pack().map_or("", |job| job.name.as_str());
         match &self.left {
-            Left::Unfinished(progress) => format!("Resume {}", directory(name, progress.serial)),
-            Left::Signed(_) | Left::Nothing | Left::Away => format!("Resume {name}"),
+            Left::Unfinished(Unfinished { serial, .. }) | Left::Finished(serial) => directory(name, *serial),
+            Left::Signed(_) | Left::Nothing | Left::Away => name.to_owned(),
         }
     }
 
@@ -84,6 +92,7 @@ impl Cut {
             Left::Unfinished(progress) => {
                 format!("{} of {}", text::bytes(progress.there()), text::bytes(progress.bytes.total))
             }
+            Left::Finished(_) => "finished and signed, not reported".to_owned(),
             Left::Signed(serial) => format!("serial {serial} signed there"),
             Left::Nothing => "nothing is written yet".to_owned(),
             Left::Away => "its medium is missing".to_owned(),
@@ -116,6 +125,9 @@ impl Cut {
                 let (there, total) = (progress.there(), progress.bytes.total);
                 format!("{} of {} are in {to}", text::bytes(there), text::bytes(total))
             }
+            Left::Finished(_) => {
+                format!("{} is finished and signed in {to}: it is read once more and reported", self.name())
+            }
             Left::Signed(serial) => format!("serial {serial} is signed in {to}: what is there is kept"),
             Left::Nothing => format!("nothing of it is in {to} yet"),
             Left::Away => format!("nothing of it is in {to}: is its medium plugged in?"),
@@ -137,7 +149,8 @@ pub(super) async fn find(settings: &Settings, ctx: &JobCtx) -> Result<Cuts, Fail
         let left = match (there.into_iter().find(own), job.signed) {
             (Some(unfinished), _) => Left::Unfinished(unfinished),
             (None, _) if !is_there(&job, pack, settings, ctx).await => Left::Away,
-            (None, Some(serial)) => Left::Signed(serial),
+            (None, Some(SignedThere { serial, own: true })) => Left::Finished(serial),
+            (None, Some(SignedThere { serial, .. })) => Left::Signed(serial),
             (None, None) => Left::Nothing,
         };
         cuts.packs.push(Cut { left, job });

@@ -8,7 +8,7 @@ use std::process::Command;
 use airlift::engine::ctx::JobCtx;
 use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
-use airlift::engine::jobs::record::{Interrupted, interrupted};
+use airlift::engine::jobs::record::{Interrupted, InterruptedJob, interrupted};
 
 use crate::machine::{signatures, strace, tampered, under, unfinished};
 use crate::rig::world::{Ran, World};
@@ -112,6 +112,8 @@ fn r11_a_pack_killed_anywhere_is_no_bundle_unless_signed_and_r09_the_same_comman
         let resumed = left.jobs.iter().find_map(|job| job.bundle.clone());
         assert_eq!(resumed.is_some(), !is_signed && place.bundle().exists(), "killed at {call:?}");
         assert_eq!(is_signed, point > signature, "killed at {call:?}");
+        let done = |job: &InterruptedJob| job.signed.is_some_and(|there| there.own && there.serial == 1);
+        assert!(left.jobs.iter().all(|job| done(job) == is_signed), "killed at {call:?}: {left:?}");
         let verified = place.verify();
         assert_eq!(verified.exit == Some(0), is_signed, "killed at {call:?}: {}", verified.said());
         let again = Ran::of(place.pack()).code(0);

@@ -290,6 +290,7 @@ fn a_pack_that_was_cut_off_comes_first_and_goes_on_as_it_was() {
 #[test]
 fn a_pack_without_an_unfinished_bundle_says_what_lies_there_of_it() {
     for (left, title, words, more) in [
+        (Left::Finished(42), "See web-42 ", "finished and signed, not reported", "is finished and signed in"),
         (Left::Signed(41), "Resume web ", "serial 41 signed there", "what is there is kept"),
         (Left::Nothing, "Resume web ", "nothing is written yet", "nothing of it is in"),
         (Left::Away, "Resume web ", "its medium is missing", "is its medium plugged in?"),

@@ -211,7 +211,7 @@ fn previous(path: PathBuf, serial: u64, spec: &AssembleSpec, plan: &Plan, ctx: &
 }
 
 /// Read, not verified: it only tells what is likely to be new.
-fn document(path: &Path, ctx: &JobCtx) -> Option<BundleManifest> {
+pub fn document(path: &Path, ctx: &JobCtx) -> Option<BundleManifest> {
     BundleManifest::parse(&document_bytes(&*ctx.files, path).ok()?).ok()
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::mounted;
-use super::record::{self, InterruptedJob, Recorded};
+use super::record::{self, InterruptedJob, Recorded, SignedThere};
 use crate::domain::carrier::Carrier;
 use crate::domain::progress::Event;
 use crate::engine::blocking::blocking;
@@ -112,7 +112,7 @@ pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
     if let Some(old) = here.filter(|old| old.bundle.is_none()) {
         let (name, to) = (&job.name, job.to.display());
         let text = match old.signed {
-            Some(serial) => format!(
+            Some(SignedThere { serial, .. }) => format!(
                 "{name}-{serial} is signed in {to}, by its own word, and is kept: with the same images every byte of it \
                  is hashed once more, with others the next serial is written beside it"
             ),

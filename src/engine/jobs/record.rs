@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::copies;
+use crate::domain::bundle::BundleManifest;
 use crate::domain::carrier::Carrier;
 use crate::domain::strict_json;
+use crate::engine::bundle::foresee;
 use crate::engine::bundle::workdir::{self, Found};
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
@@ -61,8 +63,17 @@ pub struct InterruptedJob {
     pub carrier: Carrier,
     /// The unfinished bundle, where the medium is there.
     pub bundle: Option<PathBuf>,
-    /// The highest serial of that name which is signed there.
-    pub signed: Option<u64>,
+    /// The bundle of that name which is signed there last.
+    pub signed: Option<SignedThere>,
+}
+
+/// A signed bundle where a pack went that did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedThere {
+    /// Its serial.
+    pub serial: u64,
+    /// Whether that pack made it, by the time of its document: all is done, and only nobody was told.
+    pub own: bool,
 }
 
 /// What the records say.
@@ -219,7 +230,7 @@ fn sorted(state: &Path, ctx: &JobCtx) -> (Interrupted, Vec<(InterruptedJob, Vec<
                 found.under_way.extend(own.then_some(record.spec));
             }
             Ok(Some((record, false))) => {
-                let (bundle, signed) = left(&record.spec, ctx);
+                let (bundle, signed) = left(&record.spec, record.started, ctx);
                 let Record { started, carrier, spec, replaces, .. } = record;
                 all.push((InterruptedJob { id, started, spec, carrier, bundle, signed }, replaces));
             }
@@ -283,8 +294,8 @@ fn parsed(file: File) -> std::result::Result<Record, String> {
     Ok(record)
 }
 
-/// The unfinished bundle that a pack goes on with, and the highest serial of its name that is signed there.
-fn left(spec: &JobSpec, ctx: &JobCtx) -> (Option<PathBuf>, Option<u64>) {
+/// The unfinished bundle that a pack goes on with, and the one of its name that is signed there last.
+fn left(spec: &JobSpec, started: Timestamp, ctx: &JobCtx) -> (Option<PathBuf>, Option<SignedThere>) {
     let JobSpec::Pack(job) = spec else { return (None, None) };
     let found = workdir::find(&*ctx.files, &job.to, &job.name).unwrap_or_default();
     let bundle = found.iter().find_map(|found| match found {
@@ -292,8 +303,13 @@ fn left(spec: &JobSpec, ctx: &JobCtx) -> (Option<PathBuf>, Option<u64>) {
         Found::Finished(..) => None,
     });
     let signed = found.iter().find_map(|found| match found {
-        Found::Finished(_, serial) => Some(*serial),
+        Found::Finished(path, serial) => Some((path, *serial)),
         Found::Unfinished(..) => None,
+    });
+    let signed = signed.map(|(path, serial)| {
+        // A document tells when it was made in whole seconds.
+        let since = |document: BundleManifest| document.created.as_second() >= started.as_second();
+        SignedThere { serial, own: foresee::document(path, ctx).is_some_and(since) }
     });
     (bundle, signed)
 }
