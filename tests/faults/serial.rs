@@ -6,7 +6,7 @@ use airlift::engine::demo::layer::LayerSpec;
 use airlift::engine::demo::sample::ImageSpec;
 
 use crate::machine::{Mount, signatures, strace, tampered};
-use crate::rig::world::{Ran, World};
+use crate::rig::world::{Ran, World, copy_tree};
 
 fn world() -> Option<World> {
     let world = World::start()?;
@@ -86,6 +86,17 @@ fn what_was_signed_once_goes_on_under_the_next_serial_though_its_signature_is_go
     plan.arg("--dry-run");
     let plan = Ran::of(plan).code(0);
     assert_eq!(plan.report()["unsigned"], bundle.display().to_string(), "{}", plan.said());
+    let (to, state_at, app) = (world.medium(), state.display().to_string(), world.reference("team/app:1"));
+    let words = ["pack", "-n", "--no-tool", "--to", &to.display().to_string(), "--state", &state_at, &app];
+    let planned = world.run(words).code(0).said();
+    let sign = format!("airlift sign {}", bundle.display());
+    let words =
+        format!("that serial was signed here; what lies there lost its signature: {sign} signs it again");
+    assert!(planned.contains(&words), "{planned}");
+    let copy = world.root.join("copy/bundle-1");
+    copy_tree(&bundle, &copy);
+    world.run([Path::new("sign"), &copy]).code(0);
+    world.verify(&copy, &[]).code(0);
     let again = Ran::of(pack(&world, &state)).code(0);
     assert!(bundle.ends_with("bundle-1") && again.bundle().ends_with("bundle-2"), "{}", again.said());
     assert!(again.said().contains("its serial has been used meanwhile"), "{}", again.said());

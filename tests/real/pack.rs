@@ -331,6 +331,9 @@ fn r14_r15_what_is_missing_commits_nothing_or_is_listed_and_a_retry_fetches_only
             "{said}"
         );
     }
+    let again = world.pack(&["HOST/team/app:1", "HOST/team/later:1", "--keep-going", "--dry-run"]).code(3);
+    let words = "the bundle is signed but incomplete: 1 image that was asked for is not in it";
+    assert!(again.said().contains(words) && again.report()["repeats"] == true, "{}", again.said());
     let layer = world.push(|layout, host| {
         let spec = LayerSpec::noise(9, 5_000);
         layout.image(&format!("{host}/team/later:1"), &ImageSpec::new(vec![spec.clone()])).unwrap();

@@ -210,6 +210,25 @@ fn an_older_serial_and_a_second_document_of_one_serial_are_refused() {
     world.verify(&twin, &[&flags[..], &["--allow-rollback"]].concat()).code(12);
 }
 
+#[test]
+fn an_import_notes_how_a_serial_stood_that_was_let_through_and_nothing_of_one_that_needs_no_word() {
+    let Some(world) = world() else { return };
+    let old = world.packed(&["HOST/team/app:1"]);
+    push(&world, "two");
+    let new = world.packed(&["HOST/team/app:1"]);
+    let stood = r#""letThrough":{"serial":"rollback","accepted":2,"offered":1}"#;
+    for (number, bundle, is_older) in [(1, &new, false), (2, &old, true)] {
+        let mut import = world.command();
+        import.arg("import").arg(bundle).args(["--allow-rollback", "--into"]);
+        import.arg(format!("oci:{}", world.root.join(format!("images-{number}")).display()));
+        crate::rig::world::Ran::of(import).code(0);
+        let file = format!("home/.local/share/airlift/state/imports/{number:06}.jsonl");
+        let noted = std::fs::read_to_string(world.root.join(file)).unwrap();
+        let expected = if is_older { stood } else { "" };
+        assert_eq!((noted.contains("letThrough"), noted.contains(expected)), (is_older, true), "{noted}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_bundle_and_a_clock_that_is_behind_are_told_apart() {
     let world = tokio::task::spawn_blocking(|| {
