@@ -238,6 +238,22 @@ fn a_question_is_answered_by_yes_or_the_words_of_its_button_alone() {
 }
 
 #[test]
+fn a_directory_in_one_that_is_not_there_is_refused_each_time_and_made_in_one_that_is() {
+    let root = TempRoot::new();
+    let deep = root.join("a/b");
+    let line = deep.display();
+    let said = piped(&root, &format!("b\nstep 3\no\n{line}\no\n{line}\n"), 0);
+    let together = |text: &str| text.split_whitespace().collect::<String>();
+    let words = together(&format!("{} is not there: make it first", root.join("a").display()));
+    assert_eq!([4, 6].map(|at| together(&said[at]).contains(&words)), [true; 2], "{said:#?}");
+    assert!(!root.join("a").exists());
+    std::fs::create_dir(root.join("a")).unwrap();
+    let said = piped(&root, &format!("b\nstep 3\no\n{line}\nyes\n"), 0);
+    let words = together(&format!("{line} is not there: it will be created"));
+    assert!(together(&said[4]).contains(&words) && deep.is_dir(), "{said:#?}");
+}
+
+#[test]
 fn lines_that_are_all_there_wait_for_the_job_that_one_of_them_starts() {
     let root = TempRoot::new();
     let kept = root.join("kept");

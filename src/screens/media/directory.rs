@@ -40,12 +40,25 @@ pub(super) fn found(media: &mut Media, found: &Found, cx: &mut Cx<'_>) {
         media.asked = None;
         // Typed and taken before its directory was listed.
         if *path != place.path && path.starts_with(&place.path) {
+            if let Some(above) = path.parent().filter(|above| *above != place.path) {
+                return refused_below(above, place, cx);
+            }
             media.new = Some(path.clone());
         }
         let new = media.new.as_deref();
         cx.model.looked_at = Some(place.clone());
         looked_at(place, new, cx);
     }
+}
+
+/// A directory is made in one that is there: where a medium was pulled, its mount point is not made again.
+fn refused_below(above: &Path, place: &Place, cx: &mut Cx<'_>) {
+    let words = format!(
+        "x {} is not there: make it first, or name a directory in {}",
+        above.display(),
+        place.path.display()
+    );
+    cx.open(Page::new("This directory cannot be used", vec![(words, Role::Fail)]));
 }
 
 /// A directory that was asked for was looked at; what is new is made below the place.
