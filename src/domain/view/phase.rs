@@ -319,13 +319,9 @@ impl PhaseView {
             words.push(format!("{} of {}", self.items_done, self.phase.count(self.items)));
         }
         if self.skipped > 0 {
-            // Images share blobs: together they may be more than there is.
-            let bytes = match self.phase {
-                Phase::Import => String::new(),
-                // Told before.
-                _ if self.spared > 0 => String::new(),
-                _ => format!(" ({})", text::bytes(self.skipped_bytes)),
-            };
+            // Images share blobs: together they may be more than there is; and what is spared was told before.
+            let tells = self.phase != Phase::Import && self.spared == 0;
+            let bytes = if tells { format!(" ({})", text::bytes(self.skipped_bytes)) } else { String::new() };
             words.push(format!("{} skipped{bytes}", self.skipped));
         }
         if self.failed > 0 {

@@ -49,8 +49,7 @@ use crate::engine::storage::change::FileChange;
 pub use spec::ImportSpec;
 
 use changes::{Changes, Ended, Last, Noting};
-use containerd::names::Change;
-use containerd::unpacking::Unpacking;
+use containerd::{names::Change, unpacking::Unpacking};
 use fan::{Fan, Seat};
 use graph::{ImageGraph, Node};
 use parts::Parts;
