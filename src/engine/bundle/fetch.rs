@@ -14,7 +14,7 @@ use crate::domain::progress::{Event, Phase};
 use crate::domain::reference::Repository;
 use crate::engine::blocking::{blocking, joined};
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{Interrupted, Kind, Result};
+use crate::engine::error::{Interrupted, Result};
 use crate::engine::meter::Meter;
 use crate::engine::registry::{Place, Registry, RegistryError};
 use crate::engine::store::{BlobSink, BlobTarget, Stored};
@@ -78,7 +78,7 @@ impl Fetcher {
         self.sources.kept.fetch_add(kept, Relaxed);
         let place = Place::among(&self.network);
         let registry = self.registry.for_item(&item).in_place(&place);
-        let (mut failures, mut begun) = (0, false);
+        let (mut failures, mut begun, mut anew) = (0, false, false);
         let mut turns = Turns::new(blob, &self.repositories);
         loop {
             let before = sink.offset();
@@ -90,37 +90,47 @@ impl Fetcher {
             place.leave();
             sink = now;
             let error = match outcome {
-                Outcome::Complete => match self.finish(sink, &mut kept, &item).await? {
-                    Ok(stored) => {
+                Outcome::Complete => {
+                    let Some(wrong) = sink.mismatch() else {
+                        let stored = blocking(move || sink.finish()).await?;
                         self.had(&item, &turns);
                         self.ctx.say(Event::Done { phase: Phase::Fetch, item, bytes: blob.size });
                         return Ok(stored);
-                    }
-                    Err(again) => {
-                        sink = again;
+                    };
+                    self.begin_again(sink.offset(), &mut kept);
+                    sink = blocking(move || sink.restart()).await?;
+                    let error = turns.wrong(&blob.digest, wrong)?;
+                    // What came in pieces, or lay there, is no lie of this repository: all of it once more.
+                    if before > 0 && !std::mem::replace(&mut anew, true) {
+                        self.retry(error.to_string(), &item);
                         continue;
                     }
-                },
+                    error
+                }
                 Outcome::Refused(error) => error,
                 Outcome::Cut(error) => {
                     failures = if sink.offset() > before { 1 } else { failures + 1 };
                     if failures < ATTEMPTS && registry.wait_to_retry(&error, failures + 1).await? {
                         continue;
                     }
-                    failures = 0;
                     error
                 }
             };
             self.refused(error, &mut turns, &item)?;
+            (failures, anew) = (0, false);
         }
+    }
+
+    fn retry(&self, reason: String, item: &str) {
+        let (phase, item) = (Phase::Fetch, item.to_owned());
+        self.ctx.say(Event::Retry { phase, item, attempt: 2, reason, wait_ms: 0 });
     }
 
     /// A repository was tried as often as it makes sense: another one may still have the blob.
     fn refused(&self, error: RegistryError, turns: &mut Turns<'_>, item: &str) -> Result<()> {
         match turns.next(error, &self.sources) {
             Ok(reason) => {
-                let (phase, item) = (Phase::Fetch, item.to_owned());
-                self.ctx.say(Event::Retry { phase, item, attempt: 2, reason, wait_ms: 0 });
+                self.retry(reason, item);
                 Ok(())
             }
             Err(error) => {
@@ -146,28 +156,6 @@ impl Fetcher {
         self.fetched.take_back(taken.saturating_sub(spared));
         self.fetched.spare_not(spared);
         self.sources.kept.fetch_sub(spared, Relaxed);
-    }
-
-    /// Gives the blob its final name. What an earlier run left may have been wrong: then once more, from the start.
-    async fn finish(
-        &self,
-        sink: BlobSink,
-        kept: &mut u64,
-        item: &str,
-    ) -> Result<std::result::Result<Stored, BlobSink>> {
-        let (taken, target) = (sink.offset(), sink.target().clone());
-        let resumed = *kept > 0;
-        match blocking(move || sink.finish()).await {
-            Ok(stored) => Ok(Ok(stored)),
-            Err(error) if resumed && error.kind() == Kind::Integrity => {
-                self.begin_again(taken, kept);
-                let (item, reason) = (item.to_owned(), error.message());
-                self.ctx.say(Event::Retry { phase: Phase::Fetch, item, attempt: 2, reason, wait_ms: 0 });
-                let files = Arc::clone(&self.ctx.files);
-                Ok(Err(blocking(move || BlobSink::fresh(files, target)).await?))
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// One request: everything it brings is written, whatever happens after.
@@ -279,6 +267,7 @@ mod tests {
 
     use super::*;
     use crate::engine::ctx::Recording;
+    use crate::engine::error::Kind;
     use crate::engine::hash;
     use crate::engine::registry::transport::{Body, ByteStream};
     use crate::engine::registry::{Limits as Caps, Pause, Problem, RegistryOptions, Transport};
@@ -295,6 +284,8 @@ mod tests {
         pauses: Mutex<usize>,
         /// Those that answer, and hang up before the first byte.
         mute: Mutex<HashSet<String>>,
+        /// Those that answer with other bytes.
+        lying: Mutex<HashSet<String>>,
     }
 
     impl Wire {
@@ -316,8 +307,10 @@ mod tests {
             &self,
             request: http::Request<Body>,
         ) -> BoxFuture<'_, std::result::Result<http::Response<ByteStream>, Problem>> {
-            let mute = self.mute.lock().unwrap().contains(request.uri().host().unwrap());
+            let host = request.uri().host().unwrap();
+            let [mute, lying] = [&self.mute, &self.lying].map(|which| which.lock().unwrap().contains(host));
             let answer = self.answer(request.uri()).map(|(status, bytes)| {
+                let bytes = if lying { &b"others"[..bytes.len()] } else { bytes };
                 let gone = || Err(Problem::Gone("hung up".to_owned()));
                 let body = stream::iter([if mute { gone() } else { Ok(Bytes::from_static(bytes)) }]).boxed();
                 http::Response::builder().status(status).body(body).unwrap()
@@ -409,6 +402,39 @@ mod tests {
         assert_eq!(*wire.asked.lock().unwrap(), [a, a, a, a, a, b]);
         let error = fetcher.fetch(&planned(1, &[0])).await.unwrap_err();
         assert!(error.message().ends_with("hung up"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_gives_other_bytes_leaves_the_blob_to_the_next_one_and_is_told_where_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, said) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        wire.away.lock().unwrap().clear();
+        let [a, b] = ["a.example", "b.example"];
+        wire.lying.lock().unwrap().insert(a.to_owned());
+        fetcher.fetch(&planned(2, &[0, 1])).await.unwrap();
+        assert_eq!(std::mem::take(&mut *wire.asked.lock().unwrap()), [a, b]);
+        let lied = |event: &Event| matches!(event, Event::Retry { reason, .. } if reason.contains(a));
+        assert!(said.events().iter().any(lied), "{:?}", said.events());
+        // The second one has it not: that it is altered is what is to be known.
+        let error = fetcher.fetch(&planned(1, &[0, 1])).await.unwrap_err();
+        assert_eq!((error.kind(), error.absent()), (Kind::Integrity, false), "{error}");
+        assert!(error.message().contains("a.example/team/app"), "{error}");
+        let (path, _) = fetcher.target(&planned(1, &[])).pieces().remove(0);
+        assert!(!dir.path().join(&path).exists() && !dir.path().join(path + TEMP).exists());
+    }
+
+    #[tokio::test]
+    async fn what_lies_there_is_no_lie_of_the_registry_that_gives_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        wire.away.lock().unwrap().clear();
+        let blob = planned(1, &[0]);
+        let (path, _) = fetcher.target(&blob).pieces().remove(0);
+        std::fs::write(dir.path().join(path + TEMP), "wrong!").unwrap();
+        fetcher.fetch(&blob).await.unwrap();
+        assert_eq!(fetcher.sources.kept.load(Relaxed), 0);
     }
 
     #[tokio::test]

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::digest::Digest;
 use crate::domain::plan::PlannedBlob;
 use crate::domain::reference::Repository;
-use crate::engine::error::EngineError;
-use crate::engine::registry::{Absence, Problem, RegistryError};
+use crate::engine::error::{EngineError, Explain as _, Kind};
+use crate::engine::registry::{Absence, Problem, Registry, RegistryError};
+use crate::engine::store::StoreError;
 
 /// Where bytes came from, in bytes.
 #[derive(Debug, Default)]
@@ -114,6 +116,17 @@ impl<'a> Turns<'a> {
         absence
     }
 
+    /// What came is not the blob, as this one says, or as what lay there does where none is asked for it.
+    ///
+    /// # Errors
+    /// None is asked: then it cannot be had.
+    pub(super) fn wrong(&self, expected: &Digest, actual: Digest) -> Result<RegistryError, StoreError> {
+        let expected = expected.clone();
+        let Some(repository) = self.repository() else { return Err(StoreError::Content { expected, actual }) };
+        let digest = expected.clone();
+        Ok(Registry::blob_error(repository, &digest, Problem::Digest { expected, actual }))
+    }
+
     /// The next one's, after this one gave nothing; in words.
     ///
     /// # Errors
@@ -133,7 +146,13 @@ impl<'a> Turns<'a> {
         self.again = true;
         let waits = |refused: &Refused| refused.missed && sources.waits_for(&refused.error.host).is_some();
         let Some(back) = self.refused.iter().position(waits) else {
-            return Err(sources.ended(refused.error));
+            // That bytes were altered is the news, whatever the last one lacks.
+            let altered = |refused: &Refused| refused.error.kind() == Kind::Integrity;
+            let told = match self.refused.iter().position(altered).filter(|_| !altered(&refused)) {
+                Some(told) => std::mem::replace(&mut self.refused[told], refused),
+                None => refused,
+            };
+            return Err(sources.ended(told.error));
         };
         let back = self.refused.remove(back);
         self.refused.push(refused);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BlobTarget, StoreError, Stored, TEMP, hash_into};
 use crate::domain::bundle::File;
-use crate::domain::digest::Algorithm;
+use crate::domain::digest::{Algorithm, Digest};
 use crate::engine::error::{FileError, Panicked, Result};
 use crate::engine::files::{Files, OutFile};
 use crate::engine::hash::Hasher;
@@ -90,6 +90,11 @@ impl BlobSink {
     /// Where the blob goes.
     pub const fn target(&self) -> &BlobTarget {
         &self.target
+    }
+
+    /// What all bytes hash to, where that is not the digest of the blob.
+    pub fn mismatch(&self) -> Option<Digest> {
+        Some(self.whole.clone().finish()).filter(|actual| *actual != self.target.digest)
     }
 
     /// Starts from the first byte, whatever an earlier run left. Blocks.
@@ -235,8 +240,7 @@ impl BlobSink {
             self.opened = vec![Some(self.files.create(&temp)?)];
             self.pieces = vec![(self.target.digest.layout_path(), 0)];
         }
-        let actual = self.whole.clone().finish();
-        if actual != self.target.digest {
+        if let Some(actual) = self.mismatch() {
             self.discard()?;
             return Err(StoreError::Content { expected: self.target.digest.clone(), actual }.into());
         }
