@@ -226,14 +226,19 @@ impl Lock {
         self.unresolved.iter().filter(move |lost| !held.contains(*lost))
     }
 
-    /// What a reference is held to, narrowed to the platforms that are asked for now; nothing where it has no entry.
+    /// What a reference is held to, narrowed to the platforms that are asked for now; nothing where it has no entry, or
+    /// failed since with one that was made for others.
     ///
     /// # Errors
     /// One of them is not among those the entry was made for.
     pub fn hold(&self, reference: &Reference, asked: &[Platform]) -> Result<Option<Hold>, Outside> {
         let Some(entry) = self.entry(reference) else { return Ok(None) };
         let failed = self.unresolved.contains(&reference.to_string());
-        Ok(Some(Hold { failed, ..entry.hold(asked)? }))
+        match entry.hold(asked) {
+            Ok(hold) => Ok(Some(Hold { failed, ..hold })),
+            Err(_) if failed => Ok(None),
+            Err(outside) => Err(outside),
+        }
     }
 
     /// What differs from an older lock, by reference.

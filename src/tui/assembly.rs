@@ -172,9 +172,13 @@ impl Model {
     pub fn pack_job(&self, dry_run: bool) -> Option<PackJob> {
         let (assembly, paths) = (&self.assembly, &self.settings.paths);
         let to = assembly.to.as_ref()?.to.clone();
-        // With the list beside the lock, what did not resolve is tried once more and recorded as missing.
+        // With the list beside the lock, what did not resolve is tried once more and recorded as missing: for the same
+        // platforms, as no lock tells which were asked of it.
         let list = Source::List(self.settings.list_file());
-        let sources = if self.unresolved() > 0 { vec![list] } else { Vec::new() };
+        let (sources, platforms) = match self.unresolved() {
+            0 => Default::default(),
+            _ => (vec![list], self.picked.platforms().to_vec()),
+        };
         let chosen = self.chosen.as_ref().filter(|chosen| chosen.path == to);
         let key = assembly.key.as_ref().map(|key| &key.signer).or(assembly.sought.as_ref()).cloned();
         let signer = key.unwrap_or_else(|| SignerSpec::Key(paths.key()));
@@ -182,7 +186,7 @@ impl Model {
             return Some(gone_on.as_chosen(assembly, signer, dry_run));
         }
         Some(PackJob {
-            images: Images { sources, signatures: true, ..Images::default() },
+            images: Images { sources, platforms, signatures: true, ..Images::default() },
             lock: Some(self.settings.lock_file()),
             to,
             name: assembly.name.clone(),

@@ -541,6 +541,28 @@ fn a_lock_file_without_all_that_was_asked_for_says_so_and_is_not_packed_as_the_w
 }
 
 #[test]
+fn an_image_without_the_platform_that_is_asked_for_is_left_out_and_not_carried_as_it_was_locked_before() {
+    let Some(world) = World::start() else { return };
+    let [amd64, arm64] = ["linux/amd64", "linux/arm64"];
+    world.push(|layout, host| {
+        layout.image(&format!("{host}/team/one:1"), &on(amd64)).unwrap();
+        layout.index(&format!("{host}/team/both:1"), &[on(amd64), on(arm64)]).unwrap()
+    });
+    let [both, one] = ["both", "one"].map(|name| world.reference(&format!("team/{name}:1")));
+    world.root.write("list.txt", format!("{both}\n{one}\n"));
+    let resolve =
+        |platform| world.run(["resolve", "-f", "list.txt", "--lock", "site.lock", "--platform", platform]);
+    resolve(amd64).code(0);
+    resolve(arm64).code(3);
+    let kept = std::fs::read_to_string(world.root.join("site.lock")).unwrap();
+    assert!(kept.contains(&format!("unresolved = [\"{one}\"]")) && kept.contains(amd64), "{kept}");
+    let asked = ["-f", "list.txt", "--lock", "site.lock", "--platform", arm64, "--keep-going"];
+    let partly = world.pack(&asked).code(3);
+    let missing = &partly.report()["bundle"]["missing"];
+    assert!(missing.to_string().contains(&one) && !missing.to_string().contains(&both), "{missing}");
+}
+
+#[test]
 fn what_a_lock_file_found_is_not_left_out_as_what_it_did_not_find() {
     let Some(world) = World::start() else { return };
     for name in ["app", "gone"] {

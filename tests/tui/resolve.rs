@@ -18,6 +18,7 @@ use airlift::engine::resolve::{FailedView, Moved, ResolveReport, ResolveTotals};
 use airlift::engine::spec::{JobReport, JobSpec, ResolveJob};
 use airlift::engine::state::Carried;
 use airlift::failure::Failure;
+use airlift::tui::assembly::Destination;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::widgets::stepper::StepState;
@@ -314,6 +315,20 @@ fn going_on_without_what_failed_is_asked_first() {
     ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b')], vec![miss(APP)], vec![]));
     let reason = desk.app.model.not_ready().unwrap();
     assert!(reason.starts_with("1 reference failed: "), "{reason}");
+}
+
+#[test]
+fn what_failed_is_tried_once_more_for_the_platforms_that_it_was_asked_for() {
+    let mut desk = desk();
+    let platforms = vec!["linux/arm64".parse().unwrap()];
+    desk.app.model.picked.set_platforms(platforms.clone());
+    desk.keys("v");
+    started(&mut desk);
+    ended(&mut desk, report(vec![image(ETCD, 'a'), image(NGINX, 'b')], vec![miss(APP)], vec![]));
+    let to = Destination { to: "/media/op/STICK".into(), words: "stick".into() };
+    desk.app.model.choose_destination(Some(to));
+    let images = desk.app.model.pack_job(false).unwrap().images;
+    assert_eq!((images.sources.len(), images.platforms), (1, platforms));
 }
 
 #[test]

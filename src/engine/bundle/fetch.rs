@@ -405,7 +405,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_registry_that_gives_other_bytes_leaves_the_blob_to_the_next_one_and_is_told_where_there_is_none() {
+    async fn a_registry_that_gives_other_bytes_leaves_the_blob_to_the_next_one_and_is_told_where_there_is_none()
+     {
         let dir = tempfile::tempdir().unwrap();
         let wire = Arc::new(Wire::default());
         let (fetcher, said) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;

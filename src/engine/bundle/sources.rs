@@ -122,7 +122,9 @@ impl<'a> Turns<'a> {
     /// None is asked: then it cannot be had.
     pub(super) fn wrong(&self, expected: &Digest, actual: Digest) -> Result<RegistryError, StoreError> {
         let expected = expected.clone();
-        let Some(repository) = self.repository() else { return Err(StoreError::Content { expected, actual }) };
+        let Some(repository) = self.repository() else {
+            return Err(StoreError::Content { expected, actual });
+        };
         let digest = expected.clone();
         Ok(Registry::blob_error(repository, &digest, Problem::Digest { expected, actual }))
     }
