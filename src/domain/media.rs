@@ -3,6 +3,7 @@
 mod device;
 mod file_system;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::bundle::directory;
 use super::digest::Digest;
+use super::lying::Lying;
 use super::text;
 
 pub use device::{Bus, DeviceFacts, device_blocked, device_text, hangs_outside, is_system, notes_on};
@@ -134,6 +136,12 @@ pub struct BundleWords {
     pub signatures: usize,
     /// Whether it has all that was asked for.
     pub complete: bool,
+    /// Whether a program lies in it.
+    #[serde(skip)]
+    pub program: bool,
+    /// Its images by the names that it has them under.
+    #[serde(skip)]
+    pub named: BTreeMap<String, Digest>,
 }
 
 impl BundleWords {
@@ -170,6 +178,9 @@ pub struct Volume {
     pub limits: Option<&'static str>,
     /// Bundles near its top.
     pub bundles: Vec<FoundBundle>,
+    /// What packs that were cut off left at its top, each the newest of its series: the files of it.
+    #[serde(skip)]
+    pub begun: BTreeMap<String, Lying>,
     /// Why it cannot be chosen as it is.
     pub blocked: Option<Blocked>,
 }
@@ -283,6 +294,7 @@ mod tests {
             free: mounted.then_some(500),
             limits: None,
             bundles: Vec::new(),
+            begun: BTreeMap::new(),
             blocked: None,
         }
     }

@@ -14,6 +14,7 @@ pub mod keep_going;
 pub mod lint;
 pub mod listed;
 pub mod lock;
+pub mod lying;
 pub mod manifest;
 pub mod media;
 pub mod media_type;

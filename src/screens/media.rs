@@ -21,7 +21,7 @@ use crate::dialogs::{Answer, Page, Path, Question};
 use crate::domain::media::{Blocked, Medium, Volume};
 use crate::engine::media::{CheckSpec, Mounted};
 use crate::engine::spec::{JobReport, JobSpec};
-use crate::tui::medium::Chosen;
+use crate::tui::medium::{Chosen, Standing};
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Effect, Ended, Found, Query};
 use crate::tui::screen::{Cx, Screen};
@@ -102,7 +102,13 @@ impl Media {
         };
         let why = match volume {
             // What is not known yet is no reason: the plan looks again, before anything is written.
-            Some(volume) => medium.blocked_for(volume, model.needed_on(volume).unwrap_or(0)),
+            Some(volume) => {
+                let needed = match model.standing_on(volume) {
+                    Standing::Fits(_) => model.needed_on(volume).unwrap_or(0),
+                    _ => 0,
+                };
+                medium.blocked_for(volume, needed)
+            }
             None => medium.blocked.clone().or(Some(Blocked::NoFileSystem)),
         };
         why.map(|why| match why {

@@ -114,6 +114,11 @@ impl Outcomes {
         self.bytes
     }
 
+    /// Each blob of all that was resolved, with its length.
+    pub fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
+        self.blobs.iter().map(|(digest, size)| (digest, *size))
+    }
+
     /// The sums over what was resolved.
     pub fn totals(&self) -> ResolveTotals {
         ResolveTotals {

@@ -1,23 +1,20 @@
 //! What the bundle goes to: the medium that was chosen, whether it is still there, and how full it gets.
 
 mod gone;
+mod room;
 mod there;
 
 use std::path::PathBuf;
 
 use super::assembly::Destination;
 use super::model::{Model, Place};
-use super::resume::Cut;
-use crate::config::theme::Role;
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Medium, Volume};
-use crate::domain::plan::Room;
-use crate::domain::text;
-use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media;
 use crate::widgets::stepper::StepState;
 
 pub use gone::Ejected;
+pub use room::{Fits, Standing};
 pub use there::{There, is_directory, stays};
 
 /// What was chosen, as it was then.
@@ -188,72 +185,7 @@ fn unlike((earlier, was): (&Medium, &Carrier), (there, is): (&Medium, &Carrier))
     }
 }
 
-/// Whether something fits, where that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fits {
-    /// It takes so many percent of what is free, rounded up.
-    Yes(u128),
-    /// So many bytes are lacking.
-    No(u64),
-}
-
-impl Fits {
-    /// Of so many bytes into so many; nothing where it is not known what is free.
-    pub fn of(needed: u64, free: Option<u64>) -> Option<Self> {
-        let free = free?;
-        Some(match needed.checked_sub(free).filter(|lacking| *lacking > 0) {
-            Some(lacking) => Self::No(lacking),
-            None => Self::Yes((u128::from(needed) * 100).div_ceil(u128::from(free.max(1)))),
-        })
-    }
-
-    /// In words: `yes, 62 % of what is free`, `no: 5.6 GB more needed`.
-    pub fn words(self) -> String {
-        match self {
-            Self::Yes(percent) => format!("yes, {percent} % of what is free"),
-            Self::No(lacking) => format!("no: {} more needed", text::bytes(lacking)),
-        }
-    }
-
-    /// The same in a column of a table, which has room for the answer alone.
-    pub fn short(self) -> String {
-        match self {
-            Self::Yes(percent) => format!("yes, {percent} %"),
-            Self::No(_) => "no".to_owned(),
-        }
-    }
-
-    /// Its look.
-    pub const fn role(self) -> Role {
-        match self {
-            Self::Yes(_) => Role::Ok,
-            Self::No(_) => Role::Fail,
-        }
-    }
-}
-
 impl Model {
-    /// Bytes of room that the list takes, by the sum that the plan is refused by, with this program where it is to be
-    /// carried; nothing while the list, as it is now, is not verified.
-    pub fn needed(&self) -> Option<u64> {
-        let known = matches!(self.state(Place::Resolve), StepState::Ok | StepState::Warn | StepState::Failed);
-        let images = Some(self.picked.checked.bytes()).filter(|bytes| known && *bytes > 0)?;
-        let program = self.host.as_ref().filter(|_| self.assembly.tool).map_or(0, |host| host.program);
-        Some(Room { images, program }.needed())
-    }
-
-    /// The same on a volume: what lies there of a pack that goes on there has its room already.
-    pub fn needed_on(&self, volume: &Volume) -> Option<u64> {
-        let needed = self.needed()?;
-        let cuts = self.interrupted.iter().flat_map(|cuts| &cuts.packs);
-        let here = |cut: &&Cut| {
-            let pack = cut.pack().filter(|pack| pack.name == self.assembly.name);
-            pack.is_some_and(|pack| volume.mount_point() == Some(pack.to.as_path()))
-        };
-        let there = cuts.filter(here).filter_map(Cut::progress).filter_map(|progress| progress.held).max();
-        Some(needed.saturating_sub(there.unwrap_or(0)))
-    }
-
     /// What was chosen, as it is now; nothing where another medium is in its place.
     pub fn chosen_volume(&self) -> Option<&Volume> {
         let chosen = self.chosen.as_ref()?;
@@ -262,26 +194,6 @@ impl Model {
             media.filter(|medium| chosen.medium.as_ref().is_none_or(|earlier| medium.is_still(earlier)));
         let mut volumes = same.flat_map(|medium| &medium.volumes);
         volumes.find(|volume| volume.device == chosen.device)
-    }
-
-    /// Whether the list does not fit what was chosen, by what is free there now. A pack that was begun or made there has
-    /// its room.
-    pub(super) fn is_too_small(&self) -> bool {
-        let made = matches!(self.state(Place::Report), StepState::Ok | StepState::Warn);
-        let begun = made || self.cut_short() || self.assembly.gone_on.is_some();
-        let Some(chosen) = self.chosen.as_ref().filter(|_| !begun) else { return false };
-        let now = self.chosen_volume();
-        let needed = now.map_or_else(|| self.needed(), |volume| self.needed_on(volume));
-        let fits = needed.and_then(|needed| Fits::of(needed, now.map_or(chosen.free, |volume| volume.free)));
-        matches!(fits, Some(Fits::No(_)))
-    }
-
-    /// The bundle that was made of the list as it is now, where it lies on this volume: nothing has to fit there any more.
-    pub fn made_on(&self, volume: &Volume) -> Option<&AssembleReport> {
-        let made = &self.assembly.made.as_ref()?.packed.bundle;
-        let holds = volume.bundles.iter().any(|bundle| bundle.path == made.path);
-        let stands = matches!(self.state(Place::Report), StepState::Ok | StepState::Warn);
-        (holds && stands).then_some(made)
     }
 
     /// The bundle goes there from now on.
@@ -297,6 +209,8 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::media::{Bus, FileSystem};
 
@@ -313,6 +227,7 @@ mod tests {
             free: Some(900),
             limits: None,
             bundles: Vec::new(),
+            begun: BTreeMap::new(),
             blocked: None,
         };
         Medium {
@@ -401,20 +316,5 @@ mod tests {
         );
         let read_only = media::Place { read_only: true, ..place(Some(medium), "/media/a") };
         assert!(chosen.differs_from(&read_only).unwrap().contains("read-only now"));
-    }
-
-    #[test]
-    fn how_full_it_gets_is_rounded_up_and_what_does_not_fit_says_how_much_is_lacking() {
-        for (needed, free, words, short) in [
-            (62, 100, "yes, 62 % of what is free", "yes, 62 %"),
-            (1, 1_000_000, "yes, 1 % of what is free", "yes, 1 %"),
-            (0, 0, "yes, 0 % of what is free", "yes, 0 %"),
-            (100, 100, "yes, 100 % of what is free", "yes, 100 %"),
-            (5_932_000_000, 332_000_000, "no: 5.6 GB more needed", "no"),
-        ] {
-            let fits = Fits::of(needed, Some(free)).unwrap();
-            assert_eq!((fits.words().as_str(), fits.short().as_str()), (words, short));
-        }
-        assert_eq!(Fits::of(1, None), None);
     }
 }

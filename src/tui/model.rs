@@ -246,6 +246,11 @@ impl Model {
         }
     }
 
+    /// How a step stands apart from what is done in it at this moment.
+    pub const fn stood(&self, place: Place) -> StepState {
+        self.states[place as usize]
+    }
+
     /// A step has another state now.
     pub const fn set_state(&mut self, place: Place, state: StepState) {
         self.states[place as usize] = state;

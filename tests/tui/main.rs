@@ -11,6 +11,8 @@ mod check;
 #[cfg(test)]
 mod dialogs;
 #[cfg(test)]
+mod fits;
+#[cfg(test)]
 mod gone_on;
 #[cfg(test)]
 mod gone_since;

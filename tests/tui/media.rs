@@ -1,5 +1,6 @@
 //! The Media step: media that come and go, why some cannot be chosen, directories, mounting, the test, and a medium that vanishes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ fn volume(device: &str, point: Option<&str>) -> Volume {
         writable: point.map(|_| true),
         free: point.map(|_| 29_000_000_000),
         bundles: Vec::new(),
+        begun: BTreeMap::new(),
         blocked: None,
     };
     volume.blocked = volume.blocked_for(0);
@@ -100,6 +102,8 @@ pub(crate) fn carrying() -> Medium {
         bytes: 61_200_000_000,
         signatures: 1,
         complete: true,
+        program: false,
+        named: BTreeMap::new(),
     };
     let bundle = FoundBundle {
         path: "/media/op/CARGO/site-41".into(),
@@ -125,7 +129,7 @@ fn desk(media: Vec<Medium>) -> Desk {
 }
 
 /// The list is verified: 180 MB are to be carried.
-fn verified(media: Vec<Medium>) -> Desk {
+pub(crate) fn verified(media: Vec<Medium>) -> Desk {
     let mut desk = crate::resolve::all_well();
     desk.keys("3");
     seen(&mut desk, media);
@@ -353,7 +357,8 @@ fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
         let JobSpec::Pack(job) = &mut left.job.spec else { panic!() };
         (job.to, job.name) = ("/media/op/CARGO".into(), name.into());
         let Left::Unfinished(progress) = &mut left.left else { panic!() };
-        progress.held = Some(done);
+        let blob = format!("{}.tmp", crate::resolve::digest('a').layout_path());
+        progress.files = [(blob, done)].into();
         let cuts = Cuts { packs: vec![left], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         assert!(row(&mut desk).ends_with(fits), "{name} {done}: {}", desk.screen());

@@ -27,7 +27,7 @@ use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::widgets::stepper::StepState;
 
 use crate::made::{FINGERPRINT, digest, done, host_with_key, incomplete, looked, packed, plan, ready};
-use crate::media::{stick, system_disk};
+use crate::media::{seen, stick, system_disk};
 use crate::rig::Desk;
 
 /// What tells the stick from another one.
@@ -454,6 +454,13 @@ fn a_second_key_signs_and_stands_in_the_report_beside_the_first() {
     assert_eq!(job.bundle.display().to_string(), "/media/op/KINGSTON/bundle-42");
     assert!(matches!(job.signer, SignerSpec::Key(_)) && !job.dry_run);
     assert_eq!((job.only.as_deref(), job.document), (Some(MARK), Some(digest(0x9c))), "that one, or none");
+    // The medium holds the bundle and little more.
+    let mut full = stick(1, Some("/media/op/KINGSTON"));
+    full.volumes[0].free = Some(1000);
+    seen(&mut desk, vec![full]);
+    desk.tell(Msg::Job(desk.job(), Arc::new(JobView::default())));
+    let screen = desk.screen();
+    assert!(screen.contains("3 Media ok") && screen.contains("[5 Report running]"), "{screen}");
     let signature = second_signature();
     let report = CountersignReport {
         bundle: "/media/op/KINGSTON/bundle-42".into(),

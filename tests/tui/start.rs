@@ -1,5 +1,6 @@
 //! The start screen, and what every screen has: help, palette, themes, leaving, too little room.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
         blobs: Share { done: 312, total: 340 },
         bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
         held: Some(56_000_000_000),
+        files: HashMap::new(),
         resumable: true,
     };
     let point: std::path::PathBuf = "/media/op/AIRGAP".into();
@@ -108,6 +110,8 @@ pub(crate) fn stick() -> Medium {
         bytes: 61_200_000_000,
         signatures: 1,
         complete: true,
+        program: false,
+        named: BTreeMap::new(),
     };
     let bundle = FoundBundle {
         path: "/media/op/AIRGAP/web-41".into(),
@@ -127,6 +131,7 @@ pub(crate) fn stick() -> Medium {
         free: Some(64_000_000_000),
         limits: None,
         bundles: vec![bundle],
+        begun: BTreeMap::new(),
         blocked: None,
     };
     Medium {

@@ -1,13 +1,13 @@
 //! Assembles a bundle: plan, fetch into place, flush, read back, and only then sign; a second run goes on where the first stopped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::future::join;
 use serde::Serialize;
 
-use super::begun::{belongs, is_blobs, named, tell, wanted};
+use super::begun::{belongs, named, tell, wanted};
 use super::commit::{commit, finish};
 use super::contents::{self, Program};
 use super::ground::Ground;
@@ -19,6 +19,7 @@ use crate::domain::bundle::{self, Missing, Totals};
 use crate::domain::carrier::Carrier;
 use crate::domain::digest::Digest;
 use crate::domain::keep_going::KeepGoing;
+use crate::domain::lying::lacking;
 use crate::domain::plan::{BlobPlan, Limits, Planner};
 use crate::domain::reference::Repository;
 use crate::domain::resolved::ResolvedImage;
@@ -268,20 +269,13 @@ pub(super) fn preflight(
 ) -> Result<()> {
     let documents = plan.documents.iter().map(|(digest, (bytes, _))| (digest, bytes.len() as u64));
     let blobs = plan.blobs.blobs.iter().map(|blob| (&blob.digest, blob.size));
-    let (kept, to_write): (Vec<_>, Vec<_>) =
-        documents.chain(blobs).partition(|(digest, size)| there.get(&digest.layout_path()) == Some(size));
-    let to_write: Vec<(Digest, u64)> =
-        to_write.into_iter().map(|(digest, size)| (digest.clone(), size)).collect();
-    // What an earlier run left of the others is gone on with or replaced: its room counts as free.
-    let kept: HashSet<String> = kept.into_iter().map(|(digest, _)| digest.layout_path()).collect();
-    let replaced = there.iter().filter(|(path, _)| !kept.contains(*path) && is_blobs(path));
-    let (count, bytes) = replaced.fold((0u64, 0u64), |(count, sum), (_, size)| (count + 1, sum + size));
+    let lacking = lacking(documents.chain(blobs), there);
     let limits = Limits {
-        free: limits.free.map(|free| free.saturating_add(bytes)),
-        inodes: limits.inodes.map(|free| free.saturating_add(count)),
+        free: limits.free.map(|free| free.saturating_add(lacking.freed)),
+        inodes: limits.inodes.map(|free| free.saturating_add(lacking.freed_files)),
         ..*limits
     };
-    Ok(limits.check(&to_write, program, OTHER_FILES)?)
+    Ok(limits.check(&lacking.to_write, program, OTHER_FILES)?)
 }
 
 /// Makes the directories and the journal; in a bundle that was cut off, removes what no longer belongs.

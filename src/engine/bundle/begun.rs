@@ -9,8 +9,8 @@ use super::assemble::{AssembleSpec, Plan};
 use super::foresee::is_whole;
 use super::repeat;
 use super::unfinished::Share;
-use crate::domain::bundle;
 use crate::domain::digest::Digest;
+use crate::domain::lying::is_blobs;
 use crate::domain::plan::Limits;
 use crate::domain::progress::Event;
 use crate::domain::text;
@@ -216,11 +216,6 @@ pub(super) fn wanted(plan: &Plan) -> HashSet<&str> {
 /// Whether a file of an unfinished bundle is a blob of those, or a part of one.
 pub(super) fn belongs(path: &str, wanted: &HashSet<&str>) -> bool {
     is_blobs(path) && wanted.contains(digits(path))
-}
-
-/// Whether it lies where blobs and their parts do.
-pub(super) fn is_blobs(path: &str) -> bool {
-    path.starts_with("blobs/") || path.starts_with(bundle::PARTS)
 }
 
 /// What a file of blobs is named by.

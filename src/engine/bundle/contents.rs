@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::domain::bundle::{self, Binary, BundleManifest, File};
 use crate::domain::digest::Digest;
+use crate::domain::lying::{program_lacking, program_path};
 use crate::domain::media_type as mt;
-use crate::domain::platform::Platform;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::Files;
@@ -169,13 +169,7 @@ pub fn not_carried() -> Option<String> {
 /// lies there already, or cannot be carried.
 pub fn program_room(there: &HashMap<String, u64>) -> u64 {
     let size = open_program().ok().and_then(|(_, file)| Some(file.metadata().ok()?.len())).unwrap_or(0);
-    size.saturating_sub(there.get(&program_path()).copied().unwrap_or(0))
-}
-
-/// Where it lies in a bundle.
-fn program_path() -> String {
-    let Platform { os, architecture, .. } = Platform::host();
-    format!("airlift/bin/{os}-{architecture}/airlift")
+    program_lacking(size, there)
 }
 
 /// What became of carrying the program.

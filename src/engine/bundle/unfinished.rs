@@ -1,5 +1,6 @@
 //! Packs that were cut off: what they were about and how far they came by their journals, or by a document that was never signed; a hint, nothing of it is proof.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,10 +9,11 @@ use super::begun::is_blob;
 use super::read::document_bytes;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{BundleManifest, Totals};
+use crate::domain::lying::Lying;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
-use crate::engine::files::Files;
+use crate::engine::files::{EntryKind, Files};
 use crate::engine::journal::{self, Header, Interrupted};
 use crate::engine::state::{History, State};
 
@@ -47,6 +49,9 @@ pub struct Unfinished {
     /// Bytes that its files of blobs take there, those that were cut off in the middle among them; nothing where it cannot
     /// be listed.
     pub held: Option<u64>,
+    /// Its files, where a pack goes on with it.
+    #[serde(skip)]
+    pub files: Lying,
     /// Whether a pack under this name goes on with it: nothing later of that name is signed or begun.
     pub resumable: bool,
 }
@@ -82,9 +87,10 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
             .last_signed(&name, Some(told.header.id))
             .filter(|_| resumable)
             .map_or(0, |last| last.saturating_add(1));
-        let held = files.list(&path, workdir::MAX_ENTRIES).ok().map(|lies_there| {
-            let blobs = lies_there.iter().filter(|entry| is_blob(&entry.path));
-            blobs.map(|entry| entry.size).fold(0, u64::saturating_add)
+        let lies_there = lying(files, &path);
+        let held = lies_there.as_ref().map(|lies_there| {
+            let blobs = lies_there.iter().filter(|(path, _)| is_blob(path));
+            blobs.map(|(_, size)| *size).fold(0, u64::saturating_add)
         });
         let share = |done: u64, total| Share { done: done.min(total), total };
         unfinished.push(Unfinished {
@@ -97,10 +103,32 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
             blobs: share(told.blobs, told.header.blobs),
             bytes: share(told.bytes, told.header.bytes),
             held,
+            files: lies_there.filter(|_| resumable).unwrap_or_default(),
             resumable,
         });
     }
     Ok(unfinished)
+}
+
+/// What a pack goes on with in a directory, by the names of the series: their files. Blocks.
+pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Lying> {
+    let mut begun = BTreeMap::new();
+    let mut newest = String::new();
+    for (name, found) in workdir::find_all(files, to, &|_| true).unwrap_or_default() {
+        let first = newest != name;
+        newest.clone_from(&name);
+        if let (true, Found::Unfinished(path, _)) = (first, found) {
+            begun.insert(name, lying(files, &path).unwrap_or_default());
+        }
+    }
+    begun
+}
+
+/// Its files; nothing where they cannot be listed.
+fn lying(files: &dyn Files, root: &Path) -> Option<Lying> {
+    let entries = files.list(root, workdir::MAX_ENTRIES).ok()?.into_iter();
+    let entries = entries.filter(|entry| entry.kind == EntryKind::File);
+    Some(entries.map(|entry| (entry.path, entry.size)).collect())
 }
 
 /// What is told of one by its journal, else by its document; without either there is nothing to tell.
@@ -134,8 +162,6 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::domain::bundle::{JOURNAL, MANIFEST, SIGNATURES};
     use crate::engine::files::RealFiles;

@@ -71,5 +71,11 @@ fn said(report: &InspectReport) -> BundleWords {
         bytes: report.totals.bytes,
         signatures: report.signatures.iter().filter(|signature| signature.fault.is_none()).count(),
         complete: report.complete,
+        program: !report.tool.binaries.is_empty(),
+        named: report
+            .images
+            .iter()
+            .map(|image| (image.reference.to_string(), image.digest.clone()))
+            .collect(),
     }
 }

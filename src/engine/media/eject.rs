@@ -304,6 +304,7 @@ mod tests {
             free: None,
             limits: None,
             bundles: Vec::new(),
+            begun: BTreeMap::new(),
             blocked: None,
         }
     }
@@ -324,6 +325,8 @@ mod tests {
                 bytes: 9,
                 signatures: 1,
                 complete: true,
+                program: false,
+                named: BTreeMap::new(),
             }),
             fault: None,
         };

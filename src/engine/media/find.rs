@@ -14,6 +14,7 @@ use crate::domain::media::{
     Blocked, Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
 };
 use crate::engine::blocking::blocking;
+use crate::engine::bundle::unfinished::begun_in;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 
@@ -224,6 +225,7 @@ impl<'a> Survey<'a> {
             writable: point.map(is_writable),
             free: point.and_then(|point| self.ctx.files.space(point).ok()?.free),
             bundles: point.filter(|_| look).map(|point| self.bundles(point)).unwrap_or_default(),
+            begun: point.filter(|_| look).map(|point| begun_in(&*self.ctx.files, point)).unwrap_or_default(),
             blocked: None,
         };
         volume.blocked = volume.blocked_for(0);

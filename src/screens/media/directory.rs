@@ -76,7 +76,8 @@ pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
         let lines = std::iter::once((format!("x {why}"), Role::Fail)).chain(said).collect();
         return cx.open(Page::new("This directory cannot be used", lines));
     }
-    let told = lines(place, cx.model.needed()).into_iter();
+    let at = new.unwrap_or(&place.path);
+    let told = lines(place, cx.model.needed_at(at, Model::volume_at(place))).into_iter();
     let words: Vec<String> = match new {
         // What lies beside it is not in it.
         Some(new) => {

@@ -14,7 +14,7 @@ use crate::domain::media::{FileSystem, FoundBundle, Medium, Volume};
 use crate::domain::text;
 use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media::CheckReport;
-use crate::tui::medium::Fits;
+use crate::tui::medium::{Fits, Standing};
 use crate::tui::model::Model;
 use crate::tui::words::count;
 use crate::widgets::line;
@@ -122,7 +122,6 @@ impl Line {
         let device = volume.map_or(&medium.device, |volume| &volume.device);
         let short = device.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let size = volume.map_or(medium.size, |volume| volume.size);
-        let needed = volume.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
         let mut values = vec![
             Value::plain(short),
             Value::name(title(medium)),
@@ -139,17 +138,13 @@ impl Line {
             (None, Some(volume)) => {
                 values.push(Value::plain(files(volume.file_system.as_ref())));
                 values.push(Value::plain(volume.free.map_or_else(|| "?".to_owned(), text::bytes)));
-                values.push(
-                    match needed
-                        .filter(|_| model.made_on(volume).is_none())
-                        .map(|needed| Fits::of(needed, volume.free))
-                    {
-                        None if model.made_on(volume).is_some() => Value::styled("made there", Role::Ok),
-                        None => Value::styled("not known", Role::Dim),
-                        Some(Some(fits)) => Value::styled(fits.short(), fits.role()),
-                        Some(None) => Value::styled("not told", Role::Dim),
-                    },
-                );
+                values.push(match model.standing_on(volume) {
+                    Standing::Made(_) => Value::styled("made there", Role::Ok),
+                    Standing::Written => Value::styled("packing", Role::Current),
+                    Standing::Unknown => Value::styled("not known", Role::Dim),
+                    Standing::NotTold => Value::styled("not told", Role::Dim),
+                    Standing::Fits(fits) => Value::styled(fits.short(), fits.role()),
+                });
             }
         }
         Row { marked: is_chosen(model, medium, volume), values }
@@ -160,9 +155,11 @@ impl Line {
         let Some((medium, volume)) = self.of(model) else { return Vec::new() };
         let mut lines = vec![(identity(medium, volume), Role::Text), (whereabouts(volume), Role::Text)];
         if let Some(volume) = volume {
-            let made = model.made_on(volume);
-            let needed = model.needed_on(volume).filter(|_| made.is_none());
-            let fits = needed.and_then(|needed| Fits::of(needed, volume.free));
+            let (made, fits) = match model.standing_on(volume) {
+                Standing::Made(made) => (Some(made), None),
+                Standing::Fits(fits) => (None, Some(fits)),
+                Standing::Written | Standing::Unknown | Standing::NotTold => (None, None),
+            };
             // Room is no matter where nothing can be written at all.
             let blocked = medium.blocked_for(volume, 0);
             let lacking = fits.filter(|fits| blocked.is_none() && matches!(fits, Fits::No(_)));
@@ -282,18 +279,18 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             }
             None => {
                 let (name, at) = (chosen.words(), chosen.path.display());
-                let now = model.chosen_volume();
-                let free = now.map_or(chosen.free, |volume| volume.free);
-                let needed = now.map_or_else(|| model.needed(), |volume| model.needed_on(volume));
-                match needed.map(|needed| Fits::of(needed, free)) {
-                    _ if now.is_some_and(|volume| model.made_on(volume).is_some()) => {
+                match model.standing() {
+                    Some(Standing::Made(_)) => {
                         (format!("chosen: {name} at {at}   the bundle is there"), Role::Ok)
                     }
-                    None => (format!("chosen: {name}   {UNKNOWN}"), Role::Warn),
-                    Some(None) => (format!("chosen: {name} at {at}"), Role::Ok),
-                    Some(Some(fits)) => {
+                    Some(Standing::Written) => {
+                        (format!("chosen: {name} at {at}   a pack writes there"), Role::Current)
+                    }
+                    Some(Standing::Fits(fits)) => {
                         (format!("chosen: {name} at {at}   fits: {}", fits.words()), fits.role())
                     }
+                    Some(Standing::Unknown) => (format!("chosen: {name}   {UNKNOWN}"), Role::Warn),
+                    Some(Standing::NotTold) | None => (format!("chosen: {name} at {at}"), Role::Ok),
                 }
             }
         };
@@ -336,6 +333,8 @@ pub(super) fn empty(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer)
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::media::BundleWords;
 
@@ -351,6 +350,8 @@ mod tests {
             bytes: 1,
             signatures: 1,
             complete: true,
+            program: false,
+            named: BTreeMap::new(),
         };
         let path = PathBuf::from(format!("/media/a/{name}-{serial}"));
         FoundBundle { path, verified: false, words: Some(words), fault: None }

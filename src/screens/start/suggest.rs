@@ -30,6 +30,8 @@ fn bundle(media: Option<&MediaReport>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::media::{BundleWords, Bus, FoundBundle, Medium, Volume};
 
@@ -45,6 +47,8 @@ mod tests {
             bytes: 1,
             signatures: 1,
             complete: true,
+            program: false,
+            named: BTreeMap::new(),
         };
         let found =
             FoundBundle { path: "/m/web-42".into(), verified: false, words: Some(words), fault: None };
@@ -60,6 +64,7 @@ mod tests {
             free: Some(1),
             limits: None,
             bundles: if bundle { vec![found] } else { Vec::new() },
+            begun: BTreeMap::new(),
             blocked: None,
         };
         let medium = Medium {
