@@ -87,12 +87,13 @@ async fn a_pack_is_paused_in_its_fetch_goes_on_and_is_stopped_out_of_a_pause() {
     let job = start();
     let view = job.view.clone();
     let End::Succeeded(JobReport::Pack(report)) = job.end().await else { panic!("it did not succeed") };
-    // What was there was hashed, not fetched again: the network brought the rest, the medium has all of it.
+    // What was there was hashed, not fetched again: the network brought the rest alone, the medium has all of it.
     let (bundle, view) = (&report.bundle, view.borrow().clone());
     let phase = |wanted| view.phases.iter().find(|view| view.phase == wanted).unwrap();
     let (fetch, write) = (phase(Phase::Fetch), phase(Phase::Write));
     assert!(bundle.kept_bytes > 0 && bundle.fetched_bytes > 0, "{bundle:?}");
-    assert_eq!((fetch.shown, fetch.bytes), (bundle.fetched_bytes, bundle.fetched_bytes));
+    assert_eq!((fetch.brought(), fetch.spared), (bundle.fetched_bytes, bundle.kept_bytes));
+    assert_eq!((fetch.shown, fetch.bytes), (write.shown, write.bytes));
     assert_eq!(write.shown, bundle.fetched_bytes + bundle.kept_bytes);
     assert_eq!(write.shown, write.bytes);
     assert!(fetch.finished && write.finished);
