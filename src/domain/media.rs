@@ -48,6 +48,8 @@ pub enum Blocked {
     NotMounted,
     /// Mounted read-only.
     MountedReadOnly,
+    /// Mounted writable, and made read-only by the kernel after an error.
+    ReadOnlyAfterError,
     /// This user may not write there.
     NotWritable,
     /// Not enough room.
@@ -71,6 +73,9 @@ impl fmt::Display for Blocked {
             Self::Locked => f.write_str("encrypted: unlock it first"),
             Self::NotMounted => f.write_str("not mounted"),
             Self::MountedReadOnly => f.write_str("mounted read-only"),
+            Self::ReadOnlyAfterError => {
+                f.write_str("read-only after an error: dmesg says which; unmount it, then fsck")
+            }
             Self::NotWritable => f.write_str("this user cannot write there"),
             Self::TooSmall { needed, free } => {
                 write!(f, "too small: {} needed, {} free", text::bytes(*needed), text::bytes(*free))
@@ -170,6 +175,8 @@ pub struct Volume {
     pub mount_points: Vec<PathBuf>,
     /// Whether it is mounted read-only.
     pub read_only: bool,
+    /// Whether the kernel made it so after an error.
+    pub after_error: bool,
     /// Whether this user may write there; nothing where it is not mounted.
     pub writable: Option<bool>,
     /// Bytes free for this user, where known.
@@ -197,6 +204,7 @@ impl Volume {
             (Some(FileSystem::Encrypted), _) => Some(Blocked::Locked),
             (Some(FileSystem::Swap | FileSystem::Member), true) | (None, true) => Some(Blocked::NoFileSystem),
             (_, true) => Some(Blocked::NotMounted),
+            _ if self.after_error => Some(Blocked::ReadOnlyAfterError),
             _ if self.read_only => Some(Blocked::MountedReadOnly),
             _ if self.writable == Some(false) => Some(Blocked::NotWritable),
             _ => too_small(needed, self.free),
@@ -290,6 +298,7 @@ mod tests {
             uuid: None,
             mount_points: if mounted { vec!["/mnt".into()] } else { Vec::new() },
             read_only: false,
+            after_error: false,
             writable: mounted.then_some(true),
             free: mounted.then_some(500),
             limits: None,
@@ -302,6 +311,7 @@ mod tests {
     #[test]
     fn a_volume_says_why_nothing_can_be_written_to_it() {
         let read_only = Volume { read_only: true, ..volume(Some(FileSystem::Ext), true) };
+        let stopped = Volume { after_error: true, ..read_only.clone() };
         let foreign = Volume { writable: Some(false), ..volume(Some(FileSystem::Ext), true) };
         let silent = Volume { free: None, ..volume(Some(FileSystem::Ext), true) };
         for (volume, needed, words) in [
@@ -314,6 +324,7 @@ mod tests {
             (volume(Some(FileSystem::Swap), false), 0, Some("no known file system")),
             (volume(Some(FileSystem::Encrypted), false), 0, Some("encrypted: unlock it first")),
             (read_only, 0, Some("mounted read-only")),
+            (stopped, 0, Some("read-only after an error: dmesg says which; unmount it, then fsck")),
             (foreign, 0, Some("this user cannot write there")),
         ] {
             assert_eq!(volume.blocked_for(needed).map(|why| why.to_string()).as_deref(), words);

@@ -115,6 +115,7 @@ impl Chosen {
             Some(volume) if !volume.mount_points.contains(&self.mount_point) => {
                 Some(format!("{name} is not mounted at {} any more", self.mount_point.display()))
             }
+            Some(volume) if volume.after_error => Some(format!("{name} is read-only after an error")),
             Some(volume) if volume.read_only => Some(format!("{name} is mounted read-only now")),
             Some(_) => None,
         }
@@ -160,6 +161,7 @@ impl Chosen {
                 now.mount_point.display(),
                 self.mount_point.display()
             )),
+            _ if now.after_error => Some(format!("{name} is read-only after an error")),
             _ if now.read_only => Some(format!("{name} is mounted read-only now")),
             _ => None,
         }
@@ -223,6 +225,7 @@ mod tests {
             uuid: None,
             mount_points: points.iter().map(PathBuf::from).collect(),
             read_only: false,
+            after_error: false,
             writable: Some(true),
             free: Some(900),
             limits: None,
@@ -286,6 +289,7 @@ mod tests {
             file_system: FileSystem::Fat,
             limits: None,
             read_only: false,
+            after_error: false,
             writable: true,
             free: Some(1),
             bundles: Vec::new(),

@@ -87,6 +87,27 @@ fn a_mounted_medium_is_listed_with_what_it_is_and_may_be_chosen() {
 }
 
 #[test]
+fn a_medium_that_the_kernel_stopped_writing_to_is_said_to_be_so_before_anything_is_begun() {
+    let root = TempRoot::new();
+    let Some(mount) = medium(&root, 64) else { return };
+    mount.remount("abort");
+    let mut command = root.command();
+    command.args(["media", "list", "--json"]);
+    let (_, volume) = on_medium(&Ran::of(command).code(0).report(), mount.path());
+    assert_eq!(volume["blocked"]["reason"], "read-only-after-error", "{volume}");
+    let mut command = root.command();
+    command.args(["media", "list"]).arg(mount.path());
+    let told = Ran::of(command).code(0);
+    assert!(told.said().contains("no: read-only after an error: dmesg says which"), "{}", told.said());
+    let mut command = root.command();
+    command.args(["pack", "--dry-run", "registry.invalid/a:1", "--to"]).arg(mount.path());
+    let refused = Ran::of(command).code(13);
+    for words in ["read-only after an error", "fsck"] {
+        assert!(refused.said().contains(words), "{}", refused.said());
+    }
+}
+
+#[test]
 fn an_honest_medium_passes_the_check_and_is_left_as_it_was() {
     let root = TempRoot::new();
     let Some(mount) = medium(&root, 128) else { return };

@@ -73,6 +73,7 @@ pub(crate) fn looked(desk: &mut Desk, medium: Option<Medium>) {
         file_system: FileSystem::Fat,
         limits: None,
         read_only: false,
+        after_error: false,
         writable: true,
         free: Some(1 << 40),
         bundles,

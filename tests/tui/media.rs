@@ -35,6 +35,7 @@ fn volume(device: &str, point: Option<&str>) -> Volume {
         uuid: None,
         mount_points: point.map(PathBuf::from).into_iter().collect(),
         read_only: false,
+        after_error: false,
         writable: point.map(|_| true),
         free: point.map(|_| 29_000_000_000),
         bundles: Vec::new(),
@@ -190,6 +191,7 @@ fn lies(path: &str, medium: Option<Medium>) -> Box<Lies> {
         file_system: FileSystem::Ext,
         limits: None,
         read_only: false,
+        after_error: false,
         writable: true,
         free: Some(200_000_000_000),
         bundles: Vec::new(),
@@ -421,6 +423,15 @@ fn a_chosen_medium_that_is_mounted_read_only_meanwhile_is_not_said_to_have_been_
     let words = format!("x {name} is mounted read-only now: remount it writable");
     assert!(screen.contains(&words) && !screen.contains("was out"), "{screen}");
     assert_eq!(desk.app.model.state(Place::Media), StepState::Failed);
+    // After an error, to remount it is no help.
+    let mut stopped = carrying();
+    (stopped.volumes[0].read_only, stopped.volumes[0].after_error) = (true, true);
+    stopped.volumes[0].blocked = stopped.volumes[0].blocked_for(0);
+    seen(&mut desk, vec![stopped]);
+    let screen = desk.wait(10).screen();
+    let words = format!("x {name} is read-only after an error: dmesg says");
+    assert!(screen.contains(&words) && screen.contains("x read-only after an error"), "{screen}");
+    assert!(desk.keys("Enter").screen().contains("not now: read-only after an error"), "{}", desk.screen());
     // Writable again, it is chosen again.
     seen(&mut desk, vec![carrying()]);
     desk.wait(10).keys("Enter");

@@ -127,6 +127,7 @@ pub(crate) fn stick() -> Medium {
         uuid: None,
         mount_points: vec!["/media/op/AIRGAP".into()],
         read_only: false,
+        after_error: false,
         writable: Some(true),
         free: Some(64_000_000_000),
         limits: None,

@@ -12,7 +12,7 @@ use crate::engine::blocking::blocking;
 use crate::engine::bundle::unfinished::find_interrupted;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Explain, Kind, Result};
-use crate::engine::media::{ListSpec, Place, place_of};
+use crate::engine::media::{ListSpec, MediaError, Place, place_of};
 use crate::engine::spec::PackJob;
 
 /// The destination is not where it was.
@@ -94,9 +94,13 @@ impl Explain for OntoError {
 /// unless that is wanted.
 ///
 /// # Errors
-/// [`OntoError::Elsewhere`], [`OntoError::Begun`], [`mounted::NotMounted`]; the destination cannot be asked.
+/// [`OntoError::Elsewhere`], [`OntoError::Begun`], [`mounted::NotMounted`], [`MediaError::Blocked`]; the destination cannot be asked.
 pub async fn look(job: &PackJob, ctx: &JobCtx) -> Result<Carrier> {
     let place = place(&job.to, ctx).await?;
+    // What only looks writable is found out before a passphrase is typed for it.
+    if let (true, Some(why)) = (place.after_error, place.why_read_only()) {
+        return Err(MediaError::Blocked { path: job.to.clone(), why }.into());
+    }
     let now = place.carrier();
     let (own, context) = (job.clone(), ctx.clone());
     let earlier = blocking(move || Ok(record::earlier(&own, &context))).await?;

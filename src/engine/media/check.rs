@@ -153,11 +153,11 @@ pub async fn check(spec: CheckSpec, ctx: &JobCtx) -> Result<CheckReport> {
 fn unfit(place: &Place) -> Option<MediaError> {
     let path = place.path.clone();
     let Some(medium) = &place.medium else { return Some(MediaError::NoMedium { path }) };
-    let why = match (&medium.blocked, place.read_only, place.writable) {
+    let why = match (&medium.blocked, place.why_read_only(), place.writable) {
         (Some(why), ..) if why.is_own() => why.clone(),
-        (_, true, _) => Blocked::MountedReadOnly,
-        (_, false, false) => Blocked::NotWritable,
-        (_, false, true) => return None,
+        (_, Some(why), _) => why,
+        (_, None, false) => Blocked::NotWritable,
+        (_, None, true) => return None,
     };
     Some(MediaError::Blocked { path, why })
 }

@@ -300,6 +300,7 @@ mod tests {
             uuid: uuid.map(ToOwned::to_owned),
             mount_points: vec!["/media/a".into()],
             read_only: false,
+            after_error: false,
             writable: Some(true),
             free: None,
             limits: None,

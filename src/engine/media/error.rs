@@ -174,6 +174,9 @@ impl Explain for MediaError {
                 Blocked::MountedReadOnly | Blocked::WriteProtected => {
                     "a write-protect switch, or mounted read-only after an error: see dmesg".to_owned()
                 }
+                Blocked::ReadOnlyAfterError => {
+                    "nothing was written; what it holds may be damaged: as root, umount it and fsck it".to_owned()
+                }
                 Blocked::NotWritable => "run as a user who may write there".to_owned(),
                 _ => "airlift media list says what is on it".to_owned(),
             },

@@ -79,6 +79,8 @@ pub struct Place {
     pub limits: Option<&'static str>,
     /// Whether it is mounted read-only.
     pub read_only: bool,
+    /// Whether the kernel made it so after an error.
+    pub after_error: bool,
     /// Whether this user may write there.
     pub writable: bool,
     /// Bytes free for this user, where known.
@@ -130,6 +132,15 @@ struct Survey<'a> {
 }
 
 impl Place {
+    /// Why nothing can be written there, the device and the user aside.
+    pub const fn why_read_only(&self) -> Option<Blocked> {
+        match (self.after_error, self.read_only) {
+            (true, _) => Some(Blocked::ReadOnlyAfterError),
+            (false, true) => Some(Blocked::MountedReadOnly),
+            (false, false) => None,
+        }
+    }
+
     /// What it lies on.
     pub fn carrier(&self) -> Carrier {
         Carrier::of(self.mount_point.clone(), self.source.clone(), self.medium.as_ref())
@@ -222,6 +233,7 @@ impl<'a> Survey<'a> {
             uuid: read.uuid.or(known.uuid),
             mount_points: mounts.iter().map(|mount| mount.point.clone()).collect(),
             read_only: first.is_some_and(|mount| mount.read_only),
+            after_error: first.is_some_and(|mount| mount.after_error),
             writable: point.map(is_writable),
             free: point.and_then(|point| self.ctx.files.space(point).ok()?.free),
             bundles: point.filter(|_| look).map(|point| self.bundles(point)).unwrap_or_default(),
@@ -252,6 +264,7 @@ impl<'a> Survey<'a> {
             limits: file_system.limits(),
             file_system,
             read_only: mount.read_only,
+            after_error: mount.after_error,
             writable: is_writable(&full),
             free: space.free,
             bundles: if self.spec.bundles { self.bundles(&full) } else { Vec::new() },

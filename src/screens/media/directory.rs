@@ -65,7 +65,7 @@ fn refused_below(above: &Path, place: &Place, cx: &mut Cx<'_>) {
 pub(super) fn looked_at(place: &Place, new: Option<&Path>, cx: &mut Cx<'_>) {
     let source = place.medium.as_ref().and_then(|medium| medium.blocked.clone());
     let refused = match source {
-        _ if place.read_only => Some(Blocked::MountedReadOnly),
+        _ if place.read_only => place.why_read_only(),
         _ if !place.writable => Some(Blocked::NotWritable),
         Some(why @ Blocked::Source { .. }) => Some(why),
         _ => None,

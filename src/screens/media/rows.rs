@@ -265,6 +265,9 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
             Some(gone) if chosen.back => {
                 (format!("! {gone}: {} chooses it again", model.key(Act::MediaChoose)), Role::Warn)
             }
+            Some(gone) if model.chosen_volume().is_some_and(|volume| volume.after_error) => {
+                (format!("x {gone}: dmesg says which; unmount it, then fsck"), Role::Fail)
+            }
             Some(gone) if model.chosen_volume().is_some_and(|volume| volume.read_only) => {
                 (format!("x {gone}: remount it writable"), Role::Fail)
             }

@@ -138,7 +138,9 @@ fn medium_words(medium: &Medium) -> String {
     let free = free.map_or_else(String::new, |free| format!(", {} free", text::bytes(free)));
     let stands = match blocked(medium) {
         None => free,
-        Some(Blocked::WriteProtected | Blocked::MountedReadOnly) => ", read-only".to_owned(),
+        Some(Blocked::WriteProtected | Blocked::MountedReadOnly | Blocked::ReadOnlyAfterError) => {
+            ", read-only".to_owned()
+        }
         Some(reason) => format!(", {reason}"),
     };
     let mut words = format!("{}  {}{stands}", medium.short_name(), text::bytes(medium.size));

@@ -60,6 +60,7 @@ mod tests {
             uuid: None,
             mount_points: vec!["/m".into()],
             read_only: false,
+            after_error: false,
             writable: Some(true),
             free: Some(1),
             limits: None,

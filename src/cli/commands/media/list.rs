@@ -101,10 +101,10 @@ fn show_place(place: &Place, out: &Printer) {
         out.line(format!("limits       {limits}"));
     }
     out.line(format!("free         {}", place.free.map_or_else(|| "not told".to_owned(), text::bytes)));
-    let writes = match (place.read_only, place.writable) {
-        (true, _) => "no: mounted read-only",
-        (false, false) => "no: not by this user",
-        (false, true) => "yes",
+    let writes = match (place.why_read_only(), place.writable) {
+        (Some(why), _) => format!("no: {why}"),
+        (None, false) => "no: not by this user".to_owned(),
+        (None, true) => "yes".to_owned(),
     };
     out.line(format!("can write    {writes}"));
     match &place.medium {
