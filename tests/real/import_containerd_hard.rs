@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::import_containerd_cut::{large, names};
 use crate::import_containerd_live::packed;
 use crate::rig::containerd::{Containerd, Line, NAMESPACE, succeeded};
-use crate::rig::world::Ran;
+use crate::rig::world::{Ran, damaged_copy};
 use crate::rig::{need, wait_until};
 
 /// Nobody, on every system.
@@ -32,6 +32,24 @@ pub(crate) fn traced(strace: &Path, words: &[&str], log: &Path, command: &Comman
     outer.args(["-f", "-y"]).args(words).arg("-o").arg(log);
     outer.arg(command.get_program()).args(command.get_args());
     outer
+}
+
+#[test]
+fn a_damaged_manifest_keeps_its_own_image_out_of_containerd_and_no_other_one() {
+    let (Some(containerd), Some(mut packed)) = (Containerd::with_cri(Line::One), packed()) else { return };
+    let (whole, damaged) = (packed.bundle.clone(), packed.world.root.join("damaged"));
+    let (name, digest) = packed.images[2].clone();
+    damaged_copy(&whole, &digest, &damaged);
+    packed.bundle = damaged;
+    let said = packed.import(&containerd.target(), &[]).code(10).said();
+    assert!(said.contains(&name) && said.contains(digest.hex()) && said.contains("--keep-going"), "{said}");
+    assert_eq!(containerd.holdings(), Vec::<String>::new());
+    let report = packed.import(&containerd.target(), &["--keep-going"]).code(3).report();
+    let outcomes = report["targets"][0]["images"].as_array().unwrap().iter();
+    let outcomes: Vec<_> = outcomes.map(|image| image["outcome"]["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["added", "added", "failed", "added"]);
+    packed.bundle = whole;
+    packed.import(&containerd.target(), &[]).code(0);
 }
 
 #[test]

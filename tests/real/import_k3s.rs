@@ -11,7 +11,7 @@ use airlift::engine::demo::sample::ImageSpec;
 use serde_json::Value;
 
 use crate::rig::containerd::{Containerd, Line, succeeded};
-use crate::rig::world::{Ran, World};
+use crate::rig::world::{Ran, World, damaged_copy};
 use crate::rig::{need, wait_until};
 
 const IMAGES: &str = "node/var/lib/rancher/k3s/agent/images";
@@ -103,6 +103,24 @@ fn outcomes(target: &Value) -> Vec<&str> {
 }
 
 const ARCHIVE: &str = "airlift-bundle-00000001.tar";
+
+#[test]
+fn a_damaged_manifest_leaves_its_image_out_of_the_archive_and_takes_none_out_of_one() {
+    let Some(packed) = packed() else { return };
+    let damaged = packed.world.root.join("damaged");
+    damaged_copy(&packed.bundle, &packed.images[1].1, &damaged);
+    let said = packed.run(&damaged, &[]).code(10).said();
+    assert!(said.contains("team/old:2") && said.contains(packed.images[1].1.hex()), "{said}");
+    assert!(packed.files().is_empty());
+    let kept = packed.run(&damaged, &["--keep-going"]).code(3);
+    assert_eq!(outcomes(&kept.report()["targets"][0]), ["added", "failed", "added"]);
+    assert_eq!(packed.files(), [ARCHIVE]);
+    assert_eq!(outcomes(&packed.import(&[])), ["skipped", "added", "skipped"]);
+    let whole = fs::read(packed.archive(ARCHIVE)).unwrap();
+    // Which part of the archive is its, the damaged medium does not tell.
+    packed.run(&damaged, &["--keep-going"]).code(10);
+    assert!(fs::read(packed.archive(ARCHIVE)).unwrap() == whole);
+}
 
 #[test]
 fn a_directory_that_no_k3s_reads_is_refused_and_not_made() {

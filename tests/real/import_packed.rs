@@ -11,7 +11,7 @@ use crate::import::digest_there;
 use crate::pack::{in_own_mounts, snapshot};
 use crate::rig::need;
 use crate::rig::registry::DockerRegistry;
-use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::world::{Ran, World, copy_tree, damaged_copy};
 
 const APP: &str = "team/app:1";
 const OLD: &str = "team/old:2";
@@ -175,6 +175,70 @@ fn only_the_named_image_is_imported_and_damage_elsewhere_does_not_matter() {
     let absent = journey.world.reference("team/none:1");
     let refused = journey.import(&journey.bundle, &["--only", &absent]);
     assert!(refused.exit != Some(0) && refused.said().contains("team/none:1"), "{refused:?}");
+}
+
+#[test]
+fn a_damaged_manifest_keeps_its_own_image_out_and_no_other_one() {
+    let Some(journey) = journey() else { return };
+    let root = &journey.world.root;
+    let config = |digest: &Digest| -> Digest {
+        let path = journey.bundle.join(digest.layout_path());
+        let manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        manifest["config"]["digest"].as_str().unwrap().parse().unwrap()
+    };
+    let [index, child] = [2, 4].map(|at| journey.digests[at].1.clone());
+    let old = journey.digests[1].1.clone();
+    for (at, (blob, image)) in
+        [(index, MULTI), (child, MULTI), (old.clone(), OLD), (config(&old), OLD)].into_iter().enumerate()
+    {
+        let damaged = root.join(format!("damaged-{at}"));
+        damaged_copy(&journey.bundle, &blob, &damaged);
+        let (layout, archive) = (root.join(format!("layout-{at}")), root.join(format!("{at}.tar")));
+        let import = |more: &[&str]| {
+            let mut command = journey.world.command();
+            command.arg("import").arg(&damaged).arg("--json");
+            command.args(["--into", &format!("oci:{}", layout.display())]);
+            command.args(["--into", &format!("oci-archive:{}", archive.display())]).args(more);
+            Ran::of(command)
+        };
+        let name = journey.world.reference(image);
+        let ended = import(&[]).code(10).said();
+        let file = blob.layout_path();
+        for words in [&name, &file, "--keep-going imports the others", "copy or pack it again", "--only"] {
+            assert!(ended.contains(words), "{words}: {ended}");
+        }
+        assert!(!layout.exists() && !archive.exists(), "{ended}");
+        for (dry, code) in [(&["--dry-run"][..], 10), (&["--dry-run", "--keep-going"], 3)] {
+            let planned = import(dry).code(code);
+            assert!(planned.said().contains(&name) && planned.said().contains(&file), "{}", planned.said());
+            assert_eq!(outcomes(&planned).iter().filter(|one| *one == "added").count(), 2);
+        }
+        let kept = import(&["--keep-going"]).code(3);
+        assert!(kept.said().contains(&name) && kept.said().contains(&file), "{}", kept.said());
+        let report = kept.report();
+        for target in report["targets"].as_array().unwrap() {
+            for one in target["images"].as_array().unwrap() {
+                let failed = one["outcome"]["outcome"] == "failed";
+                assert_eq!(failed, one["reference"] == *name, "{one}");
+            }
+        }
+        let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
+        assert!(!index.contains(&name) && index.contains(&journey.world.reference(APP)), "{index}");
+        assert!(!layout.join(&file).exists(), "what is damaged is nowhere");
+        let alone = import(&["--only", &name, "--keep-going"]).code(3).said();
+        assert!(alone.contains("1 of 1 image") || alone.contains("2 of 2 images"), "{alone}");
+        import(&["--only", &journey.world.reference(APP), "--replace"]).code(0);
+    }
+    assert_eq!(journey.accepted(), 1, "by what was asked for alone, and is whole");
+    // The same into a registry.
+    let damaged = root.join("damaged-1");
+    journey.import(&damaged, &[]).code(10);
+    assert_eq!([APP, OLD, MULTI].map(|path| journey.there(path)), [None, None, None]);
+    journey.import(&damaged, &["--keep-going"]).code(3);
+    assert_eq!([APP, OLD, MULTI].map(|path| journey.there(path).is_some()), [true, true, false]);
+    let rest = journey.import(&journey.bundle, &[]).code(0);
+    assert_eq!(outcomes(&rest).iter().filter(|one| *one == "added").count(), 1);
+    journey.assert_complete();
 }
 
 #[test]

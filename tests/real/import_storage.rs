@@ -14,7 +14,7 @@ use crate::import_storage_undo::held_at;
 use crate::pack::in_own_mounts;
 use crate::rig::containerd::succeeded;
 use crate::rig::crio::{Crio, Options};
-use crate::rig::world::{Ran, World, copy_tree};
+use crate::rig::world::{Ran, World, copy_tree, damaged_copy};
 use crate::rig::{need, need_root, wait_until};
 
 /// What can be run in [`Node::bundle`].
@@ -260,6 +260,22 @@ fn a_layer_that_changed_on_the_medium_ends_the_import_and_names_no_half_image() 
     assert_eq!(node.listed().len(), 5);
     let whole = node.import(&[]).code(0);
     assert_eq!(outcomes(&whole).iter().filter(|one| *one == "skipped").count(), 5);
+    node.assert_listed();
+}
+
+#[test]
+fn a_damaged_manifest_keeps_its_own_image_out_of_the_store_and_no_other_one() {
+    let Some(node) = node(&[]) else { return };
+    let (name, digest) = node.names[2].clone();
+    let damaged = node.world.root.join("damaged");
+    damaged_copy(&node.bundle, &digest, &damaged);
+    let said = node.import_of(&damaged, &[]).code(10).said();
+    assert!(said.contains(&node.full(&name)) && said.contains(digest.hex()), "{said}");
+    assert!(node.listed().is_empty());
+    let kept = node.import_of(&damaged, &["--keep-going"]).code(3);
+    assert_eq!(outcomes(&kept).iter().filter(|one| *one == "failed").count(), 1);
+    assert!(!node.listed().contains(&node.full(&name)) && node.listed().contains(&node.full(APP)));
+    node.import(&[]).code(0);
     node.assert_listed();
 }
 

@@ -182,6 +182,16 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
+/// Copies a bundle to `to`, with another byte in the middle of a blob.
+pub(crate) fn damaged_copy(bundle: &Path, blob: &Digest, to: &Path) {
+    copy_tree(bundle, to);
+    let blob = to.join(blob.layout_path());
+    let mut bytes = std::fs::read(&blob).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(blob, bytes).unwrap();
+}
+
 /// Pushes every name of a layout to the registry that it names.
 pub(crate) async fn push_layout(layout: &SampleLayout) {
     let registry = Registry::new(RegistryOptions::default()).unwrap();

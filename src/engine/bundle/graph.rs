@@ -7,7 +7,7 @@ use crate::domain::bundle::{INDEX, MAX_DOCUMENT, REF_NAME};
 use crate::domain::digest::Digest;
 use crate::domain::manifest::{self, Descriptor, Document, ImageConfig, MAX_MANIFEST, MAX_NESTING, Manifest};
 use crate::domain::media_type as mt;
-use crate::engine::error::{Explain, FileError, Kind, Result};
+use crate::engine::error::{EngineError, Explain, FileError, Kind, Result};
 
 /// The largest image configuration that is read whole, in bytes.
 pub const MAX_CONFIG: u64 = 8 * 1024 * 1024;
@@ -105,6 +105,8 @@ pub struct Graph {
     pub layers: BTreeMap<Digest, LayerCheck>,
     /// Two images that disagree about what one layer unpacks to: at least one of them lies.
     pub contradictions: Vec<String>,
+    /// Documents and configurations whose bytes are not those that were signed; what these lead to was not looked at.
+    pub damaged: BTreeMap<Digest, EngineError>,
     seen: HashSet<Digest>,
     entered: HashSet<Digest>,
 }
@@ -114,6 +116,18 @@ pub struct Graph {
 /// # Errors
 /// [`GraphError`], [`super::read::ReadError`] or a file error.
 pub fn close(bundle: &BundleReader) -> Result<Graph> {
+    let mut graph = close_around(bundle)?;
+    match graph.damaged.pop_first() {
+        Some((_, error)) => Err(error),
+        None => Ok(graph),
+    }
+}
+
+/// The same around what is damaged, for one who leaves out what needs that.
+///
+/// # Errors
+/// As [`close`], but for damaged documents and configurations.
+pub fn close_around(bundle: &BundleReader) -> Result<Graph> {
     let bytes = super::read::small_file(bundle, INDEX)?;
     let index = match manifest::parse_within(&bytes, None, MAX_DOCUMENT) {
         Ok(Document::Index(index)) => index,
@@ -133,6 +147,10 @@ pub fn close(bundle: &BundleReader) -> Result<Graph> {
         let name =
             descriptor.annotations.get(REF_NAME).cloned().unwrap_or_else(|| descriptor.digest.to_string());
         graph.visit(bundle, &name, descriptor, &omitted, 0)?;
+    }
+    if !graph.damaged.is_empty() {
+        // What a damaged one points at is not known.
+        return Ok(graph);
     }
     let orphans: BTreeSet<&Digest> = bundle
         .document()
@@ -235,8 +253,7 @@ impl Graph {
         if depth > MAX_NESTING {
             return Err(document(&descriptor.digest.to_string(), "indexes nest too deep").into());
         }
-        let bytes = bundle.read(&descriptor.digest, MAX_MANIFEST)?;
-        self.note(&descriptor.digest, bytes.len());
+        let Some(bytes) = self.read(bundle, &descriptor.digest, MAX_MANIFEST)? else { return Ok(()) };
         let parsed = manifest::parse(&bytes, Some(&descriptor.media_type))
             .map_err(|error| document(&descriptor.digest.to_string(), &error.to_string()))?;
         let name = descriptor.digest.to_string();
@@ -249,16 +266,28 @@ impl Graph {
         }
     }
 
-    fn note(&mut self, digest: &Digest, bytes: usize) {
-        if self.hashed.insert(digest.clone()) {
-            self.bytes += bytes as u64;
+    /// A document or a configuration whole; nothing where it is damaged, which is noted.
+    fn read(&mut self, bundle: &BundleReader, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>> {
+        if self.damaged.contains_key(digest) {
+            return Ok(None);
+        }
+        match bundle.read_sound(digest, limit)? {
+            Ok(bytes) => {
+                if self.hashed.insert(digest.clone()) {
+                    self.bytes += bytes.len() as u64;
+                }
+                Ok(Some(bytes))
+            }
+            Err(damage) => {
+                self.damaged.insert(digest.clone(), damage);
+                Ok(None)
+            }
         }
     }
 
     /// One diff_id per layer, so that unpacking can be checked at all.
     fn check_image(&mut self, bundle: &BundleReader, name: &str, image: &Manifest) -> Result<()> {
-        let bytes = bundle.read(&image.config.digest, MAX_CONFIG)?;
-        self.note(&image.config.digest, bytes.len());
+        let Some(bytes) = self.read(bundle, &image.config.digest, MAX_CONFIG)? else { return Ok(()) };
         let config = ImageConfig::parse(&bytes).map_err(|error| {
             document(&image.config.digest.to_string(), &format!("no image configuration: {error}"))
         })?;

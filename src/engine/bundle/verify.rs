@@ -54,7 +54,8 @@ pub struct VerifySpec {
 pub enum Bytes {
     /// Every byte.
     All,
-    /// Documents, configurations and small files; layers are left to whoever streams them somewhere and hashes on the way.
+    /// Documents, configurations and small files; layers are left to whoever streams them somewhere and hashes on the way,
+    /// and so are images of which one of the former is damaged.
     AllButLayers,
 }
 
@@ -232,16 +233,19 @@ fn check_bytes(
     document_bytes: &[u8],
     ctx: &JobCtx,
 ) -> Result<Checked> {
-    let graph = match graph::close(bundle) {
-        Ok(graph) => graph,
-        Err(error) if spec.bytes == Bytes::All => return Err(hash_all::with_all_damaged(bundle, error, ctx)),
-        Err(error) => return Err(error),
+    let graph = match spec.bytes {
+        Bytes::All => graph::close(bundle).map_err(|error| hash_all::with_all_damaged(bundle, error, ctx))?,
+        // Whoever streams the images leaves out those that need what is damaged.
+        Bytes::AllButLayers => graph::close_around(bundle)?,
     };
     if let (true, Some(first)) = (spec.deep, graph.contradictions.first()) {
         return Err(graph::GraphError::Contradiction(first.clone()).into());
     }
     let documents = graph.hashed.len();
-    let words = format!("{documents} manifests and configurations, down to the last layer");
+    let words = match graph.damaged.len() {
+        0 => format!("{documents} manifests and configurations, down to the last layer"),
+        damaged => format!("{documents} manifests and configurations; {damaged} more are damaged"),
+    };
     ctx.say(Event::Passed { check: Check::Graph, words });
     let plan = hash_all::HashPlan {
         skip: &graph.hashed,

@@ -129,6 +129,14 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
+    /// A manifest, an index or a configuration of an image whose bytes are not those that were signed.
+    #[error("{image}: a manifest or configuration of it is damaged: {reason}")]
+    Damaged {
+        /// The image.
+        image: String,
+        /// Which file, what was signed and what is there.
+        reason: String,
+    },
     /// Read back, the target has something else.
     #[error("{target} answers {name} with {actual} after the import, expected {expected}")]
     Altered {
@@ -227,7 +235,7 @@ impl Explain for ImportError {
             | Self::Altered { .. } => Kind::Import,
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
-            Self::Document { .. } => Kind::Integrity,
+            Self::Document { .. } | Self::Damaged { .. } => Kind::Integrity,
             Self::Unkept { .. } => Kind::Medium,
             Self::Partly { kind, .. } | Self::Unnoted { kind, .. } => *kind,
         }
@@ -253,6 +261,12 @@ impl Explain for ImportError {
             Self::Space { .. } => "nothing was written: free space, or import into another place",
             Self::Document { .. } => {
                 "the bundle is inconsistent in itself: pack it again, and tell whoever signed it"
+            }
+            Self::Damaged { .. } => {
+                return vec![
+                    "the copy on this medium is damaged or was changed: copy or pack it again".to_owned(),
+                    format!("nothing of it was written to any target{OTHERS}"),
+                ];
             }
             Self::Altered { .. } => {
                 "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \

@@ -10,8 +10,9 @@ use crate::domain::manifest::{
 };
 use crate::domain::media_type as mt;
 use crate::domain::reference::Reference;
+use crate::engine::bundle::graph::MAX_CONFIG;
 use crate::engine::bundle::read::{BundleReader, small_file};
-use crate::engine::error::Result;
+use crate::engine::error::{EngineError, Result};
 
 /// A blob of the bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +51,25 @@ pub(super) struct ImageGraph {
     pub(super) referrers: Vec<Referrer>,
     /// Tags of the same repository that are carried along, with what they name.
     pub(super) tags: Vec<(String, Node)>,
+    /// What is wrong with a manifest of it that is damaged: nothing else is known of it then.
+    pub(super) damaged: Option<String>,
 }
 
 impl ImageGraph {
+    /// Of an image that nothing was read of yet.
+    fn new(image: &Image) -> Self {
+        Self {
+            image: image.clone(),
+            blobs: Vec::new(),
+            documents: Vec::new(),
+            omitted: Vec::new(),
+            carried: Vec::new(),
+            referrers: Vec::new(),
+            tags: Vec::new(),
+            damaged: None,
+        }
+    }
+
     /// Blobs and manifests, in the order in which they are written.
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.blobs.iter().chain(&self.documents)
@@ -73,16 +90,23 @@ impl ImageGraph {
         self.documents.iter().find(|node| node.digest == self.image.digest)
     }
 
+    /// Why it cannot be brought to any target, where a manifest of it is damaged.
+    pub(super) fn damage(&self) -> Option<EngineError> {
+        let reason = self.damaged.clone()?;
+        Some(ImportError::Damaged { image: self.name(), reason }.into())
+    }
+
     /// Whether this is an index with manifests left out.
     pub(super) fn is_sparse(&self) -> bool {
         !self.omitted.is_empty()
     }
 }
 
-/// Reads the documents of every image that is wanted; all of them where `only` is empty. Blocks.
+/// Reads the documents of every image that is wanted, and of no other one; all of them where `only` is empty. One of which
+/// something is damaged has that as its only content. Blocks.
 ///
 /// # Errors
-/// [`ImportError::NotInBundle`]; what reading the bundle can fail with.
+/// [`ImportError::NotInBundle`]; what reading the bundle can fail with for all images.
 pub(super) fn wanted(bundle: &BundleReader, only: &[Reference]) -> Result<Vec<ImageGraph>> {
     let images = &bundle.document().images;
     let matches = |image: &Image, want: &Reference| {
@@ -97,7 +121,7 @@ pub(super) fn wanted(bundle: &BundleReader, only: &[Reference]) -> Result<Vec<Im
     }
     let carried = carried_tags(bundle)?;
     let chosen = images.iter().filter(|i| only.is_empty() || only.iter().any(|want| matches(i, want)));
-    chosen.map(|image| Walk::new(bundle, image).image(&carried)).collect()
+    chosen.map(|image| Walk::new(bundle, image).image_or_damage(&carried)).collect()
 }
 
 /// Tags carried beside the images, from `index.json`.
@@ -120,23 +144,25 @@ struct Walk<'a> {
     bundle: &'a BundleReader,
     graph: ImageGraph,
     seen: HashSet<Digest>,
+    /// The first that was found.
+    damaged: Option<EngineError>,
 }
 
 impl<'a> Walk<'a> {
     fn new(bundle: &'a BundleReader, image: &Image) -> Self {
-        let graph = ImageGraph {
-            image: image.clone(),
-            blobs: Vec::new(),
-            documents: Vec::new(),
-            omitted: Vec::new(),
-            carried: Vec::new(),
-            referrers: Vec::new(),
-            tags: Vec::new(),
-        };
-        Self { bundle, graph, seen: HashSet::new() }
+        Self { bundle, graph: ImageGraph::new(image), seen: HashSet::new(), damaged: None }
     }
 
-    fn image(mut self, carried: &[(Reference, Descriptor)]) -> Result<ImageGraph> {
+    fn image_or_damage(mut self, carried: &[(Reference, Descriptor)]) -> Result<ImageGraph> {
+        let image = self.graph.image.clone();
+        self.image(carried)?;
+        match self.damaged {
+            None => Ok(self.graph),
+            Some(damage) => Ok(ImageGraph { damaged: Some(damage.message()), ..ImageGraph::new(&image) }),
+        }
+    }
+
+    fn image(&mut self, carried: &[(Reference, Descriptor)]) -> Result<()> {
         let image = self.graph.image.clone();
         self.manifest(&image.digest, &image.media_type, 0)?;
         for (reference, descriptor) in carried {
@@ -153,7 +179,7 @@ impl<'a> Walk<'a> {
             let node = self.node(digest, &listed)?;
             self.carry(node);
         }
-        Ok(self.graph)
+        Ok(())
     }
 
     /// The tag, where a carried one is of this image: its repository, and its digest or the digest in its name.
@@ -183,7 +209,7 @@ impl<'a> Walk<'a> {
         Ok(Node { digest: digest.clone(), size: blob.size, media_type: media_type.to_owned() })
     }
 
-    fn schema1(&self) -> crate::engine::error::EngineError {
+    fn schema1(&self) -> EngineError {
         ImportError::Unfit {
             image: self.graph.name(),
             target: "any target".to_owned(),
@@ -194,8 +220,19 @@ impl<'a> Walk<'a> {
         .into()
     }
 
-    fn broken(&self, digest: &Digest, reason: String) -> crate::engine::error::EngineError {
+    fn broken(&self, digest: &Digest, reason: String) -> EngineError {
         ImportError::Document { image: self.graph.name(), digest: digest.clone(), reason }.into()
+    }
+
+    /// A document whole; nothing where it is damaged, which is noted.
+    fn read(&mut self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.bundle.read_sound(digest, limit)? {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(damage) => {
+                self.damaged.get_or_insert(damage);
+                Ok(None)
+            }
+        }
     }
 
     fn manifest(&mut self, digest: &Digest, declared: &str, depth: usize) -> Result<()> {
@@ -205,7 +242,7 @@ impl<'a> Walk<'a> {
         if depth > MAX_NESTING {
             return Err(self.broken(digest, "indexes nest too deep".to_owned()));
         }
-        let bytes = self.bundle.read(digest, MAX_MANIFEST)?;
+        let Some(bytes) = self.read(digest, MAX_MANIFEST)? else { return Ok(()) };
         let document = match manifest::parse(&bytes, Some(declared)) {
             Ok(document) => document,
             Err(ManifestError::Schema1) => return Err(self.schema1()),
@@ -215,6 +252,13 @@ impl<'a> Walk<'a> {
         let index = matches!(document, Document::Index(_));
         for child in document.children() {
             self.child(digest, child, index, depth)?;
+        }
+        if let Document::Manifest(manifest) = &document
+            && manifest.is_image()
+            && self.bundle.blob(&manifest.config.digest).is_some_and(|blob| blob.size <= MAX_CONFIG)
+        {
+            // Targets look into it before they write.
+            self.read(&manifest.config.digest, MAX_CONFIG)?;
         }
         if let Some(referral) = document.referral() {
             self.graph.referrers.push(Referrer { node: node.clone(), referral });

@@ -272,7 +272,9 @@ fn kept(job: &Job, images: &[ImageGraph], there: &There) -> Result<Vec<ImageGrap
             only.push(image.reference.clone());
         }
     }
-    if only.is_empty() { Ok(Vec::new()) } else { graph::wanted(&job.bundle, &only) }
+    let kept = if only.is_empty() { Vec::new() } else { graph::wanted(&job.bundle, &only)? };
+    // Its part of the archive cannot be told from the rest, and would be lost.
+    kept.iter().find_map(ImageGraph::damage).map_or(Ok(kept), Err)
 }
 
 fn arrived<'a>(images: &'a [ImageGraph], outcomes: &[Outcome]) -> Vec<&'a ImageGraph> {

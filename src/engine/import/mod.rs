@@ -55,7 +55,7 @@ use graph::{ImageGraph, Node};
 use parts::Parts;
 use planned::{Plan, Planned};
 use proof::Proof;
-use report::{ImageReport, ImportReport, Outcome, TargetReport};
+use report::{ImportReport, Outcome, TargetReport};
 use stopped::{Arrived, first, unwritten};
 use stream::Incoming;
 
@@ -108,13 +108,18 @@ impl Job {
         if ends || !self.spec.keep_going {
             return Err(error);
         }
-        let (kind, reason, hints) = (error.kind(), self.apart(error.message()), error.hints());
+        let outcome = self.refused(&error);
         // What is refused before the phase begins is told when it does.
-        if self.meter.is_announced() {
+        if let (true, Outcome::Failed { reason, .. }) = (self.meter.is_announced(), &outcome) {
             let (phase, item, reason) = (Phase::Import, image.name(), reason.clone());
             self.ctx.say(Event::Failed { phase, item, reason });
         }
-        Ok(Outcome::Failed { kind, reason, hints })
+        Ok(outcome)
+    }
+
+    /// What becomes of an image that an error keeps away.
+    fn refused(&self, error: &EngineError) -> Outcome {
+        Outcome::Failed { kind: error.kind(), reason: self.apart(error.message()), hints: error.hints() }
     }
 
     /// A reason without the image before it: a blob that several of them have was read for any one of these.
@@ -167,6 +172,9 @@ pub async fn import(
         let (bundle, spec) = (bundle.clone(), Arc::clone(&spec));
         Arc::new(blocking(move || graph::wanted(&bundle, &spec.only)).await?)
     };
+    if !spec.keep_going && !spec.dry_run {
+        stopped::refuse_damaged(&images)?;
+    }
     let others = images.len() > 1;
     let report = Box::pin(import_all(bundle, spec, images, noting, ctx)).await;
     report.map_err(|error| if others { error } else { stopped::lone(error) })
@@ -244,7 +252,7 @@ async fn run(job: &Job, images: &Arc<Vec<ImageGraph>>) -> Result<Vec<TargetRepor
         written.map_err(|error| stopped::ended(job, images, &error))?
     };
     let reports = spec.targets.iter().zip(written);
-    Ok(reports.map(|(target, written)| report(target, images, written, spec)).collect())
+    Ok(reports.map(|(target, written)| target::report(target, images, written, spec)).collect())
 }
 
 /// Begins to write, now that the plan of every target is known, and tells of the images that are refused.
@@ -318,33 +326,4 @@ async fn write(job: &Job, images: &Arc<Vec<ImageGraph>>, plans: Vec<Vec<Planned>
         }
     }
     if failed.is_empty() { Ok(all) } else { Err(first(failed)) }
-}
-
-fn report(target: &Target, images: &[ImageGraph], written: Written, spec: &ImportSpec) -> TargetReport {
-    let rows = images.iter().zip(written.outcomes).zip(written.notes);
-    let rows = rows.map(|((image, outcome), notes)| ImageReport {
-        reference: image.image.reference.clone(),
-        digest: image.image.digest.clone(),
-        name: target::name_in(target, image),
-        outcome,
-        notes,
-    });
-    let images: Vec<ImageReport> = rows.collect();
-    let mut facts = written.facts;
-    if !spec.dry_run && images.iter().any(|image| image.outcome.brought()) {
-        facts.extend(target::lasting(target, spec.node.root_apart().as_deref()));
-    }
-    TargetReport {
-        target: target.clone(),
-        images,
-        bytes_written: written.written,
-        bytes_present: written.present,
-        bytes_unpacked: written.unpacked,
-        bytes_free: written.free,
-        notes: written.general,
-        facts,
-        changes: written.changes,
-        files: written.files,
-        proof: written.proof,
-    }
 }

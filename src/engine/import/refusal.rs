@@ -103,6 +103,7 @@ mod tests {
             carried: Vec::new(),
             referrers: Vec::new(),
             tags: Vec::new(),
+            damaged: None,
         };
         (graph, Node { digest, size: 1, media_type: media_type.to_owned() })
     }

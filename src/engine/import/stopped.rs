@@ -9,7 +9,7 @@ use super::error::{OTHERS, shortened};
 use super::graph::ImageGraph;
 use crate::domain::import::Target;
 use crate::domain::progress::{Event, Landed};
-use crate::engine::error::{EngineError, Explain, Interrupted, Kind};
+use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
 use crate::engine::storage::change::ConfMode;
 
 /// The images that a target has, noted as each gets its name there, and what went wrong with it.
@@ -147,6 +147,25 @@ pub(super) fn ended(job: &Job, images: &[ImageGraph], error: &EngineError) -> En
     let what = if changed { "what was changed" } else { "what it left" };
     let undo = noted.map(|file| format!("{} takes back {what}", changes::undo_command(&file)));
     Stopped::new(error, lines.into_iter().chain(undo)).into()
+}
+
+/// Fails before anything is written where a manifest of an image is damaged, and says which images can be imported.
+///
+/// # Errors
+/// What is wrong with the first of them.
+pub(super) fn refuse_damaged(images: &[ImageGraph]) -> Result<()> {
+    let Some(damage) = images.iter().find_map(ImageGraph::damage) else { return Ok(()) };
+    let (damaged, whole): (Vec<_>, Vec<_>) = images.iter().partition(|image| image.damaged.is_some());
+    let names = |images: &[&ImageGraph]| images.iter().map(|image| image.name()).collect::<Vec<_>>();
+    let mut ways = Vec::new();
+    if damaged.len() > 1 {
+        ways.push(format!("so are {}", shortened(&names(&damaged[1..]))));
+    }
+    if !whole.is_empty() {
+        ways.push(format!("--only REFERENCE imports one of these alone: {}", shortened(&names(&whole))));
+    }
+    let error: EngineError = Stopped::new(&damage, ways).into();
+    Err(if images.len() > 1 { error } else { lone(error) })
 }
 
 /// How many images each target has by then, where it was looked at.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::index::containerd_name;
+use super::report::{ImageReport, TargetReport};
 use super::undo::by_hand;
 use super::{
     ImportSpec, Job, Plan, Planned, Written, containerd, containers_storage, docker_archive, k3s, layout,
@@ -33,8 +34,31 @@ pub(super) fn reached(spec: &ImportSpec) -> RegistryOptions {
     options
 }
 
-/// Says what would become of each image, in order.
+/// Says what would become of each image, in order. The target is asked of those alone that could be read.
 pub(super) async fn plan(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
+    let sound = sound(images);
+    let mut plan = match sound.is_empty() && !images.is_empty() {
+        true => Plan::default(),
+        false => plan_sound(job, target, &sound).await?,
+    };
+    let mut planned = std::mem::take(&mut plan.images).into_iter();
+    let all = images.iter().filter_map(|image| match image.damage() {
+        Some(damage) => Some(Planned::Refused(job.refused(&damage))),
+        None => planned.next(),
+    });
+    plan.images = all.collect();
+    Ok(plan)
+}
+
+/// The images that could be read.
+fn sound(images: &Arc<Vec<ImageGraph>>) -> Arc<Vec<ImageGraph>> {
+    match images.iter().any(|image| image.damaged.is_some()) {
+        true => Arc::new(images.iter().filter(|image| image.damaged.is_none()).cloned().collect()),
+        false => Arc::clone(images),
+    }
+}
+
+async fn plan_sound(job: &Job, target: &Target, images: &Arc<Vec<ImageGraph>>) -> Result<Plan> {
     let (job, images) = (job.clone(), Arc::clone(images));
     let (directory, files) = (written_to(target), Arc::clone(&job.ctx.files));
     let plan: Plan = match target.clone() {
@@ -99,8 +123,31 @@ pub(super) fn is_noted(job: &Job, target: &Target, plan: &[Planned]) -> bool {
     }
 }
 
-/// Writes what was planned.
+/// Writes what was planned, of the images that could be read.
 pub(super) async fn apply(
+    job: Job,
+    target: &Target,
+    images: Arc<Vec<ImageGraph>>,
+    plan: Vec<Planned>,
+) -> Result<Written> {
+    let sound = sound(&images);
+    let wanted = images.iter().zip(&plan).filter(|(image, _)| image.damaged.is_none());
+    let wanted: Vec<Planned> = wanted.map(|(_, planned)| planned.clone()).collect();
+    let mut written = match sound.is_empty() && !images.is_empty() {
+        true => Written::default(),
+        false => apply_sound(job, target, sound, wanted).await?,
+    };
+    let (outcomes, notes) = (std::mem::take(&mut written.outcomes), std::mem::take(&mut written.notes));
+    let mut done = outcomes.into_iter().zip(notes);
+    let all = images.iter().zip(&plan).filter_map(|(image, planned)| match image.damaged {
+        Some(_) => Some((planned.refused()?, Vec::new())),
+        None => done.next(),
+    });
+    (written.outcomes, written.notes) = all.unzip();
+    Ok(written)
+}
+
+async fn apply_sound(
     job: Job,
     target: &Target,
     images: Arc<Vec<ImageGraph>>,
@@ -148,6 +195,41 @@ pub(super) fn lasting(target: &Target, root: Option<&Path>) -> Option<String> {
         _ => return None,
     };
     Some(format!("airlift undo leaves what was added here in place; to remove it by hand: {way}"))
+}
+
+/// What became of each image there.
+pub(super) fn report(
+    target: &Target,
+    images: &[ImageGraph],
+    written: Written,
+    spec: &ImportSpec,
+) -> TargetReport {
+    let rows = images.iter().zip(written.outcomes).zip(written.notes);
+    let rows = rows.map(|((image, outcome), notes)| ImageReport {
+        reference: image.image.reference.clone(),
+        digest: image.image.digest.clone(),
+        name: name_in(target, image),
+        outcome,
+        notes,
+    });
+    let images: Vec<ImageReport> = rows.collect();
+    let mut facts = written.facts;
+    if !spec.dry_run && images.iter().any(|image| image.outcome.brought()) {
+        facts.extend(lasting(target, spec.node.root_apart().as_deref()));
+    }
+    TargetReport {
+        target: target.clone(),
+        images,
+        bytes_written: written.written,
+        bytes_present: written.present,
+        bytes_unpacked: written.unpacked,
+        bytes_free: written.free,
+        notes: written.general,
+        facts,
+        changes: written.changes,
+        files: written.files,
+        proof: written.proof,
+    }
 }
 
 /// What an image is called in a target; nothing where the target has no name for it.
