@@ -21,7 +21,7 @@ use crate::engine::import::undo::{UndoSpec, undo};
 use crate::engine::media;
 use crate::engine::node;
 use crate::engine::registry::Registry;
-use crate::engine::sign::agent;
+use crate::engine::sign::agent::{self, AgentError};
 use crate::engine::sign::keys::{KeyReport, load_public, load_public_to_sign};
 use crate::engine::state::State;
 use crate::failure::Failure;
@@ -114,7 +114,15 @@ fn looking(settings: &Settings) -> media::ListSpec {
 }
 
 async fn agent_keys() -> Result<Vec<KeyReport>, Failure> {
-    let held = agent::list_agent_keys(&agent::socket()?).await?;
+    keys_at(agent::socket()?).await
+}
+
+/// The keys of an agent; that it holds none is said as any other reason why none of it can sign.
+async fn keys_at(socket: PathBuf) -> Result<Vec<KeyReport>, Failure> {
+    let held = agent::list_agent_keys(&socket).await?;
+    if held.is_empty() {
+        return Err(AgentError::Empty { socket }.into());
+    }
     Ok(held.iter().map(|key| KeyReport::of(key, None)).collect())
 }
 
@@ -285,6 +293,23 @@ mod tests {
         assert_eq!(entry(Path::new("no such name")), Ok(None));
         assert!(entry(&dir.path().join("b/c")).unwrap_err().contains("b: No such file"));
         assert!(entry(&dir.path().join("a/c")).unwrap_err().contains("Not a directory"));
+    }
+
+    #[tokio::test]
+    async fn an_agent_without_a_key_is_told_of_and_not_left_out() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("agent");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u32().await.unwrap();
+            stream.write_all(&[0, 0, 0, 5, 12, 0, 0, 0, 0]).await.unwrap();
+        };
+        let (held, ()) = tokio::join!(keys_at(socket.clone()), answer);
+        let failure = held.unwrap_err();
+        assert_eq!(failure.message, format!("ssh-agent at {} holds no key", socket.display()));
+        assert!(failure.hints.concat().contains("ssh-add KEY puts a key into it"), "{failure:?}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ const TWINS: &[(&str, Act, &str)] = &[
         "on Images chooses other platforms, or all of them",
     ),
     ("or use --key FILE", Act::AssembleKey, "on Assemble takes a key file"),
-    ("name one: --agent SHA256:…", Act::AssembleKey, "on Assemble shows them"),
+    ("name one: --agent=SHA256:…", Act::AssembleKey, "on Assemble shows them"),
     (
         "give the private key file, or --agent for a key that lives in an ssh-agent",
         Act::AssembleKey,

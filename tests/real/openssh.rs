@@ -373,7 +373,7 @@ fn keys_in_a_real_agent_sign_without_leaving_it() {
     let Some(agent) = Agent::start(&root) else { return };
     let runtime = runtime();
     let empty = runtime.block_on(Signer::from_agent(&agent.socket, None)).unwrap_err();
-    assert!(empty.message().contains("holds 0 keys"), "{empty}");
+    assert!(empty.message().ends_with("holds no key"), "{empty}");
     for kind in TYPES {
         let key = stock_key(&root, &format!("{}-{}", kind.0, kind.1), *kind, "");
         agent.add(&[key.to_str().unwrap()]);
@@ -388,13 +388,18 @@ fn keys_in_a_real_agent_sign_without_leaving_it() {
     assert_eq!(runtime.block_on(agent::list_agent_keys(&agent.socket)).unwrap().len(), TYPES.len());
     let many = runtime.block_on(Signer::from_agent(&agent.socket, None)).unwrap_err();
     assert!(
-        many.message().contains("holds 6 keys") && many.hints().concat().contains("ed25519-256"),
+        many.message().contains("holds 6 keys, and none of them was named")
+            && many.hints().concat().contains("ed25519-256"),
         "{many}"
     );
+    let none = runtime.block_on(Signer::from_agent(&agent.socket, Some("nobody's"))).unwrap_err();
+    assert!(none.message().ends_with("holds no key \"nobody's\""), "{none}");
     let signer = runtime.block_on(Signer::from_agent(&agent.socket, Some("ed25519-256"))).unwrap();
     agent.add(&["-D"]);
     let gone = runtime.block_on(signer.sign(DOCUMENT)).unwrap_err();
-    assert!(gone.message().contains("it refused"), "{gone}");
+    let print = fingerprint(signer.public().key_data());
+    assert!(gone.message().ends_with(&format!("no longer holds the key {print}")), "{gone}");
+    assert!(gone.hints().concat().contains("ssh-add KEY puts it back"), "{:?}", gone.hints());
     let socket = agent.socket.clone();
     drop(agent);
     let dead = runtime.block_on(signer.sign(DOCUMENT)).unwrap_err();

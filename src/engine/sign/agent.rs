@@ -9,6 +9,7 @@ use ssh_key::{Algorithm, PublicKey, Signature};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::keys::fingerprint;
 use crate::engine::error::{Explain, Kind, Result};
 
 const REQUEST_IDENTITIES: u8 = 11;
@@ -48,25 +49,48 @@ pub enum AgentError {
         /// What it answered.
         reason: String,
     },
+    /// There is nothing in it.
+    #[error("ssh-agent at {} holds no key", socket.display())]
+    Empty {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// The key that was to sign was there a moment ago.
+    #[error("ssh-agent at {} no longer holds the key {fingerprint}", socket.display())]
+    Gone {
+        /// Its socket.
+        socket: PathBuf,
+        /// Of the key.
+        fingerprint: String,
+    },
     /// No key fits, or several do.
-    #[error("ssh-agent at {} holds {count} keys that fit {wanted}, expected exactly one", socket.display())]
+    #[error("ssh-agent at {} holds {}", socket.display(), fitting(*count, wanted.as_deref()))]
     Choice {
         /// Its socket.
         socket: PathBuf,
-        /// What was asked for.
-        wanted: String,
+        /// What was asked for, if anything was.
+        wanted: Option<String>,
         /// How many fit.
         count: usize,
-        /// All keys it holds.
-        held: Vec<String>,
+        /// All keys it holds: fingerprint and comment.
+        held: Vec<(String, String)>,
     },
+}
+
+/// What is said of keys of which there is not just one.
+fn fitting(count: usize, wanted: Option<&str>) -> String {
+    match (count, wanted) {
+        (0, Some(wanted)) => format!("no key {wanted:?}"),
+        (_, Some(wanted)) => format!("{count} keys {wanted:?}"),
+        (_, None) => format!("{count} keys, and none of them was named"),
+    }
 }
 
 impl Explain for AgentError {
     fn kind(&self) -> Kind {
         match self {
-            Self::None | Self::Choice { .. } => Kind::Usage,
-            Self::Io { .. } | Self::Answer { .. } => Kind::Trust,
+            Self::None | Self::Choice { .. } | Self::Empty { .. } => Kind::Usage,
+            Self::Io { .. } | Self::Answer { .. } | Self::Gone { .. } => Kind::Trust,
         }
     }
 
@@ -80,10 +104,22 @@ impl Explain for AgentError {
                         .to_owned(),
                 ]
             }
-            Self::Choice { held, .. } if held.is_empty() => vec!["ssh-add KEY puts a key into it".to_owned()],
+            Self::Empty { .. } => {
+                vec![
+                    "ssh-add KEY puts a key into it; one that is locked shows none until ssh-add -X unlocks it"
+                        .to_owned(),
+                ]
+            }
+            Self::Gone { .. } => {
+                vec![
+                    "ssh-add KEY puts it back, then the same once more goes on; an agent that was locked shows no key until \
+                     ssh-add -X unlocks it"
+                        .to_owned(),
+                ]
+            }
             Self::Choice { held, .. } => {
-                let mut hints = vec!["name one: --agent SHA256:…".to_owned()];
-                hints.extend(held.iter().map(|key| format!("it holds {key}")));
+                let mut hints = vec!["name one: --agent=SHA256:…".to_owned()];
+                hints.extend(held.iter().map(|(print, comment)| format!("--agent={print} is {comment}")));
                 hints
             }
         }
@@ -142,6 +178,12 @@ pub(super) async fn sign(socket: &Path, public: &PublicKey, data: &[u8]) -> Resu
     let answer = ask(socket, operation, &request, SIGN_WITHIN).await?;
     let mut rest = answer.as_slice();
     if take_byte(&mut rest) != Some(SIGN_RESPONSE) {
+        // It refuses a key that was taken out meanwhile as it refuses any other: what it holds now tells them apart.
+        let held = list_agent_keys(socket).await;
+        if held.is_ok_and(|held| held.iter().all(|key| key.key_data() != public.key_data())) {
+            let fingerprint = fingerprint(public.key_data());
+            return Err(AgentError::Gone { socket: socket.to_owned(), fingerprint }.into());
+        }
         return Err(bad("it refused".to_owned()).into());
     }
     let signature = take_string(&mut rest).ok_or_else(|| bad("the answer is cut off".to_owned()))?;

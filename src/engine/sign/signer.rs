@@ -66,15 +66,17 @@ impl Signer {
     /// [`AgentError`].
     pub async fn from_agent(socket: &Path, selector: Option<&str>) -> Result<Self> {
         let keys = list_agent_keys(socket).await?;
-        let held =
-            keys.iter().map(|key| format!("{} {}", fingerprint(key.key_data()), key.comment())).collect();
+        if keys.is_empty() {
+            return Err(AgentError::Empty { socket: socket.to_owned() }.into());
+        }
+        let held = keys.iter().map(|key| (fingerprint(key.key_data()), key.comment().to_owned())).collect();
         let mut fitting: Vec<_> =
             keys.into_iter().filter(|key| selector.is_none_or(|wanted| names(key, wanted))).collect();
         match (fitting.pop(), fitting.len()) {
             (Some(public), 0) => Ok(Self::Agent { socket: socket.to_owned(), public: Box::new(public) }),
             (one, more) => Err(AgentError::Choice {
                 socket: socket.to_owned(),
-                wanted: selector.map_or_else(|| "any".to_owned(), |wanted| format!("{wanted:?}")),
+                wanted: selector.map(str::to_owned),
                 count: more + usize::from(one.is_some()),
                 held,
             }
