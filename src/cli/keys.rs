@@ -12,8 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::args::given_or;
 use crate::domain::job::Places;
 use crate::engine::error::{EngineError, Explain, Interrupted, Kind, Result};
+use crate::engine::sign::KeyError;
 use crate::engine::sign::Passphrases;
-use crate::engine::sign::keys::{NO_TERMINAL, PASSPHRASE};
+use crate::engine::sign::keys::{NO_TERMINAL, PASSPHRASE, SHORTEST, is_short};
 use crate::engine::spec::SignerSpec;
 use crate::failure::Failure;
 
@@ -93,7 +94,12 @@ impl Passphrases for Prompt {
         let secret = match from_env() {
             Some(secret) => secret,
             None => {
-                let first = self.ask(&format!("New passphrase for {}: ", key.display())).map_err(refused)?;
+                let first = self
+                    .ask(&format!("New passphrase for {} ({SHORTEST} characters or more): ", key.display()))
+                    .map_err(refused)?;
+                if !first.expose_secret().is_empty() && is_short(first.expose_secret()) {
+                    return Err(KeyError::ShortPassphrase.into());
+                }
                 let again = self.ask("Repeat it: ").map_err(refused)?;
                 if first.expose_secret() != again.expose_secret() {
                     return Err(PromptError::Differ.into());

@@ -12,13 +12,16 @@ use crate::actions::Act;
 use crate::config::key::{Code, Key};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
+use crate::engine::sign::keys::{SHORTEST, is_short};
 use crate::widgets::look::Look;
 use crate::widgets::{line, popup};
 
 /// Bytes that are reserved at once, so that growing leaves no copies behind.
 const ROOM: usize = 1024;
 /// What is to be known of a new one before it is typed.
-const ADVICE: &str = "8 characters or more: a copied key is opened by trying";
+fn advice() -> String {
+    format!("{SHORTEST} characters or more: a copied key is opened by trying")
+}
 
 /// A passphrase to type, maybe twice.
 pub struct Secret {
@@ -76,6 +79,11 @@ impl Secret {
     fn entered(&mut self) -> Reply {
         if self.typed.is_empty() {
             self.refused = Some("nothing is typed yet".to_owned());
+            return Reply::Stay;
+        }
+        if self.twice && self.first.is_none() && is_short(&self.typed) {
+            self.typed.zeroize();
+            self.refused = Some(format!("fewer than {SHORTEST} characters; type a longer one"));
             return Reply::Stay;
         }
         let typed = std::mem::replace(&mut self.typed, Zeroizing::new(String::with_capacity(ROOM)));
@@ -138,7 +146,7 @@ impl Window for Secret {
         let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
         line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
         if self.twice {
-            line::words(ADVICE, look.style(Role::Dim), line::row(inner, 1), buffer);
+            line::words(&advice(), look.style(Role::Dim), line::row(inner, 1), buffer);
         }
         let prompt = if self.first.is_some() { "Repeat it:" } else { "Passphrase:" };
         line::words(prompt, look.style(Role::Dim), line::row(inner, 2), buffer);
@@ -168,12 +176,24 @@ mod tests {
     #[test]
     fn a_new_passphrase_is_typed_twice_and_must_be_the_same() {
         let mut secret = Secret::new(Act::KeyGenerate, "Key", "").twice();
-        assert!(matches!(typed(&mut secret, "abc"), Reply::Stay));
-        assert!(matches!(typed(&mut secret, "abd"), Reply::Stay));
+        assert!(matches!(typed(&mut secret, "geheim77"), Reply::Stay));
+        assert!(matches!(typed(&mut secret, "geheim78"), Reply::Stay));
         assert!(secret.refused.is_some());
-        typed(&mut secret, "abc");
-        let Reply::Answered(_, Answer::Secret(given)) = typed(&mut secret, "abc") else { panic!() };
-        assert_eq!(given.expose_secret(), "abc");
+        typed(&mut secret, "geheim77");
+        let Reply::Answered(_, Answer::Secret(given)) = typed(&mut secret, "geheim77") else { panic!() };
+        assert_eq!(given.expose_secret(), "geheim77");
+    }
+
+    #[test]
+    fn a_new_passphrase_that_is_short_is_refused_before_it_is_repeated_and_an_old_one_is_taken() {
+        let mut secret = Secret::new(Act::KeyGenerate, "Key", "").twice();
+        typed(&mut secret, "geheim7");
+        assert!(secret.first.is_none() && secret.typed.is_empty());
+        assert!(secret.refused.as_deref().is_some_and(|reason| reason.contains("fewer than 8 characters")));
+        typed(&mut secret, "geheim77");
+        assert!(secret.first.is_some());
+        let mut old = Secret::new(Act::Pack, "Key", "");
+        assert!(matches!(typed(&mut old, "abc"), Reply::Answered(..)));
     }
 
     #[test]

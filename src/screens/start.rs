@@ -221,8 +221,7 @@ impl Screen for Start {
             (Act::KeyGenerate, Some(Ended::Succeeded(report))) => {
                 cx.effect(Effect::Ask(Query::Host));
                 if let JobReport::Key(report) = &*report {
-                    let warnings = cx.model.job_of(act).map_or(&[][..], |job| &job.view.warnings);
-                    let page = key::page(report, warnings, &cx.model.key(Act::KeyTrust));
+                    let page = key::page(report, &cx.model.key(Act::KeyTrust));
                     cx.open(page);
                 }
             }

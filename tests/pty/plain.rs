@@ -175,6 +175,8 @@ fn an_empty_line_and_ctrl_d_leave_a_passphrase_alone_and_ctrl_c_is_answered() {
         asked(screen, 3) && screen.trim_end().ends_with("airlift>")
     });
     say(&mut console, "esc");
+    console.wait("fewer than 8 characters; type a longer one");
+    say(&mut console, "esc escape");
     console.wait("Repeat it:").wait_for("how it is left", |screen| {
         let after = screen.rsplit("Repeat it:").next();
         after.is_some_and(|after| after.contains("An empty line or Ctrl-D cancels, esc does not."))

@@ -188,7 +188,7 @@ fn a_passphrase_is_typed_or_refused_and_the_job_hears_of_it() {
     assert!(!key.exists());
     live.desk.keys("K");
     live.until_seen("Passphrase:");
-    live.desk.typed("hunter2").keys("Enter").typed("hunter2").keys("Enter");
+    live.desk.typed("hunter22").keys("Enter").typed("hunter22").keys("Enter");
     live.until("the job is over", |desk| desk.app.model.running().is_none());
     assert!(key.exists());
 }

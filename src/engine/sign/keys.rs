@@ -30,6 +30,14 @@ const MAX_KEY: u64 = 64 * 1024;
 /// In the first line of a private key, of whatever form.
 pub(super) const PRIVATE: &str = "PRIVATE KEY-----";
 
+/// Characters that the passphrase of a new key has at least: a shorter one is found by trying.
+pub const SHORTEST: usize = 8;
+
+/// Whether a passphrase is too short for a new key.
+pub fn is_short(passphrase: &str) -> bool {
+    passphrase.chars().count() < SHORTEST
+}
+
 /// Holds a passphrase for hosts without a terminal.
 pub const PASSPHRASE: &str = "AIRLIFT_KEY_PASSPHRASE";
 /// Why nobody is asked where there is no terminal.

@@ -12,7 +12,6 @@ use super::run::asking;
 use super::{Host, JobReport, KeyPlan, SignerSpec, TrustChange};
 use crate::domain::progress::Event;
 use crate::domain::sheet::{ENDS, bare_fingerprint, is_fingerprint, without_end};
-use crate::domain::shell::shell_words;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
@@ -20,9 +19,6 @@ use crate::engine::sign::allowed::AllowedError;
 use crate::engine::sign::keys::{self, GenerateSpec, KeyReport};
 use crate::engine::sign::store::{self, TrustSpec};
 use crate::engine::sign::{AllowedSigners, KeyError, agent};
-
-/// Characters of a passphrase that is not called short.
-const SHORTEST: usize = 8;
 
 /// A key to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,26 +97,14 @@ pub(super) async fn generate(job: KeyGenerateJob, host: &Host, ctx: &JobCtx) -> 
         return Err(KeyError::Comment.into());
     }
     let (files, passphrases) = (Arc::clone(&ctx.files), Arc::clone(&host.passphrases));
-    let told = ctx.clone();
     let report = asking(ctx, move || {
         let passphrase = if job.protected { Some(passphrases.new_passphrase(&path)?) } else { None };
-        if let Some(words) = passphrase.as_ref().and_then(|secret| weak(secret.expose_secret(), &path)) {
-            told.warn(words);
+        if passphrase.as_ref().is_some_and(|secret| keys::is_short(secret.expose_secret())) {
+            return Err(KeyError::ShortPassphrase.into());
         }
         keys::generate(&*files, &GenerateSpec { path, comment, passphrase })
     });
     Ok(JobReport::Key(report.await?))
-}
-
-/// What is to be said of a passphrase that is tried out in no time.
-fn weak(passphrase: &str, key: &Path) -> Option<String> {
-    let change = shell_words(&["ssh-keygen", "-p", "-f", &key.display().to_string()].map(str::to_owned));
-    (passphrase.chars().count() < SHORTEST).then(|| {
-        format!(
-            "the passphrase has fewer than {SHORTEST} characters: who gets a copy of the key finds it by trying; a longer \
-             one: {change}"
-        )
-    })
 }
 
 pub(super) async fn show(job: KeyShowJob) -> Result<JobReport> {
@@ -232,21 +216,4 @@ pub(super) async fn list(job: KeyListJob, ctx: &JobCtx) -> Result<JobReport> {
     }
     let files = Arc::clone(&ctx.files);
     Ok(JobReport::TrustList(blocking(move || AllowedSigners::load(&*files, &path)).await?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_passphrase_is_said_to_be_with_the_way_to_a_longer_one_and_not_itself() {
-        let key = Path::new("/home/o p/key");
-        let said = weak("x", key).unwrap();
-        assert!(
-            said.contains("fewer than 8 characters") && said.contains("ssh-keygen -p -f '/home/o p/key'"),
-            "{said}"
-        );
-        assert!(weak("geheim7", key).is_some_and(|said| !said.contains("geheim7")));
-        assert_eq!(weak("geheim77", key), None);
-    }
 }

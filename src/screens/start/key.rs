@@ -6,7 +6,7 @@ use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
 use crate::engine::sign::keys::KeyReport;
 
 /// What was made, and what has to be carried on paper; `trust` does it where it is verified.
-pub(super) fn page(report: &KeyReport, warnings: &[String], trust: &str) -> Page {
+pub(super) fn page(report: &KeyReport, trust: &str) -> Page {
     let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let lines = [
         ("+ ok  the key pair was created", Role::Ok),
@@ -26,9 +26,6 @@ pub(super) fn page(report: &KeyReport, warnings: &[String], trust: &str) -> Page
         ("", Role::Text),
         (&report.public, Role::Dim),
     ];
-    let warnings = warnings.iter().map(|words| (format!("! {words}"), Role::Warn));
     let lines = lines.into_iter().map(|(words, role)| (words.to_owned(), role));
-    // What is to be done about the key at once comes first.
-    let lines = warnings.chain(lines).collect();
-    Page::new("A signing key", lines).copying(report.public.clone())
+    Page::new("A signing key", lines.collect()).copying(report.public.clone())
 }

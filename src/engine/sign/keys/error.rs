@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::PASSPHRASE;
+use super::{PASSPHRASE, SHORTEST};
 use crate::domain::sheet::{ENDS, KEY_ENDS_IN, without_end};
 use crate::domain::shell::shell_words;
 use crate::engine::directory::suffixed;
@@ -91,6 +91,9 @@ pub enum KeyError {
         /// Why it could not be had.
         reason: String,
     },
+    /// A passphrase for a new key that says little more than none.
+    #[error("the passphrase has fewer than {SHORTEST} characters: no key was made")]
+    ShortPassphrase,
     /// The passphrase does not open it.
     #[error("{}: the passphrase{} is wrong", path.display(), .variable.map_or(String::new(), |name| format!(" in {name}")))]
     WrongPassphrase {
@@ -120,6 +123,7 @@ impl Explain for KeyError {
             | Self::TooShort { .. }
             | Self::Private { .. }
             | Self::OnMedium { .. }
+            | Self::ShortPassphrase
             | Self::Format { .. }
             | Self::Text { .. } => Kind::Usage,
             Self::NoPassphrase { .. } | Self::WrongPassphrase { .. } => Kind::Trust,
@@ -176,6 +180,7 @@ impl Explain for KeyError {
             Self::NoPassphrase { .. } => {
                 format!("run it in a terminal, set {PASSPHRASE}, or use --agent")
             }
+            Self::ShortPassphrase => "who gets a copy of the key opens it by trying".to_owned(),
             Self::WrongPassphrase { variable: Some(name), .. } => {
                 format!(
                     "set {name} to the one of this key, or unset it to be asked in a terminal; nothing was signed"
