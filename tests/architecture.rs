@@ -423,6 +423,58 @@ fn every_source_opens_with_its_job_and_suppresses_no_lint() {
     assert_none("lints suppressed without an expectation", &lax);
 }
 
+/// Lines with a command to be typed, in which a path stands as it is: a shell would split it at a blank.
+fn unquoted_commands(text: &str) -> Vec<&str> {
+    const COMMANDS: &[&str] = &[
+        "airlift verify ",
+        "airlift import ",
+        "airlift sign ",
+        "airlift serve ",
+        "airlift key trust ",
+        "chmod ",
+        "chown ",
+        "cp ",
+        "fsck ",
+        "mkdir ",
+        "mount ",
+        "mv ",
+        "rm ",
+        "rmdir ",
+        "ssh-add ",
+        "ssh-keygen ",
+        "umount ",
+    ];
+    let typed = |line: &str, command: &str| {
+        let mut found = line.match_indices(command);
+        found.any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let rest = line[at + command.len()..].split('"').next().unwrap_or_default();
+            before.is_some_and(|c| "\": (`".contains(c)) && rest.contains('{') && line[..at].contains('"')
+        })
+    };
+    let plain = |line: &&str| line.contains(".display()") && !line.contains("shell_");
+    // What is said to be done in an error's own words names a path as it is: only what is typed is a command.
+    let told = |line: &str| line.contains("#[error(") || line.contains("let what = ");
+    let lines = without_tests(text).into_iter().filter(plain);
+    lines.filter(|line| !told(line) && COMMANDS.iter().any(|command| typed(line, command))).collect()
+}
+
+#[test]
+fn a_path_in_a_command_to_be_typed_is_quoted_for_the_shell() {
+    let sources = files_under("src").unwrap();
+    let found: Vec<String> = (sources.iter())
+        .flat_map(|(file, text)| {
+            unquoted_commands(text).into_iter().map(move |line| format!("{file}: {line}"))
+        })
+        .collect();
+    assert_none("commands with a path that a shell would split", &found);
+    let bad = r#"    format!("where a plain directory is meant: mkdir -p {}", path.display()),"#;
+    let bad_too = r#"    out.note(format!("on the other side: airlift verify {}", bundle.path.display()));"#;
+    let good = r#"    format!("where a plain directory is meant: mkdir -p {}", shell_path(path)),"#;
+    assert_eq!(unquoted_commands(bad).len() + unquoted_commands(bad_too).len(), 2);
+    assert!(unquoted_commands(good).is_empty());
+}
+
 #[test]
 fn every_source_keeps_to_its_size() {
     let sources = files_under("src").unwrap();

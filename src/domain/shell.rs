@@ -1,5 +1,12 @@
 //! Words as a POSIX shell reads them: quoted only where they have to be.
 
+use std::path::Path;
+
+/// A path as one word of a command.
+pub fn shell_path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
 /// One line that a shell splits into exactly these words.
 pub fn shell_words(words: &[String]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")

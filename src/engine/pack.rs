@@ -23,6 +23,7 @@ use crate::domain::keep_going::KeepGoing;
 use crate::domain::lint::Rule;
 use crate::domain::platform::Platform;
 use crate::domain::selection::Requests;
+use crate::domain::shell::shell_path;
 use crate::domain::text;
 
 /// What to pack.
@@ -110,7 +111,7 @@ impl Explain for PackError {
             Self::NoDestination(path) => vec![
                 "is the medium mounted? nothing is made here, so that a bundle never lands beside it"
                     .to_owned(),
-                format!("where a plain directory is meant: mkdir -p {}", path.display()),
+                format!("where a plain directory is meant: mkdir -p {}", shell_path(path)),
             ],
             Self::NotADirectory(_) => {
                 vec!["give the directory of a mounted medium, or any other directory".to_owned()]

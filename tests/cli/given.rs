@@ -79,6 +79,14 @@ fn what_is_to_lie_on_a_medium_and_is_not_there_is_a_matter_of_the_medium() {
     assert!(!home.path().join("none").exists() && !home.path().join("x").exists());
 }
 
+#[test]
+fn a_path_with_a_blank_is_quoted_in_the_command_that_is_to_be_typed() {
+    let home = tempdir().unwrap();
+    std::fs::create_dir(home.path().join("out dir")).unwrap();
+    let words = &["pack", "127.0.0.1:9/a:1", "--to", "out dir/none", "--dry-run"];
+    refused(home.path(), words, 13, ("there is no directory out dir/none", "mkdir -p 'out dir/none'"));
+}
+
 /// A command ends with a code, what it lacks and a way out.
 fn refused(home: &Path, words: &[&str], code: i32, (said, hint): (&str, &str)) {
     let ran = run(home, words);

@@ -113,7 +113,7 @@ fn rootless(target: &Target, root: &Path) -> Result<(), Failure> {
         Target::ContainersStorage(_) => return Ok(()),
         Target::K3s(dir) => {
             let below = Target::K3s(below(root, dir));
-            format!("without --root, the directory of that node itself: --into {}", text::shown(&below.to_string()))
+            format!("without --root, the directory of that node itself: --into {}", text::shown(&shell_words(&[below.to_string()])))
         }
         Target::Containerd(_) => "a containerd that runs is reached by its socket, on the machine that it runs on; --into \
                                   containers-storage, k3s:DIR and oci:DIR write files that a node which is built takes along"

@@ -12,6 +12,7 @@ use crate::domain::expiry::Expiry;
 use crate::domain::job::Places;
 use crate::domain::keep_going::KeepGoing;
 use crate::domain::sheet::{KEY_ENDS_IN, ends_in};
+use crate::domain::shell::shell_path;
 use crate::domain::text;
 use crate::engine::pack::{PackReport, PlanReport};
 use crate::engine::spec::{JobSpec, PackJob};
@@ -138,7 +139,7 @@ pub(super) fn show(report: &PackReport, out: &Printer) {
     out.note(format!("signed by {}", bundle.signed_by));
     out.note(format!("{KEY_ENDS_IN}  {}", ends_in(&bundle.signed_by)));
     out.note(format!("document  {}", bundle.document));
-    out.note(format!("on the other side: airlift verify {}", bundle.path.display()));
+    out.note(format!("on the other side: airlift verify {}", shell_path(&bundle.path)));
     out.line(bundle.path.display().to_string());
 }
 

@@ -11,6 +11,7 @@ use super::udisks::Udisks;
 use super::{busy, mounts};
 use crate::domain::carrier::Carrier;
 use crate::domain::media::{Blocked, Volume};
+use crate::domain::shell::shell_path;
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
@@ -55,10 +56,10 @@ pub async fn mount(spec: MountSpec, ctx: &JobCtx) -> Result<MountReport> {
     }
     let what = format!("mount {}", device.display());
     let Some(udisks) = Udisks::connect().await else {
-        let command = format!("mount {} /mnt", device.display());
+        let command = format!("mount {} /mnt", shell_path(&device));
         return Err(MediaError::NoUdisks { what, command, root: is_root() }.into());
     };
-    let command = format!("udisksctl mount -b {}", device.display());
+    let command = format!("udisksctl mount -b {}", shell_path(&device));
     let place = udisks.mount(&device).await;
     let place = place.map_err(|reason| MediaError::Udisks { what, reason, command })?;
     Ok(MountReport { device, mount_point: Some(place.into()) })
@@ -83,7 +84,7 @@ async fn volume(spec: &MountSpec, ctx: &JobCtx) -> Result<Volume> {
 /// Unmounts a volume from one place. udisks2 comes first, as it removes the directories that it made.
 pub(super) async fn release(device: &Path, point: &Path) -> Result<()> {
     let what = format!("unmount {}", point.display());
-    let command = format!("umount {}", point.display());
+    let command = format!("umount {}", shell_path(point));
     let refused = match Udisks::connect().await {
         None => MediaError::NoUdisks { what, command, root: is_root() },
         Some(udisks) => match udisks.unmount(device).await {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::conf::{self, ConfError, ETC, below};
 use super::{edit, mounts};
 use crate::domain::node_files::{NodeFile, NodeFiles, UnitDropIn};
+use crate::domain::shell::shell_words;
 use crate::engine::directory;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
@@ -420,7 +421,7 @@ fn notes(
         });
     }
     if has_selinux(files, &spec.root)? && !undo {
-        let by_hand = labelling(Path::new(&store.to_string())).map(|words| words.join(" ")).join(" && ");
+        let by_hand = labelling(Path::new(&store.to_string())).map(|words| shell_words(&words)).join(" && ");
         let when = if spec.root == Path::new("/") { "done by" } else { "on the node itself, run" };
         notes.push(format!("SELinux is on: the store needs the labels of the default one: {when} {by_hand}"));
     }

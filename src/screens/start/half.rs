@@ -4,6 +4,7 @@ use super::doors::Door;
 use crate::actions::Act;
 use crate::dialogs::Confirm;
 use crate::domain::import::Target;
+use crate::domain::shell::shell_path;
 use crate::domain::text;
 use crate::engine::import::changes::{Begun, Ended, Left, NotedRun, half};
 use crate::tui::model::{Model, Place};
@@ -100,7 +101,7 @@ fn words(run: &NotedRun) -> String {
 pub(super) fn full_words(run: &NotedRun) -> String {
     let out = run.begun.choices.as_ref().and_then(|choices| choices.out.as_ref());
     let out =
-        out.map_or_else(String::new, |out| format!("; only the command writes --out {}", out.display()));
+        out.map_or_else(String::new, |out| format!("; only the command writes --out {}", shell_path(out)));
     format!("begun {}, {}{out}", run.begun.begun.strftime("%F %H:%MZ"), words(run))
 }
 

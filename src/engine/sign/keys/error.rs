@@ -1,10 +1,10 @@
 //! Why a key cannot be used or written, with the way out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{PASSPHRASE, SHORTEST};
 use crate::domain::sheet::{ENDS, KEY_ENDS_IN, without_end};
-use crate::domain::shell::shell_words;
+use crate::domain::shell::shell_path;
 use crate::engine::directory::suffixed;
 use crate::engine::error::{Explain, Kind};
 
@@ -154,17 +154,17 @@ impl Explain for KeyError {
             Self::Private { path } => {
                 let public = suffixed(path, ".pub");
                 if public.exists() {
-                    format!("airlift key trust {}", quoted(&public))
+                    format!("airlift key trust {}", shell_path(&public))
                 } else {
-                    format!("ssh-keygen -y -f {} prints the public half", quoted(path))
+                    format!("ssh-keygen -y -f {} prints the public half", shell_path(path))
                 }
             }
             Self::OnMedium { .. } => {
                 "keep the key on this host, or in an ssh-agent or security key (--agent)".to_owned()
             }
-            Self::Mode { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Mode { path, .. } => format!("chmod 600 {}", shell_path(path)),
             Self::Format { path, expected: "private", reason } if reason.contains("PEM") => {
-                format!("ssh-keygen -p -f {} rewrites it in the OpenSSH form", path.display())
+                format!("ssh-keygen -p -f {} rewrites it in the OpenSSH form", shell_path(path))
             }
             Self::Format { path, expected: "private", .. }
                 if path.extension().is_some_and(|end| end == "pub") =>
@@ -187,14 +187,10 @@ impl Explain for KeyError {
                 )
             }
             Self::WrongPassphrase { path, .. } => {
-                format!("ssh-keygen -y -f {} tells which one opens it; nothing was signed", path.display())
+                format!("ssh-keygen -y -f {} tells which one opens it; nothing was signed", shell_path(path))
             }
             Self::Crypto { .. } | Self::Comment => return Vec::new(),
         };
         vec![hint]
     }
-}
-
-fn quoted(path: &Path) -> String {
-    shell_words(&[path.display().to_string()])
 }
