@@ -1,8 +1,12 @@
 //! Files that the operator names: one that is not there, or is a directory, is a slip of the command line and is said as one.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use super::error::{Explain, Kind};
+use super::error::{Explain, FileError, Kind};
 
 /// A file that was named and cannot be what it is to be.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,31 @@ impl Explain for GivenError {
         let (Self::Missing { hint, .. } | Self::Directory { hint, .. }) = self;
         vec![(*hint).to_owned()]
     }
+}
+
+/// The bytes of a pipe that the operator names, as a shell hands over the output of a command; nothing where it is no
+/// pipe, and in it nothing where it gives more than `most` bytes. It is read once: whoever reads it again gets the same.
+///
+/// # Errors
+/// The kernel's.
+pub fn piped(path: &Path, most: u64) -> Result<Option<Option<Vec<u8>>>, FileError> {
+    static READ: Mutex<BTreeMap<PathBuf, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    if !std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Ok(None);
+    }
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(bytes) = read.get(path) {
+        return Ok(Some(Some(bytes.clone())));
+    }
+    let failed = |source| FileError { operation: "read", path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let pipe = std::fs::File::open(path).map_err(failed)?;
+    pipe.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Ok(Some(None));
+    }
+    read.insert(path.to_owned(), bytes.clone());
+    Ok(Some(Some(bytes)))
 }
 
 /// Refuses a name that nothing or a directory has; any other trouble is told by whoever opens it.

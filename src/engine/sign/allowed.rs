@@ -16,6 +16,7 @@ use super::validity;
 use crate::domain::text;
 use crate::engine::error::{FileError, Result};
 use crate::engine::files::{Files, open_named, read_whole};
+use crate::engine::given;
 
 pub use error::AllowedError;
 
@@ -87,7 +88,11 @@ impl AllowedSigners {
     /// As [`Self::load`], but for its lines.
     pub(super) fn text(files: &dyn Files, path: &Path) -> Result<String> {
         let file = |reason: &str| AllowedError::File { path: path.to_owned(), reason: reason.to_owned() };
-        let special = || file("expected a regular file of at most 4 MiB");
+        let special = || file("expected a file of at most 4 MiB");
+        if let Some(piped) = given::piped(path, MAX_FILE)? {
+            let bytes = piped.ok_or_else(special)?;
+            return Ok(String::from_utf8(bytes).map_err(|_| file("expected UTF-8 text"))?);
+        }
         let open = match open_named(files, path) {
             Err(error) => match error.source.kind() {
                 io::ErrorKind::NotFound => {
@@ -309,6 +314,7 @@ pub fn matches(patterns: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::files::RealFiles;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 
@@ -358,6 +364,28 @@ mod tests {
             let error = parse(&format!("ok {KEY}\n{line}\n")).unwrap_err().to_string();
             assert!(error.starts_with("trust:2: ") && error.contains(word), "{line:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_trust_file_comes_through_a_pipe_and_one_that_is_too_long_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let piped = |name: &str, text: String| {
+            let pipe = dir.path().join(name);
+            let node = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, &pipe, node, 0o600.into(), 0).unwrap();
+            let writer = pipe.clone();
+            // Of what is too long, the rest finds nobody who reads.
+            std::thread::spawn(move || drop(std::fs::write(writer, text)));
+            pipe
+        };
+        let pipe = piped("short", format!("alice@example {KEY}\n"));
+        for _ in 0..2 {
+            let signers = AllowedSigners::load(&RealFiles, &pipe).unwrap();
+            assert_eq!(signers.entries.len(), 1, "the same for whoever reads it once more");
+        }
+        let long = piped("long", "#\n".repeat(usize::try_from(MAX_FILE).unwrap() / 2 + 1));
+        let error = AllowedSigners::load(&RealFiles, &long).unwrap_err();
+        assert!(error.message().ends_with("expected a file of at most 4 MiB"), "{error}");
     }
 
     #[test]
