@@ -29,23 +29,48 @@ pub struct HeaderProps {
 /// Characters that stay of how a key ends where there is no room for all.
 const KEY_LEFT: usize = 4;
 
-/// Draws one row; where room is short, what stands last goes first, but never the side and the step.
+const NAME: &str = "airlift";
+/// Columns of a medium's name from which on it is shortened before anything goes for it: one of a directory, for no
+/// device has such a long one.
+const LONG: usize = 32;
+/// Columns that stay of such a name at least.
+const LEAST: usize = 7;
+
+/// Draws one row; where room is short, what stands last goes first, but never the side and the step. A long name of a
+/// directory takes what the others leave.
 pub fn header(props: &HeaderProps, area: Rect, look: &Look, buffer: &mut Buffer) {
     let width = usize::from(area.width);
-    let short = short_key(&props.key);
-    let mut pieces: Vec<(&str, Role)> = vec![
-        (&props.side, Role::Title),
-        (&props.host, Role::Text),
-        (&props.step, Role::Text),
-        (&props.medium, Role::Text),
-        (&props.key, Role::Text),
-        (&props.network, Role::Text),
-    ];
-    pieces.retain(|(words, _)| !words.is_empty());
-    let name = "airlift";
-    let used = |pieces: &[(&str, Role)]| {
-        pieces.iter().map(|(words, _)| text::width(&text::shown(words)) + 2).sum::<usize>() + name.len() + 3
+    let medium = text::shown(&props.medium);
+    let pieces = match text::width(&medium) > LONG {
+        true => beside_a_long_name(props, &medium, width),
+        false => fitting(props, width),
     };
+    let mut spans = vec![Span::styled(format!(" {NAME} "), look.style(Role::Dim))];
+    for (words, role) in pieces {
+        spans.push(Span::raw(" "));
+        spans.push(Span::styled(text::shown(&words).into_owned(), look.style(role)));
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans).render(area, buffer);
+}
+
+/// What there is room for beside a name that gets as short as it has to be, with as much of the name as fits then.
+fn beside_a_long_name(props: &HeaderProps, name: &str, width: usize) -> Vec<(String, Role)> {
+    let least = HeaderProps { medium: text::middle(name, LEAST).into_owned(), ..props.clone() };
+    let shorter = HeaderProps { key: short_key(&props.key), ..least.clone() };
+    let whole = used(&pieces(&least)) <= width;
+    let mut pieces = fitting(if whole { &least } else { &shorter }, width);
+    let left = width.saturating_sub(used(&pieces));
+    if let Some((words, _)) = pieces.iter_mut().find(|(words, _)| *words == least.medium) {
+        *words = text::middle(name, LEAST + left).into_owned();
+    }
+    pieces
+}
+
+/// What there is room for.
+fn fitting(props: &HeaderProps, width: usize) -> Vec<(String, Role)> {
+    let short = short_key(&props.key);
+    let mut pieces = pieces(props);
     // From the least needed: network, all of the key but its end, the key, medium, host.
     for (dropped, left) in [
         (props.network.as_str(), ""),
@@ -57,16 +82,24 @@ pub fn header(props: &HeaderProps, area: Rect, look: &Look, buffer: &mut Buffer)
         if used(&pieces) <= width {
             break;
         }
-        pieces.iter_mut().filter(|(words, _)| *words == dropped).for_each(|(words, _)| *words = left);
+        let it = pieces.iter_mut().filter(|(words, _)| words == dropped);
+        it.for_each(|(words, _)| left.clone_into(words));
         pieces.retain(|(words, _)| !words.is_empty());
     }
-    let mut spans = vec![Span::styled(format!(" {name} "), look.style(Role::Dim))];
-    for (words, role) in pieces {
-        spans.push(Span::raw(" "));
-        spans.push(Span::styled(text::shown(words).into_owned(), look.style(role)));
-        spans.push(Span::raw(" "));
-    }
-    Line::from(spans).render(area, buffer);
+    pieces
+}
+
+fn pieces(props: &HeaderProps) -> Vec<(String, Role)> {
+    let HeaderProps { side, host, step, medium, key, network } = props.clone();
+    let others = [host, step, medium, key, network].map(|words| (words, Role::Text));
+    let mut pieces: Vec<_> = std::iter::once((side, Role::Title)).chain(others).collect();
+    pieces.retain(|(words, _)| !words.is_empty());
+    pieces
+}
+
+/// Columns that these take beside the name of this program.
+fn used(pieces: &[(String, Role)]) -> usize {
+    pieces.iter().map(|(words, _)| text::width(&text::shown(words)) + 2).sum::<usize>() + NAME.len() + 3
 }
 
 /// As in `key ..uE4c`, of `key v8aLuE4c`.

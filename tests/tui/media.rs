@@ -16,12 +16,13 @@ use airlift::engine::media::check::{Found as Checked, Spoilt};
 use airlift::engine::media::{CheckReport, MediaReport, MountReport, Mounted, Place as Lies};
 use airlift::engine::spec::{JobReport, JobSpec};
 use airlift::failure::Failure;
+use airlift::tui::medium::Chosen;
 use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg, Query};
 use airlift::tui::resume::{Cuts, Left};
 use airlift::widgets::stepper::StepState;
 
-use crate::rig::{Desk, host};
+use crate::rig::{Desk, host, text};
 use crate::start::{cut, pack};
 
 fn volume(device: &str, point: Option<&str>) -> Volume {
@@ -927,4 +928,19 @@ fn the_command_of_a_row_is_shown_where_it_would_be_done_and_why_there_is_none_wh
         assert!(desk.keys("y").screen().contains(command), "{}", desk.screen());
         assert!(copied(&desk));
     }
+}
+
+#[test]
+fn a_directory_with_a_very_long_name_leaves_key_and_network_in_the_header() {
+    let mut desk = verified(vec![stick(7, Some("/media/op/CARGO"))]);
+    desk.tell(Msg::Found(Found::Host(Arc::new(crate::made::host_with_key()))));
+    let long = format!("/srv/begin{}end", "x".repeat(200));
+    desk.app.model.choose(Chosen::directory(&lies(&long, None)));
+    let header = |desk: &mut Desk, columns| text(&desk.frame(columns, 24)).lines().next().unwrap().to_owned();
+    let wide = header(&mut desk, 160);
+    assert!(wide.contains("  beginxxx") && wide.contains("xxend  key ") && wide.contains("net up"), "{wide}");
+    let narrow = header(&mut desk, 81);
+    assert!(narrow.ends_with("  beg…end  key ..uE4c  net up (eth0)"), "{narrow}");
+    let narrow = header(&mut desk, 80);
+    assert!(narrow.contains("  beginxxxx") && narrow.ends_with("xend  key ..uE4c"), "{narrow}");
 }
