@@ -79,12 +79,23 @@ impl Media {
         not_meant
     }
 
-    /// Rows below the table: where there is little room, those that it does not need.
-    fn foot(&self, height: u16) -> u16 {
+    /// What is said below the table, of all of it and of what is under the cursor.
+    fn said(&self, model: &Model) -> Vec<(String, Role)> {
+        let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
+        let lost = self.lost.words(self.name(), self.list.filter.value());
+        let lost = lost.map(|words| (format!("! {words}"), Role::Warn));
+        let below = lost.into_iter().chain(rows::taken(model)).chain(lines);
+        std::iter::once(rows::summary(model)).chain(below).collect()
+    }
+
+    /// Rows for that: where there is little room, those that the table does not need.
+    fn foot(&self, said: &[(String, Role)], area: Rect) -> u16 {
         let table = u16::try_from(self.lines.len() + 1).unwrap_or(u16::MAX);
-        let least = if height >= 16 { 6 } else { 4 };
-        let spare = if self.lines.is_empty() { 0 } else { height.saturating_sub(table) };
-        spare.clamp(least, 6).min(height)
+        let least = if area.height >= 16 { 6 } else { 4 };
+        let spare = if self.lines.is_empty() { 0 } else { area.height.saturating_sub(table) };
+        let all = rows::folded(said, (area.width, area.height)).len();
+        let most = u16::try_from(all).unwrap_or(u16::MAX).max(6);
+        spare.clamp(least, most).min(area.height)
     }
 
     fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
@@ -323,7 +334,8 @@ impl Screen for Media {
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let below = self.foot(area.height);
+        let said = self.said(model);
+        let below = self.foot(&said, area);
         let top = Rect { height: area.height - below, ..area };
         if self.lines.is_empty() {
             rows::empty(model, look, top, buffer);
@@ -332,15 +344,8 @@ impl Screen for Media {
             table(rows::COLUMNS, &self.list, row, top, look, buffer);
         }
         let foot = line::below(area, area.height - below);
-        let (words, role) = rows::summary(model);
-        line::words(&format!(" {words}"), look.style(role), line::row(foot, 0), buffer);
-        let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
-        let lost = self
-            .lost
-            .words(self.name(), self.list.filter.value())
-            .map(|words| (format!("! {words}"), Role::Warn));
-        for (at, (words, role)) in (1..below).zip(lost.into_iter().chain(rows::taken(model)).chain(lines)) {
-            line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
+        for (at, (words, role)) in (0..below).zip(rows::folded(&said, (area.width, below))) {
+            line::words(&words, look.style(role), line::row(foot, at), buffer);
         }
     }
 }

@@ -944,3 +944,15 @@ fn a_directory_with_a_very_long_name_leaves_key_and_network_in_the_header() {
     let narrow = header(&mut desk, 80);
     assert!(narrow.contains("  beginxxxx") && narrow.ends_with("xend  key ..uE4c"), "{narrow}");
 }
+
+#[test]
+fn a_long_line_below_the_table_takes_the_rows_that_are_empty() {
+    let mut desk = verified(vec![stick(7, Some("/media/op/CARGO"))]);
+    desk.keys("Enter");
+    planned(&mut desk);
+    desk.keys("3").wait(10);
+    seen(&mut desk, vec![Medium { size: 30_000_000_000, ..stick(8, Some("/media/op/CARGO")) }]);
+    let screen = desk.wait(10).screen();
+    let said = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("is in its place: plug it in again, or choose another one"), "{screen}");
+}

@@ -308,6 +308,24 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
     (format!("{needed}; no medium chosen yet"), Role::Dim)
 }
 
+/// What is said below the table in so many columns and rows: a line takes several where the others have one each.
+pub(super) fn folded(said: &[(String, Role)], (columns, rows): (u16, u16)) -> Vec<(String, Role)> {
+    let (columns, mut left) = (usize::from(columns), usize::from(rows).saturating_sub(said.len()));
+    let mut folded = Vec::new();
+    for (at, (words, role)) in said.iter().enumerate() {
+        let indent = if at == 0 { 1 } else { 3 };
+        let room = columns.saturating_sub(indent);
+        let pieces = match left {
+            // A line of its own is cut where that takes least from it.
+            0 => vec![line::fit(words, room)],
+            more => line::lines(words, (room, more + 1)),
+        };
+        left = left.saturating_sub(pieces.len().saturating_sub(1));
+        folded.extend(pieces.into_iter().map(|piece| (format!("{}{piece}", " ".repeat(indent)), *role)));
+    }
+    folded
+}
+
 /// What is true of a signed bundle whose medium was taken away without an eject.
 pub(super) fn taken(model: &Model) -> impl Iterator<Item = (String, Role)> {
     model.taken_signed().into_iter().flatten().map(|words| (words, Role::Warn))
