@@ -20,6 +20,21 @@ const RANKS: usize = 5;
 /// Columns of the names.
 const WHAT: u16 = 12;
 
+/// What operations are called elsewhere, and the word that they have here.
+const ELSEWHERE: [(&str, &str); 11] = [
+    ("delete", "remove"),
+    ("discard", "remove"),
+    ("exit", "quit"),
+    ("leave", "quit"),
+    ("usb", "media"),
+    ("stick", "media"),
+    ("drive", "media"),
+    ("umount", "unmount"),
+    ("expires", "expiry"),
+    ("colors", "colours"),
+    ("export", "save"),
+];
+
 /// One operation, as it is offered.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -82,15 +97,9 @@ impl Finder {
     fn refresh(&mut self) {
         let typed = self.typed.value().to_lowercase();
         let words: Vec<&str> = typed.split_whitespace().collect();
-        let mut scored: Vec<(usize, usize)> = Vec::new();
-        for (at, entry) in self.entries.iter().enumerate() {
-            let rank = contains(entry, self.typed.value().trim(), &words);
-            let rank = match entry.away {
-                Some(_) if words.is_empty() => None,
-                Some(_) => rank.map(|rank| rank + RANKS),
-                None => rank,
-            };
-            scored.extend(rank.map(|rank| (rank, at)));
+        let mut scored = self.ranked(&words);
+        if scored.is_empty() {
+            scored = self.ranked(&words.iter().map(|word| called(word)).collect::<Vec<_>>());
         }
         if scored.is_empty() {
             scored = self.nearly(&words);
@@ -99,6 +108,20 @@ impl Finder {
         self.shown = scored.into_iter().map(|(_, at)| at).collect();
         self.list.refresh(self.shown.len(), |_| "".into());
         self.list.go(Move::First);
+    }
+
+    /// The operations that have every word, each with its rank.
+    fn ranked(&self, words: &[&str]) -> Vec<(usize, usize)> {
+        let rank = |entry: &Entry| {
+            let rank = contains(entry, self.typed.value().trim(), words);
+            match entry.away {
+                Some(_) if words.is_empty() => None,
+                Some(_) => rank.map(|rank| rank + RANKS),
+                None => rank,
+            }
+        };
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(at, entry)| Some((rank(entry)?, at))).collect()
     }
 
     /// The operations whose names have words like these, the nearest first: for a slip of the fingers.
@@ -133,6 +156,12 @@ impl Finder {
     pub const fn number_rows(&mut self) {
         self.list.numbered = true;
     }
+}
+
+/// What a word that is used elsewhere is here.
+fn called(word: &str) -> &str {
+    let other = ELSEWHERE.iter().find(|(other, _)| word.len() > 2 && other.starts_with(word));
+    other.map_or(word, |(_, here)| here)
 }
 
 fn words_of(text: &str) -> impl Iterator<Item = &str> {
@@ -310,6 +339,10 @@ mod tests {
         assert_eq!(found("kubeadm"), ["images.kubeadm"]);
         assert_eq!(found("kubedm"), ["images.kubeadm"], "a slip of the fingers");
         assert_eq!(found("plattforms"), ["images.platforms"]);
+        assert_eq!(found("exit"), ["quit"], "as it is called elsewhere");
+        assert_eq!(found("delete"), found("remove"));
+        assert_eq!(found("expire"), ["assemble.edit"]);
+        assert!(found("usb").contains(&"media.list"));
         for nonsense in ["zzzz", "foo", "xyzzy", "qux", "asdf"] {
             assert_eq!(found(nonsense), [""; 0], "{nonsense}");
         }

@@ -226,8 +226,8 @@ impl Lock {
         self.unresolved.iter().filter(move |lost| !held.contains(*lost))
     }
 
-    /// What a reference is held to, narrowed to the platforms that are asked for now; nothing where it has no entry, or
-    /// failed since with one that was made for others.
+    /// What a reference is held to, narrowed to the platforms that are asked for now; nothing where it has no entry. One
+    /// that failed since for other platforms than its entry was made for stays held to its digest alone.
     ///
     /// # Errors
     /// One of them is not among those the entry was made for.
@@ -236,7 +236,10 @@ impl Lock {
         let failed = self.unresolved.contains(&reference.to_string());
         match entry.hold(asked) {
             Ok(hold) => Ok(Some(Hold { failed, ..hold })),
-            Err(_) if failed => Ok(None),
+            Err(_) if failed => {
+                let (digest, filter) = (entry.digest.clone(), asked.to_vec());
+                Ok(Some(Hold { digest, filter, platforms: Vec::new(), failed }))
+            }
             Err(outside) => Err(outside),
         }
     }
@@ -288,6 +291,10 @@ impl Hold {
     pub fn differs(&self, digest: &Digest, found: &[ImagePlatform]) -> Option<(String, String)> {
         if *digest != self.digest {
             return Some((self.digest.to_string(), digest.to_string()));
+        }
+        // Nobody noted which it has of those that are asked for; the digest says what they are.
+        if self.platforms.is_empty() && self.failed {
+            return None;
         }
         let lost = self.platforms.iter().filter(|platform| !found.contains(platform));
         let added = found.iter().filter(|platform| !self.platforms.contains(platform));
@@ -403,6 +410,20 @@ mod tests {
         let longer = ImagePlatform { size: 8, ..v7 };
         let (expected, actual) = hold.differs(&digest('a'), &[v6, longer, amd64]).unwrap();
         assert!(expected.contains("of 7 bytes") && actual.contains("of 8 bytes"), "{expected} {actual}");
+    }
+
+    #[test]
+    fn what_failed_for_other_platforms_than_it_is_locked_for_stays_held_to_its_digest() {
+        let (name, amd64) = ("a:1".parse().unwrap(), ["linux/amd64".parse().unwrap()]);
+        let entry = lock(&[("a:1", 'a')]);
+        assert!(entry.hold(&name, &amd64).is_err());
+        let hold = entry.lacking([Reference::to_string(&name)]).hold(&name, &amd64).unwrap().unwrap();
+        assert_eq!(
+            (&hold.digest, join(&hold.filter, " ").as_str(), hold.failed),
+            (&digest('a'), "linux/amd64", true)
+        );
+        let found = [ImagePlatform { variant: None, ..lock(&[("a:1", 'a')]).images[0].platforms[0].clone() }];
+        assert!(hold.differs(&digest('a'), &found).is_none() && hold.differs(&digest('b'), &found).is_some());
     }
 
     #[test]

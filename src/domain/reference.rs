@@ -72,6 +72,14 @@ impl Reference {
     /// [`ReferenceError`] with the part that breaks the grammar.
     pub fn parse(text: &str) -> Result<(Self, Implied), ReferenceError> {
         let refuse = |reason| ReferenceError { text: text.chars().take(160).collect(), reason };
+        if text.contains("://") {
+            return Err(refuse(
+                "it is an address of the web or names a transport: a name begins with its registry's host",
+            ));
+        }
+        if text.contains(char::is_whitespace) {
+            return Err(refuse("it has a blank in it"));
+        }
         let (name_tag, digest) = match text.split_once('@') {
             None => (text, None),
             Some((name, digest)) => {

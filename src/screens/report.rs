@@ -173,7 +173,8 @@ impl Screen for Report {
             Act::MediaEject => self.letting.ask(to_eject(cx.model), cx),
             Act::ReportNew => {
                 let mut words = vec![
-                    "The settings and the report on this screen are cleared; the medium keeps its files."
+                    "The settings, but for the name of the series, and the report on this screen are cleared; the \
+                     medium keeps its files."
                         .to_owned(),
                 ];
                 words.extend(cx.model.kept_as().map(|file| format!("The report is kept as {file}")));

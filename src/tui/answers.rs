@@ -112,6 +112,7 @@ impl App {
         let file = self.model.answered.get(&Act::ImagesSave).filter(|file| paths.contains(file));
         if let Some(file) = file.cloned() {
             self.saved_list_in(file);
+            self.leave_saved();
         }
         let again = paths.iter().filter(|path| !self.list_written(path, true)).count();
         if again > 0 || paths.iter().any(|path| path.starts_with(&work)) {
@@ -158,6 +159,8 @@ impl App {
     }
 
     fn not_saved(&mut self, path: &Path, failure: &Failure) {
+        let elsewhere = self.model.answered.get(&Act::ImagesSave).is_some_and(|file| file == path);
+        self.keeper.leaving &= !elsewhere;
         self.model.note(Level::Fail, &failure.message);
         self.model.report_written(path, false);
         if path == self.model.settings.name_file() {
@@ -206,6 +209,7 @@ impl App {
     /// A dialog was closed without an answer: what it waited for is given up.
     pub(super) fn left(&mut self, question: Option<Question>) {
         let Some(question) = question else { return };
+        self.keeper.leaving &= question.act != Act::ImagesSave;
         if question == REPLACE {
             return self.replace(None);
         }

@@ -16,7 +16,7 @@ use crate::engine::spec::JobSpec;
 use crate::widgets::stepper::StepState;
 
 /// Without a change for so long, the list is written.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What of the list was written.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Keeper {
     pub(super) named: Option<String>,
     /// Whether this is left as soon as it is written.
     pub(super) parting: bool,
+    /// The same, as soon as it is saved in another place.
+    pub(super) leaving: bool,
     /// What somebody wrote into the file of the list, in the same way: what that was before, and what it was then.
     edited: Vec<(String, String)>,
 }
@@ -58,6 +60,7 @@ impl Default for Keeper {
             freed: None,
             named: None,
             parting: false,
+            leaving: false,
             edited: Vec::new(),
         }
     }
@@ -115,9 +118,14 @@ impl App {
         }
         let what = came_and_went(&came, &went).map_or_else(String::new, |words| format!(": {words}"));
         self.say(format!("somebody else changed the file of the list meanwhile{what}"));
-        for (names, did) in [(&came, "came"), (&went, "went")] {
+        self.name_each("changed in the list's file", &came, &went);
+    }
+
+    /// Every image that came and that went has a line of the log.
+    fn name_each(&mut self, why: &str, came: &[String], went: &[String]) {
+        for (names, did) in [(came, "came"), (went, "went")] {
             for name in names {
-                self.model.note(Level::Warn, format!("changed in the list's file: {name} {did}"));
+                self.model.note(Level::Warn, format!("{why}: {name} {did}"));
             }
         }
     }
@@ -133,14 +141,15 @@ impl App {
         }
         self.keeper.kept = None;
         let now = self.model.picked.platform_words();
-        let what = match (came.len(), went.len()) {
-            (0, 0) => "this one has the list now".to_owned(),
-            (came, went) => format!("its list joined this one, {came} came, {went} went"),
+        let what = match came_and_went(&came, &went) {
+            None => "this one has the list now".to_owned(),
+            Some(words) => format!("its list joined this one: {words}"),
         };
         let platforms = if now == platforms { String::new() } else { format!("; it is for {now} now") };
         let off = taken_off(&off(theirs, &text), "here");
         let words = format!("the other workstation has ended: {what}{platforms}{off}");
         self.model.note(Level::Info, &words);
+        self.name_each("the list of the other workstation joined this one", &came, &went);
         self.say(words);
     }
 

@@ -75,10 +75,18 @@ impl App {
     pub(super) fn unsaved(&mut self, answer: &Answer) {
         match answer {
             Answer::Rows(rows) if rows.first() == Some(&0) => {
+                self.keeper.leaving = true;
                 self.go(Place::Images);
                 self.act(Act::ImagesSave);
             }
             _ => self.leave(),
+        }
+    }
+
+    /// The list was saved in another place, which one who wanted to leave was asked for.
+    pub(super) fn leave_saved(&mut self) {
+        if std::mem::take(&mut self.keeper.leaving) {
+            self.leave();
         }
     }
 

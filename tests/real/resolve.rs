@@ -560,6 +560,11 @@ fn an_image_without_the_platform_that_is_asked_for_is_left_out_and_not_carried_a
     let partly = world.pack(&asked).code(3);
     let missing = &partly.report()["bundle"]["missing"];
     assert!(missing.to_string().contains(&one) && !missing.to_string().contains(&both), "{missing}");
+    assert!(!partly.said().contains("its tag decides"), "{}", partly.said());
+    // Whatever the tag names by now, it is held to what it was.
+    world.push(|layout, host| layout.image(&format!("{host}/team/one:1"), &on(arm64)).unwrap());
+    let held = world.pack(&["--lock", "site.lock", "--platform", arm64, "--keep-going", "--anew"]).code(3);
+    assert!(held.report()["bundle"]["missing"].to_string().contains(&one), "{}", held.said());
 }
 
 #[test]

@@ -774,6 +774,13 @@ fn a_list_that_was_saved_elsewhere_is_left_without_a_question() {
     desk.effects.clear();
     desk.keys("Ctrl-U").typed("/tmp/web.txt").keys("Enter");
     desk.tell(Msg::Found(Found::Saved(vec!["/tmp/web.txt".into()])));
+    assert!(desk.app.saved_elsewhere() && quits(&desk), "that was asked for");
+    // Whoever gives that up stays, and leaves without a question once it is saved.
+    let mut desk = unsaved();
+    desk.keys("0 Esc 0 q");
+    desk.tell(Msg::Written(Some(Failure::new(Kind::Space, "no space"))));
+    desk.keys("Right Enter Esc s Ctrl-U").typed("/tmp/web.txt").keys("Enter");
+    desk.tell(Msg::Found(Found::Saved(vec!["/tmp/web.txt".into()])));
     assert!(desk.app.saved_elsewhere() && !quits(&desk));
     desk.keys("q");
     assert!(quits(&desk));

@@ -257,7 +257,8 @@ impl RunView<'_> {
                 let size = if item.bytes > 0 { text::bytes(item.bytes) } else { String::new() };
                 let mut note = item.note.clone().unwrap_or_default();
                 if item.retries > 0 && item.state == ItemState::Running {
-                    note = format!("try {}: {note}", item.retries + 1);
+                    let which = format!("try {}", item.retries + 1);
+                    note = if note.is_empty() { which } else { format!("{which}: {note}") };
                 }
                 let note_role = if item.state == ItemState::Failed { Role::Fail } else { Role::Dim };
                 vec![

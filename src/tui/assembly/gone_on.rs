@@ -89,11 +89,12 @@ impl Model {
         (assembly.name, assembly.expires) = (name, expires);
         (assembly.read_back, assembly.tool, assembly.keep_going) = (read_back, tool, keep_going);
         (assembly.key, assembly.sought) = (key, None);
-        let (left, resume) = (&job.name, self.key(Act::Resume));
-        Some(format!(
-            "this packs the list again, as {}; {left} stays: {resume} on Start resumes it",
-            self.assembly.name
-        ))
+        let (own, resume) = (&self.assembly.name, self.key(Act::Resume));
+        let left = match &job.name {
+            name if name == own => "the pack that was cut off".to_owned(),
+            name => format!("the pack of {name} that was cut off"),
+        };
+        Some(format!("this packs the list again, as {own}; {left} stays: {resume} on Start resumes it"))
     }
 
     /// The list is another one, or what was pinned for it: what stands on it does not hold any more. What is gone on
