@@ -16,6 +16,11 @@ const TWINS: &[(&str, Act, &str)] = &[
     ("give --platform with one of those", Act::ImportEdit, "on Import chooses one of those"),
     ("give --platform OS/ARCH", Act::ImportEdit, "on Import chooses one platform"),
     (
+        "--only REFERENCE imports one of these alone",
+        Act::Mark,
+        "on Import marks one of these, which is then imported alone",
+    ),
+    (
         "--replace lets the bundle's image take the name",
         Act::ImportEdit,
         "on Import lets the bundle's image take the name",
@@ -121,7 +126,8 @@ fn but(hint: &str, without: &[Act], keymap: &Keymap) -> String {
 }
 
 /// What the engine says beside its advice: how things stand.
-const STANDS: [&str; 5] = [
+const STANDS: [&str; 6] = [
+    "nothing of it was written to any target",
     "nothing was written to any target",
     ": in it: ",
     ": none of the images is in it",
@@ -204,6 +210,8 @@ mod tests {
         assert_eq!(here(none, &keymap), "k on Verify lists the trusted keys and names their file");
         let taken = "--replace lets the bundle's image take the name; --keep-going imports the others";
         assert_eq!(here(taken, &keymap), "e on Import lets the bundle's image take the name");
+        let damaged = here("--only REFERENCE imports one of these alone: a:1, b:1", &keymap);
+        assert_eq!(damaged, "Space on Import marks one of these, which is then imported alone: a:1, b:1");
         let mapped = |id: &str, key: &str| (id.to_owned(), vec![key.to_owned()]);
         let changes = [mapped("resolve.edit", "F7"), mapped("resolve.remove", "F8")].into();
         let said = here(
