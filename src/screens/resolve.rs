@@ -110,6 +110,18 @@ impl Resolve {
     }
 }
 
+impl Resolve {
+    /// Rows below the table: those that it does not need, where there is more to say than fits into a few.
+    fn foot(&self, model: &Model, area: Rect) -> u16 {
+        let least = if area.height >= 16 { 5 } else { 3 }.min(area.height);
+        let table = u16::try_from(self.order.len() + 1).unwrap_or(u16::MAX);
+        let room = (usize::from(area.width.saturating_sub(4)), usize::from(area.height));
+        let said = self.row().map_or(0, |row| rows::about(model, row, room).len());
+        let wanted = u16::try_from(said + 1).unwrap_or(u16::MAX);
+        wanted.min(area.height.saturating_sub(table)).max(least)
+    }
+}
+
 impl Screen for Resolve {
     fn scopes(&self) -> &'static [Scope] {
         &[Scope::Resolve, Scope::Trust, Scope::Job, Scope::Failed, Scope::List, Scope::Marks]
@@ -318,7 +330,7 @@ impl Screen for Resolve {
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let below = if area.height >= 16 { 5 } else { 3 }.min(area.height);
+        let below = self.foot(model, area);
         let top = Rect { height: area.height - below, ..area };
         let row = |row: usize| rows::row(model, self.order[row]);
         table(rows::COLUMNS, &self.list, row, top, look, buffer);

@@ -704,3 +704,17 @@ fn another_reference_is_written_in_the_place_of_one_that_failed() {
     let screen = desk.screen();
     assert!(screen.contains("Instead of") && screen.contains(APP), "{screen}");
 }
+
+#[test]
+fn a_long_reason_and_what_helps_take_the_rows_that_the_table_leaves_empty() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let long = |what: &str| (1..60).map(|n| format!("{what}{n}")).collect::<Vec<_>>().join(" ");
+    let failed = FailedView { reason: long("why"), hints: vec![long("help")], ..miss(ETCD) };
+    ended(&mut desk, report(vec![image(NGINX, 'b'), plain(APP, 'c')], vec![failed], vec![]));
+    let screen = desk.screen();
+    for words in ["why59\n", "next: help1", "help59\n", "nginx", "app"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+}

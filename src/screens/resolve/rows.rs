@@ -182,9 +182,10 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             let mut lines: Vec<(String, Role)> = folded.into_iter().map(|line| (line, Role::Fail)).collect();
             lines.extend(miss.packed.map(|_| (helps(model), Role::Text)));
             let hint = miss.view.as_ref().and_then(|view| view.hints.first());
-            lines.extend(
-                hint.map(|hint| (format!("next: {}", hints::on("Verify", hint, &model.keymap)), Role::Text)),
-            );
+            let hint = hint.map(|hint| format!("next: {}", hints::on("Verify", hint, &model.keymap)));
+            let left = (columns, rows.saturating_sub(lines.len()).max(1));
+            let folded = hint.iter().flat_map(|hint| line::lines(hint, left));
+            lines.extend(folded.map(|words| (words, Role::Text)));
             lines
         }
         Some(Checked::Ok(found)) => {
