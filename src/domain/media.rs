@@ -48,7 +48,7 @@ pub enum Blocked {
     NotMounted,
     /// Mounted read-only.
     MountedReadOnly,
-    /// Mounted writable, and made read-only by the kernel after an error.
+    /// Made read-only by the kernel after an error.
     ReadOnlyAfterError,
     /// This user may not write there.
     NotWritable,

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a file system says in its options that takes no writes any more after an error.
-const STOPPED: &[&str] = &["emergency_ro", "shutdown"];
+/// What a file system says in its options that takes no writes any more after an error. That it is read-only under a mount
+/// that is not proves none: another mount of it may have been remounted, and some are never writable.
+const STOPPED: &[&str] = &["abort", "emergency_ro", "shutdown"];
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct Mount {
     pub(crate) point: PathBuf,
     /// Whether the mount or the file system is read-only.
     pub(crate) read_only: bool,
-    /// Whether the kernel made it so after an error: it was mounted writable, and its file system is not any more.
+    /// Whether the kernel made it so after an error, by its own word.
     pub(crate) after_error: bool,
     /// The kernel's name of its type.
     pub(crate) kind: String,
@@ -43,12 +44,12 @@ fn line(line: &[u8]) -> Option<Mount> {
     let word = |at: usize| Some(String::from_utf8_lossy(fields.get(at)?).into_owned());
     let has = |options: &str, any: &[&str]| options.split(',').any(|option| any.contains(&option));
     let (own, of_all) = (word(5)?, word(dash + 3).unwrap_or_default());
-    let after_error = has(&of_all, STOPPED) || (has(&of_all, &["ro"]) && !has(&own, &["ro"]));
+    let after_error = has(&of_all, STOPPED);
     Some(Mount {
         dev: word(2)?,
         root: path(fields.get(3)?),
         point: path(fields.get(4)?),
-        read_only: after_error || has(&own, &["ro"]),
+        read_only: after_error || [own, of_all].iter().any(|options| has(options, &["ro"])),
         after_error,
         kind: word(dash + 1)?,
         source: path(fields.get(dash + 2)?),
@@ -87,18 +88,21 @@ mod tests {
 27 22 8:33 / /mnt/bind rw - xfs /dev/sdc1 rw\n\
 28 22 7:1 / /mnt/stopped rw,relatime - ext4 /dev/loop1 rw,abort,emergency_ro\n\
 29 22 7:2 / /mnt/ro ro - ext4 /dev/loop2 ro\n\
+30 22 7:3 / /mnt/image rw,relatime - squashfs /dev/loop3 ro\n\
+31 22 7:4 / /mnt/older rw,relatime - ext4 /dev/loop4 ro,abort\n\
 nonsense\n";
 
     #[test]
     fn names_options_and_types_are_read_and_nonsense_is_left_out() {
         let mounts = parse(TABLE);
-        assert_eq!(mounts.len(), 8);
+        assert_eq!(mounts.len(), 10);
         assert_eq!(mounts[1].point, Path::new("/media/me/My Stick\\"));
         assert_eq!((mounts[1].dev.as_str(), mounts[1].kind.as_str()), ("8:17", "vfat"));
         assert_eq!(mounts[1].source, Path::new("/dev/sdb1"));
         let read_only: Vec<_> = mounts.iter().map(|mount| (mount.read_only, mount.after_error)).collect();
         let (writable, read, stopped) = ((false, false), (true, false), (true, true));
-        assert_eq!(read_only, [writable, stopped, read, writable, writable, writable, stopped, read]);
+        assert_eq!(read_only[..5], [writable, read, read, writable, writable]);
+        assert_eq!(read_only[5..], [writable, stopped, read, read, stopped]);
         assert_eq!(mounts[4].point, Path::new("/mnt/a\\xb"), "no octal digits, no escape");
     }
 
