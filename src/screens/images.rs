@@ -239,13 +239,15 @@ impl Screen for Images {
     }
 
     fn entered(&mut self, cx: &mut Cx<'_>) {
-        if let Some((count, written)) = cx.model.picked.restored.take() {
+        let (joined, restored) = (cx.model.picked.joined.take(), cx.model.picked.restored.take());
+        let kept = restored.map(|(count, written)| {
             let count = words::count(count, "image");
             let [add, drop] = [Act::ImagesAdd, Act::ImagesRemove].map(|act| cx.model.key(act));
-            cx.say(format!(
-                "{count} kept since {}; {add} adds, {drop} removes",
-                written.strftime("%Y-%m-%d %H:%MZ")
-            ));
+            let written = written.strftime("%Y-%m-%d %H:%MZ");
+            format!("{count} kept since {written}; {add} adds, {drop} removes")
+        });
+        if let Some(words) = joined.or(kept) {
+            cx.say(words);
         }
     }
 

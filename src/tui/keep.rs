@@ -161,12 +161,17 @@ impl App {
         }
         let Joined { lines, off, trouble } = joined;
         if lines > 0 || !off.is_empty() {
-            let words = format!(
-                "{} joined the list, from a workstation that ran beside another{}",
-                count(lines, "line"),
-                taken_off(&off, "there")
-            );
+            let what = match lines {
+                0 => "a workstation that ran beside another has ended".to_owned(),
+                _ => format!(
+                    "{} joined the list, from a workstation that ran beside another",
+                    count(lines, "line")
+                ),
+            };
+            let words = format!("{what}{}", taken_off(&off, "there"));
             self.model.note(Level::Info, &words);
+            // Once more where the list is: whoever goes there at once has not read it.
+            self.model.picked.joined = Some(words.clone());
             self.say(words);
         }
         if let Some(reason) = trouble {

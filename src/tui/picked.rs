@@ -74,6 +74,8 @@ pub struct Picked {
     pub file: Option<PathBuf>,
     /// How many images were there from last time, and when that was; nothing once the list is another one.
     pub restored: Option<(usize, jiff::Timestamp)>,
+    /// What joined it and what went off it as it was restored, until the list was looked at.
+    pub joined: Option<String>,
     /// Whether rows that came from another workstation are as any others since the list was written.
     pub(super) settled: bool,
 }

@@ -114,6 +114,18 @@ fn what_was_picked_apart_outlives_its_workstation() {
     let mut last = start(&root);
     last.wait("1 line joined the list");
     images(&mut last);
-    last.wait("redis:7.0.1");
-    leave(&mut last);
+    last.wait("redis:7.0.1").wait("1 line joined the list");
+    // What one takes off beside it is named where the next one begins, and once more where the list is.
+    let mut beside = start(&root);
+    images(&mut beside);
+    beside.wait("redis:7.0.1").keys("D").wait("off the list").keys("q");
+    assert_eq!(beside.end().exit_code(), 0);
+    last.keys("q");
+    assert_eq!(last.end().exit_code(), 0);
+    let mut next = start(&root);
+    let off = "is off the list";
+    next.wait("a workstation that ran beside another has ended").wait(off);
+    images(&mut next);
+    next.wait(off);
+    leave(&mut next);
 }

@@ -528,6 +528,25 @@ fn what_was_cut_off_under_that_name_is_taken_over_only_after_its_own_question() 
 }
 
 #[test]
+fn what_lost_its_signature_is_not_called_interrupted_where_another_bundle_takes_its_place() {
+    let (mut desk, mut plan) = (planned(), plan());
+    (plan.place.goes_on, plan.place.unsigned) = (true, Some("/media/op/AIRGAP/bundle-41".into()));
+    let (blobs, deleted) = (Share { done: 28, total: 30 }, 1_200_000_000);
+    plan.place.begun = Some(Begun { same: false, moved: 0, blobs, deleted, refused: true });
+    desk.keys("v");
+    desk.tell(Msg::Ended(desk.job(), done_as(plan)));
+    let screen = crate::rig::text(&desk.frame(120, 40)).split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "in place of a bundle without signature",
+        "the bundle without signature there is replaced: 1.2 GB of it are deleted",
+        "airlift sign /media/op/AIRGAP/bundle-41 signs it again",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(!screen.contains("interrupted"), "{screen}");
+}
+
+#[test]
 fn a_bundle_of_other_images_is_replaced_by_a_job_that_may_and_gone_on_with_by_one_that_may_not() {
     for (same, anew) in [(false, true), (true, false)] {
         let mut desk = begun_there(same);

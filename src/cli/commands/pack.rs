@@ -172,6 +172,7 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     } else {
         let how = match place.begun.map(|begun| begun.same) {
             Some(true) => "goes on with",
+            Some(false) if place.unsigned.is_some() => "would replace what has no signature with",
             Some(false) => "would replace what was interrupted with",
             None => "would become",
         };
@@ -182,8 +183,8 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
     }
     place.signed_again().into_iter().for_each(|words| out.warn(words));
     // That one is refused, and the verdict has it.
-    if let Some(begun) = place.begun.filter(|begun| !begun.is_as_begun() && !begun.refused) {
-        out.warn(begun.to_string());
+    if place.begun.is_some_and(|begun| !begun.is_as_begun() && !begun.refused) {
+        place.becomes().into_iter().for_each(|words| out.warn(words));
     }
     if let Some(reason) = &place.not_carried {
         out.warn(format!("the program is not carried: {reason}"));

@@ -81,10 +81,9 @@ impl Begun {
     pub const fn is_as_begun(&self) -> bool {
         self.same && self.moved == 0 && self.deleted == 0
     }
-}
 
-impl std::fmt::Display for Begun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// What becomes of it, as it is called.
+    pub(super) fn words(&self, called: &str) -> String {
         let Share { done, total } = self.blobs;
         let there = match done {
             0 => "no layer that is asked for is whole there yet".to_owned(),
@@ -106,16 +105,20 @@ impl std::fmt::Display for Begun {
                     format!("{deleted} of it are deleted, as nothing that is packed now has them")
                 });
                 let all: Vec<String> = moved.into_iter().chain(deleted).chain([there]).collect();
-                write!(f, "goes on with the interrupted bundle there: {}", all.join("; "))
+                format!("goes on with the {called} there: {}", all.join("; "))
             }
-            (false, 0) => {
-                write!(f, "the interrupted bundle there is of another list and becomes this one: {there}")
-            }
+            (false, 0) => format!("the {called} there is of another list and becomes this one: {there}"),
             (false, deleted) => {
                 let deleted = text::bytes(deleted);
-                write!(f, "the interrupted bundle there is replaced: {deleted} of it are deleted; {there}")
+                format!("the {called} there is replaced: {deleted} of it are deleted; {there}")
             }
         }
+    }
+}
+
+impl std::fmt::Display for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words("interrupted bundle"))
     }
 }
 

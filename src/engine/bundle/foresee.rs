@@ -69,6 +69,12 @@ pub struct Foreseen {
 }
 
 impl Foreseen {
+    /// What becomes of the bundle there that has no signature.
+    pub fn becomes(&self) -> Option<String> {
+        let called = if self.unsigned.is_some() { "bundle without signature" } else { "interrupted bundle" };
+        Some(self.begun.as_ref()?.words(called))
+    }
+
     /// How what lost its signature gets one, instead of going on as another bundle.
     pub fn signed_again(&self) -> Option<String> {
         let path = self.unsigned.as_ref()?.display().to_string();

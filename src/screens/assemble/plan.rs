@@ -75,7 +75,9 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
     let name = place.path.file_name().unwrap_or_default().to_string_lossy();
     let serial = match place.last_signed {
         _ if place.begun.is_some_and(|begun| !begun.same) => {
-            format!("serial {}, in place of an interrupted run", place.serial)
+            let run =
+                if place.unsigned.is_some() { "a bundle without signature" } else { "an interrupted run" };
+            format!("serial {}, in place of {run}", place.serial)
         }
         _ if place.goes_on => format!("serial {}, resumes an interrupted run", place.serial),
         _ if place.repeats => format!("serial {}, signed already, same images", place.serial),
@@ -89,13 +91,13 @@ fn planned(plan: &PlanReport, (model, keys): (&Model, bool), facts: &mut Vec<Fac
         ("", format!("{}: {by}{edit}", model.assembly.name), Role::Text)
     }));
     facts.extend(place.signed_again().map(|words| ("", format!("! {words}"), Role::Warn)));
-    if let Some(begun) = &place.begun {
+    if let Some((begun, becomes)) = place.begun.as_ref().zip(place.becomes()) {
         let edit = || format!("; {} gives this one a name of its own", model.key(Act::AssembleEdit));
         let other = if keys && !begun.same { edit() } else { String::new() };
         facts.push(match begun.same {
-            true if begun.is_as_begun() => ("", begun.to_string(), Role::Text),
-            true => ("", format!("! {begun}"), Role::Warn),
-            false => ("", format!("! {begun}{other}"), Role::Warn),
+            true if begun.is_as_begun() => ("", becomes, Role::Text),
+            true => ("", format!("! {becomes}"), Role::Warn),
+            false => ("", format!("! {becomes}{other}"), Role::Warn),
         });
     }
     if place.repeats {
