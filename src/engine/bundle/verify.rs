@@ -12,17 +12,19 @@ use crate::domain::digest::Digest;
 use crate::domain::progress::{Check, Event};
 use crate::domain::sheet::{KEY_ENDS_IN, fingerprint_end};
 use crate::domain::text;
-use crate::domain::trust::{Accepted, AllowRollback, Lifetime, SerialDecision, decide_clock};
+use crate::domain::trust::{AllowRollback, Lifetime, decide_clock};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
 use crate::engine::hash;
 use crate::engine::sign::{self, AllowedSigners, TrustPolicy, TrustReport};
-use crate::engine::state::{Acceptance, State};
+use crate::engine::state::State;
 
+mod accepted;
 mod history;
 mod own;
 
+pub use accepted::Verified;
 pub use history::History;
 pub use own::trusting_own;
 
@@ -101,17 +103,6 @@ pub struct VerifyReport {
     pub warnings: Vec<String>,
 }
 
-/// A bundle that verified, and the report of it.
-pub struct Verified {
-    /// The report.
-    pub report: VerifyReport,
-    /// The bundle, to be read from.
-    pub bundle: BundleReader,
-    state: State,
-    acceptance: Acceptance,
-    decision: SerialDecision,
-}
-
 /// Verifies a bundle and, where that is wanted, remembers that it was accepted.
 ///
 /// # Errors
@@ -159,10 +150,7 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
     let bundle = BundleReader::new(spec.path.clone(), document, Arc::clone(files));
     let checked = check_bytes(spec, &bundle, &document_bytes, ctx)?;
     let document = bundle.document();
-    let acceptance = acceptance(document, &document_digest, &trust, decided_at);
-    if spec.record {
-        warnings.extend(remember(&state, &acceptance));
-    }
+    let acceptance = accepted::acceptance(document, &document_digest, &trust, decided_at);
     let report = VerifyReport {
         path: spec.path.clone(),
         id: document.id,
@@ -183,48 +171,18 @@ fn run(spec: &VerifySpec, ctx: &JobCtx) -> Result<Verified> {
         cold_read: false,
         warnings,
     };
-    Ok(Verified { report, bundle, state, acceptance, decision })
-}
-
-fn acceptance(
-    document: &BundleManifest,
-    digest: &Digest,
-    trust: &TrustReport,
-    decided_at: jiff::Timestamp,
-) -> Acceptance {
-    let bundle = Accepted { serial: document.serial, digest: digest.clone(), created: document.created };
-    Acceptance { name: document.name.clone(), keys: trust.signed_by.clone(), bundle, decided_at }
-}
-
-impl Verified {
-    /// Remembers that the bundle was accepted, for a caller that verified without [`VerifySpec::record`] because
-    /// more had to hold first. What went wrong with that, in words.
-    pub fn accept(&self) -> Option<String> {
-        remember(&self.state, &self.acceptance)
+    let mut verified = Verified { report, bundle, state, acceptance, decision, damaged: checked.damaged };
+    if spec.record {
+        let warning = verified.accept();
+        verified.report.warnings.extend(warning);
     }
-
-    /// How its serial stood to what was accepted before, where it was let through in spite of that.
-    pub fn let_through(&self) -> Option<&SerialDecision> {
-        Some(&self.decision).filter(|decision| decision.is_let_through())
-    }
-}
-
-/// Records the acceptance; what went wrong with that, or was moved aside for it, in words.
-fn remember(state: &State, acceptance: &Acceptance) -> Option<String> {
-    match state.accept(acceptance) {
-        Ok(aside) => {
-            aside.map(|path| format!("the damaged history was moved to {}, a new one begins", path.display()))
-        }
-        Err(error) => Some(format!(
-            "this bundle could not be remembered, a later rollback may go unseen: {}",
-            error.message()
-        )),
-    }
+    Ok(verified)
 }
 
 struct Checked {
     bytes: u64,
     layers: usize,
+    damaged: Vec<Digest>,
 }
 
 fn check_bytes(
@@ -261,7 +219,7 @@ fn check_bytes(
     };
     let words = format!("{} hashed{layers}", text::bytes(bytes));
     ctx.say(Event::Passed { check: Check::Bytes, words });
-    Ok(Checked { bytes, layers: graph.layers.len() })
+    Ok(Checked { bytes, layers: graph.layers.len(), damaged: graph.damaged.into_keys().collect() })
 }
 
 fn signed_words(trust: &TrustReport) -> String {

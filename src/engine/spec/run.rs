@@ -283,8 +283,8 @@ fn refuse_unread(requests: &Requests, keep_going: KeepGoing) -> Result<()> {
     Err(ImagesError::Unread(problems.collect()).into())
 }
 
-/// Layers are hashed as they stream into the target, so that each byte is read once. Accepted is what was imported:
-/// a bundle that turns out damaged must not shut out the good one before it.
+/// Layers are hashed as they stream into the target, so that each byte is read once. Accepted is what was imported,
+/// of a bundle that is not known to be damaged.
 async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
     check_files(&job.import.registry)?;
     let history = job.verify.state.clone();
