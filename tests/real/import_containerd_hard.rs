@@ -72,13 +72,15 @@ fn a_run_killed_while_a_layer_is_unpacked_leaves_nothing_after_the_next_one() {
     }
 }
 
-/// One whose first snapshot has a directory already, as a crash leaves it between the two; and that directory.
-fn crashed(line: Line, snapshotter: &str) -> Option<(Containerd, PathBuf)> {
-    let first = format!("io.containerd.snapshotter.v1.{snapshotter}/snapshots/1");
-    let prepare = |root: &Path| fs::create_dir_all(root.join(&first).join("fs/left")).unwrap();
+/// One whose first snapshots have directories already, as crashes leave them between the two; and these directories.
+fn crashed(line: Line, snapshotter: &str) -> Option<(Containerd, Vec<PathBuf>)> {
+    let all = format!("io.containerd.snapshotter.v1.{snapshotter}/snapshots");
+    let left = |root: &Path| ["1", "2", "3"].map(|number| root.join(&all).join(number)).to_vec();
+    let prepare =
+        |root: &Path| left(root).iter().for_each(|one| fs::create_dir_all(one.join("fs/left")).unwrap());
     let containerd = Containerd::with_snapshotter(line, snapshotter, prepare)?;
-    let directory = containerd.root().join(first);
-    Some((containerd, directory))
+    let directories = left(&containerd.root());
+    Some((containerd, directories))
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn a_containerd_that_was_killed_as_it_made_a_snapshot_takes_the_next_import() {
         assert_eq!(names(&containerd).len(), 4, "{line:?} {snapshotter}");
         let unpacked = containerd.list(&["snapshots", "--snapshotter", snapshotter, "ls"]);
         assert!(unpacked.len() == 3 && !unpacked.iter().any(|line| line.contains("Active")), "{unpacked:?}");
-        assert!(!left.join("fs/left").exists(), "{line:?} {snapshotter}");
+        assert!(!left.iter().any(|one| one.join("fs/left").exists()), "{line:?} {snapshotter}");
     }
 }
 

@@ -166,12 +166,13 @@ fn mute(socket: &Path) -> String {
     }
 }
 
-/// What becomes of a directory that the runtime neither knows nor removes.
+/// What becomes of a directory that the runtime neither knows nor removes. One that runs may have removed it since, and
+/// made another one of that name for somebody else.
 fn leftover(directory: &Path) -> String {
     let remove = shell_words(&["rm", "-r", &directory.display().to_string()].map(str::to_owned));
     format!(
-        "the runtime was killed as it made that directory, and does not remove it by itself: {remove}, then run the same \
-         command again"
+        "stop the runtime, which was killed as it made that directory; only if it is still there then, on the file system \
+         that the runtime has: {remove}; start it and run the same command again"
     )
 }
 
@@ -196,9 +197,9 @@ impl RuntimeError {
         matches!(self, Self::Refused { code: tonic::Code::AlreadyExists, .. })
     }
 
-    /// Whether something lies where it is to make a directory.
-    pub const fn is_in_the_way(&self) -> bool {
-        matches!(self, Self::Leftover { .. })
+    /// What lies where it is to make a directory.
+    pub fn in_the_way(&self) -> Option<&Path> {
+        if let Self::Leftover { directory, .. } = self { Some(directory) } else { None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Unpacks images into the snapshotter, layer upon layer as they arrive; what several images share is unpacked once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
@@ -20,6 +21,8 @@ use crate::engine::runtime::error::RuntimeError;
 
 /// How often an image is unpacked anew because something of it was removed meanwhile.
 const AGAIN: usize = 3;
+/// Directories left by a daemon that was killed which one layer has removed, at most.
+const LEFT: usize = 32;
 
 /// Where a layer can be unpacked, or why nowhere.
 type Place = std::result::Result<Mounts, RuntimeError>;
@@ -192,14 +195,20 @@ impl Run {
     }
 
     /// A place for a layer. A containerd that was killed between the directory of a snapshot and its note of it gives the
-    /// number away again, and refuses: it then removes what is in the way, and has a place the next time it is asked.
+    /// number away again, and refuses: it then removes what is in the way, and has a place the next time it is asked,
+    /// or names the next one of several that were left.
     async fn place(&self, (key, parent): (&str, &str), labels: &Labels) -> Place {
         // One after the other: what one refusal removes is never what another one was just given under that number.
         let _alone = self.placing.lock().await;
-        let asked = || self.daemon.prepare(&self.node.snapshotter, key, parent, labels.clone());
-        match asked().await {
-            Err(error) if error.is_in_the_way() => asked().await,
-            other => other,
+        let mut removed = BTreeSet::new();
+        loop {
+            let place = self.daemon.prepare(&self.node.snapshotter, key, parent, labels.clone()).await;
+            let left = place.as_ref().err().and_then(RuntimeError::in_the_way).map(Path::to_owned);
+            let Some(left) = left else { return place };
+            // One that is named twice is not removed by being named.
+            if removed.len() == LEFT || !removed.insert(left) {
+                return place;
+            }
         }
     }
 
