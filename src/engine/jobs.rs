@@ -1,6 +1,7 @@
 //! Runs jobs in the background: each has an id, a cancel token, its milestones in order, a snapshot, and exactly one end.
 
 mod copies;
+mod made;
 pub mod mounted;
 pub mod onto;
 pub mod record;

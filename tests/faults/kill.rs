@@ -82,6 +82,31 @@ fn kill_at(strace: &Path, place: &Place<'_>, (call, path): &(String, String)) {
     assert_eq!(output.status.signal(), Some(9), "{call} {path}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What is signed there counts as another one's where the history, the key or the lock file of a pack tells otherwise.
+fn is_own_by_all_of_its_record(place: &Place<'_>) {
+    let state = place.directory.join("state");
+    let own = || interrupted(&state, &JobCtx::silent()).jobs[0].signed.is_some_and(|there| there.own);
+    assert!(own());
+    let key = place.world.root.join("home/.local/share/airlift/signing_key");
+    for file in [state.join("state.json"), key] {
+        let aside = file.with_extension("aside");
+        std::fs::rename(&file, &aside).unwrap();
+        assert!(!own(), "without {}", file.display());
+        std::fs::rename(&aside, &file).unwrap();
+    }
+    let records = std::fs::read_dir(state.join("jobs")).unwrap().flatten().map(|entry| entry.path());
+    let record = records.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    let lock = place.directory.join("other.lock");
+    std::fs::write(&lock, "format = \"airlift-lock/1\"\n").unwrap();
+    let held = text.replacen("\"lock\":null", &format!("\"lock\":{lock:?}"), 1);
+    assert_ne!(held, text);
+    std::fs::write(&record, held).unwrap();
+    assert!(!own(), "with another lock file");
+    std::fs::write(&record, text).unwrap();
+    assert!(own());
+}
+
 #[test]
 fn r11_a_pack_killed_anywhere_is_no_bundle_unless_signed_and_r09_the_same_command_completes_it() {
     let Some(strace) = strace() else { return };
@@ -114,6 +139,10 @@ fn r11_a_pack_killed_anywhere_is_no_bundle_unless_signed_and_r09_the_same_comman
         assert_eq!(is_signed, point > signature, "killed at {call:?}");
         let done = |job: &InterruptedJob| job.signed.is_some_and(|there| there.own && there.serial == 1);
         assert!(left.jobs.iter().all(|job| done(job) == is_signed), "killed at {call:?}: {left:?}");
+        if point == signature + 1 {
+            assert_eq!(left.jobs.len(), 1);
+            is_own_by_all_of_its_record(&place);
+        }
         let verified = place.verify();
         assert_eq!(verified.exit == Some(0), is_signed, "killed at {call:?}: {}", verified.said());
         let again = Ran::of(place.pack()).code(0);

@@ -14,10 +14,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::copies;
-use crate::domain::bundle::BundleManifest;
+use super::made::Made;
 use crate::domain::carrier::Carrier;
 use crate::domain::strict_json;
-use crate::engine::bundle::foresee;
 use crate::engine::bundle::workdir::{self, Found};
 use crate::engine::ctx::JobCtx;
 use crate::engine::directory;
@@ -72,7 +71,7 @@ pub struct InterruptedJob {
 pub struct SignedThere {
     /// Its serial.
     pub serial: u64,
-    /// Whether that pack made it, by the time of its document: all is done, and only nobody was told.
+    /// Whether that pack made it, by all that its record tells: all is done, and only nobody was told.
     pub own: bool,
 }
 
@@ -219,6 +218,7 @@ pub fn interrupted(state: &Path, ctx: &JobCtx) -> Interrupted {
 fn sorted(state: &Path, ctx: &JobCtx) -> (Interrupted, Vec<(InterruptedJob, Vec<Uuid>)>) {
     let (mut found, mut under_way, mut all) = (Interrupted::default(), BTreeSet::new(), Vec::new());
     let Ok(entries) = std::fs::read_dir(state.join(DIRECTORY)) else { return (found, all) };
+    let mut made = Made::new(state, ctx);
     for entry in entries.flatten().take(MAX_RECORDS) {
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<Uuid>().ok());
@@ -230,7 +230,7 @@ fn sorted(state: &Path, ctx: &JobCtx) -> (Interrupted, Vec<(InterruptedJob, Vec<
                 found.under_way.extend(own.then_some(record.spec));
             }
             Ok(Some((record, false))) => {
-                let (bundle, signed) = left(&record.spec, record.started, ctx);
+                let (bundle, signed) = left(&record.spec, record.started, &mut made);
                 let Record { started, carrier, spec, replaces, .. } = record;
                 all.push((InterruptedJob { id, started, spec, carrier, bundle, signed }, replaces));
             }
@@ -295,9 +295,9 @@ fn parsed(file: File) -> std::result::Result<Record, String> {
 }
 
 /// The unfinished bundle that a pack goes on with, and the one of its name that is signed there last.
-fn left(spec: &JobSpec, started: Timestamp, ctx: &JobCtx) -> (Option<PathBuf>, Option<SignedThere>) {
+fn left(spec: &JobSpec, started: Timestamp, made: &mut Made<'_>) -> (Option<PathBuf>, Option<SignedThere>) {
     let JobSpec::Pack(job) = spec else { return (None, None) };
-    let found = workdir::find(&*ctx.files, &job.to, &job.name).unwrap_or_default();
+    let found = workdir::find(&*made.ctx.files, &job.to, &job.name).unwrap_or_default();
     let bundle = found.iter().find_map(|found| match found {
         Found::Unfinished(path, _) => Some(path.clone()),
         Found::Finished(..) => None,
@@ -307,9 +307,9 @@ fn left(spec: &JobSpec, started: Timestamp, ctx: &JobCtx) -> (Option<PathBuf>, O
         Found::Unfinished(..) => None,
     });
     let signed = signed.map(|(path, serial)| {
-        // A document tells when it was made in whole seconds.
-        let since = |document: BundleManifest| document.created.as_second() >= started.as_second();
-        SignedThere { serial, own: foresee::document(path, ctx).is_some_and(since) }
+        // One that is to be gone on with has made none.
+        let own = bundle.is_none() && made.is_of(job, started, (path, serial));
+        SignedThere { serial, own }
     });
     (bundle, signed)
 }
