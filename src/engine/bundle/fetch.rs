@@ -78,7 +78,7 @@ impl Fetcher {
         self.sources.kept.fetch_add(kept, Relaxed);
         let place = Place::among(&self.network);
         let registry = self.registry.for_item(&item).in_place(&place);
-        let (mut failures, mut begun, mut anew) = (0, false, false);
+        let (mut tries, mut begun) = (Tries::from(sink.offset()), false);
         let mut turns = Turns::new(blob, &self.repositories);
         loop {
             let before = sink.offset();
@@ -99,17 +99,17 @@ impl Fetcher {
                     };
                     self.begin_again(sink.offset(), &mut kept);
                     sink = blocking(move || sink.restart()).await?;
-                    let error = turns.wrong(&blob.digest, wrong)?;
+                    let (error, neutral) = turns.wrong(blob, wrong)?;
                     // What came in pieces, or lay there, is no lie of this repository: all of it once more.
-                    if before > 0 && !std::mem::replace(&mut anew, true) {
-                        self.retry(error.to_string(), &item);
+                    if before > 0 && tries.begin_anew() {
+                        self.retry(neutral.to_string(), &item);
                         continue;
                     }
                     error
                 }
                 Outcome::Refused(error) => error,
                 Outcome::Cut(error) => {
-                    failures = if sink.offset() > before { 1 } else { failures + 1 };
+                    let failures = tries.failed_at(sink.offset());
                     if failures < ATTEMPTS && registry.wait_to_retry(&error, failures + 1).await? {
                         continue;
                     }
@@ -117,7 +117,7 @@ impl Fetcher {
                 }
             };
             self.refused(error, &mut turns, &item)?;
-            (failures, anew) = (0, false);
+            tries = Tries::from(sink.offset());
         }
     }
 
@@ -225,6 +225,36 @@ pub(super) fn item_name(blob: &PlannedBlob) -> String {
     format!("{} {}", blob.image, blob.digest.short())
 }
 
+/// How often a repository was asked in its turn, and how far it came.
+struct Tries {
+    /// Those since it last came further.
+    failures: u32,
+    /// The most that was there of the blob: one that begins anew each time does not get on by it.
+    furthest: u64,
+    /// Whether all was had once more from its first byte.
+    anew: bool,
+}
+
+impl Tries {
+    const fn from(offset: u64) -> Self {
+        Self { failures: 0, furthest: offset, anew: false }
+    }
+
+    /// Counts one that was cut off there; how many that makes without a single new byte.
+    fn failed_at(&mut self, offset: u64) -> u32 {
+        self.failures = if offset > self.furthest { 1 } else { self.failures + 1 };
+        self.furthest = self.furthest.max(offset);
+        self.failures
+    }
+
+    /// Whether it may begin from the first byte once more.
+    const fn begin_anew(&mut self) -> bool {
+        let first = !self.anew;
+        (self.anew, self.furthest) = (true, 0);
+        first
+    }
+}
+
 /// How a request ended.
 enum Outcome {
     /// With the last byte.
@@ -286,6 +316,8 @@ mod tests {
         mute: Mutex<HashSet<String>>,
         /// Those that answer with other bytes.
         lying: Mutex<HashSet<String>>,
+        /// Those that hang up after two bytes or three, by turns.
+        torn: Mutex<HashSet<String>>,
     }
 
     impl Wire {
@@ -308,11 +340,14 @@ mod tests {
             request: http::Request<Body>,
         ) -> BoxFuture<'_, std::result::Result<http::Response<ByteStream>, Problem>> {
             let host = request.uri().host().unwrap();
-            let [mute, lying] = [&self.mute, &self.lying].map(|which| which.lock().unwrap().contains(host));
+            let [mute, lying, torn] =
+                [&self.mute, &self.lying, &self.torn].map(|which| which.lock().unwrap().contains(host));
             let answer = self.answer(request.uri()).map(|(status, bytes)| {
                 let bytes = if lying { &b"others"[..bytes.len()] } else { bytes };
-                let gone = || Err(Problem::Gone("hung up".to_owned()));
-                let body = stream::iter([if mute { gone() } else { Ok(Bytes::from_static(bytes)) }]).boxed();
+                let given = if torn { &bytes[..2 + self.asked.lock().unwrap().len() % 2] } else { bytes };
+                let given = (!mute).then(|| Ok(Bytes::from_static(given)));
+                let gone = (mute || torn).then(|| Err(Problem::Gone("hung up".to_owned())));
+                let body = stream::iter(given.into_iter().chain(gone)).boxed();
                 http::Response::builder().status(status).body(body).unwrap()
             });
             std::future::ready(answer).boxed()
@@ -405,6 +440,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_registry_that_begins_anew_whenever_it_hangs_up_leaves_the_blob_to_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let wire = Arc::new(Wire::default());
+        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        wire.away.lock().unwrap().clear();
+        let [a, b] = ["a.example", "b.example"];
+        wire.torn.lock().unwrap().insert(a.to_owned());
+        fetcher.fetch(&planned(2, &[0, 1])).await.unwrap();
+        assert_eq!(*wire.asked.lock().unwrap(), [a, a, a, a, a, b]);
+    }
+
+    #[tokio::test]
     async fn a_registry_that_gives_other_bytes_leaves_the_blob_to_the_next_one_and_is_told_where_there_is_none()
      {
         let dir = tempfile::tempdir().unwrap();
@@ -429,13 +476,23 @@ mod tests {
     async fn what_lies_there_is_no_lie_of_the_registry_that_gives_the_rest() {
         let dir = tempfile::tempdir().unwrap();
         let wire = Arc::new(Wire::default());
-        let (fetcher, _) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
+        let (fetcher, said) = begun(dir.path(), &wire, Arc::clone(&wire) as _).await;
         wire.away.lock().unwrap().clear();
         let blob = planned(1, &[0]);
         let (path, _) = fetcher.target(&blob).pieces().remove(0);
         std::fs::write(dir.path().join(path + TEMP), "wrong!").unwrap();
         fetcher.fetch(&blob).await.unwrap();
         assert_eq!(fetcher.sources.kept.load(Relaxed), 0);
+        let reasons = said.events().into_iter().filter_map(|event| match event {
+            Event::Retry { reason, .. } => Some(reason),
+            _ => None,
+        });
+        let reasons: Vec<String> = reasons.collect();
+        assert!(reasons.len() == 1 && !reasons[0].contains("a.example"), "{reasons:?}");
+        // Nor is one that was asked for nothing.
+        wire.asked.lock().unwrap().clear();
+        let error = fetcher.fetch(&PlannedBlob { size: 0, ..blob }).await.unwrap_err();
+        assert!(wire.asked.lock().unwrap().is_empty() && !error.message().contains("a.example"), "{error}");
     }
 
     #[tokio::test]

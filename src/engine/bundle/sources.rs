@@ -116,17 +116,20 @@ impl<'a> Turns<'a> {
         absence
     }
 
-    /// What came is not the blob, as this one says, or as what lay there does where none is asked for it.
+    /// What came is not the blob: as it is told of this one, where all came in its answer, and of none.
     ///
     /// # Errors
-    /// None is asked: then it cannot be had.
-    pub(super) fn wrong(&self, expected: &Digest, actual: Digest) -> Result<RegistryError, StoreError> {
-        let expected = expected.clone();
-        let Some(repository) = self.repository() else {
-            return Err(StoreError::Content { expected, actual });
-        };
-        let digest = expected.clone();
-        Ok(Registry::blob_error(repository, &digest, Problem::Digest { expected, actual }))
+    /// None is asked for it, or nothing of it: then it cannot be had.
+    pub(super) fn wrong(
+        &self,
+        blob: &PlannedBlob,
+        actual: Digest,
+    ) -> Result<(RegistryError, StoreError), StoreError> {
+        let expected = blob.digest.clone();
+        let neutral = StoreError::Content { expected: expected.clone(), actual: actual.clone() };
+        let Some(repository) = self.repository().filter(|_| blob.size > 0) else { return Err(neutral) };
+        let problem = Problem::Digest { expected, actual };
+        Ok((Registry::blob_error(repository, &blob.digest, problem), neutral))
     }
 
     /// The next one's, after this one gave nothing; in words.
