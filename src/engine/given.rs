@@ -44,14 +44,15 @@ impl Explain for GivenError {
     }
 }
 
-/// The bytes of a pipe that the operator names, as a shell hands over the output of a command; nothing where it is no
-/// pipe, and in it nothing where it gives more than `most` bytes. It is read once: whoever reads it again gets the same.
+/// The bytes of a pipe as a shell hands over the output of a command; nothing where it is no such pipe, and in it nothing
+/// where it gives more than `most` bytes. It is read once: whoever reads it again gets the same. One that has a name in
+/// a directory is none of these: it may give something else the next time, and nobody may ever write to it.
 ///
 /// # Errors
 /// The kernel's.
 pub fn piped(path: &Path, most: u64) -> Result<Option<Option<Vec<u8>>>, FileError> {
     static READ: Mutex<BTreeMap<PathBuf, Vec<u8>>> = Mutex::new(BTreeMap::new());
-    if !std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+    if !is_handed(path) || !std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Ok(None);
     }
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +68,12 @@ pub fn piped(path: &Path, most: u64) -> Result<Option<Option<Vec<u8>>>, FileErro
     }
     read.insert(path.to_owned(), bytes.clone());
     Ok(Some(Some(bytes)))
+}
+
+/// Whether a path names a file descriptor of this process.
+fn is_handed(path: &Path) -> bool {
+    let number = ["/dev/fd", "/proc/self/fd"].iter().find_map(|all| path.strip_prefix(all).ok());
+    number.and_then(Path::to_str).is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Refuses a name that nothing or a directory has; any other trouble is told by whoever opens it.

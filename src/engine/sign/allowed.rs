@@ -22,6 +22,8 @@ pub use error::AllowedError;
 
 /// Bytes of a trust file that are read at most.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
+/// Of a name that has no regular file.
+const NO_FILE: &str = "expected a file, or a pipe of the shell as in --trust <(COMMAND)";
 
 /// One trusted key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -99,7 +101,7 @@ impl AllowedSigners {
                     return Err(AllowedError::Missing { path: path.to_owned() }.into());
                 }
                 // How the file layer refuses what is no regular file.
-                io::ErrorKind::InvalidInput => return Err(special().into()),
+                io::ErrorKind::InvalidInput => return Err(file(NO_FILE).into()),
                 _ => return Err(error.into()),
             },
             Ok(open) => open,
@@ -313,6 +315,9 @@ pub fn matches(patterns: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
     use super::*;
     use crate::engine::files::RealFiles;
 
@@ -367,25 +372,30 @@ mod tests {
     }
 
     #[test]
-    fn a_trust_file_comes_through_a_pipe_and_one_that_is_too_long_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let piped = |name: &str, text: String| {
-            let pipe = dir.path().join(name);
-            let node = rustix::fs::FileType::Fifo;
-            rustix::fs::mknodat(rustix::fs::CWD, &pipe, node, 0o600.into(), 0).unwrap();
-            let writer = pipe.clone();
+    fn a_trust_file_comes_through_a_pipe_of_the_shell_and_through_none_that_has_a_name() {
+        let through = |text: String| {
+            let (reader, mut writer) = std::io::pipe().unwrap();
             // Of what is too long, the rest finds nobody who reads.
-            std::thread::spawn(move || drop(std::fs::write(writer, text)));
-            pipe
+            let writing = std::thread::spawn(move || drop(writer.write_all(text.as_bytes())));
+            let path = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
+            (reader, writing, path)
         };
-        let pipe = piped("short", format!("alice@example {KEY}\n"));
+        let (_reader, writing, path) = through(format!("alice@example {KEY}\n"));
         for _ in 0..2 {
-            let signers = AllowedSigners::load(&RealFiles, &pipe).unwrap();
+            let signers = AllowedSigners::load(&RealFiles, &path).unwrap();
             assert_eq!(signers.entries.len(), 1, "the same for whoever reads it once more");
         }
-        let long = piped("long", "#\n".repeat(usize::try_from(MAX_FILE).unwrap() / 2 + 1));
-        let error = AllowedSigners::load(&RealFiles, &long).unwrap_err();
+        writing.join().unwrap();
+        let (reader, writing, path) = through("#\n".repeat(usize::try_from(MAX_FILE).unwrap() / 2 + 1));
+        let error = AllowedSigners::load(&RealFiles, &path).unwrap_err();
         assert!(error.message().ends_with("expected a file of at most 4 MiB"), "{error}");
+        drop(reader);
+        writing.join().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let named = dir.path().join("named");
+        rustix::fs::mknodat(rustix::fs::CWD, &named, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let error = AllowedSigners::load(&RealFiles, &named).unwrap_err();
+        assert!(error.message().ends_with("as in --trust <(COMMAND)"), "nobody waits for a writer: {error}");
     }
 
     #[test]
