@@ -159,10 +159,13 @@ fn ended(view: &PhaseView, at: Duration, pieces: &mut Vec<(String, Role)>) {
         let words = if told { "there already" } else { "lay there, hashed" };
         pieces.push((format!("{} {words}", text::bytes(view.kept)), Role::Text));
     }
-    if view.skipped > 0 && !(told && view.kept > 0) {
-        // Of a bundle beside it, too: what was written is told by the phase that writes.
-        let words = if view.phase == Phase::Fetch { "needed no network" } else { "there already" };
-        pieces.push((format!("{} {words}", text::bytes(view.skipped_bytes)), Role::Text));
+    if view.phase == Phase::Fetch {
+        // Of a bundle beside it, too, and the part of what was gone on with: what was written is told by the phase that
+        // writes.
+        let spared = (view.spared > 0).then(|| format!("{} needed no network", text::bytes(view.spared)));
+        pieces.extend(spared.map(|words| (words, Role::Text)));
+    } else if view.skipped > 0 && !(told && view.kept > 0) {
+        pieces.push((format!("{} there already", text::bytes(view.skipped_bytes)), Role::Text));
     }
 }
 
@@ -326,7 +329,9 @@ mod tests {
         let mut job = JobView::default();
         job.apply(&Event::Started { phase, items: 1, bytes: 590_000_000 }, s(0));
         let (item, reason) = ("nginx:1".to_owned(), "copied from another bundle".to_owned());
-        job.apply(&Event::Skipped { phase, item, bytes: 590_000_000, reason }, s(1));
+        job.apply(&Event::Skipped { phase, item, bytes: 295_000_000, reason }, s(1));
+        // A part of what was gone on with is no blob that was passed over.
+        job.apply(&Event::Spared { phase, bytes: 590_000_000 }, s(1));
         job.apply(&Event::Finished { phase }, s(1));
         assert_eq!(words(&job, 9, Standing::Done), "+ ok | took 1 s | 590 MB needed no network");
     }
