@@ -31,8 +31,9 @@ use crate::domain::job::Places;
 use crate::engine::bundle::verify::{VerifySpec, trusting_own};
 use crate::engine::child;
 use crate::engine::ctx::JobCtx;
-use crate::engine::error::{Interrupted, Kind};
+use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::{End, JobManager};
+use crate::engine::registry::check_files;
 use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::failure::Failure;
 
@@ -72,21 +73,28 @@ pub fn main() -> Outcome {
     };
     let said = cli.registry.options();
     let Some(command) = cli.command else {
-        if cli.global.json {
-            let failure = Failure::usage("the workstation writes no JSON: --json goes with a command")
-                .hint("airlift --help lists the commands");
+        return workstation(&cli.global, &said).unwrap_or_else(|failure| {
             let printer = Printer::new(&cli.global);
             printer.begin("");
-            return Outcome::Ended(ExitCode::from(printer.finish(Err(failure))));
-        }
-        // Commands that the workstation shows are run elsewhere, too.
-        let here = std::env::current_dir().unwrap_or_default();
-        return Outcome::Workstation(cli.global.options(said.within(&here)));
+            Outcome::Ended(ExitCode::from(printer.finish(Err(given.told(failure)))))
+        });
     };
     let printer = Arc::new(Printer::new(&cli.global));
     printer.begin(command.name());
     let outcome = placed(&said, command).and_then(|command| start(command, cli.global, &printer));
     Outcome::Ended(ExitCode::from(printer.finish(outcome.map_err(|failure| given.told(failure)))))
+}
+
+/// The workstation, where nothing that is said for it is a slip: what it is to reach registries by is used much later.
+fn workstation(global: &Global, said: &RegistryOptions) -> Result<Outcome, Failure> {
+    if global.json {
+        return Err(Failure::usage("the workstation writes no JSON: --json goes with a command")
+            .hint("airlift --help lists the commands"));
+    }
+    check_files(said).map_err(EngineError::from)?;
+    // Commands that the workstation shows are run elsewhere, too.
+    let here = std::env::current_dir().unwrap_or_default();
+    Ok(Outcome::Workstation(global.clone().options(said.clone().within(&here))))
 }
 
 /// The command line, and what of it the commands in hints need, too.

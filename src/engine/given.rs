@@ -21,6 +21,16 @@ pub enum GivenError {
         /// The way out.
         hint: &'static str,
     },
+    /// It holds something else.
+    #[error("the {what} {reason}")]
+    Content {
+        /// What it is to be.
+        what: &'static str,
+        /// Its path and what is wrong with it.
+        reason: String,
+        /// The way out.
+        hint: &'static str,
+    },
     /// A directory has that name.
     #[error("{} is a directory, expected a {what}", path.display())]
     Directory {
@@ -39,7 +49,7 @@ impl Explain for GivenError {
     }
 
     fn hints(&self) -> Vec<String> {
-        let (Self::Missing { hint, .. } | Self::Directory { hint, .. }) = self;
+        let (Self::Missing { hint, .. } | Self::Content { hint, .. } | Self::Directory { hint, .. }) = self;
         vec![(*hint).to_owned()]
     }
 }

@@ -155,6 +155,21 @@ fn a_list_is_read_from_what_a_shell_hands_over() {
 }
 
 #[test]
+fn the_workstation_is_refused_what_it_could_not_reach_registries_by() {
+    let home = tempdir().unwrap();
+    fs::write(home.path().join("text.pem"), "no certificate").unwrap();
+    for (words, said, hint) in [
+        (["--ca", "none.pem"], "there is no CA file none.pem", "PEM"),
+        (["--ca", "text.pem"], "the CA file text.pem holds no PEM certificate", "PEM"),
+        (["--authfile", "none.json"], "there is no credentials file none.json", "login"),
+    ] {
+        for more in [&[][..], &["--plain"], &["resolve", "127.0.0.1:9/a:1"]] {
+            refused(home.path(), &[&words[..], more].concat(), 2, (said, hint));
+        }
+    }
+}
+
+#[test]
 fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_over() {
     let home = tempdir().unwrap();
     // A host that nobody asks: the exit code would be that of the network.

@@ -1,6 +1,6 @@
 //! What HTTPS trusts: the system's CAs, loaded when first needed, the operator's CA files, or for one host nothing at all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -65,20 +65,10 @@ impl Roots {
             let _ = roots.add(certificate);
         }
         for path in ca {
-            let name = path.display();
-            let text =
-                std::fs::read(path).map_err(|error| format!("cannot read the CA file {name}: {error}"))?;
-            let mut found = 0;
-            for certificate in CertificateDer::pem_slice_iter(&text) {
-                let certificate =
-                    certificate.map_err(|error| format!("the CA file {name} is no PEM: {error}"))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("the CA file {name} has an unusable certificate: {error}"))?;
-                found += 1;
-            }
-            if found == 0 {
-                return Err(format!("the CA file {name} holds no PEM certificate"));
+            for certificate in certificates(path).map_err(|reason| format!("the CA file {reason}"))? {
+                roots.add(certificate).map_err(|error| {
+                    format!("the CA file {} has an unusable certificate: {error}", path.display())
+                })?;
             }
         }
         Ok(roots)
@@ -89,6 +79,18 @@ impl Roots {
         self.certificates.push(certificate);
         Ok(())
     }
+}
+
+/// The certificates of a CA file; there is at least one. Blocks.
+///
+/// # Errors
+/// Its path and what is wrong with it, in words.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let name = path.display();
+    let text = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let all = all.map_err(|error| format!("{name} is no PEM: {error}"))?;
+    if all.is_empty() { Err(format!("{name} holds no PEM certificate")) } else { Ok(all) }
 }
 
 /// Which certificates pass.

@@ -31,7 +31,7 @@ use crate::engine::import::report::ImportReport;
 use crate::engine::import::undo::undo;
 use crate::engine::jobs::onto;
 use crate::engine::pack::{self, PackSpec};
-use crate::engine::registry::{Registry, RegistryOptions};
+use crate::engine::registry::{Registry, RegistryOptions, check_files};
 use crate::engine::resolve::{Outcome, ResolveReport, ResolveSpec, resolve};
 use crate::engine::sign::keys::{load_public, refuse_on_medium};
 use crate::engine::sign::{Signer, agent};
@@ -95,17 +95,6 @@ pub async fn run(spec: JobSpec, host: Host, ctx: JobCtx) -> Result<JobReport> {
 fn registry(options: RegistryOptions) -> Result<Registry> {
     check_files(&options)?;
     Ok(Registry::new(options)?)
-}
-
-/// Going on without credentials that were named would be to ask as nobody.
-fn check_files(options: &RegistryOptions) -> Result<()> {
-    for file in &options.ca {
-        given::check(file, "CA file", "put PEM certificates there, or name others: --ca, config.toml")?;
-    }
-    if let Some(file) = &options.authfile {
-        given::check(file, "credentials file", "podman login --authfile FILE HOST writes one")?;
-    }
-    Ok(())
 }
 
 async fn resolve_job(job: ResolveJob, ctx: &JobCtx) -> Result<ResolveReport> {
