@@ -208,8 +208,10 @@ fn tag_findings(request: &Request, digest: Option<&Digest>) -> Vec<Finding> {
     let policy = request.pull_policy.as_deref().unwrap_or("IfNotPresent");
     let why = match mutability(tag) {
         Mutability::Moving => Some((Severity::Warning, "is meant to move")),
-        Mutability::Major => Some((Severity::Warning, "moves with every release, as a major version does")),
-        Mutability::Minor => Some((Severity::Info, "moves with patches alone, as a minor version does")),
+        Mutability::Major => {
+            Some((Severity::Warning, "looks like a major version, which moves with every release"))
+        }
+        Mutability::Minor => Some((Severity::Info, "looks like a minor version, which moves with patches")),
         Mutability::Fixed => None,
     };
     if let Some((severity, why)) = why {
