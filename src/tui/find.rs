@@ -51,7 +51,7 @@ pub(super) async fn find(query: &Query, settings: &Settings, ctx: &JobCtx) -> Re
         }
         Query::Bundles(given) => {
             let places = settings.places();
-            let media = media::ListSpec { sources: Vec::new(), ..looking(settings) };
+            let media = media::ListSpec { sources: Vec::new(), begun: false, ..looking(settings) };
             let spec = OfferSpec { given: given.clone(), media, trust: places.trust, state: places.state };
             Found::Bundles(given.clone(), Arc::new(offers(spec, ctx).await?))
         }
@@ -110,7 +110,7 @@ async fn noted(settings: &Settings, ctx: &JobCtx) -> Result<Vec<NotedRun>, Failu
 /// No medium that holds this user's key or history is one to write to.
 fn looking(settings: &Settings) -> media::ListSpec {
     let sources = vec![settings.paths.data_dir().to_owned()];
-    media::ListSpec { host: settings.host.clone(), sources, bundles: true }
+    media::ListSpec { host: settings.host.clone(), sources, bundles: true, begun: true }
 }
 
 async fn agent_keys() -> Result<Vec<KeyReport>, Failure> {

@@ -7,6 +7,7 @@ pub mod contents;
 pub mod diff;
 pub mod fetch;
 pub mod foresee;
+pub mod glance;
 pub mod graph;
 pub mod ground;
 pub mod hash_all;

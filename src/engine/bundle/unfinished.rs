@@ -1,6 +1,5 @@
 //! Packs that were cut off: what they were about and how far they came by their journals, or by a document that was never signed; a hint, nothing of it is proof.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -110,20 +109,6 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
     Ok(unfinished)
 }
 
-/// What a pack goes on with in a directory, by the names of the series: their files. Blocks.
-pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Lying> {
-    let mut begun = BTreeMap::new();
-    let mut newest = String::new();
-    for (name, found) in workdir::find_all(files, to, &|_| true).unwrap_or_default() {
-        let first = newest != name;
-        newest.clone_from(&name);
-        if let (true, Found::Unfinished(path, _)) = (first, found) {
-            begun.insert(name, lying(files, &path).unwrap_or_default());
-        }
-    }
-    begun
-}
-
 /// Its files; nothing where they cannot be listed.
 fn lying(files: &dyn Files, root: &Path) -> Option<Lying> {
     let entries = files.list(root, workdir::MAX_ENTRIES).ok()?.into_iter();
@@ -162,6 +147,8 @@ fn whole(files: &dyn Files, root: &Path) -> Option<Interrupted> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::bundle::{JOURNAL, MANIFEST, SIGNATURES};
     use crate::engine::files::RealFiles;

@@ -104,7 +104,25 @@ pub(super) fn find_all(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<(String, Found)>> {
     let mut found = Vec::new();
-    for entry in files.entries(to, MAX_ENTRIES)?.into_iter().filter(|e| e.kind == EntryKind::Directory) {
+    for (name, serial, path) in candidates(files, to, wanted, MAX_ENTRIES)? {
+        found.extend(classify(files, path, serial, MAX_ENTRIES)?.map(|one| (name, one)));
+    }
+    Ok(found)
+}
+
+/// Directories that are named as a bundle is, by the names of their series, highest serial first; a directory with more
+/// than `limit` entries is refused.
+///
+/// # Errors
+/// A file error.
+pub(super) fn candidates(
+    files: &dyn Files,
+    to: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    limit: usize,
+) -> Result<Vec<(String, u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in files.entries(to, limit)?.into_iter().filter(|e| e.kind == EntryKind::Directory) {
         let Some((name, serial)) = entry.path.rsplit_once('-') else { continue };
         let Some(serial) =
             serial.parse().ok().filter(|serial| entry.path == bundle::directory(name, *serial))
@@ -112,11 +130,10 @@ pub(super) fn find_all(
             continue;
         };
         if wanted(name) && bundle::check_name(name).is_ok() {
-            let one = classify(files, to.join(&entry.path), serial)?;
-            found.extend(one.map(|one| (name.to_owned(), one)));
+            found.push((name.to_owned(), serial, to.join(&entry.path)));
         }
     }
-    found.sort_by(|(a, one), (b, other)| a.cmp(b).then(other.serial().cmp(&one.serial())));
+    found.sort_by(|(a, one, _), (b, other, _)| a.cmp(b).then(other.cmp(one)));
     Ok(found)
 }
 
@@ -129,9 +146,13 @@ impl Found {
     }
 }
 
-fn classify(files: &dyn Files, path: PathBuf, serial: u64) -> Result<Option<Found>> {
+/// What a directory of a bundle's name is, where it is one's; one with more than `limit` entries or signatures is refused.
+///
+/// # Errors
+/// A file error.
+pub(super) fn classify(files: &dyn Files, path: PathBuf, serial: u64, limit: usize) -> Result<Option<Found>> {
     // A signed bundle must not be taken for an unfinished one, which is cleaned, because it cannot be read.
-    let signatures = match files.entries(&path.join(SIGNATURES), MAX_ENTRIES) {
+    let signatures = match files.entries(&path.join(SIGNATURES), limit) {
         Err(error) if nothing_to_list(&error) => Vec::new(),
         other => other?,
     };
@@ -145,13 +166,13 @@ fn classify(files: &dyn Files, path: PathBuf, serial: u64) -> Result<Option<Foun
     if signed && there(MANIFEST)? {
         return Ok(Some(Found::Finished(path, serial)));
     }
-    let ours = there(JOURNAL)? || there(MANIFEST)? || only_our_skeleton(files, &path)?;
+    let ours = there(JOURNAL)? || there(MANIFEST)? || only_our_skeleton(files, &path, limit)?;
     Ok(ours.then_some(Found::Unfinished(path, serial)))
 }
 
 /// A directory that was cut off between its creation and its journal.
-fn only_our_skeleton(files: &dyn Files, path: &Path) -> Result<bool> {
-    let entries = files.entries(path, MAX_ENTRIES)?;
+fn only_our_skeleton(files: &dyn Files, path: &Path, limit: usize) -> Result<bool> {
+    let entries = files.entries(path, limit)?;
     Ok(entries.iter().all(|entry| matches!(entry.path.as_str(), "airlift" | "blobs")))
 }
 

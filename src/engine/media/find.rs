@@ -14,7 +14,7 @@ use crate::domain::media::{
     Blocked, Bus, DeviceFacts, FileSystem, FoundBundle, Medium, Volume, device_blocked, notes_on,
 };
 use crate::engine::blocking::blocking;
-use crate::engine::bundle::unfinished::begun_in;
+use crate::engine::bundle::glance::begun_in;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{FileError, Result};
 
@@ -54,6 +54,8 @@ pub struct ListSpec {
     pub sources: Vec<PathBuf>,
     /// Whether to look for bundles on what is mounted.
     pub bundles: bool,
+    /// Whether to look for what packs that were cut off left there, too.
+    pub begun: bool,
 }
 
 /// The media of this host.
@@ -237,7 +239,10 @@ impl<'a> Survey<'a> {
             writable: point.map(is_writable),
             free: point.and_then(|point| self.ctx.files.space(point).ok()?.free),
             bundles: point.filter(|_| look).map(|point| self.bundles(point)).unwrap_or_default(),
-            begun: point.filter(|_| look).map(|point| begun_in(&*self.ctx.files, point)).unwrap_or_default(),
+            begun: point
+                .filter(|_| look && self.spec.begun)
+                .map(|point| begun_in(&*self.ctx.files, point))
+                .unwrap_or_default(),
             blocked: None,
         };
         volume.blocked = volume.blocked_for(0);
@@ -423,7 +428,12 @@ mod tests {
                 swaps: at("proc/swaps"),
                 udev: at("udev"),
             };
-            ListSpec { host, sources: sources.iter().map(PathBuf::from).collect(), bundles: true }
+            ListSpec {
+                host,
+                sources: sources.iter().map(PathBuf::from).collect(),
+                bundles: true,
+                begun: true,
+            }
         }
 
         fn list(&self, sources: &[String]) -> Vec<Medium> {
