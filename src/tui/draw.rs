@@ -54,6 +54,7 @@ impl App {
             line::words(words, look.style(Role::Dim), line::row(area, 1), buffer);
         }
         line::rule(line::row(area, 2), look, buffer);
+        self.unsaved_row(line::row(area, 2), buffer);
         let body = Rect { height: area.height - TOP - 3, ..line::below(area, TOP) };
         if let Some(screen) = self.screen() {
             screen.draw(&self.model, look, body, buffer);
@@ -68,14 +69,8 @@ impl App {
     }
 
     /// The filter while it is typed; else what was said last, the filter that is kept, or what the screen has to say.
-    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else. That a list is not
-    /// saved has that row for itself, whatever is said and done meanwhile.
+    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else.
     fn status(&self, area: Rect, buffer: &mut Buffer) {
-        let unsaved = self.unsaved_words();
-        if let Some(words) = &unsaved {
-            Clear.render(line::row(area, 0), buffer);
-            line::words(&format!(" {words}"), self.look.style(Role::Warn), line::row(area, 0), buffer);
-        }
         let list = self.screen().and_then(|screen| screen.view());
         let filtered = list.filter(|list| list.typing || !list.filter.value().is_empty());
         let words = match (filtered, &self.words, self.screen()) {
@@ -92,12 +87,19 @@ impl App {
             (_, None, None) => String::new(),
         };
         let columns = usize::from(area.width);
-        let rows = if unsaved.is_some() { 1 } else { 2 };
-        let lines = line::lines(&words, (columns.saturating_sub(1), rows));
+        let lines = line::lines(&words, (columns.saturating_sub(1), 2));
         for (at, words) in (2 - u16::try_from(lines.len()).unwrap_or(2)..).zip(&lines) {
             let row = line::row(area, at);
             Clear.render(row, buffer);
             line::words(&format!(" {}", words.trim()), self.look.style(Role::Text), row, buffer);
+        }
+    }
+
+    /// That a list is not saved stands in the place of the rule above the screen, whatever is said and done meanwhile.
+    fn unsaved_row(&self, row: Rect, buffer: &mut Buffer) {
+        if let Some(words) = self.unsaved_words(usize::from(row.width)) {
+            Clear.render(row, buffer);
+            line::words(&format!(" {words}"), self.look.style(Role::Warn), row, buffer);
         }
     }
 

@@ -761,8 +761,16 @@ fn that_the_list_is_not_saved_stands_on_every_screen_until_it_is() {
     for keys in ["0", "b 2", "3", "1 /"] {
         assert!(desk.keys(keys).screen().contains(WORDS), "{keys}: {}", desk.screen());
     }
-    desk.keys("Esc").tell(Msg::Found(Found::Saved(vec![list])));
-    assert!(!desk.screen().contains("is not saved"), "{}", desk.screen());
+    // A reason that takes two rows has both of them.
+    let reason = format!("the list of media cannot be read: {}to its very end", "it went wrong, ".repeat(4));
+    let failed = Failure::new(Kind::Medium, reason);
+    desk.keys("Esc").wait(2).tell(Msg::Found(Found::Failed(Query::Media, failed)));
+    let screen = desk.screen();
+    assert!(screen.contains("very end; l shows") && screen.contains(WORDS), "{screen}");
+    let screen = crate::rig::text(&desk.frame(60, 16));
+    assert!(screen.contains("! list not saved: s on Images saves it, l says why"), "{screen}");
+    desk.tell(Msg::Found(Found::Saved(vec![list])));
+    assert!(!desk.screen().contains("not saved"), "{}", desk.screen());
 }
 
 #[test]

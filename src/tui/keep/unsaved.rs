@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::actions::Act;
 use crate::domain::shell::shell_words;
+use crate::domain::text;
 use crate::tui::app::App;
 use crate::tui::effects::ends::Unsaved;
 
@@ -31,11 +32,14 @@ impl App {
         self.keeper.elsewhere = Some((self.model.picked.revision(), file));
     }
 
-    /// What is said of the list as long as it cannot be written and is in no other place, either.
-    pub(in crate::tui) fn unsaved_words(&self) -> Option<String> {
+    /// What is said of the list as long as it cannot be written and is in no other place, either, in a row of so many
+    /// columns.
+    pub(in crate::tui) fn unsaved_words(&self, columns: usize) -> Option<String> {
         let lacks = self.keeper.failed.is_some() && !self.saved_elsewhere();
         let [save, log] = [Act::ImagesSave, Act::Logs].map(|act| self.model.key(act));
-        lacks.then(|| format!("! the list is not saved: {save} on Images saves it elsewhere, {log} says why"))
+        let long = format!("! the list is not saved: {save} on Images saves it elsewhere, {log} says why");
+        let short = || format!("! list not saved: {save} on Images saves it, {log} says why");
+        lacks.then(|| if text::width(&long) < columns { long } else { short() })
     }
 
     /// What is said of what was not written once this was left; of a list that is in another place, how one begins with
