@@ -18,6 +18,9 @@ use crate::widgets::stepper::StepState;
 /// Without a change for so long, the list is written.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// Images that came or went at once and have a line of the log each.
+const NAMED: usize = 20;
+
 /// What of the list was written.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -121,11 +124,14 @@ impl App {
         self.name_each("changed in the list's file", &came, &went);
     }
 
-    /// Every image that came and that went has a line of the log.
+    /// Every image that came and that went has a line of the log, the first ones of many.
     fn name_each(&mut self, why: &str, came: &[String], went: &[String]) {
         for (names, did) in [(came, "came"), (went, "went")] {
-            for name in names {
+            for name in names.iter().take(NAMED) {
                 self.model.note(Level::Warn, format!("{why}: {name} {did}"));
+            }
+            if let more @ 1.. = names.len().saturating_sub(NAMED) {
+                self.model.note(Level::Warn, format!("{why}: {more} more {did}"));
             }
         }
     }

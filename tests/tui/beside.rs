@@ -204,6 +204,17 @@ fn a_command_that_is_copied_names_no_file_that_goes_when_the_lists_are_one() {
 }
 
 #[test]
+fn many_that_came_by_hand_leave_room_for_the_rest_of_the_log() {
+    let mut desk = Desk::new();
+    desk.tell(Msg::Found(Found::Last(String::new(), now())));
+    let hand: String = (0..100).map(|n| format!("quay.io/a/b{n:02}:1.0\n")).collect();
+    desk.keys("b").tell(Msg::Found(Found::Edited(String::new(), hand)));
+    let log = desk.app.model.log.text();
+    assert_eq!(log.matches("changed in the list's file").count(), 21, "{log}");
+    assert!(log.contains("80 more came"), "{log}");
+}
+
+#[test]
 fn what_somebody_writes_into_the_file_of_the_list_is_on_the_list() {
     let mut desk = Desk::new();
     let was = "docker.io/library/old:1.0\n";
