@@ -4,7 +4,7 @@ mod asked;
 mod kept;
 mod unread;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 
@@ -64,8 +64,8 @@ pub struct Picked {
     locked: bool,
     /// What failed of that and was taken off the list since, by full reference.
     dropped: BTreeMap<String, Checked>,
-    /// Whether that is the list as it is, and at which revision this was found.
-    current: Cell<Option<(u64, bool)>>,
+    /// The list as it is held against that one, as it was found last.
+    current: RefCell<Option<Held>>,
     /// References that failed and are gone on without.
     without: BTreeSet<String>,
     /// Whether what could not be read is gone on without.
@@ -78,6 +78,17 @@ pub struct Picked {
     pub joined: Option<String>,
     /// Whether rows that came from another workstation are as any others since the list was written.
     pub(super) settled: bool,
+}
+
+/// What came of holding the list against the one that was asked for last.
+#[derive(Clone, Debug)]
+struct Held {
+    /// At which revision.
+    at: u64,
+    /// Whether they are one.
+    same: bool,
+    /// What came since and what went, in words; nothing where no name did.
+    changes: Option<String>,
 }
 
 /// A list as far as verifying it goes.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Basis, Checked, Image, Picked};
+use super::{Basis, Checked, Held, Image, Picked};
 use crate::actions::Act;
 use crate::config::keymap::Keymap;
 use crate::domain::lint::lint;
@@ -29,28 +29,34 @@ impl Picked {
 
     /// Whether the list is the one that was asked for last.
     pub fn is_current(&self) -> bool {
-        let Some(asked) = &self.asked else { return false };
-        if let Some((_, current)) = self.current.get().filter(|(at, _)| *at == self.revision) {
-            return current;
-        }
-        let current = *asked == self.basis();
-        self.current.set(Some((self.revision, current)));
-        current
+        self.held(|held| held.same).unwrap_or_default()
     }
 
     /// What came to the list since it was asked for last, and what went; nothing where no name did.
     pub fn changes(&self) -> Option<String> {
-        let (asked, now) = (&self.asked.as_ref()?.references, self.basis().references);
-        let names = |names: &BTreeSet<String>, but: &BTreeSet<String>| -> Vec<String> {
-            names.difference(but).map(|name| text::short_digests(name)).collect()
-        };
-        came_and_went(&names(&now, asked), &names(asked, &now))
+        self.held(|held| held.changes.clone())?
+    }
+
+    /// What is known of the list as it is against the one that was asked for last; held against it once a change.
+    fn held<T>(&self, of: impl Fn(&Held) -> T) -> Option<T> {
+        let asked = self.asked.as_ref()?;
+        let mut held = self.current.borrow_mut();
+        if held.as_ref().is_none_or(|held| held.at != self.revision) {
+            let now = self.basis();
+            let names = |names: &BTreeSet<String>, but: &BTreeSet<String>| -> Vec<String> {
+                names.difference(but).map(|name| text::short_digests(name)).collect()
+            };
+            let (before, after) = (&asked.references, &now.references);
+            let changes = came_and_went(&names(after, before), &names(before, after));
+            *held = Some(Held { at: self.revision, same: *asked == now, changes });
+        }
+        held.as_ref().map(of)
     }
 
     /// The whole list is asked for.
     pub fn begin_all(&mut self) {
         self.asked = Some(self.basis());
-        self.current.set(None);
+        self.current.take();
         self.locked = false;
         self.without.clear();
         self.without_unread = false;
@@ -80,7 +86,7 @@ impl Picked {
         let failed = self.checked.forget(&names);
         self.dropped.extend(failed);
         self.asked = Some(self.basis());
-        self.current.set(None);
+        self.current.take();
         self.sum();
         gone
     }
@@ -103,7 +109,7 @@ impl Picked {
             }
         }
         self.asked = Some(now);
-        self.current.set(None);
+        self.current.take();
     }
 
     /// A pack was told that something is gone; whether that is of this list as it was verified. What that pack leaves out
@@ -202,7 +208,7 @@ impl Picked {
     /// reads is not known to be it, or it is for another bundle, and tags may have moved since.
     pub fn ask_anew(&mut self) {
         self.asked = None;
-        self.current.set(None);
+        self.current.take();
         self.locked = false;
     }
 
