@@ -40,6 +40,18 @@ pub enum ExpiryError {
     },
 }
 
+/// How far an expiry may lie from another one to mean the same: a span from now moves on with every run. Seconds.
+const ALIKE: i64 = 24 * 3600;
+
+/// Whether what is wanted is what a bundle has, so that no new one is made for it.
+pub fn alike(wanted: Option<Timestamp>, there: Option<Timestamp>) -> bool {
+    match (wanted, there) {
+        (None, None) => true,
+        (Some(wanted), Some(there)) => (wanted.as_second() - there.as_second()).abs() <= ALIKE,
+        _ => false,
+    }
+}
+
 impl Expiry {
     /// The time it means for a bundle made `now`.
     ///

@@ -6,6 +6,7 @@ mod file_system;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -141,6 +142,12 @@ pub struct BundleWords {
     pub signatures: usize,
     /// Whether it has all that was asked for.
     pub complete: bool,
+    /// The fingerprints of the keys that signed it.
+    #[serde(skip)]
+    pub signers: Vec<String>,
+    /// The version of the program that made it.
+    #[serde(skip)]
+    pub version: String,
     /// Whether a program lies in it.
     #[serde(skip)]
     pub program: bool,
@@ -187,7 +194,7 @@ pub struct Volume {
     pub bundles: Vec<FoundBundle>,
     /// What packs that were cut off left at its top, each the newest of its series: the files of it.
     #[serde(skip)]
-    pub begun: BTreeMap<String, Lying>,
+    pub begun: BTreeMap<String, Arc<Lying>>,
     /// Why it cannot be chosen as it is.
     pub blocked: Option<Blocked>,
 }

@@ -1,10 +1,13 @@
 //! What came of asking for references: filled row by row while a job runs, merged with what earlier ones found.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::domain::digest::Digest;
 use crate::domain::lint::Severity;
 use crate::domain::lock::Change;
+use crate::domain::lying::{Lying, lacking};
 use crate::domain::progress::{Event, Phase};
 use crate::domain::resolved::ImageView;
 use crate::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
@@ -80,6 +83,17 @@ pub struct Outcomes {
     since: BTreeMap<String, Carried>,
     blobs: HashMap<Digest, u64>,
     bytes: u64,
+    /// What is lacking of the blobs beside what lies somewhere, as it was summed up last.
+    beside: RefCell<Vec<(Arc<Lying>, Beside)>>,
+}
+
+/// What of all that was resolved is written beside what lies somewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Bytes.
+    pub to_write: u64,
+    /// Bytes of other blobs there, which count as free.
+    pub freed: u64,
 }
 
 impl Outcomes {
@@ -114,9 +128,20 @@ impl Outcomes {
         self.bytes
     }
 
-    /// Each blob of all that was resolved, with its length.
-    pub fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
-        self.blobs.iter().map(|(digest, size)| (digest, *size))
+    /// What is lacking beside what lies somewhere; summed up once, as screens ask for it each time that they are drawn.
+    pub fn beside(&self, lying: &Arc<Lying>) -> Beside {
+        let mut known = self.beside.borrow_mut();
+        if let Some((_, beside)) = known.iter().find(|(there, _)| Arc::ptr_eq(there, lying)) {
+            return *beside;
+        }
+        let blobs = self.blobs.iter().map(|(digest, size)| (digest, *size));
+        let lacking = lacking(blobs, lying);
+        let to_write = lacking.to_write.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
+        let beside = Beside { to_write, freed: lacking.freed };
+        // Those of media that are out, or were looked at again, are not asked for any more.
+        known.retain(|(there, _)| Arc::strong_count(there) > 1);
+        known.push((lying.clone(), beside));
+        beside
     }
 
     /// The sums over what was resolved.
@@ -133,6 +158,14 @@ impl Outcomes {
     pub fn images(&self) -> impl Iterator<Item = &ImageView> {
         self.by_reference.values().filter_map(|checked| match checked {
             Checked::Ok(image) => Some(&**image),
+            _ => None,
+        })
+    }
+
+    /// The digest of each of them, by reference.
+    pub fn digests(&self) -> impl Iterator<Item = (&str, &Digest)> {
+        self.by_reference.iter().filter_map(|(reference, checked)| match checked {
+            Checked::Ok(image) => Some((reference.as_str(), &image.digest)),
             _ => None,
         })
     }
@@ -170,6 +203,7 @@ impl Outcomes {
         self.by_reference.clear();
         self.blobs.clear();
         self.bytes = 0;
+        self.beside.take();
     }
 
     /// Only those that failed are asked for.
@@ -269,6 +303,7 @@ impl Outcomes {
     fn count_again(&mut self) {
         self.blobs.clear();
         self.bytes = 0;
+        self.beside.take();
         for checked in self.by_reference.values() {
             if let Checked::Ok(image) = checked {
                 count(image, &mut self.blobs, &mut self.bytes);
@@ -283,6 +318,7 @@ impl Outcomes {
 
     fn add(&mut self, image: Box<ImageView>) {
         count(&image, &mut self.blobs, &mut self.bytes);
+        self.beside.take();
         self.by_reference.insert(image.reference.to_string(), Checked::Ok(image));
     }
 }

@@ -104,6 +104,8 @@ pub(crate) fn carrying() -> Medium {
         bytes: 61_200_000_000,
         signatures: 1,
         complete: true,
+        signers: Vec::new(),
+        version: String::new(),
         program: false,
         named: BTreeMap::new(),
     };
@@ -361,7 +363,7 @@ fn what_lies_there_of_a_pack_that_ran_full_needs_no_room_again() {
         (job.to, job.name) = ("/media/op/CARGO".into(), name.into());
         let Left::Unfinished(progress) = &mut left.left else { panic!() };
         let blob = format!("{}.tmp", crate::resolve::digest('a').layout_path());
-        progress.files = [(blob, done)].into();
+        progress.files = Arc::new([(blob, done)].into());
         let cuts = Cuts { packs: vec![left], ..Cuts::default() };
         desk.tell(Msg::Found(Found::Interrupted(Arc::new(cuts))));
         assert!(row(&mut desk).ends_with(fits), "{name} {done}: {}", desk.screen());

@@ -1,6 +1,6 @@
 //! The start screen, and what every screen has: help, palette, themes, leaving, too little room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use airlift::actions::Act;
@@ -53,7 +53,7 @@ pub(crate) fn cut(spec: JobSpec) -> Cut {
         blobs: Share { done: 312, total: 340 },
         bytes: Share { done: 56_000_000_000, total: 61_200_000_000 },
         held: Some(56_000_000_000),
-        files: HashMap::new(),
+        files: Arc::default(),
         resumable: true,
     };
     let point: std::path::PathBuf = "/media/op/AIRGAP".into();
@@ -107,6 +107,8 @@ pub(crate) fn stick() -> Medium {
         bytes: 61_200_000_000,
         signatures: 1,
         complete: true,
+        signers: Vec::new(),
+        version: String::new(),
         program: false,
         named: BTreeMap::new(),
     };

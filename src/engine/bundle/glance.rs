@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::workdir::{self, Found};
 use crate::domain::lying::{Lying, is_blobs, program_path};
@@ -17,7 +18,7 @@ const BELOW: usize = 50_000;
 
 /// What a pack goes on with in a directory, by the names of the series: their files that are blobs or this program.
 /// Nothing of a series where that cannot be told by a glance. Blocks.
-pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Lying> {
+pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Arc<Lying>> {
     let (mut begun, mut left) = (BTreeMap::new(), BELOW);
     let mut decided = String::new();
     let there = workdir::candidates(files, to, &|_| true, TOP).unwrap_or_default();
@@ -28,7 +29,7 @@ pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Lying> {
         match workdir::classify(files, path, serial, left) {
             Ok(None) => continue,
             Ok(Some(Found::Unfinished(path, _))) => {
-                begun.extend(lying(files, &path, &mut left).map(|lying| (name.clone(), lying)));
+                begun.extend(lying(files, &path, &mut left).map(|lying| (name.clone(), Arc::new(lying))));
             }
             // What is signed is not gone on with, and of what cannot be read nothing is known.
             Ok(Some(Found::Finished(..))) | Err(_) => {}

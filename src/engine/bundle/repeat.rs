@@ -10,6 +10,7 @@ use super::listing;
 use super::unfinished;
 use super::workdir::{self, Found};
 use crate::domain::bundle::{self, BundleManifest, Image};
+use crate::domain::expiry::alike;
 use crate::domain::plan::Limits;
 use crate::domain::resolved::ResolvedImage;
 use crate::engine::ctx::JobCtx;
@@ -19,8 +20,6 @@ use crate::engine::journal::Interrupted;
 use crate::engine::sign::{self, Signer};
 use crate::engine::state::{SerialLease, State};
 
-/// An expiry that is this close to the one asked for is the same wish on another day, in seconds.
-const SAME_EXPIRY: i64 = 24 * 3600;
 /// At most this many names are looked at beside a bundle.
 const MAX_NEARBY: usize = 1_000_000;
 
@@ -173,14 +172,9 @@ fn same_content(spec: &AssembleSpec, limits: &Limits, document: &BundleManifest)
         now.resolved_at = there.resolved_at;
         now == *there
     };
-    let same_expiry = match (spec.bundle.expires, document.expires) {
-        (None, None) => true,
-        (Some(wanted), Some(there)) => (wanted.as_second() - there.as_second()).abs() <= SAME_EXPIRY,
-        _ => false,
-    };
     let same_parts =
         |blob: &bundle::Blob| limits.part_size(blob.size) == blob.parts.first().map(|part| part.size);
-    same_expiry
+    alike(spec.bundle.expires, document.expires)
         && document.blobs.iter().all(same_parts)
         && document.missing.iter().map(|m| &m.reference).eq(spec.missing.iter().map(|m| &m.reference))
         && document.tool.version == env!("CARGO_PKG_VERSION")

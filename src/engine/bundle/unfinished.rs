@@ -1,6 +1,7 @@
 //! Packs that were cut off: what they were about and how far they came by their journals, or by a document that was never signed; a hint, nothing of it is proof.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ pub struct Unfinished {
     pub held: Option<u64>,
     /// Its files, where a pack goes on with it.
     #[serde(skip)]
-    pub files: Lying,
+    pub files: Arc<Lying>,
     /// Whether a pack under this name goes on with it: nothing later of that name is signed or begun.
     pub resumable: bool,
 }
@@ -102,7 +103,7 @@ fn find(files: &dyn Files, destination: &Path, history: &History) -> Result<Vec<
             blobs: share(told.blobs, told.header.blobs),
             bytes: share(told.bytes, told.header.bytes),
             held,
-            files: lies_there.filter(|_| resumable).unwrap_or_default(),
+            files: Arc::new(lies_there.filter(|_| resumable).unwrap_or_default()),
             resumable,
         });
     }

@@ -71,6 +71,8 @@ fn said(report: &InspectReport) -> BundleWords {
         bytes: report.totals.bytes,
         signatures: report.signatures.iter().filter(|signature| signature.fault.is_none()).count(),
         complete: report.complete,
+        signers: report.signatures.iter().filter_map(|signature| signature.fingerprint.clone()).collect(),
+        version: report.tool.version.clone(),
         program: !report.tool.binaries.is_empty(),
         named: report
             .images

@@ -326,6 +326,8 @@ mod tests {
                 bytes: 9,
                 signatures: 1,
                 complete: true,
+                signers: Vec::new(),
+                version: String::new(),
                 program: false,
                 named: BTreeMap::new(),
             }),

@@ -371,6 +371,8 @@ mod tests {
             bytes: 1,
             signatures: 1,
             complete: true,
+            signers: Vec::new(),
+            version: String::new(),
             program: false,
             named: BTreeMap::new(),
         };

@@ -1,16 +1,19 @@
 //! Whether what is to be carried fits: by the figures that a plan is refused by, beside what lies there of it already.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::bundle::directory;
-use crate::domain::lying::{Lying, lacking, program_lacking};
+use crate::domain::expiry::alike;
+use crate::domain::lying::{Lying, program_lacking};
 use crate::domain::media::{BundleWords, FoundBundle, Volume};
 use crate::domain::plan::Room;
 use crate::domain::text;
 use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media;
+use crate::tui::checked::Beside;
 use crate::tui::model::{Model, Place};
 use crate::tui::resume::Cut;
 use crate::widgets::stepper::StepState;
@@ -78,7 +81,7 @@ impl Model {
     /// Bytes of room that the list takes where nothing of it lies, by the sum that the plan is refused by, with this
     /// program where it is to be carried; nothing while the list, as it is now, is not verified.
     pub fn needed(&self) -> Option<u64> {
-        self.beside(&Lying::new())
+        self.beside(None)
     }
 
     /// The same in a directory, which may be the top of a volume: beside what lies there that a pack goes on with or goes
@@ -97,7 +100,7 @@ impl Model {
         let volume = volume.filter(|volume| volume.mount_point() == Some(to));
         let begun = volume.and_then(|volume| volume.begun.get(&self.assembly.name));
         match begun.or_else(|| cut().map(|cut| &cut.files)) {
-            Some(lying) => self.beside(lying),
+            Some(lying) => self.beside(Some(lying)),
             None if volume.is_some_and(|volume| self.is_signed_in(to, &volume.bundles)) => {
                 self.needed().map(|_| Room { images: 0, program: 0 }.needed())
             }
@@ -173,17 +176,17 @@ impl Model {
     }
 
     /// Bytes of room that the list takes beside what lies there of it.
-    fn beside(&self, lying: &Lying) -> Option<u64> {
+    fn beside(&self, lying: Option<&Arc<Lying>>) -> Option<u64> {
         let known = matches!(self.state(Place::Resolve), StepState::Ok | StepState::Warn | StepState::Failed);
         let checked = Some(&self.picked.checked).filter(|checked| known && checked.bytes() > 0)?;
-        let lacking = lacking(checked.blobs(), lying);
-        let images = lacking.to_write.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
-        let room = Room { images, program: program_lacking(self.program(), lying) };
-        Some(room.needed().saturating_sub(lacking.freed))
+        let nothing = Beside { to_write: checked.bytes(), freed: 0 };
+        let Beside { to_write, freed } = lying.map_or(nothing, |lying| checked.beside(lying));
+        let program = lying.map_or(self.program(), |lying| program_lacking(self.program(), lying));
+        Some(Room { images: to_write, program }.needed().saturating_sub(freed))
     }
 
-    /// Whether the newest signed bundle of the series in a directory is of the list as it is now, by its own word: a pack
-    /// goes over it again.
+    /// Whether the newest signed bundle of the series in a directory is of the list as it is now, by its own word, and was
+    /// signed by the key that signs now: a pack goes over it again.
     fn is_signed_in(&self, to: &Path, bundles: &[FoundBundle]) -> bool {
         let own = |found: &FoundBundle| {
             let words = found.words.clone().filter(|words| words.signatures > 0)?;
@@ -195,13 +198,14 @@ impl Model {
     }
 
     fn is_of_list(&self, words: &BundleWords) -> bool {
-        let images = self.picked.checked.images();
-        let now = images.map(|image| (image.reference.to_string(), image.digest.clone())).collect();
-        words.named == now
-            && words.bytes == self.picked.checked.bytes()
+        let expires = self.assembly.expires.map(|expiry| expiry.after(self.now));
+        let own = self.key_facts().is_some_and(|(key, _)| words.signers.contains(&key));
+        own && words.bytes == self.picked.checked.bytes()
+            && words.version == env!("CARGO_PKG_VERSION")
             && words.complete == (self.unresolved() == 0)
             && words.program == (self.program() > 0)
-            && words.expires.is_some() == self.assembly.expires.is_some()
+            && expires.transpose().is_ok_and(|expires| alike(expires, words.expires))
+            && self.picked.checked.digests().eq(words.named.iter().map(|(name, digest)| (&**name, digest)))
     }
 }
 
