@@ -1,6 +1,7 @@
 //! Media: what the bundle can go to, as it is plugged in and out; why something cannot be chosen; whether it keeps its word.
 
 mod directory;
+mod foot;
 mod found;
 mod lost;
 mod mounting;
@@ -84,18 +85,8 @@ impl Media {
         let lines = self.line().map(|line| line.about(model, &self.tested)).unwrap_or_default();
         let lost = self.lost.words(self.name(), self.list.filter.value());
         let lost = lost.map(|words| (format!("! {words}"), Role::Warn));
-        let below = lost.into_iter().chain(rows::taken(model)).chain(lines);
-        std::iter::once(rows::summary(model)).chain(below).collect()
-    }
-
-    /// Rows for that: where there is little room, those that the table does not need.
-    fn foot(&self, said: &[(String, Role)], area: Rect) -> u16 {
-        let table = u16::try_from(self.lines.len() + 1).unwrap_or(u16::MAX);
-        let least = if area.height >= 16 { 6 } else { 4 };
-        let spare = if self.lines.is_empty() { 0 } else { area.height.saturating_sub(table) };
-        let all = rows::folded(said, (area.width, area.height)).len();
-        let most = u16::try_from(all).unwrap_or(u16::MAX).max(6);
-        spare.clamp(least, most).min(area.height)
+        let below = lost.into_iter().chain(foot::taken(model)).chain(lines);
+        std::iter::once(foot::summary(model)).chain(below).collect()
     }
 
     fn medium<'a>(&self, model: &'a Model) -> Option<(&'a Medium, Option<&'a Volume>)> {
@@ -335,7 +326,7 @@ impl Screen for Media {
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
         let said = self.said(model);
-        let below = self.foot(&said, area);
+        let below = foot::rows(&said, self.lines.len(), area);
         let top = Rect { height: area.height - below, ..area };
         if self.lines.is_empty() {
             rows::empty(model, look, top, buffer);
@@ -344,7 +335,7 @@ impl Screen for Media {
             table(rows::COLUMNS, &self.list, row, top, look, buffer);
         }
         let foot = line::below(area, area.height - below);
-        for (at, (words, role)) in (0..below).zip(rows::folded(&said, (area.width, below))) {
+        for (at, (words, role)) in (0..below).zip(foot::folded(&said, (area.width, below))) {
             line::words(&words, look.style(role), line::row(foot, at), buffer);
         }
     }
