@@ -285,6 +285,57 @@ fn r12_r13_a_second_pack_fetches_nothing_and_mends_what_is_wrong() {
 }
 
 #[test]
+fn a_plan_tells_what_is_copied_from_bundles_of_other_series_as_the_run_then_does() {
+    let Some((world, layers)) = world() else { return };
+    world.push(|layout, host| {
+        let specs = [1, 2, 3, 4].map(|seed| LayerSpec::noise(seed, 200_000).compressed(Compression::None));
+        layout.image(&format!("{host}/team/more:1"), &ImageSpec::new(specs.to_vec())).unwrap();
+    });
+    let length =
+        std::fs::metadata(world.packed(&["HOST/team/app:1"]).join(layers[0].layout_path())).unwrap().len();
+    let told = |image: &str, more: &[&str]| {
+        let words = [&[image], more].concat();
+        let plan = world.pack(&[&words[..], &["--dry-run"]].concat()).code(0).report();
+        let ran = world.pack(&words).code(0);
+        let bundle = ran.report()["bundle"].take();
+        assert_eq!((&plan["toFetch"], &plan["toCopy"]), (&bundle["fetchedBytes"], &bundle["copiedBytes"]));
+        let [write, fetch, copy] = ["toWrite", "toFetch", "toCopy"].map(|name| plan[name].as_u64().unwrap());
+        assert!(write >= fetch + copy, "{plan}");
+        (ran.bundle(), fetch / length, copy / length)
+    };
+    let (more, fetched, copied) = told("HOST/team/more:1", &["--name", "more"]);
+    assert_eq!((fetched, copied), (1, 3));
+    assert_eq!(told("HOST/team/more:1", &["--name", "all"]).1, 0);
+    // Of a layer that was cut off all of it is copied.
+    cut_off(&more);
+    let layer = more.join(layers[0].layout_path());
+    std::fs::rename(&layer, format!("{}.tmp", layer.display())).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(format!("{}.tmp", layer.display()))
+        .unwrap()
+        .set_len(5)
+        .unwrap();
+    assert_eq!(told("HOST/team/more:1", &["--name", "more"]).2, 1);
+    // A layer that lies there in parts is not.
+    for bundle in std::fs::read_dir(world.medium()).unwrap().map(Result::unwrap) {
+        std::fs::remove_dir_all(bundle.path()).unwrap();
+    }
+    world.packed(&["HOST/team/app:1", "--max-file-size", "64K"]);
+    let (_, fetched, copied) = told("HOST/team/app:1", &["--name", "whole"]);
+    assert_eq!((fetched, copied), (3, 0));
+    let mut plan = world.command();
+    plan.args(["pack", "--dry-run", "--no-tool", "--name", "words", "--to"]).arg(world.medium());
+    let said = Ran::of({
+        plan.arg(world.reference("team/app:1"));
+        plan
+    })
+    .code(0)
+    .said();
+    assert!(said.contains(" of that copied from bundles beside it"), "{said}");
+}
+
+#[test]
 fn a_plan_says_whether_the_program_is_carried_as_the_run_then_does() {
     let Some((world, _)) = world() else { return };
     let run = |more: &[&str]| {

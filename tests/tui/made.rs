@@ -119,6 +119,8 @@ pub(crate) fn plan() -> PlanReport {
             layers: 30,
             files: 63,
             to_write: 61_200_000_000,
+            to_fetch: 4_100_000_000,
+            to_copy: 57_100_000_000,
             program: 32_100_000,
             path: "/media/op/KINGSTON/bundle-42".into(),
             serial: 42,

@@ -163,6 +163,9 @@ pub(super) fn show_plan(plan: &PlanReport, out: &Printer) {
         place.split
     ));
     let mut left = format!("{} to write", text::bytes(place.to_write));
+    if place.to_copy > 0 {
+        left.push_str(&format!(", {} of that copied from bundles beside it", text::bytes(place.to_copy)));
+    }
     if place.program > 0 {
         left.push_str(&format!(", and {} of this program", text::bytes(place.program)));
     }

@@ -9,6 +9,7 @@ use ssh_key::public::KeyData;
 use super::assemble::{AssembleSpec, Plan, limits, plan, preflight, program, there};
 use super::begun::{Begun, OthersBegun, begun, refusal};
 use super::contents;
+use super::nearby;
 use super::read::document_bytes;
 use super::repeat;
 use super::unfinished;
@@ -20,7 +21,6 @@ use crate::domain::plan::Limits;
 use crate::domain::shell::shell_words;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::Result;
-use crate::engine::files::Files;
 use crate::engine::state::State;
 use crate::engine::store::BlobTarget;
 
@@ -40,6 +40,11 @@ pub struct Foreseen {
     pub files: u64,
     /// Bytes that are still to be written; what lies there already, whole or cut off, is hashed, not believed.
     pub to_write: u64,
+    /// Bytes of that which are fetched.
+    pub to_fetch: u64,
+    /// Bytes of that which lie in other bundles beside it, by names and lengths, and are copied from there: what is right
+    /// of it needs no network.
+    pub to_copy: u64,
     /// Bytes of this program that come on top, where it is carried and not there yet.
     pub program: u64,
     /// Directory of the bundle.
@@ -133,9 +138,9 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         }
     };
     let blobs = sizes(&plan);
-    let siblings = root.map(|root| repeat::siblings(files, &spec.bundle.to, root)).transpose()?;
-    let siblings = siblings.unwrap_or_default();
-    let is_copied = |digest: &Digest, size: u64| has_whole(files, &siblings, digest, size);
+    let path = spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial));
+    let siblings = repeat::siblings(files, &spec.bundle.to, root.unwrap_or(&path))?;
+    let left = left(&plan, &limits, &lies_there, (&siblings, ctx))?;
     let begun = unfinished.as_ref().map(|_| begun(told.as_ref(), (&plan, spec, &limits), &lies_there));
     let refused = |(root, _): &(PathBuf, u64)| refusal((root, told.as_ref()), spec, begun.as_ref()?);
     let refused = unfinished.as_ref().and_then(refused);
@@ -146,9 +151,11 @@ pub fn foresee(spec: &AssembleSpec, key: Option<&KeyData>, state: &State, ctx: &
         split: blobs.values().filter(|size| limits.part_size(**size).is_some()).count(),
         layers: plan.blobs.blobs.len() as u64,
         files: blobs.values().map(|size| parts(*size)).sum(),
-        to_write: to_write(&plan, &limits, &lies_there, is_copied),
+        to_write: left.to_write,
+        to_fetch: left.to_fetch,
+        to_copy: left.to_copy,
         program,
-        path: spec.bundle.to.join(bundle::directory(&spec.bundle.name, serial)),
+        path,
         serial,
         goes_on: unfinished.is_some(),
         begun,
@@ -175,30 +182,42 @@ fn sizes(plan: &Plan) -> HashMap<Digest, u64> {
     documents.chain(plan.blobs.blobs.iter().map(|blob| (blob.digest.clone(), blob.size))).collect()
 }
 
-/// Bytes that are still to be written: of a blob that was cut off in the middle its rest, but all of it where it is copied
-/// from a bundle beside this one.
-fn to_write(
+/// Bytes of what is not there yet; documents came when the references were resolved.
+#[derive(Default)]
+struct Left {
+    to_write: u64,
+    to_fetch: u64,
+    to_copy: u64,
+}
+
+/// What is left to do: of a blob that was cut off in the middle its rest, but all of it where it is copied from a bundle
+/// beside this one.
+fn left(
     plan: &Plan,
     limits: &Limits,
     there: &HashMap<String, u64>,
-    is_copied: impl Fn(&Digest, u64) -> bool,
-) -> u64 {
-    let left = |(digest, size): (Digest, u64)| {
+    (siblings, ctx): (&[PathBuf], &JobCtx),
+) -> Result<Left> {
+    let mut left = Left::default();
+    let add = |sum: &mut u64, bytes: u64| *sum = sum.saturating_add(bytes);
+    for (digest, size) in sizes(plan) {
+        ctx.check()?;
         let target = target(&digest, size, limits);
-        let cut_off = if plan.documents.contains_key(&digest) { 0 } else { target.cut_off(there) };
-        match target.is_there(there) {
-            true => 0,
-            false if cut_off > 0 && is_copied(&digest, size) => size,
-            false => size - cut_off,
-        }
-    };
-    sizes(plan).into_iter().map(left).fold(0, u64::saturating_add)
-}
-
-/// Whether one of those bundles has a blob in its whole length, in one file.
-fn has_whole(files: &dyn Files, bundles: &[PathBuf], digest: &Digest, size: u64) -> bool {
-    let path = digest.layout_path();
-    bundles.iter().any(|bundle| files.open(bundle, &path).is_ok_and(|open| open.size == size))
+        let bytes = if target.is_there(there) {
+            0
+        } else if plan.documents.contains_key(&digest) {
+            size
+        } else if siblings.iter().any(|sibling| nearby::lent(&*ctx.files, sibling, &digest, size).is_some()) {
+            add(&mut left.to_copy, size);
+            size
+        } else {
+            let rest = size - target.cut_off(there);
+            add(&mut left.to_fetch, rest);
+            rest
+        };
+        add(&mut left.to_write, bytes);
+    }
+    Ok(left)
 }
 
 /// Whether a blob lies there in its whole length.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::fetch::{Fetcher, item_name};
+use crate::domain::digest::Digest;
 use crate::domain::plan::PlannedBlob;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::blocking::blocking;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{Kind, Result};
+use crate::engine::files::{Files, OpenFile};
 use crate::engine::meter::Meter;
 use crate::engine::store::{self, BlobSink, BlobTarget, Stored};
 
@@ -58,14 +60,16 @@ impl Fetcher {
     }
 }
 
+/// A blob in another bundle, in its whole length and in one file: nothing else is copied from there.
+pub(super) fn lent(files: &dyn Files, sibling: &Path, digest: &Digest, size: u64) -> Option<OpenFile> {
+    files.open(sibling, &digest.layout_path()).ok().filter(|open| open.size == size)
+}
+
 /// Copies a blob from another bundle, hashing; nothing where it is not there, or is wrong there.
 /// A cancel leaves the temp file, which the next run hashes before it goes on from it.
 fn copy(sibling: &Path, target: BlobTarget, meter: &Meter, ctx: &JobCtx) -> Result<Option<Stored>> {
     let files = &ctx.files;
-    let Ok(open) = files.open(sibling, &target.digest.layout_path()) else { return Ok(None) };
-    if open.size != target.size {
-        return Ok(None);
-    }
+    let Some(open) = lent(&**files, sibling, &target.digest, target.size) else { return Ok(None) };
     let mut sink = BlobSink::fresh(Arc::clone(files), target)?;
     let mut reader = open.reader;
     let mut buffer = vec![0; 256 * 1024];

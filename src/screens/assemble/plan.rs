@@ -152,9 +152,13 @@ fn parts(place: &Foreseen) -> String {
 }
 
 fn there(all: u64, place: &Foreseen) -> String {
-    match all.saturating_sub(place.to_write) {
+    let there = match all.saturating_sub(place.to_write) {
         0 => String::new(),
         there => format!("; {} lie there already", text::bytes(there)),
+    };
+    match place.to_copy {
+        0 => there,
+        copied => format!("{there}; {} lie in bundles beside it and are copied", text::bytes(copied)),
     }
 }
 
@@ -341,6 +345,8 @@ mod tests {
             layers: 8,
             files: 10,
             to_write: 60_000_000_000,
+            to_fetch: 60_000_000_000,
+            to_copy: 0,
             program: 0,
             path: "/media/stick/bundle-7".into(),
             serial: 7,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::actions::Act;
 use crate::domain::text;
-use crate::engine::bundle::foresee::Foreseen;
 use crate::engine::pack::PlanReport;
 use crate::tui::assembly::{Rate, Tested};
 use crate::tui::model::Model;
@@ -13,8 +12,8 @@ use crate::tui::model::Model;
 /// which knows nothing of the registries, or by what another medium and its registries were good for.
 pub(super) fn time(plan: &PlanReport, (model, keys): (&Model, bool)) -> String {
     let place = &plan.place;
-    let (bytes, new) = (place.to_write, fetched(place));
-    let (of, copied) = match bytes - new {
+    let (bytes, new) = (place.to_write, place.to_fetch);
+    let (of, copied) = match place.to_copy {
         0 => ("", String::new()),
         copied => (" for what is new", format!("; {} are copied there on top", text::bytes(copied))),
     };
@@ -58,7 +57,7 @@ pub(super) fn time(plan: &PlanReport, (model, keys): (&Model, bool)) -> String {
         }
         _ if new == 0 => {
             let then = if read_back { ", then read back" } else { "" };
-            format!("not known: nothing is fetched, {} are copied there{then}", text::bytes(bytes))
+            format!("not known: nothing is fetched, {} are written there{then}", text::bytes(bytes))
         }
         _ => {
             let test = || format!("; {} on Media measures it", model.key(Act::MediaCheck));
@@ -79,10 +78,4 @@ fn onto_it(rate: Option<&Rate>, plan: &PlanReport, model: &Model) -> Option<(u64
     let before = || plan.rated.as_ref().filter(|rated| !rated.rough && rated.bytes > 0);
     now.map(|rate| (rate.bytes, "the last time".to_owned()))
         .or_else(|| before().map(|rated| (rated.bytes, format!("on {}", rated.at.strftime("%F")))))
-}
-
-/// What is fetched of the bytes that are to be written: the rest is copied from the bundle before.
-fn fetched(place: &Foreseen) -> u64 {
-    let changes = place.previous.as_ref().and_then(|previous| previous.changes.as_ref());
-    changes.map_or(place.to_write, |changes| changes.new.bytes.min(place.to_write))
 }
