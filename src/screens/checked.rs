@@ -183,6 +183,6 @@ impl Screen for Report {
         };
         let top = headline(sheet, area, look, buffer);
         line::rule(line::row(area, top), look, buffer);
-        self.view.draw(line::below(area, top + 1), look, buffer);
+        self.view.draw(&model.key(Act::PageDown), line::below(area, top + 1), look, buffer);
     }
 }

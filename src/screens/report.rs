@@ -338,7 +338,7 @@ impl Screen for Report {
         let rest = line::below(area, top + 1);
         match under_way(model) {
             Some(_) => there::awaited(model, look, rest, buffer),
-            None => self.view.draw(rest, look, buffer),
+            None => self.view.draw(&model.key(Act::PageDown), rest, look, buffer),
         }
     }
 }

@@ -74,8 +74,8 @@ impl SheetView {
         (!line.value.is_empty()).then(|| line.value.clone())
     }
 
-    /// Draws as many rows as there is room for.
-    pub(super) fn draw(&self, area: Rect, look: &Look, buffer: &mut Buffer) {
+    /// Draws as many rows as there is room for, and by which key the others are seen.
+    pub(super) fn draw(&self, further: &str, area: Rect, look: &Look, buffer: &mut Buffer) {
         let most = usize::from(area.height);
         let below = self.lines.len() > most && area.height > 3;
         let body = Rect { height: area.height.saturating_sub(u16::from(below)), ..area };
@@ -83,7 +83,7 @@ impl SheetView {
         if below && self.list.more_below() > 0 {
             let (first, last, all) = (rows.first(), rows.last(), self.lines.len());
             if let (Some(first), Some(last)) = (first, last) {
-                let words = format!("   lines {}-{} of {all}; more below", first + 1, last + 1);
+                let words = format!("   lines {}-{} of {all}; {further} shows more", first + 1, last + 1);
                 line::words(&words, look.style(Role::Warn), line::row(area, body.height), buffer);
             }
         }
