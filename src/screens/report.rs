@@ -1,5 +1,6 @@
 //! Report: what was made, who signed, what was checked and how, and what the other side types; and what is still to be done.
 
+mod saved;
 mod there;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -71,18 +72,6 @@ impl Report {
                 cx.open(words::failure_page("The report was not saved", &failure, &cx.model.keymap))
             }
         }
-    }
-
-    /// That what was saved of this report says otherwise than it says now; that its medium was ejected or mounted since is
-    /// no word of what was made.
-    fn older(&self, model: &Model) -> Option<String> {
-        let now = self.sheet.as_ref()?;
-        let (directory, _) = self.saved.as_ref().filter(|(_, saved)| {
-            let differs = (&saved.signatures, &saved.verdict) != (&now.signatures, &now.verdict);
-            saved.id == now.id && differs
-        })?;
-        let save = model.key(Act::ReportWrite);
-        Some(format!("the report saved in {} is older than this: {save} saves it again", directory.display()))
     }
 
     fn compare(cx: &mut Cx<'_>) {
@@ -306,10 +295,10 @@ impl Screen for Report {
 
     fn status(&self, model: &Model) -> String {
         match &self.sheet {
-            Some(_) => {
+            Some(_) => self.before_eject(model).unwrap_or_else(|| {
                 let copy = model.key(Act::Copy);
                 format!("{copy} copies the row; on a heading, the whole report")
-            }
+            }),
             None if under_way(model).is_some() => "what is packed now is reported once it ends".to_owned(),
             None => "nothing is packed yet".to_owned(),
         }

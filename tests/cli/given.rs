@@ -170,6 +170,24 @@ fn the_workstation_is_refused_what_it_could_not_reach_registries_by() {
 }
 
 #[test]
+fn a_ca_file_comes_through_a_pipe_of_the_shell_and_one_that_has_a_name_is_not_waited_for() {
+    let home = tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(["registry.lan".to_owned()]).unwrap();
+    fs::write(home.path().join("ca.pem"), own.cert.pem()).unwrap();
+    let script = "exec \"$0\" resolve --ca <(cat ca.pem) 127.0.0.1:9/a:1";
+    let mut shell = Command::new("bash");
+    shell.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("airlift")).current_dir(home.path());
+    let ran = shell.env("HOME", home.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("cannot connect") && !said.contains("PEM"), "{said}");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, home.path().join("pipe"), rustix::fs::FileType::Fifo, mode, 0)
+        .unwrap();
+    let words = ["resolve", "--ca", "pipe", "127.0.0.1:9/a:1"];
+    refused(home.path(), &words, 2, ("the CA file pipe is no regular file", "PEM"));
+}
+
+#[test]
 fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_over() {
     let home = tempdir().unwrap();
     // A host that nobody asks: the exit code would be that of the network.

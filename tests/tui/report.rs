@@ -817,6 +817,13 @@ fn an_eject_makes_a_saved_report_older_only_where_the_medium_did_not_take_everyt
         let screen = desk.tell(Msg::Ended(JobId(3), done(report))).wait(10).screen();
         assert!(screen.contains("take it out"), "{screen}");
         assert_eq!(screen.contains("is older than this"), !synced, "{screen}");
+        assert!(
+            screen.contains("the report saved in /home/op is from before the eject: s saves it again"),
+            "{screen}"
+        );
+        desk.keys("s Ctrl-U").typed("/home/op").keys("Enter");
+        desk.tell(Msg::Found(Found::Saved(vec!["/home/op/site-42-report.txt".into()]))).wait(10);
+        assert!(!desk.screen().contains("before the eject"), "{}", desk.screen());
     }
 }
 

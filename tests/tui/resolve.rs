@@ -318,6 +318,16 @@ fn going_on_without_what_failed_is_asked_first() {
 }
 
 #[test]
+fn what_was_verified_dropped_and_brought_back_is_to_be_verified_again_and_the_key_for_that_is_named() {
+    let mut desk = all_well();
+    desk.keys("D");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    let screen = desk.keys("u").screen();
+    assert!(screen.contains("v verifies the list again"), "{screen}");
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+}
+
+#[test]
 fn what_failed_is_tried_once_more_for_the_platforms_that_it_was_asked_for() {
     let mut desk = desk();
     let platforms = vec!["linux/arm64".parse().unwrap()];

@@ -22,9 +22,14 @@ pub fn begun_in(files: &dyn Files, to: &Path) -> BTreeMap<String, Arc<Lying>> {
     let (mut begun, mut left) = (BTreeMap::new(), BELOW);
     let mut decided = String::new();
     let there = workdir::candidates(files, to, &|_| true, TOP).unwrap_or_default();
-    for (name, serial, path) in there.into_iter().take(LOOKED_AT) {
+    let mut looked_at = 0;
+    for (name, serial, path) in there {
         if name == decided {
             continue;
+        }
+        looked_at += 1;
+        if looked_at > LOOKED_AT {
+            break;
         }
         match workdir::classify(files, path, serial, left) {
             Ok(None) => continue,
@@ -89,6 +94,18 @@ mod tests {
             put(to, &format!("{of}/photo"));
         }
         assert_eq!(told(to), [("site".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_series_of_many_bundles_hides_no_other() {
+        let to = tempfile::tempdir().unwrap();
+        let to = to.path();
+        for n in 0..2 * LOOKED_AT {
+            put(to, &format!("arm-{n}/{MANIFEST}"));
+            put(to, &format!("arm-{n}/{SIGNATURES}/0123456789abcdef.sig"));
+        }
+        put(to, &format!("site-3/{JOURNAL}"));
+        assert_eq!(told(to), [("site".to_owned(), 0)]);
     }
 
     #[test]

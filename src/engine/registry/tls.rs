@@ -1,5 +1,6 @@
 //! What HTTPS trusts: the system's CAs, loaded when first needed, the operator's CA files, or for one host nothing at all.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use crate::engine::given;
+
+/// Bytes of a CA file at most; what systems have is a quarter of a megabyte.
+const MAX_CA: u64 = 16 * 1024 * 1024;
 
 /// Which certificates a connection accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,10 +93,26 @@ impl Roots {
 /// Its path and what is wrong with it, in words.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let name = path.display();
-    let text = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let text = text_of(path).map_err(|reason| format!("{name} {reason}"))?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let all = all.map_err(|error| format!("{name} is no PEM: {error}"))?;
     if all.is_empty() { Err(format!("{name} holds no PEM certificate")) } else { Ok(all) }
+}
+
+/// The bytes of a CA file, which a shell may hand over as a pipe.
+fn text_of(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let large = || format!("has more than {MAX_CA} bytes");
+    if let Some(piped) = given::piped(path, MAX_CA).map_err(|error| failed(error.source))? {
+        return piped.ok_or_else(large);
+    }
+    // Whoever opens a pipe with a name may wait for ever.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    let (mut text, file) = (Vec::new(), std::fs::File::open(path).map_err(failed)?);
+    file.take(MAX_CA + 1).read_to_end(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_CA { Err(large()) } else { Ok(text) }
 }
 
 /// Which certificates pass.

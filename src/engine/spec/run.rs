@@ -284,7 +284,7 @@ async fn import_job(job: ImportJob, ctx: &JobCtx) -> Result<ImportReport> {
     let noting = Noting { history, let_through: verified.let_through().cloned() };
     let report = import(verified.bundle.clone(), job.import, Some(noting), ctx).await?;
     if report.failure().is_none()
-        && !report.dry_run
+        && (!report.dry_run || verified.is_damaged())
         && let Some(warning) = verified.accept()
     {
         ctx.warn(warning);

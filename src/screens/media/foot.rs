@@ -29,7 +29,7 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
                 (format!("x {gone}: dmesg says which; unmount it, then fsck"), Role::Fail)
             }
             Some(gone) if model.chosen_volume().is_some_and(|volume| volume.read_only) => {
-                (format!("x {gone}: remount it writable"), Role::Fail)
+                (format!("x {gone}: remount it writable, unless dmesg tells of an error"), Role::Fail)
             }
             Some(gone) => (format!("x {gone}: plug it in again, or choose another one"), Role::Fail),
             None if chosen.back && model.cut_short() && model.running().is_none() => {

@@ -188,13 +188,13 @@ impl Model {
     /// Whether the newest signed bundle of the series in a directory is of the list as it is now, by its own word, and was
     /// signed by the key that signs now: a pack goes over it again.
     fn is_signed_in(&self, to: &Path, bundles: &[FoundBundle]) -> bool {
-        let own = |found: &FoundBundle| {
-            let words = found.words.clone().filter(|words| words.signatures > 0)?;
-            let here = found.path == to.join(directory(&words.name, words.serial));
-            (here && words.name == self.assembly.name).then_some(words)
-        };
-        let newest = bundles.iter().filter_map(own).max_by_key(|words| words.serial);
-        newest.is_some_and(|words| self.is_of_list(&words))
+        let own = bundles.iter().filter_map(|found| {
+            let words = found.words.as_ref().filter(|words| words.signatures > 0)?;
+            let of_series = words.name == self.assembly.name;
+            (of_series && found.path == to.join(directory(&words.name, words.serial))).then_some(words)
+        });
+        let newest = own.max_by_key(|words| words.serial);
+        newest.is_some_and(|words| self.is_of_list(words))
     }
 
     fn is_of_list(&self, words: &BundleWords) -> bool {

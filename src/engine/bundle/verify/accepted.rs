@@ -32,6 +32,11 @@ impl Verified {
         if self.damaged.is_empty() { remember(&self.state, &self.acceptance) } else { Some(self.damage()) }
     }
 
+    /// Whether it has documents with other bytes than those that were signed.
+    pub const fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
     fn damage(&self) -> String {
         let named: Vec<String> = self.damaged.iter().take(NAMED).map(Digest::layout_path).collect();
         let more = self.damaged.len() - named.len();
