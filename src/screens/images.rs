@@ -126,10 +126,7 @@ fn stay(count: usize, model: &Model) -> String {
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
         super::resolve::again(cx.model);
-        let stale = cx.model.picked.was_asked() && !cx.model.picked.is_current();
-        let verify = cx.model.key(Act::Resolve);
-        let then = if stale { format!("; {verify} verifies the list again") } else { String::new() };
-        cx.say(format!("undone: {words}{then}"));
+        cx.say(format!("undone: {words}"));
     }
 }
 

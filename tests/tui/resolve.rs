@@ -323,7 +323,7 @@ fn what_was_verified_dropped_and_brought_back_is_to_be_verified_again_and_the_ke
     desk.keys("D");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
     let screen = desk.keys("u").screen();
-    assert!(screen.contains("v verifies the list again"), "{screen}");
+    assert!(screen.contains("The list was changed: v verifies it as it is now"), "{screen}");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
 }
 
