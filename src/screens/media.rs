@@ -334,9 +334,6 @@ impl Screen for Media {
             let row = |row: usize| self.lines[row].row(model);
             table(rows::COLUMNS, &self.list, row, top, look, buffer);
         }
-        let foot = line::below(area, area.height - below);
-        for (at, (words, role)) in (0..below).zip(foot::folded(&said, (area.width, below))) {
-            line::words(&words, look.style(role), line::row(foot, at), buffer);
-        }
+        foot::draw(&said, look, line::below(area, area.height - below), buffer);
     }
 }

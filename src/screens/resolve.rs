@@ -19,6 +19,7 @@ use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Mark, Screen};
 use crate::tui::words;
+use crate::widgets::foot::{self, Said};
 use crate::widgets::line;
 use crate::widgets::list::{self, List};
 use crate::widgets::look::Look;
@@ -112,13 +113,11 @@ impl Resolve {
 
 impl Resolve {
     /// Rows below the table: those that it does not need, where there is more to say than fits into a few.
-    fn foot(&self, model: &Model, area: Rect) -> u16 {
-        let least = if area.height >= 16 { 5 } else { 3 }.min(area.height);
-        let table = u16::try_from(self.order.len() + 1).unwrap_or(u16::MAX);
+    fn rows_below(&self, model: &Model, area: Rect) -> u16 {
+        let least = if area.height >= 16 { 5 } else { 3 };
         let room = (usize::from(area.width.saturating_sub(4)), usize::from(area.height));
         let said = self.row().map_or(0, |row| rows::about(model, row, room).len());
-        let wanted = u16::try_from(said + 1).unwrap_or(u16::MAX);
-        wanted.min(area.height.saturating_sub(table)).max(least)
+        foot::rows(said + 1, least, self.list.visible().len() + 1, area)
     }
 }
 
@@ -330,20 +329,19 @@ impl Screen for Resolve {
     }
 
     fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let below = self.foot(model, area);
+        let below = self.rows_below(model, area);
         let top = Rect { height: area.height - below, ..area };
         let row = |row: usize| rows::row(model, self.order[row]);
         table(rows::COLUMNS, &self.list, row, top, look, buffer);
-        let foot = line::below(area, area.height - below);
-        let used = hidden(&self.list, line::row(foot, 0), look, buffer);
-        let room = Rect { width: area.width.saturating_sub(used), ..line::row(foot, 0) };
+        let below = line::below(area, top.height);
+        let used = hidden(&self.list, line::row(below, 0), look, buffer);
+        let room = Rect { width: area.width.saturating_sub(used), ..line::row(below, 0) };
         let (words, role) = rows::summary(model, usize::from(room.width.saturating_sub(1)));
         line::words(&format!(" {words}"), look.style(role), room, buffer);
         let Some(row) = self.row() else { return };
-        let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.saturating_sub(1)));
+        let room = (usize::from(area.width.saturating_sub(4)), usize::from(below.height.saturating_sub(1)));
         let lines = rows::about(model, row, room);
-        for (at, (words, role)) in (1..below).zip(lines) {
-            line::words(&format!("   {words}"), look.style(role), line::row(foot, at), buffer);
-        }
+        let lines: Vec<Said> = lines.into_iter().map(|(words, role)| (format!("   {words}"), role)).collect();
+        foot::draw(&lines, look, line::below(below, 1), buffer);
     }
 }

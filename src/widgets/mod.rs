@@ -4,6 +4,7 @@ pub mod bar;
 pub mod edit;
 pub mod facts;
 pub mod fold;
+pub mod foot;
 pub mod footer;
 pub mod header;
 pub mod line;

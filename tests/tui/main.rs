@@ -13,6 +13,8 @@ mod dialogs;
 #[cfg(test)]
 mod fits;
 #[cfg(test)]
+mod foot;
+#[cfg(test)]
 mod gone_on;
 #[cfg(test)]
 mod gone_since;

@@ -14,6 +14,7 @@ use crate::tui::checked::Checked;
 use crate::tui::model::Model;
 use crate::tui::picked::{Image, Picked, Unread};
 use crate::tui::words::lesser;
+use crate::widgets::foot::{self, Said};
 use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -25,7 +26,7 @@ const COLUMNS: &[Column] = &[
     Column::right("SIZE", 8),
     Column::left("FINDING", 18),
 ];
-/// Rows below the table, about the image under the cursor: one blank, the rest words.
+/// Rows below the table, about the image under the cursor, where it needs the others: one blank, the rest words.
 const FOOT: u16 = 5;
 /// The same where there is little room.
 const LOW_FOOT: u16 = 4;
@@ -39,25 +40,41 @@ pub(super) fn draw(list: &List, model: &Model, look: &Look, area: Rect, buffer: 
     if picked.rows() == 0 {
         return empty(model, look, area, buffer);
     }
-    let foot = if area.height < ROOM { LOW_FOOT } else { FOOT };
-    let body = Rect { height: area.height.saturating_sub(foot), ..area };
+    let said = said(list, model);
+    let below = rows_below(&said, list, area);
+    let body = Rect { height: area.height - below, ..area };
     let row = |row: usize| match picked.images.get(row) {
         Some(image) => row_of(image, picked),
         None => unread_row(picked.name_of(row).unwrap_or_default()),
     };
     table(COLUMNS, list, row, body, look, buffer);
     hidden(list, line::row(area, body.height), look, buffer);
-    let Some(row) = list.row() else {
+    if list.row().is_none() {
         let words = format!("   nothing passes the filter; {} shows all", model.key(Act::Back));
         return line::words(&words, look.style(Role::Dim), line::row(area, 1), buffer);
-    };
-    let foot = line::below(area, body.height + 1);
-    let columns = usize::from(area.width.saturating_sub(2));
-    let room = (columns, usize::from(foot.height));
-    let image = picked.images.get(row).map(|image| about(image, model, room));
-    let lines = image.or_else(|| picked.unread_at(row).map(|unread| about_unread(unread, model, room)));
-    for (at, (words, role)) in (0u16..).zip(lines.unwrap_or_default()) {
-        line::words(&format!(" {words}"), look.style(role), line::row(foot, at), buffer);
+    }
+    let lines = folded(&said, area, below.saturating_sub(1));
+    foot::draw(&lines, look, line::below(area, body.height + 1), buffer);
+}
+
+/// Rows below the table, the blank one among them.
+fn rows_below(said: &[Said], list: &List, area: Rect) -> u16 {
+    let least = if area.height < ROOM { LOW_FOOT } else { FOOT };
+    foot::rows(folded(said, area, area.height).len() + 1, least, list.visible().len() + 1, area)
+}
+
+fn folded(said: &[Said], area: Rect, rows: u16) -> Vec<Said> {
+    foot::folded(said, (1, 1), (area.width, rows))
+}
+
+/// What is said of the row under the cursor.
+fn said(list: &List, model: &Model) -> Vec<Said> {
+    let picked = &model.picked;
+    let Some(row) = list.row() else { return Vec::new() };
+    match (picked.images.get(row), picked.unread_at(row)) {
+        (Some(image), _) => about(image, model),
+        (None, Some(unread)) => about_unread(unread, model).into(),
+        (None, None) => Vec::new(),
     }
 }
 
@@ -99,17 +116,14 @@ fn unread_row(text: &str) -> Row {
 }
 
 /// Why it could not be, and what helps.
-fn about_unread(unread: &Unread, model: &Model, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
-    let words = format!("x {}: {}", unread.origin, unread.reason);
-    let lines = line::lines(&words, (columns, rows.saturating_sub(1)));
-    let mut lines: Vec<_> = lines.into_iter().map(|words| (words, Role::Fail)).collect();
+fn about_unread(unread: &Unread, model: &Model) -> [Said; 2] {
+    let why = (format!("x {}: {}", unread.origin, unread.reason), Role::Fail);
     let [go, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| model.key(act));
     let helps = match unread.place() {
         Some(_) => "reads the file again once it is mended",
         None => "writes a reference in its place",
     };
-    lines.push((format!("{go} {helps}, {drop} takes it off the list"), Role::Text));
-    lines
+    [why, (format!("{go} {helps}, {drop} takes it off the list"), Role::Text)]
 }
 
 /// As in `amd64`, or `amd64 +3`.
@@ -153,18 +167,13 @@ fn finding(image: &Image, picked: &Picked) -> Value {
 }
 
 /// Lines on the row under the cursor: what is wrong, why, and what Enter does about it.
-fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+fn about(image: &Image, model: &Model) -> Vec<Said> {
     let picked = &model.picked;
     let [go, details] = [Act::ImagesGo, Act::ImagesDetails].map(|act| model.key(act));
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
-        let words = format!("x FAIL  {}", miss.why());
-        let room = (columns, rows.saturating_sub(1));
-        let mut lines: Vec<_> =
-            line::lines(&words, room).into_iter().map(|words| (words, Role::Fail)).collect();
+        let why = (format!("x FAIL  {}", miss.why()), Role::Fail);
         let drop = model.key(Act::ImagesRemove);
-        let words = format!("{go} writes another one in its place, {drop} drops it");
-        lines.push((words, Role::Text));
-        return lines;
+        return vec![why, (format!("{go} writes another one in its place, {drop} drops it"), Role::Text)];
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
         let note = image.request.note.as_ref().filter(|note| **note != image.request.origin.to_string());
@@ -181,16 +190,13 @@ fn about(image: &Image, model: &Model, (columns, rows): (usize, usize)) -> Vec<(
     let role = if first.severity == Severity::Error { Role::Fail } else { Role::Warn };
     let from =
         if image.came_from_elsewhere() { format!("from {}; ", image.request.origin) } else { String::new() };
-    let reason = format!("! {from}{}: {}", first.id, first.reason);
-    let room = (columns, rows.saturating_sub(1));
-    let mut lines: Vec<(String, Role)> =
-        line::lines(&reason, room).into_iter().map(|words| (words, role)).collect();
-    lines.push(match fix::first(image) {
-        Some(Remedy::Rewrite(name)) => (format!("{go} offers {name}"), Role::Text),
-        Some(Remedy::Settle) => (format!("{go} offers tags that stay, or pins the digest"), Role::Text),
-        None => (format!("{details} details say what to do about it"), Role::Text),
-    });
-    lines
+    let reason = (format!("! {from}{}: {}", first.id, first.reason), role);
+    let helps = match fix::first(image) {
+        Some(Remedy::Rewrite(name)) => format!("{go} offers {name}"),
+        Some(Remedy::Settle) => format!("{go} offers tags that stay, or pins the digest"),
+        None => format!("{details} details say what to do about it"),
+    };
+    vec![reason, (helps, Role::Text)]
 }
 
 /// The list in numbers.

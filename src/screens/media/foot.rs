@@ -1,5 +1,6 @@
 //! What stands below the table of the Media screen: how all of it stands, what is said of the row under the cursor, and in how many rows.
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::rows::UNKNOWN;
@@ -8,10 +9,11 @@ use crate::config::theme::Role;
 use crate::domain::text;
 use crate::tui::medium::Standing;
 use crate::tui::model::Model;
-use crate::widgets::line;
+use crate::widgets::foot::{self, Said};
+use crate::widgets::look::Look;
 
 /// How they stand.
-pub(super) fn summary(model: &Model) -> (String, Role) {
+pub(super) fn summary(model: &Model) -> Said {
     if let Some(job) = model.running().filter(|job| matches!(job.act, Act::MediaCheck | Act::MediaMount)) {
         let at = model.at.saturating_sub(job.began);
         let phase = job.view.current().map_or_else(|| "begins".to_owned(), |phase| phase.line(at));
@@ -68,35 +70,24 @@ pub(super) fn summary(model: &Model) -> (String, Role) {
     (format!("{needed}; no medium chosen yet"), Role::Dim)
 }
 
-/// What is said below the table in so many columns and rows: a line takes several where the others have one each.
-pub(super) fn folded(said: &[(String, Role)], (columns, rows): (u16, u16)) -> Vec<(String, Role)> {
-    let (columns, mut left) = (usize::from(columns), usize::from(rows).saturating_sub(said.len()));
-    let mut folded = Vec::new();
-    for (at, (words, role)) in said.iter().enumerate() {
-        let indent = if at == 0 { 1 } else { 3 };
-        let room = columns.saturating_sub(indent);
-        let pieces = match left {
-            // A line of its own is cut where that takes least from it.
-            0 => vec![line::fit(words, room)],
-            more => line::lines(words, (room, more + 1)),
-        };
-        left = left.saturating_sub(pieces.len().saturating_sub(1));
-        folded.extend(pieces.into_iter().map(|piece| (format!("{}{piece}", " ".repeat(indent)), *role)));
-    }
-    folded
-}
-
 /// What is true of a signed bundle whose medium was taken away without an eject.
-pub(super) fn taken(model: &Model) -> impl Iterator<Item = (String, Role)> {
+pub(super) fn taken(model: &Model) -> impl Iterator<Item = Said> {
     model.taken_signed().into_iter().flatten().map(|words| (words, Role::Warn))
 }
 
-/// Rows for that: where there is little room, those that the table of so many lines does not need.
-pub(super) fn rows(said: &[(String, Role)], lines: usize, area: Rect) -> u16 {
-    let table = u16::try_from(lines + 1).unwrap_or(u16::MAX);
+/// Rows for that, of which the table of so many lines has none where there are none of these.
+pub(super) fn rows(said: &[Said], lines: usize, area: Rect) -> u16 {
     let least = if area.height >= 16 { 6 } else { 4 };
-    let spare = if lines == 0 { 0 } else { area.height.saturating_sub(table) };
-    let all = folded(said, (area.width, area.height)).len();
-    let most = u16::try_from(all).unwrap_or(u16::MAX).max(6);
-    spare.clamp(least, most).min(area.height)
+    let table = if lines == 0 { usize::from(area.height) } else { lines + 1 };
+    foot::rows(folded(said, (area.width, area.height)).len(), least, table, area)
+}
+
+/// Draws it.
+pub(super) fn draw(said: &[Said], look: &Look, area: Rect, buffer: &mut Buffer) {
+    foot::draw(&folded(said, (area.width, area.height)), look, area, buffer);
+}
+
+/// It in so many columns and rows; what is said of a row stands in from what is said of all.
+fn folded(said: &[Said], room: (u16, u16)) -> Vec<Said> {
+    foot::folded(said, (1, 3), room)
 }
