@@ -42,6 +42,12 @@ impl App {
         fold::fold(buffer, false);
     }
 
+    /// Draws what is said of the screen at the end of a buffer of its own, on plain lines: there is room for all of it.
+    pub(super) fn draw_said(&self, buffer: &mut Buffer) {
+        self.status(buffer.area, buffer);
+        fold::fold(buffer, false);
+    }
+
     fn draw_all(&self, area: Rect, buffer: &mut Buffer) {
         let look = &self.look;
         header(&self.header(), line::row(area, 0), look, buffer);
@@ -60,7 +66,7 @@ impl App {
             screen.draw(&self.model, look, body, buffer);
         }
         line::rule(line::row(area, area.height - 3), look, buffer);
-        self.status(line::below(area, area.height - 3), buffer);
+        self.status(Rect { height: 2, ..line::below(area, area.height - 3) }, buffer);
         footer(&self.hints(), line::row(area, area.height - 1), look, buffer);
         let inside = Rect { height: area.height - 1, ..area };
         for dialog in &self.dialogs {
@@ -69,13 +75,14 @@ impl App {
     }
 
     /// The filter while it is typed; else what was said last, the filter that is kept, or what the screen has to say.
-    /// Words that do not fit begin in the row above, in the place of its rule: they stand nowhere else.
+    /// It ends in the last row of `area`; words that do not fit there begin above it, in the place of a rule: they stand
+    /// nowhere else.
     fn status(&self, area: Rect, buffer: &mut Buffer) {
         let list = self.screen().and_then(|screen| screen.view());
         let filtered = list.filter(|list| list.typing || !list.filter.value().is_empty());
         let words = match (filtered, &self.words, self.screen()) {
             (Some(list), words, _) if list.typing || words.is_none() => {
-                return self.filter(list, line::row(area, 1), buffer);
+                return self.filter(list, line::row(area, area.height - 1), buffer);
             }
             (_, Some((words, _)), _) => words.clone(),
             (_, None, Some(screen)) => {
@@ -86,9 +93,9 @@ impl App {
             }
             (_, None, None) => String::new(),
         };
-        let columns = usize::from(area.width);
-        let lines = line::lines(&words, (columns.saturating_sub(1), 2));
-        for (at, words) in (2 - u16::try_from(lines.len()).unwrap_or(2)..).zip(&lines) {
+        let (columns, rows) = (usize::from(area.width), area.height);
+        let lines = line::lines(&words, (columns.saturating_sub(1), rows.into()));
+        for (at, words) in (rows - u16::try_from(lines.len()).unwrap_or(rows)..).zip(&lines) {
             let row = line::row(area, at);
             Clear.render(row, buffer);
             line::words(&format!(" {}", words.trim()), self.look.style(Role::Text), row, buffer);

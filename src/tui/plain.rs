@@ -299,6 +299,7 @@ mod tests {
     use crate::config::keymap::Keymap;
     use crate::config::paths::Paths;
     use crate::config::theme::{Depth, Theme};
+    use crate::domain::text;
     use crate::engine::ctx::JobCtx;
     use crate::engine::registry::RegistryOptions;
     use crate::tui::model::{Model, Place, Settings};
@@ -388,6 +389,32 @@ mod tests {
             let text = plain.app.plain_text(true);
             assert!(text.contains(words), "{step}: {text}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_rows_that_were_dropped_is_folded_at_80_columns_and_nothing_of_it_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let name =
+            |of: &str| format!("registry.example.com/some/team/quite/long/application-{of}:1.0.5-alpine3.19");
+        let names = ["one", "two", "three"].map(name);
+        let mut plain = plain(dir.path());
+        plain.take(Msg::Key(Key::char('b')));
+        plain.take(Msg::Paste(names.join("\n").into()));
+        let said = |plain: &mut Plain, keys: &str| {
+            keys.chars().for_each(|key| plain.take(Msg::Key(Key::char(key))));
+            let text = plain.app.plain_text(true);
+            assert!(text.lines().all(|line| text::width(line) <= 80), "{text}");
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let one = said(&mut plain, "D");
+        assert!(one.contains(&format!("off the list, u brings it back: {} Type", names[0])), "{one}");
+        let back = said(&mut plain, "u");
+        let undone = plain.app.words.as_ref().map(|(words, _)| words.clone()).unwrap();
+        assert!(undone.contains(&names[0]) && back.contains(&format!("{undone} Type")), "{back}");
+        let all = said(&mut plain, "aD");
+        let words = "3 off the list, u brings them back: application-one:1.0.5-alpine3.19, \
+                     application-two:1.0.5-alpine3.19 and 1 more Type";
+        assert!(all.contains(words), "{all}");
     }
 
     #[tokio::test]

@@ -9,8 +9,8 @@ use crate::domain::text;
 use crate::tui::picked::Picked;
 use crate::tui::screen::Cx;
 
-/// Cells for the names of what was taken off, in the status row.
-const NAMES: usize = 46;
+/// Cells of the two status rows that are left for more than names.
+const WORDS: usize = 40;
 /// Names that a question lists of the shown and of the hidden ones each; the others are counted.
 const LISTED: usize = 4;
 
@@ -104,7 +104,8 @@ fn named<'a>(rows: &BTreeSet<usize>, picked: &'a Picked) -> impl Iterator<Item =
 
 /// Takes rows off the list and says which went, and what brings them back.
 fn take_off(rows: &BTreeSet<usize>, act: Act, cx: &mut Cx<'_>) {
-    let names = in_brief(&named(rows, &cx.model.picked).collect::<Vec<_>>());
+    let columns = usize::from(cx.model.columns);
+    let names = in_brief(&named(rows, &cx.model.picked).collect::<Vec<_>>(), columns);
     let undo = cx.model.key(undo(act));
     drop_from(rows, cx);
     cx.say(match rows.len() {
@@ -113,17 +114,21 @@ fn take_off(rows: &BTreeSet<usize>, act: Act, cx: &mut Cx<'_>) {
     });
 }
 
-/// As many names as there is room for; of several the part after the last slash.
-fn in_brief(names: &[&str]) -> String {
+/// As many names as the two status rows have room for; of several the part after the last slash.
+fn in_brief(names: &[&str], columns: usize) -> String {
     if let [name] = names {
-        return text::middle(name, NAMES).into_owned();
+        // It has the second row to itself where it does not fit behind the words.
+        return text::middle(name, columns.saturating_sub(1)).into_owned();
     }
-    let short = |name: &&str| text::middle(name.rsplit('/').next().unwrap_or(name), NAMES / 2).into_owned();
+    let each = columns * 9 / 20;
+    // The first row may end where a name does not fit into it.
+    let room = (2 * columns).saturating_sub(WORDS + each);
+    let short = |name: &&str| text::middle(name.rsplit('/').next().unwrap_or(name), each).into_owned();
     let mut said = String::new();
     for (at, name) in names.iter().map(short).enumerate() {
         let rest = names.len() - at;
         let part = if at > 0 { ", " } else { "" };
-        if at > 0 && text::width(&said) + text::width(&name) + 2 > NAMES - "and 1000 more".len() {
+        if at > 0 && text::width(&said) + text::width(&name) + 2 > room - "and 1000 more".len() {
             return format!("{said} and {rest} more");
         }
         said.push_str(&format!("{part}{name}"));

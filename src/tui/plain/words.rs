@@ -20,6 +20,10 @@ use crate::widgets::list;
 const COLUMNS: u16 = 80;
 /// Rows that a state is drawn in.
 const STATE: u16 = 44;
+/// Rows of a state that are not said as they stand: the rule and the status row, which are drawn apart, and the footer.
+const BELOW: usize = 3;
+/// Rows that what is said of a screen is folded to at most.
+const SAID: u16 = 24;
 /// Rows that a dialog is drawn in: pages are printed whole.
 const DIALOG: u16 = 400;
 
@@ -124,19 +128,20 @@ impl App {
             Some(_) | None => {}
         }
         let columns = self.size().0.clamp(SMALLEST.0, COLUMNS);
+        let drawn = |rows: u16, draw: &dyn Fn(&mut Buffer)| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+            draw(&mut buffer);
+            let rows = buffer.content.chunks(usize::from(columns));
+            rows.map(|cells| cells.iter().map(|cell| cell.symbol()).collect()).collect::<Vec<String>>()
+        };
         let rows = if self.asks() { DIALOG } else { STATE };
-        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-        self.draw_plain(&mut buffer);
-        let mut lines: Vec<String> = buffer
-            .content
-            .chunks(usize::from(columns))
-            .map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>())
-            .collect();
+        let mut lines = drawn(rows, &|buffer| self.draw_plain(buffer));
         if self.asks() {
             self.leave_out_keys(&mut lines);
         } else {
             // The footer is said as a menu; what the status row says may go by itself.
-            lines.truncate(lines.len() - if whole { 1 } else { 2 });
+            lines.truncate(lines.len() - BELOW);
+            lines.extend(drawn(SAID, &|buffer| self.draw_said(buffer)).into_iter().filter(|_| whole));
         }
         let mut text: String = lines.iter().filter_map(|line| unframed(line)).collect();
         if whole {
