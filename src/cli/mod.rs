@@ -33,7 +33,7 @@ use crate::engine::child;
 use crate::engine::ctx::JobCtx;
 use crate::engine::error::{EngineError, Interrupted, Kind};
 use crate::engine::jobs::{End, JobManager};
-use crate::engine::registry::check_files;
+use crate::engine::registry::{check_files, faults};
 use crate::engine::spec::{Host, JobReport, JobSpec};
 use crate::failure::Failure;
 
@@ -192,7 +192,7 @@ impl Front {
         };
         let themes = paths.as_ref().map_or_else(|| Path::new(""), Paths::config_dir);
         let (config, _) =
-            Config::load(&file, named, themes).map_err(|error| Failure::usage(error.to_string()))?;
+            Config::load(&file, named, themes, faults).map_err(|error| Failure::usage(error.to_string()))?;
         Ok(config.registry(&file))
     }
 

@@ -1,6 +1,7 @@
 //! The configuration file: sparse, nothing in it is needed, nothing unknown in it is passed over.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -43,23 +44,6 @@ struct Access {
     authfile: Option<PathBuf>,
 }
 
-impl Access {
-    /// The options whose files are not there, seen from a directory, and what is said of each.
-    fn missing(&self, from: &Path) -> impl Iterator<Item = (&'static str, String)> {
-        let ca = self.ca.iter().map(|file| ("ca", "CA file", from.join(file)));
-        let authfile = self.authfile.iter().map(|file| ("authfile", "credentials file", from.join(file)));
-        ca.chain(authfile).filter_map(|(name, what, file)| match std::fs::metadata(&file) {
-            Ok(found) if found.is_dir() => {
-                Some((name, format!("{} is a directory, expected a {what}", file.display())))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Some((name, format!("there is no {what} {}", file.display())))
-            }
-            _ => None,
-        })
-    }
-}
-
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -91,18 +75,24 @@ pub enum ConfigError {
 
 impl Config {
     /// The file at `path`; the default where it is not there, unless it was named. Whoever reads it, all of it has to be
-    /// right; a theme that it names may be one of the files in `themes`.
+    /// right; a theme that it names may be one of the files in `themes`, and `faults` tells of the files it names for
+    /// registries which cannot be used, each with its option.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn load(path: &Path, named: bool, themes: &Path) -> Result<(Self, Keymap), ConfigError> {
+    pub fn load<E: Display>(
+        path: &Path,
+        named: bool,
+        themes: &Path,
+        faults: impl Fn(&RegistryOptions) -> Vec<(&'static str, E)>,
+    ) -> Result<(Self, Keymap), ConfigError> {
         let text = Self::text(path, named)?;
         let (config, mut mistakes, table) = parse(&text);
         let keys = Keymap::new(&config.keys).map_err(|errors| {
             mistakes.extend(errors.iter().map(|error| keys_mistake(error, &table, &text)));
         });
         let from = path.parent().unwrap_or_else(|| Path::new(""));
-        mistakes.extend(config.registry.missing(from).map(|(name, reason)| {
+        mistakes.extend(faults(&config.registry(path)).into_iter().map(|(name, reason)| {
             let registry = table.get("registry").and_then(|registry| registry.get_ref().as_table());
             let key = registry.and_then(|registry| registry.get_key_value(name));
             let at = key.map_or(0, |(key, _)| key.span().start);
@@ -278,17 +268,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        Config::load(&path, true, dir.path())
+        Config::load(&path, true, dir.path(), unusable)
+    }
+
+    /// Takes each file that has a name with `none` in it for one that cannot be used.
+    fn unusable(options: &RegistryOptions) -> Vec<(&'static str, String)> {
+        let ca = options.ca.iter().map(|file| ("ca", file));
+        let files = ca.chain(options.authfile.iter().map(|file| ("authfile", file)));
+        let named = files.map(|(option, file)| (option, file.display().to_string()));
+        named.filter(|(_, file)| file.contains("none")).collect()
     }
 
     #[test]
     fn an_empty_or_missing_file_is_the_default() {
         assert_eq!(load("").unwrap().0, Config::default());
         assert_eq!(
-            Config::load(Path::new("/nonexistent/config.toml"), false, Path::new("/")).unwrap().0,
+            Config::load(Path::new("/nonexistent/config.toml"), false, Path::new("/"), unusable).unwrap().0,
             Config::default()
         );
-        assert!(Config::load(Path::new("/nonexistent/config.toml"), true, Path::new("/")).is_err());
+        assert!(Config::load(Path::new("/nonexistent/config.toml"), true, Path::new("/"), unusable).is_err());
     }
 
     #[test]
@@ -332,16 +330,13 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_not_there_are_named_with_the_line_that_names_them() {
-        let text = "ascii = true\n[registry]\nauthfile = \"none.json\"\nca = [\"none.pem\", \"/\"]\n";
+    fn files_that_cannot_be_used_are_named_with_the_line_that_names_them() {
+        let text = "ascii = true\n[registry]\nauthfile = \"none.json\"\nca = [\"none.pem\", \"own.pem\"]\n";
         let error = load(text).unwrap_err().to_string();
-        for said in [
-            "config.toml: line 3, column 1: there is no credentials file /",
-            "/none.json; line 4, column 1: / is a directory, expected a CA file; line 4, column 1: there is no CA file /",
-            "/none.pem",
-        ] {
+        for said in ["config.toml: line 3, column 1: /", "/none.json; line 4, column 1: /", "/none.pem"] {
             assert!(error.contains(said), "{said}: {error}");
         }
+        assert!(!error.contains("own.pem"), "{error}");
     }
 
     #[test]

@@ -146,7 +146,8 @@ fn set_up(options: &Options, caps: Caps) -> Result<SetUp, Failure> {
     let paths = Paths::from_env().map_err(|error| usage(&error))?;
     let file = options.config.clone().unwrap_or_else(|| paths.config_file());
     let (config, keymap) =
-        Config::load(&file, options.config.is_some(), paths.config_dir()).map_err(|error| usage(&error))?;
+        Config::load(&file, options.config.is_some(), paths.config_dir(), crate::engine::registry::faults)
+            .map_err(|error| usage(&error))?;
     let mut themes = themes::own(paths.config_dir()).map_err(|error| usage(&error))?;
     // A file is looked for where it was named: on the command line, or in the configuration.
     let (name, from) = match (&options.theme, &config.theme) {

@@ -158,9 +158,11 @@ fn a_list_is_read_from_what_a_shell_hands_over() {
 fn the_workstation_is_refused_what_it_could_not_reach_registries_by() {
     let home = tempdir().unwrap();
     fs::write(home.path().join("text.pem"), "no certificate").unwrap();
+    fs::File::create(home.path().join("large.pem")).unwrap().set_len((16 << 20) + 1).unwrap();
     for (words, said, hint) in [
         (["--ca", "none.pem"], "there is no CA file none.pem", "PEM"),
         (["--ca", "text.pem"], "the CA file text.pem holds no PEM certificate", "PEM"),
+        (["--ca", "large.pem"], "the CA file large.pem has more than 16777216 bytes", "PEM"),
         (["--authfile", "none.json"], "there is no credentials file none.json", "login"),
     ] {
         for more in [&[][..], &["--plain"], &["resolve", "127.0.0.1:9/a:1"]] {
@@ -200,9 +202,20 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
     assert!(nothing.code == 2 && nothing.stderr.contains("reaches no registry"), "{}", nothing.stderr);
     let conf = home.path().join(".config/airlift/config.toml");
     fs::create_dir_all(conf.parent().unwrap()).unwrap();
+    fs::write(conf.with_file_name("text.pem"), "no certificate").unwrap();
+    fs::File::create(conf.with_file_name("large.pem")).unwrap().set_len((16 << 20) + 1).unwrap();
     for (text, said) in [
         ("[registry]\nca = [\"own.pem\"]\n", "config.toml: line 2, column 1: there is no CA file".to_owned()),
         ("[registry]\nca = [\"own.pem\"]\n", conf.with_file_name("own.pem").display().to_string()),
+        (
+            "[registry]\nca = [\"text.pem\"]\n",
+            format!(
+                "config.toml: line 2, column 1: the CA file {} holds no PEM certificate",
+                conf.with_file_name("text.pem").display()
+            ),
+        ),
+        ("[registry]\nca = [\"large.pem\"]\n", "large.pem has more than 16777216 bytes".to_owned()),
+        ("[registry]\nca = [\"/\"]\n", "/ is a directory, expected a CA file".to_owned()),
         ("[registry]\nauthfile = \"none.json\"\n", "there is no credentials file".to_owned()),
         ("[registry]\npassword = \"x\"\n", "unknown field `password`".to_owned()),
         // Who reads it, reads all of it.
@@ -210,9 +223,11 @@ fn how_registries_are_reached_is_read_from_the_configuration_and_never_passed_ov
         ("[keys]\nquitt = [\"Q\"]\n", "did you mean \"quit\"".to_owned()),
     ] {
         fs::write(&conf, text).unwrap();
-        let ran = run(home.path(), &["resolve", image]);
-        assert_eq!(ran.code, 2, "{text}: {}", ran.stderr);
-        assert!(ran.stderr.contains(&said), "{text}: {}", ran.stderr);
+        for words in [&["resolve", image][..], &["--plain"]] {
+            let ran = run(home.path(), words);
+            assert_eq!((ran.code, &*ran.stdout), (2, ""), "{text}: {}", ran.stderr);
+            assert!(ran.stderr.contains(&said), "{text}: {}", ran.stderr);
+        }
     }
     // What has no use for it passes over the usual one alone.
     assert_eq!(run(home.path(), &["key", "list"]).code, 0);

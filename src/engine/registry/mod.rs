@@ -32,7 +32,7 @@ pub use client::Registry;
 pub use error::{Answer, Problem, RegistryError, Result};
 pub use limits::Limits;
 pub use manifests::{Fetched, ManifestHead};
-pub use named::check_files;
+pub use named::{check_files, faults};
 pub use place::Place;
 pub use push::{BlobSource, FileSource, MountOutcome, Upload, UploadSession};
 pub(crate) use referrers::fallback_tag;
