@@ -562,6 +562,31 @@ fn the_reason_of_a_failure_is_read_in_its_row_and_whole_where_it_is_changed() {
 }
 
 #[test]
+fn all_platforms_and_a_long_reference_are_read_in_rows_that_the_table_does_not_need() {
+    let mut desk = desk();
+    let long = format!("registry.example.com:5000/{}end:v1.2.3", "team/part/".repeat(7));
+    desk.keys("1").tell(Msg::Paste(format!("{long}\n").into())).keys("2 End");
+    let joined = |screen: &str| screen.split_whitespace().collect::<String>();
+    let names: Vec<String> = (0..6).map(|at| format!("riscv{at:02}")).collect();
+    let all: Vec<String> = names.iter().map(|name| format!("linux/{name}")).collect();
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = joined(&crate::rig::text(&desk.frame(columns, rows)));
+        assert!(screen.contains(&format!("{long}iswaitingtoberesolved")), "{screen}");
+    }
+    desk.keys("v");
+    started(&mut desk);
+    let platforms = names.iter().map(|name| platform(name, 'a')).collect();
+    let many = ImageView { platforms, ..image(ETCD, 'a') };
+    ended(&mut desk, report(vec![many, image(NGINX, 'b')], vec![], vec![]));
+    desk.keys("/ etcd Enter");
+    for (columns, rows) in [(80, 24), (60, 16)] {
+        let screen = joined(&crate::rig::text(&desk.frame(columns, rows)));
+        assert!(screen.contains(&format!("{};1platformleftout", all.join(","))), "{screen}");
+        assert!(screen.contains("1signatureorreferrerfound;carriedalong,notverifiedhere"), "{screen}");
+    }
+}
+
+#[test]
 fn what_failed_is_taken_off_the_list_and_comes_back() {
     let mut desk = one_failed();
     let screen = desk.keys("D").screen();

@@ -188,34 +188,47 @@ pub(super) fn about(model: &Model, row: usize, (columns, rows): (usize, usize)) 
             lines.extend(folded.map(|words| (words, Role::Text)));
             lines
         }
-        Some(Checked::Ok(found)) => {
-            let moved = moved(&picked.checked, found).map(|(since, was)| {
-                format!(
-                    "! moved since {since}: was {}:{}, now {}",
-                    was.algorithm().name(),
-                    was.short(),
-                    found.digest.short()
-                )
-            });
-            // What it was and is now is never cut, and comes before what it is made of.
-            let moved = moved.map_or_else(Vec::new, |words| line::lines(&words, (columns, rows)));
-            let mut lines: Vec<_> = moved.into_iter().map(|words| (words, Role::Warn)).collect();
-            lines.push((content(found), Role::Text));
-            let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
-            // Below it stands who signed; it is folded in what is left.
-            let left = rows.saturating_sub(lines.len() + 1).max(1);
-            let folded = weighty.flat_map(|finding| line::lines(&finding_words(finding), (columns, left)));
-            lines.extend(folded.map(|words| (words, Role::Warn)));
-            lines.push((signed(found), Role::Dim));
-            let details = model.key(Act::ResolveDetails);
-            lines.extend(lesser(&found.findings, &details).map(|words| (words, Role::Dim)));
-            lines
-        }
-        Some(Checked::Running) => {
-            vec![(format!("resolving {}", image.request.reference), Role::Dim)]
-        }
-        None => vec![(format!("{} is waiting to be resolved", image.request.reference), Role::Dim)],
+        Some(Checked::Ok(found)) => about_found(model, found, (columns, rows)),
+        Some(Checked::Running) => waits(&format!("resolving {}", image.request.reference), (columns, rows)),
+        None => waits(&format!("{} is waiting to be resolved", image.request.reference), (columns, rows)),
     }
+}
+
+/// The same of one that was found.
+fn about_found(model: &Model, found: &ImageView, (columns, rows): (usize, usize)) -> Vec<(String, Role)> {
+    let moved = moved(&model.picked.checked, found).map(|(since, was)| {
+        format!(
+            "! moved since {since}: was {}:{}, now {}",
+            was.algorithm().name(),
+            was.short(),
+            found.digest.short()
+        )
+    });
+    // What it was and is now is never cut, and comes before what it is made of.
+    let moved = moved.map_or_else(Vec::new, |words| line::lines(&words, (columns, rows)));
+    let weighty = found.findings.iter().filter(|finding| finding.severity != Severity::Info);
+    // Above it stands what it is made of and below it who signed; it is folded in what they leave.
+    let left = rows.saturating_sub(moved.len() + 2).max(1);
+    let weighty: Vec<String> =
+        weighty.flat_map(|finding| line::lines(&finding_words(finding), (columns, left))).collect();
+    let lesser = lesser(&found.findings, &model.key(Act::ResolveDetails));
+    // The rows that are empty then.
+    let mut left = rows.saturating_sub(moved.len() + 2 + weighty.len() + usize::from(lesser.is_some()));
+    let mut folded = |words: &str| {
+        let folded = line::lines(words, (columns, left + 1));
+        left -= folded.len() - 1;
+        folded
+    };
+    let (made, signed) = (folded(&content(found)), folded(&signed(found)));
+    let mut lines: Vec<_> = moved.into_iter().map(|words| (words, Role::Warn)).collect();
+    lines.extend(made.into_iter().map(|words| (words, Role::Text)));
+    lines.extend(weighty.into_iter().map(|words| (words, Role::Warn)));
+    lines.extend(signed.into_iter().chain(lesser).map(|words| (words, Role::Dim)));
+    lines
+}
+
+fn waits(words: &str, room: (usize, usize)) -> Vec<(String, Role)> {
+    line::lines(words, room).into_iter().map(|words| (words, Role::Dim)).collect()
 }
 
 /// What helps where something is gone since it was verified.
