@@ -253,6 +253,28 @@ pub struct OpenFile {
     pub file: Option<File>,
 }
 
+impl OpenFile {
+    /// Its bytes from one on. Blocks.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn at(self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut reader = self.reader;
+        if offset > 0 {
+            match self.file {
+                // `reader` shares the file's position.
+                Some(mut file) => {
+                    io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+                }
+                None => {
+                    io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
+                }
+            }
+        }
+        Ok(reader)
+    }
+}
+
 /// A lock, let go of when it is dropped, and by the kernel when the process dies.
 #[derive(Debug)]
 pub struct Held(#[expect(dead_code, reason = "the descriptor holds the lock")] File);

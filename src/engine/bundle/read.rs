@@ -170,7 +170,7 @@ impl BundleReader {
                 continue;
             }
             let open = self.open_listed(path, size)?;
-            readers.push(seek(open, skip).map_err(|source| FileError {
+            readers.push(open.at(skip).map_err(|source| FileError {
                 operation: "read",
                 path: self.root.join(path),
                 source,
@@ -219,22 +219,6 @@ impl BundleReader {
             other => other.map(Ok),
         }
     }
-}
-
-fn seek(open: OpenFile, skip: u64) -> io::Result<Box<dyn Read + Send>> {
-    let mut reader = open.reader;
-    if skip > 0 {
-        match open.file {
-            // `reader` shares the file's position.
-            Some(mut file) => {
-                io::Seek::seek(&mut file, io::SeekFrom::Start(skip))?;
-            }
-            None => {
-                io::copy(&mut reader.by_ref().take(skip), &mut io::sink())?;
-            }
-        }
-    }
-    Ok(reader)
 }
 
 /// A blob's bytes, its parts joined. Ends after exactly the listed length.

@@ -8,7 +8,8 @@ use super::Job;
 use super::error::ImportError;
 use super::graph::Node;
 use super::index::LayoutIndex;
-use super::stream::{BUFFER, cause};
+use super::older::Older;
+use super::stream::{BUFFER, Incoming, cause};
 use crate::domain::bundle::{INDEX, LAYOUT, MAX_DOCUMENT};
 use crate::domain::digest::Digest;
 use crate::domain::text;
@@ -33,26 +34,36 @@ pub(super) enum Member {
     Blob(String, Node, String),
     /// The same for an image that was there before; its bytes are no progress.
     Kept(String, Node, String),
+    /// A blob that is taken over from an archive; its bytes are progress where an image has it that is asked for.
+    Older(String, Node, Taken),
+}
+
+/// Where a blob is taken over from.
+pub(super) struct Taken {
+    pub(super) from: Arc<Older>,
+    pub(super) asked: bool,
 }
 
 impl Member {
     const fn size(&self) -> u64 {
         match self {
             Self::Bytes(_, bytes) => bytes.len() as u64,
-            Self::Blob(_, node, _) | Self::Kept(_, node, _) => node.size,
+            Self::Blob(_, node, _) | Self::Kept(_, node, _) | Self::Older(_, node, _) => node.size,
         }
     }
 
     fn name(&self) -> &str {
         match self {
-            Self::Bytes(name, _) | Self::Blob(name, ..) | Self::Kept(name, ..) => name,
+            Self::Bytes(name, _) | Self::Blob(name, ..) | Self::Kept(name, ..) | Self::Older(name, ..) => {
+                name
+            }
         }
     }
 
     fn digest(&self) -> Digest {
         match self {
             Self::Bytes(_, bytes) => sha256(bytes),
-            Self::Blob(_, node, _) | Self::Kept(_, node, _) => node.digest.clone(),
+            Self::Blob(_, node, _) | Self::Kept(_, node, _) | Self::Older(_, node, _) => node.digest.clone(),
         }
     }
 
@@ -210,6 +221,10 @@ fn append<W: Write>(
             }
             Member::Kept(name, node, image) => {
                 let blob = job.open(node, image, None)?;
+                builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
+            }
+            Member::Older(name, node, taken) => {
+                let blob = Incoming::of(job, taken.from.open(node, meter.filter(|_| taken.asked))?);
                 builder.append_data(&mut header, name, BufReader::with_capacity(BUFFER, blob))
             }
         };

@@ -59,7 +59,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
         present = super::preview::distinct_bytes(images);
         job.meter.add_kept(present);
     } else {
-        written = oci_archive::write(job, images, &mut outcomes, |chosen| {
+        written = oci_archive::write(job, images, &mut outcomes, None, |chosen| {
             let members = members(job, file, chosen)?;
             oci_archive::expect(job, chosen, &members);
             archive::commit(job, file, &members)

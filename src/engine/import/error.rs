@@ -2,11 +2,13 @@
 
 mod stream;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::digest::Digest;
-use crate::domain::import::{NameClash, TargetError};
+use crate::domain::import::{NameClash, Target, TargetError};
+use crate::domain::shell::shell_words;
 use crate::domain::text::{self, bytes};
+use crate::engine::directory;
 use crate::engine::error::{Explain, Kind};
 use crate::engine::registry::RegistryError;
 
@@ -137,6 +139,18 @@ pub enum ImportError {
         /// Which file, what was signed and what is there.
         reason: String,
     },
+    /// An image that would be lost from an archive, as it is damaged there and in the bundle.
+    #[error("{image} would be lost from {}: it is damaged there and on this medium: {reason}", archive.display())]
+    Spoilt {
+        /// The image.
+        image: String,
+        /// The archive.
+        archive: PathBuf,
+        /// The bundle.
+        bundle: PathBuf,
+        /// What is wrong with it in the bundle.
+        reason: String,
+    },
     /// Read back, the target has something else.
     #[error("{target} answers {name} with {actual} after the import, expected {expected}")]
     Altered {
@@ -221,6 +235,21 @@ fn meant(reference: &str, present: &[String]) -> Vec<String> {
     vec![hint]
 }
 
+/// What helps where an image is nowhere whole: a good copy, or to go on without it.
+fn given_up(archive: &Path, bundle: &Path) -> Vec<String> {
+    let words =
+        |words: &[&str]| shell_words(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    let into = Target::K3s(directory::above(archive).to_owned()).to_string();
+    let remove = words(&["rm", &archive.display().to_string()]);
+    let import =
+        words(&["airlift", "import", &bundle.display().to_string(), "--into", &into, "--keep-going"]);
+    vec![
+        "nothing was changed: copy the bundle again or pack it again; with a good copy the same command mends the archive"
+            .to_owned(),
+        format!("without one: {remove}, then {import} writes the archive anew with all images that are whole"),
+    ]
+}
+
 impl Explain for ImportError {
     fn kind(&self) -> Kind {
         match self {
@@ -235,7 +264,7 @@ impl Explain for ImportError {
             | Self::Altered { .. } => Kind::Import,
             Self::Locked { .. } | Self::Claimed { .. } => Kind::Locked,
             Self::Space { .. } => Kind::Space,
-            Self::Document { .. } | Self::Damaged { .. } => Kind::Integrity,
+            Self::Document { .. } | Self::Damaged { .. } | Self::Spoilt { .. } => Kind::Integrity,
             Self::Unkept { .. } => Kind::Medium,
             Self::Partly { kind, .. } | Self::Unnoted { kind, .. } => *kind,
         }
@@ -268,6 +297,7 @@ impl Explain for ImportError {
                     format!("nothing of it was written to any target{OTHERS}"),
                 ];
             }
+            Self::Spoilt { archive, bundle, .. } => return given_up(archive, bundle),
             Self::Altered { .. } => {
                 "the target rewrites what it is given, so that whatever pins the bundle's digest may not find it there: \
                  use a target that keeps manifests as they are"

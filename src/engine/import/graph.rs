@@ -108,6 +108,18 @@ impl ImageGraph {
 /// # Errors
 /// [`ImportError::NotInBundle`]; what reading the bundle can fail with for all images.
 pub(super) fn wanted(bundle: &BundleReader, only: &[Reference]) -> Result<Vec<ImageGraph>> {
+    wanted_or(bundle, only, &|_, _| None)
+}
+
+/// The same where the right bytes of a damaged document may be had elsewhere, by its digest and length. Blocks.
+///
+/// # Errors
+/// As [`wanted`].
+pub(super) fn wanted_or(
+    bundle: &BundleReader,
+    only: &[Reference],
+    elsewhere: Elsewhere<'_>,
+) -> Result<Vec<ImageGraph>> {
     let images = &bundle.document().images;
     let matches = |image: &Image, want: &Reference| {
         image.reference == *want
@@ -121,8 +133,11 @@ pub(super) fn wanted(bundle: &BundleReader, only: &[Reference]) -> Result<Vec<Im
     }
     let carried = carried_tags(bundle)?;
     let chosen = images.iter().filter(|i| only.is_empty() || only.iter().any(|want| matches(i, want)));
-    chosen.map(|image| Walk::new(bundle, image).image_or_damage(&carried)).collect()
+    chosen.map(|image| Walk::new(bundle, image, elsewhere).image_or_damage(&carried)).collect()
 }
+
+/// Where documents are looked for that are damaged in the bundle.
+type Elsewhere<'a> = &'a dyn Fn(&Digest, u64) -> Option<Vec<u8>>;
 
 /// Tags carried beside the images, from `index.json`.
 fn carried_tags(bundle: &BundleReader) -> Result<Vec<(Reference, Descriptor)>> {
@@ -144,13 +159,14 @@ struct Walk<'a> {
     bundle: &'a BundleReader,
     graph: ImageGraph,
     seen: HashSet<Digest>,
+    elsewhere: Elsewhere<'a>,
     /// The first that was found.
     damaged: Option<EngineError>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(bundle: &'a BundleReader, image: &Image) -> Self {
-        Self { bundle, graph: ImageGraph::new(image), seen: HashSet::new(), damaged: None }
+    fn new(bundle: &'a BundleReader, image: &Image, elsewhere: Elsewhere<'a>) -> Self {
+        Self { bundle, graph: ImageGraph::new(image), seen: HashSet::new(), elsewhere, damaged: None }
     }
 
     fn image_or_damage(mut self, carried: &[(Reference, Descriptor)]) -> Result<ImageGraph> {
@@ -229,8 +245,12 @@ impl<'a> Walk<'a> {
         match self.bundle.read_sound(digest, limit)? {
             Ok(bytes) => Ok(Some(bytes)),
             Err(damage) => {
-                self.damaged.get_or_insert(damage);
-                Ok(None)
+                let size = self.bundle.blob(digest).map_or(0, |blob| blob.size);
+                let sound = (self.elsewhere)(digest, size);
+                if sound.is_none() {
+                    self.damaged.get_or_insert(damage);
+                }
+                Ok(sound)
             }
         }
     }

@@ -7,17 +7,18 @@ pub(super) mod ask;
 mod nobody;
 mod notes;
 mod settings;
+mod staying;
 pub(super) mod undo;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::archive::{self, Member};
-use super::changes::Noted;
+use super::archive::{self, Member, Taken};
 use super::error::ImportError;
-use super::graph::{self, ImageGraph};
+use super::graph::ImageGraph;
 use super::index::{Aliases, containerd_name};
+use super::older::Older;
 use super::report::Outcome;
 use super::target::existing_part;
 use super::{Job, Plan, Planned, Written, containerd, foreign, oci_archive};
@@ -26,13 +27,11 @@ use crate::domain::digest::Digest;
 use crate::domain::import::Target;
 use crate::domain::k3s;
 use crate::domain::platform::Platform;
-use crate::domain::reference::Reference;
 use crate::domain::text;
 use crate::engine::blocking::blocking;
-use crate::engine::directory;
 use crate::engine::error::{EngineError, Result};
 use crate::engine::files::Files;
-use undo::ArchiveChange;
+use staying::{kept, renew};
 
 /// A directory with more files than this is not looked through.
 const MAX_FILES: usize = 10_000;
@@ -47,6 +46,8 @@ struct There {
     others: BTreeMap<String, (Digest, String)>,
     /// Files that are imported too and were not looked into.
     unseen: Vec<String>,
+    /// What our own archive has.
+    older: Arc<Older>,
 }
 
 impl There {
@@ -65,8 +66,13 @@ fn archive_in(job: &Job, dir: &Path) -> PathBuf {
 /// Looks into the archives of the directory.
 fn look(job: &Job, dir: &Path) -> Result<There> {
     let file = archive_in(job, dir);
-    let mut there =
-        There { own: BTreeMap::new(), foreign: None, others: BTreeMap::new(), unseen: Vec::new() };
+    let mut there = There {
+        own: BTreeMap::new(),
+        foreign: None,
+        others: BTreeMap::new(),
+        unseen: Vec::new(),
+        older: Arc::new(Older::none(&job.ctx.files, &file)),
+    };
     match archive::index(&*job.ctx.files, &file)? {
         None => {}
         Some(Ok(index)) => {
@@ -77,6 +83,8 @@ fn look(job: &Job, dir: &Path) -> Result<There> {
     let lost = lost(job, &there.own);
     if !lost.is_empty() {
         there.foreign = Some(format!("it has other images: {}", super::error::shortened(&lost)));
+    } else if !there.own.is_empty() {
+        there.older = Arc::new(Older::look(&job.ctx.files, &file, &job.bundle)?);
     }
     let entries = match job.ctx.files.entries(dir, MAX_FILES) {
         Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -149,9 +157,9 @@ fn room(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned], there: &
         return Ok(());
     }
     let file = archive_in(job, dir);
-    let kept = kept(job, images, there)?;
+    let kept = kept(job, dir, images, there)?;
     let outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
-    let needed = archive::length(&members(job, &file, &arrived(images, &outcomes), &kept)?);
+    let needed = archive::length(&members(job, &file, &arrived(images, &outcomes), &kept, None)?);
     let free = job.ctx.files.space(&existing_part(dir))?.free;
     match free.filter(|free| *free < needed) {
         Some(free) => Err(ImportError::Space { path: file, needed, free }.into()),
@@ -230,12 +238,12 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
     sweep(job, dir)?;
     let file = archive_in(job, dir);
     let there = look(job, dir)?;
-    let kept = kept(job, images, &there)?;
+    let kept = kept(job, dir, images, &there)?;
     let mut outcomes: Vec<Outcome> = plan.iter().map(|planned| planned.done(false)).collect();
     let mut written = Written { notes: vec![Vec::new(); images.len()], ..Written::default() };
     if plan.iter().any(|planned| planned.refused().is_none()) {
         let chosen = arrived(images, &outcomes);
-        match untouched(job, &file, plan, &members(job, &file, &chosen, &kept)?)? {
+        match untouched(job, &file, plan, &members(job, &file, &chosen, &kept, None)?)? {
             Untouched::Whole(bytes) => written.present = bytes,
             state => {
                 if let Untouched::Damaged(what) = state {
@@ -245,13 +253,9 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
                     let skipped = outcomes.iter_mut().filter(|one| matches!(one, Outcome::Skipped));
                     skipped.for_each(|one| *one = Outcome::Added);
                 }
-                written.written = oci_archive::write(job, images, &mut outcomes, |chosen| {
-                    let members = members(job, &file, chosen, &kept)?;
-                    oci_archive::expect(job, chosen, &members);
-                    let target = Target::K3s(dir.to_owned());
-                    let change = ArchiveChange::new(&file, there.before(), &members);
-                    job.changes.note(&target, change.map(Noted::Archive))?;
-                    commit(job, &file, &members)
+                let older = &there.older;
+                written.written = oci_archive::write(job, images, &mut outcomes, Some(older), |chosen| {
+                    renew(job, &file, chosen, &kept, &there)
                 })?;
             }
         }
@@ -262,27 +266,18 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
     Ok(Written { outcomes, ..written })
 }
 
-/// Images of this bundle that the archive has besides those that are asked for.
-fn kept(job: &Job, images: &[ImageGraph], there: &There) -> Result<Vec<ImageGraph>> {
-    let asked: HashSet<String> = images.iter().map(|image| containerd_name(&image.image)).collect();
-    let mut only: Vec<Reference> = Vec::new();
-    for image in &job.bundle.document().images {
-        let name = containerd_name(image);
-        if there.own.get(&name) == Some(&image.digest) && !asked.contains(&name) {
-            only.push(image.reference.clone());
-        }
-    }
-    let kept = if only.is_empty() { Vec::new() } else { graph::wanted(&job.bundle, &only)? };
-    // Its part of the archive cannot be told from the rest, and would be lost.
-    kept.iter().find_map(ImageGraph::damage).map_or(Ok(kept), Err)
-}
-
 fn arrived<'a>(images: &'a [ImageGraph], outcomes: &[Outcome]) -> Vec<&'a ImageGraph> {
     images.iter().zip(outcomes).filter(|(_, outcome)| outcome.arrived()).map(|(image, _)| image).collect()
 }
 
-/// The whole archive, in the order of the bundle.
-fn members(job: &Job, file: &Path, chosen: &[&ImageGraph], kept: &[ImageGraph]) -> Result<Vec<Member>> {
+/// The whole archive, in the order of the bundle, with what an older one has from that.
+fn members(
+    job: &Job,
+    file: &Path,
+    chosen: &[&ImageGraph],
+    kept: &[ImageGraph],
+    older: Option<&Arc<Older>>,
+) -> Result<Vec<Member>> {
     let place = |image: &&ImageGraph| {
         job.bundle.document().images.iter().position(|one| one.reference == image.image.reference)
     };
@@ -291,9 +286,14 @@ fn members(job: &Job, file: &Path, chosen: &[&ImageGraph], kept: &[ImageGraph]) 
     let asked: HashSet<&Digest> =
         chosen.iter().flat_map(|image| image.nodes()).map(|node| &node.digest).collect();
     let members = oci_archive::members(file, &all, Aliases::WithDigest)?.into_iter();
-    let settle = |member| match member {
-        Member::Blob(name, node, image) if !asked.contains(&node.digest) => Member::Kept(name, node, image),
-        other => other,
+    let settle = |member| {
+        let Member::Blob(name, node, image) = member else { return member };
+        let asked = asked.contains(&node.digest);
+        match older.filter(|older| older.has(&node.digest)) {
+            Some(older) => Member::Older(name, node, Taken { from: Arc::clone(older), asked }),
+            None if asked => Member::Blob(name, node, image),
+            None => Member::Kept(name, node, image),
+        }
     };
     Ok(members.map(settle).collect())
 }
@@ -330,21 +330,4 @@ fn untouched(job: &Job, file: &Path, plan: &[Planned], members: &[Member]) -> Re
         bytes += node.size;
     }
     Ok(Untouched::Whole(bytes))
-}
-
-/// Writes the archive and reads it back, before it takes the place of one that is there.
-fn commit(job: &Job, file: &Path, members: &[Member]) -> Result<u64> {
-    let dir = directory::above(file);
-    // Of a file system that went away or can no longer be written, a part may stay.
-    let stays = || unfinished(&*job.ctx.files, dir).map_or(true, |parts| !parts.is_empty());
-    let done = archive::overwrite(job, file, members, |temp| {
-        let Some(damage) = archive::damage(job, temp, members)? else { return Ok(()) };
-        let (path, member) = (file.to_owned(), damage.member);
-        Err(ImportError::Unkept { path, member, expected: damage.expected, actual: damage.actual }.into())
-    });
-    done.inspect_err(|_| {
-        if stays() {
-            job.arrived.leave(&Target::K3s(dir.to_owned()));
-        }
-    })
 }

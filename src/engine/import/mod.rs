@@ -16,6 +16,7 @@ mod k3s;
 mod later;
 mod layout;
 mod oci_archive;
+mod older;
 mod parts;
 mod planned;
 mod preview;

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::archive::{self, Member, There};
 use super::error::ImportError;
 use super::graph::ImageGraph;
 use super::index::{self, Aliases, LayoutIndex, entries};
+use super::older::Older;
 use super::report::Outcome;
 use super::stream::VerifiedBlob;
 use super::{Job, Planned, Written};
@@ -41,7 +43,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
             ..Written::default()
         });
     }
-    let written = write(job, images, &mut outcomes, |chosen| {
+    let written = write(job, images, &mut outcomes, None, |chosen| {
         let members = members(file, chosen, aliases(chosen))?;
         expect(job, chosen, &members);
         archive::commit(job, file, &members)
@@ -65,11 +67,13 @@ fn notes(image: &ImageGraph, outcome: &Outcome, alone: bool) -> Vec<String> {
     notes
 }
 
-/// Writes all images that are to be written; where one is damaged and the others may go on, without it.
+/// Writes all images that are to be written; where one is damaged and the others may go on, without it. What is sound in
+/// an archive that is there need not be so in the bundle.
 pub(super) fn write(
     job: &Job,
     images: &[ImageGraph],
     outcomes: &mut [Outcome],
+    older: Option<&Arc<Older>>,
     commit: impl Fn(&[&ImageGraph]) -> Result<u64>,
 ) -> Result<u64> {
     loop {
@@ -97,7 +101,7 @@ pub(super) fn write(
         }
         let before = chosen.len();
         for (image, outcome) in images.iter().zip(&mut *outcomes).filter(|(_, outcome)| outcome.arrived()) {
-            if let Err(error) = whole(job, image) {
+            if let Err(error) = whole(job, image, older) {
                 *outcome = job.failed(image, error)?;
             }
         }
@@ -111,7 +115,7 @@ pub(super) fn write(
 pub(super) fn expect(job: &Job, chosen: &[&ImageGraph], members: &[Member]) {
     let written = |member: &Member| match member {
         Member::Blob(_, node, _) => Some(node.digest.clone()),
-        Member::Bytes(..) | Member::Kept(..) => None,
+        Member::Bytes(..) | Member::Kept(..) | Member::Older(..) => None,
     };
     let written: HashSet<Digest> = members.iter().filter_map(written).collect();
     for image in chosen {
@@ -120,10 +124,21 @@ pub(super) fn expect(job: &Job, chosen: &[&ImageGraph], members: &[Member]) {
     }
 }
 
-/// Hashes every blob of an image.
-pub(super) fn whole(job: &Job, image: &ImageGraph) -> std::result::Result<(), EngineError> {
+/// Hashes every blob of an image, where it would be taken from.
+pub(super) fn whole(
+    job: &Job,
+    image: &ImageGraph,
+    older: Option<&Arc<Older>>,
+) -> std::result::Result<(), EngineError> {
     for node in image.nodes() {
         job.ctx.check()?;
+        let sound = |older: &&Arc<Older>| {
+            let taken = older.has(&node.digest).then(|| older.open(node, None).ok()).flatten();
+            taken.is_some_and(|mut taken| std::io::copy(&mut taken, &mut std::io::sink()).is_ok())
+        };
+        if older.is_some_and(|older| sound(&older)) {
+            continue;
+        }
         let mut blob = VerifiedBlob::open(&job.bundle, &node.digest, &image.name())?;
         std::io::copy(&mut blob, &mut std::io::sink()).map_err(|error| {
             super::stream::cause(error, |source| {

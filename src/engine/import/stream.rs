@@ -119,6 +119,11 @@ impl Incoming {
         Ok(Self { blob, meter: meter.cloned(), ctx: job.ctx.clone(), told: None })
     }
 
+    /// Bytes from elsewhere that are hashed and counted there.
+    pub(super) fn of(job: &Job, bytes: impl Read + Send + 'static) -> Self {
+        Self { blob: Box::new(bytes), meter: None, ctx: job.ctx.clone(), told: None }
+    }
+
     /// The same, where what was read is written before more is read: its images are told of it.
     pub(super) fn told(self, job: &Job, node: &Node) -> Self {
         Self { told: Some((job.parts.clone(), node.digest.clone(), 0)), ..self }

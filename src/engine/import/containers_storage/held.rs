@@ -22,7 +22,7 @@ impl Store {
         let (job, mut graph) = (self.job.clone(), image.clone());
         let layers: HashSet<&Digest> = chosen.manifest.layers.iter().map(|layer| &layer.digest).collect();
         graph.blobs.retain(|node| layers.contains(&node.digest));
-        match blocking(move || oci_archive::whole(&job, &graph)).await {
+        match blocking(move || oci_archive::whole(&job, &graph, None)).await {
             Err(damaged) => damaged,
             Ok(()) => error,
         }
