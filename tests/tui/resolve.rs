@@ -576,13 +576,15 @@ fn all_platforms_and_a_long_reference_are_read_in_rows_that_the_table_does_not_n
     desk.keys("v");
     started(&mut desk);
     let platforms = names.iter().map(|name| platform(name, 'a')).collect();
-    let many = ImageView { platforms, ..image(ETCD, 'a') };
+    let mut many = ImageView { platforms, ..image(ETCD, 'a') };
+    many.findings.extend(vec![many.findings[0].clone(); 4]);
     ended(&mut desk, report(vec![many, image(NGINX, 'b')], vec![], vec![]));
     desk.keys("/ etcd Enter");
     for (columns, rows) in [(80, 24), (60, 16)] {
         let screen = joined(&crate::rig::text(&desk.frame(columns, rows)));
         assert!(screen.contains(&format!("{};1platformleftout", all.join(","))), "{screen}");
         assert!(screen.contains("1signatureorreferrerfound;carriedalong,notverifiedhere"), "{screen}");
+        assert!(screen.contains("no-digest,no-digest(osayswhy)"), "{screen}");
     }
 }
 

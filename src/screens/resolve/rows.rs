@@ -220,6 +220,7 @@ fn about_found(model: &Model, found: &ImageView, (columns, rows): (usize, usize)
         folded
     };
     let (made, signed) = (folded(&content(found)), folded(&signed(found)));
+    let lesser = lesser.map_or_else(Vec::new, |words| folded(&words));
     let mut lines: Vec<_> = moved.into_iter().map(|words| (words, Role::Warn)).collect();
     lines.extend(made.into_iter().map(|words| (words, Role::Text)));
     lines.extend(weighty.into_iter().map(|words| (words, Role::Warn)));
