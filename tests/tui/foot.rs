@@ -1,9 +1,14 @@
-//! What stands below the list of images on the row under the cursor: whole where there are rows for it, never wider than the screen.
+//! What stands beside tables: whole where there are rows that they do not need, never wider than the screen.
+
+use std::sync::Arc;
 
 use airlift::domain::text::width;
+use airlift::engine::host::HostFacts;
+use airlift::tui::medium::Chosen;
 use airlift::tui::msg::{Found, Msg};
 
-use crate::rig::{Desk, text};
+use crate::media::lies;
+use crate::rig::{Desk, host, text};
 
 /// A list as it was kept.
 fn kept(list: &str) -> Desk {
@@ -86,4 +91,22 @@ fn wide_and_hostile_letters_stay_within_the_screen() {
             assert!(screen.contains("倉 庫") && !screen.contains('\u{202e}'), "{screen}");
         }
     }
+}
+
+#[test]
+fn start_tells_a_long_path_and_a_long_warning_whole() {
+    let mut desk = Desk::new();
+    let at = format!("/srv/{}end", "clusters/".repeat(10));
+    let problem =
+        format!("the trust file {at}/allowed_signers has others than its owner write it: nobody is trusted");
+    let host = HostFacts { problems: vec![problem.clone()], ..host() };
+    desk.tell(Msg::Found(Found::Host(Arc::new(host))));
+    let whole = |screen: &str, words: &str| joined(screen).contains(&joined(words));
+    for size in SIZES {
+        let screen = drawn(&mut desk, size);
+        assert_eq!(whole(&screen, &problem), size == SIZES[0], "{screen}");
+    }
+    desk.app.model.choose(Chosen::directory(&lies(&at, None)));
+    let screen = drawn(&mut desk, SIZES[0]);
+    assert!(whole(&screen, &at) && whole(&screen, &problem), "{screen}");
 }

@@ -186,7 +186,7 @@ fn report(spoilt: Spoilt) -> CheckReport {
     }
 }
 
-fn lies(path: &str, medium: Option<Medium>) -> Box<Lies> {
+pub(crate) fn lies(path: &str, medium: Option<Medium>) -> Box<Lies> {
     Box::new(Lies {
         path: path.into(),
         mount_point: "/".into(),

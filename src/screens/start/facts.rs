@@ -9,6 +9,7 @@ use crate::domain::media::{Blocked, BundleWords, Medium};
 use crate::domain::sheet::fingerprint_end;
 use crate::domain::text;
 use crate::tui::model::{Model, Place};
+use crate::widgets::foot;
 use crate::widgets::line;
 use crate::widgets::look::Look;
 
@@ -22,7 +23,8 @@ type Fact = (&'static str, String, Role);
 
 /// Draws them.
 pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-    let mut facts = facts(model, usize::from(area.width.saturating_sub(17)));
+    let columns = usize::from(area.width.saturating_sub(17));
+    let mut facts = facts(model, columns);
     let room = usize::from(area.height);
     if facts.len() > room {
         // What is to be chosen comes before what this host is, and after what is wrong.
@@ -30,6 +32,7 @@ pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) 
         facts.sort_by_key(host);
     }
     // What there is no room for is counted: nobody takes a part for all.
+    let facts = folded(&facts, columns, room);
     let shown = if facts.len() > room { room.saturating_sub(1) } else { facts.len() };
     if shown < facts.len() && room > 0 {
         let words = format!(" {} more below, on a higher screen ", facts.len() - shown);
@@ -42,6 +45,17 @@ pub(super) fn draw(model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) 
             Rect { x: place.x + 16.min(place.width), width: place.width.saturating_sub(16), ..place };
         line::words(&words, look.style(role), indented, buffer);
     }
+}
+
+/// The facts in so many rows: long ones take those that the others leave.
+fn folded(facts: &[Fact], columns: usize, rows: usize) -> Vec<Fact> {
+    let pieces = foot::shared(facts.iter().map(|(_, words, _)| (words.as_str(), columns)), rows);
+    let rows = |(pieces, (name, _, role)): (Vec<String>, &Fact)| {
+        let (name, role) = (*name, *role);
+        let row = move |(at, words)| (if at == 0 { name } else { "" }, words, role);
+        pieces.into_iter().enumerate().map(row).collect::<Vec<_>>()
+    };
+    pieces.into_iter().zip(facts).flat_map(rows).collect()
 }
 
 fn facts(model: &Model, columns: usize) -> Vec<Fact> {
