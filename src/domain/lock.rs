@@ -215,6 +215,37 @@ impl Lock {
         self
     }
 
+    /// What it says of these references alone.
+    #[must_use]
+    pub fn part(&self, of: &BTreeSet<Reference>) -> Self {
+        let names: BTreeSet<String> = of.iter().map(ToString::to_string).collect();
+        let images = self.images.iter().filter(|locked| of.contains(&locked.reference));
+        let unresolved = self.unresolved.iter().filter(|lost| names.contains(*lost));
+        Self {
+            images: images.cloned().collect(),
+            unresolved: unresolved.cloned().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with what another one says of references that this one says nothing of.
+    #[must_use]
+    pub fn with(self, part: &Self) -> Self {
+        let known = self.names();
+        let unresolved = part.unresolved.iter().filter(|name| !known.contains(*name));
+        let mut whole = self.lacking(unresolved.cloned());
+        let entries = part.images.iter().filter(|locked| !known.contains(&locked.reference.to_string()));
+        whole.images.extend(entries.cloned());
+        whole.images.sort_by(|a, b| a.reference.cmp(&b.reference));
+        whole
+    }
+
+    /// Every reference that it holds, or says of that it failed.
+    pub fn names(&self) -> BTreeSet<String> {
+        let held = self.images.iter().map(|locked| locked.reference.to_string());
+        held.chain(self.unresolved.iter().cloned()).collect()
+    }
+
     /// What was asked for and failed.
     pub fn unresolved(&self) -> &[String] {
         &self.unresolved
@@ -455,7 +486,15 @@ mod tests {
     fn what_is_not_wanted_any_more_goes_from_what_is_held_and_from_what_is_lacking() {
         let whole = lock(&[("a:1", 'a'), ("b:1", 'b')]).lacking(["docker.io/library/c:1".to_owned()]);
         let dropped = ["b:1", "c:1", "never:1"].map(|name| name.parse().unwrap()).into();
-        assert_eq!(whole.without(&dropped), lock(&[("a:1", 'a')]));
+        let taken = whole.part(&dropped);
+        assert_eq!(taken, lock(&[("b:1", 'b')]).lacking(["docker.io/library/c:1".to_owned()]));
+        let left = whole.clone().without(&dropped);
+        assert_eq!(left, lock(&[("a:1", 'a')]));
+        // What comes back is as it was; what was asked for again since is left as it is.
+        assert_eq!(left.with(&taken), whole);
+        assert_eq!(lock(&[("b:1", 'd')]).with(&taken).pin(&"b:1".parse().unwrap()), Some(&digest('d')));
+        let all = ["a", "b", "c"].map(|name| format!("docker.io/library/{name}:1"));
+        assert_eq!(whole.names(), all.into());
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub enum LockFileError {
         #[source]
         source: LockError,
     },
+    /// It is not what it was when references were taken out of it.
+    #[error("{}: nothing is known any more of {}", path.display(), references.join(", "))]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// What was to be in it again.
+        references: Vec<String>,
+    },
     /// Not text, or too long.
     #[error("{}: {reason}", path.display())]
     Shape {
@@ -38,10 +46,13 @@ impl Explain for LockFileError {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec![
-            "give another file, or remove this one and resolve again: it is never overwritten unread"
-                .to_owned(),
-        ]
+        let hint = match self {
+            Self::Unknown { .. } => "something else wrote it or removed it meanwhile: resolve the list again",
+            Self::Text { .. } | Self::Shape { .. } => {
+                "give another file, or remove this one and resolve again: it is never overwritten unread"
+            }
+        };
+        vec![hint.to_owned()]
     }
 }
 
@@ -81,14 +92,31 @@ pub fn write(path: &Path, lock: &Lock, ctx: &JobCtx) -> Result<()> {
     Ok(())
 }
 
-/// Writes a lock file anew without these references; where there is none, nothing is to be done. Blocks.
+/// Writes a lock file anew without these references; where there is none, nothing is to be done. What it said of them.
+/// Blocks.
 ///
 /// # Errors
 /// [`LockFileError`] or a file error; what was there is there still.
-pub fn leave_out(path: &Path, dropped: &BTreeSet<Reference>, ctx: &JobCtx) -> Result<()> {
-    match read(path, ctx)? {
-        Some(lock) => write(path, &lock.without(dropped), ctx),
-        None => Ok(()),
+pub fn leave_out(path: &Path, dropped: &BTreeSet<Reference>, ctx: &JobCtx) -> Result<Lock> {
+    let Some(lock) = read(path, ctx)? else { return Ok(Lock::default()) };
+    let part = lock.part(dropped);
+    write(path, &lock.without(dropped), ctx)?;
+    Ok(part)
+}
+
+/// Writes a lock file anew that speaks of these references again, as the part says that was taken out of it. Blocks.
+///
+/// # Errors
+/// [`LockFileError`], also where neither the file nor the part says anything of one of them, or a file error; what was
+/// there is there still.
+pub fn put_back(path: &Path, back: &BTreeSet<Reference>, part: &Lock, ctx: &JobCtx) -> Result<()> {
+    let whole = read(path, ctx)?.map(|lock| lock.with(&part.part(back)));
+    let known = whole.as_ref().map(Lock::names).unwrap_or_default();
+    let lost = back.iter().map(ToString::to_string).filter(|name| !known.contains(name));
+    let references: Vec<String> = lost.collect();
+    match whole.filter(|_| references.is_empty()) {
+        Some(whole) => write(path, &whole, ctx),
+        None => Err(LockFileError::Unknown { path: path.to_owned(), references }.into()),
     }
 }
 
@@ -104,6 +132,26 @@ fn place(path: &Path) -> Result<(PathBuf, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_taken_out_is_put_back_as_it_was_and_nothing_is_made_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, ctx) = (dir.path().join("airlift.lock"), JobCtx::silent());
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let all = ["a", "b"].map(|name| format!("docker.io/library/{name}:1"));
+        write(&path, &Lock::default().lacking(all), &ctx).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let part = leave_out(&path, &names(&["a:1"]), &ctx).unwrap();
+        assert_ne!(std::fs::read(&path).unwrap(), before);
+        put_back(&path, &names(&["a:1"]), &part, &ctx).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let error = put_back(&path, &names(&["a:1", "c:1"]), &part, &ctx).unwrap_err();
+        assert!(error.message().ends_with("nothing is known any more of docker.io/library/c:1"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        // Of a file that is gone no part is passed off as the whole.
+        std::fs::remove_file(&path).unwrap();
+        assert!(put_back(&path, &names(&["a:1"]), &part, &ctx).is_err() && !path.exists());
+    }
 
     #[test]
     fn a_lock_is_written_whole_and_a_damaged_one_is_named_and_kept() {

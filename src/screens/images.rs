@@ -125,7 +125,7 @@ fn stay(count: usize, model: &Model) -> String {
 /// Takes back the last change of the list.
 pub(super) fn undo(cx: &mut Cx<'_>) {
     if let Some(words) = cx.model.picked.undo() {
-        super::resolve::again(cx.model);
+        super::resolve::come_back(cx);
         cx.say(format!("undone: {words}"));
     }
 }

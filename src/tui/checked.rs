@@ -73,6 +73,13 @@ pub struct Counts {
     pub failed: usize,
 }
 
+/// What was known of a reference that was taken off the list.
+#[derive(Clone, Debug)]
+pub struct Forgotten {
+    checked: Checked,
+    moved: Option<Digest>,
+}
+
 /// Outcomes by full reference.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
@@ -263,12 +270,16 @@ impl Outcomes {
         self.by_reference.retain(|_, checked| !matches!(checked, Checked::Running));
     }
 
-    /// These are not on the list any more: nothing of them is counted. Gives those back that failed.
-    pub fn forget(&mut self, gone: &BTreeSet<String>) -> Vec<(String, Checked)> {
+    /// These are not on the list any more: nothing of them is counted. Gives back what was known of them.
+    pub fn forget(&mut self, gone: &BTreeSet<String>) -> Vec<(String, Forgotten)> {
         let taken = gone.iter().filter_map(|reference| self.by_reference.remove_entry(reference));
-        let failed = taken.filter(|(_, checked)| matches!(checked, Checked::Failed(_))).collect();
+        let taken = taken.map(|(reference, checked)| {
+            let moved = self.moved.get(&reference).cloned();
+            (reference, Forgotten { checked, moved })
+        });
+        let taken = taken.collect();
         self.count_again();
-        failed
+        taken
     }
 
     /// What was resolved is gone since, by the word of its registry to a pack; whether it was what that asked for.
@@ -311,9 +322,14 @@ impl Outcomes {
         }
     }
 
-    /// One that failed is on the list again.
-    pub fn put_back(&mut self, reference: &str, failed: Checked) {
-        self.by_reference.insert(reference.to_owned(), failed);
+    /// One that was taken off the list is on it again.
+    pub fn put_back(&mut self, reference: &str, forgotten: Forgotten) {
+        let Forgotten { checked, moved } = forgotten;
+        self.moved.extend(moved.map(|from| (reference.to_owned(), from)));
+        match checked {
+            Checked::Ok(image) => self.add(image),
+            other => drop(self.by_reference.insert(reference.to_owned(), other)),
+        }
     }
 
     fn add(&mut self, image: Box<ImageView>) {

@@ -96,6 +96,7 @@ impl Runner {
             Effect::AwaitList => self.await_list(),
             Effect::AwaitWrites => self.tell_written(),
             Effect::LeaveOut(lock, dropped) => self.writes.leave_out(lock, dropped),
+            Effect::PutBack(lock, back) => self.writes.put_back(lock, back),
             Effect::SaveNew(files) => self.writes.new_ones(files),
             effect => return Some(effect),
         }

@@ -273,6 +273,8 @@ pub enum Effect {
     TakenIn(usize),
     /// Write a lock file anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
+    /// Write a lock file anew that speaks of these references again, as it did before it was to leave them out.
+    PutBack(PathBuf, BTreeSet<Reference>),
     /// Write small files where none of them is there yet.
     SaveNew(Vec<(PathBuf, String)>),
     /// Write small files, over what is there.

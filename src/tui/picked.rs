@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 
 pub(in crate::tui) use self::kept::PLATFORMS;
-use super::checked::Outcomes;
+use super::checked::{Forgotten, Outcomes};
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
 use crate::domain::listed::{self, named};
@@ -62,8 +62,8 @@ pub struct Picked {
     asked: Option<Basis>,
     /// Whether the lock file holds what came of asking, and nothing else.
     locked: bool,
-    /// What failed of that and was taken off the list since, by full reference.
-    dropped: BTreeMap<String, Checked>,
+    /// What was known of those of that which were taken off the list since, by full reference.
+    dropped: BTreeMap<String, Forgotten>,
     /// The list as it is held against that one, as it was found last.
     current: RefCell<Option<Held>>,
     /// References that failed and are gone on without.
@@ -214,7 +214,6 @@ impl Picked {
         let (words, images, unread) = self.history.pop_back()?;
         (self.images, self.unread) = (images, unread);
         self.changed();
-        self.come_back();
         Some(words)
     }
 

@@ -318,13 +318,67 @@ fn going_on_without_what_failed_is_asked_first() {
 }
 
 #[test]
-fn what_was_verified_dropped_and_brought_back_is_to_be_verified_again_and_the_key_for_that_is_named() {
+fn what_was_verified_dropped_and_brought_back_is_verified_still() {
     let mut desk = all_well();
-    desk.keys("D");
-    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
-    let screen = desk.keys("u").screen();
-    assert!(screen.contains("The list was changed: v verifies it as it is now"), "{screen}");
+    let before = desk.keys("D 1 D 2").app.model.picked.totals.map(|totals| totals.images);
+    assert_eq!((before, desk.app.model.state(Place::Resolve)), (Some(1), StepState::Ok));
+    desk.effects.clear();
+    // One at a time, each as it was: the lock file speaks of it again before any job reads that.
+    let mut back = Vec::new();
+    for left in [2, 3] {
+        desk.keys("u");
+        back.extend(put_back(&mut desk));
+        assert_eq!(back.len(), left - 1);
+        assert_eq!(desk.app.model.picked.totals.map(|totals| totals.images as usize), Some(left));
+        assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    }
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("3 verified at 12:00Z"), "{screen}");
+    desk.keys("Enter");
+    assert_eq!(desk.app.model.place, Place::Media);
+}
+
+#[test]
+fn what_moved_has_moved_still_once_it_is_brought_back() {
+    let mut desk = desk();
+    desk.keys("v");
+    started(&mut desk);
+    let moved = Change::Moved { reference: ETCD.parse().unwrap(), from: digest('9'), to: digest('a') };
+    let images = vec![image(ETCD, 'a'), image(NGINX, 'b')];
+    ended(&mut desk, report(images, vec![miss(APP)], vec![moved]));
+    let counts = desk.app.model.picked.checked.counts();
+    assert_eq!((counts.moved, counts.failed), (1, 1));
+    desk.keys("1 g D 2 r");
+    started(&mut desk);
+    ended(&mut desk, report(vec![plain(APP, 'c')], vec![], vec![]));
+    desk.keys("u");
+    let counts = desk.app.model.picked.checked.counts();
+    assert_eq!((counts.moved, counts.ok), (1, 3));
+}
+
+#[test]
+fn what_comes_back_while_a_job_runs_is_to_be_verified_as_that_may_write_the_lock_file() {
+    let mut desk = one_failed();
+    desk.keys("1 g D 2 r");
+    started(&mut desk);
+    desk.effects.clear();
+    desk.keys("1 u 2");
+    assert_eq!(desk.app.model.picked.images.len(), 3);
+    assert!(put_back(&mut desk).is_empty());
+    ended(&mut desk, report(vec![plain(APP, 'c')], vec![], vec![]));
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert!(desk.screen().contains("The list was changed: v verifies it as it is now"), "{}", desk.screen());
+}
+
+#[test]
+fn what_a_lock_file_can_not_take_back_is_verified_again() {
+    let mut desk = all_well();
+    desk.keys("D u");
+    let lock = desk.app.model.settings.lock_file();
+    let failure = Failure::usage("images.lock: nothing is known any more of it".to_owned());
+    desk.tell(Msg::Found(Found::NotSaved(lock, failure)));
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert!(!desk.app.model.picked.is_current());
 }
 
 #[test]
@@ -612,15 +666,26 @@ fn the_cursor_is_on_what_came_back_so_that_the_next_key_is_about_that() {
     assert_eq!(desk.app.model.picked.text(), format!("{ETCD}\n{NGINX}\n"));
 }
 
-/// What lock files were asked to lose since this was asked last.
+const LOCK: &str = "/home/op/.local/share/airlift/work/images.lock";
+
+/// What the lock file was asked to lose since this was asked last.
 fn left_out(desk: &mut Desk) -> Vec<String> {
     let effects = std::mem::take(&mut desk.effects).into_iter();
-    let lock = "/home/op/.local/share/airlift/work/images.lock";
     let dropped = effects.filter_map(|effect| match effect {
-        Effect::LeaveOut(path, dropped) if path.to_str() == Some(lock) => Some(dropped),
+        Effect::LeaveOut(path, dropped) if path.to_str() == Some(LOCK) => Some(dropped),
         _ => None,
     });
     dropped.flatten().map(|reference| reference.to_string()).collect()
+}
+
+/// What it was asked to speak of again.
+fn put_back(desk: &mut Desk) -> Vec<String> {
+    let effects = std::mem::take(&mut desk.effects).into_iter();
+    let back = effects.filter_map(|effect| match effect {
+        Effect::PutBack(path, back) if path.to_str() == Some(LOCK) => Some(back),
+        _ => None,
+    });
+    back.flatten().map(|reference| reference.to_string()).collect()
 }
 
 #[test]
@@ -668,13 +733,14 @@ fn what_is_dropped_leaves_the_others_verified_and_the_lock_file() {
     assert!(screen.contains("2 verified at 12:00Z   120 MB to carry, each blob once"), "{screen}");
     desk.keys("Enter");
     assert_eq!(desk.app.model.place, Place::Media);
-    // One that was resolved goes from the sums, too; brought back, it has to be asked for.
+    // One that was resolved goes from the sums, too, until it is brought back.
     desk.keys("1 D 2");
     assert_eq!(left_out(&mut desk), [ETCD]);
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
     assert!(desk.screen().contains("1 verified at 12:00Z   60.0 MB to carry"), "{}", desk.screen());
     desk.keys("u");
-    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
+    assert_eq!(desk.app.model.state(Place::Resolve), StepState::Ok);
+    assert_eq!(desk.app.model.picked.totals.map(|totals| totals.images), Some(2));
     // Nothing is verified of an empty list.
     desk.keys("a D");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);

@@ -30,8 +30,18 @@ pub(super) fn drop_from(rows: &BTreeSet<usize>, cx: &mut Cx<'_>) {
     again(cx.model);
 }
 
+/// The list is another one: what came back to it by that is as it was when it was dropped.
+pub(in crate::screens) fn come_back(cx: &mut Cx<'_>) {
+    // What runs, or is about to, writes the lock file, or reads it, as it is.
+    let back = if cx.busy() { BTreeSet::new() } else { cx.model.picked.come_back() };
+    if !back.is_empty() {
+        cx.effect(Effect::PutBack(cx.model.settings.lock_file(), back));
+    }
+    again(cx.model);
+}
+
 /// The list is another one: it is to be verified, but where it is one again that was.
-pub(in crate::screens) fn again(model: &mut Model) {
+fn again(model: &mut Model) {
     if !(model.picked.is_locked() && model.picked.is_current()) {
         return model.changed(Place::Images);
     }

@@ -12,8 +12,10 @@ use tokio::sync::oneshot;
 
 use super::off;
 use crate::domain::bundle::MANIFEST;
+use crate::domain::lock::Lock;
 use crate::domain::reference::Reference;
 use crate::engine::ctx::JobCtx;
+use crate::engine::error::EngineError;
 use crate::engine::files::{FileResult, Files};
 use crate::engine::jobs::reports;
 use crate::engine::lockfile;
@@ -38,6 +40,8 @@ enum Write {
     TakenIn(usize),
     /// A lock file is written anew without these references.
     LeaveOut(PathBuf, BTreeSet<Reference>),
+    /// A lock file is written anew that speaks of these references again.
+    PutBack(PathBuf, BTreeSet<Reference>),
     /// Files are written where none of them is there.
     New(Vec<(PathBuf, String)>),
     /// Everything before this is written; but for the files here, each with what kept it from that.
@@ -55,7 +59,8 @@ impl Writes {
     /// Begins a task that writes, until the last of these is gone.
     pub(super) fn begin(tell: UnboundedSender<Msg>, files: Arc<dyn Files>) -> Self {
         let (writes, wanted) = unbounded_channel();
-        let writer = Writer { tell, files, lost: Lost::new(), lists: Lists::default() };
+        let (lost, lists, left_out) = (Lost::new(), Lists::default(), Lock::default());
+        let writer = Writer { tell, files, lost, lists, left_out };
         tokio::spawn(writer.write_all(wanted));
         Self(writes)
     }
@@ -95,6 +100,11 @@ impl Writes {
         let _ = self.0.send(Write::LeaveOut(lock, dropped));
     }
 
+    /// A lock file is to be written anew that speaks of these references again, as it did before it was to leave them out.
+    pub(super) fn put_back(&self, lock: PathBuf, back: BTreeSet<Reference>) {
+        let _ = self.0.send(Write::PutBack(lock, back));
+    }
+
     /// Files are to be written where none of them is there.
     pub(super) fn new_ones(&self, texts: Vec<(PathBuf, String)>) {
         let _ = self.0.send(Write::New(texts));
@@ -113,6 +123,8 @@ struct Writer {
     files: Arc<dyn Files>,
     lost: Lost,
     lists: Lists,
+    /// What the lock file of the list said of what it was to leave out, as it was last.
+    left_out: Lock,
 }
 
 /// What became of a file.
@@ -141,6 +153,7 @@ impl Writer {
                 Write::Aside => self.lists.aside(),
                 Write::TakenIn(changes) => self.lists.taken_in(changes),
                 Write::LeaveOut(lock, dropped) => self.leave_out(lock, dropped).await,
+                Write::PutBack(lock, back) => self.put_back(lock, back).await,
                 Write::New(texts) => self.write_new(texts).await,
             }
         }
@@ -230,15 +243,35 @@ impl Writer {
         }
     }
 
+    /// Takes references out of a lock file and keeps what it said of them.
+    async fn leave_out(&mut self, lock: PathBuf, dropped: BTreeSet<Reference>) {
+        let part = self.rewrite(lock, move |path, ctx| lockfile::leave_out(path, &dropped, ctx)).await;
+        if let Some(part) = part {
+            self.left_out = part.with(&self.left_out);
+        }
+    }
+
+    /// Has a lock file speak of references again that were taken out of it.
+    async fn put_back(&mut self, lock: PathBuf, back: BTreeSet<Reference>) {
+        let part = self.left_out.clone();
+        self.rewrite(lock, move |path, ctx| lockfile::put_back(path, &back, &part, ctx)).await;
+    }
+
     /// Writes a lock file anew and tells of it. The next job over the list writes it again: what failed is told, not kept.
-    async fn leave_out(&self, lock: PathBuf, dropped: BTreeSet<Reference>) {
+    async fn rewrite<T: Send + 'static>(
+        &self,
+        lock: PathBuf,
+        how: impl FnOnce(&Path, &JobCtx) -> Result<T, EngineError> + Send + 'static,
+    ) -> Option<T> {
         let ctx = JobCtx { files: Arc::clone(&self.files), ..JobCtx::silent() };
         let place = lock.clone();
-        let written = off(move || lockfile::leave_out(&place, &dropped, &ctx).map_err(Failure::from)).await;
-        self.say(match written.and_then(|done| done) {
-            Ok(()) => Found::Saved(vec![lock]),
-            Err(failure) => Found::NotSaved(lock, failure),
-        });
+        let written = off(move || how(&place, &ctx).map_err(Failure::from)).await;
+        let (found, done) = match written.and_then(|done| done) {
+            Ok(done) => (Found::Saved(vec![lock]), Some(done)),
+            Err(failure) => (Found::NotSaved(lock, failure), None),
+        };
+        self.say(found);
+        done
     }
 
     fn say(&self, found: Found) {
@@ -269,7 +302,6 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::domain::lock::Lock;
     use crate::engine::files::RealFiles;
 
     #[tokio::test]
@@ -322,7 +354,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_file_loses_what_was_dropped_and_one_that_cannot_be_read_is_told_and_kept() {
+    async fn a_lock_file_loses_what_was_dropped_until_it_comes_back_and_one_that_cannot_be_read_is_told_and_kept()
+     {
         let dir = tempfile::tempdir().unwrap();
         let (path, ctx) = (dir.path().join("images.lock"), JobCtx::silent());
         let (tell, mut told) = unbounded_channel();
@@ -337,9 +370,16 @@ mod tests {
         );
         let left = lockfile::read(&path, &ctx).unwrap().unwrap();
         assert_eq!(left.unresolved(), ["docker.io/library/b:1"]);
+        writes.put_back(path.clone(), dropped.clone());
+        assert!(
+            matches!(told.recv().await, Some(Msg::Found(Found::Saved(saved))) if saved == [path.clone()])
+        );
+        assert_eq!(lockfile::read(&path, &ctx).unwrap(), Some(lacking));
         std::fs::write(&path, "damaged").unwrap();
-        writes.leave_out(path.clone(), dropped);
-        assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(lost, _))) if lost == path));
+        for write in [Writes::leave_out, Writes::put_back] {
+            write(&writes, path.clone(), dropped.clone());
+            assert!(matches!(told.recv().await, Some(Msg::Found(Found::NotSaved(lost, _))) if lost == path));
+        }
         assert!(writes.all().await.is_empty());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "damaged");
     }

@@ -83,33 +83,36 @@ impl Picked {
         gone.retain(|reference| !stays.contains(reference));
         let names: BTreeSet<String> = gone.iter().map(ToString::to_string).collect();
         self.without.retain(|reference| !names.contains(reference));
-        let failed = self.checked.forget(&names);
-        self.dropped.extend(failed);
+        self.dropped.extend(self.checked.forget(&names));
         self.asked = Some(self.basis());
         self.current.take();
         self.sum();
         gone
     }
 
-    /// What failed, was taken off the list and is on it again has failed still; a lock file does not speak of it.
-    pub(super) fn come_back(&mut self) {
-        let Some(asked) = self.asked.as_ref().filter(|_| self.locked) else { return };
+    /// What was taken off the list and is on it again stands as it did then, where that is all that changed. These are the
+    /// references that the lock file has to speak of again.
+    pub fn come_back(&mut self) -> BTreeSet<Reference> {
+        let Some(asked) = self.asked.as_ref().filter(|_| self.locked) else { return BTreeSet::new() };
         let now = self.basis();
-        let back: Vec<&String> = now.references.difference(&asked.references).collect();
-        let known = back.iter().all(|reference| self.dropped.contains_key(*reference));
+        let mut back = self.references();
+        back.retain(|reference| !asked.references.contains(&reference.to_string()));
+        let known = back.iter().all(|reference| self.dropped.contains_key(&reference.to_string()));
         if (&now.platforms, &now.unread) != (&asked.platforms, &asked.unread)
             || !known
             || !asked.references.is_subset(&now.references)
         {
-            return;
+            return BTreeSet::new();
         }
-        for reference in back {
-            if let Some(failed) = self.dropped.remove(reference) {
-                self.checked.put_back(reference, failed);
+        for reference in back.iter().map(ToString::to_string) {
+            if let Some(forgotten) = self.dropped.remove(&reference) {
+                self.checked.put_back(&reference, forgotten);
             }
         }
         self.asked = Some(now);
         self.current.take();
+        self.sum();
+        back.into_iter().collect()
     }
 
     /// A pack was told that something is gone; whether that is of this list as it was verified. What that pack leaves out
