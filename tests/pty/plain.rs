@@ -137,7 +137,7 @@ fn any_terminal_can_be_asked_for_plain_lines_and_a_bundle_is_verified_and_import
     console
         .wait("-- Import this?")
         .wait("3 of 3 images into 1 target")
-        .wait("Type yes or \"Import\" to do it");
+        .wait("Type y, yes or \"Import\" to do it");
     assert!(!layout.exists(), "nothing is written before the answer");
     say(&mut console, "yes");
     console.wait("+ OK  every image is where it was wanted, in 1 target");
@@ -222,19 +222,19 @@ fn lines_that_end_at_a_question_leave_it_unanswered_and_say_so() {
 }
 
 #[test]
-fn a_question_is_answered_by_yes_or_the_words_of_its_button_alone() {
+fn a_question_is_answered_by_y_yes_or_the_words_of_its_button_alone() {
     let root = TempRoot::new();
     let there = root.join("out");
     std::fs::create_dir(&there).unwrap();
-    for answers in [["1", "0", "y", "", "yes"].as_slice(), &["take it"]] {
+    for answers in [["1", "0", "n", "", "yes"].as_slice(), &["take it"], &["y"]] {
         let asked = answers.iter().map(|answer| format!("o\n{}\n{answer}\n", there.display()));
         let said = piped(&root, &format!("b\nstep 3\n{}", asked.collect::<String>()), 0);
         for (at, answer) in answers.iter().enumerate() {
             let (asked, done) = (&said[4 + 3 * at], &said[5 + 3 * at]);
-            let words = "Type yes or \"Take it\" to do it; anything else cancels.";
+            let words = "Type y, yes or \"Take it\" to do it; anything else cancels.";
             assert!(asked.contains(words), "{answer}: {asked}");
             let cancelled = done.contains("cancelled; nothing was done");
-            assert_eq!(cancelled, !["yes", "take it"].contains(answer), "{answer}: {done}");
+            assert_eq!(cancelled, !["y", "yes", "take it"].contains(answer), "{answer}: {done}");
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
         Prompt::Filter | Prompt::Line | Prompt::Name => replaced(word),
         Prompt::Confirm(answers) => {
             let typed = answers.iter().position(|answer| word.eq_ignore_ascii_case(answer)).map(|at| at + 1);
-            let yes = word.eq_ignore_ascii_case("yes").then_some(1);
+            let yes = ["y", "yes"].iter().any(|yes| word.eq_ignore_ascii_case(yes)).then_some(1);
             match typed.or(yes) {
                 Some(number) => keys(std::iter::repeat_n(Code::Right, number).chain([Code::Enter])),
                 None => keys([Code::Esc]),
@@ -283,14 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_about_is_done_by_yes_or_the_words_of_a_button_alone() {
+    fn what_is_asked_about_is_done_by_y_yes_or_the_words_of_a_button_alone() {
         let (start, stop) = (confirm(&["Start"]), confirm(&["Stop", "Stop and quit"]));
         for (prompt, line, expected) in [
             (&start, "yes", "Right Enter"),
             (&start, "start", "Right Enter"),
             (&start, "1", "Esc"),
             (&start, "0", "Esc"),
-            (&start, "y", "Esc"),
+            (&start, "y", "Right Enter"),
+            (&start, "Y", "Right Enter"),
+            (&start, "n", "Esc"),
             (&start, "", "Esc"),
             (&start, "Cancel", "Esc"),
             (&stop, "2", "Esc"),

@@ -188,10 +188,10 @@ impl App {
             Prompt::Line => "Type a line; an empty line keeps what is there; esc cancels.",
             Prompt::Name => "Type the name in full; an empty line cancels.",
             Prompt::Confirm(answers) => match answers.as_slice() {
-                [answer] => &format!("Type yes or {answer:?} to do it; anything else cancels."),
+                [answer] => &format!("Type y, yes or {answer:?} to do it; anything else cancels."),
                 answers => {
                     let answers: Vec<String> = answers.iter().map(|answer| format!("{answer:?}")).collect();
-                    &format!("Type yes for the first, or {}; anything else cancels.", answers.join(" or "))
+                    &format!("Type y or yes for the first, or {}; anything else cancels.", answers.join(" or "))
                 }
             },
             Prompt::One(_) if self.chooser().is_some_and(Choose::offers_own) => {
