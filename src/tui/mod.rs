@@ -28,6 +28,7 @@ pub mod msg;
 pub mod naming;
 mod offer;
 mod onto;
+mod outcome;
 mod parting;
 pub mod picked;
 pub mod place;
@@ -247,12 +248,12 @@ async fn run(
     Ok(ExitCode::from(ended(&app, stopped, written)))
 }
 
-/// The exit code: what is lost is no success, unless it was saved in another place.
+/// The exit code: what is lost is no success, unless it was saved in another place; nor is what a job did not do.
 fn ended(app: &App, stopped: bool, written: Result<(), Unsaved>) -> u8 {
     match written.err().and_then(|unsaved| unsaved.list) {
         _ if stopped => exit_code(Kind::Interrupted),
         Some(failure) if !app.saved_elsewhere() => failure.exit(),
-        _ => 0,
+        _ => app.model.unwell.code(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::gap::Gap;
 use super::log::Log;
 use super::medium::Chosen;
 use super::msg::{Ended, Level};
+use super::outcome::Unwell;
 use super::parting::Kept;
 use super::picked::Added;
 use super::resume::Cuts;
@@ -172,6 +173,8 @@ pub struct Model {
     pub job: Option<JobState>,
     /// The reports of this run that were written by themselves, the latest last.
     pub(super) kept: Vec<Kept>,
+    /// What did not end well.
+    pub unwell: Unwell,
     /// What happened.
     pub log: Log,
     /// Which key does what.
@@ -205,6 +208,7 @@ impl Model {
             states: [StepState::Todo; 10],
             job: None,
             kept: Vec::new(),
+            unwell: Unwell::default(),
             log: Log::default(),
             keymap: Keymap::default(),
         }

@@ -307,7 +307,7 @@ fn a_pack_whose_stick_was_pulled_is_offered_on_the_start_screen_of_the_next_run(
     let Some(stick) = Stick::plug(&journey) else { return };
     let mut console = stick.pulled();
     console.keys("q");
-    assert_eq!(console.end().exit_code(), 0);
+    assert_eq!(console.end().exit_code(), 13);
     stick.again();
     journey.goes_on();
 }

@@ -260,7 +260,7 @@ fn lines_that_are_all_there_wait_for_the_job_that_one_of_them_starts() {
     let root = TempRoot::new();
     let kept = root.join("kept");
     root.airlift().args(["demo", "--fast", "--quiet", "--keep"]).arg(&kept).assert().success();
-    let said = piped(&root, &format!("g\no\n{}\nenter\nv\n", kept.join("medium").display()), 0);
+    let said = piped(&root, &format!("g\no\n{}\nenter\nv\n", kept.join("medium").display()), 11);
     let last = &said[said.len() - 2..];
     assert!(last[0].starts_with("v\n") && last[0].contains("x REFUSED (trust)"), "{said:#?}");
 }

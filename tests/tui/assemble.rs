@@ -904,6 +904,7 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
         desk.screen()
     );
     assert_eq!(desk.app.model.state(Place::Assemble), StepState::Warn);
+    assert_eq!(desk.app.model.unwell.code(), 3, "what is left so is no success");
     desk.effects.clear();
     desk.keys("r");
     assert_eq!(begun(&mut desk).len(), 1);
@@ -912,6 +913,7 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
     let (origin, reason) = (Origin::line("images.txt", 11), "no name".to_owned());
     unread.resolved.problems = vec![Problem { origin, reason, text: None }];
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(unread))));
+    assert_eq!(desk.app.model.unwell.code(), 3);
     let screen = desk.screen();
     assert!(
         screen.contains("next: what could not be read is not in this bundle: correct it where"),
@@ -921,6 +923,19 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
         screen.contains("until then r leaves it out again") && !screen.contains("once they can be had"),
         "{screen}"
     );
+}
+
+#[test]
+fn a_pack_that_was_stopped_is_no_success_until_one_comes_to_its_end() {
+    let mut desk = running();
+    desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
+    assert_eq!(desk.app.model.unwell.code(), 130);
+    desk.effects.clear();
+    desk.keys("r");
+    begun(&mut desk);
+    assert_eq!(desk.app.model.unwell.code(), 130, "it is not done yet");
+    desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(packed()))));
+    assert_eq!(desk.app.model.unwell.code(), 0);
 }
 
 #[test]

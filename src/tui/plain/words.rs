@@ -191,7 +191,10 @@ impl App {
                 [answer] => &format!("Type y, yes or {answer:?} to do it; anything else cancels."),
                 answers => {
                     let answers: Vec<String> = answers.iter().map(|answer| format!("{answer:?}")).collect();
-                    &format!("Type y or yes for the first, or {}; anything else cancels.", answers.join(" or "))
+                    &format!(
+                        "Type y or yes for the first, or {}; anything else cancels.",
+                        answers.join(" or ")
+                    )
                 }
             },
             Prompt::One(_) if self.chooser().is_some_and(Choose::offers_own) => {
