@@ -150,7 +150,7 @@ impl JobManager {
             title: title.to_owned(),
             cancel: cancel.clone(),
             pause: job.pause.clone(),
-            reporter,
+            reporter: reporter.clone(),
             view: view.clone(),
         };
         lock(&self.running).insert(id, entry);
@@ -160,6 +160,7 @@ impl JobManager {
         let name = title.to_owned();
         tokio::spawn(async move {
             let end = end_of(task.await, &cancel, name);
+            reporter.publish();
             lock(&running).remove(&id);
             // Nobody may be waiting.
             let _ = ended.send(end);
@@ -232,6 +233,14 @@ struct Reporter {
     state: Mutex<(JobView, Option<Duration>)>,
 }
 
+impl Reporter {
+    /// The view as it is in the end is the one that stays.
+    fn publish(&self) {
+        let view = Arc::new(lock(&self.state).0.clone());
+        self.publish.send_replace(view);
+    }
+}
+
 impl Report for Reporter {
     fn event(&self, event: Event) {
         let mut state = lock(&self.state);
@@ -240,7 +249,7 @@ impl Report for Reporter {
         let (view, published) = &mut *state;
         view.apply(&event, at);
         let bytes = matches!(event, Event::Bytes { .. });
-        if !bytes || published.is_none_or(|last| at - last >= BEAT) {
+        if !bytes || view.paused || published.is_none_or(|last| at - last >= BEAT) {
             *published = Some(at);
             self.publish.send_replace(Arc::new(view.clone()));
         }
@@ -279,6 +288,32 @@ mod tests {
         assert_eq!((view.phases[0].shown, view.phases[0].finished), (999, true));
         assert!(matches!(job.end().await, End::Succeeded(7)));
         assert!(manager.running().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_last_view_of_a_job_that_was_paused_or_stopped_tells_all_that_came() {
+        let manager = JobManager::new();
+        let (paused, ended) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+        let (is_paused, ends) = (paused.clone(), ended.clone());
+        let job = manager.start("pack", &JobCtx::silent(), |ctx| async move {
+            ctx.say(Event::Started { phase: Phase::Fetch, items: 1, bytes: 1000 });
+            is_paused.notified().await;
+            for done in 1..=100 {
+                ctx.say(Event::Bytes { phase: Phase::Fetch, done });
+            }
+            ends.notified().await;
+            (101..=200).for_each(|done| ctx.say(Event::Bytes { phase: Phase::Fetch, done }));
+            ctx.check()
+        });
+        let mut view = job.view.clone();
+        assert!(manager.pause(job.id, true));
+        paused.notify_one();
+        let all = |done| move |view: &Arc<JobView>| view.phases.first().is_some_and(|one| one.shown == done);
+        view.wait_for(all(100)).await.unwrap();
+        assert!(manager.pause(job.id, false) && manager.cancel(job.id));
+        ended.notify_one();
+        assert!(matches!(job.end().await, End::Cancelled { .. }));
+        assert_eq!(view.borrow().phases[0].shown, 200);
     }
 
     #[tokio::test]

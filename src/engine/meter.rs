@@ -1,4 +1,4 @@
-//! Counts bytes of a phase from many threads and reports them at most ten times a second.
+//! Counts bytes of a phase from many threads and reports them at most ten times a second, and each time while nothing may follow.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -88,6 +88,10 @@ impl Meter {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let last = self.last_ms.load(Relaxed);
         let due = now >= last.saturating_add(INTERVAL_MS);
+        // The last of what was under way as the job was paused or stopped: no later report tells of it.
+        if self.ctx.pause.is_paused() || self.ctx.cancel.is_cancelled() {
+            return self.tell(self.done());
+        }
         if due && self.last_ms.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
             self.tell(done);
         }
@@ -165,5 +169,22 @@ mod tests {
         (0..10).for_each(|_| meter.add(10));
         meter.now();
         assert_eq!(said.events().last(), Some(&Event::Bytes { phase, done: 100 }));
+    }
+
+    #[test]
+    fn what_comes_while_it_is_paused_or_stopped_is_told_at_once() {
+        let said = Arc::new(Recording::default());
+        let (phase, ctx) = (Phase::Write, JobCtx::new(said.clone()));
+        let meter = Meter::start(&ctx, phase, 1, 100);
+        let told = || said.events().last().cloned();
+        meter.add(10);
+        ctx.pause.set(true);
+        meter.add(10);
+        assert_eq!(told(), Some(Event::Bytes { phase, done: 20 }));
+        ctx.pause.set(false);
+        meter.add(10);
+        ctx.cancel.cancel();
+        meter.add(10);
+        assert_eq!(told(), Some(Event::Bytes { phase, done: 40 }));
     }
 }

@@ -215,6 +215,10 @@ impl Fetcher {
         }
         drop(sender);
         let sink = joined(writer.await)?;
+        if self.ctx.cancel.is_cancelled() {
+            // What came is there for the next run.
+            [&self.fetched, &self.written].iter().for_each(|meter| meter.now());
+        }
         self.ctx.check()?;
         Ok((sink, outcome))
     }
