@@ -931,7 +931,7 @@ fn a_pack_that_was_stopped_is_no_success_until_one_comes_to_its_end() {
     desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
     assert_eq!(desk.app.model.unwell.code(), 130);
     desk.effects.clear();
-    desk.keys("r");
+    desk.keys("Enter Right Enter");
     begun(&mut desk);
     assert_eq!(desk.app.model.unwell.code(), 130, "it is not done yet");
     desk.tell(Msg::Ended(JobId(3), done(JobReport::Pack(packed()))));
