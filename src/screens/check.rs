@@ -27,6 +27,7 @@ use crate::tui::model::{Model, Place};
 use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::widgets::facts::teach;
+use crate::widgets::foot;
 use crate::widgets::line::{self, wrap};
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
@@ -307,17 +308,19 @@ impl Screen for Check {
                 [("", "No bundle is chosen."), ("", ""), (list.as_str(), "shows the bundles that are here")];
             return teach(&lines, area, look, buffer);
         }
-        let mut top = 0;
-        for (words, role) in heading(model) {
-            // The path of a bundle is cut in its middle; what is said of it has all the rows it takes.
-            let fits = role == Role::Title;
-            let pieces =
-                if fits { vec![words] } else { wrap(&words, usize::from(area.width.saturating_sub(2))) };
-            for words in pieces {
-                line::words(&format!(" {words}"), look.style(role), line::row(area, top), buffer);
-                top += 1;
-            }
-        }
+        let (title, said) = heading(model);
+        // What is said of a bundle has all the rows it takes; its path those that the checks do not need.
+        let columns = usize::from(area.width.saturating_sub(2));
+        let fold = |(words, role): &foot::Said| {
+            let (pieces, role) = (wrap(words, columns).into_iter(), *role);
+            pieces.map(move |piece| (format!(" {piece}"), role)).collect::<Vec<_>>()
+        };
+        let said: Vec<foot::Said> = said.iter().flat_map(fold).collect();
+        let title = foot::title(title, said.len() + self.list.visible().len() + 1, area);
+        let under = u16::try_from(title.len()).unwrap_or(u16::MAX);
+        let said: Vec<foot::Said> = title.into_iter().chain(said).collect();
+        foot::draw(&said, look, area, buffer);
+        let top = u16::try_from(said.len()).unwrap_or(u16::MAX);
         if let Some(job) = model.at_work(Act::Verify) {
             let row = PhaseRow {
                 name: "verify",
@@ -327,7 +330,7 @@ impl Screen for Check {
                 standing: Standing::Running,
                 awaits: None,
             };
-            phase(&row, line::row(area, 1), look, buffer);
+            phase(&row, line::row(area, under), look, buffer);
         }
         let row = |row: usize| {
             let line = &self.lines[row];

@@ -59,7 +59,7 @@ fn differs() -> String {
     format!("blobs/sha256/{expected}: expected sha256:{expected}, the bytes hash to sha256:{actual}")
 }
 
-fn view(passed: usize, failed: bool) -> Msg {
+pub(crate) fn view(passed: usize, failed: bool) -> Msg {
     let mut view = JobView::default();
     let at = Duration::ZERO;
     for check in &Check::ALL[..passed] {

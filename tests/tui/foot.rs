@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use airlift::domain::text::width;
+use airlift::engine::bundle::offer::Offer;
 use airlift::engine::host::HostFacts;
 use airlift::tui::medium::Chosen;
 use airlift::tui::msg::{Found, Msg};
 
+use crate::check::view;
 use crate::media::lies;
+use crate::offers::{found, offer};
 use crate::rig::{Desk, host, text};
 
 /// A list as it was kept.
@@ -109,4 +112,24 @@ fn start_tells_a_long_path_and_a_long_warning_whole() {
     desk.app.model.choose(Chosen::directory(&lies(&at, None)));
     let screen = drawn(&mut desk, SIZES[0]);
     assert!(whole(&screen, &at) && whole(&screen, &problem), "{screen}");
+}
+
+#[test]
+fn where_a_bundle_lies_is_read_whole_above_its_checks_and_its_images() {
+    let at = format!("/srv/{}bundle-42", "clusters/".repeat(10));
+    let mut desk = Desk::new();
+    let lying = Offer { path: at.clone().into(), ..offer(42, None) };
+    desk.keys("g").tell(found(vec![lying])).keys("Enter");
+    for place in ["2", "3"] {
+        let screen = drawn(desk.keys(place), SIZES[0]);
+        assert!(joined(&screen).contains(&at), "{place}: {screen}");
+        // Where rows are few it has one of them.
+        let screen = drawn(&mut desk, SIZES[1]);
+        let row = screen.lines().nth(3).unwrap();
+        assert!(row.contains("/srv/clust") && row.ends_with("bundle-42"), "{place}: {screen}");
+    }
+    desk.keys("2 v").tell(view(6, false));
+    let screen = drawn(&mut desk, SIZES[0]);
+    assert!(joined(&screen).contains(&at), "{screen}");
+    assert_eq!(screen.lines().filter(|line| line.contains(" verify ")).count(), 1, "{screen}");
 }

@@ -5,24 +5,24 @@ use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::tui::model::Model;
+use crate::widgets::foot::Said;
 
-/// What stands above the list: the bundle, how it goes, and the keys that are not trusted.
-pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
+/// What stands above the list: the bundle; how it goes, and the keys that are not trusted.
+pub(super) fn heading(model: &Model) -> (String, Vec<Said>) {
     let gap = &model.gap;
     let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
-    let mut lines = Vec::new();
-    match gap.said_last() {
+    let title = match gap.said_last() {
         Some(said) => {
             let report = &said.report;
             let content = text::content(report.totals.images, report.totals.blobs, None);
             let size = text::bytes(report.totals.bytes);
             // What is asked of it stays said.
             let strict = if gap.deep && !gap.lacks_strict() { "  strict" } else { "" };
-            let words = format!("{}-{}  {content}  {size}{strict}  {path}", report.name, report.serial);
-            lines.push((words, Role::Title));
+            format!("{}-{}  {content}  {size}{strict}  {path}", report.name, report.serial)
         }
-        None => lines.push((path, Role::Title)),
-    }
+        None => path,
+    };
+    let mut lines = Vec::new();
     if model.at_work(Act::Verify).is_some() {
         // The row of the phase stands there.
         lines.push((String::new(), Role::Text));
@@ -47,5 +47,5 @@ pub(super) fn heading(model: &Model) -> Vec<(String, Role)> {
         lines.push((words.to_owned(), Role::Warn));
     }
     lines.push((String::new(), Role::Text));
-    lines
+    (title, lines)
 }

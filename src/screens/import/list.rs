@@ -16,6 +16,11 @@ use crate::widgets::table::{Column, Row, Value, hidden, table};
 const WORDS: usize = 3;
 const ROOM: u16 = 8;
 
+/// Rows of the rule, the table and the words below it, where it has all it needs.
+pub(super) fn rows(lines: &[Line]) -> usize {
+    2 + lines.len() + WORDS
+}
+
 /// Draws a rule and the table below it.
 pub(super) fn draw(
     (list, lines): (&List, &[Line]),

@@ -15,6 +15,7 @@ use crate::tui::importing::Run;
 use crate::tui::model::{JobState, Model};
 use crate::tui::msg::Ended;
 use crate::tui::words;
+use crate::widgets::foot;
 use crate::widgets::line;
 use crate::widgets::look::Look;
 
@@ -23,6 +24,8 @@ const IMAGES: u16 = 5;
 /// The same where the screen has fewer rows than this.
 const FEW: u16 = 3;
 const SMALL: u16 = 14;
+/// Rows that targets or phases take at most.
+const ABOVE: usize = 7;
 
 /// The import that is shown: the one that runs, else the one that ended.
 pub(super) fn shown(model: &Model) -> Option<&JobState> {
@@ -68,10 +71,17 @@ pub(super) fn status(model: &Model) -> String {
 pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
     let columns = usize::from(area.width).saturating_sub(2);
     let few = area.height < SMALL;
-    line::words(&head(model), look.style(Role::Title), line::row(area, 0), buffer);
-    let mut at = 1;
     let outlook = match (undoing(model), shown(model)) {
         (Some(undo), _) => taking_back(undo, model, columns),
+        (None, Some(job)) => outcome(job, model, columns),
+        (None, None) => outlook(model, columns),
+    };
+    let below = ABOVE + outlook.len() + list::rows(&screen.lines);
+    let title = foot::title(head(model), below, area);
+    foot::draw(&title, look, area, buffer);
+    let mut at = u16::try_from(title.len()).unwrap_or(u16::MAX);
+    match (undoing(model), shown(model)) {
+        (Some(_), _) => {}
         (None, Some(job)) => {
             let took = model.gap.import.run.as_ref().filter(|_| !job.running());
             let since = took.map_or_else(|| model.at.saturating_sub(job.began), |run: &Run| run.took);
@@ -79,13 +89,9 @@ pub(super) fn draw(screen: &Import, model: &Model, look: &Look, area: Rect, buff
             if job.running() || !few {
                 at += phases(job, since, look, line::below(area, at), buffer);
             }
-            outcome(job, model, columns)
         }
-        (None, None) => {
-            at += targets(model, look, (line::below(area, at), few), buffer);
-            outlook(model, columns)
-        }
-    };
+        (None, None) => at += targets(model, look, (line::below(area, at), few), buffer),
+    }
     // The images keep a few rows, where there are some; the reason of a failure needs the rest.
     let least = match screen.lines.is_empty() {
         true => 0,
@@ -134,9 +140,9 @@ fn head(model: &Model) -> String {
             let report = &said.report;
             let (count, size) =
                 (words::count(report.totals.images as usize, "image"), text::bytes(report.totals.bytes));
-            format!(" {}-{}  {count}  {size}  from {path}", report.name, report.serial)
+            format!("{}-{}  {count}  {size}  from {path}", report.name, report.serial)
         }
-        None if path.is_empty() => " No bundle is chosen".to_owned(),
-        None => format!(" {path}"),
+        None if path.is_empty() => "No bundle is chosen".to_owned(),
+        None => path,
     }
 }
