@@ -18,6 +18,9 @@ use crate::widgets::{line, popup};
 
 /// Bytes that are reserved at once, so that growing leaves no copies behind.
 const ROOM: usize = 1024;
+/// Its cells and rows, where what it is for takes one row.
+const WIDTH: u16 = 64;
+const HEIGHT: u16 = 9;
 /// What is to be known of a new one before it is typed.
 fn advice() -> String {
     format!("{SHORTEST} characters or more: a copied key is opened by trying")
@@ -143,8 +146,13 @@ impl Window for Secret {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let inner = popup::popup(&self.title, (64, 9), area, look, buffer);
-        line::words(&self.what, look.style(Role::Text), line::row(inner, 0), buffer);
+        let what = popup::folded(&self.what, (WIDTH, HEIGHT), area);
+        let more = u16::try_from(what.len().saturating_sub(1)).unwrap_or(0);
+        let all = popup::popup(&self.title, (WIDTH, HEIGHT + more), area, look, buffer);
+        for (at, words) in (0..).zip(&what) {
+            line::words(words, look.style(Role::Text), line::row(all, at), buffer);
+        }
+        let inner = line::below(all, more);
         if self.twice {
             line::words(&advice(), look.style(Role::Dim), line::row(inner, 1), buffer);
         }
@@ -153,7 +161,10 @@ impl Window for Secret {
         let stars = "*".repeat(self.typed.chars().count().min(usize::from(inner.width).saturating_sub(2)));
         line::words(&format!("{stars}_"), look.style(Role::Input), line::row(inner, 3), buffer);
         if let Some(reason) = &self.refused {
-            line::words(&format!("x {reason}"), look.style(Role::Fail), line::row(inner, 4), buffer);
+            let reason = line::lines(&format!("x {reason}"), (usize::from(inner.width), 2));
+            for (at, words) in (4..).zip(&reason) {
+                line::words(words, look.style(Role::Fail), line::row(inner, at), buffer);
+            }
         }
         let words = hints(keymap, &self.keys());
         line::words(&words, look.style(Role::Dim), line::row(inner, 6), buffer);

@@ -14,6 +14,9 @@ use crate::widgets::{line, popup};
 
 /// From then on it is said that it takes long.
 const LONG: Duration = Duration::from_secs(5);
+/// Its cells and rows, where what is waited for takes one row.
+const WIDTH: u16 = 72;
+const HEIGHT: u16 = 7;
 
 /// An answer that is on its way.
 #[derive(Debug)]
@@ -63,8 +66,13 @@ impl Window for Wait {
     }
 
     fn draw(&self, area: Rect, look: &Look, keymap: &Keymap, buffer: &mut Buffer) {
-        let inner = popup::popup(&self.title, (72, 7), area, look, buffer);
-        line::words(&self.what, look.style(Role::Text), line::row(inner, 1), buffer);
+        let what = popup::folded(&self.what, (WIDTH, HEIGHT), area);
+        let more = u16::try_from(what.len().saturating_sub(1)).unwrap_or(0);
+        let all = popup::popup(&self.title, (WIDTH, HEIGHT + more), area, look, buffer);
+        for (at, words) in (1..).zip(&what) {
+            line::words(words, look.style(Role::Text), line::row(all, at), buffer);
+        }
+        let inner = line::below(all, more);
         let waited = self.at.saturating_sub(self.began.unwrap_or(self.at));
         let (words, role) = if waited < LONG {
             (format!("{} s", waited.as_secs()), Role::Dim)

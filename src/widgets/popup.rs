@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::symbols::border;
 use ratatui::widgets::{Block, Borders, Clear, Widget};
 
+use super::foot;
 use super::line;
 use super::look::Look;
 use crate::config::theme::Role;
@@ -23,6 +24,14 @@ pub fn band(title: &str, (_, height): (u16, u16), area: Rect, look: &Look, buffe
     let inner = block.inner(outer);
     block.render(outer, buffer);
     inner
+}
+
+/// Words on as many rows as there are in a window of such a size, which has one for them and grows with them.
+pub fn folded(words: &str, (width, height): (u16, u16), area: Rect) -> Vec<String> {
+    let columns = usize::from(width.min(area.width).saturating_sub(4));
+    let rows = 1 + area.height.saturating_sub(height);
+    let said = std::iter::once((words, columns));
+    foot::shared(said, usize::from(rows)).concat()
 }
 
 /// Clears and frames at most `width` by `height` cells in the middle of `area`; the room inside the frame.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use airlift::domain::text::width;
 use airlift::engine::bundle::offer::Offer;
 use airlift::engine::host::HostFacts;
+use airlift::engine::spec::JobSpec;
 use airlift::tui::medium::Chosen;
 use airlift::tui::msg::{Found, Msg};
 
@@ -132,4 +133,35 @@ fn where_a_bundle_lies_is_read_whole_above_its_checks_and_its_images() {
     let screen = drawn(&mut desk, SIZES[0]);
     assert!(joined(&screen).contains(&at), "{screen}");
     assert_eq!(screen.lines().filter(|line| line.contains(" verify ")).count(), 1, "{screen}");
+}
+
+#[test]
+fn dialogs_say_a_long_path_whole() {
+    let at = format!("/srv/{}signing_key", "clusters/".repeat(10));
+    let mut desk = Desk::new();
+    desk.keys("K").tell(Msg::NeedsNewPassphrase(at.clone().into()));
+    let mut waits = crate::media::three();
+    waits.keys("o Ctrl-U").typed(&at).keys("Enter");
+    for (desk, last) in [(&mut desk, "Passphrase:"), (&mut waits, "0 s")] {
+        for size in SIZES {
+            let screen = drawn(desk, size);
+            let inside = screen.lines().map(|line| line.split('│').nth(1).unwrap_or_default());
+            assert!(joined(&inside.collect::<String>()).contains(&at), "{size:?}: {screen}");
+            assert!(screen.contains(last) && screen.contains("Esc cancel"), "{size:?}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn where_a_pack_writes_leaves_how_long_it_runs_on_the_screen() {
+    let mut desk = crate::assemble::running();
+    let at = format!("/srv/{}end", "clusters/".repeat(10));
+    if let Some(JobSpec::Pack(pack)) = desk.app.model.job.as_mut().map(|job| &mut job.spec) {
+        pack.to = at.into();
+    }
+    for size in SIZES {
+        let screen = drawn(&mut desk, size);
+        let head = screen.lines().nth(3).unwrap();
+        assert!(head.contains("   to /srv/") && head.contains("end   0:00:0"), "{screen}");
+    }
 }

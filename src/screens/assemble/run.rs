@@ -60,7 +60,7 @@ pub(super) struct RunView<'a> {
 
 impl RunView<'_> {
     pub(super) fn draw(&self, model: &Model, look: &Look, area: Rect, buffer: &mut Buffer) {
-        let head = self.head(model);
+        let head = self.head(model, usize::from(area.width));
         line::words(&head, look.style(Role::Title), line::row(area, 0), buffer);
         let mut at = 1;
         let signed = model.signed_before(self.job);
@@ -136,8 +136,8 @@ impl RunView<'_> {
         parts.map(|(what, names)| format!(" {what}: {names}  ")).collect()
     }
 
-    /// What is made, where, and since when.
-    fn head(&self, model: &Model) -> String {
+    /// What is made, where, and since when; where takes what the others leave of so many columns.
+    fn head(&self, model: &Model, columns: usize) -> String {
         let JobSpec::Pack(spec) = &self.job.spec else { return String::new() };
         let before = model.signed_before(self.job);
         // What was planned of a bundle that is signed by now is not planned of this run.
@@ -158,7 +158,10 @@ impl RunView<'_> {
             (None, Some((name, bytes))) => (format!("{name}, resumed"), format!("   {}", text::bytes(bytes))),
             (None, None) => (spec.name.clone(), String::new()),
         };
-        format!(" {name}{sums}   to {}   {}", spec.to.display(), clock(self.at))
+        let (what, since) = (format!(" {name}{sums}   to "), format!("   {}", clock(self.at)));
+        let room = columns.saturating_sub(text::width(&what) + text::width(&since));
+        let to = spec.to.display().to_string();
+        format!("{what}{}{since}", text::middle(&text::shown(&to), room))
     }
 
     fn phase(
