@@ -66,6 +66,11 @@ impl Rule {
             Self::Moved => "moved",
         }
     }
+
+    /// Whether the name alone tells it, without what others name or what was named before.
+    pub const fn is_of_name(self) -> bool {
+        !matches!(self, Self::SameDigest | Self::Moved)
+    }
 }
 
 impl fmt::Display for Rule {

@@ -7,7 +7,7 @@ mod rows;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub(super) use self::change::come_back;
+pub(super) use self::change::{come_back, write};
 pub(super) use self::remove::Seen;
 use crate::actions::{Act, Scope};
 use crate::dialogs::{Answer, Confirm, Question};

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::lint::Severity;
+use crate::domain::lint::{Severity, lint};
 use crate::domain::lock::Change;
 use crate::domain::lying::{Lying, lacking};
 use crate::domain::progress::{Event, Phase};
 use crate::domain::resolved::ImageView;
+use crate::domain::selection::Request;
 use crate::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
 use crate::engine::state::Carried;
 
@@ -332,6 +333,18 @@ impl Outcomes {
         }
     }
 
+    /// It may be written otherwise than when it was asked for: what the name alone tells is told of how it is written now.
+    pub fn respell(&mut self, request: &Request) {
+        let Some(Checked::Ok(image)) = self.by_reference.get_mut(&request.reference.to_string()) else {
+            return;
+        };
+        if image.requested != request.requested {
+            image.requested.clone_from(&request.requested);
+            image.findings.retain(|finding| !finding.id.is_of_name());
+            image.findings.splice(0..0, lint(request, Some(&image.digest)));
+        }
+    }
+
     fn add(&mut self, image: Box<ImageView>) {
         count(&image, &mut self.blobs, &mut self.bytes);
         self.beside.take();
@@ -352,7 +365,7 @@ fn count(image: &ImageView, blobs: &mut HashMap<Digest, u64>, bytes: &mut u64) {
 mod tests {
     use super::*;
     use crate::domain::media_type::OCI_INDEX;
-    use crate::domain::selection::{Origin, Request};
+    use crate::domain::selection::Origin;
     use crate::engine::error::Kind;
 
     fn digest(c: char) -> Digest {

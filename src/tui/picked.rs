@@ -110,6 +110,28 @@ pub struct Added {
     pub refused: Vec<Refused>,
 }
 
+/// What writing a reference into a row did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewritten {
+    /// It stands there.
+    Replaced,
+    /// It has a row already, which is the one that stays.
+    Known,
+    /// Nothing: it stood there as it was written.
+    Same,
+}
+
+impl Rewritten {
+    /// That of what was typed, in words; `after` says what to do next, where something was changed.
+    pub fn words(self, text: &str, after: &str) -> String {
+        match self {
+            Self::Replaced => format!("{text} it is now; {after}"),
+            Self::Known => format!("{text} was on the list already, one row of it stays; {after}"),
+            Self::Same => format!("nothing was changed: {text} stood there already"),
+        }
+    }
+}
+
 /// A line in which something is no reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -166,19 +188,21 @@ impl Picked {
         text.lines().any(|line| request_of(line).is_ok_and(|named| named.is_some()))
     }
 
-    /// Writes another reference into a row, as a fix does; false where that reference has a row already, which is
-    /// then the one that stays.
+    /// Writes another reference into a row, as a fix does.
     ///
     /// # Errors
     /// The text is no reference.
-    pub fn rewrite(&mut self, row: usize, text: &str) -> Result<bool, ReferenceError> {
+    pub fn rewrite(&mut self, row: usize, text: &str) -> Result<Rewritten, ReferenceError> {
         let mut request = Request::parse(text)?;
-        let Some(before) = self.images.get(row).map(|image| image.request.clone()) else { return Ok(true) };
+        let before = self.images.get(row).map(|image| image.request.clone());
+        let Some(before) = before.filter(|before| before.requested != request.requested) else {
+            return Ok(Rewritten::Same);
+        };
         self.remember(format!("{} is back on the list", before.requested));
         let same = |image: &Image| image.request.reference == request.reference;
         if self.images.iter().enumerate().any(|(at, image)| at != row && same(image)) {
             self.images.remove(row);
-            return Ok(false);
+            return Ok(Rewritten::Known);
         }
         request.origin = before.origin;
         request.note = before.note;
@@ -188,7 +212,7 @@ impl Picked {
             image.request = request;
             image.was.get_or_insert(before.requested);
         }
-        Ok(true)
+        Ok(Rewritten::Replaced)
     }
 
     /// Takes rows off the list; how many.
@@ -378,11 +402,14 @@ mod tests {
     fn a_fix_can_be_taken_back_and_never_makes_a_name_twice() {
         let mut picked = picked("nginx:1.25.3 docker.io/library/redis:7.0.1 redis:7.0.2");
         let before = picked.revision();
-        assert!(picked.rewrite(0, "docker.io/library/nginx:1.25.3").unwrap());
+        assert_eq!(picked.rewrite(0, "docker.io/library/nginx:1.25.3").unwrap(), Rewritten::Replaced);
         assert!(picked.images[0].findings.iter().all(|finding| finding.fix.is_none()));
         assert_eq!(picked.images[0].was.as_deref(), Some("nginx:1.25.3"));
-        assert!(!picked.rewrite(2, "docker.io/library/redis:7.0.1").unwrap());
+        assert_eq!(picked.rewrite(2, "docker.io/library/redis:7.0.1").unwrap(), Rewritten::Known);
         assert_eq!(picked.images.len(), 2);
+        let changed = picked.revision();
+        assert_eq!(picked.rewrite(1, "docker.io/library/redis:7.0.1").unwrap(), Rewritten::Same);
+        assert_eq!(picked.revision(), changed, "what stood there already is no change");
         assert!(picked.rewrite(0, "NO:x").is_err());
         picked.undo();
         picked.undo();

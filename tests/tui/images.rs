@@ -352,6 +352,19 @@ fn another_registry_is_typed_over_the_one_that_is_offered() {
 }
 
 #[test]
+fn a_name_that_is_written_as_it_stood_is_no_change() {
+    let mut desk = pasted("nginx:1.25.3\n");
+    desk.keys("Enter Ctrl-U").typed("nginx:1.25.3").keys("Enter");
+    assert!(
+        desk.screen().contains("nothing was changed: nginx:1.25.3 stood there already"),
+        "{}",
+        desk.screen()
+    );
+    desk.keys("u");
+    assert_eq!(desk.app.model.picked.text(), "", "adding it was the last change");
+}
+
+#[test]
 fn a_tag_that_moves_gives_way_to_one_that_stays_or_to_the_digest() {
     let mut desk = pasted(&format!("{HOST}/team/app:latest\n{HOST}/team/db:latest\n"));
     desk.keys("Enter");

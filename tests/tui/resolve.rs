@@ -821,3 +821,37 @@ fn a_long_reason_and_what_helps_take_the_rows_that_the_table_leaves_empty() {
         assert!(screen.contains(words), "{words}: {screen}");
     }
 }
+
+#[test]
+fn what_is_written_as_it_stood_changes_nothing_and_another_spelling_stays_verified() {
+    let mut desk = all_well();
+    desk.app.model.set_state(Place::Media, StepState::Ok);
+    let changes = desk.app.model.picked.can_undo();
+    let screen = desk.keys("1 g 2 g e Enter").screen();
+    assert!(screen.contains(&format!("nothing was changed: {ETCD} stood there already")), "{screen}");
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("[2 Verify ok] > 3 Media ok") && screen.contains("3 verified at"), "{screen}");
+    assert_eq!(desk.app.model.picked.can_undo(), changes);
+    // The same image under its short name: the registry is asked for nothing else by it, but what is told of the name is.
+    desk.keys("Down e Ctrl-U").typed("nginx:1.25.3").keys("Enter");
+    let screen = desk.screen();
+    assert!(screen.contains("nginx:1.25.3 it is now; u undoes it"), "{screen}");
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("[2 Verify warn]") && screen.contains("1 with a warning"), "{screen}");
+    assert!(screen.contains("warn   docker.io/library/nginx:1.25.3"), "{screen}");
+    let screen = desk.keys("u").wait(10).screen();
+    assert!(screen.contains("[2 Verify ok]") && screen.contains("3 verified at"), "{screen}");
+    // Another image is to be verified, by the word of all of the screen, until it is written back.
+    desk.keys("e Ctrl-U").typed("docker.io/library/nginx:1.27.0").keys("Enter");
+    assert!(
+        desk.screen().contains("nginx:1.27.0 it is now; v verifies it, u undoes it"),
+        "{}",
+        desk.screen()
+    );
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("[2 Verify stale]") && screen.contains("! The list was changed: v"), "{screen}");
+    assert!(screen.lines().last().unwrap().contains("v verify"), "{screen}");
+    desk.keys("e Ctrl-U").typed(NGINX).keys("Enter");
+    let screen = desk.wait(10).screen();
+    assert!(screen.contains("[2 Verify ok]") && screen.contains("3 verified at"), "{screen}");
+}

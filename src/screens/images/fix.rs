@@ -16,6 +16,7 @@ use crate::tui::words;
 use crate::widgets::list::List;
 
 use super::{load, tags};
+use crate::screens::resolve::write;
 
 const ASK_TAGS: Question = Question { act: Act::ImagesGo, part: 0 };
 const TAG: Question = Question { act: Act::ImagesGo, part: 1 };
@@ -236,15 +237,9 @@ fn mend(unread: &Unread, text: &str, list: &mut List, cx: &mut Cx<'_>) {
 }
 
 fn rewrite(row: usize, text: &str, list: &mut List, cx: &mut Cx<'_>) {
-    match cx.model.picked.rewrite(row, text) {
-        Ok(replaced) => {
-            let undo = cx.model.key(Act::ImagesUndo);
-            let now = if replaced { "it is now" } else { "was on the list already, one row of it stays" };
-            cx.say(format!("{text} {now}; {undo} undoes it"));
-        }
-        Err(error) => return cx.say(error.to_string()),
+    if !write(row, text, Act::ImagesUndo, cx) {
+        return;
     }
-    cx.model.changed(Place::Images);
     super::shown(list, &cx.model.picked);
     list.select(next(row, list.visible(), cx.model));
 }

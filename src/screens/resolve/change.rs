@@ -12,6 +12,7 @@ use crate::screens::images::named;
 use crate::tui::checked::Checked;
 use crate::tui::model::{Model, Place};
 use crate::tui::msg::Effect;
+use crate::tui::picked::Rewritten;
 use crate::tui::screen::{Cx, Screen};
 use crate::tui::words;
 
@@ -38,6 +39,29 @@ pub(in crate::screens) fn come_back(cx: &mut Cx<'_>) {
         cx.effect(Effect::PutBack(cx.model.settings.lock_file(), back));
     }
     again(cx.model);
+}
+
+/// Writes another reference into a row and says what that did, and what takes it back; whether it changed anything.
+pub(in crate::screens) fn write(row: usize, text: &str, undo: Act, cx: &mut Cx<'_>) -> bool {
+    let done = match cx.model.picked.rewrite(row, text) {
+        Ok(done) => done,
+        Err(error) => {
+            cx.say(error.to_string());
+            return false;
+        }
+    };
+    if done != Rewritten::Same {
+        come_back(cx);
+    }
+    let undoes = format!("{} undoes it", cx.model.key(undo));
+    // Only Verify has the other key, and only what was not verified has need of it.
+    let verifies = undo == Act::ResolveUndo && done == Rewritten::Replaced && !cx.model.picked.is_current();
+    let after = match verifies {
+        true => format!("{} verifies it, {undoes}", cx.model.key(Act::Resolve)),
+        false => undoes,
+    };
+    cx.say(done.words(text, &after));
+    done != Rewritten::Same
 }
 
 /// The list is another one: it is to be verified, but where it is one again that was.
@@ -69,19 +93,9 @@ impl Resolve {
         let row = images.iter().position(|image| Some(&image.request.reference) == edited.as_ref());
         let Some(row) = row else { return };
         let had_failed = matches!(cx.model.picked.checked(row), Some(Checked::Failed(_)));
-        match cx.model.picked.rewrite(row, text) {
-            Ok(replaced) => {
-                let [verify, undo] = [Act::Resolve, Act::ResolveUndo].map(|act| cx.model.key(act));
-                cx.say(match replaced {
-                    true => format!("{text} it is now; {verify} verifies it, {undo} undoes it"),
-                    false => {
-                        format!("{text} is on the list already, one row of it stays; {undo} undoes it")
-                    }
-                });
-            }
-            Err(error) => return cx.say(error.to_string()),
+        if !write(row, text, Act::ResolveUndo, cx) {
+            return;
         }
-        cx.model.changed(Place::Images);
         self.sync(cx.model);
         // It is no failure any more and stands elsewhere: the next key is meant for what failed still.
         let failed = |row: &&usize| matches!(cx.model.picked.checked(**row), Some(Checked::Failed(_)));

@@ -90,7 +90,8 @@ impl Picked {
         gone
     }
 
-    /// What was taken off the list and is on it again stands as it did then, where that is all that changed. These are the
+    /// What was taken off the list and is on it again stands as it did then, and what is written otherwise stands as it
+    /// does, where that is all that changed. These are the
     /// references that the lock file has to speak of again.
     pub fn come_back(&mut self) -> BTreeSet<Reference> {
         let Some(asked) = self.asked.as_ref().filter(|_| self.locked) else { return BTreeSet::new() };
@@ -112,6 +113,9 @@ impl Picked {
         self.asked = Some(now);
         self.current.take();
         self.sum();
+        for image in &self.images {
+            self.checked.respell(&image.request);
+        }
         back.into_iter().collect()
     }
 
