@@ -138,12 +138,8 @@ mod tests {
         assert!(failure.message.starts_with("cannot write /mnt/x: No space left"), "{}", failure.message);
         assert!(failure.hints[0].contains("free space"));
         assert_eq!(Failure::from(Interrupted).exit(), 130);
-        let again = Failure::from(Interrupted).hints.into_iter().chain(["also".to_owned()]);
+        let again = ["again", "again", "also"].map(str::to_owned).into_iter();
         let once = again.fold(Failure::from(Interrupted), Failure::hint_once);
-        assert_eq!(
-            once.hints,
-            ["the same command goes on from here", "also"],
-            "what is said is not said again"
-        );
+        assert_eq!(once.hints, ["again", "also"], "what is said is not said again");
     }
 }

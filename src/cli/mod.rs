@@ -231,14 +231,19 @@ impl Front {
     /// # Errors
     /// What it failed with; a panic in it too.
     pub async fn run(&self, spec: JobSpec) -> Result<JobReport, Failure> {
+        let again = spec.again();
         let prompt = Arc::new(Prompt::default());
+        let stopped = || Failure::from(Interrupted).hint(again);
         let job = JobManager::new().start_spec(spec, Host { passphrases: prompt.clone() }, &self.ctx);
         let end = job.end().await;
         prompt.give_back();
         match end {
             End::Succeeded(report) => Ok(report),
+            End::Failed(error) if error.kind() == Kind::Interrupted => {
+                Err(error.hints().into_iter().fold(stopped(), Failure::hint_once))
+            }
             End::Failed(error) => Err(error.into()),
-            End::Cancelled { left, .. } => Err(left.into_iter().fold(Interrupted.into(), Failure::hint_once)),
+            End::Cancelled { left, .. } => Err(left.into_iter().fold(stopped(), Failure::hint_once)),
         }
     }
 }

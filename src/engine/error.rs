@@ -125,8 +125,9 @@ impl Explain for Interrupted {
         Kind::Interrupted
     }
 
+    /// Whether anything was kept is known of the job alone.
     fn hints(&self) -> Vec<String> {
-        vec!["the same command goes on from here".to_owned()]
+        Vec::new()
     }
 }
 

@@ -7,7 +7,6 @@ use super::msg::{Effect, Ended};
 use super::said::WORDS;
 use crate::actions::Act;
 use crate::dialogs::{Answer, Confirm, Dialog, Page, Question};
-use crate::engine::error::{Explain, Interrupted};
 use crate::engine::spec::{JobSpec, PackJob};
 use crate::failure::Failure;
 
@@ -107,7 +106,6 @@ impl App {
             return Vec::new();
         };
         let title = job.spec.title();
-        let again = Interrupted.hints();
         let (first, left) = match &job.ended {
             Some(Ended::Succeeded(report)) => match report.verdict() {
                 None => (format!("done: {title}"), Vec::new()),
@@ -117,13 +115,19 @@ impl App {
             Some(Ended::Cancelled) => (format!("stopped at a safe point: {title}"), job.left.clone()),
             None => (format!("left before it stopped: {title}"), Vec::new()),
         };
-        let left = left.into_iter().filter(|line| !again.contains(line));
         let mut lines: Vec<String> = std::iter::once(first).chain(left).collect();
         if !matches!(job.ended, Some(Ended::Succeeded(_))) {
             let spec = going_on(self.model.recorded(job));
-            lines.push(format!("this goes on from here: {}", self.model.settings.shell(&spec)));
+            let does = if spec.goes_on() { "goes on from here" } else { "begins it anew" };
+            lines.push(format!("this {does}: {}", self.model.settings.shell(&spec)));
         }
         lines
+    }
+
+    /// Whether a job was stopped to leave, and made nothing: what is reported is of those before it.
+    pub(super) fn was_cut_off(&self) -> bool {
+        let made = |job: &JobState| matches!(job.ended, Some(Ended::Succeeded(_)));
+        self.cut && self.model.job.as_ref().is_some_and(|job| !made(job))
     }
 
     /// Whether what was cut off is to be looked for before it is told: a pack that ran last did not come to its end.
@@ -150,10 +154,14 @@ impl App {
             true => ("A job is paused", "Or resume it", "Resume, then quit"),
             false => ("A job is running", "Or wait", "Wait, then quit"),
         };
+        let kept = match self.model.running().is_some_and(|job| job.spec.goes_on()) {
+            true => {
+                "If it is stopped at a safe point, its finished work is kept and Start offers to resume it"
+            }
+            false => "If it is stopped, nothing of it is kept: it begins anew the next time",
+        };
         let words = vec![
-            format!(
-                "{now}. If it is stopped at a safe point, its finished work is kept and Start offers to resume it."
-            ),
+            format!("{now}. {kept}."),
             format!("{wait}: airlift quits as soon as the job succeeds, and stays to say why if it fails."),
         ];
         let confirm = Confirm::new(Act::Quit, "Quit while a job runs?", words, "Stop safely and quit");
@@ -212,11 +220,13 @@ impl App {
 
     /// Asks whether the job is to stop.
     pub(super) fn confirm_stop(&mut self) {
-        let mut words = vec![
-            "The job stops at the next safe point. Its work is kept; the same job resumes from there."
-                .to_owned(),
-        ];
-        if self.model.running().is_some_and(|job| job.act == Act::Pack) {
+        let Some(job) = self.model.running() else { return };
+        let kept = match job.spec.goes_on() {
+            true => "Its work is kept; the same job resumes from there.",
+            false => "Nothing of it is kept; it begins anew the next time.",
+        };
+        let mut words = vec![format!("The job stops at the next safe point. {kept}")];
+        if job.act == Act::Pack {
             words.push("A stopped job signs nothing.".to_owned());
         }
         self.dialogs.push(Confirm::new(Act::Stop, "Stop the job?", words, "Stop safely").into());

@@ -75,7 +75,12 @@ impl App {
             let file = (!kept.lost).then(|| format!("report        {}", kept.file.display()));
             kept.words.iter().cloned().chain(file)
         });
-        said.chain(self.apart()).collect()
+        let mut said: Vec<String> = said.collect();
+        if !said.is_empty() && self.was_cut_off() {
+            said.insert(0, "before that:".to_owned());
+        }
+        said.extend(self.apart());
+        said
     }
 
     /// What becomes of a list that is not the kept one.

@@ -822,7 +822,7 @@ fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
     assert_eq!(begun(&mut desk).len(), 1);
     assert_eq!(bars(desk.screen()), before, "it asks for a passphrase first");
     let screen = desk.screen();
-    assert!(screen.contains("this is the run before; it begins again ..."), "{screen}");
+    assert!(screen.contains("this is the run before; it goes on from there ..."), "{screen}");
     let id = desk.job();
     desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 }).keys("Esc");
     desk.tell(Msg::Ended(id, Ended::Cancelled));
@@ -873,7 +873,7 @@ fn the_command_of_a_pack_that_runs_or_failed_names_what_its_record_keeps_of_the_
     let again = started(&mut desk).remove(0);
     assert_eq!(again.lock, Some("/state/jobs/7/images.lock".into()));
     let screen = desk.screen();
-    assert!(screen.contains("this is the run before; it begins again ..."), "{screen}");
+    assert!(screen.contains("this is the run before; it goes on from there ..."), "{screen}");
 }
 
 #[test]

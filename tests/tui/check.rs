@@ -918,3 +918,23 @@ fn a_key_file_from_the_bundle_is_no_paper_however_its_path_is_typed() {
     live.desk.keys("Esc K").typed(&beside.display().to_string()).keys("Enter");
     live.until_seen("Trust a key: its owner");
 }
+
+#[test]
+fn to_stop_a_verification_is_not_said_to_keep_anything_of_it() {
+    // One was verified before, which is not what was stopped.
+    let mut desk = desk(newer());
+    desk.keys("v").tell(Msg::Ended(JobId(1), done(JobReport::Verify(verified()))));
+    assert!(!desk.app.parting().is_empty());
+    desk.keys("2 v").tell(Msg::Job(JobId(2), Arc::default()));
+    let flat = |screen: String| screen.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let screen = flat(desk.keys("x").screen());
+    assert!(screen.contains("Nothing of it is kept; it") && !screen.contains("resumes"), "{screen}");
+    let screen = flat(desk.keys("Esc q").screen());
+    assert!(screen.contains("nothing of it is kept") && !screen.contains("offers to resume"), "{screen}");
+    desk.keys("Right Enter").tell(Msg::Ended(JobId(2), Ended::Cancelled));
+    let said = desk.app.farewell();
+    assert!(said[0].starts_with("stopped at a safe point: verify "), "{said:?}");
+    assert!(said[1].starts_with("this begins it anew: airlift verify "), "{said:?}");
+    let before = desk.app.parting();
+    assert!(before[0] == "before that:" && before[1].contains("OK"), "{before:?}");
+}

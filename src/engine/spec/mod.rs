@@ -5,6 +5,7 @@ mod images;
 mod key;
 mod run;
 mod sign;
+mod stopped;
 
 use std::path::PathBuf;
 use std::sync::Arc;

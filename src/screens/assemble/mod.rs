@@ -342,7 +342,9 @@ impl Screen for Assemble {
     fn status(&self, model: &Model) -> String {
         match shown(model) {
             Some(job) if !job.running() && model.job_of(Act::Pack).is_some_and(JobState::running) => {
-                "this is the run before; it begins again ...".to_owned()
+                let ended = matches!(job.ended, Some(Ended::Succeeded(_)));
+                let next = if ended { "it begins again" } else { "it goes on from there" };
+                format!("this is the run before; {next} ...")
             }
             Some(job) => counts(&job.view, &model.keymap),
             None => match (model.not_ready(), &model.assembly.plan) {
