@@ -806,6 +806,32 @@ fn an_import_that_was_stopped_is_told_with_what_is_in_and_can_be_taken_back() {
 }
 
 #[test]
+fn an_import_that_was_stopped_before_an_image_was_there_is_offered_as_one_that_was_stopped() {
+    let run = stopped("site-42");
+    let begun = |left: bool| {
+        let mut begun = run.begun.clone();
+        begun.left.iter_mut().for_each(|left| left.there = 0);
+        begun.left.retain(|_| left);
+        NotedRun { begun, targets: Vec::new(), ..run.clone() }
+    };
+    for (left, row, line) in [
+        (true, "stopped, 0 of 4", "stopped with 0 of 4 images in containerd"),
+        (false, "11-20 08:15Z: stopped", "stopped on the way into containerd"),
+    ] {
+        let mut desk = Desk::new();
+        desk.tell(Msg::Found(Found::Noted(vec![begun(left)])));
+        let screen = desk.screen();
+        for words in ["Go on importing site-42", row] {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+        let screen = desk.keys("D").screen();
+        assert!(screen.contains(line), "{line}: {screen}");
+        let screen = desk.keys("Esc R").screen();
+        assert!(!screen.contains("not now"), "{screen}");
+    }
+}
+
+#[test]
 fn imports_that_ended_early_stay_each_with_its_own_rows_whatever_ran_after_them() {
     let mut other = NotedRun { targets: Vec::new(), ..crate::import::noted("site-50", 0) };
     other.begun.ended = Some(airlift::engine::import::changes::Ended::Whole);

@@ -94,10 +94,27 @@ mod tests {
     #[test]
     fn of_what_was_gone_on_with_and_stopped_again_the_last_is_offered_and_not_both() {
         assert_eq!(offered(OWN, run(2, OWN, &left(2))), ["000002"]);
-        assert_eq!(offered(OWN, run(2, OWN, &left(0))), ["000001"], "that one left nothing");
+        assert_eq!(offered(OWN, run(2, OWN, &left(0))), ["000002"]);
+        let failed = left(0).replace("interrupted", "failed");
+        assert_eq!(offered(OWN, run(2, OWN, &failed)), ["000001"], "that one left nothing");
+        assert_eq!(offered(OWN, run(2, OWN, ",\"ended\":\"failed\"")), ["000001"], "nor that one");
         let dismissed = ",\"dismissed\":\"2026-01-01T00:00:00Z\"";
         assert_eq!(offered(OWN, run(2, OWN, &(left(2) + dismissed))), [""; 0]);
         assert_eq!(offered(OWN, run(2, OWN, ",\"running\":true")), [""; 0], "it is at it");
+    }
+
+    #[test]
+    fn what_was_stopped_before_an_image_was_there_is_offered_until_it_is_done_or_dismissed() {
+        let offered = |runs: &[NotedRun]| half(runs).map(NotedRun::id).collect::<Vec<_>>();
+        for end in [left(0), ",\"ended\":\"interrupted\"".to_owned()] {
+            assert_eq!(offered(&[run(1, OWN, &end)]), ["000001"], "{end}");
+            assert_eq!(offered(&[run(2, OWN, WHOLE), run(1, OWN, &end)]), [""; 0], "{end}");
+            let dismissed = end.clone() + ",\"dismissed\":\"2026-01-01T00:00:00Z\"";
+            assert_eq!(offered(&[run(1, OWN, &dismissed)]), [""; 0], "{end}");
+            let failed = end.replace("interrupted", "failed");
+            assert_eq!(offered(&[run(1, OWN, &failed)]), [""; 0], "it did nothing, for a reason of its own");
+        }
+        assert_eq!(offered(&[run(1, OWN, &left(3))]), [""; 0], "all of it was there by then");
     }
 
     #[test]

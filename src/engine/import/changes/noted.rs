@@ -241,8 +241,8 @@ impl NotedRun {
         !self.targets.is_empty()
     }
 
-    /// Whether it was stopped with some of its images in a target and others not, left something there or was cut off: it
-    /// can be gone on with, or be taken back.
+    /// Whether it was stopped or cut off, or failed with some of its images in a target or something left there: it can be
+    /// gone on with, or be taken back.
     pub fn is_half(&self) -> bool {
         self.ended_early() && self.brought() && self.begun.dismissed.is_none()
     }
@@ -253,16 +253,18 @@ impl NotedRun {
     }
 
     fn brought(&self) -> bool {
-        // Names come last: what one wrote that was cut off before, it noted nowhere.
-        let cut = self.begun.ended.is_none();
-        cut || self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
+        // Names come last: what one wrote that was stopped or cut off before, it noted nowhere.
+        let stopped = matches!(self.begun.ended, None | Some(Ended::Interrupted));
+        stopped || self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
     }
 
     fn ended_early(&self) -> bool {
         match self.begun.ended {
             Some(Ended::Whole) => false,
             Some(Ended::Interrupted | Ended::Failed) => {
-                self.begun.left.iter().any(|left| left.there < left.all || left.failed)
+                // Before its targets were looked at, it had everything to do.
+                let left = &self.begun.left;
+                left.is_empty() || left.iter().any(|left| left.there < left.all || left.failed)
             }
             None => !self.begun.running,
         }
