@@ -1,5 +1,7 @@
 //! What came of asking for references: filled row by row while a job runs, merged with what earlier ones found.
 
+mod gone;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use crate::domain::resolved::ImageView;
 use crate::domain::selection::Request;
 use crate::engine::resolve::{FailedView, ResolveReport, ResolveTotals};
 use crate::engine::state::Carried;
+
+pub use self::gone::Gone;
 
 /// What is known of one reference after it was asked for.
 #[derive(Clone, Debug)]
@@ -34,19 +38,6 @@ pub struct Miss {
     pub view: Option<FailedView>,
     /// When a pack was told so of what had been resolved before.
     pub packed: Option<jiff::Timestamp>,
-}
-
-/// A pack was told by a registry that it does not have something any more.
-#[derive(Clone, Copy, Debug)]
-pub struct Gone<'a> {
-    /// The reference of the image.
-    pub reference: &'a str,
-    /// The image, or what of it is gone; nothing where it was asked for by its tag.
-    pub digest: Option<&'a Digest>,
-    /// What the registry said.
-    pub reason: &'a str,
-    /// When.
-    pub at: jiff::Timestamp,
 }
 
 impl Miss {
@@ -281,35 +272,6 @@ impl Outcomes {
         let taken = taken.collect();
         self.count_again();
         taken
-    }
-
-    /// What was resolved is gone since, by the word of its registry to a pack; whether it was what that asked for.
-    pub fn is_gone(&mut self, gone: &Gone<'_>) -> bool {
-        let Some(Checked::Ok(image)) = self.by_reference.get(gone.reference) else { return false };
-        let holds = |digest: &Digest| {
-            image.digest == *digest || image.contents.iter().any(|(content, _)| content == digest)
-        };
-        if !gone.digest.is_none_or(holds) {
-            return false;
-        }
-        let miss = Miss { reason: gone.reason.to_owned(), view: None, packed: Some(gone.at) };
-        self.by_reference.insert(gone.reference.to_owned(), Checked::Failed(Box::new(miss)));
-        self.count_again();
-        true
-    }
-
-    /// The references of what is gone since it was resolved.
-    pub fn gone(&self) -> impl Iterator<Item = &str> {
-        let gone = |checked: &Checked| matches!(checked, Checked::Failed(miss) if miss.packed.is_some());
-        let gone = self.by_reference.iter().filter(move |(_, checked)| gone(checked));
-        gone.map(|(reference, _)| reference.as_str())
-    }
-
-    /// What a pack has brought is not gone; whether any of it was.
-    pub fn is_back(&mut self, images: &[ImageView]) -> bool {
-        let gone: BTreeSet<String> = self.gone().map(str::to_owned).collect();
-        let back = images.iter().filter(|image| gone.contains(&image.reference.to_string()));
-        back.map(|image| self.add(Box::new(image.clone()))).count() > 0
     }
 
     fn count_again(&mut self) {
