@@ -311,8 +311,10 @@ impl Screen for Report {
             None => return empty(model, look, area, buffer),
         };
         for words in of_before(model).into_iter().chain(self.older(model)) {
-            line::words(&format!(" ! {words}"), look.style(Role::Warn), line::row(area, top), buffer);
-            top += 1;
+            for words in line::lines(&format!("! {words}"), (usize::from(area.width.saturating_sub(2)), 2)) {
+                line::words(&format!(" {words}"), look.style(Role::Warn), line::row(area, top), buffer);
+                top += 1;
+            }
         }
         if let Some(job) = model.running() {
             let at = model.at.saturating_sub(job.began);

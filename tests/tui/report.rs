@@ -250,6 +250,8 @@ fn while_a_pack_runs_nothing_of_an_earlier_one_stands_on_the_report() {
     assert!(kept(&desk).is_empty(), "nothing came of it: the report of the other bundle stays as it is");
     let screen = desk.wait(10).screen();
     assert!(screen.contains("! that is bundle-42; the pack after it did not come to its end"), "{screen}");
+    let narrow = crate::rig::text(&desk.frame(60, 16)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(narrow.contains("the pack after it did not come to its end: 4"), "{narrow}");
     assert!(!screen.contains("has everything"), "its medium was written to since: {screen}");
 }
 
