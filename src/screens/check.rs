@@ -37,6 +37,9 @@ use crate::widgets::table::{Column, Row, Value, table_in};
 
 const COLUMNS: &[Column] = &[Column::left("STATE", 7), Column::left("WHAT", 0), Column::right("SIZE", 9)];
 
+/// Rows of the list where there is little room.
+const LEAST: usize = 3;
+
 /// The screen.
 #[derive(Debug, Default)]
 pub(super) struct Check {
@@ -318,7 +321,11 @@ impl Screen for Check {
         let said: Vec<foot::Said> = said.iter().flat_map(fold).collect();
         let title = foot::title(title, said.len() + self.list.visible().len() + 1, area);
         let under = u16::try_from(title.len()).unwrap_or(u16::MAX);
-        let said: Vec<foot::Said> = title.into_iter().chain(said).collect();
+        let mut said: Vec<foot::Said> = title.into_iter().chain(said).collect();
+        // The names of the columns, a check and how many more there are stay in sight.
+        if usize::from(area.height) < said.len() + LEAST {
+            said.pop_if(|(words, _)| words.trim().is_empty());
+        }
         foot::draw(&said, look, area, buffer);
         let top = u16::try_from(said.len()).unwrap_or(u16::MAX);
         if let Some(job) = model.at_work(Act::Verify) {

@@ -938,3 +938,19 @@ fn to_stop_a_verification_is_not_said_to_keep_anything_of_it() {
     let before = desk.app.parting();
     assert!(before[0] == "before that:" && before[1].contains("OK"), "{before:?}");
 }
+
+#[test]
+fn where_there_is_little_room_a_check_stays_in_sight_below_the_keys_that_signed() {
+    let mut desk = unknown();
+    let Some(Ok(said)) = desk.app.model.gap.offer().map(|offer| &offer.said) else { panic!() };
+    let message = TrustError(Box::new(said.trust.clone())).to_string();
+    let least = |desk: &mut Desk| {
+        let screen = text(&desk.frame(60, 16));
+        assert!(screen.contains("K asks for them"), "{screen}");
+        let list = screen.split("STATE").nth(1).unwrap_or_default();
+        assert!(list.lines().nth(1).is_some_and(|row| row.starts_with(">  ")), "{screen}");
+    };
+    least(&mut desk);
+    desk.keys("v").tell(view(1, false)).tell(failed(Kind::Trust, &message, "ask its signer"));
+    least(&mut desk);
+}
