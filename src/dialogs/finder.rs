@@ -3,7 +3,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::page::wrap;
 use super::{Reply, Window, hints, way};
 use crate::actions::Act;
 use crate::config::key::Key;
@@ -277,19 +276,13 @@ impl Window for Finder {
         hidden(&self.list, line::row(inner, inner.height.saturating_sub(4)), look, buffer);
         let foot = inner.height.saturating_sub(3);
         let entry = self.list.row().and_then(|row| self.entries.get(*self.shown.get(row)?));
-        match (&self.refused, entry) {
-            (Some(reason), _) => {
-                line::words(&format!("x {reason}"), look.style(Role::Warn), line::row(inner, foot), buffer);
-            }
-            (None, Some(entry)) => {
-                let words = wrap(&entry.doc(), usize::from(inner.width));
-                for (at, words) in (foot..foot + 2).zip(words) {
-                    line::words(words.trim_start(), look.style(Role::Text), line::row(inner, at), buffer);
-                }
-            }
-            (None, None) => {
-                line::words("no operation matches", look.style(Role::Dim), line::row(inner, foot), buffer)
-            }
+        let (words, role) = match (&self.refused, entry) {
+            (Some(reason), _) => (format!("x {reason}"), Role::Warn),
+            (None, Some(entry)) => (entry.doc(), Role::Text),
+            (None, None) => ("no operation matches".to_owned(), Role::Dim),
+        };
+        for (at, words) in (foot..foot + 2).zip(line::lines(&words, (usize::from(inner.width), 2))) {
+            line::words(words.trim_start(), look.style(role), line::row(inner, at), buffer);
         }
         let keys = hints(keymap, &self.keys());
         line::words(
@@ -405,5 +398,24 @@ mod tests {
         let mut finder = Finder::new("Help", vec![entry(Act::Pack, Some("no medium is chosen"))]);
         assert!(matches!(press(&mut finder, Key::plain(Code::Enter)), Reply::Stay));
         assert_eq!(finder.refused.as_deref(), Some("no medium is chosen"));
+    }
+
+    #[test]
+    fn a_long_reason_is_read_whole() {
+        let reason = "nothing is packed yet: 4 does that; an earlier bundle can be taken once its medium is chosen by 3";
+        let mut finder = Finder::new("Commands", vec![entry(Act::Pack, Some(reason))]);
+        press(&mut finder, Key::plain(Code::Enter));
+        let look = Look {
+            theme: crate::config::theme::Theme::built_in("mono").unwrap(),
+            depth: crate::config::theme::Depth::None,
+            unicode: true,
+        };
+        let area = Rect::new(0, 0, 80, 24);
+        let mut buffer = Buffer::empty(area);
+        finder.draw(area, &look, &crate::dialogs::testing::keymap(), &mut buffer);
+        let rows =
+            buffer.content.chunks(80).map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>());
+        let said: Vec<String> = rows.map(|row| row.trim_matches([' ', '│']).to_owned()).collect();
+        assert!(said.join(" ").contains(reason), "{said:#?}");
     }
 }

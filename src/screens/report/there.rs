@@ -98,7 +98,7 @@ pub(super) fn unreachable(model: &Model) -> Option<String> {
 pub(super) fn no_bundle(model: &Model) -> String {
     let [media, pack] = [Act::Step3, Act::Step4].map(|act| model.key(act));
     format!(
-        "nothing is packed yet: {pack} does that; one of before is taken once {media} has its medium chosen"
+        "nothing is packed yet: {pack} does that; an earlier bundle can be taken once its medium is chosen by {media}"
     )
 }
 
