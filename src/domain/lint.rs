@@ -146,9 +146,24 @@ pub fn may_move(found: &[Finding]) -> Option<&Finding> {
     found.iter().find(|finding| finding.id == Rule::MutableTag && finding.severity == Severity::Info)
 }
 
-/// Whether a tag is likely to name other content tomorrow: it is meant to move, or follows a major version.
-pub fn moves(tag: &str) -> bool {
-    matches!(mutability(tag), Mutability::Moving | Mutability::Major)
+/// What is remarked of tags; those that move less come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Motion {
+    /// It names one build.
+    Stays,
+    /// It is not warned of, and may name other content some day.
+    May,
+    /// It is likely to name other content tomorrow: it is meant to move, or follows a major version.
+    Moves,
+}
+
+/// How a tag moves.
+pub fn motion(tag: &str) -> Motion {
+    match mutability(tag) {
+        Mutability::Fixed => Motion::Stays,
+        Mutability::Minor => Motion::May,
+        Mutability::Moving | Mutability::Major => Motion::Moves,
+    }
 }
 
 /// Findings about a name. `digest` is what it resolved to, where that is known: it makes the fix exact.
@@ -212,14 +227,13 @@ fn tag_findings(request: &Request, digest: Option<&Digest>) -> Vec<Finding> {
     }
     let policy = request.pull_policy.as_deref().unwrap_or("IfNotPresent");
     let why = match mutability(tag) {
-        Mutability::Moving => Some((Severity::Warning, "is meant to move")),
-        Mutability::Major => {
-            Some((Severity::Warning, "looks like a major version, which moves with every release"))
-        }
-        Mutability::Minor => Some((Severity::Info, "looks like a minor version, which moves with patches")),
+        Mutability::Moving => Some("is meant to move"),
+        Mutability::Major => Some("looks like a major version, which moves with every release"),
+        Mutability::Minor => Some("looks like a minor version, which moves with patches"),
         Mutability::Fixed => None,
     };
-    if let Some((severity, why)) = why {
+    if let Some(why) = why {
+        let severity = if motion(tag) == Motion::May { Severity::Info } else { Severity::Warning };
         let reason = format!(
             "tag {tag} {why}: with {policy} each node keeps what it saw first, and a later bundle may carry other content under the same name"
         );

@@ -369,7 +369,7 @@ fn a_tag_that_moves_gives_way_to_one_that_stays_or_to_the_digest() {
     let mut desk = pasted(&format!("{HOST}/team/app:latest\n{HOST}/team/db:latest\n"));
     desk.keys("Enter");
     assert_eq!(asked(&mut desk), Query::Tags(repository("team/app")));
-    let tags = strings(&["1.9.0", "1.10.2", "1", "latest", "stable"]);
+    let tags = strings(&["1.9.0", "1.10.2", "1.10", "1", "latest", "stable"]);
     desk.tell(Msg::Found(Found::Tags(repository("team/app"), Ok(tags.clone()))));
     insta::assert_snapshot!(desk.picture());
     desk.keys("Down Enter Enter");

@@ -3,7 +3,7 @@
 use crate::actions::Act;
 use crate::dialogs::choose::Item;
 use crate::dialogs::{Answer, Choose, Input, Question};
-use crate::domain::lint::{Finding, Rule, Severity, moves};
+use crate::domain::lint::{Finding, Motion, Rule, Severity, motion};
 use crate::domain::reference::Reference;
 use crate::domain::selection::Request;
 use crate::domain::text;
@@ -91,7 +91,7 @@ impl Fix {
             Some(Remedy::Settle) => {
                 let repository = reference.repository_of();
                 let what = format!("asking for the tags of {repository}");
-                cx.wait(ASK_TAGS, "A tag that stays", &what, Query::Tags(repository));
+                cx.wait(ASK_TAGS, "Another tag", &what, Query::Tags(repository));
                 self.reference = Some(reference);
             }
         }
@@ -111,8 +111,12 @@ impl Fix {
                 self.tags = tags::newest_first(tags);
                 self.tags.retain(|tag| tag != own);
                 // Those that stay come first.
-                self.tags.sort_by_key(|tag| moves(tag));
-                let note = |tag: &String| if moves(tag) { "also moves" } else { "" };
+                self.tags.sort_by_key(|tag| motion(tag));
+                let note = |tag: &String| match motion(tag) {
+                    Motion::Stays => "",
+                    Motion::May => "may move",
+                    Motion::Moves => "also moves",
+                };
                 let pin = Item::new(format!("pin what {own} points to now"), "by its digest");
                 let items = self.tags.iter().map(|tag| Item::new(tag.as_str(), note(tag)));
                 let title = format!("Instead of {}:{own}", reference.name());

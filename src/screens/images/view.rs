@@ -193,7 +193,9 @@ fn about(image: &Image, model: &Model) -> Vec<Said> {
     let reason = (format!("! {from}{}: {}", first.id, first.reason), role);
     let helps = match fix::first(image) {
         Some(Remedy::Rewrite(name)) => format!("{go} offers {name}"),
-        Some(Remedy::Settle) => format!("{go} offers tags that stay, or pins the digest"),
+        Some(Remedy::Settle) => {
+            format!("{go} offers other tags, or pins the digest")
+        }
         None => format!("{details} details say what to do about it"),
     };
     vec![reason, (helps, Role::Text)]
