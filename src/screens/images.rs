@@ -157,6 +157,12 @@ impl Screen for Images {
             Act::ImagesDetails if self.unread(model) => {
                 Some(format!("it could not be read, as is said below; {} mends it", model.key(Act::ImagesGo)))
             }
+            Act::Mark if self.unread(model) => {
+                let [mend, drop] = [Act::ImagesGo, Act::ImagesRemove].map(|act| model.key(act));
+                Some(format!(
+                    "what was not read is not marked; {mend} mends it, {drop} takes it off where nothing is marked"
+                ))
+            }
             Act::ImagesNext if model.picked.images.is_empty() && !empty => {
                 Some(format!("nothing of the list could be read; {} mends it", model.key(Act::ImagesGo)))
             }

@@ -231,6 +231,12 @@ fn refused_lines_that_are_not_corrected_stay_as_rows() {
     let screen = desk.wait(10).screen();
     assert!(screen.matches("x not read").count() == 2 && screen.contains("1 image, 2 not read"), "{screen}");
     assert_eq!(desk.app.model.state(Place::Images), StepState::Failed);
+    // It is not marked, and says so where that is asked for.
+    let screen = desk.keys("G Space").screen();
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why =
+        "not now: what was not read is not marked; Enter mends it, D takes it off where nothing is marked";
+    assert!(words.contains(why), "{screen}");
     // What is typed then is about nothing of that.
     desk.keys("n").typed("c:1.0").keys("Enter");
     assert!(desk.app.model.picked.text().contains("UPPER:x"), "{}", desk.app.model.picked.text());
