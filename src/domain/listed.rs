@@ -8,6 +8,18 @@ const TRANSPORT: &str = "docker://";
 /// Stands between a name and where it came from, in lists that the workstation writes: a comment to everybody else.
 const FROM: &str = "  # from ";
 
+/// Where a name came from that was typed or pasted.
+pub const TYPED: &str = "typed here";
+/// The same, before the number of a line among several.
+const TYPED_LINE: &str = "typed here, line ";
+/// Where a line came from of which a kept list does not say it.
+pub const KEPT: &str = "the list of last time";
+
+/// The origin of a line that was typed or pasted.
+pub fn typed(line: usize) -> String {
+    format!("{TYPED_LINE}{line}")
+}
+
 /// Where a name came from that another workstation had on its list.
 pub const ELSEWHERE: &str = "another workstation";
 /// The same, before where it had that from.
@@ -40,13 +52,14 @@ pub fn parts(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether it is a line of a file, a registry that was browsed or another workstation: the comments of people say other
-/// things.
+/// Whether it is a line of a file or of what was typed, a registry that was browsed, a kept list or another workstation:
+/// the comments of people say other things.
 fn is_place(origin: &str) -> bool {
     let place = was_elsewhere(origin).unwrap_or(origin);
-    let line =
-        place.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && line.parse::<u64>().is_ok());
-    line || place.starts_with("browsing ") || origin == ELSEWHERE
+    let is_number = |line: &str| line.parse::<u64>().is_ok();
+    let line = place.rsplit_once(':').is_some_and(|(file, line)| !file.is_empty() && is_number(line))
+        || place.strip_prefix(TYPED_LINE).is_some_and(is_number);
+    line || place.starts_with("browsing ") || place == KEPT || origin == ELSEWHERE
 }
 
 /// Why a line could not be read that stands for a place in a file, `PLACE: REASON`.
@@ -121,6 +134,9 @@ mod tests {
             assert_eq!(elsewhere(Some(&origin)), origin, "it is said once");
         }
         assert_eq!(was_elsewhere("another workstation, /x/web.yml:4"), Some("/x/web.yml:4"));
+        for origin in [typed(3), KEPT.to_owned(), elsewhere(Some(&typed(3)))] {
+            assert_eq!(parts(&from("rubbish here", &origin)), ("rubbish here", Some(origin.as_str())));
+        }
         for comment in ["nginx:1 # mine", "nginx:1  # from the platform team", "nginx:1  # from us: ask"] {
             assert_eq!((parts(comment), named(comment)), ((comment, None), Some("nginx:1")));
         }

@@ -12,7 +12,7 @@ pub(in crate::tui) use self::kept::PLATFORMS;
 use super::checked::{Forgotten, Outcomes};
 use super::screen::Mark;
 use crate::domain::lint::{Finding, lint};
-use crate::domain::listed::{self, named};
+use crate::domain::listed::{self, TYPED, named};
 use crate::domain::platform::Platform;
 use crate::domain::reference::{Reference, ReferenceError, is_registry};
 use crate::domain::selection::{Origin, Request};
@@ -35,8 +35,6 @@ pub struct Image {
     pub was: Option<String>,
 }
 
-/// Where what was typed or pasted came from.
-const TYPED: &str = "typed here";
 /// Changes of the list that can be taken back.
 const HISTORY: usize = 20;
 /// The list and what belongs to it.
@@ -438,6 +436,22 @@ mod tests {
         let from: Vec<_> = second.images.iter().map(|image| image.request.origin.to_string()).collect();
         assert_eq!(from, ["typed here", "/x/web.yml:4"]);
         assert_eq!(second.text(), first.text());
+    }
+
+    #[test]
+    fn what_was_typed_and_not_read_is_kept_as_it_was_with_its_place() {
+        let mut first = Picked::default();
+        first.add_typed("nginx:1.25.3\nredis:7.0.1\nrubbish here\n");
+        let mut second = Picked::default();
+        second.restore(&first.text());
+        assert_eq!(second.unread_at(2), first.unread_at(2));
+        assert_eq!((second.name_of(2), second.text()), (Some("rubbish here"), first.text()));
+        // A line that does not say where it came from has the list for its place, time and again.
+        let mut kept = Picked::default();
+        kept.restore("rubbish here\n");
+        let mut again = Picked::default();
+        again.restore(&kept.text());
+        assert_eq!((again.unread_at(0), again.name_of(0)), (kept.unread_at(0), Some("rubbish here")));
     }
 
     #[test]

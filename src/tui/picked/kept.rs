@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::unread::clean;
-use super::{Image, Picked, TYPED};
-use crate::domain::listed;
+use super::{Image, Picked};
+use crate::domain::listed::{self, TYPED};
 use crate::domain::reference::Reference;
 use crate::domain::selection::Request;
 

@@ -31,13 +31,13 @@ impl Unread {
     }
 
     fn typed(refused: &Refused) -> Self {
-        let (origin, reason) = (format!("typed here, line {}", refused.line), refused.reason.clone());
+        let (origin, reason) = (listed::typed(refused.line), refused.reason.clone());
         Self { text: line(&refused.text), origin, reason }
     }
 
     fn kept(refused: &Refused) -> Self {
         let (text, origin) = listed::parts(&refused.text);
-        let origin = origin.unwrap_or("the list of last time");
+        let origin = origin.unwrap_or(listed::KEPT);
         let reason = listed::reason(text, origin).unwrap_or(&refused.reason);
         Self { text: text.to_owned(), origin: origin.to_owned(), reason: reason.to_owned() }
     }
