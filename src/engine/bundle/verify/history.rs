@@ -71,6 +71,46 @@ pub(super) fn words(known: &state::History, history: &[History]) -> String {
     if known.problem.is_some() {
         return "not checked: the history of this host cannot be read".to_owned();
     }
-    let words: Vec<String> = history.iter().map(|history| history.decision.to_string()).collect();
-    words.join(", ")
+    let mut by_decision: Vec<(&SerialDecision, Vec<&str>)> = Vec::new();
+    for History { fingerprint, decision } in history {
+        match by_decision.iter_mut().find(|(known, _)| *known == decision) {
+            Some((_, keys)) => keys.push(fingerprint),
+            None => by_decision.push((decision, vec![fingerprint])),
+        }
+    }
+    if let [(decision, keys)] = by_decision.as_slice() {
+        return match keys.len() {
+            ..=1 => decision.to_string(),
+            2 => format!("{decision}, by both keys"),
+            all => format!("{decision}, by all {all} keys"),
+        };
+    }
+    let words = by_decision.iter().map(|(decision, keys)| format!("by {}: {decision}", keys.join(" and ")));
+    words.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alike_decisions_are_said_once_and_different_ones_name_their_keys() {
+        let known = state::History::default();
+        let said = |decisions: &[SerialDecision]| {
+            let history = decisions.iter().zip(["SHA256:a", "SHA256:b", "SHA256:c"]);
+            let history: Vec<History> = history
+                .map(|(decision, key)| History { fingerprint: key.to_owned(), decision: decision.clone() })
+                .collect();
+            words(&known, &history)
+        };
+        let (same, newer) = (SerialDecision::Same, SerialDecision::Newer { from: 3 });
+        assert_eq!(said(&[same.clone()]), "the same one as accepted before");
+        assert_eq!(said(&[same.clone(), same.clone()]), "the same one as accepted before, by both keys");
+        let all = [same.clone(), same.clone(), same.clone()];
+        assert_eq!(said(&all), "the same one as accepted before, by all 3 keys");
+        assert_eq!(
+            said(&[same.clone(), newer, same]),
+            "by SHA256:a and SHA256:c: the same one as accepted before; by SHA256:b: newer than the last accepted one, 3"
+        );
+    }
 }
