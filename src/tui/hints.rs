@@ -45,7 +45,11 @@ const TWINS: &[(&str, Act, &str)] = &[
         Act::ResolveEdit,
         "on Verify writes another one, {drop} drops it",
     ),
-    ("signs with: airlift sign BUNDLE --key FILE", Act::Sign, "on their Report signs it, too"),
+    (
+        "airlift sign BUNDLE --key FILE",
+        Act::Sign,
+        "on the Report of the connected side; {fewer} on Verify asks for fewer signatures",
+    ),
     ("--allow-rollback accepts it", Act::CheckOverride, "on Verify accepts it"),
     (
         "--keep-going=unresolved packs what could be read",
@@ -102,7 +106,8 @@ const TWINS: &[(&str, Act, &str)] = &[
 const SET: &str = "; --keep-going imports the others";
 
 /// Further keys in those words.
-const MORE: [(&str, Act); 2] = [("{key}", Act::AssembleKey), ("{drop}", Act::ResolveRemove)];
+const MORE: [(&str, Act); 3] =
+    [("{key}", Act::AssembleKey), ("{drop}", Act::ResolveRemove), ("{fewer}", Act::CheckSigners)];
 
 /// The hint as it is said on a screen.
 pub fn here(hint: &str, keymap: &Keymap) -> String {
@@ -192,6 +197,11 @@ mod tests {
         assert_eq!(
             on("Verify", rollback, &keymap),
             "an old medium, or someone hands you old images; O accepts it knowingly"
+        );
+        let alone = "another key holder signs it, too: airlift sign BUNDLE --key FILE";
+        assert_eq!(
+            on("Verify", alone, &keymap),
+            "another key holder signs it, too: k on the Report of the connected side; m asks for fewer signatures"
         );
         let public = "give the private key file, or --agent for a key that lives in an ssh-agent";
         let said = "k takes the private key file, or a key that lives in an ssh-agent";

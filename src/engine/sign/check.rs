@@ -141,7 +141,7 @@ impl Explain for TrustError {
             }
         }
         if report.signed_by.len() == 1 && report.required > 1 {
-            hints.push("another key holder signs with: airlift sign BUNDLE --key FILE".to_owned());
+            hints.push("another key holder signs it, too: airlift sign BUNDLE --key FILE".to_owned());
         }
         let file = report.trust_file.display();
         hints.push(if report.trusted.is_empty() {
