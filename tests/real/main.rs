@@ -43,6 +43,8 @@ mod import_packed;
 #[cfg(test)]
 mod import_parts;
 #[cfg(test)]
+mod import_stopped;
+#[cfg(test)]
 mod import_storage;
 #[cfg(test)]
 mod import_storage_cut;

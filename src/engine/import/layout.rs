@@ -100,24 +100,17 @@ pub(super) fn apply(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planne
     let mut index = read_index(job, dir)?;
     let (directories, made) = (Vec::new(), Vec::new());
     let mut store = Store { job, dir, known: HashMap::new(), written: 0, present: 0, directories, made };
-    let outcomes = store.fill(images, plan);
-    if outcomes.is_err() {
-        // What failed is the news; directories that stay are empty.
-        let _ = directory::remove_empty(&*job.ctx.files, &store.made);
-    }
-    let outcomes = outcomes?;
-    for (image, outcome) in images.iter().zip(&outcomes) {
-        if outcome.arrived() {
-            for entry in entries(image, Aliases::WithDigest) {
-                index.put(&entry).map_err(|error| no_layout(dir, error.to_string()))?;
-            }
+    let mut outcomes = Vec::with_capacity(images.len());
+    if let Err(error) = store.fill(images, plan, &mut outcomes) {
+        // What is complete is named, also where another image ended the run. What failed is the news; directories that
+        // stay are empty.
+        if outcomes.iter().any(Outcome::arrived) {
+            let _ = store.name(&mut index, images, &outcomes);
         }
+        let _ = directory::remove_empty(&*job.ctx.files, &store.made);
+        return Err(error);
     }
-    store.commit(&index)?;
-    for (image, _) in images.iter().zip(&outcomes).filter(|(_, outcome)| outcome.arrived()) {
-        job.arrived.note(&Target::Layout(dir.to_owned()).to_string(), &image.name());
-    }
-    prove(job, dir, images, &outcomes)?;
+    store.name(&mut index, images, &outcomes)?;
     Ok(Written {
         notes: images.iter().map(notes).collect(),
         outcomes,
@@ -158,11 +151,10 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
-    /// All images that are to be written, durable before any name leads to them.
-    fn fill(&mut self, images: &[ImageGraph], plan: &[Planned]) -> Result<Vec<Outcome>> {
+    /// All images that are to be written, and what became of each that it came to.
+    fn fill(&mut self, images: &[ImageGraph], plan: &[Planned], outcomes: &mut Vec<Outcome>) -> Result<()> {
         self.sweep()?;
         self.preflight(images, plan)?;
-        let mut outcomes = Vec::with_capacity(images.len());
         let wanted = images.iter().zip(plan).filter(|(_, planned)| planned.refused().is_none());
         wanted.for_each(|(image, _)| self.job.parts.expect_nodes(&image.name(), image.nodes()));
         for (image, planned) in images.iter().zip(plan) {
@@ -182,8 +174,20 @@ impl Store<'_> {
             };
             outcomes.push(outcome);
         }
+        Ok(())
+    }
+
+    /// Gives names to those that arrived, of which each is durable before any name leads to it.
+    fn name(&self, index: &mut LayoutIndex, images: &[ImageGraph], outcomes: &[Outcome]) -> Result<()> {
         self.sync()?;
-        Ok(outcomes)
+        let arrived = || images.iter().zip(outcomes).filter(|(_, outcome)| outcome.arrived());
+        for entry in arrived().flat_map(|(image, _)| entries(image, Aliases::WithDigest)) {
+            index.put(&entry).map_err(|error| no_layout(self.dir, error.to_string()))?;
+        }
+        self.commit(index)?;
+        let target = Target::Layout(self.dir.to_owned()).to_string();
+        arrived().for_each(|(image, _)| self.job.arrived.note(&target, &image.name()));
+        prove(self.job, self.dir, images, outcomes)
     }
 
     /// Removes what a run left that was cut off.
