@@ -1,4 +1,4 @@
-//! What is in a layout once an import was stopped or failed: what is said to be there, by name and byte.
+//! What is in a layout and in an archive once an import was stopped or failed: what is said to be there, by name and byte.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -112,4 +112,20 @@ async fn a_layout_keeps_by_name_the_images_that_were_complete_when_it_was_stoppe
     let outcomes: Vec<_> = report.targets[0].images.iter().map(|image| image.outcome.clone()).collect();
     assert_eq!(outcomes, [Outcome::Skipped, Outcome::Skipped, Outcome::Added]);
     assert_eq!(named(&out), owned(&NAMES));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archives_that_are_whole_are_said_to_have_their_images_where_another_target_failed() {
+    let bundle = bundle();
+    let path = |name: &str| bundle.root.join(name).display().to_string();
+    bundle.root.write("out/blobs/sha256", "a file in the way");
+    let into = [
+        format!("oci-archive:{}", path("oci.tar")),
+        format!("docker-archive:{}", path("docker.tar")),
+        format!("oci:{}", path("out")),
+    ];
+    let (ended, landed) = stopped(&bundle, &into, 0).await;
+    ended.unwrap_err();
+    let there: Vec<_> = landed.iter().map(|landed| (landed.there.len(), landed.added.len())).collect();
+    assert_eq!(there, [(3, 3), (3, 3), (0, 0)], "{landed:?}");
 }

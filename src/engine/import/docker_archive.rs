@@ -12,6 +12,7 @@ use super::report::Outcome;
 use super::single::{Chosen, Single};
 use super::{Job, Planned, Written, oci_archive};
 use crate::domain::digest::Digest;
+use crate::domain::import::Target;
 use crate::engine::error::Result;
 
 /// One entry of `manifest.json` (Docker image specification 1.2).
@@ -64,6 +65,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
             oci_archive::expect(job, chosen, &members);
             archive::commit(job, file, &members)
         })?;
+        oci_archive::landed(job, &Target::DockerArchive(file.to_owned()), images, &outcomes);
     }
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome)).collect();
     Ok(Written { outcomes, notes, written, present, ..Written::default() })

@@ -260,8 +260,7 @@ fn write(job: &Job, dir: &Path, images: &[ImageGraph], plan: &[Planned]) -> Resu
             }
         }
     }
-    let target = Target::K3s(dir.to_owned()).to_string();
-    arrived(images, &outcomes).iter().for_each(|image| job.arrived.note(&target, &image.name()));
+    oci_archive::landed(job, &Target::K3s(dir.to_owned()), images, &outcomes);
     notes::say(job, dir, images, &there, &mut written);
     Ok(Written { outcomes, ..written })
 }

@@ -14,6 +14,7 @@ use super::stream::VerifiedBlob;
 use super::{Job, Planned, Written};
 use crate::domain::bundle::{INDEX, LAYOUT};
 use crate::domain::digest::Digest;
+use crate::domain::import::Target;
 use crate::domain::progress::{Event, Phase};
 use crate::engine::bundle::contents::LAYOUT_BYTES;
 use crate::engine::error::{EngineError, Kind, Result};
@@ -48,6 +49,7 @@ pub(super) fn apply(job: &Job, file: &Path, images: &[ImageGraph], plan: &[Plann
         expect(job, chosen, &members);
         archive::commit(job, file, &members)
     })?;
+    landed(job, &Target::OciArchive(file.to_owned()), images, &outcomes);
     let alone = outcomes.iter().filter(|outcome| outcome.arrived()).count() == 1;
     let notes = images.iter().zip(&outcomes).map(|(image, outcome)| notes(image, outcome, alone)).collect();
     Ok(Written { outcomes, notes, written, present: 0, ..Written::default() })
@@ -109,6 +111,13 @@ pub(super) fn write(
             return Err(error);
         }
     }
+}
+
+/// Notes the images that an archive has which is whole now.
+pub(super) fn landed(job: &Job, target: &Target, images: &[ImageGraph], outcomes: &[Outcome]) {
+    let (target, all) = (target.to_string(), images.iter().zip(outcomes));
+    all.filter(|(_, outcome)| outcome.arrived())
+        .for_each(|(image, _)| job.arrived.note(&target, &image.name()));
 }
 
 /// Says what of each image goes into an archive of these members.
