@@ -624,7 +624,8 @@ fn the_question_has_what_the_kubelet_does_with_images_where_a_runtime_gets_them(
     let all = [Outcome::Added, Outcome::Added, Outcome::Added, Outcome::Added];
     plans(&mut desk, &done(report(true, vec![outcomes("k3s", all, 0)])));
     let screen = desk.wait(10).keys("Enter").screen();
-    for words in ["kubelet: deletes images above 85 %", "AlwaysVerify", "SELinux: enforcing"] {
+    for words in ["kubelet: deletes images above 85 %", "AlwaysVerify", "SELinux: enforcing", "An archive is"]
+    {
         assert!(screen.contains(words), "{words:?} is not in {screen}");
     }
 }
