@@ -28,7 +28,7 @@ use crate::tui::msg::{Ended, Found};
 use crate::tui::screen::{Cx, Screen};
 use crate::widgets::facts::teach;
 use crate::widgets::foot;
-use crate::widgets::line::{self, wrap};
+use crate::widgets::line;
 use crate::widgets::list::List;
 use crate::widgets::look::Look;
 use crate::widgets::phases::{PhaseRow, Standing, phase};
@@ -36,9 +36,6 @@ use crate::widgets::stepper::StepState;
 use crate::widgets::table::{Column, Row, Value, table_in};
 
 const COLUMNS: &[Column] = &[Column::left("STATE", 7), Column::left("WHAT", 0), Column::right("SIZE", 9)];
-
-/// Rows of the list where there is little room.
-const LEAST: usize = 3;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -311,21 +308,7 @@ impl Screen for Check {
                 [("", "No bundle is chosen."), ("", ""), (list.as_str(), "shows the bundles that are here")];
             return teach(&lines, area, look, buffer);
         }
-        let (title, said) = heading(model);
-        // What is said of a bundle has all the rows it takes; its path those that the checks do not need.
-        let columns = usize::from(area.width.saturating_sub(2));
-        let fold = |(words, role): &foot::Said| {
-            let (pieces, role) = (wrap(words, columns).into_iter(), *role);
-            pieces.map(move |piece| (format!(" {piece}"), role)).collect::<Vec<_>>()
-        };
-        let said: Vec<foot::Said> = said.iter().flat_map(fold).collect();
-        let title = foot::title(title, said.len() + self.list.visible().len() + 1, area);
-        let under = u16::try_from(title.len()).unwrap_or(u16::MAX);
-        let mut said: Vec<foot::Said> = title.into_iter().chain(said).collect();
-        // The names of the columns, a check and how many more there are stay in sight.
-        if usize::from(area.height) < said.len() + LEAST {
-            said.pop_if(|(words, _)| words.trim().is_empty());
-        }
+        let (under, said) = heading(model, self.list.visible().len(), area);
         foot::draw(&said, look, area, buffer);
         let top = u16::try_from(said.len()).unwrap_or(u16::MAX);
         if let Some(job) = model.at_work(Act::Verify) {

@@ -1,14 +1,39 @@
 //! What stands above the checks: the bundle, how its verification goes, and the keys that are not trusted.
 
+use ratatui::layout::Rect;
+
 use super::{pin, rows};
 use crate::actions::Act;
 use crate::config::theme::Role;
 use crate::domain::text;
 use crate::tui::model::Model;
-use crate::widgets::foot::Said;
+use crate::widgets::foot::{self, Said};
+use crate::widgets::line::wrap;
 
-/// What stands above the list: the bundle; how it goes, and the keys that are not trusted.
-pub(super) fn heading(model: &Model) -> (String, Vec<Said>) {
+/// Rows of the list where there is little room: the names of its columns, a check, and how many more there are.
+const LEAST: usize = 3;
+
+/// What stands above a list of so many checks, and the row of it that is below the title.
+pub(super) fn heading(model: &Model, checks: usize, area: Rect) -> (u16, Vec<Said>) {
+    let (title, said) = words(model);
+    // What is said of a bundle has all the rows it takes; its path those that the checks do not need.
+    let columns = usize::from(area.width.saturating_sub(2));
+    let fold = |(words, role): &Said| {
+        let (pieces, role) = (wrap(words, columns).into_iter(), *role);
+        pieces.map(move |piece| (format!(" {piece}"), role)).collect::<Vec<_>>()
+    };
+    let said: Vec<Said> = said.iter().flat_map(fold).collect();
+    let title = foot::title(title, said.len() + checks + 1, area);
+    let under = u16::try_from(title.len()).unwrap_or(u16::MAX);
+    let mut said: Vec<Said> = title.into_iter().chain(said).collect();
+    if usize::from(area.height) < said.len() + LEAST {
+        said.pop_if(|(words, _)| words.trim().is_empty());
+    }
+    (under, said)
+}
+
+/// The bundle; how it goes, and the keys that are not trusted.
+fn words(model: &Model) -> (String, Vec<Said>) {
     let gap = &model.gap;
     let path = gap.chosen.as_deref().map_or_else(String::new, |path| path.display().to_string());
     let title = match gap.said_last() {
