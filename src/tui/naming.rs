@@ -89,11 +89,8 @@ impl App {
         if of_list && self.todo.effects.iter().any(packs) {
             self.model.assembly.named_by = NamedBy::Here;
         }
-        let name = &self.model.assembly.name;
-        if !of_list
-            || self.model.assembly.named_by != NamedBy::Here
-            || self.keeper.named.as_ref() == Some(name)
-        {
+        let name = self.model.list_name().to_owned();
+        if self.model.assembly.named_by != NamedBy::Here || self.keeper.named.as_ref() == Some(&name) {
             return;
         }
         self.keeper.named = Some(name.clone());

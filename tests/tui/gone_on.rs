@@ -9,7 +9,8 @@ use airlift::tui::model::Place;
 use airlift::tui::msg::{Effect, Ended, Found, Msg};
 use airlift::tui::resume::Cuts;
 
-use crate::made::{looked, ready};
+use crate::made::{done, looked, packed, ready};
+use crate::resolve::image;
 use crate::rig::Desk;
 use crate::start::{cut, pack, stick};
 
@@ -174,4 +175,26 @@ fn a_change_of_the_list_leaves_it_as_it_is_and_another_medium_leaves_it_for_the_
     let to = airlift::tui::assembly::Destination { to: "/media/op/OTHER".into(), words: "OTHER".into() };
     desk.app.model.choose_destination(Some(to));
     assert_eq!((desk.app.model.gone_on_with(), desk.app.model.assembly.name.as_str()), (None, "bundle"));
+}
+
+#[test]
+fn the_list_goes_on_in_the_series_that_its_images_were_packed_under_last() {
+    for (whole, name) in [(true, Some("web\n")), (false, None)] {
+        let mut desk = failed();
+        desk.keys("r");
+        looked(&mut desk, Some(stick()));
+        desk.effects.clear();
+        let images = desk.app.model.picked.images.iter().map(|image| image.request.requested.clone());
+        let images = images.skip(usize::from(!whole)).map(|name| image(&name, 'a'));
+        let mut report = packed();
+        (report.resolved.images, report.resolved.failed) = (images.collect(), Vec::new());
+        desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(report))));
+        let kept = desk.effects.iter().find_map(|effect| match effect {
+            Effect::Save(path, text) if path.ends_with("work/name") => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(kept, name);
+        let next = if whole { "web" } else { "bundle" };
+        assert_eq!(desk.app.model.list_name(), next, "the next one of the list");
+    }
 }

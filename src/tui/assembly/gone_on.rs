@@ -1,12 +1,17 @@
 //! A pack that is gone on with in place of the list: what can be changed of it, and what the list had before.
 
+use std::collections::HashSet;
+
 use super::{Assembly, ChosenKey};
 use crate::actions::Act;
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
+use crate::domain::reference::Reference;
 use crate::engine::media;
+use crate::engine::resolve::ResolveReport;
 use crate::engine::spec::{PackJob, SignerSpec};
 use crate::tui::model::Model;
+use crate::tui::naming::NamedBy;
 
 /// A pack that is gone on with. Its images, its name and its place are its own; the other settings are those that are
 /// chosen now.
@@ -67,6 +72,26 @@ impl Model {
     /// The name of the series of the pack that is gone on with instead of the list.
     pub fn gone_on_with(&self) -> Option<&str> {
         self.assembly.gone_on.as_ref().map(|gone_on| gone_on.job.name.as_str())
+    }
+
+    /// The name of the series that the list is packed under, whatever is gone on with instead.
+    pub fn list_name(&self) -> &str {
+        let own = self.assembly.gone_on.as_ref().map(|gone_on| &gone_on.kept.name);
+        own.unwrap_or(&self.assembly.name)
+    }
+
+    /// A pack is signed: where one that was gone on with has the images of the list, the list was packed under its name
+    /// last.
+    pub(super) fn list_was_packed(&mut self, packed: &ResolveReport) {
+        let images = packed.images.iter().map(|image| &image.reference);
+        let asked: HashSet<&Reference> =
+            images.chain(packed.failed.iter().map(|failed| &failed.reference)).collect();
+        let list = self.picked.images.iter().map(|image| &image.request.reference);
+        let of_list = list.collect::<HashSet<_>>() == asked;
+        if let Some(gone_on) = self.assembly.gone_on.as_mut().filter(|_| of_list) {
+            gone_on.kept.name.clone_from(&gone_on.job.name);
+            self.assembly.named_by = NamedBy::Here;
+        }
     }
 
     /// A pack that was cut off as it would go on now: where that one was changed here, with the changes.

@@ -153,6 +153,7 @@ impl Model {
         self.changed(Place::Assemble);
         let run = Run { job, took, plan };
         if let Some(packed) = run.packed() {
+            self.list_was_packed(&packed.resolved);
             let back = self.picked.is_back(&packed.resolved.images);
             // What this pack's own look at the registries left out is known to be left out now that it is signed.
             if self.picked.is_signed_without(&packed.resolved.failed) || back {

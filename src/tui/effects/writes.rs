@@ -134,8 +134,6 @@ enum Wrote {
     All,
     /// Something is in its place.
     Nothing,
-    /// It could not be written, and that was told.
-    Failed,
 }
 
 /// How a file gets its name.
@@ -176,6 +174,17 @@ impl Writer {
         self.say(Found::NotSaved(path.to_owned(), failure));
     }
 
+    /// Of files that belong together one could not be written: the others are not tried, and all is told at once.
+    fn given_up(&mut self, path: &Path, others: impl Iterator<Item = (PathBuf, String)>, failure: Failure) {
+        let others: Vec<PathBuf> = others.map(|(path, _)| path).collect();
+        let names = others.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+        let names = names.collect::<Vec<_>>().join(" and ");
+        self.lost.extend(others.into_iter().map(|path| (path, failure.clone())));
+        let hint =
+            (!names.is_empty()).then(|| format!("{names} were not tried either: they belong together"));
+        self.not_written(path, hint.into_iter().fold(failure, Failure::hint));
+    }
+
     /// Writes all of these, or none where one of them is there. What comes there meanwhile is not written over, either.
     async fn write_new(&mut self, texts: Vec<(PathBuf, String)>) {
         let files = Arc::clone(&self.files);
@@ -190,12 +199,14 @@ impl Writer {
         let is_there = move |path: &PathBuf| matches!(files.stat(path), Ok(Some(_)));
         let is_free = off(move || !paths.iter().any(is_there)).await.unwrap_or(false);
         let (mut there, mut saved) = (Vec::new(), Vec::new());
-        for (path, text) in texts {
-            let wrote = if is_free { self.put(&path, &text, store::write_new).await } else { Wrote::Nothing };
-            match wrote {
-                Wrote::All => saved.push(path),
-                Wrote::Nothing => there.push((path, text)),
-                Wrote::Failed => {}
+        let mut texts = texts.into_iter();
+        while let Some((path, text)) = texts.next() {
+            let put =
+                if is_free { self.put(&path, &text, store::write_new).await } else { Ok(Wrote::Nothing) };
+            match put {
+                Ok(Wrote::All) => saved.push(path),
+                Ok(Wrote::Nothing) => there.push((path, text)),
+                Err(failure) => self.given_up(&path, texts.by_ref(), failure),
             }
         }
         if !saved.is_empty() {
@@ -209,9 +220,11 @@ impl Writer {
     /// Writes all of these in the place of what is there, and tells of them at once.
     async fn write_over(&mut self, texts: Vec<(PathBuf, String)>) {
         let mut saved = Vec::new();
-        for (path, text) in texts {
-            if self.put(&path, &text, store::write_over).await == Wrote::All {
-                saved.push(path);
+        let mut texts = texts.into_iter();
+        while let Some((path, text)) = texts.next() {
+            match self.put(&path, &text, store::write_over).await {
+                Ok(_) => saved.push(path),
+                Err(failure) => self.given_up(&path, texts.by_ref(), failure),
             }
         }
         if !saved.is_empty() {
@@ -221,26 +234,22 @@ impl Writer {
 
     /// Writes one file and tells of it, unless something is in its place that must not be replaced.
     async fn write(&mut self, path: &Path, text: &str, how: How) {
-        if self.put(path, text, how).await == Wrote::All {
-            self.say(Found::Saved(vec![path.to_owned()]));
+        match self.put(path, text, how).await {
+            Ok(Wrote::All) => self.say(Found::Saved(vec![path.to_owned()])),
+            Ok(Wrote::Nothing) => {}
+            Err(failure) => self.not_written(path, failure),
         }
     }
 
-    /// The same, but that what is well is left to be told.
-    async fn put(&mut self, path: &Path, text: &str, how: How) -> Wrote {
+    /// The same, but that all is left to be told.
+    async fn put(&mut self, path: &Path, text: &str, how: How) -> Result<Wrote, Failure> {
         let (files, place, text) = (Arc::clone(&self.files), path.to_owned(), text.to_owned());
         let written = off(move || write_one(&*files, &place, text.as_bytes(), how)).await;
-        match written.and_then(|done| done) {
-            Ok(Wrote::All) => {
-                self.lost.remove(path);
-                Wrote::All
-            }
-            Ok(wrote) => wrote,
-            Err(failure) => {
-                self.not_written(path, failure);
-                Wrote::Failed
-            }
+        let written = written.and_then(|done| done);
+        if matches!(written, Ok(Wrote::All)) {
+            self.lost.remove(path);
         }
+        written
     }
 
     /// Takes references out of a lock file and keeps what it said of them.
@@ -351,6 +360,30 @@ mod tests {
         }
         writes.new_ones(vec![(dir.path().join("report.txt"), "mine".to_owned())]);
         assert!(matches!(told.recv().await, Some(Msg::Found(Found::Saved(_)))));
+    }
+
+    #[tokio::test]
+    async fn of_files_that_belong_together_it_is_told_once_that_they_cannot_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let (tell, mut told) = unbounded_channel();
+        let writes = Writes::begin(tell, Arc::new(RealFiles));
+        let paths = ["txt", "md", "json"].map(|end| dir.path().join("file").join(format!("report.{end}")));
+        let texts = || paths.iter().map(|path| (path.clone(), "mine".to_owned())).collect::<Vec<_>>();
+        for write in [Writes::new_ones, Writes::over] {
+            write(&writes, texts());
+            let lost = writes.all().await;
+            assert_eq!(lost.keys().collect::<BTreeSet<_>>(), paths.iter().collect::<BTreeSet<_>>());
+            match told.try_recv() {
+                Ok(Msg::Found(Found::NotSaved(path, failure))) => {
+                    assert_eq!(path, paths[0]);
+                    let words = "report.md and report.json were not tried either: they belong together";
+                    assert!(failure.hints.iter().any(|hint| hint == words), "{failure:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+            assert!(told.try_recv().is_err(), "it was told once");
+        }
     }
 
     #[tokio::test]
