@@ -35,6 +35,8 @@ pub struct Input {
     refused: Option<String>,
     /// What the line began with, where that was put there for its beginning.
     begun: Option<String>,
+    /// Whether it is asked on plain lines, one after the other.
+    plain: bool,
 }
 
 /// A line that is not typed at this moment, and why it was refused.
@@ -60,7 +62,13 @@ impl Input {
             whole: None,
             refused: None,
             begun: None,
+            plain: false,
         }
+    }
+
+    /// It is asked on plain lines: no key goes from one line to another.
+    pub const fn on_plain_lines(&mut self) {
+        self.plain = true;
     }
 
     /// With a text to take, edit or replace.
@@ -225,9 +233,10 @@ impl Window for Input {
         }
         let all = self.before.len() + 1 + self.after.len();
         if all > 1 {
-            let words = {
-                let (up, down) = (keymap.first(Act::Up), keymap.first(Act::Down));
-                format!("line {} of {all}; {up} and {down} go to the others", self.before.len() + 1)
+            let at = self.before.len() + 1;
+            let words = match [Act::Up, Act::Down].map(|act| keymap.first(act)) {
+                _ if self.plain => format!("line {at} of {all}; the others are asked for after it"),
+                [up, down] => format!("line {at} of {all}; {up} and {down} go to the others"),
             };
             line::words(&words, look.style(Role::Text), line::row(inner, 3), buffer);
         }

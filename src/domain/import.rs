@@ -60,6 +60,13 @@ pub struct ContainerdTarget {
     pub namespace: String,
 }
 
+impl Target {
+    /// Whether it is there whole or not at all, wherever the way to it was left.
+    pub const fn is_archive(&self) -> bool {
+        matches!(self, Self::OciArchive(_) | Self::DockerArchive(_) | Self::K3s(_))
+    }
+}
+
 impl Default for ContainerdTarget {
     fn default() -> Self {
         Self { socket: PathBuf::from(CONTAINERD_SOCKET), namespace: KUBELET_NAMESPACE.to_owned() }

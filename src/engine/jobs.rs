@@ -236,8 +236,9 @@ struct Reporter {
 impl Reporter {
     /// The view as it is in the end is the one that stays.
     fn publish(&self) {
-        let view = Arc::new(lock(&self.state).0.clone());
-        self.publish.send_replace(view);
+        // Under the lock: a thread that outlives the job may still report.
+        let state = lock(&self.state);
+        self.publish.send_replace(Arc::new(state.0.clone()));
     }
 }
 

@@ -122,7 +122,7 @@ fn over(model: &mut Model, ended: Ended) -> Option<Act> {
         Ended::Failed(failure) => failure.hints.clone(),
         Ended::Succeeded(_) | Ended::Cancelled => Vec::new(),
     };
-    model.unwell.ended(&job.spec, &ended);
+    model.unwell.ended(&job.spec, &ended, job.has_begun());
     job.ended = Some(ended);
     model.note(level, words);
     for hint in hints {

@@ -154,11 +154,12 @@ impl App {
             true => ("A job is paused", "Or resume it", "Resume, then quit"),
             false => ("A job is running", "Or wait", "Wait, then quit"),
         };
-        let kept = match self.model.running().is_some_and(|job| job.spec.goes_on()) {
-            true => {
+        let kept = match self.model.running().map(|job| &job.spec).filter(|spec| spec.goes_on()) {
+            Some(JobSpec::Undo(_)) => "If it is stopped at a safe point, the same one goes on from there",
+            Some(_) => {
                 "If it is stopped at a safe point, its finished work is kept and Start offers to resume it"
             }
-            false => "If it is stopped, nothing of it is kept: it begins anew the next time",
+            None => "If it is stopped, nothing of it is kept: it begins anew the next time",
         };
         let words = vec![
             format!("{now}. {kept}."),

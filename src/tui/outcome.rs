@@ -10,8 +10,12 @@ use crate::failure::exit_code;
 pub struct Unwell(Vec<(&'static str, u8)>);
 
 impl Unwell {
-    /// A job ended; of each command the last run counts. What only looks or plans does not.
-    pub(super) fn ended(&mut self, spec: &JobSpec, ended: &Ended) {
+    /// A job ended, which had begun or not; of each command the last run counts. What only looks or plans does not, nor what
+    /// was called off before it began.
+    pub(super) fn ended(&mut self, spec: &JobSpec, ended: &Ended, begun: bool) {
+        if !begun && matches!(ended, Ended::Cancelled) {
+            return;
+        }
         let name = match spec {
             JobSpec::Pack(job) if job.dry_run => return,
             JobSpec::Sign(job) if job.dry_run => return,
@@ -82,8 +86,10 @@ mod tests {
             (verify(), failed(Kind::Locked), 75),
             (sign(true), failed(Kind::Space), 75),
         ] {
-            unwell.ended(&spec, &ended);
+            unwell.ended(&spec, &ended, true);
             assert_eq!(unwell.code(), code, "{spec:?}");
         }
+        unwell.ended(&verify(), &Ended::Cancelled, false);
+        assert_eq!(unwell.code(), 75, "called off before it began");
     }
 }

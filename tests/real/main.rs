@@ -35,6 +35,7 @@ mod import_containerd_undo;
 mod import_denied;
 #[cfg(test)]
 mod import_k3s;
+#[cfg(test)]
 mod import_k3s_damaged;
 #[cfg(test)]
 mod import_k3s_live;

@@ -822,7 +822,7 @@ fn the_picture_of_a_failed_run_stays_until_the_next_one_has_begun() {
     assert_eq!(begun(&mut desk).len(), 1);
     assert_eq!(bars(desk.screen()), before, "it asks for a passphrase first");
     let screen = desk.screen();
-    assert!(screen.contains("this is the run before; it goes on from there ..."), "{screen}");
+    assert!(screen.contains("this is the run before; the next one begins ..."), "{screen}");
     let id = desk.job();
     desk.tell(Msg::NeedsPassphrase { key: "/keys/ops".into(), wrong: 0 }).keys("Esc");
     desk.tell(Msg::Ended(id, Ended::Cancelled));
@@ -928,6 +928,7 @@ fn an_incomplete_bundle_is_a_warning_and_can_be_gone_on_with() {
 #[test]
 fn a_pack_that_was_stopped_is_no_success_until_one_comes_to_its_end() {
     let mut desk = running();
+    show(&mut desk, fetching(), 62);
     desk.tell(Msg::Ended(JobId(2), Ended::Cancelled));
     assert_eq!(desk.app.model.unwell.code(), 130);
     desk.effects.clear();

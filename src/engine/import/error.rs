@@ -244,9 +244,13 @@ fn given_up(archive: &Path, bundle: &Path) -> Vec<String> {
     let import =
         words(&["airlift", "import", &bundle.display().to_string(), "--into", &into, "--keep-going"]);
     vec![
-        "nothing was changed: copy the bundle again or pack it again; with a good copy the same command mends the archive"
-            .to_owned(),
-        format!("without one: {remove}, then {import} writes the archive anew with all images that are whole"),
+        format!(
+            "{} is as it was: copy the bundle again or pack it again; with a good copy the same command mends the archive",
+            archive.display()
+        ),
+        format!(
+            "without one: {remove}, then {import} writes the archive anew with the images that are whole on this medium, and those alone"
+        ),
     ]
 }
 

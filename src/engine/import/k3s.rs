@@ -123,7 +123,7 @@ fn lost(job: &Job, own: &BTreeMap<String, Digest>) -> Vec<String> {
         .collect()
 }
 
-/// Says what would become of each image; of the archive that is there only the beginning is read.
+/// Says what would become of each image; of the archive that is there only what names its parts is read.
 pub(super) fn plan(job: &Job, dir: &Path, images: &[ImageGraph]) -> Result<Plan> {
     nobody::refuse(&*job.ctx.files, dir)?;
     if ask::reader(&*job.ctx.files, dir)?.is_ok() {

@@ -219,6 +219,10 @@ impl Registry {
         let pausing = async {
             self.place.iter().for_each(|place| place.leave());
             self.core.pause.pause(pause).await;
+            if let Some(watch) = &self.watch {
+                // Nothing is tried while the job stands still; that it was stopped is seen below.
+                let _ = watch.ctx.pause_point().await;
+            }
             if let Some(place) = &self.place {
                 place.take().await;
             }

@@ -342,8 +342,10 @@ impl Screen for Assemble {
     fn status(&self, model: &Model) -> String {
         match shown(model) {
             Some(job) if !job.running() && model.job_of(Act::Pack).is_some_and(JobState::running) => {
-                let ended = matches!(job.ended, Some(Ended::Succeeded(_)));
-                let next = if ended { "it begins again" } else { "it goes on from there" };
+                let anew =
+                    |job: &JobState| matches!(&job.spec, JobSpec::Pack(pack) if pack.anew && !pack.dry_run);
+                let goes_on = model.goes_on(job) && !model.job_of(Act::Pack).is_some_and(anew);
+                let next = if goes_on { "it goes on from there" } else { "the next one begins" };
                 format!("this is the run before; {next} ...")
             }
             Some(job) => counts(&job.view, &model.keymap),

@@ -269,9 +269,7 @@ pub(super) fn paragraphs(model: &Model, plan: &ImportReport) -> Vec<String> {
         words.extend(node.settings());
     }
     let fails = if import.keep_going { "leaves the others" } else { "ends it" };
-    let archives = plan.targets.iter().any(|target| {
-        matches!(target.target, Target::OciArchive(_) | Target::DockerArchive(_) | Target::K3s(_))
-    });
+    let archives = plan.targets.iter().any(|target| target.target.is_archive());
     let whole = if archives { " An archive is there whole or not at all." } else { "" };
     words.push(format!(
         "Every byte is hashed on its way in, and an image has its name last. One that fails {fails}. What is complete \

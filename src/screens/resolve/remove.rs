@@ -128,7 +128,8 @@ fn in_brief(names: &[&str], columns: usize) -> String {
     for (at, name) in names.iter().map(short).enumerate() {
         let rest = names.len() - at;
         let part = if at > 0 { ", " } else { "" };
-        if at > 0 && text::width(&said) + text::width(&name) + 2 > room - "and 1000 more".len() {
+        if at > 0 && text::width(&said) + text::width(&name) + 2 > room.saturating_sub("and 1000 more".len())
+        {
             return format!("{said} and {rest} more");
         }
         said.push_str(&format!("{part}{name}"));

@@ -254,10 +254,10 @@ impl Writer {
 
     /// Takes references out of a lock file and keeps what it said of them.
     async fn leave_out(&mut self, lock: PathBuf, dropped: BTreeSet<Reference>) {
+        // What it said of them before holds no more, also where it says nothing now.
+        let before = std::mem::take(&mut self.left_out).without(&dropped);
         let part = self.rewrite(lock, move |path, ctx| lockfile::leave_out(path, &dropped, ctx)).await;
-        if let Some(part) = part {
-            self.left_out = part.with(&self.left_out);
-        }
+        self.left_out = part.unwrap_or_default().with(&before);
     }
 
     /// Has a lock file speak of references again that were taken out of it.

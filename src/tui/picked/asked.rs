@@ -91,8 +91,7 @@ impl Picked {
     }
 
     /// What was taken off the list and is on it again stands as it did then, and what is written otherwise stands as it
-    /// does, where that is all that changed. These are the
-    /// references that the lock file has to speak of again.
+    /// does, where that is all that changed. These are the references that the lock file has to speak of again.
     pub fn come_back(&mut self) -> BTreeSet<Reference> {
         let Some(asked) = self.asked.as_ref().filter(|_| self.locked) else { return BTreeSet::new() };
         let now = self.basis();

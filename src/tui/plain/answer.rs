@@ -85,6 +85,12 @@ pub(super) fn typed(prompt: &Prompt, line: &str) -> Typed {
     if word.eq_ignore_ascii_case("esc") && *prompt != Prompt::Secret {
         return keys([Code::Esc]);
     }
+    // As an arrow sends it: nothing of that is meant as text.
+    if line.contains('\u{1b}') && *prompt != Prompt::Secret {
+        return Typed::Nothing(
+            "on plain lines there are no such keys as arrows; nothing was taken".to_owned(),
+        );
+    }
     let number = word.parse::<usize>().ok().filter(|number| *number > 0);
     match prompt {
         Prompt::Screen(offer) => on_screen(word, number, offer),
@@ -279,6 +285,14 @@ mod tests {
             (&Prompt::Wait, "x", "still waiting; esc cancels"),
         ] {
             assert_eq!(said(prompt, line), expected, "{prompt:?} {line:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_arrow_sends_is_no_text() {
+        let words = "on plain lines there are no such keys as arrows; nothing was taken";
+        for prompt in [Prompt::Line, Prompt::Name, Prompt::Filter, Prompt::One(3), confirm(&["Start"])] {
+            assert_eq!(said(&prompt, "\u{1b}[A"), words, "{prompt:?}");
         }
     }
 

@@ -125,6 +125,7 @@ impl App {
         match self.dialogs.last_mut() {
             Some(Dialog::Choose(choose)) => choose.number_rows(),
             Some(Dialog::Finder(finder)) => finder.number_rows(),
+            Some(Dialog::Input(input)) => input.on_plain_lines(),
             Some(_) | None => {}
         }
         let columns = self.size().0.clamp(SMALLEST.0, COLUMNS);

@@ -5,16 +5,23 @@ use crate::domain::reference::Reference;
 
 /// The runs that can be gone on with, the latest first; `runs` are all that are noted, the latest first.
 pub fn half(runs: &[NotedRun]) -> impl Iterator<Item = &NotedRun> {
+    let is_open = |run: &NotedRun| run.is_half() && !run.over;
     let taken_up = |at: usize, run: &NotedRun| runs[..at].iter().any(|later| takes_up(later, run));
-    let open =
-        runs.iter().enumerate().filter(move |(at, run)| run.is_half() && !run.over && !taken_up(*at, run));
+    let adds_nothing = move |at: usize, run: &NotedRun| {
+        let earlier = |earlier: &&NotedRun| is_open(earlier) && !earlier.looked_at_nothing();
+        let mut earlier = runs[at + 1..].iter().filter(earlier);
+        run.looked_at_nothing() && earlier.any(|earlier| covers(&run.begun, &earlier.begun))
+    };
+    let open = runs.iter().enumerate();
+    let open = open.filter(move |(at, run)| is_open(run) && !taken_up(*at, run) && !adds_nothing(*at, run));
     open.map(|(_, run)| run)
 }
 
 /// Whether a later run had all to do that an earlier one left, and did it, is at it, or is what is gone on with now.
 pub(super) fn takes_up(later: &NotedRun, run: &NotedRun) -> bool {
     // One that brought nothing before it ended leaves what was there to be gone on with.
-    later.has_come_to_something() && covers(&later.begun, &run.begun)
+    let leaves = later.looked_at_nothing() && !run.looked_at_nothing();
+    later.has_come_to_something() && !leaves && covers(&later.begun, &run.begun)
 }
 
 /// Whether a run is over the bundle, the targets and the images of another.
@@ -95,6 +102,10 @@ mod tests {
     fn of_what_was_gone_on_with_and_stopped_again_the_last_is_offered_and_not_both() {
         assert_eq!(offered(OWN, run(2, OWN, &left(2))), ["000002"]);
         assert_eq!(offered(OWN, run(2, OWN, &left(0))), ["000002"]);
+        let planned = ",\"ended\":\"interrupted\"";
+        assert_eq!(offered(OWN, run(2, OWN, planned)), ["000001"], "that one looked at nothing");
+        let forgotten = format!("{planned},\"dismissed\":\"2026-01-01T00:00:00Z\"");
+        assert_eq!(offered(OWN, run(2, OWN, &forgotten)), ["000001"], "it was no word on the first");
         let failed = left(0).replace("interrupted", "failed");
         assert_eq!(offered(OWN, run(2, OWN, &failed)), ["000001"], "that one left nothing");
         assert_eq!(offered(OWN, run(2, OWN, ",\"ended\":\"failed\"")), ["000001"], "nor that one");

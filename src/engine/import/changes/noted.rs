@@ -252,6 +252,12 @@ impl NotedRun {
         !self.ended_early() || self.brought()
     }
 
+    /// Whether it was stopped before it had looked at its targets: of what is in them it tells nothing.
+    pub(super) fn looked_at_nothing(&self) -> bool {
+        let stopped = matches!(self.begun.ended, Some(Ended::Interrupted));
+        stopped && self.begun.left.is_empty() && !self.changed_something()
+    }
+
     fn brought(&self) -> bool {
         // Names come last: what one wrote that was stopped or cut off before, it noted nowhere.
         let stopped = matches!(self.begun.ended, None | Some(Ended::Interrupted));
