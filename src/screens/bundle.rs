@@ -235,7 +235,9 @@ impl Screen for Bundle {
     }
 
     fn status(&self, model: &Model) -> String {
-        let held = model.gap.checked.as_ref().is_some_and(|checked| checked.held());
+        let checked = model.gap.checked.as_ref();
+        let held = checked.is_some_and(|checked| checked.held());
+        let refused = checked.is_some_and(|checked| matches!(checked.ended, Ended::Failed(_)));
         if let Some(bundle) = model.gap.import.goes_on_with() {
             let [open, verify] = [Act::BundleOpen, Act::Verify].map(|act| model.key(act));
             return format!("{open} opens {bundle}, then {verify} verifies it: it goes on as it was begun");
@@ -247,6 +249,10 @@ impl Screen for Bundle {
                 0 => "no bundle found; the network is not used to look for one".to_owned(),
                 1 if held => format!("verified; {} shows it", model.key(Act::Step2)),
                 count if held => format!("{count} bundles, 1 of them verified"),
+                1 if refused => {
+                    format!("refused: nothing of it may be used; {} says why", model.key(Act::Step2))
+                }
+                count if refused => format!("{count} bundles, 1 of them refused"),
                 1 => "1 bundle, not verified yet".to_owned(),
                 count => format!("{count} bundles, not verified yet"),
             },

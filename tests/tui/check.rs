@@ -221,6 +221,7 @@ fn the_keys_that_signed_stay_in_sight_after_a_refusal_and_nowhere_with_their_end
     );
     let screen = desk.keys("Esc 1").screen();
     assert!(screen.contains(&shown) && !screen.contains(end), "where K is a key, too: {screen}");
+    assert!(screen.contains("refused: nothing of it may be used; 2 says why"), "{screen}");
     let report = text(&desk.keys("2 c 4 c").frame(120, 60));
     assert!(report.contains(&shown) && !report.replace(' ', "").contains(end), "{report}");
     assert!(!report.contains("key ends in"), "what is typed to trust it comes from paper: {report}");
