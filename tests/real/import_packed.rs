@@ -177,6 +177,16 @@ fn only_the_named_image_is_imported_and_damage_elsewhere_does_not_matter() {
     assert!(refused.exit != Some(0) && refused.said().contains("team/none:1"), "{refused:?}");
 }
 
+/// In every target that image failed and no other one.
+fn fails_alone(ran: &Ran, name: &str) {
+    for target in ran.report()["targets"].as_array().unwrap() {
+        for one in target["images"].as_array().unwrap() {
+            let failed = one["outcome"]["outcome"] == "failed";
+            assert_eq!(failed, one["reference"] == *name, "{one}");
+        }
+    }
+}
+
 #[test]
 fn a_damaged_manifest_keeps_its_own_image_out_and_no_other_one() {
     let Some(journey) = journey() else { return };
@@ -215,13 +225,7 @@ fn a_damaged_manifest_keeps_its_own_image_out_and_no_other_one() {
         }
         let kept = import(&["--keep-going"]).code(3);
         assert!(kept.said().contains(&name) && kept.said().contains(&file), "{}", kept.said());
-        let report = kept.report();
-        for target in report["targets"].as_array().unwrap() {
-            for one in target["images"].as_array().unwrap() {
-                let failed = one["outcome"]["outcome"] == "failed";
-                assert_eq!(failed, one["reference"] == *name, "{one}");
-            }
-        }
+        fails_alone(&kept, &name);
         let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
         assert!(!index.contains(&name) && index.contains(&journey.world.reference(APP)), "{index}");
         assert!(!layout.join(&file).exists(), "what is damaged is nowhere");

@@ -104,7 +104,7 @@ mod tests {
             words(&known, &history)
         };
         let (same, newer) = (SerialDecision::Same, SerialDecision::Newer { from: 3 });
-        assert_eq!(said(&[same.clone()]), "the same one as accepted before");
+        assert_eq!(said(std::slice::from_ref(&same)), "the same one as accepted before");
         assert_eq!(said(&[same.clone(), same.clone()]), "the same one as accepted before, by both keys");
         let all = [same.clone(), same.clone(), same.clone()];
         assert_eq!(said(&all), "the same one as accepted before, by all 3 keys");

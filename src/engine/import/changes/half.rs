@@ -1,6 +1,6 @@
 //! The runs that ended early and that no later one took up since: each is gone on with, taken back or dismissed.
 
-use super::noted::{Begun, NotedRun};
+use super::noted::{Begun, Ended, NotedRun};
 use crate::domain::reference::Reference;
 
 /// The runs that can be gone on with, the latest first; `runs` are all that are noted, the latest first.
@@ -15,6 +15,43 @@ pub fn half(runs: &[NotedRun]) -> impl Iterator<Item = &NotedRun> {
     let open = runs.iter().enumerate();
     let open = open.filter(move |(at, run)| is_open(run) && !taken_up(*at, run) && !adds_nothing(*at, run));
     open.map(|(_, run)| run)
+}
+
+impl NotedRun {
+    /// Whether it was stopped or cut off, or failed with some of its images in a target or something left there: it can be
+    /// gone on with, or be taken back.
+    pub fn is_half(&self) -> bool {
+        self.ended_early() && self.brought() && self.begun.dismissed.is_none()
+    }
+
+    /// Whether it brought all that it had to, is at it still, or left something that can be gone on with.
+    pub(super) fn has_come_to_something(&self) -> bool {
+        !self.ended_early() || self.brought()
+    }
+
+    /// Whether it was stopped before it had looked at its targets: of what is in them it tells nothing.
+    pub(super) fn looked_at_nothing(&self) -> bool {
+        let stopped = matches!(self.begun.ended, Some(Ended::Interrupted));
+        stopped && self.begun.left.is_empty() && !self.changed_something()
+    }
+
+    fn brought(&self) -> bool {
+        // Names come last: what one wrote that was stopped or cut off before, it noted nowhere.
+        let stopped = matches!(self.begun.ended, None | Some(Ended::Interrupted));
+        stopped || self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
+    }
+
+    fn ended_early(&self) -> bool {
+        match self.begun.ended {
+            Some(Ended::Whole) => false,
+            Some(Ended::Interrupted | Ended::Failed) => {
+                // Before its targets were looked at, it had everything to do.
+                let left = &self.begun.left;
+                left.is_empty() || left.iter().any(|left| left.there < left.all || left.failed)
+            }
+            None => !self.begun.running,
+        }
+    }
 }
 
 /// Whether a later run had all to do that an earlier one left, and did it, is at it, or is what is gone on with now.

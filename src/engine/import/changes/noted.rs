@@ -241,41 +241,6 @@ impl NotedRun {
         !self.targets.is_empty()
     }
 
-    /// Whether it was stopped or cut off, or failed with some of its images in a target or something left there: it can be
-    /// gone on with, or be taken back.
-    pub fn is_half(&self) -> bool {
-        self.ended_early() && self.brought() && self.begun.dismissed.is_none()
-    }
-
-    /// Whether it brought all that it had to, is at it still, or left something that can be gone on with.
-    pub(super) fn has_come_to_something(&self) -> bool {
-        !self.ended_early() || self.brought()
-    }
-
-    /// Whether it was stopped before it had looked at its targets: of what is in them it tells nothing.
-    pub(super) fn looked_at_nothing(&self) -> bool {
-        let stopped = matches!(self.begun.ended, Some(Ended::Interrupted));
-        stopped && self.begun.left.is_empty() && !self.changed_something()
-    }
-
-    fn brought(&self) -> bool {
-        // Names come last: what one wrote that was stopped or cut off before, it noted nowhere.
-        let stopped = matches!(self.begun.ended, None | Some(Ended::Interrupted));
-        stopped || self.begun.left.iter().any(|left| left.there > 0) || self.changed_something()
-    }
-
-    fn ended_early(&self) -> bool {
-        match self.begun.ended {
-            Some(Ended::Whole) => false,
-            Some(Ended::Interrupted | Ended::Failed) => {
-                // Before its targets were looked at, it had everything to do.
-                let left = &self.begun.left;
-                left.is_empty() || left.iter().any(|left| left.there < left.all || left.failed)
-            }
-            None => !self.begun.running,
-        }
-    }
-
     /// Which run it was: its bundle, time and targets, and how it ended.
     pub fn words(&self) -> String {
         self.begun.words(&self.targets)
