@@ -27,6 +27,15 @@ pub struct Entry {
     pub directory: bool,
 }
 
+/// Why a directory has no list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    /// There is none of that name.
+    NotThere,
+    /// It cannot be read.
+    Refused(String),
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -53,7 +62,7 @@ pub struct Path {
     line: Field,
     places: Box<Places>,
     /// The directory that is listed and what is in it, or why that cannot be told.
-    listed: Option<(PathBuf, Result<Vec<Entry>, String>)>,
+    listed: Option<(PathBuf, Result<Vec<Entry>, Unlisted>)>,
     asked: Option<PathBuf>,
     matching: Vec<Entry>,
     list: List,
@@ -134,7 +143,7 @@ impl Path {
     }
 
     /// The entries of a directory came.
-    pub fn found(&mut self, directory: &FsPath, entries: &Result<Vec<Entry>, String>) {
+    pub fn found(&mut self, directory: &FsPath, entries: &Result<Vec<Entry>, Unlisted>) {
         if self.split().0 == directory {
             let begun = self.line.value().ends_with('/');
             if let Some(instead) = self.instead.take().filter(|_| entries.is_err() && begun) {
@@ -339,7 +348,7 @@ mod tests {
             let path = Path::new(Act::Sign, "Key file", "", Wanted::File).at("/home/op/.ssh/");
             path.or_at(FsPath::new("/home/op/keys"))
         };
-        let gone = || Err("no such directory".to_owned());
+        let gone = || Err(Unlisted::NotThere);
         let mut path = begun();
         path.found(FsPath::new("/home/op/.ssh/"), &gone());
         assert_eq!(path.wants(), Some("/home/op/keys/".into()));
@@ -452,7 +461,7 @@ mod tests {
             // Its directory has no list; or one that it is not in, as there are too many.
             let mut unlisted = Path::new(Act::ImagesLoad, "List", "", wanted).at("/a/x");
             let directory = unlisted.wants().unwrap();
-            unlisted.found(&directory, &Err("permission denied".to_owned()));
+            unlisted.found(&directory, &Err(Unlisted::Refused("permission denied".to_owned())));
             let mut cut = open("/a/x", wanted, &["b", "c"]);
             for path in [&mut unlisted, &mut cut] {
                 if wanted == Wanted::NewFile && path.listed.as_ref().is_some_and(|(_, listed)| listed.is_ok())
@@ -546,7 +555,7 @@ mod tests {
     fn a_directory_that_cannot_be_read_says_why() {
         let mut path = Path::new(Act::ImagesLoad, "List", "", Wanted::File).at("/root/x");
         let directory = path.wants().unwrap();
-        path.found(&directory, &Err("permission denied".to_owned()));
+        path.found(&directory, &Err(Unlisted::Refused("permission denied".to_owned())));
         assert!(entered(&mut path, Err("permission denied".to_owned())).is_none());
         assert_eq!(path.refused.as_deref(), Some("permission denied"));
     }

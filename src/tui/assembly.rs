@@ -278,6 +278,10 @@ impl Model {
             StepState::Todo => {
                 format!("the list is not verified yet: {}, then {}", key(Act::Step2), key(Act::Resolve))
             }
+            StepState::Stale if !self.picked.was_asked() => {
+                let [verify, again] = [Act::Step2, Act::Resolve].map(|act| self.key(act));
+                format!("the list is not verified for this bundle yet: {verify}, then {again}")
+            }
             StepState::Stale => {
                 format!(
                     "the list has changed since it was verified: {}, then {}",

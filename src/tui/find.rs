@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::effects::off;
 use super::model::Settings;
 use super::msg::{Found, Query};
-use crate::dialogs::path::Entry;
+use crate::dialogs::path::{Entry, Unlisted};
 use crate::domain::bundle::check_name;
 use crate::domain::digest::Digest;
 use crate::domain::reference::Reference;
@@ -168,8 +168,11 @@ fn came_with(file: &Path, bundle: &Path, hosts: &[&Path]) -> std::io::Result<boo
     Ok(file.starts_with(&bundle) || (!is_hosts && device(file)? == carrier))
 }
 
-fn entries(directory: &Path) -> Result<Vec<Entry>, String> {
-    let refused = |error: std::io::Error| format!("cannot list {}: {error}", directory.display());
+fn entries(directory: &Path) -> Result<Vec<Entry>, Unlisted> {
+    let refused = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Unlisted::NotThere,
+        _ => Unlisted::Refused(format!("cannot list {}: {error}", directory.display())),
+    };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(refused)?.flatten().take(ENTRIES) {
         // A name that is no UTF-8 could not be typed.
@@ -251,8 +254,9 @@ mod tests {
         let names: Vec<_> =
             entries(dir.path()).unwrap().into_iter().map(|entry| (entry.name, entry.directory)).collect();
         assert_eq!(names, [("a".to_owned(), true), ("b.txt".to_owned(), false), ("sub".to_owned(), true)]);
-        let reason = entries(&dir.path().join("none")).unwrap_err();
-        assert!(reason.contains("none: No such file"), "{reason}");
+        assert_eq!(entries(&dir.path().join("none")), Err(Unlisted::NotThere));
+        let refused = entries(&dir.path().join("b.txt")).unwrap_err();
+        assert!(matches!(&refused, Unlisted::Refused(why) if why.starts_with("cannot list ")), "{refused:?}");
     }
 
     #[test]

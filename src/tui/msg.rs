@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::resume::Cuts;
 use crate::actions::Act;
 use crate::config::key::Key;
-use crate::dialogs::path::Entry;
+use crate::dialogs::path::{Entry, Unlisted};
 use crate::domain::digest::Digest;
 use crate::domain::job::JobId;
 use crate::domain::node::NodeFacts;
@@ -213,7 +213,7 @@ pub enum Found {
     /// The answer to [`Query::Noted`], the latest first.
     Noted(Vec<NotedRun>),
     /// The answer to [`Query::Entries`], sorted by name.
-    Entries(PathBuf, Result<Vec<Entry>, String>),
+    Entries(PathBuf, Result<Vec<Entry>, Unlisted>),
     /// The answer to [`Query::Entry`]: nothing where it is not there; the reason where that cannot be told.
     Entry(PathBuf, Result<Option<bool>, String>),
     /// The answer to [`Query::Last`]: its text, and when it was written.

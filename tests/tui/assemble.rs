@@ -157,6 +157,7 @@ fn what_is_missing_before_a_plan_can_be_made_is_said_and_nothing_is_started() {
     assert!(desk.screen().contains("not now: the list is empty"));
     assert!(started(&mut desk).is_empty());
     let mut desk = ready();
+    desk.app.model.picked.begin_all();
     desk.app.model.set_state(Place::Resolve, StepState::Stale);
     assert!(desk.keys("3 4").screen().contains("changed since it was verified: 2, then v"));
 }
@@ -1045,6 +1046,7 @@ fn there_is_no_command_for_a_list_that_is_another_one_than_was_verified() {
     let mut desk = planned();
     assert!(desk.keys("y").screen().contains("airlift pack --lock"), "{}", desk.screen());
     desk.keys("Esc");
+    desk.app.model.picked.begin_all();
     desk.app.model.changed(Place::Images);
     let screen = desk.keys("y").screen();
     let words = "no command for this: the list has changed since it was verified: 2, then v";

@@ -198,3 +198,18 @@ fn the_list_goes_on_in_the_series_that_its_images_were_packed_under_last() {
         assert_eq!(desk.app.model.list_name(), next, "the next one of the list");
     }
 }
+
+#[test]
+fn what_was_resumed_and_signed_is_there_though_the_list_was_never_verified_here() {
+    let mut desk = failed();
+    desk.keys("r");
+    looked(&mut desk, Some(stick()));
+    desk.app.model.picked.ask_anew();
+    let to = desk.app.model.chosen.as_ref().unwrap().path.clone();
+    let mut report = packed();
+    report.bundle.path = to.join("web-42");
+    desk.tell(Msg::Ended(desk.job(), done(JobReport::Pack(report)))).wait(10);
+    desk.tell(Msg::Found(Found::Interrupted(Cuts::default().into())));
+    let screen = desk.keys("3").screen();
+    assert!(screen.contains("the bundle is there") && !screen.contains("not known"), "{screen}");
+}

@@ -237,6 +237,10 @@ fn refused_lines_that_are_not_corrected_stay_as_rows() {
     let why =
         "not now: what was not read is not marked; Enter mends it, D takes it off where nothing is marked";
     assert!(words.contains(why), "{screen}");
+    // What is marked is what is dropped then, and that is said on the row.
+    let screen = desk.keys("g Space G").screen();
+    assert!(screen.contains("D takes the 1 marked off the list"), "{screen}");
+    desk.keys("g Space");
     // What is typed then is about nothing of that.
     desk.keys("n").typed("c:1.0").keys("Enter");
     assert!(desk.app.model.picked.text().contains("UPPER:x"), "{}", desk.app.model.picked.text());

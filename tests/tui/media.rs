@@ -660,6 +660,10 @@ fn a_directory_that_is_not_there_is_made_when_it_is_taken_and_not_before() {
     desk.typed("/srv/new").tell(Msg::Found(Found::Entries("/srv/".into(), Ok(vec![]))));
     let screen = desk.screen();
     assert!(screen.contains("there is no such directory: it will be created"), "{screen}");
+    let none = Err(airlift::dialogs::path::Unlisted::NotThere);
+    let screen = desk.typed("/").tell(Msg::Found(Found::Entries("/srv/new/".into(), none))).screen();
+    assert!(screen.contains(" there is no such directory yet") && !screen.contains("x "), "{screen}");
+    desk.keys("Backspace").tell(Msg::Found(Found::Entries("/srv/".into(), Ok(vec![]))));
     desk.keys("Enter").tell(Msg::Found(Found::Entry("/srv/new".into(), Ok(None))));
     desk.tell(Msg::Found(Found::Place("/srv/new".into(), lies("/srv", Some(system_disk())))));
     let screen = desk.screen();
@@ -680,7 +684,7 @@ fn a_directory_that_is_not_there_is_made_when_it_is_taken_and_not_before() {
 fn a_directory_in_one_that_is_not_there_is_refused_each_time_and_taken_once_it_is_there() {
     let mut desk = verified(vec![]);
     let type_it = |desk: &mut Desk| {
-        let none = Err("cannot list /srv/a: No such file or directory (os error 2)".to_owned());
+        let none = Err(airlift::dialogs::path::Unlisted::NotThere);
         desk.keys("o").typed("/srv/a/b").tell(Msg::Found(Found::Entries("/srv/a/".into(), none)));
         desk.effects.clear();
         desk.keys("Enter");

@@ -698,6 +698,8 @@ fn for_another_bundle_the_registries_are_asked_again() {
         screen.contains("! Not verified for this bundle yet: v asks for what the tags name now"),
         "{screen}"
     );
+    let screen = desk.keys("4").screen();
+    assert!(screen.contains("the list is not verified for this bundle yet: 2, then v"), "{screen}");
     desk.effects.clear();
     desk.keys("1 v");
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Start(Act::Resolve, _))));

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::super::page::wrap;
 use super::super::{Window, hints};
 use super::complete::name_of;
-use super::{Entry, Path, Wanted};
+use super::{Entry, Path, Unlisted, Wanted};
 use crate::config::keymap::Keymap;
 use crate::config::theme::Role;
 use crate::widgets::edit::SELECTED;
@@ -14,6 +14,8 @@ use crate::widgets::look::Look;
 use crate::widgets::table::{Column, Row, Value, table};
 use crate::widgets::{line, popup};
 
+/// Said of a directory that is typed on the way to a name in it.
+const NOT_THERE: &str = "there is no such directory yet";
 /// Rows that the help takes at most.
 const HELP: u16 = 3;
 
@@ -40,7 +42,8 @@ impl Path {
             self.unwalked(title, body, look, buffer);
         }
         let reason = match (&self.refused, &self.listed) {
-            (Some(reason), _) | (None, Some((_, Err(reason)))) => Some(reason),
+            (Some(reason), _) | (None, Some((_, Err(Unlisted::Refused(reason))))) => Some(reason.as_str()),
+            (None, Some((_, Err(Unlisted::NotThere)))) if !self.makes() => Some(NOT_THERE),
             _ => None,
         };
         let above = line::row(inner, foot.saturating_sub(1));
@@ -52,6 +55,9 @@ impl Path {
                 _ => "there is no such file: it will be created",
             };
             line::words(words, look.style(Role::Text), above, buffer);
+        } else if matches!(self.listed, Some((_, Err(Unlisted::NotThere)))) {
+            // Whether it can be made is told once it is taken.
+            line::words(NOT_THERE, look.style(Role::Text), above, buffer);
         } else if self.line.is_selected() {
             line::words(SELECTED, look.style(Role::Dim), above, buffer);
         } else if self.line.value().ends_with('/') {
@@ -74,10 +80,14 @@ impl Path {
         }
     }
 
+    /// Whether what is not there may be made.
+    const fn makes(&self) -> bool {
+        matches!(self.wanted, Wanted::NewDirectory | Wanted::NewFile)
+    }
+
     /// Whether what is typed is to be made.
     pub(super) fn becomes_new(&self) -> bool {
-        let made = matches!(self.wanted, Wanted::NewDirectory | Wanted::NewFile);
-        made && !self.line.is_selected() && self.is_new()
+        self.makes() && !self.line.is_selected() && self.is_new()
     }
 
     /// Why there is no entry to show.

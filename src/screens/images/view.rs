@@ -115,6 +115,14 @@ fn unread_row(text: &str) -> Row {
     }
 }
 
+/// What dropping does on a row: where some are marked, it is about those alone.
+fn drops(one: &str, model: &Model) -> String {
+    match model.picked.marked() {
+        0 => one.to_owned(),
+        marked => format!("takes the {marked} marked off the list"),
+    }
+}
+
 /// Why it could not be, and what helps.
 fn about_unread(unread: &Unread, model: &Model) -> [Said; 2] {
     let why = (format!("x {}: {}", unread.origin, unread.reason), Role::Fail);
@@ -123,7 +131,7 @@ fn about_unread(unread: &Unread, model: &Model) -> [Said; 2] {
         Some(_) => "reads the file again once it is mended",
         None => "writes a reference in its place",
     };
-    [why, (format!("{go} {helps}, {drop} takes it off the list"), Role::Text)]
+    [why, (format!("{go} {helps}, {drop} {}", drops("takes it off the list", model)), Role::Text)]
 }
 
 /// As in `amd64`, or `amd64 +3`.
@@ -173,7 +181,8 @@ fn about(image: &Image, model: &Model) -> Vec<Said> {
     if let Some(Checked::Failed(miss)) = picked.checked_of(image) {
         let why = (format!("x FAIL  {}", miss.why()), Role::Fail);
         let drop = model.key(Act::ImagesRemove);
-        return vec![why, (format!("{go} writes another one in its place, {drop} drops it"), Role::Text)];
+        let drops = drops("drops it", model);
+        return vec![why, (format!("{go} writes another one in its place, {drop} {drops}"), Role::Text)];
     }
     let Some(first) = fix::findings(image).into_iter().next() else {
         let note = image.request.note.as_ref().filter(|note| **note != image.request.origin.to_string());

@@ -14,6 +14,7 @@ use crate::domain::text;
 use crate::engine::bundle::assemble::AssembleReport;
 use crate::engine::media;
 use crate::tui::checked::Beside;
+use crate::tui::medium::Chosen;
 use crate::tui::model::{Model, Place};
 use crate::tui::resume::Cut;
 use crate::widgets::stepper::StepState;
@@ -151,7 +152,11 @@ impl Model {
     /// The bundle that was made of the list as it is now, where it lies on this volume: nothing has to fit there any more.
     fn made_on(&self, volume: &Volume) -> Option<&AssembleReport> {
         let made = &self.assembly.made.as_ref()?.packed.bundle;
-        let holds = volume.bundles.iter().any(|bundle| bundle.path == made.path);
+        let told = volume.bundles.iter().any(|bundle| bundle.path == made.path);
+        // What was resumed went there, though what the list takes is not known.
+        let went = |chosen: &Chosen| made.path.parent() == Some(&chosen.path) && chosen.gone.is_none();
+        let resumed = self.needed().is_none() && self.is_chosen_volume(volume);
+        let holds = told || (resumed && self.chosen.as_ref().is_some_and(went));
         (holds && self.stands_made()).then_some(made)
     }
 
