@@ -1042,6 +1042,19 @@ fn a_look_that_was_left_does_not_swallow_the_one_that_a_pack_waits_for() {
 }
 
 #[test]
+fn settings_are_changed_before_a_medium_is_chosen() {
+    let mut desk = ready();
+    desk.tell(Msg::Ended(desk.job(), Ended::Cancelled));
+    desk.app.model.choose_destination(None);
+    desk.effects.clear();
+    let screen = desk.keys("3 4 e").screen();
+    assert!(screen.contains("Name of the series"), "{screen}");
+    desk.keys("Down Enter Ctrl-U").typed("90d").keys("Enter");
+    assert!(desk.app.model.assembly.expires.is_some(), "{}", desk.screen());
+    assert_eq!(started(&mut desk), [], "nothing is planned without one");
+}
+
+#[test]
 fn there_is_no_command_for_a_list_that_is_another_one_than_was_verified() {
     let mut desk = planned();
     assert!(desk.keys("y").screen().contains("airlift pack --lock"), "{}", desk.screen());

@@ -691,7 +691,10 @@ fn put_back(desk: &mut Desk) -> Vec<String> {
 #[test]
 fn for_another_bundle_the_registries_are_asked_again() {
     let mut desk = one_failed();
+    desk.app.model.picked.accept_failed();
+    assert!(desk.app.model.picked.leaves_out());
     desk.app.model.begin_anew();
+    assert!(!desk.app.model.picked.leaves_out(), "what fails then is asked about then");
     assert_eq!(desk.app.model.state(Place::Resolve), StepState::Stale);
     let screen = desk.wait(10).screen();
     assert!(

@@ -7,7 +7,6 @@ use crate::dialogs::{Confirm, Input, Question};
 use crate::domain::expiry::Expiry;
 use crate::domain::keep_going::KeepGoing;
 use crate::engine::pack::PlanReport;
-use crate::engine::spec::PackJob;
 use crate::tui::model::Model;
 
 /// The question before the start, with the plan.
@@ -53,14 +52,15 @@ pub(super) fn expiry(text: &str) -> Result<Option<Expiry>, String> {
 }
 
 /// What a change of settings is offered as, in the order of [`super::EDITS`].
-pub(super) fn settings(job: &PackJob) -> [String; 5] {
+pub(super) fn settings(model: &Model) -> [String; 5] {
+    let assembly = &model.assembly;
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     [
-        job.name.clone(),
-        job.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
-        yes(job.read_back),
-        yes(job.tool),
-        match job.keep_going {
+        model.gone_on_with().unwrap_or(&assembly.name).to_owned(),
+        assembly.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()),
+        yes(assembly.read_back),
+        yes(assembly.tool),
+        match model.keeps_going() {
             KeepGoing::No => "no",
             KeepGoing::Unresolved => "without what failed on Verify",
             KeepGoing::All => "yes, and without what fails later",

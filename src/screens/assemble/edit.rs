@@ -22,11 +22,7 @@ const EDITS: [&str; 5] = [
 
 /// Offers what can be changed.
 pub(super) fn ask(cx: &mut Cx<'_>, at: usize) {
-    let Some(job) = cx.model.pack_job(true) else {
-        let there = cx.model.key(Act::Step3);
-        return cx.say(format!("no medium is chosen: {there} chooses one"));
-    };
-    let mut settings = settings(&job);
+    let mut settings = settings(cx.model);
     let own = cx.model.gone_on_with();
     if own.is_some() {
         settings[0].push_str(": stays, as does what was begun under it");

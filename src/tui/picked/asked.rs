@@ -216,6 +216,9 @@ impl Picked {
         self.asked = None;
         self.current.take();
         self.locked = false;
+        // What of it fails then is asked about then.
+        self.without.clear();
+        self.without_unread = false;
     }
 
     /// Whether the list, be it another one by now, was asked for.
